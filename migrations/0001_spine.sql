@@ -1,0 +1,1 @@
+-- The first schema: feeds, items and what is to be told.

@@ -1,0 +1,310 @@
+//! What we keep: one [`Item`] per commit, mail, article, release or video, whatever feeds carry it.
+//!
+//! Pure: no IO, no clock. Identity stands here and nowhere else: see [`ItemKey`].
+
+pub mod prose;
+pub mod subject;
+
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// What an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A commit of a kernel tree; its hash is its identity.
+    Commit,
+    /// A mail; its Message-ID is its identity.
+    Message,
+    /// An article of LWN or of a blog.
+    Article,
+    /// A release of a project.
+    Release,
+    /// A video.
+    Video,
+}
+
+impl Kind {
+    /// Every kind, in the order of their numbers in the database.
+    pub const ALL: [Self; 5] = [
+        Self::Commit,
+        Self::Message,
+        Self::Article,
+        Self::Release,
+        Self::Video,
+    ];
+
+    /// The word for it, in JSON, on the command line and on the terminal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Message => "message",
+            Self::Article => "article",
+            Self::Release => "release",
+            Self::Video => "video",
+        }
+    }
+
+    /// The number that stands for it in the database.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::Commit => 1,
+            Self::Message => 2,
+            Self::Article => 3,
+            Self::Release => 4,
+            Self::Video => 5,
+        }
+    }
+
+    /// The kind with that number in the database.
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The identity of an item, as text: `commit:<hash>`, `message:<Message-ID>`, `id:<guid>`, `link:<canonical link>`
+/// or `hash:<hex>`. Two entries with one key are one item, whichever feeds they came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemKey(String);
+
+impl ItemKey {
+    /// The key of a commit.
+    pub fn commit(hash: &CommitHash) -> Self {
+        Self(format!("commit:{hash}"))
+    }
+
+    /// The key of a mail.
+    pub fn message(id: &MessageId) -> Self {
+        Self(format!("message:{id}"))
+    }
+
+    /// The key of an entry that names itself by a globally unique identifier.
+    pub fn guid(guid: &str) -> Self {
+        Self(format!("id:{guid}"))
+    }
+
+    /// The key of an entry that is known by where it links to; `link` is canonical.
+    pub fn link(link: &str) -> Self {
+        Self(format!("link:{link}"))
+    }
+
+    /// The key of an entry that has neither identifier nor link: a hash of what it says.
+    pub fn content(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        Self(format!("hash:{}", hex(&digest[..16])))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 16 bytes that stand for the key in the database's clustered index: the first half of SHA-256 of the text.
+    pub fn digest(&self) -> [u8; 16] {
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&Sha256::digest(self.0.as_bytes())[..16]);
+        digest
+    }
+}
+
+impl fmt::Display for ItemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Lower-case hexadecimal of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A Message-ID without its angle brackets, such as `20170502.1@example.org`: 1 to 900 visible ASCII or UTF-8
+/// characters, no white space, no brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MessageId(String);
+
+/// RFC 5322 allows lines of 998 bytes; a longer identifier is garbage.
+const MESSAGE_ID_BYTES_MAX: usize = 900;
+
+impl MessageId {
+    /// Reads a Message-ID with or without brackets and surrounding white space.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let inner = raw
+            .trim()
+            .trim_start_matches('<')
+            .trim_end_matches('>')
+            .trim();
+        let good = !inner.is_empty()
+            && inner.len() <= MESSAGE_ID_BYTES_MAX
+            && !inner
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control() || c == '<' || c == '>');
+        good.then(|| Self(inner.to_owned()))
+    }
+
+    /// The identifier without brackets.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The hash of a commit: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CommitHash(String);
+
+impl CommitHash {
+    /// Reads a whole hash; an abbreviated one is not an identity.
+    pub fn parse(raw: &str) -> Option<Self> {
+        let whole = matches!(raw.len(), 40 | 64) && raw.bytes().all(|b| b.is_ascii_hexdigit());
+        whole.then(|| Self(raw.to_ascii_lowercase()))
+    }
+
+    /// All of its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits, as kernel developers quote a commit.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl fmt::Display for CommitHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who wrote an item. Either part may be unknown (empty).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The name as written, or empty.
+    pub name: String,
+    /// The mail address, or empty.
+    pub email: String,
+}
+
+/// How much of an item the feed that brought it could tell; more replaces less, never the other way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Read off a list of commits: no address, no author date.
+    Brief,
+    /// An entry of an Atom, RSS or JSON document.
+    Entry,
+    /// The whole: a raw mail with its headers, a formatted patch.
+    Whole,
+}
+
+impl Detail {
+    /// The number that stands for it in the database.
+    pub fn code(self) -> i64 {
+        match self {
+            Self::Brief => 0,
+            Self::Entry => 1,
+            Self::Whole => 2,
+        }
+    }
+}
+
+/// One thing that a feed published, normalised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What it is, with what only that kind has.
+    pub what: What,
+    /// The title, subject line or name: plain text on one line, as written (tags such as `[PATCH v2 1/3]` included).
+    pub title: String,
+    /// Who wrote it.
+    pub author: Person,
+    /// Where a person reads it; `None` where the feed's address and the identity tell it (mail, commits).
+    pub url: Option<String>,
+    /// When it became news: a mail's arrival, a commit's commit date, an entry's publication. `None` where no date
+    /// was given or it could not be read; the store then keeps when it was first seen.
+    pub at: Option<DateTime<Utc>>,
+    /// When its author wrote it: the `Date:` of a mail, the author date of a commit.
+    pub written_at: Option<DateTime<Utc>>,
+    /// What it says, as plain text: prose without diffs, at most [`prose::TEXT_BYTES_MAX`] bytes.
+    pub text: String,
+    /// Headers worth keeping, in order, of a mail that was read whole.
+    pub headers: Vec<(String, String)>,
+    /// How much of it is known.
+    pub detail: Detail,
+}
+
+/// What an item is, with what only that kind has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A commit.
+    Commit {
+        /// Its identity.
+        hash: CommitHash,
+    },
+    /// A mail.
+    Message {
+        /// Its identity.
+        id: MessageId,
+        /// The mail it answers.
+        in_reply_to: Option<MessageId>,
+    },
+    /// An article.
+    Article {
+        /// Its identity.
+        key: ItemKey,
+        /// Whether it is for subscribers for now, and until when.
+        paid: Option<Paid>,
+    },
+    /// A release.
+    Release {
+        /// Its identity.
+        key: ItemKey,
+    },
+    /// A video.
+    Video {
+        /// Its identity.
+        key: ItemKey,
+    },
+}
+
+/// An article for subscribers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// The day (UTC) on which everybody may read it, as far as the date of publication tells.
+    pub free_on: Option<NaiveDate>,
+}
+
+impl Item {
+    /// What kind of item this is.
+    pub fn kind(&self) -> Kind {
+        match self.what {
+            What::Commit { .. } => Kind::Commit,
+            What::Message { .. } => Kind::Message,
+            What::Article { .. } => Kind::Article,
+            What::Release { .. } => Kind::Release,
+            What::Video { .. } => Kind::Video,
+        }
+    }
+
+    /// Its identity.
+    pub fn key(&self) -> ItemKey {
+        match &self.what {
+            What::Commit { hash } => ItemKey::commit(hash),
+            What::Message { id, .. } => ItemKey::message(id),
+            What::Article { key, .. } | What::Release { key } | What::Video { key } => key.clone(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! bpfnews: a chat bot that posts BPF news.
+//!
+//! Data flows one way: `source → item → post`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
+//! videos) are polled politely and completely; what they give is kept once as *items*; what is new is shown as
+//! *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
+
+pub mod clock;
+pub mod config;
+pub mod item;
+pub mod source;

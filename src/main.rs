@@ -1,0 +1,2 @@
+//! The binary: flags, tracing, and on to the command.
+fn main() {}
