@@ -3,11 +3,213 @@
 //! A source is pure: it says which [`Request`] it wants next and reads the [`Answer`] into a `Page`.
 //! Only [`fetch`] talks to the network.
 
+pub mod archive;
+pub mod feed;
 pub mod fetch;
+pub mod mail;
+pub mod tree;
+mod wire;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::config::{FeedConfig, FeedKind};
+use crate::item::{Item, ItemKey};
+
+/// An upstream that can be read.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A branch of a kernel tree.
+    Tree(tree::Tree),
+    /// A mailing list's archive.
+    Archive(archive::Archive),
+    /// LWN or any other feed.
+    Feed(feed::Feed),
+}
+
+/// What a walk is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// What is new since the cursor, bounded per poll.
+    Poll,
+    /// Everything since then, until all is there.
+    Backfill {
+        /// The oldest moment of interest.
+        since: DateTime<Utc>,
+    },
+}
+
+impl Source {
+    /// The source that a configured feed asks for.
+    pub fn open(feed: &FeedConfig) -> Self {
+        match &feed.kind {
+            FeedKind::Tree { branch, paths, .. } => Self::Tree(tree::Tree::new(&feed.url, branch, paths)),
+            FeedKind::Archive { query } => Self::Archive(archive::Archive::new(&feed.url, query.as_deref())),
+            FeedKind::Lwn => Self::Feed(feed::Feed::new(&feed.url, feed::Flavour::Lwn)),
+            FeedKind::Feed { gives } => Self::Feed(feed::Feed::new(&feed.url, feed::Flavour::of(&feed.url, *gives))),
+        }
+    }
+
+    /// Starts a walk at `cursor` (what [`Walk::cursor`] gave last time, `None` at first).
+    ///
+    /// # Errors
+    ///
+    /// Text for a person when this kind of source cannot be walked back.
+    pub fn begin(&self, cursor: Option<&str>, goal: Goal, now: DateTime<Utc>) -> Result<Walk, String> {
+        match (self, goal) {
+            (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
+            (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
+            (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor))),
+            (Self::Feed(_), Goal::Backfill { .. }) => {
+                Err("only archives and trees can be walked back; other feeds hold no more than they show".to_owned())
+            }
+        }
+    }
+}
+
+/// One poll or backfill under way: which request comes next, and what its answer means. Between [`Walk::read`] and the
+/// commit of what was read, [`Walk::learn`] is told which of the items were new; the cursor is valid after that.
+#[derive(Debug)]
+pub enum Walk {
+    /// Through a tree.
+    Tree(tree::Walk),
+    /// Through an archive.
+    Archive(archive::Walk),
+    /// One document.
+    Feed(feed::Walk),
+}
+
+impl Walk {
+    /// The request that comes next; `None` when the walk is over, or over for this time.
+    pub fn next(&mut self) -> Option<Request> {
+        match self {
+            Self::Tree(walk) => walk.next(),
+            Self::Archive(walk) => walk.next(),
+            Self::Feed(walk) => walk.next(),
+        }
+    }
+
+    /// Reads what came of the request.
+    ///
+    /// # Errors
+    ///
+    /// What ends the walk; an answer that only closes one of several ways is not an error.
+    pub fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        match self {
+            Self::Tree(walk) => walk.read(answer),
+            Self::Archive(walk) => walk.read(answer),
+            Self::Feed(walk) => walk.read(answer),
+        }
+    }
+
+    /// Learns which items of the last page the store had not known.
+    pub fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+        match self {
+            Self::Tree(walk) => walk.learn(fresh),
+            Self::Archive(walk) => walk.learn(fresh),
+            Self::Feed(walk) => walk.learn(fresh),
+        }
+    }
+
+    /// Where the next walk begins.
+    pub fn cursor(&self) -> String {
+        match self {
+            Self::Tree(walk) => walk.cursor(),
+            Self::Archive(walk) => walk.cursor(),
+            Self::Feed(walk) => walk.cursor(),
+        }
+    }
+
+    /// Whether there is more to fetch that had to wait for the next poll.
+    pub fn is_cut_short(&self) -> bool {
+        match self {
+            Self::Tree(walk) => walk.is_cut_short(),
+            Self::Archive(walk) => walk.is_cut_short(),
+            Self::Feed(_) => false,
+        }
+    }
+
+    /// How far a backfill has come, from 0 to 1.
+    pub fn progress(&self) -> f64 {
+        match self {
+            Self::Tree(walk) => walk.progress(),
+            Self::Archive(walk) => walk.progress(),
+            Self::Feed(_) => 1.0,
+        }
+    }
+}
+
+/// What one answer gave.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The items, in the document's order.
+    pub items: Vec<Item>,
+    /// What could not be read, each in words for a maintainer; the rest of the page is unharmed.
+    pub faults: Vec<String>,
+    /// For how long the document itself asks to be left alone (`ttl`, `sy:updatePeriod`).
+    pub leave_alone_for: Option<Duration>,
+}
+
+/// A stretch of a feed that is known to be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// From when, unix seconds.
+    pub from_at: i64,
+    /// To when, unix seconds.
+    pub to_at: i64,
+    /// Why, for a maintainer.
+    pub why: String,
+}
+
+/// The validators of one URL, as a cursor keeps them: of no use once the URL changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    url: String,
+    #[serde(flatten)]
+    validators: Validators,
+}
+
+impl Kept {
+    fn of(url: &Url, validators: &Validators) -> Self {
+        Self { url: url.to_string(), validators: validators.clone() }
+    }
+
+    fn for_url(&self, url: &Url) -> Validators {
+        if self.url == url.as_str() { self.validators.clone() } else { Validators::default() }
+    }
+}
+
+/// The most bytes of one document.
+const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
+/// The most bytes of a bulk download (an mbox, a range of patches).
+const BULK_BYTES_MAX: u64 = 96 << 20;
+
+impl Request {
+    /// A conditional GET of a feed document.
+    fn feed(url: Url, validators: Validators) -> Self {
+        Self { url, method: Method::Get, expect: Expect::Feed, validators, bytes_max: DOCUMENT_BYTES_MAX }
+    }
+
+    /// A GET of a page for people.
+    fn page(url: Url) -> Self {
+        let validators = Validators::default();
+        Self { url, method: Method::Get, expect: Expect::Html, validators, bytes_max: DOCUMENT_BYTES_MAX }
+    }
+
+    /// A bulk download.
+    fn bulk(url: Url, method: Method) -> Self {
+        Self { url, method, expect: Expect::Bytes, validators: Validators::default(), bytes_max: BULK_BYTES_MAX }
+    }
+}
+
+/// The error for a document that does not say what it should.
+fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
+    FetchError::Broken { why: format!("{}: {why}", url.host_str().unwrap_or("the answer")) }
+}
 
 /// One request a source wants made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +247,7 @@ pub enum Expect {
 }
 
 /// What a server said of a document's version, to be sent back with the next request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
     /// The `ETag`, as sent.
     pub etag: Option<String>,

@@ -1,0 +1,578 @@
+//! Mailing-list archives: a public-inbox list's Atom, its search, and its mbox for a long way back.
+//!
+//! A mail is dated by its arrival at the archive (the archive's own clock, called `ts` there), by which every page here
+//! is ordered; the `Date:` of its sender plays no part in finding it. The walk reads the newest page; where that does
+//! not reach back to what was seen, it climbs from there, oldest first, until it meets the present:
+//!
+//! - `new.atom?t=FROM-` gives mails from then on, oldest first, as long as there is a full page of them, and else the
+//!   newest page: so a page that descends is the last one;
+//! - a long time away is bridged by `POST ?q=rt:FROM..TO&x=m`, one gzipped mbox with all headers;
+//! - a list narrowed by a query is climbed by search, `?q=(QUERY) AND rt:FROM..&x=A&o=-1`.
+//!
+//! Search lags a minute behind the archive, so the mbox is only asked for when the previous poll is long past.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::Read as _;
+
+use chrono::{DateTime, Utc};
+use flate2::read::MultiGzDecoder;
+use mail_parser::mailbox::mbox::MessageIterator;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{
+    Answer, BULK_BYTES_MAX, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail, wire,
+};
+use crate::item::{Detail, Item, ItemKey, MessageId, Person, What, prose};
+
+/// How far behind what was seen a climb begins: mails may reach the archive out of order.
+const MARGIN_S: i64 = 30 * 60;
+/// What search may not know yet.
+const SEARCH_LAG_S: i64 = 120;
+/// From how far back on the mbox is worth asking for, by the archive's clock …
+const MBOX_FROM_S: i64 = 24 * 3600;
+/// … and how long ago the previous poll must be by ours, so that the lag of search cannot hide a mail.
+const MBOX_AWAY_S: i64 = 3600;
+/// The stretch of time that the first mbox is asked for; it grows and shrinks with what comes.
+const SLICE_S: i64 = 7 * 86_400;
+const SLICE_S_MIN: i64 = 3600;
+const SLICE_S_MAX: i64 = 180 * 86_400;
+/// Mails in an mbox that make the next stretch twice as long, or half as long.
+const SLICE_FEW: usize = 250;
+const SLICE_MANY: usize = 4_000;
+/// Pages and mboxes of one poll; the next poll goes on. 20 pages are 500 mails.
+const REQUESTS_PER_POLL_MAX: u32 = 20;
+/// Entries on a page of search results: the server's maximum, and what the newest page asks for.
+const SEARCH_PAGE: usize = 200;
+const SEARCH_NEWEST: usize = 50;
+/// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
+const TOLD_IN_HEADERS: [&str; 1] = ["pr-tracker-bot@kernel.org"];
+/// What an mbox may unpack to: beyond it, a bomb or too long a stretch of time.
+const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
+/// The first bytes of a gzip file.
+pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The most raw mails that wait to be fetched.
+const RAW_WANTED_MAX: usize = 200;
+
+/// A list's archive.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    base: Url,
+    query: Option<String>,
+}
+
+/// Where a walk stands. All times are unix seconds by the archive's clock, but for `polled_at`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Cursor {
+    /// Everything that arrived up to then has been seen; `None` before the first poll.
+    seen_to: Option<i64>,
+    /// Where a climb stands that is not finished.
+    climbed_to: Option<i64>,
+    /// When the last page was read, by our clock.
+    polled_at: i64,
+    newest: Kept,
+    /// Mails whose headers are wanted.
+    raw_wanted: VecDeque<MessageId>,
+    /// A backfill: from when, how far, to when.
+    backfill: Option<Backfill>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Backfill {
+    since: i64,
+    at: i64,
+    until: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// The newest page.
+    Newest,
+    /// A page from `at` on, oldest first.
+    Climb { at: i64 },
+    /// A second with more mails than a page holds, by search.
+    SameSecond { at: i64, offset: usize },
+    /// An mbox of a stretch of time that ends before `until`.
+    Mbox { at: i64, until: i64, slice_s: i64 },
+    /// One raw mail.
+    Raw,
+    /// Nothing more this time.
+    Over,
+}
+
+/// A poll or backfill of an archive under way.
+#[derive(Debug)]
+pub struct Walk {
+    archive: Archive,
+    cursor: Cursor,
+    stage: Stage,
+    goal: Goal,
+    now: i64,
+    away_s: i64,
+    requests_left: u32,
+    /// Oldest and newest arrival on the newest page, until [`Walk::learn`] has judged it.
+    newest_page: Option<(i64, i64)>,
+    /// Mails of the last page that tell something in their headers.
+    wants_raw: Vec<MessageId>,
+    gaps: Vec<Gap>,
+}
+
+impl Archive {
+    /// The archive at `base` (`https://lore.kernel.org/bpf/`), narrowed to `query` if there is one.
+    pub fn new(base: &Url, query: Option<&str>) -> Self {
+        Self { base: base.clone(), query: query.map(str::to_owned) }
+    }
+
+    pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal, now: DateTime<Utc>) -> Walk {
+        let mut cursor: Cursor = cursor.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let now = now.timestamp();
+        let stage = match goal {
+            Goal::Poll => Stage::Newest,
+            Goal::Backfill { since } => {
+                let since = since.timestamp();
+                let resumed = cursor.backfill.take().filter(|b| b.since == since && b.at < b.until);
+                let backfill = resumed.unwrap_or(Backfill { since, at: since, until: now });
+                let stage = Stage::Mbox { at: backfill.at, until: backfill.until, slice_s: SLICE_S };
+                cursor.backfill = Some(backfill);
+                stage
+            }
+        };
+        let away_s = now - cursor.polled_at;
+        let requests_left = if goal == Goal::Poll { REQUESTS_PER_POLL_MAX } else { u32::MAX };
+        Walk {
+            archive: self.clone(),
+            cursor,
+            stage,
+            goal,
+            now,
+            away_s,
+            requests_left,
+            newest_page: None,
+            wants_raw: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    fn newest_url(&self) -> Url {
+        match &self.query {
+            None => self.below("new.atom"),
+            Some(query) => self.search(query, &[("x", "A"), ("l", &SEARCH_NEWEST.to_string())]),
+        }
+    }
+
+    fn climb_url(&self, at: i64) -> Url {
+        match &self.query {
+            None => {
+                let mut url = self.below("new.atom");
+                let from = DateTime::from_timestamp(at, 0).unwrap_or_default();
+                url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
+                url
+            }
+            Some(_) => self.search(&self.narrowed(&format!("rt:{at}..")), &[("x", "A"), ("o", "-1")]),
+        }
+    }
+
+    fn same_second_url(&self, at: i64, offset: usize) -> Url {
+        let order = format!("-{}", offset + 1);
+        self.search(&self.narrowed(&format!("rt:{at}..{at}")), &[("x", "A"), ("o", &order)])
+    }
+
+    fn mbox_url(&self, at: i64, until: i64) -> Url {
+        self.search(&self.narrowed(&format!("rt:{at}..{until}")), &[("x", "m")])
+    }
+
+    fn raw_url(&self, id: &MessageId) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([id.as_str(), "raw"]);
+        }
+        url
+    }
+
+    fn narrowed(&self, by: &str) -> String {
+        match &self.query {
+            None => by.to_owned(),
+            Some(query) => format!("({query}) AND {by}"),
+        }
+    }
+
+    fn below(&self, name: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        url
+    }
+
+    fn search(&self, query: &str, more: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        url.query_pairs_mut().append_pair("q", query).extend_pairs(more);
+        url
+    }
+}
+
+impl Walk {
+    pub(super) fn next(&mut self) -> Option<Request> {
+        if self.requests_left == 0 {
+            return None;
+        }
+        let archive = &self.archive;
+        let request = match &self.stage {
+            Stage::Newest => {
+                let url = archive.newest_url();
+                let validators = self.cursor.newest.for_url(&url);
+                Request::feed(url, validators)
+            }
+            Stage::Climb { at } => Request::feed(archive.climb_url(*at), super::Validators::default()),
+            Stage::SameSecond { at, offset } => {
+                Request::feed(archive.same_second_url(*at, *offset), super::Validators::default())
+            }
+            Stage::Mbox { at, until, slice_s } => {
+                Request::bulk(archive.mbox_url(*at, (*at + slice_s).min(*until)), Method::Post)
+            }
+            Stage::Raw => Request::bulk(archive.raw_url(self.cursor.raw_wanted.front()?), Method::Get),
+            Stage::Over => return None,
+        };
+        self.requests_left -= 1;
+        Some(request)
+    }
+
+    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        match self.stage.clone() {
+            Stage::Newest => self.read_newest(answer),
+            Stage::Climb { at } => self.read_climb(answer, at),
+            Stage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
+            Stage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
+            Stage::Raw => self.read_raw(answer),
+            Stage::Over => Ok(Page::default()),
+        }
+    }
+
+    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+        for id in std::mem::take(&mut self.wants_raw) {
+            if fresh.contains(&ItemKey::message(&id)) && self.cursor.raw_wanted.len() < RAW_WANTED_MAX {
+                self.cursor.raw_wanted.push_back(id);
+            }
+        }
+        if let Some((oldest, newest)) = self.newest_page.take() {
+            self.judge_newest(oldest, newest, fresh.is_empty());
+        }
+        if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
+            self.stage = Stage::Raw;
+        }
+        std::mem::take(&mut self.gaps)
+    }
+
+    pub(super) fn cursor(&self) -> String {
+        serde_json::to_string(&self.cursor).expect("a cursor is plain data")
+    }
+
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.stage != Stage::Over
+    }
+
+    pub(super) fn progress(&self) -> f64 {
+        match &self.cursor.backfill {
+            Some(backfill) if self.stage != Stage::Over => {
+                (backfill.at - backfill.since) as f64 / (backfill.until - backfill.since).max(1) as f64
+            }
+            _ => 1.0,
+        }
+    }
+
+    fn read_newest(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        let url = self.archive.newest_url();
+        let (page, arrivals) = match answer {
+            Err(error) if means_none(&error) => {
+                if self.cursor.seen_to.is_some_and(|seen_to| seen_to > 0) {
+                    return Err(broken(&url, "the archive is empty, though it had mails before"));
+                }
+                (Page::default(), Vec::new())
+            }
+            Err(error) => return Err(error),
+            Ok(answer) => match &answer.body {
+                Body::Unchanged => {
+                    self.cursor.newest = Kept::of(&url, &answer.validators);
+                    let seen_to = self.cursor.seen_to.unwrap_or_default();
+                    self.newest_page = Some((seen_to - MARGIN_S, seen_to));
+                    return Ok(Page::default());
+                }
+                Body::Bytes { bytes, charset } => {
+                    let read = self.entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(&url, e))?;
+                    self.cursor.newest = Kept::of(&url, &answer.validators);
+                    read
+                }
+            },
+        };
+        let oldest = arrivals.iter().min().copied().unwrap_or_default();
+        let newest = arrivals.iter().max().copied().unwrap_or_default();
+        self.newest_page = Some((oldest, newest));
+        Ok(page)
+    }
+
+    /// Decides, once it is known whether the newest page held anything new, where to go from it.
+    fn judge_newest(&mut self, oldest: i64, newest: i64, nothing_new: bool) {
+        self.cursor.polled_at = self.now;
+        let overlaps = self.cursor.seen_to.is_none_or(|seen_to| nothing_new || oldest <= seen_to - MARGIN_S);
+        let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
+            (Some(climbed_to), _) => climbed_to,
+            (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
+            (None, _) => {
+                self.arrived(newest);
+                return;
+            }
+        };
+        self.cursor.climbed_to = Some(from);
+        let until = oldest.min(self.now - SEARCH_LAG_S);
+        self.stage = if until - from > MBOX_FROM_S && self.away_s > MBOX_AWAY_S {
+            Stage::Mbox { at: from, until, slice_s: SLICE_S }
+        } else {
+            Stage::Climb { at: from }
+        };
+    }
+
+    /// The climb has met the present: everything up to `newest` is seen. A mail from the future must not carry the
+    /// cursor away with it.
+    fn arrived(&mut self, newest: i64) {
+        match (self.goal, &mut self.cursor.backfill) {
+            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
+            (Goal::Backfill { .. }, None) => {}
+            (Goal::Poll, _) => {
+                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest.min(self.now));
+                self.cursor.seen_to = Some(seen_to);
+                self.cursor.climbed_to = None;
+            }
+        }
+        self.stage = Stage::Over;
+    }
+
+    fn climbed(&mut self, at: i64) {
+        match (self.goal, &mut self.cursor.backfill) {
+            // One second before the end at the most: only `arrived` ends a backfill.
+            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
+            (Goal::Backfill { .. }, None) => {}
+            (Goal::Poll, _) => self.cursor.climbed_to = Some(at),
+        }
+    }
+
+    fn read_climb(&mut self, answer: Result<Answer, FetchError>, at: i64) -> Result<Page, FetchError> {
+        let url = self.archive.climb_url(at);
+        let (page, arrivals) = match answer {
+            Err(error) if means_none(&error) => (Page::default(), Vec::new()),
+            Err(error) => return Err(error),
+            Ok(answer) => self.document(&answer, &url)?,
+        };
+        let (first, last) = (arrivals.first().copied().unwrap_or(at), arrivals.last().copied().unwrap_or(at));
+        let highest = arrivals.iter().max().copied().unwrap_or(at);
+        if first > last || (last <= at && (first != last || arrivals.len() < 2)) || arrivals.is_empty() {
+            self.arrived(highest);
+        } else if first == last {
+            self.stage = Stage::SameSecond { at: last, offset: 0 };
+        } else {
+            self.climbed(last);
+            self.stage = Stage::Climb { at: last };
+        }
+        Ok(page)
+    }
+
+    fn read_same_second(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        at: i64,
+        offset: usize,
+    ) -> Result<Page, FetchError> {
+        let url = self.archive.same_second_url(at, offset);
+        let (page, arrivals) = match answer {
+            Err(error) if means_none(&error) => (Page::default(), Vec::new()),
+            Err(FetchError::Missing { .. } | FetchError::Broken { .. } | FetchError::Walled { .. }) => {
+                let why = "more mails arrived in this second than a page holds, and search does not answer".to_owned();
+                self.gaps.push(Gap { from_at: at, to_at: at, why });
+                (Page::default(), Vec::new())
+            }
+            Err(error) => return Err(error),
+            Ok(answer) if is_past_the_end(&answer) => (Page::default(), Vec::new()),
+            Ok(answer) => self.document(&answer, &url)?,
+        };
+        if arrivals.is_empty() {
+            self.climbed(at + 1);
+            self.stage = Stage::Climb { at: at + 1 };
+        } else {
+            self.stage = Stage::SameSecond { at, offset: offset + arrivals.len().min(SEARCH_PAGE) };
+        }
+        Ok(page)
+    }
+
+    fn read_mbox(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        at: i64,
+        until: i64,
+        slice_s: i64,
+    ) -> Result<Page, FetchError> {
+        let page = match answer {
+            Err(error) if means_none(&error) => Page::default(),
+            Err(FetchError::TooBig { .. }) if slice_s > SLICE_S_MIN => {
+                self.stage = Stage::Mbox { at, until, slice_s: slice_s / 2 };
+                return Ok(Page::default());
+            }
+            // This server, or the wall before it, gives no mbox: the Atom goes the same way in smaller steps.
+            Err(
+                FetchError::TooBig { .. }
+                | FetchError::Missing { .. }
+                | FetchError::Broken { .. }
+                | FetchError::Walled { .. },
+            ) => {
+                self.stage = Stage::Climb { at };
+                return Ok(Page::default());
+            }
+            Err(error) => return Err(error),
+            Ok(Answer { body: Body::Unchanged, .. }) => Page::default(),
+            Ok(Answer { body: Body::Bytes { bytes, .. }, url, .. }) => {
+                match read_mbox(&bytes) {
+                    Ok(Some(page)) => page,
+                    Ok(None) => return self.read_mbox(Err(unpacks_to_too_much(&url)), at, until, slice_s),
+                    Err(e) => return Err(FetchError::Later { after: None, why: format!("{}: {e}", url.path()) }),
+                }
+            }
+        };
+        let end = (at + slice_s).min(until);
+        let slice_s = match page.items.len() {
+            few if few < SLICE_FEW => (slice_s * 2).min(SLICE_S_MAX),
+            many if many > SLICE_MANY => (slice_s / 2).max(SLICE_S_MIN),
+            _ => slice_s,
+        };
+        self.climbed(end);
+        self.stage = if end < until {
+            Stage::Mbox { at: end, until, slice_s }
+        } else {
+            Stage::Climb { at: (end - MARGIN_S).max(0) }
+        };
+        Ok(page)
+    }
+
+    fn read_raw(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        let wanted = self.cursor.raw_wanted.front().cloned();
+        let mut page = Page::default();
+        match answer {
+            Ok(Answer { body: Body::Bytes { bytes, .. }, .. }) => match mbox_items(&bytes[..], &mut page) {
+                Ok(()) => page.items.retain(|item| wanted.as_ref().is_some_and(|id| item.key() == ItemKey::message(id))),
+                Err(e) => page.faults.push(format!("a raw mail could not be read: {e}")),
+            },
+            Ok(Answer { body: Body::Unchanged, .. }) => {}
+            Err(error @ (FetchError::Later { .. } | FetchError::Unreachable { .. } | FetchError::Offline { .. })) => {
+                return Err(error);
+            }
+            Err(error) => page.faults.push(format!("a raw mail could not be fetched: {error}")),
+        }
+        self.cursor.raw_wanted.pop_front();
+        if self.cursor.raw_wanted.is_empty() {
+            self.stage = Stage::Over;
+        }
+        Ok(page)
+    }
+
+    fn document(&mut self, answer: &Answer, url: &Url) -> Result<(Page, Vec<i64>), FetchError> {
+        match &answer.body {
+            Body::Unchanged => Ok((Page::default(), Vec::new())),
+            Body::Bytes { bytes, charset } => {
+                self.entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(url, e))
+            }
+        }
+    }
+
+    /// The items of an Atom document and the arrival times of its entries, both in the document's order.
+    fn entries(&mut self, document: &str) -> Result<(Page, Vec<i64>), String> {
+        let mut page = Page::default();
+        let mut arrivals = Vec::new();
+        for entry in wire::atom_entries(document)? {
+            arrivals.extend(entry.updated.map(|at| at.timestamp()));
+            match message(entry) {
+                Ok(item) => page.items.push(item),
+                Err(fault) => page.faults.push(fault),
+            }
+        }
+        self.wants_raw = page
+            .items
+            .iter()
+            .filter(|item| TOLD_IN_HEADERS.contains(&item.author.email.as_str()))
+            .filter_map(|item| match &item.what {
+                What::Message { id, .. } => Some(id.clone()),
+                _ => None,
+            })
+            .collect();
+        Ok((page, arrivals))
+    }
+}
+
+/// The Message-ID at the end of a link: `BASE/MESSAGE-ID/`, percent-encoded.
+fn linked_id(link: &str) -> Option<MessageId> {
+    let path = link.split(['?', '#']).next()?.trim_end_matches('/');
+    let (_, encoded) = path.rsplit_once('/')?;
+    let bytes = percent_encoding::percent_decode_str(encoded);
+    MessageId::parse(&bytes.decode_utf8().ok()?)
+}
+
+fn message(entry: wire::Entry) -> Result<Item, String> {
+    let id = linked_id(&entry.link)
+        .ok_or_else(|| format!("an entry's link names no Message-ID: {}", prose::shorten(&entry.link, 120)))?;
+    Ok(Item {
+        what: What::Message { in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id), id },
+        title: entry.title,
+        author: Person { name: entry.author, email: entry.email },
+        url: None,
+        at: entry.updated,
+        written_at: None,
+        text: prose::without_diffs(&entry.text),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    })
+}
+
+/// Whether a 404 only says that there is nothing (yet): an empty archive, a search without results.
+fn means_none(error: &FetchError) -> bool {
+    const WORDS: [&str; 4] = ["search results", "No results found", "No feed found", "No messages"];
+    match error {
+        FetchError::Missing { page, .. } => WORDS.iter().any(|words| page.contains(words)),
+        _ => false,
+    }
+}
+
+/// A search past its last result answers with the closing tag alone.
+fn is_past_the_end(answer: &Answer) -> bool {
+    matches!(&answer.body, Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"</feed>")
+}
+
+fn unpacks_to_too_much(url: &Url) -> FetchError {
+    FetchError::TooBig { why: format!("{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes", url.path()) }
+}
+
+/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`].
+fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
+    let mut page = Page::default();
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        mbox_items(bytes, &mut page)?;
+        return Ok(Some(page));
+    }
+    let unpacked = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX);
+    let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
+    mbox_items(&mut reader, &mut page)?;
+    Ok((reader.get_ref().limit() > 0).then_some(page))
+}
+
+fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<()> {
+    for mail in MessageIterator::new(mbox) {
+        let mail = mail?;
+        match mail::message(mail.contents(), arrival(mail.internal_date())) {
+            Ok(item) => page.items.push(item),
+            Err(fault) => page.faults.push(fault),
+        }
+    }
+    Ok(())
+}
+
+/// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".
+pub(crate) fn arrival(internal_date: u64) -> Option<DateTime<Utc>> {
+    let at = i64::try_from(internal_date).ok().filter(|&at| at > 86_400)?;
+    DateTime::from_timestamp(at, 0)
+}

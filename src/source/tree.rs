@@ -1,0 +1,551 @@
+//! Kernel trees: the commit feed of cgit or of GitHub, and the way back past its window.
+//!
+//! A commit feed shows the newest ten or twenty commits and nothing of its history's shape. When its tip has moved,
+//! cgit's log page for `LAST..TIP` tells every commit that came, merges and what they brought included; one mbox of
+//! patches then fills in what the log leaves out. Where the log does not answer (GitHub has none, a wall may stand
+//! before it) or the last tip is gone (the branch was rebased), the feed is walked back by hash instead, which is
+//! complete on a straight line and is recorded as a gap where merges were met.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use mail_parser::mailbox::mbox::MessageIterator;
+use scraper::{ElementRef, Html, Selector};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail, wire};
+use crate::item::{CommitHash, Detail, Item, ItemKey, Person, What, prose};
+
+/// Requests of one poll; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
+const REQUESTS_PER_POLL_MAX: u32 = 40;
+/// How far a feed is walked back by hash in one go, in pages.
+const HASH_WALK_PAGES_MAX: u32 = 30;
+/// A range of more commits is not asked for as patches: their diffs would be many megabytes.
+const PATCHES_MAX: usize = 500;
+
+/// A branch of a tree, limited to some paths or whole.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    base: Url,
+    branch: String,
+    /// At least one; the empty path is the whole tree.
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Cursor {
+    paths: BTreeMap<String, PathCursor>,
+    /// A backfill: since when (unix seconds), and which paths are done.
+    since: Option<i64>,
+    done: Vec<String>,
+}
+
+/// Where one path stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct PathCursor {
+    /// Everything reachable from this commit has been seen.
+    tip: Option<CommitHash>,
+    /// A log that was not read to its end.
+    pending: Option<Pending>,
+    newest: Kept,
+}
+
+/// A log being read: `from..to`, or everything below `to`, of which `offset` commits have been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Pending {
+    from: Option<CommitHash>,
+    to: CommitHash,
+    offset: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// The feed's newest page.
+    Newest,
+    /// A page of the log.
+    Log(Pending),
+    /// The patches of a range.
+    Patches { from: CommitHash, to: CommitHash },
+    /// The feed as of this commit.
+    ByHash { at: CommitHash, pages: u32 },
+}
+
+/// A poll or backfill of a tree under way.
+#[derive(Debug)]
+pub struct Walk {
+    tree: Tree,
+    cursor: Cursor,
+    goal: Goal,
+    /// The path being read, and what comes next for it.
+    path: usize,
+    stage: Stage,
+    requests_left: u32,
+    /// The newest commit the feed showed.
+    tip: Option<CommitHash>,
+    /// Commits of the log that the feed's entries did not tell whole, with their commit dates.
+    brief: HashMap<CommitHash, Item>,
+    /// Commits of the last page, in its order.
+    page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
+    met_merge: bool,
+    gaps: Vec<Gap>,
+}
+
+impl Tree {
+    /// The tree at `base`: a cgit repository or a GitHub one.
+    pub fn new(base: &Url, branch: &str, paths: &[String]) -> Self {
+        let paths = if paths.is_empty() { vec![String::new()] } else { paths.to_vec() };
+        Self { base: base.clone(), branch: branch.to_owned(), paths }
+    }
+
+    pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal) -> Walk {
+        let mut cursor: Cursor = cursor.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        if let Goal::Backfill { since } = goal
+            && cursor.since != Some(since.timestamp())
+        {
+            cursor = Cursor { since: Some(since.timestamp()), ..Cursor::default() };
+        }
+        let requests_left = if goal == Goal::Poll { REQUESTS_PER_POLL_MAX } else { u32::MAX };
+        let mut walk = Walk {
+            tree: self.clone(),
+            cursor,
+            goal,
+            path: 0,
+            stage: Stage::Newest,
+            requests_left,
+            tip: None,
+            brief: HashMap::new(),
+            page: Vec::new(),
+            met_merge: false,
+            gaps: Vec::new(),
+        };
+        walk.pass_over_done();
+        walk
+    }
+
+    fn is_github(&self) -> bool {
+        self.base.host_str() == Some("github.com")
+    }
+
+    fn feed_url(&self, path: &str, revision: &str) -> Url {
+        if self.is_github() {
+            let ending = if path.is_empty() { format!("{revision}.atom") } else { format!("{revision}/{path}.atom") };
+            return self.below("commits", &ending);
+        }
+        let mut url = self.below("atom", path);
+        url.query_pairs_mut().append_pair("h", revision);
+        url
+    }
+
+    fn log_url(&self, path: &str, log: &Pending) -> Url {
+        let range = match &log.from {
+            Some(from) => format!("{from}..{}", log.to),
+            None => log.to.to_string(),
+        };
+        let mut url = self.below("log", path);
+        url.query_pairs_mut()
+            .append_pair("h", &self.branch)
+            .append_pair("qt", "range")
+            .append_pair("q", &range)
+            .append_pair("showmsg", "1");
+        if log.offset > 0 {
+            url.query_pairs_mut().append_pair("ofs", &log.offset.to_string());
+        }
+        url
+    }
+
+    fn patches_url(&self, path: &str, from: &CommitHash, to: &CommitHash) -> Url {
+        let mut url = self.below("patch", path);
+        url.query_pairs_mut().append_pair("id", to.as_str()).append_pair("id2", from.as_str());
+        url
+    }
+
+    /// `BASE/page/path`, with the slash that cgit wants behind `page` where there is no path.
+    fn below(&self, page: &str, path: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(page).extend(path.split('/'));
+        }
+        url
+    }
+}
+
+/// Where a person reads a commit of the tree at `base`.
+pub fn commit_url(base: &Url, hash: &str) -> Url {
+    let mut url = base.clone();
+    let github = base.host_str() == Some("github.com");
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().push("commit").push(if github { hash } else { "" });
+    }
+    if !github {
+        url.query_pairs_mut().append_pair("id", hash);
+    }
+    url
+}
+
+impl Walk {
+    pub(super) fn next(&mut self) -> Option<Request> {
+        let path = self.tree.paths.get(self.path)?;
+        if self.requests_left == 0 {
+            return None;
+        }
+        self.requests_left -= 1;
+        Some(match &self.stage {
+            Stage::Newest => {
+                let url = self.tree.feed_url(path, &self.tree.branch);
+                let kept = self.cursor.paths.get(path).filter(|kept| kept.pending.is_none());
+                let validators = kept.map(|kept| kept.newest.for_url(&url)).unwrap_or_default();
+                Request::feed(url, validators)
+            }
+            Stage::Log(log) => Request::page(self.tree.log_url(path, log)),
+            Stage::Patches { from, to } => Request::bulk(self.tree.patches_url(path, from, to), Method::Get),
+            Stage::ByHash { at, .. } => {
+                Request::feed(self.tree.feed_url(path, at.as_str()), super::Validators::default())
+            }
+        })
+    }
+
+    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        self.page.clear();
+        match self.stage.clone() {
+            Stage::Newest => self.read_feed(answer, true),
+            Stage::ByHash { .. } => self.read_feed(answer, false),
+            Stage::Log(log) => self.read_log(answer, log),
+            Stage::Patches { .. } => Ok(self.read_patches(answer)),
+        }
+    }
+
+    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+        let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
+        match self.stage.clone() {
+            Stage::Newest => {
+                let page = std::mem::take(&mut self.page);
+                self.judge_newest(&page, page.iter().all(|(hash, _)| is_fresh(hash)));
+            }
+            Stage::ByHash { at, pages } => {
+                let page = std::mem::take(&mut self.page);
+                let met_known = page.iter().any(|(hash, _)| *hash != at && !is_fresh(hash));
+                self.judge_by_hash(&page, &at, pages, met_known);
+            }
+            Stage::Log(log) => {
+                let page = std::mem::take(&mut self.page);
+                self.brief.retain(|hash, _| page.iter().all(|(other, _)| other != hash) || is_fresh(hash));
+                self.judge_log(&page, log);
+            }
+            Stage::Patches { .. } => self.finish_path(),
+        }
+        std::mem::take(&mut self.gaps)
+    }
+
+    pub(super) fn cursor(&self) -> String {
+        serde_json::to_string(&self.cursor).expect("a cursor is plain data")
+    }
+
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.path < self.tree.paths.len()
+    }
+
+    pub(super) fn progress(&self) -> f64 {
+        self.path as f64 / self.tree.paths.len() as f64
+    }
+
+    fn path_cursor(&mut self) -> &mut PathCursor {
+        let path = self.tree.paths[self.path].clone();
+        self.cursor.paths.entry(path).or_default()
+    }
+
+    fn pass_over_done(&mut self) {
+        while self.tree.paths.get(self.path).is_some_and(|path| self.cursor.done.contains(path)) {
+            self.path += 1;
+        }
+    }
+
+    fn finish_path(&mut self) {
+        if let Goal::Backfill { .. } = self.goal {
+            let path = self.tree.paths[self.path].clone();
+            self.cursor.done.push(path);
+        }
+        self.path += 1;
+        self.pass_over_done();
+        self.stage = Stage::Newest;
+        self.tip = None;
+        self.brief.clear();
+        self.met_merge = false;
+    }
+
+    fn read_feed(&mut self, answer: Result<Answer, FetchError>, is_newest: bool) -> Result<Page, FetchError> {
+        let answer = answer?;
+        let url = answer.url.clone();
+        let Body::Bytes { bytes, charset } = &answer.body else {
+            self.tip = self.path_cursor().tip.clone();
+            return Ok(Page::default());
+        };
+        let mut page = Page::default();
+        for entry in wire::atom_entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(&url, e))? {
+            match commit(entry) {
+                Ok((hash, item)) => {
+                    self.met_merge |= item.title.starts_with("Merge ");
+                    self.brief.remove(&hash);
+                    self.page.push((hash, item.at));
+                    page.items.push(item);
+                }
+                Err(fault) => page.faults.push(fault),
+            }
+        }
+        if is_newest {
+            self.tip = self.page.first().map(|(hash, _)| hash.clone());
+            let had = self.path_cursor().tip.is_some();
+            if self.tip.is_none() && had {
+                return Err(broken(&url, "the feed is empty, though it had commits before"));
+            }
+            self.path_cursor().newest = Kept::of(&url, &answer.validators);
+        }
+        Ok(page)
+    }
+
+    /// Decides, the newest page being stored, how to get what lies below it.
+    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], all_fresh: bool) {
+        let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
+            self.finish_path();
+            return;
+        };
+        if let Goal::Backfill { .. } = self.goal {
+            let pending = known.pending.unwrap_or(Pending { from: None, to: tip.clone(), offset: 0 });
+            self.path_cursor().pending = Some(pending.clone());
+            self.stage = match (self.tree.is_github(), page.last()) {
+                (true, Some((oldest, _))) => Stage::ByHash { at: oldest.clone(), pages: 0 },
+                (true, None) | (false, _) => Stage::Log(pending),
+            };
+            return;
+        }
+        let overlaps = known.tip.as_ref().is_none_or(|last| page.iter().any(|(hash, _)| hash == last)) || !all_fresh;
+        match (known.pending, known.tip) {
+            (Some(pending), _) => self.stage = Stage::Log(pending),
+            (None, Some(last)) if last != tip && !self.tree.is_github() => {
+                let pending = Pending { from: Some(last), to: tip, offset: 0 };
+                self.path_cursor().pending = Some(pending.clone());
+                self.stage = Stage::Log(pending);
+            }
+            (None, Some(last)) if last != tip && !overlaps => self.walk_by_hash(page),
+            (None, _) => {
+                self.path_cursor().tip = Some(tip);
+                self.finish_path();
+            }
+        }
+    }
+
+    fn walk_by_hash(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
+        match page.last().map(|(hash, _)| hash.clone()).or_else(|| self.tip.clone()) {
+            Some(at) => self.stage = Stage::ByHash { at, pages: 0 },
+            None => self.finish_path(),
+        }
+    }
+
+    fn judge_by_hash(
+        &mut self,
+        page: &[(CommitHash, Option<DateTime<Utc>>)],
+        at: &CommitHash,
+        pages: u32,
+        met_known: bool,
+    ) {
+        let oldest = page.last().map(|(hash, date)| (hash.clone(), date.map_or(0, |date| date.timestamp())));
+        let ended = oldest.as_ref().is_none_or(|(hash, _)| hash == at);
+        if let Goal::Backfill { since } = self.goal {
+            match oldest {
+                Some((hash, date)) if !ended && date >= since.timestamp() => {
+                    self.stage = Stage::ByHash { at: hash, pages: pages + 1 };
+                }
+                Some(_) | None => self.finish_path(),
+            }
+            return;
+        }
+        let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
+        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_known, too_far) {
+            self.stage = Stage::ByHash { at: hash.clone(), pages: pages + 1 };
+            return;
+        }
+        let until = oldest.map_or(0, |(_, date)| date);
+        if too_far && !met_known && !ended {
+            let why = format!("{}: {} pages back and nothing known met", self.tree.branch, HASH_WALK_PAGES_MAX);
+            self.gaps.push(Gap { from_at: 0, to_at: until, why });
+        } else if self.met_merge {
+            let why = format!("{}: walked by hash across merges; commits behind them may be missing", self.tree.branch);
+            self.gaps.push(Gap { from_at: 0, to_at: until, why });
+        }
+        let tip = self.tip.clone();
+        let cursor = self.path_cursor();
+        cursor.tip = tip;
+        cursor.pending = None;
+        self.finish_path();
+    }
+
+    fn read_log(&mut self, answer: Result<Answer, FetchError>, log: Pending) -> Result<Page, FetchError> {
+        let rows = match answer {
+            Ok(Answer { body: Body::Bytes { bytes, charset }, .. }) => {
+                log_rows(&wire::decode(&bytes, charset.as_deref()))
+            }
+            Ok(Answer { body: Body::Unchanged, .. }) => None,
+            Err(
+                FetchError::Missing { .. }
+                | FetchError::Walled { .. }
+                | FetchError::Broken { .. }
+                | FetchError::TooBig { .. },
+            ) => None,
+            Err(error) => return Err(error),
+        };
+        let rows = match rows {
+            Some(rows) if !(rows.commits.is_empty() && log.offset == 0) => rows,
+            // The log does not answer, or the last tip is gone.
+            Some(_) | None => {
+                if let Goal::Backfill { .. } = self.goal {
+                    return Err(broken(&self.tree.base, "cgit's log page does not answer, so there is no way back"));
+                }
+                self.path_cursor().pending = None;
+                self.stage = Stage::Log(Pending { offset: usize::MAX, ..log });
+                return Ok(Page::default());
+            }
+        };
+        let mut page = Page { faults: rows.faults, ..Page::default() };
+        for (hash, item) in rows.commits {
+            self.page.push((hash.clone(), item.at));
+            if let Some(Goal::Poll) = Some(self.goal) {
+                self.brief.insert(hash, item.clone());
+            }
+            page.items.push(item);
+        }
+        let offset = if rows.has_more { log.offset + page.items.len() } else { 0 };
+        self.stage = Stage::Log(Pending { offset, ..log });
+        Ok(page)
+    }
+
+    /// After a page of the log: the next one, the patches, or the feed by hash. `log.offset` is where the next page
+    /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
+    fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
+        if log.offset == usize::MAX {
+            self.stage = Stage::ByHash { at: self.tip.clone().unwrap_or(log.to), pages: 0 };
+            return;
+        }
+        let far_enough = match self.goal {
+            Goal::Poll => false,
+            Goal::Backfill { since } => {
+                // Commit dates are not strictly in order: a whole page must be older.
+                !page.is_empty() && page.iter().all(|(_, date)| date.is_some_and(|date| date < since))
+            }
+        };
+        if log.offset > 0 && !far_enough {
+            self.path_cursor().pending = Some(log.clone());
+            self.stage = Stage::Log(log);
+            return;
+        }
+        let cursor = self.path_cursor();
+        cursor.pending = None;
+        if let (Goal::Poll, Some(from)) = (self.goal, log.from) {
+            self.path_cursor().tip = Some(log.to.clone());
+            if !self.brief.is_empty() && self.brief.len() <= PATCHES_MAX {
+                self.stage = Stage::Patches { from, to: log.to };
+                return;
+            }
+        }
+        self.finish_path();
+    }
+
+    /// Reads the patches of a range into whole commits. They only add detail, so no failure here ends a walk; a hash is
+    /// believed when the log named it, for a message can fake the line between two patches.
+    fn read_patches(&mut self, answer: Result<Answer, FetchError>) -> Page {
+        let mut page = Page::default();
+        let Ok(Answer { body: Body::Bytes { bytes, .. }, .. }) = answer else {
+            return page;
+        };
+        for patch in MessageIterator::new(&bytes[..]).map_while(Result::ok) {
+            let Some(brief) = CommitHash::parse(patch.from()).and_then(|hash| self.brief.remove(&hash)) else {
+                continue;
+            };
+            if let Ok(read) = mail::message(patch.contents(), None) {
+                page.items.push(Item {
+                    author: read.author,
+                    written_at: read.written_at,
+                    text: read.text,
+                    detail: Detail::Whole,
+                    ..brief
+                });
+            }
+        }
+        page
+    }
+}
+
+/// A commit from an entry of cgit's or GitHub's Atom. The hash stands in the link and in the id.
+fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
+    let hash = last_word(&entry.link).or_else(|| last_word(&entry.id)).ok_or_else(|| {
+        format!("an entry names no commit: {}", prose::shorten(&wire::one_line(&entry.title), 120))
+    })?;
+    // GitHub's content is the whole message, its title the first line of it, cut.
+    let text = entry.text.trim();
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let shown = entry.title.trim_end_matches(['…', '.']);
+    let repeats_title = !shown.is_empty() && first.starts_with(shown);
+    let (title, text) = if repeats_title { (wire::one_line(first), rest) } else { (entry.title, text) };
+    let item = Item {
+        what: What::Commit { hash: hash.clone() },
+        title,
+        author: Person { name: entry.author, email: entry.email },
+        url: None,
+        at: entry.updated.or(entry.published),
+        written_at: entry.published,
+        text: prose::without_diffs(text),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    };
+    Ok((hash, item))
+}
+
+fn last_word(link: &str) -> Option<CommitHash> {
+    CommitHash::parse(link.rsplit(['=', '/', ':']).next()?)
+}
+
+struct LogRows {
+    commits: Vec<(CommitHash, Item)>,
+    faults: Vec<String>,
+    has_more: bool,
+}
+
+/// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
+fn log_rows(html: &str) -> Option<LogRows> {
+    let select = |selector: &str| Selector::parse(selector).expect("a selector of ours is well-formed");
+    let (row, cell, dated, linked) = (select("tr"), select("td"), select("span[title]"), select("a[href]"));
+    let document = Html::parse_document(html);
+    let table = document.select(&select("#cgit table.list")).next()?;
+    let has_more = document.select(&select("ul.pager a")).any(|a| a.text().collect::<String>().contains("next"));
+    let mut rows = LogRows { commits: Vec::new(), faults: Vec::new(), has_more };
+    for row in table.select(&row) {
+        let cells: Vec<ElementRef<'_>> = row.select(&cell).collect();
+        if let Some(message) = cells.iter().find(|cell| cell.value().classes().any(|class| class == "logmsg")) {
+            if let Some((_, item)) = rows.commits.last_mut() {
+                item.text = prose::without_diffs(&message.text().collect::<String>());
+            }
+            continue;
+        }
+        let [age, subject, author, ..] = cells[..] else { continue };
+        let Some(link) = subject.select(&linked).next() else { continue };
+        let Some(hash) = link.attr("href").and_then(last_word) else {
+            rows.faults.push("a row of the log names no commit".to_owned());
+            continue;
+        };
+        let date = age.select(&dated).next().and_then(|span| wire::date(span.attr("title")?));
+        let item = Item {
+            what: What::Commit { hash: hash.clone() },
+            title: wire::one_line(&link.text().collect::<String>()),
+            author: Person { name: wire::one_line(&author.text().collect::<String>()), email: String::new() },
+            url: None,
+            at: date,
+            written_at: None,
+            text: String::new(),
+            headers: Vec::new(),
+            detail: Detail::Brief,
+        };
+        rows.commits.push((hash, item));
+    }
+    Some(rows)
+}
