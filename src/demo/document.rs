@@ -208,7 +208,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::server::BUNDLED;
+    use crate::demo::week::BUNDLED;
 
     fn time(text: &str) -> DateTime<Utc> {
         text.parse().expect("an RFC 3339 time")

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use quick_xml::events::Event;
 use sha1::{Digest as _, Sha1};
 
-use crate::demo::server::BUNDLED;
+use crate::demo::week::BUNDLED;
 use crate::item::hex;
 
 /// A line of the Patches section at its first level, or a part below its cover letter.

@@ -25,6 +25,7 @@ mod document;
 #[cfg(test)]
 mod facts;
 pub mod server;
+mod week;
 
 use std::path::Path;
 use std::time::Duration;
