@@ -6,5 +6,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod item;
 pub mod source;

@@ -1,0 +1,408 @@
+//! The rules of one `[[feed]]`: which keys its kind has, and what each may be. No network: a URL is only read.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::reader::{Field, Table, quoted};
+use super::{FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
+
+/// The longest name of a feed, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// The least poll gap for a host that is not ours, in seconds: nobody's server is asked more than twice a minute.
+const POLL_GAP_S_MIN: u64 = 30;
+
+/// The longest poll gap: one week, in seconds.
+const POLL_GAP_S_MAX: u64 = 7 * 24 * 60 * 60;
+
+/// The most paths of one tree: each costs a request at every poll.
+const PATHS_MAX: usize = 32;
+
+/// The branch of a tree that names none.
+const BRANCH_DEFAULT: &str = "master";
+
+const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
+
+/// The kinds of upstream by their words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Tree,
+    Archive,
+    Lwn,
+    Feed,
+}
+
+const KINDS: &[(&str, Kind)] = &[
+    ("tree", Kind::Tree),
+    ("archive", Kind::Archive),
+    ("lwn", Kind::Lwn),
+    ("feed", Kind::Feed),
+];
+
+/// The keys that only one kind has.
+const OWN_KEYS: &[(&str, Kind)] = &[
+    ("branch", Kind::Tree),
+    ("paths", Kind::Tree),
+    ("role", Kind::Tree),
+    ("query", Kind::Archive),
+    ("gives", Kind::Feed),
+];
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Tree => "tree",
+            Kind::Archive => "archive",
+            Kind::Lwn => "lwn",
+            Kind::Feed => "feed",
+        }
+    }
+
+    /// How often such a feed is polled unless the configuration says otherwise, in seconds.
+    fn poll_gap_s(self) -> u64 {
+        match self {
+            Kind::Tree => 600,
+            Kind::Archive => 300,
+            Kind::Lwn => 1800,
+            Kind::Feed => 3600,
+        }
+    }
+}
+
+/// What a `[[feed]]` holds.
+pub(super) struct Read {
+    /// How messages call it: `feed[3] "bpf-next"`.
+    pub(super) place: String,
+    /// Its name and the name's line, if it is a good one: no other feed may have it, even when this one is bad.
+    pub(super) name: Option<(String, usize)>,
+    /// The line of its URL; of its header where it has none.
+    pub(super) line: usize,
+    /// What tells its upstream from others, where that much is good: two feeds that agree in it read the same twice.
+    pub(super) upstream: Option<String>,
+    /// The feed, where all of it is good.
+    pub(super) feed: Option<FeedConfig>,
+}
+
+/// The keys that only one kind has, each `None` where it is wrong.
+struct Own {
+    branch: Option<String>,
+    paths: Option<Vec<String>>,
+    role: Option<TreeRole>,
+    query: Option<Option<String>>,
+    gives: Option<Option<Gives>>,
+}
+
+impl Own {
+    fn upstream(&self, kind: Kind, url: &Url) -> Option<String> {
+        let part = match kind {
+            Kind::Tree => self.branch.as_deref()?,
+            Kind::Archive => self.query.as_ref()?.as_deref().unwrap_or_default(),
+            Kind::Lwn | Kind::Feed => "",
+        };
+        Some(format!("{} {url} {part}", kind.word()))
+    }
+
+    fn into_kind(self, kind: Kind) -> Option<FeedKind> {
+        Some(match kind {
+            Kind::Tree => FeedKind::Tree {
+                branch: self.branch?,
+                paths: self.paths?,
+                role: self.role?,
+            },
+            Kind::Archive => FeedKind::Archive { query: self.query? },
+            Kind::Lwn => FeedKind::Lwn,
+            Kind::Feed => FeedKind::Feed { gives: self.gives? },
+        })
+    }
+}
+
+/// Reads one `[[feed]]`, noting what is wrong with it.
+pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
+    let name = read_name(&mut table);
+    let kind = table.need("kind", "one of tree, archive, lwn, feed");
+    let kind = kind.and_then(|field| field.one_of(KINDS));
+    let url_field = table.need("url", URL_RIGHT);
+    let line = url_field.as_ref().map_or(table.line(), Field::line);
+    let url = url_field.and_then(|field| read_url(&field, kind));
+    let poll_gap = read_poll_gap(&mut table, kind, url.as_ref(), network);
+    let own = read_own(&mut table, kind);
+    let place = table.place().to_owned();
+    table.finish();
+
+    let upstream = kind.zip(url.as_ref());
+    let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
+    let kind = kind.and_then(|kind| own.into_kind(kind));
+    let feed = match (&name, url, poll_gap, kind) {
+        (Some((name, _)), Some(url), Some(poll_gap), Some(kind)) => Some(FeedConfig {
+            name: name.clone(),
+            url,
+            poll_gap,
+            kind,
+        }),
+        _ => None,
+    };
+    Read {
+        place,
+        name,
+        line,
+        upstream,
+        feed,
+    }
+}
+
+/// Reads the name, and lets later messages call the feed by it.
+fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
+    const RIGHT: &str = "a name of 1 to 64 letters, digits and any of . _ - / +";
+    let field = table.need("name", RIGHT)?;
+    let name = field.text(RIGHT)?.to_owned();
+    let is_good = |c: char| c.is_ascii_alphanumeric() || "._-/+".contains(c);
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(is_good) {
+        field.expected(RIGHT);
+        return None;
+    }
+    table.call(&name);
+    Some((name, field.line()))
+}
+
+/// Reads the poll gap, or takes the kind's.
+fn read_poll_gap(
+    table: &mut Table<'_, '_>,
+    kind: Option<Kind>,
+    url: Option<&Url>,
+    network: &NetworkConfig,
+) -> Option<Duration> {
+    let Some(field) = table.take("poll_gap_s") else {
+        return kind.map(|kind| Duration::from_secs(kind.poll_gap_s()));
+    };
+    let least = match url {
+        Some(url) if network.allows_private(url) => 1,
+        // Nobody knows whose host a bad URL means: what would be right for one of our own is not told as wrong.
+        None if network.allow_private_hosts.is_empty() => POLL_GAP_S_MIN,
+        None if field.number().is_some_and(|gap_s| gap_s >= 1) => 1,
+        Some(_) | None => POLL_GAP_S_MIN,
+    };
+    let seconds = field.whole("seconds", least..=POLL_GAP_S_MAX)?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Reads the keys that only one kind has. Where the kind itself is wrong, they are all checked and none is refused.
+fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
+    for (key, owner) in OWN_KEYS {
+        let Some(kind) = kind.filter(|kind| kind != owner) else {
+            continue;
+        };
+        if let Some(field) = table.take(key) {
+            let (owner, kind) = (owner.word(), kind.word());
+            field.note(format!(
+                "belongs to feeds of kind \"{owner}\"; this feed is of kind \"{kind}\""
+            ));
+        }
+    }
+
+    let branch = match table.take("branch") {
+        Some(field) => read_branch(&field),
+        None => Some(BRANCH_DEFAULT.to_owned()),
+    };
+    let paths = match table.take("paths") {
+        Some(field) => read_paths(field),
+        None => Some(Vec::new()),
+    };
+    let role = match table.take("role") {
+        Some(field) => field.one_of(&TreeRole::ALL.map(|role| (role.word(), role))),
+        None => Some(TreeRole::Topic),
+    };
+    let query = match table.take("query") {
+        Some(field) => read_query(&field).map(Some),
+        None => Some(None),
+    };
+    let gives = match table.take("gives") {
+        Some(field) => field
+            .one_of(&Gives::ALL.map(|gives| (gives.word(), gives)))
+            .map(Some),
+        None => Some(None),
+    };
+
+    Own {
+        branch,
+        paths,
+        role,
+        query,
+        gives,
+    }
+}
+
+/// Reads a URL and brings it into the one form its kind has, so that the same place is always written the same way.
+fn read_url(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<Url> {
+    let text = field.text(URL_RIGHT)?;
+    let checked = check_url(text).and_then(|url| match kind {
+        Some(Kind::Tree) => tree_url(url),
+        Some(Kind::Archive) => archive_url(url),
+        Some(Kind::Lwn | Kind::Feed) | None => Ok(url),
+    });
+    checked.map_err(|message| field.note(message)).ok()
+}
+
+/// What every URL must keep. A URL with a password in it is never repeated in a message.
+fn check_url(text: &str) -> Result<Url, String> {
+    let shown = if text.contains('@') {
+        "one with an \"@\" in it".to_owned()
+    } else {
+        quoted(text)
+    };
+    let wrong = |why: &str| Err(format!("expected {URL_RIGHT}, found {shown}{why}"));
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong(" with a space or a control character in it");
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => return wrong(&format!(": {error}")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "has a user or a password in it; secrets never stand in the configuration";
+        return Err(message.to_owned());
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        return wrong("");
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return wrong(", which names no host");
+    }
+    if url.fragment().is_some() {
+        return Err(
+            "has a fragment (from the \"#\" on), which is never sent; leave it out".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// A tree is a repository's page, without a slash at its end: what is read below it is for us to know.
+fn tree_url(mut url: Url) -> Result<Url, String> {
+    if url.query().is_some() {
+        return Err(
+            "has a query (from the \"?\" on); name a branch by `branch`, folders by `paths`"
+                .to_owned(),
+        );
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let host = url.host_str().unwrap_or_default();
+    if host == "github.com" || host == "www.github.com" {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let [owner, repository] = parts[..] else {
+            return Err(
+                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
+            );
+        };
+        let repository = repository.strip_suffix(".git").unwrap_or(repository);
+        if host != "github.com" || owner.is_empty() || repository.is_empty() {
+            return Err(
+                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
+            );
+        }
+        let path = format!("/{owner}/{repository}");
+        url.set_path(&path);
+        return Ok(url);
+    }
+    if path.is_empty() {
+        let message = "names a host only; expected a cgit repository, such as \
+                       https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git";
+        return Err(message.to_owned());
+    }
+    // cgit's own pages stand right below the repository, which at kernel.org ends in .git.
+    if let Some((repository, page)) = path.split_once(".git/") {
+        url.set_path(&format!("{repository}.git"));
+        return Err(format!(
+            "leads to the page {} inside a repository; write {}",
+            quoted(page),
+            url.as_str()
+        ));
+    }
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// An archive is a list's base URL, with a slash at its end.
+fn archive_url(mut url: Url) -> Result<Url, String> {
+    if url.query().is_some() {
+        return Err("has a query (from the \"?\" on); write a search as `query`".to_owned());
+    }
+    let path = url.path().to_owned();
+    if let Some((list, page)) = path
+        .rsplit_once('/')
+        .filter(|(_, page)| page.ends_with(".atom"))
+    {
+        let page = page.to_owned();
+        url.set_path(&format!("{list}/"));
+        return Err(format!(
+            "leads to {page}, one page of the list; write {}",
+            url.as_str()
+        ));
+    }
+    if path == "/" && url.host_str() == Some("lore.kernel.org") {
+        return Err("names no list; expected one such as https://lore.kernel.org/bpf/".to_owned());
+    }
+    if !path.ends_with('/') {
+        url.set_path(&format!("{path}/"));
+    }
+    Ok(url)
+}
+
+/// Reads a branch by git's rules for the name of a reference.
+fn read_branch(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str = "the name of a branch, such as \"master\"";
+    let branch = field.text(RIGHT)?;
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    let wrong = branch.is_empty()
+        || branch.contains(is_bad)
+        || branch.contains("..")
+        || branch.contains("//")
+        || branch.starts_with(['-', '/'])
+        || branch.ends_with(['.', '/']);
+    if wrong {
+        field.expected(RIGHT);
+        return None;
+    }
+    Some(branch.to_owned())
+}
+
+/// Reads the paths of a tree; one bad path spoils the list, since without it the feed would give too much or too little.
+fn read_paths(field: Field<'_, '_>) -> Option<Vec<String>> {
+    const RIGHT: &str = "a list of paths, such as [\"kernel/bpf\", \"net/bpf\"]";
+    let members = field.list(RIGHT, PATHS_MAX)?;
+    let many = members.len();
+    let mut paths = Vec::with_capacity(many);
+    for member in members {
+        let Some(path) = read_path(&member) else {
+            continue;
+        };
+        if paths.contains(&path) {
+            member.note(format!("{} stands twice in this list", quoted(&path)));
+        } else {
+            paths.push(path);
+        }
+    }
+    (paths.len() == many).then_some(paths)
+}
+
+fn read_path(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str =
+        "a path from the top of the tree, without \"..\", \"*\" or a slash before it";
+    let path = field.text(RIGHT)?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let is_bad_part = |part: &str| matches!(part, "" | "." | "..");
+    if path.split('/').any(is_bad_part) || path.contains(|c: char| c.is_control() || c == '*') {
+        field.expected(RIGHT);
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+fn read_query(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str = "a search as public-inbox takes it, such as \"s:bpf OR s:xdp\"";
+    let query = field.text(RIGHT)?.trim();
+    if query.is_empty() || query.contains(char::is_control) {
+        field.expected(RIGHT);
+        return None;
+    }
+    Some(query.to_owned())
+}

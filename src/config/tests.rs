@@ -1,0 +1,654 @@
+//! Tables of cases for the whole room, and the example held against the keys there are.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::reader::{KEYS, Within};
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+const FEED: &str = "[[feed]]\nname = \"a\"\nkind = \"feed\"\nurl = \"https://a.example/feed\"\n";
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    Config::parse(text, Path::new("config.toml"))
+}
+
+/// Checks the whole error output; `right` has one line for each problem, without the count.
+#[track_caller]
+fn check(text: &str, right: &[&str]) {
+    let problems = match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.problems.iter().map(Problem::to_string).collect(),
+    };
+    assert_eq!(problems, right, "for:\n{text}");
+}
+
+/// Checks what is said of one feed whose first line is the third of the file; `right` is what follows its name.
+#[track_caller]
+fn check_feed(keys: &str, right: &[&str]) {
+    let right: Vec<String> = right
+        .iter()
+        .map(|right| {
+            let (line, message) = right.split_once(' ').expect("a case starts with its line");
+            format!("config.toml:{line}: feed[1] \"a\": {message}")
+        })
+        .collect();
+    let right: Vec<&str> = right.iter().map(String::as_str).collect();
+    check(&format!("[[feed]]\nname = \"a\"\n{keys}\n"), &right);
+}
+
+#[track_caller]
+fn feed(keys: &str) -> FeedConfig {
+    let text = format!("[[feed]]\nname = \"a\"\n{keys}\n");
+    let mut config = parse(&text).unwrap_or_else(|errors| panic!("{errors}\nfor:\n{text}"));
+    config.feeds.remove(0)
+}
+
+#[track_caller]
+fn check_url(kind: &str, url: &str, right: &str) {
+    let read = feed(&format!("kind = \"{kind}\"\nurl = \"{url}\""));
+    assert_eq!(read.url.as_str(), right);
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_their_lines() {
+    let text = r#"databse = "x.sqlite"
+host_gap_ms = 5
+
+[network]
+allow_private_hosts = ["127.0.0.1", "http://localhost:80", 7]
+contact = "me (here)"
+request_timeout_s = 0
+poll_gap_s = 60
+
+[[feed]]
+name = "bpf"
+kind = "tree"
+url = "https://git.example/bpf.git"
+
+[[feed]]
+name = "bpf-next"
+kind = "tre"
+url = "https://me:hunter2@git.example/bpf-next.git"
+poll_gap_s = "soon"
+rolle = "next"
+
+[[feed]]
+name = "bpf"
+kind = "lwn"
+url = "lwn.net/headlines/rss"
+branch = "master"
+
+[[feed]]
+kind = "archive"
+url = "https://lore.kernel.org/bpf/new.atom"
+poll_gap_s = 5
+
+[[feed]]
+name = "again"
+kind = "tree"
+url = "https://git.example/bpf.git/"
+branch = "master"
+paths = ["kernel/bpf", "../etc", "/net"]
+"#;
+    let errors = parse(text).expect_err("almost every line is wrong");
+    insta::assert_snapshot!(errors, @r#"
+    config.toml:1: databse: unknown key; did you mean "database"?
+    config.toml:2: host_gap_ms: this key belongs in [network]
+    config.toml:5: network.allow_private_hosts[2]: expected a name or an address without scheme, port or path, such as "127.0.0.1" or "localhost", found "http://localhost:80"
+    config.toml:5: network.allow_private_hosts[3]: expected a name or an address without scheme, port or path, such as "127.0.0.1" or "localhost", found 7
+    config.toml:6: network.contact: expected an address or a page in plain ASCII without parentheses, such as "bpfnews@example.org", found "me (here)"
+    config.toml:7: network.request_timeout_s: expected a whole number of seconds from 1 to 600, found 0
+    config.toml:8: network.poll_gap_s: this key belongs in a [[feed]]
+    config.toml:17: feed[2] "bpf-next": kind: expected one of tree, archive, lwn, feed, found "tre"; did you mean "tree"?
+    config.toml:18: feed[2] "bpf-next": url: has a user or a password in it; secrets never stand in the configuration
+    config.toml:19: feed[2] "bpf-next": poll_gap_s: expected a whole number of seconds from 30 to 604800, found "soon"
+    config.toml:20: feed[2] "bpf-next": rolle: unknown key; did you mean "role"?
+    config.toml:23: feed[3] "bpf": name: "bpf" is the name of the feed on line 11 too
+    config.toml:25: feed[3] "bpf": url: expected an http or https URL, such as "https://lore.kernel.org/bpf/", found "lwn.net/headlines/rss": relative URL without a base
+    config.toml:26: feed[3] "bpf": branch: belongs to feeds of kind "tree"; this feed is of kind "lwn"
+    config.toml:28: feed[4]: name: missing; expected a name of 1 to 64 letters, digits and any of . _ - / +
+    config.toml:30: feed[4]: url: leads to new.atom, one page of the list; write https://lore.kernel.org/bpf/
+    config.toml:36: feed[5] "again": url: reads the same place as feed[1] "bpf" on line 13; make one feed of both
+    config.toml:38: feed[5] "again": paths[2]: expected a path from the top of the tree, without "..", "*" or a slash before it, found "../etc"
+    config.toml:38: feed[5] "again": paths[3]: expected a path from the top of the tree, without "..", "*" or a slash before it, found "/net"
+    19 problems in the configuration
+    "#);
+}
+
+#[test]
+fn a_whole_configuration_is_read() {
+    let text = r#"
+database = "data/news.sqlite"
+[network]
+allow_private_hosts = ["LocalHost", "[::1]", "127.0.0.1"]
+contact = "bpfnews@example.org; day and night"
+host_gap_ms = 0
+request_timeout_s = 5
+[[feed]]
+name = "t"
+kind = "tree"
+url = "http://localhost:8080/linux.git/"
+poll_gap_s = 1
+branch = "for-next"
+paths = ["kernel/bpf/", "net/core/filter.c"]
+role = "stable"
+[[feed]]
+name = "a"
+kind = "archive"
+url = "http://[::1]/bpf"
+poll_gap_s = 1
+query = "s:bpf"
+[[feed]]
+name = "l"
+kind = "lwn"
+url = "https://lwn.net/headlines/rss"
+[[feed]]
+name = "f"
+kind = "feed"
+url = "https://a.example/feed?format=json"
+gives = "videos"
+"#;
+    for (_, key) in KEYS {
+        assert!(text.contains(key), "{key} is not tried here");
+    }
+    let config = Config::parse(text, Path::new("/etc/bpfnews/config.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(
+        config.database,
+        PathBuf::from("/etc/bpfnews/data/news.sqlite")
+    );
+    let network = NetworkConfig {
+        allow_private_hosts: vec![
+            "localhost".to_owned(),
+            "::1".to_owned(),
+            "127.0.0.1".to_owned(),
+        ],
+        contact: Some("bpfnews@example.org; day and night".to_owned()),
+        host_gap: Duration::ZERO,
+        request_timeout: Duration::from_secs(5),
+    };
+    assert_eq!(config.network, network);
+    let [tree, archive, lwn, plain] = &config.feeds[..] else {
+        panic!("four feeds, got {:?}", config.feeds);
+    };
+    let kind = FeedKind::Tree {
+        branch: "for-next".to_owned(),
+        paths: vec!["kernel/bpf".to_owned(), "net/core/filter.c".to_owned()],
+        role: TreeRole::Stable,
+    };
+    assert_eq!(tree.kind, kind);
+    assert_eq!(tree.url.as_str(), "http://localhost:8080/linux.git");
+    assert_eq!(tree.poll_gap, Duration::from_secs(1));
+    assert_eq!(archive.url.as_str(), "http://[::1]/bpf/");
+    assert_eq!(
+        archive.kind,
+        FeedKind::Archive {
+            query: Some("s:bpf".to_owned())
+        }
+    );
+    assert_eq!(lwn.kind, FeedKind::Lwn);
+    assert_eq!(lwn.poll_gap, Duration::from_secs(1800));
+    assert_eq!(
+        plain.kind,
+        FeedKind::Feed {
+            gives: Some(Gives::Videos)
+        }
+    );
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let config = parse(FEED).expect("one good feed");
+    assert_eq!(config.database, PathBuf::from("bpfnews.sqlite"));
+    assert_eq!(config.network.host_gap, Duration::from_secs(1));
+    assert_eq!(config.network.request_timeout, Duration::from_secs(60));
+    for (kind, gap_s) in [
+        ("archive", 300),
+        ("tree", 600),
+        ("lwn", 1800),
+        ("feed", 3600),
+    ] {
+        let read = feed(&format!("kind = \"{kind}\"\nurl = \"https://a.example/x\""));
+        assert_eq!(read.poll_gap, Duration::from_secs(gap_s), "{kind}");
+        assert_eq!(read.kind.word(), kind);
+    }
+    let tree = FeedKind::Tree {
+        branch: "master".to_owned(),
+        paths: Vec::new(),
+        role: TreeRole::Topic,
+    };
+    assert_eq!(
+        feed("kind = \"tree\"\nurl = \"https://a.example/x.git\"").kind,
+        tree
+    );
+}
+
+#[test]
+fn urls_come_into_one_form() {
+    check_url(
+        "archive",
+        "https://lore.kernel.org/bpf",
+        "https://lore.kernel.org/bpf/",
+    );
+    check_url(
+        "archive",
+        "https://lore.kernel.org/bpf/",
+        "https://lore.kernel.org/bpf/",
+    );
+    check_url(
+        "tree",
+        "https://git.example/x.git/",
+        "https://git.example/x.git",
+    );
+    check_url("tree", "https://git.example/x", "https://git.example/x");
+    check_url("tree", "https://GitHub.com/o/r/", "https://github.com/o/r");
+    check_url(
+        "tree",
+        "https://github.com/o/r.git",
+        "https://github.com/o/r",
+    );
+    check_url("feed", "https://a.example", "https://a.example/");
+    check_url(
+        "feed",
+        "https://a.example/@b?c=d",
+        "https://a.example/@b?c=d",
+    );
+}
+
+#[test]
+fn bad_urls_say_what_would_be_right() {
+    const RIGHT: &str =
+        "expected an http or https URL, such as \"https://lore.kernel.org/bpf/\", found";
+    const GITHUB: &str = "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub";
+    let secret = "has a user or a password in it; secrets never stand in the configuration";
+    let cases = [
+        (
+            "lwn",
+            "",
+            format!("{RIGHT} \"\": relative URL without a base"),
+        ),
+        (
+            "lwn",
+            "lwn.net/rss",
+            format!("{RIGHT} \"lwn.net/rss\": relative URL without a base"),
+        ),
+        (
+            "lwn",
+            "ftp://lwn.net/rss",
+            format!("{RIGHT} \"ftp://lwn.net/rss\""),
+        ),
+        (
+            "lwn",
+            "https://",
+            format!("{RIGHT} \"https://\": empty host"),
+        ),
+        (
+            "lwn",
+            "https://a b/",
+            format!("{RIGHT} \"https://a b/\" with a space or a control character in it"),
+        ),
+        ("lwn", "https://me@lwn.net/", secret.to_owned()),
+        ("lwn", "https://:hunter2@lwn.net/", secret.to_owned()),
+        (
+            "lwn",
+            "me:hunter2@lwn.net",
+            format!("{RIGHT} one with an \"@\" in it"),
+        ),
+        (
+            "feed",
+            "https://a.example/#x",
+            "has a fragment (from the \"#\" on), which is never sent; leave it out".to_owned(),
+        ),
+        (
+            "archive",
+            "https://lore.kernel.org/bpf/new.atom",
+            "leads to new.atom, one page of the list; write https://lore.kernel.org/bpf/"
+                .to_owned(),
+        ),
+        (
+            "archive",
+            "https://lore.kernel.org/bpf/?q=x&x=A",
+            "has a query (from the \"?\" on); write a search as `query`".to_owned(),
+        ),
+        (
+            "archive",
+            "https://lore.kernel.org/",
+            "names no list; expected one such as https://lore.kernel.org/bpf/".to_owned(),
+        ),
+        ("tree", "https://github.com/o", GITHUB.to_owned()),
+        ("tree", "https://github.com/o/r/commits", GITHUB.to_owned()),
+        ("tree", "https://www.github.com/o/r", GITHUB.to_owned()),
+        (
+            "tree",
+            "https://git.example/x.git/log/",
+            "leads to the page \"log\" inside a repository; write https://git.example/x.git"
+                .to_owned(),
+        ),
+        (
+            "tree",
+            "https://git.example/x.git?h=net",
+            "has a query (from the \"?\" on); name a branch by `branch`, folders by `paths`"
+                .to_owned(),
+        ),
+        (
+            "tree",
+            "https://git.example/",
+            "names a host only; expected a cgit repository, such as \
+             https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git"
+                .to_owned(),
+        ),
+    ];
+    for (kind, url, right) in cases {
+        check_feed(
+            &format!("kind = \"{kind}\"\nurl = \"{url}\""),
+            &[&format!("4 url: {right}")],
+        );
+    }
+}
+
+#[test]
+fn bad_values_say_what_would_be_right() {
+    let tree = "kind = \"tree\"\nurl = \"https://git.example/x.git\"";
+    let archive = "kind = \"archive\"\nurl = \"https://a.example/bpf/\"";
+    let gap = "poll_gap_s: expected a whole number of seconds from 30 to 604800, found";
+    let branch = "branch: expected the name of a branch, such as \"master\", found";
+    let path = "expected a path from the top of the tree, without \"..\", \"*\" or a slash before it, found";
+    let paths = "paths: expected a list of paths, such as [\"kernel/bpf\", \"net/bpf\"], found";
+    let role = "role: expected one of fixes, next, mainline, stable, topic, found";
+    let query =
+        "query: expected a search as public-inbox takes it, such as \"s:bpf OR s:xdp\", found";
+    let many = format!("paths = [{}]", "\"a\", ".repeat(33));
+    let cases = [
+        (tree, "poll_gap_s = 29", format!("{gap} 29")),
+        (tree, "poll_gap_s = 604801", format!("{gap} 604801")),
+        (tree, "poll_gap_s = -60", format!("{gap} -60")),
+        (tree, "poll_gap_s = 60.5", format!("{gap} 60.5")),
+        (tree, "poll_gap_s = true", format!("{gap} true")),
+        (
+            tree,
+            "poll_gap_s = 99999999999999999999",
+            format!("{gap} 99999999999999999999"),
+        ),
+        (tree, "poll_gap_s = 2026-01-01", format!("{gap} a date")),
+        (tree, "branch = \"\"", format!("{branch} \"\"")),
+        (tree, "branch = \"a b\"", format!("{branch} \"a b\"")),
+        (tree, "branch = \"a..b\"", format!("{branch} \"a..b\"")),
+        (tree, "branch = [\"a\"]", format!("{branch} a list")),
+        (tree, "paths = \"net\"", format!("{paths} \"net\"")),
+        (
+            tree,
+            "paths = [\"a\", \"/b\"]",
+            format!("paths[2]: {path} \"/b\""),
+        ),
+        (
+            tree,
+            "paths = [\"a/../b\"]",
+            format!("paths[1]: {path} \"a/../b\""),
+        ),
+        (tree, "paths = [\"\"]", format!("paths[1]: {path} \"\"")),
+        (
+            tree,
+            "paths = [\"arch/*/net\"]",
+            format!("paths[1]: {path} \"arch/*/net\""),
+        ),
+        (
+            tree,
+            "paths = [\"a\\u001bb\"]",
+            format!("paths[1]: {path} \"a\\u{{1b}}b\""),
+        ),
+        (
+            tree,
+            "paths = [\"a\", \"a/\"]",
+            "paths[2]: \"a\" stands twice in this list".to_owned(),
+        ),
+        (
+            tree,
+            &many,
+            "paths: expected at most 32, found 33".to_owned(),
+        ),
+        (
+            tree,
+            "role = \"main\"",
+            format!("{role} \"main\"; did you mean \"mainline\"?"),
+        ),
+        (tree, "role = \"zzz\"", format!("{role} \"zzz\"")),
+        (archive, "query = \" \"", format!("{query} \" \"")),
+        (archive, "query = 1", format!("{query} 1")),
+        (
+            archive,
+            "role = \"next\"",
+            "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
+        ),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, branch, paths, role, query, gives".to_owned()),
+        (
+            tree,
+            "poll_gap = 60",
+            "poll_gap: unknown key; did you mean \"poll_gap_s\"?".to_owned(),
+        ),
+        (
+            tree,
+            "contact = \"x\"",
+            "contact: this key belongs in [network]".to_owned(),
+        ),
+        (
+            tree,
+            "\"\\u001b[31m\" = 1",
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, branch, paths, role, query, gives".to_owned(),
+        ),
+    ];
+    for (base, key, right) in cases {
+        check_feed(&format!("{base}\n{key}"), &[&format!("5 {right}")]);
+    }
+}
+
+#[test]
+fn names_are_short_plain_and_unique() {
+    let long = "x".repeat(65);
+    for name in ["", " ", "a b", "a\\nb", "ä", "a:b", &long] {
+        let text = FEED.replace("\"a\"", &format!("\"{name}\""));
+        let errors = parse(&text).expect_err("a bad name").to_string();
+        assert!(
+            errors.starts_with("config.toml:2: feed[1]: name: expected a name of 1 to 64"),
+            "{errors}"
+        );
+    }
+    let text = format!("{FEED}{FEED}");
+    check(
+        &text,
+        &[
+            "config.toml:6: feed[2] \"a\": name: \"a\" is the name of the feed on line 2 too",
+            "config.toml:8: feed[2] \"a\": url: reads the same place as feed[1] \"a\" on line 4; make one feed of both",
+        ],
+    );
+}
+
+#[test]
+fn one_upstream_is_read_by_one_feed() {
+    let tree = |name: &str, more: &str| {
+        format!(
+            "[[feed]]\nname = \"{name}\"\nkind = \"tree\"\nurl = \"https://git.example/x.git\"\n{more}\n"
+        )
+    };
+    check(&(tree("a", "") + &tree("b", "branch = \"net\"")), &[]);
+    check(
+        &(tree("a", "") + &tree("b", "branch = \"master\"")),
+        &[
+            "config.toml:9: feed[2] \"b\": url: reads the same place as feed[1] \"a\" on line 4; make one feed of both",
+        ],
+    );
+}
+
+#[test]
+fn missing_keys_and_feeds_are_told() {
+    let none = "feed: none; write a [[feed]] for each, or copy them from config.example.toml";
+    let shape =
+        "expected tables: write [[feed]], in two brackets, above the keys of each feed, found";
+    check("", &[&format!("config.toml: {none}")]);
+    check("feed = []", &[&format!("config.toml:1: {none}")]);
+    check(
+        "[feed]\nname = \"a\"",
+        &[&format!("config.toml:1: feed: {shape} a table")],
+    );
+    check(
+        "feed = [3]",
+        &[&format!("config.toml:1: feed[1]: {shape} 3")],
+    );
+    check(
+        "\n[[feed]]\n",
+        &[
+            "config.toml:2: feed[1]: name: missing; expected a name of 1 to 64 letters, digits and any of . _ - / +",
+            "config.toml:2: feed[1]: kind: missing; expected one of tree, archive, lwn, feed",
+            "config.toml:2: feed[1]: url: missing; expected an http or https URL, such as \
+             \"https://lore.kernel.org/bpf/\"",
+        ],
+    );
+    check(
+        &format!("network = 3\n{FEED}"),
+        &["config.toml:1: network: expected a table: write [network], its keys below, found 3"],
+    );
+}
+
+#[test]
+fn errors_of_syntax_do_not_hide_the_others() {
+    let texts = [
+        FEED.replace("\"a\"", "\"a"),
+        "[[feed]]\nname \"a\"\nkind = \"lwn\"\nkind = \"lwn\"\nzzz = 1\n".to_owned(),
+        format!("[[feed\n{FEED}"),
+        format!("{FEED}paths = [\"a\",\n"),
+        format!("{FEED}poll_gap_s =\n"),
+        format!("{FEED}poll_gap_s = 1O0\n"),
+    ];
+    let told = texts.map(|text| match parse(&format!("database = 3\n{text}")) {
+        Ok(_) => "nothing".to_owned(),
+        Err(errors) => errors.to_string(),
+    });
+    insta::assert_snapshot!(told.join("\n\n"), @r#"
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:3: not TOML: invalid basic string, expected `"`
+    2 problems in the configuration
+
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:3: not TOML: key with no value, expected `=`
+    2 problems in the configuration
+
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:2: not TOML: unclosed array table, expected `]]`
+    2 problems in the configuration
+
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:6: not TOML: unclosed array, expected `]`
+    2 problems in the configuration
+
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:6: not TOML: string values must be quoted, expected literal string
+    2 problems in the configuration
+
+    config.toml:1: database: expected the path of a file, such as "bpfnews.sqlite", found 3
+    config.toml:6: not TOML: string values must be quoted, expected literal string
+    2 problems in the configuration
+    "#);
+}
+
+#[test]
+fn one_open_bracket_does_not_fill_the_screen() {
+    let text = format!("x = [\n{}", FEED.repeat(100));
+    let errors = parse(&text).expect_err("the list never ends");
+    assert!(errors.problems.len() < 15, "{errors}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let missing = folder.path().join("config.toml");
+    let shown = missing.display();
+    let message = Config::load(&missing)
+        .expect_err("no such file")
+        .to_string();
+    assert_eq!(
+        message,
+        format!(
+            "{shown}: no such file; copy config.example.toml to this name, or name another file with --config\n\
+             1 problem in the configuration"
+        )
+    );
+    let message = Config::load(folder.path())
+        .expect_err("a folder")
+        .to_string();
+    assert!(message.contains("cannot be read ("), "{message}");
+
+    std::fs::write(&missing, b"# caf\n# caf\xe9\n").expect("the folder can be written");
+    let errors = Config::load(&missing).expect_err("not UTF-8");
+    assert_eq!(errors.problems[0].line, Some(2));
+
+    std::fs::write(&missing, format!("\u{feff}{FEED}").replace('\n', "\r\n"))
+        .expect("the folder can be written");
+    let config = Config::load(&missing).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.database, folder.path().join("bpfnews.sqlite"));
+}
+
+#[test]
+fn hosts_of_ours_are_told_from_others() {
+    let text = format!(
+        "[network]\nallow_private_hosts = [\"::1\", \"Build.Example.\", \"10.0.0.1\"]\n{FEED}"
+    );
+    let network = parse(&text)
+        .unwrap_or_else(|errors| panic!("{errors}"))
+        .network;
+    let cases = [
+        ("http://[::1]:80/", true),
+        ("http://[0:0:0:0:0:0:0:1]/", true),
+        ("http://build.example/", true),
+        ("http://BUILD.example./", true),
+        ("http://10.0.0.1/", true),
+        ("http://10.0.0.10/", false),
+        ("http://x.build.example/", false),
+    ];
+    for (url, right) in cases {
+        let url = Url::parse(url).expect("a URL of ours");
+        assert_eq!(network.allows_private(&url), right, "{url}");
+    }
+}
+
+/// Whether a line of the example is prose: a comment that is no commented-out key, header or rule.
+fn is_prose(line: &str) -> bool {
+    let Some(text) = line.strip_prefix("# ") else {
+        return false;
+    };
+    !text.starts_with(['[', '-', '=']) && !text.contains(" = ")
+}
+
+#[test]
+fn the_example_is_good_and_explains_every_key() {
+    let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(config.feeds.len() > 40, "{} feeds", config.feeds.len());
+
+    let lines: Vec<&str> = EXAMPLE.lines().collect();
+    for (within, key) in KEYS {
+        let is_first_use = |line: &&str| {
+            let line = line.strip_prefix("# ").unwrap_or(line);
+            match (*within, *key) {
+                (Within::Top, "network") => line == "[network]",
+                (Within::Top, "feed") => line == "[[feed]]",
+                (Within::Top | Within::Network | Within::Feed, _) => {
+                    line.starts_with(&format!("{key} = "))
+                }
+            }
+        };
+        let at = lines.iter().position(is_first_use);
+        let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
+        let above = lines[..at].iter().rev().find(|line| !line.is_empty());
+        let explained = match *key {
+            "network" | "feed" => {
+                above.is_some_and(|line| line.starts_with('#') || line.contains('='))
+            }
+            _ => at > 0 && is_prose(lines[at - 1]),
+        };
+        assert!(explained, "line {}: {key} has no comment above it", at + 1);
+    }
+    for line in lines.iter().filter(|line| line.starts_with("url = ")) {
+        let marked = line.ends_with("\" # untried") || line.ends_with("\" # untried, guessed");
+        assert!(marked, "no mark: {line}");
+    }
+}
