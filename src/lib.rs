@@ -7,5 +7,8 @@
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod ingest;
 pub mod item;
+pub mod post;
 pub mod source;
+pub mod store;

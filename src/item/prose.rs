@@ -13,7 +13,8 @@ pub fn without_diffs(text: &str) -> String {
         let line = line.trim_end_matches(['\r', ' ', '\t']);
         let opens = line.starts_with("diff --git ")
             || line.starts_with("Index: ")
-            || (line.starts_with("--- ") && lines.peek().is_some_and(|next| next.starts_with("+++ ")));
+            || (line.starts_with("--- ")
+                && lines.peek().is_some_and(|next| next.starts_with("+++ ")));
         if opens {
             in_diff = true;
         } else if in_diff && !continues_diff(line) {
@@ -38,8 +39,22 @@ pub fn without_diffs(text: &str) -> String {
 /// Whether a line that follows a diff's line still belongs to it.
 fn continues_diff(line: &str) -> bool {
     const HEADS: [&str; 16] = [
-        "@@", "diff ", "index ", "new file", "deleted file", "old mode", "new mode", "similarity ", "dissimilarity ",
-        "rename ", "copy ", "Binary ", "GIT binary", "literal ", "delta ", "\\ No newline",
+        "@@",
+        "diff ",
+        "index ",
+        "new file",
+        "deleted file",
+        "old mode",
+        "new mode",
+        "similarity ",
+        "dissimilarity ",
+        "rename ",
+        "copy ",
+        "Binary ",
+        "GIT binary",
+        "literal ",
+        "delta ",
+        "\\ No newline",
     ];
     // Mail programs strip the one space of an empty context line.
     line.is_empty()
@@ -53,7 +68,11 @@ fn continues_diff(line: &str) -> bool {
 pub fn opening(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
     for paragraph in text.split("\n\n") {
-        let joined = paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let joined = paragraph
+            .lines()
+            .map(str::trim)
+            .collect::<Vec<_>>()
+            .join(" ");
         let joined = joined.trim();
         if joined.is_empty() || !is_prose(joined) {
             continue;
@@ -67,11 +86,18 @@ pub fn opening(text: &str, chars_max: usize) -> String {
 /// Whether a paragraph is prose: not a quotation, a greeting, a trailer block, a diffstat or a signature.
 fn is_prose(paragraph: &str) -> bool {
     let first = paragraph.split_whitespace().next().unwrap_or_default();
-    let greeting = ["Hi", "Hello", "Hey", "Dear"].contains(&first.trim_end_matches([',', '!', '.']))
+    let greeting = ["Hi", "Hello", "Hey", "Dear"]
+        .contains(&first.trim_end_matches([',', '!', '.']))
         && paragraph.len() < 40;
-    let trailer = first.ends_with(':') && first.len() > 3 && (first.contains("-by") || first == "Link:" || first == "Fixes:");
+    let trailer = first.ends_with(':')
+        && first.len() > 3
+        && (first.contains("-by") || first == "Link:" || first == "Fixes:");
     let quote = paragraph.starts_with('>') || paragraph.ends_with("wrote:");
-    !(greeting || trailer || quote || paragraph.starts_with("---") || paragraph.starts_with("From:"))
+    !(greeting
+        || trailer
+        || quote
+        || paragraph.starts_with("---")
+        || paragraph.starts_with("From:"))
 }
 
 /// Cuts `text` at a word's end so that it has at most `chars_max` characters, `…` included.
@@ -80,7 +106,10 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
         return text.to_owned();
     }
     let cut: String = text.chars().take(chars_max.saturating_sub(1)).collect();
-    let end = cut.rfind(' ').filter(|&at| at > cut.len() / 2).unwrap_or(cut.len());
+    let end = cut
+        .rfind(' ')
+        .filter(|&at| at > cut.len() / 2)
+        .unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end())
 }
 

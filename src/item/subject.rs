@@ -29,7 +29,10 @@ const PARTS_MAX: u32 = 999;
 impl Subject {
     /// Reads a subject line; whatever is not understood stays in the title.
     pub fn parse(raw: &str) -> Self {
-        let mut subject = Self { version: 1, ..Self::default() };
+        let mut subject = Self {
+            version: 1,
+            ..Self::default()
+        };
         let mut rest = raw.trim();
         loop {
             if let Some(after) = strip_reply(rest) {
@@ -57,13 +60,17 @@ impl Subject {
 
     /// Whether two subjects may stand in one revision: same version and same number of parts.
     pub fn same_revision(&self, other: &Self) -> bool {
-        self.version == other.version && self.part.map(|(_, total)| total) == other.part.map(|(_, total)| total)
+        self.version == other.version
+            && self.part.map(|(_, total)| total) == other.part.map(|(_, total)| total)
     }
 
     /// Takes the words of one bracket; `false` (and nothing taken) where none of them is a tag we know and brackets
     /// before it told all there is: `[llvm] r1 - …` keeps its bracket.
     fn take_tags(&mut self, tags: &str) -> bool {
-        let words: Vec<&str> = tags.split([' ', ',', '\t']).filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = tags
+            .split([' ', ',', '\t'])
+            .filter(|word| !word.is_empty())
+            .collect();
         if !words.iter().any(|word| self.clone().take_tag(word)) {
             return false;
         }
@@ -78,7 +85,9 @@ impl Subject {
     /// Takes one word if it is a tag we know.
     fn take_tag(&mut self, word: &str) -> bool {
         let upper = word.to_ascii_uppercase();
-        let patch_version = upper.strip_prefix("PATCH").map(|rest| rest.trim_start_matches(['-', ':']));
+        let patch_version = upper
+            .strip_prefix("PATCH")
+            .map(|rest| rest.trim_start_matches(['-', ':']));
         match upper.as_str() {
             "RFC" => self.rfc = true,
             "RESEND" | "REPOST" => self.resend = true,
@@ -103,10 +112,13 @@ impl Subject {
 }
 
 fn strip_reply(text: &str) -> Option<&str> {
-    const MARKS: [&str; 8] = ["re:", "fwd:", "fw:", "aw:", "sv:", "antw:", "reply:", "回复:"];
+    const MARKS: [&str; 8] = [
+        "re:", "fwd:", "fw:", "aw:", "sv:", "antw:", "reply:", "回复:",
+    ];
     MARKS.iter().find_map(|mark| {
         let head = text.get(..mark.len())?;
-        head.eq_ignore_ascii_case(mark).then(|| text[mark.len()..].trim_start())
+        head.eq_ignore_ascii_case(mark)
+            .then(|| text[mark.len()..].trim_start())
     })
 }
 
@@ -157,10 +169,21 @@ mod tests {
         ];
         for (raw, (reply, patch, version, part), trees, title) in table {
             let subject = Subject::parse(raw);
-            assert_eq!((subject.reply, subject.patch, subject.version, subject.part), (reply, patch, version, part), "{raw}");
-            assert_eq!((subject.trees.join(" ").as_str(), subject.title.as_str()), (trees, title), "{raw}");
+            assert_eq!(
+                (subject.reply, subject.patch, subject.version, subject.part),
+                (reply, patch, version, part),
+                "{raw}"
+            );
+            assert_eq!(
+                (subject.trees.join(" ").as_str(), subject.title.as_str()),
+                (trees, title),
+                "{raw}"
+            );
         }
-        assert!(Subject::parse("[GIT PULL] x").pull && Subject::parse("pull-request: bpf 2026-01-01").pull);
+        assert!(
+            Subject::parse("[GIT PULL] x").pull
+                && Subject::parse("pull-request: bpf 2026-01-01").pull
+        );
         assert!(Subject::parse("[GIT] Networking").title == "Networking");
     }
 }

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    Answer, BULK_BYTES_MAX, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail, wire,
+    Answer, BULK_BYTES_MAX, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail,
+    wire,
 };
 use crate::item::{Detail, Item, ItemKey, MessageId, Person, What, prose};
 
@@ -121,25 +122,45 @@ pub struct Walk {
 impl Archive {
     /// The archive at `base` (`https://lore.kernel.org/bpf/`), narrowed to `query` if there is one.
     pub fn new(base: &Url, query: Option<&str>) -> Self {
-        Self { base: base.clone(), query: query.map(str::to_owned) }
+        Self {
+            base: base.clone(),
+            query: query.map(str::to_owned),
+        }
     }
 
     pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal, now: DateTime<Utc>) -> Walk {
-        let mut cursor: Cursor = cursor.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let mut cursor: Cursor = cursor
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default();
         let now = now.timestamp();
         let stage = match goal {
             Goal::Poll => Stage::Newest,
             Goal::Backfill { since } => {
                 let since = since.timestamp();
-                let resumed = cursor.backfill.take().filter(|b| b.since == since && b.at < b.until);
-                let backfill = resumed.unwrap_or(Backfill { since, at: since, until: now });
-                let stage = Stage::Mbox { at: backfill.at, until: backfill.until, slice_s: SLICE_S };
+                let resumed = cursor
+                    .backfill
+                    .take()
+                    .filter(|b| b.since == since && b.at < b.until);
+                let backfill = resumed.unwrap_or(Backfill {
+                    since,
+                    at: since,
+                    until: now,
+                });
+                let stage = Stage::Mbox {
+                    at: backfill.at,
+                    until: backfill.until,
+                    slice_s: SLICE_S,
+                };
                 cursor.backfill = Some(backfill);
                 stage
             }
         };
         let away_s = now - cursor.polled_at;
-        let requests_left = if goal == Goal::Poll { REQUESTS_PER_POLL_MAX } else { u32::MAX };
+        let requests_left = if goal == Goal::Poll {
+            REQUESTS_PER_POLL_MAX
+        } else {
+            u32::MAX
+        };
         Walk {
             archive: self.clone(),
             cursor,
@@ -169,13 +190,19 @@ impl Archive {
                 url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
                 url
             }
-            Some(_) => self.search(&self.narrowed(&format!("rt:{at}..")), &[("x", "A"), ("o", "-1")]),
+            Some(_) => self.search(
+                &self.narrowed(&format!("rt:{at}..")),
+                &[("x", "A"), ("o", "-1")],
+            ),
         }
     }
 
     fn same_second_url(&self, at: i64, offset: usize) -> Url {
         let order = format!("-{}", offset + 1);
-        self.search(&self.narrowed(&format!("rt:{at}..{at}")), &[("x", "A"), ("o", &order)])
+        self.search(
+            &self.narrowed(&format!("rt:{at}..{at}")),
+            &[("x", "A"), ("o", &order)],
+        )
     }
 
     fn mbox_url(&self, at: i64, until: i64) -> Url {
@@ -207,7 +234,9 @@ impl Archive {
 
     fn search(&self, query: &str, more: &[(&str, &str)]) -> Url {
         let mut url = self.base.clone();
-        url.query_pairs_mut().append_pair("q", query).extend_pairs(more);
+        url.query_pairs_mut()
+            .append_pair("q", query)
+            .extend_pairs(more);
         url
     }
 }
@@ -224,14 +253,21 @@ impl Walk {
                 let validators = self.cursor.newest.for_url(&url);
                 Request::feed(url, validators)
             }
-            Stage::Climb { at } => Request::feed(archive.climb_url(*at), super::Validators::default()),
-            Stage::SameSecond { at, offset } => {
-                Request::feed(archive.same_second_url(*at, *offset), super::Validators::default())
+            Stage::Climb { at } => {
+                Request::feed(archive.climb_url(*at), super::Validators::default())
             }
-            Stage::Mbox { at, until, slice_s } => {
-                Request::bulk(archive.mbox_url(*at, (*at + slice_s).min(*until)), Method::Post)
-            }
-            Stage::Raw => Request::bulk(archive.raw_url(self.cursor.raw_wanted.front()?), Method::Get),
+            Stage::SameSecond { at, offset } => Request::feed(
+                archive.same_second_url(*at, *offset),
+                super::Validators::default(),
+            ),
+            Stage::Mbox { at, until, slice_s } => Request::bulk(
+                archive.mbox_url(*at, (*at + slice_s).min(*until)),
+                Method::Post,
+            ),
+            Stage::Raw => Request::bulk(
+                archive.raw_url(self.cursor.raw_wanted.front()?),
+                Method::Get,
+            ),
             Stage::Over => return None,
         };
         self.requests_left -= 1;
@@ -251,7 +287,9 @@ impl Walk {
 
     pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
         for id in std::mem::take(&mut self.wants_raw) {
-            if fresh.contains(&ItemKey::message(&id)) && self.cursor.raw_wanted.len() < RAW_WANTED_MAX {
+            if fresh.contains(&ItemKey::message(&id))
+                && self.cursor.raw_wanted.len() < RAW_WANTED_MAX
+            {
                 self.cursor.raw_wanted.push_back(id);
             }
         }
@@ -275,7 +313,8 @@ impl Walk {
     pub(super) fn progress(&self) -> f64 {
         match &self.cursor.backfill {
             Some(backfill) if self.stage != Stage::Over => {
-                (backfill.at - backfill.since) as f64 / (backfill.until - backfill.since).max(1) as f64
+                (backfill.at - backfill.since) as f64
+                    / (backfill.until - backfill.since).max(1) as f64
             }
             _ => 1.0,
         }
@@ -286,7 +325,10 @@ impl Walk {
         let (page, arrivals) = match answer {
             Err(error) if means_none(&error) => {
                 if self.cursor.seen_to.is_some_and(|seen_to| seen_to > 0) {
-                    return Err(broken(&url, "the archive is empty, though it had mails before"));
+                    return Err(broken(
+                        &url,
+                        "the archive is empty, though it had mails before",
+                    ));
                 }
                 (Page::default(), Vec::new())
             }
@@ -299,7 +341,9 @@ impl Walk {
                     return Ok(Page::default());
                 }
                 Body::Bytes { bytes, charset } => {
-                    let read = self.entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(&url, e))?;
+                    let read = self
+                        .entries(&wire::decode(bytes, charset.as_deref()))
+                        .map_err(|e| broken(&url, e))?;
                     self.cursor.newest = Kept::of(&url, &answer.validators);
                     read
                 }
@@ -314,7 +358,10 @@ impl Walk {
     /// Decides, once it is known whether the newest page held anything new, where to go from it.
     fn judge_newest(&mut self, oldest: i64, newest: i64, nothing_new: bool) {
         self.cursor.polled_at = self.now;
-        let overlaps = self.cursor.seen_to.is_none_or(|seen_to| nothing_new || oldest <= seen_to - MARGIN_S);
+        let overlaps = self
+            .cursor
+            .seen_to
+            .is_none_or(|seen_to| nothing_new || oldest <= seen_to - MARGIN_S);
         let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
             (Some(climbed_to), _) => climbed_to,
             (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
@@ -326,7 +373,11 @@ impl Walk {
         self.cursor.climbed_to = Some(from);
         let until = oldest.min(self.now - SEARCH_LAG_S);
         self.stage = if until - from > MBOX_FROM_S && self.away_s > MBOX_AWAY_S {
-            Stage::Mbox { at: from, until, slice_s: SLICE_S }
+            Stage::Mbox {
+                at: from,
+                until,
+                slice_s: SLICE_S,
+            }
         } else {
             Stage::Climb { at: from }
         };
@@ -339,7 +390,11 @@ impl Walk {
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
             (Goal::Backfill { .. }, None) => {}
             (Goal::Poll, _) => {
-                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest.min(self.now));
+                let seen_to = self
+                    .cursor
+                    .seen_to
+                    .unwrap_or_default()
+                    .max(newest.min(self.now));
                 self.cursor.seen_to = Some(seen_to);
                 self.cursor.climbed_to = None;
             }
@@ -356,19 +411,32 @@ impl Walk {
         }
     }
 
-    fn read_climb(&mut self, answer: Result<Answer, FetchError>, at: i64) -> Result<Page, FetchError> {
+    fn read_climb(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        at: i64,
+    ) -> Result<Page, FetchError> {
         let url = self.archive.climb_url(at);
         let (page, arrivals) = match answer {
             Err(error) if means_none(&error) => (Page::default(), Vec::new()),
             Err(error) => return Err(error),
             Ok(answer) => self.document(&answer, &url)?,
         };
-        let (first, last) = (arrivals.first().copied().unwrap_or(at), arrivals.last().copied().unwrap_or(at));
+        let (first, last) = (
+            arrivals.first().copied().unwrap_or(at),
+            arrivals.last().copied().unwrap_or(at),
+        );
         let highest = arrivals.iter().max().copied().unwrap_or(at);
-        if first > last || (last <= at && (first != last || arrivals.len() < 2)) || arrivals.is_empty() {
+        if first > last
+            || (last <= at && (first != last || arrivals.len() < 2))
+            || arrivals.is_empty()
+        {
             self.arrived(highest);
         } else if first == last {
-            self.stage = Stage::SameSecond { at: last, offset: 0 };
+            self.stage = Stage::SameSecond {
+                at: last,
+                offset: 0,
+            };
         } else {
             self.climbed(last);
             self.stage = Stage::Climb { at: last };
@@ -385,9 +453,15 @@ impl Walk {
         let url = self.archive.same_second_url(at, offset);
         let (page, arrivals) = match answer {
             Err(error) if means_none(&error) => (Page::default(), Vec::new()),
-            Err(FetchError::Missing { .. } | FetchError::Broken { .. } | FetchError::Walled { .. }) => {
+            Err(
+                FetchError::Missing { .. } | FetchError::Broken { .. } | FetchError::Walled { .. },
+            ) => {
                 let why = "more mails arrived in this second than a page holds, and search does not answer".to_owned();
-                self.gaps.push(Gap { from_at: at, to_at: at, why });
+                self.gaps.push(Gap {
+                    from_at: at,
+                    to_at: at,
+                    why,
+                });
                 (Page::default(), Vec::new())
             }
             Err(error) => return Err(error),
@@ -398,7 +472,10 @@ impl Walk {
             self.climbed(at + 1);
             self.stage = Stage::Climb { at: at + 1 };
         } else {
-            self.stage = Stage::SameSecond { at, offset: offset + arrivals.len().min(SEARCH_PAGE) };
+            self.stage = Stage::SameSecond {
+                at,
+                offset: offset + arrivals.len().min(SEARCH_PAGE),
+            };
         }
         Ok(page)
     }
@@ -413,7 +490,11 @@ impl Walk {
         let page = match answer {
             Err(error) if means_none(&error) => Page::default(),
             Err(FetchError::TooBig { .. }) if slice_s > SLICE_S_MIN => {
-                self.stage = Stage::Mbox { at, until, slice_s: slice_s / 2 };
+                self.stage = Stage::Mbox {
+                    at,
+                    until,
+                    slice_s: slice_s / 2,
+                };
                 return Ok(Page::default());
             }
             // This server, or the wall before it, gives no mbox: the Atom goes the same way in smaller steps.
@@ -427,14 +508,26 @@ impl Walk {
                 return Ok(Page::default());
             }
             Err(error) => return Err(error),
-            Ok(Answer { body: Body::Unchanged, .. }) => Page::default(),
-            Ok(Answer { body: Body::Bytes { bytes, .. }, url, .. }) => {
-                match read_mbox(&bytes) {
-                    Ok(Some(page)) => page,
-                    Ok(None) => return self.read_mbox(Err(unpacks_to_too_much(&url)), at, until, slice_s),
-                    Err(e) => return Err(FetchError::Later { after: None, why: format!("{}: {e}", url.path()) }),
+            Ok(Answer {
+                body: Body::Unchanged,
+                ..
+            }) => Page::default(),
+            Ok(Answer {
+                body: Body::Bytes { bytes, .. },
+                url,
+                ..
+            }) => match read_mbox(&bytes) {
+                Ok(Some(page)) => page,
+                Ok(None) => {
+                    return self.read_mbox(Err(unpacks_to_too_much(&url)), at, until, slice_s);
                 }
-            }
+                Err(e) => {
+                    return Err(FetchError::Later {
+                        after: None,
+                        why: format!("{}: {e}", url.path()),
+                    });
+                }
+            },
         };
         let end = (at + slice_s).min(until);
         let slice_s = match page.items.len() {
@@ -444,9 +537,15 @@ impl Walk {
         };
         self.climbed(end);
         self.stage = if end < until {
-            Stage::Mbox { at: end, until, slice_s }
+            Stage::Mbox {
+                at: end,
+                until,
+                slice_s,
+            }
         } else {
-            Stage::Climb { at: (end - MARGIN_S).max(0) }
+            Stage::Climb {
+                at: (end - MARGIN_S).max(0),
+            }
         };
         Ok(page)
     }
@@ -455,15 +554,33 @@ impl Walk {
         let wanted = self.cursor.raw_wanted.front().cloned();
         let mut page = Page::default();
         match answer {
-            Ok(Answer { body: Body::Bytes { bytes, .. }, .. }) => match mbox_items(&bytes[..], &mut page) {
-                Ok(()) => page.items.retain(|item| wanted.as_ref().is_some_and(|id| item.key() == ItemKey::message(id))),
-                Err(e) => page.faults.push(format!("a raw mail could not be read: {e}")),
+            Ok(Answer {
+                body: Body::Bytes { bytes, .. },
+                ..
+            }) => match mbox_items(&bytes[..], &mut page) {
+                Ok(()) => page.items.retain(|item| {
+                    wanted
+                        .as_ref()
+                        .is_some_and(|id| item.key() == ItemKey::message(id))
+                }),
+                Err(e) => page
+                    .faults
+                    .push(format!("a raw mail could not be read: {e}")),
             },
-            Ok(Answer { body: Body::Unchanged, .. }) => {}
-            Err(error @ (FetchError::Later { .. } | FetchError::Unreachable { .. } | FetchError::Offline { .. })) => {
+            Ok(Answer {
+                body: Body::Unchanged,
+                ..
+            }) => {}
+            Err(
+                error @ (FetchError::Later { .. }
+                | FetchError::Unreachable { .. }
+                | FetchError::Offline { .. }),
+            ) => {
                 return Err(error);
             }
-            Err(error) => page.faults.push(format!("a raw mail could not be fetched: {error}")),
+            Err(error) => page
+                .faults
+                .push(format!("a raw mail could not be fetched: {error}")),
         }
         self.cursor.raw_wanted.pop_front();
         if self.cursor.raw_wanted.is_empty() {
@@ -475,9 +592,9 @@ impl Walk {
     fn document(&mut self, answer: &Answer, url: &Url) -> Result<(Page, Vec<i64>), FetchError> {
         match &answer.body {
             Body::Unchanged => Ok((Page::default(), Vec::new())),
-            Body::Bytes { bytes, charset } => {
-                self.entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(url, e))
-            }
+            Body::Bytes { bytes, charset } => self
+                .entries(&wire::decode(bytes, charset.as_deref()))
+                .map_err(|e| broken(url, e)),
         }
     }
 
@@ -514,12 +631,22 @@ fn linked_id(link: &str) -> Option<MessageId> {
 }
 
 fn message(entry: wire::Entry) -> Result<Item, String> {
-    let id = linked_id(&entry.link)
-        .ok_or_else(|| format!("an entry's link names no Message-ID: {}", prose::shorten(&entry.link, 120)))?;
+    let id = linked_id(&entry.link).ok_or_else(|| {
+        format!(
+            "an entry's link names no Message-ID: {}",
+            prose::shorten(&entry.link, 120)
+        )
+    })?;
     Ok(Item {
-        what: What::Message { in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id), id },
+        what: What::Message {
+            in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
+            id,
+        },
         title: entry.title,
-        author: Person { name: entry.author, email: entry.email },
+        author: Person {
+            name: entry.author,
+            email: entry.email,
+        },
         url: None,
         at: entry.updated,
         written_at: None,
@@ -531,7 +658,12 @@ fn message(entry: wire::Entry) -> Result<Item, String> {
 
 /// Whether a 404 only says that there is nothing (yet): an empty archive, a search without results.
 fn means_none(error: &FetchError) -> bool {
-    const WORDS: [&str; 4] = ["search results", "No results found", "No feed found", "No messages"];
+    const WORDS: [&str; 4] = [
+        "search results",
+        "No results found",
+        "No feed found",
+        "No messages",
+    ];
     match error {
         FetchError::Missing { page, .. } => WORDS.iter().any(|words| page.contains(words)),
         _ => false,
@@ -544,7 +676,12 @@ fn is_past_the_end(answer: &Answer) -> bool {
 }
 
 fn unpacks_to_too_much(url: &Url) -> FetchError {
-    FetchError::TooBig { why: format!("{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes", url.path()) }
+    FetchError::TooBig {
+        why: format!(
+            "{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes",
+            url.path()
+        ),
+    }
 }
 
 /// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`].
@@ -573,6 +710,8 @@ fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<(
 
 /// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".
 pub(crate) fn arrival(internal_date: u64) -> Option<DateTime<Utc>> {
-    let at = i64::try_from(internal_date).ok().filter(|&at| at > 86_400)?;
+    let at = i64::try_from(internal_date)
+        .ok()
+        .filter(|&at| at > 86_400)?;
     DateTime::from_timestamp(at, 0)
 }

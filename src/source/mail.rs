@@ -8,8 +8,16 @@ use crate::source::wire;
 
 /// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
 /// and what bots say in headers only.
-const HEADERS_KEPT: [&str; 8] =
-    ["To", "Cc", "References", "In-Reply-To", "List-Id", "Reply-To", "User-Agent", "X-Mailer"];
+const HEADERS_KEPT: [&str; 8] = [
+    "To",
+    "Cc",
+    "References",
+    "In-Reply-To",
+    "List-Id",
+    "Reply-To",
+    "User-Agent",
+    "X-Mailer",
+];
 /// Every header that starts so is kept too: patchwork's and pr-tracker-bot's.
 const HEADER_PREFIXES_KEPT: [&str; 2] = ["X-PR-", "X-Patchwork-"];
 /// The most bytes kept of one header; a Cc line of a tree-wide series is long.
@@ -23,14 +31,27 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Text for a person when it is no mail at all. A mail without Message-ID gets one made from its bytes, so that it is
 /// kept all the same.
 pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, String> {
-    let mail = MessageParser::default().parse(raw).ok_or("not a mail: no headers")?;
-    let id = match mail.message_id().and_then(MessageId::parse).or_else(|| raw_id(&mail)) {
+    let mail = MessageParser::default()
+        .parse(raw)
+        .ok_or("not a mail: no headers")?;
+    let id = match mail
+        .message_id()
+        .and_then(MessageId::parse)
+        .or_else(|| raw_id(&mail))
+    {
         Some(id) => id,
-        None if mail.subject().is_none() && mail.from().is_none() => return Err("not a mail: no headers".to_owned()),
-        None => MessageId::parse(&format!("{}@no-message-id.invalid", &crate::item::ItemKey::content(
-            &String::from_utf8_lossy(raw)).as_str()[5..])).expect("hexadecimal digits make a Message-ID"),
+        None if mail.subject().is_none() && mail.from().is_none() => {
+            return Err("not a mail: no headers".to_owned());
+        }
+        None => MessageId::parse(&format!(
+            "{}@no-message-id.invalid",
+            &crate::item::ItemKey::content(&String::from_utf8_lossy(raw)).as_str()[5..]
+        ))
+        .expect("hexadecimal digits make a Message-ID"),
     };
-    let written_at = mail.date().and_then(|date| Utc.timestamp_opt(date.to_timestamp(), 0).single());
+    let written_at = mail
+        .date()
+        .and_then(|date| Utc.timestamp_opt(date.to_timestamp(), 0).single());
     let received_at = mail
         .headers()
         .iter()
@@ -38,14 +59,22 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
         .find_map(|header| match &header.value {
             HeaderValue::Received(received) => received.date().map(|date| date.to_timestamp()),
             HeaderValue::Text(text) => text.rsplit_once(';').and_then(|(_, date)| {
-                DateTime::parse_from_rfc2822(date.trim()).ok().map(|date| date.timestamp())
+                DateTime::parse_from_rfc2822(date.trim())
+                    .ok()
+                    .map(|date| date.timestamp())
             }),
             _ => None,
         })
         .and_then(|at| Utc.timestamp_opt(at, 0).single());
-    let in_reply_to = ids(mail.in_reply_to()).into_iter().next_back().or_else(|| ids(mail.references()).into_iter().next_back());
+    let in_reply_to = ids(mail.in_reply_to())
+        .into_iter()
+        .next_back()
+        .or_else(|| ids(mail.references()).into_iter().next_back());
     Ok(Item {
-        what: What::Message { in_reply_to: in_reply_to.filter(|parent| *parent != id), id },
+        what: What::Message {
+            in_reply_to: in_reply_to.filter(|parent| *parent != id),
+            id,
+        },
         title: wire::one_line(mail.subject().unwrap_or_default()),
         author: person(mail.from()),
         url: None,
@@ -92,8 +121,12 @@ fn text(mail: &mail_parser::Message<'_>) -> String {
     }
     // A patch that is attached rather than inline still carries its message.
     for part in mail.attachments() {
-        let is_patch = part.attachment_name().is_some_and(|name| name.ends_with(".patch") || name.ends_with(".diff"));
-        if let (true, PartType::Text(patch)) = (is_patch && text.len() < prose::TEXT_BYTES_MAX, &part.body) {
+        let is_patch = part
+            .attachment_name()
+            .is_some_and(|name| name.ends_with(".patch") || name.ends_with(".diff"));
+        if let (true, PartType::Text(patch)) =
+            (is_patch && text.len() < prose::TEXT_BYTES_MAX, &part.body)
+        {
             text.push_str(patch);
         }
     }
@@ -105,13 +138,20 @@ fn headers(mail: &mail_parser::Message<'_>, raw: &[u8]) -> Vec<(String, String)>
         .iter()
         .filter(|header| {
             let name = header.name();
-            HEADERS_KEPT.iter().any(|kept| kept.eq_ignore_ascii_case(name))
-                || HEADER_PREFIXES_KEPT.iter().any(|kept| name.get(..kept.len()).is_some_and(|head| head.eq_ignore_ascii_case(kept)))
+            HEADERS_KEPT
+                .iter()
+                .any(|kept| kept.eq_ignore_ascii_case(name))
+                || HEADER_PREFIXES_KEPT.iter().any(|kept| {
+                    name.get(..kept.len())
+                        .is_some_and(|head| head.eq_ignore_ascii_case(kept))
+                })
         })
         .filter_map(|header| {
             let value = raw.get(header.offset_start() as usize..header.offset_end() as usize)?;
             let mut value = wire_line(&String::from_utf8_lossy(value));
-            let end = (0..=HEADER_BYTES_MAX.min(value.len())).rev().find(|&end| value.is_char_boundary(end))?;
+            let end = (0..=HEADER_BYTES_MAX.min(value.len()))
+                .rev()
+                .find(|&end| value.is_char_boundary(end))?;
             value.truncate(end);
             Some((header.name().to_owned(), value))
         })
@@ -140,14 +180,30 @@ mod tests {
              Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n",
         );
         assert_eq!(item.key().as_str(), "message:1@x.y");
-        assert_eq!((item.author.name.as_str(), item.title.as_str()), ("Jörg", "[PATCH bpf v2] fix"));
+        assert_eq!(
+            (item.author.name.as_str(), item.title.as_str()),
+            ("Jörg", "[PATCH bpf v2] fix")
+        );
         assert_eq!(item.text, "café");
         assert_eq!(item.at, wire::date("2025-01-02T10:00:01Z"));
         assert_eq!(item.written_at, wire::date("2025-01-01T10:00:00Z"));
-        let What::Message { in_reply_to, .. } = &item.what else { panic!("a message") };
+        let What::Message { in_reply_to, .. } = &item.what else {
+            panic!("a message")
+        };
         assert_eq!(in_reply_to.as_ref().map(MessageId::as_str), Some("0@x.y"));
-        let kept: Vec<_> = item.headers.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(kept, ["To=bpf@x", "In-Reply-To=<0@x.y>", "X-PR-Tracked-Commit-Id=abc"]);
+        let kept: Vec<_> = item
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(
+            kept,
+            [
+                "To=bpf@x",
+                "In-Reply-To=<0@x.y>",
+                "X-PR-Tracked-Commit-Id=abc"
+            ]
+        );
     }
 
     #[test]
@@ -155,11 +211,24 @@ mod tests {
         assert!(message(b"", None).is_err());
         assert!(message(b"\n\nno headers", None).is_err());
         let without_id = read("From: a@b.c\nSubject: x\n\nbody");
-        assert!(without_id.key().as_str().ends_with("@no-message-id.invalid"));
+        assert!(
+            without_id
+                .key()
+                .as_str()
+                .ends_with("@no-message-id.invalid")
+        );
         assert_eq!(without_id.at, None);
         let answers_itself = read("Message-ID: <1@x>\nIn-Reply-To: <1@x>\nSubject: x\n\nbody");
-        assert!(matches!(answers_itself.what, What::Message { in_reply_to: None, .. }));
+        assert!(matches!(
+            answers_itself.what,
+            What::Message {
+                in_reply_to: None,
+                ..
+            }
+        ));
         let by_references = read("Message-ID: <3@x>\nReferences: <1@x> <2@x>\nSubject: x\n\nbody");
-        assert!(matches!(by_references.what, What::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x"));
+        assert!(
+            matches!(by_references.what, What::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x")
+        );
     }
 }

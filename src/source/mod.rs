@@ -47,10 +47,17 @@ impl Source {
     /// The source that a configured feed asks for.
     pub fn open(feed: &FeedConfig) -> Self {
         match &feed.kind {
-            FeedKind::Tree { branch, paths, .. } => Self::Tree(tree::Tree::new(&feed.url, branch, paths)),
-            FeedKind::Archive { query } => Self::Archive(archive::Archive::new(&feed.url, query.as_deref())),
+            FeedKind::Tree { branch, paths, .. } => {
+                Self::Tree(tree::Tree::new(&feed.url, branch, paths))
+            }
+            FeedKind::Archive { query } => {
+                Self::Archive(archive::Archive::new(&feed.url, query.as_deref()))
+            }
             FeedKind::Lwn => Self::Feed(feed::Feed::new(&feed.url, feed::Flavour::Lwn)),
-            FeedKind::Feed { gives } => Self::Feed(feed::Feed::new(&feed.url, feed::Flavour::of(&feed.url, *gives))),
+            FeedKind::Feed { gives } => Self::Feed(feed::Feed::new(
+                &feed.url,
+                feed::Flavour::of(&feed.url, *gives),
+            )),
         }
     }
 
@@ -59,7 +66,12 @@ impl Source {
     /// # Errors
     ///
     /// Text for a person when this kind of source cannot be walked back.
-    pub fn begin(&self, cursor: Option<&str>, goal: Goal, now: DateTime<Utc>) -> Result<Walk, String> {
+    pub fn begin(
+        &self,
+        cursor: Option<&str>,
+        goal: Goal,
+        now: DateTime<Utc>,
+    ) -> Result<Walk, String> {
         match (self, goal) {
             (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
@@ -175,11 +187,18 @@ struct Kept {
 
 impl Kept {
     fn of(url: &Url, validators: &Validators) -> Self {
-        Self { url: url.to_string(), validators: validators.clone() }
+        Self {
+            url: url.to_string(),
+            validators: validators.clone(),
+        }
     }
 
     fn for_url(&self, url: &Url) -> Validators {
-        if self.url == url.as_str() { self.validators.clone() } else { Validators::default() }
+        if self.url == url.as_str() {
+            self.validators.clone()
+        } else {
+            Validators::default()
+        }
     }
 }
 
@@ -191,24 +210,44 @@ const BULK_BYTES_MAX: u64 = 96 << 20;
 impl Request {
     /// A conditional GET of a feed document.
     fn feed(url: Url, validators: Validators) -> Self {
-        Self { url, method: Method::Get, expect: Expect::Feed, validators, bytes_max: DOCUMENT_BYTES_MAX }
+        Self {
+            url,
+            method: Method::Get,
+            expect: Expect::Feed,
+            validators,
+            bytes_max: DOCUMENT_BYTES_MAX,
+        }
     }
 
     /// A GET of a page for people.
     fn page(url: Url) -> Self {
         let validators = Validators::default();
-        Self { url, method: Method::Get, expect: Expect::Html, validators, bytes_max: DOCUMENT_BYTES_MAX }
+        Self {
+            url,
+            method: Method::Get,
+            expect: Expect::Html,
+            validators,
+            bytes_max: DOCUMENT_BYTES_MAX,
+        }
     }
 
     /// A bulk download.
     fn bulk(url: Url, method: Method) -> Self {
-        Self { url, method, expect: Expect::Bytes, validators: Validators::default(), bytes_max: BULK_BYTES_MAX }
+        Self {
+            url,
+            method,
+            expect: Expect::Bytes,
+            validators: Validators::default(),
+            bytes_max: BULK_BYTES_MAX,
+        }
     }
 }
 
 /// The error for a document that does not say what it should.
 fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
-    FetchError::Broken { why: format!("{}: {why}", url.host_str().unwrap_or("the answer")) }
+    FetchError::Broken {
+        why: format!("{}: {why}", url.host_str().unwrap_or("the answer")),
+    }
 }
 
 /// One request a source wants made.

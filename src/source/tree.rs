@@ -96,18 +96,35 @@ pub struct Walk {
 impl Tree {
     /// The tree at `base`: a cgit repository or a GitHub one.
     pub fn new(base: &Url, branch: &str, paths: &[String]) -> Self {
-        let paths = if paths.is_empty() { vec![String::new()] } else { paths.to_vec() };
-        Self { base: base.clone(), branch: branch.to_owned(), paths }
+        let paths = if paths.is_empty() {
+            vec![String::new()]
+        } else {
+            paths.to_vec()
+        };
+        Self {
+            base: base.clone(),
+            branch: branch.to_owned(),
+            paths,
+        }
     }
 
     pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal) -> Walk {
-        let mut cursor: Cursor = cursor.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let mut cursor: Cursor = cursor
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default();
         if let Goal::Backfill { since } = goal
             && cursor.since != Some(since.timestamp())
         {
-            cursor = Cursor { since: Some(since.timestamp()), ..Cursor::default() };
+            cursor = Cursor {
+                since: Some(since.timestamp()),
+                ..Cursor::default()
+            };
         }
-        let requests_left = if goal == Goal::Poll { REQUESTS_PER_POLL_MAX } else { u32::MAX };
+        let requests_left = if goal == Goal::Poll {
+            REQUESTS_PER_POLL_MAX
+        } else {
+            u32::MAX
+        };
         let mut walk = Walk {
             tree: self.clone(),
             cursor,
@@ -131,7 +148,11 @@ impl Tree {
 
     fn feed_url(&self, path: &str, revision: &str) -> Url {
         if self.is_github() {
-            let ending = if path.is_empty() { format!("{revision}.atom") } else { format!("{revision}/{path}.atom") };
+            let ending = if path.is_empty() {
+                format!("{revision}.atom")
+            } else {
+                format!("{revision}/{path}.atom")
+            };
             return self.below("commits", &ending);
         }
         let mut url = self.below("atom", path);
@@ -151,14 +172,17 @@ impl Tree {
             .append_pair("q", &range)
             .append_pair("showmsg", "1");
         if log.offset > 0 {
-            url.query_pairs_mut().append_pair("ofs", &log.offset.to_string());
+            url.query_pairs_mut()
+                .append_pair("ofs", &log.offset.to_string());
         }
         url
     }
 
     fn patches_url(&self, path: &str, from: &CommitHash, to: &CommitHash) -> Url {
         let mut url = self.below("patch", path);
-        url.query_pairs_mut().append_pair("id", to.as_str()).append_pair("id2", from.as_str());
+        url.query_pairs_mut()
+            .append_pair("id", to.as_str())
+            .append_pair("id2", from.as_str());
         url
     }
 
@@ -177,7 +201,10 @@ pub fn commit_url(base: &Url, hash: &str) -> Url {
     let mut url = base.clone();
     let github = base.host_str() == Some("github.com");
     if let Ok(mut segments) = url.path_segments_mut() {
-        segments.pop_if_empty().push("commit").push(if github { hash } else { "" });
+        segments
+            .pop_if_empty()
+            .push("commit")
+            .push(if github { hash } else { "" });
     }
     if !github {
         url.query_pairs_mut().append_pair("id", hash);
@@ -195,15 +222,24 @@ impl Walk {
         Some(match &self.stage {
             Stage::Newest => {
                 let url = self.tree.feed_url(path, &self.tree.branch);
-                let kept = self.cursor.paths.get(path).filter(|kept| kept.pending.is_none());
-                let validators = kept.map(|kept| kept.newest.for_url(&url)).unwrap_or_default();
+                let kept = self
+                    .cursor
+                    .paths
+                    .get(path)
+                    .filter(|kept| kept.pending.is_none());
+                let validators = kept
+                    .map(|kept| kept.newest.for_url(&url))
+                    .unwrap_or_default();
                 Request::feed(url, validators)
             }
             Stage::Log(log) => Request::page(self.tree.log_url(path, log)),
-            Stage::Patches { from, to } => Request::bulk(self.tree.patches_url(path, from, to), Method::Get),
-            Stage::ByHash { at, .. } => {
-                Request::feed(self.tree.feed_url(path, at.as_str()), super::Validators::default())
+            Stage::Patches { from, to } => {
+                Request::bulk(self.tree.patches_url(path, from, to), Method::Get)
             }
+            Stage::ByHash { at, .. } => Request::feed(
+                self.tree.feed_url(path, at.as_str()),
+                super::Validators::default(),
+            ),
         })
     }
 
@@ -231,7 +267,9 @@ impl Walk {
             }
             Stage::Log(log) => {
                 let page = std::mem::take(&mut self.page);
-                self.brief.retain(|hash, _| page.iter().all(|(other, _)| other != hash) || is_fresh(hash));
+                self.brief.retain(|hash, _| {
+                    page.iter().all(|(other, _)| other != hash) || is_fresh(hash)
+                });
                 self.judge_log(&page, log);
             }
             Stage::Patches { .. } => self.finish_path(),
@@ -257,7 +295,12 @@ impl Walk {
     }
 
     fn pass_over_done(&mut self) {
-        while self.tree.paths.get(self.path).is_some_and(|path| self.cursor.done.contains(path)) {
+        while self
+            .tree
+            .paths
+            .get(self.path)
+            .is_some_and(|path| self.cursor.done.contains(path))
+        {
             self.path += 1;
         }
     }
@@ -275,7 +318,11 @@ impl Walk {
         self.met_merge = false;
     }
 
-    fn read_feed(&mut self, answer: Result<Answer, FetchError>, is_newest: bool) -> Result<Page, FetchError> {
+    fn read_feed(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        is_newest: bool,
+    ) -> Result<Page, FetchError> {
         let answer = answer?;
         let url = answer.url.clone();
         let Body::Bytes { bytes, charset } = &answer.body else {
@@ -283,7 +330,9 @@ impl Walk {
             return Ok(Page::default());
         };
         let mut page = Page::default();
-        for entry in wire::atom_entries(&wire::decode(bytes, charset.as_deref())).map_err(|e| broken(&url, e))? {
+        for entry in wire::atom_entries(&wire::decode(bytes, charset.as_deref()))
+            .map_err(|e| broken(&url, e))?
+        {
             match commit(entry) {
                 Ok((hash, item)) => {
                     self.met_merge |= item.title.starts_with("Merge ");
@@ -298,7 +347,10 @@ impl Walk {
             self.tip = self.page.first().map(|(hash, _)| hash.clone());
             let had = self.path_cursor().tip.is_some();
             if self.tip.is_none() && had {
-                return Err(broken(&url, "the feed is empty, though it had commits before"));
+                return Err(broken(
+                    &url,
+                    "the feed is empty, though it had commits before",
+                ));
             }
             self.path_cursor().newest = Kept::of(&url, &answer.validators);
         }
@@ -312,19 +364,34 @@ impl Walk {
             return;
         };
         if let Goal::Backfill { .. } = self.goal {
-            let pending = known.pending.unwrap_or(Pending { from: None, to: tip.clone(), offset: 0 });
+            let pending = known.pending.unwrap_or(Pending {
+                from: None,
+                to: tip.clone(),
+                offset: 0,
+            });
             self.path_cursor().pending = Some(pending.clone());
             self.stage = match (self.tree.is_github(), page.last()) {
-                (true, Some((oldest, _))) => Stage::ByHash { at: oldest.clone(), pages: 0 },
+                (true, Some((oldest, _))) => Stage::ByHash {
+                    at: oldest.clone(),
+                    pages: 0,
+                },
                 (true, None) | (false, _) => Stage::Log(pending),
             };
             return;
         }
-        let overlaps = known.tip.as_ref().is_none_or(|last| page.iter().any(|(hash, _)| hash == last)) || !all_fresh;
+        let overlaps = known
+            .tip
+            .as_ref()
+            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last))
+            || !all_fresh;
         match (known.pending, known.tip) {
             (Some(pending), _) => self.stage = Stage::Log(pending),
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
-                let pending = Pending { from: Some(last), to: tip, offset: 0 };
+                let pending = Pending {
+                    from: Some(last),
+                    to: tip,
+                    offset: 0,
+                };
                 self.path_cursor().pending = Some(pending.clone());
                 self.stage = Stage::Log(pending);
             }
@@ -337,7 +404,11 @@ impl Walk {
     }
 
     fn walk_by_hash(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
-        match page.last().map(|(hash, _)| hash.clone()).or_else(|| self.tip.clone()) {
+        match page
+            .last()
+            .map(|(hash, _)| hash.clone())
+            .or_else(|| self.tip.clone())
+        {
             Some(at) => self.stage = Stage::ByHash { at, pages: 0 },
             None => self.finish_path(),
         }
@@ -350,12 +421,17 @@ impl Walk {
         pages: u32,
         met_known: bool,
     ) {
-        let oldest = page.last().map(|(hash, date)| (hash.clone(), date.map_or(0, |date| date.timestamp())));
+        let oldest = page
+            .last()
+            .map(|(hash, date)| (hash.clone(), date.map_or(0, |date| date.timestamp())));
         let ended = oldest.as_ref().is_none_or(|(hash, _)| hash == at);
         if let Goal::Backfill { since } = self.goal {
             match oldest {
                 Some((hash, date)) if !ended && date >= since.timestamp() => {
-                    self.stage = Stage::ByHash { at: hash, pages: pages + 1 };
+                    self.stage = Stage::ByHash {
+                        at: hash,
+                        pages: pages + 1,
+                    };
                 }
                 Some(_) | None => self.finish_path(),
             }
@@ -363,16 +439,33 @@ impl Walk {
         }
         let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
         if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_known, too_far) {
-            self.stage = Stage::ByHash { at: hash.clone(), pages: pages + 1 };
+            self.stage = Stage::ByHash {
+                at: hash.clone(),
+                pages: pages + 1,
+            };
             return;
         }
         let until = oldest.map_or(0, |(_, date)| date);
         if too_far && !met_known && !ended {
-            let why = format!("{}: {} pages back and nothing known met", self.tree.branch, HASH_WALK_PAGES_MAX);
-            self.gaps.push(Gap { from_at: 0, to_at: until, why });
+            let why = format!(
+                "{}: {} pages back and nothing known met",
+                self.tree.branch, HASH_WALK_PAGES_MAX
+            );
+            self.gaps.push(Gap {
+                from_at: 0,
+                to_at: until,
+                why,
+            });
         } else if self.met_merge {
-            let why = format!("{}: walked by hash across merges; commits behind them may be missing", self.tree.branch);
-            self.gaps.push(Gap { from_at: 0, to_at: until, why });
+            let why = format!(
+                "{}: walked by hash across merges; commits behind them may be missing",
+                self.tree.branch
+            );
+            self.gaps.push(Gap {
+                from_at: 0,
+                to_at: until,
+                why,
+            });
         }
         let tip = self.tip.clone();
         let cursor = self.path_cursor();
@@ -381,12 +474,20 @@ impl Walk {
         self.finish_path();
     }
 
-    fn read_log(&mut self, answer: Result<Answer, FetchError>, log: Pending) -> Result<Page, FetchError> {
+    fn read_log(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        log: Pending,
+    ) -> Result<Page, FetchError> {
         let rows = match answer {
-            Ok(Answer { body: Body::Bytes { bytes, charset }, .. }) => {
-                log_rows(&wire::decode(&bytes, charset.as_deref()))
-            }
-            Ok(Answer { body: Body::Unchanged, .. }) => None,
+            Ok(Answer {
+                body: Body::Bytes { bytes, charset },
+                ..
+            }) => log_rows(&wire::decode(&bytes, charset.as_deref())),
+            Ok(Answer {
+                body: Body::Unchanged,
+                ..
+            }) => None,
             Err(
                 FetchError::Missing { .. }
                 | FetchError::Walled { .. }
@@ -400,14 +501,23 @@ impl Walk {
             // The log does not answer, or the last tip is gone.
             Some(_) | None => {
                 if let Goal::Backfill { .. } = self.goal {
-                    return Err(broken(&self.tree.base, "cgit's log page does not answer, so there is no way back"));
+                    return Err(broken(
+                        &self.tree.base,
+                        "cgit's log page does not answer, so there is no way back",
+                    ));
                 }
                 self.path_cursor().pending = None;
-                self.stage = Stage::Log(Pending { offset: usize::MAX, ..log });
+                self.stage = Stage::Log(Pending {
+                    offset: usize::MAX,
+                    ..log
+                });
                 return Ok(Page::default());
             }
         };
-        let mut page = Page { faults: rows.faults, ..Page::default() };
+        let mut page = Page {
+            faults: rows.faults,
+            ..Page::default()
+        };
         for (hash, item) in rows.commits {
             self.page.push((hash.clone(), item.at));
             if let Some(Goal::Poll) = Some(self.goal) {
@@ -415,7 +525,11 @@ impl Walk {
             }
             page.items.push(item);
         }
-        let offset = if rows.has_more { log.offset + page.items.len() } else { 0 };
+        let offset = if rows.has_more {
+            log.offset + page.items.len()
+        } else {
+            0
+        };
         self.stage = Stage::Log(Pending { offset, ..log });
         Ok(page)
     }
@@ -424,14 +538,20 @@ impl Walk {
     /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
     fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
         if log.offset == usize::MAX {
-            self.stage = Stage::ByHash { at: self.tip.clone().unwrap_or(log.to), pages: 0 };
+            self.stage = Stage::ByHash {
+                at: self.tip.clone().unwrap_or(log.to),
+                pages: 0,
+            };
             return;
         }
         let far_enough = match self.goal {
             Goal::Poll => false,
             Goal::Backfill { since } => {
                 // Commit dates are not strictly in order: a whole page must be older.
-                !page.is_empty() && page.iter().all(|(_, date)| date.is_some_and(|date| date < since))
+                !page.is_empty()
+                    && page
+                        .iter()
+                        .all(|(_, date)| date.is_some_and(|date| date < since))
             }
         };
         if log.offset > 0 && !far_enough {
@@ -455,11 +575,17 @@ impl Walk {
     /// believed when the log named it, for a message can fake the line between two patches.
     fn read_patches(&mut self, answer: Result<Answer, FetchError>) -> Page {
         let mut page = Page::default();
-        let Ok(Answer { body: Body::Bytes { bytes, .. }, .. }) = answer else {
+        let Ok(Answer {
+            body: Body::Bytes { bytes, .. },
+            ..
+        }) = answer
+        else {
             return page;
         };
         for patch in MessageIterator::new(&bytes[..]).map_while(Result::ok) {
-            let Some(brief) = CommitHash::parse(patch.from()).and_then(|hash| self.brief.remove(&hash)) else {
+            let Some(brief) =
+                CommitHash::parse(patch.from()).and_then(|hash| self.brief.remove(&hash))
+            else {
                 continue;
             };
             if let Ok(read) = mail::message(patch.contents(), None) {
@@ -478,19 +604,31 @@ impl Walk {
 
 /// A commit from an entry of cgit's or GitHub's Atom. The hash stands in the link and in the id.
 fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
-    let hash = last_word(&entry.link).or_else(|| last_word(&entry.id)).ok_or_else(|| {
-        format!("an entry names no commit: {}", prose::shorten(&wire::one_line(&entry.title), 120))
-    })?;
+    let hash = last_word(&entry.link)
+        .or_else(|| last_word(&entry.id))
+        .ok_or_else(|| {
+            format!(
+                "an entry names no commit: {}",
+                prose::shorten(&wire::one_line(&entry.title), 120)
+            )
+        })?;
     // GitHub's content is the whole message, its title the first line of it, cut.
     let text = entry.text.trim();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let shown = entry.title.trim_end_matches(['…', '.']);
     let repeats_title = !shown.is_empty() && first.starts_with(shown);
-    let (title, text) = if repeats_title { (wire::one_line(first), rest) } else { (entry.title, text) };
+    let (title, text) = if repeats_title {
+        (wire::one_line(first), rest)
+    } else {
+        (entry.title, text)
+    };
     let item = Item {
         what: What::Commit { hash: hash.clone() },
         title,
-        author: Person { name: entry.author, email: entry.email },
+        author: Person {
+            name: entry.author,
+            email: entry.email,
+        },
         url: None,
         at: entry.updated.or(entry.published),
         written_at: entry.published,
@@ -513,31 +651,57 @@ struct LogRows {
 
 /// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
 fn log_rows(html: &str) -> Option<LogRows> {
-    let select = |selector: &str| Selector::parse(selector).expect("a selector of ours is well-formed");
-    let (row, cell, dated, linked) = (select("tr"), select("td"), select("span[title]"), select("a[href]"));
+    let select =
+        |selector: &str| Selector::parse(selector).expect("a selector of ours is well-formed");
+    let (row, cell, dated, linked) = (
+        select("tr"),
+        select("td"),
+        select("span[title]"),
+        select("a[href]"),
+    );
     let document = Html::parse_document(html);
     let table = document.select(&select("#cgit table.list")).next()?;
-    let has_more = document.select(&select("ul.pager a")).any(|a| a.text().collect::<String>().contains("next"));
-    let mut rows = LogRows { commits: Vec::new(), faults: Vec::new(), has_more };
+    let has_more = document
+        .select(&select("ul.pager a"))
+        .any(|a| a.text().collect::<String>().contains("next"));
+    let mut rows = LogRows {
+        commits: Vec::new(),
+        faults: Vec::new(),
+        has_more,
+    };
     for row in table.select(&row) {
         let cells: Vec<ElementRef<'_>> = row.select(&cell).collect();
-        if let Some(message) = cells.iter().find(|cell| cell.value().classes().any(|class| class == "logmsg")) {
+        if let Some(message) = cells
+            .iter()
+            .find(|cell| cell.value().classes().any(|class| class == "logmsg"))
+        {
             if let Some((_, item)) = rows.commits.last_mut() {
                 item.text = prose::without_diffs(&message.text().collect::<String>());
             }
             continue;
         }
-        let [age, subject, author, ..] = cells[..] else { continue };
-        let Some(link) = subject.select(&linked).next() else { continue };
-        let Some(hash) = link.attr("href").and_then(last_word) else {
-            rows.faults.push("a row of the log names no commit".to_owned());
+        let [age, subject, author, ..] = cells[..] else {
             continue;
         };
-        let date = age.select(&dated).next().and_then(|span| wire::date(span.attr("title")?));
+        let Some(link) = subject.select(&linked).next() else {
+            continue;
+        };
+        let Some(hash) = link.attr("href").and_then(last_word) else {
+            rows.faults
+                .push("a row of the log names no commit".to_owned());
+            continue;
+        };
+        let date = age
+            .select(&dated)
+            .next()
+            .and_then(|span| wire::date(span.attr("title")?));
         let item = Item {
             what: What::Commit { hash: hash.clone() },
             title: wire::one_line(&link.text().collect::<String>()),
-            author: Person { name: wire::one_line(&author.text().collect::<String>()), email: String::new() },
+            author: Person {
+                name: wire::one_line(&author.text().collect::<String>()),
+                email: String::new(),
+            },
             url: None,
             at: date,
             written_at: None,

@@ -32,7 +32,11 @@ pub(crate) fn decode(bytes: &[u8], charset: Option<&str>) -> String {
     } else {
         text
     };
-    match text.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) {
+    match text
+        .trim_start()
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.split_once("?>"))
+    {
         Some((_, document)) => document.to_owned(),
         None => text.into_owned(),
     }
@@ -42,7 +46,12 @@ pub(crate) fn decode(bytes: &[u8], charset: Option<&str>) -> String {
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
     let declaration = head.trim_start().strip_prefix("<?xml")?.split_once("?>")?.0;
-    let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let value = declaration
+        .split_once("encoding")?
+        .1
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start();
     let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
     Encoding::for_label(value[1..].split_once(quote)?.0.as_bytes())
 }
@@ -50,7 +59,9 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
 /// One line of plain text: control characters and runs of white space become one space, and it is cut at
 /// [`TITLE_CHARS_MAX`] characters.
 pub(crate) fn one_line(text: &str) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(TITLE_CHARS_MAX) {
         Some((end, _)) => line[..end].to_owned(),
@@ -60,8 +71,22 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// The text of a piece of HTML, with line breaks where a browser would break lines.
 pub(crate) fn html_text(html: &str) -> String {
-    const BREAKS: [&str; 14] =
-        ["p", "br", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "tr", "pre", "blockquote", "hr"];
+    const BREAKS: [&str; 14] = [
+        "p",
+        "br",
+        "div",
+        "li",
+        "ul",
+        "ol",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "tr",
+        "pre",
+        "blockquote",
+        "hr",
+    ];
     let document = Html::parse_fragment(html);
     let mut text = String::with_capacity(html.len());
     let mut hidden = 0_usize;
@@ -75,7 +100,11 @@ pub(crate) fn html_text(html: &str) -> String {
             Node::Element(element) => {
                 let name = element.name();
                 if ["script", "style", "head", "title"].contains(&name) {
-                    hidden = if opens { hidden + 1 } else { hidden.saturating_sub(1) };
+                    hidden = if opens {
+                        hidden + 1
+                    } else {
+                        hidden.saturating_sub(1)
+                    };
                 } else if BREAKS.contains(&name) && !text.ends_with("\n\n") {
                     text.push('\n');
                 }
@@ -94,12 +123,20 @@ pub(crate) fn html_text(html: &str) -> String {
 /// The text of a title that may or may not be HTML: markup and entities are read where there are any, and
 /// `<linux/bpf.h>` stays what it is.
 pub(crate) fn title_text(raw: &str, is_html: bool) -> String {
-    const TAGS: [&str; 16] =
-        ["i", "b", "em", "strong", "code", "a", "span", "tt", "sub", "sup", "br", "p", "cite", "q", "u", "s"];
+    const TAGS: [&str; 16] = [
+        "i", "b", "em", "strong", "code", "a", "span", "tt", "sub", "sup", "br", "p", "cite", "q",
+        "u", "s",
+    ];
     let has_tag = raw.match_indices('<').any(|(at, _)| {
-        let name: String =
-            raw[at + 1..].trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
-        let after = raw[at + 1..].trim_start_matches('/').get(name.len()..).and_then(|rest| rest.chars().next());
+        let name: String = raw[at + 1..]
+            .trim_start_matches('/')
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
+        let after = raw[at + 1..]
+            .trim_start_matches('/')
+            .get(name.len()..)
+            .and_then(|rest| rest.chars().next());
         TAGS.contains(&name.to_ascii_lowercase().as_str()) && matches!(after, Some('>' | ' ' | '/'))
     });
     let text = if is_html || has_tag {
@@ -153,9 +190,12 @@ pub(crate) fn atom_entries(document: &str) -> Result<Vec<Entry>, String> {
     let mut reader = Reader::from_str(document);
     let mut atom = Atom::default();
     loop {
-        let event = reader
-            .read_event()
-            .map_err(|e| format!("not well-formed XML near byte {}: {e}", reader.error_position()))?;
+        let event = reader.read_event().map_err(|e| {
+            format!(
+                "not well-formed XML near byte {}: {e}",
+                reader.error_position()
+            )
+        })?;
         match event {
             Event::Start(tag) => atom.open(&tag)?,
             Event::Empty(tag) => {
@@ -201,9 +241,14 @@ impl Atom {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), String> {
         let name = tag.local_name().into_inner().to_owned();
         let attribute = |wanted: &str| {
-            tag.attributes().flatten().find(|a| a.key.into_inner() == wanted).and_then(|a| {
-                a.normalized_value(XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
-            })
+            tag.attributes()
+                .flatten()
+                .find(|a| a.key.into_inner() == wanted)
+                .and_then(|a| {
+                    a.normalized_value(XmlVersion::Implicit1_0)
+                        .ok()
+                        .map(std::borrow::Cow::into_owned)
+                })
         };
         if self.path.len() >= DEPTH_MAX {
             return Err(format!("elements nested more than {DEPTH_MAX} deep"));
@@ -220,8 +265,12 @@ impl Atom {
                     }
                 }
                 "in-reply-to" => self.entry.in_reply_to = attribute("href").unwrap_or_default(),
-                "title" => self.title_is_html = attribute("type").is_some_and(|kind| kind == "html"),
-                "content" => self.content_is_html = attribute("type").is_some_and(|kind| kind == "html"),
+                "title" => {
+                    self.title_is_html = attribute("type").is_some_and(|kind| kind == "html")
+                }
+                "content" => {
+                    self.content_is_html = attribute("type").is_some_and(|kind| kind == "html")
+                }
                 _ => {}
             }
         }
@@ -233,7 +282,11 @@ impl Atom {
         let closed = self.path.pop();
         if self.path.len() == 1 && closed.as_deref() == Some("entry") {
             let mut entry = std::mem::take(&mut self.entry);
-            entry.title = if self.title_is_html { title_text(&entry.title, true) } else { one_line(&entry.title) };
+            entry.title = if self.title_is_html {
+                title_text(&entry.title, true)
+            } else {
+                one_line(&entry.title)
+            };
             if self.content_is_html {
                 entry.text = html_text(&entry.text);
             }
@@ -312,15 +365,28 @@ mod tests {
         let entries = atom_entries(document).expect("well-formed");
         assert_eq!(entries.len(), 1);
         let entry = &entries[0];
-        assert_eq!((entry.author.as_str(), entry.title.as_str()), ("A & B", "x <y>"));
-        assert_eq!((entry.link.as_str(), entry.in_reply_to.as_str()), ("http://h/l/m%2Fid@x/", "http://h/l/p@x/"));
+        assert_eq!(
+            (entry.author.as_str(), entry.title.as_str()),
+            ("A & B", "x <y>")
+        );
+        assert_eq!(
+            (entry.link.as_str(), entry.in_reply_to.as_str()),
+            ("http://h/l/m%2Fid@x/", "http://h/l/p@x/")
+        );
         assert_eq!(entry.text, "a\n  b> c—");
         assert_eq!(entry.updated, date("2025-01-31T23:21:27Z"));
     }
 
     #[test]
     fn what_is_cut_off_or_something_else_is_an_error() {
-        for bad in ["<feed><entry><title>x</title>", "", "</feed>", "<rss/>", "<feed><entry></feed></entry>", "plain"] {
+        for bad in [
+            "<feed><entry><title>x</title>",
+            "",
+            "</feed>",
+            "<rss/>",
+            "<feed><entry></feed></entry>",
+            "plain",
+        ] {
             assert!(atom_entries(bad).is_err(), "{bad}");
         }
         assert!(atom_entries(&format!("<feed>{}", "<a>".repeat(100_000))).is_err());

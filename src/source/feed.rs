@@ -1,0 +1,581 @@
+//! Every other feed, LWN's included: RSS, Atom and JSON Feed by feed-rs, to articles, releases and videos.
+//!
+//! Such a feed is one document without a way back: when it no longer overlaps what was seen, the stretch between is
+//! recorded as a gap.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
+use feed_rs::model;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{Answer, Body, FetchError, Gap, Kept, Page, Request, broken, wire};
+use crate::config::Gives;
+use crate::item::{Detail, Item, ItemKey, Paid, Person, What, prose};
+
+/// Entries of one document that are read; a feed of more is a dump of a whole site.
+const ENTRIES_MAX: usize = 2_000;
+/// The longest time a document may ask to be left alone.
+const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
+
+/// A feed that is one document.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    url: Url,
+    flavour: Flavour,
+}
+
+/// What the entries of a feed are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// LWN's articles, some of them paid.
+    Lwn,
+    /// Articles of a blog.
+    Articles,
+    /// Releases of a project.
+    Releases,
+    /// Videos.
+    Videos,
+}
+
+impl Flavour {
+    /// What the configuration says, else what the address tells.
+    pub fn of(url: &Url, gives: Option<Gives>) -> Self {
+        let (host, path) = (url.host_str().unwrap_or_default(), url.path());
+        match gives {
+            Some(Gives::Articles) => Self::Articles,
+            Some(Gives::Releases) => Self::Releases,
+            Some(Gives::Videos) => Self::Videos,
+            None if path.ends_with("/releases.atom") || path.ends_with("/tags.atom") => {
+                Self::Releases
+            }
+            None if path.ends_with("/kdist.xml") => Self::Releases,
+            None if host.ends_with("youtube.com") || path.ends_with("/feeds/videos.xml") => {
+                Self::Videos
+            }
+            None => Self::Articles,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Cursor {
+    newest: Kept,
+    /// How many entries the document had last time; `None` before the first.
+    entries: Option<usize>,
+    /// The newest date seen, unix seconds.
+    newest_at: Option<i64>,
+}
+
+/// A poll of one document under way.
+#[derive(Debug)]
+pub struct Walk {
+    feed: Feed,
+    cursor: Cursor,
+    asked: bool,
+    /// Keys and dates of the page just read.
+    page: Option<Vec<(ItemKey, Option<i64>)>>,
+}
+
+impl Feed {
+    /// The feed at `url`.
+    pub fn new(url: &Url, flavour: Flavour) -> Self {
+        Self {
+            url: url.clone(),
+            flavour,
+        }
+    }
+
+    pub(super) fn begin(&self, cursor: Option<&str>) -> Walk {
+        let cursor = cursor
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default();
+        Walk {
+            feed: self.clone(),
+            cursor,
+            asked: false,
+            page: None,
+        }
+    }
+
+    /// Reads a document into items.
+    fn read(&self, document: &str) -> Result<Page, String> {
+        let parser = feed_rs::parser::Builder::new()
+            .base_uri(Some(self.url.as_str()))
+            .id_generator(|_, _, _| String::new())
+            .timestamp_parser(timestamp)
+            .build();
+        let feed = parser
+            .parse(document.as_bytes())
+            .map_err(|e| format!("not a feed that can be read: {e}"))?;
+        let mut page = Page {
+            leave_alone_for: leave_alone_for(&feed, document),
+            ..Page::default()
+        };
+        let shared = shared_links(&feed);
+        let project = project(&self.url, &feed);
+        for entry in feed.entries.into_iter().take(ENTRIES_MAX) {
+            match self.item(entry, &shared, &project) {
+                Ok(item) => page.items.push(item),
+                Err(fault) => page.faults.push(fault),
+            }
+        }
+        // One document may hold an entry twice; the first is the newer.
+        let mut met = HashSet::new();
+        page.items.retain(|item| met.insert(item.key()));
+        Ok(page)
+    }
+
+    fn item(
+        &self,
+        entry: model::Entry,
+        shared: &HashSet<String>,
+        project: &str,
+    ) -> Result<Item, String> {
+        let link = entry
+            .links
+            .iter()
+            .find(|link| link.rel.as_deref().is_none_or(|rel| rel == "alternate"))
+            .or(entry.links.first())
+            .and_then(|link| Url::parse(link.href.trim()).ok())
+            .filter(|link| {
+                ["http", "https"].contains(&link.scheme()) && link.username().is_empty()
+            });
+        let title = entry
+            .title
+            .as_ref()
+            .map(|text| wire::title_text(&text.content, is_html(text)))
+            .unwrap_or_default();
+        let text = body_text(&entry);
+        if title.is_empty() && link.is_none() && text.is_empty() {
+            return Err("an entry with neither title nor link nor text".to_owned());
+        }
+        let at = entry.published.or(entry.updated);
+        let canonical = link.as_ref().map(canonical_link);
+        let key = self.key(
+            &entry.id,
+            canonical.as_deref().filter(|link| !shared.contains(*link)),
+            &title,
+            &text,
+        );
+        let (title, paid) = self.title(title, &text, at);
+        let title = match self.flavour {
+            Flavour::Releases
+                if !project.is_empty()
+                    && !title.to_lowercase().contains(&project.to_lowercase()) =>
+            {
+                format!("{project} {title}")
+            }
+            Flavour::Lwn | Flavour::Articles | Flavour::Videos | Flavour::Releases => title,
+        };
+        let author = entry.authors.first();
+        Ok(Item {
+            what: match self.flavour {
+                Flavour::Lwn | Flavour::Articles => What::Article { key, paid },
+                Flavour::Releases => What::Release { key },
+                Flavour::Videos => What::Video { key },
+            },
+            title,
+            author: Person {
+                name: author
+                    .and_then(|person| person.name.as_deref())
+                    .map(wire::one_line)
+                    .unwrap_or_default(),
+                email: author
+                    .and_then(|person| person.email.as_deref())
+                    .map(wire::one_line)
+                    .unwrap_or_default(),
+            },
+            url: canonical,
+            at,
+            written_at: None,
+            text,
+            headers: Vec::new(),
+            detail: Detail::Entry,
+        })
+    }
+
+    /// The identity of an entry: its own identifier where it has one (bare numbers and words only name it within its
+    /// site), else where it links to, unless others link there too, else what it says.
+    fn key(&self, id: &str, link: Option<&str>, title: &str, text: &str) -> ItemKey {
+        let id = id.trim();
+        let host = self.url.host_str().unwrap_or_default();
+        if let (Flavour::Lwn, Some(link)) = (self.flavour, link) {
+            return ItemKey::link(link);
+        }
+        if !id.is_empty() && id.len() <= 1_000 {
+            return match Url::parse(id) {
+                Ok(url) if ["http", "https"].contains(&url.scheme()) => {
+                    ItemKey::link(&canonical_link(&url))
+                }
+                Ok(_) => ItemKey::guid(id),
+                Err(_) => ItemKey::guid(&format!("{host}/{id}")),
+            };
+        }
+        match link {
+            Some(link) => ItemKey::link(link),
+            None => ItemKey::content(&format!("{host}\n{title}\n{text}")),
+        }
+    }
+
+    /// LWN marks what is for subscribers in the title.
+    fn title(
+        &self,
+        title: String,
+        text: &str,
+        at: Option<DateTime<Utc>>,
+    ) -> (String, Option<Paid>) {
+        let title = if title.is_empty() {
+            prose::shorten(&wire::one_line(text), 80)
+        } else {
+            title
+        };
+        match (self.flavour, title.strip_prefix("[$]")) {
+            (Flavour::Lwn, Some(rest)) => {
+                let rest = rest.trim_start().to_owned();
+                let free_on = at.map(|at| free_on(&rest, at.date_naive()));
+                (rest, Some(Paid { free_on }))
+            }
+            _ => (title, None),
+        }
+    }
+}
+
+/// The day on which a paid LWN article becomes free: one week after the Weekly Edition that carries it, which is the
+/// first on a Thursday after the article appeared; the edition itself says its date.
+fn free_on(title: &str, appeared_on: NaiveDate) -> NaiveDate {
+    let edition = title
+        .rsplit_once("Weekly Edition for ")
+        .and_then(|(_, date)| NaiveDate::parse_from_str(date.trim(), "%B %d, %Y").ok())
+        .unwrap_or_else(|| next_thursday(appeared_on));
+    edition + Days::new(7)
+}
+
+fn next_thursday(day: NaiveDate) -> NaiveDate {
+    let mut day = day + Days::new(1);
+    while day.weekday() != Weekday::Thu {
+        day = day + Days::new(1);
+    }
+    day
+}
+
+impl Walk {
+    pub(super) fn next(&mut self) -> Option<Request> {
+        if std::mem::replace(&mut self.asked, true) {
+            return None;
+        }
+        Some(Request::feed(
+            self.feed.url.clone(),
+            self.cursor.newest.for_url(&self.feed.url),
+        ))
+    }
+
+    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+        let answer = answer?;
+        let Body::Bytes { bytes, charset } = &answer.body else {
+            return Ok(Page::default());
+        };
+        let page = self
+            .feed
+            .read(&wire::decode(bytes, charset.as_deref()))
+            .map_err(|e| broken(&answer.url, e))?;
+        if page.items.is_empty() && self.cursor.entries.is_some_and(|entries| entries > 0) {
+            return Err(broken(
+                &answer.url,
+                "the feed is empty, though it had entries before",
+            ));
+        }
+        if page.items.is_empty() && !page.faults.is_empty() {
+            return Err(broken(
+                &answer.url,
+                "the feed has entries, but none that can be read",
+            ));
+        }
+        self.cursor.newest = Kept::of(&self.feed.url, &answer.validators);
+        self.page = Some(
+            page.items
+                .iter()
+                .map(|item| (item.key(), item.at.map(|at| at.timestamp())))
+                .collect(),
+        );
+        Ok(page)
+    }
+
+    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+        let Some(page) = self.page.take() else {
+            return Vec::new();
+        };
+        let dates = || page.iter().filter_map(|(_, at)| *at);
+        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| fresh.contains(key));
+        let mut gaps = Vec::new();
+        if let (true, Some(from_at), Some(to_at)) =
+            (nothing_known, self.cursor.newest_at, dates().min())
+        {
+            if to_at > from_at {
+                let why =
+                    "the feed moved on by more than it shows, and has no older pages".to_owned();
+                gaps.push(Gap {
+                    from_at,
+                    to_at,
+                    why,
+                });
+            }
+        }
+        self.cursor.entries = Some(page.len());
+        self.cursor.newest_at = self.cursor.newest_at.max(dates().max());
+        gaps
+    }
+
+    pub(super) fn cursor(&self) -> String {
+        serde_json::to_string(&self.cursor).expect("a cursor is plain data")
+    }
+}
+
+/// Reads a date of RSS, Atom or JSON in the forms that are met: RFC 2822 and 3339, and a day alone.
+fn timestamp(raw: &str) -> Option<DateTime<Utc>> {
+    let raw = raw.trim();
+    let day_alone = || {
+        [
+            "%Y-%m-%d",
+            "%d %b %Y",
+            "%a, %d %b %Y",
+            "%B %d, %Y",
+            "%Y/%m/%d",
+        ]
+        .iter()
+        .find_map(|form| NaiveDate::parse_from_str(raw, form).ok())
+        .and_then(|day| day.and_hms_opt(0, 0, 0))
+        .map(|at| at.and_utc())
+    };
+    let without_zone = || {
+        [
+            "%Y-%m-%dT%H:%M:%S",
+            "%Y-%m-%d %H:%M:%S",
+            "%a, %d %b %Y %H:%M:%S",
+        ]
+        .iter()
+        .find_map(|form| chrono::NaiveDateTime::parse_from_str(raw, form).ok())
+        .map(|at| at.and_utc())
+    };
+    DateTime::parse_from_rfc2822(raw)
+        .or_else(|_| DateTime::parse_from_rfc3339(raw))
+        .or_else(|_| DateTime::parse_from_str(raw, "%a, %d %B %Y %H:%M:%S %z"))
+        .or_else(|_| DateTime::parse_from_str(raw, "%Y-%m-%dT%H:%M%:z"))
+        .ok()
+        .map(|at| at.to_utc())
+        .or_else(without_zone)
+        .or_else(day_alone)
+}
+
+fn is_html(text: &model::Text) -> bool {
+    text.content_type.subty() == mediatype::names::HTML && text.content.contains('<')
+}
+
+fn body_text(entry: &model::Entry) -> String {
+    let media = || {
+        entry
+            .media
+            .iter()
+            .find_map(|media| media.description.as_ref())
+            .map(|text| text.content.clone())
+    };
+    let raw = entry
+        .content
+        .as_ref()
+        .and_then(|content| content.body.clone())
+        .or_else(|| entry.summary.as_ref().map(|text| text.content.clone()))
+        .or_else(media)
+        .unwrap_or_default();
+    let looks_like_html = raw.contains('<') || raw.contains('&');
+    prose::without_diffs(&if looks_like_html {
+        wire::html_text(&raw)
+    } else {
+        raw
+    })
+}
+
+/// Links that several entries of one document share, or that lead to the site's front page: no identity.
+fn shared_links(feed: &model::Feed) -> HashSet<String> {
+    let mut met = HashSet::new();
+    let mut shared = HashSet::new();
+    for entry in &feed.entries {
+        let Some(link) = entry
+            .links
+            .first()
+            .and_then(|link| Url::parse(link.href.trim()).ok())
+        else {
+            continue;
+        };
+        let canonical = canonical_link(&link);
+        let is_front_page = link.path() == "/" && link.query().is_none();
+        if is_front_page || !met.insert(canonical.clone()) {
+            shared.insert(canonical);
+        }
+    }
+    shared
+}
+
+/// One spelling for links that lead to the same page: no fragment, no tracking parameters, no `/rss` at the end of an
+/// LWN article, `youtu.be` written out.
+pub(crate) fn canonical_link(link: &Url) -> String {
+    let mut link = link.clone();
+    link.set_fragment(None);
+    let kept: Vec<(String, String)> = link
+        .query_pairs()
+        .filter(|(name, _)| {
+            !name.starts_with("utm_") && !["fbclid", "gclid", "mc_cid"].contains(&name.as_ref())
+        })
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    if link.query().is_some() && kept.len() < link.query_pairs().count() {
+        link.set_query(None);
+        if !kept.is_empty() {
+            link.query_pairs_mut().extend_pairs(kept);
+        }
+    }
+    if link.host_str() == Some("lwn.net") && link.path().starts_with("/Articles/") {
+        let number: String = link.path()["/Articles/".len()..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        link.set_path(&format!("/Articles/{number}/"));
+        let _ = link.set_scheme("https");
+    }
+    link.to_string()
+}
+
+/// The project whose releases these are, to stand before a bare `v1.2`.
+fn project(url: &Url, feed: &model::Feed) -> String {
+    let mut segments = url.path_segments().into_iter().flatten();
+    match (url.host_str(), segments.next(), segments.next()) {
+        (Some("github.com"), Some(_), Some(repository)) => repository.to_owned(),
+        (Some("www.kernel.org"), ..) => "Linux".to_owned(),
+        _ => feed
+            .title
+            .as_ref()
+            .map(|title| wire::title_text(&title.content, false))
+            .unwrap_or_default(),
+    }
+}
+
+/// How long the document asks to be left alone: RSS's `ttl`, or the syndication module's period and frequency.
+fn leave_alone_for(feed: &model::Feed, document: &str) -> Option<Duration> {
+    if let Some(minutes) = feed.ttl {
+        return Some(Duration::from_secs(u64::from(minutes) * 60).min(LEAVE_ALONE_MAX));
+    }
+    let head = document.get(..document.find("<item").unwrap_or(document.len()))?;
+    let element = |name: &str| -> Option<&str> {
+        let (_, rest) = head.split_once(&format!(":{name}>"))?;
+        Some(rest.split_once('<')?.0.trim())
+    };
+    let period = match element("updatePeriod")? {
+        "hourly" => 3_600,
+        "daily" | "weekly" | "monthly" | "yearly" => 86_400,
+        _ => return None,
+    };
+    let frequency = element("updateFrequency")
+        .and_then(|times| times.parse::<u64>().ok())
+        .unwrap_or(1);
+    Some(Duration::from_secs(period / frequency.max(1)).min(LEAVE_ALONE_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flavour: Flavour, document: &str) -> Page {
+        let url = Url::parse("https://lwn.net/headlines/rss").expect("a URL");
+        Feed::new(&url, flavour).read(document).expect("a feed")
+    }
+
+    #[test]
+    fn paid_articles_say_when_they_become_free() {
+        let page = read(
+            Flavour::Lwn,
+            "<rss version='2.0'><channel><title>LWN</title><ttl>90</ttl>\
+             <item><title>[$] Adding BPF to it</title><link>http://lwn.net/Articles/1234/rss</link>\
+             <guid>https://lwn.net/Articles/1234/</guid><pubDate>Tue, 15 Sep 2026 14:00:00 +0000</pubDate></item>\
+             <item><title>Security updates &amp;amp; more</title><link>https://lwn.net/Articles/1235/</link></item>\
+             </channel></rss>",
+        );
+        assert_eq!(page.leave_alone_for, Some(Duration::from_secs(5_400)));
+        assert_eq!(page.items[0].title, "Adding BPF to it");
+        assert_eq!(
+            page.items[0].key().as_str(),
+            "link:https://lwn.net/Articles/1234/"
+        );
+        let free = NaiveDate::from_ymd_opt(2026, 9, 24);
+        assert!(
+            matches!(&page.items[0].what, What::Article { paid: Some(Paid { free_on }), .. } if *free_on == free)
+        );
+        assert_eq!(
+            (page.items[1].title.as_str(), page.items[1].at),
+            ("Security updates & more", None)
+        );
+    }
+
+    #[test]
+    fn the_edition_that_carries_an_article_sets_the_day() {
+        let day = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").expect("a day");
+        #[rustfmt::skip]
+        let table = [
+            ("on a Tuesday", "x", "2026-09-15", "2026-09-24"),
+            ("on a Wednesday", "x", "2026-09-16", "2026-09-24"),
+            ("on a Thursday it waits for the next edition", "x", "2026-09-17", "2026-10-01"),
+            ("the edition itself", "LWN.net Weekly Edition for September 10, 2026", "2026-09-10", "2026-09-17"),
+        ];
+        for (name, title, appeared, free) in table {
+            assert_eq!(free_on(title, day(appeared)), day(free), "{name}");
+        }
+    }
+
+    #[test]
+    fn identity_is_the_entrys_own_then_its_link_then_its_text() {
+        let page = read(
+            Flavour::Articles,
+            "<rss version='2.0'><channel><title>t</title>\
+             <item><title>a</title><guid isPermaLink='false'>17</guid><link>https://x.y/a</link></item>\
+             <item><title>b</title><link>https://x.y/b?utm_source=rss#top</link></item>\
+             <item><title>c</title><link>https://x.y/</link></item>\
+             <item><title>d</title><link>https://x.y/</link></item>\
+             <item><title>b again</title><link>https://x.y/b</link></item>\
+             <item></item></channel></rss>",
+        );
+        let keys: Vec<String> = page
+            .items
+            .iter()
+            .map(|item| item.key().to_string())
+            .collect();
+        assert_eq!(keys[0], "id:lwn.net/17");
+        assert!(
+            keys[1].starts_with("hash:") && keys[2].starts_with("hash:") && keys[2] != keys[3],
+            "{keys:?}"
+        );
+        assert_eq!(page.faults.len(), 1);
+    }
+
+    #[test]
+    fn dates_of_all_kinds_are_read() {
+        for raw in [
+            "Wed, 02 Oct 2024 13:00:00 GMT",
+            "2024-10-02T13:00:00Z",
+            "2024-10-02T15:00:00+02:00",
+            "2024-10-02 13:00:00",
+            "Wed, 2 Oct 2024 15:00:00 +0200",
+        ] {
+            assert_eq!(
+                timestamp(raw).map(|at| at.timestamp()),
+                Some(1_727_874_000),
+                "{raw}"
+            );
+        }
+        assert_eq!(
+            timestamp("2024-10-02").map(|at| at.timestamp()),
+            Some(1_727_827_200)
+        );
+        assert_eq!(timestamp("yesterday"), None);
+    }
+}

@@ -1,0 +1,350 @@
+//! Feeds as the database knows them: where polling stands and how it went.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use super::Tx;
+use crate::config::FeedConfig;
+use crate::source::Gap;
+
+/// The most different faults kept of one feed.
+const FAULTS_MAX: i64 = 50;
+
+/// A row of the table of feeds. Times are unix seconds.
+#[derive(Debug, Clone)]
+pub struct FeedRow {
+    /// The number by which other tables name it.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// tree, archive, lwn or feed.
+    pub kind: String,
+    /// Where it is; `None` for a list that was only imported.
+    pub url: Option<String>,
+    /// Whether the configuration names it; one that it no longer names is paused.
+    pub configured: bool,
+    /// never, ok, `backing_off`, walled or gone.
+    pub state: String,
+    /// The first successful poll.
+    pub seeded_at: Option<i64>,
+    /// The oldest date of the seed.
+    pub floor_at: Option<i64>,
+    /// The last successful poll.
+    pub last_ok_at: Option<i64>,
+    /// When it is due.
+    pub next_poll_at: i64,
+    /// Failures in a row.
+    pub failures: i64,
+    /// What the last poll failed with.
+    pub last_error: Option<String>,
+    /// Where it moved for good.
+    pub moved_to: Option<String>,
+    /// Items seen in it.
+    pub items: i64,
+    /// Where polling stands.
+    pub cursor: Option<String>,
+    /// Where a backfill stands.
+    pub backfill: Option<String>,
+}
+
+impl FeedRow {
+    /// The state as maintainers see it.
+    pub fn shown_state(&self) -> &str {
+        if self.configured {
+            &self.state
+        } else {
+            "paused"
+        }
+    }
+}
+
+/// How a poll ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well.
+    Ok,
+    /// It failed and is backed off.
+    Failed {
+        /// `backing_off`, `walled` or `gone`.
+        state: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// It was not the feed's fault (our own network, a shutdown): nothing is charged.
+    Excused {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Makes the table agree with the configuration: new feeds are added, changed ones changed, missing ones paused. Where
+/// polling stands is kept as long as the kind stays.
+pub async fn sync_feeds(
+    tx: &mut Tx,
+    feeds: &[FeedConfig],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    sqlx::query!("UPDATE feeds SET configured = 0")
+        .execute(&mut **tx)
+        .await?;
+    for feed in feeds {
+        let (kind, url) = (feed.kind.word(), feed.url.as_str());
+        sqlx::query!(
+            "INSERT INTO feeds (name, kind, url, added_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (name) DO UPDATE SET
+                 configured = 1,
+                 cursor = CASE WHEN kind = excluded.kind THEN cursor END,
+                 backfill = CASE WHEN kind = excluded.kind AND url IS excluded.url THEN backfill END,
+                 seeded_at = CASE WHEN kind = excluded.kind THEN seeded_at END,
+                 floor_at = CASE WHEN kind = excluded.kind THEN floor_at END,
+                 next_poll_at = CASE WHEN kind = excluded.kind AND url IS excluded.url THEN next_poll_at ELSE 0 END,
+                 moved_to = CASE WHEN url IS excluded.url THEN moved_to END,
+                 kind = excluded.kind,
+                 url = excluded.url",
+            feed.name,
+            kind,
+            url,
+            now
+        )
+        .execute(&mut **tx)
+        .await
+        .with_context(|| format!("recording the feed {}", feed.name))?;
+    }
+    Ok(())
+}
+
+/// The number of an archive that mails are imported into, made if there is none of that name.
+pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow::Result<FeedRow> {
+    let now = now.timestamp();
+    sqlx::query!(
+        "INSERT INTO feeds (name, kind, configured, added_at) VALUES ($1, 'archive', 0, $2) ON CONFLICT (name) DO NOTHING",
+        name,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query_as!(
+        FeedRow,
+        r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds WHERE name = $1"#,
+        name
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .with_context(|| format!("finding the feed {name}"))
+}
+
+/// All feeds, by name.
+pub async fn list_feeds(pool: &SqlitePool) -> anyhow::Result<Vec<FeedRow>> {
+    sqlx::query_as!(
+        FeedRow,
+        r#"SELECT id AS "id!", name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds ORDER BY name"#
+    )
+    .fetch_all(pool)
+    .await
+    .context("listing the feeds")
+}
+
+/// The configured feeds that are due, the longest due first.
+pub async fn due_feeds(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Vec<FeedRow>> {
+    let now = now.timestamp();
+    sqlx::query_as!(
+        FeedRow,
+        r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds
+           WHERE configured = 1 AND next_poll_at <= $1 ORDER BY next_poll_at, id"#,
+        now
+    )
+    .fetch_all(pool)
+    .await
+    .context("asking which feeds are due")
+}
+
+/// When the next configured feed is due, unix seconds.
+pub async fn next_due_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
+    let next = sqlx::query_scalar!(
+        r#"SELECT MIN(next_poll_at) AS "at: i64" FROM feeds WHERE configured = 1"#
+    )
+    .fetch_one(pool)
+    .await
+    .context("asking when the next feed is due")?;
+    Ok(next)
+}
+
+/// Records where polling stands, with the items that it brought.
+pub async fn save_cursor(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Result<()> {
+    sqlx::query!("UPDATE feeds SET cursor = $2 WHERE id = $1", feed, cursor)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Records where a backfill stands, with the items that it brought.
+pub async fn save_backfill(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Result<()> {
+    sqlx::query!("UPDATE feeds SET backfill = $2 WHERE id = $1", feed, cursor)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Records that the feed's first poll went well; `floor_at` is the oldest date it showed.
+pub async fn save_seed(
+    tx: &mut Tx,
+    feed: i64,
+    floor_at: Option<i64>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    sqlx::query!(
+        "UPDATE feeds SET seeded_at = $2, floor_at = $3 WHERE id = $1 AND seeded_at IS NULL",
+        feed,
+        now,
+        floor_at
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Records where a feed has moved for good, once the new place has proved good.
+pub async fn save_move(tx: &mut Tx, feed: i64, moved_to: &str) -> anyhow::Result<()> {
+    sqlx::query!(
+        "UPDATE feeds SET moved_to = $2 WHERE id = $1",
+        feed,
+        moved_to
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Records how a poll ended and when the next is due.
+pub async fn settle_poll(
+    tx: &mut Tx,
+    feed: i64,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+    next_poll_at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let (now, next) = (now.timestamp(), next_poll_at.timestamp());
+    match outcome {
+        Outcome::Ok => {
+            sqlx::query!(
+                "UPDATE feeds SET state = 'ok', failures = 0, last_error = NULL, last_polled_at = $2, last_ok_at = $2,
+                 next_poll_at = $3 WHERE id = $1",
+                feed,
+                now,
+                next
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        Outcome::Failed { state, why } => {
+            sqlx::query!(
+                "UPDATE feeds SET state = $2, failures = failures + 1, last_error = $3, last_polled_at = $4,
+                 next_poll_at = $5 WHERE id = $1",
+                feed,
+                state,
+                why,
+                now,
+                next
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        Outcome::Excused { why } => {
+            sqlx::query!(
+                "UPDATE feeds SET last_error = $2, next_poll_at = $3 WHERE id = $1",
+                feed,
+                why,
+                next
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records entries that could not be read; the same words count up instead of filling the table.
+pub async fn record_faults(
+    tx: &mut Tx,
+    feed: i64,
+    faults: &[String],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    for what in faults {
+        sqlx::query!(
+            "INSERT INTO faults (feed_id, what, first_at, last_at)
+             SELECT $1, $2, $3, $3 WHERE (SELECT COUNT(*) FROM faults WHERE feed_id = $1) < $4
+                OR EXISTS (SELECT 1 FROM faults WHERE feed_id = $1 AND what = $2)
+             ON CONFLICT (feed_id, what) DO UPDATE SET last_at = excluded.last_at, met = met + 1",
+            feed,
+            what,
+            now,
+            FAULTS_MAX
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Records stretches that are known to be missing.
+pub async fn record_gaps(
+    tx: &mut Tx,
+    feed: i64,
+    gaps: &[Gap],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    for gap in gaps {
+        sqlx::query!(
+            "INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT DO NOTHING",
+            feed,
+            gap.from_at,
+            gap.to_at,
+            gap.why,
+            now
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// All gaps: the feed's number and the gap, oldest first.
+pub async fn list_gaps(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, Gap)>> {
+    let rows = sqlx::query!("SELECT feed_id, from_at, to_at, why FROM gaps ORDER BY from_at")
+        .fetch_all(pool)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| {
+            (
+                r.feed_id,
+                Gap {
+                    from_at: r.from_at,
+                    to_at: r.to_at,
+                    why: r.why,
+                },
+            )
+        })
+        .collect())
+}
+
+/// All faults: the feed's number, what was wrong, how often and when last (unix seconds), newest first.
+pub async fn list_faults(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, String, i64, i64)>> {
+    let rows = sqlx::query!("SELECT feed_id, what, met, last_at FROM faults ORDER BY last_at DESC")
+        .fetch_all(pool)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| (r.feed_id, r.what, r.met, r.last_at))
+        .collect())
+}

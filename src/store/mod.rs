@@ -1,0 +1,93 @@
+//! The SQLite file: opening it, and one file per family of tables. The only SQL of the program stands here.
+//!
+//! Functions take the transaction and `now`; what belongs together is written in one transaction by the caller.
+
+pub mod feeds;
+pub mod items;
+pub mod posts;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Sqlite, Transaction};
+
+/// How long a writer waits for another process that writes to the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections for reading; the commands that list things use one each.
+const READERS_MAX: u32 = 4;
+
+/// A write transaction; rolled back when dropped.
+pub type Tx = Transaction<'static, Sqlite>;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    reader: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, creating and migrating it as needed.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, is no database, or was made by a newer bpfnews.
+    pub async fn open(path: &Path) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A settled post must survive a power cut, or it would be told twice.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let what = || {
+            format!(
+                "opening the database {} (is its folder there, and may it be written?)",
+                path.display()
+            )
+        };
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(Duration::from_secs(600))
+            .connect_with(options.clone())
+            .await
+            .with_context(what)?;
+        sqlx::migrate!()
+            .run(&writer)
+            .await
+            .with_context(|| format!("bringing the database {} up to date", path.display()))?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_with(options.create_if_missing(false))
+            .await
+            .with_context(what)?;
+        Ok(Self { writer, reader })
+    }
+
+    /// Begins a write transaction. It takes the write lock at once: a deferred one that reads first fails as soon as
+    /// another process has written in between, whatever the time-out.
+    pub async fn write(&self) -> anyhow::Result<Tx> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .context("taking the database's write lock")
+    }
+
+    /// Where reading questions are asked.
+    pub fn read(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Closes the database; what was committed is on the disk already.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
