@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap,
-    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
+    ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES,
+    HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    RETRY_AFTER,
 };
 
 use super::super::{Expect, Method, Request, Validators};
@@ -53,6 +54,10 @@ pub(super) fn of_request(request: &Request) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(accept(request.expect)));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd"));
+    if request.method == Method::Post {
+        // Servers answer 411 to a POST that does not tell its length, even where there is no body.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     if is_conditional(request) {
         let Validators {
             etag,

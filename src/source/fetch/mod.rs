@@ -166,7 +166,7 @@ impl Fetcher {
     async fn send(&self, request: &Request, url: &Url) -> reqwest::Result<Response> {
         let builder = match request.method {
             Method::Get => self.client.get(url.clone()),
-            Method::Post => self.client.post(url.clone()).body(""),
+            Method::Post => self.client.post(url.clone()),
         };
         builder.headers(headers::of_request(request)).send().await
     }
