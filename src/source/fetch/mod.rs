@@ -3,13 +3,13 @@
 //! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or into a [`FetchError`] whose variant is the decision; no
 //! caller looks at a status code. It keeps nothing on disk and never judges what a document says.
 //!
-//! - [`address`]: which hosts may be asked, on every hop and by the resolver the connection uses
-//! - [`gate`]: one request at a time to a host, the pause between two, and how long a host is left alone
-//! - [`headers`]: what we say of ourselves, and what a server says of its answer
-//! - [`body`]: content encodings, undone under caps
-//! - [`sniff`]: a page for people where a document is due
-//! - [`reach`]: one host out of reach, or our own network
-//! - [`words`]: URLs and servers' words in the errors people read
+//! - `address`: which hosts may be asked, on every hop and by the resolver the connection uses
+//! - `gate`: one request at a time to a host, the pause between two, and how long a host is left alone
+//! - `headers`: what we say of ourselves, and what a server says of its answer
+//! - `body`: content encodings, undone under caps
+//! - `sniff`: a page for people where a document is due
+//! - `reach`: one host out of reach, or our own network
+//! - `words`: URLs and servers' words in the errors people read
 
 mod address;
 mod body;
