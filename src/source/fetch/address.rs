@@ -1,0 +1,315 @@
+//! Which hosts may be asked: feeds and redirects must not reach into the network the bot runs in.
+//!
+//! The rule is applied twice. An address written in a URL is judged before anything is sent. A name is judged by the
+//! resolver that the connection itself uses, so that a name cannot answer one thing to the check and another to the
+//! connection.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// What looking a name up gives, some time later.
+pub(super) type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// How a name is turned into addresses: by the system, in tests by a table.
+pub(super) type Lookup = Arc<dyn Fn(String) -> LookingUp + Send + Sync>;
+
+/// Asks the system's resolver.
+pub(super) fn system_lookup() -> Lookup {
+    Arc::new(|name| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    })
+}
+
+/// The hosts that may be used although their addresses are private.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Allowed {
+    names: HashSet<String>,
+    addresses: HashSet<IpAddr>,
+}
+
+impl Allowed {
+    /// Reads `allow_private_hosts`: names in any case, addresses, IPv6 with or without brackets.
+    pub(super) fn new(hosts: &[String]) -> Self {
+        let mut allowed = Self::default();
+        for host in hosts {
+            let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+            match host.parse::<IpAddr>() {
+                Ok(address) => allowed.addresses.insert(address),
+                Err(_) => allowed.names.insert(plain_name(host)),
+            };
+        }
+        allowed
+    }
+
+    /// Judges a URL before anything is sent: only http and https, and no private address written as such.
+    ///
+    /// The error says what is wrong, for a maintainer. Names are judged when they are looked up.
+    pub(super) fn check(&self, url: &Url) -> Result<(), String> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("only http and https are read".to_owned());
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) => return Ok(()),
+            None => return Err("a URL without a host".to_owned()),
+        };
+        if self.permits(address) {
+            return Ok(());
+        }
+        Err(PrivateAddress(address.to_string()).to_string())
+    }
+
+    fn permits(&self, address: IpAddr) -> bool {
+        !is_private(address) || self.addresses.contains(&address)
+    }
+
+    fn permits_name(&self, name: &str) -> bool {
+        self.names.contains(&plain_name(name))
+    }
+}
+
+/// A name as it is compared: without regard to case or to the dot of the root.
+fn plain_name(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// A host that only has private addresses; its words say what a maintainer can do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is a private address; if you mean it, add it to allow_private_hosts under [network]")]
+pub(super) struct PrivateAddress(String);
+
+/// The resolver of the connections: gives only addresses that may be used.
+pub(super) struct GuardedResolver {
+    allowed: Arc<Allowed>,
+    lookup: Lookup,
+}
+
+impl GuardedResolver {
+    pub(super) fn new(allowed: Arc<Allowed>, lookup: Lookup) -> Self {
+        Self { allowed, lookup }
+    }
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allowed = Arc::clone(&self.allowed);
+        let name = name.as_str().to_owned();
+        let looking_up = (self.lookup)(name.clone());
+        Box::pin(async move {
+            let found = looking_up.await?;
+            let usable = usable(&allowed, &name, &found)?;
+            let addresses = usable
+                .into_iter()
+                .map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(addresses) as Addrs)
+        })
+    }
+}
+
+/// The addresses of `name` that may be connected to.
+fn usable(
+    allowed: &Allowed,
+    name: &str,
+    found: &[IpAddr],
+) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
+    let Some(first) = found.first() else {
+        return Err("the name has no address".into());
+    };
+    if allowed.permits_name(name) {
+        return Ok(found.to_vec());
+    }
+    let usable: Vec<IpAddr> = found
+        .iter()
+        .copied()
+        .filter(|&address| allowed.permits(address))
+        .collect();
+    if usable.is_empty() {
+        return Err(Box::new(PrivateAddress(format!("{name} ({first})"))));
+    }
+    Ok(usable)
+}
+
+/// Whether an address is anything but a public host's: the special-purpose registries of IANA, on the strict side.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_private_v4(address),
+        IpAddr::V6(address) => is_private_v6(address),
+    }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    match address.octets() {
+        // This network, private, loopback, link-local (where clouds keep their credentials), private again.
+        [0 | 10 | 127, ..] | [169, 254, ..] | [192, 168, ..] => true,
+        [172, b, ..] => (16..=31).contains(&b),
+        // Carrier-grade NAT.
+        [100, b, ..] => (64..=127).contains(&b),
+        // Protocol assignments, documentation, the relays of 6to4.
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => true,
+        // Benchmarking.
+        [198, 18 | 19, ..] => true,
+        // Multicast, reserved, broadcast.
+        [224..=255, ..] => true,
+        _ => false,
+    }
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    match segments {
+        // Addresses that carry an IPv4 address are as private as that: mapped, NAT64 (how a network without IPv4
+        // reaches a host without IPv6), 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            is_private_v4(embedded(high, low))
+        }
+        [0x2002, high, low, ..] => is_private_v4(embedded(high, low)),
+        // Protocol assignments, among them Teredo and benchmarking; documentation.
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => true,
+        // Nothing outside 2000::/3 is a public host: loopback, unspecified, IPv4-compatible, unique local, link-local,
+        // site-local, multicast and what is not given out.
+        [first, ..] => first & 0xe000 != 0x2000,
+    }
+}
+
+fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("the test's URL is well-formed")
+    }
+
+    #[test]
+    fn private_addresses_are_refused_in_every_spelling() {
+        let allowed = Allowed::default();
+        for text in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://127.0.0.1./",
+            "http://0x7f.0.0.1/",
+            "http://2130706433/",
+            "http://017700000001/",
+            "http://%31%32%37.0.0.1/",
+            "http://１２７.0.0.1/",
+            "http://0/",
+            "http://0.0.0.0/",
+            "http://10.1.2.3/",
+            "http://172.16.0.1/",
+            "http://172.31.255.255/",
+            "http://192.168.1.1:8080/",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://100.64.0.1/",
+            "http://100.127.255.255/",
+            "http://192.0.0.8/",
+            "http://192.0.2.1/",
+            "http://198.51.100.1/",
+            "http://203.0.113.1/",
+            "http://198.18.0.1/",
+            "http://198.19.255.255/",
+            "http://224.0.0.1/",
+            "http://240.0.0.1/",
+            "http://255.255.255.255/",
+            "http://[::1]/",
+            "http://[::]/",
+            "http://[::127.0.0.1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:a00:1]/",
+            "http://[64:ff9b::10.0.0.1]/",
+            "http://[64:ff9b:1::1]/",
+            "http://[2002:7f00:1::]/",
+            "http://[2001:0:4136:e378::1]/",
+            "http://[2001:db8::1]/",
+            "http://[3fff::1]/",
+            "http://[fc00::1]/",
+            "http://[fd12:3456::1]/",
+            "http://[fe80::1]/",
+            "http://[fec0::1]/",
+            "http://[ff02::1]/",
+        ] {
+            let why = allowed.check(&url(text)).expect_err(text);
+            assert!(why.contains("allow_private_hosts"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_and_names_pass() {
+        let allowed = Allowed::default();
+        for text in [
+            "http://1.1.1.1/",
+            "https://100.63.255.255/",
+            "https://100.128.0.1/",
+            "http://172.15.0.1/",
+            "http://172.32.0.1/",
+            "http://192.0.1.1/",
+            "http://198.17.0.1/",
+            "http://223.255.255.255/",
+            "http://[2606:4700::1111]/",
+            "http://[2001:200::1]/",
+            "http://[64:ff9b::1.1.1.1]/",
+            "http://[::ffff:1.1.1.1]/",
+            "https://example.org/",
+        ] {
+            assert_eq!(allowed.check(&url(text)), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_http_and_https_are_read() {
+        for text in ["file:///etc/passwd", "ftp://example.org/", "data:,x"] {
+            let why = Allowed::default().check(&url(text)).expect_err(text);
+            assert!(why.contains("only http and https"), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_allow_list_names_hosts_in_any_spelling() {
+        let list = ["[::1]", "10.0.0.7", "Mirror.LAN", "fd00::2"].map(str::to_owned);
+        let allowed = Allowed::new(&list);
+        for text in ["http://[::1]/", "http://10.0.0.7/", "http://[fd00:0::2]/"] {
+            assert_eq!(allowed.check(&url(text)), Ok(()), "{text}");
+        }
+        assert!(allowed.check(&url("http://10.0.0.8/")).is_err());
+        assert!(allowed.permits_name("mirror.lan."));
+        assert!(!allowed.permits_name("other.lan"));
+    }
+
+    #[test]
+    fn a_name_gives_only_the_addresses_that_may_be_used() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("the test's address");
+        let check = |list: &[&str], found: &[&str], want: Result<&[&str], &str>| {
+            let list: Vec<String> = list.iter().map(|&host| host.to_owned()).collect();
+            let found: Vec<IpAddr> = found.iter().map(|text| address(text)).collect();
+            let got = usable(&Allowed::new(&list), "a.example", &found).map_err(|e| e.to_string());
+            match want {
+                Ok(want) => {
+                    let want: Vec<IpAddr> = want.iter().map(|text| address(text)).collect();
+                    assert_eq!(got, Ok(want));
+                }
+                Err(want) => assert!(got.as_ref().is_err_and(|e| e.contains(want)), "{got:?}"),
+            }
+        };
+        check(&[], &["1.1.1.1"], Ok(&["1.1.1.1"]));
+        check(&[], &["10.0.0.1", "1.1.1.1", "::1"], Ok(&["1.1.1.1"]));
+        check(&[], &["10.0.0.1"], Err("a.example (10.0.0.1) is a private"));
+        check(&[], &[], Err("no address"));
+        check(&["10.0.0.1"], &["10.0.0.1", "10.0.0.2"], Ok(&["10.0.0.1"]));
+        let both: &[&str] = &["10.0.0.1", "::1"];
+        check(&["A.example"], both, Ok(both));
+    }
+}

@@ -1,0 +1,149 @@
+//! Reads an answer's body: undoes its content encoding while it comes, and stops at the caps on either side of that.
+
+use std::io;
+
+use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
+use async_compression::zstd::DParameter;
+use futures_util::TryStreamExt;
+use reqwest::Response;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+
+use super::words;
+
+/// The largest window of a zstd frame, as a power of two: what RFC 9659 lets a content encoding ask for, 8 MiB.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Why a body could not be read; the words go after the URL.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// More bytes than allowed, before or after the encoding was undone.
+    TooBig(String),
+    /// It ended before its end.
+    Cut(String),
+    /// It makes no sense.
+    Broken(String),
+}
+
+/// The whole body, with its content encoding undone.
+pub(super) async fn read(response: Response, bytes_max: u64) -> Result<Vec<u8>, BodyError> {
+    let too_big = || BodyError::TooBig(format!("the answer is larger than {bytes_max} bytes"));
+    let coding = Coding::of(response.headers())?;
+    if response
+        .content_length()
+        .is_some_and(|length| length > bytes_max)
+    {
+        return Err(too_big());
+    }
+    let mut bytes = Vec::new();
+    let mut reader = decoded(response, coding, bytes_max).take(bytes_max.saturating_add(1));
+    reader
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => too_big(),
+            _ => judge(&error, coding),
+        })?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(too_big());
+    }
+    Ok(bytes)
+}
+
+/// At most the first `bytes_max` bytes of a page that comes with an error; what cannot be read is left out.
+pub(super) async fn read_start(response: Response, bytes_max: u64) -> Vec<u8> {
+    let Ok(coding) = Coding::of(response.headers()) else {
+        return Vec::new();
+    };
+    let mut bytes = Vec::new();
+    let mut reader = decoded(response, coding, u64::MAX).take(bytes_max);
+    // The page only explains an error that stands without it.
+    let _ = reader.read_to_end(&mut bytes).await;
+    bytes
+}
+
+/// A content encoding that we can undo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    Brotli,
+    Zstd,
+}
+
+impl Coding {
+    fn of(headers: &HeaderMap) -> Result<Self, BodyError> {
+        let mut named = String::new();
+        for value in headers.get_all(CONTENT_ENCODING) {
+            named.push_str(if named.is_empty() { "" } else { ", " });
+            named.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        match named.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(Self::Identity),
+            "gzip" | "x-gzip" => Ok(Self::Gzip),
+            "br" => Ok(Self::Brotli),
+            "zstd" => Ok(Self::Zstd),
+            other => {
+                let other = words::clean(other, 40);
+                let why = format!("the answer came in an encoding nobody asked for ({other})");
+                Err(BodyError::Broken(why))
+            }
+        }
+    }
+}
+
+/// The body as a reader that undoes the encoding and fails with `FileTooLarge` past `wire_bytes_max` bytes as sent.
+fn decoded(
+    response: Response,
+    coding: Coding,
+    wire_bytes_max: u64,
+) -> Box<dyn AsyncRead + Send + Unpin> {
+    let wire = wire(response, wire_bytes_max);
+    match coding {
+        Coding::Identity => Box::new(wire),
+        Coding::Gzip => {
+            let mut decoder = GzipDecoder::new(wire);
+            decoder.multiple_members(true);
+            Box::new(decoder)
+        }
+        Coding::Brotli => Box::new(BrotliDecoder::new(wire)),
+        Coding::Zstd => {
+            let params = [DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)];
+            let mut decoder = ZstdDecoder::with_params(wire, &params);
+            decoder.multiple_members(true);
+            Box::new(decoder)
+        }
+    }
+}
+
+fn wire(response: Response, bytes_max: u64) -> impl AsyncBufRead + Send + Unpin {
+    let mut left = bytes_max;
+    let chunks = response.bytes_stream().map_err(io::Error::other);
+    let capped = chunks.and_then(move |chunk| {
+        let rest = left.checked_sub(chunk.len() as u64);
+        left = rest.unwrap_or(0);
+        let chunk = rest
+            .map(|_| chunk)
+            .ok_or(io::ErrorKind::FileTooLarge.into());
+        std::future::ready(chunk)
+    });
+    StreamReader::new(capped)
+}
+
+/// What a failed read means: the connection's fault, or the document's.
+fn judge(error: &io::Error, coding: Coding) -> BodyError {
+    if words::find_cause::<reqwest::Error>(error).is_some() {
+        let cause = words::root_cause(error);
+        return BodyError::Cut(format!("the connection broke off ({cause})"));
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return BodyError::Cut(format!(
+            "the answer ends in the middle of its {coding:?} stream"
+        ));
+    }
+    let cause = words::root_cause(error);
+    BodyError::Broken(format!(
+        "the answer cannot be decompressed ({coding:?}: {cause})"
+    ))
+}

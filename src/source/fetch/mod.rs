@@ -1,0 +1,285 @@
+//! The only HTTP client of our own: validators, caps, Retry-After, one request in flight per host, address rules.
+//!
+//! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or into a [`FetchError`] whose variant is the decision; no
+//! caller looks at a status code. It keeps nothing on disk and never judges what a document says.
+//!
+//! - `address`: which hosts may be asked, on every hop and by the resolver the connection uses
+//! - `gate`: one request at a time to a host, the pause between two, and how long a host is left alone
+//! - `headers`: what we say of ourselves, and what a server says of its answer
+//! - `body`: content encodings, undone under caps
+//! - `sniff`: a page for people where a document is due
+//! - `reach`: one host out of reach, or our own network
+//! - `words`: URLs and servers' words in the errors people read
+
+mod address;
+mod body;
+mod gate;
+mod headers;
+mod reach;
+mod sniff;
+mod verdict;
+mod words;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use reqwest::header::LOCATION;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use url::Url;
+
+use self::address::{Allowed, GuardedResolver, Lookup};
+use self::gate::{Gates, Held};
+use self::reach::Reach;
+use self::words::shown;
+use super::{Answer, Body, FetchError, Method, Request};
+use crate::config::NetworkConfig;
+
+/// The most redirects that are followed for one request.
+const REDIRECTS_MAX: usize = 5;
+
+/// The longest time a connection may take to stand, TLS included.
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(15);
+
+/// How long an idle connection is kept: enough to page through an archive, short of what servers tolerate.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of the page that comes with an error is kept, in bytes.
+const ERROR_PAGE_BYTES_MAX: u64 = 4096;
+
+/// The HTTP client all feeds share: it knows which hosts are busy, resting or out of reach.
+pub struct Fetcher {
+    client: Client,
+    allowed: Arc<Allowed>,
+    gates: Gates,
+    reach: Reach,
+    request_timeout: Duration,
+}
+
+/// What one request over the wire led to, when it did not fail.
+enum Hop {
+    Answer(Answer),
+    Redirect { to: Url, permanent: bool },
+}
+
+impl Fetcher {
+    /// A client that behaves as `config` says.
+    ///
+    /// Fails only where TLS cannot be set up, for example without any certificate authority on the system.
+    pub fn new(config: &NetworkConfig) -> anyhow::Result<Self> {
+        Self::with_lookup(config, address::system_lookup())
+    }
+
+    fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
+        let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
+        let resolver = GuardedResolver::new(Arc::clone(&allowed), lookup);
+        let contact = config.contact.as_deref();
+        let client = Client::builder()
+            .user_agent(headers::user_agent(env!("CARGO_PKG_REPOSITORY"), contact))
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            // Half of the whole, so that a host that is not there is told from a host that is slow.
+            .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            .dns_resolver(resolver)
+            .build()
+            .context("setting up the HTTP client (are certificate authorities installed?)")?;
+        Ok(Self {
+            client,
+            allowed,
+            gates: Gates::new(config.host_gap),
+            reach: Reach::default(),
+            request_timeout: config.request_timeout,
+        })
+    }
+
+    /// Makes one request and follows its redirects.
+    ///
+    /// Waits first for the host's turn; `request_timeout` does not count that wait, and covers all redirects together.
+    /// Dropping the future ends the request and frees the host.
+    pub async fn fetch(&self, request: &Request) -> Result<Answer, FetchError> {
+        let mut url = request.url.clone();
+        let mut time_left = self.request_timeout;
+        let mut all_permanent = true;
+        for redirects in 0..=REDIRECTS_MAX {
+            words::bare(&mut url);
+            match self.ask(request, &url, &mut time_left).await? {
+                Hop::Answer(mut answer) => {
+                    answer.moved_to = (redirects > 0 && all_permanent).then_some(url);
+                    return Ok(answer);
+                }
+                Hop::Redirect { to, permanent } => {
+                    all_permanent &= permanent;
+                    url = to;
+                }
+            }
+        }
+        let from = shown(&request.url);
+        let why = format!("{from} redirects more than {REDIRECTS_MAX} times");
+        Err(FetchError::Broken { why })
+    }
+
+    /// One request over the wire, in the host's turn and within the time that is left.
+    async fn ask(
+        &self,
+        request: &Request,
+        url: &Url,
+        time_left: &mut Duration,
+    ) -> Result<Hop, FetchError> {
+        if let Err(why) = self.allowed.check(url) {
+            let why = format!("{}: {why}", shown(url));
+            return Err(FetchError::Broken { why });
+        }
+        let gate = gate_key(url);
+        let turn = self.gates.enter(&gate).await;
+        let turn = turn.map_err(|held| self.held(url, &held))?;
+        let started_at = Instant::now();
+        let exchange = self.exchange(request, url, &gate);
+        let outcome = tokio::time::timeout(*time_left, exchange).await;
+        *time_left = time_left.saturating_sub(started_at.elapsed());
+        drop(turn);
+        outcome.unwrap_or_else(|_| {
+            let limit = self.request_timeout.as_secs_f32();
+            let why = format!("{} did not answer in full within {limit} s", shown(url));
+            Err(FetchError::Later { after: None, why })
+        })
+    }
+
+    async fn exchange(&self, request: &Request, url: &Url, gate: &str) -> Result<Hop, FetchError> {
+        let sent = self.send(request, url).await;
+        let response = sent.map_err(|error| self.not_sent(url, &error))?;
+        let from_loopback = response.remote_addr().is_some_and(|a| a.ip().is_loopback());
+        if !from_loopback {
+            self.reach.answered();
+        }
+        match response.status() {
+            StatusCode::OK => whole_answer(request, url, response).await,
+            StatusCode::NOT_MODIFIED => unchanged(request, url, &response),
+            status if status.is_redirection() => redirect(request, url, &response),
+            _ => Err(self.refused(url, gate, response).await),
+        }
+    }
+
+    async fn send(&self, request: &Request, url: &Url) -> reqwest::Result<Response> {
+        let builder = match request.method {
+            Method::Get => self.client.get(url.clone()),
+            Method::Post => self.client.post(url.clone()),
+        };
+        builder.headers(headers::of_request(request)).send().await
+    }
+
+    fn held(&self, url: &Url, held: &Held) -> FetchError {
+        let Held(wait) = *held;
+        let host = url.host_str().unwrap_or_default();
+        let seconds = wait.as_secs_f64().ceil();
+        let why = format!(
+            "{}: {host} asked us to stay away for {seconds} s more",
+            shown(url)
+        );
+        FetchError::Later {
+            after: Some(wait),
+            why,
+        }
+    }
+
+    fn not_sent(&self, url: &Url, error: &reqwest::Error) -> FetchError {
+        let failure = verdict::of_failure(url, error);
+        match failure {
+            FetchError::Unreachable { why } if verdict::is_sign_of_outage(url, error) => {
+                match self.reach.failed(url.host_str().unwrap_or_default()) {
+                    true => FetchError::Offline {
+                        why: format!("our own network seems to be down: {why}"),
+                    },
+                    false => FetchError::Unreachable { why },
+                }
+            }
+            other => other,
+        }
+    }
+
+    async fn refused(&self, url: &Url, gate: &str, response: Response) -> FetchError {
+        let status = response.status();
+        let after = headers::retry_after(response.headers(), SystemTime::now());
+        if let Some(wait) = after.filter(|_| verdict::is_for_whole_host(status)) {
+            self.gates.hold(gate, wait);
+        }
+        if !verdict::needs_page(status) {
+            return verdict::of_status(url, status, after, &[]);
+        }
+        let page = body::read_start(response, ERROR_PAGE_BYTES_MAX).await;
+        verdict::of_status(url, status, after, &page)
+    }
+}
+
+/// The host and port requests queue for.
+fn gate_key(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{host}:{port}")
+}
+
+async fn whole_answer(request: &Request, url: &Url, response: Response) -> Result<Hop, FetchError> {
+    let headers = response.headers().clone();
+    let read = body::read(response, request.bytes_max).await;
+    let bytes = read.map_err(|error| verdict::of_body(url, error))?;
+    verdict::check_document(url, request.expect, &bytes)?;
+    Ok(Hop::Answer(Answer {
+        url: url.clone(),
+        moved_to: None,
+        body: Body::Bytes {
+            bytes,
+            charset: headers::charset(&headers),
+        },
+        validators: headers::validators(&headers, &super::Validators::default()),
+        fresh_for: headers::fresh_for(&headers, SystemTime::now()),
+    }))
+}
+
+fn unchanged(request: &Request, url: &Url, response: &Response) -> Result<Hop, FetchError> {
+    if !headers::is_conditional(request) {
+        let why = format!(
+            "{} answers 304 although nothing was known of it",
+            shown(url)
+        );
+        return Err(FetchError::Broken { why });
+    }
+    let headers = response.headers();
+    Ok(Hop::Answer(Answer {
+        url: url.clone(),
+        moved_to: None,
+        body: Body::Unchanged,
+        validators: headers::validators(headers, &request.validators),
+        fresh_for: headers::fresh_for(headers, SystemTime::now()),
+    }))
+}
+
+fn redirect(request: &Request, url: &Url, response: &Response) -> Result<Hop, FetchError> {
+    let status = response.status();
+    let broken = |what: &str| {
+        let why = format!("{} answers {status} {what}", shown(url));
+        Err(FetchError::Broken { why })
+    };
+    let (permanent, same_method) = match status.as_u16() {
+        301 => (true, false),
+        302 | 303 => (false, false),
+        307 => (false, true),
+        308 => (true, true),
+        _ => return broken("which says nothing"),
+    };
+    if request.method == Method::Post && !same_method {
+        return broken("to a POST, which would lose the question");
+    }
+    let Some(location) = response.headers().get(LOCATION) else {
+        return broken("without a place to go");
+    };
+    match url.join(&String::from_utf8_lossy(location.as_bytes())) {
+        Ok(to) => Ok(Hop::Redirect { to, permanent }),
+        Err(_) => broken("to a place that is no URL"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
