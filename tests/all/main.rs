@@ -1,2 +1,5 @@
+mod documents;
 mod fetch;
+mod ingest;
 mod rude;
+mod world;
