@@ -77,7 +77,10 @@ struct Text<'a> {
 struct Known {
     id: i64,
     detail: i64,
-    print: i64,
+    /// What this feed said of it last time; `None` where it never did.
+    print: Option<i64>,
+    /// It is known by its link alone: another feed names it otherwise.
+    by_link: bool,
 }
 
 /// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
@@ -106,7 +109,10 @@ pub async fn put_items(
                 update_item(tx, known.id, item).await?;
                 stored.changed += 1;
             }
-            sighted.push(known.id);
+            if known.by_link {
+                keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
+            }
+            sighted.push(json!([known.id, print(item)]));
             continue;
         }
         if ids.contains_key(&key) {
@@ -123,7 +129,7 @@ pub async fn put_items(
                 .map(|(kind, digest)| json!([id, kind, hex(&digest)])),
         );
         texts.push(json!([id, hex(&compress(item)?)]));
-        sighted.push(id);
+        sighted.push(json!([id, print(item)]));
         if known.twins.contains(&position) {
             stored.twins.insert(position);
         }
@@ -156,16 +162,17 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         );
     }
     let asked = serde_json::to_string(&asked)?;
+    // Commits and mails say the same wherever they are seen, so what this feed said of them is not asked.
+    let mail = Kind::Message.code();
     let found = sqlx::query!(
         r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", i.print AS "print!: i64",
-                  (k.kind = $2 AND EXISTS (SELECT 1 FROM sightings s WHERE s.item_id = i.id AND s.feed_id = $3))
-                  AS "seen_here!: bool"
+                  i.detail AS "detail!: i64", s.print AS "print: i64", s.item_id IS NOT NULL AS "seen_here!: bool"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
-           CROSS JOIN items i ON i.id = k.item_id"#,
+           CROSS JOIN items i ON i.id = k.item_id
+           LEFT JOIN sightings s ON i.kind > $2 AND s.item_id = i.id AND s.feed_id = $3"#,
         asked,
-        LINK,
+        mail,
         feed
     )
     .fetch_all(&mut **tx)
@@ -175,6 +182,7 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         own: HashMap::new(),
         twins: HashSet::new(),
     };
+    let mut linked = HashSet::new();
     for row in found {
         let position = usize::try_from(row.position)?;
         if row.kind == TWIN {
@@ -185,12 +193,16 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
             continue;
         }
+        if row.kind == LINK && !linked.insert(row.id) {
+            continue;
+        }
         known.own.insert(
             position,
             Known {
                 id: row.id,
                 detail: row.detail,
                 print: row.print,
+                by_link: row.kind == LINK,
             },
         );
     }
@@ -203,7 +215,7 @@ async fn insert(
     keys: &[serde_json::Value],
     texts: &[serde_json::Value],
 ) -> anyhow::Result<()> {
-    if rows.is_empty() {
+    if rows.is_empty() && keys.is_empty() {
         return Ok(());
     }
     let (rows, keys, texts) = (
@@ -212,9 +224,9 @@ async fn insert(
         serde_json::to_string(texts)?,
     );
     sqlx::query!(
-        "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail, print)
+        "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12, value ->> 13
+                value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12
          FROM json_each($1)",
         rows
     )
@@ -237,11 +249,21 @@ async fn insert(
     Ok(())
 }
 
-async fn sight(tx: &mut Tx, feed: i64, ids: &[i64]) -> anyhow::Result<u64> {
-    let ids = serde_json::to_string(ids)?;
+async fn sight(tx: &mut Tx, feed: i64, sighted: &[serde_json::Value]) -> anyhow::Result<u64> {
+    let json = serde_json::to_string(sighted)?;
+    sqlx::query!(
+        "UPDATE sightings SET print = j.value ->> 1 FROM json_each($1) j
+         WHERE item_id = j.value ->> 0 AND feed_id = $2 AND print <> j.value ->> 1",
+        json,
+        feed
+    )
+    .execute(&mut **tx)
+    .await
+    .context("recording what a feed says now")?;
     let sighted = sqlx::query!(
-        "INSERT INTO sightings (item_id, feed_id) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
-        ids,
+        "INSERT INTO sightings (item_id, feed_id, print)
+         SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+        json,
         feed
     )
     .execute(&mut **tx)
@@ -262,11 +284,7 @@ async fn sight(tx: &mut Tx, feed: i64, ids: &[i64]) -> anyhow::Result<u64> {
 }
 
 async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
-    let (written_at, detail, print) = (
-        item.written_at.map(|at| at.timestamp()),
-        item.detail.code(),
-        print(item),
-    );
+    let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
     let (title, name, email, free_on) = (
         &item.title,
         &item.author.name,
@@ -275,15 +293,14 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     );
     sqlx::query!(
         "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at), free_on = $6,
-         detail = $7, print = $8 WHERE id = $1",
+         detail = $7 WHERE id = $1",
         id,
         title,
         name,
         email,
         written_at,
         free_on,
-        detail,
-        print
+        detail
     )
     .execute(&mut **tx)
     .await
@@ -306,15 +323,13 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether an item read again is worth an update: it is known in more detail now, or its text changed. Mails and
-/// commits do not change; what differs then is only how a page shows them.
+/// Whether an item read again is worth an update: it is known in more detail now, or this feed words it otherwise than
+/// it did before. What another feed says of it changes nothing, or the two would overwrite each other at every poll.
 fn says_more(item: &Item, known: &Known) -> bool {
-    let may_change = match item.what {
-        What::Commit { .. } | What::Message { .. } => false,
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => true,
-    };
     item.detail.code() > known.detail
-        || (may_change && item.detail.code() == known.detail && print(item) != known.print)
+        || (item.detail.code() == known.detail
+            && known.print.is_some()
+            && known.print != print(item))
 }
 
 fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::Value {
@@ -347,8 +362,7 @@ fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::V
         item.url,
         parent,
         free_on(item),
-        item.detail.code(),
-        print(item)
+        item.detail.code()
     ])
 }
 
@@ -393,8 +407,13 @@ fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     }
 }
 
-/// A hash of what an item says, to notice a change.
-fn print(item: &Item) -> i64 {
+/// A hash of what an item says, to notice a change; `None` for mails and commits, which do not change: what differs then is
+/// only how a page shows them.
+fn print(item: &Item) -> Option<i64> {
+    match item.what {
+        What::Commit { .. } | What::Message { .. } => return None,
+        What::Article { .. } | What::Release { .. } | What::Video { .. } => {}
+    }
     let said = format!(
         "{}\n{}\n{}\n{:?}",
         item.title,
@@ -403,7 +422,9 @@ fn print(item: &Item) -> i64 {
         free_on(item)
     );
     let digest = Sha256::digest(said.as_bytes());
-    i64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+    Some(i64::from_le_bytes(
+        digest[..8].try_into().expect("a digest has 32 bytes"),
+    ))
 }
 
 fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
