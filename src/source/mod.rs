@@ -75,7 +75,7 @@ impl Source {
         match (self, goal) {
             (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
-            (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor))),
+            (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
             (Self::Feed(_), Goal::Backfill { .. }) => {
                 Err("only archives and trees can be walked back; other feeds hold no more than they show".to_owned())
             }
@@ -162,6 +162,8 @@ pub struct Page {
     pub items: Vec<Item>,
     /// What could not be read, each in words for a maintainer; the rest of the page is unharmed.
     pub faults: Vec<String>,
+    /// Whether this is the first look at a part of the feed (a path of a tree): what it shows is remembered, not news.
+    pub is_first: bool,
     /// For how long the document itself asks to be left alone (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
@@ -340,6 +342,14 @@ pub enum FetchError {
     Later {
         /// The server's `Retry-After`.
         after: Option<Duration>,
+        /// What happened, for a person.
+        why: String,
+    },
+    /// Not asked at all: the host told us, over another of its feeds perhaps, to stay away for so long.
+    #[error("{why}")]
+    Held {
+        /// How long it is still to be left alone.
+        after: Duration,
         /// What happened, for a person.
         why: String,
     },

@@ -50,6 +50,8 @@ struct PathCursor {
     tip: Option<CommitHash>,
     /// A log that was not read to its end.
     pending: Option<Pending>,
+    /// A walk back by hash that has not met what was seen.
+    by_hash: Option<ByHash>,
     newest: Kept,
 }
 
@@ -59,6 +61,13 @@ struct Pending {
     from: Option<CommitHash>,
     to: CommitHash,
     offset: usize,
+}
+
+/// The feed being walked back from `to`, which is done down to `at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct ByHash {
+    at: CommitHash,
+    to: CommitHash,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +92,11 @@ pub struct Walk {
     path: usize,
     stage: Stage,
     requests_left: u32,
-    /// The newest commit the feed showed.
+    /// The newest commit the feed showed, and the oldest.
     tip: Option<CommitHash>,
+    bottom: Option<CommitHash>,
+    /// Whether what the feed showed reaches down to what was seen.
+    overlaps: bool,
     /// Commits of the log that the feed's entries did not tell whole, with their commit dates.
     brief: HashMap<CommitHash, Item>,
     /// Commits of the last page, in its order.
@@ -133,6 +145,8 @@ impl Tree {
             stage: Stage::Newest,
             requests_left,
             tip: None,
+            bottom: None,
+            overlaps: false,
             brief: HashMap::new(),
             page: Vec::new(),
             met_merge: false,
@@ -258,12 +272,21 @@ impl Walk {
         match self.stage.clone() {
             Stage::Newest => {
                 let page = std::mem::take(&mut self.page);
-                self.judge_newest(&page, page.iter().all(|(hash, _)| is_fresh(hash)));
+                self.judge_newest(&page);
             }
             Stage::ByHash { at, pages } => {
                 let page = std::mem::take(&mut self.page);
-                let met_known = page.iter().any(|(hash, _)| *hash != at && !is_fresh(hash));
-                self.judge_by_hash(&page, &at, pages, met_known);
+                let last = self.path_cursor().tip.clone();
+                let met_last = page.iter().any(|(hash, _)| Some(hash) == last.as_ref());
+                // One known commit proves nothing: another tree may carry it. A page of them does, should the last
+                // tip itself be gone.
+                let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_fresh(hash));
+                self.judge_by_hash(
+                    &page,
+                    &at,
+                    pages,
+                    met_last || (nothing_new && page.len() > 1),
+                );
             }
             Stage::Log(log) => {
                 let page = std::mem::take(&mut self.page);
@@ -352,13 +375,14 @@ impl Walk {
                     "the feed is empty, though it had commits before",
                 ));
             }
+            page.is_first = !had;
             self.path_cursor().newest = Kept::of(&url, &answer.validators);
         }
         Ok(page)
     }
 
     /// Decides, the newest page being stored, how to get what lies below it.
-    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], all_fresh: bool) {
+    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
         let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
             self.finish_path();
             return;
@@ -379,11 +403,16 @@ impl Walk {
             };
             return;
         }
-        let overlaps = known
+        self.bottom = page.last().map(|(hash, _)| hash.clone());
+        self.overlaps = known
             .tip
             .as_ref()
-            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last))
-            || !all_fresh;
+            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last));
+        if let Some(ByHash { at, to }) = known.by_hash {
+            self.tip = Some(to);
+            self.stage = Stage::ByHash { at, pages: 0 };
+            return;
+        }
         match (known.pending, known.tip) {
             (Some(pending), _) => self.stage = Stage::Log(pending),
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
@@ -395,7 +424,7 @@ impl Walk {
                 self.path_cursor().pending = Some(pending.clone());
                 self.stage = Stage::Log(pending);
             }
-            (None, Some(last)) if last != tip && !overlaps => self.walk_by_hash(page),
+            (None, Some(last)) if last != tip && !self.overlaps => self.walk_by_hash(),
             (None, _) => {
                 self.path_cursor().tip = Some(tip);
                 self.finish_path();
@@ -403,14 +432,14 @@ impl Walk {
         }
     }
 
-    fn walk_by_hash(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
-        match page
-            .last()
-            .map(|(hash, _)| hash.clone())
-            .or_else(|| self.tip.clone())
-        {
-            Some(at) => self.stage = Stage::ByHash { at, pages: 0 },
-            None => self.finish_path(),
+    /// Goes on below what the feed showed.
+    fn walk_by_hash(&mut self) {
+        match (self.bottom.clone().or(self.tip.clone()), self.tip.clone()) {
+            (Some(at), Some(to)) => {
+                self.path_cursor().by_hash = Some(ByHash { at: at.clone(), to });
+                self.stage = Stage::ByHash { at, pages: 0 };
+            }
+            _ => self.finish_path(),
         }
     }
 
@@ -419,7 +448,7 @@ impl Walk {
         page: &[(CommitHash, Option<DateTime<Utc>>)],
         at: &CommitHash,
         pages: u32,
-        met_known: bool,
+        met_seen: bool,
     ) {
         let oldest = page
             .last()
@@ -438,7 +467,10 @@ impl Walk {
             return;
         }
         let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
-        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_known, too_far) {
+        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_seen, too_far) {
+            if let Some(by_hash) = &mut self.path_cursor().by_hash {
+                by_hash.at = hash.clone();
+            }
             self.stage = Stage::ByHash {
                 at: hash.clone(),
                 pages: pages + 1,
@@ -446,7 +478,7 @@ impl Walk {
             return;
         }
         let until = oldest.map_or(0, |(_, date)| date);
-        if too_far && !met_known && !ended {
+        if too_far && !met_seen && !ended {
             let why = format!(
                 "{}: {} pages back and nothing known met",
                 self.tree.branch, HASH_WALK_PAGES_MAX
@@ -471,6 +503,7 @@ impl Walk {
         let cursor = self.path_cursor();
         cursor.tip = tip;
         cursor.pending = None;
+        cursor.by_hash = None;
         self.finish_path();
     }
 
@@ -537,11 +570,13 @@ impl Walk {
     /// After a page of the log: the next one, the patches, or the feed by hash. `log.offset` is where the next page
     /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
     fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
+        if log.offset == usize::MAX && self.overlaps {
+            self.path_cursor().tip = self.tip.clone();
+            self.finish_path();
+            return;
+        }
         if log.offset == usize::MAX {
-            self.stage = Stage::ByHash {
-                at: self.tip.clone().unwrap_or(log.to),
-                pages: 0,
-            };
+            self.walk_by_hash();
             return;
         }
         let far_enough = match self.goal {
