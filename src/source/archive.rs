@@ -381,7 +381,9 @@ impl Walk {
         };
         self.cursor.climbed_to = Some(from);
         let until = oldest.min(self.now - SEARCH_LAG_S);
-        self.stage = if until - from > MBOX_FROM_S && self.away_s > MBOX_AWAY_S {
+        // From the beginning of time an mbox goes in far too many steps; a list that was empty has little to climb.
+        let is_far = from > 0 && until - from > MBOX_FROM_S;
+        self.stage = if is_far && self.away_s > MBOX_AWAY_S {
             Stage::Mbox {
                 at: from,
                 until,
@@ -416,7 +418,7 @@ impl Walk {
             // One second before the end at the most: only `arrived` ends a backfill.
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
             (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => self.cursor.climbed_to = Some(at),
+            (Goal::Poll, _) => self.cursor.climbed_to = Some(at.min(self.now)),
         }
     }
 
@@ -582,6 +584,7 @@ impl Walk {
             }) => {}
             Err(
                 error @ (FetchError::Later { .. }
+                | FetchError::Held { .. }
                 | FetchError::Unreachable { .. }
                 | FetchError::Offline { .. }),
             ) => {
