@@ -87,20 +87,41 @@ async fn check_recovery_after_seed(world: &mut World) {
 
 #[tokio::test]
 async fn retry_after_is_obeyed_and_charged_once() {
-    let mut world = blog().await;
+    let feeds = [feed("blog", "/blog.rss"), feed("neighbour", "/other.rss")];
+    let mut world = World::new(&feeds).await;
+    let other_host = ["/blog.rss", "/other.rss"].map(|path| world.url("localhost", path));
+    world
+        .restart(|config| {
+            for (feed, url) in config.feeds[1..].iter_mut().zip(other_host) {
+                feed.url = url.parse().expect("a URL");
+            }
+        })
+        .await;
+    world.put("/blog.rss", rss(&articles("Two One")));
+    world.put("/other.rss", rss(&articles("B A")));
+    world.poll().await;
+    world.tell().await;
     let busy = answer("429 Too Many Requests", &["Retry-After: 20000"], "");
     world.put_answer("/blog.rss", busy);
-    world.poll_when_due("blog").await;
+    world.advance_to("blog").await;
+    let row = world.row("blog").await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    world.ingest.poll(row, &stop).await.expect("no error");
     let row = world.row("blog").await;
     let pause = world.check_failed(&row, "backing_off", 1, "429 Too Many Requests");
     assert!((19_999..=20_001).contains(&pause), "{pause}");
-    let asked = world.asked("/blog.rss").len();
+    let asked = world.requests();
     for _ in 0..5 {
         world.advance(TimeDelta::seconds(3_900));
         world.poll().await;
     }
-    assert_eq!(world.asked("/blog.rss").len(), asked, "it was left alone");
+    assert_eq!(world.requests(), asked, "the host was left alone");
     assert_eq!(world.row("blog").await.failures, 1);
+    // The other feed of this host was not asked for, so it is not at fault.
+    let row = world.row("neighbour").await;
+    assert_eq!((row.state.as_str(), row.failures), ("ok", 0));
+    let why = row.last_error.expect("a reason");
+    assert!(why.contains("asked us to stay away"), "{why}");
     // The client keeps away from the host by the computer's clock; a new one does not know of it.
     world.restart(|_| ()).await;
     check_recovery(&mut world).await;

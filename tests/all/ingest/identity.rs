@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::documents::{Article, articles, cgit, commit, mail, mails_atom, rss};
+use crate::documents::{Article, articles, cgit, commit, mail, public_inbox, rss};
 use crate::rude::answer;
 use crate::world::{World, archive, feed, lwn, noon, tree};
 
@@ -16,11 +16,12 @@ async fn one_mail_on_three_lists_is_one_item_and_one_post() {
     let mut world = World::new(&lists).await;
     let mut mails = vec![mail("1", -5, "a question", "")];
     for round in 0..3 {
-        for list in ["bpf", "netdev", "xdp"] {
-            let base = format!("http://list.example/{list}/");
-            world.put(&format!("/{list}/new.atom"), mails_atom(&base, &mails));
+        for folder in ["/bpf/", "/netdev/", "/xdp/"] {
+            let shown = mails.clone();
+            world.put_folder(folder, move |path| public_inbox(folder, &shown, 5, path));
         }
-        world.poll_when_due("bpf").await;
+        world.advance(TimeDelta::hours(2));
+        world.poll().await;
         for list in ["bpf", "netdev", "xdp"] {
             world.check_ok(list).await;
             assert_eq!(world.titles(list).await.len(), mails.len());
@@ -36,7 +37,7 @@ async fn one_mail_on_three_lists_is_one_item_and_one_post() {
             0,
             mail(
                 &format!("{}", round + 2),
-                61 * (round + 1),
+                121 * (round + 1),
                 "another one",
                 "",
             ),

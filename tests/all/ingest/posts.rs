@@ -57,7 +57,7 @@ async fn a_series_in_parts_is_one_post_when_it_is_whole() {
     // Whatever comes first, in however many polls.
     let mails = [cover(65), part(1, 64), part(2, 63)];
     for order in [[2, 1, 0], [1, 0, 2], [0, 2, 1], [2, 0, 1]] {
-        let mut world = list().await;
+        let world = list().await;
         for (come, _) in order.iter().enumerate() {
             let here: Vec<Mail> = order[..=come]
                 .iter()

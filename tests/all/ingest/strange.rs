@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
 
-use crate::documents::{Article, Mail, articles, mail, mails_atom, rss};
+use crate::documents::{Article, Mail, articles, mail, mails_atom, public_inbox, rss};
 use crate::rude::answer;
 use crate::world::{World, archive, feed, noon};
 
@@ -145,22 +145,21 @@ async fn a_date_in_the_future_neither_sticks_nor_hides_what_comes_after() {
 #[tokio::test]
 async fn a_mail_from_the_future_does_not_carry_the_archive_away() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
-    let base = "http://list.example/bpf/";
-    let mut mails = vec![
-        Mail {
-            at: noon() + TimeDelta::days(900),
-            ..mail("9", 0, "future", "")
-        },
-        mail("1", -5, "a", ""),
-    ];
-    world.put("/bpf/new.atom", mails_atom(base, &mails));
-    world.poll().await;
-    world.check_ok("bpf").await;
-    mails.insert(1, mail("2", 30, "b", ""));
-    world.put("/bpf/new.atom", mails_atom(base, &mails));
-    world.poll_when_due("bpf").await;
-    world.check_ok("bpf").await;
-    assert_eq!(world.titles("bpf").await, ["a", "b", "future"]);
+    let future = Mail {
+        at: noon() + TimeDelta::days(900),
+        ..mail("9", 0, "future", "")
+    };
+    let mut mails = vec![future, mail("1", -5, "a", "")];
+    for (number, title) in ["b", "c", "d"].into_iter().enumerate() {
+        let shown = mails.clone();
+        world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &shown, 3, path));
+        world.poll_when_due("bpf").await;
+        world.check_ok("bpf").await;
+        assert_eq!(world.titles("bpf").await.len(), mails.len());
+        let minutes = 70 * i64::try_from(number).expect("few");
+        mails.push(mail(title, minutes, title, ""));
+        mails.push(mail(&format!("{title}2"), minutes + 1, title, ""));
+    }
 }
 
 #[tokio::test]

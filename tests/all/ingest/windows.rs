@@ -52,7 +52,7 @@ async fn an_archive_is_climbed_until_it_overlaps() {
     let mut all = seed;
     all.extend((0..60).map(|n| mail(&format!("n{n}"), n, &format!("new {n:02}"), "")));
     world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &all, 5, path));
-    world.advance(TimeDelta::minutes(61));
+    world.advance(TimeDelta::minutes(70));
     for _ in 0..3 {
         world.poll().await;
         world.advance(TimeDelta::seconds(20));
