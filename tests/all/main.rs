@@ -2,4 +2,5 @@ mod documents;
 mod fetch;
 mod ingest;
 mod rude;
+mod samples;
 mod world;

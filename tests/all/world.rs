@@ -112,6 +112,7 @@ impl World {
             network: NetworkConfig {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,
+                page: None,
                 host_gap: Duration::ZERO,
                 request_timeout: Duration::from_secs(3),
             },
