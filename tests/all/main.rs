@@ -3,4 +3,5 @@ mod fetch;
 mod ingest;
 mod rude;
 mod samples;
+mod tidy;
 mod world;
