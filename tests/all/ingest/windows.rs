@@ -1,5 +1,7 @@
 //! A feed that moved on by more than it shows is walked back; where there is no way back, a gap is recorded.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use chrono::TimeDelta;
 
 use crate::documents::{Article, articles, cgit, commit, mail, public_inbox, rss};
@@ -139,4 +141,46 @@ async fn a_branch_that_was_rebased_is_no_news() {
             .any(|title| title.as_str() >= "bpf: change 096"),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn a_walk_by_hash_is_resumed_and_not_stopped_by_another_trees_commits() {
+    let line: Vec<_> = (1..=140).rev().map(commit).collect();
+    let serve = |world: &World, folder: &'static str, newest: usize, answers: i64| {
+        let line = line[140 - newest..].to_vec();
+        let left = AtomicI64::new(answers);
+        world.put_folder(folder, move |path| {
+            if !path.starts_with(&format!("{folder}atom")) {
+                return answer("404 Not Found", &[], "Not Found");
+            }
+            match left.fetch_sub(1, Ordering::Relaxed) > 0 {
+                true => cgit(folder, &line, 3, 4, path),
+                false => answer("500 Oops", &[], ""),
+            }
+        });
+    };
+    for answers in 1..9 {
+        let trees = [tree("linux", "/linux/", &[]), tree("other", "/other/", &[])];
+        let mut world = World::new(&trees).await;
+        serve(&world, "/linux/", 100, i64::MAX);
+        // The other tree is at a commit of the middle, so three of the middle are known when the walk gets there.
+        serve(&world, "/other/", 112, i64::MAX);
+        world.poll().await;
+        world.tell().await;
+        world.advance(TimeDelta::days(1));
+        serve(&world, "/linux/", 125, answers);
+        world.poll().await;
+        let row = world.row("linux").await;
+        world.check_failed(&row, "backing_off", 1, "500");
+        serve(&world, "/linux/", 128, i64::MAX);
+        for _ in 0..3 {
+            world.advance(TimeDelta::hours(3));
+            world.poll().await;
+        }
+        world.check_ok("linux").await;
+        let here = world.titles("linux").await;
+        let wanted = (98..=128).map(|number| commit(number).subject);
+        let missing: Vec<_> = wanted.filter(|subject| !here.contains(subject)).collect();
+        assert!(missing.is_empty(), "after {answers} answers: {missing:?}");
+    }
 }
