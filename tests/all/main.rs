@@ -1,2 +1,3 @@
 mod fetch;
 mod rude;
+mod sim;
