@@ -265,7 +265,7 @@ impl Ingest {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let stored = items::put_items(&mut tx, row.id, &page.items, now).await?;
-        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys);
+        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys, &stored.new_here);
         let telling = match mode {
             // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
             Mode::Live if page.is_first => Mode::History,

@@ -320,7 +320,7 @@ impl Walk {
         Ok(page)
     }
 
-    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(&mut self, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
         let polled_at = self.cursor.polled_at.replace(self.now);
         let Some(page) = self.page.take() else {
             return Vec::new();
@@ -331,7 +331,7 @@ impl Walk {
             dates.filter(|at| *at <= self.now)
         };
         let had_some = self.cursor.entries.is_some_and(|entries| entries > 0);
-        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| fresh.contains(key));
+        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| new_here.contains(key));
         let from_at = self.cursor.newest_at.or(polled_at);
         let to_at = dates().min().unwrap_or(self.now);
         let mut gaps = Vec::new();

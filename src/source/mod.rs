@@ -97,6 +97,10 @@ pub enum Walk {
 
 impl Walk {
     /// The request that comes next; `None` when the walk is over, or over for this time.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what comes next depends on the last answer, so a walk is no iterator"
+    )]
     pub fn next(&mut self) -> Option<Request> {
         match self {
             Self::Tree(walk) => walk.next(),
@@ -118,12 +122,13 @@ impl Walk {
         }
     }
 
-    /// Learns which items of the last page the store had not known.
-    pub fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    /// Learns which items of the last page the store had not known at all (`fresh`), and which this feed had not shown
+    /// before (`new_here`): only those tell how far a walk has come, for another feed may carry the same.
+    pub fn learn(&mut self, fresh: &HashSet<ItemKey>, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
         match self {
-            Self::Tree(walk) => walk.learn(fresh),
-            Self::Archive(walk) => walk.learn(fresh),
-            Self::Feed(walk) => walk.learn(fresh),
+            Self::Tree(walk) => walk.learn(fresh, new_here),
+            Self::Archive(walk) => walk.learn(fresh, new_here),
+            Self::Feed(walk) => walk.learn(new_here),
         }
     }
 

@@ -267,7 +267,11 @@ impl Walk {
         }
     }
 
-    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(
+        &mut self,
+        fresh: &HashSet<ItemKey>,
+        new_here: &HashSet<ItemKey>,
+    ) -> Vec<Gap> {
         let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
         match self.stage.clone() {
             Stage::Newest => {
@@ -278,9 +282,10 @@ impl Walk {
                 let page = std::mem::take(&mut self.page);
                 let last = self.path_cursor().tip.clone();
                 let met_last = page.iter().any(|(hash, _)| Some(hash) == last.as_ref());
-                // One known commit proves nothing: another tree may carry it. A page of them does, should the last
-                // tip itself be gone.
-                let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_fresh(hash));
+                // Should the last tip itself be gone: a page that this feed has shown before. That another tree has
+                // the same commits proves nothing.
+                let is_new = |hash: &CommitHash| new_here.contains(&ItemKey::commit(hash));
+                let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_new(hash));
                 self.judge_by_hash(
                     &page,
                     &at,

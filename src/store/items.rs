@@ -37,8 +37,10 @@ pub struct Stored {
     pub twins: HashSet<usize>,
     /// How many items were known but said something else now.
     pub changed: usize,
-    /// How many of the page's items this feed had not shown before.
+    /// How many of the page's items this feed had not shown before, and their keys.
     pub sighted: u64,
+    /// See `sighted`.
+    pub new_here: HashSet<ItemKey>,
 }
 
 /// An item as lists show it. Times are unix seconds.
@@ -107,13 +109,13 @@ pub async fn put_items(
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                update_item(tx, known.id, item).await?;
+                update_item(tx, feed, known.id, item).await?;
                 stored.changed += 1;
             }
             if known.by_link {
                 keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
             }
-            sighted.push(json!([known.id, print(item)]));
+            sighted.push((known.id, key, print(item)));
             continue;
         }
         if ids.contains_key(&key) {
@@ -130,7 +132,7 @@ pub async fn put_items(
                 .map(|(kind, digest)| json!([id, kind, hex(&digest)])),
         );
         texts.push(json!([id, hex(&compress(item)?)]));
-        sighted.push(json!([id, print(item)]));
+        sighted.push((id, key.clone(), print(item)));
         if known.twins.contains(&position) {
             stored.twins.insert(position);
         }
@@ -138,7 +140,13 @@ pub async fn put_items(
         stored.fresh_keys.insert(key);
     }
     insert(tx, &rows, &keys, &texts).await?;
-    stored.sighted = sight(tx, feed, &sighted).await?;
+    let new_here = sight(tx, feed, &sighted).await?;
+    stored.sighted = u64::try_from(new_here.len())?;
+    let shown = sighted.into_iter();
+    stored.new_here = shown
+        .filter(|(id, _, _)| new_here.contains(id))
+        .map(|(_, key, _)| key)
+        .collect();
     Ok(stored)
 }
 
@@ -250,28 +258,25 @@ async fn insert(
     Ok(())
 }
 
-async fn sight(tx: &mut Tx, feed: i64, sighted: &[serde_json::Value]) -> anyhow::Result<u64> {
-    let json = serde_json::to_string(sighted)?;
-    sqlx::query!(
-        "UPDATE sightings SET print = j.value ->> 1 FROM json_each($1) j
-         WHERE item_id = j.value ->> 0 AND feed_id = $2 AND print <> j.value ->> 1",
-        json,
+/// Records what a feed showed and how it first worded it; gives the items that it had not shown before.
+async fn sight(
+    tx: &mut Tx,
+    feed: i64,
+    shown: &[(i64, ItemKey, Option<i64>)],
+) -> anyhow::Result<HashSet<i64>> {
+    let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
+    let shown = serde_json::to_string(&shown)?;
+    let new_here = sqlx::query_scalar!(
+        r#"INSERT INTO sightings (item_id, feed_id, print)
+           SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING
+           RETURNING item_id AS "item_id!: i64""#,
+        shown,
         feed
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await
-    .context("recording what a feed says now")?;
-    let sighted = sqlx::query!(
-        "INSERT INTO sightings (item_id, feed_id, print)
-         SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
-        json,
-        feed
-    )
-    .execute(&mut **tx)
-    .await
-    .context("storing sightings")?
-    .rows_affected();
-    let count = i64::try_from(sighted)?;
+    .context("storing sightings")?;
+    let count = i64::try_from(new_here.len())?;
     if count > 0 {
         sqlx::query!(
             "UPDATE feeds SET items = items + $2 WHERE id = $1",
@@ -281,10 +286,10 @@ async fn sight(tx: &mut Tx, feed: i64, sighted: &[serde_json::Value]) -> anyhow:
         .execute(&mut **tx)
         .await?;
     }
-    Ok(sighted)
+    Ok(new_here.into_iter().collect())
 }
 
-async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
+async fn update_item(tx: &mut Tx, feed: i64, id: i64, item: &Item) -> anyhow::Result<()> {
     let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
     let (title, name, email, free_on) = (
         &item.title,
@@ -310,6 +315,15 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     sqlx::query!("UPDATE texts SET body = $2 WHERE item_id = $1", id, body)
         .execute(&mut **tx)
         .await?;
+    let print = print(item);
+    sqlx::query!(
+        "UPDATE sightings SET print = $3 WHERE item_id = $1 AND feed_id = $2",
+        id,
+        feed,
+        print
+    )
+    .execute(&mut **tx)
+    .await?;
     for (kind, digest) in aliases(item) {
         let digest = digest.as_slice();
         sqlx::query!(

@@ -3,5 +3,6 @@ mod fetch;
 mod ingest;
 mod rude;
 mod samples;
+mod sim;
 mod tidy;
 mod world;

@@ -280,7 +280,8 @@ fn drive(mut walk: Walk, answer: impl Fn(&Request) -> Vec<u8>) -> (Vec<Page>, St
     while let Some(request) = walk.next() {
         let read = walk.read(Ok(good(&request.url, answer(&request))));
         let page = read.expect("the sample is good");
-        walk.learn(&page.items.iter().map(Item::key).collect());
+        let all = page.items.iter().map(Item::key).collect();
+        walk.learn(&all, &all);
         pages.push(page);
     }
     assert!(!walk.is_cut_short());
