@@ -1,3 +1,4 @@
+mod cli;
 mod fetch;
 mod rude;
 mod sim;
