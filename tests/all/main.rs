@@ -1,3 +1,4 @@
+mod cli;
 mod documents;
 mod fetch;
 mod ingest;
