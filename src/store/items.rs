@@ -84,6 +84,8 @@ struct Known {
     print: Option<i64>,
     /// It is known by its link alone: another feed names it otherwise.
     by_link: bool,
+    /// This feed has shown it before.
+    seen_here: bool,
 }
 
 /// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
@@ -98,10 +100,11 @@ pub async fn put_items(
         return Ok(stored);
     }
     let known = known_items(tx, feed, items).await?;
-    let mut next_id =
-        sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) + 1 AS "id!: i64" FROM items"#)
-            .fetch_one(&mut **tx)
-            .await?;
+    // Nearly every poll meets only what is known and was seen here: that must cost one question and no write.
+    let mut next_id = match known.own.len() == items.len() {
+        true => 0,
+        false => next_id(tx).await?,
+    };
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
     let (mut rows, mut keys, mut texts, mut sighted) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +118,9 @@ pub async fn put_items(
             if known.by_link {
                 keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
             }
-            sighted.push((known.id, key, print(item)));
+            if !known.seen_here {
+                sighted.push((known.id, key, print(item)));
+            }
             continue;
         }
         if ids.contains_key(&key) {
@@ -150,6 +155,14 @@ pub async fn put_items(
     Ok(stored)
 }
 
+/// The number of the next item.
+async fn next_id(tx: &mut Tx) -> anyhow::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) + 1 AS "id!: i64" FROM items"#)
+        .fetch_one(&mut **tx)
+        .await
+        .context("asking for the next item's number")
+}
+
 struct KnownItems {
     own: HashMap<usize, Known>,
     twins: HashSet<usize>,
@@ -171,17 +184,14 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         );
     }
     let asked = serde_json::to_string(&asked)?;
-    // Commits and mails say the same wherever they are seen, so what this feed said of them is not asked.
-    let mail = Kind::Message.code();
     let found = sqlx::query!(
         r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
                   i.detail AS "detail!: i64", s.print AS "print: i64", s.item_id IS NOT NULL AS "seen_here!: bool"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
            CROSS JOIN items i ON i.id = k.item_id
-           LEFT JOIN sightings s ON i.kind > $2 AND s.item_id = i.id AND s.feed_id = $3"#,
+           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $2"#,
         asked,
-        mail,
         feed
     )
     .fetch_all(&mut **tx)
@@ -212,6 +222,7 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
                 detail: row.detail,
                 print: row.print,
                 by_link: row.kind == LINK,
+                seen_here: row.seen_here,
             },
         );
     }
@@ -264,6 +275,9 @@ async fn sight(
     feed: i64,
     shown: &[(i64, ItemKey, Option<i64>)],
 ) -> anyhow::Result<HashSet<i64>> {
+    if shown.is_empty() {
+        return Ok(HashSet::new());
+    }
     let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
     let shown = serde_json::to_string(&shown)?;
     let new_here = sqlx::query_scalar!(
