@@ -1,2 +1,4 @@
 mod fetch;
+mod mails;
+mod real;
 mod rude;
