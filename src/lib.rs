@@ -4,8 +4,12 @@
 //! videos) are polled politely and completely; what they give is kept once as *items*; what is new is shown as
 //! *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
 
+pub mod app;
+pub mod channel;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod deliver;
 pub mod demo;
 pub mod ingest;
 pub mod item;

@@ -1,2 +1,6 @@
-//! The binary: flags, tracing, and on to the command.
-fn main() {}
+//! The binary: on to the command line.
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    bpfnews::cli::main().await
+}

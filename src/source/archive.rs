@@ -241,6 +241,15 @@ impl Archive {
     }
 }
 
+/// Where a person reads a mail of the archive at `base`.
+pub fn message_url(base: &Url, id: &str) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend([id, ""]);
+    }
+    url
+}
+
 impl Walk {
     pub(super) fn next(&mut self) -> Option<Request> {
         if self.requests_left == 0 {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::{FeedConfig, FeedKind};
-use crate::item::{Item, ItemKey};
+use crate::item::{Item, ItemKey, Kind};
 
 /// An upstream that can be read.
 #[derive(Debug, Clone)]
@@ -240,6 +240,15 @@ impl Request {
             validators: Validators::default(),
             bytes_max: BULK_BYTES_MAX,
         }
+    }
+}
+
+/// Where a person reads a mail or a commit of the feed at `base`; `None` for items that carry a link of their own.
+pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
+    match kind {
+        Kind::Commit => Some(tree::commit_url(base, reference).into()),
+        Kind::Message => Some(archive::message_url(base, reference).into()),
+        Kind::Article | Kind::Release | Kind::Video => None,
     }
 }
 

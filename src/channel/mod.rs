@@ -1,0 +1,3 @@
+//! Where posts are shown. For now the terminal.
+
+pub mod terminal;

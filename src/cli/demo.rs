@@ -1,0 +1,104 @@
+//! The command that plays the demo's week.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anstyle::{Effects, Style};
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::polls::show;
+use crate::clock::{Clock as _, FixedClock};
+use crate::ingest::Ingest;
+use crate::store::Store;
+use crate::store::feeds::Outcome;
+use crate::store::items::{Filter, list_items};
+use crate::{app, deliver, demo};
+
+const STRONG: Style = Style::new().effects(Effects::BOLD);
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+pub(super) async fn demo() -> anyhow::Result<ExitCode> {
+    let stop = app::stop_on_signals()?;
+    let folder = std::env::temp_dir().join(format!("bpfnews-demo-{}", std::process::id()));
+    std::fs::create_dir(&folder)
+        .with_context(|| format!("making {} for the demo", folder.display()))?;
+    let played = play(&folder.join("demo.sqlite"), &stop).await;
+    std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    played
+}
+
+async fn play(database: &std::path::Path, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
+    let steps = demo::steps();
+    let clock = Arc::new(FixedClock::new(steps[0]));
+    let server = demo::server::start(clock.clone()).await?;
+    let config = demo::config(&server.base, database);
+    let store = Store::open(database).await?;
+    let ingest = Ingest::open(store, &config, clock.clone()).await?;
+    intro(config.feeds.len())?;
+    let (mut posts, mut failed, mut day) = (0, None, None);
+    for step in steps {
+        clock.set(step);
+        ingest
+            .pass(stop, |report| {
+                if let Outcome::Failed { why, .. } = report.outcome {
+                    failed = Some(format!("{}: {why}", report.feed));
+                }
+            })
+            .await?;
+        if stop.is_cancelled() {
+            return Ok(ExitCode::FAILURE);
+        }
+        posts += deliver::pass(&ingest.store, clock.now(), |post, is_sample| {
+            if day.replace(step.date_naive()) != Some(step.date_naive()) {
+                writeln!(
+                    anstream::stdout(),
+                    "{STRONG}{}{STRONG:#}\n",
+                    step.format("── %A, %-d %B %Y ──")
+                )?;
+            }
+            show(post, is_sample)
+        })
+        .await?;
+    }
+    outro(&ingest, posts).await?;
+    ingest.store.close().await;
+    match failed {
+        Some(failed) => anyhow::bail!("a feed of the demo failed, which it should not: {failed}"),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn intro(feeds: usize) -> anyhow::Result<()> {
+    writeln!(
+        anstream::stdout(),
+        "{STRONG}One week of BPF news, May 2017{STRONG:#}, as {feeds} feeds on loopback told it, polled like real ones.\n\
+         {DIM}Reconstructed from the newsletter “BPF updates 02” by Alexander Alemayhu: authors, subjects and links are\n\
+         real; texts are ours, and times of day and Message-IDs (…@made-up.invalid) are made up.{DIM:#}\n"
+    )?;
+    Ok(())
+}
+
+async fn outro(ingest: &Ingest, posts: usize) -> anyhow::Result<()> {
+    let all = Filter {
+        most: i64::MAX,
+        ..Filter::default()
+    };
+    let items = list_items(ingest.store.read(), &all, None).await?;
+    let shared = items
+        .iter()
+        .filter(|item| deliver::carriers(item).len() > 1)
+        .count();
+    writeln!(
+        anstream::stdout(),
+        "{STRONG}That was the week:{STRONG:#} {} items, {shared} of them carried by two feeds, told as {posts} posts.\n\n\
+         Next, with the feeds of today:\n  \
+         bpfnews init             write config.toml: kernel trees, lists, LWN, releases, blogs, videos\n  \
+         bpfnews check --online   try every feed once\n  \
+         bpfnews run              poll them and show what is new\n\
+         {DIM}(not installed yet? put  cargo run --release --  in place of  bpfnews){DIM:#}",
+        items.len()
+    )?;
+    Ok(())
+}

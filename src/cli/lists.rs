@@ -1,0 +1,277 @@
+//! The commands that list what the database holds: feeds, items.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Effects, Style};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{Format, open};
+use crate::deliver;
+use crate::item::{Kind, prose};
+use crate::post::plain;
+use crate::source::Gap;
+use crate::store::feeds::{self, FeedRow};
+use crate::store::items::{self, Filter, ItemRow};
+
+/// Items on a text list unless more are asked for.
+const ITEMS_SHOWN: u32 = 50;
+/// Items read from the database at a time.
+const PAGE: i64 = 1_000;
+/// Faults shown of one feed.
+const FAULTS_SHOWN: usize = 3;
+
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let pool = ingest.store.read();
+    let rows = feeds::list_feeds(pool).await?;
+    let gaps = feeds::list_gaps(pool).await?;
+    let faults = feeds::list_faults(pool).await?;
+    let now = Utc::now();
+    let mut out = anstream::stdout().lock();
+    if let Format::Json = format {
+        for row in &rows {
+            writeln!(out, "{}", feed_json(row, gaps_of(row, &gaps)))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wide = rows
+        .iter()
+        .map(|row| row.name.width())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    writeln!(
+        out,
+        "{DIM}{:wide$}  {:<7}  {:<11}  {:>9}  {:<14}  NEXT POLL{DIM:#}",
+        "NAME", "KIND", "STATE", "ITEMS", "LAST OK"
+    )?;
+    for row in &rows {
+        let style = Style::new().fg_color(Some(state_colour(row.shown_state()).into()));
+        let last_ok = row
+            .last_ok_at
+            .and_then(at)
+            .map_or_else(|| "never".to_owned(), |at| ago(at, now));
+        let next = match row.configured {
+            true => at(row.next_poll_at)
+                .map(|at| until(at, now))
+                .unwrap_or_default(),
+            false => "-".to_owned(),
+        };
+        writeln!(
+            out,
+            "{:wide$}  {:<7}  {style}{:<11}{style:#}  {:>9}  {last_ok:<14}  {next}",
+            row.name,
+            row.kind,
+            row.shown_state(),
+            row.items
+        )?;
+        for note in notes(row, gaps_of(row, &gaps), &faults) {
+            writeln!(out, "{:wide$}  {DIM}{note}{DIM:#}", "")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn gaps_of<'a>(row: &FeedRow, gaps: &'a [(i64, Gap)]) -> Vec<&'a Gap> {
+    gaps.iter()
+        .filter(|(feed, _)| *feed == row.id)
+        .map(|(_, gap)| gap)
+        .collect()
+}
+
+fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
+    let gaps: Vec<_> = gaps
+        .iter()
+        .map(|gap| json!({"from": stamp(gap.from_at), "to": stamp(gap.to_at), "why": gap.why}))
+        .collect();
+    json!({
+        "name": row.name,
+        "kind": row.kind,
+        "url": row.url,
+        "state": row.shown_state(),
+        "last_ok_at": row.last_ok_at.map(stamp),
+        "next_poll_at": row.configured.then(|| stamp(row.next_poll_at)),
+        "failures": row.failures,
+        "items": row.items,
+        "gaps": gaps,
+    })
+}
+
+/// What a maintainer should know of a feed, a line each.
+fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(error) = &row.last_error {
+        let times = if row.failures > 1 {
+            format!(" ({} times in a row)", row.failures)
+        } else {
+            String::new()
+        };
+        notes.push(format!("{}{times}", plain(error)));
+    }
+    if let Some(moved_to) = &row.moved_to {
+        notes.push(format!(
+            "moved for good to {}; change its url in the configuration",
+            plain(moved_to)
+        ));
+    }
+    for gap in gaps {
+        notes.push(format!(
+            "gap {} to {}: {}",
+            stamp(gap.from_at),
+            stamp(gap.to_at),
+            plain(&gap.why)
+        ));
+    }
+    for (_, what, met, _) in faults
+        .iter()
+        .filter(|(feed, ..)| *feed == row.id)
+        .take(FAULTS_SHOWN)
+    {
+        notes.push(format!("unreadable, met {met} times: {}", plain(what)));
+    }
+    notes
+}
+
+fn state_colour(state: &str) -> AnsiColor {
+    match state {
+        "ok" => AnsiColor::Green,
+        "never" | "paused" => AnsiColor::BrightBlack,
+        "backing_off" => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    }
+}
+
+pub(super) async fn items(
+    path: &Path,
+    mut filter: Filter,
+    limit: Option<u32>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let pool = ingest.store.read();
+    let limit = match (limit, format) {
+        (Some(0), _) | (None, Format::Json) => i64::MAX,
+        (Some(limit), _) => i64::from(limit),
+        (None, Format::Text) => i64::from(ITEMS_SHOWN),
+    };
+    let mut out = anstream::stdout().lock();
+    let (mut shown, mut before) = (0, None);
+    while shown < limit {
+        filter.most = PAGE.min(limit - shown);
+        let page = items::list_items(pool, &filter, before).await?;
+        for row in &page {
+            match format {
+                Format::Json => writeln!(out, "{}", item_json(row))?,
+                Format::Text => writeln!(out, "{}", item_line(row))?,
+            }
+        }
+        shown += i64::try_from(page.len())?;
+        match page.last() {
+            Some(last) if page.len() as i64 == filter.most => before = Some((last.at, last.id)),
+            Some(_) | None => break,
+        }
+    }
+    if shown == 0 && format == Format::Text {
+        writeln!(
+            anstream::stderr(),
+            "No items. (bpfnews poll fetches what is due; bpfnews feeds tells how the feeds fare)"
+        )?;
+    } else if shown == limit && format == Format::Text {
+        writeln!(
+            anstream::stderr(),
+            "(the newest {shown}; --limit 0 shows all)"
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn item_json(row: &ItemRow) -> serde_json::Value {
+    let kind = Kind::from_code(row.kind);
+    let own = |wanted: Kind| (kind == Some(wanted)).then_some(row.reference.as_str());
+    let key = match kind {
+        Some(kind @ (Kind::Commit | Kind::Message)) => format!("{kind}:{}", row.reference),
+        Some(Kind::Article | Kind::Release | Kind::Video) | None => row.reference.clone(),
+    };
+    let author = match (row.author.as_str(), row.email.as_str()) {
+        ("", "") => None,
+        ("", email) => Some(email),
+        (name, _) => Some(name),
+    };
+    let feeds: Vec<String> = deliver::carriers(row)
+        .into_iter()
+        .map(|feed| feed.name)
+        .collect();
+    json!({
+        "key": key,
+        "kind": kind.map(Kind::word),
+        "title": row.title,
+        "url": deliver::link(row),
+        "author": author,
+        "at": stamp(row.at),
+        "feeds": feeds,
+        "message_id": own(Kind::Message),
+        "hash": own(Kind::Commit),
+    })
+}
+
+fn item_line(row: &ItemRow) -> String {
+    let day = at(row.at)
+        .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
+        .unwrap_or_default();
+    let kind = Kind::from_code(row.kind).map_or("", Kind::word);
+    let feeds = deliver::carriers(row)
+        .into_iter()
+        .map(|feed| feed.name)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let author = if row.author.is_empty() {
+        String::new()
+    } else {
+        format!(" · {}", plain(&row.author))
+    };
+    let title = prose::shorten(&plain(&row.title), 120);
+    format!("{DIM}{day}  {kind:<7}{DIM:#}  {title}{DIM}{author} · {feeds}{DIM:#}")
+}
+
+fn at(seconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds, 0)
+}
+
+fn stamp(seconds: i64) -> String {
+    at(seconds)
+        .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
+        .unwrap_or_default()
+}
+
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let past = now - at;
+    if past < TimeDelta::seconds(60) {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", span(past))
+    }
+}
+
+/// When something is due, in words.
+pub(super) fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if at <= now {
+        "now".to_owned()
+    } else {
+        format!("in {}", span(at - now))
+    }
+}
+
+fn span(time: TimeDelta) -> String {
+    match time.num_seconds() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7_200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,352 @@
+//! The command line: the grammar, and one function per command. No rules of the trade stand here.
+
+mod demo;
+mod import;
+mod lists;
+mod polls;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::ingest::Ingest;
+use crate::item::Kind;
+use crate::store::Store;
+
+/// The example configuration, which `init` writes.
+const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
+
+/// BPF news: kernel trees, mailing lists, LWN, releases and talks, each told once.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Start here:\n  bpfnews demo              a real week of BPF news; no network, no set-up\n  \
+                  bpfnews init              write a config.toml with the real feeds\n  \
+                  bpfnews check --online    try every feed of it once\n  \
+                  bpfnews run               poll them and show what is new",
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        env = "BPFNEWS_CONFIG",
+        default_value = "config.toml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+    /// Say more of what is done (twice: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Poll the feeds as they fall due and show what is new, until stopped (Ctrl-C).
+    #[command(after_help = "Example:\n  bpfnews run --config /etc/bpfnews/config.toml")]
+    Run,
+    /// Play one real week of BPF news, 2 to 10 May 2017; needs no network and no configuration.
+    #[command(after_help = "Examples:\n  bpfnews demo\n  bpfnews demo | less")]
+    Demo,
+    /// Write the example configuration, which holds the real feeds, to the --config file if there is none.
+    #[command(after_help = "Example:\n  bpfnews init && bpfnews check --online")]
+    Init,
+    /// Check the configuration; every problem is told at once.
+    #[command(
+        after_help = "Examples:\n  bpfnews check\n  bpfnews check --online\n  bpfnews check --online --feed lwn"
+    )]
+    Check {
+        /// Fetch each feed once as well, keeping nothing, and say what it gave.
+        #[arg(long)]
+        online: bool,
+        /// Only this feed.
+        #[arg(long, value_name = "NAME", requires = "online")]
+        feed: Option<String>,
+    },
+    /// Poll the feeds that are due, once, and show what is new. Fails if a feed failed.
+    #[command(after_help = "Examples:\n  bpfnews poll\n  bpfnews poll --feed bpf-next")]
+    Poll {
+        /// Only this feed, whether it is due or not.
+        #[arg(long, value_name = "NAME")]
+        feed: Option<String>,
+    },
+    /// List the feeds: how they fare, when they are polled next, and what is missing.
+    #[command(
+        after_help = "Examples:\n  bpfnews feeds\n  bpfnews feeds --format json | jq 'select(.state != \"ok\")'"
+    )]
+    Feeds {
+        /// How to print them; json is one object a line.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// List the items that are stored, newest first.
+    #[command(after_help = "Examples:\n  bpfnews items --kind commit --since 7d\n  \
+                      bpfnews items --feed bpf --since 2025-01-01 --until 2025-02-01 --format json")]
+    Items {
+        /// Only items that this feed carries.
+        #[arg(long, value_name = "NAME")]
+        feed: Option<String>,
+        /// Only items of this kind.
+        #[arg(long, value_parser = kind, value_name = "KIND")]
+        kind: Option<Kind>,
+        /// Not older: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (36h, 7d, 4w).
+        #[arg(long, value_parser = moment, value_name = "WHEN")]
+        since: Option<DateTime<Utc>>,
+        /// Older than this; the same forms.
+        #[arg(long, value_parser = moment, value_name = "WHEN")]
+        until: Option<DateTime<Utc>>,
+        /// At most so many; 0 means all [default: 50 as text, all as json].
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+        /// How to print them; json is one object a line.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Walk an archive or a tree back, politely; going on where an earlier run was stopped. Nothing of it is told.
+    #[command(after_help = "Example:\n  bpfnews backfill --feed bpf --since 2025-01-01")]
+    Backfill {
+        /// The feed.
+        #[arg(long, value_name = "NAME")]
+        feed: String,
+        /// How far back: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (90d).
+        #[arg(long, value_parser = moment, value_name = "WHEN")]
+        since: DateTime<Utc>,
+    },
+    /// Import mails from files: mbox, gzipped mbox, maildir. A second run adds nothing.
+    #[command(
+        after_help = "Examples:\n  bpfnews import --list bpf bpf-2024.mbox.gz\n  bpfnews import --list bpf ~/Maildir/bpf"
+    )]
+    Import {
+        /// The archive that the mails belong to: a configured feed of kind archive, or any other name.
+        #[arg(long, value_name = "NAME")]
+        list: String,
+        /// mbox or .mbox.gz files, or maildirs.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  bpfnews completions bash > /etc/bash_completion.d/bpfnews")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// Runs the program. The exit status is 0 when all went well, 1 when something that was asked for failed, 2 when the
+/// command line or the configuration is wrong.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    trace(&cli);
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let is_config = error.is::<crate::config::ConfigErrors>();
+            let _ = writeln!(
+                anstream::stderr(),
+                "{}{error:#}",
+                if is_config { "" } else { "bpfnews: " }
+            );
+            ExitCode::from(if is_config { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let path = &cli.config;
+    match cli.command {
+        Command::Run => polls::run(path).await,
+        Command::Demo => demo::demo().await,
+        Command::Init => init(path),
+        Command::Check { online, feed } => polls::check(path, online, feed.as_deref()).await,
+        Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
+        Command::Feeds { format } => lists::feeds(path, format).await,
+        Command::Items {
+            feed,
+            kind,
+            since,
+            until,
+            limit,
+            format,
+        } => {
+            let filter = crate::store::items::Filter {
+                feed,
+                kind,
+                since: since.map(|at| at.timestamp()),
+                until: until.map(|at| at.timestamp()),
+                most: 0,
+            };
+            lists::items(path, filter, limit, format).await
+        }
+        Command::Backfill { feed, since } => polls::backfill(path, &feed, since).await,
+        Command::Import { list, files } => import::import(path, &list, &files).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "bpfnews", &mut script);
+            anstream::stdout().write_all(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Sets up tracing, on standard error. `RUST_LOG` overrides what the command and `-v` ask for.
+fn trace(cli: &Cli) {
+    let default = match (&cli.command, cli.verbose) {
+        (_, 2..) => "bpfnews=debug,info",
+        (_, 1) | (Command::Run, 0) => "bpfnews=info,warn",
+        (_, 0) => "error",
+    };
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| anstream::AutoStream::auto(std::io::stderr()))
+        .with_target(false)
+        .init();
+}
+
+fn init(path: &Path) -> anyhow::Result<ExitCode> {
+    let mut file = std::fs::File::create_new(path)
+        .with_context(|| format!("{} is not written over; writing it", path.display()))?;
+    file.write_all(EXAMPLE_CONFIG.as_bytes())
+        .with_context(|| format!("writing {}", path.display()))?;
+    let mut out = anstream::stdout();
+    writeln!(
+        out,
+        "Wrote {}: the real feeds, each field explained.",
+        path.display()
+    )?;
+    writeln!(
+        out,
+        "Next: set `contact` under [network], then  bpfnews check --online"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, its database and its feeds, opened.
+async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
+    let config = Config::load(path)?;
+    let store = Store::open(&config.database).await?;
+    let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
+    Ok((config, Arc::new(ingest)))
+}
+
+/// The row of a configured feed.
+async fn feed_row(
+    ingest: &Ingest,
+    config: &Config,
+    name: &str,
+) -> anyhow::Result<crate::store::feeds::FeedRow> {
+    if !config.feeds.iter().any(|feed| feed.name == name) {
+        return Err(unknown_feed(config, name));
+    }
+    let rows = crate::store::feeds::list_feeds(ingest.store.read()).await?;
+    rows.into_iter()
+        .find(|row| row.name == name)
+        .with_context(|| format!("the database does not hold {name}"))
+}
+
+fn unknown_feed(config: &Config, name: &str) -> anyhow::Error {
+    let names = config.feeds.iter().map(|feed| feed.name.as_str());
+    let near = names
+        .clone()
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.75) {
+        Some(near) => anyhow::anyhow!("no feed is called {name:?}; did you mean {near:?}?"),
+        None => anyhow::anyhow!(
+            "no feed is called {name:?}; there are: {}",
+            names.collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+fn kind(word: &str) -> Result<Kind, String> {
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.word() == word)
+        .ok_or_else(|| {
+            let words: Vec<&str> = Kind::ALL.into_iter().map(Kind::word).collect();
+            format!("the kinds are {}", words.join(", "))
+        })
+}
+
+/// Reads a day, a time, or so long ago.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.to_utc());
+    }
+    let wrong = || {
+        "expected a day (2025-01-31), a time (2025-01-31T12:00:00Z) or so long ago (36h, 7d, 4w)"
+            .to_owned()
+    };
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: i64 = text[..text.len() - unit.len_utf8()]
+        .parse()
+        .map_err(|_| wrong())?;
+    let ago = match unit {
+        'h' => TimeDelta::try_hours(number),
+        'd' => TimeDelta::try_days(number),
+        'w' => TimeDelta::try_weeks(number),
+        _ => None,
+    };
+    ago.and_then(|ago| Utc::now().checked_sub_signed(ago))
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn moments_are_days_times_or_so_long_ago() {
+        assert_eq!(
+            moment("2025-01-31").map(|at| at.timestamp()),
+            Ok(1_738_281_600)
+        );
+        assert_eq!(
+            moment("2025-01-31T01:00:00+01:00").map(|at| at.timestamp()),
+            Ok(1_738_281_600)
+        );
+        let week = moment("7d").expect("so long ago");
+        assert!((Utc::now() - week - TimeDelta::days(7)).num_seconds().abs() < 5);
+        for bad in ["", "d", "7", "x7d", "2025-13-01", "99999999999999d", "7é"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
+}

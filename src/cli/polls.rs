@@ -1,0 +1,282 @@
+//! The commands that talk to upstreams: run, check, poll, backfill.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Effects, Style};
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{feed_row, open, unknown_feed};
+use crate::app;
+use crate::channel::terminal;
+use crate::clock::SystemClock;
+use crate::config::{Config, FeedConfig};
+use crate::deliver;
+use crate::ingest::{Ingest, Report};
+use crate::item::prose;
+use crate::post::Post;
+use crate::source::{FetchError, Page};
+use crate::store::Store;
+use crate::store::feeds::{self, Outcome};
+
+const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let stop = app::stop_on_signals()?;
+    tracing::info!(
+        database = %config.database.display(),
+        "polling {} feeds; what is new is shown here; Ctrl-C stops",
+        config.feeds.len()
+    );
+    app::run(Arc::clone(&ingest), &stop, show).await?;
+    ingest.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a post on the terminal.
+pub(super) fn show(post: &Post, is_sample: bool) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    if is_sample {
+        writeln!(out, "{DIM}a new feed, a sample of it:{DIM:#}")?;
+    }
+    writeln!(out, "{}", terminal::render(post, terminal::width()))?;
+    out.flush()?;
+    Ok(())
+}
+
+pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let stop = app::stop_on_signals()?;
+    let mut failed = 0;
+    let mut polled = 0;
+    let mut told = |report: &Report| {
+        polled += 1;
+        failed += usize::from(!matches!(report.outcome, Outcome::Ok));
+        let _ = writeln!(anstream::stderr(), "{}", line(report));
+    };
+    match only {
+        Some(name) => {
+            let row = feed_row(&ingest, &config, name).await?;
+            told(&ingest.poll(row, &stop).await?);
+        }
+        None => ingest.pass(&stop, |report| told(&report)).await?,
+    }
+    if polled == 0 {
+        let next = feeds::next_due_at(ingest.store.read())
+            .await?
+            .and_then(|at| DateTime::from_timestamp(at, 0));
+        let next = next
+            .map(|at| super::lists::until(at, Utc::now()))
+            .unwrap_or_default();
+        let hint = "--feed NAME polls one at once";
+        writeln!(
+            anstream::stderr(),
+            "No feed is due; the next one is due {next}. ({hint})"
+        )?;
+    }
+    deliver::pass(&ingest.store, Utc::now(), show).await?;
+    ingest.store.close().await;
+    Ok(if failed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn line(report: &Report) -> String {
+    let requests = match report.requests {
+        1 => "1 request".to_owned(),
+        many => format!("{many} requests"),
+    };
+    let faults = match report.faults {
+        0 => String::new(),
+        some => format!(", {some} unreadable"),
+    };
+    let more = if report.is_cut_short {
+        "; more at the next poll"
+    } else {
+        ""
+    };
+    match &report.outcome {
+        Outcome::Ok => format!(
+            "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
+            report.feed, report.fresh
+        ),
+        Outcome::Failed { state, why } => format!("{BAD}{state}{BAD:#}  {}: {why}", report.feed),
+        Outcome::Excused { why } => format!("{BAD}later{BAD:#} {}: {why}", report.feed),
+    }
+}
+
+pub(super) async fn check(
+    path: &Path,
+    online: bool,
+    only: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    let mut out = anstream::stdout();
+    let count = |word: &str| {
+        config
+            .feeds
+            .iter()
+            .filter(|feed| feed.kind.word() == word)
+            .count()
+    };
+    writeln!(
+        out,
+        "{GOOD}ok{GOOD:#}  {}: {} feeds ({} trees, {} archives, {} of LWN, {} others)",
+        path.display(),
+        config.feeds.len(),
+        count("tree"),
+        count("archive"),
+        count("lwn"),
+        count("feed")
+    )?;
+    if config.network.contact.is_none() {
+        let hint = "set `contact` under [network], so that a site's operator can reach you";
+        writeln!(out, "{DIM}hint: {hint}{DIM:#}")?;
+    }
+    if !online {
+        writeln!(out, "Next: bpfnews check --online fetches each feed once.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let wanted: Vec<&FeedConfig> = config
+        .feeds
+        .iter()
+        .filter(|feed| only.is_none_or(|name| feed.name == name))
+        .collect();
+    if let (Some(name), true) = (only, wanted.is_empty()) {
+        return Err(unknown_feed(&config, name));
+    }
+    // Nothing is kept, so the database is one in memory.
+    let store = Store::open(Path::new(":memory:")).await?;
+    let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
+    let stop = app::stop_on_signals()?;
+    let looks = wanted.into_iter().map(|feed| {
+        let ingest = &ingest;
+        async move { (feed, ingest.look(feed).await) }
+    });
+    let mut looks = futures_util::stream::iter(looks).buffer_unordered(16);
+    let mut failed = 0;
+    while let Some((feed, look)) = tokio::select! {
+        look = looks.next() => look,
+        () = stop.cancelled() => None,
+    } {
+        failed += usize::from(look.is_err());
+        write_look(&mut out, feed, &look)?;
+    }
+    if stop.is_cancelled() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if failed > 0 {
+        writeln!(
+            out,
+            "{failed} of the feeds gave nothing. The configuration is good; these addresses, or the way to them, are not."
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(out, "Next: bpfnews run")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_look(
+    out: &mut impl std::io::Write,
+    feed: &FeedConfig,
+    look: &Result<Page, FetchError>,
+) -> anyhow::Result<()> {
+    match look {
+        Ok(page) => {
+            let newest = page.items.iter().max_by_key(|item| item.at);
+            let newest = newest.map(|item| {
+                let day = item
+                    .at
+                    .map(|at| at.format("%Y-%m-%d ").to_string())
+                    .unwrap_or_default();
+                format!(
+                    "; newest: {day}{}",
+                    prose::shorten(&crate::post::plain(&item.title), 80)
+                )
+            });
+            let faults = match page.faults.len() {
+                0 => String::new(),
+                some => format!(", {some} unreadable"),
+            };
+            let entries = page.items.len();
+            writeln!(
+                out,
+                "{GOOD}ok{GOOD:#}    {}: {entries} entries{faults}{}",
+                feed.name,
+                newest.unwrap_or_default()
+            )?;
+        }
+        Err(error) => {
+            let word = match error {
+                FetchError::Walled { .. } => "walled",
+                FetchError::Gone { .. } => "gone",
+                _ => "failed",
+            };
+            writeln!(
+                out,
+                "{BAD}{word}{BAD:#}  {}: {error}\n        {DIM}{}{DIM:#}",
+                feed.name, feed.url
+            )?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn backfill(
+    path: &Path,
+    name: &str,
+    since: DateTime<Utc>,
+) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let stop = app::stop_on_signals()?;
+    let row = feed_row(&ingest, &config, name).await?;
+    let bar = bar("{bar:40} {percent:>3} %  {msg}  {elapsed}", 1_000);
+    let report = ingest
+        .backfill(row, since, &stop, |done, fresh| {
+            // Rounded to what the bar can show.
+            bar.set_position((done * 1_000.0) as u64);
+            bar.set_message(format!("{fresh} new"));
+        })
+        .await
+        .with_context(|| format!("walking {name} back"));
+    bar.finish_and_clear();
+    let report = report?;
+    let mut out = anstream::stdout();
+    writeln!(
+        out,
+        "{name}: {} new, {} of them unreadable, {} requests",
+        report.fresh, report.faults, report.requests
+    )?;
+    ingest.store.close().await;
+    if report.is_cut_short {
+        writeln!(out, "Stopped; the same command goes on from there.")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A progress bar on standard error; none where that is no terminal.
+pub(super) fn bar(template: &str, length: u64) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let bar = ProgressBar::with_draw_target(Some(length), target);
+    bar.set_style(
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
