@@ -205,7 +205,7 @@ impl Mails {
             "Robert \"Bob\" O'Neil",
             "王小明",
         ]);
-        let coding = *self
+        let coding = self
             .random
             .choice([
                 Coding::Plain,

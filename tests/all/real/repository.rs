@@ -67,11 +67,12 @@ impl History {
         } else {
             self.message()
         };
+        let written_at = at - self.random.i64(0..86_400);
         self.push(Commit {
             message,
             parents: parents.to_vec(),
             file: file.to_owned(),
-            written_at: at - self.random.i64(0..86_400),
+            written_at,
             at,
         })
     }

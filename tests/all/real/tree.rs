@@ -282,7 +282,7 @@ impl Rebased {
         let again: Vec<&String> = self
             .old_subjects
             .iter()
-            .filter(|subject| told.contains(&subject[subject.len() - 6..]))
+            .filter(|subject| told.contains(&subject[subject.rfind('(').expect("a number ends it")..]))
             .collect();
         assert!(again.is_empty(), "told again: {again:?}\n{told}");
     }
