@@ -651,7 +651,8 @@ fn message(entry: wire::Entry) -> Result<Item, String> {
             in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
             id,
         },
-        title: entry.title,
+        // public-inbox escapes a subject once and calls it HTML: read as such, `<linux/bpf.h>` would be a tag.
+        title: entry.plain_title,
         author: Person {
             name: entry.author,
             email: entry.email,
