@@ -359,8 +359,7 @@ impl Walk {
             },
         };
         let oldest = arrivals.iter().min().copied().unwrap_or_default();
-        let newest = arrivals.iter().max().copied().unwrap_or_default();
-        self.newest_page = Some((oldest, newest));
+        self.newest_page = Some((oldest, self.newest_of(&arrivals, 0)));
         Ok(page)
     }
 
@@ -392,18 +391,20 @@ impl Walk {
         };
     }
 
-    /// The climb has met the present: everything up to `newest` is seen. A mail from the future must not carry the
-    /// cursor away with it.
+    /// The newest of these arrivals, `otherwise` if there is none. A mail from the future must not carry the cursor away
+    /// with it, not even to now: what the archive holds may lag behind our clock.
+    fn newest_of(&self, arrivals: &[i64], otherwise: i64) -> i64 {
+        let past = arrivals.iter().filter(|&&at| at <= self.now);
+        past.max().copied().unwrap_or(otherwise)
+    }
+
+    /// The climb has met the present: everything up to `newest` is seen.
     fn arrived(&mut self, newest: i64) {
         match (self.goal, &mut self.cursor.backfill) {
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
             (Goal::Backfill { .. }, None) => {}
             (Goal::Poll, _) => {
-                let seen_to = self
-                    .cursor
-                    .seen_to
-                    .unwrap_or_default()
-                    .max(newest.min(self.now));
+                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest);
                 self.cursor.seen_to = Some(seen_to);
                 self.cursor.climbed_to = None;
             }
@@ -435,12 +436,11 @@ impl Walk {
             arrivals.first().copied().unwrap_or(at),
             arrivals.last().copied().unwrap_or(at),
         );
-        let highest = arrivals.iter().max().copied().unwrap_or(at);
-        if first > last
-            || (last <= at && (first != last || arrivals.len() < 2))
-            || arrivals.is_empty()
-        {
-            self.arrived(highest);
+        // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
+        let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
+        let stands_still = first == last && last <= at;
+        if is_newest || arrivals.is_empty() || (stands_still && arrivals.len() < 2) {
+            self.arrived(self.newest_of(&arrivals, at));
         } else if first == last {
             self.stage = Stage::SameSecond {
                 at: last,
