@@ -252,7 +252,7 @@ impl Ingest {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let stored = items::put_items(&mut tx, row.id, &page.items, now).await?;
-        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys);
+        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys, &stored.unseen_keys);
         report.news += tell(&mut tx, row, mode, &page.items, &stored, now).await?;
         feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
         feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;

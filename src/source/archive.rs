@@ -294,7 +294,11 @@ impl Walk {
         }
     }
 
-    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(
+        &mut self,
+        fresh: &HashSet<ItemKey>,
+        unseen: &HashSet<ItemKey>,
+    ) -> Vec<Gap> {
         for id in std::mem::take(&mut self.wants_raw) {
             if fresh.contains(&ItemKey::message(&id))
                 && self.cursor.raw_wanted.len() < RAW_WANTED_MAX
@@ -303,7 +307,7 @@ impl Walk {
             }
         }
         if let Some((oldest, newest)) = self.newest_page.take() {
-            self.judge_newest(oldest, newest, fresh.is_empty());
+            self.judge_newest(oldest, newest, unseen.is_empty());
         }
         if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
             self.stage = Stage::Raw;
@@ -439,7 +443,8 @@ impl Walk {
         // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
         let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
         let stands_still = first == last && last <= at;
-        if is_newest || arrivals.is_empty() || (stands_still && arrivals.len() < 2) {
+        let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
+        if is_newest || is_last || arrivals.is_empty() || (stands_still && arrivals.len() < 2) {
             self.arrived(self.newest_of(&arrivals, at));
         } else if first == last {
             self.stage = Stage::SameSecond {
@@ -477,7 +482,11 @@ impl Walk {
             Ok(answer) if is_past_the_end(&answer) => (Page::default(), Vec::new()),
             Ok(answer) => self.document(&answer, &url)?,
         };
-        if arrivals.is_empty() {
+        let may_lag = self.goal == Goal::Poll && (0..SEARCH_LAG_S).contains(&(self.now - at));
+        if arrivals.is_empty() && may_lag {
+            // The archive holds more of this second than search may know yet: the next poll asks again.
+            self.requests_left = 0;
+        } else if arrivals.is_empty() {
             self.climbed(at + 1);
             self.stage = Stage::Climb { at: at + 1 };
         } else {

@@ -304,12 +304,12 @@ impl Walk {
         Ok(page)
     }
 
-    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(&mut self, unseen: &HashSet<ItemKey>) -> Vec<Gap> {
         let Some(page) = self.page.take() else {
             return Vec::new();
         };
         let dates = || page.iter().filter_map(|(_, at)| *at);
-        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| fresh.contains(key));
+        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| unseen.contains(key));
         let mut gaps = Vec::new();
         if let (true, Some(from_at), Some(to_at)) =
             (nothing_known, self.cursor.newest_at, dates().min())

@@ -118,12 +118,13 @@ impl Walk {
         }
     }
 
-    /// Learns which items of the last page the store had not known.
-    pub fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    /// Learns which items of the last page the store had not known (`fresh`), and which this feed had not shown before
+    /// (`unseen`): only the latter tell how far the feed was read, for another feed may have brought its items.
+    pub fn learn(&mut self, fresh: &HashSet<ItemKey>, unseen: &HashSet<ItemKey>) -> Vec<Gap> {
         match self {
-            Self::Tree(walk) => walk.learn(fresh),
-            Self::Archive(walk) => walk.learn(fresh),
-            Self::Feed(walk) => walk.learn(fresh),
+            Self::Tree(walk) => walk.learn(fresh, unseen),
+            Self::Archive(walk) => walk.learn(fresh, unseen),
+            Self::Feed(walk) => walk.learn(unseen),
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Stored {
     pub changed: usize,
     /// How many of the page's items this feed had not shown before.
     pub sighted: u64,
+    /// The keys of those.
+    pub unseen_keys: HashSet<ItemKey>,
 }
 
 /// An item as lists show it. Times are unix seconds.
@@ -106,7 +108,7 @@ pub async fn put_items(
                 update_item(tx, known.id, item).await?;
                 stored.changed += 1;
             }
-            sighted.push(known.id);
+            sighted.push((known.id, key));
             continue;
         }
         if ids.contains_key(&key) {
@@ -117,13 +119,13 @@ pub async fn put_items(
         ids.insert(key.clone(), id);
         rows.push(row(id, item, &key, now));
         keys.push(json!([id, item.kind().code(), hex(&key.digest())]));
+        sighted.push((id, key.clone()));
         keys.extend(
             aliases(item)
                 .into_iter()
                 .map(|(kind, digest)| json!([id, kind, hex(&digest)])),
         );
         texts.push(json!([id, hex(&compress(item)?)]));
-        sighted.push(id);
         if known.twins.contains(&position) {
             stored.twins.insert(position);
         }
@@ -131,7 +133,13 @@ pub async fn put_items(
         stored.fresh_keys.insert(key);
     }
     insert(tx, &rows, &keys, &texts).await?;
-    stored.sighted = sight(tx, feed, &sighted).await?;
+    let unseen = sight(tx, feed, sighted.iter().map(|(id, _)| *id).collect()).await?;
+    stored.sighted = unseen.len() as u64;
+    stored.unseen_keys = sighted
+        .into_iter()
+        .filter(|(id, _)| unseen.contains(id))
+        .map(|(_, key)| key)
+        .collect();
     Ok(stored)
 }
 
@@ -237,18 +245,19 @@ async fn insert(
     Ok(())
 }
 
-async fn sight(tx: &mut Tx, feed: i64, ids: &[i64]) -> anyhow::Result<u64> {
-    let ids = serde_json::to_string(ids)?;
-    let sighted = sqlx::query!(
-        "INSERT INTO sightings (item_id, feed_id) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+/// Records that `feed` shows these items; gives those that it had not shown before.
+async fn sight(tx: &mut Tx, feed: i64, ids: Vec<i64>) -> anyhow::Result<HashSet<i64>> {
+    let ids = serde_json::to_string(&ids)?;
+    let sighted = sqlx::query_scalar!(
+        r#"INSERT INTO sightings (item_id, feed_id) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING
+         RETURNING item_id AS "id!: i64""#,
         ids,
         feed
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await
-    .context("storing sightings")?
-    .rows_affected();
-    let count = i64::try_from(sighted)?;
+    .context("storing sightings")?;
+    let count = i64::try_from(sighted.len())?;
     if count > 0 {
         sqlx::query!(
             "UPDATE feeds SET items = items + $2 WHERE id = $1",
@@ -258,7 +267,7 @@ async fn sight(tx: &mut Tx, feed: i64, ids: &[i64]) -> anyhow::Result<u64> {
         .execute(&mut **tx)
         .await?;
     }
-    Ok(sighted)
+    Ok(sighted.into_iter().collect())
 }
 
 async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
