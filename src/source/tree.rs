@@ -24,6 +24,9 @@ const HASH_WALK_PAGES_MAX: u32 = 30;
 /// A range of more commits is not asked for as patches: their diffs would be many megabytes.
 const PATCHES_MAX: usize = 500;
 
+/// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
+const WRAPPED: &str = " ↵";
+
 /// A branch of a tree, limited to some paths or whole.
 #[derive(Debug, Clone)]
 pub struct Tree {
@@ -50,6 +53,8 @@ struct PathCursor {
     tip: Option<CommitHash>,
     /// A log that was not read to its end.
     pending: Option<Pending>,
+    /// A walk by hash that did not come to its end.
+    back: Option<Back>,
     newest: Kept,
 }
 
@@ -59,6 +64,18 @@ struct Pending {
     from: Option<CommitHash>,
     to: CommitHash,
     offset: usize,
+    /// The last commit of the newest page when nothing on it had been seen before: where to go on by hash, should the
+    /// log not answer.
+    #[serde(default)]
+    below: Option<CommitHash>,
+}
+
+/// A feed being walked back by hash: at its end, everything reachable from `to` counts as seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Back {
+    to: CommitHash,
+    at: CommitHash,
+    pages: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +107,8 @@ pub struct Walk {
     /// Commits of the last page, in its order.
     page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
     met_merge: bool,
+    /// The date of the last commit on the newest page, unix seconds.
+    floor_at: i64,
     gaps: Vec<Gap>,
 }
 
@@ -136,6 +155,7 @@ impl Tree {
             brief: HashMap::new(),
             page: Vec::new(),
             met_merge: false,
+            floor_at: 0,
             gaps: Vec::new(),
         };
         walk.pass_over_done();
@@ -226,7 +246,7 @@ impl Walk {
                     .cursor
                     .paths
                     .get(path)
-                    .filter(|kept| kept.pending.is_none());
+                    .filter(|kept| kept.pending.is_none() && kept.back.is_none());
                 let validators = kept
                     .map(|kept| kept.newest.for_url(&url))
                     .unwrap_or_default();
@@ -253,16 +273,21 @@ impl Walk {
         }
     }
 
-    pub(super) fn learn(&mut self, fresh: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(
+        &mut self,
+        fresh: &HashSet<ItemKey>,
+        unseen: &HashSet<ItemKey>,
+    ) -> Vec<Gap> {
         let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
+        let is_unseen = |hash: &CommitHash| unseen.contains(&ItemKey::commit(hash));
         match self.stage.clone() {
             Stage::Newest => {
                 let page = std::mem::take(&mut self.page);
-                self.judge_newest(&page, page.iter().all(|(hash, _)| is_fresh(hash)));
+                self.judge_newest(&page, page.iter().all(|(hash, _)| is_unseen(hash)));
             }
             Stage::ByHash { at, pages } => {
                 let page = std::mem::take(&mut self.page);
-                let met_known = page.iter().any(|(hash, _)| *hash != at && !is_fresh(hash));
+                let met_known = page.iter().any(|(hash, _)| *hash != at && !is_unseen(hash));
                 self.judge_by_hash(&page, &at, pages, met_known);
             }
             Stage::Log(log) => {
@@ -358,7 +383,7 @@ impl Walk {
     }
 
     /// Decides, the newest page being stored, how to get what lies below it.
-    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], all_fresh: bool) {
+    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], all_unseen: bool) {
         let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
             self.finish_path();
             return;
@@ -368,6 +393,7 @@ impl Walk {
                 from: None,
                 to: tip.clone(),
                 offset: 0,
+                below: None,
             });
             self.path_cursor().pending = Some(pending.clone());
             self.stage = match (self.tree.is_github(), page.last()) {
@@ -383,19 +409,29 @@ impl Walk {
             .tip
             .as_ref()
             .is_none_or(|last| page.iter().any(|(hash, _)| hash == last))
-            || !all_fresh;
+            || !all_unseen;
+        let oldest = page.last().map(|(hash, _)| hash.clone());
+        let floor_at = page.last().and_then(|(_, date)| *date);
+        self.floor_at = floor_at.map_or(0, |date| date.timestamp());
         match (known.pending, known.tip) {
             (Some(pending), _) => self.stage = Stage::Log(pending),
+            (None, _) if known.back.is_some() => {
+                self.stage = known.back.map_or(Stage::Newest, |back| Stage::ByHash {
+                    at: back.at,
+                    pages: back.pages,
+                });
+            }
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
                 let pending = Pending {
                     from: Some(last),
                     to: tip,
                     offset: 0,
+                    below: oldest.filter(|_| !overlaps),
                 };
                 self.path_cursor().pending = Some(pending.clone());
                 self.stage = Stage::Log(pending);
             }
-            (None, Some(last)) if last != tip && !overlaps => self.walk_by_hash(page),
+            (None, Some(last)) if last != tip && !overlaps => self.walk_by_hash(tip, oldest),
             (None, _) => {
                 self.path_cursor().tip = Some(tip);
                 self.finish_path();
@@ -403,15 +439,35 @@ impl Walk {
         }
     }
 
-    fn walk_by_hash(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
-        match page
-            .last()
-            .map(|(hash, _)| hash.clone())
-            .or_else(|| self.tip.clone())
-        {
-            Some(at) => self.stage = Stage::ByHash { at, pages: 0 },
-            None => self.finish_path(),
-        }
+    /// Walks the feed back from `at`, with which the page that was read ended; at the end `to` is the tip. Where the walk
+    /// stands is kept with what it brings: the newest page being known says nothing of what lies below it.
+    fn walk_by_hash(&mut self, to: CommitHash, at: Option<CommitHash>) {
+        let Some(at) = at else {
+            if self.met_merge {
+                self.gap_behind_merges(self.floor_at);
+            }
+            self.path_cursor().tip = Some(to);
+            self.finish_path();
+            return;
+        };
+        let back = Back { to, at, pages: 0 };
+        self.stage = Stage::ByHash {
+            at: back.at.clone(),
+            pages: 0,
+        };
+        self.path_cursor().back = Some(back);
+    }
+
+    fn gap_behind_merges(&mut self, to_at: i64) {
+        let why = format!(
+            "{}: walked by hash across merges; commits behind them may be missing",
+            self.tree.branch
+        );
+        self.gaps.push(Gap {
+            from_at: 0,
+            to_at,
+            why,
+        });
     }
 
     fn judge_by_hash(
@@ -439,6 +495,10 @@ impl Walk {
         }
         let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
         if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_known, too_far) {
+            if let Some(back) = &mut self.path_cursor().back {
+                back.at = hash.clone();
+                back.pages = pages + 1;
+            }
             self.stage = Stage::ByHash {
                 at: hash.clone(),
                 pages: pages + 1,
@@ -457,20 +517,12 @@ impl Walk {
                 why,
             });
         } else if self.met_merge {
-            let why = format!(
-                "{}: walked by hash across merges; commits behind them may be missing",
-                self.tree.branch
-            );
-            self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
-            });
+            self.gap_behind_merges(until);
         }
-        let tip = self.tip.clone();
         let cursor = self.path_cursor();
-        cursor.tip = tip;
-        cursor.pending = None;
+        if let Some(back) = cursor.back.take() {
+            cursor.tip = Some(back.to);
+        }
         self.finish_path();
     }
 
@@ -538,10 +590,7 @@ impl Walk {
     /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
     fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
         if log.offset == usize::MAX {
-            self.stage = Stage::ByHash {
-                at: self.tip.clone().unwrap_or(log.to),
-                pages: 0,
-            };
+            self.walk_by_hash(log.to, log.below);
             return;
         }
         let far_enough = match self.goal {
@@ -676,7 +725,16 @@ fn log_rows(html: &str) -> Option<LogRows> {
             .find(|cell| cell.value().classes().any(|class| class == "logmsg"))
         {
             if let Some((_, item)) = rows.commits.last_mut() {
-                item.text = prose::without_diffs(&message.text().collect::<String>());
+                let text = message.text().collect::<String>();
+                let text = match item.title.strip_suffix(WRAPPED) {
+                    None => text.as_str(),
+                    Some(begun) => {
+                        let (rest, text) = text.split_once("\n\n").unwrap_or((&text, ""));
+                        item.title = wire::one_line(&format!("{begun} {rest}"));
+                        text
+                    }
+                };
+                item.text = prose::without_diffs(text);
             }
             continue;
         }
