@@ -111,6 +111,9 @@ class Inbox:
         self.server = subprocess.Popen(["public-inbox-httpd", "-W0", "-l", f"127.0.0.1:{port}"], env=self.env,
                                        stdin=subprocess.DEVNULL, stdout=sys.stderr)
         self.wait(self.url + "_/text/help/raw", "no answer")
+        if self.lag:
+            # From its first use on, the server keeps the index open.
+            self.wait(self.url + "?q=rt:0..&x=A", "no answer to a search")
 
     def wait(self, url, complaint):
         for _ in range(300):

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A catch-up is over when so many polls in a row found nothing.
-const QUIET_POLLS: u32 = 2;
 /// No catch-up of these tests takes more polls.
-const POLLS_MAX: u32 = 60;
+const POLLS_MAX: u32 = 30;
+/// What a poll says that did not come to its end.
+const MORE: &str = "more at the next poll";
 
 /// A folder with a configuration and a database.
 pub(super) struct Bot {
@@ -39,7 +39,11 @@ impl Bot {
     }
 
     pub(super) fn archive(url: &str) -> String {
-        format!("[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"{url}\"\n")
+        Self::archive_named("bpf", url)
+    }
+
+    pub(super) fn archive_named(name: &str, url: &str) -> String {
+        format!("[[feed]]\nname = \"{name}\"\nkind = \"archive\"\nurl = \"{url}\"\n")
     }
 
     pub(super) fn tree(url: &str, paths: &[&str]) -> String {
@@ -85,21 +89,23 @@ impl Bot {
     /// Polls once; gives what was told.
     #[track_caller]
     pub(super) fn poll(&self, feed: &str) -> String {
-        self.ask(&["poll", "--feed", feed])
+        in_one_line(self.ask(&["poll", "--feed", feed]).as_bytes())
     }
 
-    /// Polls until nothing more comes; gives what was told.
+    /// Polls until a poll comes to its end and finds nothing; gives what was told.
     #[track_caller]
     pub(super) fn poll_until_quiet(&self, feed: &str) -> String {
-        let (mut told, mut items, mut quiet) = (String::new(), self.count(feed), 0);
+        let (mut told, mut items) = (String::new(), self.count(feed));
         for _ in 0..POLLS_MAX {
-            told.push_str(&self.poll(feed));
+            let output = self.run(&["poll", "--feed", feed]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            told.push_str(&in_one_line(&output.stdout));
             let now = self.count(feed);
-            quiet = if now == items { quiet + 1 } else { 0 };
-            items = now;
-            if quiet == QUIET_POLLS {
+            if now == items && !said.contains(MORE) {
                 return told;
             }
+            items = now;
         }
         panic!("{feed} is not quiet after {POLLS_MAX} polls");
     }
@@ -202,6 +208,12 @@ impl Bot {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";
         sql(&self.database(), change);
     }
+}
+
+/// Text as it was before a terminal's width broke it into lines.
+fn in_one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Changes a database from outside.

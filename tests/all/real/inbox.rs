@@ -258,3 +258,60 @@ fn real_archive_that_is_empty_is_well_and_tells_its_first_mail() {
     bot.poll_until_quiet("bpf");
     check_same("the inbox", &ids(&mails), &bot.known("bpf", "message_id"));
 }
+
+/// What another list has brought already says nothing of how far this one was read.
+#[test]
+fn real_archive_catches_up_behind_another_that_shares_its_newest_mails() {
+    let shared = Mails::new(30)
+        .in_one_second(1)
+        .silence(5)
+        .threads(70)
+        .done();
+    let own = Mails::new(31).threads(90).done();
+    let mails: Vec<Mail> = own.iter().chain(&shared[1..]).cloned().collect();
+    let mut other = Server::inbox(&shared, 1);
+    let mut server = Server::inbox(&mails, 30);
+    let feeds = [
+        Bot::archive(&server.url),
+        Bot::archive_named("netdev", &other.url),
+    ];
+    let bot = Bot::new(&feeds.concat());
+    bot.poll("bpf");
+    bot.poll("netdev");
+    other.let_in(shared.len());
+    server.let_in(mails.len());
+    bot.poll_until_quiet("netdev");
+    check_same("netdev", &ids(&shared), &bot.known("netdev", "message_id"));
+    bot.poll_until_quiet("bpf");
+    check_holds(
+        "since the seed",
+        &ids(&mails[30..]),
+        &bot.known("bpf", "message_id"),
+    );
+    bot.check_well("bpf");
+}
+
+/// Search learns of new mails late; a second full of mails that is read by search must not be left before it has.
+#[test]
+fn real_archive_waits_for_search_where_only_search_helps() {
+    let before = Mails::new(32).threads(40).done();
+    let mut many = Mails::new(33).in_one_second(60).done();
+    let now = chrono::Utc::now().timestamp();
+    for mail in &mut many {
+        mail.at = now;
+    }
+    let mails = [before.clone(), many].concat();
+    let mut server = Server::inbox_with(&mails, before.len(), &["--lag"]);
+    let bot = Bot::new(&Bot::archive(&server.url));
+    bot.poll("bpf");
+    server.let_in(60);
+    bot.poll("bpf");
+    server.command("refresh");
+    bot.poll("bpf");
+    check_holds(
+        "since the seed",
+        &ids(&mails[before.len()..]),
+        &bot.known("bpf", "message_id"),
+    );
+    bot.check_well("bpf");
+}

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use chrono::Utc;
 use tempfile::TempDir;
 
-/// When a generated history begins, unix seconds.
-const BEGIN: i64 = 1_710_000_000;
+/// How long ago a generated history begins: so short that what comes is news.
+const BEGIN_AGO_S: i64 = 5 * 86_400;
 /// The branch that is served.
 const SERVED: &str = "refs/heads/master";
 
@@ -42,7 +43,7 @@ impl History {
         Self {
             commits: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
-            now: BEGIN,
+            now: Utc::now().timestamp() - BEGIN_AGO_S,
         }
     }
 
