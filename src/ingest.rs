@@ -483,6 +483,8 @@ async fn tell(
         let sample = newest.map(|(_, _, root)| root.clone());
         rooted.retain(|(_, _, root)| Some(root) == sample.as_ref());
     }
+    // Oldest first: that is the order in which they are read.
+    rooted.sort_by_key(|(position, _, _)| (page[*position].at, std::cmp::Reverse(*position)));
     let mut touched = Vec::new();
     for (_, id, root) in &rooted {
         let post =

@@ -260,7 +260,7 @@ fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 /// When something is due, in words.
 pub(super) fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    if at <= now {
+    if at < now + TimeDelta::seconds(1) {
         "now".to_owned()
     } else {
         format!("in {}", span(at - now))

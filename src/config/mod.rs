@@ -56,6 +56,8 @@ pub struct NetworkConfig {
     pub allow_private_hosts: Vec<String>,
     /// How a site's operator reaches whoever runs this bot: an address or a page, sent in the User-Agent.
     pub contact: Option<String>,
+    /// A page that tells a site's operator what this bot is, sent in the User-Agent.
+    pub page: Option<Url>,
     /// The pause between two requests to one host (`host_gap_ms`).
     pub host_gap: Duration,
     /// The time one request may take from its start to its last byte (`request_timeout_s`).
@@ -183,6 +185,7 @@ impl Default for NetworkConfig {
         NetworkConfig {
             allow_private_hosts: Vec::new(),
             contact: None,
+            page: None,
             host_gap: Duration::from_millis(HOST_GAP_MS_DEFAULT),
             request_timeout: Duration::from_secs(REQUEST_TIMEOUT_S_DEFAULT),
         }
@@ -308,6 +311,7 @@ fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     let default = NetworkConfig::default();
     let hosts = table.take("allow_private_hosts");
     let contact = table.take("contact");
+    let page = table.take("page");
     let gap = table.take("host_gap_ms");
     let gap = gap.and_then(|field| field.whole("milliseconds", 0..=HOST_GAP_MS_MAX));
     let timeout = table.take("request_timeout_s");
@@ -316,6 +320,7 @@ fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     NetworkConfig {
         allow_private_hosts: hosts.map(read_hosts).unwrap_or_default(),
         contact: contact.and_then(|field| read_contact(&field)),
+        page: page.and_then(|field| read_page(&field)),
         host_gap: gap.map_or(default.host_gap, Duration::from_millis),
         request_timeout: timeout.map_or(default.request_timeout, Duration::from_secs),
     }
@@ -349,6 +354,23 @@ fn read_host(field: &Field<'_, '_>) -> Option<String> {
             None
         }
     }
+}
+
+fn read_page(field: &Field<'_, '_>) -> Option<Url> {
+    const RIGHT: &str = "the address of a page, such as \"https://example.org/bpfnews\"";
+    let page = Url::parse(field.text(RIGHT)?.trim()).ok();
+    // Parentheses would end the comment of the User-Agent header in which it stands.
+    let page = page.filter(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.as_str().len() <= CONTACT_BYTES_MAX
+            && !url.as_str().contains(['(', ')', '\\'])
+    });
+    if page.is_none() {
+        field.expected(RIGHT);
+    }
+    page
 }
 
 fn read_contact(field: &Field<'_, '_>) -> Option<String> {

@@ -48,6 +48,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Top, "feed"),
     (Within::Network, "allow_private_hosts"),
     (Within::Network, "contact"),
+    (Within::Network, "page"),
     (Within::Network, "host_gap_ms"),
     (Within::Network, "request_timeout_s"),
     (Within::Feed, "name"),

@@ -124,6 +124,7 @@ database = "data/news.sqlite"
 [network]
 allow_private_hosts = ["LocalHost", "[::1]", "127.0.0.1"]
 contact = "bpfnews@example.org; day and night"
+page = "https://example.org/bpfnews"
 host_gap_ms = 0
 request_timeout_s = 5
 [[feed]]
@@ -166,6 +167,7 @@ gives = "videos"
             "127.0.0.1".to_owned(),
         ],
         contact: Some("bpfnews@example.org; day and night".to_owned()),
+        page: Url::parse("https://example.org/bpfnews").ok(),
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
     };

@@ -90,6 +90,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
         network: NetworkConfig {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,
+            page: None,
             host_gap: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
         },

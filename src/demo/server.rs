@@ -163,7 +163,9 @@ impl Week {
         let arrived = document.arrived(now);
         let window = archive_window(arrived, query.get("t").unwrap_or_default());
         if window.is_empty() {
-            return not_found();
+            // The words by which public-inbox tells an empty archive from a wrong address.
+            let none = "No feed found for thread\n".to_owned();
+            return page(StatusCode::NOT_FOUND, "text/plain", none);
         }
         let text = document.cut(arrived.first(), window, &self.base);
         page(StatusCode::OK, "application/atom+xml", text)

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{Answer, Body, FetchError, Gap, Kept, Page, Request, broken, wire};
 use crate::config::Gives;
+use crate::item::link::{canonical_link, readable_link};
 use crate::item::{Detail, Item, ItemKey, Paid, Person, What, prose};
 
 /// Entries of one document that are read; a feed of more is a dump of a whole site.
@@ -189,7 +190,7 @@ impl Feed {
                     .map(wire::one_line)
                     .unwrap_or_default(),
             },
-            url: canonical,
+            url: link.as_ref().map(readable_link),
             at,
             written_at: None,
             text,
@@ -416,35 +417,6 @@ fn shared_links(feed: &model::Feed) -> HashSet<String> {
         }
     }
     shared
-}
-
-/// One spelling for links that lead to the same page: no fragment, no tracking parameters, no `/rss` at the end of an
-/// LWN article, `youtu.be` written out.
-pub(crate) fn canonical_link(link: &Url) -> String {
-    let mut link = link.clone();
-    link.set_fragment(None);
-    let kept: Vec<(String, String)> = link
-        .query_pairs()
-        .filter(|(name, _)| {
-            !name.starts_with("utm_") && !["fbclid", "gclid", "mc_cid"].contains(&name.as_ref())
-        })
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    if link.query().is_some() && kept.len() < link.query_pairs().count() {
-        link.set_query(None);
-        if !kept.is_empty() {
-            link.query_pairs_mut().extend_pairs(kept);
-        }
-    }
-    if link.host_str() == Some("lwn.net") && link.path().starts_with("/Articles/") {
-        let number: String = link.path()["/Articles/".len()..]
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
-        link.set_path(&format!("/Articles/{number}/"));
-        let _ = link.set_scheme("https");
-    }
-    link.to_string()
 }
 
 /// The project whose releases these are, to stand before a bare `v1.2`.

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::SqlitePool;
 
 use super::Tx;
+use crate::item::link::canonical_link;
 use crate::item::{Detail, Item, ItemKey, Kind, What, hex};
 
 /// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
@@ -396,7 +397,12 @@ fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
             )]
         }
         (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _) => {
-            vec![(LINK, digest(url.clone()))]
+            vec![(
+                LINK,
+                digest(
+                    url::Url::parse(url).map_or_else(|_| url.clone(), |url| canonical_link(&url)),
+                ),
+            )]
         }
         _ => Vec::new(),
     }

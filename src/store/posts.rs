@@ -72,13 +72,16 @@ pub struct Owed {
     pub is_sample: bool,
 }
 
-/// The posts that are due, in the order in which they were opened.
+/// The posts that are due, in the order in which they were opened; those of one moment by the age of what they tell.
 pub async fn owed_posts(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Vec<Owed>> {
     let now = now.timestamp();
     sqlx::query_as!(
         Owed,
         r#"SELECT id AS "id!", sample AS "is_sample: bool" FROM posts
-           WHERE told_at IS NULL AND due_at <= $1 ORDER BY opened_at, id LIMIT 500"#,
+           WHERE told_at IS NULL AND due_at <= $1
+           ORDER BY opened_at,
+                    (SELECT MIN(i.at) FROM post_items p JOIN items i ON i.id = p.item_id WHERE p.post_id = posts.id), id
+           LIMIT 500"#,
         now
     )
     .fetch_all(pool)

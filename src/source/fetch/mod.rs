@@ -75,8 +75,9 @@ impl Fetcher {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
         let resolver = GuardedResolver::new(Arc::clone(&allowed), lookup);
         let contact = config.contact.as_deref();
+        let page = config.page.as_ref().map_or("", Url::as_str);
         let client = Client::builder()
-            .user_agent(headers::user_agent(env!("CARGO_PKG_REPOSITORY"), contact))
+            .user_agent(headers::user_agent(page, contact))
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()

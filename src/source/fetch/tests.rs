@@ -27,6 +27,7 @@ fn fetcher(allow: &[&str], table: &[(&str, &[&str])]) -> Fetcher {
     let config = NetworkConfig {
         allow_private_hosts: allow.iter().map(|&host| host.to_owned()).collect(),
         contact: None,
+        page: None,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_millis(600),
     };
