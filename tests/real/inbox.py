@@ -113,7 +113,7 @@ class Inbox:
         self.wait(self.url + "_/text/help/raw", "no answer")
         if self.lag:
             # From its first use on, the server keeps the index open.
-            self.wait(self.url + "?q=rt:0..&x=A", "no answer to a search")
+            self.wait(self.url + "?q=rt:1000000000..&x=A", "no answer to a search")
 
     def wait(self, url, complaint):
         for _ in range(300):

@@ -210,10 +210,11 @@ impl Bot {
     }
 }
 
-/// Text as it was before a terminal's width broke it into lines.
+/// Text as it was before a terminal's width broke it into lines, with a bar before each.
 fn in_one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().filter(|&word| word != "▌");
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Changes a database from outside.

@@ -213,6 +213,7 @@ fn real_tree_limited_to_paths_follows_merges() {
 /// A branch with `patches` on an old base is put, with the same patches and three more, on another.
 struct Rebased {
     repository: Repository,
+    base: String,
     before: String,
     after: String,
     new_subjects: Vec<String>,
@@ -252,6 +253,7 @@ impl Rebased {
         let subject =
             |commit: &Commit| commit.message.lines().next().unwrap_or_default().to_owned();
         Self {
+            base: repository.hash(base),
             before: repository.hash(before),
             after: repository.hash(after),
             new_subjects: new,
@@ -263,10 +265,15 @@ impl Rebased {
     /// Follows the branch over the rebase; fails unless all is stored and only what is new is told.
     fn check(&self, forgotten: bool) {
         let repository = &self.repository;
-        repository.serve_revision(&self.before);
+        repository.serve_revision(&self.base);
         let server = Server::cgit(&repository.path());
         let bot = Bot::new(&Bot::tree(&server.url, &[]));
         bot.poll("tree");
+        repository.serve_revision(&self.before);
+        let told = bot.poll_until_quiet("tree");
+        for subject in &self.old_subjects {
+            assert!(told.contains(subject), "not told: {subject}\n{told}");
+        }
         repository.serve_revision(&self.after);
         let came = repository.list(&[&format!("{}..{}", self.before, self.after)]);
         if forgotten {
