@@ -81,7 +81,7 @@ impl Mails {
     }
 
     /// A mail whose arrival is said to lie years ahead.
-    pub(crate) fn from_the_future(mut self) -> Self {
+    pub(crate) fn with_one_from_the_future(mut self) -> Self {
         let now = std::mem::replace(&mut self.now, Utc::now().timestamp() + 5 * 365 * 86_400);
         self.send(Draft::new(
             "a clock that runs ahead of the others".to_owned(),
@@ -186,14 +186,13 @@ impl Mails {
     fn message_id(&mut self) -> String {
         let number = self.mails.len();
         let noise = self.random.u64(..);
-        let odd = match self.random.u8(0..10) {
+        match self.random.u8(0..10) {
             0 => format!("{number}/{noise:x}+plus%2Fpercent=equals_@odd.invalid"),
             1 => format!("CAB{number}=_+{noise:x}-Zq=w@mail.invalid"),
             2 => format!("a&b'c~d!{number}*{noise:x}$@odd.invalid"),
             3 => format!("what?{number}#{noise:x};x,y@odd.invalid"),
             _ => format!("20240301-{number}-{noise:x}-1-someone@kernel.invalid"),
-        };
-        odd
+        }
     }
 
     /// Sends a mail; gives its Message-ID.
@@ -431,7 +430,7 @@ fn the_same_seed_makes_the_same_mails_and_a_mailbox_gives_them_back() {
         Mails::new(1)
             .threads(100)
             .in_one_second(30)
-            .from_the_future()
+            .with_one_from_the_future()
             .done()
     };
     let mails = make();

@@ -74,7 +74,7 @@ fn real_archive_is_followed_in_small_steps() {
     for seed in seeds() {
         let mails = Mails::new(seed + 100)
             .threads(60)
-            .from_the_future()
+            .with_one_from_the_future()
             .threads(140)
             .done();
         check_small_steps(&mails, 30, seed);
@@ -126,7 +126,7 @@ fn real_archive_catches_up_after_a_long_time_off() {
         .silence(40)
         .threads(500)
         .in_one_second(40)
-        .from_the_future()
+        .with_one_from_the_future()
         .silence(9)
         .threads(100)
         .done();
