@@ -12,6 +12,7 @@ line of standard input, and one line answers it:
 
   more N     lets N more mails in                        ok COUNT   (mails in the inbox now)
   refresh    makes search see what is in, with --lag     ok COUNT
+  down, up   stops the HTTP server, starts it again      ok COUNT
 
 The server ends, and its temporary folder goes, when standard input ends. With --lag search is left to notice new
 mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
@@ -163,6 +164,10 @@ def main():
             match line.split():
                 case ["more", count]:
                     inbox.let_in(int(count))
+                case ["down"]:
+                    inbox.stop()
+                case ["up"]:
+                    inbox.serve(port)
                 case ["refresh"]:
                     inbox.refresh(everything[inbox.count - 1][1])
                 case _:

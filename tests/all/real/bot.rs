@@ -134,6 +134,23 @@ impl Bot {
         met
     }
 
+    /// Runs a command several times at once; all must do well.
+    #[track_caller]
+    pub(super) fn run_at_once(&self, args: &[&str], times: usize) {
+        let children: Vec<_> = (0..times)
+            .map(|_| {
+                let mut command = self.command(args);
+                let piped = command.stdout(Stdio::null()).stderr(Stdio::piped());
+                piped.spawn().expect("the program starts")
+            })
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().expect("a child of ours");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{args:?}: {said}");
+        }
+    }
+
     pub(super) fn seed(&mut self, seed: u64) {
         self.random = fastrand::Rng::with_seed(seed);
     }

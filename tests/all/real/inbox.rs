@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::bot::Bot;
-use super::{Server, check_holds, check_same, corpus_mails, ids, say, seeds};
+use super::{Server, check_holds, check_same, corpus_mails, ids, is_long, say, seeds};
 use crate::mails::{Mail, Mails};
 
 /// 2024-11-01 and 2025-01-10, in unix seconds: where the tests' part of the corpus begins and where it is cut.
 const CORPUS_FROM: i64 = 1_730_419_200;
 const CORPUS_CUT: i64 = 1_736_467_200;
+/// Where it begins in a long run: at its first mail.
+const CORPUS_FIRST: i64 = 1_714_521_600;
 /// Within which a kill falls.
 const KILL_WITHIN: Duration = Duration::from_millis(400);
 
@@ -172,7 +174,8 @@ fn real_archive_is_walked_back_to_its_first_mail_though_it_is_killed() {
         .threads(300)
         .done();
     check_backfill(&mails, "2024-02-28", 6);
-    if let Some(mails) = corpus_mails("lists/bpf-dev.mbox.gz", CORPUS_FROM) {
+    let from = if is_long() { CORPUS_FIRST } else { CORPUS_FROM };
+    if let Some(mails) = corpus_mails("lists/bpf-dev.mbox.gz", from) {
         check_backfill(&mails, "2024-05-01", 6);
     }
 }
@@ -311,6 +314,53 @@ fn real_archive_waits_for_search_where_only_search_helps() {
     check_holds(
         "since the seed",
         &ids(&mails[before.len()..]),
+        &bot.known("bpf", "message_id"),
+    );
+    bot.check_well("bpf");
+}
+
+/// The server goes away in the middle of a catch-up, and comes back.
+#[test]
+fn real_archive_that_goes_down_is_caught_up_with_when_it_is_back() {
+    let mails = Mails::new(40).threads(300).done();
+    let first = 40;
+    let mut server = Server::inbox(&mails, first);
+    let mut bot = Bot::with_gap(&Bot::archive(&server.url), 15);
+    bot.poll("bpf");
+    server.let_in(mails.len());
+    bot.kill_amid(&["poll", "--feed", "bpf"], 2, KILL_WITHIN);
+    server.command("down");
+    for failures in 1..=2 {
+        let output = bot.run(&["poll", "--feed", "bpf"]);
+        assert_eq!(output.status.code(), Some(1), "the feed failed");
+        let feed = bot.feed("bpf");
+        assert_eq!(feed["state"], "backing_off", "{feed}");
+        assert_eq!(feed["failures"], failures, "{feed}");
+    }
+    server.command("up");
+    bot.poll_until_quiet("bpf");
+    check_holds(
+        "since the seed",
+        &ids(&mails[first..]),
+        &bot.known("bpf", "message_id"),
+    );
+    bot.check_well("bpf");
+}
+
+/// Several processes on one database get in nobody's way.
+#[test]
+fn real_archive_is_polled_by_several_at_once() {
+    let mails = Mails::new(41).threads(300).done();
+    let first = 40;
+    let mut server = Server::inbox(&mails, first);
+    let bot = Bot::with_gap(&Bot::archive(&server.url), 5);
+    bot.run_at_once(&["poll", "--feed", "bpf"], 3);
+    server.let_in(mails.len());
+    bot.run_at_once(&["poll", "--feed", "bpf"], 3);
+    bot.poll_until_quiet("bpf");
+    check_holds(
+        "since the seed",
+        &ids(&mails[first..]),
         &bot.known("bpf", "message_id"),
     );
     bot.check_well("bpf");

@@ -177,13 +177,14 @@ fn check_holds(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
     check_same(what, wanted, &both);
 }
 
-/// Kills per catch-up, and seeds for them.
+/// Whether the longer variants were asked for (`tests/run --long`).
+fn is_long() -> bool {
+    std::env::var_os("BPFNEWS_LONG").is_some()
+}
+
+/// What the moments of kills are drawn from.
 fn seeds() -> std::ops::Range<u64> {
-    if std::env::var_os("BPFNEWS_LONG").is_some() {
-        0..10
-    } else {
-        0..1
-    }
+    if is_long() { 0..10 } else { 0..1 }
 }
 
 /// Prints what a person who runs the tests may want to know, with or without `--nocapture`.

@@ -309,6 +309,24 @@ fn real_tree_with_a_long_branch_that_is_rebased_tells_only_what_is_new() {
     Rebased::new(30).check(false);
 }
 
+/// The old tip is forgotten, the log knows no way, and the feed is walked back by hash.
+#[test]
+fn real_tree_that_is_rebased_is_walked_back_by_hash_though_it_is_killed() {
+    let rebased = Rebased::new(90);
+    let repository = &rebased.repository;
+    repository.serve_revision(&rebased.before);
+    let server = Server::cgit(&repository.path());
+    let mut bot = Bot::with_gap(&Bot::tree(&server.url, &[]), 30);
+    bot.poll("tree");
+    repository.serve_revision(&rebased.after);
+    let came = repository.list(&[&format!("{}..{}", rebased.before, rebased.after)]);
+    repository.forget_unserved();
+    bot.kill_amid(&["poll", "--feed", "tree"], 6, KILL_WITHIN / 2);
+    bot.poll_until_quiet("tree");
+    check_holds("since the seed", &came, &bot.known("tree", "hash"));
+    bot.check_well("tree");
+}
+
 #[test]
 fn real_tree_is_walked_back_though_it_is_killed() {
     let mut history = History::new(95);
