@@ -41,8 +41,10 @@ const SLICE_S_MAX: i64 = 180 * 86_400;
 /// Mails in an mbox that make the next stretch twice as long, or half as long.
 const SLICE_FEW: usize = 250;
 const SLICE_MANY: usize = 4_000;
-/// Pages and mboxes of one poll; the next poll goes on. 20 pages are 500 mails.
-const REQUESTS_PER_POLL_MAX: u32 = 20;
+/// Pages and mboxes of one poll; the next poll goes on. 40 pages are 1,000 mails.
+const REQUESTS_PER_POLL_MAX: u32 = 40;
+/// Entries on the newest page, by public-inbox's default.
+const WINDOW: usize = 25;
 /// Entries on a page of search results: the server's maximum, and what the newest page asks for.
 const SEARCH_PAGE: usize = 200;
 const SEARCH_NEWEST: usize = 50;
@@ -70,8 +72,9 @@ struct Cursor {
     seen_to: Option<i64>,
     /// Where a climb stands that is not finished.
     climbed_to: Option<i64>,
-    /// When the last page was read, by our clock.
+    /// When the newest page was read last, by our clock, and the newest arrival it showed.
     polled_at: i64,
+    newest_at: i64,
     newest: Kept,
     /// Mails whose headers are wanted.
     raw_wanted: VecDeque<MessageId>,
@@ -102,6 +105,15 @@ enum Stage {
     Over,
 }
 
+/// What the newest page spans.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    oldest: i64,
+    newest: i64,
+    /// Fewer entries than the usual window: the list has no more, or nearly so.
+    is_short: bool,
+}
+
 /// A poll or backfill of an archive under way.
 #[derive(Debug)]
 pub struct Walk {
@@ -112,8 +124,8 @@ pub struct Walk {
     now: i64,
     away_s: i64,
     requests_left: u32,
-    /// Oldest and newest arrival on the newest page, until [`Walk::learn`] has judged it.
-    newest_page: Option<(i64, i64)>,
+    /// The newest page, until [`Walk::learn`] has judged it.
+    newest_page: Option<Newest>,
     /// Mails of the last page that tell something in their headers.
     wants_raw: Vec<MessageId>,
     gaps: Vec<Gap>,
@@ -306,8 +318,8 @@ impl Walk {
                 self.cursor.raw_wanted.push_back(id);
             }
         }
-        if let Some((oldest, newest)) = self.newest_page.take() {
-            self.judge_newest(oldest, newest, unseen.is_empty());
+        if let Some(page) = self.newest_page.take() {
+            self.judge_newest(page, unseen.is_empty());
         }
         if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
             self.stage = Stage::Raw;
@@ -350,7 +362,12 @@ impl Walk {
                 Body::Unchanged => {
                     self.cursor.newest = Kept::of(&url, &answer.validators);
                     let seen_to = self.cursor.seen_to.unwrap_or_default();
-                    self.newest_page = Some((seen_to - MARGIN_S, seen_to));
+                    let oldest = seen_to - MARGIN_S;
+                    self.newest_page = Some(Newest {
+                        oldest,
+                        newest: seen_to,
+                        is_short: false,
+                    });
                     return Ok(Page::default());
                 }
                 Body::Bytes { bytes, charset } => {
@@ -363,19 +380,32 @@ impl Walk {
             },
         };
         let oldest = arrivals.iter().min().copied().unwrap_or_default();
-        self.newest_page = Some((oldest, self.newest_of(&arrivals, 0)));
+        let newest = self.newest_of(&arrivals, self.cursor.newest_at);
+        let is_short = arrivals.len() < WINDOW;
+        self.newest_page = Some(Newest {
+            oldest,
+            newest,
+            is_short,
+        });
         Ok(page)
     }
 
     /// Decides, once it is known whether the newest page held anything new, where to go from it.
-    fn judge_newest(&mut self, oldest: i64, newest: i64, nothing_new: bool) {
+    fn judge_newest(&mut self, page: Newest, nothing_new: bool) {
+        let Newest {
+            oldest,
+            newest,
+            is_short,
+        } = page;
+        let newest_before = std::mem::replace(&mut self.cursor.newest_at, newest);
         self.cursor.polled_at = self.now;
         let overlaps = self
             .cursor
             .seen_to
-            .is_none_or(|seen_to| nothing_new || oldest <= seen_to - MARGIN_S);
+            .is_none_or(|seen_to| oldest <= seen_to - MARGIN_S || (nothing_new && is_short));
         let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
-            (Some(climbed_to), _) => climbed_to,
+            // Where the climb stopped close to the present of then, late mails may have come in below it since.
+            (Some(climbed_to), _) => climbed_to.min(newest_before - MARGIN_S).max(0),
             (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
             (None, _) => {
                 self.arrived(newest);

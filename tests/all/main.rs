@@ -1,4 +1,6 @@
+mod cli;
 mod fetch;
 mod mails;
 mod real;
 mod rude;
+mod sim;

@@ -1,0 +1,192 @@
+//! Does checking one poll's entries against what is stored stay as cheap when the database grows?
+//!
+//!     cargo bench --bench growth            # 10⁴, 10⁵ and 10⁶ items, about a minute
+//!     cargo bench --bench growth -- --full  # up to 10⁷: about 4 GB in the temporary folder and several minutes
+//!
+//! It drives the shipped code: `store::items::put_items` over pages of 25 mails that are all known, which is what
+//! nearly every poll meets. The pages were stored among the others, each is checked once per round, and the rounds of
+//! all sizes are interleaved; what counts is the ratio within one run.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bpfnews::config::{FeedConfig, FeedKind};
+use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::store::{Store, feeds, items};
+use chrono::{DateTime, Utc};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+
+const PAGE: usize = 25;
+/// Pages that are checked, spread over the database.
+const PAGES: usize = 200;
+const ROUNDS: usize = 5;
+const GROWTH_MAX: f64 = 1.7;
+
+struct World {
+    items: u64,
+    store: Store,
+    feed: i64,
+    times: Vec<Duration>,
+}
+
+fn main() {
+    let full = std::env::args().any(|arg| arg == "--full");
+    let folder = std::env::temp_dir().join(format!("bpfnews-growth-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the temporary folder may be written");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let ratio = runtime.block_on(run(&folder, full));
+    std::fs::remove_dir_all(&folder).expect("our own folder");
+    assert!(
+        ratio <= GROWTH_MAX,
+        "checking a poll grew {ratio:.2} times; at most {GROWTH_MAX} is allowed"
+    );
+}
+
+async fn run(folder: &Path, full: bool) -> f64 {
+    let mut worlds = Vec::new();
+    for power in 4..=if full { 7 } else { 6 } {
+        let started = Instant::now();
+        worlds.push(fill(folder.join(format!("1e{power}.sqlite")), 10_u64.pow(power)).await);
+        eprintln!(
+            "10^{power} items made in {:.0} s",
+            started.elapsed().as_secs_f64()
+        );
+    }
+    for round in 0..ROUNDS {
+        for world in &mut worlds {
+            for page in 0..PAGES {
+                let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
+                let started = Instant::now();
+                let mut tx = world.store.write().await.expect("nobody else writes");
+                let stored = items::put_items(&mut tx, world.feed, &mails, now())
+                    .await
+                    .expect("a good database");
+                tx.commit().await.expect("nothing to write");
+                assert!(
+                    stored.fresh.is_empty() && stored.sighted == 0,
+                    "the check found new what was known"
+                );
+                if round > 0 {
+                    world.times.push(started.elapsed());
+                }
+            }
+        }
+    }
+    let mut medians = Vec::new();
+    for world in &mut worlds {
+        world.times.sort();
+        let median = world.times[world.times.len() / 2];
+        let p99 = world.times[world.times.len() * 99 / 100];
+        println!(
+            "{}",
+            serde_json::json!({
+                "work": "check one poll of 25 known mails", "items": world.items, "polls": world.times.len(),
+                "median_us": median.as_micros(), "p99_us": p99.as_micros(),
+            })
+        );
+        medians.push(median.as_secs_f64());
+    }
+    let ratio = medians[medians.len() - 1] / medians[0];
+    println!(
+        "{}",
+        serde_json::json!({"growth": format!("{ratio:.2}"), "allowed": GROWTH_MAX})
+    );
+    ratio
+}
+
+/// A database of `items` mails; the pages that are checked went in through the shipped code, the others as rows of
+/// the same shape.
+async fn fill(file: PathBuf, items: u64) -> World {
+    let store = Store::open(&file).await.expect("a new database");
+    let mut tx = store.write().await.expect("nobody else writes");
+    let config = FeedConfig {
+        name: "bpf".to_owned(),
+        url: url::Url::parse("https://lore.kernel.org/bpf/").expect("a URL"),
+        poll_gap: Duration::from_secs(300),
+        kind: FeedKind::Archive { query: None },
+    };
+    feeds::sync_feeds(&mut tx, &[config], now())
+        .await
+        .expect("a good database");
+    tx.commit().await.expect("room on the disk");
+    let feed = feeds::list_feeds(store.read())
+        .await
+        .expect("a good database")[0]
+        .id;
+    let ours = (PAGE * PAGES) as u64;
+    let others = items - ours;
+    rows(&file, others / 2, 1).await;
+    for page in 0..PAGES {
+        let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
+        let mut tx = store.write().await.expect("nobody else writes");
+        items::put_items(&mut tx, feed, &mails, now())
+            .await
+            .expect("a good database");
+        tx.commit().await.expect("room on the disk");
+    }
+    rows(&file, others - others / 2, others / 2 + ours + 1).await;
+    World {
+        items,
+        store,
+        feed,
+        times: Vec::new(),
+    }
+}
+
+async fn rows(file: &Path, count: u64, first: u64) {
+    let (count, first) = (
+        i64::try_from(count).expect("small"),
+        i64::try_from(first).expect("small"),
+    );
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(false);
+    let mut database = options.connect().await.expect("the file was just made");
+    for statement in [
+        "INSERT INTO items (id, kind, ref, title, author, email, at, seen_at, detail, print)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+         SELECT $2 + i, 2, hex(randomblob(12)) || '-1-someone@example.org',
+                '[PATCH bpf-next v2 1/4] bpf: a subject line of the usual length ' || i, 'Some One',
+                'someone@example.org', 1700000000 + i, 1700000000 + i, 1, random() FROM n",
+        "INSERT INTO item_keys (kind, digest, item_id)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+         SELECT 2, randomblob(16), $2 + i FROM n ORDER BY 2",
+        "INSERT INTO sightings (item_id, feed_id)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+         SELECT $2 + i, 1 FROM n",
+    ] {
+        sqlx::query(statement)
+            .bind(count)
+            .bind(first)
+            .execute(&mut database)
+            .await
+            .expect("room on the disk");
+    }
+}
+
+fn mail(number: usize) -> Item {
+    let id =
+        MessageId::parse(&format!("20250101000000.{number}-1-someone@example.org")).expect("an id");
+    Item {
+        what: What::Message {
+            id,
+            in_reply_to: None,
+        },
+        title: format!("[PATCH bpf-next v2 1/4] bpf: a subject line of the usual length {number}"),
+        author: Person {
+            name: "Some One".to_owned(),
+            email: "someone@example.org".to_owned(),
+        },
+        url: None,
+        at: Some(now()),
+        written_at: None,
+        text: "A body.".to_owned(),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_735_689_600, 0).expect("a time")
+}
