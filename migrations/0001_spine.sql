@@ -36,8 +36,7 @@ CREATE TABLE items (
     url        TEXT,                          -- NULL where feed and ref tell it
     parent     BLOB,                          -- digest of the mail it answers
     free_on    INTEGER,                       -- days since 1970: when a paid article becomes free; -1: unknown
-    detail     INTEGER NOT NULL,              -- 0 brief, 1 entry, 2 whole
-    print      INTEGER NOT NULL               -- a hash of what it says, to notice a change
+    detail     INTEGER NOT NULL               -- 0 brief, 1 entry, 2 whole
 ) STRICT;
 
 CREATE INDEX items_by_time ON items (at);
@@ -61,6 +60,7 @@ CREATE TABLE texts (
 CREATE TABLE sightings (
     item_id INTEGER NOT NULL REFERENCES items (id),
     feed_id INTEGER NOT NULL REFERENCES feeds (id),
+    print   INTEGER,                          -- a hash of what this feed says of it, to notice a change
     PRIMARY KEY (item_id, feed_id)
 ) STRICT, WITHOUT ROWID;
 

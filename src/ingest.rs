@@ -174,10 +174,7 @@ impl Ingest {
             .as_deref()
             .and_then(|moved| url::Url::parse(moved).ok());
         let source = match (moved, source) {
-            (Some(url), Source::Feed(_)) => Source::open(&FeedConfig {
-                url,
-                ..config.clone()
-            }),
+            (Some(url), Source::Feed(feed)) => Source::Feed(feed.moved_to(url)),
             _ => source.clone(),
         };
         let mut walk = source
@@ -190,6 +187,7 @@ impl Ingest {
         };
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
+        let mut cursor = row.cursor.clone();
         while let Some(request) = walk.next() {
             report.requests += 1;
             let answer = tokio::select! {
@@ -217,15 +215,23 @@ impl Ingest {
             match walk.read(answer) {
                 Ok(page) => {
                     leave_alone = leave_alone.max(page.leave_alone_for.unwrap_or_default());
-                    self.keep(
-                        &row,
-                        mode,
-                        &mut walk,
-                        &page,
-                        moved_to.map(String::from),
-                        &mut report,
-                    )
-                    .await?;
+                    let moved_to = moved_to.map(String::from);
+                    let kept = self
+                        .keep(
+                            &row,
+                            mode,
+                            &mut walk,
+                            &page,
+                            moved_to,
+                            &mut cursor,
+                            &mut report,
+                        )
+                        .await?;
+                    if !kept {
+                        let why = "another poll of this feed came first".to_owned();
+                        report.outcome = Outcome::Excused { why };
+                        return Ok(report);
+                    }
                 }
                 Err(e) => {
                     error = Some(e);
@@ -239,7 +245,13 @@ impl Ingest {
         Ok(report)
     }
 
-    /// Commits a page: items, posts, gaps and the cursor, together.
+    /// Commits a page: items, posts, gaps and the cursor, together. `cursor` is where the walk began or was last saved;
+    /// `false` and nothing kept where another poll has moved it since: a walk that does not know what was stored
+    /// meanwhile would take that for the end of its way.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are what one transaction holds"
+    )]
     async fn keep(
         &self,
         row: &FeedRow,
@@ -247,13 +259,20 @@ impl Ingest {
         walk: &mut Walk,
         page: &Page,
         moved_to: Option<String>,
+        cursor: &mut Option<String>,
         report: &mut Report,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let stored = items::put_items(&mut tx, row.id, &page.items, now).await?;
-        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys, &stored.unseen_keys);
-        report.news += tell(&mut tx, row, mode, &page.items, &stored, now).await?;
+        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys, &stored.new_here);
+        let telling = match mode {
+            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
+            Mode::Live if page.is_first => Mode::History,
+            Mode::Seed if report.news > 0 => Mode::History,
+            mode => mode,
+        };
+        report.news += tell(&mut tx, row, telling, &page.items, &stored, now).await?;
         feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
         feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;
         if mode == Mode::Seed && report.requests == 1 {
@@ -267,7 +286,13 @@ impl Ingest {
         }
         match mode {
             Mode::History => feeds::save_backfill(&mut tx, row.id, &walk.cursor()).await?,
-            Mode::Seed | Mode::Live => feeds::save_cursor(&mut tx, row.id, &walk.cursor()).await?,
+            Mode::Seed | Mode::Live => {
+                let next = walk.cursor();
+                if !feeds::save_cursor(&mut tx, row.id, cursor.as_deref(), &next).await? {
+                    return Ok(false);
+                }
+                *cursor = Some(next);
+            }
         }
         if let Some(moved_to) = moved_to {
             feeds::save_move(&mut tx, row.id, &moved_to).await?;
@@ -276,7 +301,7 @@ impl Ingest {
         report.fresh += stored.fresh.len();
         report.sighted += stored.sighted;
         report.faults += page.faults.len();
-        Ok(())
+        Ok(true)
     }
 
     async fn settle(
@@ -359,7 +384,8 @@ impl Ingest {
                     row.name
                 )
             })?;
-            self.keep(&row, Mode::History, &mut walk, &page, None, &mut report)
+            let mode = Mode::History;
+            self.keep(&row, mode, &mut walk, &page, None, &mut None, &mut report)
                 .await?;
         }
         told(1.0, report.fresh);
@@ -405,6 +431,7 @@ fn judge(error: &FetchError, gap: TimeDelta, failures: i64) -> (Outcome, TimeDel
         .unwrap_or(BACK_OFF_MAX)
         .min(BACK_OFF_MAX)
         .max(gap.min(BACK_OFF_MAX));
+    let in_a_while = |pause: TimeDelta| with_jitter(pause).min(BACK_OFF_MAX);
     let backing_off = Outcome::Failed {
         state: "backing_off",
         why: why.clone(),
@@ -420,16 +447,20 @@ fn judge(error: &FetchError, gap: TimeDelta, failures: i64) -> (Outcome, TimeDel
         | FetchError::Missing { .. }
         | FetchError::TooBig { .. }
         | FetchError::Broken { .. }
-        | FetchError::Unreachable { .. } => (backing_off, with_jitter(back_off)),
+        | FetchError::Unreachable { .. } => (backing_off, in_a_while(back_off)),
         FetchError::Walled { .. } => (
             Outcome::Failed {
                 state: "walled",
                 why,
             },
-            with_jitter(back_off.max(WALL_BACK_OFF_MIN)),
+            in_a_while(back_off.max(WALL_BACK_OFF_MIN)),
         ),
         FetchError::Gone { .. } => (Outcome::Failed { state: "gone", why }, GONE_BACK_OFF),
         FetchError::Offline { .. } => (Outcome::Excused { why }, OFFLINE_PAUSE),
+        FetchError::Held { after, .. } => {
+            let after = TimeDelta::from_std(*after).unwrap_or(BACK_OFF_MAX);
+            (Outcome::Excused { why }, with_jitter(after))
+        }
     }
 }
 
@@ -458,7 +489,7 @@ async fn tell(
             .collect(),
     };
     let above = mails_above(tx, news.iter().map(|(position, _)| &page[*position])).await?;
-    let mut rooted: Vec<(usize, i64, Vec<u8>)> = Vec::new();
+    let mut rooted: Vec<(usize, i64, post::Root)> = Vec::new();
     for (position, id) in news {
         let item = &page[position];
         let digest = item.key().digest();
@@ -472,7 +503,10 @@ async fn tell(
             What::Commit { .. }
             | What::Article { .. }
             | What::Release { .. }
-            | What::Video { .. } => Some(digest.to_vec()),
+            | What::Video { .. } => Some(post::Root {
+                digest: digest.to_vec(),
+                is_ghost: false,
+            }),
         };
         rooted.extend(root.map(|root| (position, id, root)));
     }
@@ -480,22 +514,25 @@ async fn tell(
         let newest = rooted
             .iter()
             .max_by_key(|(position, _, _)| (page[*position].at, std::cmp::Reverse(*position)));
-        let sample = newest.map(|(_, _, root)| root.clone());
-        rooted.retain(|(_, _, root)| Some(root) == sample.as_ref());
+        let sample = newest.map(|(_, _, root)| root.digest.clone());
+        rooted.retain(|(_, _, root)| Some(&root.digest) == sample.as_ref());
     }
     // Oldest first: that is the order in which they are read.
     rooted.sort_by_key(|(position, _, _)| (page[*position].at, std::cmp::Reverse(*position)));
     let mut touched = Vec::new();
     for (_, id, root) in &rooted {
-        let post =
-            posts::put_in_post(tx, root, *id, mode == Mode::Seed, now, now + SERIES_HOLD).await?;
-        if !touched.contains(&post) {
-            touched.push(post);
+        let is_sample = mode == Mode::Seed;
+        let hold_to = now + SERIES_HOLD;
+        let post = posts::put_in_post(tx, &root.digest, *id, is_sample, now, hold_to).await?;
+        let touch = (post, root.is_ghost);
+        if !touched.contains(&touch) {
+            touched.push(touch);
         }
     }
-    for post in &touched {
+    for (post, lacks_cover) in &touched {
         let titles = posts::titles_in_post(tx, *post).await?;
-        if mode == Mode::Seed || post::is_complete(titles.iter().map(String::as_str)) {
+        let is_complete = !lacks_cover && post::is_complete(titles.iter().map(String::as_str));
+        if mode == Mode::Seed || is_complete {
             posts::hasten_post(tx, *post, now).await?;
         }
     }

@@ -108,7 +108,16 @@ pub struct Above {
     pub parent: Option<Vec<u8>>,
 }
 
-/// The digest of the item that a mail's post stands for; `None` where the mail opens no post, being an answer.
+/// What a mail's post stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// The digest of the item.
+    pub digest: Vec<u8>,
+    /// Whether the item has not come yet: a cover letter that its parts outran.
+    pub is_ghost: bool,
+}
+
+/// What a mail's post stands for; `None` where the mail opens no post, being an answer.
 ///
 /// A part belongs to what it answers as long as that is of the same revision: parts answer their cover, or the part
 /// before. A cover that has not come yet is named by its digest alone, so a part may come first. A revision whose parts
@@ -118,33 +127,42 @@ pub fn root(
     digest: [u8; 16],
     parent: Option<Vec<u8>>,
     above: &HashMap<Vec<u8>, Above>,
-) -> Option<Vec<u8>> {
+) -> Option<Root> {
+    let here = |digest: Vec<u8>| Root {
+        digest,
+        is_ghost: false,
+    };
     let subject = Subject::parse(title);
     if subject.reply || (parent.is_some() && !subject.patch && !subject.pull) {
         return None;
     }
     let is_part = subject.part.is_some_and(|(number, _)| number > 0);
     if !is_part {
-        return Some(digest.to_vec());
+        return Some(here(digest.to_vec()));
     }
     let (mut child, mut next) = (digest.to_vec(), parent);
     for _ in 0..CLIMB_MAX {
-        let Some(up) = next else { return Some(child) };
+        let Some(up) = next else {
+            return Some(here(child));
+        };
         let Some(mail) = above.get(&up) else {
-            return Some(up);
+            return Some(Root {
+                digest: up,
+                is_ghost: true,
+            });
         };
         let over = Subject::parse(&mail.title);
         if over.reply || !over.same_revision(&subject) {
             let (_, total) = subject.part.unwrap_or_default();
             let revision = format!("{} v{} of {total}", crate::item::hex(&up), subject.version);
-            return Some(ItemKey::content(&revision).digest().to_vec());
+            return Some(here(ItemKey::content(&revision).digest().to_vec()));
         }
         if over.is_cover() {
-            return Some(up);
+            return Some(here(up));
         }
         (child, next) = (up, mail.parent.clone());
     }
-    Some(child)
+    Some(here(child))
 }
 
 /// Whether the subjects of one post hold every part that they count, so that it need not wait.
@@ -264,9 +282,14 @@ fn parts(lead: &Shown, subject: &Subject, items: &[Shown]) -> Vec<(String, Strin
 /// Text that can do nothing but be read: no control characters, no invisible ones that reorder or hide text.
 pub fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| match c {
+            '\u{2028}' | '\u{2029}' => ' ',
+            c if c.is_control() => ' ',
+            c => c,
+        })
         .filter(|c| {
-            !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
         })
         .collect()
 }
@@ -360,10 +383,14 @@ mod tests {
                 parent.map(|p| digest(p).to_vec()),
                 &above,
             );
+            let ghost = got.as_ref().is_some_and(|root| root.is_ghost);
+            assert_eq!(ghost, wanted == Some("ghost"), "{name}");
+            let got = got.map(|root| root.digest);
             assert_eq!(got, wanted.map(|id| digest(id).to_vec()), "{name}");
         }
-        let sibling =
-            |id: &str, title: &str| root(title, digest(id), Some(digest("v1").to_vec()), &above);
+        let sibling = |id: &str, title: &str| {
+            root(title, digest(id), Some(digest("v1").to_vec()), &above).map(|root| root.digest)
+        };
         let (first, second) = (
             sibling("a", "[PATCH v3 1/2] a"),
             sibling("b", "[PATCH v3 2/2] b"),

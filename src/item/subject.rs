@@ -148,22 +148,88 @@ mod tests {
 
     #[test]
     fn tags_of_real_life_are_read() {
+        type Tags = (bool, bool, u32, Option<(u32, u32)>);
         #[rustfmt::skip]
-        let table: [(&str, (bool, bool, u32, Option<(u32, u32)>), &str, &str); 16] = [
-            ("[PATCH bpf-next v3 2/7] bpf: Add it", (false, true, 3, Some((2, 7))), "bpf-next", "bpf: Add it"),
-            ("Re: [PATCH bpf 0/2] x", (true, true, 1, Some((0, 2))), "bpf", "x"),
-            ("[PATCHv4 01/14] x", (false, true, 4, Some((1, 14))), "", "x"),
-            ("[PATCH 0/4] [v6] x", (false, true, 6, Some((0, 4))), "", "x"),
-            ("[net-next PATCH V1] x", (false, true, 1, None), "net-next", "x"),
-            ("[PATCH v5.1 10/12] x", (false, true, 5, Some((10, 12))), "", "x"),
-            ("[PATCH,bpf-next v2 0/4] x", (false, true, 2, Some((0, 4))), "bpf-next", "x"),
-            ("[PATCH bpf,v2,0/2] x", (false, true, 2, Some((0, 2))), "bpf", "x"),
-            ("[bpf-next 1/4] x", (false, true, 1, Some((1, 4))), "bpf-next", "x"),
-            ("[PATCH v8 bpf-next/net 1/6] x", (false, true, 8, Some((1, 6))), "bpf-next/net", "x"),
+        let table: [(&str, Tags, &str, &str); 16] = [
+            (
+                "[PATCH bpf-next v3 2/7] bpf: Add it",
+                (false, true, 3, Some((2, 7))),
+                "bpf-next",
+                "bpf: Add it",
+            ),
+            (
+                "Re: [PATCH bpf 0/2] x",
+                (true, true, 1, Some((0, 2))),
+                "bpf",
+                "x",
+            ),
+            (
+                "[PATCHv4 01/14] x",
+                (false, true, 4, Some((1, 14))),
+                "",
+                "x",
+            ),
+            (
+                "[PATCH 0/4] [v6] x",
+                (false, true, 6, Some((0, 4))),
+                "",
+                "x",
+            ),
+            (
+                "[net-next PATCH V1] x",
+                (false, true, 1, None),
+                "net-next",
+                "x",
+            ),
+            (
+                "[PATCH v5.1 10/12] x",
+                (false, true, 5, Some((10, 12))),
+                "",
+                "x",
+            ),
+            (
+                "[PATCH,bpf-next v2 0/4] x",
+                (false, true, 2, Some((0, 4))),
+                "bpf-next",
+                "x",
+            ),
+            (
+                "[PATCH bpf,v2,0/2] x",
+                (false, true, 2, Some((0, 2))),
+                "bpf",
+                "x",
+            ),
+            (
+                "[bpf-next 1/4] x",
+                (false, true, 1, Some((1, 4))),
+                "bpf-next",
+                "x",
+            ),
+            (
+                "[PATCH v8 bpf-next/net 1/6] x",
+                (false, true, 8, Some((1, 6))),
+                "bpf-next/net",
+                "x",
+            ),
             ("[RFC PATCH -next] x", (false, true, 1, None), "-next", "x"),
-            ("[llvm] r302055 - [bpf] add it", (false, false, 1, None), "", "[llvm] r302055 - [bpf] add it"),
-            ("[GIT PULL] BPF changes for 6.18", (false, false, 1, None), "", "BPF changes for 6.18"),
-            ("RE: re: A  question", (true, false, 1, None), "", "A question"),
+            (
+                "[llvm] r302055 - [bpf] add it",
+                (false, false, 1, None),
+                "",
+                "[llvm] r302055 - [bpf] add it",
+            ),
+            (
+                "[GIT PULL] BPF changes for 6.18",
+                (false, false, 1, None),
+                "",
+                "BPF changes for 6.18",
+            ),
+            (
+                "RE: re: A  question",
+                (true, false, 1, None),
+                "",
+                "A question",
+            ),
             ("[PATCH 9/2] x", (false, true, 1, None), "9/2", "x"),
             ("", (false, false, 1, None), "", ""),
         ];

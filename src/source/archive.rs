@@ -309,7 +309,7 @@ impl Walk {
     pub(super) fn learn(
         &mut self,
         fresh: &HashSet<ItemKey>,
-        unseen: &HashSet<ItemKey>,
+        new_here: &HashSet<ItemKey>,
     ) -> Vec<Gap> {
         for id in std::mem::take(&mut self.wants_raw) {
             if fresh.contains(&ItemKey::message(&id))
@@ -319,7 +319,7 @@ impl Walk {
             }
         }
         if let Some(page) = self.newest_page.take() {
-            self.judge_newest(page, unseen.is_empty());
+            self.judge_newest(page, new_here.is_empty());
         }
         if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
             self.stage = Stage::Raw;
@@ -414,7 +414,9 @@ impl Walk {
         };
         self.cursor.climbed_to = Some(from);
         let until = oldest.min(self.now - SEARCH_LAG_S);
-        self.stage = if until - from > MBOX_FROM_S && self.away_s > MBOX_AWAY_S {
+        // From the beginning of time an mbox goes in far too many steps; a list that was empty has little to climb.
+        let is_far = from > 0 && until - from > MBOX_FROM_S;
+        self.stage = if is_far && self.away_s > MBOX_AWAY_S {
             Stage::Mbox {
                 at: from,
                 until,
@@ -451,7 +453,7 @@ impl Walk {
             // One second before the end at the most: only `arrived` ends a backfill.
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
             (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => self.cursor.climbed_to = Some(at),
+            (Goal::Poll, _) => self.cursor.climbed_to = Some(at.min(self.now)),
         }
     }
 
@@ -621,6 +623,7 @@ impl Walk {
             }) => {}
             Err(
                 error @ (FetchError::Later { .. }
+                | FetchError::Held { .. }
                 | FetchError::Unreachable { .. }
                 | FetchError::Offline { .. }),
             ) => {

@@ -25,6 +25,8 @@ const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
 #[derive(Debug, Clone)]
 pub struct Feed {
     url: Url,
+    /// Where it was configured to be: what a bare identifier means must not change when the feed moves.
+    home: Url,
     flavour: Flavour,
 }
 
@@ -69,12 +71,15 @@ struct Cursor {
     entries: Option<usize>,
     /// The newest date seen, unix seconds.
     newest_at: Option<i64>,
+    /// When it was read last, by our clock.
+    polled_at: Option<i64>,
 }
 
 /// A poll of one document under way.
 #[derive(Debug)]
 pub struct Walk {
     feed: Feed,
+    now: i64,
     cursor: Cursor,
     asked: bool,
     /// Keys and dates of the page just read.
@@ -86,16 +91,26 @@ impl Feed {
     pub fn new(url: &Url, flavour: Flavour) -> Self {
         Self {
             url: url.clone(),
+            home: url.clone(),
             flavour,
         }
     }
 
-    pub(super) fn begin(&self, cursor: Option<&str>) -> Walk {
+    /// The same feed, asked for where it has moved to.
+    pub fn moved_to(&self, url: Url) -> Self {
+        Self {
+            url,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn begin(&self, cursor: Option<&str>, now: DateTime<Utc>) -> Walk {
         let cursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
         Walk {
             feed: self.clone(),
+            now: now.timestamp(),
             cursor,
             asked: false,
             page: None,
@@ -117,7 +132,7 @@ impl Feed {
             ..Page::default()
         };
         let shared = shared_links(&feed);
-        let project = project(&self.url, &feed);
+        let project = project(&self.home, &feed);
         for entry in feed.entries.into_iter().take(ENTRIES_MAX) {
             match self.item(entry, &shared, &project) {
                 Ok(item) => page.items.push(item),
@@ -203,7 +218,7 @@ impl Feed {
     /// site), else where it links to, unless others link there too, else what it says.
     fn key(&self, id: &str, link: Option<&str>, title: &str, text: &str) -> ItemKey {
         let id = id.trim();
-        let host = self.url.host_str().unwrap_or_default();
+        let host = self.home.host_str().unwrap_or_default();
         if let (Flavour::Lwn, Some(link)) = (self.flavour, link) {
             return ItemKey::link(link);
         }
@@ -305,25 +320,30 @@ impl Walk {
         Ok(page)
     }
 
-    pub(super) fn learn(&mut self, unseen: &HashSet<ItemKey>) -> Vec<Gap> {
+    pub(super) fn learn(&mut self, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
+        let polled_at = self.cursor.polled_at.replace(self.now);
         let Some(page) = self.page.take() else {
             return Vec::new();
         };
-        let dates = || page.iter().filter_map(|(_, at)| *at);
-        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| unseen.contains(key));
+        // A date from the future would hide every gap until then.
+        let dates = || {
+            let dates = page.iter().filter_map(|(_, at)| *at);
+            dates.filter(|at| *at <= self.now)
+        };
+        let had_some = self.cursor.entries.is_some_and(|entries| entries > 0);
+        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| new_here.contains(key));
+        let from_at = self.cursor.newest_at.or(polled_at);
+        let to_at = dates().min().unwrap_or(self.now);
         let mut gaps = Vec::new();
-        if let (true, Some(from_at), Some(to_at)) =
-            (nothing_known, self.cursor.newest_at, dates().min())
+        if let Some(from_at) =
+            from_at.filter(|from_at| had_some && nothing_known && to_at > *from_at)
         {
-            if to_at > from_at {
-                let why =
-                    "the feed moved on by more than it shows, and has no older pages".to_owned();
-                gaps.push(Gap {
-                    from_at,
-                    to_at,
-                    why,
-                });
-            }
+            let why = "the feed moved on by more than it shows, and has no older pages".to_owned();
+            gaps.push(Gap {
+                from_at,
+                to_at,
+                why,
+            });
         }
         self.cursor.entries = Some(page.len());
         self.cursor.newest_at = self.cursor.newest_at.max(dates().max());

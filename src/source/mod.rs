@@ -75,7 +75,7 @@ impl Source {
         match (self, goal) {
             (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
-            (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor))),
+            (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
             (Self::Feed(_), Goal::Backfill { .. }) => {
                 Err("only archives and trees can be walked back; other feeds hold no more than they show".to_owned())
             }
@@ -97,6 +97,10 @@ pub enum Walk {
 
 impl Walk {
     /// The request that comes next; `None` when the walk is over, or over for this time.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "what comes next depends on the last answer, so a walk is no iterator"
+    )]
     pub fn next(&mut self) -> Option<Request> {
         match self {
             Self::Tree(walk) => walk.next(),
@@ -118,13 +122,13 @@ impl Walk {
         }
     }
 
-    /// Learns which items of the last page the store had not known (`fresh`), and which this feed had not shown before
-    /// (`unseen`): only the latter tell how far the feed was read, for another feed may have brought its items.
-    pub fn learn(&mut self, fresh: &HashSet<ItemKey>, unseen: &HashSet<ItemKey>) -> Vec<Gap> {
+    /// Learns which items of the last page the store had not known at all (`fresh`), and which this feed had not shown
+    /// before (`new_here`): only those tell how far a walk has come, for another feed may carry the same.
+    pub fn learn(&mut self, fresh: &HashSet<ItemKey>, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
         match self {
-            Self::Tree(walk) => walk.learn(fresh, unseen),
-            Self::Archive(walk) => walk.learn(fresh, unseen),
-            Self::Feed(walk) => walk.learn(unseen),
+            Self::Tree(walk) => walk.learn(fresh, new_here),
+            Self::Archive(walk) => walk.learn(fresh, new_here),
+            Self::Feed(walk) => walk.learn(new_here),
         }
     }
 
@@ -163,6 +167,8 @@ pub struct Page {
     pub items: Vec<Item>,
     /// What could not be read, each in words for a maintainer; the rest of the page is unharmed.
     pub faults: Vec<String>,
+    /// Whether this is the first look at a part of the feed (a path of a tree): what it shows is remembered, not news.
+    pub is_first: bool,
     /// For how long the document itself asks to be left alone (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
@@ -341,6 +347,14 @@ pub enum FetchError {
     Later {
         /// The server's `Retry-After`.
         after: Option<Duration>,
+        /// What happened, for a person.
+        why: String,
+    },
+    /// Not asked at all: the host told us, over another of its feeds perhaps, to stay away for so long.
+    #[error("{why}")]
+    Held {
+        /// How long it is still to be left alone.
+        after: Duration,
         /// What happened, for a person.
         why: String,
     },

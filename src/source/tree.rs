@@ -53,8 +53,8 @@ struct PathCursor {
     tip: Option<CommitHash>,
     /// A log that was not read to its end.
     pending: Option<Pending>,
-    /// A walk by hash that did not come to its end.
-    back: Option<Back>,
+    /// A walk back by hash that has not met what was seen.
+    by_hash: Option<ByHash>,
     newest: Kept,
 }
 
@@ -64,18 +64,13 @@ struct Pending {
     from: Option<CommitHash>,
     to: CommitHash,
     offset: usize,
-    /// The last commit of the newest page when nothing on it had been seen before: where to go on by hash, should the
-    /// log not answer.
-    #[serde(default)]
-    below: Option<CommitHash>,
 }
 
-/// A feed being walked back by hash: at its end, everything reachable from `to` counts as seen.
+/// The feed being walked back from `to`, which is done down to `at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Back {
-    to: CommitHash,
+struct ByHash {
     at: CommitHash,
-    pages: u32,
+    to: CommitHash,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +95,16 @@ pub struct Walk {
     path: usize,
     stage: Stage,
     requests_left: u32,
-    /// The newest commit the feed showed.
+    /// The newest commit the feed showed, and the oldest.
     tip: Option<CommitHash>,
+    bottom: Option<CommitHash>,
+    /// Whether what the feed showed reaches down to what was seen.
+    overlaps: bool,
     /// Commits of the log that the feed's entries did not tell whole, with their commit dates.
     brief: HashMap<CommitHash, Item>,
     /// Commits of the last page, in its order.
     page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
     met_merge: bool,
-    /// The date of the last commit on the newest page, unix seconds.
-    floor_at: i64,
     gaps: Vec<Gap>,
 }
 
@@ -152,10 +148,11 @@ impl Tree {
             stage: Stage::Newest,
             requests_left,
             tip: None,
+            bottom: None,
+            overlaps: false,
             brief: HashMap::new(),
             page: Vec::new(),
             met_merge: false,
-            floor_at: 0,
             gaps: Vec::new(),
         };
         walk.pass_over_done();
@@ -246,7 +243,7 @@ impl Walk {
                     .cursor
                     .paths
                     .get(path)
-                    .filter(|kept| kept.pending.is_none() && kept.back.is_none());
+                    .filter(|kept| kept.pending.is_none());
                 let validators = kept
                     .map(|kept| kept.newest.for_url(&url))
                     .unwrap_or_default();
@@ -276,19 +273,28 @@ impl Walk {
     pub(super) fn learn(
         &mut self,
         fresh: &HashSet<ItemKey>,
-        unseen: &HashSet<ItemKey>,
+        new_here: &HashSet<ItemKey>,
     ) -> Vec<Gap> {
         let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
-        let is_unseen = |hash: &CommitHash| unseen.contains(&ItemKey::commit(hash));
         match self.stage.clone() {
             Stage::Newest => {
                 let page = std::mem::take(&mut self.page);
-                self.judge_newest(&page, page.iter().all(|(hash, _)| is_unseen(hash)));
+                self.judge_newest(&page);
             }
             Stage::ByHash { at, pages } => {
                 let page = std::mem::take(&mut self.page);
-                let met_known = page.iter().any(|(hash, _)| *hash != at && !is_unseen(hash));
-                self.judge_by_hash(&page, &at, pages, met_known);
+                let last = self.path_cursor().tip.clone();
+                let met_last = page.iter().any(|(hash, _)| Some(hash) == last.as_ref());
+                // Should the last tip itself be gone: a page that this feed has shown before. That another tree has
+                // the same commits proves nothing.
+                let is_new = |hash: &CommitHash| new_here.contains(&ItemKey::commit(hash));
+                let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_new(hash));
+                self.judge_by_hash(
+                    &page,
+                    &at,
+                    pages,
+                    met_last || (nothing_new && page.len() > 1),
+                );
             }
             Stage::Log(log) => {
                 let page = std::mem::take(&mut self.page);
@@ -377,13 +383,14 @@ impl Walk {
                     "the feed is empty, though it had commits before",
                 ));
             }
+            page.is_first = !had;
             self.path_cursor().newest = Kept::of(&url, &answer.validators);
         }
         Ok(page)
     }
 
     /// Decides, the newest page being stored, how to get what lies below it.
-    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], all_unseen: bool) {
+    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
         let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
             self.finish_path();
             return;
@@ -393,7 +400,6 @@ impl Walk {
                 from: None,
                 to: tip.clone(),
                 offset: 0,
-                below: None,
             });
             self.path_cursor().pending = Some(pending.clone());
             self.stage = match (self.tree.is_github(), page.last()) {
@@ -405,33 +411,28 @@ impl Walk {
             };
             return;
         }
-        let overlaps = known
+        self.bottom = page.last().map(|(hash, _)| hash.clone());
+        self.overlaps = known
             .tip
             .as_ref()
-            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last))
-            || !all_unseen;
-        let oldest = page.last().map(|(hash, _)| hash.clone());
-        let floor_at = page.last().and_then(|(_, date)| *date);
-        self.floor_at = floor_at.map_or(0, |date| date.timestamp());
+            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last));
+        if let Some(ByHash { at, to }) = known.by_hash {
+            self.tip = Some(to);
+            self.stage = Stage::ByHash { at, pages: 0 };
+            return;
+        }
         match (known.pending, known.tip) {
             (Some(pending), _) => self.stage = Stage::Log(pending),
-            (None, _) if known.back.is_some() => {
-                self.stage = known.back.map_or(Stage::Newest, |back| Stage::ByHash {
-                    at: back.at,
-                    pages: back.pages,
-                });
-            }
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
                 let pending = Pending {
                     from: Some(last),
                     to: tip,
                     offset: 0,
-                    below: oldest.filter(|_| !overlaps),
                 };
                 self.path_cursor().pending = Some(pending.clone());
                 self.stage = Stage::Log(pending);
             }
-            (None, Some(last)) if last != tip && !overlaps => self.walk_by_hash(tip, oldest),
+            (None, Some(last)) if last != tip && !self.overlaps => self.walk_by_hash(),
             (None, _) => {
                 self.path_cursor().tip = Some(tip);
                 self.finish_path();
@@ -439,35 +440,15 @@ impl Walk {
         }
     }
 
-    /// Walks the feed back from `at`, with which the page that was read ended; at the end `to` is the tip. Where the walk
-    /// stands is kept with what it brings: the newest page being known says nothing of what lies below it.
-    fn walk_by_hash(&mut self, to: CommitHash, at: Option<CommitHash>) {
-        let Some(at) = at else {
-            if self.met_merge {
-                self.gap_behind_merges(self.floor_at);
+    /// Goes on below what the feed showed.
+    fn walk_by_hash(&mut self) {
+        match (self.bottom.clone().or(self.tip.clone()), self.tip.clone()) {
+            (Some(at), Some(to)) => {
+                self.path_cursor().by_hash = Some(ByHash { at: at.clone(), to });
+                self.stage = Stage::ByHash { at, pages: 0 };
             }
-            self.path_cursor().tip = Some(to);
-            self.finish_path();
-            return;
-        };
-        let back = Back { to, at, pages: 0 };
-        self.stage = Stage::ByHash {
-            at: back.at.clone(),
-            pages: 0,
-        };
-        self.path_cursor().back = Some(back);
-    }
-
-    fn gap_behind_merges(&mut self, to_at: i64) {
-        let why = format!(
-            "{}: walked by hash across merges; commits behind them may be missing",
-            self.tree.branch
-        );
-        self.gaps.push(Gap {
-            from_at: 0,
-            to_at,
-            why,
-        });
+            _ => self.finish_path(),
+        }
     }
 
     fn judge_by_hash(
@@ -475,7 +456,7 @@ impl Walk {
         page: &[(CommitHash, Option<DateTime<Utc>>)],
         at: &CommitHash,
         pages: u32,
-        met_known: bool,
+        met_seen: bool,
     ) {
         let oldest = page
             .last()
@@ -494,10 +475,9 @@ impl Walk {
             return;
         }
         let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
-        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_known, too_far) {
-            if let Some(back) = &mut self.path_cursor().back {
-                back.at = hash.clone();
-                back.pages = pages + 1;
+        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_seen, too_far) {
+            if let Some(by_hash) = &mut self.path_cursor().by_hash {
+                by_hash.at = hash.clone();
             }
             self.stage = Stage::ByHash {
                 at: hash.clone(),
@@ -506,7 +486,7 @@ impl Walk {
             return;
         }
         let until = oldest.map_or(0, |(_, date)| date);
-        if too_far && !met_known && !ended {
+        if too_far && !met_seen && !ended {
             let why = format!(
                 "{}: {} pages back and nothing known met",
                 self.tree.branch, HASH_WALK_PAGES_MAX
@@ -517,12 +497,21 @@ impl Walk {
                 why,
             });
         } else if self.met_merge {
-            self.gap_behind_merges(until);
+            let why = format!(
+                "{}: walked by hash across merges; commits behind them may be missing",
+                self.tree.branch
+            );
+            self.gaps.push(Gap {
+                from_at: 0,
+                to_at: until,
+                why,
+            });
         }
+        let tip = self.tip.clone();
         let cursor = self.path_cursor();
-        if let Some(back) = cursor.back.take() {
-            cursor.tip = Some(back.to);
-        }
+        cursor.tip = tip;
+        cursor.pending = None;
+        cursor.by_hash = None;
         self.finish_path();
     }
 
@@ -589,8 +578,13 @@ impl Walk {
     /// After a page of the log: the next one, the patches, or the feed by hash. `log.offset` is where the next page
     /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
     fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
+        if log.offset == usize::MAX && self.overlaps {
+            self.path_cursor().tip = self.tip.clone();
+            self.finish_path();
+            return;
+        }
         if log.offset == usize::MAX {
-            self.walk_by_hash(log.to, log.below);
+            self.walk_by_hash();
             return;
         }
         let far_enough = match self.goal {

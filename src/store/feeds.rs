@@ -174,12 +174,23 @@ pub async fn next_due_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
     Ok(next)
 }
 
-/// Records where polling stands, with the items that it brought.
-pub async fn save_cursor(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Result<()> {
-    sqlx::query!("UPDATE feeds SET cursor = $2 WHERE id = $1", feed, cursor)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+/// Records where polling stands, with the items that it brought, unless it no longer stands at `was`: then another
+/// poll of this feed came in between, `false` is given, and the transaction must be dropped.
+pub async fn save_cursor(
+    tx: &mut Tx,
+    feed: i64,
+    was: Option<&str>,
+    cursor: &str,
+) -> anyhow::Result<bool> {
+    let saved = sqlx::query!(
+        "UPDATE feeds SET cursor = $2 WHERE id = $1 AND cursor IS $3",
+        feed,
+        cursor,
+        was
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(saved.rows_affected() == 1)
 }
 
 /// Records where a backfill stands, with the items that it brought.

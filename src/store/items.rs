@@ -41,10 +41,10 @@ pub struct Stored {
     pub twins: HashSet<usize>,
     /// How many items were known but said something else now.
     pub changed: usize,
-    /// How many of the page's items this feed had not shown before.
+    /// How many of the page's items this feed had not shown before, and their keys.
     pub sighted: u64,
-    /// The keys of those.
-    pub unseen_keys: HashSet<ItemKey>,
+    /// See `sighted`.
+    pub new_here: HashSet<ItemKey>,
 }
 
 /// An item as lists show it. Times are unix seconds.
@@ -84,7 +84,10 @@ struct Text<'a> {
 struct Known {
     id: i64,
     detail: i64,
-    print: i64,
+    /// What this feed said of it last time; `None` where it never did.
+    print: Option<i64>,
+    /// It is known by its link alone: another feed names it otherwise.
+    by_link: bool,
 }
 
 /// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
@@ -110,10 +113,13 @@ pub async fn put_items(
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                update_item(tx, known.id, item).await?;
+                update_item(tx, feed, known.id, item).await?;
                 stored.changed += 1;
             }
-            sighted.push((known.id, key));
+            if known.by_link {
+                keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
+            }
+            sighted.push((known.id, key, print(item)));
             continue;
         }
         if ids.contains_key(&key) {
@@ -124,13 +130,13 @@ pub async fn put_items(
         ids.insert(key.clone(), id);
         rows.push(row(id, item, &key, now));
         keys.push(json!([id, item.kind().code(), hex(&key.digest())]));
-        sighted.push((id, key.clone()));
         keys.extend(
             aliases(item)
                 .into_iter()
                 .map(|(kind, digest)| json!([id, kind, hex(&digest)])),
         );
         texts.push(json!([id, hex(&compress(item)?)]));
+        sighted.push((id, key.clone(), print(item)));
         if known.twins.contains(&position) {
             stored.twins.insert(position);
         }
@@ -138,12 +144,12 @@ pub async fn put_items(
         stored.fresh_keys.insert(key);
     }
     insert(tx, &rows, &keys, &texts).await?;
-    let unseen = sight(tx, feed, sighted.iter().map(|(id, _)| *id).collect()).await?;
-    stored.sighted = unseen.len() as u64;
-    stored.unseen_keys = sighted
-        .into_iter()
-        .filter(|(id, _)| unseen.contains(id))
-        .map(|(_, key)| key)
+    let new_here = sight(tx, feed, &sighted).await?;
+    stored.sighted = u64::try_from(new_here.len())?;
+    let shown = sighted.into_iter();
+    stored.new_here = shown
+        .filter(|(id, _, _)| new_here.contains(id))
+        .map(|(_, key, _)| key)
         .collect();
     Ok(stored)
 }
@@ -169,16 +175,18 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         );
     }
     let asked = serde_json::to_string(&asked)?;
+    // Commits and mails say the same wherever they are seen, so what this feed said of them is not asked.
+    let mail = Kind::Message.code();
     let found = sqlx::query!(
         r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", i.print AS "print!: i64", i.at AS "at!: i64",
-                  (k.kind IN ($2, $4) AND EXISTS (SELECT 1 FROM sightings s WHERE s.item_id = i.id AND s.feed_id = $3))
-                  AS "seen_here!: bool"
+                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
+                  s.item_id IS NOT NULL AS "seen_here!: bool"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
-           CROSS JOIN items i ON i.id = k.item_id"#,
+           CROSS JOIN items i ON i.id = k.item_id
+           LEFT JOIN sightings s ON (i.kind > $2 OR k.kind = $4) AND s.item_id = i.id AND s.feed_id = $3"#,
         asked,
-        LINK,
+        mail,
         feed,
         SUBJECT
     )
@@ -189,6 +197,7 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         own: HashMap::new(),
         twins: HashSet::new(),
     };
+    let mut linked = HashSet::new();
     for row in found {
         let position = usize::try_from(row.position)?;
         if row.kind == TWIN {
@@ -209,12 +218,16 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
             continue;
         }
+        if row.kind == LINK && !linked.insert(row.id) {
+            continue;
+        }
         known.own.insert(
             position,
             Known {
                 id: row.id,
                 detail: row.detail,
                 print: row.print,
+                by_link: row.kind == LINK,
             },
         );
     }
@@ -227,7 +240,7 @@ async fn insert(
     keys: &[serde_json::Value],
     texts: &[serde_json::Value],
 ) -> anyhow::Result<()> {
-    if rows.is_empty() {
+    if rows.is_empty() && keys.is_empty() {
         return Ok(());
     }
     let (rows, keys, texts) = (
@@ -236,9 +249,9 @@ async fn insert(
         serde_json::to_string(texts)?,
     );
     sqlx::query!(
-        "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail, print)
+        "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12, value ->> 13
+                value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12
          FROM json_each($1)",
         rows
     )
@@ -261,19 +274,25 @@ async fn insert(
     Ok(())
 }
 
-/// Records that `feed` shows these items; gives those that it had not shown before.
-async fn sight(tx: &mut Tx, feed: i64, ids: Vec<i64>) -> anyhow::Result<HashSet<i64>> {
-    let ids = serde_json::to_string(&ids)?;
-    let sighted = sqlx::query_scalar!(
-        r#"INSERT INTO sightings (item_id, feed_id) SELECT value, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING
-         RETURNING item_id AS "id!: i64""#,
-        ids,
+/// Records what a feed showed and how it first worded it; gives the items that it had not shown before.
+async fn sight(
+    tx: &mut Tx,
+    feed: i64,
+    shown: &[(i64, ItemKey, Option<i64>)],
+) -> anyhow::Result<HashSet<i64>> {
+    let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
+    let shown = serde_json::to_string(&shown)?;
+    let new_here = sqlx::query_scalar!(
+        r#"INSERT INTO sightings (item_id, feed_id, print)
+           SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING
+           RETURNING item_id AS "item_id!: i64""#,
+        shown,
         feed
     )
     .fetch_all(&mut **tx)
     .await
     .context("storing sightings")?;
-    let count = i64::try_from(sighted.len())?;
+    let count = i64::try_from(new_here.len())?;
     if count > 0 {
         sqlx::query!(
             "UPDATE feeds SET items = items + $2 WHERE id = $1",
@@ -283,15 +302,11 @@ async fn sight(tx: &mut Tx, feed: i64, ids: Vec<i64>) -> anyhow::Result<HashSet<
         .execute(&mut **tx)
         .await?;
     }
-    Ok(sighted.into_iter().collect())
+    Ok(new_here.into_iter().collect())
 }
 
-async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
-    let (written_at, detail, print) = (
-        item.written_at.map(|at| at.timestamp()),
-        item.detail.code(),
-        print(item),
-    );
+async fn update_item(tx: &mut Tx, feed: i64, id: i64, item: &Item) -> anyhow::Result<()> {
+    let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
     let (title, name, email, free_on) = (
         &item.title,
         &item.author.name,
@@ -300,15 +315,14 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     );
     sqlx::query!(
         "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at), free_on = $6,
-         detail = $7, print = $8 WHERE id = $1",
+         detail = $7 WHERE id = $1",
         id,
         title,
         name,
         email,
         written_at,
         free_on,
-        detail,
-        print
+        detail
     )
     .execute(&mut **tx)
     .await
@@ -317,6 +331,15 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     sqlx::query!("UPDATE texts SET body = $2 WHERE item_id = $1", id, body)
         .execute(&mut **tx)
         .await?;
+    let print = print(item);
+    sqlx::query!(
+        "UPDATE sightings SET print = $3 WHERE item_id = $1 AND feed_id = $2",
+        id,
+        feed,
+        print
+    )
+    .execute(&mut **tx)
+    .await?;
     for (kind, digest) in aliases(item) {
         let digest = digest.as_slice();
         sqlx::query!(
@@ -331,15 +354,13 @@ async fn update_item(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether an item read again is worth an update: it is known in more detail now, or its text changed. Mails and
-/// commits do not change; what differs then is only how a page shows them.
+/// Whether an item read again is worth an update: it is known in more detail now, or this feed words it otherwise than
+/// it did before. What another feed says of it changes nothing, or the two would overwrite each other at every poll.
 fn says_more(item: &Item, known: &Known) -> bool {
-    let may_change = match item.what {
-        What::Commit { .. } | What::Message { .. } => false,
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => true,
-    };
     item.detail.code() > known.detail
-        || (may_change && item.detail.code() == known.detail && print(item) != known.print)
+        || (item.detail.code() == known.detail
+            && known.print.is_some()
+            && known.print != print(item))
 }
 
 fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::Value {
@@ -372,8 +393,7 @@ fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::V
         item.url,
         parent,
         free_on(item),
-        item.detail.code(),
-        print(item)
+        item.detail.code()
     ])
 }
 
@@ -407,8 +427,10 @@ fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
         (What::Commit { .. }, _, written_at) => {
             let author = item.author.name.to_lowercase();
             let subject = format!("{author}\n{}", item.title);
-            let twin =
-                written_at.map(|at| (TWIN, digest(format!("{subject}\n{}", at.timestamp()))));
+            let twin = written_at.map(|at| {
+                let dated = format!("{subject}\n{}", at.timestamp());
+                (TWIN, digest(dated))
+            });
             twin.into_iter()
                 .chain([(SUBJECT, digest(subject))])
                 .collect()
@@ -425,8 +447,13 @@ fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     }
 }
 
-/// A hash of what an item says, to notice a change.
-fn print(item: &Item) -> i64 {
+/// A hash of what an item says, to notice a change; `None` for mails and commits, which do not change: what differs then is
+/// only how a page shows them.
+fn print(item: &Item) -> Option<i64> {
+    match item.what {
+        What::Commit { .. } | What::Message { .. } => return None,
+        What::Article { .. } | What::Release { .. } | What::Video { .. } => {}
+    }
     let said = format!(
         "{}\n{}\n{}\n{:?}",
         item.title,
@@ -435,7 +462,9 @@ fn print(item: &Item) -> i64 {
         free_on(item)
     );
     let digest = Sha256::digest(said.as_bytes());
-    i64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+    Some(i64::from_le_bytes(
+        digest[..8].try_into().expect("a digest has 32 bytes"),
+    ))
 }
 
 fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {

@@ -1,6 +1,11 @@
 mod cli;
+mod documents;
 mod fetch;
+mod ingest;
 mod mails;
 mod real;
 mod rude;
+mod samples;
 mod sim;
+mod tidy;
+mod world;

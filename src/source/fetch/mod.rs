@@ -180,10 +180,7 @@ impl Fetcher {
             "{}: {host} asked us to stay away for {seconds} s more",
             shown(url)
         );
-        FetchError::Later {
-            after: Some(wait),
-            why,
-        }
+        FetchError::Held { after: wait, why }
     }
 
     fn not_sent(&self, url: &Url, error: &reqwest::Error) -> FetchError {

@@ -12,12 +12,13 @@ async fn retry_after_is_honoured_and_holds_the_host() {
         check_why(&got, "Later", status);
         let wait = |got: &Result<Answer, FetchError>| match got {
             Err(FetchError::Later { after, .. }) => after.expect("a delay").as_secs_f64(),
+            Err(FetchError::Held { after, .. }) => after.as_secs_f64(),
             other => panic!("{other:?}"),
         };
         let asked = wait(&got);
         assert!((least as f64..=most as f64).contains(&asked), "{asked}");
         let held = fetcher.fetch(&request(&server.url("/b"))).await;
-        check_why(&held, "Later", "asked us to stay away");
+        check_why(&held, "Held", "asked us to stay away");
         assert!(wait(&held) <= asked && wait(&held) > asked - 5.0);
         assert_eq!(server.seen().len(), 1, "a held host was asked");
     };
@@ -55,7 +56,7 @@ async fn a_hold_ends_and_is_one_hosts_own() {
     );
     check_why(
         &fetcher.fetch(&request(&server.url("/"))).await,
-        "Later",
+        "Held",
         "stay away",
     );
     assert!(fetcher.fetch(&request(&other.url("/"))).await.is_ok());

@@ -354,9 +354,9 @@ fn real_archive_is_polled_by_several_at_once() {
     let first = 40;
     let mut server = Server::inbox(&mails, first);
     let bot = Bot::with_gap(&Bot::archive(&server.url), 5);
-    bot.run_at_once(&["poll", "--feed", "bpf"], 3);
+    bot.poll_at_once("bpf", 3);
     server.let_in(mails.len());
-    bot.run_at_once(&["poll", "--feed", "bpf"], 3);
+    bot.poll_at_once("bpf", 3);
     bot.poll_until_quiet("bpf");
     check_holds(
         "since the seed",

@@ -1,0 +1,374 @@
+//! The rules of the house that a compiler does not know: which room may use what, and how a file looks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Crates that talk to the world, and the standard library's doors to it.
+const CHAT: [&str; 2] = ["serenity", "matrix_sdk"];
+const DATABASE: [&str; 1] = ["sqlx"];
+const NETWORK: [&str; 4] = ["reqwest", "axum", "hyper", "std::net"];
+const RUNTIME: [&str; 2] = ["tokio", "tokio_util"];
+const MACHINE: [&str; 3] = ["std::env", "std::fs", "std::process"];
+const CLOCK: [&str; 4] = [
+    "crate::clock",
+    "Utc::now",
+    "SystemTime::now",
+    "Instant::now",
+];
+
+/// A room: the file or folder below `src`, the other rooms it may use, and what it must never touch besides.
+struct Room {
+    name: &'static str,
+    uses: &'static [&'static str],
+    never: &'static [&'static [&'static str]],
+    /// Files of the room that may touch it all the same, and why the rule has a hole there.
+    but: &'static [&'static str],
+}
+
+/// The rooms, from the inside out.
+const ROOMS: [Room; 12] = [
+    Room {
+        name: "item",
+        uses: &[],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "post",
+        uses: &["item"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "clock",
+        uses: &[],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE],
+        but: &[],
+    },
+    Room {
+        // A source is opened by what the configuration says of it.
+        name: "source",
+        uses: &["item", "config"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        // The only HTTP client.
+        but: &["source/fetch/"],
+    },
+    Room {
+        name: "config",
+        uses: &["item", "source", "channel", "post"],
+        never: &[
+            &CHAT,
+            &DATABASE,
+            &["reqwest", "axum", "hyper"],
+            &RUNTIME,
+            &["std::env"],
+            &CLOCK,
+        ],
+        but: &[],
+    },
+    Room {
+        // Rows for configured feeds and for gaps are made of their checked values.
+        name: "store",
+        uses: &["item", "post", "config", "source"],
+        never: &[&CHAT, &NETWORK, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "channel",
+        uses: &["post", "item"],
+        never: &[&DATABASE, &["reqwest", "axum", "hyper"], &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "ingest",
+        uses: &["item", "post", "source", "store", "config", "clock"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
+        but: &[],
+    },
+    Room {
+        // Where a person reads a commit or a mail is told by its source.
+        name: "deliver",
+        uses: &[
+            "item", "post", "store", "channel", "config", "clock", "source",
+        ],
+        never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
+        but: &[],
+    },
+    Room {
+        name: "app",
+        uses: &[
+            "clock", "config", "store", "ingest", "deliver", "channel", "post", "source",
+        ],
+        never: &[&CHAT, &DATABASE, &NETWORK],
+        but: &[],
+    },
+    Room {
+        name: "demo",
+        uses: &[
+            "clock", "config", "item", "post", "store", "ingest", "deliver", "channel", "source",
+        ],
+        never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
+        but: &[],
+    },
+    Room {
+        name: "cli",
+        uses: &[
+            "app", "clock", "config", "item", "post", "store", "ingest", "deliver", "channel",
+            "source", "demo",
+        ],
+        never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
+        but: &[],
+    },
+];
+
+/// The most lines of a file without its tests.
+const LINES_MAX: usize = 420;
+
+/// Files that are longer than they should be, and how long they may be: the numbers only go down.
+const LONG: [(&str, usize); 7] = [
+    ("config/mod.rs", 444),
+    ("demo/facts.rs", 503),
+    ("ingest.rs", 608),
+    ("source/archive.rs", 769),
+    ("source/feed.rs", 476),
+    ("source/tree.rs", 767),
+    ("store/items.rs", 584),
+];
+
+/// A file of the program: its path below `src`, its lines, and how many of them come before its tests.
+struct Source {
+    path: String,
+    lines: Vec<String>,
+    code: usize,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders: Vec<PathBuf> = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder that can be read") {
+            let path = entry.expect("an entry that can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                sources.push(source(&root, &path));
+            }
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(sources.len() > 20, "the sources are where they were");
+    sources
+}
+
+fn source(root: &Path, path: &Path) -> Source {
+    let below = path.strip_prefix(root).expect("it lies below the root");
+    let text = fs::read_to_string(path).expect("a file that can be read");
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let is_test_file = below.ends_with("tests.rs");
+    let tests = lines.windows(2).position(|pair| {
+        let opens = |line: &str| line.starts_with("mod tests {");
+        pair[0] == "#[cfg(test)]" && opens(&pair[1])
+    });
+    let code = match tests {
+        _ if is_test_file => 0,
+        Some(first) => first,
+        None => lines.len(),
+    };
+    Source {
+        path: below.to_string_lossy().replace('\\', "/"),
+        lines,
+        code,
+    }
+}
+
+/// The code of a line: without its comment, and without what stands in quotes.
+fn code(line: &str) -> String {
+    let line = line.trim_start();
+    if line.starts_with("//") {
+        return String::new();
+    }
+    let mut code = String::new();
+    let (mut quoted, mut escaped, mut last) = (false, false, ' ');
+    for c in line.chars() {
+        if escaped {
+            escaped = false;
+        } else if quoted && c == '\\' {
+            escaped = true;
+        } else if c == '"' && last != '\'' {
+            quoted = !quoted;
+        } else if !quoted {
+            code.push(c);
+        }
+        if code.ends_with("//") {
+            break;
+        }
+        last = c;
+    }
+    code
+}
+
+/// Whether `name` (a crate, or a path) is used in a line of code.
+fn is_used(code: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = &code[at + name.len()..];
+        let starts = before.is_none_or(|c| !is_word(c) && c != ':');
+        let is_path = name.contains("::") || after.starts_with("::") || after.starts_with(';');
+        starts && is_path && !after.starts_with(is_word)
+    })
+}
+
+/// The rooms of ours that a line names: `crate::item::…`, `crate::{item, post}`, `bpfnews::item`.
+fn rooms_in(code: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, opening) in code.match_indices("crate::") {
+        let rest = &code[at + opening.len()..];
+        let names = match rest.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or_default(),
+            None => rest,
+        };
+        let is_group = rest.starts_with('{');
+        for name in names.split(',').take(if is_group { usize::MAX } else { 1 }) {
+            let name: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            rooms.push(name);
+        }
+    }
+    rooms
+}
+
+fn room_of(path: &str) -> &str {
+    let end = path.find(['/', '.']).unwrap_or(path.len());
+    &path[..end]
+}
+
+fn check(problems: &[String], rule: &str) {
+    assert!(problems.is_empty(), "{rule}:\n{}", problems.join("\n"));
+}
+
+#[test]
+fn every_room_keeps_to_its_own() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let name = room_of(&source.path);
+        if ["main", "lib"].contains(&name) {
+            continue;
+        }
+        let Some(room) = ROOMS.iter().find(|room| room.name == name) else {
+            problems.push(format!(
+                "{}: a room without a rule; give it one here",
+                source.path
+            ));
+            continue;
+        };
+        let is_free = room.but.iter().any(|but| source.path.starts_with(but));
+        for (number, line) in source.lines[..source.code].iter().enumerate() {
+            let code = code(line);
+            let place = format!("{}:{}", source.path, number + 1);
+            for used in rooms_in(&code) {
+                let is_room = ROOMS.iter().any(|room| room.name == used);
+                if is_room && used != room.name && !room.uses.contains(&used.as_str()) {
+                    problems.push(format!("{place}: {name} must not use {used}"));
+                }
+            }
+            for banned in room.never.iter().copied().flatten().filter(|_| !is_free) {
+                if is_used(&code, banned) {
+                    problems.push(format!("{place}: {name} must not touch {banned}"));
+                }
+            }
+        }
+    }
+    check(
+        &problems,
+        "a room uses what it must not (see ARCHITECTURE.md)",
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let problems: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| {
+            !source
+                .lines
+                .first()
+                .is_some_and(|line| line.starts_with("//!"))
+        })
+        .map(|source| source.path)
+        .collect();
+    check(&problems, "files that do not open with `//!`");
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let allowed = LONG.iter().find(|(path, _)| *path == source.path);
+        match (source.code, allowed) {
+            (lines, None) if lines > LINES_MAX => problems.push(format!(
+                "{}: {lines} lines without tests; at most {LINES_MAX}",
+                source.path
+            )),
+            (lines, Some((_, most))) if lines > *most => problems.push(format!(
+                "{}: {lines} lines without tests; it had {most} and may only shrink",
+                source.path
+            )),
+            (lines, Some(_)) if lines <= LINES_MAX => {
+                problems.push(format!(
+                    "{}: is short now; take it out of LONG",
+                    source.path
+                ));
+            }
+            (_, _) => {}
+        }
+    }
+    for (path, _) in LONG {
+        if !sources().iter().any(|source| source.path == path) {
+            problems.push(format!(
+                "{path}: is not there any more; take it out of LONG"
+            ));
+        }
+    }
+    check(&problems, "files of the wrong length");
+}
+
+#[test]
+fn nothing_is_unwrapped() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        for (number, line) in source.lines[..source.code].iter().enumerate() {
+            if code(line).contains(".unwrap()") {
+                problems.push(format!("{}:{}", source.path, number + 1));
+            }
+        }
+    }
+    check(
+        &problems,
+        "`.unwrap()`; say with `expect` why it cannot fail",
+    );
+}
+
+#[test]
+fn the_rules_are_read_right() {
+    assert_eq!(rooms_in("use crate::item::{self, Item};"), ["item"]);
+    assert_eq!(rooms_in("use crate::{item, post::Post};"), ["item", "post"]);
+    assert_eq!(rooms_in("let x = crate::store::Store;"), ["store"]);
+    assert!(is_used("use tokio::sync::Mutex;", "tokio"));
+    assert!(is_used("let x = std::env::var(y);", "std::env"));
+    assert!(is_used("    now: Utc::now(),", "Utc::now"));
+    assert!(!is_used("use tokio_util::sync;", "tokio"));
+    assert!(!is_used("let tokio = 1;", "tokio"));
+    assert!(!is_used("use crate::source::reqwest_like;", "reqwest"));
+    assert_eq!(
+        code("let a = \"tokio::x \\\" sqlx::y\"; // reqwest::z").trim(),
+        "let a = ; //"
+    );
+    assert_eq!(code("    //! sqlx::x"), "");
+    assert_eq!(room_of("source/fetch/mod.rs"), "source");
+    assert_eq!(room_of("post.rs"), "post");
+}

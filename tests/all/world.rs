@@ -1,0 +1,421 @@
+//! A whole bpfnews in a test: an upstream on loopback whose documents the test sets, a real database, a clock that the
+//! test moves, and reading pumped by hand. Beside the feeds under test there is always a healthy one, and every poll
+//! fails the test unless that one goes on unharmed.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use bpfnews::clock::{Clock as _, FixedClock};
+use bpfnews::config::{Config, FeedConfig, FeedKind, NetworkConfig, TreeRole};
+use bpfnews::ingest::{Ingest, Report};
+use bpfnews::store::feeds::{self, FeedRow};
+use bpfnews::store::items::{self, Filter, ItemRow};
+use bpfnews::store::{Store, posts};
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::documents::{Article, rss};
+use crate::rude::{Act, Rude, Seen, answer};
+
+/// The feed that nothing may harm.
+const HEALTHY: &str = "healthy";
+/// The poll gap of every feed, in seconds.
+pub(crate) const GAP_S: i64 = 3600;
+/// The longest that jitter may make a pause.
+pub(crate) const JITTER: f64 = 1.1;
+
+type Pages = Arc<Mutex<HashMap<String, Vec<Act>>>>;
+type Folder = (String, Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>);
+
+/// The upstream, the database and the program over it.
+pub(crate) struct World {
+    /// What reads.
+    pub(crate) ingest: Ingest,
+    upstream: Rude,
+    pages: Pages,
+    folders: Arc<Mutex<Vec<Folder>>>,
+    clock: Arc<FixedClock>,
+    config: Config,
+    healthy: Vec<Article>,
+    _home: TempDir,
+}
+
+/// A feed of a world: its name, its kind, and where it is on the upstream.
+pub(crate) type Upstream = (&'static str, FeedKind, &'static str);
+
+/// A feed of articles.
+pub(crate) fn feed(name: &'static str, path: &'static str) -> Upstream {
+    (name, FeedKind::Feed { gives: None }, path)
+}
+
+/// LWN.
+pub(crate) fn lwn(name: &'static str, path: &'static str) -> Upstream {
+    (name, FeedKind::Lwn, path)
+}
+
+/// A mailing list.
+pub(crate) fn archive(name: &'static str, path: &'static str) -> Upstream {
+    (name, FeedKind::Archive { query: None }, path)
+}
+
+/// A mailing list narrowed by a search.
+pub(crate) fn search(name: &'static str, path: &'static str) -> Upstream {
+    let query = Some("s:bpf".to_owned());
+    (name, FeedKind::Archive { query }, path)
+}
+
+/// A kernel tree, whole or limited to paths.
+pub(crate) fn tree(name: &'static str, path: &'static str, paths: &[&str]) -> Upstream {
+    let kind = FeedKind::Tree {
+        branch: "master".to_owned(),
+        paths: paths.iter().map(|&path| path.to_owned()).collect(),
+        role: TreeRole::Next,
+    };
+    (name, kind, path)
+}
+
+/// When a world begins: 10 January 2025 at noon.
+pub(crate) fn noon() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2025, 1, 10, 12, 0, 0)
+        .single()
+        .expect("a moment")
+}
+
+impl World {
+    /// A world with these feeds, none of them polled yet.
+    pub(crate) async fn new(upstreams: &[Upstream]) -> Self {
+        let pages = Pages::default();
+        let folders: Arc<Mutex<Vec<Folder>>> = Arc::default();
+        let (shown, made) = (Arc::clone(&pages), Arc::clone(&folders));
+        let upstream = Rude::start(move |path, _| {
+            if let Some(acts) = shown.lock().expect("no holder panics").get(path) {
+                return acts.clone();
+            }
+            let folders = made.lock().expect("no holder panics");
+            let folder = folders.iter().find(|(below, _)| path.starts_with(below));
+            vec![Act::Send(match folder {
+                Some((_, make)) => make(path),
+                None => answer("404 Not Found", &[], "Not Found"),
+            })]
+        })
+        .await;
+        let home = TempDir::new().expect("a folder");
+        let all = [feed(HEALTHY, "/healthy.rss")];
+        let config = Config {
+            database: home.path().join("bpfnews.db"),
+            network: NetworkConfig {
+                allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+                contact: None,
+                page: None,
+                host_gap: Duration::ZERO,
+                request_timeout: Duration::from_secs(3),
+            },
+            feeds: all
+                .iter()
+                .chain(upstreams)
+                .map(|(name, kind, path)| FeedConfig {
+                    name: (*name).to_owned(),
+                    url: Url::parse(&upstream.url(path)).expect("the test's URL"),
+                    poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
+                    kind: kind.clone(),
+                })
+                .collect(),
+        };
+        let clock = Arc::new(FixedClock::new(noon()));
+        Self {
+            ingest: open(&config, &clock).await,
+            upstream,
+            pages,
+            folders,
+            clock,
+            config,
+            healthy: Vec::new(),
+            _home: home,
+        }
+    }
+
+    /// The program is started anew over the same database, its configuration changed by `change`.
+    pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.ingest.store.close().await;
+        self.ingest = open(&self.config, &self.clock).await;
+    }
+
+    /// From now on the upstream answers `path` (query included) with a good document.
+    pub(crate) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
+        self.put_answer(path, answer("200 OK", &[], document));
+    }
+
+    /// From now on the upstream answers `path` with these bytes, status line included.
+    pub(crate) fn put_answer(&self, path: &str, bytes: Vec<u8>) {
+        self.put_acts(path, vec![Act::Send(bytes)]);
+    }
+
+    /// From now on the upstream plays this to who asks for `path`.
+    pub(crate) fn put_acts(&self, path: &str, acts: Vec<Act>) {
+        let mut pages = self.pages.lock().expect("no holder panics");
+        pages.insert(path.to_owned(), acts);
+    }
+
+    /// From now on whatever lies below `path` and is not [`World::put`] is made by `make`.
+    pub(crate) fn put_folder(
+        &self,
+        path: &str,
+        make: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) {
+        let mut folders = self.folders.lock().expect("no holder panics");
+        folders.insert(0, (path.to_owned(), Arc::new(make)));
+    }
+
+    /// A URL of the upstream, by the host it is to be called by.
+    pub(crate) fn url(&self, host: &str, path: &str) -> String {
+        format!("http://{host}:{}{path}", self.upstream.port())
+    }
+
+    /// The requests for `path` so far.
+    pub(crate) fn asked(&self, path: &str) -> Vec<Seen> {
+        let wanted = format!("GET {path}");
+        let seen = self.upstream.seen().into_iter();
+        seen.filter(|seen| seen.what() == wanted).collect()
+    }
+
+    /// How many requests there were, those for the healthy feed left out.
+    pub(crate) fn requests(&self) -> usize {
+        let seen = self.upstream.seen().into_iter();
+        seen.filter(|seen| !seen.what().ends_with("/healthy.rss"))
+            .count()
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Moves the clock.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.clock.set(self.clock.now() + by);
+    }
+
+    /// Moves the clock to where `name` is due and all that is due before it as well.
+    pub(crate) async fn advance_to(&self, name: &str) {
+        let due = self.row(name).await.next_poll_at;
+        let due = DateTime::from_timestamp(due, 0).expect("a moment") + TimeDelta::seconds(1);
+        self.clock.set(due.max(self.clock.now()));
+    }
+
+    /// One pass over what is due, and the proof that the healthy feed goes on.
+    pub(crate) async fn poll(&mut self) -> Vec<Report> {
+        let is_due = self.row(HEALTHY).await.next_poll_at <= self.now().timestamp();
+        self.publish_health();
+        let mut reports = Vec::new();
+        self.ingest
+            .pass(&CancellationToken::new(), |report| reports.push(report))
+            .await
+            .expect("no feed stops a pass");
+        if is_due {
+            let row = self.row(HEALTHY).await;
+            assert_eq!(
+                (row.state.as_str(), row.failures, row.last_error),
+                ("ok", 0, None)
+            );
+            let published = i64::try_from(self.healthy.len()).expect("few");
+            assert_eq!(row.items, published, "the healthy feed is polled");
+        }
+        reports.retain(|report| report.feed != HEALTHY);
+        reports
+    }
+
+    /// A pass as soon as `name` is due.
+    pub(crate) async fn poll_when_due(&mut self, name: &str) {
+        self.advance_to(name).await;
+        self.poll().await;
+    }
+
+    /// Begins a pass and gives it up after it was woken `wakes` times; tells whether it had ended by then.
+    pub(crate) async fn poll_and_give_up(&mut self, wakes: usize) -> bool {
+        let ended = self.give_up(wakes).await;
+        // A commit may still be under way; whoever writes next waits for it, as a program that starts anew does.
+        let tx = self.ingest.store.write().await;
+        drop(tx.expect("the database may be written"));
+        ended
+    }
+
+    async fn give_up(&self, wakes: usize) -> bool {
+        let stop = CancellationToken::new();
+        let mut pass = pin!(self.ingest.pass(&stop, |_| ()));
+        let mut left = wakes;
+        std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(false);
+            }
+            left -= 1;
+            pass.as_mut().poll(context).map(|ended| {
+                ended.expect("no feed stops a pass");
+                true
+            })
+        })
+        .await
+    }
+
+    fn publish_health(&mut self) {
+        let number = self.healthy.len();
+        let article = Article {
+            at: Some(self.now()),
+            ..Article::new(number, &format!("Healthy {number}"))
+        };
+        self.healthy.insert(0, article);
+        self.put("/healthy.rss", rss(&self.healthy));
+    }
+
+    /// How `name` stands.
+    pub(crate) async fn row(&self, name: &str) -> FeedRow {
+        let rows = feeds::list_feeds(self.ingest.store.read()).await;
+        let mut rows = rows.expect("the database answers").into_iter();
+        rows.find(|row| row.name == name).expect("it is configured")
+    }
+
+    /// Fails unless the last poll of `name` went well.
+    pub(crate) async fn check_ok(&self, name: &str) {
+        let row = self.row(name).await;
+        assert_eq!((row.state.as_str(), row.failures), ("ok", 0), "{row:?}");
+        assert_eq!(row.last_error, None);
+    }
+
+    /// Fails unless `name` is in this state for these words after so many failures; gives the pause until it is asked
+    /// again, in seconds.
+    #[track_caller]
+    pub(crate) fn check_failed(
+        &self,
+        row: &FeedRow,
+        state: &str,
+        failures: i64,
+        words: &str,
+    ) -> i64 {
+        assert_eq!(
+            (row.state.as_str(), row.failures),
+            (state, failures),
+            "{row:?}"
+        );
+        let why = row.last_error.as_deref().expect("a reason");
+        assert!(why.contains(words), "{why}");
+        row.next_poll_at - self.now().timestamp()
+    }
+
+    /// The items of `name`, newest first.
+    pub(crate) async fn items(&self, name: &str) -> Vec<ItemRow> {
+        let filter = Filter {
+            feed: Some(name.to_owned()),
+            most: 10_000,
+            ..Filter::default()
+        };
+        let items = items::list_items(self.ingest.store.read(), &filter, None).await;
+        items.expect("the database answers")
+    }
+
+    /// The titles of the items of `name`, sorted.
+    pub(crate) async fn titles(&self, name: &str) -> Vec<String> {
+        let items = self.items(name).await.into_iter();
+        let mut titles: Vec<String> = items.map(|item| item.title).collect();
+        titles.sort();
+        titles
+    }
+
+    /// What could not be read of `name`.
+    pub(crate) async fn faults(&self, name: &str) -> Vec<String> {
+        let id = self.row(name).await.id;
+        let faults = feeds::list_faults(self.ingest.store.read()).await;
+        let faults = faults.expect("the database answers").into_iter();
+        faults
+            .filter(|fault| fault.0 == id)
+            .map(|fault| fault.1)
+            .collect()
+    }
+
+    /// The stretches that `name` is known to have missed, from when to when.
+    pub(crate) async fn gaps(&self, name: &str) -> Vec<(i64, i64)> {
+        let id = self.row(name).await.id;
+        let gaps = feeds::list_gaps(self.ingest.store.read()).await;
+        let gaps = gaps.expect("the database answers").into_iter();
+        gaps.filter(|(feed, _)| *feed == id)
+            .map(|(_, gap)| (gap.from_at, gap.to_at))
+            .collect()
+    }
+
+    /// The posts that are owed now, as the titles of their items, and those of the healthy feed left out.
+    pub(crate) async fn owed(&self) -> Vec<Vec<String>> {
+        self.owed_at(self.now()).await
+    }
+
+    /// The posts that are owed by then.
+    pub(crate) async fn owed_at(&self, at: DateTime<Utc>) -> Vec<Vec<String>> {
+        let pool = self.ingest.store.read();
+        let mut titles = Vec::new();
+        let owed = posts::owed_posts(pool, at).await;
+        for post in owed.expect("the database answers") {
+            let items = posts::items_of_post(pool, post.id).await;
+            let items = items.expect("the database answers").into_iter();
+            titles.push(items.map(|item| item.title).collect::<Vec<_>>());
+        }
+        titles.retain(|titles| !titles.iter().any(|title| title.starts_with("Healthy ")));
+        titles
+    }
+
+    /// Tells all that is owed, now or later; gives it as [`World::owed`] does.
+    pub(crate) async fn tell(&self) -> Vec<Vec<String>> {
+        let late = self.now() + TimeDelta::days(1);
+        let told = self.owed_at(late).await;
+        let store = &self.ingest.store;
+        let owed = posts::owed_posts(store.read(), late).await;
+        let mut tx = store.write().await.expect("the database may be written");
+        for post in owed.expect("the database answers") {
+            let settled = posts::settle_post(&mut tx, post.id, self.now()).await;
+            settled.expect("the database may be written");
+        }
+        tx.commit().await.expect("the database may be written");
+        told
+    }
+
+    /// Everything that must not depend on the way by which it came about: per feed its state and its items' identities
+    /// with all sightings, then the posts.
+    pub(crate) async fn end(&self) -> Vec<String> {
+        let mut end = Vec::new();
+        let rows = feeds::list_feeds(self.ingest.store.read()).await;
+        for row in rows.expect("the database answers") {
+            if row.name == HEALTHY {
+                continue;
+            }
+            end.push(format!("{} {} {}", row.name, row.state, row.items));
+            let items = self.items(&row.name).await.into_iter();
+            let mut items: Vec<_> = items
+                .map(|item| format!("  {} {}", item.reference, item.title))
+                .collect();
+            items.sort();
+            end.extend(items);
+        }
+        let mut posts = self.owed_at(self.now() + TimeDelta::days(1)).await;
+        posts.sort();
+        end.extend(posts.into_iter().map(|titles| titles.join(" + ")));
+        end
+    }
+}
+
+async fn open(config: &Config, clock: &Arc<FixedClock>) -> Ingest {
+    let store = Store::open(&config.database).await.expect("a database");
+    let clock = Arc::clone(clock);
+    Ingest::open(store, config, clock)
+        .await
+        .expect("the program starts")
+}
+
+/// The folder of real samples, where this checkout has one beside it.
+pub(crate) fn corpus() -> Option<PathBuf> {
+    let named = std::env::var_os("BPFNEWS_CORPUS").map(PathBuf::from);
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    Some(named.unwrap_or_else(beside)).filter(|folder| folder.is_dir())
+}
