@@ -19,6 +19,10 @@ use crate::item::{Detail, Item, ItemKey, Kind, What, hex};
 
 /// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
 const TWIN: i64 = 10;
+/// The number in `item_keys` that stands for the author and subject of a commit.
+const SUBJECT: i64 = 12;
+/// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
+const REBASE_S_MAX: i64 = 60 * 86_400;
 /// The number in `item_keys` that stands for where an article links to.
 const LINK: i64 = 11;
 /// How far a date may lie in the future before it is not believed; clocks differ.
@@ -186,7 +190,8 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
     let asked = serde_json::to_string(&asked)?;
     let found = sqlx::query!(
         r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", s.print AS "print: i64", s.item_id IS NOT NULL AS "seen_here!: bool"
+                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
+                  s.item_id IS NOT NULL AS "seen_here!: bool"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
            CROSS JOIN items i ON i.id = k.item_id
@@ -206,6 +211,16 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         let position = usize::try_from(row.position)?;
         if row.kind == TWIN {
             known.twins.insert(position);
+            continue;
+        }
+        // A page of cgit's log tells no author dates: in the tree itself, author and subject must do.
+        if row.kind == SUBJECT {
+            let item = &items[position];
+            let at = item.at.map_or(row.at, |at| at.timestamp());
+            let is_near = (at - row.at).abs() <= REBASE_S_MAX;
+            if item.detail == Detail::Brief && row.seen_here && is_near {
+                known.twins.insert(position);
+            }
             continue;
         }
         // Another feed's article with this link is the same article; this feed itself tells its entries apart.
@@ -422,12 +437,16 @@ pub fn day(number: i64) -> Option<chrono::NaiveDate> {
 fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     let digest = |text: String| ItemKey::content(&text).digest();
     match (&item.what, &item.url, item.written_at) {
-        (What::Commit { .. }, _, Some(at)) => {
+        (What::Commit { .. }, _, written_at) => {
             let author = item.author.name.to_lowercase();
-            vec![(
-                TWIN,
-                digest(format!("{author}\n{}\n{}", item.title, at.timestamp())),
-            )]
+            let subject = format!("{author}\n{}", item.title);
+            let twin = written_at.map(|at| {
+                let dated = format!("{subject}\n{}", at.timestamp());
+                (TWIN, digest(dated))
+            });
+            twin.into_iter()
+                .chain([(SUBJECT, digest(subject))])
+                .collect()
         }
         (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _) => {
             vec![(
@@ -570,9 +589,4 @@ pub async fn list_items(
     .fetch_all(pool)
     .await
     .context("listing items")
-}
-
-/// The least that is known of an item: not worth showing yet.
-pub fn is_brief(detail: i64) -> bool {
-    detail == Detail::Brief.code()
 }
