@@ -9,6 +9,12 @@
 //! within one run, and only that of the newest page has a limit: the others cost what reading 25 places of a file that
 //! no longer fits SQLite's 2 MB of cache costs, which is the step from 10⁴ to 10⁵, and no more after it.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark tells a person what it measured"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
