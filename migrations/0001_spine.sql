@@ -45,7 +45,7 @@ CREATE INDEX items_by_parent ON items (parent) WHERE parent IS NOT NULL;
 -- The clustered index that tells whether an entry is known. Its rows are small and its cost does not grow
 -- noticeably with the number of items; twin and link keys lead to the item that a stranger resembles.
 CREATE TABLE item_keys (
-    kind    INTEGER NOT NULL,                 -- as in items; 10: twin of a commit; 11: link of an article
+    kind    INTEGER NOT NULL,                 -- as in items; 10: twin of a commit; 11: link of an article; 12: its subject
     digest  BLOB    NOT NULL,
     item_id INTEGER NOT NULL REFERENCES items (id),
     PRIMARY KEY (kind, digest)

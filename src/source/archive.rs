@@ -380,7 +380,7 @@ impl Walk {
             },
         };
         let oldest = arrivals.iter().min().copied().unwrap_or_default();
-        let newest = arrivals.iter().max().copied().unwrap_or_default();
+        let newest = self.newest_of(&arrivals, self.cursor.newest_at);
         let is_short = arrivals.len() < WINDOW;
         self.newest_page = Some(Newest {
             oldest,
@@ -397,7 +397,7 @@ impl Walk {
             newest,
             is_short,
         } = page;
-        let newest_before = std::mem::replace(&mut self.cursor.newest_at, newest.min(self.now));
+        let newest_before = std::mem::replace(&mut self.cursor.newest_at, newest);
         self.cursor.polled_at = self.now;
         let overlaps = self
             .cursor
@@ -427,18 +427,20 @@ impl Walk {
         };
     }
 
-    /// The climb has met the present: everything up to `newest` is seen. A mail from the future must not carry the
-    /// cursor away with it.
+    /// The newest of these arrivals, `otherwise` if there is none. A mail from the future must not carry the cursor away
+    /// with it, not even to now: what the archive holds may lag behind our clock.
+    fn newest_of(&self, arrivals: &[i64], otherwise: i64) -> i64 {
+        let past = arrivals.iter().filter(|&&at| at <= self.now);
+        past.max().copied().unwrap_or(otherwise)
+    }
+
+    /// The climb has met the present: everything up to `newest` is seen.
     fn arrived(&mut self, newest: i64) {
         match (self.goal, &mut self.cursor.backfill) {
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
             (Goal::Backfill { .. }, None) => {}
             (Goal::Poll, _) => {
-                let seen_to = self
-                    .cursor
-                    .seen_to
-                    .unwrap_or_default()
-                    .max(newest.min(self.now));
+                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest);
                 self.cursor.seen_to = Some(seen_to);
                 self.cursor.climbed_to = None;
             }
@@ -470,12 +472,12 @@ impl Walk {
             arrivals.first().copied().unwrap_or(at),
             arrivals.last().copied().unwrap_or(at),
         );
-        let highest = arrivals.iter().max().copied().unwrap_or(at);
-        if first > last
-            || (last <= at && (first != last || arrivals.len() < 2))
-            || arrivals.is_empty()
-        {
-            self.arrived(highest);
+        // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
+        let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
+        let stands_still = first == last && last <= at;
+        let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
+        if is_newest || is_last || arrivals.is_empty() || (stands_still && arrivals.len() < 2) {
+            self.arrived(self.newest_of(&arrivals, at));
         } else if first == last {
             self.stage = Stage::SameSecond {
                 at: last,
@@ -512,7 +514,11 @@ impl Walk {
             Ok(answer) if is_past_the_end(&answer) => (Page::default(), Vec::new()),
             Ok(answer) => self.document(&answer, &url)?,
         };
-        if arrivals.is_empty() {
+        let may_lag = self.goal == Goal::Poll && (0..SEARCH_LAG_S).contains(&(self.now - at));
+        if arrivals.is_empty() && may_lag {
+            // The archive holds more of this second than search may know yet: the next poll asks again.
+            self.requests_left = 0;
+        } else if arrivals.is_empty() {
             self.climbed(at + 1);
             self.stage = Stage::Climb { at: at + 1 };
         } else {
@@ -687,7 +693,8 @@ fn message(entry: wire::Entry) -> Result<Item, String> {
             in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
             id,
         },
-        title: entry.title,
+        // public-inbox escapes a subject once and calls it HTML: read as such, `<linux/bpf.h>` would be a tag.
+        title: entry.plain_title,
         author: Person {
             name: entry.author,
             email: entry.email,

@@ -24,6 +24,9 @@ const HASH_WALK_PAGES_MAX: u32 = 30;
 /// A range of more commits is not asked for as patches: their diffs would be many megabytes.
 const PATCHES_MAX: usize = 500;
 
+/// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
+const WRAPPED: &str = " ↵";
+
 /// A branch of a tree, limited to some paths or whole.
 #[derive(Debug, Clone)]
 pub struct Tree {
@@ -716,7 +719,16 @@ fn log_rows(html: &str) -> Option<LogRows> {
             .find(|cell| cell.value().classes().any(|class| class == "logmsg"))
         {
             if let Some((_, item)) = rows.commits.last_mut() {
-                item.text = prose::without_diffs(&message.text().collect::<String>());
+                let text = message.text().collect::<String>();
+                let text = match item.title.strip_suffix(WRAPPED) {
+                    None => text.as_str(),
+                    Some(begun) => {
+                        let (rest, text) = text.split_once("\n\n").unwrap_or((&text, ""));
+                        item.title = wire::one_line(&format!("{begun} {rest}"));
+                        text
+                    }
+                };
+                item.text = prose::without_diffs(text);
             }
             continue;
         }

@@ -165,6 +165,8 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     /// `<title>` as one line of plain text.
     pub(crate) title: String,
+    /// `<title>` as one line, where it says that it is HTML and is not: only XML's own escapes undone.
+    pub(crate) plain_title: String,
     /// `<author><name>`.
     pub(crate) author: String,
     /// `<author><email>`.
@@ -282,6 +284,7 @@ impl Atom {
         let closed = self.path.pop();
         if self.path.len() == 1 && closed.as_deref() == Some("entry") {
             let mut entry = std::mem::take(&mut self.entry);
+            entry.plain_title = one_line(&entry.title);
             entry.title = if self.title_is_html {
                 title_text(&entry.title, true)
             } else {

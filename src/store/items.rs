@@ -19,6 +19,10 @@ use crate::item::{Detail, Item, ItemKey, Kind, What, hex};
 
 /// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
 const TWIN: i64 = 10;
+/// The number in `item_keys` that stands for the author and subject of a commit.
+const SUBJECT: i64 = 12;
+/// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
+const REBASE_S_MAX: i64 = 60 * 86_400;
 /// The number in `item_keys` that stands for where an article links to.
 const LINK: i64 = 11;
 /// How far a date may lie in the future before it is not believed; clocks differ.
@@ -84,6 +88,8 @@ struct Known {
     print: Option<i64>,
     /// It is known by its link alone: another feed names it otherwise.
     by_link: bool,
+    /// This feed has shown it before.
+    seen_here: bool,
 }
 
 /// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
@@ -98,10 +104,11 @@ pub async fn put_items(
         return Ok(stored);
     }
     let known = known_items(tx, feed, items).await?;
-    let mut next_id =
-        sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) + 1 AS "id!: i64" FROM items"#)
-            .fetch_one(&mut **tx)
-            .await?;
+    // Nearly every poll meets only what is known and was seen here: that must cost one question and no write.
+    let mut next_id = match known.own.len() == items.len() {
+        true => 0,
+        false => next_id(tx).await?,
+    };
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
     let (mut rows, mut keys, mut texts, mut sighted) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -115,7 +122,9 @@ pub async fn put_items(
             if known.by_link {
                 keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
             }
-            sighted.push((known.id, key, print(item)));
+            if !known.seen_here {
+                sighted.push((known.id, key, print(item)));
+            }
             continue;
         }
         if ids.contains_key(&key) {
@@ -150,6 +159,14 @@ pub async fn put_items(
     Ok(stored)
 }
 
+/// The number of the next item.
+async fn next_id(tx: &mut Tx) -> anyhow::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) + 1 AS "id!: i64" FROM items"#)
+        .fetch_one(&mut **tx)
+        .await
+        .context("asking for the next item's number")
+}
+
 struct KnownItems {
     own: HashMap<usize, Known>,
     twins: HashSet<usize>,
@@ -171,17 +188,15 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
         );
     }
     let asked = serde_json::to_string(&asked)?;
-    // Commits and mails say the same wherever they are seen, so what this feed said of them is not asked.
-    let mail = Kind::Message.code();
     let found = sqlx::query!(
         r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", s.print AS "print: i64", s.item_id IS NOT NULL AS "seen_here!: bool"
+                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
+                  s.item_id IS NOT NULL AS "seen_here!: bool"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
            CROSS JOIN items i ON i.id = k.item_id
-           LEFT JOIN sightings s ON i.kind > $2 AND s.item_id = i.id AND s.feed_id = $3"#,
+           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $2"#,
         asked,
-        mail,
         feed
     )
     .fetch_all(&mut **tx)
@@ -198,6 +213,16 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
             known.twins.insert(position);
             continue;
         }
+        // A page of cgit's log tells no author dates: in the tree itself, author and subject must do.
+        if row.kind == SUBJECT {
+            let item = &items[position];
+            let at = item.at.map_or(row.at, |at| at.timestamp());
+            let is_near = (at - row.at).abs() <= REBASE_S_MAX;
+            if item.detail == Detail::Brief && row.seen_here && is_near {
+                known.twins.insert(position);
+            }
+            continue;
+        }
         // Another feed's article with this link is the same article; this feed itself tells its entries apart.
         if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
             continue;
@@ -212,6 +237,7 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
                 detail: row.detail,
                 print: row.print,
                 by_link: row.kind == LINK,
+                seen_here: row.seen_here,
             },
         );
     }
@@ -264,6 +290,9 @@ async fn sight(
     feed: i64,
     shown: &[(i64, ItemKey, Option<i64>)],
 ) -> anyhow::Result<HashSet<i64>> {
+    if shown.is_empty() {
+        return Ok(HashSet::new());
+    }
     let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
     let shown = serde_json::to_string(&shown)?;
     let new_here = sqlx::query_scalar!(
@@ -408,12 +437,16 @@ pub fn day(number: i64) -> Option<chrono::NaiveDate> {
 fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     let digest = |text: String| ItemKey::content(&text).digest();
     match (&item.what, &item.url, item.written_at) {
-        (What::Commit { .. }, _, Some(at)) => {
+        (What::Commit { .. }, _, written_at) => {
             let author = item.author.name.to_lowercase();
-            vec![(
-                TWIN,
-                digest(format!("{author}\n{}\n{}", item.title, at.timestamp())),
-            )]
+            let subject = format!("{author}\n{}", item.title);
+            let twin = written_at.map(|at| {
+                let dated = format!("{subject}\n{}", at.timestamp());
+                (TWIN, digest(dated))
+            });
+            twin.into_iter()
+                .chain([(SUBJECT, digest(subject))])
+                .collect()
         }
         (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _) => {
             vec![(
@@ -556,9 +589,4 @@ pub async fn list_items(
     .fetch_all(pool)
     .await
     .context("listing items")
-}
-
-/// The least that is known of an item: not worth showing yet.
-pub fn is_brief(detail: i64) -> bool {
-    detail == Detail::Brief.code()
 }

@@ -59,8 +59,7 @@ impl Store {
             .connect_with(options.clone())
             .await
             .with_context(what)?;
-        sqlx::migrate!()
-            .run(&writer)
+        migrate(&writer)
             .await
             .with_context(|| format!("bringing the database {} up to date", path.display()))?;
         let reader = SqlitePoolOptions::new()
@@ -90,4 +89,12 @@ impl Store {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// Applies the migrations that are missing, under the write lock: another process may start on the same new file.
+async fn migrate(writer: &SqlitePool) -> anyhow::Result<()> {
+    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::migrate!().run(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -2,6 +2,8 @@ mod cli;
 mod documents;
 mod fetch;
 mod ingest;
+mod mails;
+mod real;
 mod rude;
 mod samples;
 mod sim;

@@ -1,0 +1,256 @@
+//! The program as a person or a supervisor runs it: started, asked, killed.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No catch-up of these tests takes more polls.
+const POLLS_MAX: u32 = 30;
+/// What a poll says that did not come to its end.
+const MORE: &str = "more at the next poll";
+/// What a poll says that gave way to another process's.
+const OVERTAKEN: &str = "another poll of this feed came first";
+
+/// A folder with a configuration and a database.
+pub(super) struct Bot {
+    home: TempDir,
+    random: fastrand::Rng,
+}
+
+impl Bot {
+    /// With these `[[feed]]` tables.
+    pub(super) fn new(feeds: &str) -> Self {
+        Self::with_gap(feeds, 0)
+    }
+
+    /// With a pause between requests, so that a kill meets a walk and not its end.
+    pub(super) fn with_gap(feeds: &str, host_gap_ms: u32) -> Self {
+        let home = TempDir::new().expect("a temporary folder");
+        let config = format!(
+            "database = \"bpfnews.sqlite\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = {host_gap_ms}\n\n{feeds}"
+        );
+        std::fs::write(home.path().join("config.toml"), config).expect("a temporary folder");
+        Self {
+            home,
+            random: fastrand::Rng::with_seed(0),
+        }
+    }
+
+    pub(super) fn archive(url: &str) -> String {
+        Self::archive_named("bpf", url)
+    }
+
+    pub(super) fn archive_named(name: &str, url: &str) -> String {
+        format!("[[feed]]\nname = \"{name}\"\nkind = \"archive\"\nurl = \"{url}\"\n")
+    }
+
+    pub(super) fn tree(url: &str, paths: &[&str]) -> String {
+        format!(
+            "[[feed]]\nname = \"tree\"\nkind = \"tree\"\nurl = \"{url}\"\nbranch = \"master\"\npaths = {paths:?}\n"
+        )
+    }
+
+    pub(super) fn database(&self) -> std::path::PathBuf {
+        self.home.path().join("bpfnews.sqlite")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bpfnews"));
+        command
+            .arg("--config")
+            .arg(self.home.path().join("config.toml"))
+            .args(args)
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command; gives what it did.
+    pub(super) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the program starts")
+    }
+
+    /// Runs a command that must do well; gives its standard output.
+    #[track_caller]
+    pub(super) fn ask(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{args:?}: {}\n{errors}",
+            output.status
+        );
+        assert!(!errors.contains("panicked"), "{args:?}: {errors}");
+        String::from_utf8(output.stdout).expect("output is UTF-8")
+    }
+
+    /// Polls once; gives what was told.
+    #[track_caller]
+    pub(super) fn poll(&self, feed: &str) -> String {
+        in_one_line(self.ask(&["poll", "--feed", feed]).as_bytes())
+    }
+
+    /// Polls until a poll comes to its end and finds nothing; gives what was told.
+    #[track_caller]
+    pub(super) fn poll_until_quiet(&self, feed: &str) -> String {
+        let (mut told, mut items) = (String::new(), self.count(feed));
+        for _ in 0..POLLS_MAX {
+            let output = self.run(&["poll", "--feed", feed]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            told.push_str(&in_one_line(&output.stdout));
+            let now = self.count(feed);
+            if now == items && !said.contains(MORE) {
+                return told;
+            }
+            items = now;
+        }
+        panic!("{feed} is not quiet after {POLLS_MAX} polls");
+    }
+
+    /// Runs a command and kills it after a random time within `within`, so many times; gives how often it was met
+    /// alive.
+    #[track_caller]
+    pub(super) fn kill_amid(&mut self, args: &[&str], times: u32, within: Duration) -> u32 {
+        let mut met = 0;
+        for _ in 0..times {
+            let mut child = self
+                .command(args)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the program starts");
+            let millis = u64::try_from(within.as_millis()).expect("a short time");
+            std::thread::sleep(Duration::from_millis(self.random.u64(0..millis)));
+            if child.try_wait().expect("a child of ours").is_none() {
+                met += 1;
+            }
+            // SIGKILL; it may just have ended.
+            let _ = child.kill();
+            child.wait().expect("a child of ours");
+        }
+        met
+    }
+
+    /// Polls several times at once; all must do well, but one may find that another came first.
+    #[track_caller]
+    pub(super) fn poll_at_once(&self, feed: &str, times: usize) {
+        let args = ["poll", "--feed", feed];
+        let children: Vec<_> = (0..times)
+            .map(|_| {
+                let mut command = self.command(&args);
+                let piped = command.stdout(Stdio::null()).stderr(Stdio::piped());
+                piped.spawn().expect("the program starts")
+            })
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().expect("a child of ours");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let came_second = said.contains(OVERTAKEN);
+            assert!(output.status.success() || came_second, "{args:?}: {said}");
+        }
+    }
+
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.random = fastrand::Rng::with_seed(seed);
+    }
+
+    fn lines(&self, args: &[&str]) -> Vec<Value> {
+        let lines = self.ask(args);
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    }
+
+    /// All items of a feed.
+    #[track_caller]
+    pub(super) fn items(&self, feed: &str) -> Vec<Value> {
+        self.lines(&["items", "--format", "json", "--feed", feed, "--limit", "0"])
+    }
+
+    /// What a feed's items are known by: `message_id` or `hash`. Each is there once, and the feed's own count agrees.
+    #[track_caller]
+    pub(super) fn known(&self, feed: &str, by: &str) -> BTreeSet<String> {
+        let items = self.items(feed);
+        let keys: HashSet<&str> = items
+            .iter()
+            .filter_map(|item| item["key"].as_str())
+            .collect();
+        assert_eq!(keys.len(), items.len(), "an item is kept twice");
+        let known: BTreeSet<String> = items
+            .iter()
+            .map(|item| item[by].as_str().expect("all have it").to_owned())
+            .collect();
+        assert_eq!(known.len(), items.len(), "a {by} is kept twice");
+        assert_eq!(self.count(feed), known.len(), "the feed's count is another");
+        known
+    }
+
+    #[track_caller]
+    pub(super) fn feed(&self, name: &str) -> Value {
+        self.lines(&["feeds", "--format", "json"])
+            .into_iter()
+            .find(|feed| feed["name"] == name)
+            .expect("the feed is configured")
+    }
+
+    #[track_caller]
+    pub(super) fn count(&self, feed: &str) -> usize {
+        let items = self.feed(feed)["items"].as_u64().expect("a count");
+        usize::try_from(items).expect("not that many")
+    }
+
+    /// Fails unless the feed is well and nothing of it is known to be missing.
+    #[track_caller]
+    pub(super) fn check_well(&self, feed: &str) {
+        let feed = self.feed(feed);
+        assert_eq!(feed["state"], "ok", "{feed}");
+        assert_eq!(feed["failures"], 0, "{feed}");
+        assert_eq!(feed["gaps"], Value::Array(Vec::new()), "{feed}");
+    }
+
+    /// Writes a file beside the configuration; gives its path.
+    pub(super) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.home.path().join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).expect("a temporary folder");
+        }
+        std::fs::write(&path, bytes).expect("a temporary folder");
+        name.to_owned()
+    }
+
+    /// Makes the database believe that the last poll of all feeds was long ago, as after a long time off.
+    pub(super) fn been_away(&self) {
+        let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";
+        sql(&self.database(), change);
+    }
+}
+
+/// Text as it was before a terminal's width broke it into lines, with a bar before each.
+fn in_one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let words = text.split_whitespace().filter(|&word| word != "▌");
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Changes a database from outside.
+fn sql(database: &Path, change: &'static str) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .expect("the database opens");
+        sqlx::query(change)
+            .execute(&mut connection)
+            .await
+            .expect("the change is good SQL");
+        connection.close().await.expect("it closes");
+    });
+}
