@@ -125,14 +125,11 @@ const ROOMS: [Room; 12] = [
 const LINES_MAX: usize = 420;
 
 /// Files that are longer than they should be, and how long they may be: the numbers only go down.
-const LONG: [(&str, usize); 7] = [
+const LONG: [(&str, usize); 4] = [
     ("config/mod.rs", 444),
     ("demo/facts.rs", 503),
-    ("ingest.rs", 608),
-    ("source/archive.rs", 769),
-    ("source/feed.rs", 476),
-    ("source/tree.rs", 767),
-    ("store/items.rs", 584),
+    ("source/archive/walk.rs", 582),
+    ("source/tree/walk.rs", 552),
 ];
 
 /// A file of the program: its path below `src`, its lines, and how many of them come before its tests.

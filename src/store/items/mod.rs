@@ -3,32 +3,24 @@
 //! One page of a feed is stored by a handful of statements over JSON arrays, so their number does not grow with the
 //! page, and whether an entry is known is asked of `item_keys` alone, a small clustered index.
 
-use std::cell::RefCell;
+mod columns;
+mod questions;
+
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Days, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use sqlx::SqlitePool;
 
 use super::Tx;
-use crate::item::link::canonical_link;
-use crate::item::{Detail, Item, ItemKey, Kind, What, hex};
+use crate::item::{Detail, Item, ItemKey, hex};
 
-/// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
-const TWIN: i64 = 10;
-/// The number in `item_keys` that stands for the author and subject of a commit.
-const SUBJECT: i64 = 12;
+pub use self::columns::day;
+use self::columns::{LINK, SUBJECT, TWIN, aliases, compress, free_on, print, row};
+pub use self::questions::{Filter, ItemRow, Parent, list_items, parents, text_of};
+
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
 const REBASE_S_MAX: i64 = 60 * 86_400;
-/// The number in `item_keys` that stands for where an article links to.
-const LINK: i64 = 11;
-/// How far a date may lie in the future before it is not believed; clocks differ.
-const FUTURE_S_MAX: i64 = 86_400;
-/// zstd's own default: higher ones save 2 % of such short texts and take twice as long.
-const COMPRESSION_LEVEL: i32 = 3;
 
 /// What storing a page did.
 #[derive(Debug, Default)]
@@ -45,40 +37,6 @@ pub struct Stored {
     pub sighted: u64,
     /// See `sighted`.
     pub new_here: HashSet<ItemKey>,
-}
-
-/// An item as lists show it. Times are unix seconds.
-#[derive(Debug, Clone)]
-pub struct ItemRow {
-    /// Its number.
-    pub id: i64,
-    /// Its kind's number.
-    pub kind: i64,
-    /// Commit hash, Message-ID or key.
-    pub reference: String,
-    /// Its title.
-    pub title: String,
-    /// Who wrote it.
-    pub author: String,
-    /// Their address.
-    pub email: String,
-    /// When it became news.
-    pub at: i64,
-    /// Where a person reads it, if it says so itself.
-    pub url: Option<String>,
-    /// Days since 1970 until which it is paid; -1: paid, nobody knows how long.
-    pub free_on: Option<i64>,
-    /// The feeds that showed it, a JSON array of `{name, kind, url}` in the order they were added.
-    pub feeds: String,
-}
-
-/// Headers and prose, as they are compressed.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Text<'a> {
-    #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
-    #[serde(rename = "t")]
-    text: std::borrow::Cow<'a, str>,
 }
 
 struct Known {
@@ -374,219 +332,4 @@ fn says_more(item: &Item, known: &Known) -> bool {
         || (item.detail.code() == known.detail
             && known.print.is_some()
             && known.print != print(item))
-}
-
-fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::Value {
-    let now = now.timestamp();
-    let at = item
-        .at
-        .map(|at| at.timestamp())
-        .filter(|&at| at <= now + FUTURE_S_MAX)
-        .unwrap_or(now);
-    let (reference, parent) = match &item.what {
-        What::Commit { hash } => (hash.as_str(), None),
-        What::Message { id, in_reply_to } => (
-            id.as_str(),
-            in_reply_to
-                .as_ref()
-                .map(|parent| hex(&ItemKey::message(parent).digest())),
-        ),
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => (key.as_str(), None),
-    };
-    json!([
-        id,
-        item.kind().code(),
-        reference,
-        item.title,
-        item.author.name,
-        item.author.email,
-        at,
-        item.written_at.map(|at| at.timestamp()),
-        now,
-        item.url,
-        parent,
-        free_on(item),
-        item.detail.code()
-    ])
-}
-
-fn free_on(item: &Item) -> Option<i64> {
-    match &item.what {
-        What::Article {
-            paid: Some(paid), ..
-        } => Some(paid.free_on.map_or(-1, |day| {
-            day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
-                .num_days()
-        })),
-        What::Article { paid: None, .. }
-        | What::Commit { .. }
-        | What::Message { .. }
-        | What::Release { .. }
-        | What::Video { .. } => None,
-    }
-}
-
-/// The day that a number of [`ItemRow::free_on`] stands for.
-pub fn day(number: i64) -> Option<chrono::NaiveDate> {
-    DateTime::UNIX_EPOCH
-        .date_naive()
-        .checked_add_days(Days::new(u64::try_from(number).ok()?))
-}
-
-/// What else an item is known by: a commit by author, author date and subject; an article by its link.
-fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
-    let digest = |text: String| ItemKey::content(&text).digest();
-    match (&item.what, &item.url, item.written_at) {
-        (What::Commit { .. }, _, written_at) => {
-            let author = item.author.name.to_lowercase();
-            let subject = format!("{author}\n{}", item.title);
-            let twin = written_at.map(|at| {
-                let dated = format!("{subject}\n{}", at.timestamp());
-                (TWIN, digest(dated))
-            });
-            twin.into_iter()
-                .chain([(SUBJECT, digest(subject))])
-                .collect()
-        }
-        (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _) => {
-            vec![(
-                LINK,
-                digest(
-                    url::Url::parse(url).map_or_else(|_| url.clone(), |url| canonical_link(&url)),
-                ),
-            )]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// A hash of what an item says, to notice a change; `None` for mails and commits, which do not change: what differs then is
-/// only how a page shows them.
-fn print(item: &Item) -> Option<i64> {
-    match item.what {
-        What::Commit { .. } | What::Message { .. } => return None,
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => {}
-    }
-    let said = format!(
-        "{}\n{}\n{}\n{:?}",
-        item.title,
-        item.author.name,
-        item.text,
-        free_on(item)
-    );
-    let digest = Sha256::digest(said.as_bytes());
-    Some(i64::from_le_bytes(
-        digest[..8].try_into().expect("a digest has 32 bytes"),
-    ))
-}
-
-fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
-    thread_local! {
-        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-    }
-    let headers = item
-        .headers
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
-    let plain = serde_json::to_vec(&Text {
-        headers,
-        text: (&item.text).into(),
-    })?;
-    COMPRESSOR.with_borrow_mut(|slot| {
-        let compressor = match slot {
-            Some(compressor) => compressor,
-            None => slot.insert(zstd::bulk::Compressor::new(COMPRESSION_LEVEL)?),
-        };
-        compressor.compress(&plain).context("compressing a text")
-    })
-}
-
-/// The prose of an item.
-pub async fn text_of(pool: &SqlitePool, item: i64) -> anyhow::Result<String> {
-    let Some(body) = sqlx::query_scalar!("SELECT body FROM texts WHERE item_id = $1", item)
-        .fetch_optional(pool)
-        .await?
-    else {
-        return Ok(String::new());
-    };
-    let plain = zstd::decode_all(&body[..]).context("unpacking a text")?;
-    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
-    Ok(text.text.into_owned())
-}
-
-/// A mail above another: digest of its key, subject line, digest of the one above it.
-#[derive(Debug, Clone)]
-pub struct Parent {
-    /// Its digest.
-    pub digest: Vec<u8>,
-    /// Its subject line.
-    pub title: String,
-    /// The digest of the mail it answers.
-    pub parent: Option<Vec<u8>>,
-}
-
-/// The mails with these digests, those that are here.
-pub async fn parents(tx: &mut Tx, digests: &[Vec<u8>]) -> anyhow::Result<Vec<Parent>> {
-    let asked =
-        serde_json::to_string(&digests.iter().map(|digest| hex(digest)).collect::<Vec<_>>())?;
-    let kind = Kind::Message.code();
-    sqlx::query_as!(
-        Parent,
-        r#"SELECT k.digest AS "digest!", i.title AS "title!", i.parent FROM json_each($1) j
-           CROSS JOIN item_keys k ON k.kind = $2 AND k.digest = unhex(j.value)
-           CROSS JOIN items i ON i.id = k.item_id"#,
-        asked,
-        kind
-    )
-    .fetch_all(&mut **tx)
-    .await
-    .context("asking for the mails above")
-}
-
-/// Which items are wanted; `None` means any.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// The feed's name.
-    pub feed: Option<String>,
-    /// The kind.
-    pub kind: Option<Kind>,
-    /// Not older, unix seconds.
-    pub since: Option<i64>,
-    /// Older, unix seconds.
-    pub until: Option<i64>,
-    /// How many at the most.
-    pub most: i64,
-}
-
-/// Items, newest first, up to `filter.most` of them before `before` (time and number of the last one shown).
-pub async fn list_items(
-    pool: &SqlitePool,
-    filter: &Filter,
-    before: Option<(i64, i64)>,
-) -> anyhow::Result<Vec<ItemRow>> {
-    let kind = filter.kind.map(Kind::code);
-    let (before_at, before_id) = before.unwrap_or((i64::MAX, i64::MAX));
-    sqlx::query_as!(
-        ItemRow,
-        r#"SELECT i.id, i.kind, i.ref AS reference, i.title, i.author, i.email, i.at, i.url, i.free_on,
-               (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url) ORDER BY f.id)
-                FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
-           FROM items i
-           WHERE ($1 IS NULL OR EXISTS (SELECT 1 FROM sightings s JOIN feeds f ON f.id = s.feed_id
-                                        WHERE s.item_id = i.id AND f.name = $1))
-             AND ($2 IS NULL OR i.kind = $2) AND ($3 IS NULL OR i.at >= $3) AND ($4 IS NULL OR i.at < $4)
-             AND i.at <= $5 AND (i.at < $5 OR i.id < $6)
-           ORDER BY i.at DESC, i.id DESC LIMIT $7"#,
-        filter.feed,
-        kind,
-        filter.since,
-        filter.until,
-        before_at,
-        before_id,
-        filter.most
-    )
-    .fetch_all(pool)
-    .await
-    .context("listing items")
 }

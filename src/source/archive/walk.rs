@@ -1,68 +1,53 @@
-//! Mailing-list archives: a public-inbox list's Atom, its search, and its mbox for a long way back.
-//!
-//! A mail is dated by its arrival at the archive (the archive's own clock, called `ts` there), by which every page here
-//! is ordered; the `Date:` of its sender plays no part in finding it. The walk reads the newest page; where that does
-//! not reach back to what was seen, it climbs from there, oldest first, until it meets the present:
-//!
-//! - `new.atom?t=FROM-` gives mails from then on, oldest first, as long as there is a full page of them, and else the
-//!   newest page: so a page that descends is the last one;
-//! - a long time away is bridged by `POST ?q=rt:FROM..TO&x=m`, one gzipped mbox with all headers;
-//! - a list narrowed by a query is climbed by search, `?q=(QUERY) AND rt:FROM..&x=A&o=-1`.
-//!
-//! Search lags a minute behind the archive, so the mbox is only asked for when the previous poll is long past.
+//! A poll or backfill of an archive under way: which page comes next, and what each means for the cursor.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
-use flate2::read::MultiGzDecoder;
-use mail_parser::mailbox::mbox::MessageIterator;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{
-    Answer, BULK_BYTES_MAX, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail,
-    wire,
+use super::Archive;
+use super::page::{
+    TOLD_IN_HEADERS, is_past_the_end, mbox_items, means_none, message, read_mbox,
+    unpacks_to_too_much,
 };
-use crate::item::{Detail, Item, ItemKey, MessageId, Person, What, prose};
+use crate::item::{ItemKey, MessageId, What};
+use crate::source::{
+    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
+};
 
 /// How far behind what was seen a climb begins: mails may reach the archive out of order.
 const MARGIN_S: i64 = 30 * 60;
+
 /// What search may not know yet.
 const SEARCH_LAG_S: i64 = 120;
+
 /// From how far back on the mbox is worth asking for, by the archive's clock …
 const MBOX_FROM_S: i64 = 24 * 3600;
+
 /// … and how long ago the previous poll must be by ours, so that the lag of search cannot hide a mail.
 const MBOX_AWAY_S: i64 = 3600;
+
 /// The stretch of time that the first mbox is asked for; it grows and shrinks with what comes.
 const SLICE_S: i64 = 7 * 86_400;
 const SLICE_S_MIN: i64 = 3600;
 const SLICE_S_MAX: i64 = 180 * 86_400;
+
 /// Mails in an mbox that make the next stretch twice as long, or half as long.
 const SLICE_FEW: usize = 250;
 const SLICE_MANY: usize = 4_000;
+
 /// Pages and mboxes of one poll; the next poll goes on. 40 pages are 1,000 mails.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
+
 /// Entries on the newest page, by public-inbox's default.
 const WINDOW: usize = 25;
-/// Entries on a page of search results: the server's maximum, and what the newest page asks for.
+
+/// Entries on a page of search results, the server's maximum.
 const SEARCH_PAGE: usize = 200;
-const SEARCH_NEWEST: usize = 50;
-/// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
-const TOLD_IN_HEADERS: [&str; 1] = ["pr-tracker-bot@kernel.org"];
-/// What an mbox may unpack to: beyond it, a bomb or too long a stretch of time.
-const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
-/// The first bytes of a gzip file.
-pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// The most raw mails that wait to be fetched.
 const RAW_WANTED_MAX: usize = 200;
-
-/// A list's archive.
-#[derive(Debug, Clone)]
-pub struct Archive {
-    base: Url,
-    query: Option<String>,
-}
 
 /// Where a walk stands. All times are unix seconds by the archive's clock, but for `polled_at`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,15 +117,12 @@ pub struct Walk {
 }
 
 impl Archive {
-    /// The archive at `base` (`https://lore.kernel.org/bpf/`), narrowed to `query` if there is one.
-    pub fn new(base: &Url, query: Option<&str>) -> Self {
-        Self {
-            base: base.clone(),
-            query: query.map(str::to_owned),
-        }
-    }
-
-    pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal, now: DateTime<Utc>) -> Walk {
+    pub(in crate::source) fn begin(
+        &self,
+        cursor: Option<&str>,
+        goal: Goal,
+        now: DateTime<Utc>,
+    ) -> Walk {
         let mut cursor: Cursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
@@ -186,84 +168,10 @@ impl Archive {
             gaps: Vec::new(),
         }
     }
-
-    fn newest_url(&self) -> Url {
-        match &self.query {
-            None => self.below("new.atom"),
-            Some(query) => self.search(query, &[("x", "A"), ("l", &SEARCH_NEWEST.to_string())]),
-        }
-    }
-
-    fn climb_url(&self, at: i64) -> Url {
-        match &self.query {
-            None => {
-                let mut url = self.below("new.atom");
-                let from = DateTime::from_timestamp(at, 0).unwrap_or_default();
-                url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
-                url
-            }
-            Some(_) => self.search(
-                &self.narrowed(&format!("rt:{at}..")),
-                &[("x", "A"), ("o", "-1")],
-            ),
-        }
-    }
-
-    fn same_second_url(&self, at: i64, offset: usize) -> Url {
-        let order = format!("-{}", offset + 1);
-        self.search(
-            &self.narrowed(&format!("rt:{at}..{at}")),
-            &[("x", "A"), ("o", &order)],
-        )
-    }
-
-    fn mbox_url(&self, at: i64, until: i64) -> Url {
-        self.search(&self.narrowed(&format!("rt:{at}..{until}")), &[("x", "m")])
-    }
-
-    fn raw_url(&self, id: &MessageId) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend([id.as_str(), "raw"]);
-        }
-        url
-    }
-
-    fn narrowed(&self, by: &str) -> String {
-        match &self.query {
-            None => by.to_owned(),
-            Some(query) => format!("({query}) AND {by}"),
-        }
-    }
-
-    fn below(&self, name: &str) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(name);
-        }
-        url
-    }
-
-    fn search(&self, query: &str, more: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        url.query_pairs_mut()
-            .append_pair("q", query)
-            .extend_pairs(more);
-        url
-    }
-}
-
-/// Where a person reads a mail of the archive at `base`.
-pub fn message_url(base: &Url, id: &str) -> Url {
-    let mut url = base.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.pop_if_empty().extend([id, ""]);
-    }
-    url
 }
 
 impl Walk {
-    pub(super) fn next(&mut self) -> Option<Request> {
+    pub(in crate::source) fn next(&mut self) -> Option<Request> {
         if self.requests_left == 0 {
             return None;
         }
@@ -274,13 +182,10 @@ impl Walk {
                 let validators = self.cursor.newest.for_url(&url);
                 Request::feed(url, validators)
             }
-            Stage::Climb { at } => {
-                Request::feed(archive.climb_url(*at), super::Validators::default())
+            Stage::Climb { at } => Request::feed(archive.climb_url(*at), Validators::default()),
+            Stage::SameSecond { at, offset } => {
+                Request::feed(archive.same_second_url(*at, *offset), Validators::default())
             }
-            Stage::SameSecond { at, offset } => Request::feed(
-                archive.same_second_url(*at, *offset),
-                super::Validators::default(),
-            ),
             Stage::Mbox { at, until, slice_s } => Request::bulk(
                 archive.mbox_url(*at, (*at + slice_s).min(*until)),
                 Method::Post,
@@ -295,7 +200,10 @@ impl Walk {
         Some(request)
     }
 
-    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+    pub(in crate::source) fn read(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+    ) -> Result<Page, FetchError> {
         match self.stage.clone() {
             Stage::Newest => self.read_newest(answer),
             Stage::Climb { at } => self.read_climb(answer, at),
@@ -306,7 +214,7 @@ impl Walk {
         }
     }
 
-    pub(super) fn learn(
+    pub(in crate::source) fn learn(
         &mut self,
         fresh: &HashSet<ItemKey>,
         new_here: &HashSet<ItemKey>,
@@ -327,15 +235,15 @@ impl Walk {
         std::mem::take(&mut self.gaps)
     }
 
-    pub(super) fn cursor(&self) -> String {
+    pub(in crate::source) fn cursor(&self) -> String {
         serde_json::to_string(&self.cursor).expect("a cursor is plain data")
     }
 
-    pub(super) fn is_cut_short(&self) -> bool {
+    pub(in crate::source) fn is_cut_short(&self) -> bool {
         self.stage != Stage::Over
     }
 
-    pub(super) fn progress(&self) -> f64 {
+    pub(in crate::source) fn progress(&self) -> f64 {
         match &self.cursor.backfill {
             Some(backfill) if self.stage != Stage::Over => {
                 (backfill.at - backfill.since) as f64
@@ -671,99 +579,4 @@ impl Walk {
             .collect();
         Ok((page, arrivals))
     }
-}
-
-/// The Message-ID at the end of a link: `BASE/MESSAGE-ID/`, percent-encoded.
-fn linked_id(link: &str) -> Option<MessageId> {
-    let path = link.split(['?', '#']).next()?.trim_end_matches('/');
-    let (_, encoded) = path.rsplit_once('/')?;
-    let bytes = percent_encoding::percent_decode_str(encoded);
-    MessageId::parse(&bytes.decode_utf8().ok()?)
-}
-
-fn message(entry: wire::Entry) -> Result<Item, String> {
-    let id = linked_id(&entry.link).ok_or_else(|| {
-        format!(
-            "an entry's link names no Message-ID: {}",
-            prose::shorten(&entry.link, 120)
-        )
-    })?;
-    Ok(Item {
-        what: What::Message {
-            in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
-            id,
-        },
-        // public-inbox escapes a subject once and calls it HTML: read as such, `<linux/bpf.h>` would be a tag.
-        title: entry.plain_title,
-        author: Person {
-            name: entry.author,
-            email: entry.email,
-        },
-        url: None,
-        at: entry.updated,
-        written_at: None,
-        text: prose::without_diffs(&entry.text),
-        headers: Vec::new(),
-        detail: Detail::Entry,
-    })
-}
-
-/// Whether a 404 only says that there is nothing (yet): an empty archive, a search without results.
-fn means_none(error: &FetchError) -> bool {
-    const WORDS: [&str; 4] = [
-        "search results",
-        "No results found",
-        "No feed found",
-        "No messages",
-    ];
-    match error {
-        FetchError::Missing { page, .. } => WORDS.iter().any(|words| page.contains(words)),
-        _ => false,
-    }
-}
-
-/// A search past its last result answers with the closing tag alone.
-fn is_past_the_end(answer: &Answer) -> bool {
-    matches!(&answer.body, Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"</feed>")
-}
-
-fn unpacks_to_too_much(url: &Url) -> FetchError {
-    FetchError::TooBig {
-        why: format!(
-            "{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes",
-            url.path()
-        ),
-    }
-}
-
-/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`].
-fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
-    let mut page = Page::default();
-    if !bytes.starts_with(&GZIP_MAGIC) {
-        mbox_items(bytes, &mut page)?;
-        return Ok(Some(page));
-    }
-    let unpacked = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX);
-    let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
-    mbox_items(&mut reader, &mut page)?;
-    Ok((reader.get_ref().limit() > 0).then_some(page))
-}
-
-fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<()> {
-    for mail in MessageIterator::new(mbox) {
-        let mail = mail?;
-        match mail::message(mail.contents(), arrival(mail.internal_date())) {
-            Ok(item) => page.items.push(item),
-            Err(fault) => page.faults.push(fault),
-        }
-    }
-    Ok(())
-}
-
-/// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".
-pub(crate) fn arrival(internal_date: u64) -> Option<DateTime<Utc>> {
-    let at = i64::try_from(internal_date)
-        .ok()
-        .filter(|&at| at > 86_400)?;
-    DateTime::from_timestamp(at, 0)
 }

@@ -1,40 +1,27 @@
-//! Kernel trees: the commit feed of cgit or of GitHub, and the way back past its window.
-//!
-//! A commit feed shows the newest ten or twenty commits and nothing of its history's shape. When its tip has moved,
-//! cgit's log page for `LAST..TIP` tells every commit that came, merges and what they brought included; one mbox of
-//! patches then fills in what the log leaves out. Where the log does not answer (GitHub has none, a wall may stand
-//! before it) or the last tip is gone (the branch was rebased), the feed is walked back by hash instead, which is
-//! complete on a straight line and is recorded as a gap where merges were met.
+//! A poll or backfill of a tree under way: which page comes next, and what each means for the cursor.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mail_parser::mailbox::mbox::MessageIterator;
-use scraper::{ElementRef, Html, Selector};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use super::{Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, broken, mail, wire};
-use crate::item::{CommitHash, Detail, Item, ItemKey, Person, What, prose};
+use super::Tree;
+use super::page::{commit, log_rows};
+use crate::item::{CommitHash, Detail, Item, ItemKey};
+use crate::source::{
+    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, mail,
+    wire,
+};
 
 /// Requests of one poll; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
+
 /// How far a feed is walked back by hash in one go, in pages.
 const HASH_WALK_PAGES_MAX: u32 = 30;
+
 /// A range of more commits is not asked for as patches: their diffs would be many megabytes.
 const PATCHES_MAX: usize = 500;
-
-/// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
-const WRAPPED: &str = " ↵";
-
-/// A branch of a tree, limited to some paths or whole.
-#[derive(Debug, Clone)]
-pub struct Tree {
-    base: Url,
-    branch: String,
-    /// At least one; the empty path is the whole tree.
-    paths: Vec<String>,
-}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -60,10 +47,10 @@ struct PathCursor {
 
 /// A log being read: `from..to`, or everything below `to`, of which `offset` commits have been read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Pending {
-    from: Option<CommitHash>,
-    to: CommitHash,
-    offset: usize,
+pub(super) struct Pending {
+    pub(super) from: Option<CommitHash>,
+    pub(super) to: CommitHash,
+    pub(super) offset: usize,
 }
 
 /// The feed being walked back from `to`, which is done down to `at`.
@@ -109,21 +96,7 @@ pub struct Walk {
 }
 
 impl Tree {
-    /// The tree at `base`: a cgit repository or a GitHub one.
-    pub fn new(base: &Url, branch: &str, paths: &[String]) -> Self {
-        let paths = if paths.is_empty() {
-            vec![String::new()]
-        } else {
-            paths.to_vec()
-        };
-        Self {
-            base: base.clone(),
-            branch: branch.to_owned(),
-            paths,
-        }
-    }
-
-    pub(super) fn begin(&self, cursor: Option<&str>, goal: Goal) -> Walk {
+    pub(in crate::source) fn begin(&self, cursor: Option<&str>, goal: Goal) -> Walk {
         let mut cursor: Cursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
@@ -158,79 +131,10 @@ impl Tree {
         walk.pass_over_done();
         walk
     }
-
-    fn is_github(&self) -> bool {
-        self.base.host_str() == Some("github.com")
-    }
-
-    fn feed_url(&self, path: &str, revision: &str) -> Url {
-        if self.is_github() {
-            let ending = if path.is_empty() {
-                format!("{revision}.atom")
-            } else {
-                format!("{revision}/{path}.atom")
-            };
-            return self.below("commits", &ending);
-        }
-        let mut url = self.below("atom", path);
-        url.query_pairs_mut().append_pair("h", revision);
-        url
-    }
-
-    fn log_url(&self, path: &str, log: &Pending) -> Url {
-        let range = match &log.from {
-            Some(from) => format!("{from}..{}", log.to),
-            None => log.to.to_string(),
-        };
-        let mut url = self.below("log", path);
-        url.query_pairs_mut()
-            .append_pair("h", &self.branch)
-            .append_pair("qt", "range")
-            .append_pair("q", &range)
-            .append_pair("showmsg", "1");
-        if log.offset > 0 {
-            url.query_pairs_mut()
-                .append_pair("ofs", &log.offset.to_string());
-        }
-        url
-    }
-
-    fn patches_url(&self, path: &str, from: &CommitHash, to: &CommitHash) -> Url {
-        let mut url = self.below("patch", path);
-        url.query_pairs_mut()
-            .append_pair("id", to.as_str())
-            .append_pair("id2", from.as_str());
-        url
-    }
-
-    /// `BASE/page/path`, with the slash that cgit wants behind `page` where there is no path.
-    fn below(&self, page: &str, path: &str) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push(page).extend(path.split('/'));
-        }
-        url
-    }
-}
-
-/// Where a person reads a commit of the tree at `base`.
-pub fn commit_url(base: &Url, hash: &str) -> Url {
-    let mut url = base.clone();
-    let github = base.host_str() == Some("github.com");
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments
-            .pop_if_empty()
-            .push("commit")
-            .push(if github { hash } else { "" });
-    }
-    if !github {
-        url.query_pairs_mut().append_pair("id", hash);
-    }
-    url
 }
 
 impl Walk {
-    pub(super) fn next(&mut self) -> Option<Request> {
+    pub(in crate::source) fn next(&mut self) -> Option<Request> {
         let path = self.tree.paths.get(self.path)?;
         if self.requests_left == 0 {
             return None;
@@ -253,14 +157,16 @@ impl Walk {
             Stage::Patches { from, to } => {
                 Request::bulk(self.tree.patches_url(path, from, to), Method::Get)
             }
-            Stage::ByHash { at, .. } => Request::feed(
-                self.tree.feed_url(path, at.as_str()),
-                super::Validators::default(),
-            ),
+            Stage::ByHash { at, .. } => {
+                Request::feed(self.tree.feed_url(path, at.as_str()), Validators::default())
+            }
         })
     }
 
-    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
+    pub(in crate::source) fn read(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+    ) -> Result<Page, FetchError> {
         self.page.clear();
         match self.stage.clone() {
             Stage::Newest => self.read_feed(answer, true),
@@ -270,7 +176,7 @@ impl Walk {
         }
     }
 
-    pub(super) fn learn(
+    pub(in crate::source) fn learn(
         &mut self,
         fresh: &HashSet<ItemKey>,
         new_here: &HashSet<ItemKey>,
@@ -308,15 +214,15 @@ impl Walk {
         std::mem::take(&mut self.gaps)
     }
 
-    pub(super) fn cursor(&self) -> String {
+    pub(in crate::source) fn cursor(&self) -> String {
         serde_json::to_string(&self.cursor).expect("a cursor is plain data")
     }
 
-    pub(super) fn is_cut_short(&self) -> bool {
+    pub(in crate::source) fn is_cut_short(&self) -> bool {
         self.path < self.tree.paths.len()
     }
 
-    pub(super) fn progress(&self) -> f64 {
+    pub(in crate::source) fn progress(&self) -> f64 {
         self.path as f64 / self.tree.paths.len() as f64
     }
 
@@ -643,125 +549,4 @@ impl Walk {
         }
         page
     }
-}
-
-/// A commit from an entry of cgit's or GitHub's Atom. The hash stands in the link and in the id.
-fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
-    let hash = last_word(&entry.link)
-        .or_else(|| last_word(&entry.id))
-        .ok_or_else(|| {
-            format!(
-                "an entry names no commit: {}",
-                prose::shorten(&wire::one_line(&entry.title), 120)
-            )
-        })?;
-    // GitHub's content is the whole message, its title the first line of it, cut.
-    let text = entry.text.trim();
-    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let shown = entry.title.trim_end_matches(['…', '.']);
-    let repeats_title = !shown.is_empty() && first.starts_with(shown);
-    let (title, text) = if repeats_title {
-        (wire::one_line(first), rest)
-    } else {
-        (entry.title, text)
-    };
-    let item = Item {
-        what: What::Commit { hash: hash.clone() },
-        title,
-        author: Person {
-            name: entry.author,
-            email: entry.email,
-        },
-        url: None,
-        at: entry.updated.or(entry.published),
-        written_at: entry.published,
-        text: prose::without_diffs(text),
-        headers: Vec::new(),
-        detail: Detail::Entry,
-    };
-    Ok((hash, item))
-}
-
-fn last_word(link: &str) -> Option<CommitHash> {
-    CommitHash::parse(link.rsplit(['=', '/', ':']).next()?)
-}
-
-struct LogRows {
-    commits: Vec<(CommitHash, Item)>,
-    faults: Vec<String>,
-    has_more: bool,
-}
-
-/// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
-fn log_rows(html: &str) -> Option<LogRows> {
-    let select =
-        |selector: &str| Selector::parse(selector).expect("a selector of ours is well-formed");
-    let (row, cell, dated, linked) = (
-        select("tr"),
-        select("td"),
-        select("span[title]"),
-        select("a[href]"),
-    );
-    let document = Html::parse_document(html);
-    let table = document.select(&select("#cgit table.list")).next()?;
-    let has_more = document
-        .select(&select("ul.pager a"))
-        .any(|a| a.text().collect::<String>().contains("next"));
-    let mut rows = LogRows {
-        commits: Vec::new(),
-        faults: Vec::new(),
-        has_more,
-    };
-    for row in table.select(&row) {
-        let cells: Vec<ElementRef<'_>> = row.select(&cell).collect();
-        if let Some(message) = cells
-            .iter()
-            .find(|cell| cell.value().classes().any(|class| class == "logmsg"))
-        {
-            if let Some((_, item)) = rows.commits.last_mut() {
-                let text = message.text().collect::<String>();
-                let text = match item.title.strip_suffix(WRAPPED) {
-                    None => text.as_str(),
-                    Some(begun) => {
-                        let (rest, text) = text.split_once("\n\n").unwrap_or((&text, ""));
-                        item.title = wire::one_line(&format!("{begun} {rest}"));
-                        text
-                    }
-                };
-                item.text = prose::without_diffs(text);
-            }
-            continue;
-        }
-        let [age, subject, author, ..] = cells[..] else {
-            continue;
-        };
-        let Some(link) = subject.select(&linked).next() else {
-            continue;
-        };
-        let Some(hash) = link.attr("href").and_then(last_word) else {
-            rows.faults
-                .push("a row of the log names no commit".to_owned());
-            continue;
-        };
-        let date = age
-            .select(&dated)
-            .next()
-            .and_then(|span| wire::date(span.attr("title")?));
-        let item = Item {
-            what: What::Commit { hash: hash.clone() },
-            title: wire::one_line(&link.text().collect::<String>()),
-            author: Person {
-                name: wire::one_line(&author.text().collect::<String>()),
-                email: String::new(),
-            },
-            url: None,
-            at: date,
-            written_at: None,
-            text: String::new(),
-            headers: Vec::new(),
-            detail: Detail::Brief,
-        };
-        rows.commits.push((hash, item));
-    }
-    Some(rows)
 }

@@ -3,23 +3,25 @@
 //! Such a feed is one document without a way back: when it no longer overlaps what was seen, the stretch between is
 //! recorded as a gap.
 
+mod document;
+mod walk;
+
 use std::collections::HashSet;
-use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
 use feed_rs::model;
-use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Answer, Body, FetchError, Gap, Kept, Page, Request, broken, wire};
+use super::{Page, wire};
 use crate::config::Gives;
 use crate::item::link::{canonical_link, readable_link};
 use crate::item::{Detail, Item, ItemKey, Paid, Person, What, prose};
 
+use self::document::{body_text, is_html, leave_alone_for, project, shared_links, timestamp};
+pub use self::walk::Walk;
+
 /// Entries of one document that are read; a feed of more is a dump of a whole site.
 const ENTRIES_MAX: usize = 2_000;
-/// The longest time a document may ask to be left alone.
-const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
 
 /// A feed that is one document.
 #[derive(Debug, Clone)]
@@ -63,29 +65,6 @@ impl Flavour {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct Cursor {
-    newest: Kept,
-    /// How many entries the document had last time; `None` before the first.
-    entries: Option<usize>,
-    /// The newest date seen, unix seconds.
-    newest_at: Option<i64>,
-    /// When it was read last, by our clock.
-    polled_at: Option<i64>,
-}
-
-/// A poll of one document under way.
-#[derive(Debug)]
-pub struct Walk {
-    feed: Feed,
-    now: i64,
-    cursor: Cursor,
-    asked: bool,
-    /// Keys and dates of the page just read.
-    page: Option<Vec<(ItemKey, Option<i64>)>>,
-}
-
 impl Feed {
     /// The feed at `url`.
     pub fn new(url: &Url, flavour: Flavour) -> Self {
@@ -101,19 +80,6 @@ impl Feed {
         Self {
             url,
             ..self.clone()
-        }
-    }
-
-    pub(super) fn begin(&self, cursor: Option<&str>, now: DateTime<Utc>) -> Walk {
-        let cursor = cursor
-            .and_then(|json| serde_json::from_str(json).ok())
-            .unwrap_or_default();
-        Walk {
-            feed: self.clone(),
-            now: now.timestamp(),
-            cursor,
-            asked: false,
-            page: None,
         }
     }
 
@@ -278,204 +244,10 @@ fn next_thursday(day: NaiveDate) -> NaiveDate {
     day
 }
 
-impl Walk {
-    pub(super) fn next(&mut self) -> Option<Request> {
-        if std::mem::replace(&mut self.asked, true) {
-            return None;
-        }
-        Some(Request::feed(
-            self.feed.url.clone(),
-            self.cursor.newest.for_url(&self.feed.url),
-        ))
-    }
-
-    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
-        let answer = answer?;
-        let Body::Bytes { bytes, charset } = &answer.body else {
-            return Ok(Page::default());
-        };
-        let page = self
-            .feed
-            .read(&wire::decode(bytes, charset.as_deref()))
-            .map_err(|e| broken(&answer.url, e))?;
-        if page.items.is_empty() && self.cursor.entries.is_some_and(|entries| entries > 0) {
-            return Err(broken(
-                &answer.url,
-                "the feed is empty, though it had entries before",
-            ));
-        }
-        if page.items.is_empty() && !page.faults.is_empty() {
-            return Err(broken(
-                &answer.url,
-                "the feed has entries, but none that can be read",
-            ));
-        }
-        self.cursor.newest = Kept::of(&self.feed.url, &answer.validators);
-        self.page = Some(
-            page.items
-                .iter()
-                .map(|item| (item.key(), item.at.map(|at| at.timestamp())))
-                .collect(),
-        );
-        Ok(page)
-    }
-
-    pub(super) fn learn(&mut self, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
-        let polled_at = self.cursor.polled_at.replace(self.now);
-        let Some(page) = self.page.take() else {
-            return Vec::new();
-        };
-        // A date from the future would hide every gap until then.
-        let dates = || {
-            let dates = page.iter().filter_map(|(_, at)| *at);
-            dates.filter(|at| *at <= self.now)
-        };
-        let had_some = self.cursor.entries.is_some_and(|entries| entries > 0);
-        let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| new_here.contains(key));
-        let from_at = self.cursor.newest_at.or(polled_at);
-        let to_at = dates().min().unwrap_or(self.now);
-        let mut gaps = Vec::new();
-        if let Some(from_at) =
-            from_at.filter(|from_at| had_some && nothing_known && to_at > *from_at)
-        {
-            let why = "the feed moved on by more than it shows, and has no older pages".to_owned();
-            gaps.push(Gap {
-                from_at,
-                to_at,
-                why,
-            });
-        }
-        self.cursor.entries = Some(page.len());
-        self.cursor.newest_at = self.cursor.newest_at.max(dates().max());
-        gaps
-    }
-
-    pub(super) fn cursor(&self) -> String {
-        serde_json::to_string(&self.cursor).expect("a cursor is plain data")
-    }
-}
-
-/// Reads a date of RSS, Atom or JSON in the forms that are met: RFC 2822 and 3339, and a day alone.
-fn timestamp(raw: &str) -> Option<DateTime<Utc>> {
-    let raw = raw.trim();
-    let day_alone = || {
-        [
-            "%Y-%m-%d",
-            "%d %b %Y",
-            "%a, %d %b %Y",
-            "%B %d, %Y",
-            "%Y/%m/%d",
-        ]
-        .iter()
-        .find_map(|form| NaiveDate::parse_from_str(raw, form).ok())
-        .and_then(|day| day.and_hms_opt(0, 0, 0))
-        .map(|at| at.and_utc())
-    };
-    let without_zone = || {
-        [
-            "%Y-%m-%dT%H:%M:%S",
-            "%Y-%m-%d %H:%M:%S",
-            "%a, %d %b %Y %H:%M:%S",
-        ]
-        .iter()
-        .find_map(|form| chrono::NaiveDateTime::parse_from_str(raw, form).ok())
-        .map(|at| at.and_utc())
-    };
-    DateTime::parse_from_rfc2822(raw)
-        .or_else(|_| DateTime::parse_from_rfc3339(raw))
-        .or_else(|_| DateTime::parse_from_str(raw, "%a, %d %B %Y %H:%M:%S %z"))
-        .or_else(|_| DateTime::parse_from_str(raw, "%Y-%m-%dT%H:%M%:z"))
-        .ok()
-        .map(|at| at.to_utc())
-        .or_else(without_zone)
-        .or_else(day_alone)
-}
-
-fn is_html(text: &model::Text) -> bool {
-    text.content_type.subty() == mediatype::names::HTML && text.content.contains('<')
-}
-
-fn body_text(entry: &model::Entry) -> String {
-    let media = || {
-        entry
-            .media
-            .iter()
-            .find_map(|media| media.description.as_ref())
-            .map(|text| text.content.clone())
-    };
-    let raw = entry
-        .content
-        .as_ref()
-        .and_then(|content| content.body.clone())
-        .or_else(|| entry.summary.as_ref().map(|text| text.content.clone()))
-        .or_else(media)
-        .unwrap_or_default();
-    let looks_like_html = raw.contains('<') || raw.contains('&');
-    prose::without_diffs(&if looks_like_html {
-        wire::html_text(&raw)
-    } else {
-        raw
-    })
-}
-
-/// Links that several entries of one document share, or that lead to the site's front page: no identity.
-fn shared_links(feed: &model::Feed) -> HashSet<String> {
-    let mut met = HashSet::new();
-    let mut shared = HashSet::new();
-    for entry in &feed.entries {
-        let Some(link) = entry
-            .links
-            .first()
-            .and_then(|link| Url::parse(link.href.trim()).ok())
-        else {
-            continue;
-        };
-        let canonical = canonical_link(&link);
-        let is_front_page = link.path() == "/" && link.query().is_none();
-        if is_front_page || !met.insert(canonical.clone()) {
-            shared.insert(canonical);
-        }
-    }
-    shared
-}
-
-/// The project whose releases these are, to stand before a bare `v1.2`.
-fn project(url: &Url, feed: &model::Feed) -> String {
-    let mut segments = url.path_segments().into_iter().flatten();
-    match (url.host_str(), segments.next(), segments.next()) {
-        (Some("github.com"), Some(_), Some(repository)) => repository.to_owned(),
-        (Some("www.kernel.org"), ..) => "Linux".to_owned(),
-        _ => feed
-            .title
-            .as_ref()
-            .map(|title| wire::title_text(&title.content, false))
-            .unwrap_or_default(),
-    }
-}
-
-/// How long the document asks to be left alone: RSS's `ttl`, or the syndication module's period and frequency.
-fn leave_alone_for(feed: &model::Feed, document: &str) -> Option<Duration> {
-    if let Some(minutes) = feed.ttl {
-        return Some(Duration::from_secs(u64::from(minutes) * 60).min(LEAVE_ALONE_MAX));
-    }
-    let head = document.get(..document.find("<item").unwrap_or(document.len()))?;
-    let element = |name: &str| -> Option<&str> {
-        let (_, rest) = head.split_once(&format!(":{name}>"))?;
-        Some(rest.split_once('<')?.0.trim())
-    };
-    let period = match element("updatePeriod")? {
-        "hourly" => 3_600,
-        "daily" | "weekly" | "monthly" | "yearly" => 86_400,
-        _ => return None,
-    };
-    let frequency = element("updateFrequency")
-        .and_then(|times| times.parse::<u64>().ok())
-        .unwrap_or(1);
-    Some(Duration::from_secs(period / frequency.max(1)).min(LEAVE_ALONE_MAX))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(flavour: Flavour, document: &str) -> Page {

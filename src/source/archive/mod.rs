@@ -1,0 +1,117 @@
+//! Mailing-list archives: a public-inbox list's Atom, its search, and its mbox for a long way back.
+//!
+//! A mail is dated by its arrival at the archive (the archive's own clock, called `ts` there), by which every page here
+//! is ordered; the `Date:` of its sender plays no part in finding it. The walk reads the newest page; where that does
+//! not reach back to what was seen, it climbs from there, oldest first, until it meets the present:
+//!
+//! - `new.atom?t=FROM-` gives mails from then on, oldest first, as long as there is a full page of them, and else the
+//!   newest page: so a page that descends is the last one;
+//! - a long time away is bridged by `POST ?q=rt:FROM..TO&x=m`, one gzipped mbox with all headers;
+//! - a list narrowed by a query is climbed by search, `?q=(QUERY) AND rt:FROM..&x=A&o=-1`.
+//!
+//! Search lags a minute behind the archive, so the mbox is only asked for when the previous poll is long past.
+
+mod page;
+mod walk;
+
+use chrono::DateTime;
+use url::Url;
+
+use crate::item::MessageId;
+
+pub(crate) use self::page::{GZIP_MAGIC, arrival};
+pub use self::walk::Walk;
+
+/// Entries on the newest page of a search; the server would give up to 200.
+const SEARCH_NEWEST: usize = 50;
+
+/// A list's archive.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    base: Url,
+    query: Option<String>,
+}
+
+impl Archive {
+    /// The archive at `base` (`https://lore.kernel.org/bpf/`), narrowed to `query` if there is one.
+    pub fn new(base: &Url, query: Option<&str>) -> Self {
+        Self {
+            base: base.clone(),
+            query: query.map(str::to_owned),
+        }
+    }
+
+    fn newest_url(&self) -> Url {
+        match &self.query {
+            None => self.below("new.atom"),
+            Some(query) => self.search(query, &[("x", "A"), ("l", &SEARCH_NEWEST.to_string())]),
+        }
+    }
+
+    fn climb_url(&self, at: i64) -> Url {
+        match &self.query {
+            None => {
+                let mut url = self.below("new.atom");
+                let from = DateTime::from_timestamp(at, 0).unwrap_or_default();
+                url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
+                url
+            }
+            Some(_) => self.search(
+                &self.narrowed(&format!("rt:{at}..")),
+                &[("x", "A"), ("o", "-1")],
+            ),
+        }
+    }
+
+    fn same_second_url(&self, at: i64, offset: usize) -> Url {
+        let order = format!("-{}", offset + 1);
+        self.search(
+            &self.narrowed(&format!("rt:{at}..{at}")),
+            &[("x", "A"), ("o", &order)],
+        )
+    }
+
+    fn mbox_url(&self, at: i64, until: i64) -> Url {
+        self.search(&self.narrowed(&format!("rt:{at}..{until}")), &[("x", "m")])
+    }
+
+    fn raw_url(&self, id: &MessageId) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend([id.as_str(), "raw"]);
+        }
+        url
+    }
+
+    fn narrowed(&self, by: &str) -> String {
+        match &self.query {
+            None => by.to_owned(),
+            Some(query) => format!("({query}) AND {by}"),
+        }
+    }
+
+    fn below(&self, name: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(name);
+        }
+        url
+    }
+
+    fn search(&self, query: &str, more: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        url.query_pairs_mut()
+            .append_pair("q", query)
+            .extend_pairs(more);
+        url
+    }
+}
+
+/// Where a person reads a mail of the archive at `base`.
+pub fn message_url(base: &Url, id: &str) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend([id, ""]);
+    }
+    url
+}

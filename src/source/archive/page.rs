@@ -1,0 +1,115 @@
+//! What an archive answers, read into mails: an Atom document, an mbox, the words that mean "none".
+
+use std::io::Read as _;
+
+use chrono::{DateTime, Utc};
+use flate2::read::MultiGzDecoder;
+use mail_parser::mailbox::mbox::MessageIterator;
+use url::Url;
+
+use crate::item::{Detail, Item, MessageId, Person, What, prose};
+use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
+
+/// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
+pub(super) const TOLD_IN_HEADERS: [&str; 1] = ["pr-tracker-bot@kernel.org"];
+
+/// What an mbox may unpack to: beyond it, a bomb or too long a stretch of time.
+const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
+
+/// The first bytes of a gzip file.
+pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// The Message-ID at the end of a link: `BASE/MESSAGE-ID/`, percent-encoded.
+pub(super) fn linked_id(link: &str) -> Option<MessageId> {
+    let path = link.split(['?', '#']).next()?.trim_end_matches('/');
+    let (_, encoded) = path.rsplit_once('/')?;
+    let bytes = percent_encoding::percent_decode_str(encoded);
+    MessageId::parse(&bytes.decode_utf8().ok()?)
+}
+
+pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
+    let id = linked_id(&entry.link).ok_or_else(|| {
+        format!(
+            "an entry's link names no Message-ID: {}",
+            prose::shorten(&entry.link, 120)
+        )
+    })?;
+    Ok(Item {
+        what: What::Message {
+            in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
+            id,
+        },
+        // public-inbox escapes a subject once and calls it HTML: read as such, `<linux/bpf.h>` would be a tag.
+        title: entry.plain_title,
+        author: Person {
+            name: entry.author,
+            email: entry.email,
+        },
+        url: None,
+        at: entry.updated,
+        written_at: None,
+        text: prose::without_diffs(&entry.text),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    })
+}
+
+/// Whether a 404 only says that there is nothing (yet): an empty archive, a search without results.
+pub(super) fn means_none(error: &FetchError) -> bool {
+    const WORDS: [&str; 4] = [
+        "search results",
+        "No results found",
+        "No feed found",
+        "No messages",
+    ];
+    match error {
+        FetchError::Missing { page, .. } => WORDS.iter().any(|words| page.contains(words)),
+        _ => false,
+    }
+}
+
+/// A search past its last result answers with the closing tag alone.
+pub(super) fn is_past_the_end(answer: &Answer) -> bool {
+    matches!(&answer.body, Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"</feed>")
+}
+
+pub(super) fn unpacks_to_too_much(url: &Url) -> FetchError {
+    FetchError::TooBig {
+        why: format!(
+            "{}: unpacks to more than {UNPACKED_BYTES_MAX} bytes",
+            url.path()
+        ),
+    }
+}
+
+/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`].
+pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
+    let mut page = Page::default();
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        mbox_items(bytes, &mut page)?;
+        return Ok(Some(page));
+    }
+    let unpacked = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX);
+    let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
+    mbox_items(&mut reader, &mut page)?;
+    Ok((reader.get_ref().limit() > 0).then_some(page))
+}
+
+pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<()> {
+    for mail in MessageIterator::new(mbox) {
+        let mail = mail?;
+        match mail::message(mail.contents(), arrival(mail.internal_date())) {
+            Ok(item) => page.items.push(item),
+            Err(fault) => page.faults.push(fault),
+        }
+    }
+    Ok(())
+}
+
+/// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".
+pub(crate) fn arrival(internal_date: u64) -> Option<DateTime<Utc>> {
+    let at = i64::try_from(internal_date)
+        .ok()
+        .filter(|&at| at > 86_400)?;
+    DateTime::from_timestamp(at, 0)
+}

@@ -1,0 +1,134 @@
+//! What a whole document says of itself, and the parts of its entries that take some reading: dates, texts, links.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use feed_rs::model;
+use url::Url;
+
+use crate::item::link::canonical_link;
+use crate::item::prose;
+use crate::source::wire;
+
+/// The longest time a document may ask to be left alone.
+const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
+
+/// Reads a date of RSS, Atom or JSON in the forms that are met: RFC 2822 and 3339, and a day alone.
+pub(super) fn timestamp(raw: &str) -> Option<DateTime<Utc>> {
+    let raw = raw.trim();
+    let day_alone = || {
+        [
+            "%Y-%m-%d",
+            "%d %b %Y",
+            "%a, %d %b %Y",
+            "%B %d, %Y",
+            "%Y/%m/%d",
+        ]
+        .iter()
+        .find_map(|form| NaiveDate::parse_from_str(raw, form).ok())
+        .and_then(|day| day.and_hms_opt(0, 0, 0))
+        .map(|at| at.and_utc())
+    };
+    let without_zone = || {
+        [
+            "%Y-%m-%dT%H:%M:%S",
+            "%Y-%m-%d %H:%M:%S",
+            "%a, %d %b %Y %H:%M:%S",
+        ]
+        .iter()
+        .find_map(|form| chrono::NaiveDateTime::parse_from_str(raw, form).ok())
+        .map(|at| at.and_utc())
+    };
+    DateTime::parse_from_rfc2822(raw)
+        .or_else(|_| DateTime::parse_from_rfc3339(raw))
+        .or_else(|_| DateTime::parse_from_str(raw, "%a, %d %B %Y %H:%M:%S %z"))
+        .or_else(|_| DateTime::parse_from_str(raw, "%Y-%m-%dT%H:%M%:z"))
+        .ok()
+        .map(|at| at.to_utc())
+        .or_else(without_zone)
+        .or_else(day_alone)
+}
+
+pub(super) fn is_html(text: &model::Text) -> bool {
+    text.content_type.subty() == mediatype::names::HTML && text.content.contains('<')
+}
+
+pub(super) fn body_text(entry: &model::Entry) -> String {
+    let media = || {
+        entry
+            .media
+            .iter()
+            .find_map(|media| media.description.as_ref())
+            .map(|text| text.content.clone())
+    };
+    let raw = entry
+        .content
+        .as_ref()
+        .and_then(|content| content.body.clone())
+        .or_else(|| entry.summary.as_ref().map(|text| text.content.clone()))
+        .or_else(media)
+        .unwrap_or_default();
+    let looks_like_html = raw.contains('<') || raw.contains('&');
+    prose::without_diffs(&if looks_like_html {
+        wire::html_text(&raw)
+    } else {
+        raw
+    })
+}
+
+/// Links that several entries of one document share, or that lead to the site's front page: no identity.
+pub(super) fn shared_links(feed: &model::Feed) -> HashSet<String> {
+    let mut met = HashSet::new();
+    let mut shared = HashSet::new();
+    for entry in &feed.entries {
+        let Some(link) = entry
+            .links
+            .first()
+            .and_then(|link| Url::parse(link.href.trim()).ok())
+        else {
+            continue;
+        };
+        let canonical = canonical_link(&link);
+        let is_front_page = link.path() == "/" && link.query().is_none();
+        if is_front_page || !met.insert(canonical.clone()) {
+            shared.insert(canonical);
+        }
+    }
+    shared
+}
+
+/// The project whose releases these are, to stand before a bare `v1.2`.
+pub(super) fn project(url: &Url, feed: &model::Feed) -> String {
+    let mut segments = url.path_segments().into_iter().flatten();
+    match (url.host_str(), segments.next(), segments.next()) {
+        (Some("github.com"), Some(_), Some(repository)) => repository.to_owned(),
+        (Some("www.kernel.org"), ..) => "Linux".to_owned(),
+        _ => feed
+            .title
+            .as_ref()
+            .map(|title| wire::title_text(&title.content, false))
+            .unwrap_or_default(),
+    }
+}
+
+/// How long the document asks to be left alone: RSS's `ttl`, or the syndication module's period and frequency.
+pub(super) fn leave_alone_for(feed: &model::Feed, document: &str) -> Option<Duration> {
+    if let Some(minutes) = feed.ttl {
+        return Some(Duration::from_secs(u64::from(minutes) * 60).min(LEAVE_ALONE_MAX));
+    }
+    let head = document.get(..document.find("<item").unwrap_or(document.len()))?;
+    let element = |name: &str| -> Option<&str> {
+        let (_, rest) = head.split_once(&format!(":{name}>"))?;
+        Some(rest.split_once('<')?.0.trim())
+    };
+    let period = match element("updatePeriod")? {
+        "hourly" => 3_600,
+        "daily" | "weekly" | "monthly" | "yearly" => 86_400,
+        _ => return None,
+    };
+    let frequency = element("updateFrequency")
+        .and_then(|times| times.parse::<u64>().ok())
+        .unwrap_or(1);
+    Some(Duration::from_secs(period / frequency.max(1)).min(LEAVE_ALONE_MAX))
+}

@@ -1,0 +1,122 @@
+//! What is asked of stored items.
+
+use anyhow::Context as _;
+use sqlx::SqlitePool;
+
+use super::columns::Text;
+use crate::item::{Kind, hex};
+use crate::store::Tx;
+
+/// An item as lists show it. Times are unix seconds.
+#[derive(Debug, Clone)]
+pub struct ItemRow {
+    /// Its number.
+    pub id: i64,
+    /// Its kind's number.
+    pub kind: i64,
+    /// Commit hash, Message-ID or key.
+    pub reference: String,
+    /// Its title.
+    pub title: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Their address.
+    pub email: String,
+    /// When it became news.
+    pub at: i64,
+    /// Where a person reads it, if it says so itself.
+    pub url: Option<String>,
+    /// Days since 1970 until which it is paid; -1: paid, nobody knows how long.
+    pub free_on: Option<i64>,
+    /// The feeds that showed it, a JSON array of `{name, kind, url}` in the order they were added.
+    pub feeds: String,
+}
+
+/// The prose of an item.
+pub async fn text_of(pool: &SqlitePool, item: i64) -> anyhow::Result<String> {
+    let Some(body) = sqlx::query_scalar!("SELECT body FROM texts WHERE item_id = $1", item)
+        .fetch_optional(pool)
+        .await?
+    else {
+        return Ok(String::new());
+    };
+    let plain = zstd::decode_all(&body[..]).context("unpacking a text")?;
+    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
+    Ok(text.text.into_owned())
+}
+
+/// A mail above another: digest of its key, subject line, digest of the one above it.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    /// Its digest.
+    pub digest: Vec<u8>,
+    /// Its subject line.
+    pub title: String,
+    /// The digest of the mail it answers.
+    pub parent: Option<Vec<u8>>,
+}
+
+/// The mails with these digests, those that are here.
+pub async fn parents(tx: &mut Tx, digests: &[Vec<u8>]) -> anyhow::Result<Vec<Parent>> {
+    let asked =
+        serde_json::to_string(&digests.iter().map(|digest| hex(digest)).collect::<Vec<_>>())?;
+    let kind = Kind::Message.code();
+    sqlx::query_as!(
+        Parent,
+        r#"SELECT k.digest AS "digest!", i.title AS "title!", i.parent FROM json_each($1) j
+           CROSS JOIN item_keys k ON k.kind = $2 AND k.digest = unhex(j.value)
+           CROSS JOIN items i ON i.id = k.item_id"#,
+        asked,
+        kind
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking for the mails above")
+}
+
+/// Which items are wanted; `None` means any.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// The feed's name.
+    pub feed: Option<String>,
+    /// The kind.
+    pub kind: Option<Kind>,
+    /// Not older, unix seconds.
+    pub since: Option<i64>,
+    /// Older, unix seconds.
+    pub until: Option<i64>,
+    /// How many at the most.
+    pub most: i64,
+}
+
+/// Items, newest first, up to `filter.most` of them before `before` (time and number of the last one shown).
+pub async fn list_items(
+    pool: &SqlitePool,
+    filter: &Filter,
+    before: Option<(i64, i64)>,
+) -> anyhow::Result<Vec<ItemRow>> {
+    let kind = filter.kind.map(Kind::code);
+    let (before_at, before_id) = before.unwrap_or((i64::MAX, i64::MAX));
+    sqlx::query_as!(
+        ItemRow,
+        r#"SELECT i.id, i.kind, i.ref AS reference, i.title, i.author, i.email, i.at, i.url, i.free_on,
+               (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url) ORDER BY f.id)
+                FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
+           FROM items i
+           WHERE ($1 IS NULL OR EXISTS (SELECT 1 FROM sightings s JOIN feeds f ON f.id = s.feed_id
+                                        WHERE s.item_id = i.id AND f.name = $1))
+             AND ($2 IS NULL OR i.kind = $2) AND ($3 IS NULL OR i.at >= $3) AND ($4 IS NULL OR i.at < $4)
+             AND i.at <= $5 AND (i.at < $5 OR i.id < $6)
+           ORDER BY i.at DESC, i.id DESC LIMIT $7"#,
+        filter.feed,
+        kind,
+        filter.since,
+        filter.until,
+        before_at,
+        before_id,
+        filter.most
+    )
+    .fetch_all(pool)
+    .await
+    .context("listing items")
+}
