@@ -1,17 +1,17 @@
 //! A poll or backfill of a tree under way: which page comes next, and what each means for the cursor.
 
+mod log;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use mail_parser::mailbox::mbox::MessageIterator;
 use serde::{Deserialize, Serialize};
 
 use super::Tree;
-use super::page::{commit, log_rows};
-use crate::item::{CommitHash, Detail, Item, ItemKey};
+use super::page::commit;
+use crate::item::{CommitHash, Item, ItemKey};
 use crate::source::{
-    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, mail,
-    wire,
+    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
 };
 
 /// Requests of one poll; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
@@ -419,134 +419,5 @@ impl Walk {
         cursor.pending = None;
         cursor.by_hash = None;
         self.finish_path();
-    }
-
-    fn read_log(
-        &mut self,
-        answer: Result<Answer, FetchError>,
-        log: Pending,
-    ) -> Result<Page, FetchError> {
-        let rows = match answer {
-            Ok(Answer {
-                body: Body::Bytes { bytes, charset },
-                ..
-            }) => log_rows(&wire::decode(&bytes, charset.as_deref())),
-            Ok(Answer {
-                body: Body::Unchanged,
-                ..
-            }) => None,
-            Err(
-                FetchError::Missing { .. }
-                | FetchError::Walled { .. }
-                | FetchError::Broken { .. }
-                | FetchError::TooBig { .. },
-            ) => None,
-            Err(error) => return Err(error),
-        };
-        let rows = match rows {
-            Some(rows) if !(rows.commits.is_empty() && log.offset == 0) => rows,
-            // The log does not answer, or the last tip is gone.
-            Some(_) | None => {
-                if let Goal::Backfill { .. } = self.goal {
-                    return Err(broken(
-                        &self.tree.base,
-                        "cgit's log page does not answer, so there is no way back",
-                    ));
-                }
-                self.path_cursor().pending = None;
-                self.stage = Stage::Log(Pending {
-                    offset: usize::MAX,
-                    ..log
-                });
-                return Ok(Page::default());
-            }
-        };
-        let mut page = Page {
-            faults: rows.faults,
-            ..Page::default()
-        };
-        for (hash, item) in rows.commits {
-            self.page.push((hash.clone(), item.at));
-            if let Some(Goal::Poll) = Some(self.goal) {
-                self.brief.insert(hash, item.clone());
-            }
-            page.items.push(item);
-        }
-        let offset = if rows.has_more {
-            log.offset + page.items.len()
-        } else {
-            0
-        };
-        self.stage = Stage::Log(Pending { offset, ..log });
-        Ok(page)
-    }
-
-    /// After a page of the log: the next one, the patches, or the feed by hash. `log.offset` is where the next page
-    /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
-    fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
-        if log.offset == usize::MAX && self.overlaps {
-            self.path_cursor().tip = self.tip.clone();
-            self.finish_path();
-            return;
-        }
-        if log.offset == usize::MAX {
-            self.walk_by_hash();
-            return;
-        }
-        let far_enough = match self.goal {
-            Goal::Poll => false,
-            Goal::Backfill { since } => {
-                // Commit dates are not strictly in order: a whole page must be older.
-                !page.is_empty()
-                    && page
-                        .iter()
-                        .all(|(_, date)| date.is_some_and(|date| date < since))
-            }
-        };
-        if log.offset > 0 && !far_enough {
-            self.path_cursor().pending = Some(log.clone());
-            self.stage = Stage::Log(log);
-            return;
-        }
-        let cursor = self.path_cursor();
-        cursor.pending = None;
-        if let (Goal::Poll, Some(from)) = (self.goal, log.from) {
-            self.path_cursor().tip = Some(log.to.clone());
-            if !self.brief.is_empty() && self.brief.len() <= PATCHES_MAX {
-                self.stage = Stage::Patches { from, to: log.to };
-                return;
-            }
-        }
-        self.finish_path();
-    }
-
-    /// Reads the patches of a range into whole commits. They only add detail, so no failure here ends a walk; a hash is
-    /// believed when the log named it, for a message can fake the line between two patches.
-    fn read_patches(&mut self, answer: Result<Answer, FetchError>) -> Page {
-        let mut page = Page::default();
-        let Ok(Answer {
-            body: Body::Bytes { bytes, .. },
-            ..
-        }) = answer
-        else {
-            return page;
-        };
-        for patch in MessageIterator::new(&bytes[..]).map_while(Result::ok) {
-            let Some(brief) =
-                CommitHash::parse(patch.from()).and_then(|hash| self.brief.remove(&hash))
-            else {
-                continue;
-            };
-            if let Ok(read) = mail::message(patch.contents(), None) {
-                page.items.push(Item {
-                    author: read.author,
-                    written_at: read.written_at,
-                    text: read.text,
-                    detail: Detail::Whole,
-                    ..brief
-                });
-            }
-        }
-        page
     }
 }

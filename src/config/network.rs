@@ -1,0 +1,98 @@
+//! The `[network]` table.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::NetworkConfig;
+use super::reader::{Field, Table};
+
+/// The most hosts in `allow_private_hosts`.
+const PRIVATE_HOSTS_MAX: usize = 1000;
+
+/// The longest `contact`, in bytes: it is sent with every request.
+const CONTACT_BYTES_MAX: usize = 200;
+
+const HOST_GAP_MS_MAX: u64 = 60_000;
+
+const REQUEST_TIMEOUT_S_MAX: u64 = 600;
+
+pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
+    let default = NetworkConfig::default();
+    let hosts = table.take("allow_private_hosts");
+    let contact = table.take("contact");
+    let page = table.take("page");
+    let gap = table.take("host_gap_ms");
+    let gap = gap.and_then(|field| field.whole("milliseconds", 0..=HOST_GAP_MS_MAX));
+    let timeout = table.take("request_timeout_s");
+    let timeout = timeout.and_then(|field| field.whole("seconds", 1..=REQUEST_TIMEOUT_S_MAX));
+    table.finish();
+    NetworkConfig {
+        allow_private_hosts: hosts.map(read_hosts).unwrap_or_default(),
+        contact: contact.and_then(|field| read_contact(&field)),
+        page: page.and_then(|field| read_page(&field)),
+        host_gap: gap.map_or(default.host_gap, Duration::from_millis),
+        request_timeout: timeout.map_or(default.request_timeout, Duration::from_secs),
+    }
+}
+
+/// Reads names and addresses into the form in which a URL has them, IPv6 without brackets.
+fn read_hosts(field: Field<'_, '_>) -> Vec<String> {
+    const RIGHT: &str = "a list of names or addresses, such as [\"127.0.0.1\", \"localhost\"]";
+    let members = field.list(RIGHT, PRIVATE_HOSTS_MAX).unwrap_or_default();
+    members.iter().filter_map(read_host).collect()
+}
+
+fn read_host(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str =
+        "a name or an address without scheme, port or path, such as \"127.0.0.1\" or \"localhost\"";
+    let text = field.text(RIGHT)?;
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(text).parse::<IpAddr>() {
+        return Some(address.to_string());
+    }
+    let name = text.trim_end_matches('.');
+    let is_name = name
+        .chars()
+        .all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    match Host::parse(name) {
+        Ok(host) if is_name => Some(host.to_string()),
+        Ok(_) | Err(_) => {
+            field.expected(RIGHT);
+            None
+        }
+    }
+}
+
+fn read_page(field: &Field<'_, '_>) -> Option<Url> {
+    const RIGHT: &str = "the address of a page, such as \"https://example.org/bpfnews\"";
+    let page = Url::parse(field.text(RIGHT)?.trim()).ok();
+    // Parentheses would end the comment of the User-Agent header in which it stands.
+    let page = page.filter(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.as_str().len() <= CONTACT_BYTES_MAX
+            && !url.as_str().contains(['(', ')', '\\'])
+    });
+    if page.is_none() {
+        field.expected(RIGHT);
+    }
+    page
+}
+
+fn read_contact(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str =
+        "an address or a page in plain ASCII without parentheses, such as \"bpfnews@example.org\"";
+    let contact = field.text(RIGHT)?.trim();
+    // It stands in a comment of the User-Agent header, which parentheses and backslashes would end or change.
+    let is_good = |c: char| (c.is_ascii_graphic() || c == ' ') && !"()\\".contains(c);
+    if contact.is_empty() || contact.len() > CONTACT_BYTES_MAX || !contact.chars().all(is_good) {
+        field.expected(RIGHT);
+        return None;
+    }
+    Some(contact.to_owned())
+}

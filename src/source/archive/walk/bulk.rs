@@ -1,0 +1,166 @@
+//! What comes in bulk: the mbox of a stretch of time, and raw mails.
+
+use super::{
+    MARGIN_S, SEARCH_LAG_S, SEARCH_PAGE, SLICE_FEW, SLICE_MANY, SLICE_S_MAX, SLICE_S_MIN, Stage,
+    Walk,
+};
+use crate::item::ItemKey;
+use crate::source::archive::page::{
+    is_past_the_end, mbox_items, means_none, read_mbox, unpacks_to_too_much,
+};
+use crate::source::{Answer, Body, FetchError, Gap, Goal, Page};
+
+impl Walk {
+    pub(super) fn read_same_second(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        at: i64,
+        offset: usize,
+    ) -> Result<Page, FetchError> {
+        let url = self.archive.same_second_url(at, offset);
+        let (page, arrivals) = match answer {
+            Err(error) if means_none(&error) => (Page::default(), Vec::new()),
+            Err(
+                FetchError::Missing { .. } | FetchError::Broken { .. } | FetchError::Walled { .. },
+            ) => {
+                let why = "more mails arrived in this second than a page holds, and search does not answer".to_owned();
+                self.gaps.push(Gap {
+                    from_at: at,
+                    to_at: at,
+                    why,
+                });
+                (Page::default(), Vec::new())
+            }
+            Err(error) => return Err(error),
+            Ok(answer) if is_past_the_end(&answer) => (Page::default(), Vec::new()),
+            Ok(answer) => self.document(&answer, &url)?,
+        };
+        let may_lag = self.goal == Goal::Poll && (0..SEARCH_LAG_S).contains(&(self.now - at));
+        if arrivals.is_empty() && may_lag {
+            // The archive holds more of this second than search may know yet: the next poll asks again.
+            self.requests_left = 0;
+        } else if arrivals.is_empty() {
+            self.climbed(at + 1);
+            self.stage = Stage::Climb { at: at + 1 };
+        } else {
+            self.stage = Stage::SameSecond {
+                at,
+                offset: offset + arrivals.len().min(SEARCH_PAGE),
+            };
+        }
+        Ok(page)
+    }
+
+    pub(super) fn read_mbox(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        at: i64,
+        until: i64,
+        slice_s: i64,
+    ) -> Result<Page, FetchError> {
+        let page = match answer {
+            Err(error) if means_none(&error) => Page::default(),
+            Err(FetchError::TooBig { .. }) if slice_s > SLICE_S_MIN => {
+                self.stage = Stage::Mbox {
+                    at,
+                    until,
+                    slice_s: slice_s / 2,
+                };
+                return Ok(Page::default());
+            }
+            // This server, or the wall before it, gives no mbox: the Atom goes the same way in smaller steps.
+            Err(
+                FetchError::TooBig { .. }
+                | FetchError::Missing { .. }
+                | FetchError::Broken { .. }
+                | FetchError::Walled { .. },
+            ) => {
+                self.stage = Stage::Climb { at };
+                return Ok(Page::default());
+            }
+            Err(error) => return Err(error),
+            Ok(Answer {
+                body: Body::Unchanged,
+                ..
+            }) => Page::default(),
+            Ok(Answer {
+                body: Body::Bytes { bytes, .. },
+                url,
+                ..
+            }) => match read_mbox(&bytes) {
+                Ok(Some(page)) => page,
+                Ok(None) => {
+                    return self.read_mbox(Err(unpacks_to_too_much(&url)), at, until, slice_s);
+                }
+                Err(e) => {
+                    return Err(FetchError::Later {
+                        after: None,
+                        why: format!("{}: {e}", url.path()),
+                    });
+                }
+            },
+        };
+        let end = (at + slice_s).min(until);
+        let slice_s = match page.items.len() {
+            few if few < SLICE_FEW => (slice_s * 2).min(SLICE_S_MAX),
+            many if many > SLICE_MANY => (slice_s / 2).max(SLICE_S_MIN),
+            _ => slice_s,
+        };
+        self.climbed(end);
+        self.stage = if end < until {
+            Stage::Mbox {
+                at: end,
+                until,
+                slice_s,
+            }
+        } else {
+            Stage::Climb {
+                at: (end - MARGIN_S).max(0),
+            }
+        };
+        Ok(page)
+    }
+
+    pub(super) fn read_raw(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+    ) -> Result<Page, FetchError> {
+        let wanted = self.cursor.raw_wanted.front().cloned();
+        let mut page = Page::default();
+        match answer {
+            Ok(Answer {
+                body: Body::Bytes { bytes, .. },
+                ..
+            }) => match mbox_items(&bytes[..], &mut page) {
+                Ok(()) => page.items.retain(|item| {
+                    wanted
+                        .as_ref()
+                        .is_some_and(|id| item.key() == ItemKey::message(id))
+                }),
+                Err(e) => page
+                    .faults
+                    .push(format!("a raw mail could not be read: {e}")),
+            },
+            Ok(Answer {
+                body: Body::Unchanged,
+                ..
+            }) => {}
+            Err(
+                error @ (FetchError::Later { .. }
+                | FetchError::Held { .. }
+                | FetchError::Unreachable { .. }
+                | FetchError::Offline { .. }),
+            ) => {
+                return Err(error);
+            }
+            Err(error) => page
+                .faults
+                .push(format!("a raw mail could not be fetched: {error}")),
+        }
+        self.cursor.raw_wanted.pop_front();
+        if self.cursor.raw_wanted.is_empty() {
+            self.stage = Stage::Over;
+        }
+        Ok(page)
+    }
+}
