@@ -226,8 +226,13 @@ fn trace(cli: &Cli) {
 }
 
 fn init(path: &Path) -> anyhow::Result<ExitCode> {
-    let mut file = std::fs::File::create_new(path)
-        .with_context(|| format!("{} is not written over; writing it", path.display()))?;
+    let mut file = match std::fs::File::create_new(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => anyhow::bail!(
+            "{} is there already and is not written over; --config names another file",
+            path.display()
+        ),
+        made => made.with_context(|| format!("writing {}", path.display()))?,
+    };
     file.write_all(EXAMPLE_CONFIG.as_bytes())
         .with_context(|| format!("writing {}", path.display()))?;
     let mut out = anstream::stdout();

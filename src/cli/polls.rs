@@ -223,11 +223,10 @@ fn write_look(
                 FetchError::Gone { .. } => "gone",
                 _ => "failed",
             };
-            writeln!(
-                out,
-                "{BAD}{word}{BAD:#}  {}: {error}\n        {DIM}{}{DIM:#}",
-                feed.name, feed.url
-            )?;
+            writeln!(out, "{BAD}{word}{BAD:#}  {}: {error}", feed.name)?;
+            if !error.to_string().contains(feed.url.as_str()) {
+                writeln!(out, "        {DIM}{}{DIM:#}", feed.url)?;
+            }
         }
     }
     Ok(())

@@ -255,10 +255,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
             "larger than {CONFIG_BYTES_MAX} bytes; is this the configuration?"
         )),
         Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(
-            "no such file; copy config.example.toml to this name, or name another file with --config"
-                .to_owned(),
-        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err("no such file; bpfnews init writes one, and --config names another".to_owned())
+        }
         Err(error) => Err(format!(
             "cannot be read ({error}); it must be a file you may read, such as a copy of config.example.toml"
         )),

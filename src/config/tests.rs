@@ -571,7 +571,7 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     assert_eq!(
         message,
         format!(
-            "{shown}: no such file; copy config.example.toml to this name, or name another file with --config\n\
+            "{shown}: no such file; bpfnews init writes one, and --config names another\n\
              1 problem in the configuration"
         )
     );

@@ -135,7 +135,7 @@ fn init_writes_the_example_once_and_check_likes_it() {
     let again = run(folder.path(), &["init"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(
-        err(&again).contains("config.toml is not written over"),
+        err(&again).contains("config.toml is there already"),
         "{}",
         err(&again)
     );

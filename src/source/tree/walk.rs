@@ -1,5 +1,6 @@
 //! A poll or backfill of a tree under way: which page comes next, and what each means for the cursor.
 
+mod by_hash;
 mod log;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,9 +17,6 @@ use crate::source::{
 
 /// Requests of one poll; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
-
-/// How far a feed is walked back by hash in one go, in pages.
-const HASH_WALK_PAGES_MAX: u32 = 30;
 
 /// A range of more commits is not asked for as patches: their diffs would be many megabytes.
 const PATCHES_MAX: usize = 500;
@@ -92,6 +90,8 @@ pub struct Walk {
     /// Commits of the last page, in its order.
     page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
     met_merge: bool,
+    /// The newest and the oldest commit date met on this path, unix seconds.
+    span: Option<(i64, i64)>,
     gaps: Vec<Gap>,
 }
 
@@ -126,6 +126,7 @@ impl Tree {
             brief: HashMap::new(),
             page: Vec::new(),
             met_merge: false,
+            span: None,
             gaps: Vec::new(),
         };
         walk.pass_over_done();
@@ -181,6 +182,11 @@ impl Walk {
         fresh: &HashSet<ItemKey>,
         new_here: &HashSet<ItemKey>,
     ) -> Vec<Gap> {
+        for at in self.page.iter().filter_map(|(_, date)| *date) {
+            let at = at.timestamp();
+            let (newest, oldest) = self.span.unwrap_or((at, at));
+            self.span = Some((newest.max(at), oldest.min(at)));
+        }
         let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
         match self.stage.clone() {
             Stage::Newest => {
@@ -223,7 +229,13 @@ impl Walk {
     }
 
     pub(in crate::source) fn progress(&self) -> f64 {
-        self.path as f64 / self.tree.paths.len() as f64
+        let share = match (self.goal, self.span) {
+            (Goal::Backfill { since }, Some((newest, oldest))) => {
+                (newest - oldest) as f64 / (newest - since.timestamp()).max(1) as f64
+            }
+            (Goal::Backfill { .. } | Goal::Poll, _) => 0.0,
+        };
+        (self.path as f64 + share.clamp(0.0, 1.0)) / self.tree.paths.len() as f64
     }
 
     fn path_cursor(&mut self) -> &mut PathCursor {
@@ -253,6 +265,7 @@ impl Walk {
         self.tip = None;
         self.brief.clear();
         self.met_merge = false;
+        self.span = None;
     }
 
     fn read_feed(
@@ -344,80 +357,5 @@ impl Walk {
                 self.finish_path();
             }
         }
-    }
-
-    /// Goes on below what the feed showed.
-    fn walk_by_hash(&mut self) {
-        match (self.bottom.clone().or(self.tip.clone()), self.tip.clone()) {
-            (Some(at), Some(to)) => {
-                self.path_cursor().by_hash = Some(ByHash { at: at.clone(), to });
-                self.stage = Stage::ByHash { at, pages: 0 };
-            }
-            _ => self.finish_path(),
-        }
-    }
-
-    fn judge_by_hash(
-        &mut self,
-        page: &[(CommitHash, Option<DateTime<Utc>>)],
-        at: &CommitHash,
-        pages: u32,
-        met_seen: bool,
-    ) {
-        let oldest = page
-            .last()
-            .map(|(hash, date)| (hash.clone(), date.map_or(0, |date| date.timestamp())));
-        let ended = oldest.as_ref().is_none_or(|(hash, _)| hash == at);
-        if let Goal::Backfill { since } = self.goal {
-            match oldest {
-                Some((hash, date)) if !ended && date >= since.timestamp() => {
-                    self.stage = Stage::ByHash {
-                        at: hash,
-                        pages: pages + 1,
-                    };
-                }
-                Some(_) | None => self.finish_path(),
-            }
-            return;
-        }
-        let too_far = pages + 1 >= HASH_WALK_PAGES_MAX;
-        if let (Some((hash, _)), false, false, false) = (&oldest, ended, met_seen, too_far) {
-            if let Some(by_hash) = &mut self.path_cursor().by_hash {
-                by_hash.at = hash.clone();
-            }
-            self.stage = Stage::ByHash {
-                at: hash.clone(),
-                pages: pages + 1,
-            };
-            return;
-        }
-        let until = oldest.map_or(0, |(_, date)| date);
-        if too_far && !met_seen && !ended {
-            let why = format!(
-                "{}: {} pages back and nothing known met",
-                self.tree.branch, HASH_WALK_PAGES_MAX
-            );
-            self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
-            });
-        } else if self.met_merge {
-            let why = format!(
-                "{}: walked by hash across merges; commits behind them may be missing",
-                self.tree.branch
-            );
-            self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
-            });
-        }
-        let tip = self.tip.clone();
-        let cursor = self.path_cursor();
-        cursor.tip = tip;
-        cursor.pending = None;
-        cursor.by_hash = None;
-        self.finish_path();
     }
 }
