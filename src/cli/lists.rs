@@ -88,7 +88,7 @@ fn gaps_of<'a>(row: &FeedRow, gaps: &'a [(i64, Gap)]) -> Vec<&'a Gap> {
 fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
     let gaps: Vec<_> = gaps
         .iter()
-        .map(|gap| json!({"from": stamp(gap.from_at), "to": stamp(gap.to_at), "why": gap.why}))
+        .map(|gap| json!({"from": known(gap.from_at), "to": known(gap.to_at), "why": gap.why}))
         .collect();
     json!({
         "name": row.name,
@@ -123,8 +123,8 @@ fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> 
     for gap in gaps {
         notes.push(format!(
             "gap {} to {}: {}",
-            stamp(gap.from_at),
-            stamp(gap.to_at),
+            known(gap.from_at).unwrap_or_else(|| "?".to_owned()),
+            known(gap.to_at).unwrap_or_else(|| "?".to_owned()),
             plain(&gap.why)
         ));
     }
@@ -247,6 +247,11 @@ fn stamp(seconds: i64) -> String {
     at(seconds)
         .map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
         .unwrap_or_default()
+}
+
+/// An end of a gap; 0 stands for one that nobody knows.
+fn known(seconds: i64) -> Option<String> {
+    (seconds > 0).then(|| stamp(seconds))
 }
 
 fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {

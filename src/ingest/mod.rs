@@ -27,6 +27,9 @@ use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 /// Feeds polled side by side; each host still gets one request at a time.
 const POLLS_AT_ONCE_MAX: usize = 16;
 
+/// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
+const MOVED_FAILURES_MAX: i64 = 3;
+
 /// What reading needs.
 pub struct Ingest {
     /// The database.
@@ -165,7 +168,9 @@ impl Ingest {
             .as_deref()
             .and_then(|moved| url::Url::parse(moved).ok());
         let source = match (moved, source) {
-            (Some(url), Source::Feed(feed)) => Source::Feed(feed.moved_to(url)),
+            (Some(url), Source::Feed(feed)) if row.failures < MOVED_FAILURES_MAX => {
+                Source::Feed(feed.moved_to(url))
+            }
             _ => source.clone(),
         };
         let mut walk = source

@@ -176,9 +176,9 @@ pub struct Page {
 /// A stretch of a feed that is known to be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// From when, unix seconds.
+    /// From when, unix seconds; 0 where that is not known.
     pub from_at: i64,
-    /// To when, unix seconds.
+    /// To when, unix seconds; 0 where that is not known.
     pub to_at: i64,
     /// Why, for a maintainer.
     pub why: String,

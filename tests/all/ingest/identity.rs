@@ -282,6 +282,18 @@ async fn a_permanent_redirect_is_followed_for_good_once_it_proved_good() {
     );
     assert_eq!(world.tell().await, [["AAAA"]]);
     assert_eq!(world.items("blog").await.len(), 4);
+
+    // The new place dies, and the old one has the feed again.
+    world.put_answer("/new.rss", answer("503 Service Unavailable", &[], ""));
+    for failures in 1..=3 {
+        world.poll_when_due("blog").await;
+        let row = world.row("blog").await;
+        world.check_failed(&row, "backing_off", failures, "503");
+    }
+    world.put("/blog.rss", rss(&numbered("AAAAA AAAA AAA AA A")));
+    world.poll_when_due("blog").await;
+    world.check_ok("blog").await;
+    assert_eq!(world.tell().await, [["AAAAA"]]);
 }
 
 #[tokio::test]
