@@ -62,6 +62,22 @@ pub struct Report {
     pub is_cut_short: bool,
 }
 
+impl Report {
+    /// The report of a poll that has yet to do anything.
+    fn of(row: &FeedRow) -> Self {
+        Self {
+            feed: row.name.clone(),
+            outcome: Outcome::Ok,
+            fresh: 0,
+            sighted: 0,
+            news: 0,
+            faults: 0,
+            requests: 0,
+            is_cut_short: false,
+        }
+    }
+}
+
 /// Whether what comes is told, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -150,16 +166,7 @@ impl Ingest {
     }
 
     async fn poll_inner(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
-        let mut report = Report {
-            feed: row.name.clone(),
-            outcome: Outcome::Ok,
-            fresh: 0,
-            sighted: 0,
-            news: 0,
-            faults: 0,
-            requests: 0,
-            is_cut_short: false,
-        };
+        let mut report = Report::of(&row);
         let Some((config, source)) = self.feeds.get(&row.name) else {
             anyhow::bail!("the feed {} is not in the configuration", row.name);
         };
@@ -354,16 +361,7 @@ impl Ingest {
                 self.clock.now(),
             )
             .map_err(|why| anyhow::anyhow!("{}: {why}", row.name))?;
-        let mut report = Report {
-            feed: row.name.clone(),
-            outcome: Outcome::Ok,
-            fresh: 0,
-            sighted: 0,
-            news: 0,
-            faults: 0,
-            requests: 0,
-            is_cut_short: false,
-        };
+        let mut report = Report::of(&row);
         while let Some(request) = walk.next() {
             told(walk.progress(), report.fresh);
             report.requests += 1;
