@@ -85,7 +85,7 @@ pub(super) fn free_on(item: &Item) -> Option<i64> {
     }
 }
 
-/// The day that a number of [`ItemRow::free_on`] stands for.
+/// The day that a number of `ItemRow::free_on` stands for.
 pub fn day(number: i64) -> Option<chrono::NaiveDate> {
     DateTime::UNIX_EPOCH
         .date_naive()
