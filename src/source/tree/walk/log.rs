@@ -33,8 +33,13 @@ impl Walk {
             Err(error) => return Err(error),
         };
         let rows = match rows {
-            Some(rows) if !(rows.commits.is_empty() && log.offset == 0) => rows,
-            // The log does not answer, or the last tip is gone.
+            // A backfill that is resumed may begin behind the last commit; a poll is only sent on where there are more.
+            Some(rows)
+                if !rows.commits.is_empty() || (log.offset > 0 && self.goal != Goal::Poll) =>
+            {
+                rows
+            }
+            // The log does not answer, or a tip is gone.
             Some(_) | None => {
                 if let Goal::Backfill { .. } = self.goal {
                     return Err(broken(
