@@ -295,6 +295,7 @@ impl Walk {
         }
         if is_newest {
             self.tip = self.page.first().map(|(hash, _)| hash.clone());
+            page.is_first = !self.cursor.paths.contains_key(&self.tree.paths[self.path]);
             let had = self.path_cursor().tip.is_some();
             if self.tip.is_none() && had {
                 return Err(broken(
@@ -302,7 +303,6 @@ impl Walk {
                     "the feed is empty, though it had commits before",
                 ));
             }
-            page.is_first = !had;
             self.path_cursor().newest = Kept::of(&url, &answer.validators);
         }
         Ok(page)
