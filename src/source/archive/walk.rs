@@ -272,7 +272,7 @@ impl Walk {
                     let oldest = seen_to - MARGIN_S;
                     self.newest_page = Some(Newest {
                         oldest,
-                        newest: seen_to,
+                        newest: self.cursor.newest_at,
                         is_short: false,
                     });
                     return Ok(Page::default());
