@@ -218,7 +218,7 @@ impl Feed {
         match (self.flavour, title.strip_prefix("[$]")) {
             (Flavour::Lwn, Some(rest)) => {
                 let rest = rest.trim_start().to_owned();
-                let free_on = at.map(|at| free_on(&rest, at.date_naive()));
+                let free_on = at.and_then(|at| free_on(&rest, at.date_naive()));
                 (rest, Some(Paid { free_on }))
             }
             _ => (title, None),
@@ -227,21 +227,21 @@ impl Feed {
 }
 
 /// The day on which a paid LWN article becomes free: one week after the Weekly Edition that carries it, which is the
-/// first on a Thursday after the article appeared; the edition itself says its date.
-fn free_on(title: &str, appeared_on: NaiveDate) -> NaiveDate {
+/// first on a Thursday after the article appeared; the edition itself says its date. `None` at the end of the calendar.
+fn free_on(title: &str, appeared_on: NaiveDate) -> Option<NaiveDate> {
     let edition = title
         .rsplit_once("Weekly Edition for ")
         .and_then(|(_, date)| NaiveDate::parse_from_str(date.trim(), "%B %d, %Y").ok())
-        .unwrap_or_else(|| next_thursday(appeared_on));
-    edition + Days::new(7)
+        .or_else(|| next_thursday(appeared_on))?;
+    edition.checked_add_days(Days::new(7))
 }
 
-fn next_thursday(day: NaiveDate) -> NaiveDate {
-    let mut day = day + Days::new(1);
+fn next_thursday(day: NaiveDate) -> Option<NaiveDate> {
+    let mut day = day.checked_add_days(Days::new(1))?;
     while day.weekday() != Weekday::Thu {
-        day = day + Days::new(1);
+        day = day.checked_add_days(Days::new(1))?;
     }
-    day
+    Some(day)
 }
 
 #[cfg(test)]
@@ -292,8 +292,9 @@ mod tests {
             ("the edition itself", "LWN.net Weekly Edition for September 10, 2026", "2026-09-10", "2026-09-17"),
         ];
         for (name, title, appeared, free) in table {
-            assert_eq!(free_on(title, day(appeared)), day(free), "{name}");
+            assert_eq!(free_on(title, day(appeared)), Some(day(free)), "{name}");
         }
+        assert_eq!(free_on("x", NaiveDate::MAX), None);
     }
 
     #[test]
