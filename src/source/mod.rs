@@ -259,10 +259,12 @@ pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
     }
 }
 
-/// The error for a document that does not say what it should.
+/// The error for a document that does not say what it should. What a parser says may quote the document, whose control
+/// characters must not reach a terminal.
 fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
+    let host = url.host_str().unwrap_or("the answer");
     FetchError::Broken {
-        why: format!("{}: {why}", url.host_str().unwrap_or("the answer")),
+        why: wire::one_line(&format!("{host}: {why}")),
     }
 }
 
