@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::deliver;
 use crate::ingest::Ingest;
@@ -68,7 +68,14 @@ pub async fn run(
             }
             if in_flight.insert(row.name.clone()) {
                 let (ingest, stop, name) = (Arc::clone(&ingest), stop.clone(), row.name.clone());
-                polls.spawn(async move { (name, ingest.poll(row, &stop).await) });
+                polls.spawn(async move {
+                    let report = ingest.poll(row, &stop).await;
+                    if report.is_err() {
+                        // What could not be settled is due still: it must not be asked for again at once.
+                        let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;
+                    }
+                    (name, report)
+                });
             }
         }
         deliver::pass(&ingest.store, now, &mut show).await?;
@@ -77,10 +84,15 @@ pub async fn run(
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
-                let (name, report) = ended.context("a poll came to a bad end")?;
-                in_flight.remove(&name);
-                if let Err(error) = report {
-                    warn!("{name}: {error:#}");
+                match ended {
+                    Ok((name, report)) => {
+                        in_flight.remove(&name);
+                        if let Err(error) = report {
+                            warn!("{name}: {error:#}");
+                        }
+                    }
+                    // Its feed stays among those in flight, so it rests until the next start; the others go on.
+                    Err(error) => error!("a poll came to a bad end: {error}"),
                 }
             }
         }
