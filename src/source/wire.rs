@@ -15,6 +15,11 @@ const TITLE_CHARS_MAX: usize = 1_000;
 /// The deepest nesting of an honest document; more is an attack on whoever reads by recursion.
 const DEPTH_MAX: usize = 200;
 
+/// Entries of an honest Atom document are a few hundred at the most.
+const ENTRIES_MAX: usize = 10_000;
+/// The most of a piece of HTML that is read: a parser's work may grow with the square of its nesting.
+const HTML_BYTES_MAX: usize = 128 * 1024;
+
 /// Decodes a document: byte order mark, then the charset of the Content-Type, then the XML declaration, then UTF-8.
 /// Bytes that are not in the charset they claim are read as Windows-1252, which is what they are in practice. The XML
 /// declaration is left out, since its encoding no longer holds.
@@ -87,6 +92,7 @@ pub(crate) fn html_text(html: &str) -> String {
         "blockquote",
         "hr",
     ];
+    let html = &html[..html.floor_char_boundary(HTML_BYTES_MAX)];
     let document = Html::parse_fragment(html);
     let mut text = String::with_capacity(html.len());
     let mut hidden = 0_usize;
@@ -252,6 +258,9 @@ impl Atom {
                         .map(std::borrow::Cow::into_owned)
                 })
         };
+        if self.entries.len() > ENTRIES_MAX {
+            return Err(format!("more than {ENTRIES_MAX} entries"));
+        }
         if self.path.len() >= DEPTH_MAX {
             return Err(format!("elements nested more than {DEPTH_MAX} deep"));
         }
@@ -393,5 +402,6 @@ mod tests {
             assert!(atom_entries(bad).is_err(), "{bad}");
         }
         assert!(atom_entries(&format!("<feed>{}", "<a>".repeat(100_000))).is_err());
+        assert!(atom_entries(&format!("<feed>{}</feed>", "<entry/>".repeat(100_000))).is_err());
     }
 }

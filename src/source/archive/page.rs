@@ -16,6 +16,9 @@ pub(super) const TOLD_IN_HEADERS: [&str; 1] = ["pr-tracker-bot@kernel.org"];
 /// What an mbox may unpack to: beyond it, a bomb or too long a stretch of time.
 const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
 
+/// Mails in one mbox; a small file may unpack to millions of them, each larger in memory than it was.
+const MAILS_MAX: usize = 50_000;
+
 /// The first bytes of a gzip file.
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -82,21 +85,27 @@ pub(super) fn unpacks_to_too_much(url: &Url) -> FetchError {
     }
 }
 
-/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`].
+/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`] or
+/// [`MAILS_MAX`].
 pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
     let mut page = Page::default();
     if !bytes.starts_with(&GZIP_MAGIC) {
         mbox_items(bytes, &mut page)?;
-        return Ok(Some(page));
+        return Ok(is_below_max(&page).then_some(page));
     }
     let unpacked = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX);
     let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
     mbox_items(&mut reader, &mut page)?;
-    Ok((reader.get_ref().limit() > 0).then_some(page))
+    let is_whole = reader.get_ref().limit() > 0 && is_below_max(&page);
+    Ok(is_whole.then_some(page))
+}
+
+fn is_below_max(page: &Page) -> bool {
+    page.items.len() + page.faults.len() < MAILS_MAX
 }
 
 pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<()> {
-    for mail in MessageIterator::new(mbox) {
+    for mail in MessageIterator::new(mbox).take(MAILS_MAX) {
         let mail = mail?;
         match mail::message(mail.contents(), arrival(mail.internal_date())) {
             Ok(item) => page.items.push(item),
