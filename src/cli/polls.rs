@@ -60,7 +60,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     let mut polled = 0;
     let mut told = |report: &Report| {
         polled += 1;
-        failed += usize::from(!matches!(report.outcome, Outcome::Ok));
+        failed += usize::from(!matches!(report.outcome, Outcome::Ok | Outcome::OkSoFar));
         let _ = writeln!(anstream::stderr(), "{}", line(report));
     };
     match only {
@@ -107,7 +107,7 @@ fn line(report: &Report) -> String {
         ""
     };
     match &report.outcome {
-        Outcome::Ok => format!(
+        Outcome::Ok | Outcome::OkSoFar => format!(
             "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
             report.feed, report.fresh
         ),
@@ -254,7 +254,7 @@ pub(super) async fn backfill(
     let mut out = anstream::stdout();
     writeln!(
         out,
-        "{name}: {} new, {} of them unreadable, {} requests",
+        "{name}: {} new, {} unreadable, {} requests",
         report.fresh, report.faults, report.requests
     )?;
     ingest.store.close().await;

@@ -1,5 +1,6 @@
 //! The loop that reads: due feeds → source → item → post, each page in one transaction with the feed's cursor.
 
+mod history;
 mod news;
 mod pause;
 
@@ -146,7 +147,7 @@ impl Ingest {
         let _entered = span.enter();
         let took_ms = started.elapsed().as_millis();
         match &report.outcome {
-            Outcome::Ok if report.fresh > 0 => info!(
+            Outcome::Ok | Outcome::OkSoFar if report.fresh > 0 => info!(
                 fresh = report.fresh,
                 news = report.news,
                 requests = report.requests,
@@ -155,7 +156,7 @@ impl Ingest {
                 report.feed,
                 report.fresh
             ),
-            Outcome::Ok => debug!(
+            Outcome::Ok | Outcome::OkSoFar => debug!(
                 requests = report.requests,
                 took_ms, "{}: nothing new", report.feed
             ),
@@ -318,7 +319,10 @@ impl Ingest {
         let now = self.clock.now();
         let gap = TimeDelta::from_std(config.poll_gap).unwrap_or(BACK_OFF_MAX);
         let pause = match error {
-            None if report.is_cut_short => CUT_SHORT_PAUSE.min(gap),
+            None if report.is_cut_short => {
+                report.outcome = Outcome::OkSoFar;
+                CUT_SHORT_PAUSE.min(gap)
+            }
             None => with_jitter(
                 gap.max(
                     TimeDelta::from_std(leave_alone)
@@ -336,54 +340,6 @@ impl Ingest {
         feeds::settle_poll(&mut tx, row.id, &report.outcome, now, now + pause).await?;
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Walks a feed back to `since`, remembering everything and telling nothing. `told` hears the share that is done
-    /// (0 to 1) and the number of new items so far.
-    ///
-    /// # Errors
-    ///
-    /// What ended the walk; calling it again goes on from there.
-    pub async fn backfill(
-        &self,
-        row: FeedRow,
-        since: DateTime<Utc>,
-        stop: &CancellationToken,
-        mut told: impl FnMut(f64, usize),
-    ) -> anyhow::Result<Report> {
-        let Some((_, source)) = self.feeds.get(&row.name) else {
-            anyhow::bail!("the feed {} is not in the configuration", row.name);
-        };
-        let mut walk = source
-            .begin(
-                row.backfill.as_deref(),
-                Goal::Backfill { since },
-                self.clock.now(),
-            )
-            .map_err(|why| anyhow::anyhow!("{}: {why}", row.name))?;
-        let mut report = Report::of(&row);
-        while let Some(request) = walk.next() {
-            told(walk.progress(), report.fresh);
-            report.requests += 1;
-            let answer = tokio::select! {
-                answer = self.fetcher.fetch(&request) => answer,
-                () = stop.cancelled() => {
-                    report.is_cut_short = true;
-                    return Ok(report);
-                }
-            };
-            let page = walk.read(answer).map_err(|e| {
-                anyhow::anyhow!(
-                    "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
-                    row.name
-                )
-            })?;
-            let mode = Mode::History;
-            self.keep(&row, mode, &mut walk, &page, None, &mut None, &mut report)
-                .await?;
-        }
-        told(1.0, report.fresh);
-        Ok(report)
     }
 
     /// Fetches a feed once without keeping anything, and says what it saw.

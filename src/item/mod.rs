@@ -179,11 +179,6 @@ impl CommitHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The first 12 digits, as kernel developers quote a commit.
-    pub fn short(&self) -> &str {
-        &self.0[..12]
-    }
 }
 
 impl fmt::Display for CommitHash {

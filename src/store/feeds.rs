@@ -64,6 +64,8 @@ impl FeedRow {
 pub enum Outcome {
     /// Well.
     Ok,
+    /// Well as far as it went; there is more to fetch at the next poll.
+    OkSoFar,
     /// It failed and is backed off.
     Failed {
         /// `backing_off`, `walled` or `gone`.
@@ -246,6 +248,18 @@ pub async fn settle_poll(
             sqlx::query!(
                 "UPDATE feeds SET state = 'ok', failures = 0, last_error = NULL, last_polled_at = $2, last_ok_at = $2,
                  next_poll_at = $3 WHERE id = $1",
+                feed,
+                now,
+                next
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
+        Outcome::OkSoFar => {
+            sqlx::query!(
+                "UPDATE feeds SET state = 'ok', failures = 0, last_error = NULL, last_polled_at = $2,
+                 last_ok_at = COALESCE(last_ok_at, $2), next_poll_at = $3 WHERE id = $1",
                 feed,
                 now,
                 next

@@ -99,6 +99,12 @@ impl Feed {
         };
         let shared = shared_links(&feed);
         let project = project(&self.home, &feed);
+        if feed.entries.len() > ENTRIES_MAX {
+            let entries = feed.entries.len();
+            let fault =
+                format!("{entries} entries in one document; the first {ENTRIES_MAX} are read");
+            page.faults.push(fault);
+        }
         for entry in feed.entries.into_iter().take(ENTRIES_MAX) {
             match self.item(entry, &shared, &project) {
                 Ok(item) => page.items.push(item),

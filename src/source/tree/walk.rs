@@ -15,7 +15,7 @@ use crate::source::{
     Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
 };
 
-/// Requests of one poll; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
+/// Requests of one poll beside one for each path; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
 
 /// A range of more commits is not asked for as patches: their diffs would be many megabytes.
@@ -109,7 +109,9 @@ impl Tree {
             };
         }
         let requests_left = if goal == Goal::Poll {
-            REQUESTS_PER_POLL_MAX
+            // Each path is asked for at every poll; what comes on top is bounded.
+            let paths = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+            REQUESTS_PER_POLL_MAX.saturating_add(paths)
         } else {
             u32::MAX
         };

@@ -31,8 +31,6 @@ pub struct Stored {
     pub fresh_keys: HashSet<ItemKey>,
     /// Positions of new items that resemble one that was there: a rebased or picked commit.
     pub twins: HashSet<usize>,
-    /// How many items were known but said something else now.
-    pub changed: usize,
     /// How many of the page's items this feed had not shown before, and their keys.
     pub sighted: u64,
     /// See `sighted`.
@@ -75,7 +73,6 @@ pub async fn put_items(
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
                 update_item(tx, feed, known.id, item).await?;
-                stored.changed += 1;
             }
             if known.by_link {
                 keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
@@ -176,7 +173,9 @@ async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<K
             let item = &items[position];
             let at = item.at.map_or(row.at, |at| at.timestamp());
             let is_near = (at - row.at).abs() <= REBASE_S_MAX;
-            if item.detail == Detail::Brief && row.seen_here && is_near {
+            // Merges of one tree into another have the same subject every time.
+            let is_merge = item.title.starts_with("Merge ");
+            if item.detail == Detail::Brief && row.seen_here && is_near && !is_merge {
                 known.twins.insert(position);
             }
             continue;

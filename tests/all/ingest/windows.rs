@@ -184,3 +184,30 @@ async fn a_walk_by_hash_is_resumed_and_not_stopped_by_another_trees_commits() {
         assert!(missing.is_empty(), "after {answers} answers: {missing:?}");
     }
 }
+
+#[tokio::test]
+async fn a_backfill_does_not_swallow_what_no_poll_has_told() {
+    let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
+    let serve = |world: &World, last: i64| {
+        let mails: Vec<_> = (-9..=last)
+            .map(|minutes| {
+                let id = format!("m{minutes}");
+                mail(&id, minutes * 60, &format!("mail {minutes}"), "")
+            })
+            .collect();
+        world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));
+    };
+    serve(&world, -1);
+    world.poll().await;
+    world.tell().await;
+    world.advance(TimeDelta::days(3));
+    serve(&world, 20);
+    let row = world.row("bpf").await;
+    let since = noon() - TimeDelta::days(2);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let walked = world.ingest.backfill(row, since, &stop, |_, _| {}).await;
+    walked.expect("the archive answers");
+    assert_eq!(world.titles("bpf").await.len(), 30);
+    let told = world.tell().await.len();
+    assert_eq!(told, 21, "mails 0 to 20 are news, those before are history");
+}

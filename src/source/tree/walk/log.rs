@@ -7,7 +7,7 @@ use super::{PATCHES_MAX, Stage, Walk};
 use crate::item::{CommitHash, Detail, Item};
 use crate::source::tree::page::log_rows;
 use crate::source::tree::walk::Pending;
-use crate::source::{Answer, Body, FetchError, Goal, Page, broken, mail, wire};
+use crate::source::{Answer, Body, FetchError, Gap, Goal, Page, broken, mail, wire};
 
 impl Walk {
     pub(super) fn read_log(
@@ -61,7 +61,7 @@ impl Walk {
         };
         for (hash, item) in rows.commits {
             self.page.push((hash.clone(), item.at));
-            if let Some(Goal::Poll) = Some(self.goal) {
+            if self.goal == Goal::Poll {
                 self.brief.insert(hash, item.clone());
             }
             page.items.push(item);
@@ -79,6 +79,17 @@ impl Walk {
     /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
     pub(super) fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
         if log.offset == usize::MAX && self.overlaps {
+            if self.met_merge {
+                let why = format!(
+                    "{}: a merge was met and the log does not answer; commits behind it may be missing",
+                    self.tree.branch
+                );
+                self.gaps.push(Gap {
+                    from_at: 0,
+                    to_at: self.span.map_or(0, |(newest, _)| newest),
+                    why,
+                });
+            }
             self.path_cursor().tip = self.tip.clone();
             self.finish_path();
             return;

@@ -1,0 +1,83 @@
+//! Walking a feed back: what comes is remembered and not told.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Ingest, Mode, Report};
+use crate::source::Goal;
+use crate::store::feeds::{self, FeedRow, Outcome};
+
+impl Ingest {
+    /// Walks a feed back to `since`, remembering everything and telling nothing. It is polled to its end first: what
+    /// came since the last poll is news, and a walk back that met it first would have it pass for history. `told`
+    /// hears the share that is done (0 to 1) and the number of new items so far.
+    ///
+    /// # Errors
+    ///
+    /// What ended the walk; calling it again goes on from there.
+    pub async fn backfill(
+        &self,
+        row: FeedRow,
+        since: DateTime<Utc>,
+        stop: &CancellationToken,
+        mut told: impl FnMut(f64, usize),
+    ) -> anyhow::Result<Report> {
+        let row = self.catch_up(row, stop).await?;
+        let Some((_, source)) = self.feeds.get(&row.name) else {
+            anyhow::bail!("the feed {} is not in the configuration", row.name);
+        };
+        let mut walk = source
+            .begin(
+                row.backfill.as_deref(),
+                Goal::Backfill { since },
+                self.clock.now(),
+            )
+            .map_err(|why| anyhow::anyhow!("{}: {why}", row.name))?;
+        let mut report = Report::of(&row);
+        while let Some(request) = walk.next() {
+            told(walk.progress(), report.fresh);
+            report.requests += 1;
+            let answer = tokio::select! {
+                answer = self.fetcher.fetch(&request) => answer,
+                () = stop.cancelled() => {
+                    report.is_cut_short = true;
+                    return Ok(report);
+                }
+            };
+            let page = walk.read(answer).map_err(|e| {
+                anyhow::anyhow!(
+                    "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
+                    row.name
+                )
+            })?;
+            let mode = Mode::History;
+            self.keep(&row, mode, &mut walk, &page, None, &mut None, &mut report)
+                .await?;
+        }
+        told(1.0, report.fresh);
+        Ok(report)
+    }
+
+    /// Polls a feed until nothing is left to fetch, and gives its row as it stands then.
+    async fn catch_up(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<FeedRow> {
+        let mut row = row;
+        loop {
+            let report = self.poll(row.clone(), stop).await?;
+            if let Outcome::Failed { why, .. } = report.outcome {
+                anyhow::bail!(
+                    "{}: {why}\nIt is polled before it is walked back; try again once that goes well.",
+                    row.name
+                );
+            }
+            let rows = feeds::list_feeds(self.store.read()).await?;
+            row = rows
+                .into_iter()
+                .find(|known| known.id == row.id)
+                .with_context(|| format!("the database lost the feed {}", report.feed))?;
+            if !report.is_cut_short || stop.is_cancelled() {
+                return Ok(row);
+            }
+        }
+    }
+}
