@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use tracing::warn;
 
 use crate::item::Kind;
 use crate::post::{self, Post, Shown};
@@ -50,7 +51,13 @@ pub async fn pass(
     for owed in posts::owed_posts(store.read(), now).await? {
         let mut shown = Vec::new();
         for row in posts::items_of_post(store.read(), owed.id).await? {
-            let text = items::text_of(store.read(), row.id).await?;
+            // A text that cannot be unpacked must not keep its post, and all behind it, from being told.
+            let text = items::text_of(store.read(), row.id)
+                .await
+                .unwrap_or_else(|error| {
+                    warn!("the text of item {} cannot be read: {error:#}", row.id);
+                    String::new()
+                });
             shown.extend(shown_item(&row, text));
         }
         if let Some(post) = post::compose(&shown) {

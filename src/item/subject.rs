@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_of_real_life_are_read() {
+    fn tags_as_they_are_met_are_read() {
         type Tags = (bool, bool, u32, Option<(u32, u32)>);
         #[rustfmt::skip]
         let table: [(&str, Tags, &str, &str); 16] = [
