@@ -1,5 +1,6 @@
 //! What a whole document says of itself, and the parts of its entries that take some reading: dates, texts, links.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -11,8 +12,50 @@ use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::source::wire;
 
+/// Where a document's root element stands, if it is one of ours.
+const HEAD_BYTES: usize = 4 * 1024;
+
 /// The longest time a document may ask to be left alone.
 const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
+
+/// A document of an RSS version that feed-rs does not know, as one that it does: 0.90 has the elements of 1.0 in an
+/// older namespace, and all others of the `<rss>` family can be read as 2.0.
+pub(super) fn familiar(document: &str) -> Cow<'_, str> {
+    const RSS_0_90: [&str; 2] = [
+        "http://my.netscape.com/rdf/simple/0.9/",
+        "http://channel.netscape.com/rdf/simple/0.9/",
+    ];
+    if !document.trim_start().starts_with('<') {
+        return document.into();
+    }
+    let head = &document[..document.floor_char_boundary(HEAD_BYTES)];
+    if let Some(space) = RSS_0_90.iter().find(|space| head.contains(**space)) {
+        return document
+            .replacen(space, "http://purl.org/rss/1.0/", 1)
+            .into();
+    }
+    let Some(start) = head.find("<rss").map(|at| at + "<rss".len()) else {
+        return document.into();
+    };
+    let Some(tag) = head[start..].split('>').next() else {
+        return document.into();
+    };
+    let is_known = ["2.0", "0.91", "0.92"].iter().any(|version| {
+        ['"', '\'']
+            .iter()
+            .any(|quote| tag.contains(&format!("version={quote}{version}{quote}")))
+    });
+    if is_known {
+        return document.into();
+    }
+    let (before, after) = (&document[..start], &document[start..]);
+    let after = match tag.find("version=") {
+        // The attribute keeps its value under a name that means nothing.
+        Some(at) => format!("{}was-{}", &after[..at], &after[at..]),
+        None => after.to_owned(),
+    };
+    format!("{before} version=\"2.0\"{after}").into()
+}
 
 /// Reads a date of RSS, Atom or JSON in the forms that are met: RFC 2822 and 3339, and a day alone.
 pub(super) fn timestamp(raw: &str) -> Option<DateTime<Utc>> {

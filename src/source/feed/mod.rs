@@ -17,7 +17,9 @@ use crate::config::Gives;
 use crate::item::link::{canonical_link, readable_link};
 use crate::item::{Detail, Item, ItemKey, Paid, Person, What, prose};
 
-use self::document::{body_text, is_html, leave_alone_for, project, shared_links, timestamp};
+use self::document::{
+    body_text, familiar, is_html, leave_alone_for, project, shared_links, timestamp,
+};
 pub use self::walk::Walk;
 
 /// Entries of one document that are read; a feed of more is a dump of a whole site.
@@ -90,6 +92,7 @@ impl Feed {
             .id_generator(|_, _, _| String::new())
             .timestamp_parser(timestamp)
             .build();
+        let document = &familiar(document);
         let feed = parser
             .parse(document.as_bytes())
             .map_err(|e| format!("not a feed that can be read: {e}"))?;
@@ -348,5 +351,57 @@ mod tests {
             Some(1_727_827_200)
         );
         assert_eq!(timestamp("yesterday"), None);
+    }
+
+    #[test]
+    fn every_format_of_feed_is_read() {
+        let rss = |version: &str| {
+            format!(
+                "<rss{version}><channel><title>t</title><link>https://x.y/</link><description>d</description>\
+                 <item><title>one</title><link>https://x.y/1</link></item></channel></rss>"
+            )
+        };
+        let rdf = |space: &str| {
+            format!(
+                "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='{space}'>\
+                 <channel><title>t</title><link>https://x.y/</link><description>d</description></channel>\
+                 <item><title>one</title><link>https://x.y/1</link></item></rdf:RDF>"
+            )
+        };
+        let atom = "<feed xmlns='http://www.w3.org/2005/Atom'><id>i</id><title>t</title><updated>2025-01-01T00:00:00Z\
+             </updated><entry><id>urn:1</id><title>one</title><updated>2025-01-01T00:00:00Z</updated>\
+             <link href='https://x.y/1'/></entry></feed>";
+        let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "items":
+            [{"id": "1", "title": "one", "url": "https://x.y/1", "content_text": "c"}]}"#;
+        #[rustfmt::skip]
+        let table = [
+            ("RSS 0.90", rdf("http://my.netscape.com/rdf/simple/0.9/")),
+            ("RSS 0.91", rss(" version='0.91'")),
+            ("RSS 0.92", rss(" version=\"0.92\"")),
+            ("RSS 0.93", rss(" version='0.93'")),
+            ("RSS 0.94", rss(" version='0.94'")),
+            ("RSS 1.0", rdf("http://purl.org/rss/1.0/")),
+            ("RSS 2.0", rss(" version='2.0'")),
+            ("RSS 2.0.1", rss(" xmlns:a='b' version='2.0.1'")),
+            ("RSS of no version", rss("")),
+            ("Atom", atom.to_owned()),
+            ("JSON Feed", json.to_owned()),
+        ];
+        for (name, document) in table {
+            let page = Feed::new(
+                &Url::parse("https://x.y/feed").expect("a URL"),
+                Flavour::Articles,
+            )
+            .read(&document)
+            .unwrap_or_else(|why| panic!("{name}: {why}"));
+            let [item] = &page.items[..] else {
+                panic!("{name}: {} items", page.items.len())
+            };
+            assert_eq!(
+                (item.title.as_str(), item.url.as_deref()),
+                ("one", Some("https://x.y/1")),
+                "{name}"
+            );
+        }
     }
 }
