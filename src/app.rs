@@ -11,12 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::deliver;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX};
 use crate::post::Post;
 use crate::store::{feeds, posts};
 
-/// Feeds polled at the same time.
-const POLLS_AT_ONCE_MAX: usize = 16;
 /// The longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// The shortest, so that a feed that is due but being polled does not make the loop spin.

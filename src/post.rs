@@ -287,10 +287,7 @@ pub fn plain(text: &str) -> String {
             c if c.is_control() => ' ',
             c => c,
         })
-        .filter(|c| {
-            !matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-        })
+        .filter(|&c| !prose::is_invisible(c))
         .collect()
 }
 

@@ -39,14 +39,14 @@ pub fn render(post: &Post, width: usize) -> String {
         ));
     } else {
         lines.extend(
-            wrap(&label, inner, "")
+            wrap(&label, inner)
                 .into_iter()
                 .map(|line| format!("{colour}{line}{colour:#}")),
         );
         lines.push(format!("{dim}{date}{dim:#}"));
     }
     lines.extend(
-        wrap(&post.title, inner, "")
+        wrap(&post.title, inner)
             .into_iter()
             .map(|line| format!("{strong}{line}{strong:#}")),
     );
@@ -57,7 +57,7 @@ pub fn render(post: &Post, width: usize) -> String {
         .collect::<Vec<_>>()
         .join(" · ");
     lines.extend(
-        wrap(&by, inner, "")
+        wrap(&by, inner)
             .into_iter()
             .map(|line| format!("{dim}{line}{dim:#}")),
     );
@@ -69,7 +69,7 @@ pub fn render(post: &Post, width: usize) -> String {
         .unwrap_or(0);
     for (number, title) in &post.parts {
         let indent = " ".repeat(digits + 4);
-        let wrapped = wrap(title, inner.saturating_sub(digits + 4), "");
+        let wrapped = wrap(title, inner.saturating_sub(digits + 4));
         for (row, line) in wrapped.iter().enumerate() {
             lines.push(match row {
                 0 => format!("  {dim}{number:>digits$}{dim:#}  {line}"),
@@ -77,7 +77,7 @@ pub fn render(post: &Post, width: usize) -> String {
             });
         }
     }
-    lines.extend(wrap(&post.summary, inner, ""));
+    lines.extend(wrap(&post.summary, inner));
     lines.extend(
         post.link
             .iter()
@@ -93,7 +93,7 @@ pub fn render(post: &Post, width: usize) -> String {
     text
 }
 
-fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
+fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
@@ -101,8 +101,7 @@ fn wrap(text: &str, width: usize, indent: &str) -> Vec<String> {
     let options = textwrap::Options::new(width)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace)
-        .subsequent_indent(indent);
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
     textwrap::wrap(text, options)
         .into_iter()
         .map(std::borrow::Cow::into_owned)

@@ -18,7 +18,7 @@ use crate::channel::terminal;
 use crate::clock::SystemClock;
 use crate::config::{Config, FeedConfig};
 use crate::deliver;
-use crate::ingest::{Ingest, Report};
+use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::post::Post;
 use crate::source::{FetchError, Page};
@@ -101,7 +101,7 @@ fn line(report: &Report) -> String {
         0 => String::new(),
         some => format!(", {some} unreadable"),
     };
-    let more = if report.is_cut_short {
+    let more = if report.is_cut_short() {
         "; more at the next poll"
     } else {
         ""
@@ -164,7 +164,7 @@ pub(super) async fn check(
         let ingest = &ingest;
         async move { (feed, ingest.look(feed).await) }
     });
-    let mut looks = futures_util::stream::iter(looks).buffer_unordered(16);
+    let mut looks = futures_util::stream::iter(looks).buffer_unordered(POLLS_AT_ONCE_MAX);
     let mut failed = 0;
     while let Some((feed, look)) = tokio::select! {
         look = looks.next() => look,
@@ -258,7 +258,7 @@ pub(super) async fn backfill(
         report.fresh, report.faults, report.requests
     )?;
     ingest.store.close().await;
-    if report.is_cut_short {
+    if report.is_cut_short() {
         writeln!(out, "Stopped; the same command goes on from there.")?;
         return Ok(ExitCode::FAILURE);
     }

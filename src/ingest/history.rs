@@ -41,7 +41,7 @@ impl Ingest {
             let answer = tokio::select! {
                 answer = self.fetcher.fetch(&request) => answer,
                 () = stop.cancelled() => {
-                    report.is_cut_short = true;
+                    report.outcome = Outcome::OkSoFar;
                     return Ok(report);
                 }
             };
@@ -75,7 +75,7 @@ impl Ingest {
                 .into_iter()
                 .find(|known| known.id == row.id)
                 .with_context(|| format!("the database lost the feed {}", report.feed))?;
-            if !report.is_cut_short || stop.is_cancelled() {
+            if !report.is_cut_short() || stop.is_cancelled() {
                 return Ok(row);
             }
         }

@@ -25,8 +25,8 @@ use crate::store::items::{self, Stored};
 use self::news::tell;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
-/// Feeds polled side by side; each host still gets one request at a time.
-const POLLS_AT_ONCE_MAX: usize = 16;
+/// Feeds polled (or looked at) side by side; each host still gets one request at a time.
+pub(crate) const POLLS_AT_ONCE_MAX: usize = 16;
 
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
 const MOVED_FAILURES_MAX: i64 = 3;
@@ -59,8 +59,6 @@ pub struct Report {
     pub faults: usize,
     /// Requests made.
     pub requests: u32,
-    /// Whether there is more to fetch at the next poll.
-    pub is_cut_short: bool,
 }
 
 impl Report {
@@ -74,8 +72,12 @@ impl Report {
             news: 0,
             faults: 0,
             requests: 0,
-            is_cut_short: false,
         }
+    }
+
+    /// Whether there is more to fetch the next time.
+    pub fn is_cut_short(&self) -> bool {
+        self.outcome == Outcome::OkSoFar
     }
 }
 
@@ -243,7 +245,9 @@ impl Ingest {
                 }
             }
         }
-        report.is_cut_short = error.is_none() && walk.is_cut_short();
+        if error.is_none() && walk.is_cut_short() {
+            report.outcome = Outcome::OkSoFar;
+        }
         self.settle(&row, config, error, leave_alone, &mut report)
             .await?;
         Ok(report)
@@ -319,10 +323,7 @@ impl Ingest {
         let now = self.clock.now();
         let gap = TimeDelta::from_std(config.poll_gap).unwrap_or(BACK_OFF_MAX);
         let pause = match error {
-            None if report.is_cut_short => {
-                report.outcome = Outcome::OkSoFar;
-                CUT_SHORT_PAUSE.min(gap)
-            }
+            None if report.is_cut_short() => CUT_SHORT_PAUSE.min(gap),
             None => with_jitter(
                 gap.max(
                     TimeDelta::from_std(leave_alone)

@@ -100,6 +100,12 @@ fn is_prose(paragraph: &str) -> bool {
         || paragraph.starts_with("From:"))
 }
 
+/// Characters that show nothing themselves and hide, reorder or join the text around them.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Cuts `text` at a word's end so that it has at most `chars_max` characters, `…` included.
 pub fn shorten(text: &str, chars_max: usize) -> String {
     if text.chars().count() <= chars_max {

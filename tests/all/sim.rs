@@ -46,6 +46,14 @@ impl Archive {
         mails
     }
 
+    /// What search knows of a query by arrival.
+    fn found(&self, query: &str) -> Vec<Mail> {
+        let range = bounds(query);
+        let mut mails = self.visible(SEARCH_LAG_S);
+        mails.retain(|mail| range.contains(&mail.ts));
+        mails
+    }
+
     fn answer(&mut self, request: &Request) -> Result<Answer, FetchError> {
         self.requests += 1;
         let pairs: Vec<(String, String)> = request.url.query_pairs().into_owned().collect();
@@ -63,27 +71,17 @@ impl Archive {
                         why: "405".to_owned(),
                     });
                 }
-                let range = bounds(&q);
-                let found: Vec<Mail> = self
-                    .visible(SEARCH_LAG_S)
-                    .into_iter()
-                    .filter(|m| range.contains(&m.ts))
-                    .collect();
+                let found = self.found(&q);
                 if found.is_empty() {
                     return Err(none("No results found\n"));
                 }
                 mbox(&found)
             }
             (Method::Get, Some(q), _) => {
-                let range = bounds(&q);
                 let skip = get("o")
                     .and_then(|o| o.parse::<i64>().ok())
                     .map_or(0, |o| (-o - 1).max(0));
-                let found: Vec<Mail> = self
-                    .visible(SEARCH_LAG_S)
-                    .into_iter()
-                    .filter(|m| range.contains(&m.ts))
-                    .collect();
+                let found = self.found(&q);
                 if found.is_empty() {
                     return Err(none("<title>x - search results</title>"));
                 }

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use url::Url;
 
+use crate::item::prose;
+
 /// The most characters of a URL that are shown.
 const URL_CHARS_MAX: usize = 200;
 
@@ -31,7 +33,7 @@ pub(super) fn clean(text: &str, chars_max: usize) -> String {
     let visible: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|&c| !c.is_control() && !is_invisible(c))
+        .filter(|&c| !c.is_control() && !prose::is_invisible(c))
         .collect();
     let line = visible.split(' ').filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");
@@ -41,11 +43,6 @@ pub(super) fn clean(text: &str, chars_max: usize) -> String {
     let mut short: String = line.chars().take(chars_max.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-/// Zero-width characters, and marks that change the direction of the text around them.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The innermost cause of an error: the outer layers only say that a request failed.
