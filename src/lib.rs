@@ -1,6 +1,6 @@
 //! bpfnews: a chat bot that posts BPF news.
 //!
-//! Data flows one way: `source → item → post`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
+//! Data flows one way: `source → item → story → post`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
 //! videos) are polled politely and completely; what they give is kept once as *items*; what is new is shown as
 //! *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
 
@@ -16,3 +16,4 @@ pub mod item;
 pub mod post;
 pub mod source;
 pub mod store;
+pub mod story;

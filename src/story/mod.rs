@@ -1,0 +1,321 @@
+//! Stories: what a reader follows. Items in, stories out; pure.
+//!
+//! The order in which items came plays no part: a story depends on the set of items alone. What depends on the present
+//! (quiet, waiting, free today) is derived where a story is read, never stored.
+
+pub mod relevance;
+pub mod summary;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::item::{Kind, Person};
+
+/// An item as it was stored: what folding reads.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its number in the database; says nothing about it.
+    pub id: i64,
+    /// What it is.
+    pub kind: Kind,
+    /// Commit hash, Message-ID or key.
+    pub reference: String,
+    /// Its title, tags included.
+    pub title: String,
+    /// Who wrote it.
+    pub author: Person,
+    /// When it became news.
+    pub at: DateTime<Utc>,
+    /// When its author wrote it.
+    pub written_at: Option<DateTime<Utc>>,
+    /// Where a person reads it, if it says so itself.
+    pub url: Option<String>,
+    /// The first half of the digest of the mail that it answers.
+    pub parent: Option<i64>,
+    /// Whether it is for subscribers, and the day on which it becomes free.
+    pub paid: Option<Option<NaiveDate>>,
+    /// The feeds that carry it, in the order of their names.
+    pub feeds: Vec<Carrier>,
+    /// What it says.
+    pub text: String,
+    /// The headers that were kept of a mail that was read whole.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Kept {
+    /// The first header of that name, whatever its case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(header, _)| header.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A feed that carries an item.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Carrier {
+    /// Its name.
+    pub name: String,
+    /// tree, archive, lwn or feed.
+    pub kind: String,
+    /// Where it is.
+    pub url: Option<String>,
+}
+
+/// What a story is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoryKind {
+    /// Patches, over all their revisions.
+    Series,
+    /// A commit that no series here tells of.
+    Commit,
+    /// A request to pull.
+    Pull,
+    /// Mails without patches.
+    Thread,
+    /// An article.
+    Article,
+    /// A release.
+    Release,
+    /// A video.
+    Video,
+}
+
+/// Where a story stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A series that nobody has answered yet.
+    Posted,
+    /// A series that people talked about.
+    Discussed,
+    /// In a tree.
+    Applied,
+    /// In a tree, but not all of it.
+    PartlyApplied,
+    /// Part of a pull request to mainline.
+    Pulled,
+    /// In Linus Torvalds' tree.
+    Mainline,
+    /// In a stable tree too.
+    Stable,
+    /// Something else took its place.
+    Superseded,
+    /// Its author took it back.
+    Withdrawn,
+    /// A maintainer will not take it.
+    Rejected,
+    /// A thread or a pull request.
+    Open,
+    /// An article for subscribers.
+    Paid,
+    /// An article for everybody.
+    Free,
+    /// A release or a video.
+    Published,
+}
+
+/// One step in a story's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// First shown: a first revision, a commit, a mail that starts a thread, an article …
+    Posted,
+    /// A later revision.
+    Revised,
+    /// Somebody else than its author answered a revision, for the first time.
+    Discussed,
+    /// Somebody refused it in so many words (`Nacked-by`).
+    Nacked,
+    /// A maintainer says that it was applied; no commit confirms it yet.
+    Claimed,
+    /// In a tree.
+    Applied,
+    /// In a tree, but not all of it.
+    PartlyApplied,
+    /// Part of a pull request.
+    Pulled,
+    /// In Linus Torvalds' tree.
+    Mainline,
+    /// In a stable tree.
+    Stable,
+    /// Something else took its place.
+    Superseded,
+    /// Its author took it back.
+    Withdrawn,
+    /// A maintainer will not take it.
+    Rejected,
+    /// A machine tested it and found it good.
+    CiPassed,
+    /// A machine tested it and found fault.
+    CiFailed,
+    /// A machine reported or reviewed.
+    Reported,
+    /// A later commit says that it mends this one.
+    Fixed,
+    /// A later commit takes it back.
+    Reverted,
+    /// A CVE was announced for it.
+    Cve,
+}
+
+/// A dated step.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Event {
+    /// When, as the item that tells of it has it.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub state: Step,
+    /// Who; empty where nobody is named.
+    pub by: String,
+    /// The item that tells of it: a Message-ID, a commit hash, a URL.
+    pub source: String,
+}
+
+/// One posting of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// `vN`; 1 where none is told.
+    pub version: u32,
+    /// When its first mail came.
+    pub posted_at: DateTime<Utc>,
+    /// The Message-ID of its cover letter, else of its first part, else of the mail that its parts answer.
+    pub root: String,
+    /// Whether it has a cover letter.
+    pub cover: bool,
+    /// How many patches it counts.
+    pub total: u32,
+    /// The patches that are here, by number.
+    pub patches: Vec<Patch>,
+}
+
+/// A patch in a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patch {
+    /// 1 … total.
+    pub number: u32,
+    /// Its subject without tags.
+    pub subject: String,
+    /// Its Message-ID.
+    pub message_id: String,
+}
+
+/// Somebody with a part in a story.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Part {
+    /// author, reviewer, acker, tester, reporter, suggester, nacker, applier.
+    pub role: String,
+    /// Their name.
+    pub name: String,
+}
+
+/// What a maintainer applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The tree as it was named, such as `bpf/bpf-next.git`.
+    pub tree: String,
+    /// The branch, where it was named.
+    pub branch: Option<String>,
+    /// Who applied it; empty where nobody is named.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Said in a sentence only; no commit confirms it.
+    pub claimed: bool,
+    /// The commits, as far as they are known.
+    pub commits: Vec<AppliedCommit>,
+}
+
+/// A commit made from a patch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedCommit {
+    /// Its hash, as long as it was told (12 digits or all).
+    pub hash: String,
+    /// The patch's number in its revision.
+    pub number: Option<u32>,
+    /// Its subject.
+    pub subject: String,
+}
+
+/// When something reached mainline, and by which commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landed {
+    /// The commit or the merge that brought it.
+    pub hash: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A commit in a stable tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backport {
+    /// The branch or the feed of that tree.
+    pub branch: String,
+    /// The commit there.
+    pub hash: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What a reader follows. The fields are those of `stories --format json`; README.md documents them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Story {
+    /// Derived from its earliest item.
+    pub id: String,
+    /// Ids that it had before.
+    pub aliases: Vec<String>,
+    /// What it is.
+    pub kind: StoryKind,
+    /// Its title, without tags.
+    pub title: String,
+    /// Where to read on.
+    pub url: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// The tree it is meant for, or was applied to.
+    pub tree: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// How much it matters.
+    pub score: i32,
+    /// Whether it is about BPF.
+    pub relevant: bool,
+    /// Why it is shown or not, and what makes its score.
+    pub why: Vec<String>,
+    /// Its earliest item.
+    pub first_at: DateTime<Utc>,
+    /// Its latest item by a person, or its latest step.
+    pub last_at: DateTime<Utc>,
+    /// The feeds that carry it.
+    pub feeds: Vec<String>,
+    /// Its revisions, oldest first.
+    pub revisions: Vec<Revision>,
+    /// Answers by people.
+    pub follow_ups: u32,
+    /// Who had a part in it.
+    pub people: Vec<Part>,
+    /// Its life, oldest first.
+    pub events: Vec<Event>,
+    /// What was applied, and where.
+    pub applied: Vec<Applied>,
+    /// When it reached mainline.
+    pub mainline: Option<Landed>,
+    /// Its commits in stable trees.
+    pub stable: Vec<Backport>,
+    /// The commits that it says it mends.
+    pub fixes: Vec<String>,
+    /// The CVEs announced for it.
+    pub cves: Vec<String>,
+    /// Every Message-ID in it.
+    pub messages: Vec<String>,
+    /// Every commit in it.
+    pub commits: Vec<String>,
+    /// Two or three sentences, the author's own.
+    pub summary: Vec<String>,
+    /// What changed, by revision (`v3`).
+    pub changes: BTreeMap<String, String>,
+}
