@@ -78,7 +78,7 @@ pub(super) async fn import(path: &Path, list: &str, files: &[PathBuf]) -> anyhow
                 }
             }
         }
-        fresh += ingest::import(&ingest.store, feed.id, &items, Utc::now())
+        fresh += ingest::import(&ingest.store, feed.id, &items, &ingest.words, Utc::now())
             .await?
             .fresh
             .len();

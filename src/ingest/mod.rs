@@ -1,5 +1,6 @@
 //! The loop that reads: due feeds → source → item → post, each page in one transaction with the feed's cursor.
 
+pub mod fold;
 mod history;
 mod news;
 mod pause;
@@ -21,6 +22,7 @@ use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items::{self, Stored};
+use crate::story::relevance::Words;
 
 use self::news::tell;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
@@ -39,6 +41,8 @@ pub struct Ingest {
     pub fetcher: Fetcher,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What makes a story relevant.
+    pub words: Words,
     feeds: HashMap<String, (FeedConfig, Source)>,
 }
 
@@ -115,6 +119,7 @@ impl Ingest {
             store,
             fetcher: Fetcher::new(&config.network)?,
             clock,
+            words: Words::default(),
             feeds,
         })
     }
@@ -281,6 +286,7 @@ impl Ingest {
             mode => mode,
         };
         report.news += tell(&mut tx, row, telling, &page.items, &stored, now).await?;
+        fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
         feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
         feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;
         if mode == Mode::Seed && report.requests == 1 {
@@ -365,10 +371,12 @@ pub async fn import(
     store: &Store,
     feed: i64,
     mails: &[Item],
+    words: &Words,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Stored> {
     let mut tx = store.write().await?;
     let stored = items::put_items(&mut tx, feed, mails, now).await?;
+    fold::fold_items(&mut tx, &stored.touched(), words).await?;
     tx.commit().await?;
     Ok(stored)
 }

@@ -5,6 +5,7 @@
 pub mod link;
 pub mod prose;
 pub mod subject;
+pub mod trailer;
 
 use std::fmt;
 

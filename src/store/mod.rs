@@ -5,6 +5,7 @@
 pub mod feeds;
 pub mod items;
 pub mod posts;
+pub mod stories;
 
 use std::path::Path;
 use std::time::Duration;

@@ -3,7 +3,13 @@
 //! The order in which items came plays no part: a story depends on the set of items alone. What depends on the present
 //! (quiet, waiting, free today) is derived where a story is read, never stored.
 
+pub mod bot;
+pub mod fold;
+pub mod key;
+pub mod life;
+pub mod reading;
 pub mod relevance;
+pub mod series;
 pub mod summary;
 
 use std::collections::BTreeMap;
@@ -63,6 +69,15 @@ pub struct Carrier {
     pub kind: String,
     /// Where it is.
     pub url: Option<String>,
+    /// What a tree is for: fixes, next, mainline or stable.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// The branch of a tree.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Whether all that it carries is about BPF.
+    #[serde(default)]
+    pub home: bool,
 }
 
 /// What a story is.
@@ -318,4 +333,7 @@ pub struct Story {
     pub summary: Vec<String>,
     /// What changed, by revision (`v3`).
     pub changes: BTreeMap<String, String>,
+    /// The day on which a paid article becomes free; the present alone decides what that means.
+    #[serde(skip)]
+    pub free_on: Option<NaiveDate>,
 }

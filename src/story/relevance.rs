@@ -36,7 +36,11 @@ pub struct Judgement {
     pub why: Vec<String>,
 }
 
+/// Words and weights.
+#[derive(Debug, Clone, Default)]
+pub struct Words;
+
 /// Judges a story.
-pub fn judge(_matter: &Matter) -> Judgement {
+pub fn judge(_matter: &Matter, _words: &Words) -> Judgement {
     Judgement::default()
 }

@@ -160,3 +160,14 @@ pub(super) fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
         compressor.compress(&plain).context("compressing a text")
     })
 }
+
+/// Headers and prose, as they were compressed.
+pub(in crate::store) fn unpack(body: &[u8]) -> anyhow::Result<(Vec<(String, String)>, String)> {
+    let plain = zstd::decode_all(body).context("unpacking a text")?;
+    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
+    let headers = text.headers.into_iter();
+    Ok((
+        headers.map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        text.text.into_owned(),
+    ))
+}

@@ -16,8 +16,9 @@ use super::Tx;
 use crate::item::{Detail, Item, ItemKey, hex};
 
 pub use self::columns::day;
+pub(super) use self::columns::unpack;
 use self::columns::{LINK, SUBJECT, TWIN, aliases, compress, free_on, print, row};
-pub use self::questions::{Filter, ItemRow, Parent, list_items, parents, text_of};
+pub use self::questions::{Filter, ItemRow, Parent, all_numbers, list_items, parents, text_of};
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
 const REBASE_S_MAX: i64 = 60 * 86_400;
@@ -29,12 +30,22 @@ pub struct Stored {
     pub fresh: Vec<(usize, i64)>,
     /// The keys of those.
     pub fresh_keys: HashSet<ItemKey>,
+    /// The numbers of known items of which something changed: another feed shows them, or they are told in more detail.
+    pub changed: Vec<i64>,
     /// Positions of new items that resemble one that was there: a rebased or picked commit.
     pub twins: HashSet<usize>,
     /// How many of the page's items this feed had not shown before, and their keys.
     pub sighted: u64,
     /// See `sighted`.
     pub new_here: HashSet<ItemKey>,
+}
+
+impl Stored {
+    /// The numbers of the items that are new or of which something changed.
+    pub fn touched(&self) -> Vec<i64> {
+        let fresh = self.fresh.iter().map(|(_, id)| *id);
+        fresh.chain(self.changed.iter().copied()).collect()
+    }
 }
 
 struct Known {
@@ -73,6 +84,7 @@ pub async fn put_items(
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
                 update_item(tx, feed, known.id, item).await?;
+                stored.changed.push(known.id);
             }
             if known.by_link {
                 keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
@@ -106,6 +118,10 @@ pub async fn put_items(
     insert(tx, &rows, &keys, &texts).await?;
     let new_here = sight(tx, feed, &sighted).await?;
     stored.sighted = u64::try_from(new_here.len())?;
+    let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
+    stored.changed.extend(new_here.iter().filter(|id| !fresh.contains(id)));
+    stored.changed.sort_unstable();
+    stored.changed.dedup();
     let shown = sighted.into_iter();
     stored.new_here = shown
         .filter(|(id, _, _)| new_here.contains(id))

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use sqlx::SqlitePool;
 
-use super::columns::Text;
+use super::columns::unpack;
 use crate::item::{Kind, hex};
 use crate::store::Tx;
 
@@ -40,9 +40,15 @@ pub async fn text_of(pool: &SqlitePool, item: i64) -> anyhow::Result<String> {
     else {
         return Ok(String::new());
     };
-    let plain = zstd::decode_all(&body[..]).context("unpacking a text")?;
-    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
-    Ok(text.text.into_owned())
+    Ok(unpack(&body)?.1)
+}
+
+/// The numbers of all items, in the order in which they came.
+pub async fn all_numbers(pool: &SqlitePool) -> anyhow::Result<Vec<i64>> {
+    sqlx::query_scalar!("SELECT id FROM items ORDER BY id")
+        .fetch_all(pool)
+        .await
+        .context("listing all items")
 }
 
 /// A mail above another: digest of its key, subject line, digest of the one above it.

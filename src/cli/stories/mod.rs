@@ -1,0 +1,126 @@
+//! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use chrono::{DateTime, Utc};
+
+use super::polls::bar;
+use super::{Format, open};
+use crate::ingest::fold;
+use crate::item::trailer::{commit_in_link, linked_mails};
+use crate::item::{ItemKey, Kind, MessageId};
+use crate::store::items;
+use crate::store::stories::{self, Wanted};
+use crate::story::{Story, key};
+
+/// Stories on a text list unless more are asked for.
+const STORIES_SHOWN: u32 = 30;
+/// Stories read from the database at a time.
+const PAGE: i64 = 500;
+
+/// Prints stories, one after the other.
+pub(super) async fn stories(
+    path: &Path,
+    wanted: Wanted,
+    limit: Option<u32>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let now = Utc::now();
+    let limit = limit.unwrap_or(match format {
+        Format::Text => STORIES_SHOWN,
+        Format::Json => 0,
+    });
+    let mut out = anstream::stdout().lock();
+    let mut shown = 0;
+    loop {
+        let left = if limit == 0 { PAGE } else { (i64::from(limit) - shown).min(PAGE) };
+        if left <= 0 {
+            break;
+        }
+        let page = stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
+        for story in &page {
+            print(&mut out, story, format, now)?;
+        }
+        shown += i64::try_from(page.len())?;
+        if i64::try_from(page.len())? < left {
+            break;
+        }
+    }
+    if shown == 0 && matches!(format, Format::Text) {
+        writeln!(out, "No stories match.")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(out: &mut impl std::io::Write, story: &Story, format: Format, _now: DateTime<Utc>) -> anyhow::Result<()> {
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+        Format::Text => writeln!(out, "{}  {}", story.id, story.title)?,
+    }
+    Ok(())
+}
+
+/// Days since 1970.
+fn today(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(86_400)
+}
+
+/// Prints one story: by its id, a Message-ID, a lore URL or a commit's hash.
+pub(super) async fn story(path: &Path, name: &str, why: bool, format: Format) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let now = Utc::now();
+    let Some(story) = find(ingest.store.read(), name, today(now)).await? else {
+        bail!("no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one");
+    };
+    let _ = why;
+    print(&mut anstream::stdout().lock(), &story, format, now)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Finds a story by whatever a person may have at hand.
+async fn find(pool: &sqlx::SqlitePool, name: &str, today: i64) -> anyhow::Result<Option<Story>> {
+    let name = name.trim();
+    if let Some(story) = stories::story_by_id(pool, name, today).await? {
+        return Ok(Some(story));
+    }
+    let linked = linked_mails(name).into_iter().next();
+    let mail = linked.or_else(|| MessageId::parse(name).filter(|id| id.as_str().contains('@')));
+    if let Some(id) = mail {
+        let digest = ItemKey::message(&id).digest();
+        return stories::story_of_item(pool, Kind::Message, &digest, today).await;
+    }
+    let hash = commit_in_link(name).unwrap_or(name).to_ascii_lowercase();
+    if let Some(key) = key::commit(&hash).filter(|_| hash.bytes().all(|b| b.is_ascii_hexdigit())) {
+        let near = stories::stories_near_key(pool, key, today).await?;
+        return Ok(near.into_iter().find(|story| {
+            let mut commits = story.commits.iter();
+            commits.any(|commit| commit.starts_with(&hash) || hash.starts_with(commit.as_str()))
+        }));
+    }
+    Ok(None)
+}
+
+/// Makes all stories anew from what is stored.
+pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let all = items::all_numbers(ingest.store.read()).await?;
+    let bar = bar("{bar:40} {percent:>3} %  {elapsed}", all.len() as u64);
+    let mut tx = ingest.store.write().await?;
+    let (_, before) = stories::digest(&mut tx).await?;
+    fold::refold(&mut tx, &all, &ingest.words, |done| bar.inc(done as u64)).await?;
+    let (count, after) = stories::digest(&mut tx).await?;
+    tx.commit().await?;
+    bar.finish_and_clear();
+    ingest.store.close().await;
+    writeln!(
+        anstream::stdout(),
+        "{} items in {count} stories; {}",
+        all.len(),
+        if before == after { "nothing changed" } else { "some changed" }
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

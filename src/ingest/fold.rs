@@ -1,0 +1,224 @@
+//! Folding in the loop: which clusters new items touch, and what becomes of their stories. What a story is, `story`
+//! decides.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Context as _;
+
+use crate::item::Kind;
+use crate::source;
+use crate::story::fold::{Outside, groups, sort};
+use crate::story::key::Key;
+use crate::story::reading::{Reading, mentions};
+use crate::story::relevance::Words;
+use crate::story::{Kept, Story, bot, life};
+use crate::store::Tx;
+use crate::store::stories::{self, After, Before, Member};
+
+/// Items refolded at once; more would have to lie in memory together.
+const REFOLD_BATCH: usize = 2_000;
+
+/// Folds new and changed items into stories. Gives how many stories are new or changed.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Result<usize> {
+    if items.is_empty() {
+        return Ok(0);
+    }
+    let touched = join_clusters(tx, items).await?;
+    tell_clusters(tx, &touched, words).await
+}
+
+/// Makes all stories anew from the stored items. Gives how many differ from what they were, and how many there are.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn refold(
+    tx: &mut Tx,
+    items: &[i64],
+    words: &Words,
+    mut told: impl FnMut(usize),
+) -> anyhow::Result<()> {
+    stories::clear(tx).await?;
+    let mut touched = BTreeSet::new();
+    for batch in items.chunks(REFOLD_BATCH) {
+        touched.extend(join_clusters(tx, batch).await?);
+    }
+    // Clusters that were joined by a later batch stand under the number that they have now.
+    let touched: Vec<i64> = touched.into_iter().collect();
+    for batch in touched.chunks(REFOLD_BATCH / 4) {
+        tell_clusters(tx, &batch.iter().copied().collect(), words).await?;
+        told(batch.len());
+    }
+    stories::forget_needless_aliases(tx).await?;
+    Ok(())
+}
+
+/// Puts items into clusters by their join keys; gives the clusters whose stories may have changed.
+async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i64>> {
+    stories::add_members(tx, items).await?;
+    let members = stories::members_by_number(tx, items).await?;
+    let readings: Vec<(i64, Reading)> = members.into_iter().map(|member| (member.cluster, read(member.kept))).collect();
+    let keys: Vec<BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
+    let all: Vec<Key> = keys.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let mut known = stories::clusters_of_keys(tx, &all).await?;
+    let mut joined = Joined::default();
+    let mut put = Vec::new();
+    for ((cluster, reading), keys) in readings.iter().zip(&keys) {
+        for key in keys {
+            match known.get(key) {
+                Some(other) => joined.join(*cluster, *other),
+                None => {
+                    known.insert(*key, *cluster);
+                    put.push((*key, reading.kept.id));
+                }
+            }
+        }
+    }
+    stories::put_keys(tx, &put).await?;
+    stories::move_clusters(tx, &joined.moves()).await?;
+
+    // Whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
+    let mut spoken = BTreeSet::new();
+    let mut put = Vec::new();
+    for (_, reading) in &readings {
+        for key in mentions(reading) {
+            put.push((key, reading.kept.id));
+            spoken.insert(key);
+        }
+    }
+    stories::put_mentions(tx, &put).await?;
+    let mut touched: BTreeSet<i64> = readings.iter().map(|(cluster, _)| joined.find(*cluster)).collect();
+    let merged: Vec<i64> = readings
+        .iter()
+        .filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some())
+        .map(|(cluster, _)| joined.find(*cluster))
+        .collect();
+    if !merged.is_empty() {
+        for member in stories::members_of_clusters(tx, &merged).await? {
+            spoken.extend(mentions(&read(member.kept)));
+        }
+    }
+    let spoken: Vec<Key> = spoken.into_iter().collect();
+    touched.extend(stories::clusters_of_keys(tx, &spoken).await?.into_values());
+    Ok(touched)
+}
+
+/// Clusters that become one; the smallest number stays.
+#[derive(Default)]
+struct Joined(BTreeMap<i64, i64>);
+
+impl Joined {
+    fn find(&self, cluster: i64) -> i64 {
+        let mut cluster = cluster;
+        while let Some(&to) = self.0.get(&cluster) {
+            cluster = to;
+        }
+        cluster
+    }
+
+    fn join(&mut self, a: i64, b: i64) {
+        let (a, b) = (self.find(a), self.find(b));
+        if a != b {
+            self.0.insert(a.max(b), a.min(b));
+        }
+    }
+
+    fn moves(&self) -> Vec<(i64, i64)> {
+        self.0.keys().map(|&from| (from, self.find(from))).collect()
+    }
+}
+
+/// Reads an item; where it says nothing of its own address, its feeds tell.
+fn read(mut kept: Kept) -> Reading {
+    if kept.url.is_none() {
+        kept.url = kept.feeds.iter().find_map(|feed| {
+            let base = url::Url::parse(feed.url.as_deref()?).ok()?;
+            source::item_url(kept.kind, &base, &kept.reference)
+        });
+    }
+    Reading::of(kept)
+}
+
+/// Tells the stories of these clusters anew, and stores those that differ from what they were.
+async fn tell_clusters(tx: &mut Tx, clusters: &BTreeSet<i64>, words: &Words) -> anyhow::Result<usize> {
+    let asked: Vec<i64> = clusters.iter().copied().collect();
+    let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
+    for Member { cluster, kept } in stories::members_of_clusters(tx, &asked).await? {
+        by_cluster.entry(cluster).or_default().push(read(kept));
+    }
+    let outside = outside(tx, by_cluster.values().flatten()).await?;
+    let mut before: HashMap<String, Before> = stories::stories_of_clusters(tx, &asked)
+        .await?
+        .into_iter()
+        .map(|before| (before.id.clone(), before))
+        .collect();
+    let mut told: Vec<(i64, Story, Vec<i64>)> = Vec::new();
+    for (cluster, readings) in &mut by_cluster {
+        sort(readings);
+        for group in groups(readings) {
+            let items = group.readings.iter().map(|reading| reading.kept.id).collect();
+            told.push((*cluster, life::tell(&group, &outside, words), items));
+        }
+    }
+    let mut next = stories::next_number(tx).await?;
+    let mut changed: Vec<(After<'_>, Vec<u8>)> = Vec::new();
+    for (cluster, story, items) in &told {
+        let packed = stories::pack(story)?;
+        let known = before.remove(&story.id);
+        let is_same = known.as_ref().is_some_and(|known| known.told == packed && known.cluster == *cluster);
+        if is_same {
+            continue;
+        }
+        let number = known.map_or_else(
+            || {
+                next += 1;
+                next - 1
+            },
+            |known| known.number,
+        );
+        changed.push((
+            After {
+                number,
+                cluster: *cluster,
+                items: items.clone(),
+                story,
+            },
+            packed,
+        ));
+    }
+    let gone: Vec<Before> = before.into_values().collect();
+    stories::remove_stories(tx, &gone).await?;
+    stories::put_stories(tx, &changed).await.context("storing what was folded")?;
+    Ok(changed.len())
+}
+
+/// What speaks of these items, and what became of the pull requests among it.
+async fn outside<'a>(tx: &mut Tx, readings: impl Iterator<Item = &'a Reading>) -> anyhow::Result<Outside> {
+    let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).collect();
+    let keys: Vec<Key> = keys.into_iter().collect();
+    let speaking = stories::items_that_mention(tx, &keys).await?;
+    if speaking.is_empty() {
+        return Ok(Outside::default());
+    }
+    let members = stories::members_by_number(tx, &speaking).await?;
+    let requests: BTreeSet<i64> = members
+        .iter()
+        .filter(|member| member.kept.kind == Kind::Message)
+        .map(|member| member.cluster)
+        .collect();
+    let mut readings: BTreeMap<i64, Reading> = BTreeMap::new();
+    for member in members {
+        readings.insert(member.kept.id, read(member.kept));
+    }
+    let requests: Vec<i64> = requests.into_iter().collect();
+    for member in stories::members_of_clusters(tx, &requests).await? {
+        readings.entry(member.kept.id).or_insert_with(|| read(member.kept));
+    }
+    let mut readings: Vec<Reading> = readings.into_values().collect();
+    sort(&mut readings);
+    Ok(Outside { readings })
+}

@@ -1,0 +1,292 @@
+//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, CI, and
+//! a person's sentence. Only what is not quoted counts: people quote bots.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{AppliedCommit, Kept};
+use crate::item::MessageId;
+use crate::item::subject::Subject;
+use crate::item::trailer::{commit_in_link, trailers};
+
+/// Addresses and names that machines send from: the beginning of the address, or all of it.
+const MACHINES: [&str; 12] = [
+    "patchwork-bot+",
+    "patchwork-bot@",
+    "pr-tracker-bot@",
+    "bot+bpf-ci@",
+    "bot+",
+    "bot@kernelci.org",
+    "lkp@intel.com",
+    "oliver.sang@intel.com",
+    "syzbot+",
+    "syzbot@",
+    "gregkh-bot@",
+    "noreply@",
+];
+/// Names that machines sign with.
+const MACHINE_NAMES: [&str; 6] = [
+    "kernel test robot",
+    "kernelci bot",
+    "kernelci.org bot",
+    "syzbot",
+    "syzbot ci",
+    "regzbot",
+];
+
+/// What was applied, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// The tree as it is named.
+    pub tree: String,
+    /// The branch.
+    pub branch: Option<String>,
+    /// Who did it; empty where nobody is named.
+    pub by: String,
+    /// The commits.
+    pub commits: Vec<AppliedCommit>,
+    /// The patches that it says have no commit.
+    pub without: Vec<Option<u32>>,
+}
+
+/// A pull request that was merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// The merge commit.
+    pub hash: String,
+    /// The tree.
+    pub tree: String,
+    /// The request.
+    pub request: Option<MessageId>,
+}
+
+/// What a machine found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Tests passed.
+    Passed,
+    /// Tests failed.
+    Failed,
+    /// It reported something, or reviewed.
+    Reported,
+}
+
+/// Whether a mail is a machine's: by its address or name, which anybody may forge; nothing but notes follows from it.
+pub fn is_machine(kept: &Kept) -> bool {
+    let (email, name) = (kept.author.email.to_lowercase(), kept.author.name.to_lowercase());
+    MACHINES.iter().any(|machine| email.starts_with(machine))
+        || MACHINE_NAMES.contains(&name.as_str())
+        || kept.header("X-PR-Tracked-Message-Id").is_some()
+}
+
+/// What patchwork-bot says was applied; `None` if this is not its notice.
+pub fn applied(kept: &Kept) -> Option<Notice> {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^This (?:patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
+            .expect("the pattern is sound")
+    });
+    if !kept.author.email.to_lowercase().starts_with("patchwork-bot") {
+        return None;
+    }
+    let head = HEAD.captures(&kept.text)?;
+    let (commits, without) = listed(&kept.text);
+    Some(Notice {
+        tree: head[1].to_owned(),
+        branch: head.get(2).map(|branch| branch.as_str().to_owned()),
+        by: head[3].to_owned(),
+        commits,
+        without,
+    })
+}
+
+/// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` with a list of commits.
+pub fn thanks(kept: &Kept) -> Option<Notice> {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?mi)^(?:(?:patch|patches|series)\b[^\n]{0,40}\s)?(?:applied|merged|pushed|queued)(?:,? thanks)? (?:in)?to (.{1,120}?)(?:[,!]? ?(?:thanks|thank you)[^\n]{0,10})?[.!,]?$")
+            .expect("the pattern is sound")
+    });
+    let (commits, without) = listed(&kept.text);
+    if commits.is_empty() {
+        return None;
+    }
+    let head = HEAD.captures(&kept.text)?;
+    let (tree, branch) = split_tree(head[1].trim());
+    Some(Notice {
+        tree,
+        branch,
+        by: String::new(),
+        commits,
+        without,
+    })
+}
+
+/// `bpf/bpf-next.git (master)` into tree and branch.
+fn split_tree(tree: &str) -> (String, Option<String>) {
+    let bare = tree.strip_suffix(')').and_then(|tree| tree.rsplit_once(" ("));
+    match bare {
+        Some((tree, branch)) => (tree.trim().to_owned(), Some(branch.trim().to_owned())),
+        None => (tree.to_owned(), None),
+    }
+}
+
+/// What a maintainer says in a sentence; `Some("")` where no tree is named.
+pub fn claim(kept: &Kept) -> Option<String> {
+    static CLAIM: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"(?i)^(?:(?:i(?:'ve| have)? |both |all |series |patch(?:es)? |now |thanks[,.!]? |thank you[,.!]? )*)(?:applied|pushed)(?:[,.]? ?(?:thanks|thank you)?)?(?: (?:it|this|these|them|all|the series|the patch(?:es)?))?(?: (?:to|on|into|in) (?:the )?([\w./_-]+?)(?:[ -]tree| branch)?)?(?:$|[.,!;]+$|[.,!;]? +(?:thanks|thank you|with |for |after |now|as )[^\n]*$|[.,!] +[^\n]*$)",
+        )
+        .expect("the pattern is sound")
+    });
+    for line in kept.text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('>') {
+            continue;
+        }
+        if let Some(found) = CLAIM.captures(line) {
+            let tree = found.get(1).map_or("", |tree| tree.as_str());
+            return Some(tree.trim_end_matches('.').to_owned());
+        }
+    }
+    None
+}
+
+/// The list of a notice: `- [v7,1/7] subject` or `[1/9] subject`, a link to the commit or `(no …)` in the line below.
+fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
+    static LINE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^\s*(?:- )?(\[[^\]\n]+\])\s+(.+)$").expect("the pattern is sound")
+    });
+    let (mut commits, mut without) = (Vec::new(), Vec::new());
+    let mut open: Option<(Option<u32>, String)> = None;
+    for line in text.lines() {
+        if line.starts_with('>') {
+            continue;
+        }
+        if let Some(found) = LINE.captures(line) {
+            let subject = Subject::parse(&format!("{} {}", &found[1], &found[2]));
+            let number = subject.part.map_or(1, |(number, _)| number);
+            open = is_tags(&found[1]).then(|| (Some(number), found[2].trim().to_owned()));
+            if open.is_some() {
+                continue;
+            }
+        }
+        let Some((number, subject)) = open.as_mut() else {
+            continue;
+        };
+        let line = line.trim();
+        if let Some(hash) = line.starts_with("http").then(|| commit_in_link(line)).flatten() {
+            commits.push(AppliedCommit {
+                hash: hash.to_owned(),
+                number: *number,
+                subject: std::mem::take(subject),
+            });
+            open = None;
+        } else if line.starts_with("(no ") {
+            without.push(*number);
+            open = None;
+        } else if line.is_empty() {
+            open = None;
+        } else {
+            // A long subject goes on in the next line.
+            subject.push(' ');
+            subject.push_str(line);
+        }
+    }
+    (commits, without)
+}
+
+/// Whether a bracket counts parts or names a tree, as lists of notices do; `[...]` and `[0]` do not.
+fn is_tags(bracket: &str) -> bool {
+    let inner = bracket.trim_matches(['[', ']']);
+    inner.bytes().any(|b| b.is_ascii_alphanumeric()) && !inner.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// What pr-tracker-bot says was merged.
+pub fn pull_merged(kept: &Kept) -> Option<Merge> {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)").expect("the pattern is sound")
+    });
+    if !kept.author.email.to_lowercase().starts_with("pr-tracker-bot@") {
+        return None;
+    }
+    let request = kept.header("X-PR-Tracked-Message-Id").and_then(MessageId::parse);
+    let said = HEAD.captures(&kept.text);
+    let hash = kept
+        .header("X-PR-Merge-Commit-Id")
+        .map(str::to_owned)
+        .or_else(|| Some(commit_in_link(&said.as_ref()?[2])?.to_owned()))?;
+    let tree = said.map_or_else(|| "torvalds/linux.git".to_owned(), |said| said[1].to_owned());
+    Some(Merge { hash, tree, request })
+}
+
+/// What a machine found that is neither of the two above.
+pub fn verdict(kept: &Kept) -> Verdict {
+    static STATUS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?mi)^\s*(?:overall )?(?:status|conclusion|result):?\s+\W*(success|pass(?:ed)?|failure|fail(?:ed)?|conflict)\b")
+            .expect("the pattern is sound")
+    });
+    match STATUS.captures(&kept.text) {
+        Some(found) if found[1].to_ascii_lowercase().starts_with(['s', 'p']) => Verdict::Passed,
+        Some(_) => Verdict::Failed,
+        None => Verdict::Reported,
+    }
+}
+
+/// What a person's answer does to a series beside talking of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Its author takes it back.
+    Withdrawn,
+    /// Somebody refuses it.
+    Nacked,
+    /// Something else takes its place.
+    Superseded,
+}
+
+/// The strongest such word in what is not quoted.
+pub fn word(kept: &Kept, is_author: bool) -> Option<Word> {
+    static WITHDRAWN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^(?:hi[^.]*[.,] *)?(?:so |sorry[,.!]? *)?(?:please|pls|kindly|you can|self[- ]?nack?\b|self[- ]?nak\b)?[ ,]*(?:kindly )?(?:ignore|disregard|drop|discard|self[- ]?nack?)\b(?:$|\.| (?:this|it|the) ?(?:patch ?(?:set|series)?|series|version|one|v\d+|rfc)?\b)")
+            .expect("the pattern is sound")
+    });
+    static NACKED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(?i:nack|nak)\b[.! ]*(?:$|[A-Z])").expect("the pattern is sound"));
+    static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\b(?:is|was|been|now) superseded by\b|^superseded\b").expect("the pattern is sound")
+    });
+    if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
+        return Some(Word::Nacked);
+    }
+    let own = kept.text.lines().map(str::trim).filter(|line| !line.starts_with('>'));
+    for line in own {
+        if SUPERSEDED.is_match(line) {
+            return Some(Word::Superseded);
+        }
+        if is_author && WITHDRAWN.is_match(line) {
+            return Some(Word::Withdrawn);
+        }
+        if !is_author && NACKED.is_match(line) {
+            return Some(Word::Nacked);
+        }
+    }
+    None
+}
+
+/// The CVE that a mail announces: `CVE-2024-12345: title`, from the list that announces them.
+pub fn cve(kept: &Kept) -> Option<String> {
+    static CVE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(CVE-\d{4}-\d{4,})\b").expect("the pattern is sound"));
+    let found = CVE.captures(kept.title.trim())?;
+    Some(found[1].to_owned())
+}
+
+/// The commits that a CVE's announcement says mend it.
+pub fn cve_fixes(text: &str) -> Vec<String> {
+    static FIXED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)fixed in \S+ with commit ([0-9a-f]{12,64})").expect("the pattern is sound")
+    });
+    let mut all: Vec<String> = FIXED.captures_iter(text).map(|found| found[1].to_ascii_lowercase()).collect();
+    all.extend(text.lines().filter_map(|line| commit_in_link(line.trim()).map(str::to_owned)));
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,313 @@
+//! The fold: the items of a cluster become stories. A cluster is what join keys may tie together; what is in no
+//! common cluster never meets in one story, so clusters are folded one by one.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::TimeDelta;
+
+use super::key::{self, Key};
+use super::reading::{Reading, Role, slug};
+use super::series::{self, Place, Posting, Union};
+
+/// A commit follows its patch by so much at the most, where only titles tie them.
+const APPLIED_WITHIN: TimeDelta = TimeDelta::days(180);
+/// Clocks differ: a commit may seem to be older than its patch.
+const CLOCK_SKEW: TimeDelta = TimeDelta::days(2);
+/// How alike a commit's title and that of the patch that it links must be.
+const LIKE: f64 = 0.5;
+
+/// The items of one story, oldest first, and the postings among them.
+#[derive(Debug)]
+pub struct Group<'a> {
+    /// Its items.
+    pub readings: Vec<&'a Reading>,
+    /// Its postings; their mails are positions in `readings`.
+    pub postings: Vec<Posting>,
+    /// The posting that each mail is part of or an answer to; positions in `readings` and `postings`.
+    pub owner: HashMap<usize, usize>,
+}
+
+/// What stories learn from items that are not theirs: pull requests that list them, commits that mend them.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// Items that mention what is in the cluster, oldest first, and what became of the pull requests among them.
+    pub readings: Vec<Reading>,
+}
+
+/// Puts readings in the order that the fold goes by: by time, then by what names them.
+pub fn sort(readings: &mut [Reading]) {
+    readings.sort_by(|a, b| (a.kept.at, &a.kept.reference).cmp(&(b.kept.at, &b.kept.reference)));
+}
+
+/// Groups a cluster's items, sorted by [`sort`], into stories.
+pub fn groups(readings: &[Reading]) -> Vec<Group<'_>> {
+    let place = Place::of(readings);
+    let postings = series::postings(&place);
+    let mut union = Union::new(readings.len());
+    for posting in &postings {
+        for &at in &posting.mails[1..] {
+            union.join(posting.lead(), at);
+        }
+    }
+    let mut owner: HashMap<usize, usize> = HashMap::new();
+    for (p, posting) in postings.iter().enumerate() {
+        owner.extend(posting.mails.iter().map(|&at| (at, p)));
+    }
+    join_answers(&place, &postings, &mut union, &mut owner);
+    let mut lineages = series::lineages(&place, &postings, &owner);
+    for (p, posting) in postings.iter().enumerate() {
+        let first = postings[lineages.find(p)].lead();
+        union.join(posting.lead(), first);
+    }
+    join_commits(&place, &postings, &mut union);
+    let mut sets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for at in 0..readings.len() {
+        sets.entry(union.find(at)).or_default().push(at);
+    }
+    sets.into_values()
+        .map(|members| group(readings, &postings, &owner, members))
+        .collect()
+}
+
+fn group<'a>(
+    readings: &'a [Reading],
+    postings: &[Posting],
+    owner: &HashMap<usize, usize>,
+    members: Vec<usize>,
+) -> Group<'a> {
+    let here: HashMap<usize, usize> = members.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+    let mut mine: Vec<usize> = (0..postings.len())
+        .filter(|&p| here.contains_key(&postings[p].lead()))
+        .collect();
+    mine.sort_by_key(|&p| (postings[p].at, postings[p].lead()));
+    let moved: HashMap<usize, usize> = mine.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+    Group {
+        postings: mine
+            .iter()
+            .map(|&p| {
+                let mut posting = postings[p].clone();
+                posting.mails = posting.mails.iter().map(|at| here[at]).collect();
+                posting.cover = posting.cover.map(|at| here[&at]);
+                posting
+            })
+            .collect(),
+        owner: members
+            .iter()
+            .filter_map(|at| Some((here[at], *moved.get(owner.get(at)?)?)))
+            .collect(),
+        readings: members.iter().map(|&at| &readings[at]).collect(),
+    }
+}
+
+/// Joins what is no patch to what it answers: the nearest mail above that is here, else what else answers the same
+/// missing one.
+fn join_answers(
+    place: &Place<'_>,
+    postings: &[Posting],
+    union: &mut Union,
+    owner: &mut HashMap<usize, usize>,
+) {
+    let readings = place.readings;
+    // A missing mail that parts answer is their cover; any other is known by those who answer it.
+    let mut ghosts: HashMap<Key, usize> = HashMap::new();
+    for posting in postings {
+        if let Some(ghost) = posting.ghost {
+            ghosts.entry(ghost).or_insert_with(|| posting.lead());
+        }
+    }
+    for (at, reading) in readings.iter().enumerate() {
+        if !matches!(reading.role, Role::Talk | Role::Machine | Role::Pull) {
+            continue;
+        }
+        let is_request = reading.role == Role::Pull;
+        if let Some(over) = place.nearest_above(at) {
+            if !is_request {
+                union.join(at, over);
+            }
+            continue;
+        }
+        for &ghost in reading.above.iter().filter(|_| !is_request) {
+            match ghosts.get(&ghost) {
+                Some(&other) => union.join(at, other),
+                None => {
+                    ghosts.insert(ghost, at);
+                }
+            }
+        }
+    }
+    // Whose answer a mail is: climb to the first mail that is part of a posting.
+    for start in 0..readings.len() {
+        let mut path = vec![start];
+        let found = loop {
+            let at = path[path.len() - 1];
+            if let Some(&posting) = owner.get(&at) {
+                break Some(posting);
+            }
+            match place.nearest_above(at) {
+                Some(over) if !path.contains(&over) && readings[at].role != Role::Pull => path.push(over),
+                Some(_) | None => {
+                    let ghost = readings[at].above.iter().find_map(|key| ghosts.get(key));
+                    break ghost.and_then(|lead| owner.get(lead)).copied();
+                }
+            }
+        };
+        if let Some(posting) = found {
+            owner.extend(path.into_iter().map(|at| (at, posting)));
+        }
+    }
+}
+
+/// Joins commits to the patches that they were made from, and copies to what they are copies of.
+fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
+    let readings = place.readings;
+    // Who speaks of a commit by its hash: first the commit itself, then notices, then copies.
+    let mut spoken: HashMap<Key, usize> = HashMap::new();
+    for role in [Role::Commit, Role::Machine, Role::Talk] {
+        for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == role) {
+            let own = reading.commits.iter().take(if role == Role::Commit { 1 } else { usize::MAX });
+            for &key in own {
+                spoken.entry(key).or_insert(at);
+            }
+        }
+    }
+    let patches = Patches::of(readings);
+    let copies = (0..readings.len()).filter(|&at| matches!(readings[at].role, Role::Commit | Role::Backport));
+    for at in copies {
+        let reading = &readings[at];
+        let target = linked_patch(place, at)
+            .or_else(|| notice_of(readings, reading))
+            .or_else(|| {
+                let upstream = reading.commits.iter().skip(usize::from(reading.role == Role::Commit));
+                upstream.filter_map(|key| spoken.get(key).copied()).find(|&other| other != at)
+            })
+            .or_else(|| merged_series(place, postings, at))
+            .or_else(|| patches.like(readings, at));
+        if let Some(target) = target {
+            union.join(at, target);
+        }
+        // Copies of one commit belong together, also where that one is not here.
+        for &key in &reading.commits {
+            let first = *spoken.entry(key).or_insert(at);
+            if target.is_none() || matches!(readings[first].role, Role::Commit | Role::Backport) {
+                union.join(at, first);
+            }
+        }
+    }
+    join_twins(readings, union);
+    join_pulls(readings, union);
+}
+
+/// The notice that lists a commit.
+fn notice_of(readings: &[Reading], commit: &Reading) -> Option<usize> {
+    let own = *commit.commits.first().filter(|_| commit.role == Role::Commit)?;
+    readings.iter().position(|other| {
+        matches!(other.role, Role::Machine | Role::Talk) && other.commits.contains(&own)
+    })
+}
+
+/// The patch that a commit's `Link:` leads to, if it is like it: links lead to reports and discussions as well.
+fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
+    let commit = &place.readings[at];
+    let linked = commit.links.iter().filter_map(|key| place.by_key.get(key).copied());
+    linked.into_iter().find(|&other| {
+        let patch = &place.readings[other];
+        let is_like = || {
+            let (a, b) = (key::normal(&commit.subject.title), key::normal(&patch.subject.title));
+            strsim::normalized_levenshtein(&a, &b) >= LIKE
+        };
+        patch.role == Role::Patch
+            && (commit.is_merge() || patch.subject.is_cover() || patch.same_author(commit) || is_like())
+    })
+}
+
+/// The series whose cover letter's title a merge's branch is named after, and whose author its message names.
+fn merged_series(place: &Place<'_>, postings: &[Posting], at: usize) -> Option<usize> {
+    let merge = &place.readings[at];
+    let branch = merge.branch.filter(|_| merge.is_merge())?;
+    let text = merge.kept.text.to_lowercase();
+    let fits = postings.iter().filter(|posting| {
+        let Some(cover) = posting.cover.map(|cover| &place.readings[cover]) else {
+            return false;
+        };
+        let after = merge.kept.at - posting.at;
+        key::branch(&slug(&cover.subject.title)) == branch
+            && after >= -CLOCK_SKEW
+            && after <= APPLIED_WITHIN
+            && cover.authors.iter().any(|author| text.contains(author.as_str()))
+    });
+    fits.max_by_key(|posting| (posting.at, posting.lead())).map(Posting::lead)
+}
+
+/// Patches by author and title.
+struct Patches(HashMap<Key, Vec<usize>>);
+
+impl Patches {
+    fn of(readings: &[Reading]) -> Self {
+        let mut by_title: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == Role::Patch && !r.subject.is_cover()) {
+            for author in &reading.authors {
+                by_title.entry(key::titled(author, &reading.subject.title)).or_default().push(at);
+            }
+        }
+        Self(by_title)
+    }
+
+    /// The latest patch with a commit's title and author that was posted before it was committed.
+    fn like(&self, readings: &[Reading], at: usize) -> Option<usize> {
+        let commit = &readings[at];
+        if commit.role != Role::Commit || commit.is_merge() {
+            return None;
+        }
+        let same = commit
+            .authors
+            .iter()
+            .filter_map(|author| self.0.get(&key::titled(author, &commit.subject.title)))
+            .flatten();
+        let fits = same.filter(|&&patch| {
+            let after = commit.kept.at - readings[patch].kept.at;
+            after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
+        });
+        fits.max().copied()
+    }
+}
+
+/// Joins commits that were rebased or picked: one author, one title, one author date.
+fn join_twins(readings: &[Reading], union: &mut Union) {
+    let mut first: BTreeMap<(i64, String), Vec<usize>> = BTreeMap::new();
+    for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == Role::Commit && !r.is_merge()) {
+        if let Some(written_at) = reading.kept.written_at {
+            let key = (written_at.timestamp(), key::normal(&reading.subject.title));
+            first.entry(key).or_default().push(at);
+        }
+    }
+    for twins in first.values() {
+        for (n, &at) in twins.iter().enumerate().skip(1) {
+            let twin = twins[..n].iter().find(|&&other| readings[other].same_author(&readings[at]));
+            if let Some(&twin) = twin {
+                union.join(twin, at);
+            }
+        }
+    }
+}
+
+/// Joins pull requests with the merge that they became, and with what pr-tracker-bot says of them.
+fn join_pulls(readings: &[Reading], union: &mut Union) {
+    let requests: Vec<usize> = (0..readings.len()).filter(|&at| readings[at].role == Role::Pull).collect();
+    for (at, merge) in readings.iter().enumerate().filter(|(_, r)| r.is_merge()) {
+        let told: BTreeSet<Key> = merge.commits.iter().copied().collect();
+        let notice = readings.iter().position(|other| {
+            other.role == Role::Machine && other.commits.iter().any(|key| told.contains(key))
+        });
+        let request = requests.iter().copied().find(|&request| {
+            let request = &readings[request];
+            let after = merge.kept.at - request.kept.at;
+            merge.branch.is_some()
+                && request.branch == merge.branch
+                && after >= -CLOCK_SKEW
+                && after <= APPLIED_WITHIN
+        });
+        if let Some(with) = request.or(notice) {
+            union.join(at, with);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! Series: mails that are patches become revisions, and revisions of one effort become a lineage.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::key::{self, Key};
+use super::reading::{Reading, Role};
+
+/// How far apart two revisions may be that nothing but their titles ties together.
+const NEAR: TimeDelta = TimeDelta::days(180);
+/// How far apart two postings of one version may be to be one effort.
+const REPOST: TimeDelta = TimeDelta::days(60);
+/// How alike two titles must be that are not the same (normalised Levenshtein, 0 … 1).
+const LIKE: f64 = 0.8;
+/// How alike where an answer in the thread ties them too.
+const LIKE_IN_THREAD: f64 = 0.6;
+
+/// Sets that grow together.
+#[derive(Debug)]
+pub struct Union(Vec<usize>);
+
+impl Union {
+    /// `count` sets of one.
+    pub fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    /// The one that stands for the set of `at`.
+    pub fn find(&mut self, at: usize) -> usize {
+        let mut root = at;
+        while self.0[root] != root {
+            root = self.0[root];
+        }
+        let mut at = at;
+        while self.0[at] != root {
+            at = std::mem::replace(&mut self.0[at], root);
+        }
+        root
+    }
+
+    /// Makes two sets one; the smaller number stands for it, so that the order of joining plays no part.
+    pub fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}
+
+/// One posting: positions of its mails in the list of readings.
+#[derive(Debug, Clone)]
+pub struct Posting {
+    /// Its mails, cover first, then by number.
+    pub mails: Vec<usize>,
+    /// Its cover letter.
+    pub cover: Option<usize>,
+    /// The mail that its parts answer, where neither cover nor first part is here.
+    pub ghost: Option<Key>,
+    /// `vN`.
+    pub version: u32,
+    /// How many patches it counts.
+    pub total: u32,
+    /// When its first mail came.
+    pub at: DateTime<Utc>,
+    /// Asks for comments only.
+    pub rfc: bool,
+    /// Sent again.
+    pub resend: bool,
+}
+
+impl Posting {
+    /// The mail that speaks for it: the cover, else the lowest part.
+    pub fn lead(&self) -> usize {
+        self.mails[0]
+    }
+}
+
+/// Everything that is known of where mails are.
+pub struct Place<'a> {
+    /// All items of the cluster, oldest first.
+    pub readings: &'a [Reading],
+    /// Which mail has which key.
+    pub by_key: HashMap<Key, usize>,
+}
+
+impl<'a> Place<'a> {
+    /// Looks the mails up.
+    pub fn of(readings: &'a [Reading]) -> Self {
+        let by_key = readings.iter().enumerate().map(|(at, reading)| (reading.own, at));
+        Self {
+            readings,
+            by_key: by_key.collect(),
+        }
+    }
+
+    /// The nearest mail above that is here.
+    pub fn nearest_above(&self, at: usize) -> Option<usize> {
+        let above = self.readings[at].above.iter();
+        above
+            .filter_map(|key| self.by_key.get(key).copied())
+            .find(|&over| over != at)
+    }
+}
+
+/// Finds the postings among the readings.
+pub fn postings(place: &Place<'_>) -> Vec<Posting> {
+    let readings = place.readings;
+    let mut union = Union::new(readings.len());
+    let mut slots: BTreeMap<String, usize> = BTreeMap::new();
+    let patches: Vec<usize> = (0..readings.len())
+        .filter(|&at| readings[at].role == Role::Patch)
+        .collect();
+    let mut join = |union: &mut Union, slot: String, at: usize| match slots.get(&slot) {
+        Some(&other) => union.join(other, at),
+        None => {
+            slots.insert(slot, at);
+        }
+    };
+    for &at in &patches {
+        let reading = &readings[at];
+        let Some((number, total)) = reading.subject.part else {
+            continue;
+        };
+        let author = reading.kept.author.email.to_lowercase();
+        let revision = format!(
+            "{author} v{} {}of {total}",
+            reading.subject.version,
+            if reading.subject.resend { "resent " } else { "" }
+        );
+        if let Some(run) = reading.run {
+            join(&mut union, format!("run {run} {revision}"), at);
+        }
+        if number == 0 {
+            join(&mut union, format!("above {} {revision}", reading.own), at);
+            continue;
+        }
+        if let Some(&over) = reading.above.first() {
+            join(&mut union, format!("above {over} {revision}"), at);
+        }
+        // A part that answers the part before it belongs to what that one answers.
+        let over = reading.above.iter().filter_map(|key| place.by_key.get(key).copied());
+        for over in over.filter(|&over| over != at) {
+            let upper = &readings[over];
+            if upper.role == Role::Patch
+                && upper.subject.same_revision(&reading.subject)
+                && upper.subject.resend == reading.subject.resend
+            {
+                union.join(over, at);
+            }
+        }
+    }
+    let mut sets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &at in &patches {
+        sets.entry(union.find(at)).or_default().push(at);
+    }
+    sets.into_values()
+        .map(|mails| posting(place, mails))
+        .collect()
+}
+
+fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
+    let number = |at: usize| place.readings[at].subject.part.map_or(1, |(number, _)| number);
+    mails.sort_by_key(|&at| (number(at), at));
+    let lead = &place.readings[mails[0]];
+    let has_first = number(mails[0]) <= 1;
+    let ghost = lead
+        .above
+        .first()
+        .copied()
+        .filter(|over| number(mails[0]) > 0 && !place.by_key.contains_key(over));
+    Posting {
+        cover: (number(mails[0]) == 0).then_some(mails[0]),
+        ghost: ghost.filter(|_| lead.subject.part.is_some_and(|(_, total)| total > 1) || !has_first),
+        version: lead.subject.version,
+        total: lead.subject.part.map_or(1, |(_, total)| total.max(1)),
+        at: mails
+            .iter()
+            .map(|&at| place.readings[at].kept.at)
+            .min()
+            .unwrap_or(lead.kept.at),
+        rfc: lead.subject.rfc,
+        resend: lead.subject.resend,
+        mails,
+    }
+}
+
+/// What is known of two postings that may be one effort.
+struct Pair<'a> {
+    place: &'a Place<'a>,
+    /// The earlier one.
+    a: &'a Posting,
+    /// The later one.
+    b: &'a Posting,
+}
+
+/// Joins the postings of one effort: sets of positions in `postings`. `owner` tells of which posting a mail is part,
+/// or to which it was an answer.
+pub fn lineages(place: &Place<'_>, postings: &[Posting], owner: &HashMap<usize, usize>) -> Union {
+    let mut union = Union::new(postings.len());
+    let mut order: Vec<usize> = (0..postings.len()).collect();
+    order.sort_by_key(|&p| (postings[p].at, postings[p].lead()));
+    let changes: Vec<BTreeSet<&str>> = postings
+        .iter()
+        .map(|posting| {
+            let mails = posting.mails.iter();
+            mails
+                .flat_map(|&at| place.readings[at].changes.iter().map(String::as_str))
+                .collect()
+        })
+        .collect();
+    let pairs: Vec<(usize, usize)> = order
+        .iter()
+        .enumerate()
+        .flat_map(|(at, &a)| order[at + 1..].iter().map(move |&b| (a, b)))
+        .collect();
+    let pair = |&(a, b): &(usize, usize)| Pair {
+        place,
+        a: &postings[a],
+        b: &postings[b],
+    };
+    // What the author says comes first; it always joins.
+    for at in &pairs {
+        let is_said = !changes[at.0].is_disjoint(&changes[at.1])
+            || pair(at).is_linked()
+            || pair(at).is_answered(owner, at.0);
+        if is_said {
+            union.join(at.0, at.1);
+        }
+    }
+    // Then the titles, as long as nothing keeps the two apart.
+    let is_apart = |&(a, b): &(usize, usize)| {
+        !changes[a].is_empty() && !changes[b].is_empty() && changes[a].is_disjoint(&changes[b])
+    };
+    for at in pairs.iter().filter(|at| !is_apart(at)) {
+        if pair(at).has_same_title() || pair(at).has_same_parts() {
+            union.join(at.0, at.1);
+        }
+    }
+    // Last what is only alike: a later version that has no other predecessor, with an earlier that has no other heir.
+    for at in pairs.iter().filter(|at| !is_apart(at)) {
+        let (a, b) = *at;
+        let mut joined = |one: usize, version: u32, other: usize| {
+            (0..postings.len()).any(|p| {
+                p != one && p != other && postings[p].version == version && union.find(p) == union.find(one)
+            })
+        };
+        let is_alike = pair(at).is_alike();
+        if is_alike && !joined(b, postings[a].version, a) && !joined(a, postings[b].version, b) {
+            union.join(a, b);
+        }
+    }
+    union
+}
+
+impl Pair<'_> {
+    fn lead(&self, posting: &Posting) -> &Reading {
+        &self.place.readings[posting.lead()]
+    }
+
+    fn is_one_author(&self) -> bool {
+        self.lead(self.a).same_author(self.lead(self.b))
+    }
+
+    /// The later names a mail of the earlier one as a former revision of itself.
+    fn is_linked(&self) -> bool {
+        let theirs: BTreeSet<Key> = self.a.mails.iter().map(|&at| self.place.readings[at].own).collect();
+        let names = self.b.mails.iter().any(|&at| {
+            let earlier = &self.place.readings[at].earlier;
+            earlier.iter().any(|key| theirs.contains(key) || Some(*key) == self.a.ghost)
+        });
+        let is_earlier = self.a.version < self.b.version || self.a.rfc || self.b.resend;
+        names && is_earlier && (self.is_one_author() || self.likeness() >= LIKE_IN_THREAD)
+    }
+
+    /// The later was sent as an answer in the earlier one's thread.
+    fn is_answered(&self, owner: &HashMap<usize, usize>, a: usize) -> bool {
+        let answers = self
+            .place
+            .nearest_above(self.b.lead())
+            .and_then(|over| owner.get(&over).copied());
+        if answers != Some(a) || !self.is_one_author() {
+            return false;
+        }
+        self.a.version < self.b.version || self.likeness() >= LIKE_IN_THREAD
+    }
+
+    /// How far apart they were sent.
+    fn apart(&self) -> TimeDelta {
+        self.b.at - self.a.at
+    }
+
+    fn titles(&self, posting: &Posting) -> BTreeSet<String> {
+        let all = posting.mails.iter();
+        all.filter(|&&at| Some(at) != posting.cover)
+            .map(|&at| key::normal(&self.place.readings[at].subject.title))
+            .collect()
+    }
+
+    /// Whether they change the same files, or have a patch in common.
+    fn share_content(&self) -> bool {
+        let paths = |posting: &Posting| -> BTreeSet<&String> {
+            let all = posting.mails.iter();
+            all.flat_map(|&at| &self.place.readings[at].paths).collect()
+        };
+        let (a, b) = (paths(self.a), paths(self.b));
+        let several = self.a.total > 1 || self.b.total > 1;
+        !a.is_disjoint(&b) || (several && !self.titles(self.a).is_disjoint(&self.titles(self.b)))
+    }
+
+    fn has_same_title(&self) -> bool {
+        let title = |posting: &Posting| key::normal(&self.lead(posting).subject.title);
+        if !self.is_one_author() || self.apart() > NEAR || title(self.a) != title(self.b) {
+            return false;
+        }
+        match self.a.version.cmp(&self.b.version) {
+            std::cmp::Ordering::Less => true,
+            // Not three patches that happen to have one title.
+            std::cmp::Ordering::Equal => {
+                self.b.resend || (self.apart() <= REPOST && (self.share_content() || self.a.rfc != self.b.rfc))
+            }
+            std::cmp::Ordering::Greater => false,
+        }
+    }
+
+    /// The later holds at least half of the patches of the smaller of the two.
+    fn has_same_parts(&self) -> bool {
+        if !self.is_one_author() || self.apart() > NEAR || self.a.version >= self.b.version {
+            return false;
+        }
+        let (a, b) = (self.titles(self.a), self.titles(self.b));
+        let common = a.intersection(&b).count();
+        let least = a.len().min(b.len());
+        match least {
+            0 => false,
+            1 => common == 1 && self.b.version == self.a.version + 1,
+            _ => common * 2 >= least,
+        }
+    }
+
+    fn is_alike(&self) -> bool {
+        let (a, b) = (self.lead(self.a), self.lead(self.b));
+        let (a, b) = (&a.subject.title, &b.subject.title);
+        self.is_one_author()
+            && self.apart() <= NEAR
+            && self.b.version == self.a.version + 1
+            && digits(a) == digits(b)
+            && names_agree(a, b)
+            && (self.likeness() >= LIKE || shared_words(a, b) >= 0.75)
+    }
+
+    fn likeness(&self) -> f64 {
+        let title = |posting: &Posting| key::normal(&self.lead(posting).subject.title);
+        strsim::normalized_levenshtein(&title(self.a), &title(self.b))
+    }
+}
+
+/// The numbers in a title: part 4 is not part 5.
+fn digits(title: &str) -> Vec<String> {
+    title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Whether neither title names a piece of code that the other does not, unless one of them names none.
+fn names_agree(a: &str, b: &str) -> bool {
+    let names = |title: &str| -> BTreeSet<String> {
+        let words = title.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.filter(|word| word.contains('_')).map(str::to_lowercase).collect()
+    };
+    let (a, b) = (names(a), names(b));
+    a.is_subset(&b) || b.is_subset(&a)
+}
+
+/// The share of the shorter title's words that the other has too, prefix apart.
+fn shared_words(a: &str, b: &str) -> f64 {
+    let words = |title: &str| -> BTreeSet<String> {
+        let title = title.split_once(": ").map_or(title, |(_, rest)| rest);
+        key::normal(title).split(' ').map(str::to_owned).collect()
+    };
+    let (a, b) = (words(a), words(b));
+    let least = a.len().min(b.len());
+    if least < 3 {
+        return 0.0;
+    }
+    a.intersection(&b).count() as f64 / least as f64
+}
