@@ -153,7 +153,7 @@ pub fn claim(kept: &Kept) -> Option<String> {
 /// The list of a notice: `- [v7,1/7] subject` or `[1/9] subject`, a link to the commit or `(no …)` in the line below.
 fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
     static LINE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^\s*(?:- )?(\[[^\]\n]+\])\s+(.+)$").expect("the pattern is sound")
+        Regex::new(r"^\s*(?:(?:- )?(\[[^\]\n]+\])\s*|- )(\S.*)$").expect("the pattern is sound")
     });
     let (mut commits, mut without) = (Vec::new(), Vec::new());
     let mut open: Option<(Option<u32>, String)> = None;
@@ -162,10 +162,11 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             continue;
         }
         if let Some(found) = LINE.captures(line) {
-            let subject = Subject::parse(&format!("{} {}", &found[1], &found[2]));
-            let number = subject.part.map_or(1, |(number, _)| number);
-            open = is_tags(&found[1]).then(|| (Some(number), found[2].trim().to_owned()));
-            if open.is_some() {
+            let tags = found.get(1).map_or("", |tags| tags.as_str());
+            let title = found[2].trim().to_owned();
+            if tags.is_empty() || is_tags(tags) {
+                let number = Subject::parse(&format!("{tags} x")).part.map_or(1, |(number, _)| number);
+                open = Some((Some(number), title));
                 continue;
             }
         }

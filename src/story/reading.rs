@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Utc};
 use regex::Regex;
 
 use super::key::{self, Key};
@@ -13,6 +14,8 @@ use crate::item::{Kind, MessageId, Person};
 
 /// The most keys of one kind that one item may have: a page of links must not tie the world together.
 const KEYS_MAX: usize = 64;
+/// See [`Reading::posting_keys`].
+const HALF_DAY_S: i64 = 43_200;
 
 /// What part an item plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +133,9 @@ impl Reading {
             }
             Role::Patch | Role::Commit | Role::Backport | Role::Pull | Role::Talk | Role::Machine | Role::Lone => {}
         }
+        if self.role == Role::Patch {
+            keys.extend(self.posting_keys());
+        }
         if self.role == Role::Patch && self.subject.is_cover() {
             keys.insert(key::branch(&slug(&self.subject.title)));
         }
@@ -139,6 +145,25 @@ impl Reading {
     /// Whether it is a commit that joins branches.
     pub fn is_merge(&self) -> bool {
         self.role == Role::Commit && self.subject.title.starts_with("Merge ")
+    }
+
+    /// When it was sent, as its author's clock has it.
+    pub fn sent_at(&self) -> DateTime<Utc> {
+        self.kept.written_at.unwrap_or(self.kept.at)
+    }
+
+    /// What all mails of one posting have in common, by half days: runs that follow each other within hours share one.
+    fn posting_keys(&self) -> Vec<Key> {
+        let Some((_, total)) = self.subject.part.filter(|(_, total)| *total > 1) else {
+            return Vec::new();
+        };
+        let half_day = self.sent_at().timestamp().div_euclid(HALF_DAY_S);
+        let posting = |half_day: i64| {
+            let author = self.kept.author.email.to_lowercase();
+            let version = self.subject.version;
+            key::run(&format!("{author} v{version} {total} {half_day}"))
+        };
+        vec![posting(half_day), posting(half_day + 1)]
     }
 
     /// Whether both were written by one person.

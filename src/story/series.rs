@@ -16,6 +16,11 @@ const LIKE: f64 = 0.8;
 /// How alike where an answer in the thread ties them too.
 const LIKE_IN_THREAD: f64 = 0.6;
 
+/// How long after the last mail of a run the next one goes on.
+const RUN_WITHIN: TimeDelta = TimeDelta::hours(12);
+/// Mails of one run may be out of order by so much.
+const RUN_SKEW: TimeDelta = TimeDelta::minutes(10);
+
 /// Sets that grow together.
 #[derive(Debug)]
 pub struct Union(Vec<usize>);
@@ -152,9 +157,50 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     for &at in &patches {
         sets.entry(union.find(at)).or_default().push(at);
     }
-    sets.into_values()
-        .map(|mails| posting(place, mails))
-        .collect()
+    let mut postings: Vec<Posting> = sets.into_values().map(|mails| posting(place, mails)).collect();
+    mend(place, &mut postings);
+    postings
+}
+
+/// Puts together what was sent in several runs, or without threading: a posting that answers nothing and goes on where
+/// another of the same author, version and total ends, within hours.
+fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
+    let reading = |at: usize| &place.readings[at];
+    let number = |at: usize| reading(at).subject.part.map_or(1, |(number, _)| number);
+    let ends = |posting: &Posting| {
+        let numbers = posting.mails.iter().map(|&at| number(at));
+        (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0))
+    };
+    postings.sort_by_key(|posting| (ends(posting).0, posting.at, posting.lead()));
+    let mut at = 0;
+    while at < postings.len() {
+        let later = &postings[at];
+        let (least, _) = ends(later);
+        let lead = reading(later.lead());
+        let is_rest = later.total > 1 && least > 0 && lead.above.is_empty();
+        let former = (0..postings.len()).filter(|&p| p != at && is_rest).find(|&p| {
+            let former = &postings[p];
+            let first = reading(former.lead());
+            let after = lead.sent_at() - reading(former.mails[former.mails.len() - 1]).sent_at();
+            ends(former).1 + 1 == least
+                && (former.version, former.total, former.resend, former.rfc)
+                    == (later.version, later.total, later.resend, later.rfc)
+                && first.subject.trees == lead.subject.trees
+                && first.kept.author.email.eq_ignore_ascii_case(&lead.kept.author.email)
+                && after >= -RUN_SKEW
+                && after <= RUN_WITHIN
+        });
+        let Some(former) = former else {
+            at += 1;
+            continue;
+        };
+        let mut mails = postings[former].mails.clone();
+        mails.extend(&postings[at].mails);
+        postings[former] = posting(place, mails);
+        postings.remove(at);
+        at = 0;
+    }
+    postings.sort_by_key(|posting| posting.lead());
 }
 
 fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
@@ -231,11 +277,12 @@ pub fn lineages(place: &Place<'_>, postings: &[Posting], owner: &HashMap<usize, 
         !changes[a].is_empty() && !changes[b].is_empty() && changes[a].is_disjoint(&changes[b])
     };
     for at in pairs.iter().filter(|at| !is_apart(at)) {
-        if pair(at).has_same_title() || pair(at).has_same_parts() {
+        if pair(at).has_same_title() {
             union.join(at.0, at.1);
         }
     }
-    // Last what is only alike: a later version that has no other predecessor, with an earlier that has no other heir.
+    // Last what is only alike, or has parts in common: a later version that has no other predecessor, with an earlier
+    // that has no other heir.
     for at in pairs.iter().filter(|at| !is_apart(at)) {
         let (a, b) = *at;
         let mut joined = |one: usize, version: u32, other: usize| {
@@ -243,7 +290,7 @@ pub fn lineages(place: &Place<'_>, postings: &[Posting], owner: &HashMap<usize, 
                 p != one && p != other && postings[p].version == version && union.find(p) == union.find(one)
             })
         };
-        let is_alike = pair(at).is_alike();
+        let is_alike = pair(at).has_same_parts() || pair(at).is_alike();
         if is_alike && !joined(b, postings[a].version, a) && !joined(a, postings[b].version, b) {
             union.join(a, b);
         }
@@ -306,6 +353,12 @@ impl Pair<'_> {
         !a.is_disjoint(&b) || (several && !self.titles(self.a).is_disjoint(&self.titles(self.b)))
     }
 
+    /// Whether both tell which files they change, and these are the same.
+    fn same_paths(&self) -> bool {
+        let paths = |posting: &Posting| &self.lead(posting).paths;
+        !paths(self.a).is_empty() && paths(self.a) == paths(self.b)
+    }
+
     fn has_same_title(&self) -> bool {
         let title = |posting: &Posting| key::normal(&self.lead(posting).subject.title);
         if !self.is_one_author() || self.apart() > NEAR || title(self.a) != title(self.b) {
@@ -344,7 +397,7 @@ impl Pair<'_> {
             && self.b.version == self.a.version + 1
             && digits(a) == digits(b)
             && names_agree(a, b)
-            && (self.likeness() >= LIKE || shared_words(a, b) >= 0.75)
+            && (self.likeness() >= LIKE || shared_words(a, b) >= 0.75 || self.likeness() >= LIKE_IN_THREAD && self.same_paths())
     }
 
     fn likeness(&self) -> f64 {
