@@ -129,6 +129,7 @@ async fn fill(file: PathBuf, items: u64) -> World {
     let config = FeedConfig {
         name: "bpf".to_owned(),
         url: url::Url::parse("https://lore.kernel.org/bpf/").expect("a URL"),
+        bpf_only: false,
         poll_gap: Duration::from_secs(300),
         kind: FeedKind::Archive { query: None },
     };

@@ -126,6 +126,11 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let line = url_field.as_ref().map_or(table.line(), Field::line);
     let url = url_field.and_then(|field| read_url(&field, kind));
     let poll_gap = read_poll_gap(&mut table, kind, url.as_ref(), network);
+    let bpf_only = match table.take("bpf_only") {
+        Some(field) => field.truth(),
+        // A blog, a project or a channel of videos is there because of what it is about.
+        None => Some(kind == Some(Kind::Feed)),
+    };
     let own = read_own(&mut table, kind);
     let place = table.place().to_owned();
     table.finish();
@@ -133,11 +138,12 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let upstream = kind.zip(url.as_ref());
     let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
     let kind = kind.and_then(|kind| own.into_kind(kind));
-    let feed = match (&name, url, poll_gap, kind) {
-        (Some((name, _)), Some(url), Some(poll_gap), Some(kind)) => Some(FeedConfig {
+    let feed = match (&name, url, poll_gap, kind, bpf_only) {
+        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only)) => Some(FeedConfig {
             name: name.clone(),
             url,
             poll_gap,
+            bpf_only,
             kind,
         }),
         _ => None,

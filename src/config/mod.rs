@@ -66,6 +66,8 @@ pub struct FeedConfig {
     pub url: Url,
     /// The least time between two polls.
     pub poll_gap: Duration,
+    /// Whether all that it carries is about BPF; else every story is judged by what it says.
+    pub bpf_only: bool,
     /// Which kind of upstream, with what only that kind has.
     pub kind: FeedKind,
 }

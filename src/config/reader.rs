@@ -281,6 +281,15 @@ impl<'n, 't> Field<'n, 't> {
         u64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
+    /// `true` or `false`.
+    pub(super) fn truth(&self) -> Option<bool> {
+        let truth = self.value.get_ref().as_bool();
+        if truth.is_none() {
+            self.expected("true or false");
+        }
+        truth
+    }
+
     /// A whole number within `range`.
     pub(super) fn whole(&self, unit: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let within = self.number().filter(|number| range.contains(number));

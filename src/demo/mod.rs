@@ -75,6 +75,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
         url: base
             .join(path)
             .expect("a relative path joins to any http address"),
+        bpf_only: false,
         poll_gap: POLL_GAP,
         kind,
     };

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
 use super::Tx;
-use crate::config::FeedConfig;
+use crate::config::{FeedConfig, FeedKind};
 use crate::source::Gap;
 
 /// The most different faults kept of one feed.
@@ -93,8 +93,12 @@ pub async fn sync_feeds(
         .await?;
     for feed in feeds {
         let (kind, url) = (feed.kind.word(), feed.url.as_str());
+        let (role, branch) = match &feed.kind {
+            FeedKind::Tree { branch, role, .. } => (Some(role.word()), Some(branch.as_str())),
+            FeedKind::Archive { .. } | FeedKind::Lwn | FeedKind::Feed { .. } => (None, None),
+        };
         sqlx::query!(
-            "INSERT INTO feeds (name, kind, url, added_at) VALUES ($1, $2, $3, $4)
+            "INSERT INTO feeds (name, kind, url, added_at, role, branch, bpf_only) VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (name) DO UPDATE SET
                  configured = 1,
                  cursor = CASE WHEN kind = excluded.kind THEN cursor END,
@@ -104,11 +108,17 @@ pub async fn sync_feeds(
                  next_poll_at = CASE WHEN kind = excluded.kind AND url IS excluded.url THEN next_poll_at ELSE 0 END,
                  moved_to = CASE WHEN url IS excluded.url THEN moved_to END,
                  kind = excluded.kind,
-                 url = excluded.url",
+                 url = excluded.url,
+                 role = excluded.role,
+                 branch = excluded.branch,
+                 bpf_only = excluded.bpf_only",
             feed.name,
             kind,
             url,
-            now
+            now,
+            role,
+            branch,
+            feed.bpf_only
         )
         .execute(&mut **tx)
         .await

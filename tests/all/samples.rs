@@ -53,6 +53,7 @@ fn source(url: &str, kind: FeedKind) -> Source {
     Source::open(&FeedConfig {
         name: "sample".to_owned(),
         url: Url::parse(url).expect("a URL"),
+        bpf_only: false,
         poll_gap: std::time::Duration::from_secs(60),
         kind,
     })

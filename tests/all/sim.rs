@@ -203,6 +203,7 @@ impl Reader {
         let source = Source::open(&FeedConfig {
             name: "list".to_owned(),
             url: Url::parse("http://archive.invalid/list/").expect("a URL"),
+            bpf_only: false,
             poll_gap: Duration::from_secs(300),
             kind: FeedKind::Archive { query: None },
         });

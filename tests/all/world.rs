@@ -122,6 +122,7 @@ impl World {
                 .map(|(name, kind, path)| FeedConfig {
                     name: (*name).to_owned(),
                     url: Url::parse(&upstream.url(path)).expect("the test's URL"),
+                    bpf_only: false,
                     poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
                     kind: kind.clone(),
                 })
