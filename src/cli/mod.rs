@@ -138,15 +138,19 @@ enum Command {
         files: Vec<PathBuf>,
     },
     /// List the stories, those that moved last first.
-    #[command(after_help = "Examples:\n  bpfnews stories --since 7d\n  bpfnews stories --state applied --tree bpf-next --author Nakryiko\n  \
-                      bpfnews stories --all --format json | jq .title")]
+    #[command(
+        after_help = "Examples:\n  bpfnews stories --since 7d\n  bpfnews stories --state applied --tree bpf-next --author Nakryiko\n  \
+                      bpfnews stories --all --format json | jq .title"
+    )]
     Stories {
         /// Which ones.
         #[command(flatten)]
         which: Which,
     },
     /// Search the stories: words, "a phrase", word*, title:word, people:name.
-    #[command(after_help = "Examples:\n  bpfnews search 'bpf_map_lookup_elem'\n  bpfnews search '\"private stack\"' --state mainline")]
+    #[command(
+        after_help = "Examples:\n  bpfnews search 'bpf_map_lookup_elem'\n  bpfnews search '\"private stack\"' --state mainline"
+    )]
     Search {
         /// What to look for.
         words: String,
@@ -155,7 +159,9 @@ enum Command {
         which: Which,
     },
     /// Tell one story: its revisions, what changed, who said what, where it is now.
-    #[command(after_help = "Examples:\n  bpfnews story 4j1x9k2m0q\n  bpfnews story https://lore.kernel.org/bpf/ID/\n  bpfnews story 95b88500b97c --why")]
+    #[command(
+        after_help = "Examples:\n  bpfnews story 4j1x9k2m0q\n  bpfnews story https://lore.kernel.org/bpf/ID/\n  bpfnews story 95b88500b97c --why"
+    )]
     Story {
         /// A story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more).
         #[arg(value_name = "ID")]
@@ -295,7 +301,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             stories::stories(path, which.wanted(None), which.limit, which.format).await
         }
         Command::Search { words, which } => {
-            stories::stories(path, which.wanted(Some(crate::store::stories::match_words(&words))), which.limit, which.format).await
+            stories::stories(
+                path,
+                which.wanted(Some(crate::store::stories::match_words(&words))),
+                which.limit,
+                which.format,
+            )
+            .await
         }
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Refold => stories::refold(path).await,

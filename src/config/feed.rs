@@ -139,13 +139,15 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
     let kind = kind.and_then(|kind| own.into_kind(kind));
     let feed = match (&name, url, poll_gap, kind, bpf_only) {
-        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only)) => Some(FeedConfig {
-            name: name.clone(),
-            url,
-            poll_gap,
-            bpf_only,
-            kind,
-        }),
+        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only)) => {
+            Some(FeedConfig {
+                name: name.clone(),
+                url,
+                poll_gap,
+                bpf_only,
+                kind,
+            })
+        }
         _ => None,
     };
     Read {

@@ -55,6 +55,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Feed, "kind"),
     (Within::Feed, "url"),
     (Within::Feed, "poll_gap_s"),
+    (Within::Feed, "bpf_only"),
     (Within::Feed, "branch"),
     (Within::Feed, "paths"),
     (Within::Feed, "role"),

@@ -7,13 +7,13 @@ use anyhow::Context as _;
 
 use crate::item::Kind;
 use crate::source;
+use crate::store::Tx;
+use crate::store::stories::{self, After, Before, Member};
 use crate::story::fold::{Outside, groups, sort};
 use crate::story::key::Key;
 use crate::story::reading::{Reading, mentions};
 use crate::story::relevance::Words;
 use crate::story::{Kept, Story, bot, life};
-use crate::store::Tx;
-use crate::store::stories::{self, After, Before, Member};
 
 /// Items refolded at once; more would have to lie in memory together.
 const REFOLD_BATCH: usize = 2_000;
@@ -61,9 +61,18 @@ pub async fn refold(
 async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i64>> {
     stories::add_members(tx, items).await?;
     let members = stories::members_by_number(tx, items).await?;
-    let readings: Vec<(i64, Reading)> = members.into_iter().map(|member| (member.cluster, read(member.kept))).collect();
+    let readings: Vec<(i64, Reading)> = members
+        .into_iter()
+        .map(|member| (member.cluster, read(member.kept)))
+        .collect();
     let keys: Vec<BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
-    let all: Vec<Key> = keys.iter().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+    let all: Vec<Key> = keys
+        .iter()
+        .flatten()
+        .copied()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let mut known = stories::clusters_of_keys(tx, &all).await?;
     let mut joined = Joined::default();
     let mut put = Vec::new();
@@ -91,7 +100,10 @@ async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i6
         }
     }
     stories::put_mentions(tx, &put).await?;
-    let mut touched: BTreeSet<i64> = readings.iter().map(|(cluster, _)| joined.find(*cluster)).collect();
+    let mut touched: BTreeSet<i64> = readings
+        .iter()
+        .map(|(cluster, _)| joined.find(*cluster))
+        .collect();
     let merged: Vec<i64> = readings
         .iter()
         .filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some())
@@ -144,7 +156,11 @@ fn read(mut kept: Kept) -> Reading {
 }
 
 /// Tells the stories of these clusters anew, and stores those that differ from what they were.
-async fn tell_clusters(tx: &mut Tx, clusters: &BTreeSet<i64>, words: &Words) -> anyhow::Result<usize> {
+async fn tell_clusters(
+    tx: &mut Tx,
+    clusters: &BTreeSet<i64>,
+    words: &Words,
+) -> anyhow::Result<usize> {
     let asked: Vec<i64> = clusters.iter().copied().collect();
     let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
     for Member { cluster, kept } in stories::members_of_clusters(tx, &asked).await? {
@@ -160,7 +176,11 @@ async fn tell_clusters(tx: &mut Tx, clusters: &BTreeSet<i64>, words: &Words) -> 
     for (cluster, readings) in &mut by_cluster {
         sort(readings);
         for group in groups(readings) {
-            let items = group.readings.iter().map(|reading| reading.kept.id).collect();
+            let items = group
+                .readings
+                .iter()
+                .map(|reading| reading.kept.id)
+                .collect();
             told.push((*cluster, life::tell(&group, &outside, words), items));
         }
     }
@@ -169,7 +189,9 @@ async fn tell_clusters(tx: &mut Tx, clusters: &BTreeSet<i64>, words: &Words) -> 
     for (cluster, story, items) in &told {
         let packed = stories::pack(story)?;
         let known = before.remove(&story.id);
-        let is_same = known.as_ref().is_some_and(|known| known.told == packed && known.cluster == *cluster);
+        let is_same = known
+            .as_ref()
+            .is_some_and(|known| known.told == packed && known.cluster == *cluster);
         if is_same {
             continue;
         }
@@ -192,12 +214,17 @@ async fn tell_clusters(tx: &mut Tx, clusters: &BTreeSet<i64>, words: &Words) -> 
     }
     let gone: Vec<Before> = before.into_values().collect();
     stories::remove_stories(tx, &gone).await?;
-    stories::put_stories(tx, &changed).await.context("storing what was folded")?;
+    stories::put_stories(tx, &changed)
+        .await
+        .context("storing what was folded")?;
     Ok(changed.len())
 }
 
 /// What speaks of these items, and what became of the pull requests among it.
-async fn outside<'a>(tx: &mut Tx, readings: impl Iterator<Item = &'a Reading>) -> anyhow::Result<Outside> {
+async fn outside<'a>(
+    tx: &mut Tx,
+    readings: impl Iterator<Item = &'a Reading>,
+) -> anyhow::Result<Outside> {
     let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let speaking = stories::items_that_mention(tx, &keys).await?;
@@ -216,7 +243,9 @@ async fn outside<'a>(tx: &mut Tx, readings: impl Iterator<Item = &'a Reading>) -
     }
     let requests: Vec<i64> = requests.into_iter().collect();
     for member in stories::members_of_clusters(tx, &requests).await? {
-        readings.entry(member.kept.id).or_insert_with(|| read(member.kept));
+        readings
+            .entry(member.kept.id)
+            .or_insert_with(|| read(member.kept));
     }
     let mut readings: Vec<Reading> = readings.into_values().collect();
     sort(&mut readings);

@@ -60,7 +60,9 @@ pub fn linked_mails(text: &str) -> Vec<MessageId> {
     MAIL_LINK
         .captures_iter(text)
         .filter_map(|found| {
-            let id = percent_decode_str(found.get(1)?.as_str()).decode_utf8().ok()?;
+            let id = percent_decode_str(found.get(1)?.as_str())
+                .decode_utf8()
+                .ok()?;
             MessageId::parse(id.trim_end_matches(['.', ',', ':']))
         })
         .collect()
@@ -106,9 +108,19 @@ mod tests {
         ];
         for (text, wanted) in table {
             let got: Vec<String> = linked_mails(text).iter().map(ToString::to_string).collect();
-            assert_eq!(got, wanted.map(str::to_owned).into_iter().collect::<Vec<_>>(), "{text}");
+            assert_eq!(
+                got,
+                wanted.map(str::to_owned).into_iter().collect::<Vec<_>>(),
+                "{text}"
+            );
         }
-        assert_eq!(commit_in_link("https://git.kernel.org/bpf/bpf-next/c/95b88500b97c"), Some("95b88500b97c"));
-        assert_eq!(commit_in_link("https://git.kernel.org/x/commit/?id=95b88500b97c"), Some("95b88500b97c"));
+        assert_eq!(
+            commit_in_link("https://git.kernel.org/bpf/bpf-next/c/95b88500b97c"),
+            Some("95b88500b97c")
+        );
+        assert_eq!(
+            commit_in_link("https://git.kernel.org/x/commit/?id=95b88500b97c"),
+            Some("95b88500b97c")
+        );
     }
 }

@@ -49,7 +49,10 @@ pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Has
     .fetch_all(&mut **tx)
     .await
     .context("asking for the clusters of items")?;
-    Ok(rows.into_iter().map(|row| (row.item_id, row.cluster)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.item_id, row.cluster))
+        .collect())
 }
 
 /// The clusters that these join keys lead to.
@@ -100,13 +103,21 @@ pub async fn put_mentions(tx: &mut Tx, mentions: &[(Key, i64)]) -> anyhow::Resul
 /// Moves whole clusters: each pair is (from, to).
 pub async fn move_clusters(tx: &mut Tx, moves: &[(i64, i64)]) -> anyhow::Result<()> {
     for (from, to) in moves {
-        sqlx::query!("UPDATE members SET cluster = $2 WHERE cluster = $1", from, to)
-            .execute(&mut **tx)
-            .await
-            .context("joining clusters")?;
-        sqlx::query!("UPDATE stories SET cluster = $2 WHERE cluster = $1", from, to)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query!(
+            "UPDATE members SET cluster = $2 WHERE cluster = $1",
+            from,
+            to
+        )
+        .execute(&mut **tx)
+        .await
+        .context("joining clusters")?;
+        sqlx::query!(
+            "UPDATE stories SET cluster = $2 WHERE cluster = $1",
+            from,
+            to
+        )
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(())
 }
@@ -116,11 +127,21 @@ pub async fn clear(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!("INSERT INTO story_aliases (alias, item_id) SELECT id, item_id FROM stories WHERE true ON CONFLICT DO NOTHING")
         .execute(&mut **tx)
         .await?;
-    sqlx::query!("DELETE FROM members").execute(&mut **tx).await?;
-    sqlx::query!("DELETE FROM join_keys").execute(&mut **tx).await?;
-    sqlx::query!("DELETE FROM mentions").execute(&mut **tx).await?;
-    sqlx::query!("DELETE FROM stories").execute(&mut **tx).await?;
-    sqlx::query!("DELETE FROM story_search").execute(&mut **tx).await?;
+    sqlx::query!("DELETE FROM members")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM join_keys")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM mentions")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM stories")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM story_search")
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -210,13 +231,18 @@ struct Row {
 impl Row {
     fn member(self) -> anyhow::Result<Member> {
         // A text that cannot be unpacked stops only itself: the item is folded without it.
-        let (headers, text) = self.body.as_deref().and_then(|body| unpack(body).ok()).unwrap_or_default();
+        let (headers, text) = self
+            .body
+            .as_deref()
+            .and_then(|body| unpack(body).ok())
+            .unwrap_or_default();
         let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
         Ok(Member {
             cluster: self.cluster,
             kept: Kept {
                 id: self.id,
-                kind: Kind::from_code(self.kind).with_context(|| format!("item {} is of no known kind", self.id))?,
+                kind: Kind::from_code(self.kind)
+                    .with_context(|| format!("item {} is of no known kind", self.id))?,
                 reference: self.reference,
                 title: self.title,
                 author: Person {
@@ -303,7 +329,10 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
     if gone.is_empty() {
         return Ok(());
     }
-    let aliases: Vec<_> = gone.iter().map(|before| (&before.id, before.item_id)).collect();
+    let aliases: Vec<_> = gone
+        .iter()
+        .map(|before| (&before.id, before.item_id))
+        .collect();
     let aliases = serde_json::to_string(&aliases)?;
     sqlx::query!(
         "INSERT INTO story_aliases (alias, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
@@ -315,17 +344,26 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
     .context("remembering the ids of stories")?;
     let gone: Vec<i64> = gone.iter().map(|before| before.number).collect();
     let gone = serde_json::to_string(&gone)?;
-    sqlx::query!("UPDATE members SET story = NULL WHERE story IN (SELECT value FROM json_each($1))", gone)
-        .execute(&mut **tx)
-        .await?;
-    sqlx::query!("DELETE FROM story_search WHERE rowid IN (SELECT value FROM json_each($1))", gone)
-        .execute(&mut **tx)
-        .await
-        .context("removing stories from the full text")?;
-    sqlx::query!("DELETE FROM stories WHERE number IN (SELECT value FROM json_each($1))", gone)
-        .execute(&mut **tx)
-        .await
-        .context("removing stories")?;
+    sqlx::query!(
+        "UPDATE members SET story = NULL WHERE story IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM story_search WHERE rowid IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await
+    .context("removing stories from the full text")?;
+    sqlx::query!(
+        "DELETE FROM stories WHERE number IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await
+    .context("removing stories")?;
     Ok(())
 }
 
@@ -404,8 +442,15 @@ async fn put_members(tx: &mut Tx, members: &[serde_json::Value]) -> anyhow::Resu
 
 /// What full text looks in: the title; people; titles of patches, summary, changes, tree, commits.
 fn searched(story: &Story) -> (String, String, String) {
-    let people = story.people.iter().map(|part| part.name.as_str()).chain(story.author.as_deref());
-    let patches = story.revisions.iter().flat_map(|revision| revision.patches.iter().map(|patch| patch.subject.as_str()));
+    let people = story
+        .people
+        .iter()
+        .map(|part| part.name.as_str())
+        .chain(story.author.as_deref());
+    let patches = story
+        .revisions
+        .iter()
+        .flat_map(|revision| revision.patches.iter().map(|patch| patch.subject.as_str()));
     let mut words: Vec<&str> = patches
         .chain(story.summary.iter().map(String::as_str))
         .chain(story.changes.values().map(String::as_str))
@@ -414,7 +459,11 @@ fn searched(story: &Story) -> (String, String, String) {
         .collect();
     let mut seen = std::collections::HashSet::new();
     words.retain(|word| seen.insert(*word));
-    (story.title.clone(), people.collect::<Vec<_>>().join("\n"), words.join("\n"))
+    (
+        story.title.clone(),
+        people.collect::<Vec<_>>().join("\n"),
+        words.join("\n"),
+    )
 }
 
 /// The word by which serde writes a variant.
@@ -426,7 +475,8 @@ fn word(variant: &impl serde::Serialize) -> anyhow::Result<String> {
 }
 
 fn days(day: NaiveDate) -> i64 {
-    day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive()).num_days()
+    day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
+        .num_days()
 }
 
 /// Which stories are wanted; `None` means any.
@@ -460,14 +510,18 @@ pub fn match_words(typed: &str) -> String {
     let mut terms = Vec::new();
     let mut rest = typed.trim();
     while !rest.is_empty() {
-        let column = ["title:", "people:", "words:"].into_iter().find(|column| rest.starts_with(column));
+        let column = ["title:", "people:", "words:"]
+            .into_iter()
+            .find(|column| rest.starts_with(column));
         let column = column.unwrap_or_default();
         rest = &rest[column.len()..];
         let (term, after) = match rest.strip_prefix('"') {
             Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
             None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
         };
-        let (term, star) = term.strip_suffix('*').map_or((term, ""), |term| (term, "*"));
+        let (term, star) = term
+            .strip_suffix('*')
+            .map_or((term, ""), |term| (term, "*"));
         if term.chars().any(char::is_alphanumeric) {
             terms.push(format!("{column}\"{}\"{star}", term.replace('"', " ")));
         }
@@ -477,7 +531,13 @@ pub fn match_words(typed: &str) -> String {
 }
 
 /// Reads a stored story: `today` (days since 1970) decides whether an article is free by now.
-fn read(told: &[u8], state: &str, today: i64, free_on: Option<i64>, aliases: &str) -> anyhow::Result<Story> {
+fn read(
+    told: &[u8],
+    state: &str,
+    today: i64,
+    free_on: Option<i64>,
+    aliases: &str,
+) -> anyhow::Result<Story> {
     let plain = zstd::decode_all(told).context("unpacking a story")?;
     let mut story: Story = serde_json::from_slice(&plain).context("reading a story")?;
     story.aliases = serde_json::from_str(aliases)?;
@@ -553,7 +613,11 @@ pub async fn story_by_id(pool: &SqlitePool, id: &str, today: i64) -> anyhow::Res
 }
 
 /// The stories that a join key may lead to: those of the cluster in which it is.
-pub async fn stories_near_key(pool: &SqlitePool, key: Key, today: i64) -> anyhow::Result<Vec<Story>> {
+pub async fn stories_near_key(
+    pool: &SqlitePool,
+    key: Key,
+    today: i64,
+) -> anyhow::Result<Vec<Story>> {
     let numbers = sqlx::query_scalar!(
         r#"SELECT s.number AS "number!" FROM join_keys k JOIN members m ON m.item_id = k.item_id
            JOIN stories s ON s.cluster = m.cluster WHERE k.key = $1 ORDER BY s.last_at DESC, s.number DESC"#,
@@ -570,7 +634,12 @@ pub async fn stories_near_key(pool: &SqlitePool, key: Key, today: i64) -> anyhow
 }
 
 /// The story with an item of that kind and reference.
-pub async fn story_of_item(pool: &SqlitePool, kind: Kind, digest: &[u8], today: i64) -> anyhow::Result<Option<Story>> {
+pub async fn story_of_item(
+    pool: &SqlitePool,
+    kind: Kind,
+    digest: &[u8],
+    today: i64,
+) -> anyhow::Result<Option<Story>> {
     let kind = kind.code();
     let number = sqlx::query_scalar!(
         "SELECT m.story FROM item_keys k JOIN members m ON m.item_id = k.item_id WHERE k.kind = $1 AND k.digest = $2",
@@ -586,7 +655,11 @@ pub async fn story_of_item(pool: &SqlitePool, kind: Kind, digest: &[u8], today: 
     }
 }
 
-async fn story_by_number(pool: &SqlitePool, number: i64, today: i64) -> anyhow::Result<Option<Story>> {
+async fn story_by_number(
+    pool: &SqlitePool,
+    number: i64,
+    today: i64,
+) -> anyhow::Result<Option<Story>> {
     let row = sqlx::query!(
         r#"SELECT s.told, s.state, s.free_on,
                   (SELECT json_group_array(a.alias ORDER BY a.alias) FROM members m CROSS JOIN story_aliases a ON a.item_id = m.item_id

@@ -74,7 +74,10 @@ pub enum Verdict {
 
 /// Whether a mail is a machine's: by its address or name, which anybody may forge; nothing but notes follows from it.
 pub fn is_machine(kept: &Kept) -> bool {
-    let (email, name) = (kept.author.email.to_lowercase(), kept.author.name.to_lowercase());
+    let (email, name) = (
+        kept.author.email.to_lowercase(),
+        kept.author.name.to_lowercase(),
+    );
     MACHINES.iter().any(|machine| email.starts_with(machine))
         || MACHINE_NAMES.contains(&name.as_str())
         || kept.header("X-PR-Tracked-Message-Id").is_some()
@@ -86,7 +89,12 @@ pub fn applied(kept: &Kept) -> Option<Notice> {
         Regex::new(r"(?m)^This (?:patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    if !kept.author.email.to_lowercase().starts_with("patchwork-bot") {
+    if !kept
+        .author
+        .email
+        .to_lowercase()
+        .starts_with("patchwork-bot")
+    {
         return None;
     }
     let head = HEAD.captures(&kept.text)?;
@@ -123,7 +131,9 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
 
 /// `bpf/bpf-next.git (master)` into tree and branch.
 fn split_tree(tree: &str) -> (String, Option<String>) {
-    let bare = tree.strip_suffix(')').and_then(|tree| tree.rsplit_once(" ("));
+    let bare = tree
+        .strip_suffix(')')
+        .and_then(|tree| tree.rsplit_once(" ("));
     match bare {
         Some((tree, branch)) => (tree.trim().to_owned(), Some(branch.trim().to_owned())),
         None => (tree.to_owned(), None),
@@ -165,7 +175,9 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             let tags = found.get(1).map_or("", |tags| tags.as_str());
             let title = found[2].trim().to_owned();
             if tags.is_empty() || is_tags(tags) {
-                let number = Subject::parse(&format!("{tags} x")).part.map_or(1, |(number, _)| number);
+                let number = Subject::parse(&format!("{tags} x"))
+                    .part
+                    .map_or(1, |(number, _)| number);
                 open = Some((Some(number), title));
                 continue;
             }
@@ -174,7 +186,11 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             continue;
         };
         let line = line.trim();
-        if let Some(hash) = line.starts_with("http").then(|| commit_in_link(line)).flatten() {
+        if let Some(hash) = line
+            .starts_with("http")
+            .then(|| commit_in_link(line))
+            .flatten()
+        {
             commits.push(AppliedCommit {
                 hash: hash.to_owned(),
                 number: *number,
@@ -204,19 +220,34 @@ fn is_tags(bracket: &str) -> bool {
 /// What pr-tracker-bot says was merged.
 pub fn pull_merged(kept: &Kept) -> Option<Merge> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)").expect("the pattern is sound")
+        Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
+            .expect("the pattern is sound")
     });
-    if !kept.author.email.to_lowercase().starts_with("pr-tracker-bot@") {
+    if !kept
+        .author
+        .email
+        .to_lowercase()
+        .starts_with("pr-tracker-bot@")
+    {
         return None;
     }
-    let request = kept.header("X-PR-Tracked-Message-Id").and_then(MessageId::parse);
+    let request = kept
+        .header("X-PR-Tracked-Message-Id")
+        .and_then(MessageId::parse);
     let said = HEAD.captures(&kept.text);
     let hash = kept
         .header("X-PR-Merge-Commit-Id")
         .map(str::to_owned)
         .or_else(|| Some(commit_in_link(&said.as_ref()?[2])?.to_owned()))?;
-    let tree = said.map_or_else(|| "torvalds/linux.git".to_owned(), |said| said[1].to_owned());
-    Some(Merge { hash, tree, request })
+    let tree = said.map_or_else(
+        || "torvalds/linux.git".to_owned(),
+        |said| said[1].to_owned(),
+    );
+    Some(Merge {
+        hash,
+        tree,
+        request,
+    })
 }
 
 /// What a machine found that is neither of the two above.
@@ -249,15 +280,21 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<Word> {
         Regex::new(r"(?i)^(?:hi[^.]*[.,] *)?(?:so |sorry[,.!]? *)?(?:please|pls|kindly|you can|self[- ]?nack?\b|self[- ]?nak\b)?[ ,]*(?:kindly )?(?:ignore|disregard|drop|discard|self[- ]?nack?)\b(?:$|\.| (?:this|it|the) ?(?:patch ?(?:set|series)?|series|version|one|v\d+|rfc)?\b)")
             .expect("the pattern is sound")
     });
-    static NACKED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^(?i:nack|nak)\b[.! ]*(?:$|[A-Z])").expect("the pattern is sound"));
+    static NACKED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?i:nack|nak)\b[.! ]*(?:$|[A-Z])").expect("the pattern is sound")
+    });
     static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:is|was|been|now) superseded by\b|^superseded\b").expect("the pattern is sound")
+        Regex::new(r"(?i)\b(?:is|was|been|now) superseded by\b|^superseded\b")
+            .expect("the pattern is sound")
     });
     if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
         return Some(Word::Nacked);
     }
-    let own = kept.text.lines().map(str::trim).filter(|line| !line.starts_with('>'));
+    let own = kept
+        .text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('>'));
     for line in own {
         if SUPERSEDED.is_match(line) {
             return Some(Word::Superseded);
@@ -285,8 +322,14 @@ pub fn cve_fixes(text: &str) -> Vec<String> {
     static FIXED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)fixed in \S+ with commit ([0-9a-f]{12,64})").expect("the pattern is sound")
     });
-    let mut all: Vec<String> = FIXED.captures_iter(text).map(|found| found[1].to_ascii_lowercase()).collect();
-    all.extend(text.lines().filter_map(|line| commit_in_link(line.trim()).map(str::to_owned)));
+    let mut all: Vec<String> = FIXED
+        .captures_iter(text)
+        .map(|found| found[1].to_ascii_lowercase())
+        .collect();
+    all.extend(
+        text.lines()
+            .filter_map(|line| commit_in_link(line.trim()).map(str::to_owned)),
+    );
     all.sort();
     all.dedup();
     all

@@ -75,12 +75,20 @@ fn group<'a>(
     owner: &HashMap<usize, usize>,
     members: Vec<usize>,
 ) -> Group<'a> {
-    let here: HashMap<usize, usize> = members.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+    let here: HashMap<usize, usize> = members
+        .iter()
+        .enumerate()
+        .map(|(new, &old)| (old, new))
+        .collect();
     let mut mine: Vec<usize> = (0..postings.len())
         .filter(|&p| here.contains_key(&postings[p].lead()))
         .collect();
     mine.sort_by_key(|&p| (postings[p].at, postings[p].lead()));
-    let moved: HashMap<usize, usize> = mine.iter().enumerate().map(|(new, &old)| (old, new)).collect();
+    let moved: HashMap<usize, usize> = mine
+        .iter()
+        .enumerate()
+        .map(|(new, &old)| (old, new))
+        .collect();
     Group {
         postings: mine
             .iter()
@@ -144,7 +152,9 @@ fn join_answers(
                 break Some(posting);
             }
             match place.nearest_above(at) {
-                Some(over) if !path.contains(&over) && readings[at].role != Role::Pull => path.push(over),
+                Some(over) if !path.contains(&over) && readings[at].role != Role::Pull => {
+                    path.push(over)
+                }
                 Some(_) | None => {
                     let ghost = readings[at].above.iter().find_map(|key| ghosts.get(key));
                     break ghost.and_then(|lead| owner.get(lead)).copied();
@@ -164,21 +174,31 @@ fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
     let mut spoken: HashMap<Key, usize> = HashMap::new();
     for role in [Role::Commit, Role::Machine, Role::Talk] {
         for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == role) {
-            let own = reading.commits.iter().take(if role == Role::Commit { 1 } else { usize::MAX });
+            let own =
+                reading
+                    .commits
+                    .iter()
+                    .take(if role == Role::Commit { 1 } else { usize::MAX });
             for &key in own {
                 spoken.entry(key).or_insert(at);
             }
         }
     }
     let patches = Patches::of(readings);
-    let copies = (0..readings.len()).filter(|&at| matches!(readings[at].role, Role::Commit | Role::Backport));
+    let copies = (0..readings.len())
+        .filter(|&at| matches!(readings[at].role, Role::Commit | Role::Backport));
     for at in copies {
         let reading = &readings[at];
         let target = linked_patch(place, at)
             .or_else(|| notice_of(readings, reading))
             .or_else(|| {
-                let upstream = reading.commits.iter().skip(usize::from(reading.role == Role::Commit));
-                upstream.filter_map(|key| spoken.get(key).copied()).find(|&other| other != at)
+                let upstream = reading
+                    .commits
+                    .iter()
+                    .skip(usize::from(reading.role == Role::Commit));
+                upstream
+                    .filter_map(|key| spoken.get(key).copied())
+                    .find(|&other| other != at)
             })
             .or_else(|| merged_series(place, postings, at))
             .or_else(|| patches.like(readings, at));
@@ -199,7 +219,10 @@ fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
 
 /// The notice that lists a commit.
 fn notice_of(readings: &[Reading], commit: &Reading) -> Option<usize> {
-    let own = *commit.commits.first().filter(|_| commit.role == Role::Commit)?;
+    let own = *commit
+        .commits
+        .first()
+        .filter(|_| commit.role == Role::Commit)?;
     readings.iter().position(|other| {
         matches!(other.role, Role::Machine | Role::Talk) && other.commits.contains(&own)
     })
@@ -208,15 +231,24 @@ fn notice_of(readings: &[Reading], commit: &Reading) -> Option<usize> {
 /// The patch that a commit's `Link:` leads to, if it is like it: links lead to reports and discussions as well.
 fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
     let commit = &place.readings[at];
-    let linked = commit.links.iter().filter_map(|key| place.by_key.get(key).copied());
+    let linked = commit
+        .links
+        .iter()
+        .filter_map(|key| place.by_key.get(key).copied());
     linked.into_iter().find(|&other| {
         let patch = &place.readings[other];
         let is_like = || {
-            let (a, b) = (key::normal(&commit.subject.title), key::normal(&patch.subject.title));
+            let (a, b) = (
+                key::normal(&commit.subject.title),
+                key::normal(&patch.subject.title),
+            );
             strsim::normalized_levenshtein(&a, &b) >= LIKE
         };
         patch.role == Role::Patch
-            && (commit.is_merge() || patch.subject.is_cover() || patch.same_author(commit) || is_like())
+            && (commit.is_merge()
+                || patch.subject.is_cover()
+                || patch.same_author(commit)
+                || is_like())
     })
 }
 
@@ -233,9 +265,13 @@ fn merged_series(place: &Place<'_>, postings: &[Posting], at: usize) -> Option<u
         key::branch(&slug(&cover.subject.title)) == branch
             && after >= -CLOCK_SKEW
             && after <= APPLIED_WITHIN
-            && cover.authors.iter().any(|author| text.contains(author.as_str()))
+            && cover
+                .authors
+                .iter()
+                .any(|author| text.contains(author.as_str()))
     });
-    fits.max_by_key(|posting| (posting.at, posting.lead())).map(Posting::lead)
+    fits.max_by_key(|posting| (posting.at, posting.lead()))
+        .map(Posting::lead)
 }
 
 /// Patches by author and title.
@@ -244,9 +280,16 @@ struct Patches(HashMap<Key, Vec<usize>>);
 impl Patches {
     fn of(readings: &[Reading]) -> Self {
         let mut by_title: HashMap<Key, Vec<usize>> = HashMap::new();
-        for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == Role::Patch && !r.subject.is_cover()) {
+        for (at, reading) in readings
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.role == Role::Patch && !r.subject.is_cover())
+        {
             for author in &reading.authors {
-                by_title.entry(key::titled(author, &reading.subject.title)).or_default().push(at);
+                by_title
+                    .entry(key::titled(author, &reading.subject.title))
+                    .or_default()
+                    .push(at);
             }
         }
         Self(by_title)
@@ -274,7 +317,11 @@ impl Patches {
 /// Joins commits that were rebased or picked: one author, one title, one author date.
 fn join_twins(readings: &[Reading], union: &mut Union) {
     let mut first: BTreeMap<(i64, String), Vec<usize>> = BTreeMap::new();
-    for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == Role::Commit && !r.is_merge()) {
+    for (at, reading) in readings
+        .iter()
+        .enumerate()
+        .filter(|(_, r)| r.role == Role::Commit && !r.is_merge())
+    {
         if let Some(written_at) = reading.kept.written_at {
             let key = (written_at.timestamp(), key::normal(&reading.subject.title));
             first.entry(key).or_default().push(at);
@@ -282,7 +329,9 @@ fn join_twins(readings: &[Reading], union: &mut Union) {
     }
     for twins in first.values() {
         for (n, &at) in twins.iter().enumerate().skip(1) {
-            let twin = twins[..n].iter().find(|&&other| readings[other].same_author(&readings[at]));
+            let twin = twins[..n]
+                .iter()
+                .find(|&&other| readings[other].same_author(&readings[at]));
             if let Some(&twin) = twin {
                 union.join(twin, at);
             }
@@ -292,7 +341,9 @@ fn join_twins(readings: &[Reading], union: &mut Union) {
 
 /// Joins pull requests with the merge that they became, and with what pr-tracker-bot says of them.
 fn join_pulls(readings: &[Reading], union: &mut Union) {
-    let requests: Vec<usize> = (0..readings.len()).filter(|&at| readings[at].role == Role::Pull).collect();
+    let requests: Vec<usize> = (0..readings.len())
+        .filter(|&at| readings[at].role == Role::Pull)
+        .collect();
     for (at, merge) in readings.iter().enumerate().filter(|(_, r)| r.is_merge()) {
         let told: BTreeSet<Key> = merge.commits.iter().copied().collect();
         let notice = readings.iter().position(|other| {

@@ -180,6 +180,10 @@ mod tests {
             retitled("a", "net: Improve netns handling in RTNL"),
         );
         assert!(a.iter().any(|key| b.contains(key)));
-        assert!(retitled("b", "net: Improve netns handling").iter().all(|key| !a.contains(key)));
+        assert!(
+            retitled("b", "net: Improve netns handling")
+                .iter()
+                .all(|key| !a.contains(key))
+        );
     }
 }

@@ -11,8 +11,8 @@ use super::reading::{self, Reading, Role};
 use super::relevance::{self, Matter, Words};
 use super::series::Posting;
 use super::{
-    Applied, AppliedCommit, Backport, Carrier, Event, Landed, Part, Patch, Revision, State, Step, Story, StoryKind,
-    summary,
+    Applied, AppliedCommit, Backport, Carrier, Event, Landed, Part, Patch, Revision, State, Step,
+    Story, StoryKind, summary,
 };
 use crate::item::Kind;
 use crate::item::trailer::trailers;
@@ -55,13 +55,21 @@ fn mentions<'a>(group: &Group<'_>, outside: &'a Outside) -> Vec<&'a Reading> {
     if outside.readings.is_empty() {
         return Vec::new();
     }
-    let keys: BTreeSet<Key> = group.readings.iter().flat_map(|reading| reading.keys()).collect();
+    let keys: BTreeSet<Key> = group
+        .readings
+        .iter()
+        .flat_map(|reading| reading.keys())
+        .collect();
     let own: BTreeSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
     outside
         .readings
         .iter()
         .filter(|other| !own.contains(&other.own))
-        .filter(|other| reading::mentions(other).iter().any(|key| keys.contains(key)))
+        .filter(|other| {
+            reading::mentions(other)
+                .iter()
+                .any(|key| keys.contains(key))
+        })
         .collect()
 }
 
@@ -97,7 +105,9 @@ impl Teller<'_> {
                 source: lead.kept.reference.clone(),
             });
             let answer = group.readings.iter().enumerate().find(|(at, reading)| {
-                reading.role == Role::Talk && group.owner.get(at) == Some(&p) && !reading.same_author(lead)
+                reading.role == Role::Talk
+                    && group.owner.get(at) == Some(&p)
+                    && !reading.same_author(lead)
             });
             if let Some((_, answer)) = answer {
                 self.event(answer, Step::Discussed, &name_of(answer));
@@ -105,7 +115,10 @@ impl Teller<'_> {
         }
         if group.postings.is_empty() {
             // Pull requests, threads, articles: the first item is the beginning. Commits tell of themselves.
-            let first = group.readings.iter().find(|reading| reading.role != Role::Machine);
+            let first = group
+                .readings
+                .iter()
+                .find(|reading| reading.role != Role::Machine);
             if let Some(first) = first.filter(|first| first.role != Role::Commit) {
                 self.event(first, Step::Posted, &author_of(first));
             }
@@ -141,9 +154,15 @@ impl Teller<'_> {
             Some(Word::Superseded) => self.event(reading, Step::Superseded, &name_of(reading)),
             None => {}
         }
-        if let Some(tree) = bot::claim(&reading.kept).filter(|_| !is_author && reading.subject.reply) {
+        if let Some(tree) =
+            bot::claim(&reading.kept).filter(|_| !is_author && reading.subject.reply)
+        {
             let lead = group.readings[posting.lead()];
-            let tree = if tree.is_empty() { tree_tag(lead).unwrap_or_default() } else { tree };
+            let tree = if tree.is_empty() {
+                tree_tag(lead).unwrap_or_default()
+            } else {
+                tree
+            };
             self.event(reading, Step::Claimed, &name_of(reading));
             self.applied.push(Applied {
                 tree,
@@ -162,7 +181,11 @@ impl Teller<'_> {
         if let Some(notice) = bot::applied(&reading.kept) {
             self.notice(reading, notice, posting);
         } else if let Some(merge) = bot::pull_merged(&reading.kept) {
-            let state = if is_mainline_tree(&merge.tree) { Step::Mainline } else { Step::Pulled };
+            let state = if is_mainline_tree(&merge.tree) {
+                Step::Mainline
+            } else {
+                Step::Pulled
+            };
             self.events.push(Event {
                 at: reading.kept.at,
                 state,
@@ -183,7 +206,11 @@ impl Teller<'_> {
         let by = clean_name(notice.by.split('<').next().unwrap_or_default());
         if posting.is_none() {
             // A pull request that Linus Torvalds took is in mainline, whatever tree patchwork saw it in first.
-            let state = if by == MAINLINE_BY { Step::Mainline } else { Step::Pulled };
+            let state = if by == MAINLINE_BY {
+                Step::Mainline
+            } else {
+                Step::Pulled
+            };
             self.event(reading, state, &by);
             return;
         }
@@ -212,11 +239,17 @@ impl Teller<'_> {
     fn commits(&mut self) {
         let group = self.group;
         let newest = group.postings.last();
-        for reading in group.readings.iter().filter(|reading| reading.role == Role::Commit) {
+        for reading in group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Commit)
+        {
             let hash = &reading.kept.reference;
             let in_role = |role: &str| {
                 let feeds = reading.kept.feeds.iter();
-                feeds.filter(|feed| feed.role.as_deref() == Some(role)).min()
+                feeds
+                    .filter(|feed| feed.role.as_deref() == Some(role))
+                    .min()
             };
             if let Some(told) = self.applied.iter_mut().find_map(|applied| {
                 let mut commits = applied.commits.iter_mut();
@@ -252,10 +285,9 @@ impl Teller<'_> {
             subject: reading.subject.title.clone(),
         };
         let name = repository(tree);
-        let same = self
-            .applied
-            .iter_mut()
-            .find(|applied| !applied.claimed && applied.tree == name && applied.branch == tree.branch);
+        let same = self.applied.iter_mut().find(|applied| {
+            !applied.claimed && applied.tree == name && applied.branch == tree.branch
+        });
         if let Some(applied) = same {
             applied.commits.push(commit);
             return;
@@ -292,16 +324,23 @@ impl Teller<'_> {
 
     /// A pull request that lists patches of this story, and the merge that it became.
     fn pulled(&mut self, request: &Reading) {
-        let last_at = self.group.postings.last().map_or(self.group.readings[0].kept.at, |posting| posting.at);
+        let last_at = self
+            .group
+            .postings
+            .last()
+            .map_or(self.group.readings[0].kept.at, |posting| posting.at);
         let after = request.kept.at - last_at;
         if after < TimeDelta::zero() || after > PULLED_WITHIN {
             return;
         }
         self.event(request, Step::Pulled, &name_of(request));
-        let merges = self.around.iter().filter_map(|other| Some((other.kept.at, bot::pull_merged(&other.kept)?)));
-        let merged = merges.into_iter().find(|(_, merge)| {
-            is_mainline_tree(&merge.tree) && merge.request.as_ref().map(key::mail) == Some(request.own)
-        });
+        let answers = self
+            .around
+            .iter()
+            .filter(|other| other.above.contains(&request.own));
+        let merged = answers
+            .filter_map(|other| Some((other.kept.at, bot::pull_merged(&other.kept)?)))
+            .find(|(_, merge)| is_mainline_tree(&merge.tree));
         if let Some((at, merge)) = merged {
             self.events.push(Event {
                 at,
@@ -315,7 +354,8 @@ impl Teller<'_> {
     fn story(mut self, words: &Words) -> Story {
         self.events.sort();
         self.events.dedup();
-        self.applied.sort_by(|a, b| (a.at, &a.tree, &a.branch).cmp(&(b.at, &b.tree, &b.branch)));
+        self.applied
+            .sort_by(|a, b| (a.at, &a.tree, &a.branch).cmp(&(b.at, &b.tree, &b.branch)));
         let group = self.group;
         let kind = kind_of(group);
         let lead = lead_of(group);
@@ -323,7 +363,11 @@ impl Teller<'_> {
         let cves = self.cves();
         let free_on = lead.kept.paid.flatten();
         let (mainline, stable) = (self.mainline(), self.stable());
-        let talks = group.readings.iter().filter(|reading| reading.role == Role::Talk).count();
+        let talks = group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Talk)
+            .count();
         let own_talk = usize::from(kind == StoryKind::Thread && talks > 0);
         let mut story = Story {
             id: id_of(first.own),
@@ -332,15 +376,28 @@ impl Teller<'_> {
             title: title_of(lead),
             url: lead.kept.url.clone(),
             author: Some(author_of(lead)).filter(|author| !author.is_empty()),
-            tree: tree_tag(lead).or_else(|| self.applied.first().map(|applied| short_tree(&applied.tree))),
+            tree: tree_tag(lead).or_else(|| {
+                self.applied
+                    .first()
+                    .map(|applied| short_tree(&applied.tree))
+            }),
             state: self.state(kind, lead, mainline.is_some(), !stable.is_empty()),
             score: 0,
             relevant: false,
             why: Vec::new(),
             first_at: first.kept.at,
             last_at: self.last_at(),
-            feeds: names(group.readings.iter().flat_map(|reading| &reading.kept.feeds)),
-            revisions: group.postings.iter().map(|posting| revision(group, posting)).collect(),
+            feeds: names(
+                group
+                    .readings
+                    .iter()
+                    .flat_map(|reading| &reading.kept.feeds),
+            ),
+            revisions: group
+                .postings
+                .iter()
+                .map(|posting| revision(group, posting))
+                .collect(),
             follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
             people: self.people(lead),
             mainline,
@@ -416,7 +473,10 @@ impl Teller<'_> {
         }
         let since = newest.map(|posting| posting.at);
         let word = self.events.iter().rev().find(|event| {
-            let ends = matches!(event.state, Step::Withdrawn | Step::Superseded | Step::Nacked | Step::Rejected);
+            let ends = matches!(
+                event.state,
+                Step::Withdrawn | Step::Superseded | Step::Nacked | Step::Rejected
+            );
             ends && since.is_none_or(|since| event.at >= since)
         });
         match word.map(|event| event.state) {
@@ -429,7 +489,10 @@ impl Teller<'_> {
     }
 
     fn mainline(&self) -> Option<Landed> {
-        let event = self.events.iter().find(|event| event.state == Step::Mainline)?;
+        let event = self
+            .events
+            .iter()
+            .find(|event| event.state == Step::Mainline)?;
         Some(Landed {
             hash: event.source.clone(),
             at: event.at,
@@ -438,29 +501,50 @@ impl Teller<'_> {
 
     fn stable(&self) -> Vec<Backport> {
         let mut stable = Vec::new();
-        for reading in self.group.readings.iter().filter(|reading| reading.role == Role::Commit) {
+        for reading in self
+            .group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Commit)
+        {
             let feeds = reading.kept.feeds.iter();
-            stable.extend(feeds.filter(|feed| feed.role.as_deref() == Some("stable")).map(|feed| Backport {
-                branch: feed.branch.clone().unwrap_or_else(|| feed.name.clone()),
-                hash: reading.kept.reference.clone(),
-                at: reading.kept.at,
-            }));
+            stable.extend(
+                feeds
+                    .filter(|feed| feed.role.as_deref() == Some("stable"))
+                    .map(|feed| Backport {
+                        branch: feed.branch.clone().unwrap_or_else(|| feed.name.clone()),
+                        hash: reading.kept.reference.clone(),
+                        at: reading.kept.at,
+                    }),
+            );
         }
         stable.sort_by(|a, b| (a.at, &a.branch, &a.hash).cmp(&(b.at, &b.branch, &b.hash)));
         stable
     }
 
     fn cves(&self) -> Vec<String> {
-        let all = self.group.readings.iter().copied().chain(self.outside.iter().copied());
+        let all = self
+            .group
+            .readings
+            .iter()
+            .copied()
+            .chain(self.outside.iter().copied());
         let cves: BTreeSet<String> = all.filter_map(|reading| bot::cve(&reading.kept)).collect();
         cves.into_iter().collect()
     }
 
     /// The latest thing that a person did, or the latest step; a machine's report is no activity.
     fn last_at(&self) -> chrono::DateTime<chrono::Utc> {
-        let people = self.group.readings.iter().filter(|reading| reading.role != Role::Machine);
+        let people = self
+            .group
+            .readings
+            .iter()
+            .filter(|reading| reading.role != Role::Machine);
         let steps = self.events.iter().filter(|event| {
-            !matches!(event.state, Step::CiPassed | Step::CiFailed | Step::Reported)
+            !matches!(
+                event.state,
+                Step::CiPassed | Step::CiFailed | Step::Reported
+            )
         });
         let first = self.group.readings[0].kept.at;
         people
@@ -527,13 +611,21 @@ impl Teller<'_> {
                 let all = group.readings.iter().copied();
                 let own: Vec<&Reading> = match story.kind {
                     StoryKind::Thread | StoryKind::Pull => all.take(1).collect(),
-                    _ => all.filter(|reading| reading.role != Role::Talk && reading.role != Role::Machine).collect(),
+                    _ => all
+                        .filter(|reading| {
+                            reading.role != Role::Talk && reading.role != Role::Machine
+                        })
+                        .collect(),
                 };
                 own
             },
             |posting| posting.mails.iter().map(|&at| group.readings[at]).collect(),
         );
-        let home = group.readings.iter().flat_map(|reading| &reading.kept.feeds).filter(|feed| feed.home);
+        let home = group
+            .readings
+            .iter()
+            .flat_map(|reading| &reading.kept.feeds)
+            .filter(|feed| feed.home);
         let reviewers: BTreeSet<String> = group
             .readings
             .iter()
@@ -545,14 +637,28 @@ impl Teller<'_> {
             titles: std::iter::once(story.title.clone())
                 .chain(own.iter().map(|reading| reading.subject.title.clone()))
                 .collect(),
-            trees: own.first().map(|reading| reading.subject.trees.clone()).unwrap_or_default(),
-            texts: own.iter().map(|reading| reading.kept.text.clone()).collect(),
+            trees: own
+                .first()
+                .map(|reading| reading.subject.trees.clone())
+                .unwrap_or_default(),
+            texts: own
+                .iter()
+                .map(|reading| reading.kept.text.clone())
+                .collect(),
             reviewers: u32::try_from(reviewers.len()).unwrap_or(u32::MAX),
             nacked: story.events.iter().any(|event| event.state == Step::Nacked),
             applied: !story.applied.is_empty() || !story.commits.is_empty(),
             cve: !story.cves.is_empty(),
-            lwn: story.kind == StoryKind::Article && lead_of(group).kept.feeds.iter().any(|feed| feed.kind == "lwn"),
-            backport: group.readings.iter().all(|reading| reading.role == Role::Backport),
+            lwn: story.kind == StoryKind::Article
+                && lead_of(group)
+                    .kept
+                    .feeds
+                    .iter()
+                    .any(|feed| feed.kind == "lwn"),
+            backport: group
+                .readings
+                .iter()
+                .all(|reading| reading.role == Role::Backport),
         }
     }
 }
@@ -564,7 +670,10 @@ fn is_alone(reading: &Reading) -> bool {
 
 fn kind_of(group: &Group<'_>) -> StoryKind {
     let has = |role: Role| group.readings.iter().any(|reading| reading.role == role);
-    let lone = group.readings.iter().find(|reading| reading.role == Role::Lone);
+    let lone = group
+        .readings
+        .iter()
+        .find(|reading| reading.role == Role::Lone);
     if !group.postings.is_empty() || has(Role::Backport) {
         StoryKind::Series
     } else if has(Role::Pull) {
@@ -591,7 +700,12 @@ fn lead_of<'a>(group: &Group<'a>) -> &'a Reading {
         .or_else(|| by_role(Role::Commit))
         .or_else(|| by_role(Role::Backport))
         .or_else(|| by_role(Role::Lone))
-        .or_else(|| group.readings.iter().find(|reading| reading.role == Role::Talk))
+        .or_else(|| {
+            group
+                .readings
+                .iter()
+                .find(|reading| reading.role == Role::Talk)
+        })
         .unwrap_or(&group.readings[0])
 }
 
@@ -616,7 +730,11 @@ fn author_of(reading: &Reading) -> String {
 fn name_of(reading: &Reading) -> String {
     let author = &reading.kept.author;
     let name = clean_name(&author.name);
-    if name.is_empty() { author.email.clone() } else { name }
+    if name.is_empty() {
+        author.email.clone()
+    } else {
+        name
+    }
 }
 
 fn names<'a>(feeds: impl Iterator<Item = &'a Carrier>) -> Vec<String> {
@@ -625,7 +743,10 @@ fn names<'a>(feeds: impl Iterator<Item = &'a Carrier>) -> Vec<String> {
 }
 
 fn references(group: &Group<'_>, kind: Kind) -> Vec<String> {
-    let mine = group.readings.iter().filter(|reading| reading.kept.kind == kind);
+    let mine = group
+        .readings
+        .iter()
+        .filter(|reading| reading.kept.kind == kind);
     mine.map(|reading| reading.kept.reference.clone()).collect()
 }
 
@@ -660,7 +781,11 @@ fn is_confirmed(claimed: &str, confirmed: &[String]) -> bool {
 /// A tree as notices name it: the last two parts of its address.
 fn repository(feed: &Carrier) -> String {
     let url = feed.url.as_deref().unwrap_or(&feed.name);
-    let url = url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/');
+    let url = url
+        .split(['?', '#'])
+        .next()
+        .unwrap_or(url)
+        .trim_end_matches('/');
     let parts: Vec<&str> = url.rsplit('/').take(2).collect();
     parts.into_iter().rev().collect::<Vec<_>>().join("/")
 }
@@ -671,12 +796,20 @@ fn number_of(group: &Group<'_>, posting: &Posting, commit: &Reading) -> Option<u
         .mails
         .iter()
         .find(|&&at| key::normal(&group.readings[at].subject.title) == title)?;
-    Some(group.readings[*mail].subject.part.map_or(1, |(number, _)| number))
+    Some(
+        group.readings[*mail]
+            .subject
+            .part
+            .map_or(1, |(number, _)| number),
+    )
 }
 
 fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
     let lead = group.readings[posting.lead()];
-    let patches = posting.mails.iter().filter(|&&at| Some(at) != posting.cover);
+    let patches = posting
+        .mails
+        .iter()
+        .filter(|&&at| Some(at) != posting.cover);
     let mut patches: Vec<Patch> = patches
         .map(|&at| {
             let mail = group.readings[at];
@@ -701,7 +834,10 @@ fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
 
 /// The text that a summary is made from.
 fn telling_text<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str {
-    let is_bare = group.postings.last().is_some_and(|posting| posting.cover.is_none() && posting.total > 1);
+    let is_bare = group
+        .postings
+        .last()
+        .is_some_and(|posting| posting.cover.is_none() && posting.total > 1);
     let merge = group.readings.iter().find(|reading| reading.is_merge());
     match merge.filter(|_| is_bare) {
         Some(merge) => &merge.kept.text,
@@ -730,9 +866,14 @@ fn fixes(group: &Group<'_>) -> Vec<String> {
         Some(posting) => posting.mails.iter().map(|&at| group.readings[at]).collect(),
         None => {
             let commits = group.readings.iter().copied();
-            commits.filter(|reading| reading.role == Role::Commit).collect()
+            commits
+                .filter(|reading| reading.role == Role::Commit)
+                .collect()
         }
     };
-    let fixes: BTreeSet<String> = newest.iter().flat_map(|reading| reading::mended(&reading.kept.text)).collect();
+    let fixes: BTreeSet<String> = newest
+        .iter()
+        .flat_map(|reading| reading::mended(&reading.kept.text))
+        .collect();
     fixes.into_iter().collect()
 }

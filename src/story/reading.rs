@@ -100,12 +100,18 @@ impl Reading {
                 reading.commits = upstream(&reading.kept.text).into_iter().collect();
                 reading.above.clear();
             }
-            Role::Pull => reading.branch = pulled_tag(&reading.kept.text).map(|tag| key::branch(&tag)),
+            Role::Pull => {
+                reading.branch = pulled_tag(&reading.kept.text).map(|tag| key::branch(&tag))
+            }
             Role::Commit => reading.read_commit(),
             Role::Machine => reading.read_notice(),
             Role::Talk => {
                 if let Some(thanks) = bot::thanks(&reading.kept) {
-                    reading.commits = thanks.commits.iter().filter_map(|c| key::commit(&c.hash)).collect();
+                    reading.commits = thanks
+                        .commits
+                        .iter()
+                        .filter_map(|c| key::commit(&c.hash))
+                        .collect();
                 }
             }
             Role::Lone => {}
@@ -131,7 +137,13 @@ impl Reading {
                     }
                 }
             }
-            Role::Patch | Role::Commit | Role::Backport | Role::Pull | Role::Talk | Role::Machine | Role::Lone => {}
+            Role::Patch
+            | Role::Commit
+            | Role::Backport
+            | Role::Pull
+            | Role::Talk
+            | Role::Machine
+            | Role::Lone => {}
         }
         if self.role == Role::Patch {
             keys.extend(self.posting_keys());
@@ -168,7 +180,9 @@ impl Reading {
 
     /// Whether both were written by one person.
     pub fn same_author(&self, other: &Self) -> bool {
-        self.authors.iter().any(|author| other.authors.contains(author))
+        self.authors
+            .iter()
+            .any(|author| other.authors.contains(author))
     }
 
     fn read_patch(&mut self) {
@@ -201,7 +215,11 @@ impl Reading {
 
     fn read_notice(&mut self) {
         if let Some(notice) = bot::applied(&self.kept) {
-            self.commits = notice.commits.iter().filter_map(|c| key::commit(&c.hash)).collect();
+            self.commits = notice
+                .commits
+                .iter()
+                .filter_map(|c| key::commit(&c.hash))
+                .collect();
         }
         if let Some(merge) = bot::pull_merged(&self.kept) {
             self.commits.extend(key::commit(&merge.hash));
@@ -214,7 +232,9 @@ fn own_key(kept: &Kept) -> Key {
     use crate::item::{CommitHash, ItemKey};
     match kept.kind {
         Kind::Message => MessageId::parse(&kept.reference).map(|id| key::mail(&id)),
-        Kind::Commit => CommitHash::parse(&kept.reference).map(|hash| key::of_item(&ItemKey::commit(&hash))),
+        Kind::Commit => {
+            CommitHash::parse(&kept.reference).map(|hash| key::of_item(&ItemKey::commit(&hash)))
+        }
         Kind::Article | Kind::Release | Kind::Video => None,
     }
     .unwrap_or_else(|| key::of_item(&ItemKey::content(&kept.reference)))
@@ -239,7 +259,10 @@ fn is_backport(kept: &Kept, subject: &Subject) -> bool {
         let tree = tree.to_ascii_lowercase();
         tree.starts_with("autosel") || tree.contains("stable") || is_release(&tree)
     });
-    subject.patch && is_marked && (subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL")) || upstream(&kept.text).is_some())
+    subject.patch
+        && is_marked
+        && (subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL"))
+            || upstream(&kept.text).is_some())
 }
 
 fn is_release(word: &str) -> bool {
@@ -247,7 +270,10 @@ fn is_release(word: &str) -> bool {
     word.split_once('.').is_some_and(|(major, minor)| {
         !major.is_empty()
             && !minor.is_empty()
-            && major.bytes().chain(minor.bytes()).all(|b| b.is_ascii_digit())
+            && major
+                .bytes()
+                .chain(minor.bytes())
+                .all(|b| b.is_ascii_digit())
     })
 }
 
@@ -255,7 +281,10 @@ fn is_release(word: &str) -> bool {
 fn above(kept: &Kept) -> Vec<Key> {
     let mut above: Vec<Key> = kept.parent.into_iter().collect();
     let references = kept.header("References").unwrap_or_default();
-    let ids: Vec<MessageId> = references.split_whitespace().filter_map(MessageId::parse).collect();
+    let ids: Vec<MessageId> = references
+        .split_whitespace()
+        .filter_map(MessageId::parse)
+        .collect();
     for id in ids.iter().rev().take(KEYS_MAX) {
         let key = key::mail(id);
         if !above.contains(&key) {
@@ -268,7 +297,11 @@ fn above(kept: &Kept) -> Vec<Key> {
 fn authors(kept: &Kept, role: Role) -> Vec<String> {
     let mut authors = key::identities(&kept.author);
     if role == Role::Patch {
-        authors.extend(first_line_author(&kept.text).iter().flat_map(key::identities));
+        authors.extend(
+            first_line_author(&kept.text)
+                .iter()
+                .flat_map(key::identities),
+        );
     }
     authors.sort();
     authors.dedup();
@@ -320,16 +353,26 @@ fn earlier(text: &str) -> Vec<MessageId> {
             .trim_end_matches(':')
             .trim_matches(['(', ')', '<', '>', '[', ']', '.', ' '])
             .to_ascii_lowercase();
-        let is_link_alone = matches!(is_link_alone.as_str(), "" | "link" | "link to" | "url" | "lore");
+        let is_link_alone = matches!(
+            is_link_alone.as_str(),
+            "" | "link" | "link to" | "url" | "lore"
+        );
         if !mails.is_empty() && (is_version || (heading && is_link_alone)) {
             ids.extend(mails);
         } else if is_version {
-            cited.extend(CITED.captures_iter(&around).map(|found| found[1].to_owned()));
+            cited.extend(
+                CITED
+                    .captures_iter(&around)
+                    .map(|found| found[1].to_owned()),
+            );
         }
-        heading = (is_version && mails_free(bare)) || (heading && !is_link_alone && !ends_section(line));
+        heading =
+            (is_version && mails_free(bare)) || (heading && !is_link_alone && !ends_section(line));
     }
     for line in text.lines() {
-        let number = CITED.captures(line).filter(|found| line.trim_start().starts_with(&found[0]));
+        let number = CITED
+            .captures(line)
+            .filter(|found| line.trim_start().starts_with(&found[0]));
         if number.is_some_and(|found| cited.contains(&found[1])) {
             ids.extend(linked_mails(line));
         }
@@ -415,13 +458,20 @@ pub fn mended(text: &str) -> Vec<String> {
     let fixes = trailers(text)
         .filter(|trailer| trailer.is("Fixes"))
         .filter_map(|trailer| {
-            let first = trailer.value.split([' ', '(', '"']).find(|word| !word.is_empty())?;
+            let first = trailer
+                .value
+                .split([' ', '(', '"'])
+                .find(|word| !word.is_empty())?;
             let hash = commit_in_link(first).unwrap_or(first).to_ascii_lowercase();
             let is_hash = hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
             is_hash.then_some(hash)
         });
     let mut all: Vec<String> = fixes.collect();
-    all.extend(REVERTS.captures_iter(text).map(|found| found[1].to_ascii_lowercase()));
+    all.extend(
+        REVERTS
+            .captures_iter(text)
+            .map(|found| found[1].to_ascii_lowercase()),
+    );
     let mut seen = BTreeSet::new();
     all.retain(|hash| seen.insert(hash.clone()));
     all
@@ -432,12 +482,20 @@ pub fn mended(text: &str) -> Vec<String> {
 pub fn mentions(reading: &Reading) -> BTreeSet<Key> {
     let text = &reading.kept.text;
     match reading.role {
-        Role::Commit if !reading.is_merge() => mended(text).iter().filter_map(|hash| key::commit(hash)).collect(),
+        Role::Commit if !reading.is_merge() => mended(text)
+            .iter()
+            .filter_map(|hash| key::commit(hash))
+            .collect(),
         Role::Pull => shortlog(text),
-        Role::Lone => linked_mails(text).iter().map(key::mail).take(KEYS_MAX).collect(),
-        Role::Talk if bot::cve(&reading.kept).is_some() => {
-            bot::cve_fixes(text).iter().filter_map(|hash| key::commit(hash)).collect()
-        }
+        Role::Lone => linked_mails(text)
+            .iter()
+            .map(key::mail)
+            .take(KEYS_MAX)
+            .collect(),
+        Role::Talk if bot::cve(&reading.kept).is_some() => bot::cve_fixes(text)
+            .iter()
+            .filter_map(|hash| key::commit(hash))
+            .collect(),
         Role::Commit | Role::Talk | Role::Machine | Role::Patch | Role::Backport => BTreeSet::new(),
     }
 }
@@ -452,7 +510,11 @@ fn shortlog(text: &str) -> BTreeSet<Key> {
         if let Some(found) = AUTHOR.captures(line) {
             author = Some(key::clean_name(&found[1]).to_lowercase());
         } else if line.starts_with("      ") {
-            keys.extend(author.as_ref().map(|author| key::titled(author, line.trim())));
+            keys.extend(
+                author
+                    .as_ref()
+                    .map(|author| key::titled(author, line.trim())),
+            );
         } else {
             author = None;
         }

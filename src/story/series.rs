@@ -90,7 +90,10 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// Looks the mails up.
     pub fn of(readings: &'a [Reading]) -> Self {
-        let by_key = readings.iter().enumerate().map(|(at, reading)| (reading.own, at));
+        let by_key = readings
+            .iter()
+            .enumerate()
+            .map(|(at, reading)| (reading.own, at));
         Self {
             readings,
             by_key: by_key.collect(),
@@ -129,7 +132,11 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
         let revision = format!(
             "{author} v{} {}of {total}",
             reading.subject.version,
-            if reading.subject.resend { "resent " } else { "" }
+            if reading.subject.resend {
+                "resent "
+            } else {
+                ""
+            }
         );
         if let Some(run) = reading.run {
             join(&mut union, format!("run {run} {revision}"), at);
@@ -142,7 +149,10 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
             join(&mut union, format!("above {over} {revision}"), at);
         }
         // A part that answers the part before it belongs to what that one answers.
-        let over = reading.above.iter().filter_map(|key| place.by_key.get(key).copied());
+        let over = reading
+            .above
+            .iter()
+            .filter_map(|key| place.by_key.get(key).copied());
         for over in over.filter(|&over| over != at) {
             let upper = &readings[over];
             if upper.role == Role::Patch
@@ -157,7 +167,10 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     for &at in &patches {
         sets.entry(union.find(at)).or_default().push(at);
     }
-    let mut postings: Vec<Posting> = sets.into_values().map(|mails| posting(place, mails)).collect();
+    let mut postings: Vec<Posting> = sets
+        .into_values()
+        .map(|mails| posting(place, mails))
+        .collect();
     mend(place, &mut postings);
     postings
 }
@@ -169,7 +182,10 @@ fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
     let number = |at: usize| reading(at).subject.part.map_or(1, |(number, _)| number);
     let ends = |posting: &Posting| {
         let numbers = posting.mails.iter().map(|&at| number(at));
-        (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0))
+        (
+            numbers.clone().min().unwrap_or(0),
+            numbers.max().unwrap_or(0),
+        )
     };
     postings.sort_by_key(|posting| (ends(posting).0, posting.at, posting.lead()));
     let mut at = 0;
@@ -178,18 +194,25 @@ fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
         let (least, _) = ends(later);
         let lead = reading(later.lead());
         let is_rest = later.total > 1 && least > 0 && lead.above.is_empty();
-        let former = (0..postings.len()).filter(|&p| p != at && is_rest).find(|&p| {
-            let former = &postings[p];
-            let first = reading(former.lead());
-            let after = lead.sent_at() - reading(former.mails[former.mails.len() - 1]).sent_at();
-            ends(former).1 + 1 == least
-                && (former.version, former.total, former.resend, former.rfc)
-                    == (later.version, later.total, later.resend, later.rfc)
-                && first.subject.trees == lead.subject.trees
-                && first.kept.author.email.eq_ignore_ascii_case(&lead.kept.author.email)
-                && after >= -RUN_SKEW
-                && after <= RUN_WITHIN
-        });
+        let former = (0..postings.len())
+            .filter(|&p| p != at && is_rest)
+            .find(|&p| {
+                let former = &postings[p];
+                let first = reading(former.lead());
+                let after =
+                    lead.sent_at() - reading(former.mails[former.mails.len() - 1]).sent_at();
+                ends(former).1 + 1 == least
+                    && (former.version, former.total, former.resend, former.rfc)
+                        == (later.version, later.total, later.resend, later.rfc)
+                    && first.subject.trees == lead.subject.trees
+                    && first
+                        .kept
+                        .author
+                        .email
+                        .eq_ignore_ascii_case(&lead.kept.author.email)
+                    && after >= -RUN_SKEW
+                    && after <= RUN_WITHIN
+            });
         let Some(former) = former else {
             at += 1;
             continue;
@@ -204,7 +227,12 @@ fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
 }
 
 fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
-    let number = |at: usize| place.readings[at].subject.part.map_or(1, |(number, _)| number);
+    let number = |at: usize| {
+        place.readings[at]
+            .subject
+            .part
+            .map_or(1, |(number, _)| number)
+    };
     mails.sort_by_key(|&at| (number(at), at));
     let lead = &place.readings[mails[0]];
     let has_first = number(mails[0]) <= 1;
@@ -215,7 +243,8 @@ fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
         .filter(|over| number(mails[0]) > 0 && !place.by_key.contains_key(over));
     Posting {
         cover: (number(mails[0]) == 0).then_some(mails[0]),
-        ghost: ghost.filter(|_| lead.subject.part.is_some_and(|(_, total)| total > 1) || !has_first),
+        ghost: ghost
+            .filter(|_| lead.subject.part.is_some_and(|(_, total)| total > 1) || !has_first),
         version: lead.subject.version,
         total: lead.subject.part.map_or(1, |(_, total)| total.max(1)),
         at: mails
@@ -287,7 +316,10 @@ pub fn lineages(place: &Place<'_>, postings: &[Posting], owner: &HashMap<usize, 
         let (a, b) = *at;
         let mut joined = |one: usize, version: u32, other: usize| {
             (0..postings.len()).any(|p| {
-                p != one && p != other && postings[p].version == version && union.find(p) == union.find(one)
+                p != one
+                    && p != other
+                    && postings[p].version == version
+                    && union.find(p) == union.find(one)
             })
         };
         let is_alike = pair(at).has_same_parts() || pair(at).is_alike();
@@ -309,10 +341,17 @@ impl Pair<'_> {
 
     /// The later names a mail of the earlier one as a former revision of itself.
     fn is_linked(&self) -> bool {
-        let theirs: BTreeSet<Key> = self.a.mails.iter().map(|&at| self.place.readings[at].own).collect();
+        let theirs: BTreeSet<Key> = self
+            .a
+            .mails
+            .iter()
+            .map(|&at| self.place.readings[at].own)
+            .collect();
         let names = self.b.mails.iter().any(|&at| {
             let earlier = &self.place.readings[at].earlier;
-            earlier.iter().any(|key| theirs.contains(key) || Some(*key) == self.a.ghost)
+            earlier
+                .iter()
+                .any(|key| theirs.contains(key) || Some(*key) == self.a.ghost)
         });
         let is_earlier = self.a.version < self.b.version || self.a.rfc || self.b.resend;
         names && is_earlier && (self.is_one_author() || self.likeness() >= LIKE_IN_THREAD)
@@ -368,7 +407,9 @@ impl Pair<'_> {
             std::cmp::Ordering::Less => true,
             // Not three patches that happen to have one title.
             std::cmp::Ordering::Equal => {
-                self.b.resend || (self.apart() <= REPOST && (self.share_content() || self.a.rfc != self.b.rfc))
+                self.b.resend
+                    || (self.apart() <= REPOST
+                        && (self.share_content() || self.a.rfc != self.b.rfc))
             }
             std::cmp::Ordering::Greater => false,
         }
@@ -397,7 +438,9 @@ impl Pair<'_> {
             && self.b.version == self.a.version + 1
             && digits(a) == digits(b)
             && names_agree(a, b)
-            && (self.likeness() >= LIKE || shared_words(a, b) >= 0.75 || self.likeness() >= LIKE_IN_THREAD && self.same_paths())
+            && (self.likeness() >= LIKE
+                || shared_words(a, b) >= 0.75
+                || self.likeness() >= LIKE_IN_THREAD && self.same_paths())
     }
 
     fn likeness(&self) -> f64 {
@@ -419,7 +462,10 @@ fn digits(title: &str) -> Vec<String> {
 fn names_agree(a: &str, b: &str) -> bool {
     let names = |title: &str| -> BTreeSet<String> {
         let words = title.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        words.filter(|word| word.contains('_')).map(str::to_lowercase).collect()
+        words
+            .filter(|word| word.contains('_'))
+            .map(str::to_lowercase)
+            .collect()
     };
     let (a, b) = (names(a), names(b));
     a.is_subset(&b) || b.is_subset(&a)

@@ -1,6 +1,7 @@
 mod cli;
 mod documents;
 mod fetch;
+mod fold;
 mod ingest;
 mod mails;
 mod real;

@@ -37,11 +37,16 @@ pub(super) async fn stories(
     let mut out = anstream::stdout().lock();
     let mut shown = 0;
     loop {
-        let left = if limit == 0 { PAGE } else { (i64::from(limit) - shown).min(PAGE) };
+        let left = if limit == 0 {
+            PAGE
+        } else {
+            (i64::from(limit) - shown).min(PAGE)
+        };
         if left <= 0 {
             break;
         }
-        let page = stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
+        let page =
+            stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
         for story in &page {
             print(&mut out, story, format, now)?;
         }
@@ -56,7 +61,12 @@ pub(super) async fn stories(
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(out: &mut impl std::io::Write, story: &Story, format: Format, _now: DateTime<Utc>) -> anyhow::Result<()> {
+fn print(
+    out: &mut impl std::io::Write,
+    story: &Story,
+    format: Format,
+    _now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
         Format::Text => writeln!(out, "{}  {}", story.id, story.title)?,
@@ -70,11 +80,18 @@ fn today(now: DateTime<Utc>) -> i64 {
 }
 
 /// Prints one story: by its id, a Message-ID, a lore URL or a commit's hash.
-pub(super) async fn story(path: &Path, name: &str, why: bool, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) async fn story(
+    path: &Path,
+    name: &str,
+    why: bool,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
     let Some(story) = find(ingest.store.read(), name, today(now)).await? else {
-        bail!("no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one");
+        bail!(
+            "no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one"
+        );
     };
     let _ = why;
     print(&mut anstream::stdout().lock(), &story, format, now)?;
@@ -120,7 +137,11 @@ pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
         anstream::stdout(),
         "{} items in {count} stories; {}",
         all.len(),
-        if before == after { "nothing changed" } else { "some changed" }
+        if before == after {
+            "nothing changed"
+        } else {
+            "some changed"
+        }
     )?;
     Ok(ExitCode::SUCCESS)
 }

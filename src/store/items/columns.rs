@@ -167,7 +167,9 @@ pub(in crate::store) fn unpack(body: &[u8]) -> anyhow::Result<(Vec<(String, Stri
     let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
     let headers = text.headers.into_iter();
     Ok((
-        headers.map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        headers
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect(),
         text.text.into_owned(),
     ))
 }

@@ -119,7 +119,9 @@ pub async fn put_items(
     let new_here = sight(tx, feed, &sighted).await?;
     stored.sighted = u64::try_from(new_here.len())?;
     let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
-    stored.changed.extend(new_here.iter().filter(|id| !fresh.contains(id)));
+    stored
+        .changed
+        .extend(new_here.iter().filter(|id| !fresh.contains(id)));
     stored.changed.sort_unstable();
     stored.changed.dedup();
     let shown = sighted.into_iter();

@@ -1,0 +1,551 @@
+//! What became of a series: bots with their traps, maintainers' sentences, commits, pulls, backports.
+
+use bpfnews::story::{State, Step, Story};
+
+use super::desk::{Desk, long};
+
+const STAT: &str = "Do it.\n---\n kernel/bpf/core.c | 2 +-\n 1 file changed";
+const BOT: &str = "patchwork-bot+netdevbpf@kernel.org <patchwork-bot+netdevbpf@kernel.org>";
+const TRACKER: &str = "pr-tracker-bot@kernel.org <pr-tracker-bot@kernel.org>";
+
+fn series() -> Desk {
+    Desk::default()
+        .mail(
+            "c",
+            "Ann Author",
+            0,
+            "[PATCH bpf-next 0/2] bpf: Add a thing",
+            &[],
+            "This adds a thing.",
+        )
+        .mail(
+            "p1",
+            "Ann Author",
+            0,
+            "[PATCH bpf-next 1/2] bpf: Add it",
+            &["c"],
+            STAT,
+        )
+        .mail(
+            "p2",
+            "Ann Author",
+            0,
+            "[PATCH bpf-next 2/2] selftests/bpf: Test it",
+            &["c"],
+            STAT,
+        )
+}
+
+fn notice(list: &str) -> String {
+    format!(
+        "Hello:\n\nThis series was applied to bpf/bpf-next.git (master)\nby Mae Maintainer <mae@example.org>:\n\n\
+         On Tue, 2 May 2017 you wrote:\n> This adds a thing.\n\nHere is the summary with links:\n{list}\n\nYou are awesome, thank you!"
+    )
+}
+
+fn subject(title: &str) -> String {
+    format!("Re: [PATCH bpf-next 0/2] {title}")
+}
+
+#[track_caller]
+fn one(desk: &Desk) -> Story {
+    let mut stories = desk.stories();
+    assert_eq!(stories.len(), 1, "{:#?}", desk.sketches());
+    stories.remove(0)
+}
+
+fn steps(story: &Story) -> Vec<Step> {
+    story.events.iter().map(|event| event.state).collect()
+}
+
+#[test]
+fn patchworks_notice_tells_tree_branch_person_and_commits() {
+    let list = "  - [bpf-next,1/2] bpf: Add it\n    https://git.kernel.org/bpf/bpf-next/c/111111111111\n  \
+                - [bpf-next,2/2] selftests/bpf: Test it\n    https://git.kernel.org/bpf/bpf-next/c/222222222222";
+    let story = one(&series().mail(
+        "b",
+        BOT,
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        &notice(list),
+    ));
+    assert_eq!(story.state, State::Applied);
+    let applied = &story.applied[0];
+    assert_eq!(
+        (
+            applied.tree.as_str(),
+            applied.branch.as_deref(),
+            applied.by.as_str(),
+            applied.claimed
+        ),
+        ("bpf/bpf-next.git", Some("master"), "Mae Maintainer", false)
+    );
+    let commits: Vec<_> = applied
+        .commits
+        .iter()
+        .map(|c| (c.hash.as_str(), c.number, c.subject.as_str()))
+        .collect();
+    assert_eq!(
+        commits,
+        [
+            ("111111111111", Some(1), "bpf: Add it"),
+            ("222222222222", Some(2), "selftests/bpf: Test it")
+        ]
+    );
+    assert_eq!(story.follow_ups, 0);
+}
+
+#[test]
+fn a_part_without_a_commit_makes_it_partly_applied() {
+    let list = "  - [bpf-next,1/2] bpf: Add it\n    (no matching commit)\n  \
+                - [bpf-next,2/2] selftests/bpf: Test it\n    https://git.kernel.org/bpf/bpf-next/c/222222222222";
+    let story = one(&series().mail(
+        "b",
+        BOT,
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        &notice(list),
+    ));
+    assert_eq!(story.state, State::PartlyApplied);
+    assert_eq!(story.commits, ["222222222222"]);
+}
+
+#[test]
+fn without_any_commit_it_is_only_claimed_until_one_comes() {
+    let list = "  - [bpf-next,1/2] bpf: Add it\n    (no matching commit)\n  - [bpf-next,2/2] x\n    (no matching commit)";
+    let desk = series().mail(
+        "b",
+        BOT,
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        &notice(list),
+    );
+    let story = one(&desk);
+    assert!(story.applied[0].claimed && steps(&story).contains(&Step::Claimed));
+    let story = one(&desk.commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it."));
+    assert!(
+        story.applied.iter().all(|applied| !applied.claimed),
+        "{:?}",
+        story.applied
+    );
+}
+
+#[test]
+fn people_who_quote_the_bot_apply_nothing() {
+    let list = "> This series was applied to bpf/bpf-next.git (master)\n> by Mae Maintainer <mae@example.org>:\n\
+                >   - [bpf-next,1/2] bpf: Add it\n>     https://git.kernel.org/bpf/bpf-next/c/111111111111\n\nGreat!";
+    let story = one(&series().mail(
+        "r",
+        "Bob Reader",
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        list,
+    ));
+    assert!(story.applied.is_empty() && story.state == State::Discussed);
+}
+
+#[test]
+fn a_persons_mail_in_the_bots_words_is_no_notice() {
+    let list = "  - [bpf-next,1/2] bpf: Add it\n    (no matching commit)";
+    let story = one(&series().mail(
+        "r",
+        "Bob Reader",
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        &notice(list),
+    ));
+    assert!(story.applied.is_empty());
+}
+
+#[test]
+fn a_thank_you_mail_lists_commits() {
+    let text = "On Tue, 02 May 2017 12:00:00 +0000, Ann Author wrote:\n> This adds a thing.\n\nApplied to hid/hid.git (for-4.13/bpf), thanks!\n\n\
+                [1/2] bpf: Add it\n      https://git.kernel.org/hid/hid/c/111111111111\n[2/2] selftests/bpf: Test it\n      (no commit info)\n";
+    let story = one(&series().mail(
+        "t",
+        "Mae Maintainer",
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        text,
+    ));
+    assert_eq!(story.state, State::PartlyApplied);
+    assert_eq!(
+        (
+            story.applied[0].tree.as_str(),
+            story.applied[0].branch.as_deref(),
+            story.applied[0].by.as_str()
+        ),
+        ("hid/hid.git", Some("for-4.13/bpf"), "Mae Maintainer")
+    );
+}
+
+#[test]
+fn a_sentence_is_a_claim_that_a_commit_confirms() {
+    for (text, tree) in [
+        ("Applied, thanks.", Some("bpf-next")),
+        ("Applied to bpf-next/net. Thanks.", Some("bpf-next/net")),
+        ("Applied to the bpf tree. Thanks.", Some("bpf")),
+        ("> Applied, thanks.\n\nWhen will it be pulled?", None),
+        ("I applied it here and it fails to build.", None),
+        ("applied correctly, it would work", None),
+        ("It cannot be applied to bpf-next, please rebase.", None),
+    ] {
+        let desk = series().mail(
+            "r",
+            "Mae Maintainer",
+            30,
+            &subject("bpf: Add a thing"),
+            &["c"],
+            text,
+        );
+        let story = one(&desk);
+        let claimed = story.applied.first().filter(|applied| applied.claimed);
+        assert_eq!(claimed.map(|applied| applied.tree.as_str()), tree, "{text}");
+    }
+}
+
+#[test]
+fn its_author_applies_nothing_by_a_sentence() {
+    let story = one(&series().mail(
+        "r",
+        "Ann Author",
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        "Applied, thanks.",
+    ));
+    assert!(story.applied.is_empty());
+}
+
+#[test]
+fn commits_join_by_link_by_title_and_by_the_merge_that_carries_the_cover() {
+    let link = "Do it.\n\nLink: https://lore.kernel.org/bpf/p1@example.org";
+    let merge =
+        "Ann Author says:\n\n====================\nThis adds a thing.\n====================\n";
+    let story = one(&series()
+        .commit(
+            "1a",
+            "Ann Author",
+            20,
+            "bpf: Add it, reworded",
+            "next",
+            link,
+        )
+        .commit(
+            "2b",
+            "Ann Author",
+            20,
+            "selftests/bpf: Test it",
+            "next",
+            "Do it.",
+        )
+        .commit(
+            "3c",
+            "Mae Maintainer",
+            21,
+            "Merge branch 'bpf-add-a-thing'",
+            "next",
+            merge,
+        ));
+    assert_eq!(story.commits.len(), 3);
+    assert_eq!(story.state, State::Applied);
+    assert_eq!(story.applied[0].tree, "bpf/bpf-next.git");
+}
+
+#[test]
+fn a_link_to_a_discussion_does_not_join() {
+    let desk = Desk::default()
+        .mail("q", "Bob Reader", 0, "It crashes", &[], "Help.")
+        .commit(
+            "1a",
+            "Ann Author",
+            20,
+            "bpf: Mend it",
+            "next",
+            "Do it.\n\nLink: https://lore.kernel.org/bpf/q@example.org",
+        );
+    assert_eq!(desk.stories().len(), 2);
+}
+
+#[test]
+fn mainline_and_stable_follow_the_commit() {
+    let upstream = format!("commit {} upstream.\n\nDo it.", long("2b"));
+    let story = one(&series()
+        .commit(
+            "2b",
+            "Ann Author",
+            20,
+            "selftests/bpf: Test it",
+            "next",
+            "Do it.",
+        )
+        .commit(
+            "2b",
+            "Ann Author",
+            20,
+            "selftests/bpf: Test it",
+            "mainline",
+            "Do it.",
+        )
+        .commit(
+            "4d",
+            "Ann Author",
+            300,
+            "selftests/bpf: Test it",
+            "stable",
+            &upstream,
+        ));
+    assert_eq!(
+        story.mainline.as_ref().map(|landed| landed.hash.as_str()),
+        Some(long("2b").as_str())
+    );
+    assert_eq!(story.stable.len(), 1);
+    assert_eq!(
+        (story.stable[0].branch.as_str(), story.state),
+        ("linux-4.11.y", State::Stable)
+    );
+}
+
+const PULL: &str = "The following changes since commit 123:\n\nare available in the Git repository at:\n\n  \
+    https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git tags/bpf-next-4.13\n\nfor you to fetch.\n\n\
+    Ann Author (2):\n      bpf: Add it\n      selftests/bpf: Test it\n";
+
+#[test]
+fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
+    let merged = "The pull request you sent on Tue:\n\n> https://git.kernel.org/x tags/bpf-next-4.13\n\nhas been merged into torvalds/linux.git:\n\
+                  https://git.kernel.org/torvalds/c/9999999999999999999999999999999999999999\n\nThank you!";
+    let desk = series().mail(
+        "g",
+        "Mae Maintainer",
+        100,
+        "[GIT PULL] BPF changes for 4.13",
+        &[],
+        PULL,
+    );
+    let stories = desk.stories();
+    assert_eq!(
+        stories.iter().map(|story| story.state).collect::<Vec<_>>(),
+        [State::Pulled, State::Open]
+    );
+    let desk = desk.mail(
+        "m",
+        TRACKER,
+        120,
+        "Re: [GIT PULL] BPF changes for 4.13",
+        &["g"],
+        merged,
+    );
+    let stories = desk.stories();
+    assert_eq!(stories[1].state, State::Mainline);
+    assert_eq!(
+        stories[1]
+            .mainline
+            .as_ref()
+            .map(|landed| landed.hash.as_str()),
+        Some("9999999999999999999999999999999999999999")
+    );
+    assert_eq!(stories[0].state, State::Mainline);
+}
+
+#[test]
+fn a_pull_request_that_linus_took_is_in_mainline_whatever_tree_the_bot_names() {
+    let text = "This pull request was applied to bpf/bpf-next.git (master)\nby Linus Torvalds <torvalds@example.org>:\n";
+    let desk = Desk::default()
+        .mail(
+            "g",
+            "Mae Maintainer",
+            100,
+            "[GIT PULL] BPF changes for 4.13",
+            &[],
+            PULL,
+        )
+        .mail(
+            "b",
+            BOT,
+            120,
+            "Re: [GIT PULL] BPF changes for 4.13",
+            &["g"],
+            text,
+        );
+    let story = one(&desk);
+    assert_eq!(story.state, State::Mainline);
+    assert!(story.applied.is_empty());
+}
+
+#[test]
+fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
+    let desk = series()
+        .commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it.")
+        .commit(
+            "5e",
+            "Bob Builder",
+            200,
+            "bpf: Mend it",
+            "next",
+            &format!("Fixes: {} (\"bpf: Add it\")", &long("1a")[..12]),
+        )
+        .commit(
+            "6f",
+            "Mae Maintainer",
+            300,
+            "Revert \"bpf: Add it\"",
+            "next",
+            &format!("This reverts commit {}.", long("1a")),
+        )
+        .mail(
+            "v",
+            "Greg Keeper",
+            400,
+            "CVE-2017-12345: bpf: Mend it",
+            &[],
+            &format!("Fixed in 4.12 with commit {}", long("5e")),
+        );
+    let stories = desk.stories();
+    let first = &stories[0];
+    assert!(
+        steps(first).contains(&Step::Fixed) && steps(first).contains(&Step::Reverted),
+        "{:?}",
+        first.events
+    );
+    let mended = stories
+        .iter()
+        .find(|story| story.title == "bpf: Mend it")
+        .expect("the fix");
+    assert_eq!(mended.fixes, [&long("1a")[..12]]);
+    assert_eq!(mended.cves, ["CVE-2017-12345"]);
+}
+
+#[test]
+fn machines_report_and_never_review() {
+    let desk = series()
+        .mail(
+            "k",
+            "kernel test robot <lkp@intel.com>",
+            10,
+            "Re: [PATCH bpf-next 1/2] bpf: Add it",
+            &["c", "p1"],
+            "Hi Ann,\n\nkernel test robot noticed the following build errors.",
+        )
+        .mail(
+            "ci",
+            "bot+bpf-ci@kernel.org <bot+bpf-ci@kernel.org>",
+            11,
+            "Re: [PATCH bpf-next 0/2] bpf: Add a thing",
+            &["c"],
+            "CI has tested the following submission:\nStatus:     FAILURE\n",
+        );
+    let story = one(&desk);
+    assert_eq!((story.state, story.follow_ups), (State::Posted, 0));
+    assert_eq!(
+        steps(&story),
+        [Step::Posted, Step::Reported, Step::CiFailed]
+    );
+    assert_eq!(story.last_at, story.first_at);
+    assert!(story.people.iter().all(|part| part.role == "author"));
+}
+
+#[test]
+fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
+    for (who, text, state) in [
+        (
+            "Ann Author",
+            "Please ignore this series, it is broken.",
+            State::Withdrawn,
+        ),
+        (
+            "Mae Maintainer",
+            "No.\n\nNacked-by: Mae Maintainer <mae@example.org>",
+            State::Rejected,
+        ),
+        (
+            "Mae Maintainer",
+            "> Nacked-by: Mae Maintainer <mae@example.org>\n\nWhy that?",
+            State::Discussed,
+        ),
+        (
+            "Ann Author",
+            "This is superseded by another series.",
+            State::Superseded,
+        ),
+        ("Bob Reader", "Can we ignore this error?", State::Discussed),
+    ] {
+        let desk = series().mail("r", who, 10, &subject("bpf: Add a thing"), &["c"], text);
+        assert_eq!(one(&desk).state, state, "{text}");
+        let desk = desk.mail(
+            "c2",
+            "Ann Author",
+            50,
+            "[PATCH bpf-next v2 0/2] bpf: Add a thing",
+            &[],
+            "Again.",
+        );
+        let again = one(&desk).state;
+        assert!(
+            matches!(again, State::Posted | State::Discussed),
+            "{text}: {again:?}"
+        );
+    }
+}
+
+#[test]
+fn reviewers_are_people_who_said_so_themselves() {
+    let desk = series()
+        .mail("r", "Bob Reader", 10, &subject("bpf: Add a thing"), &["c"], "Nice.\n\nReviewed-by: Bob Reader <bob@example.org>\n> Acked-by: Quoted One <q@example.org>");
+    let people: Vec<_> = one(&desk)
+        .people
+        .into_iter()
+        .map(|part| format!("{} {}", part.role, part.name))
+        .collect();
+    assert_eq!(people, ["author Ann Author", "reviewer Bob Reader"]);
+}
+
+#[test]
+fn patches_for_stable_trees_join_what_they_copy() {
+    let copy = format!("[ Upstream commit {} ]\n\nDo it.", long("2b"));
+    let desk = series()
+        .commit(
+            "2b",
+            "Ann Author",
+            20,
+            "selftests/bpf: Test it",
+            "next",
+            "Do it.",
+        )
+        .mail(
+            "s1",
+            "Stan Stable",
+            300,
+            "[PATCH AUTOSEL 4.11 01/99] selftests/bpf: Test it",
+            &[],
+            &copy,
+        )
+        .mail(
+            "s2",
+            "Stan Stable",
+            300,
+            "[PATCH AUTOSEL 4.11 02/99] mm: something else",
+            &["s1"],
+            &format!("[ Upstream commit {} ]", long("77")),
+        );
+    let stories = desk.stories();
+    assert_eq!(stories.len(), 2);
+    assert!(stories[0].messages.contains(&"s1@example.org".to_owned()));
+    assert_eq!(stories[0].revisions.len(), 1);
+}
+
+#[test]
+fn an_article_that_links_a_mail_stands_alone() {
+    let desk = series().article(
+        "https://example.org/a",
+        50,
+        "On things",
+        "See https://lore.kernel.org/bpf/c@example.org/ for more.",
+    );
+    assert_eq!(desk.stories().len(), 2);
+}

@@ -1,0 +1,123 @@
+//! Order and batching play no part, a refold changes nothing, and a fold that ends early leaves nothing.
+
+use bpfnews::ingest::fold;
+use bpfnews::item::Item;
+use bpfnews::source::mail;
+use bpfnews::store::items;
+use bpfnews::story::relevance::Words;
+use flate2::read::MultiGzDecoder;
+use mail_parser::mailbox::mbox;
+
+use super::desk::Shelf;
+use crate::mails::Mails;
+use crate::world::corpus;
+
+/// Mails of a permutation test.
+const MAILS: usize = 2_000;
+
+fn generated(count: usize) -> Vec<Item> {
+    let mails = Mails::new(41).threads(count).done();
+    mails
+        .iter()
+        .filter_map(|mail| mail::message(&mail.raw, None).ok())
+        .collect()
+}
+
+/// Real mails, where they are at hand.
+fn real(file: &str) -> Option<Vec<Item>> {
+    let packed = std::fs::File::open(corpus()?.join("lists").join(file)).ok()?;
+    let mails = mbox::MessageIterator::new(std::io::BufReader::new(MultiGzDecoder::new(packed)));
+    Some(
+        mails
+            .take(MAILS)
+            .filter_map(|raw| {
+                let raw = raw.ok()?;
+                let arrived =
+                    chrono::DateTime::from_timestamp(i64::try_from(raw.internal_date()).ok()?, 0);
+                mail::message(raw.contents(), arrived).ok()
+            })
+            .collect(),
+    )
+}
+
+fn labelled(items: Vec<Item>) -> Vec<(Item, &'static str)> {
+    items.into_iter().map(|item| (item, "list")).collect()
+}
+
+async fn check_orders(items: Vec<Item>, seed: u64) {
+    let mut order = labelled(items);
+    let whole = Shelf::new().await;
+    whole.take(&order).await;
+    let wanted = whole.all().await;
+    let mut random = fastrand::Rng::with_seed(seed);
+    for run in 0..4 {
+        match run {
+            0 => order.reverse(),
+            _ => random.shuffle(&mut order),
+        }
+        let shelf = Shelf::new().await;
+        let mut rest = &order[..];
+        while !rest.is_empty() {
+            let most = if run == 1 { 40 } else { 700 };
+            let batch = random.usize(1..=most).min(rest.len());
+            shelf.take(&rest[..batch]).await;
+            rest = &rest[batch..];
+        }
+        let got = shelf.all().await;
+        assert_eq!(
+            wanted.len(),
+            got.len(),
+            "order {run}: another number of stories"
+        );
+        for (wanted, got) in wanted.iter().zip(&got) {
+            assert_eq!(wanted, got, "order {run}");
+        }
+    }
+    // Made anew, they are the same.
+    let numbers = items::all_numbers(whole.store.read())
+        .await
+        .expect("numbers");
+    let mut tx = whole.store.write().await.expect("a transaction");
+    fold::refold(&mut tx, &numbers, &Words::default(), |_| ())
+        .await
+        .expect("refolded");
+    tx.commit().await.expect("a commit");
+    assert_eq!(whole.all().await, wanted, "a refold changes stories");
+}
+
+#[tokio::test]
+async fn made_up_mails_fold_alike_in_every_order_and_batching() {
+    check_orders(generated(MAILS / 4), 1).await;
+}
+
+#[tokio::test]
+async fn real_mails_fold_alike_in_every_order_and_batching() {
+    let Some(items) = real("bpf-dev.mbox.gz") else {
+        return;
+    };
+    assert_eq!(items.len(), MAILS);
+    check_orders(items, 2).await;
+}
+
+#[tokio::test]
+async fn a_fold_that_ends_early_leaves_nothing_half_done() {
+    let mails = labelled(generated(300));
+    let (first, second) = mails.split_at(mails.len() / 2);
+    let shelf = Shelf::new().await;
+    shelf.take(first).await;
+    let before = shelf.all().await;
+    let mut tx = shelf.store.write().await.expect("a transaction");
+    let more: Vec<Item> = second.iter().map(|(item, _)| item.clone()).collect();
+    let stored = items::put_items(&mut tx, shelf.feeds[0].1, &more, super::desk::begin())
+        .await
+        .expect("stored");
+    fold::fold_items(&mut tx, &stored.touched(), &Words::default())
+        .await
+        .expect("folded");
+    drop(tx);
+    assert_eq!(shelf.all().await, before);
+    shelf.take(second).await;
+    let whole = Shelf::new().await;
+    whole.take(&mails).await;
+    assert_eq!(shelf.all().await, whole.all().await);
+}
