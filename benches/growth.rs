@@ -1,4 +1,5 @@
-//! Does checking one poll's entries against what is stored stay as cheap when the database grows?
+//! Does checking one poll's entries against what is stored, and folding one more mail into its story, stay as cheap when
+//! the database grows? And how fast do mails become stories on disk?
 //!
 //!     cargo bench --bench growth            # 10⁴, 10⁵ and 10⁶ items, about a minute
 //!     cargo bench --bench growth -- --full  # up to 10⁷: about 4 GB in the temporary folder and several minutes
@@ -8,6 +9,7 @@
 //! from all over the database, which no cache holds. Rounds of all sizes are interleaved; what counts is the ratio
 //! within one run, and only that of the newest page has a limit: the others cost what reading 25 places of a file that
 //! no longer fits SQLite's 2 MB of cache costs, which is the step from 10⁴ to 10⁵, and no more after it.
+//! Folding: an answer to one of the newest mails, stored and folded by `ingest::fold::fold_items`, committed durably.
 
 #![expect(
     clippy::print_stdout,
@@ -19,8 +21,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bpfnews::config::{FeedConfig, FeedKind};
+use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item, MessageId, Person, What};
 use bpfnews::store::{Store, feeds, items};
+use bpfnews::story::relevance::Words;
 use chrono::{DateTime, Utc};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -30,6 +34,13 @@ const PAGE: usize = 25;
 const PAGES: usize = 200;
 const ROUNDS: usize = 5;
 const GROWTH_MAX: f64 = 1.7;
+/// Answers that are folded in each round, and how much dearer that may become.
+const ANSWERS: usize = 40;
+const FOLD_GROWTH_MAX: f64 = 1.5;
+/// Mails and the answers to each that are read into stories to tell how fast that is.
+const SERIES: usize = 1_000;
+const ANSWERS_EACH: usize = 4;
+const BATCH: usize = 500;
 
 struct World {
     items: u64,
@@ -37,6 +48,7 @@ struct World {
     feed: i64,
     newest: Vec<Duration>,
     anywhere: Vec<Duration>,
+    folds: Vec<Duration>,
 }
 
 fn main() {
@@ -44,15 +56,20 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("bpfnews-growth-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the temporary folder may be written");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let ratio = runtime.block_on(run(&folder, full));
+    runtime.block_on(mails_to_stories(&folder));
+    let (ratio, fold_ratio) = runtime.block_on(run(&folder, full));
     std::fs::remove_dir_all(&folder).expect("our own folder");
+    assert!(
+        fold_ratio <= FOLD_GROWTH_MAX,
+        "folding one more mail grew {fold_ratio:.2} times; at most {FOLD_GROWTH_MAX} is allowed"
+    );
     assert!(
         ratio <= GROWTH_MAX,
         "checking the newest page grew {ratio:.2} times; at most {GROWTH_MAX} is allowed"
     );
 }
 
-async fn run(folder: &Path, full: bool) -> f64 {
+async fn run(folder: &Path, full: bool) -> (f64, f64) {
     let mut worlds = Vec::new();
     for power in 4..=if full { 7 } else { 6 } {
         let started = Instant::now();
@@ -72,13 +89,83 @@ async fn run(folder: &Path, full: bool) -> f64 {
                 let took = check(world, page).await;
                 world.anywhere.extend((round > 0).then_some(took));
             }
+            for number in 0..ANSWERS {
+                let took = fold_one(world, round * ANSWERS + number).await;
+                world.folds.extend((round > 0).then_some(took));
+            }
         }
     }
-    let newest = tell(&mut worlds, "the newest page", |world| &mut world.newest);
-    tell(&mut worlds, "pages from all over", |world| {
-        &mut world.anywhere
-    });
-    newest
+    let newest = tell(
+        &mut worlds,
+        "check 25 known mails, the newest page",
+        |world| &mut world.newest,
+    );
+    tell(
+        &mut worlds,
+        "check 25 known mails, pages from all over",
+        |world| &mut world.anywhere,
+    );
+    let fold = tell(&mut worlds, "fold one answer", |world| &mut world.folds);
+    (newest, fold)
+}
+
+/// Stores and folds one more mail: an answer to a mail near the end.
+async fn fold_one(world: &World, number: usize) -> Duration {
+    let answer = answer(PAGE * (PAGES - 1) + number % PAGE, number);
+    let started = Instant::now();
+    let fresh = take(&world.store, world.feed, &[answer]).await;
+    assert_eq!(fresh, 1, "the answer was known");
+    started.elapsed()
+}
+
+/// Stores and folds mails in one transaction; gives how many were new.
+async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
+    let mut tx = store.write().await.expect("nobody else writes");
+    let stored = items::put_items(&mut tx, feed, mails, now())
+        .await
+        .expect("a good database");
+    let told = fold::fold_items(&mut tx, &stored.touched(), &Words::default())
+        .await
+        .expect("a good database");
+    assert!(told > 0, "nothing was folded");
+    tx.commit().await.expect("room on the disk");
+    stored.fresh.len()
+}
+
+/// How fast mails become items, and items with stories, on disk.
+async fn mails_to_stories(folder: &Path) {
+    let mut mails: Vec<Item> = Vec::new();
+    for series in 0..SERIES {
+        mails.push(mail(series));
+        mails
+            .extend((0..ANSWERS_EACH).map(|number| answer(series, series * ANSWERS_EACH + number)));
+    }
+    for with_stories in [false, true] {
+        let (store, feed) = open(&folder.join(format!("mails-{with_stories}.sqlite"))).await;
+        let started = Instant::now();
+        for batch in mails.chunks(BATCH) {
+            if with_stories {
+                take(&store, feed, batch).await;
+            } else {
+                let mut tx = store.write().await.expect("nobody else writes");
+                items::put_items(&mut tx, feed, batch, now())
+                    .await
+                    .expect("a good database");
+                tx.commit().await.expect("room on the disk");
+            }
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        let what = if with_stories {
+            "items and stories"
+        } else {
+            "items"
+        };
+        println!(
+            "{}",
+            serde_json::json!({"work": format!("mails to {what}"), "mails": mails.len(), "mails_per_s": (mails.len() as f64 / seconds).round()})
+        );
+        store.close().await;
+    }
 }
 
 /// Checks one page, all of which is known.
@@ -107,7 +194,7 @@ fn tell(worlds: &mut [World], what: &str, times: impl Fn(&mut World) -> &mut Vec
         times.sort();
         let median = times[times.len() / 2];
         let line = serde_json::json!({
-            "work": format!("check 25 known mails, {what}"), "items": items, "checks": times.len(),
+            "work": what, "items": items, "times": times.len(),
             "median_us": median.as_micros(), "p99_us": times[times.len() * 99 / 100].as_micros(),
         });
         println!("{line}");
@@ -124,7 +211,28 @@ fn tell(worlds: &mut [World], what: &str, times: impl Fn(&mut World) -> &mut Vec
 /// A database of `items` mails; the pages that are checked went in through the shipped code, the others as rows of
 /// the same shape.
 async fn fill(file: PathBuf, items: u64) -> World {
-    let store = Store::open(&file).await.expect("a new database");
+    let (store, feed) = open(&file).await;
+    let ours = (PAGE * PAGES) as u64;
+    let others = items - ours;
+    rows(&file, others / 2, 1).await;
+    for page in 0..PAGES {
+        let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
+        take(&store, feed, &mails).await;
+    }
+    rows(&file, others - others / 2, others / 2 + ours + 1).await;
+    World {
+        items,
+        store,
+        feed,
+        newest: Vec::new(),
+        anywhere: Vec::new(),
+        folds: Vec::new(),
+    }
+}
+
+/// A new database with one feed.
+async fn open(file: &Path) -> (Store, i64) {
+    let store = Store::open(file).await.expect("a new database");
     let mut tx = store.write().await.expect("nobody else writes");
     let config = FeedConfig {
         name: "bpf".to_owned(),
@@ -141,25 +249,7 @@ async fn fill(file: PathBuf, items: u64) -> World {
         .await
         .expect("a good database")[0]
         .id;
-    let ours = (PAGE * PAGES) as u64;
-    let others = items - ours;
-    rows(&file, others / 2, 1).await;
-    for page in 0..PAGES {
-        let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
-        let mut tx = store.write().await.expect("nobody else writes");
-        items::put_items(&mut tx, feed, &mails, now())
-            .await
-            .expect("a good database");
-        tx.commit().await.expect("room on the disk");
-    }
-    rows(&file, others - others / 2, others / 2 + ours + 1).await;
-    World {
-        items,
-        store,
-        feed,
-        newest: Vec::new(),
-        anywhere: Vec::new(),
-    }
+    (store, feed)
 }
 
 async fn rows(file: &Path, count: u64, first: u64) {
@@ -183,6 +273,23 @@ async fn rows(file: &Path, count: u64, first: u64) {
         "INSERT INTO sightings (item_id, feed_id)
          WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
          SELECT $2 + i, 1 FROM n",
+        // Ten mails to a cluster and a story, six join keys to a mail.
+        "INSERT INTO members (item_id, cluster, story)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+         SELECT $2 + i, $2 + i - i % 10, NULL FROM n",
+        "INSERT OR IGNORE INTO join_keys (key, item_id)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 * 6)
+         SELECT random(), $2 + i / 6 FROM n ORDER BY 1",
+        "INSERT INTO texts (item_id, body)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
+         SELECT $2 + i, randomblob(300) FROM n",
+        "INSERT INTO stories (number, id, item_id, cluster, kind, state, first_at, last_at, score, relevant, told)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 / 10)
+         SELECT $2 + i * 10, hex(randomblob(5)), $2 + i * 10, $2 + i * 10, 'series', 'posted', 1700000000 + i,
+                1700000000 + i, 0, 1, randomblob(700) FROM n",
+        "INSERT INTO story_search (rowid, title, people, words)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 / 10)
+         SELECT $2 + i * 10, 'bpf: a subject line of the usual length ' || i, 'Some One', 'a few words more ' || i FROM n",
     ] {
         sqlx::query(statement)
             .bind(count)
@@ -193,23 +300,41 @@ async fn rows(file: &Path, count: u64, first: u64) {
     }
 }
 
+/// A patch by an author of its own.
 fn mail(number: usize) -> Item {
-    let id =
-        MessageId::parse(&format!("20250101000000.{number}-1-someone@example.org")).expect("an id");
+    let id = format!("20250101000000.{number}-1-someone@example.org");
+    let title = format!("[PATCH bpf-next v2] bpf: a subject line of the usual length {number}");
+    item(&id, None, title, format!("Some One{number}"))
+}
+
+/// An answer to it.
+fn answer(to: usize, number: usize) -> Item {
+    let above = format!("20250101000000.{to}-1-someone@example.org");
+    let title = format!("Re: [PATCH bpf-next v2] bpf: a subject line of the usual length {to}");
+    item(
+        &format!("answer-{to}-{number}@example.org"),
+        Some(&above),
+        title,
+        "Another One".to_owned(),
+    )
+}
+
+fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
     Item {
         what: What::Message {
-            id,
-            in_reply_to: None,
+            id: MessageId::parse(id).expect("an id"),
+            in_reply_to: above.and_then(MessageId::parse),
         },
-        title: format!("[PATCH bpf-next v2 1/4] bpf: a subject line of the usual length {number}"),
+        title,
         author: Person {
-            name: "Some One".to_owned(),
-            email: "someone@example.org".to_owned(),
+            email: format!("{}@example.org", author.replace(' ', ".")),
+            name: author,
         },
         url: None,
         at: Some(now()),
         written_at: None,
-        text: "A body.".to_owned(),
+        text: "A body, of two sentences. It says what a change does, and why that is good."
+            .to_owned(),
         headers: Vec::new(),
         detail: Detail::Entry,
     }
