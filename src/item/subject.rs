@@ -71,7 +71,9 @@ impl Subject {
             .split([' ', ',', '\t'])
             .filter(|word| !word.is_empty())
             .collect();
-        if !words.iter().any(|word| self.clone().take_tag(word)) {
+        // Behind `[PATCH]` a bracket of its own may name a tree.
+        let is_tree = self.patch && words.len() == 1 && names_tree(words[0]);
+        if !is_tree && !words.iter().any(|word| self.clone().take_tag(word)) {
             return false;
         }
         for word in words {
@@ -109,6 +111,12 @@ impl Subject {
         }
         true
     }
+}
+
+/// Whether a word alone in a bracket is a tree, as far as one can tell.
+fn names_tree(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    matches!(word.as_str(), "bpf" | "net") || word.ends_with("next") || word.starts_with("for-")
 }
 
 fn strip_reply(text: &str) -> Option<&str> {
@@ -150,7 +158,13 @@ mod tests {
     fn tags_as_they_are_met_are_read() {
         type Tags = (bool, bool, u32, Option<(u32, u32)>);
         #[rustfmt::skip]
-        let table: [(&str, Tags, &str, &str); 16] = [
+        let table: [(&str, Tags, &str, &str); 17] = [
+            (
+                "[PATCH][next][V2] x: y",
+                (false, true, 2, None),
+                "next",
+                "x: y",
+            ),
             (
                 "[PATCH bpf-next v3 2/7] bpf: Add it",
                 (false, true, 3, Some((2, 7))),

@@ -277,7 +277,9 @@ pub enum Word {
 /// The strongest such word in what is not quoted.
 pub fn word(kept: &Kept, is_author: bool) -> Option<Word> {
     static WITHDRAWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^(?:hi[^.]*[.,] *)?(?:so |sorry[,.!]? *)?(?:please|pls|kindly|you can|self[- ]?nack?\b|self[- ]?nak\b)?[ ,]*(?:kindly )?(?:ignore|disregard|drop|discard|self[- ]?nack?)\b(?:$|\.| (?:this|it|the) ?(?:patch ?(?:set|series)?|series|version|one|v\d+|rfc)?\b)")
+        Regex::new(
+            r"(?i)^(?:\S+[,.!] +|sorry\W+|so |hi \S+ )?(?:please|pls|kindly|you can|let's)?,? ?(?:kindly |just )?(?:(?:ignore|disregard|drop|discard|forget) (?:this|the|my)(?: \w+)? (?:patch\w*|series|set|version|v\d+|one|submission|mail|email)\b|(?:ignore|disregard) (?:this|it)(?:[.!,]|$)|self[- ]?na(?:c)?k\b)",
+        )
             .expect("the pattern is sound")
     });
     static NACKED: LazyLock<Regex> = LazyLock::new(|| {

@@ -473,6 +473,12 @@ fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
             "This is superseded by another series.",
             State::Superseded,
         ),
+        ("Ann Author", "Sorry, self-NACK.", State::Withdrawn),
+        (
+            "Ann Author",
+            "Please drop it. Nobody needs that line.",
+            State::Posted,
+        ),
         ("Bob Reader", "Can we ignore this error?", State::Discussed),
     ] {
         let desk = series().mail("r", who, 10, &subject("bpf: Add a thing"), &["c"], text);
