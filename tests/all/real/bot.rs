@@ -214,6 +214,24 @@ impl Bot {
         assert_eq!(feed["gaps"], Value::Array(Vec::new()), "{feed}");
     }
 
+    /// Every mail of a feed is in exactly one story, and making the stories anew changes nothing: whatever was killed
+    /// left nothing half folded.
+    #[track_caller]
+    pub(super) fn check_stories(&self, feed: &str) {
+        let lines = self.ask(&["stories", "--all", "--feed", feed, "--format", "json"]);
+        let mut told = BTreeSet::new();
+        for line in lines.lines() {
+            let story: Value = serde_json::from_str(line).expect("a JSON object");
+            for id in story["messages"].as_array().expect("a list") {
+                let id = id.as_str().expect("text").to_owned();
+                assert!(told.insert(id.clone()), "{id} is in two stories");
+            }
+        }
+        assert_eq!(told, self.known(feed, "message_id"), "mails in stories");
+        let said = self.ask(&["refold"]);
+        assert!(said.contains("nothing changed"), "{said}");
+    }
+
     /// Writes a file beside the configuration; gives its path.
     pub(super) fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.home.path().join(name);

@@ -1,7 +1,7 @@
 //! Mails from files: the counts are right, and a second run adds nothing. Needs no server.
 
 use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -43,6 +43,19 @@ fn import_reads_mbox_gzip_and_maildir_and_a_second_run_adds_nothing() {
             check_same(&format!("{files:?}, run {run}"), &ids(&mails), &known);
         }
     }
+}
+
+#[test]
+fn import_that_is_killed_leaves_whole_stories() {
+    let mails = Mails::new(21).threads(3_000).done();
+    let mut bot = Bot::new(&Bot::archive(FEED));
+    let file = bot.file("list.mbox", &mboxrd(&mails));
+    let import = ["import", "--list", "bpf", file.as_str()];
+    let met = bot.kill_amid(&import, 10, Duration::from_millis(1_200));
+    say(&format!("import of {} mails, killed {met} times", mails.len()));
+    bot.ask(&import);
+    check_same("the list", &ids(&mails), &bot.known("bpf", "message_id"));
+    bot.check_stories("bpf");
 }
 
 #[test]

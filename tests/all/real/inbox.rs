@@ -33,6 +33,7 @@ fn check_catch_up(mails: &[Mail], first: usize, kills: u32, seed: u64) {
     check_holds("since the seed", &ids(&mails[first..]), &known);
     check_holds("in the inbox", &known, &ids(mails));
     bot.check_well("bpf");
+    bot.check_stories("bpf");
     check_titles(&bot, mails);
 }
 
@@ -162,6 +163,7 @@ fn check_backfill(mails: &[Mail], since: &str, kills: u32) {
         mails.len()
     ));
     check_same("the inbox", &ids(mails), &bot.known("bpf", "message_id"));
+    bot.check_stories("bpf");
     check_titles(&bot, mails);
 }
 
