@@ -132,6 +132,7 @@ name = "t"
 kind = "tree"
 url = "http://localhost:8080/linux.git/"
 poll_gap_s = 1
+bpf_only = true
 branch = "for-next"
 paths = ["kernel/bpf/", "net/core/filter.c"]
 role = "stable"
@@ -182,7 +183,10 @@ gives = "videos"
     };
     assert_eq!(tree.kind, kind);
     assert_eq!(tree.url.as_str(), "http://localhost:8080/linux.git");
-    assert_eq!(tree.poll_gap, Duration::from_secs(1));
+    assert_eq!(
+        (tree.poll_gap, tree.bpf_only),
+        (Duration::from_secs(1), true)
+    );
     assert_eq!(archive.url.as_str(), "http://[::1]/bpf/");
     assert_eq!(
         archive.kind,
@@ -364,6 +368,7 @@ fn bad_values_say_what_would_be_right() {
     let many = format!("paths = [{}]", "\"a\", ".repeat(33));
     let cases = [
         (tree, "poll_gap_s = 29", format!("{gap} 29")),
+        (tree, "bpf_only = 1", "bpf_only: expected true or false, found 1".to_owned()),
         (tree, "poll_gap_s = 604801", format!("{gap} 604801")),
         (tree, "poll_gap_s = -60", format!("{gap} -60")),
         (tree, "poll_gap_s = 60.5", format!("{gap} 60.5")),
@@ -423,7 +428,7 @@ fn bad_values_say_what_would_be_right() {
             "role = \"next\"",
             "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
         ),
-        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, branch, paths, role, query, gives".to_owned()),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives".to_owned()),
         (
             tree,
             "poll_gap = 60",
@@ -437,7 +442,7 @@ fn bad_values_say_what_would_be_right() {
         (
             tree,
             "\"\\u001b[31m\" = 1",
-            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, branch, paths, role, query, gives".to_owned(),
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives".to_owned(),
         ),
     ];
     for (base, key, right) in cases {

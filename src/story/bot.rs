@@ -11,7 +11,8 @@ use crate::item::subject::Subject;
 use crate::item::trailer::{commit_in_link, trailers};
 
 /// Addresses and names that machines send from: the beginning of the address, or all of it.
-const MACHINES: [&str; 12] = [
+const MACHINES: [&str; 13] = [
+    "tip-bot2@",
     "patchwork-bot+",
     "patchwork-bot@",
     "pr-tracker-bot@",
@@ -83,18 +84,17 @@ pub fn is_machine(kept: &Kept) -> bool {
         || kept.header("X-PR-Tracked-Message-Id").is_some()
 }
 
-/// What patchwork-bot says was applied; `None` if this is not its notice.
+/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice.
 pub fn applied(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (?:patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    if !kept
-        .author
-        .email
-        .to_lowercase()
-        .starts_with("patchwork-bot")
-    {
+    let address = kept.author.email.to_lowercase();
+    if address.starts_with("tip-bot2@") {
+        return tip_merged(kept);
+    }
+    if !address.starts_with("patchwork-bot") {
         return None;
     }
     let head = HEAD.captures(&kept.text)?;
@@ -108,10 +108,11 @@ pub fn applied(kept: &Kept) -> Option<Notice> {
     })
 }
 
-/// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` with a list of commits.
+/// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` or `Applied, thanks!` with
+/// a list of commits. The tree is empty where none is named.
 pub fn thanks(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?mi)^(?:(?:patch|patches|series)\b[^\n]{0,40}\s)?(?:applied|merged|pushed|queued)(?:,? thanks)? (?:in)?to (.{1,120}?)(?:[,!]? ?(?:thanks|thank you)[^\n]{0,10})?[.!,]?$")
+        Regex::new(r"(?mi)^(?:(?:patch|patches|series)\b[^\n]{0,40}\s)?(?:applied|merged|pushed|queued)(?:,? thanks)?(?: (?:in)?to (.{1,120}?))?(?:[,!]? ?(?:thanks|thank you)[^\n]{0,10})?[.!,]?$")
             .expect("the pattern is sound")
     });
     let (commits, without) = listed(&kept.text);
@@ -119,13 +120,42 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
         return None;
     }
     let head = HEAD.captures(&kept.text)?;
-    let (tree, branch) = split_tree(head[1].trim());
+    let (tree, branch) = split_tree(head.get(1).map_or("", |tree| tree.as_str()).trim());
     Some(Notice {
         tree,
         branch,
         by: String::new(),
         commits,
         without,
+    })
+}
+
+/// What tip-bot says was merged: a mail for each commit.
+fn tip_merged(kept: &Kept) -> Option<Notice> {
+    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^The following commit has been merged into the (\S+) branch of (\w+):\s+Commit-ID:\s+([0-9a-f]{12,64})")
+            .expect("the pattern is sound")
+    });
+    static COMMITTER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^Committer:\s+(.+?)\s*(?:<|$)").expect("the pattern is sound")
+    });
+    let head = HEAD.captures(&kept.text)?;
+    let title = kept
+        .title
+        .split_once("] ")
+        .map_or(kept.title.as_str(), |(_, title)| title);
+    Some(Notice {
+        tree: format!("{0}/{0}.git", &head[2]),
+        branch: Some(head[1].to_owned()),
+        by: COMMITTER
+            .captures(&kept.text)
+            .map_or_else(String::new, |found| found[1].to_owned()),
+        commits: vec![AppliedCommit {
+            hash: head[3].to_owned(),
+            number: None,
+            subject: title.to_owned(),
+        }],
+        without: Vec::new(),
     })
 }
 
@@ -186,11 +216,13 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             continue;
         };
         let line = line.trim();
-        if let Some(hash) = line
-            .starts_with("http")
-            .then(|| commit_in_link(line))
-            .flatten()
-        {
+        let hash = match line.strip_prefix("commit: ") {
+            Some(hash) => Some(hash)
+                .filter(|hash| hash.len() >= 12 && hash.bytes().all(|b| b.is_ascii_hexdigit())),
+            None if line.starts_with("http") => commit_in_link(line),
+            None => None,
+        };
+        if let Some(hash) = hash {
             commits.push(AppliedCommit {
                 hash: hash.to_owned(),
                 number: *number,

@@ -25,6 +25,8 @@ pub struct Group<'a> {
     pub postings: Vec<Posting>,
     /// The posting that each mail is part of or an answer to; positions in `readings` and `postings`.
     pub owner: HashMap<usize, usize>,
+    /// Stories that may be this one too, and what speaks for it; too little to join them.
+    pub near: BTreeSet<(Key, &'static str)>,
 }
 
 /// What stories learn from items that are not theirs: pull requests that list them, commits that mend them.
@@ -64,9 +66,73 @@ pub fn groups(readings: &[Reading]) -> Vec<Group<'_>> {
     for at in 0..readings.len() {
         sets.entry(union.find(at)).or_default().push(at);
     }
-    sets.into_values()
+    let mut groups: Vec<Group<'_>> = sets
+        .into_values()
         .map(|members| group(readings, &postings, &owner, members))
-        .collect()
+        .collect();
+    find_near(&mut groups);
+    groups
+}
+
+/// Notes which groups may be one without enough to say so: patches of one author and title, and patches that their
+/// author sent as an answer in another's thread.
+fn find_near(groups: &mut [Group<'_>]) {
+    let mut titled: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
+    let mut at: HashMap<Key, usize> = HashMap::new();
+    for (number, group) in groups.iter().enumerate() {
+        at.extend(group.readings.iter().map(|reading| (reading.own, number)));
+        for lead in group
+            .postings
+            .iter()
+            .map(|posting| group.readings[posting.lead()])
+        {
+            for author in &lead.authors {
+                titled
+                    .entry(key::titled(author, &lead.subject.title))
+                    .or_default()
+                    .insert(number);
+            }
+        }
+    }
+    let mut near: Vec<(usize, usize, &'static str)> = Vec::new();
+    for together in titled.values() {
+        let pairs = together
+            .iter()
+            .flat_map(|&a| together.iter().map(move |&b| (a, b)));
+        near.extend(
+            pairs
+                .filter(|(a, b)| a != b)
+                .map(|(a, b)| (a, b, "the same author and title")),
+        );
+    }
+    for (number, group) in groups.iter().enumerate() {
+        for lead in group
+            .postings
+            .iter()
+            .map(|posting| group.readings[posting.lead()])
+        {
+            let over = lead
+                .above
+                .iter()
+                .find_map(|key| at.get(key))
+                .copied()
+                .filter(|&over| over != number);
+            let is_own = over.is_some_and(|over| {
+                groups[over]
+                    .readings
+                    .iter()
+                    .any(|reading| reading.role == Role::Patch && reading.same_author(lead))
+            });
+            if let Some(over) = over.filter(|_| is_own) {
+                near.push((number, over, "sent by its author in its thread"));
+                near.push((over, number, "sent by its author in its thread"));
+            }
+        }
+    }
+    for (number, other, why) in near {
+        let own = groups[other].readings[0].own;
+        groups[number].near.insert((own, why));
+    }
 }
 
 fn group<'a>(
@@ -104,6 +170,7 @@ fn group<'a>(
             .filter_map(|at| Some((here[at], *moved.get(owner.get(at)?)?)))
             .collect(),
         readings: members.iter().map(|&at| &readings[at]).collect(),
+        near: BTreeSet::new(),
     }
 }
 

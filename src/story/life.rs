@@ -145,6 +145,9 @@ impl Teller<'_> {
         let is_author = reading.same_author(group.readings[posting.lead()]);
         if let Some(mut notice) = bot::thanks(&reading.kept) {
             notice.by = name_of(reading);
+            if notice.tree.is_empty() {
+                notice.tree = tree_tag(group.readings[posting.lead()]).unwrap_or_default();
+            }
             self.notice(reading, notice, Some(posting));
             return;
         }
@@ -219,7 +222,7 @@ impl Teller<'_> {
             || notice.commits.is_empty() && notice.without.is_empty();
         // Without a single commit nothing confirms it.
         let claimed = notice.commits.is_empty();
-        let state = match (claimed, is_whole || is_alone(reading)) {
+        let state = match (claimed, is_whole) {
             (true, _) => Step::Claimed,
             (false, true) => Step::Applied,
             (false, false) => Step::PartlyApplied,
@@ -368,7 +371,9 @@ impl Teller<'_> {
             .iter()
             .filter(|reading| reading.role == Role::Talk)
             .count();
-        let own_talk = usize::from(kind == StoryKind::Thread && talks > 0);
+        let own_talk = usize::from(
+            kind == StoryKind::Thread && lead.role == Role::Talk && !lead.subject.reply,
+        );
         let mut story = Story {
             id: id_of(first.own),
             aliases: Vec::new(),
@@ -414,6 +419,11 @@ impl Teller<'_> {
         };
         let judged = relevance::judge(&self.matter(&story), words);
         (story.relevant, story.score, story.why) = (judged.relevant, judged.score, judged.why);
+        let near = group
+            .near
+            .iter()
+            .map(|(own, why)| format!("perhaps one with {}: {why}, but nothing more", id_of(*own)));
+        story.why.extend(near);
         story
     }
 
@@ -661,11 +671,6 @@ impl Teller<'_> {
                 .all(|reading| reading.role == Role::Backport),
         }
     }
-}
-
-/// Whether a notice answers one patch alone, whatever its series counts.
-fn is_alone(reading: &Reading) -> bool {
-    reading.subject.part.is_none_or(|(_, total)| total <= 1)
 }
 
 fn kind_of(group: &Group<'_>) -> StoryKind {

@@ -392,6 +392,11 @@ impl Pair<'_> {
         !a.is_disjoint(&b) || (several && !self.titles(self.a).is_disjoint(&self.titles(self.b)))
     }
 
+    /// Whether the earlier one only asked for comments and the later one is meant.
+    fn grew_up(&self) -> bool {
+        self.a.rfc && !self.b.rfc
+    }
+
     /// Whether both tell which files they change, and these are the same.
     fn same_paths(&self) -> bool {
         let paths = |posting: &Posting| &self.lead(posting).paths;
@@ -407,11 +412,10 @@ impl Pair<'_> {
             std::cmp::Ordering::Less => true,
             // Not three patches that happen to have one title.
             std::cmp::Ordering::Equal => {
-                self.b.resend
-                    || (self.apart() <= REPOST
-                        && (self.share_content() || self.a.rfc != self.b.rfc))
+                self.b.resend || self.grew_up() || (self.apart() <= REPOST && self.share_content())
             }
-            std::cmp::Ordering::Greater => false,
+            // What asked for comments counts anew once it is meant.
+            std::cmp::Ordering::Greater => self.grew_up(),
         }
     }
 

@@ -186,6 +186,52 @@ fn a_thank_you_mail_lists_commits() {
 }
 
 #[test]
+fn other_lists_of_commits_are_read_too() {
+    let text = "On Tue, 02 May 2017 12:00:00 +0000, Ann Author wrote:\n> This adds a thing.\n\nApplied, thanks!\n\n\
+                [1/2] bpf: Add it\n      commit: 1111111111111111111111111111111111111111\n[2/2] selftests/bpf: Test it\n      commit: 2222222222222222222222222222222222222222\n";
+    let story = one(&series().mail(
+        "t",
+        "Mae Maintainer",
+        30,
+        &subject("bpf: Add a thing"),
+        &["c"],
+        text,
+    ));
+    assert_eq!(
+        (
+            story.state,
+            story.applied[0].tree.as_str(),
+            story.commits.len()
+        ),
+        (State::Applied, "bpf-next", 2)
+    );
+    let text = "The following commit has been merged into the perf/core branch of tip:\n\nCommit-ID:     1111111111111111111111111111111111111111\n\
+                Gitweb:        https://git.kernel.org/tip/1111\nAuthor:        Ann Author <a@x>\nCommitter:     Mae Maintainer <m@x>\n\nbpf: Add it\n";
+    let story = one(&series().mail(
+        "t",
+        "tip-bot2 for Ann Author <tip-bot2@example.org>",
+        30,
+        "[tip: perf/core] bpf: Add it",
+        &["p1"],
+        text,
+    ));
+    assert_eq!(
+        (
+            story.state,
+            story.applied[0].tree.as_str(),
+            story.applied[0].branch.as_deref(),
+            story.applied[0].by.as_str()
+        ),
+        (
+            State::PartlyApplied,
+            "tip/tip.git",
+            Some("perf/core"),
+            "Mae Maintainer"
+        )
+    );
+}
+
+#[test]
 fn a_sentence_is_a_claim_that_a_commit_confirms() {
     for (text, tree) in [
         ("Applied, thanks.", Some("bpf-next")),

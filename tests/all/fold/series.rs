@@ -107,11 +107,27 @@ fn every_shape_of_prefix_is_read() {
         ),
         ("[net-next PATCH V1 0/1] bpf: x", "[PATCH 0/1] [v2] bpf: x"),
         ("[RFC PATCH 0/1] bpf: x", "[PATCH RESEND v2 0/1] bpf: x"),
+        ("[PATCH][next] bpf: x", "[PATCH][next][V2] bpf: x"),
     ] {
         let desk = Desk::default()
             .mail("a", "Ann Author", 0, first, &[], "Text.")
             .mail("b", "Ann Author", 90, second, &[], "Text.");
-        check(&desk, &["series posted: bpf: x | v1 0+0/1, v2 0+0/1 | a b"]);
+        let revisions: Vec<_> = desk
+            .stories()
+            .iter()
+            .flat_map(|story| {
+                story
+                    .revisions
+                    .iter()
+                    .map(|r| r.version)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(
+            (desk.stories().len(), revisions),
+            (1, vec![1, 2]),
+            "{first} {second}"
+        );
     }
 }
 
@@ -272,6 +288,13 @@ fn one_title_for_several_files_is_several_patches_and_one_file_is_one() {
             "series posted: fix a leak in main() | v1 1/1 | b",
         ],
     );
+    // What was left undecided is told.
+    let stories = desk.stories();
+    let told = format!(
+        "perhaps one with {}: the same author and title, but nothing more",
+        stories[0].id
+    );
+    assert!(stories[1].why.contains(&told), "{:?}", stories[1].why);
 }
 
 #[test]
@@ -419,6 +442,31 @@ fn parts_that_were_not_threaded_are_one_run() {
             STAT,
         );
     assert_eq!(desk.stories()[0].revisions[0].patches.len(), 3);
+}
+
+#[test]
+fn what_asked_for_comments_counts_anew_once_it_is_meant() {
+    let desk = Desk::default()
+        .mail(
+            "a",
+            "Ann Author",
+            0,
+            "[RFC PATCH v3 0/2] bpf: add a thing",
+            &[],
+            "Text.",
+        )
+        .mail(
+            "b",
+            "Ann Author",
+            900,
+            "[PATCH 0/2] bpf: add a thing",
+            &[],
+            "Text.",
+        );
+    check(
+        &desk,
+        &["series posted: bpf: add a thing | v3 0+0/2, v1 0+0/2 | a b"],
+    );
 }
 
 #[test]

@@ -52,7 +52,10 @@ fn import_that_is_killed_leaves_whole_stories() {
     let file = bot.file("list.mbox", &mboxrd(&mails));
     let import = ["import", "--list", "bpf", file.as_str()];
     let met = bot.kill_amid(&import, 10, Duration::from_millis(1_200));
-    say(&format!("import of {} mails, killed {met} times", mails.len()));
+    say(&format!(
+        "import of {} mails, killed {met} times",
+        mails.len()
+    ));
     bot.ask(&import);
     check_same("the list", &ids(&mails), &bot.known("bpf", "message_id"));
     bot.check_stories("bpf");
