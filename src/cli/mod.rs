@@ -20,7 +20,6 @@ use crate::config::Config;
 use crate::ingest::Ingest;
 use crate::item::Kind;
 use crate::store::Store;
-use crate::store::stories::Wanted;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
@@ -145,7 +144,7 @@ enum Command {
     Stories {
         /// Which ones.
         #[command(flatten)]
-        which: Which,
+        which: stories::Which,
     },
     /// Search the stories: words, "a phrase", word*, title:word, people:name.
     #[command(
@@ -156,7 +155,7 @@ enum Command {
         words: String,
         /// Which ones.
         #[command(flatten)]
-        which: Which,
+        which: stories::Which,
     },
     /// Tell one story: its revisions, what changed, who said what, where it is now.
     #[command(
@@ -182,62 +181,6 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-}
-
-/// Which stories are listed, and how.
-#[derive(Debug, clap::Args)]
-struct Which {
-    /// Only stories of this kind: series, commit, pull, thread, article, release, video.
-    #[arg(long, value_parser = story_kind, value_name = "KIND")]
-    kind: Option<String>,
-    /// Only stories in this state: posted, discussed, applied, `partly_applied`, pulled, mainline, stable, superseded, withdrawn,
-    /// rejected, open, paid, free, published.
-    #[arg(long, value_parser = story_state, value_name = "STATE")]
-    state: Option<String>,
-    /// Only stories whose author's name has this in it.
-    #[arg(long, value_name = "NAME")]
-    author: Option<String>,
-    /// Only stories for a tree whose name has this in it.
-    #[arg(long, value_name = "TREE")]
-    tree: Option<String>,
-    /// Only stories of which this feed carries something.
-    #[arg(long, value_name = "NAME")]
-    feed: Option<String>,
-    /// Only stories that moved since: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (36h, 7d, 4w).
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
-    since: Option<DateTime<Utc>>,
-    /// Only stories that began before; the same forms.
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
-    until: Option<DateTime<Utc>>,
-    /// Only stories that score at least so much.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    score: Option<i64>,
-    /// Also stories that are not about BPF.
-    #[arg(long)]
-    all: bool,
-    /// At most so many; 0 means all [default: 30 as text, all as json].
-    #[arg(long, value_name = "N")]
-    limit: Option<u32>,
-    /// How to print them; json is one object a line.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-impl Which {
-    fn wanted(&self, words: Option<String>) -> Wanted {
-        Wanted {
-            words,
-            author: self.author.clone(),
-            tree: self.tree.clone(),
-            kind: self.kind.clone(),
-            state: self.state.clone(),
-            feed: self.feed.clone(),
-            since: self.since.map(|at| at.timestamp()),
-            until: self.until.map(|at| at.timestamp()),
-            only_relevant: !self.all,
-            score: self.score,
-        }
-    }
 }
 
 /// How lists are printed.
@@ -297,18 +240,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Backfill { feed, since } => polls::backfill(path, &feed, since).await,
         Command::Import { list, files } => import::import(path, &list, &files).await,
-        Command::Stories { which } => {
-            stories::stories(path, which.wanted(None), which.limit, which.format).await
-        }
-        Command::Search { words, which } => {
-            stories::stories(
-                path,
-                which.wanted(Some(crate::store::stories::match_words(&words))),
-                which.limit,
-                which.format,
-            )
-            .await
-        }
+        Command::Stories { which } => stories::stories(path, None, &which).await,
+        Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Refold => stories::refold(path).await,
         Command::Completions { shell } => {
@@ -402,23 +335,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
             .downcast_ref::<std::io::Error>()
             .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     })
-}
-
-/// Checks a word against the variants that serde knows.
-fn known_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<String, String> {
-    match serde_json::from_value::<T>(serde_json::Value::String(word.to_owned())) {
-        Ok(_) => Ok(word.to_owned()),
-        // serde lists what would have been right.
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn story_kind(word: &str) -> Result<String, String> {
-    known_word::<crate::story::StoryKind>(word)
-}
-
-fn story_state(word: &str) -> Result<String, String> {
-    known_word::<crate::story::State>(word)
 }
 
 fn kind(word: &str) -> Result<Kind, String> {

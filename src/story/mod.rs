@@ -7,6 +7,8 @@ pub mod bot;
 pub mod fold;
 pub mod key;
 pub mod life;
+mod lineage;
+mod near;
 pub mod reading;
 pub mod relevance;
 pub mod series;

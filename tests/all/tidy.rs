@@ -26,10 +26,16 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     Room {
         name: "item",
         uses: &[],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "story",
+        uses: &["item"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -55,7 +61,7 @@ const ROOMS: [Room; 12] = [
     },
     Room {
         name: "config",
-        uses: &["item", "source", "channel", "post"],
+        uses: &["item", "source", "channel", "post", "story"],
         never: &[
             &CHAT,
             &DATABASE,
@@ -69,7 +75,7 @@ const ROOMS: [Room; 12] = [
     Room {
         // Rows for configured feeds and for gaps are made of their checked values.
         name: "store",
-        uses: &["item", "post", "config", "source"],
+        uses: &["item", "post", "config", "source", "story"],
         never: &[&CHAT, &NETWORK, &CLOCK],
         but: &[],
     },
@@ -81,7 +87,9 @@ const ROOMS: [Room; 12] = [
     },
     Room {
         name: "ingest",
-        uses: &["item", "post", "source", "store", "config", "clock"],
+        uses: &[
+            "item", "post", "source", "store", "config", "clock", "story",
+        ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
     },
@@ -114,7 +122,7 @@ const ROOMS: [Room; 12] = [
         name: "cli",
         uses: &[
             "app", "clock", "config", "item", "post", "store", "ingest", "deliver", "channel",
-            "source", "demo",
+            "source", "demo", "story",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

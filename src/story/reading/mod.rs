@@ -6,11 +6,16 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+mod text;
+
+pub use self::text::{first_line_author, mended, paths, slug, upstream};
+
+use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
 use super::key::{self, Key};
 use super::{Kept, bot};
 use crate::item::subject::Subject;
-use crate::item::trailer::{commit_in_link, linked_mails, trailers};
-use crate::item::{Kind, MessageId, Person};
+use crate::item::trailer::{linked_mails, trailers};
+use crate::item::{Kind, MessageId};
 
 /// The most keys of one kind that one item may have: a page of links must not tie the world together.
 const KEYS_MAX: usize = 64;
@@ -308,16 +313,6 @@ fn authors(kept: &Kept, role: Role) -> Vec<String> {
     authors
 }
 
-/// Whom a patch's first line names as its author: `From: Name <address>`.
-pub fn first_line_author(text: &str) -> Option<Person> {
-    let first = text.lines().find(|line| !line.trim().is_empty())?;
-    let (name, email) = first.strip_prefix("From:")?.rsplit_once('<')?;
-    Some(Person {
-        name: name.trim().trim_matches('"').to_owned(),
-        email: email.trim().trim_end_matches('>').to_owned(),
-    })
-}
-
 /// b4 writes a change-id into the Message-ID: `20240731-SLUG-v2-3-HASH@…` belongs to `20240731-SLUG-…`; without its own
 /// hash, which only the change-id line tells, date and slug must do.
 fn change_in_id(id: &str) -> Option<String> {
@@ -325,156 +320,6 @@ fn change_in_id(id: &str) -> Option<String> {
         Regex::new(r"^(\d{8}-[^@]+)-v\d+-\d+-[0-9a-f]{12}@").expect("the pattern is sound")
     });
     Some(B4.captures(id)?[1].to_owned())
-}
-
-/// The mails that lines about revisions name: `Link to v1: URL`, `v2: URL`, `[1]` where such a line cites it, and a
-/// `Link:` alone below a heading such as `v1 -> v2:`.
-fn earlier(text: &str) -> Vec<MessageId> {
-    static VERSION: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:v\d+|rfc(?:\s*v\d+)?|previous (?:version|revision)|prior version|earlier version)\b")
-            .expect("the pattern is sound")
-    });
-    static CITED: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\[(\d{1,2})\]").expect("the pattern is sound"));
-    let mut ids = Vec::new();
-    let mut cited = BTreeSet::new();
-    let mut heading = false;
-    for line in text.lines() {
-        let bare = line.trim_start_matches(['>', ' ', '\t', '-', '*', '+', '#']);
-        if line.starts_with('>') || bare.is_empty() {
-            continue;
-        }
-        let mails = linked_mails(bare);
-        // The Message-ID itself may hold `v2`: what stands around the link counts.
-        let around = MAIL_URL.replace_all(bare, " ");
-        let is_version = VERSION.is_match(&around);
-        let is_link_alone = around
-            .trim()
-            .trim_end_matches(':')
-            .trim_matches(['(', ')', '<', '>', '[', ']', '.', ' '])
-            .to_ascii_lowercase();
-        let is_link_alone = matches!(
-            is_link_alone.as_str(),
-            "" | "link" | "link to" | "url" | "lore"
-        );
-        if !mails.is_empty() && (is_version || (heading && is_link_alone)) {
-            ids.extend(mails);
-        } else if is_version {
-            cited.extend(
-                CITED
-                    .captures_iter(&around)
-                    .map(|found| found[1].to_owned()),
-            );
-        }
-        heading =
-            (is_version && mails_free(bare)) || (heading && !is_link_alone && !ends_section(line));
-    }
-    for line in text.lines() {
-        let number = CITED
-            .captures(line)
-            .filter(|found| line.trim_start().starts_with(&found[0]));
-        if number.is_some_and(|found| cited.contains(&found[1])) {
-            ids.extend(linked_mails(line));
-        }
-    }
-    ids.truncate(KEYS_MAX);
-    ids
-}
-
-static MAIL_URL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"https?://\S+").expect("the pattern is sound"));
-
-fn mails_free(line: &str) -> bool {
-    !line.contains("://")
-}
-
-/// Whether a line leaves the list of changes that stands below a heading.
-fn ends_section(line: &str) -> bool {
-    line == "---" || line == "--" || line.ends_with("-by:") || line.starts_with("Signed-off-by")
-}
-
-/// `[0] https://lore…` and `[1]: …` below a commit's message, where the text has no `Link:`.
-fn bracketed(text: &str) -> Vec<MessageId> {
-    text.lines()
-        .filter(|line| line.starts_with('['))
-        .flat_map(linked_mails)
-        .collect()
-}
-
-/// The commit that this one copies: `commit HASH upstream.`, `[ Upstream commit HASH ]`, `(cherry picked from …)`.
-pub fn upstream(text: &str) -> Option<Key> {
-    static UPSTREAM: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?mi)^\s*(?:commit ([0-9a-f]{12,64}) upstream|\[ ?upstream commit ([0-9a-f]{12,64}) ?\]|\(cherry picked from commit ([0-9a-f]{12,64})\))")
-            .expect("the pattern is sound")
-    });
-    let found = UPSTREAM.captures(text)?;
-    let hash = (1..=3).find_map(|group| found.get(group))?;
-    key::commit(hash.as_str())
-}
-
-/// The tag that a pull request asks for: the word behind the repository's address.
-fn pulled_tag(text: &str) -> Option<String> {
-    static TAG: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^\s*(?:git|https?|ssh)://\S+?([\w.-]+?)(?:\.git)?/?\s+(?:refs/)?(?:tags/)?([\w./-]+)\s*$")
-            .expect("the pattern is sound")
-    });
-    let found = TAG.captures(text)?;
-    Some(format!("{} {}", &found[1], &found[2]))
-}
-
-/// The branch or tag that a merge names: `Merge branch 'x'`, `Merge tag 'x' of git://…/repository`.
-fn merged(title: &str) -> Option<String> {
-    static MERGE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^Merge (?:branch|tag) '([^']+)'(?: of \S+?([\w.-]+?)(?:\.git)?/?)?(?:\s|$)")
-            .expect("the pattern is sound")
-    });
-    let found = MERGE.captures(title)?;
-    Some(match found.get(2) {
-        Some(repository) => format!("{} {}", repository.as_str(), &found[1]),
-        None => found[1].to_owned(),
-    })
-}
-
-/// A title as maintainers name a branch after it: words joined by dashes.
-pub fn slug(title: &str) -> String {
-    key::normal(title).replace([' ', '_'], "-")
-}
-
-/// The paths in a diffstat: lines `path | 12 ++--`, also shortened ones.
-pub fn paths(text: &str) -> BTreeSet<String> {
-    static STAT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^ (\S[^|\n]*?)\s+\|\s+(?:\d+|Bin)\b").expect("the pattern is sound")
-    });
-    STAT.captures_iter(text)
-        .map(|found| found[1].to_owned())
-        .collect()
-}
-
-/// The commits that `Fixes:` trailers and `This reverts commit` name, as long as they are written.
-pub fn mended(text: &str) -> Vec<String> {
-    static REVERTS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\breverts commit ([0-9a-f]{8,64})").expect("the pattern is sound")
-    });
-    let fixes = trailers(text)
-        .filter(|trailer| trailer.is("Fixes"))
-        .filter_map(|trailer| {
-            let first = trailer
-                .value
-                .split([' ', '(', '"'])
-                .find(|word| !word.is_empty())?;
-            let hash = commit_in_link(first).unwrap_or(first).to_ascii_lowercase();
-            let is_hash = hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-            is_hash.then_some(hash)
-        });
-    let mut all: Vec<String> = fixes.collect();
-    all.extend(
-        REVERTS
-            .captures_iter(text)
-            .map(|found| found[1].to_ascii_lowercase()),
-    );
-    let mut seen = BTreeSet::new();
-    all.retain(|hash| seen.insert(hash.clone()));
-    all
 }
 
 /// What an item says of things that are not its own: the commits that it mends or takes back, the patches that a pull
@@ -498,26 +343,4 @@ pub fn mentions(reading: &Reading) -> BTreeSet<Key> {
             .collect(),
         Role::Commit | Role::Talk | Role::Machine | Role::Patch | Role::Backport => BTreeSet::new(),
     }
-}
-
-/// The patches that a pull request lists: `Author (2):` with a title in each indented line below.
-fn shortlog(text: &str) -> BTreeSet<Key> {
-    static AUTHOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^(\S.*?) \(\d+\):$").expect("the pattern is sound"));
-    let mut author: Option<String> = None;
-    let mut keys = BTreeSet::new();
-    for line in text.lines() {
-        if let Some(found) = AUTHOR.captures(line) {
-            author = Some(key::clean_name(&found[1]).to_lowercase());
-        } else if line.starts_with("      ") {
-            keys.extend(
-                author
-                    .as_ref()
-                    .map(|author| key::titled(author, line.trim())),
-            );
-        } else {
-            author = None;
-        }
-    }
-    keys
 }

@@ -1,0 +1,280 @@
+//! Stories, and what leads items to them: clusters, join keys, mentions.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use chrono::DateTime;
+use sha2::{Digest as _, Sha256};
+
+mod questions;
+mod told;
+
+pub use self::questions::{
+    Wanted, list_stories, match_words, stories_near_key, story_by_id, story_of_item,
+};
+pub use self::told::{
+    After, Before, next_number, pack, put_stories, remove_stories, stories_of_clusters,
+};
+
+use super::Tx;
+use super::items::{day, unpack};
+use crate::item::{Kind, Person};
+use crate::story::Kept;
+use crate::story::key::{Key, of_digest};
+
+/// An item with its cluster.
+#[derive(Debug)]
+pub struct Member {
+    /// The cluster's number.
+    pub cluster: i64,
+    /// The item.
+    pub kept: Kept,
+}
+
+/// Gives new items a cluster of their own; known ones keep theirs. Gives those that were new.
+pub async fn add_members(tx: &mut Tx, items: &[i64]) -> anyhow::Result<()> {
+    let items = serde_json::to_string(items)?;
+    sqlx::query!(
+        "INSERT INTO members (item_id, cluster) SELECT value, value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
+        items
+    )
+    .execute(&mut **tx)
+    .await
+    .context("adding items to clusters")?;
+    Ok(())
+}
+
+/// The clusters of items.
+pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<HashMap<i64, i64>> {
+    let items = serde_json::to_string(items)?;
+    let rows = sqlx::query!(
+        r#"SELECT m.item_id AS "item_id!", m.cluster FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value"#,
+        items
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking for the clusters of items")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.item_id, row.cluster))
+        .collect())
+}
+
+/// The clusters that these join keys lead to.
+pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashMap<Key, i64>> {
+    let keys = serde_json::to_string(keys)?;
+    let rows = sqlx::query!(
+        r#"SELECT k.key AS "key!", m.cluster FROM json_each($1) j
+           CROSS JOIN join_keys k ON k.key = j.value CROSS JOIN members m ON m.item_id = k.item_id"#,
+        keys
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking for the clusters of join keys")?;
+    Ok(rows.into_iter().map(|row| (row.key, row.cluster)).collect())
+}
+
+/// Stores join keys with an item that carries each; whoever had one first keeps it.
+pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
+    let keys = serde_json::to_string(keys)?;
+    sqlx::query!(
+        "INSERT INTO join_keys (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT DO NOTHING",
+        keys
+    )
+    .execute(&mut **tx)
+    .await
+    .context("storing join keys")?;
+    Ok(())
+}
+
+/// Stores what items say of other things.
+pub async fn put_mentions(tx: &mut Tx, mentions: &[(Key, i64)]) -> anyhow::Result<()> {
+    if mentions.is_empty() {
+        return Ok(());
+    }
+    let mentions = serde_json::to_string(mentions)?;
+    sqlx::query!(
+        "INSERT INTO mentions (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT DO NOTHING",
+        mentions
+    )
+    .execute(&mut **tx)
+    .await
+    .context("storing mentions")?;
+    Ok(())
+}
+
+/// Moves whole clusters: each pair is (from, to).
+pub async fn move_clusters(tx: &mut Tx, moves: &[(i64, i64)]) -> anyhow::Result<()> {
+    for (from, to) in moves {
+        sqlx::query!(
+            "UPDATE members SET cluster = $2 WHERE cluster = $1",
+            from,
+            to
+        )
+        .execute(&mut **tx)
+        .await
+        .context("joining clusters")?;
+        sqlx::query!(
+            "UPDATE stories SET cluster = $2 WHERE cluster = $1",
+            from,
+            to
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Forgets everything that folding made, but for the ids that stories had.
+pub async fn clear(tx: &mut Tx) -> anyhow::Result<()> {
+    sqlx::query!("INSERT INTO story_aliases (alias, item_id) SELECT id, item_id FROM stories WHERE true ON CONFLICT DO NOTHING")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM members")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM join_keys")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM mentions")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM stories")
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query!("DELETE FROM story_search")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets aliases that are ids again.
+pub async fn forget_needless_aliases(tx: &mut Tx) -> anyhow::Result<()> {
+    sqlx::query!("DELETE FROM story_aliases WHERE alias IN (SELECT id FROM stories)")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// A digest over all stories, to see whether a refold changed anything: how many there are, and a sum of what they say.
+pub async fn digest(tx: &mut Tx) -> anyhow::Result<(usize, Vec<u8>)> {
+    let rows = sqlx::query!("SELECT id, told FROM stories ORDER BY id")
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut digest = Sha256::new();
+    for row in &rows {
+        digest.update(&row.id);
+        digest.update(&row.told);
+    }
+    Ok((rows.len(), digest.finalize().to_vec()))
+}
+
+/// The items of these clusters.
+pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Result<Vec<Member>> {
+    let clusters = serde_json::to_string(clusters)?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
+                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.written_at, i.url, i.parent, i.free_on,
+                  t.body,
+                  (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
+                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')))
+                                           ORDER BY f.name)
+                   FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
+           FROM json_each($1) j CROSS JOIN members m ON m.cluster = j.value
+           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id"#,
+        clusters
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the items of clusters")?;
+    rows.into_iter().map(Row::member).collect()
+}
+
+/// New or changed items with their clusters.
+pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Member>> {
+    let items = serde_json::to_string(items)?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
+                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.written_at, i.url, i.parent, i.free_on,
+                  t.body,
+                  (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
+                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')))
+                                           ORDER BY f.name)
+                   FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
+           FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value
+           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id"#,
+        items
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading items")?;
+    rows.into_iter().map(Row::member).collect()
+}
+
+/// An item's row, as folding reads it.
+struct Row {
+    id: i64,
+    cluster: i64,
+    kind: i64,
+    reference: String,
+    title: String,
+    author: String,
+    email: String,
+    at: i64,
+    written_at: Option<i64>,
+    url: Option<String>,
+    parent: Option<Vec<u8>>,
+    free_on: Option<i64>,
+    body: Option<Vec<u8>>,
+    feeds: String,
+}
+
+impl Row {
+    fn member(self) -> anyhow::Result<Member> {
+        // A text that cannot be unpacked stops only itself: the item is folded without it.
+        let (headers, text) = self
+            .body
+            .as_deref()
+            .and_then(|body| unpack(body).ok())
+            .unwrap_or_default();
+        let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
+        Ok(Member {
+            cluster: self.cluster,
+            kept: Kept {
+                id: self.id,
+                kind: Kind::from_code(self.kind)
+                    .with_context(|| format!("item {} is of no known kind", self.id))?,
+                reference: self.reference,
+                title: self.title,
+                author: Person {
+                    name: self.author,
+                    email: self.email,
+                },
+                at: time(self.at),
+                written_at: self.written_at.map(time),
+                url: self.url,
+                parent: self.parent.as_deref().and_then(of_digest),
+                paid: self.free_on.map(day),
+                feeds: serde_json::from_str(&self.feeds).context("reading the feeds of an item")?,
+                text,
+                headers,
+            },
+        })
+    }
+}
+
+/// The items that mention any of these keys.
+pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<i64>> {
+    let keys = serde_json::to_string(keys)?;
+    sqlx::query_scalar!(
+        r#"SELECT DISTINCT n.item_id AS "item_id!" FROM json_each($1) j CROSS JOIN mentions n ON n.key = j.value"#,
+        keys
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking who mentions this")
+}

@@ -1,0 +1,216 @@
+//! Stories as they are stored: the whole as compressed JSON, what lists filter by as columns, and full text.
+
+use anyhow::Context as _;
+use chrono::{DateTime, NaiveDate};
+use serde_json::json;
+
+use crate::store::Tx;
+use crate::story::Story;
+
+/// zstd's level for stories.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// A story as it was stored, before a fold.
+#[derive(Debug)]
+pub struct Before {
+    /// Its number.
+    pub number: i64,
+    /// Its id.
+    pub id: String,
+    /// The cluster that it is in.
+    pub cluster: i64,
+    /// Its earliest item.
+    pub item_id: i64,
+    /// The whole of it, compressed.
+    pub told: Vec<u8>,
+}
+
+/// The stories of these clusters, as they stand.
+pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Result<Vec<Before>> {
+    let clusters = serde_json::to_string(clusters)?;
+    sqlx::query_as!(
+        Before,
+        r#"SELECT s.number AS "number!", s.id AS "id!", s.cluster AS "cluster!", s.item_id AS "item_id!", s.told AS "told!"
+           FROM json_each($1) j CROSS JOIN stories s ON s.cluster = j.value"#,
+        clusters
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading stories")
+}
+
+/// A story to be stored.
+#[derive(Debug)]
+pub struct After<'a> {
+    /// Its number: of the story with this id, or a new one.
+    pub number: i64,
+    /// Its cluster.
+    pub cluster: i64,
+    /// Its items, the earliest first.
+    pub items: Vec<i64>,
+    /// The story.
+    pub story: &'a Story,
+}
+
+/// The number of the next story.
+pub async fn next_number(tx: &mut Tx) -> anyhow::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT COALESCE(MAX(number), 0) + 1 AS "number!: i64" FROM stories"#)
+        .fetch_one(&mut **tx)
+        .await
+        .context("asking for the next story's number")
+}
+
+/// Removes stories whose items are in others now. Their ids stay as aliases.
+pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let aliases: Vec<_> = gone
+        .iter()
+        .map(|before| (&before.id, before.item_id))
+        .collect();
+    let aliases = serde_json::to_string(&aliases)?;
+    sqlx::query!(
+        "INSERT INTO story_aliases (alias, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT DO NOTHING",
+        aliases
+    )
+    .execute(&mut **tx)
+    .await
+    .context("remembering the ids of stories")?;
+    let gone: Vec<i64> = gone.iter().map(|before| before.number).collect();
+    let gone = serde_json::to_string(&gone)?;
+    sqlx::query!(
+        "UPDATE members SET story = NULL WHERE story IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM story_search WHERE rowid IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await
+    .context("removing stories from the full text")?;
+    sqlx::query!(
+        "DELETE FROM stories WHERE number IN (SELECT value FROM json_each($1))",
+        gone
+    )
+    .execute(&mut **tx)
+    .await
+    .context("removing stories")?;
+    Ok(())
+}
+
+/// The story as it is stored: JSON, compressed. Equal stories give equal bytes.
+pub fn pack(story: &Story) -> anyhow::Result<Vec<u8>> {
+    let plain = serde_json::to_vec(story)?;
+    zstd::bulk::compress(&plain, COMPRESSION_LEVEL).context("compressing a story")
+}
+
+/// Stores stories, new or changed, with what full text finds them by.
+pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyhow::Result<()> {
+    let mut members = Vec::new();
+    for (after, told) in stories {
+        let story = after.story;
+        let (kind, state) = (word(&story.kind)?, word(&story.state)?);
+        let (first_at, last_at) = (story.first_at.timestamp(), story.last_at.timestamp());
+        let free_on = story.free_on.map(days);
+        let first = after.items.first().copied().unwrap_or_default();
+        sqlx::query!(
+            "INSERT INTO stories (number, id, item_id, cluster, kind, state, author, tree, first_at, last_at, score,
+                                  relevant, free_on, told)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (number) DO UPDATE SET item_id = excluded.item_id, cluster = excluded.cluster,
+                 kind = excluded.kind, state = excluded.state, author = excluded.author, tree = excluded.tree,
+                 first_at = excluded.first_at, last_at = excluded.last_at, score = excluded.score,
+                 relevant = excluded.relevant, free_on = excluded.free_on, told = excluded.told",
+            after.number,
+            story.id,
+            first,
+            after.cluster,
+            kind,
+            state,
+            story.author,
+            story.tree,
+            first_at,
+            last_at,
+            story.score,
+            story.relevant,
+            free_on,
+            told
+        )
+        .execute(&mut **tx)
+        .await
+        .context("storing a story")?;
+        let (title, people, words) = searched(story);
+        sqlx::query!("DELETE FROM story_search WHERE rowid = $1", after.number)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query!(
+            "INSERT INTO story_search (rowid, title, people, words) VALUES ($1, $2, $3, $4)",
+            after.number,
+            title,
+            people,
+            words
+        )
+        .execute(&mut **tx)
+        .await
+        .context("putting a story into the full text")?;
+        members.extend(after.items.iter().map(|item| json!([item, after.number])));
+    }
+    put_members(tx, &members).await
+}
+
+async fn put_members(tx: &mut Tx, members: &[serde_json::Value]) -> anyhow::Result<()> {
+    let members = serde_json::to_string(members)?;
+    sqlx::query!(
+        "UPDATE members SET story = j.value ->> 1 FROM json_each($1) j
+         WHERE members.item_id = j.value ->> 0 AND members.story IS NOT j.value ->> 1",
+        members
+    )
+    .execute(&mut **tx)
+    .await
+    .context("putting items into stories")?;
+    Ok(())
+}
+
+/// What full text looks in: the title; people; titles of patches, summary, changes, tree, commits.
+fn searched(story: &Story) -> (String, String, String) {
+    let people = story
+        .people
+        .iter()
+        .map(|part| part.name.as_str())
+        .chain(story.author.as_deref());
+    let patches = story
+        .revisions
+        .iter()
+        .flat_map(|revision| revision.patches.iter().map(|patch| patch.subject.as_str()));
+    let mut words: Vec<&str> = patches
+        .chain(story.summary.iter().map(String::as_str))
+        .chain(story.changes.values().map(String::as_str))
+        .chain(story.cves.iter().map(String::as_str))
+        .chain(story.tree.as_deref())
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    words.retain(|word| seen.insert(*word));
+    (
+        story.title.clone(),
+        people.collect::<Vec<_>>().join("\n"),
+        words.join("\n"),
+    )
+}
+
+/// The word by which serde writes a variant.
+fn word(variant: &impl serde::Serialize) -> anyhow::Result<String> {
+    match serde_json::to_value(variant)? {
+        serde_json::Value::String(word) => Ok(word),
+        other => anyhow::bail!("{other} is no word"),
+    }
+}
+
+fn days(day: NaiveDate) -> i64 {
+    day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
+        .num_days()
+}

@@ -1,0 +1,406 @@
+//! A story told from its items: what it is, what became of it and when, who had a part in it.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+mod parts;
+mod steps;
+
+use self::parts::{
+    author_of, changes, fixes, kind_of, lead_of, name_of, names, references, revision, short_tree,
+    telling_text, title_of, tree_tag,
+};
+use super::bot::{self};
+use super::fold::{Group, Outside};
+use super::key::{Key, clean_name};
+use super::reading::{self, Reading, Role};
+use super::relevance::{self, Matter, Words};
+use super::{Applied, Backport, Event, Landed, Part, State, Step, Story, StoryKind, summary};
+use crate::item::Kind;
+use crate::item::trailer::trailers;
+
+/// The letters of a story's id: no vowels but `a` and `e`, nothing that is mistaken for something else.
+const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// How many letters: 50 bits.
+const ID_LENGTH: usize = 10;
+/// A pull request lists what was posted in the half year before it; an older namesake is another patch.
+const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
+/// Who merges into mainline.
+const MAINLINE_BY: &str = "Linus Torvalds";
+
+/// The id that a story has whose earliest item has that key.
+pub fn id_of(own: Key) -> String {
+    let bits = own.cast_unsigned();
+    (0..ID_LENGTH)
+        .map(|at| char::from(ID_LETTERS[(bits >> (5 * at)) as usize & 31]))
+        .collect()
+}
+
+/// Tells the story of a group.
+pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
+    let mut teller = Teller {
+        group,
+        outside: mentions(group, outside),
+        around: &outside.readings,
+        events: Vec::new(),
+        applied: Vec::new(),
+    };
+    teller.postings();
+    teller.mails();
+    teller.commits();
+    teller.others();
+    teller.story(words)
+}
+
+/// What of the outside speaks of this group.
+fn mentions<'a>(group: &Group<'_>, outside: &'a Outside) -> Vec<&'a Reading> {
+    if outside.readings.is_empty() {
+        return Vec::new();
+    }
+    let keys: BTreeSet<Key> = group
+        .readings
+        .iter()
+        .flat_map(|reading| reading.keys())
+        .collect();
+    let own: BTreeSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
+    outside
+        .readings
+        .iter()
+        .filter(|other| !own.contains(&other.own))
+        .filter(|other| {
+            reading::mentions(other)
+                .iter()
+                .any(|key| keys.contains(key))
+        })
+        .collect()
+}
+
+struct Teller<'a> {
+    group: &'a Group<'a>,
+    /// What speaks of this story.
+    outside: Vec<&'a Reading>,
+    /// That, and what became of the pull requests among it.
+    around: &'a [Reading],
+    events: Vec<Event>,
+    applied: Vec<Applied>,
+}
+impl Teller<'_> {
+    fn story(mut self, words: &Words) -> Story {
+        self.events.sort();
+        self.events.dedup();
+        self.applied
+            .sort_by(|a, b| (a.at, &a.tree, &a.branch).cmp(&(b.at, &b.tree, &b.branch)));
+        let group = self.group;
+        let kind = kind_of(group);
+        let lead = lead_of(group);
+        let first = group.readings[0];
+        let cves = self.cves();
+        let free_on = lead.kept.paid.flatten();
+        let (mainline, stable) = (self.mainline(), self.stable());
+        let talks = group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Talk)
+            .count();
+        let own_talk = usize::from(
+            kind == StoryKind::Thread && lead.role == Role::Talk && !lead.subject.reply,
+        );
+        let mut story = Story {
+            id: id_of(first.own),
+            aliases: Vec::new(),
+            kind,
+            title: title_of(lead),
+            url: lead.kept.url.clone(),
+            author: Some(author_of(lead)).filter(|author| !author.is_empty()),
+            tree: tree_tag(lead).or_else(|| {
+                self.applied
+                    .first()
+                    .map(|applied| short_tree(&applied.tree))
+            }),
+            state: self.state(kind, lead, mainline.is_some(), !stable.is_empty()),
+            score: 0,
+            relevant: false,
+            why: Vec::new(),
+            first_at: first.kept.at,
+            last_at: self.last_at(),
+            feeds: names(
+                group
+                    .readings
+                    .iter()
+                    .flat_map(|reading| &reading.kept.feeds),
+            ),
+            revisions: group
+                .postings
+                .iter()
+                .map(|posting| revision(group, posting))
+                .collect(),
+            follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
+            people: self.people(lead),
+            mainline,
+            stable,
+            fixes: fixes(group),
+            cves,
+            messages: references(group, Kind::Message),
+            commits: self.hashes(),
+            summary: summary::summary(telling_text(group, lead)),
+            changes: changes(group),
+            free_on,
+            events: std::mem::take(&mut self.events),
+            applied: std::mem::take(&mut self.applied),
+        };
+        let judged = relevance::judge(&self.matter(&story), words);
+        (story.relevant, story.score, story.why) = (judged.relevant, judged.score, judged.why);
+        let near = group
+            .near
+            .iter()
+            .map(|(own, why)| format!("perhaps one with {}: {why}, but nothing more", id_of(*own)));
+        story.why.extend(near);
+        story
+    }
+
+    fn has(&self, state: Step) -> bool {
+        self.events.iter().any(|event| event.state == state)
+    }
+
+    fn state(&self, kind: StoryKind, lead: &Reading, is_mainline: bool, is_stable: bool) -> State {
+        match kind {
+            StoryKind::Series | StoryKind::Commit | StoryKind::Pull => {}
+            StoryKind::Thread => return State::Open,
+            StoryKind::Article => {
+                let is_lwn = lead.kept.feeds.iter().any(|feed| feed.kind == "lwn");
+                return match (lead.kept.paid.is_some(), is_lwn) {
+                    (true, _) => State::Paid,
+                    (false, true) => State::Free,
+                    (false, false) => State::Published,
+                };
+            }
+            StoryKind::Release | StoryKind::Video => return State::Published,
+        }
+        if is_stable {
+            return State::Stable;
+        }
+        if is_mainline {
+            return State::Mainline;
+        }
+        if self.has(Step::Pulled) {
+            return State::Pulled;
+        }
+        if kind == StoryKind::Pull {
+            return State::Open;
+        }
+        if kind == StoryKind::Commit {
+            return State::Applied;
+        }
+        self.series_state()
+    }
+
+    fn series_state(&self) -> State {
+        let newest = self.group.postings.last();
+        let total = newest.map_or(1, |posting| posting.total as usize);
+        let subjects: BTreeSet<&str> = self
+            .applied
+            .iter()
+            .flat_map(|applied| applied.commits.iter().map(|commit| commit.subject.as_str()))
+            .collect();
+        let said = self.applied.iter().any(|applied| applied.claimed);
+        if self.has(Step::Applied) || (!subjects.is_empty() && subjects.len() >= total) {
+            return State::Applied;
+        }
+        if !subjects.is_empty() {
+            return State::PartlyApplied;
+        }
+        if said {
+            return State::Applied;
+        }
+        let since = newest.map(|posting| posting.at);
+        let word = self.events.iter().rev().find(|event| {
+            let ends = matches!(
+                event.state,
+                Step::Withdrawn | Step::Superseded | Step::Nacked | Step::Rejected
+            );
+            ends && since.is_none_or(|since| event.at >= since)
+        });
+        match word.map(|event| event.state) {
+            Some(Step::Withdrawn) => State::Withdrawn,
+            Some(Step::Superseded) => State::Superseded,
+            Some(Step::Nacked | Step::Rejected) => State::Rejected,
+            _ if self.has(Step::Discussed) => State::Discussed,
+            _ => State::Posted,
+        }
+    }
+
+    fn mainline(&self) -> Option<Landed> {
+        let event = self
+            .events
+            .iter()
+            .find(|event| event.state == Step::Mainline)?;
+        Some(Landed {
+            hash: event.source.clone(),
+            at: event.at,
+        })
+    }
+
+    fn stable(&self) -> Vec<Backport> {
+        let mut stable = Vec::new();
+        for reading in self
+            .group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Commit)
+        {
+            let feeds = reading.kept.feeds.iter();
+            stable.extend(
+                feeds
+                    .filter(|feed| feed.role.as_deref() == Some("stable"))
+                    .map(|feed| Backport {
+                        branch: feed.branch.clone().unwrap_or_else(|| feed.name.clone()),
+                        hash: reading.kept.reference.clone(),
+                        at: reading.kept.at,
+                    }),
+            );
+        }
+        stable.sort_by(|a, b| (a.at, &a.branch, &a.hash).cmp(&(b.at, &b.branch, &b.hash)));
+        stable
+    }
+
+    fn cves(&self) -> Vec<String> {
+        let all = self
+            .group
+            .readings
+            .iter()
+            .copied()
+            .chain(self.outside.iter().copied());
+        let cves: BTreeSet<String> = all.filter_map(|reading| bot::cve(&reading.kept)).collect();
+        cves.into_iter().collect()
+    }
+
+    /// The latest thing that a person did, or the latest step; a machine's report is no activity.
+    fn last_at(&self) -> chrono::DateTime<chrono::Utc> {
+        let people = self
+            .group
+            .readings
+            .iter()
+            .filter(|reading| reading.role != Role::Machine);
+        let steps = self.events.iter().filter(|event| {
+            !matches!(
+                event.state,
+                Step::CiPassed | Step::CiFailed | Step::Reported
+            )
+        });
+        let first = self.group.readings[0].kept.at;
+        people
+            .map(|reading| reading.kept.at)
+            .chain(steps.map(|event| event.at))
+            .max()
+            .unwrap_or(first)
+    }
+
+    fn people(&self, lead: &Reading) -> Vec<Part> {
+        const ROLES: [(&str, &str); 8] = [
+            ("Reviewed-by", "reviewer"),
+            ("Acked-by", "acker"),
+            ("Tested-by", "tester"),
+            ("Nacked-by", "nacker"),
+            ("Reported-by", "reporter"),
+            ("Suggested-by", "suggester"),
+            ("Co-developed-by", "author"),
+            ("NAKed-by", "nacker"),
+        ];
+        let mut people = BTreeSet::new();
+        let mut put = |role: &str, name: &str| {
+            let name = clean_name(name);
+            if !name.is_empty() {
+                people.insert(Part {
+                    role: role.to_owned(),
+                    name,
+                });
+            }
+        };
+        put("author", &author_of(lead));
+        for reading in &self.group.readings {
+            if reading.role == Role::Machine {
+                continue;
+            }
+            for trailer in trailers(&reading.kept.text) {
+                if let Some((_, role)) = ROLES.iter().find(|(name, _)| trailer.is(name)) {
+                    put(role, trailer.person());
+                }
+            }
+        }
+        for applied in &self.applied {
+            put("applier", &applied.by);
+        }
+        people.into_iter().collect()
+    }
+
+    fn hashes(&self) -> Vec<String> {
+        let mut hashes: Vec<String> = references(self.group, Kind::Commit);
+        for applied in &self.applied {
+            for commit in &applied.commits {
+                if !hashes.iter().any(|hash| hash.starts_with(&commit.hash)) {
+                    hashes.push(commit.hash.clone());
+                }
+            }
+        }
+        hashes
+    }
+
+    fn matter(&self, story: &Story) -> Matter {
+        let group = self.group;
+        let own = group.postings.last().map_or_else(
+            || {
+                let all = group.readings.iter().copied();
+                let own: Vec<&Reading> = match story.kind {
+                    StoryKind::Thread | StoryKind::Pull => all.take(1).collect(),
+                    _ => all
+                        .filter(|reading| {
+                            reading.role != Role::Talk && reading.role != Role::Machine
+                        })
+                        .collect(),
+                };
+                own
+            },
+            |posting| posting.mails.iter().map(|&at| group.readings[at]).collect(),
+        );
+        let home = group
+            .readings
+            .iter()
+            .flat_map(|reading| &reading.kept.feeds)
+            .filter(|feed| feed.home);
+        let reviewers: BTreeSet<String> = group
+            .readings
+            .iter()
+            .filter(|reading| reading.role == Role::Talk && !reading.same_author(lead_of(group)))
+            .map(|reading| name_of(reading))
+            .collect();
+        Matter {
+            home: names(home),
+            titles: std::iter::once(story.title.clone())
+                .chain(own.iter().map(|reading| reading.subject.title.clone()))
+                .collect(),
+            trees: own
+                .first()
+                .map(|reading| reading.subject.trees.clone())
+                .unwrap_or_default(),
+            texts: own
+                .iter()
+                .map(|reading| reading.kept.text.clone())
+                .collect(),
+            reviewers: u32::try_from(reviewers.len()).unwrap_or(u32::MAX),
+            nacked: story.events.iter().any(|event| event.state == Step::Nacked),
+            applied: !story.applied.is_empty() || !story.commits.is_empty(),
+            cve: !story.cves.is_empty(),
+            lwn: story.kind == StoryKind::Article
+                && lead_of(group)
+                    .kept
+                    .feeds
+                    .iter()
+                    .any(|feed| feed.kind == "lwn"),
+            backport: group
+                .readings
+                .iter()
+                .all(|reading| reading.role == Role::Backport),
+        }
+    }
+}
