@@ -18,7 +18,9 @@ use crate::item::{Detail, Item, ItemKey, hex};
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
 use self::columns::{LINK, SUBJECT, TWIN, aliases, compress, free_on, print, row};
-pub use self::questions::{Filter, ItemRow, Parent, all_numbers, list_items, parents, text_of};
+pub use self::questions::{
+    Filter, ItemRow, Parent, all_numbers, list_items, mainline_release_after, parents, text_of,
+};
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
 const REBASE_S_MAX: i64 = 60 * 86_400;

@@ -51,6 +51,21 @@ pub async fn all_numbers(pool: &SqlitePool) -> anyhow::Result<Vec<i64>> {
         .context("listing all items")
 }
 
+/// The first release of the mainline kernel published at or after `at` (unix seconds), such as `6.18-rc3`, where a feed of
+/// kernel releases is read (kernel.org's titles them `6.18-rc3: mainline`).
+pub async fn mainline_release_after(pool: &SqlitePool, at: i64) -> anyhow::Result<Option<String>> {
+    let kind = Kind::Release.code();
+    let title = sqlx::query_scalar!(
+        "SELECT title FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at >= $2 ORDER BY at, id LIMIT 1",
+        kind,
+        at
+    )
+    .fetch_optional(pool)
+    .await
+    .context("asking for the next release")?;
+    Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
+}
+
 /// A mail above another: digest of its key, subject line, digest of the one above it.
 #[derive(Debug, Clone)]
 pub struct Parent {

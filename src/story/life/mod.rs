@@ -346,6 +346,15 @@ impl Teller<'_> {
         hashes
     }
 
+    /// Whether LWN wrote it, or wrote of it.
+    fn is_of_lwn(&self) -> bool {
+        let own = self.group.readings.iter().copied();
+        let mut articles = own
+            .chain(self.outside.iter().copied())
+            .filter(|reading| reading.role == Role::Lone);
+        articles.any(|article| article.kept.feeds.iter().any(|feed| feed.kind == "lwn"))
+    }
+
     fn matter(&self, story: &Story) -> Matter {
         let group = self.group;
         let own = group.postings.last().map_or_else(
@@ -391,12 +400,7 @@ impl Teller<'_> {
             nacked: story.events.iter().any(|event| event.state == Step::Nacked),
             applied: !story.applied.is_empty() || !story.commits.is_empty(),
             cve: !story.cves.is_empty(),
-            lwn: story.kind == StoryKind::Article
-                && lead_of(group)
-                    .kept
-                    .feeds
-                    .iter()
-                    .any(|feed| feed.kind == "lwn"),
+            lwn: self.is_of_lwn(),
             backport: group
                 .readings
                 .iter()
