@@ -1,5 +1,11 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
+mod standing;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod view;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +16,7 @@ use chrono::{DateTime, Utc};
 use super::moment;
 use super::polls::bar;
 use super::{Format, open};
+use crate::channel::terminal::width;
 use crate::ingest::fold;
 use crate::item::trailer::{commit_in_link, linked_mails};
 use crate::item::{ItemKey, Kind, MessageId};
@@ -122,11 +129,11 @@ fn print(
     out: &mut impl std::io::Write,
     story: &Story,
     format: Format,
-    _now: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
-        Format::Text => writeln!(out, "{}  {}", story.id, story.title)?,
+        Format::Text => write!(out, "{}", view::line(story, width(), now))?,
     }
     Ok(())
 }
@@ -150,8 +157,11 @@ pub(super) async fn story(
             "no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one"
         );
     };
-    let _ = why;
-    print(&mut anstream::stdout().lock(), &story, format, now)?;
+    let mut out = anstream::stdout().lock();
+    match format {
+        Format::Json => print(&mut out, &story, format, now)?,
+        Format::Text => write!(out, "{}", timeline::timeline(&story, why, width(), now))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 
