@@ -247,7 +247,8 @@ fn all() -> Vec<Story> {
 
 fn shown(story: &Story, width: usize) -> String {
     let text = strip_str(&timeline(story, true, width, now())).to_string();
-    let is_link = |line: &str| line.contains("https://");
+    // A link or a hash stays whole, however long.
+    let is_link = |line: &str| line.split_whitespace().count() == 1 || line.contains("https://");
     let wide = text
         .lines()
         .find(|line| line.width() > width && !is_link(line));

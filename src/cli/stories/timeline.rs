@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::standing::{short_hash, standing, tree_and_branch};
-use super::view::{DIM, ago, colour, counted, fit, joined, kind, version};
+use super::view::{DIM, GAP, ago, colour, counted, joined, kind, version};
 use crate::post::plain;
 use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
 
@@ -49,7 +50,7 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
     people(&mut page, story);
     patches(&mut page, story);
     links(&mut page, story);
-    if why {
+    if why && !story.why.is_empty() {
         reasons(&mut page, story);
     }
     page.text
@@ -438,21 +439,26 @@ impl Page {
     }
 
     fn labelled(&mut self, label: &str, words: &str) {
-        let head = format!("  {DIM}{label:<13}{DIM:#}  ");
+        let pad = " ".repeat(LABEL.saturating_sub(2 + label.len()));
+        let head = format!("  {DIM}{label}{DIM:#}{pad}");
         self.row(&head, LABEL, words, CALM);
     }
 
-    /// A row with something short at its right end.
+    /// A row with something short at its right end; what does not fit beside it wraps.
     fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
-        use unicode_width::UnicodeWidthStr as _;
-        if end.is_empty() {
-            return self.row(head, columns, words, CALM);
+        let room = self.width.saturating_sub(columns + end.width() + GAP);
+        if end.is_empty() || room < ROOM_MIN {
+            let words = format!("{words} {end}");
+            return self.row(head, columns, words.trim_end(), CALM);
         }
-        let room = self.width.saturating_sub(columns + end.width() + 2);
-        let words = fit(words, room);
-        let space = " ".repeat(room.saturating_sub(words.width()) + 2);
-        self.text
-            .push_str(&format!("{head}{words}{space}{DIM}{end}{DIM:#}\n"));
+        let margin = " ".repeat(columns);
+        for (at, row) in wrap(words, room).iter().enumerate() {
+            let space = " ".repeat((room + GAP).saturating_sub(row.width()));
+            match at {
+                0 => self.push(&format!("{head}{row}{space}{DIM}{end}{DIM:#}")),
+                _ => self.push(&format!("{margin}{row}")),
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ const DATE: usize = 10;
 /// Columns of the longest word for a state, "partly applied".
 const WORD: usize = 14;
 /// Columns between two others.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 /// The fewest columns left to a title, however narrow the terminal.
 const TITLE_MIN: usize = 20;
 
@@ -37,15 +37,14 @@ pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
         fit(&plain(&story.title), room.saturating_sub(version.width())),
     );
     let second = format!(
-        "{DIM}{:<DATE$}  {:<WORD$}  {}{DIM:#}",
+        "{:<DATE$}  {:<WORD$}  {}",
         plain(&story.id),
         kind(story.kind),
         fit(&about(story, now), room),
     );
-    format!("{}\n{}\n", first.trim_end(), second.trim_end())
+    format!("{first}\n{DIM}{}{DIM:#}\n", second.trim_end())
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`open` will print it"))]
 /// A series that waits, in a list: how long, what it is called; its id, and whose it is.
 pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> String {
     let room = width.saturating_sub(DATE + GAP).max(TITLE_MIN);
@@ -121,13 +120,13 @@ fn is_answer(step: Step) -> bool {
 fn about(story: &Story, now: DateTime<Utc>) -> String {
     joined([
         (!story.relevant).then(|| "not about BPF".to_owned()),
+        waiting(story, now)
+            .filter(|waits| *waits >= TimeDelta::days(1))
+            .map(|waits| format!("waiting {}", span(waits))),
         story.tree.as_deref().map(plain),
         story.author.as_deref().map(plain),
         patches(story),
         (story.follow_ups > 0).then(|| counted(story.follow_ups, "reply")),
-        waiting(story, now)
-            .filter(|waits| *waits >= TimeDelta::days(1))
-            .map(|waits| format!("waiting {}", span(waits))),
     ])
 }
 
@@ -251,7 +250,6 @@ pub(super) fn colour(state: State) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "`open` will print it"))]
 /// The colour of a wait: a week is normal, two are long.
 fn patience(waits: TimeDelta) -> Style {
     match waits.num_days() {
