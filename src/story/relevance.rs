@@ -1,17 +1,32 @@
 //! Is it about BPF, how much does it matter, and why. Pure.
+//!
+//! It is judged by what its author wrote and changed: whom a mail was copied to says little, and a passing word in a long
+//! text says nothing.
 
-/// What is judged: what the people of a story wrote, and what became of it. No feed, no list.
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many of a story's patches, or of the files that it changes, must be BPF's: one in so many.
+const SHARE: usize = 4;
+/// How often a text must name BPF, and in how few words each time, where neither title nor files do.
+const MENTIONS_MIN: usize = 3;
+const WORDS_PER_MENTION_MAX: usize = 80;
+/// Much review: as many people as that.
+const REVIEWERS_MANY: u32 = 3;
+
+/// What is judged: what the people of a story wrote, and what became of it. No list, no recipient.
 #[derive(Debug, Clone, Default)]
 pub struct Matter {
-    /// Whether it came by a feed that carries nothing but BPF (a commit in bpf-next, a mail to the bpf list).
+    /// The feeds that carry it and nothing but BPF.
     pub home: Vec<String>,
     /// Titles without tags: first the story's own, then those of its patches and commits.
     pub titles: Vec<String>,
-    /// Words of the subjects' tags, such as `bpf-next`.
+    /// Words of the subject's tags, such as `bpf-next`.
     pub trees: Vec<String>,
-    /// What its author wrote: cover letters, messages of patches and commits, articles, diffstats included.
+    /// What its author wrote: cover letters, messages of patches and commits, articles.
     pub texts: Vec<String>,
-    /// Who answered, among people; each once.
+    /// The files that it changes, as its diffstats tell; long ones may be shortened in front (`.../bpf/core.c`).
+    pub paths: BTreeSet<String>,
+    /// How many people answered.
     pub reviewers: u32,
     /// Somebody refused it.
     pub nacked: bool,
@@ -21,7 +36,7 @@ pub struct Matter {
     pub cve: bool,
     /// LWN wrote of it, or it is LWN's.
     pub lwn: bool,
-    /// A backport that a stable tree's machine sent (AUTOSEL).
+    /// A backport that was sent for a stable tree.
     pub backport: bool,
 }
 
@@ -30,17 +45,403 @@ pub struct Matter {
 pub struct Judgement {
     /// Whether it is about BPF.
     pub relevant: bool,
-    /// How much it matters.
+    /// How much it matters: the sum of the weights of its reasons.
     pub score: i32,
-    /// Why, in words for a reader; those that say that it is about BPF, or not, first.
+    /// Why, in words for a reader: first whether it is about BPF, then each reason with its weight.
     pub why: Vec<String>,
 }
 
-/// Words and weights.
-#[derive(Debug, Clone, Default)]
-pub struct Words;
+/// A reason that makes a story matter more or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// What a reader is told.
+    pub told: &'static str,
+    /// What it weighs unless the configuration says otherwise.
+    pub weight: i32,
+}
+
+/// All reasons, in the order in which they are told.
+pub const REASONS: [Reason; 20] = [
+    Reason {
+        name: "kfunc",
+        told: "is about kfuncs",
+        weight: 3,
+    },
+    Reason {
+        name: "helper",
+        told: "adds a helper",
+        weight: 3,
+    },
+    Reason {
+        name: "program_type",
+        told: "is about a program type",
+        weight: 3,
+    },
+    Reason {
+        name: "map_type",
+        told: "is about a map type",
+        weight: 3,
+    },
+    Reason {
+        name: "uapi",
+        told: "changes what user space sees (uapi)",
+        weight: 2,
+    },
+    Reason {
+        name: "jit",
+        told: "touches a JIT",
+        weight: 2,
+    },
+    Reason {
+        name: "verifier",
+        told: "touches the verifier",
+        weight: 2,
+    },
+    Reason {
+        name: "arena",
+        told: "is about arenas",
+        weight: 2,
+    },
+    Reason {
+        name: "sched_ext",
+        told: "is about sched_ext",
+        weight: 2,
+    },
+    Reason {
+        name: "security",
+        told: "mends a security hole",
+        weight: 4,
+    },
+    Reason {
+        name: "revert",
+        told: "takes something back",
+        weight: 2,
+    },
+    Reason {
+        name: "breakage",
+        told: "is about something that broke",
+        weight: 2,
+    },
+    Reason {
+        name: "nack",
+        told: "was refused by somebody",
+        weight: 2,
+    },
+    Reason {
+        name: "review",
+        told: "was talked about by many",
+        weight: 2,
+    },
+    Reason {
+        name: "applied",
+        told: "was applied",
+        weight: 2,
+    },
+    Reason {
+        name: "lwn",
+        told: "LWN wrote of it",
+        weight: 3,
+    },
+    Reason {
+        name: "selftests_only",
+        told: "changes tests only",
+        weight: -3,
+    },
+    Reason {
+        name: "trivial",
+        told: "mends spelling or style",
+        weight: -3,
+    },
+    Reason {
+        name: "driver",
+        told: "is a driver's own matter",
+        weight: -2,
+    },
+    Reason {
+        name: "backport",
+        told: "is a copy for a stable tree",
+        weight: -5,
+    },
+];
+
+/// Words, paths and weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What makes a title, or a tag, BPF's: found anywhere in it, whatever the case.
+    pub title: Vec<String>,
+    /// What makes a file BPF's: found anywhere in its path.
+    pub paths: Vec<String>,
+    /// What each reason weighs, by its name.
+    pub weights: BTreeMap<&'static str, i32>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let words = [
+            "bpf",
+            "xdp",
+            "btf",
+            "xsk",
+            "kfunc",
+            "sched_ext",
+            "scx_",
+            "struct_ops",
+            "sockmap",
+            "skmsg",
+            "pahole",
+            "cilium",
+            "bpftrace",
+        ];
+        let paths = [
+            "bpf",
+            "xdp",
+            "xsk",
+            "btf",
+            "net/core/filter.c",
+            "linux/filter.h",
+            "skmsg",
+            "sock_map",
+            "sched/ext",
+            "sched_ext",
+        ];
+        Self {
+            title: words.map(str::to_owned).to_vec(),
+            paths: paths.map(str::to_owned).to_vec(),
+            weights: REASONS
+                .iter()
+                .map(|reason| (reason.name, reason.weight))
+                .collect(),
+        }
+    }
+}
 
 /// Judges a story.
-pub fn judge(_matter: &Matter, _words: &Words) -> Judgement {
-    Judgement::default()
+pub fn judge(matter: &Matter, words: &Words) -> Judgement {
+    let about = about(matter, words);
+    let mut judgement = Judgement {
+        relevant: about.is_ok(),
+        score: 0,
+        why: vec![match about {
+            Ok(why) => format!("about BPF: {why}"),
+            Err(why) => format!("not about BPF: {why}"),
+        }],
+    };
+    for reason in &REASONS {
+        let weight = words
+            .weights
+            .get(reason.name)
+            .copied()
+            .unwrap_or(reason.weight);
+        if weight != 0 && holds(reason.name, matter, words) {
+            judgement.score += weight;
+            judgement.why.push(format!("{} ({weight:+})", reason.told));
+        }
+    }
+    judgement
+}
+
+/// Whether it is about BPF, and why or why not.
+fn about(matter: &Matter, words: &Words) -> Result<String, String> {
+    if let Some(feed) = matter.home.first() {
+        return Ok(format!("all that {feed} carries is"));
+    }
+    let own = matter.titles.first().map_or("", String::as_str);
+    if let Some(word) = found(own, &words.title) {
+        return Ok(format!("\"{word}\" in the title"));
+    }
+    if let Some(tree) = matter
+        .trees
+        .iter()
+        .find(|tree| found(tree, &words.title).is_some())
+    {
+        return Ok(format!("meant for {tree}"));
+    }
+    let patches = matter.titles.get(1..).unwrap_or_default();
+    let named = patches
+        .iter()
+        .filter(|title| found(title, &words.title).is_some())
+        .count();
+    if named > 0 && named * SHARE >= patches.len() {
+        return Ok(format!("{named} of {} patches name it", patches.len()));
+    }
+    let ours = matter
+        .paths
+        .iter()
+        .filter(|path| found(path, &words.paths).is_some())
+        .count();
+    if ours > 0 && ours * SHARE >= matter.paths.len() {
+        return Ok(format!("{ours} of {} files are BPF's", matter.paths.len()));
+    }
+    // A text of many patches says more of what was touched than of what it is about; a thread has only its text.
+    let text = matter.texts.first().map_or("", String::as_str);
+    let mentions = mentions(text, &words.title);
+    let count = text.split_whitespace().count();
+    let is_bare = matter.paths.is_empty() && patches.len() <= 1;
+    if is_bare && mentions >= MENTIONS_MIN && count <= mentions * WORDS_PER_MENTION_MAX {
+        return Ok(format!(
+            "its text names it {mentions} times in {count} words"
+        ));
+    }
+    Err(match (named, ours, mentions) {
+        (0, 0, 0) => "nothing of it in title, tags, files or text".to_owned(),
+        (0, 0, _) => format!("named {mentions} times in a text of {count} words only"),
+        (named, ours, _) => format!(
+            "only {named} of {} patches and {ours} of {} files",
+            patches.len(),
+            matter.paths.len()
+        ),
+    })
+}
+
+/// The first of `words` that is in `text`, whatever the case.
+fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
+    let text = text.to_lowercase();
+    words
+        .iter()
+        .map(String::as_str)
+        .find(|word| text.contains(*word))
+}
+
+/// How many words of a text hold one of `words`; addresses, links and quoted lines do not count.
+fn mentions(text: &str, words: &[String]) -> usize {
+    let lines = text.lines().filter(|line| !line.starts_with('>'));
+    lines
+        .flat_map(str::split_whitespace)
+        .filter(|word| !word.contains('@') && !word.contains("://"))
+        .filter(|word| found(word, words).is_some())
+        .count()
+}
+
+/// Whether a reason holds.
+fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
+    let own = matter
+        .titles
+        .first()
+        .map_or("", String::as_str)
+        .to_lowercase();
+    let is_test = is_all(&matter.paths, |path| {
+        path.contains("testing/") || path.contains("selftests")
+    }) || matter.paths.is_empty() && is_test_title(&own);
+    let in_titles = |word: &str| {
+        matter
+            .titles
+            .iter()
+            .any(|title| !is_test_title(title) && has_word(title, word))
+    };
+    let in_paths = |part: &str| matter.paths.iter().any(|path| path.contains(part));
+    let text = || matter.texts.first().map_or("", String::as_str);
+    match reason {
+        "kfunc" => !is_test && (in_titles("kfunc") || in_titles("kfuncs")),
+        "helper" => {
+            !is_test
+                && (in_titles("helper") || in_titles("helpers"))
+                && is_new(&own)
+                && found(&own, &words.title).is_some()
+        }
+        "program_type" => {
+            !is_test
+                && (names_type(matter, "bpf_prog_type_")
+                    || in_titles("program type")
+                    || in_titles("prog type"))
+        }
+        "map_type" => {
+            !is_test
+                && (names_type(matter, "bpf_map_type_")
+                    || in_titles("map type")
+                    || (is_new(&own) && has_word(&own, "map") && in_paths("uapi/")))
+        }
+        "uapi" => in_paths("include/uapi/"),
+        "jit" => in_titles("jit") || in_titles("jited") || in_paths("bpf_jit"),
+        "verifier" => !is_test && (in_titles("verifier") || in_paths("bpf/verifier.c")),
+        "arena" => in_titles("arena") || in_titles("arenas"),
+        "sched_ext" => in_titles("sched_ext") || in_paths("sched/ext.c"),
+        "security" => {
+            matter.cve
+                || [
+                    "vulnerability",
+                    "cve",
+                    "privilege escalation",
+                    "out-of-bounds",
+                    "use-after-free",
+                    "uaf",
+                    "oob",
+                ]
+                .iter()
+                .any(|word| in_titles(word))
+        }
+        "revert" => own.starts_with("revert "),
+        "breakage" => {
+            ["regression", "regressions", "breakage", "breaks"]
+                .iter()
+                .any(|word| in_titles(word))
+                || has_word(text(), "user-visible")
+        }
+        "nack" => matter.nacked,
+        "review" => matter.reviewers >= REVIEWERS_MANY,
+        "applied" => matter.applied,
+        "lwn" => matter.lwn,
+        "selftests_only" => is_test,
+        "trivial" => [
+            "typo",
+            "typos",
+            "spelling",
+            "misspelling",
+            "whitespace",
+            "blank line",
+            "blank lines",
+            "indentation",
+            "grammar",
+        ]
+        .iter()
+        .any(|word| has_word(&own, word)),
+        "driver" => is_all(&matter.paths, |path| {
+            path.starts_with("drivers/") && found(path, &words.paths).is_none()
+        }),
+        "backport" => matter.backport,
+        other => unreachable!("{other} is a reason without a rule"),
+    }
+}
+
+fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
+    !paths.is_empty() && paths.iter().all(|path| is(path))
+}
+
+fn is_test_title(title: &str) -> bool {
+    let title = title.to_lowercase();
+    title.starts_with("selftest") || title.starts_with("samples")
+}
+
+fn is_new(title: &str) -> bool {
+    [
+        "add",
+        "adds",
+        "adding",
+        "introduce",
+        "introduces",
+        "introducing",
+        "new",
+        "support",
+    ]
+    .iter()
+    .any(|word| has_word(title, word))
+}
+
+/// Whether a title names a type in full, as in `BPF_MAP_TYPE_ARENA`.
+fn names_type(matter: &Matter, prefix: &str) -> bool {
+    matter
+        .titles
+        .iter()
+        .any(|title| title.to_lowercase().contains(prefix))
+}
+
+/// Whether `text` has the word or words, not as a part of others, whatever the case.
+fn has_word(text: &str, word: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].chars().next_back().is_some_and(is_part)
+            && !text[at + word.len()..].chars().next().is_some_and(is_part)
+    })
 }

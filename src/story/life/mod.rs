@@ -396,6 +396,10 @@ impl Teller<'_> {
                 .iter()
                 .map(|reading| reading.kept.text.clone())
                 .collect(),
+            paths: own
+                .iter()
+                .flat_map(|reading| reading.paths.iter().cloned())
+                .collect(),
             reviewers: u32::try_from(reviewers.len()).unwrap_or(u32::MAX),
             nacked: story.events.iter().any(|event| event.state == Step::Nacked),
             applied: !story.applied.is_empty() || !story.commits.is_empty(),
