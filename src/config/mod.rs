@@ -6,6 +6,7 @@ mod feed;
 mod network;
 mod problem;
 mod reader;
+mod relevance;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::story::relevance::Words;
 use url::{Host, Url};
 
 use network::read_network;
@@ -38,6 +40,8 @@ pub struct Config {
     pub database: PathBuf,
     /// How we behave on the network.
     pub network: NetworkConfig,
+    /// What makes a story relevant, and how much it matters.
+    pub relevance: Words,
     /// The feeds, in the file's order; names are unique.
     pub feeds: Vec<FeedConfig>,
 }
@@ -275,6 +279,14 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
     let network = network
         .and_then(|field| field.table(Within::Network, "a table: write [network], its keys below"));
     let network = network.map_or_else(NetworkConfig::default, read_network);
+    let relevance = top.take("relevance");
+    let relevance = relevance.and_then(|field| {
+        field.table(
+            Within::Relevance,
+            "a table: write [relevance], its keys below",
+        )
+    });
+    let relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
     let feeds = match top.take("feed") {
         Some(field) => read_feeds(field, notes, &network),
         None => no_feeds(notes, None),
@@ -283,6 +295,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
     Config {
         database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
         network,
+        relevance,
         feeds,
     }
 }

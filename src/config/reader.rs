@@ -26,6 +26,8 @@ const LIKENESS_MIN: f64 = 0.8;
 pub(super) enum Within {
     Top,
     Network,
+    Relevance,
+    Weights,
     Feed,
 }
 
@@ -35,6 +37,8 @@ impl Within {
         match self {
             Within::Top => "above the first [table]",
             Within::Network => "in [network]",
+            Within::Relevance => "in [relevance]",
+            Within::Weights => "in [relevance.weights]",
             Within::Feed => "in a [[feed]]",
         }
     }
@@ -51,6 +55,30 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Network, "page"),
     (Within::Network, "host_gap_ms"),
     (Within::Network, "request_timeout_s"),
+    (Within::Top, "relevance"),
+    (Within::Relevance, "title_words"),
+    (Within::Relevance, "path_words"),
+    (Within::Relevance, "weights"),
+    (Within::Weights, "kfunc"),
+    (Within::Weights, "helper"),
+    (Within::Weights, "program_type"),
+    (Within::Weights, "map_type"),
+    (Within::Weights, "uapi"),
+    (Within::Weights, "jit"),
+    (Within::Weights, "verifier"),
+    (Within::Weights, "arena"),
+    (Within::Weights, "sched_ext"),
+    (Within::Weights, "security"),
+    (Within::Weights, "revert"),
+    (Within::Weights, "breakage"),
+    (Within::Weights, "nack"),
+    (Within::Weights, "review"),
+    (Within::Weights, "applied"),
+    (Within::Weights, "lwn"),
+    (Within::Weights, "selftests_only"),
+    (Within::Weights, "trivial"),
+    (Within::Weights, "driver"),
+    (Within::Weights, "backport"),
     (Within::Feed, "name"),
     (Within::Feed, "kind"),
     (Within::Feed, "url"),
@@ -235,7 +263,9 @@ impl<'n, 't> Table<'n, 't> {
     fn path(&self, key: &str) -> String {
         match self.within {
             Within::Top => key.to_owned(),
-            Within::Network => format!("{}.{key}", self.place),
+            Within::Network | Within::Relevance | Within::Weights => {
+                format!("{}.{key}", self.place)
+            }
             Within::Feed => format!("{}: {key}", self.place),
         }
     }
@@ -299,6 +329,18 @@ impl<'n, 't> Field<'n, 't> {
             self.expected(&format!("a whole number of {unit} from {least} to {most}"));
         }
         within
+    }
+
+    /// A whole number from `-most` to `most`.
+    pub(super) fn signed(&self, most: i64) -> Option<i32> {
+        let integer = self.value.get_ref().as_integer();
+        let number =
+            integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let within = number.filter(|number| number.abs() <= most);
+        if within.is_none() {
+            self.expected(&format!("a whole number from -{most} to {most}"));
+        }
+        within.and_then(|number| i32::try_from(number).ok())
     }
 
     /// One of a few words.
