@@ -445,3 +445,113 @@ fn has_word(text: &str, word: &str) -> bool {
             && !text[at + word.len()..].chars().next().is_some_and(is_part)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matter(title: &str, patches: &[&str], paths: &[&str], text: &str) -> Matter {
+        Matter {
+            titles: std::iter::once(title)
+                .chain(patches.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            texts: vec![text.to_owned()],
+            ..Matter::default()
+        }
+    }
+
+    #[test]
+    fn what_a_story_is_about_is_judged_by_title_tags_patches_files_and_text() {
+        let long = "word ".repeat(400);
+        #[rustfmt::skip]
+        let table = [
+            (true, matter("bpf: add a thing", &[], &[], ""), "\"bpf\" in the title"),
+            (true, matter("tools: Libbpf moves", &[], &[], ""), "\"bpf\" in the title"),
+            (true, matter("net: all", &["a", "b", "xdp: c", "d"], &[], ""), "1 of 4 patches name it"),
+            (false, matter("net: all", &["a", "b", "xdp: c", "d", "e"], &[], ""), "only 1 of 5 patches and 0 of 0 files"),
+            (true, matter("net: x", &[], &["net/core/filter.c", "net/a.c"], ""), "1 of 2 files are BPF's"),
+            (false, matter("net: x", &[], &["kernel/bpf/a.c", "a", "b", "c", "d"], ""), "only 0 of 0 patches and 1 of 5 files"),
+            (true, matter("a question", &[], &[], "My BPF program loads an XDP map by bpf()."), "its text names it 3 times in 9 words"),
+            (false, matter("a question", &[], &[], &format!("BPF {long} bpf xdp")), "named 3 times in a text of 403 words only"),
+            (false, matter("a question", &[], &[], "> bpf bpf bpf bpf\nno"), "nothing of it in title, tags, files or text"),
+            (false, matter("a question", &[], &[], "bpf@x.org https://x/bpf bpf@y"), "nothing of it in title, tags, files or text"),
+        ];
+        for (wanted, matter, why) in table {
+            let judged = judge(&matter, &Words::default());
+            assert_eq!(judged.relevant, wanted, "{:?}", matter.titles);
+            let about = if wanted { "about BPF" } else { "not about BPF" };
+            assert_eq!(judged.why[0], format!("{about}: {why}"));
+        }
+        let mut tagged = matter("net: x", &[], &[], "");
+        tagged.trees = vec!["bpf-next/net".to_owned()];
+        assert!(judge(&tagged, &Words::default()).relevant);
+        let mut home = matter("1.2.3", &[], &[], "");
+        home.home = vec!["libbpf".to_owned()];
+        assert!(judge(&home, &Words::default()).relevant);
+    }
+
+    #[test]
+    fn every_reason_holds_for_something_and_not_for_its_like() {
+        let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
+        #[rustfmt::skip]
+        let table: [(&str, Matter, Matter); 14] = [
+            ("kfunc", matter("bpf: add kfuncs for x", &[], &[], ""), matter("selftests/bpf: test kfunc x", &[], &[], "")),
+            ("helper", matter("bpf: Add helper for x", &[], &[], ""), matter("bpf: fix a helper", &[], &[], "")),
+            ("program_type", matter("bpf: BPF_PROG_TYPE_X", &[], &[], ""), matter("bpf: program", &[], &[], "")),
+            ("map_type", matter("bpf: a new map type", &[], &[], ""), matter("bpf: a map", &[], &[], "")),
+            ("uapi", files(&["include/uapi/linux/bpf.h"]), files(&["include/linux/bpf.h"])),
+            ("jit", matter("arm64, bpf: JIT it", &[], &[], ""), matter("bpf: jitter", &[], &[], "")),
+            ("verifier", files(&["kernel/bpf/verifier.c"]), files(&["kernel/bpf/core.c"])),
+            ("arena", matter("bpf: arena maps", &[], &[], ""), matter("bpf: arenas_of", &[], &[], "")),
+            ("sched_ext", matter("sched_ext: x", &[], &[], ""), matter("sched: ext", &[], &[], "")),
+            ("security", matter("bpf: mend an out-of-bounds read", &[], &[], ""), matter("bpf: bounds", &[], &[], "")),
+            ("revert", matter("Revert \"bpf: x\"", &[], &[], ""), matter("bpf: revert x", &[], &[], "")),
+            ("breakage", matter("bpf: fix a regression", &[], &[], ""), matter("bpf: fix it", &[], &[], "")),
+            ("selftests_only", files(&["tools/testing/selftests/bpf/a.c"]), files(&["tools/testing/a.c", "kernel/bpf/a.c"])),
+            ("trivial", matter("bpf: fix a typo", &[], &[], ""), matter("bpf: fix types", &[], &[], "")),
+        ];
+        for (reason, does, does_not) in table {
+            assert!(
+                holds(reason, &does, &Words::default()),
+                "{reason}: {:?}",
+                does.titles
+            );
+            assert!(
+                !holds(reason, &does_not, &Words::default()),
+                "{reason}: {:?}",
+                does_not.titles
+            );
+        }
+        assert!(holds(
+            "driver",
+            &files(&["drivers/net/a.c"]),
+            &Words::default()
+        ));
+        assert!(!holds(
+            "driver",
+            &files(&["drivers/net/a_xdp.c"]),
+            &Words::default()
+        ));
+    }
+
+    #[test]
+    fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
+        let mut matter = matter("bpf: add kfuncs", &[], &[], "");
+        (matter.applied, matter.reviewers, matter.nacked) = (true, REVIEWERS_MANY, true);
+        let mut words = Words::default();
+        words.weights.insert("nack", 0);
+        words.weights.insert("review", -7);
+        let judged = judge(&matter, &words);
+        assert_eq!(judged.score, 3 - 7 + 2);
+        assert_eq!(
+            judged.why[1..],
+            [
+                "is about kfuncs (+3)",
+                "was talked about by many (-7)",
+                "was applied (+2)"
+            ]
+        );
+    }
+}
