@@ -44,9 +44,10 @@ pub fn summary(text: &str) -> Vec<String> {
         let prose = sentences::split(&block.lead);
         let last = prose.len().saturating_sub(1);
         for (at, sentence) in prose.iter().enumerate() {
-            // A sentence that points to what is left out says nothing without it.
-            let dangles = (at == last && block.dangles) || sentence.ends_with(':');
-            if dangles || is_too_short(sentence) || worth::says_nothing(sentence) {
+            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            let dangles = (at == last && block.dangles) || announces(sentence);
+            let resumes = at == 0 && block.resumes;
+            if dangles || resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
                 continue;
             }
             candidates.push(Candidate {
@@ -62,6 +63,13 @@ pub fn summary(text: &str) -> Vec<String> {
                 block: number,
             });
         }
+    }
+    // What does not pair was written or split wrong; a reader stumbles over it.
+    if candidates
+        .iter()
+        .any(|candidate| sentences::is_balanced(&candidate.text))
+    {
+        candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
     // A list is for when no sentence says what is done.
     if !candidates.iter().any(|candidate| candidate.tells) {
@@ -183,6 +191,15 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
         .collect()
 }
 
+/// Whether a sentence ends where it announces something.
+fn announces(sentence: &str) -> bool {
+    [":", ",", "e.g.", "i.e."]
+        .iter()
+        .any(|end| sentence.ends_with(end))
+}
+
+/// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
-    sentence.split_whitespace().count() < WORDS_MIN
+    let words = sentence.split_whitespace().count();
+    words < WORDS_MIN && (words < 2 || !worth::tells_what_is_done(sentence))
 }

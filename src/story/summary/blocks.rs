@@ -20,6 +20,8 @@ pub(super) struct Block {
     pub(super) items: Vec<String>,
     /// Its last sentence ends where something begins that is left out.
     pub(super) dangles: bool,
+    /// It begins behind something that is left out.
+    pub(super) resumes: bool,
 }
 
 /// What the lines that follow belong to.
@@ -41,6 +43,12 @@ struct Reader {
     paragraph: Vec<String>,
     within: Within,
     after_blank: bool,
+    /// Lines that follow may belong to the last item of the list.
+    item_open: bool,
+    /// The last line was left out, and no empty line came since.
+    left_out: bool,
+    /// A changelog stood above.
+    changelog_seen: bool,
 }
 
 /// The blocks of a text, in its order.
@@ -51,6 +59,9 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         paragraph: Vec::new(),
         within: Within::Prose,
         after_blank: true,
+        item_open: false,
+        left_out: false,
+        changelog_seen: false,
     };
     for (at, line) in lines.iter().enumerate() {
         let next = lines.get(at + 1).copied().unwrap_or_default();
@@ -107,11 +118,17 @@ impl Reader {
             Within::Trailer | Within::Changelog(_) => self.within = Within::Prose,
             Within::Prose | Within::List(_) => {}
         }
-        if is_rule(line) {
+        if self.changelog_seen && is_start(line) {
+            // Some put all changelogs first; what they stand above was no introduction.
+            self.paragraph.clear();
+            self.blocks.clear();
+            self.within = Within::Prose;
+        } else if is_rule(line) {
             self.rule();
         } else if changes::is_header(line) {
             self.flush(false);
             self.within = Within::Changelog(!changes::is_bare_header(line));
+            self.changelog_seen = true;
         } else if is_trailer(line) {
             self.flush(false);
             self.within = Within::Trailer;
@@ -123,6 +140,7 @@ impl Reader {
             self.flush(false);
         } else if is_reference(line) || is_machine(line) {
             self.flush(true);
+            self.left_out = true;
         } else if let Some(item) = bullet(line) {
             self.item(indent(line), item);
         } else {
@@ -132,6 +150,8 @@ impl Reader {
 
     fn blank(&mut self) {
         self.after_blank = true;
+        self.item_open = false;
+        self.left_out = false;
         match self.within {
             Within::Prose | Within::Skipped | Within::Trailer => {
                 self.flush(false);
@@ -183,11 +203,11 @@ impl Reader {
         if let Within::List(first) = self.within {
             if column > first + 1 {
                 // A nested list tells details; its lines must not become part of the item above.
-                self.paragraph.clear();
+                self.item_open = false;
                 return;
             }
         } else {
-            self.flush(false);
+            self.flush(true);
             // A list belongs to what announces it.
             let announced = self
                 .blocks
@@ -200,6 +220,7 @@ impl Reader {
         }
         if let Some(block) = self.blocks.last_mut() {
             block.items.push(item.trim_end().to_owned());
+            self.item_open = true;
         }
     }
 
@@ -209,7 +230,7 @@ impl Reader {
                 self.within = Within::Prose;
             } else {
                 let item = self.blocks.last_mut().and_then(|b| b.items.last_mut());
-                if let (Some(item), false) = (item, after_blank) {
+                if let (Some(item), true) = (item, self.item_open) {
                     item.push(' ');
                     item.push_str(line.trim());
                 }
@@ -238,6 +259,7 @@ impl Reader {
         };
         if is_code {
             self.flush(true);
+            self.left_out = true;
             return;
         }
         self.paragraph.push(line.trim().to_owned());
@@ -250,7 +272,7 @@ impl Reader {
             self.within = Within::Prose;
         }
         let Some(first) = lines.first() else {
-            if let (true, Some(block)) = (cut && !self.after_blank, self.blocks.last_mut()) {
+            if let (true, Some(block)) = (cut, self.blocks.last_mut()) {
                 block.dangles |= !is_finished(&block.lead);
             }
             return;
@@ -261,10 +283,43 @@ impl Reader {
         let lead = lines.join(" ");
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
+            resumes: resumes(&lead, self.left_out),
             lead,
             items: Vec::new(),
         });
     }
+}
+
+/// Headings below which a letter begins to tell what it is about.
+fn is_start(line: &str) -> bool {
+    let bare = line
+        .trim_matches(|c: char| !c.is_alphanumeric())
+        .to_ascii_lowercase();
+    [
+        "tl;dr",
+        "tldr",
+        "abstract",
+        "summary",
+        "overview",
+        "introduction",
+        "description",
+        "intro",
+    ]
+    .contains(&bare.as_str())
+}
+
+/// Whether a paragraph goes on with a sentence that began above what was left out.
+fn resumes(lead: &str, left_out: bool) -> bool {
+    let first = lead
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(',');
+    let joins = [
+        "and", "or", "but", "which", "where", "because", "though", "although",
+    ];
+    joins.contains(&first.to_ascii_lowercase().as_str())
+        || (left_out && first.starts_with(char::is_lowercase))
 }
 
 fn is_finished(lead: &str) -> bool {
@@ -286,7 +341,8 @@ mod tests {
                     .iter()
                     .map(|item| format!(" <{item}>"))
                     .collect();
-                format!("{}{dangles}{items}", block.lead)
+                let resumes = if block.resumes { "…" } else { "" };
+                format!("{resumes}{}{dangles}{items}", block.lead)
             })
             .collect::<Vec<_>>()
             .join(" | ")
@@ -298,8 +354,10 @@ mod tests {
         let table = [
             ("wrapped lines are joined", "One line\nand another.\n\nThe next.", "One line and another. | The next."),
             ("what git log sets in is set out", "    A cat is\n    a cat.\n\n        code();", "A cat is a cat."),
-            ("code goes", "It runs this\n\n    foo bar\n\nand ends there.", "It runs this | and ends there."),
-            ("what code interrupts dangles", "It prints\n    foo bar\nand ends there.", "It prints… | and ends there."),
+            ("code goes", "It runs this one here\n\n    foo bar\n\nand ends there.", "It runs this one here… | …and ends there."),
+            ("what code interrupts dangles", "It prints the words\n$ foo bar\ncut by it.", "…cut by it."),
+            ("an item is not its neighbour", "All that is done:\n- eat\n\n  or drink\n  as you like\n- sleep", "All that is done: <eat> <sleep>"),
+            ("letters may begin late", "v2:\n====\n\nI made it blue.\n\nIt was hard.\n\n* TL;DR:\n--------\n\nA pen is red.", "A pen is red."),
             ("a list belongs to its lead", "We do two things here:\n\n- eat\n  well\n- sleep\n\nThat is all we do.", "We do two things here: <eat well> <sleep> | That is all we do."),
             ("nested items go", "Two things are done:\n- eat\n  - bread\n    of rye\n- sleep", "Two things are done: <eat> <sleep>"),
             ("headings go", "Why this is good\n================\n\nIt is good for you.\n\nHow\n\nLike this, for example.", "It is good for you. | Like this, for example."),

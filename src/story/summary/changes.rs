@@ -13,66 +13,26 @@ const WRAPPED_CHARS_MIN: usize = 58;
 /// No series comes in more revisions.
 const VERSION_MAX: u32 = 99;
 /// What may stand before a version in a heading.
+#[rustfmt::skip]
 const HEADS: [&str; 30] = [
-    "-",
-    "*",
-    "+",
-    "o",
-    "#",
-    "##",
-    "=",
-    "==",
-    "===",
-    "change",
-    "changelog",
-    "changelog:",
-    "changes",
-    "changes:",
-    "changed",
-    "delta",
-    "diff",
-    "difference",
-    "differences",
-    "history",
-    "history:",
-    "log",
-    "main",
-    "major",
-    "minor",
-    "new",
-    "patch",
-    "revision",
-    "updates",
-    "version",
+    "-", "*", "+", "o", "#", "##", "=", "==", "===", "change", "changelog", "changelog:", "changes", "changes:",
+    "changed", "delta", "diff", "difference", "differences", "history", "history:", "log", "main", "major",
+    "minor", "new", "patch", "revision", "updates", "version",
 ];
 /// What may stand between those and the version.
+#[rustfmt::skip]
 const JOINTS: [&str; 11] = [
     "in", "for", "of", "with", "the", "since", "from", "between", "compared", "to", "vs",
 ];
 /// After these the change is to a version, not in it.
 const SINCE: [&str; 5] = ["since", "from", "compared", "vs", "between"];
 /// Headings of a changelog that name no version.
+#[rustfmt::skip]
 const BARE: [&str; 21] = [
-    "changes",
-    "changelog",
-    "change log",
-    "change-log",
-    "changelogs",
-    "major changes",
-    "minor changes",
-    "main changes since last version",
-    "detailed changelog",
-    "detailed changes",
-    "full changelog",
-    "other changes",
-    "revision history",
-    "version history",
-    "patch history",
-    "history",
-    "revisions",
-    "changes since last version",
-    "changes since previous version",
-    "changes since last revision",
+    "changes", "changelog", "change log", "change-log", "changelogs", "major changes", "minor changes",
+    "main changes since last version", "detailed changelog", "detailed changes", "full changelog",
+    "other changes", "revision history", "version history", "patch history", "history", "revisions",
+    "changes since last version", "changes since previous version", "changes since last revision",
     "changes from previous version",
 ];
 
@@ -149,7 +109,9 @@ fn header(line: &str) -> Option<Header<'_>> {
     let mut told = first;
     let mut to = false;
     if let Some((second, after)) = arrow(rest).and_then(version_of) {
-        (told, rest, to) = (second, after, true);
+        // Some write `v3..v2`.
+        let backwards = second.number < first.number && !first.rfc;
+        (told, rest, to) = (if backwards { first } else { second }, after, true);
     }
     if bracketed {
         rest = rest.trim_start().strip_prefix([']', ')']).unwrap_or(rest);
@@ -186,7 +148,11 @@ fn version_of(text: &str) -> Option<(Named, &str)> {
         };
         if head.eq_ignore_ascii_case(prefix) {
             rfc |= prefix == "rfc";
-            rest = rest[prefix.len()..].trim_start_matches(['-', ' ', '/']);
+            rest = rest[prefix.len()..].trim_start();
+            // `RFC-v2`, but `RFC -> v2`.
+            if rest.starts_with(['-', '/']) && rest[1..].starts_with(['v', 'V']) {
+                rest = &rest[1..];
+            }
             if prefix == "version" && rest.starts_with(|c: char| c.is_ascii_digit()) {
                 return number(rest).map(|(number, rest)| (Named { number, rfc }, rest));
             }
@@ -274,7 +240,7 @@ struct Entry {
 }
 
 /// The changes that stand below the heading at line `at`.
-fn entry(lines: &[&str], at: usize, header: &Header<'_>) -> Vec<Entry> {
+fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entry> {
     let mut items: Vec<Entry> = Vec::new();
     let take = |items: &mut Vec<Entry>, said: &str, column: usize, marked: bool| {
         items.push(Entry {
@@ -283,9 +249,10 @@ fn entry(lines: &[&str], at: usize, header: &Header<'_>) -> Vec<Entry> {
             marked,
         });
     };
-    if !header.rest.is_empty() && !is_link(header.rest) {
-        let (said, marked) = bullet(header.rest).map_or((header.rest, false), |said| (said, true));
-        let column = lines[at].len() - header.rest.len();
+    if !heading.rest.is_empty() && !is_link(heading.rest) {
+        let (said, marked) =
+            bullet(heading.rest).map_or((heading.rest, false), |said| (said, true));
+        let column = lines[at].len() - heading.rest.len();
         take(&mut items, said, column, marked);
     }
     let heading_column = indent(lines[at]);
@@ -309,8 +276,7 @@ fn entry(lines: &[&str], at: usize, header: &Header<'_>) -> Vec<Entry> {
             }
             break;
         }
-        if super::changes::header(line)
-            .is_some_and(|other| other.version.is_some() || !items.is_empty())
+        if header(line).is_some_and(|other| other.version.is_some() || !items.is_empty())
             || is_trailer(line)
             || is_diffstat(line)
             || is_shortlog_author(line)
@@ -320,7 +286,7 @@ fn entry(lines: &[&str], at: usize, header: &Header<'_>) -> Vec<Entry> {
             break;
         }
         after_blank = false;
-        if is_link(item.unwrap_or(line)) || super::changes::header(line).is_some() {
+        if is_link(item.unwrap_or(line)) || header(line).is_some() {
             goes_on = false;
             continue;
         }
@@ -425,6 +391,7 @@ fn joined(items: &[Entry]) -> Option<String> {
             parent = Some(at + 1);
         }
     }
+    line.truncate(line.trim_end_matches([':', ' ']).len());
     (!line.is_empty()).then_some(line)
 }
 
@@ -437,7 +404,7 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             ("v2 -> v3:", Some((3, ""))), ("v2->v3: paint", Some((3, "paint"))), ("V2 => V3", Some((3, ""))),
-            ("v2..v3:", Some((3, ""))), ("v2 to v3", Some((3, ""))), ("RFC -> v1:", Some((1, ""))),
+            ("v2..v3:", Some((3, ""))), ("v3..v2:", Some((3, ""))), ("v2 to v3", Some((3, ""))), ("RFC -> v1:", Some((1, ""))),
             ("Changes in v3:", Some((3, ""))), ("Changes since v2:", Some((3, ""))), ("Changes since v2 [1]:", Some((3, ""))),
             ("Changes from v2 to v3", Some((3, ""))), ("Changes v2 -> v3:", Some((3, ""))), ("Changes for v3", Some((3, ""))),
             ("v3:", Some((3, ""))), ("V3", Some((3, ""))), ("[v3]", Some((3, ""))), ("[v3] paint", None), ("Changelog: v3: paint", Some((3, "paint"))),

@@ -20,7 +20,9 @@ pub fn faults(sentence: &str) -> Vec<&'static str> {
         || sentence.contains("Signed-off-by:")
         || sentence.contains("Reviewed-by:");
     let ends_short = ["e.g.", "i.e.", "vs.", "cf."].contains(&last.to_lowercase().as_str());
-    let is_cut = (last.ends_with('-') && last.len() > 1)
+    let is_cut = last
+        .strip_suffix('-')
+        .is_some_and(|word| word.ends_with(char::is_alphanumeric))
         || ends_short
         || first.starts_with([',', ';', ')', '.', ']'])
             && !first[1..].starts_with(char::is_alphabetic);

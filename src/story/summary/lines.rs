@@ -1,43 +1,13 @@
 //! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
 
 /// The pseudo headers and trailers without `-by` that are met in messages, in lower case.
+#[rustfmt::skip]
 const TRAILERS: [&str; 36] = [
-    "acked",
-    "base-commit",
-    "base-branch",
-    "base",
-    "bug",
-    "buglink",
-    "bugzilla",
-    "cc",
-    "change-id",
-    "closes",
-    "date",
-    "depends-on",
-    "discussion",
-    "fixes",
-    "from",
-    "git-tree",
-    "in-reply-to",
-    "link",
-    "links",
-    "message-id",
-    "message-ids",
-    "patchwork",
-    "prerequisite-change-id",
-    "prerequisite-message-id",
-    "prerequisite-patch-id",
-    "ref",
-    "references",
-    "refs",
-    "resolves",
-    "sent",
-    "subject",
-    "syzbot",
-    "to",
-    "upstream-commit",
-    "url",
-    "webrev",
+    "acked", "base-commit", "base-branch", "base", "bug", "buglink", "bugzilla", "cc", "change-id", "closes",
+    "date", "depends-on", "discussion", "fixes", "from", "git-tree", "in-reply-to", "link", "links",
+    "message-id", "message-ids", "patchwork", "prerequisite-change-id", "prerequisite-message-id",
+    "prerequisite-patch-id", "ref", "references", "refs", "resolves", "sent", "subject", "syzbot", "to",
+    "upstream-commit", "url", "webrev",
 ];
 /// How mails greet.
 const GREETINGS: [&str; 8] = [
@@ -51,29 +21,30 @@ const GREETINGS: [&str; 8] = [
     "folks",
 ];
 /// How mails end, in lower case.
+#[rustfmt::skip]
 const CLOSINGS: [&str; 21] = [
-    "all the best",
-    "best",
-    "best regards",
-    "best wishes",
-    "br",
-    "cheers",
-    "kind regards",
-    "kindest regards",
-    "many thanks",
-    "regards",
-    "rgds",
-    "sincerely",
-    "thank you",
-    "thank you very much",
-    "thanks",
-    "thanks a lot",
-    "thanks again",
-    "thanks and regards",
-    "thanks in advance",
-    "thx",
-    "warm regards",
+    "all the best", "best", "best regards", "best wishes", "br", "cheers", "kind regards", "kindest regards",
+    "many thanks", "regards", "rgds", "sincerely", "thank you", "thank you very much", "thanks", "thanks a lot",
+    "thanks again", "thanks and regards", "thanks in advance", "thx", "warm regards",
 ];
+/// How lines of logs, of tests' output and of version control begin.
+#[rustfmt::skip]
+const LOG_STARTS: [&str; 25] = [
+    "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ",
+    "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic", "Modules linked in:", "RAX:",
+    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "in_atomic()",
+    "libbpf: ", "not ok ", "ok 1",
+];
+/// What stands inside such lines.
+const LOG_MARKS: [&str; 5] = [
+    ": warning: ",
+    ": error: ",
+    "+0x",
+    "[-W",
+    "undefined reference",
+];
+/// How such lines end.
+const LOG_ENDS: [&str; 5] = [":OK", ":FAIL", ":SKIP", " PASSED", " FAILED"];
 /// The longest greeting of a mail, in characters.
 const GREETING_CHARS_MAX: usize = 60;
 
@@ -100,6 +71,14 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     ]
     .contains(&mark)
     {
+        return (!rest.is_empty()).then_some(rest);
+    }
+    // `3-5: what patches 3 to 5 do`.
+    let parts = mark.strip_suffix(':').unwrap_or_default();
+    let counts = parts
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b',' | b'/' | b'#'));
+    if !parts.is_empty() && parts.len() <= 6 && counts {
         return (!rest.is_empty()).then_some(rest);
     }
     let body = mark.strip_prefix('(').unwrap_or(mark);
@@ -248,26 +227,16 @@ fn marked(line: &str) -> Option<&str> {
 pub(super) fn is_machine(line: &str) -> bool {
     let trimmed = line.trim();
     let first = trimmed.split_whitespace().next().unwrap_or_default();
-    let after = trimmed[first.len()..].trim_start();
-    let prompt = match first {
-        "$" | "%" | "~#" | "#>" | "(gdb)" | ">>>" | "cat" if first != "cat" => true,
-        "#" => after.starts_with(|c: char| c.is_ascii_lowercase() || c == '.' || c == '/'),
-        _ => first.starts_with("root@") || first.ends_with("]#") || first.ends_with("]$"),
-    };
-    let log = [
-        "Call Trace:",
-        "RIP:",
-        "BUG: ",
-        "WARNING: ",
-        "Code: ",
-        "CPU: ",
-        "RAX:",
-        "=> ",
-    ]
-    .iter()
-    .any(|start| trimmed.starts_with(start))
-        || trimmed.contains(": warning: ")
-        || trimmed.contains(": error: ")
+    let prompt = matches!(first, "$" | "%" | "#" | "~#" | "#>" | "(gdb)" | ">>>")
+        || first.starts_with("root@")
+        || first.starts_with("./")
+        || first.ends_with("]#")
+        || first.ends_with("]$");
+    let log = LOG_STARTS.iter().any(|start| trimmed.starts_with(start))
+        || LOG_MARKS.iter().any(|mark| trimmed.contains(mark))
+        || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
+        || (first.ends_with("Error:") && first.len() > "Error:".len())
+        || is_register(trimmed)
         || has_timestamp(trimmed)
         || has_place(first);
     let code = trimmed.ends_with('{')
@@ -279,6 +248,17 @@ pub(super) fn is_machine(line: &str) -> bool {
         || trimmed.starts_with("/*")
         || trimmed.starts_with("//");
     prompt || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+}
+
+/// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
+fn is_register(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (Some(name), Some(value)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let is_hex = value.len() >= 8 && value.bytes().all(|b| b.is_ascii_hexdigit());
+    (name.ends_with(':') && is_hex && words.next().is_none_or(|third| !third.starts_with("(\"")))
+        || (value == "|" && name.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// `[   12.345678] …`, as the kernel logs.
@@ -415,7 +395,7 @@ mod tests {
             ("On Friday, A. Body wrote:", "quote"),
             ("Signed-off-by: A <a@b.c>", "trailer"),
             ("Reported-and-tested-by: A", "trailer"),
-            ("Fixes: 0123456789ab (\"x: y\")", "trailer"),
+            ("Fixes: 0123456789ab (\"pens: paint all of them\")", "trailer"),
             ("base-commit: 0123", "trailer"),
             ("[ ab: took out a blank line ]", "trailer"),
             (" kernel/x.c | 12 +++---", "stat"),
@@ -431,7 +411,8 @@ mod tests {
             ("# ./run me", "machine"),
             ("[   12.345678] a line of the log", "machine"),
             ("a.c:12:3: warning: no use", "machine"),
-            ("ret = run(ctx);", "machine"),
+            ("ret = run(ctx);", "machine"), ("./run me", "machine"), ("#12/3 pens/red:OK", "machine"),
+            ("RAX: 0000000000000001 RBX: 0000000000000002", "machine"), ("NameError: no such name", "machine"),
             ("if (x) {", "machine"),
             ("size     before     after", "machine"),
             ("Thanks,", "closing"),
@@ -476,7 +457,7 @@ mod tests {
     fn marks_of_list_items_are_known() {
         #[rustfmt::skip]
         let table = [
-            ("- a b", Some("a b")), ("  * a", Some("a")), ("1. a", Some("a")), ("2) a", Some("a")),
+            ("- a b", Some("a b")), ("  * a", Some("a")), ("1. a", Some("a")), ("3-5: a", Some("a")), ("2) a", Some("a")),
             ("(c) a", Some("a")), ("iv) a", Some("a")), ("-a", None), ("[1] a", None), ("100. a", None), ("a. b", None),
         ];
         for (line, wanted) in table {

@@ -126,14 +126,14 @@ fn sentence_end(chars: &[char], start: usize, at: usize) -> Option<usize> {
     if is_ellipsis {
         return first.is_uppercase().then_some(end);
     }
-    let word: String = {
-        let from = chars[start..at]
-            .iter()
-            .rposition(|c| c.is_whitespace() || matches!(c, '(' | '"' | '/'));
-        chars[from.map_or(start, |from| start + from + 1)..at]
-            .iter()
-            .collect()
-    };
+    let from = chars[start..at].iter().rposition(|c| c.is_whitespace());
+    let word: String = chars[from.map_or(start, |from| start + from + 1)..at]
+        .iter()
+        .collect();
+    if word.is_empty() {
+        return None;
+    }
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
     let lower = word.to_lowercase();
     let is_first = chars[start..at]
         .iter()
@@ -141,8 +141,8 @@ fn sentence_end(chars: &[char], start: usize, at: usize) -> Option<usize> {
         .count()
         == usize::from(chars[start].is_whitespace());
     let is_initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
-    let is_enumerator = is_first && word.chars().all(|c| c.is_ascii_digit());
-    if is_initial || is_enumerator || lower.is_empty() {
+    let is_enumerator = is_first && !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
+    if is_initial || is_enumerator {
         return None;
     }
     if NUMBERED.contains(&lower.as_str()) {
@@ -243,7 +243,7 @@ pub(super) fn cut(sentence: &str, chars_max: usize) -> String {
     if sentence.chars().count() <= chars_max {
         return sentence.to_owned();
     }
-    let head: String = sentence.chars().take(chars_max - 2).collect();
+    let head: String = sentence.chars().take(chars_max - 1).collect();
     let ends = |is_end: fn(&str) -> bool| {
         head.match_indices(' ')
             .map(|(at, _)| &head[..at])
@@ -259,27 +259,29 @@ pub(super) fn cut(sentence: &str, chars_max: usize) -> String {
 
 /// Whether brackets and backticks pair. Marks of lists (`a)`) and faces (`:)`) do not count.
 pub(super) fn is_balanced(text: &str) -> bool {
-    let mut depth = 0_i32;
-    let mut last = ' ';
-    let mut before_last = ' ';
-    for c in text.chars() {
+    let chars: Vec<char> = text.chars().collect();
+    let before = |at: usize, back: usize| at.checked_sub(back).map_or(' ', |at| chars[at]);
+    let mut depth = 0_u32;
+    let mut in_code = false;
+    for (at, &c) in chars.iter().enumerate() {
+        let last = before(at, 1);
+        let is_face =
+            matches!(last, ':' | ';') || last == '-' && matches!(before(at, 2), ':' | ';');
         match c {
-            '(' => depth += 1,
-            ')' => {
-                let face = matches!(last, ':' | ';' | '-');
-                let item = last.is_alphanumeric() && (before_last.is_whitespace());
-                if depth > 0 {
-                    depth -= 1;
-                } else if !face && !item {
-                    return false;
-                }
+            '`' => in_code = !in_code,
+            // gcc and old manuals quote `like this'.
+            '\'' if in_code && !chars.get(at + 1).is_some_and(|c| c.is_alphanumeric()) => {
+                in_code = false
+            }
+            '(' if !is_face => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ')' if !is_face && !(last.is_alphanumeric() && before(at, 2).is_whitespace()) => {
+                return false;
             }
             _ => {}
         }
-        before_last = last;
-        last = c;
     }
-    depth == 0 && text.matches('`').count().is_multiple_of(2)
+    depth == 0 && !in_code
 }
 
 #[cfg(test)]

@@ -1,259 +1,65 @@
 //! What a sentence is worth to a reader, judged by its words.
 
 /// What is said to reviewers and maintainers only, in lower case.
-const SAYS_NOTHING: [&str; 88] = [
-    "address the comments",
-    "addressed comments",
-    "addresses comments",
-    "address comments",
-    "address feedback",
-    "addresses feedback",
-    "addressed feedback",
-    "addressed the feedback",
-    "all the feedback",
-    "any comments",
-    "any feedback",
-    "any thoughts",
-    "apologies",
-    "applies cleanly",
-    "applies on top",
-    "apply cleanly",
-    "are available in the git",
-    "as organized as",
-    "as usual,",
-    "bear with me",
-    "be applied on top",
-    "before this series",
-    "can be found at",
-    "can be found here",
-    "can be found in the git",
-    "cc-ing",
-    "cc'ing",
-    "cc'ed",
-    "changelog",
-    "comments are",
-    "comments and suggestions",
-    "comments in the previous",
-    "comments?",
-    "could you please",
-    "depends on the series",
-    "feedback from the previous",
-    "feedback is",
-    "feedback on",
-    "feedback welcome",
-    "for review",
-    "from the previous version",
-    "full changes can",
-    "git tree",
-    "i'd appreciate",
-    "i'm new to",
-    "i am new to",
-    "in my next version",
-    "in the next revision",
-    "is based on commit",
-    "kindly",
-    "last version",
-    "let me know",
-    "look forward",
-    "looking forward",
-    "my first patch",
-    "next version",
-    "non-merge commits",
-    "organized as follows",
-    "organised as follows",
-    "please apply",
-    "please consider",
-    "please find",
-    "please help",
-    "please pull",
-    "please review",
-    "please see the individual",
-    "please take a look",
-    "please take it",
-    "previous posting",
-    "previous revision",
-    "previous version",
-    "previous series",
-    "pull-request contains",
-    "pull request contains",
-    "re-sending",
-    "re-spin",
-    "rebased",
-    "resend",
-    "respin",
-    "sending again",
-    "sending this",
-    "sent separately",
-    "sorry for",
-    "structured as follows",
-    "suggestions are",
-    "thanks for",
-    "thanks to everyone",
-    "what do you think",
+#[rustfmt::skip]
+const SAYS_NOTHING: [&str; 108] = [
+    "address comments", "address feedback", "address the comments", "addressed comments", "addressed feedback",
+    "addressed the feedback", "addresses comments", "addresses feedback", "all the feedback", "any comments",
+    "any feedback", "any thoughts", "apologies", "applies cleanly", "applies on top", "apply cleanly",
+    "are available in the git", "as organized as", "as usual,", "be applied on top", "bear with me",
+    "before this series", "can be found at", "can be found here", "can be found in the git", "can you pick",
+    "cc'ed", "cc'ing", "cc-ing", "changelog", "comments and suggestions", "comments are",
+    "comments in the previous", "comments?", "could you please", "depends on the series", "diff for pull",
+    "diff for this pull", "feedback from the previous", "feedback is", "feedback on", "feedback welcome",
+    "for review", "for the feedback", "for the review", "for their review", "from the previous version",
+    "full changes can", "git tree", "go in asap", "i also can push", "i am new to", "i can also push",
+    "i'd appreciate", "i'm new to", "in my next version", "in the next revision", "in this version",
+    "is based on commit", "kindly", "last version", "let me know", "look forward", "looking forward",
+    "merge window", "my first patch", "next version", "no functional changes since", "no material changes",
+    "non-merge commits", "organised as follows", "organized as follows", "other than that v", "please apply",
+    "please consider", "please find", "please help", "please pull", "please review",
+    "please see the individual", "please take a look", "please take it", "previous posting",
+    "previous revision", "previous series", "previous version", "pull request contains",
+    "pull-request contains", "re-post", "re-sending", "re-spin", "re-verification", "rebased", "remains in rfc",
+    "repost", "resend", "respin", "sending again", "sending this", "sent separately", "should go in",
+    "should go through", "sorry for", "structured as follows", "suggestions are", "thanks for",
+    "thanks to everyone", "what do you think",
 ];
 /// How sentences begin that are said to reviewers only, in lower case.
-const OPENS_NOTHING: [&str; 26] = [
-    "all comments",
-    "another version",
-    "based on ",
-    "based upon",
-    "cc ",
-    "changes from",
-    "changes since",
-    "for details",
-    "i hope",
-    "let me know",
-    "merge ",
-    "more details in",
-    "no changes",
-    "please note that this patch series",
-    "please ",
-    "prerequisite",
-    "sorry",
-    "thank you",
-    "thanks",
-    "the code is available",
-    "the full ",
-    "the series is also",
-    "the series is available",
-    "this applies",
-    "you can find",
-    "note: this",
+#[rustfmt::skip]
+const OPENS_NOTHING: [&str; 31] = [
+    "all comments", "another version", "based on ", "based upon", "cc ", "changes from", "changes since",
+    "for details", "i hope", "let me know", "many thanks", "merge ", "more details in", "no changes",
+    "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "thank you",
+    "thanks a lot", "thanks again", "thanks for", "thanks!", "thanks,", "the code is available", "the full ",
+    "the series is also", "the series is available", "this applies", "you can find",
 ];
 /// What an author calls the work that is posted.
+#[rustfmt::skip]
 const WORKS: [&str; 19] = [
-    "change",
-    "changes",
-    "changeset",
-    "commit",
-    "commits",
-    "fix",
-    "merge",
-    "patch",
-    "patches",
-    "patchset",
-    "patchsets",
-    "patch-set",
-    "patchseries",
-    "proposal",
-    "pull",
-    "rfc",
-    "series",
-    "set",
-    "work",
+    "change", "changes", "changeset", "commit", "commits", "fix", "merge", "patch", "patches", "patchset",
+    "patchsets", "patch-set", "patchseries", "proposal", "pull", "rfc", "series", "set", "work",
 ];
 /// What stands before it.
 const POINTERS: [&str; 7] = ["this", "these", "the", "here", "current", "following", "my"];
 /// What may stand before an imperative.
+#[rustfmt::skip]
 const LEADS: [&str; 13] = [
-    "accordingly,",
-    "also,",
-    "also",
-    "further,",
-    "hence,",
-    "hence",
-    "instead,",
-    "so,",
-    "so",
-    "then,",
-    "therefore,",
-    "therefore",
-    "thus,",
+    "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so", "then,",
+    "therefore,", "therefore", "thus,",
 ];
 /// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`.
+#[rustfmt::skip]
 const VERBS: [&str; 92] = [
-    "add",
-    "address",
-    "adjust",
-    "allow",
-    "annotate",
-    "avoid",
-    "bump",
-    "cache",
-    "centralize",
-    "change",
-    "check",
-    "clarify",
-    "clean",
-    "cleanup",
-    "clear",
-    "combine",
-    "complete",
-    "convert",
-    "correct",
-    "cover",
-    "create",
-    "define",
-    "delete",
-    "deprecate",
-    "describe",
-    "detect",
-    "disable",
-    "do",
-    "document",
-    "drop",
-    "enable",
-    "enforce",
-    "enhance",
-    "ensure",
-    "expand",
-    "export",
-    "expose",
-    "extend",
-    "extract",
-    "factor",
-    "fix",
-    "fold",
-    "free",
-    "generalize",
-    "guard",
-    "handle",
-    "ignore",
-    "implement",
-    "improve",
-    "initialize",
-    "inline",
-    "introduce",
-    "keep",
-    "let",
-    "limit",
-    "make",
-    "mark",
-    "merge",
-    "migrate",
-    "modify",
-    "move",
-    "optimize",
-    "parse",
-    "pass",
-    "port",
-    "prevent",
-    "propagate",
-    "provide",
-    "reduce",
-    "refactor",
-    "reject",
-    "relax",
-    "remove",
-    "rename",
-    "reorder",
-    "replace",
-    "report",
-    "restore",
-    "restrict",
-    "return",
-    "revert",
-    "rework",
-    "rewrite",
-    "silence",
-    "simplify",
-    "skip",
-    "split",
-    "support",
-    "switch",
-    "teach",
-    "update",
-    "use",
+    "add", "address", "adjust", "allow", "annotate", "avoid", "bump", "cache", "centralize", "change", "check",
+    "clarify", "clean", "cleanup", "clear", "combine", "complete", "convert", "correct", "cover", "create",
+    "define", "delete", "deprecate", "describe", "detect", "disable", "do", "document", "drop", "enable",
+    "enforce", "enhance", "ensure", "expand", "export", "expose", "extend", "extract", "factor", "fix", "fold",
+    "free", "generalize", "guard", "handle", "ignore", "implement", "improve", "initialize", "inline",
+    "introduce", "keep", "let", "limit", "make", "mark", "merge", "migrate", "modify", "move", "optimize",
+    "parse", "pass", "port", "prevent", "propagate", "provide", "reduce", "refactor", "reject", "relax",
+    "remove", "rename", "reorder", "replace", "report", "restore", "restrict", "return", "revert", "rework",
+    "rewrite", "silence", "simplify", "skip", "split", "support", "switch", "teach", "update", "use",
 ];
 
 /// Whether a sentence is for those who handle the patches, and says nothing to a reader.
@@ -266,6 +72,7 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || is_about_base(opening)
         || letters(&lower) * 2 < lower.chars().filter(|c| !c.is_whitespace()).count()
         || is_pointer(&lower)
+        || is_citation(&lower)
 }
 
 /// `This is v3 of …`, `In v2 we …`, `v10 is almost …`.
@@ -287,12 +94,29 @@ fn is_about_versions(lower: &str) -> bool {
         })
     };
     words.first().is_some_and(|word| is_version(word))
-        || words.windows(2).any(|pair| {
+        || words.windows(2).enumerate().any(|(at, pair)| {
             let before = [
-                "in", "since", "from", "is", "the", "to", "on", "a", "patch", "of", "for", "with",
-                "rfc", "my", "version",
+                "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for",
+                "with", "rfc", "my", "version",
             ];
-            is_version(pair[1]) && before.contains(&pair[0])
+            // Addresses, cgroups and the like come in versions too.
+            let after = [
+                "address",
+                "addresses",
+                "mapped",
+                "socket",
+                "sockets",
+                "packet",
+                "packets",
+                "route",
+                "routes",
+                "hierarchy",
+            ];
+            is_version(pair[1])
+                && before.contains(&pair[0])
+                && !words
+                    .get(at + 2)
+                    .is_some_and(|word| after.contains(&word.trim_end_matches('.')))
         })
         || words
             .windows(2)
@@ -354,6 +178,15 @@ fn is_about_base(lower: &str) -> bool {
         .any(|said| head.contains(said))
 }
 
+/// Nothing but a commit's hash and its title.
+fn is_citation(lower: &str) -> bool {
+    let Some((hash, title)) = lower.trim_start_matches("commit ").split_once(' ') else {
+        return false;
+    };
+    let is_hash = hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash && title.starts_with("(\"") && title.trim_end_matches('.').ends_with("\")")
+}
+
 /// A sentence that ends in an address: what it points to is not shown.
 fn is_pointer(lower: &str) -> bool {
     lower.split_whitespace().any(|word| word.contains("://"))
@@ -376,9 +209,10 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
         POINTERS.contains(&bare(pair[0]).as_str())
             && (WORKS.contains(&bare(pair[1]).as_str())
                 || (at < 2 && words.get(at + 2).is_some_and(|third| WORKS.contains(&bare(third).as_str()))))
-            // `Fix the set of …` and `the change of …` speak of something else.
-            && (pair[0].starts_with("th") && pair[0] != "the" || at < 4)
-            && words.get(at + 2).is_none_or(|third| *third != "of" || pair[1] == "series" || pair[1] == "set")
+            // `the set of states` is no work, `the set of patches` is one.
+            && (pair[0].starts_with("th") && pair[0] != "the" || at < 2)
+            && (words.get(at + 2) != Some(&"of")
+                || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word).as_str())))
     });
     if works {
         return true;
@@ -428,13 +262,15 @@ mod tests {
             ("This series is based on the blue tree.", true),
             ("The patchset is organized as follows.", true),
             ("v10 is almost the same.", true),
-            ("I am sending this again.", false),
+            ("I am sending this again.", true),
             ("Sending again, as nobody looked.", true),
             ("The code lives at https://a.example/x", true),
-            ("Thanks to it all maps are red.", true),
+            ("Thanks to it all maps are red.", false),
+            ("Thanks to Ann for the review!", true),
             ("Programs run on Linux v6 and v4 mapped addresses.", false),
             ("The lookup depends on the size of the map.", false),
             ("Maps are now red.", false),
+            ("0123456789ab (\"maps: paint them\").", true),
         ];
         for (sentence, wanted) in table {
             assert_eq!(says_nothing(sentence), wanted, "{sentence}");
