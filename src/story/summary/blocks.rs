@@ -324,7 +324,7 @@ fn resumes(lead: &str, left_out: bool) -> bool {
 
 fn is_finished(lead: &str) -> bool {
     lead.trim_end_matches(['"', ')', '\'', '`'])
-        .ends_with(['.', '!', '?'])
+        .ends_with(['.', '!', '?', ':'])
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ const WRAPPED_CHARS_MIN: usize = 58;
 const VERSION_MAX: u32 = 99;
 /// What may stand before a version in a heading.
 #[rustfmt::skip]
-const HEADS: [&str; 30] = [
-    "-", "*", "+", "o", "#", "##", "=", "==", "===", "change", "changelog", "changelog:", "changes", "changes:",
-    "changed", "delta", "diff", "difference", "differences", "history", "history:", "log", "main", "major",
-    "minor", "new", "patch", "revision", "updates", "version",
+const HEADS: [&str; 36] = [
+    "#", "##", "*", "+", "-", "=", "==", "===", "change", "changed", "changelog", "changelog:", "changes",
+    "changes:", "delta", "detailed", "diff", "difference", "differences", "full", "history", "history:", "key",
+    "log", "main", "major", "minor", "new", "notable", "noteworthy", "o", "other", "patch", "revision",
+    "summary", "updates",
 ];
 /// What may stand between those and the version.
 #[rustfmt::skip]
@@ -68,7 +69,9 @@ pub fn change(text: &str, version: u32) -> Option<String> {
         .collect();
     let names_versions = headers.iter().any(|(_, header)| header.version.is_some());
     let told = headers.iter().filter(|(_, header)| match header.version {
-        Some(told) => told == version || (header.after_rfc && version == 1),
+        // A first version has changed only where comments were asked for before.
+        Some(told) if version == 1 => header.after_rfc && told <= 2,
+        Some(told) => told == version,
         // A changelog without versions tells of the revision that it comes with.
         None => version > 1 && !names_versions,
     });
@@ -126,7 +129,7 @@ fn header(line: &str) -> Option<Header<'_>> {
     }
     Some(Header {
         version: Some(told.number),
-        after_rfc: false,
+        after_rfc: to && first.rfc,
         rest,
     })
 }
@@ -276,6 +279,10 @@ fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entry> {
             }
             break;
         }
+        if !items.is_empty() && is_link(line) || line.trim_start().starts_with("Link:") {
+            goes_on = false;
+            continue;
+        }
         if header(line).is_some_and(|other| other.version.is_some() || !items.is_empty())
             || is_trailer(line)
             || is_diffstat(line)
@@ -346,6 +353,12 @@ fn is_link(said: &str) -> bool {
 fn joined(items: &[Entry]) -> Option<String> {
     let mut line = String::new();
     let mut parent: Option<usize> = None;
+    // `v2: (comments from Ann)` tells nothing, as long as what changed follows.
+    let is_note = |item: &Entry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
+    let items = match items {
+        [note, rest @ ..] if is_note(note) && !rest.is_empty() => rest,
+        _ => items,
+    };
     for (at, item) in items.iter().enumerate() {
         let said = item.said.split_whitespace().collect::<Vec<_>>().join(" ");
         let announces = said.ends_with(':');
@@ -443,6 +456,11 @@ mod tests {
             ("Changes since v1:\n\nWe painted it\nand sold it.\n\nA pen is red.", 2, Some("We painted it and sold it")),
             ("Changes since RFC v1:\n- paint it", 2, Some("paint it")),
             ("Changes since RFC:\n- paint it", 1, Some("paint it")),
+            ("RFC -> v1: paint it", 1, Some("paint it")),
+            ("v1: a first try\nv2: paint it", 1, None),
+            ("v1 -> v2: (as Ann said)\n- paint it", 2, Some("paint it")),
+            ("v1 -> v2:\nLink: https://a.example/1\n- paint it", 2, Some("paint it")),
+            ("Notable changes since v1:\n* paint it", 2, Some("paint it")),
             ("Changelog:\n- paint it\n- sell it\n", 4, Some("paint it; sell it")),
             ("Changelog:\n- paint it\n- sell it\n", 1, None),
             ("V1\n\t- https://a.example/1\nV2\n\t- https://a.example/2\n\t- paint it\n", 2, Some("paint it")),

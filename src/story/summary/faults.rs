@@ -25,7 +25,7 @@ pub fn faults(sentence: &str) -> Vec<&'static str> {
         .is_some_and(|word| word.ends_with(char::is_alphanumeric))
         || ends_short
         || first.starts_with([',', ';', ')', '.', ']'])
-            && !first[1..].starts_with(char::is_alphabetic);
+            && !first[1..].starts_with(|c: char| c.is_alphabetic() || c == '.');
     let words_are_addresses = sentence
         .split_whitespace()
         .all(|word| word.contains("://") || word.starts_with('['));

@@ -29,11 +29,11 @@ const CLOSINGS: [&str; 21] = [
 ];
 /// How lines of logs, of tests' output and of version control begin.
 #[rustfmt::skip]
-const LOG_STARTS: [&str; 25] = [
+const LOG_STARTS: [&str; 29] = [
     "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ",
     "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic", "Modules linked in:", "RAX:",
-    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "in_atomic()",
-    "libbpf: ", "not ok ", "ok 1",
+    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "cc1: ",
+    "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
 ];
 /// What stands inside such lines.
 const LOG_MARKS: [&str; 5] = [
@@ -242,12 +242,29 @@ pub(super) fn is_machine(line: &str) -> bool {
     let code = trimmed.ends_with('{')
         || trimmed == "}"
         || trimmed == "};"
-        || (trimmed.ends_with(';') && trimmed.contains(['(', '=']) && !trimmed.contains(". "))
+        || (trimmed.ends_with(';') && (trimmed.contains(" = ") || has_call(trimmed)))
+        || is_assignment(trimmed)
         || trimmed.starts_with("#include")
         || trimmed.starts_with("#define")
         || trimmed.starts_with("/*")
         || trimmed.starts_with("//");
     prompt || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+}
+
+/// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
+fn has_call(line: &str) -> bool {
+    line.match_indices('(')
+        .any(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        && line.ends_with(");")
+}
+
+/// `a = b(c)` with hardly a plain word in it.
+fn is_assignment(line: &str) -> bool {
+    let plain = line
+        .split_whitespace()
+        .filter(|word| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase()))
+        .count();
+    line.contains(" = ") && plain < 4 && !line.ends_with('.')
 }
 
 /// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
@@ -398,7 +415,7 @@ mod tests {
             ("Fixes: 0123456789ab (\"pens: paint all of them\")", "trailer"),
             ("base-commit: 0123", "trailer"),
             ("[ ab: took out a blank line ]", "trailer"),
-            (" kernel/x.c | 12 +++---", "stat"),
+            (" drivers/pens/paint/red.c | 2 +-", "stat"),
             (" 2 files changed, 3 insertions(+)", "stat"),
             (" create mode 100644 a/b.c", "stat"),
             ("Ann Author (12):", "author"),
@@ -419,6 +436,8 @@ mod tests {
             ("Best regards", "closing"),
             ("Cheers, Ann", "closing"),
             ("Merge branch 'x' into y", "git"),
+            ("paints it red (as Ann said);", ""),
+            ("A = B + 3 = 0x12", "machine"),
             ("Thanks to it, loading takes half the time.", ""),
             ("This reads a ring (or two).", ""),
             ("A. Body added it: it works.", ""),

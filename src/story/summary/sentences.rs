@@ -45,6 +45,8 @@ pub(super) fn split(paragraph: &str) -> Vec<String> {
 fn push(sentences: &mut Vec<String>, chars: &[char]) {
     let words: String = chars.iter().collect();
     let sentence = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A stop that was set apart belongs to no sentence.
+    let sentence = sentence.trim_start_matches(". ").to_owned();
     if !sentence.is_empty() {
         sentences.push(sentence);
     }
@@ -342,9 +344,9 @@ mod tests {
             assert!(cut.chars().count() <= most);
         }
         assert!(
-            is_balanced("a) b (c) :) `d`")
+            is_balanced("a) b (c) :) `d` `e'")
                 && !is_balanced("(a")
-                && !is_balanced("a b)")
+                && !is_balanced("ab cd)")
                 && !is_balanced("`a")
         );
     }

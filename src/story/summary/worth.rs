@@ -50,16 +50,22 @@ const LEADS: [&str; 13] = [
 ];
 /// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`.
 #[rustfmt::skip]
-const VERBS: [&str; 92] = [
-    "add", "address", "adjust", "allow", "annotate", "avoid", "bump", "cache", "centralize", "change", "check",
-    "clarify", "clean", "cleanup", "clear", "combine", "complete", "convert", "correct", "cover", "create",
-    "define", "delete", "deprecate", "describe", "detect", "disable", "do", "document", "drop", "enable",
-    "enforce", "enhance", "ensure", "expand", "export", "expose", "extend", "extract", "factor", "fix", "fold",
-    "free", "generalize", "guard", "handle", "ignore", "implement", "improve", "initialize", "inline",
-    "introduce", "keep", "let", "limit", "make", "mark", "merge", "migrate", "modify", "move", "optimize",
-    "parse", "pass", "port", "prevent", "propagate", "provide", "reduce", "refactor", "reject", "relax",
-    "remove", "rename", "reorder", "replace", "report", "restore", "restrict", "return", "revert", "rework",
-    "rewrite", "silence", "simplify", "skip", "split", "support", "switch", "teach", "update", "use",
+const VERBS: [&str; 158] = [
+    "adapt", "add", "address", "adjust", "align", "allocate", "allow", "annotate", "append", "apply", "assign",
+    "attach", "avoid", "bail", "bring", "build", "bump", "cache", "centralize", "change", "check", "clamp",
+    "clarify", "clean", "cleanup", "clear", "close", "combine", "complete", "compute", "convert", "correct",
+    "count", "cover", "create", "decouple", "defer", "define", "delete", "demote", "deprecate", "describe",
+    "detect", "disable", "do", "document", "drop", "emit", "enable", "enforce", "enhance", "ensure", "expand",
+    "export", "expose", "extend", "extract", "factor", "filter", "fix", "fold", "force", "free", "generalize",
+    "guard", "handle", "ignore", "implement", "improve", "include", "increase", "initialize", "inline",
+    "insert", "install", "introduce", "keep", "let", "lift", "limit", "load", "lower", "make", "mark", "merge",
+    "migrate", "modify", "move", "open", "optimize", "parse", "pass", "port", "prefer", "preserve", "prevent",
+    "print", "promote", "propagate", "provide", "put", "raise", "read", "rebuild", "record", "reduce",
+    "refactor", "refuse", "register", "reject", "relax", "release", "remove", "rename", "reorder", "repair",
+    "replace", "report", "require", "reset", "resolve", "restore", "restrict", "return", "reuse", "revert",
+    "rework", "rewrite", "run", "save", "separate", "set", "shrink", "silence", "simplify", "skip", "split",
+    "start", "stop", "store", "support", "swap", "switch", "take", "teach", "track", "treat", "trim", "turn",
+    "unify", "update", "use", "validate", "verify", "wire", "wrap", "write", "zero",
 ];
 
 /// Whether a sentence is for those who handle the patches, and says nothing to a reader.
@@ -73,6 +79,7 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || letters(&lower) * 2 < lower.chars().filter(|c| !c.is_whitespace()).count()
         || is_pointer(&lower)
         || is_citation(&lower)
+        || is_fragment(sentence)
 }
 
 /// `This is v3 of …`, `In v2 we …`, `v10 is almost …`.
@@ -171,11 +178,16 @@ fn is_about_base(lower: &str) -> bool {
             " has been tested",
             " have been tested",
             " is against",
-            " intended for",
-            " targets ",
         ]
         .iter()
         .any(|said| head.contains(said))
+}
+
+/// What goes on with the sentence before it, and needs it.
+fn is_fragment(sentence: &str) -> bool {
+    ["because ", "which ", "and ", "or ", "where ", "whereas "]
+        .iter()
+        .any(|joint| sentence.starts_with(joint))
 }
 
 /// Nothing but a commit's hash and its title.
