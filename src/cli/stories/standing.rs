@@ -1,0 +1,198 @@
+//! How a story stands, in a sentence. What depends on the present is derived here, on reading.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::timeline::{QUIET_AFTER, ranges};
+use super::view::{ago, counted, span, waiting};
+use crate::story::{Applied, Event, State, Step, Story};
+
+/// Digits of a hash that a person reads.
+const HASH_DIGITS: usize = 12;
+
+/// Where a story stands: "Applied to bpf-next 3 days ago; not in mainline yet."
+pub(super) fn standing(story: &Story, now: DateTime<Utc>) -> String {
+    let last = |step: Step| story.events.iter().rfind(|event| event.state == step);
+    match story.state {
+        State::Posted | State::Discussed => open_series(story, now),
+        State::Applied | State::PartlyApplied => match story.applied.is_empty() {
+            true => format!("In a tree {}.", since(story.last_at, now)),
+            false => format!("{}.", applied(story, now)),
+        },
+        State::Pulled => match last(Step::Pulled) {
+            Some(event) => sentence(
+                story,
+                &format!("in a pull request {}", since(event.at, now)),
+            ),
+            None => sentence(story, "in a pull request"),
+        },
+        State::Mainline => sentence(story, &mainline(story, now)),
+        State::Stable => {
+            let mut branches: Vec<&str> = story.stable.iter().map(|b| b.branch.as_str()).collect();
+            branches.sort_unstable();
+            branches.dedup();
+            let stable = format!("{}, and in stable", mainline(story, now));
+            match branches.is_empty() {
+                true => sentence(story, &stable),
+                false => sentence(story, &format!("{stable}: {}", branches.join(", "))),
+            }
+        }
+        State::Superseded => ended("Superseded", last(Step::Superseded), now),
+        State::Withdrawn => ended("Withdrawn", last(Step::Withdrawn), now),
+        State::Rejected => ended(
+            "Refused",
+            last(Step::Rejected).or_else(|| last(Step::Nacked)),
+            now,
+        ),
+        State::Open => talk(story, now),
+        State::Paid => match story.free_on {
+            Some(day) => format!("For subscribers until {}.", day.format("%-d %B %Y")),
+            None => "For subscribers.".to_owned(),
+        },
+        State::Free => format!("Free to read; published {}.", ago(story.first_at, now)),
+        State::Published => format!("Published {}.", ago(story.first_at, now)),
+    }
+}
+
+fn open_series(story: &Story, now: DateTime<Utc>) -> String {
+    let newest = story.revisions.last().map_or(1, |newest| newest.version);
+    let what = match newest {
+        0 | 1 => "it".to_owned(),
+        version => format!("v{version}"),
+    };
+    match waiting(story, now) {
+        Some(waits) if waits.num_hours() < 24 => {
+            format!(
+                "Posted {}; nobody answered {what} yet.",
+                posted_ago(story, now)
+            )
+        }
+        Some(waits) => format!("Waiting {} for a person's reply to {what}.", span(waits)),
+        None => talk(story, now),
+    }
+}
+
+fn posted_ago(story: &Story, now: DateTime<Utc>) -> String {
+    let at = story
+        .revisions
+        .last()
+        .map_or(story.first_at, |newest| newest.posted_at);
+    ago(at, now)
+}
+
+/// A story that people talk about, or did.
+fn talk(story: &Story, now: DateTime<Utc>) -> String {
+    let replies = match story.follow_ups {
+        0 => "No replies".to_owned(),
+        number => counted(number, "reply"),
+    };
+    let day = story.last_at.format("%-d %B %Y");
+    match now - story.last_at {
+        silent if silent >= QUIET_AFTER => {
+            format!("{replies}; quiet since {day} ({}).", span(silent))
+        }
+        _ => format!("{replies}; last moved {}.", ago(story.last_at, now)),
+    }
+}
+
+fn mainline(story: &Story, now: DateTime<Utc>) -> String {
+    match &story.mainline {
+        Some(landed) => format!("in mainline {}", since(landed.at, now)),
+        None => "in mainline".to_owned(),
+    }
+}
+
+/// "Applied to bpf-next, in mainline since …": where it was applied, where that is known, and where it is now.
+fn sentence(story: &Story, now_in: &str) -> String {
+    let mut trees: Vec<String> = Vec::new();
+    for applied in &story.applied {
+        let tree = short_tree(&applied.tree);
+        if !tree.is_empty() && !trees.contains(&tree) {
+            trees.push(tree);
+        }
+    }
+    let text = match trees.is_empty() {
+        true => format!("{now_in}."),
+        false => format!("applied to {}, {now_in}.", trees.join(" and ")),
+    };
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn applied(story: &Story, now: DateTime<Utc>) -> String {
+    let parts: Vec<String> = story
+        .applied
+        .iter()
+        .map(|applied| {
+            let by = match applied.by.as_str() {
+                "" => String::new(),
+                name => format!(" by {name}"),
+            };
+            let when = ago(applied.at, now);
+            let tree = tree_and_branch(applied);
+            match applied.claimed {
+                true if applied.by.is_empty() => {
+                    format!("Said to be applied to {tree} {when}; no commit confirms it yet")
+                }
+                true => format!(
+                    "{} said {when} that it was applied to {tree}; no commit confirms it yet",
+                    applied.by
+                ),
+                false => format!("{} to {tree}{by} {when}", how_much(story, applied)),
+            }
+        })
+        .collect();
+    parts.join(". ")
+}
+
+fn how_much(story: &Story, applied: &Applied) -> String {
+    let numbers: BTreeSet<u32> = applied.commits.iter().filter_map(|c| c.number).collect();
+    let total = story.revisions.last().map_or(0, |newest| newest.total);
+    match (story.state, numbers.len()) {
+        (State::PartlyApplied, 0) => "Partly applied".to_owned(),
+        (State::PartlyApplied, 1) => format!("Patch {} of {total} applied", ranges(&numbers)),
+        (State::PartlyApplied, _) => format!("Patches {} of {total} applied", ranges(&numbers)),
+        (_, _) => "Applied".to_owned(),
+    }
+}
+
+fn ended(word: &str, event: Option<&Event>, now: DateTime<Utc>) -> String {
+    match event {
+        Some(event) if event.by.is_empty() => format!("{word} {}.", ago(event.at, now)),
+        Some(event) => format!("{word} by {} {}.", event.by, ago(event.at, now)),
+        None => format!("{word}."),
+    }
+}
+
+fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    format!("since {} ({})", at.format("%-d %B %Y"), ago(at, now))
+}
+
+/// `bpf/bpf-next.git (master)`, or what is known of it.
+pub(super) fn tree_and_branch(applied: &Applied) -> String {
+    match (applied.tree.as_str(), &applied.branch) {
+        ("", _) => "a tree".to_owned(),
+        (tree, Some(branch)) => format!("{tree} ({branch})"),
+        (tree, None) => tree.to_owned(),
+    }
+}
+
+/// `bpf-next` of `bpf/bpf-next.git`.
+fn short_tree(tree: &str) -> String {
+    let repository = tree.split_once(".git").map_or(tree, |(name, _)| name);
+    match tree.contains(".git") {
+        true => repository.rsplit('/').next().unwrap_or_default().to_owned(),
+        false => tree.to_owned(),
+    }
+}
+
+/// The first digits of a commit's hash; anything else as it is.
+pub(super) fn short_hash(text: &str) -> String {
+    let is_hash = text.len() >= HASH_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match is_hash {
+        true => text[..HASH_DIGITS].to_owned(),
+        false => String::new(),
+    }
+}

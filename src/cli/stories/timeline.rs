@@ -1,0 +1,448 @@
+//! How one story looks when it is told whole: how it stands, what it says, its life, its patches. Pure.
+
+use std::collections::BTreeSet;
+
+use anstyle::{AnsiColor, Effects, Style};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::standing::{short_hash, standing, tree_and_branch};
+use super::view::{DIM, ago, colour, counted, fit, joined, kind, version};
+use crate::post::plain;
+use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
+
+/// What stands left of an event's words: its date and its step.
+const DATE: usize = 11;
+const STEP: usize = 14;
+const EVENT: usize = 2 + DATE + 2 + STEP + 2;
+/// What stands left of a name or a link.
+const LABEL: usize = 2 + 13 + 2;
+/// Commits shown of a story without revisions.
+const COMMITS_SHOWN: usize = 20;
+
+const STRONG: Style = Style::new().effects(Effects::BOLD);
+const CALM: Style = Style::new();
+
+/// Tells a story over `width` columns, with ANSI styles; with `why`, also what makes its score.
+pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
+    let story = &harmless(story);
+    let mut page = Page {
+        width,
+        text: String::new(),
+    };
+    let dot = format!("{}●{:#} ", colour(story.state), colour(story.state));
+    page.row("", 0, &format!("{}{}", story.title, version(story)), STRONG);
+    page.row("", 0, &subtitle(story, now), DIM);
+    page.blank();
+    page.row(&dot, 2, &standing(story, now), CALM);
+    if !story.summary.is_empty() {
+        page.blank();
+        page.row("  ", 2, &story.summary.join(" "), CALM);
+    }
+    if !story.events.is_empty() {
+        page.blank();
+        life(&mut page, story);
+    }
+    people(&mut page, story);
+    patches(&mut page, story);
+    links(&mut page, story);
+    if why {
+        reasons(&mut page, story);
+    }
+    page.text
+}
+
+/// A story in which no text can do more than be read.
+fn harmless(story: &Story) -> Story {
+    fn clean(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = plain(text),
+            serde_json::Value::Array(values) => values.iter_mut().for_each(clean),
+            serde_json::Value::Object(fields) => fields.values_mut().for_each(clean),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            }
+        }
+    }
+    let mut value = serde_json::to_value(story).expect("a story is plain data");
+    clean(&mut value);
+    let mut cleaned: Story = serde_json::from_value(value).expect("it was a story before");
+    // What is not written out has no text in it.
+    cleaned.free_on = story.free_on;
+    cleaned
+}
+
+fn subtitle(story: &Story, now: DateTime<Utc>) -> String {
+    let newest = story.revisions.last();
+    joined([
+        story.author.clone(),
+        Some(kind(story.kind).to_owned()),
+        newest
+            .filter(|revision| revision.total > 1)
+            .map(|revision| counted(revision.total, "patch")),
+        story.tree.clone().map(|tree| format!("for {tree}")),
+        Some(format!("begun {}", ago(story.first_at, now))),
+        (!story.relevant).then(|| "not about BPF".to_owned()),
+        Some(story.id.clone()),
+    ])
+}
+
+fn life(page: &mut Page, story: &Story) {
+    let last_talk = story
+        .events
+        .iter()
+        .rposition(|event| event.state == Step::Discussed);
+    let mut last_day = String::new();
+    let mut next = 0;
+    while let Some(event) = story.events.get(next) {
+        // Machines repeat themselves, for each patch anew.
+        let alike = story.events[next..]
+            .iter()
+            .take_while(|other| is_machine(event.state) && same_report(event, other))
+            .count()
+            .max(1);
+        let mut words = event_words(story, event);
+        if last_talk.is_some_and(|at| at == next) && story.follow_ups > 1 {
+            words = joined([
+                Some(words),
+                Some(format!("{} in all", counted(story.follow_ups, "reply"))),
+            ]);
+        }
+        if alike > 1 {
+            words = format!("{words} ({alike} times)");
+        }
+        let day = event.at.format("%e %b %Y").to_string();
+        let shown = if day == last_day { "" } else { &day };
+        let (word, style) = step(event.state);
+        let quiet = if is_machine(event.state) { DIM } else { CALM };
+        let head = format!("  {DIM}{shown:>DATE$}{DIM:#}  {style}{word:<STEP$}{style:#}  ");
+        page.row(&head, EVENT, &words, quiet);
+        if let Some(change) = revision_of(story, event)
+            .and_then(|revision| story.changes.get(&format!("v{}", revision.version)))
+        {
+            page.row(&" ".repeat(EVENT), EVENT, change, DIM);
+        }
+        last_day = day;
+        next += alike;
+    }
+}
+
+fn same_report(one: &Event, other: &Event) -> bool {
+    let day = |event: &Event| event.at.date_naive();
+    one.state == other.state && one.by == other.by && day(one) == day(other)
+}
+
+fn is_machine(step: Step) -> bool {
+    matches!(step, Step::CiPassed | Step::CiFailed | Step::Reported)
+}
+
+fn event_words(story: &Story, event: &Event) -> String {
+    let by = |what: &str| match event.by.as_str() {
+        "" => what.to_owned(),
+        name if what.is_empty() => format!("by {name}"),
+        name => format!("{what} by {name}"),
+    };
+    match event.state {
+        Step::Posted | Step::Revised => match revision_of(story, event) {
+            Some(revision) => posted(revision),
+            None => by(""),
+        },
+        Step::Applied | Step::PartlyApplied | Step::Claimed => match applied_at(story, event) {
+            Some(applied) => applied_words(story, applied),
+            None => by(""),
+        },
+        Step::Discussed => match event.by.as_str() {
+            "" => "first answer".to_owned(),
+            name => format!("first answer by {name}"),
+        },
+        Step::Pulled => by("in a pull request"),
+        Step::Mainline | Step::Fixed | Step::Reverted => by(&short_hash(&event.source)),
+        Step::Stable => {
+            let branch = story
+                .stable
+                .iter()
+                .find(|backport| backport.hash == event.source)
+                .map(|backport| backport.branch.clone());
+            joined([branch, Some(short_hash(&event.source))])
+        }
+        Step::Cve => story.cves.join(", "),
+        Step::Nacked
+        | Step::Superseded
+        | Step::Withdrawn
+        | Step::Rejected
+        | Step::CiPassed
+        | Step::CiFailed
+        | Step::Reported => by(""),
+    }
+}
+
+fn posted(revision: &Revision) -> String {
+    let here = u32::try_from(revision.patches.len()).unwrap_or(u32::MAX);
+    let count = if here < revision.total {
+        format!("{here} of {}", counted(revision.total, "patch"))
+    } else {
+        counted(revision.total, "patch")
+    };
+    format!("v{}, {count}", revision.version)
+}
+
+fn revision_of<'a>(story: &'a Story, event: &Event) -> Option<&'a Revision> {
+    if !matches!(event.state, Step::Posted | Step::Revised) {
+        return None;
+    }
+    let holds = |revision: &&Revision| {
+        let mut ids = revision.patches.iter().map(|patch| &patch.message_id);
+        revision.root == event.source || ids.any(|id| *id == event.source)
+    };
+    let at_that_time = |revision: &&Revision| revision.posted_at == event.at;
+    let revisions = &story.revisions;
+    revisions
+        .iter()
+        .find(holds)
+        .or_else(|| revisions.iter().find(at_that_time))
+}
+
+fn applied_at<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
+    let is_claim = event.state == Step::Claimed;
+    story
+        .applied
+        .iter()
+        .find(|applied| applied.at == event.at && applied.claimed == is_claim)
+}
+
+fn applied_words(story: &Story, applied: &Applied) -> String {
+    let mut words = format!("to {}", tree_and_branch(applied));
+    if !applied.by.is_empty() {
+        words.push_str(&format!(" by {}", applied.by));
+    }
+    let numbers: BTreeSet<u32> = applied.commits.iter().filter_map(|c| c.number).collect();
+    let total = story.revisions.last().map_or(0, |revision| revision.total);
+    if !numbers.is_empty() && numbers.len() < total as usize {
+        let what = if numbers.len() == 1 {
+            "patch"
+        } else {
+            "patches"
+        };
+        words.push_str(&format!(", {what} {} of {total}", ranges(&numbers)));
+    }
+    words
+}
+
+/// `1–3, 5`
+pub(super) fn ranges(numbers: &BTreeSet<u32>) -> String {
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match spans.last_mut() {
+            Some((_, end)) if *end + 1 == number => *end = number,
+            Some(_) | None => spans.push((number, number)),
+        }
+    }
+    let words: Vec<String> = spans
+        .into_iter()
+        .map(|(from, to)| match to - from {
+            0 => from.to_string(),
+            1 => format!("{from}, {to}"),
+            _ => format!("{from}–{to}"),
+        })
+        .collect();
+    words.join(", ")
+}
+
+fn people(page: &mut Page, story: &Story) {
+    const ROLES: [(&str, &str); 7] = [
+        ("reviewer", "reviewed by"),
+        ("acker", "acked by"),
+        ("tester", "tested by"),
+        ("nacker", "refused by"),
+        ("reporter", "reported by"),
+        ("suggester", "suggested by"),
+        ("applier", "applied by"),
+    ];
+    let mut is_first = true;
+    for (role, label) in ROLES {
+        let names: Vec<&str> = story
+            .people
+            .iter()
+            .filter(|part| part.role == role)
+            .map(|part| part.name.as_str())
+            .collect();
+        if names.is_empty() {
+            continue;
+        }
+        if std::mem::take(&mut is_first) {
+            page.blank();
+        }
+        page.labelled(label, &names.join(", "));
+    }
+}
+
+fn patches(page: &mut Page, story: &Story) {
+    let Some(newest) = story.revisions.last() else {
+        return commits(page, story);
+    };
+    page.blank();
+    let title = match newest.version {
+        0 | 1 => "  Patches".to_owned(),
+        version => format!("  Patches of v{version}"),
+    };
+    page.row("", 0, &title, STRONG);
+    let digits = newest.total.to_string().len();
+    for patch in &newest.patches {
+        let head = 2 + 2 * digits + 1 + 2;
+        let number = format!("{}/{}", patch.number, newest.total);
+        let hash = story
+            .applied
+            .iter()
+            .flat_map(|applied| &applied.commits)
+            .find(|commit| is_made_of(commit, patch.number, &patch.subject))
+            .map(|commit| short_hash(&commit.hash));
+        let lead = format!("  {DIM}{number:>0$}{DIM:#}  ", 2 * digits + 1);
+        page.row_with_end(&lead, head, &patch.subject, hash.as_deref().unwrap_or(""));
+    }
+    let here = u32::try_from(newest.patches.len()).unwrap_or(u32::MAX);
+    if here < newest.total {
+        let missing = newest.total - here;
+        let are = if missing == 1 { "is" } else { "are" };
+        let words = format!("{} {are} not here", counted(missing, "patch"));
+        page.row("  ", 2, &words, DIM);
+    }
+}
+
+fn is_made_of(commit: &AppliedCommit, number: u32, subject: &str) -> bool {
+    match commit.number {
+        Some(made_of) => made_of == number,
+        None => commit.subject == subject,
+    }
+}
+
+fn commits(page: &mut Page, story: &Story) {
+    if story.commits.is_empty() {
+        return;
+    }
+    page.blank();
+    for hash in story.commits.iter().take(COMMITS_SHOWN) {
+        page.labelled("commit", hash);
+    }
+    if let Some(more) = story.commits.len().checked_sub(COMMITS_SHOWN) {
+        if more > 0 {
+            page.labelled("", &format!("and {more} more"));
+        }
+    }
+}
+
+fn links(page: &mut Page, story: &Story) {
+    let root = match (story.kind, story.revisions.last()) {
+        (_, Some(newest)) => Some(newest.root.clone()),
+        (StoryKind::Thread | StoryKind::Pull, None) => story.messages.first().cloned(),
+        (_, None) => None,
+    };
+    let rows = [
+        ("read", story.url.clone().into_iter().collect()),
+        ("Message-ID", root.into_iter().collect::<Vec<_>>()),
+        (
+            "fixes",
+            story.fixes.iter().map(|hash| short_hash(hash)).collect(),
+        ),
+        ("CVE", story.cves.clone()),
+        ("feeds", story.feeds.clone()),
+        ("known before", story.aliases.clone()),
+    ];
+    page.blank();
+    for (label, values) in rows {
+        if !values.is_empty() {
+            page.labelled(label, &values.join(", "));
+        }
+    }
+}
+
+fn reasons(page: &mut Page, story: &Story) {
+    page.blank();
+    let title = match story.relevant {
+        true => format!("  Why it is shown, and scores {}", story.score),
+        false => format!("  Why it is not shown (it scores {})", story.score),
+    };
+    page.row("", 0, &title, STRONG);
+    for reason in &story.why {
+        page.row(&format!("  {DIM}·{DIM:#} "), 4, reason, CALM);
+    }
+}
+
+fn step(step: Step) -> (&'static str, Style) {
+    let (word, colour) = match step {
+        Step::Posted => ("posted", AnsiColor::Cyan),
+        Step::Revised => ("revised", AnsiColor::Cyan),
+        Step::Discussed => ("discussed", AnsiColor::Blue),
+        Step::Nacked => ("refused", AnsiColor::Red),
+        Step::Claimed => ("said applied", AnsiColor::Yellow),
+        Step::Applied => ("applied", AnsiColor::Green),
+        Step::PartlyApplied => ("partly applied", AnsiColor::Yellow),
+        Step::Pulled => ("pulled", AnsiColor::Green),
+        Step::Mainline => ("mainline", AnsiColor::Green),
+        Step::Stable => ("stable", AnsiColor::Green),
+        Step::Superseded => ("superseded", AnsiColor::BrightBlack),
+        Step::Withdrawn => ("withdrawn", AnsiColor::BrightBlack),
+        Step::Rejected => ("rejected", AnsiColor::Red),
+        Step::CiPassed => ("CI passed", AnsiColor::BrightBlack),
+        Step::CiFailed => ("CI failed", AnsiColor::Yellow),
+        Step::Reported => ("bot report", AnsiColor::BrightBlack),
+        Step::Fixed => ("fixed later", AnsiColor::Yellow),
+        Step::Reverted => ("reverted", AnsiColor::Red),
+        Step::Cve => ("CVE", AnsiColor::Red),
+    };
+    (word, Style::new().fg_color(Some(colour.into())))
+}
+
+/// What is told, row by row.
+struct Page {
+    width: usize,
+    text: String,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A row that wraps under itself. `head` is styled and `columns` wide.
+    fn row(&mut self, head: &str, columns: usize, words: &str, style: Style) {
+        let rows = wrap(words, self.width.saturating_sub(columns));
+        for (at, row) in rows.iter().enumerate() {
+            let margin = " ".repeat(columns);
+            let head = if at == 0 { head } else { &margin };
+            let styled = format!("{head}{style}{row}{style:#}");
+            self.text.push_str(styled.trim_end());
+            self.text.push('\n');
+        }
+    }
+
+    fn labelled(&mut self, label: &str, words: &str) {
+        let head = format!("  {DIM}{label:<13}{DIM:#}  ");
+        self.row(&head, LABEL, words, CALM);
+    }
+
+    /// A row with something short at its right end.
+    fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
+        use unicode_width::UnicodeWidthStr as _;
+        if end.is_empty() {
+            return self.row(head, columns, words, CALM);
+        }
+        let room = self.width.saturating_sub(columns + end.width() + 2);
+        let words = fit(words, room);
+        let space = " ".repeat(room.saturating_sub(words.width()) + 2);
+        self.text
+            .push_str(&format!("{head}{words}{space}{DIM}{end}{DIM:#}\n"));
+    }
+}
+
+/// Lines of words; links and identifiers stay whole, since a broken one cannot be copied.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let options = textwrap::Options::new(columns.max(1))
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(std::borrow::Cow::into_owned)
+        .collect()
+}
+
+/// How long a story may be silent before that is worth a word.
+pub(super) const QUIET_AFTER: TimeDelta = TimeDelta::days(14);

@@ -1,0 +1,260 @@
+//! How a story looks in a list: two rows of three columns. Pure, and ignorant of commands.
+
+use anstyle::{AnsiColor, Effects, Style};
+use chrono::{DateTime, TimeDelta, Utc};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::post::plain;
+use crate::story::{State, Step, Story, StoryKind};
+
+/// Columns of a date, which are those of an id.
+const DATE: usize = 10;
+/// Columns of the longest word for a state, "partly applied".
+const WORD: usize = 14;
+/// Columns between two others.
+const GAP: usize = 2;
+/// The fewest columns left to a title, however narrow the terminal.
+const TITLE_MIN: usize = 20;
+
+pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+/// A story in a list, two rows: when, how it stands and what it is called; its id, its kind and whose it is.
+pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
+    let room = width.saturating_sub(DATE + WORD + 2 * GAP).max(TITLE_MIN);
+    let style = match story.relevant {
+        true => colour(story.state),
+        false => DIM,
+    };
+    let title = match story.relevant {
+        true => Style::new(),
+        false => DIM,
+    };
+    let version = version(story);
+    let first = format!(
+        "{DIM}{}{DIM:#}  {style}{:<WORD$}{style:#}  {title}{}{title:#}{DIM}{version}{DIM:#}",
+        story.last_at.format("%Y-%m-%d"),
+        word(story.state),
+        fit(&plain(&story.title), room.saturating_sub(version.width())),
+    );
+    let second = format!(
+        "{DIM}{:<DATE$}  {:<WORD$}  {}{DIM:#}",
+        plain(&story.id),
+        kind(story.kind),
+        fit(&about(story, now), room),
+    );
+    format!("{}\n{}\n", first.trim_end(), second.trim_end())
+}
+
+/// A series that waits, in a list: how long, what it is called; its id, and whose it is.
+pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> String {
+    let room = width.saturating_sub(DATE + GAP).max(TITLE_MIN);
+    let style = patience(waits);
+    let version = version(story);
+    let by = [
+        story.tree.as_deref().map(plain),
+        story.author.as_deref().map(plain),
+        patches(story),
+        (story.follow_ups > 0).then(|| format!("{} before", counted(story.follow_ups, "reply"))),
+    ];
+    format!(
+        "{style}{:>DATE$}{style:#}  {}{DIM}{version}{DIM:#}\n{DIM}{:<DATE$}  {}{DIM:#}\n",
+        span(waits),
+        fit(&plain(&story.title), room.saturating_sub(version.width())),
+        plain(&story.id),
+        fit(&joined(by), room),
+    )
+}
+
+/// How long a series has been waiting for a person's answer to its newest revision; `None` where it does not wait.
+pub(super) fn waiting(story: &Story, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let is_open = match story.state {
+        State::Posted | State::Discussed => story.kind == StoryKind::Series,
+        State::Applied
+        | State::PartlyApplied
+        | State::Pulled
+        | State::Mainline
+        | State::Stable
+        | State::Superseded
+        | State::Withdrawn
+        | State::Rejected
+        | State::Open
+        | State::Paid
+        | State::Free
+        | State::Published => false,
+    };
+    let newest = story.revisions.last().filter(|_| is_open)?;
+    let is_applied = !story.applied.is_empty();
+    let is_answered = story
+        .events
+        .iter()
+        .any(|event| event.at >= newest.posted_at && is_answer(event.state));
+    // A clock that runs behind the sender's makes nobody wait for less than no time.
+    (!is_applied && !is_answered).then(|| (now - newest.posted_at).max(TimeDelta::zero()))
+}
+
+/// Whether a step is a person's answer to a series.
+fn is_answer(step: Step) -> bool {
+    match step {
+        Step::Discussed
+        | Step::Nacked
+        | Step::Claimed
+        | Step::Applied
+        | Step::PartlyApplied
+        | Step::Rejected => true,
+        Step::Posted
+        | Step::Revised
+        | Step::Pulled
+        | Step::Mainline
+        | Step::Stable
+        | Step::Superseded
+        | Step::Withdrawn
+        | Step::CiPassed
+        | Step::CiFailed
+        | Step::Reported
+        | Step::Fixed
+        | Step::Reverted
+        | Step::Cve => false,
+    }
+}
+
+fn about(story: &Story, now: DateTime<Utc>) -> String {
+    joined([
+        (!story.relevant).then(|| "not about BPF".to_owned()),
+        story.tree.as_deref().map(plain),
+        story.author.as_deref().map(plain),
+        patches(story),
+        (story.follow_ups > 0).then(|| counted(story.follow_ups, "reply")),
+        waiting(story, now)
+            .filter(|waits| *waits >= TimeDelta::days(1))
+            .map(|waits| format!("waiting {}", span(waits))),
+    ])
+}
+
+/// ` v3`; empty for a first revision, and for what has none.
+pub(super) fn version(story: &Story) -> String {
+    match story.revisions.last() {
+        Some(revision) if revision.version > 1 => format!(" v{}", revision.version),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn patches(story: &Story) -> Option<String> {
+    let newest = story.revisions.last()?;
+    (newest.total > 1).then(|| counted(newest.total, "patch"))
+}
+
+/// What is there, with a dot between.
+pub(super) fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String {
+    let parts: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(" · ")
+}
+
+/// `1 patch`, `2 patches`, `3 replies`.
+pub(super) fn counted(number: u32, what: &str) -> String {
+    match (number, what) {
+        (1, _) => format!("1 {what}"),
+        (_, "reply") => format!("{number} replies"),
+        (_, "patch") => format!("{number} patches"),
+        (_, _) => format!("{number} {what}s"),
+    }
+}
+
+/// Cuts `text` so that it takes at most `columns`, at a word's end where there is one near.
+pub(super) fn fit(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let (mut cut, mut taken) = (String::new(), 0);
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken >= columns {
+            break;
+        }
+        cut.push(c);
+    }
+    let end = cut
+        .rfind(' ')
+        .filter(|&at| at > cut.len() / 2)
+        .unwrap_or(cut.len());
+    format!("{}…", cut[..end].trim_end())
+}
+
+/// A time in words, by its largest unit.
+pub(super) fn span(time: TimeDelta) -> String {
+    let (number, unit) = match time.num_seconds() {
+        seconds @ ..7_200 => (seconds / 60, "minute"),
+        seconds @ ..172_800 => (seconds / 3_600, "hour"),
+        seconds if seconds < 60 * 86_400 => (seconds / 86_400, "day"),
+        seconds if seconds < 730 * 86_400 => (seconds / (30 * 86_400), "month"),
+        seconds => (seconds / (365 * 86_400), "year"),
+    };
+    counted(u32::try_from(number).unwrap_or(0), unit)
+}
+
+/// How long ago something was.
+pub(super) fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if now - at < TimeDelta::minutes(1) {
+        return "just now".to_owned();
+    }
+    format!("{} ago", span(now - at))
+}
+
+/// The word for a kind of story.
+pub(super) fn kind(kind: StoryKind) -> &'static str {
+    match kind {
+        StoryKind::Series => "series",
+        StoryKind::Commit => "commit",
+        StoryKind::Pull => "pull request",
+        StoryKind::Thread => "thread",
+        StoryKind::Article => "article",
+        StoryKind::Release => "release",
+        StoryKind::Video => "video",
+    }
+}
+
+/// The word for a state.
+pub(super) fn word(state: State) -> &'static str {
+    match state {
+        State::Posted => "posted",
+        State::Discussed => "discussed",
+        State::Applied => "applied",
+        State::PartlyApplied => "partly applied",
+        State::Pulled => "pulled",
+        State::Mainline => "mainline",
+        State::Stable => "stable",
+        State::Superseded => "superseded",
+        State::Withdrawn => "withdrawn",
+        State::Rejected => "rejected",
+        State::Open => "open",
+        State::Paid => "paid",
+        State::Free => "free",
+        State::Published => "published",
+    }
+}
+
+/// The colour of a state: what has arrived is green, what is under way blue, what needs somebody yellow.
+pub(super) fn colour(state: State) -> Style {
+    let colour = match state {
+        State::Posted | State::Open => AnsiColor::Cyan,
+        State::Discussed => AnsiColor::Blue,
+        State::Applied | State::Pulled | State::Mainline | State::Stable => AnsiColor::Green,
+        State::PartlyApplied | State::Paid => AnsiColor::Yellow,
+        State::Rejected => AnsiColor::Red,
+        State::Superseded | State::Withdrawn => AnsiColor::BrightBlack,
+        State::Free | State::Published => AnsiColor::Magenta,
+    };
+    Style::new().fg_color(Some(colour.into()))
+}
+
+/// The colour of a wait: a week is normal, two are long.
+fn patience(waits: TimeDelta) -> Style {
+    match waits.num_days() {
+        ..7 => DIM,
+        7..14 => Style::new(),
+        _ => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+    }
+}
