@@ -71,21 +71,23 @@ pub fn summary(text: &str) -> Vec<String> {
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    // A list is for when no sentence says what is done.
-    if !candidates.iter().any(|candidate| candidate.tells) {
-        let told = lists.iter().position(|list| list.tells);
-        match told {
-            Some(at) => {
-                let list = lists.swap_remove(at);
-                let place = candidates
-                    .iter()
-                    .position(|candidate| candidate.block > list.block)
-                    .unwrap_or(candidates.len());
-                candidates.insert(place, list);
-            }
-            None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
-            None => {}
+    // A list is for when no sentence before it says what is done.
+    let first_told = candidates.iter().find(|candidate| candidate.tells);
+    let told_in = first_told.map_or(usize::MAX, |candidate| candidate.block);
+    match lists
+        .iter()
+        .position(|list| list.tells && list.block < told_in)
+    {
+        Some(at) => {
+            let list = lists.swap_remove(at);
+            let place = candidates
+                .iter()
+                .position(|candidate| candidate.block > list.block)
+                .unwrap_or(candidates.len());
+            candidates.insert(place, list);
         }
+        None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
+        None => {}
     }
     if candidates.is_empty() {
         return dangling(&blocks);
@@ -209,7 +211,7 @@ mod tests {
     use super::*;
 
     /// Kinds of texts as they come, told with pens instead of kernels.
-    const TEXTS: [(&str, u32, &str); 9] = [
+    const TEXTS: [(&str, u32, &str); 10] = [
         (
             "a cover letter",
             3,
@@ -296,6 +298,9 @@ mod tests {
         v2: put the cap on once (Ben)
         # a list only
         This set gives pens: a cap; a clip; ink
+        # a list first
+        This set makes pens better: Caps close at once; Ink is red
+        Add tests for both, as one does.
         # a merge
         Red pens are easier to see.
         Add them to the drawer, and let readers choose.

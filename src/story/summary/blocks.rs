@@ -47,6 +47,12 @@ struct Reader {
     item_open: bool,
     /// The last line was left out, and no empty line came since.
     left_out: bool,
+    /// The last thing that was not empty was left out.
+    interrupted: bool,
+    /// The mail was closed; a name and an address may follow.
+    closed: bool,
+    /// Between two lines of three backticks.
+    fenced: bool,
     /// A changelog stood above.
     changelog_seen: bool,
 }
@@ -61,6 +67,9 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         after_blank: true,
         item_open: false,
         left_out: false,
+        interrupted: false,
+        closed: false,
+        fenced: false,
         changelog_seen: false,
     };
     for (at, line) in lines.iter().enumerate() {
@@ -118,7 +127,11 @@ impl Reader {
             Within::Trailer | Within::Changelog(_) => self.within = Within::Prose,
             Within::Prose | Within::List(_) => {}
         }
-        if self.changelog_seen && is_start(line) {
+        let is_fence = line.starts_with("```") || line == "'''";
+        if is_fence || self.fenced {
+            self.fenced ^= is_fence;
+            self.leave_out();
+        } else if self.changelog_seen && is_start(line) {
             // Some put all changelogs first; what they stand above was no introduction.
             self.paragraph.clear();
             self.blocks.clear();
@@ -134,13 +147,13 @@ impl Reader {
             self.within = Within::Trailer;
         } else if is_shortlog_author(line) || is_closing(line) || is_git_speech(line) {
             self.flush(false);
+            self.closed |= is_closing(line);
             self.within = Within::Skipped;
         } else if is_quote(line) || (line.starts_with("On ") && is_quote(next)) || is_diffstat(line)
         {
             self.flush(false);
         } else if is_reference(line) || is_machine(line) {
-            self.flush(true);
-            self.left_out = true;
+            self.leave_out();
         } else if let Some(item) = bullet(line) {
             self.item(indent(line), item);
         } else {
@@ -258,11 +271,17 @@ impl Reader {
             columns > INDENT_MAX
         };
         if is_code {
-            self.flush(true);
-            self.left_out = true;
+            self.leave_out();
             return;
         }
         self.paragraph.push(line.trim().to_owned());
+    }
+
+    /// Leaves out a line in the middle of prose.
+    fn leave_out(&mut self) {
+        self.flush(true);
+        self.left_out = true;
+        self.interrupted = true;
     }
 
     /// Ends the paragraph. `cut` says that something that is left out stands right below it.
@@ -280,10 +299,15 @@ impl Reader {
         if lines.len() == 1 && is_heading(first) && !first.ends_with(':') {
             return;
         }
+        let is_signature = lines.iter().all(|line| line.split(' ').count() <= 4);
+        if self.closed && is_signature {
+            return;
+        }
         let lead = lines.join(" ");
+        let interrupted = std::mem::take(&mut self.interrupted);
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
-            resumes: resumes(&lead, self.left_out),
+            resumes: resumes(&lead, self.left_out, interrupted),
             lead,
             items: Vec::new(),
         });
@@ -309,7 +333,7 @@ fn is_start(line: &str) -> bool {
 }
 
 /// Whether a paragraph goes on with a sentence that began above what was left out.
-fn resumes(lead: &str, left_out: bool) -> bool {
+fn resumes(lead: &str, left_out: bool, interrupted: bool) -> bool {
     let first = lead
         .split(' ')
         .next()
@@ -320,6 +344,10 @@ fn resumes(lead: &str, left_out: bool) -> bool {
     ];
     joins.contains(&first.to_ascii_lowercase().as_str())
         || (left_out && first.starts_with(char::is_lowercase))
+        // Some never write capitals: `this series …` begins something all the same.
+        || (interrupted
+            && first.bytes().all(|b| b.is_ascii_lowercase())
+            && !["this", "these", "the", "we", "it", "i", "in", "to", "so"].contains(&first))
 }
 
 fn is_finished(lead: &str) -> bool {
@@ -371,6 +399,9 @@ mod tests {
             ("quotes go", "On Friday, A wrote:\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
             ("greetings go", "Hi all,\nA pen is red.", "A pen is red."),
             ("a first line may be set in", "    A pen is\nred.", "A pen is red."),
+            ("fences and what they hold go", "A pen is red.\n```\npen is\n```\n\nAll pens are.", "A pen is red. | All pens are."),
+            ("a name below the close is no prose", "A pen is red.\n\nThanks,\n\nAnn Author\nPens Inc.", "A pen is red."),
+            ("what code cut goes on", "A pen can do this:\n\n    pen_put()\n\nputs it down.\n\nthis is all.", "A pen can do this: | …puts it down. | this is all."),
             ("nothing is nothing", "", ""),
         ];
         for (name, text, wanted) in table {

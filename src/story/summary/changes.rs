@@ -352,7 +352,6 @@ fn is_link(said: &str) -> bool {
 /// The changes on one line.
 fn joined(items: &[Entry]) -> Option<String> {
     let mut line = String::new();
-    let mut parent: Option<usize> = None;
     // `v2: (comments from Ann)` tells nothing, as long as what changed follows.
     let is_note = |item: &Entry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
     let items = match items {
@@ -376,7 +375,7 @@ fn joined(items: &[Entry]) -> Option<String> {
         }
         let joint = if line.is_empty() {
             ""
-        } else if parent == Some(at) {
+        } else if line.ends_with(':') {
             " "
         } else {
             "; "
@@ -400,9 +399,6 @@ fn joined(items: &[Entry]) -> Option<String> {
         }
         line.push_str(joint);
         line.push_str(said);
-        if announces && nested {
-            parent = Some(at + 1);
-        }
     }
     line.truncate(line.trim_end_matches([':', ' ']).len());
     (!line.is_empty()).then_some(line)

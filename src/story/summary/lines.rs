@@ -36,15 +36,25 @@ const LOG_STARTS: [&str; 29] = [
     "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
 ];
 /// What stands inside such lines.
-const LOG_MARKS: [&str; 5] = [
-    ": warning: ",
-    ": error: ",
+const LOG_MARKS: [&str; 7] = [
     "+0x",
+    ": error: ",
+    ": warning: ",
     "[-W",
+    "^~",
     "undefined reference",
+    "~~~",
 ];
 /// How such lines end.
-const LOG_ENDS: [&str; 5] = [":OK", ":FAIL", ":SKIP", " PASSED", " FAILED"];
+const LOG_ENDS: [&str; 7] = [
+    " FAILED",
+    " PASSED",
+    ":FAIL",
+    ":OK",
+    ":SKIP",
+    "warning generated.",
+    "warnings generated.",
+];
 /// The longest greeting of a mail, in characters.
 const GREETING_CHARS_MAX: usize = 60;
 

@@ -2,28 +2,29 @@
 
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
-const SAYS_NOTHING: [&str; 108] = [
-    "address comments", "address feedback", "address the comments", "addressed comments", "addressed feedback",
-    "addressed the feedback", "addresses comments", "addresses feedback", "all the feedback", "any comments",
-    "any feedback", "any thoughts", "apologies", "applies cleanly", "applies on top", "apply cleanly",
-    "are available in the git", "as organized as", "as usual,", "be applied on top", "bear with me",
-    "before this series", "can be found at", "can be found here", "can be found in the git", "can you pick",
-    "cc'ed", "cc'ing", "cc-ing", "changelog", "comments and suggestions", "comments are",
-    "comments in the previous", "comments?", "could you please", "depends on the series", "diff for pull",
-    "diff for this pull", "feedback from the previous", "feedback is", "feedback on", "feedback welcome",
-    "for review", "for the feedback", "for the review", "for their review", "from the previous version",
-    "full changes can", "git tree", "go in asap", "i also can push", "i am new to", "i can also push",
-    "i'd appreciate", "i'm new to", "in my next version", "in the next revision", "in this version",
-    "is based on commit", "kindly", "last version", "let me know", "look forward", "looking forward",
-    "merge window", "my first patch", "next version", "no functional changes since", "no material changes",
-    "non-merge commits", "organised as follows", "organized as follows", "other than that v", "please apply",
-    "please consider", "please find", "please help", "please pull", "please review",
-    "please see the individual", "please take a look", "please take it", "previous posting",
-    "previous revision", "previous series", "previous version", "pull request contains",
-    "pull-request contains", "re-post", "re-sending", "re-spin", "re-verification", "rebased", "remains in rfc",
-    "repost", "resend", "respin", "sending again", "sending this", "sent separately", "should go in",
-    "should go through", "sorry for", "structured as follows", "suggestions are", "thanks for",
-    "thanks to everyone", "what do you think",
+const SAYS_NOTHING: [&str; 114] = [
+    "-by tag", "address comments", "address feedback", "address the comments", "addressed comments",
+    "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
+    "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
+    "applies on top", "apply cleanly", "are available in the git", "as organized as", "as usual,",
+    "be applied on top", "bear with me", "before this series", "can also be found", "can be found at", "can be found here",
+    "can be found in the git", "can you pick", "cc'ed", "cc'ing", "cc-ing", "changelog",
+    "comments and suggestions", "comments are", "comments in the previous", "comments?", "could you please",
+    "depends on the series", "diff for pull", "diff for this pull", "feedback from the previous", "feedback is",
+    "feedback on", "feedback welcome", "for review", "for the feedback", "for the review", "for their review",
+    "from the previous version", "full changes can", "git tree", "go in asap", "i also can push", "i am new to",
+    "i can also push", "i'd appreciate", "i'm new to", "in my next version", "in the next revision",
+    "in this version", "is based on commit", "kindly", "last version", "let me know", "look forward",
+    "looking forward", "merge window", "my first patch", "new revision", "next version",
+    "no functional or code changes", "no material changes", "non-merge commits", "organised as follows",
+    "organized as follows", "other than that v", "please apply", "please consider", "please find",
+    "please help", "please pull", "please review", "please see the individual", "please take a look",
+    "please take it", "previous posting", "previous revision", "previous series", "previous version",
+    "pull request contains", "pull-request contains", "re-post", "re-run", "re-sending", "re-spin",
+    "re-verification", "rebased", "remains in rfc", "repost", "resend", "respin", "sending again",
+    "sending this", "sent separately", "should go in", "should go through", "sorry for",
+    "structured as follows", "suggestions are", "thanks for", "thanks to everyone", "this cover letter",
+    "this revision", "what do you think",
 ];
 /// How sentences begin that are said to reviewers only, in lower case.
 #[rustfmt::skip]
@@ -104,7 +105,7 @@ fn is_about_versions(lower: &str) -> bool {
         || words.windows(2).enumerate().any(|(at, pair)| {
             let before = [
                 "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for",
-                "with", "rfc", "my", "version",
+                "with", "rfc", "my", "our", "version",
             ];
             // Addresses, cgroups and the like come in versions too.
             let after = [
