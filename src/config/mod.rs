@@ -3,6 +3,7 @@
 //! Nothing starts on a bad configuration, and no secret ever stands in one. It never touches the network or the store.
 
 mod feed;
+mod keys;
 mod network;
 mod problem;
 mod reader;
@@ -19,9 +20,10 @@ use std::time::Duration;
 use crate::story::relevance::Words;
 use url::{Host, Url};
 
+use keys::Within;
 use network::read_network;
 pub use problem::{ConfigErrors, Problem};
-use reader::{Field, Notes, Table, What, Within};
+use reader::{Field, Notes, Table, What};
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;

@@ -10,6 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::{KEYS, Within};
 use super::{ConfigErrors, Problem};
 
 /// How much of a wrong value is repeated in a message, in characters.
@@ -20,76 +21,6 @@ const SYNTAX_ERRORS_MAX: usize = 10;
 
 /// How alike an unknown key must be to a known one before we ask whether that was meant (0 to 1).
 const LIKENESS_MIN: f64 = 0.8;
-
-/// The tables a key can stand in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Within {
-    Top,
-    Network,
-    Relevance,
-    Weights,
-    Feed,
-}
-
-impl Within {
-    /// Where that is, for a person.
-    fn place(self) -> &'static str {
-        match self {
-            Within::Top => "above the first [table]",
-            Within::Network => "in [network]",
-            Within::Relevance => "in [relevance]",
-            Within::Weights => "in [relevance.weights]",
-            Within::Feed => "in a [[feed]]",
-        }
-    }
-}
-
-/// Every key there is, and the table it stands in: what a slip of the pen is compared with, and what the example must
-/// explain.
-pub(super) const KEYS: &[(Within, &str)] = &[
-    (Within::Top, "database"),
-    (Within::Top, "network"),
-    (Within::Top, "feed"),
-    (Within::Network, "allow_private_hosts"),
-    (Within::Network, "contact"),
-    (Within::Network, "page"),
-    (Within::Network, "host_gap_ms"),
-    (Within::Network, "request_timeout_s"),
-    (Within::Top, "relevance"),
-    (Within::Relevance, "title_words"),
-    (Within::Relevance, "path_words"),
-    (Within::Relevance, "weights"),
-    (Within::Weights, "kfunc"),
-    (Within::Weights, "helper"),
-    (Within::Weights, "program_type"),
-    (Within::Weights, "map_type"),
-    (Within::Weights, "uapi"),
-    (Within::Weights, "jit"),
-    (Within::Weights, "verifier"),
-    (Within::Weights, "arena"),
-    (Within::Weights, "sched_ext"),
-    (Within::Weights, "security"),
-    (Within::Weights, "revert"),
-    (Within::Weights, "breakage"),
-    (Within::Weights, "nack"),
-    (Within::Weights, "review"),
-    (Within::Weights, "applied"),
-    (Within::Weights, "lwn"),
-    (Within::Weights, "selftests_only"),
-    (Within::Weights, "trivial"),
-    (Within::Weights, "driver"),
-    (Within::Weights, "backport"),
-    (Within::Feed, "name"),
-    (Within::Feed, "kind"),
-    (Within::Feed, "url"),
-    (Within::Feed, "poll_gap_s"),
-    (Within::Feed, "bpf_only"),
-    (Within::Feed, "branch"),
-    (Within::Feed, "paths"),
-    (Within::Feed, "role"),
-    (Within::Feed, "query"),
-    (Within::Feed, "gives"),
-];
 
 /// Whether a problem says that something is wrong or that something is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

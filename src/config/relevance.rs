@@ -1,6 +1,7 @@
 //! The `[relevance]` table.
 
-use super::reader::{Field, Table, Within};
+use super::keys::Within;
+use super::reader::{Field, Table};
 use crate::story::relevance::{REASONS, Words};
 
 /// The most words of a list.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::reader::{KEYS, Within};
+use super::keys::{KEYS, Within};
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
