@@ -154,7 +154,7 @@ fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
         .unwrap_or_default();
     let mut taken = 0;
     for item in &block.items {
-        let item = item.trim_end_matches(['.', ';', ',', ':']);
+        let item = sentences::bare_item(item);
         if worth::says_nothing(item) {
             continue;
         }
@@ -231,6 +231,11 @@ mod tests {
             "a list only",
             1,
             "This set gives pens:\n\n - a cap\n   * of steel\n - a clip;\n - ink.\n\nThanks,\nAnn",
+        ),
+        (
+            "a list first",
+            1,
+            "This set makes pens better:\n\n 1) Caps close\n    at once, and\n 2) Ink is red.\n\nAdd tests for both, as one does.",
         ),
         (
             "a merge",

@@ -364,11 +364,10 @@ fn joined(items: &[Entry]) -> Option<String> {
         let nested = items
             .get(at + 1)
             .is_some_and(|next| next.column > item.column || !item.marked && next.marked);
-        let said = said.trim_end_matches(['.', ';', ',', ' ']);
-        let said = if announces && !nested {
-            said.trim_end_matches(':')
+        let said = if announces && nested {
+            said.as_str()
         } else {
-            said
+            sentences::bare_item(&said)
         };
         if !said.contains(char::is_alphabetic) {
             continue;

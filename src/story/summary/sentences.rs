@@ -249,14 +249,25 @@ pub(super) fn cut(sentence: &str, chars_max: usize) -> String {
     let ends = |is_end: fn(&str) -> bool| {
         head.match_indices(' ')
             .map(|(at, _)| &head[..at])
-            .filter(|text| text.len() > head.len() / 2 && is_balanced(text) && is_end(text))
-            .next_back()
+            .rfind(|text| text.len() > head.len() / 2 && is_balanced(text) && is_end(text))
     };
-    let word_end = head.rfind(' ').map_or(head.as_str(), |at| &head[..at]);
+    let word_end = match (head.rfind(' '), head.char_indices().next_back()) {
+        (Some(at), _) => &head[..at],
+        // One word longer than all that is allowed: there is no better place.
+        (None, last) => &head[..last.map_or(0, |(at, _)| at)],
+    };
     let kept = ends(|text| text.ends_with([',', ';', ':']))
         .or_else(|| ends(|_| true))
         .unwrap_or(word_end);
     format!("{} …", kept.trim_end_matches([',', ';', ':', ' ', '-']))
+}
+
+/// A list's item without what joins it to the next: `one, and` is `one`.
+pub(super) fn bare_item(item: &str) -> &str {
+    let ends = ['.', ';', ',', ':', ' '];
+    let item = item.trim_end_matches(ends);
+    item.strip_suffix(" and")
+        .map_or(item, |item| item.trim_end_matches(ends))
 }
 
 /// Whether brackets and backticks pair. Marks of lists (`a)`) and faces (`:)`) do not count.
@@ -277,7 +288,7 @@ pub(super) fn is_balanced(text: &str) -> bool {
             }
             '(' if !is_face => depth += 1,
             ')' if depth > 0 => depth -= 1,
-            ')' if !is_face && !(last.is_alphanumeric() && before(at, 2).is_whitespace()) => {
+            ')' if !(is_face || last.is_alphanumeric() && before(at, 2).is_whitespace()) => {
                 return false;
             }
             _ => {}
@@ -337,6 +348,7 @@ mod tests {
             ("one two three, four five", 20, "one two three …"),
             ("one two three four five", 20, "one two three four …"),
             ("one two three (four five six)", 22, "one two three …"),
+            ("ééééééééééé", 10, "éééééééé …"),
         ];
         for (text, most, wanted) in table {
             let cut = cut(text, most);
