@@ -1,6 +1,9 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
+mod page;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod view;
 mod which;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::timeline::{QUIET_AFTER, ranges};
+use super::timeline::ranges;
 use super::view::{ago, counted, span, waiting};
 use crate::story::{Applied, Event, State, Step, Story};
 
+/// How long a story may be silent before that is worth a word.
+const QUIET_AFTER: TimeDelta = TimeDelta::days(14);
 /// Digits of a hash that a person reads.
 const HASH_DIGITS: usize = 12;
 

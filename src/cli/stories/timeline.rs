@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Effects, Style};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
+use super::page::{Page, wrap};
 use super::standing::{short_hash, standing, tree_and_branch};
 use super::view::{DIM, ago, colour, counted, fit, joined, kind, version};
 use crate::post::plain;
@@ -15,12 +16,14 @@ const DATE: usize = 11;
 const STEP: usize = 14;
 const EVENT: usize = 2 + DATE + 2 + STEP + 2;
 /// What stands left of a name or a link.
-const LABEL: usize = 2 + 13 + 2;
+pub(super) const LABEL: usize = 2 + 13 + 2;
+/// How far such words are set in.
+pub(super) const BELOW: usize = 4;
 /// Commits shown of a story without revisions.
 const COMMITS_SHOWN: usize = 20;
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
-const CALM: Style = Style::new();
+pub(super) const CALM: Style = Style::new();
 
 /// Tells a story over `width` columns, with ANSI styles; with `why`, also what makes its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
@@ -112,8 +115,9 @@ fn life(page: &mut Page, story: &Story) {
         let day = event.at.format("%e %b %Y").to_string();
         let shown = if day == last_day { "" } else { &day };
         let (word, style) = step(event.state);
+        let pad = " ".repeat(STEP.saturating_sub(word.len()));
         let quiet = if is_machine(event.state) { DIM } else { CALM };
-        let head = format!("  {DIM}{shown:>DATE$}{DIM:#}  {style}{word:<STEP$}{style:#}  ");
+        let head = format!("  {DIM}{shown:>DATE$}{DIM:#}  {style}{word}{style:#}{pad}  ");
         page.row(&head, EVENT, &words, quiet);
         if let Some(change) = revision_of(story, event)
             .and_then(|revision| story.changes.get(&format!("v{}", revision.version)))
@@ -389,60 +393,3 @@ fn step(step: Step) -> (&'static str, Style) {
     };
     (word, Style::new().fg_color(Some(colour.into())))
 }
-
-/// What is told, row by row.
-struct Page {
-    width: usize,
-    text: String,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.text.push('\n');
-    }
-
-    /// A row that wraps under itself. `head` is styled and `columns` wide.
-    fn row(&mut self, head: &str, columns: usize, words: &str, style: Style) {
-        let rows = wrap(words, self.width.saturating_sub(columns));
-        for (at, row) in rows.iter().enumerate() {
-            let margin = " ".repeat(columns);
-            let head = if at == 0 { head } else { &margin };
-            let styled = format!("{head}{style}{row}{style:#}");
-            self.text.push_str(styled.trim_end());
-            self.text.push('\n');
-        }
-    }
-
-    fn labelled(&mut self, label: &str, words: &str) {
-        let head = format!("  {DIM}{label:<13}{DIM:#}  ");
-        self.row(&head, LABEL, words, CALM);
-    }
-
-    /// A row with something short at its right end.
-    fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
-        use unicode_width::UnicodeWidthStr as _;
-        if end.is_empty() {
-            return self.row(head, columns, words, CALM);
-        }
-        let room = self.width.saturating_sub(columns + end.width() + 2);
-        let words = fit(words, room);
-        let space = " ".repeat(room.saturating_sub(words.width()) + 2);
-        self.text
-            .push_str(&format!("{head}{words}{space}{DIM}{end}{DIM:#}\n"));
-    }
-}
-
-/// Lines of words; links and identifiers stay whole, since a broken one cannot be copied.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let options = textwrap::Options::new(columns.max(1))
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(std::borrow::Cow::into_owned)
-        .collect()
-}
-
-/// How long a story may be silent before that is worth a word.
-pub(super) const QUIET_AFTER: TimeDelta = TimeDelta::days(14);
