@@ -46,7 +46,7 @@ pub fn summary(text: &str) -> Vec<String> {
         for (at, sentence) in prose.iter().enumerate() {
             // A sentence that points to what is left out, or comes from there, says nothing without it.
             let dangles = (at == last && block.dangles) || announces(sentence);
-            let resumes = at == 0 && block.resumes;
+            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
             if dangles || resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
                 continue;
             }
