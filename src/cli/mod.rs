@@ -172,6 +172,13 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// List the series that wait for a person's answer, those that wait longest first.
+    #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
+    Open {
+        /// Which ones.
+        #[command(flatten)]
+        which: stories::Which,
+    },
     /// Make all stories anew from the stored items.
     #[command(after_help = "Example:\n  bpfnews refold")]
     Refold,
@@ -243,6 +250,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Stories { which } => stories::stories(path, None, &which).await,
         Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
+        Command::Open { which } => stories::waiting(path, &which).await,
         Command::Refold => stories::refold(path).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -3,9 +3,11 @@
 //! Nothing starts on a bad configuration, and no secret ever stands in one. It never touches the network or the store.
 
 mod feed;
+mod keys;
 mod network;
 mod problem;
 mod reader;
+mod relevance;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +17,13 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::story::relevance::Words;
 use url::{Host, Url};
 
+use keys::Within;
 use network::read_network;
 pub use problem::{ConfigErrors, Problem};
-use reader::{Field, Notes, Table, What, Within};
+use reader::{Field, Notes, Table, What};
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -38,6 +42,8 @@ pub struct Config {
     pub database: PathBuf,
     /// How we behave on the network.
     pub network: NetworkConfig,
+    /// What makes a story relevant, and how much it matters.
+    pub relevance: Words,
     /// The feeds, in the file's order; names are unique.
     pub feeds: Vec<FeedConfig>,
 }
@@ -275,6 +281,14 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
     let network = network
         .and_then(|field| field.table(Within::Network, "a table: write [network], its keys below"));
     let network = network.map_or_else(NetworkConfig::default, read_network);
+    let relevance = top.take("relevance");
+    let relevance = relevance.and_then(|field| {
+        field.table(
+            Within::Relevance,
+            "a table: write [relevance], its keys below",
+        )
+    });
+    let relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
     let feeds = match top.take("feed") {
         Some(field) => read_feeds(field, notes, &network),
         None => no_feeds(notes, None),
@@ -283,6 +297,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
     Config {
         database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
         network,
+        relevance,
         feeds,
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys::{KEYS, Within};
 use super::{ConfigErrors, Problem};
 
 /// How much of a wrong value is repeated in a message, in characters.
@@ -20,48 +21,6 @@ const SYNTAX_ERRORS_MAX: usize = 10;
 
 /// How alike an unknown key must be to a known one before we ask whether that was meant (0 to 1).
 const LIKENESS_MIN: f64 = 0.8;
-
-/// The tables a key can stand in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Within {
-    Top,
-    Network,
-    Feed,
-}
-
-impl Within {
-    /// Where that is, for a person.
-    fn place(self) -> &'static str {
-        match self {
-            Within::Top => "above the first [table]",
-            Within::Network => "in [network]",
-            Within::Feed => "in a [[feed]]",
-        }
-    }
-}
-
-/// Every key there is, and the table it stands in: what a slip of the pen is compared with, and what the example must
-/// explain.
-pub(super) const KEYS: &[(Within, &str)] = &[
-    (Within::Top, "database"),
-    (Within::Top, "network"),
-    (Within::Top, "feed"),
-    (Within::Network, "allow_private_hosts"),
-    (Within::Network, "contact"),
-    (Within::Network, "page"),
-    (Within::Network, "host_gap_ms"),
-    (Within::Network, "request_timeout_s"),
-    (Within::Feed, "name"),
-    (Within::Feed, "kind"),
-    (Within::Feed, "url"),
-    (Within::Feed, "poll_gap_s"),
-    (Within::Feed, "bpf_only"),
-    (Within::Feed, "branch"),
-    (Within::Feed, "paths"),
-    (Within::Feed, "role"),
-    (Within::Feed, "query"),
-    (Within::Feed, "gives"),
-];
 
 /// Whether a problem says that something is wrong or that something is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,7 +194,9 @@ impl<'n, 't> Table<'n, 't> {
     fn path(&self, key: &str) -> String {
         match self.within {
             Within::Top => key.to_owned(),
-            Within::Network => format!("{}.{key}", self.place),
+            Within::Network | Within::Relevance | Within::Weights => {
+                format!("{}.{key}", self.place)
+            }
             Within::Feed => format!("{}: {key}", self.place),
         }
     }
@@ -299,6 +260,18 @@ impl<'n, 't> Field<'n, 't> {
             self.expected(&format!("a whole number of {unit} from {least} to {most}"));
         }
         within
+    }
+
+    /// A whole number from `-most` to `most`.
+    pub(super) fn signed(&self, most: i64) -> Option<i32> {
+        let integer = self.value.get_ref().as_integer();
+        let number =
+            integer.and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let within = number.filter(|number| number.abs() <= most);
+        if within.is_none() {
+            self.expected(&format!("a whole number from -{most} to {most}"));
+        }
+        within.and_then(|number| i32::try_from(number).ok())
     }
 
     /// One of a few words.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::reader::{KEYS, Within};
+use super::keys::{KEYS, Within};
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -127,6 +127,30 @@ contact = "bpfnews@example.org; day and night"
 page = "https://example.org/bpfnews"
 host_gap_ms = 0
 request_timeout_s = 5
+[relevance]
+title_words = ["BPF", "xdp"]
+path_words = ["kernel/bpf"]
+[relevance.weights]
+kfunc = 0
+helper = -1
+program_type = -2
+map_type = -3
+uapi = -4
+jit = -5
+verifier = -6
+arena = -7
+sched_ext = -8
+security = -9
+revert = -10
+breakage = -11
+nack = -12
+review = -13
+applied = -14
+lwn = -15
+selftests_only = -16
+trivial = -17
+driver = -18
+backport = -19
 [[feed]]
 name = "t"
 kind = "tree"
@@ -173,6 +197,15 @@ gives = "videos"
         request_timeout: Duration::from_secs(5),
     };
     assert_eq!(config.network, network);
+    let words = &config.relevance;
+    assert_eq!(
+        (words.title.join(" "), words.paths.join(" ")),
+        ("bpf xdp".to_owned(), "kernel/bpf".to_owned())
+    );
+    assert_eq!(
+        (words.weights["kfunc"], words.weights["backport"]),
+        (0, -19)
+    );
     let [tree, archive, lwn, plain] = &config.feeds[..] else {
         panic!("four feeds, got {:?}", config.feeds);
     };
@@ -638,16 +671,23 @@ fn the_example_is_good_and_explains_every_key() {
             match (*within, *key) {
                 (Within::Top, "network") => line == "[network]",
                 (Within::Top, "feed") => line == "[[feed]]",
-                (Within::Top | Within::Network | Within::Feed, _) => {
-                    line.starts_with(&format!("{key} = "))
-                }
+                (Within::Top, "relevance") => line == "[relevance]",
+                (Within::Relevance, "weights") => line == "[relevance.weights]",
+                (
+                    Within::Top
+                    | Within::Network
+                    | Within::Relevance
+                    | Within::Weights
+                    | Within::Feed,
+                    _,
+                ) => line.starts_with(&format!("{key} = ")),
             }
         };
         let at = lines.iter().position(is_first_use);
         let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
-            "network" | "feed" => {
+            "network" | "feed" | "relevance" | "weights" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),
@@ -658,4 +698,27 @@ fn the_example_is_good_and_explains_every_key() {
         let marked = line.ends_with("\" # untried") || line.ends_with("\" # untried, guessed");
         assert!(marked, "no mark: {line}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_the_relevance_is_told() {
+    check(
+        "[relevance]\ntitle_words = \"bpf\"\npath_words = [\"x\", 7]\ntitels = 1\n[relevance.weights]\nkfunk = 1\nhelper = 101\njit = \"much\"\n\
+         [[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n",
+        &[
+            "config.toml:2: relevance.title_words: expected a list of words, such as [\"bpf\", \"xdp\"], found \"bpf\"",
+            "config.toml:3: relevance.path_words[1]: expected a word of 2 to 80 characters, found \"x\"",
+            "config.toml:3: relevance.path_words[2]: expected a word of 2 to 80 characters, found 7",
+            "config.toml:4: relevance.titels: unknown key; expected one of title_words, path_words, weights",
+            "config.toml:6: relevance.weights.kfunk: unknown key; did you mean \"kfunc\"?",
+            "config.toml:7: relevance.weights.helper: expected a whole number from -100 to 100, found 101",
+            "config.toml:8: relevance.weights.jit: expected a whole number from -100 to 100, found \"much\"",
+        ],
+    );
+}
+
+#[test]
+fn the_example_shows_the_defaults_of_the_relevance() {
+    let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.relevance, Words::default());
 }

@@ -34,6 +34,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::{Config, FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
+use crate::story::relevance::Words;
 
 /// When the demo polls. The first poll is before the week and only seeds; then daily, with a few of their own:
 /// 2 May 09:00 falls between the second and the third mail of a series of five, whose cover letter comes later; after
@@ -88,6 +89,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
     let plain = |gives| FeedKind::Feed { gives: Some(gives) };
     Config {
         database: database.to_path_buf(),
+        relevance: Words::default(),
         network: NetworkConfig {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,

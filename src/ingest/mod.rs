@@ -119,7 +119,7 @@ impl Ingest {
             store,
             fetcher: Fetcher::new(&config.network)?,
             clock,
-            words: Words::default(),
+            words: config.relevance.clone(),
             feeds,
         })
     }

@@ -1,11 +1,391 @@
 //! The sentences of a story worth showing: extracted from what its author wrote, never invented.
+//!
+//! A text is read in four steps, each in a file of its own: `lines` tells what a line is, `blocks` keeps the prose,
+//! `sentences` splits it, `worth` judges a sentence. `changes` reads changelogs, `faults` checks what comes out.
 
-/// The sentences of a summary: two or three, the first prose of a cover letter, a merge message, a commit or a mail.
-pub fn summary(_text: &str) -> Vec<String> {
-    Vec::new()
+mod blocks;
+mod changes;
+mod faults;
+mod lines;
+mod sentences;
+mod worth;
+
+pub use changes::change;
+pub use faults::faults;
+
+use blocks::Block;
+
+/// The most sentences of a summary: more is not read under a title.
+const SENTENCES_MAX: usize = 3;
+/// The most characters of one sentence; a longer one is cut.
+const SENTENCE_CHARS_MAX: usize = 300;
+/// The most characters of a whole summary, spaces between its sentences included.
+const SUMMARY_CHARS_MAX: usize = 600;
+/// The fewest words of a sentence that says something on its own.
+const WORDS_MIN: usize = 4;
+
+/// A sentence that may be shown.
+struct Candidate {
+    text: String,
+    /// The number of its block.
+    block: usize,
+    /// It says what the author's work does.
+    tells: bool,
 }
 
-/// What changed in revision `version`, in one line; `None` where its author does not say.
-pub fn change(_text: &str, _version: u32) -> Option<String> {
-    None
+/// The sentences of a summary: two or three of a cover letter, a merge message, a commit or a mail; fewer where there
+/// are no more. Each has at most 300 characters, all together 600; every word is the author's.
+pub fn summary(text: &str) -> Vec<String> {
+    let text = sentences::without_marks(text);
+    let blocks = blocks::blocks(&text);
+    let mut candidates = Vec::new();
+    let mut lists = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        let prose = sentences::split(&block.lead);
+        let last = prose.len().saturating_sub(1);
+        for (at, sentence) in prose.iter().enumerate() {
+            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            let dangles = (at == last && block.dangles) || announces(sentence);
+            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
+            if dangles || resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
+                continue;
+            }
+            candidates.push(Candidate {
+                text: sentence.clone(),
+                block: number,
+                tells: worth::tells_what_is_done(sentence),
+            });
+        }
+        if let Some(list) = joined_list(block, prose.last()) {
+            lists.push(Candidate {
+                tells: worth::tells_what_is_done(&list),
+                text: list,
+                block: number,
+            });
+        }
+    }
+    // What does not pair was written or split wrong; a reader stumbles over it.
+    if candidates
+        .iter()
+        .any(|candidate| sentences::is_balanced(&candidate.text))
+    {
+        candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
+    }
+    // A list is for when no sentence before it says what is done.
+    let first_told = candidates.iter().find(|candidate| candidate.tells);
+    let told_in = first_told.map_or(usize::MAX, |candidate| candidate.block);
+    match lists
+        .iter()
+        .position(|list| list.tells && list.block < told_in)
+    {
+        Some(at) => {
+            let list = lists.swap_remove(at);
+            let place = candidates
+                .iter()
+                .position(|candidate| candidate.block > list.block)
+                .unwrap_or(candidates.len());
+            candidates.insert(place, list);
+        }
+        None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
+        None => {}
+    }
+    if candidates.is_empty() {
+        return dangling(&blocks);
+    }
+    within_limits(picked(&candidates))
+}
+
+/// The sentences to show, in the author's order: the opening, and what tells what is done.
+fn picked(candidates: &[Candidate]) -> Vec<&Candidate> {
+    let told = candidates.iter().position(|candidate| candidate.tells);
+    let mut picked: Vec<&Candidate> = Vec::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        let (has_told, left) = match told {
+            Some(told) => (at > told, SENTENCES_MAX - picked.len()),
+            None => (true, SENTENCES_MAX - picked.len()),
+        };
+        if left == 0 {
+            break;
+        }
+        let is_told = told == Some(at);
+        // The first sentence sets the scene; of a long background one more is enough.
+        let is_opening = picked.is_empty();
+        let follows = picked
+            .last()
+            .is_some_and(|last| last.block == candidate.block);
+        let take = if is_told || is_opening {
+            true
+        } else if has_told {
+            follows || picked.len() < 2
+        } else {
+            // One place is kept for the sentence that tells.
+            left > 1 && follows
+        };
+        if take {
+            picked.push(candidate);
+        }
+    }
+    picked
+}
+
+fn within_limits(picked: Vec<&Candidate>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    let mut chars = 0;
+    for candidate in picked {
+        let sentence = sentences::cut(&candidate.text, SENTENCE_CHARS_MAX);
+        let more = sentence.chars().count() + usize::from(!kept.is_empty());
+        if chars + more > SUMMARY_CHARS_MAX {
+            continue;
+        }
+        chars += more;
+        kept.push(sentence);
+    }
+    kept
+}
+
+/// The list of a block on one line, behind the sentence that announces it.
+fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
+    if block.items.is_empty() {
+        return None;
+    }
+    let mut line = lead
+        .filter(|lead| lead.ends_with(':') && !worth::says_nothing(lead))
+        .cloned()
+        .unwrap_or_default();
+    let mut taken = 0;
+    for item in &block.items {
+        let item = sentences::bare_item(item);
+        if worth::says_nothing(item) {
+            continue;
+        }
+        let joint = match (line.is_empty(), taken) {
+            (true, _) => "",
+            (false, 0) => " ",
+            (false, _) => "; ",
+        };
+        if taken > 0
+            && line.chars().count() + joint.len() + item.chars().count() + 3 > SENTENCE_CHARS_MAX
+        {
+            line.push_str("; …");
+            break;
+        }
+        line.push_str(joint);
+        line.push_str(item);
+        taken += 1;
+    }
+    (taken > 0 && !is_too_short(&line)).then_some(line)
+}
+
+/// What is left where nothing but sentences that announce something were written.
+fn dangling(blocks: &[Block]) -> Vec<String> {
+    blocks
+        .iter()
+        .filter_map(|block| {
+            let sentences = sentences::split(&block.lead);
+            sentences.last().cloned()
+        })
+        .find(|sentence| !is_too_short(sentence) && !worth::says_nothing(sentence))
+        .map(|sentence| {
+            let said = sentence.trim_end_matches([':', ' ', ',']);
+            sentences::cut(&format!("{said} …"), SENTENCE_CHARS_MAX)
+        })
+        .into_iter()
+        .collect()
+}
+
+/// Whether a sentence ends where it announces something.
+fn announces(sentence: &str) -> bool {
+    [":", ",", "e.g.", "i.e."]
+        .iter()
+        .any(|end| sentence.ends_with(end))
+}
+
+/// `Add a map.` is short and says all there is.
+fn is_too_short(sentence: &str) -> bool {
+    let words = sentence.split_whitespace().count();
+    words < WORDS_MIN && (words < 2 || !worth::tells_what_is_done(sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Kinds of texts as they come, told with pens instead of kernels.
+    const TEXTS: [(&str, u32, &str); 10] = [
+        (
+            "a cover letter",
+            3,
+            "From: Ann <ann@a.example>\n\nHi all,\n\nThis is v3 of the set. Pens have always been blue, e.g. those in pen.c, \
+            and nobody\nasked why [0]. That is a pity.\n\nMotivation\n==========\n\nBlue pens are slow, as `pen_write(x. y)` shows:\n\n    $ time pen\n    \
+            0m3.000s\n\nThis series adds red pens to struct drawer * (see drawer.h) and lets\npen_write() use them. Old pens stay as they are. Please review.\n\n\
+            Changes in v3:\n- Sharpen the pens\n  (Ben).\n- Link to v2: https://a.example/2\n\nChanges in v2:\n- Buy pens.\n\n[0] https://a.example/0\n\nAnn (2):\n  \
+            pens: buy\n  pens: paint\n\n pen.c | 2 +-\n 1 file changed, 1 insertion(+)\n\nbase-commit: 0123\n--\n2.1",
+        ),
+        (
+            "a patch",
+            2,
+            "Fix a leak of ink when the cap is lost. The cap was\nput on twice.\n\nFixes: 012345678901 (\"pens: add caps\")\nSigned-off-by: Ann <a@a.example>\n---\n\
+            v1 -> v2: put the cap\n          on once (Ben)\n\n pen.c | 2 +-",
+        ),
+        (
+            "a list only",
+            1,
+            "This set gives pens:\n\n - a cap\n   * of steel\n - a clip;\n - ink.\n\nThanks,\nAnn",
+        ),
+        (
+            "a list first",
+            1,
+            "This set makes pens better:\n\n 1) Caps close\n    at once, and\n 2) Ink is red.\n\nAdd tests for both, as one does.",
+        ),
+        (
+            "a merge",
+            1,
+            "Merge branch 'red-pens'\n\nAnn Author says:\n\n====================\npens: make them red\n\nRed pens are easier to see. Add them to the drawer, and let\n\
+            readers choose.\n====================\n\nLink: https://a.example/1\nSigned-off-by: Ben <b@b.example>",
+        ),
+        (
+            "a merge of a tag",
+            1,
+            "Merge tag 'pens-6.1' of git://a.example/pens\n\nPull pen fixes from Ann Author:\n\n - Fix a leak of ink (Ben)\n\n - Make caps of steel\n   (Cem)\n\n\
+            * tag 'pens-6.1' of git://a.example/pens:\n  pens: fix a leak\n",
+        ),
+        (
+            "an answer",
+            1,
+            "On Friday, Ben wrote:\n> Why red?\n\nHi Ben,\n\nRed is seen by all. What did you expect?\n\n> And blue?\n\nBlue is not, i.e. not at night.\n\nCheers,\nAnn",
+        ),
+        (
+            "long background",
+            1,
+            "Ink dries. Dry ink is a problem in v6.12 and before. People throw pens away. They\nbuy new ones. Those dry up too.\n\nIt was always so.\n\n\
+            To end that, close the cap when pen_put() is called. This takes 3 ns.",
+        ),
+        (
+            "one long sentence",
+            1,
+            "Pens are sold in boxes, and the boxes are sold in shops, and the shops are found in towns, and the towns lie near rivers, \
+            and the rivers flow to the sea, and the sea is full of ships, and the ships carry boxes, and in the boxes there are pens, and the pens are \
+            sold again, and so it goes on and on, for ever and a day.",
+        ),
+        (
+            "nothing",
+            2,
+            "Signed-off-by: Ann <a@a.example>\n---\n pen.c | 2 +-\n",
+        ),
+    ];
+
+    #[test]
+    fn summaries_of_all_kinds_of_texts() {
+        let mut shown = String::new();
+        for (name, version, text) in TEXTS {
+            shown.push_str(&format!("# {name}\n"));
+            for sentence in summary(text) {
+                assert!(
+                    faults(&sentence).is_empty(),
+                    "{sentence}: {:?}",
+                    faults(&sentence)
+                );
+                shown.push_str(&format!("{sentence}\n"));
+            }
+            if let Some(change) = change(text, version) {
+                shown.push_str(&format!("v{version}: {change}\n"));
+            }
+        }
+        insta::assert_snapshot!(shown, @r"
+        # a cover letter
+        Pens have always been blue, e.g. those in pen.c, and nobody asked why.
+        That is a pity.
+        This series adds red pens to struct drawer * (see drawer.h) and lets pen_write() use them.
+        v3: Sharpen the pens (Ben)
+        # a patch
+        Fix a leak of ink when the cap is lost.
+        The cap was put on twice.
+        v2: put the cap on once (Ben)
+        # a list only
+        This set gives pens: a cap; a clip; ink
+        # a list first
+        This set makes pens better: Caps close at once; Ink is red
+        Add tests for both, as one does.
+        # a merge
+        Red pens are easier to see.
+        Add them to the drawer, and let readers choose.
+        # a merge of a tag
+        Pull pen fixes from Ann Author: Fix a leak of ink (Ben); Make caps of steel (Cem)
+        # an answer
+        Red is seen by all.
+        What did you expect?
+        # long background
+        Dry ink is a problem in v6.12 and before.
+        People throw pens away.
+        To end that, close the cap when pen_put() is called.
+        # one long sentence
+        Pens are sold in boxes, and the boxes are sold in shops, and the shops are found in towns, and the towns lie near rivers, and the rivers flow to the sea, and the sea is full of ships, and the ships carry boxes, and in the boxes there are pens, and the pens are sold again, and so it goes on and on …
+        # nothing
+        ");
+    }
+
+    #[test]
+    fn every_word_is_the_authors() {
+        for (name, _, text) in TEXTS {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            for sentence in summary(text) {
+                for word in sentence.split_whitespace().filter(|word| *word != "…") {
+                    let bare = word.trim_end_matches([';', '.', ':', ',']);
+                    let written = words
+                        .iter()
+                        .any(|written| written.trim_end_matches([';', '.', ':', ',']) == bare);
+                    assert!(written, "{name}: {word}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_summary_is_too_long() {
+        let long = "word ".repeat(500);
+        let sentences = format!("{long}. Add {long}. Then {long}.").repeat(3);
+        let kept = summary(&sentences);
+        let chars: usize = kept
+            .iter()
+            .map(|sentence| sentence.chars().count() + 1)
+            .sum();
+        assert!(
+            !kept.is_empty() && chars <= SUMMARY_CHARS_MAX + 1,
+            "{chars}"
+        );
+        assert!(
+            kept.iter()
+                .all(|sentence| sentence.chars().count() <= SENTENCE_CHARS_MAX)
+        );
+    }
+
+    #[test]
+    fn hostile_text_is_read_to_its_end() {
+        for part in [
+            "[",
+            "(",
+            "`",
+            "\"",
+            "[1]",
+            "é. É",
+            "v2:\n",
+            "- ",
+            "…\u{a0}",
+            "> ",
+            "---\n",
+            "=\n",
+            "RFC",
+            "[v",
+            "é(",
+            "v\u{661}:",
+            "\u{661}) a",
+            "?\"",
+        ] {
+            let text = part.repeat(4_000);
+            summary(&text);
+            change(&text, 2);
+            summary(&format!("A pen {text} is red"));
+            faults(&text);
+        }
+    }
 }

@@ -120,6 +120,11 @@ fn help_tells_where_to_start_and_has_examples() {
         "items",
         "backfill",
         "import",
+        "stories",
+        "story",
+        "search",
+        "open",
+        "refold",
         "completions",
     ] {
         let help = out(&run(folder.path(), &[command, "--help"]));
@@ -333,4 +338,185 @@ fn completions_are_scripts() {
             "{shell}"
         );
     }
+}
+
+/// A series with an answer, its second revision, and patchwork's notice.
+const MBOX: &str = "\
+From x@y Tue May  2 12:00:00 2017
+From: Ann Author <ann@example.org>
+Subject: [PATCH bpf-next] bpf: Add a thing that helps
+Message-ID: <v1@example.org>
+Date: Tue, 2 May 2017 12:00:00 +0000
+
+This adds a thing. It helps.
+
+From x@y Tue May  2 13:00:00 2017
+From: Bob Reader <bob@example.org>
+Subject: Re: [PATCH bpf-next] bpf: Add a thing that helps
+Message-ID: <answer@example.org>
+In-Reply-To: <v1@example.org>
+Date: Tue, 2 May 2017 13:00:00 +0000
+
+Whom?
+
+From x@y Wed May  3 12:00:00 2017
+From: Ann Author <ann@example.org>
+Subject: [PATCH bpf-next v2] bpf: Add a thing that helps
+Message-ID: <v2@example.org>
+Date: Wed, 3 May 2017 12:00:00 +0000
+
+This adds a thing. It helps readers.
+
+From x@y Thu May  4 12:00:00 2017
+From: patchwork-bot+netdevbpf@kernel.org
+Subject: Re: [PATCH bpf-next v2] bpf: Add a thing that helps
+Message-ID: <notice@example.org>
+In-Reply-To: <v2@example.org>
+Date: Thu, 4 May 2017 12:00:00 +0000
+
+Hello:
+
+This patch was applied to bpf/bpf-next.git (master)
+by Mae Maintainer <mae@example.org>:
+
+Here is the summary with links:
+  - [bpf-next,v2] bpf: Add a thing that helps
+    https://git.kernel.org/bpf/bpf-next/c/0123456789ab
+
+From x@y Fri May  5 12:00:00 2017
+From: Cay Other <cay@example.org>
+Subject: Where to eat?
+Message-ID: <food@example.org>
+Date: Fri, 5 May 2017 12:00:00 +0000
+
+I am hungry.
+
+";
+
+#[test]
+fn stories_are_listed_told_searched_and_made_anew() {
+    let folder = folder();
+    std::fs::write(
+        folder.path().join("config.toml"),
+        "[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n",
+    )
+    .expect("a configuration");
+    std::fs::write(folder.path().join("bpf.mbox"), MBOX).expect("an mbox");
+    let ask = |args: &[&str]| {
+        let output = run(folder.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        out(&output)
+    };
+    ask(&["import", "--list", "bpf", "bpf.mbox"]);
+
+    // As text, what is about BPF; as JSON, everything, with the keys that the README promises.
+    let listed = ask(&["stories"]);
+    assert!(
+        listed.contains("bpf: Add a thing that helps") && !listed.contains("Where to eat?"),
+        "{listed}"
+    );
+    assert!(ask(&["stories", "--all"]).contains("Where to eat?"));
+    assert!(!ask(&["stories", "--format", "json", "--relevant"]).contains("Where to eat?"));
+    let json = ask(&["stories", "--format", "json"]);
+    assert_eq!(json.lines().count(), 2);
+    let keys = [
+        "aliases",
+        "applied",
+        "author",
+        "changes",
+        "commits",
+        "cves",
+        "events",
+        "feeds",
+        "first_at",
+        "fixes",
+        "follow_ups",
+        "id",
+        "kind",
+        "last_at",
+        "mainline",
+        "messages",
+        "people",
+        "relevant",
+        "revisions",
+        "score",
+        "stable",
+        "state",
+        "summary",
+        "title",
+        "tree",
+        "url",
+        "why",
+    ];
+    for line in json.lines() {
+        let story: serde_json::Value = serde_json::from_str(line).expect("a JSON object");
+        let mut told: Vec<&str> = story
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told, keys);
+    }
+
+    // One story goes by many names.
+    let id = json
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object"))
+        .find(|story| story["title"] == "bpf: Add a thing that helps")
+        .and_then(|story| Some(story["id"].as_str()?.to_owned()))
+        .expect("the series");
+    let names = [
+        id.as_str(),
+        "answer@example.org",
+        "<v1@example.org>",
+        "https://lore.kernel.org/bpf/v2@example.org/T/#u",
+        "0123456789ab",
+        "https://git.kernel.org/bpf/bpf-next/c/0123456789ab",
+    ];
+    for name in names {
+        let told = ask(&["story", name, "--why"]);
+        for part in [
+            "bpf: Add a thing that helps",
+            "Ann Author",
+            "Mae Maintainer",
+            "0123456789ab",
+            "\"bpf\" in the title",
+        ] {
+            assert!(told.contains(part), "{name}: no {part} in\n{told}");
+        }
+    }
+    let unknown = run(folder.path(), &["story", "nobody"]);
+    assert_eq!(
+        (
+            unknown.status.code(),
+            err(&unknown).contains("no story is known by")
+        ),
+        (Some(1), true)
+    );
+
+    for (words, is_found) in [
+        ("thing", true),
+        ("title:thing ann", true),
+        ("people:mae", true),
+        ("\"helps readers\"", true),
+        ("thin*", true),
+        ("hungry", false),
+        ("a \" AND (", false),
+    ] {
+        assert_eq!(
+            ask(&["search", words]).contains("bpf: Add a thing"),
+            is_found,
+            "{words}"
+        );
+    }
+    assert!(
+        ask(&[
+            "search", "thing", "--state", "applied", "--author", "ann", "--tree", "bpf-next"
+        ])
+        .contains(&id)
+    );
+    assert!(ask(&["open", "--all"]).contains("No series waits"));
+    assert!(ask(&["refold"]).contains("5 items in 2 stories; nothing changed"));
 }

@@ -114,6 +114,7 @@ const ROOMS: [Room; 13] = [
         name: "demo",
         uses: &[
             "clock", "config", "item", "post", "store", "ingest", "deliver", "channel", "source",
+            "story",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
         but: &[],

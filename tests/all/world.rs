@@ -15,6 +15,7 @@ use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::feeds::{self, FeedRow};
 use bpfnews::store::items::{self, Filter, ItemRow};
 use bpfnews::store::{Store, posts};
+use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -109,6 +110,7 @@ impl World {
         let all = [feed(HEALTHY, "/healthy.rss")];
         let config = Config {
             database: home.path().join("bpfnews.db"),
+            relevance: Words::default(),
             network: NetworkConfig {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,

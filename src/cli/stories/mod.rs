@@ -1,26 +1,30 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
+mod page;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod view;
+mod which;
+
+pub(super) use self::which::Which;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::moment;
 use super::polls::bar;
 use super::{Format, open};
 use crate::channel::terminal::width;
 use crate::ingest::fold;
 use crate::item::trailer::{commit_in_link, linked_mails};
 use crate::item::{ItemKey, Kind, MessageId};
-use crate::store::stories::{self, Wanted};
+use crate::post::plain;
+use crate::store::stories;
 use crate::store::{Store, items};
 use crate::story::{Story, key};
 
@@ -28,62 +32,6 @@ use crate::story::{Story, key};
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
-
-/// Which stories are listed, and how.
-#[derive(Debug, clap::Args)]
-pub(super) struct Which {
-    /// Only stories of this kind: series, commit, pull, thread, article, release, video.
-    #[arg(long, value_parser = story_kind, value_name = "KIND")]
-    kind: Option<String>,
-    /// Only stories in this state: posted, discussed, applied, `partly_applied`, pulled, mainline, stable, superseded, withdrawn,
-    /// rejected, open, paid, free, published.
-    #[arg(long, value_parser = story_state, value_name = "STATE")]
-    state: Option<String>,
-    /// Only stories whose author's name has this in it.
-    #[arg(long, value_name = "NAME")]
-    author: Option<String>,
-    /// Only stories for a tree whose name has this in it.
-    #[arg(long, value_name = "TREE")]
-    tree: Option<String>,
-    /// Only stories of which this feed carries something.
-    #[arg(long, value_name = "NAME")]
-    feed: Option<String>,
-    /// Only stories that moved since: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (36h, 7d, 4w).
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
-    since: Option<DateTime<Utc>>,
-    /// Only stories that began before; the same forms.
-    #[arg(long, value_parser = moment, value_name = "WHEN")]
-    until: Option<DateTime<Utc>>,
-    /// Only stories that score at least so much.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    score: Option<i64>,
-    /// Also stories that are not about BPF.
-    #[arg(long)]
-    all: bool,
-    /// At most so many; 0 means all [default: 30 as text, all as json].
-    #[arg(long, value_name = "N")]
-    limit: Option<u32>,
-    /// How to print them; json is one object a line.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-impl Which {
-    fn wanted(&self, words: Option<&str>) -> Wanted {
-        Wanted {
-            words: words.map(stories::match_words),
-            author: self.author.clone(),
-            tree: self.tree.clone(),
-            kind: self.kind.clone(),
-            state: self.state.clone(),
-            feed: self.feed.clone(),
-            since: self.since.map(|at| at.timestamp()),
-            until: self.until.map(|at| at.timestamp()),
-            only_relevant: !self.all,
-            score: self.score,
-        }
-    }
-}
 
 /// Prints stories, one after the other.
 pub(super) async fn stories(
@@ -112,7 +60,10 @@ pub(super) async fn stories(
         let page =
             stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
         for story in &page {
-            print(&mut out, story, format, now)?;
+            match format {
+                Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+                Format::Text => write!(out, "{}", view::line(story, width(), now))?,
+            }
         }
         shown += i64::try_from(page.len())?;
         if i64::try_from(page.len())? < left {
@@ -123,19 +74,6 @@ pub(super) async fn stories(
         writeln!(out, "No stories match.")?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(
-    out: &mut impl std::io::Write,
-    story: &Story,
-    format: Format,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    match format {
-        Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
-        Format::Text => write!(out, "{}", view::line(story, width(), now))?,
-    }
-    Ok(())
 }
 
 /// Days since 1970.
@@ -158,9 +96,50 @@ pub(super) async fn story(
         );
     };
     let mut out = anstream::stdout().lock();
-    match format {
-        Format::Json => print(&mut out, &story, format, now)?,
-        Format::Text => write!(out, "{}", timeline::timeline(&story, why, width(), now))?,
+    if let Format::Json = format {
+        writeln!(out, "{}", serde_json::to_string(&story)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    write!(out, "{}", timeline::timeline(&story, why, width(), now))?;
+    if let Some(landed) = &story.mainline
+        && let Some(release) =
+            items::mainline_release_after(ingest.store.read(), landed.at.timestamp()).await?
+    {
+        writeln!(
+            out,
+            "\nThe first release of mainline after that was {}.",
+            plain(&release)
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the series that wait for a person's answer, those that wait longest first.
+pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCode> {
+    let (_, ingest) = open(path).await?;
+    let now = Utc::now();
+    let mut wanted = which.wanted(None);
+    wanted.kind = Some("series".to_owned());
+    wanted.only_relevant = !which.all;
+    let all = stories::list_stories(ingest.store.read(), &wanted, today(now), i64::MAX, 0).await?;
+    let mut waiting: Vec<(TimeDelta, Story)> = all
+        .into_iter()
+        .filter_map(|story| Some((view::waiting(&story, now)?, story)))
+        .collect();
+    waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
+    let most = which
+        .limit
+        .filter(|&limit| limit > 0)
+        .map_or(usize::MAX, |limit| limit as usize);
+    let mut out = anstream::stdout().lock();
+    for (waits, story) in waiting.iter().take(most) {
+        match which.format {
+            Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+            Format::Text => write!(out, "{}", view::waiting_line(story, *waits, width()))?,
+        }
+    }
+    if waiting.is_empty() && matches!(which.format, Format::Text) {
+        writeln!(out, "No series waits for an answer.")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -211,21 +190,4 @@ pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
         }
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Checks a word against the variants that serde knows.
-fn known_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<String, String> {
-    match serde_json::from_value::<T>(serde_json::Value::String(word.to_owned())) {
-        Ok(_) => Ok(word.to_owned()),
-        // serde lists what would have been right.
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn story_kind(word: &str) -> Result<String, String> {
-    known_word::<crate::story::StoryKind>(word)
-}
-
-fn story_state(word: &str) -> Result<String, String> {
-    known_word::<crate::story::State>(word)
 }

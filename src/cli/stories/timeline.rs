@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
-use unicode_width::UnicodeWidthStr as _;
 
+use super::page::Page;
 use super::standing::{short_hash, standing, tree_and_branch};
-use super::view::{DIM, GAP, ago, colour, counted, joined, kind, version};
+use super::view::{DIM, ago, colour, counted, joined, kind, version};
 use crate::post::plain;
 use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
 
@@ -16,16 +16,14 @@ const DATE: usize = 11;
 const STEP: usize = 14;
 const EVENT: usize = 2 + DATE + 2 + STEP + 2;
 /// What stands left of a name or a link.
-const LABEL: usize = 2 + 13 + 2;
-/// With fewer columns than these beside its head, a row's words stand below it.
-const ROOM_MIN: usize = 24;
+pub(super) const LABEL: usize = 2 + 13 + 2;
 /// How far such words are set in.
-const BELOW: usize = 4;
+pub(super) const BELOW: usize = 4;
 /// Commits shown of a story without revisions.
 const COMMITS_SHOWN: usize = 20;
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
-const CALM: Style = Style::new();
+pub(super) const CALM: Style = Style::new();
 
 /// Tells a story over `width` columns, with ANSI styles; with `why`, also what makes its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
@@ -394,82 +392,4 @@ fn step(step: Step) -> (&'static str, Style) {
         Step::Cve => ("CVE", AnsiColor::Red),
     };
     (word, Style::new().fg_color(Some(colour.into())))
-}
-
-/// What is told, row by row.
-struct Page {
-    width: usize,
-    text: String,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.text.push('\n');
-    }
-
-    /// A row that wraps under itself. `head` is styled and `columns` wide; where that leaves too little room, the words
-    /// stand below it.
-    fn row(&mut self, head: &str, columns: usize, words: &str, style: Style) {
-        let is_below = columns > 0 && self.width < columns + ROOM_MIN;
-        let margin = " ".repeat(if is_below {
-            BELOW.min(columns)
-        } else {
-            columns
-        });
-        if is_below && !head.trim().is_empty() {
-            self.push(head);
-        }
-        let rows = wrap(words, self.width.saturating_sub(margin.len()));
-        for (at, row) in rows.iter().enumerate() {
-            let head = match at {
-                0 if !is_below => head,
-                _ => &margin,
-            };
-            match row.is_empty() {
-                true if is_below => {}
-                true => self.push(head),
-                false => self.push(&format!("{head}{style}{row}{style:#}")),
-            }
-        }
-    }
-
-    fn push(&mut self, row: &str) {
-        self.text.push_str(row.trim_end());
-        self.text.push('\n');
-    }
-
-    fn labelled(&mut self, label: &str, words: &str) {
-        let pad = " ".repeat(LABEL.saturating_sub(2 + label.len()));
-        let head = format!("  {DIM}{label}{DIM:#}{pad}");
-        self.row(&head, LABEL, words, CALM);
-    }
-
-    /// A row with something short at its right end; what does not fit beside it wraps.
-    fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
-        let room = self.width.saturating_sub(columns + end.width() + GAP);
-        if end.is_empty() || room < ROOM_MIN {
-            let words = format!("{words} {end}");
-            return self.row(head, columns, words.trim_end(), CALM);
-        }
-        let margin = " ".repeat(columns);
-        for (at, row) in wrap(words, room).iter().enumerate() {
-            let space = " ".repeat((room + GAP).saturating_sub(row.width()));
-            match at {
-                0 => self.push(&format!("{head}{row}{space}{DIM}{end}{DIM:#}")),
-                _ => self.push(&format!("{margin}{row}")),
-            }
-        }
-    }
-}
-
-/// Lines of words; links and identifiers stay whole, since a broken one cannot be copied.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let options = textwrap::Options::new(columns.max(1))
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(std::borrow::Cow::into_owned)
-        .collect()
 }

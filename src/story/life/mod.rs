@@ -383,10 +383,11 @@ impl Teller<'_> {
             .filter(|reading| reading.role == Role::Talk && !reading.same_author(lead_of(group)))
             .map(|reading| name_of(reading))
             .collect();
+        let patches = own.iter().filter(|reading| !reading.subject.is_cover());
         Matter {
             home: names(home),
             titles: std::iter::once(story.title.clone())
-                .chain(own.iter().map(|reading| reading.subject.title.clone()))
+                .chain(patches.map(|reading| reading.subject.title.clone()))
                 .collect(),
             trees: own
                 .first()
@@ -395,6 +396,10 @@ impl Teller<'_> {
             texts: own
                 .iter()
                 .map(|reading| reading.kept.text.clone())
+                .collect(),
+            paths: own
+                .iter()
+                .flat_map(|reading| reading.paths.iter().cloned())
                 .collect(),
             reviewers: u32::try_from(reviewers.len()).unwrap_or(u32::MAX),
             nacked: story.events.iter().any(|event| event.state == Step::Nacked),

@@ -1,0 +1,313 @@
+//! Is it about BPF, how much does it matter, and why. Pure.
+//!
+//! It is judged by what its author wrote and changed: whom a mail was copied to says little, and a passing word in a long
+//! text says nothing.
+
+mod reasons;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::reasons::holds;
+pub use self::reasons::{REASONS, Reason};
+
+/// How many of a story's patches, or of the files that it changes, must be BPF's: one in so many.
+const SHARE: usize = 4;
+/// How often a text must name BPF, and in how few words each time, where neither title nor files do.
+const MENTIONS_MIN: usize = 3;
+const WORDS_PER_MENTION_MAX: usize = 80;
+
+/// What is judged: what the people of a story wrote, and what became of it. No list, no recipient.
+#[derive(Debug, Clone, Default)]
+pub struct Matter {
+    /// The feeds that carry it and nothing but BPF.
+    pub home: Vec<String>,
+    /// Titles without tags: first the story's own, then those of its patches and commits.
+    pub titles: Vec<String>,
+    /// Words of the subject's tags, such as `bpf-next`.
+    pub trees: Vec<String>,
+    /// What its author wrote: cover letters, messages of patches and commits, articles.
+    pub texts: Vec<String>,
+    /// The files that it changes, as its diffstats tell; long ones may be shortened in front (`.../bpf/core.c`).
+    pub paths: BTreeSet<String>,
+    /// How many people answered.
+    pub reviewers: u32,
+    /// Somebody refused it.
+    pub nacked: bool,
+    /// It was applied.
+    pub applied: bool,
+    /// A CVE was announced for it.
+    pub cve: bool,
+    /// LWN wrote of it, or it is LWN's.
+    pub lwn: bool,
+    /// A backport that was sent for a stable tree.
+    pub backport: bool,
+}
+
+/// A judgement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whether it is about BPF.
+    pub relevant: bool,
+    /// How much it matters: the sum of the weights of its reasons.
+    pub score: i32,
+    /// Why, in words for a reader: first whether it is about BPF, then each reason with its weight.
+    pub why: Vec<String>,
+}
+
+/// Words, paths and weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What makes a title, or a tag, BPF's: found anywhere in it, whatever the case.
+    pub title: Vec<String>,
+    /// What makes a file BPF's: found anywhere in its path.
+    pub paths: Vec<String>,
+    /// What each reason weighs, by its name.
+    pub weights: BTreeMap<&'static str, i32>,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        let words = [
+            "bpf",
+            "xdp",
+            "btf",
+            "xsk",
+            "kfunc",
+            "sched_ext",
+            "scx_",
+            "struct_ops",
+            "sockmap",
+            "skmsg",
+            "pahole",
+            "cilium",
+            "bpftrace",
+        ];
+        let paths = [
+            "bpf",
+            "xdp",
+            "xsk",
+            "btf",
+            "net/core/filter.c",
+            "linux/filter.h",
+            "skmsg",
+            "sock_map",
+            "sched/ext",
+            "sched_ext",
+        ];
+        Self {
+            title: words.map(str::to_owned).to_vec(),
+            paths: paths.map(str::to_owned).to_vec(),
+            weights: REASONS
+                .iter()
+                .map(|reason| (reason.name, reason.weight))
+                .collect(),
+        }
+    }
+}
+
+/// Judges a story.
+pub fn judge(matter: &Matter, words: &Words) -> Judgement {
+    let about = about(matter, words);
+    let mut judgement = Judgement {
+        relevant: about.is_ok(),
+        score: 0,
+        why: vec![match about {
+            Ok(why) => format!("about BPF: {why}"),
+            Err(why) => format!("not about BPF: {why}"),
+        }],
+    };
+    for reason in &REASONS {
+        let weight = words
+            .weights
+            .get(reason.name)
+            .copied()
+            .unwrap_or(reason.weight);
+        if weight != 0 && holds(reason.name, matter, words) {
+            judgement.score += weight;
+            judgement.why.push(format!("{} ({weight:+})", reason.told));
+        }
+    }
+    judgement
+}
+
+/// Whether it is about BPF, and why or why not.
+fn about(matter: &Matter, words: &Words) -> Result<String, String> {
+    if let Some(feed) = matter.home.first() {
+        return Ok(format!("all that {feed} carries is"));
+    }
+    let own = matter.titles.first().map_or("", String::as_str);
+    if let Some(word) = found(own, &words.title) {
+        return Ok(format!("\"{word}\" in the title"));
+    }
+    if let Some(tree) = matter
+        .trees
+        .iter()
+        .find(|tree| found(tree, &words.title).is_some())
+    {
+        return Ok(format!("meant for {tree}"));
+    }
+    let patches = matter.titles.get(1..).unwrap_or_default();
+    let named = patches
+        .iter()
+        .filter(|title| found(title, &words.title).is_some())
+        .count();
+    if named > 0 && named * SHARE >= patches.len() {
+        return Ok(format!("{named} of {} patches name it", patches.len()));
+    }
+    let ours = matter
+        .paths
+        .iter()
+        .filter(|path| found(path, &words.paths).is_some())
+        .count();
+    if ours > 0 && ours * SHARE >= matter.paths.len() {
+        return Ok(format!("{ours} of {} files are BPF's", matter.paths.len()));
+    }
+    // A text of many patches says more of what was touched than of what it is about; a thread has only its text.
+    let text = matter.texts.first().map_or("", String::as_str);
+    let mentions = mentions(text, &words.title);
+    let count = text.split_whitespace().count();
+    let is_bare = matter.paths.is_empty() && patches.len() <= 1;
+    if is_bare && mentions >= MENTIONS_MIN && count <= mentions * WORDS_PER_MENTION_MAX {
+        return Ok(format!(
+            "its text names it {mentions} times in {count} words"
+        ));
+    }
+    Err(match (named, ours, mentions) {
+        (0, 0, 0) => "nothing of it in title, tags, files or text".to_owned(),
+        (0, 0, _) => format!("named {mentions} times in a text of {count} words only"),
+        (named, ours, _) => format!(
+            "only {named} of {} patches and {ours} of {} files",
+            patches.len(),
+            matter.paths.len()
+        ),
+    })
+}
+
+/// The first of `words` that is in `text`, whatever the case.
+fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
+    let text = text.to_lowercase();
+    words
+        .iter()
+        .map(String::as_str)
+        .find(|word| text.contains(*word))
+}
+
+/// How many words of a text hold one of `words`; addresses, links and quoted lines do not count.
+fn mentions(text: &str, words: &[String]) -> usize {
+    let lines = text.lines().filter(|line| !line.starts_with('>'));
+    lines
+        .flat_map(str::split_whitespace)
+        .filter(|word| !word.contains('@') && !word.contains("://"))
+        .filter(|word| found(word, words).is_some())
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matter(title: &str, patches: &[&str], paths: &[&str], text: &str) -> Matter {
+        Matter {
+            titles: std::iter::once(title)
+                .chain(patches.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            texts: vec![text.to_owned()],
+            ..Matter::default()
+        }
+    }
+
+    #[test]
+    fn what_a_story_is_about_is_judged_by_title_tags_patches_files_and_text() {
+        let long = "word ".repeat(400);
+        #[rustfmt::skip]
+        let table = [
+            (true, matter("bpf: add a thing", &[], &[], ""), "\"bpf\" in the title"),
+            (true, matter("tools: Libbpf moves", &[], &[], ""), "\"bpf\" in the title"),
+            (true, matter("net: all", &["a", "b", "xdp: c", "d"], &[], ""), "1 of 4 patches name it"),
+            (false, matter("net: all", &["a", "b", "xdp: c", "d", "e"], &[], ""), "only 1 of 5 patches and 0 of 0 files"),
+            (true, matter("net: x", &[], &["net/core/filter.c", "net/a.c"], ""), "1 of 2 files are BPF's"),
+            (false, matter("net: x", &[], &["kernel/bpf/a.c", "a", "b", "c", "d"], ""), "only 0 of 0 patches and 1 of 5 files"),
+            (true, matter("a question", &[], &[], "My BPF program loads an XDP map by bpf()."), "its text names it 3 times in 9 words"),
+            (false, matter("a question", &[], &[], &format!("BPF {long} bpf xdp")), "named 3 times in a text of 403 words only"),
+            (false, matter("a question", &[], &[], "> bpf bpf bpf bpf\nno"), "nothing of it in title, tags, files or text"),
+            (false, matter("a question", &[], &[], "bpf@x.org https://x/bpf bpf@y"), "nothing of it in title, tags, files or text"),
+        ];
+        for (wanted, matter, why) in table {
+            let judged = judge(&matter, &Words::default());
+            assert_eq!(judged.relevant, wanted, "{:?}", matter.titles);
+            let about = if wanted { "about BPF" } else { "not about BPF" };
+            assert_eq!(judged.why[0], format!("{about}: {why}"));
+        }
+        let mut tagged = matter("net: x", &[], &[], "");
+        tagged.trees = vec!["bpf-next/net".to_owned()];
+        assert!(judge(&tagged, &Words::default()).relevant);
+        let mut home = matter("1.2.3", &[], &[], "");
+        home.home = vec!["libbpf".to_owned()];
+        assert!(judge(&home, &Words::default()).relevant);
+    }
+
+    #[test]
+    fn every_reason_holds_for_something_and_not_for_its_like() {
+        let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
+        #[rustfmt::skip]
+        let table: [(&str, Matter, Matter); 14] = [
+            ("kfunc", matter("bpf: add kfuncs for x", &[], &[], ""), matter("selftests/bpf: test kfunc x", &[], &[], "")),
+            ("helper", matter("bpf: Add helper for x", &[], &[], ""), matter("bpf: fix a helper", &[], &[], "")),
+            ("program_type", matter("bpf: BPF_PROG_TYPE_X", &[], &[], ""), matter("bpf: program", &[], &[], "")),
+            ("map_type", matter("bpf: a new map type", &[], &[], ""), matter("bpf: a map", &[], &[], "")),
+            ("uapi", files(&["include/uapi/linux/bpf.h"]), files(&["include/linux/bpf.h"])),
+            ("jit", matter("arm64, bpf: JIT it", &[], &[], ""), matter("bpf: jitter", &[], &[], "")),
+            ("verifier", files(&["kernel/bpf/verifier.c"]), files(&["kernel/bpf/core.c"])),
+            ("arena", matter("bpf: arena maps", &[], &[], ""), matter("bpf: arenas_of", &[], &[], "")),
+            ("sched_ext", matter("sched_ext: x", &[], &[], ""), matter("sched: ext", &[], &[], "")),
+            ("security", matter("bpf: mend an out-of-bounds read", &[], &[], ""), matter("bpf: bounds", &[], &[], "")),
+            ("revert", matter("Revert \"bpf: x\"", &[], &[], ""), matter("bpf: revert x", &[], &[], "")),
+            ("breakage", matter("bpf: fix a regression", &[], &[], ""), matter("bpf: fix it", &[], &[], "")),
+            ("selftests_only", files(&["tools/testing/selftests/bpf/a.c"]), files(&["tools/testing/a.c", "kernel/bpf/a.c"])),
+            ("trivial", matter("bpf: fix a typo", &[], &[], ""), matter("bpf: fix types", &[], &[], "")),
+        ];
+        for (reason, does, does_not) in table {
+            assert!(
+                holds(reason, &does, &Words::default()),
+                "{reason}: {:?}",
+                does.titles
+            );
+            assert!(
+                !holds(reason, &does_not, &Words::default()),
+                "{reason}: {:?}",
+                does_not.titles
+            );
+        }
+        assert!(holds(
+            "driver",
+            &files(&["drivers/net/a.c"]),
+            &Words::default()
+        ));
+        assert!(!holds(
+            "driver",
+            &files(&["drivers/net/a_xdp.c"]),
+            &Words::default()
+        ));
+    }
+
+    #[test]
+    fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
+        let mut matter = matter("bpf: add kfuncs", &[], &[], "");
+        (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
+        let mut words = Words::default();
+        words.weights.insert("nack", 0);
+        words.weights.insert("review", -7);
+        let judged = judge(&matter, &words);
+        assert_eq!(judged.score, 3 - 7 + 2);
+        assert_eq!(
+            judged.why[1..],
+            [
+                "is about kfuncs (+3)",
+                "was talked about by many (-7)",
+                "was applied (+2)"
+            ]
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! The reasons that make a story matter more or less.
+
+use std::collections::BTreeSet;
+
+use super::{Matter, Words, found};
+
+/// Much review: as many people as that.
+pub(super) const REVIEWERS_MANY: u32 = 3;
+
+/// A reason that makes a story matter more or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reason {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// What a reader is told.
+    pub told: &'static str,
+    /// What it weighs unless the configuration says otherwise.
+    pub weight: i32,
+}
+
+/// All reasons, in the order in which they are told.
+pub const REASONS: [Reason; 20] = [
+    Reason {
+        name: "kfunc",
+        told: "is about kfuncs",
+        weight: 3,
+    },
+    Reason {
+        name: "helper",
+        told: "adds a helper",
+        weight: 3,
+    },
+    Reason {
+        name: "program_type",
+        told: "is about a program type",
+        weight: 3,
+    },
+    Reason {
+        name: "map_type",
+        told: "is about a map type",
+        weight: 3,
+    },
+    Reason {
+        name: "uapi",
+        told: "changes what user space sees (uapi)",
+        weight: 2,
+    },
+    Reason {
+        name: "jit",
+        told: "touches a JIT",
+        weight: 2,
+    },
+    Reason {
+        name: "verifier",
+        told: "touches the verifier",
+        weight: 2,
+    },
+    Reason {
+        name: "arena",
+        told: "is about arenas",
+        weight: 2,
+    },
+    Reason {
+        name: "sched_ext",
+        told: "is about sched_ext",
+        weight: 2,
+    },
+    Reason {
+        name: "security",
+        told: "mends a security hole",
+        weight: 4,
+    },
+    Reason {
+        name: "revert",
+        told: "takes something back",
+        weight: 2,
+    },
+    Reason {
+        name: "breakage",
+        told: "is about something that broke",
+        weight: 2,
+    },
+    Reason {
+        name: "nack",
+        told: "was refused by somebody",
+        weight: 2,
+    },
+    Reason {
+        name: "review",
+        told: "was talked about by many",
+        weight: 2,
+    },
+    Reason {
+        name: "applied",
+        told: "was applied",
+        weight: 2,
+    },
+    Reason {
+        name: "lwn",
+        told: "LWN wrote of it",
+        weight: 3,
+    },
+    Reason {
+        name: "selftests_only",
+        told: "changes tests only",
+        weight: -3,
+    },
+    Reason {
+        name: "trivial",
+        told: "mends spelling or style",
+        weight: -3,
+    },
+    Reason {
+        name: "driver",
+        told: "is a driver's own matter",
+        weight: -2,
+    },
+    Reason {
+        name: "backport",
+        told: "is a copy for a stable tree",
+        weight: -5,
+    },
+];
+
+/// Whether a reason holds.
+pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
+    let own = matter
+        .titles
+        .first()
+        .map_or("", String::as_str)
+        .to_lowercase();
+    let is_test = is_all(&matter.paths, |path| {
+        path.contains("testing/") || path.contains("selftests")
+    }) || matter.paths.is_empty() && is_test_title(&own);
+    let in_titles = |word: &str| {
+        matter
+            .titles
+            .iter()
+            .any(|title| !is_test_title(title) && has_word(title, word))
+    };
+    let in_paths = |part: &str| matter.paths.iter().any(|path| path.contains(part));
+    let text = || matter.texts.first().map_or("", String::as_str);
+    match reason {
+        "kfunc" => !is_test && (in_titles("kfunc") || in_titles("kfuncs")),
+        "helper" => {
+            !is_test
+                && (in_titles("helper") || in_titles("helpers"))
+                && is_new(&own)
+                && found(&own, &words.title).is_some()
+        }
+        "program_type" => {
+            !is_test
+                && (names_type(matter, "bpf_prog_type_")
+                    || in_titles("program type")
+                    || in_titles("prog type"))
+        }
+        "map_type" => {
+            !is_test
+                && (names_type(matter, "bpf_map_type_")
+                    || in_titles("map type")
+                    || (is_new(&own) && has_word(&own, "map") && in_paths("uapi/")))
+        }
+        "uapi" => in_paths("include/uapi/"),
+        "jit" => in_titles("jit") || in_titles("jited") || in_paths("bpf_jit"),
+        "verifier" => !is_test && (in_titles("verifier") || in_paths("bpf/verifier.c")),
+        "arena" => in_titles("arena") || in_titles("arenas"),
+        "sched_ext" => in_titles("sched_ext") || in_paths("sched/ext.c"),
+        "security" => {
+            matter.cve
+                || [
+                    "vulnerability",
+                    "cve",
+                    "privilege escalation",
+                    "out-of-bounds",
+                    "use-after-free",
+                    "uaf",
+                    "oob",
+                ]
+                .iter()
+                .any(|word| in_titles(word))
+        }
+        "revert" => own.starts_with("revert "),
+        "breakage" => {
+            ["regression", "regressions", "breakage", "breaks"]
+                .iter()
+                .any(|word| in_titles(word))
+                || has_word(text(), "user-visible")
+        }
+        "nack" => matter.nacked,
+        "review" => matter.reviewers >= REVIEWERS_MANY,
+        "applied" => matter.applied,
+        "lwn" => matter.lwn,
+        "selftests_only" => is_test,
+        "trivial" => [
+            "typo",
+            "typos",
+            "spelling",
+            "misspelling",
+            "whitespace",
+            "blank line",
+            "blank lines",
+            "indentation",
+            "grammar",
+        ]
+        .iter()
+        .any(|word| has_word(&own, word)),
+        "driver" => is_all(&matter.paths, |path| {
+            path.starts_with("drivers/") && found(path, &words.paths).is_none()
+        }),
+        "backport" => matter.backport,
+        other => unreachable!("{other} is a reason without a rule"),
+    }
+}
+
+fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
+    !paths.is_empty() && paths.iter().all(|path| is(path))
+}
+
+fn is_test_title(title: &str) -> bool {
+    let title = title.to_lowercase();
+    title.starts_with("selftest") || title.starts_with("samples")
+}
+
+fn is_new(title: &str) -> bool {
+    [
+        "add",
+        "adds",
+        "adding",
+        "introduce",
+        "introduces",
+        "introducing",
+        "new",
+        "support",
+    ]
+    .iter()
+    .any(|word| has_word(title, word))
+}
+
+/// Whether a title names a type in full, as in `BPF_MAP_TYPE_ARENA`.
+fn names_type(matter: &Matter, prefix: &str) -> bool {
+    matter
+        .titles
+        .iter()
+        .any(|title| title.to_lowercase().contains(prefix))
+}
+
+/// Whether `text` has the word or words, not as a part of others, whatever the case.
+fn has_word(text: &str, word: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].chars().next_back().is_some_and(is_part)
+            && !text[at + word.len()..].chars().next().is_some_and(is_part)
+    })
+}

@@ -1,0 +1,411 @@
+//! A text to the blocks of prose in it; everything that is no prose is left out here.
+
+use super::changes;
+use super::lines::{
+    bullet, indent, is_closing, is_diffstat, is_git_speech, is_heading, is_machine, is_quote,
+    is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
+};
+
+/// Prose indented further than this is code or output.
+const INDENT_MAX: usize = 3;
+/// The longest line, in characters, that is a heading where a list or a rule follows.
+const HEADING_CHARS_MAX: usize = 72;
+
+/// A paragraph, with the list that follows it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Its lines, joined.
+    pub(super) lead: String,
+    /// The items of the list behind it, each joined.
+    pub(super) items: Vec<String>,
+    /// Its last sentence ends where something begins that is left out.
+    pub(super) dangles: bool,
+    /// It begins behind something that is left out.
+    pub(super) resumes: bool,
+}
+
+/// What the lines that follow belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Prose,
+    /// A list, of items whose marks stand at this column.
+    List(usize),
+    /// A changelog; whether a line of it was seen.
+    Changelog(bool),
+    /// Something that ends with the next empty line.
+    Skipped,
+    /// A trailer, whose further lines are indented.
+    Trailer,
+}
+
+struct Reader {
+    blocks: Vec<Block>,
+    paragraph: Vec<String>,
+    within: Within,
+    after_blank: bool,
+    /// Lines that follow may belong to the last item of the list.
+    item_open: bool,
+    /// The last line was left out, and no empty line came since.
+    left_out: bool,
+    /// The last thing that was not empty was left out.
+    interrupted: bool,
+    /// The mail was closed; a name and an address may follow.
+    closed: bool,
+    /// Between two lines of three backticks.
+    fenced: bool,
+    /// A changelog stood above.
+    changelog_seen: bool,
+}
+
+/// The blocks of a text, in its order.
+pub(super) fn blocks(text: &str) -> Vec<Block> {
+    let lines = dedented(text);
+    let mut reader = Reader {
+        blocks: Vec::new(),
+        paragraph: Vec::new(),
+        within: Within::Prose,
+        after_blank: true,
+        item_open: false,
+        left_out: false,
+        interrupted: false,
+        closed: false,
+        fenced: false,
+        changelog_seen: false,
+    };
+    for (at, line) in lines.iter().enumerate() {
+        let next = lines.get(at + 1).copied().unwrap_or_default();
+        if reader.ends_at(line) {
+            break;
+        }
+        reader.read(line, next, &lines[at + 1..]);
+    }
+    reader.flush(false);
+    reader
+        .blocks
+        .retain(|block| !block.lead.is_empty() || !block.items.is_empty());
+    reader.blocks
+}
+
+/// The lines without the indentation that all of them share, as `git log` adds it.
+fn dedented(text: &str) -> Vec<&str> {
+    let shared = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.len() - line.trim_start_matches(' ').len())
+        .min()
+        .unwrap_or(0);
+    text.lines()
+        .map(|line| line.get(shared..).unwrap_or_default().trim_end())
+        .collect()
+}
+
+impl Reader {
+    /// Whether the prose ends here: a signature, or `---` below a patch's message.
+    fn ends_at(&self, line: &str) -> bool {
+        let has_prose = !self.blocks.is_empty() || !self.paragraph.is_empty();
+        let is_underline = self.paragraph.len() == 1
+            && (self.paragraph[0].ends_with(':') || is_heading(&self.paragraph[0]));
+        match line {
+            "--" => has_prose,
+            "---" => has_prose && !is_underline && !matches!(self.within, Within::Changelog(_)),
+            _ => line.starts_with("* tag '") || line.starts_with("* branch '"),
+        }
+    }
+
+    fn read(&mut self, line: &str, next: &str, rest: &[&str]) {
+        if line.trim().is_empty() {
+            self.blank();
+            return;
+        }
+        let after_blank = std::mem::take(&mut self.after_blank);
+        let indented = indent(line) > 0;
+        let within = self.within;
+        match within {
+            Within::Skipped => return,
+            Within::Trailer if indented => return,
+            Within::Changelog(_) if self.is_changelog_still(line, after_blank, rest) => return,
+            Within::Trailer | Within::Changelog(_) => self.within = Within::Prose,
+            Within::Prose | Within::List(_) => {}
+        }
+        let is_fence = line.starts_with("```") || line == "'''";
+        if is_fence || self.fenced {
+            self.fenced ^= is_fence;
+            self.leave_out();
+        } else if self.changelog_seen && is_start(line) {
+            // Some put all changelogs first; what they stand above was no introduction.
+            self.paragraph.clear();
+            self.blocks.clear();
+            self.within = Within::Prose;
+        } else if is_rule(line) {
+            self.rule();
+        } else if changes::is_header(line) {
+            self.flush(false);
+            self.within = Within::Changelog(!changes::is_bare_header(line));
+            self.changelog_seen = true;
+        } else if is_trailer(line) {
+            self.flush(false);
+            self.within = Within::Trailer;
+        } else if is_shortlog_author(line) || is_closing(line) || is_git_speech(line) {
+            self.flush(false);
+            self.closed |= is_closing(line);
+            self.within = Within::Skipped;
+        } else if is_quote(line) || (line.starts_with("On ") && is_quote(next)) || is_diffstat(line)
+        {
+            self.flush(false);
+        } else if is_reference(line) || is_machine(line) {
+            self.leave_out();
+        } else if let Some(item) = bullet(line) {
+            self.item(indent(line), item);
+        } else {
+            self.prose(line, after_blank, next);
+        }
+    }
+
+    fn blank(&mut self) {
+        self.after_blank = true;
+        self.item_open = false;
+        self.left_out = false;
+        match self.within {
+            Within::Prose | Within::Skipped | Within::Trailer => {
+                self.flush(false);
+                self.within = Within::Prose;
+            }
+            Within::List(_) | Within::Changelog(_) => {}
+        }
+    }
+
+    /// Whether a changelog goes on: with items, indented lines, or the paragraph below its heading.
+    fn is_changelog_still(&mut self, line: &str, after_blank: bool, rest: &[&str]) -> bool {
+        if is_trailer(line) || is_shortlog_author(line) || is_closing(line) {
+            return false;
+        }
+        let Within::Changelog(seen) = self.within else {
+            return false;
+        };
+        if changes::is_header(line) {
+            return false;
+        }
+        if is_rule(line) {
+            return true;
+        }
+        self.within = Within::Changelog(true);
+        let announces = line.ends_with(':')
+            && line.chars().count() <= HEADING_CHARS_MAX
+            && rest
+                .iter()
+                .find(|line| !line.is_empty())
+                .is_some_and(|line| bullet(line).is_some());
+        let dashed = line.starts_with('-');
+        !after_blank || indent(line) > 0 || bullet(line).is_some() || dashed || !seen || announces
+    }
+
+    /// A rule: what stands above it, alone and short, was a heading.
+    fn rule(&mut self) {
+        let is_underline = self.paragraph.len() == 1 && {
+            let line = &self.paragraph[0];
+            line.chars().count() <= HEADING_CHARS_MAX && !line.ends_with('.')
+        };
+        if is_underline {
+            self.paragraph.clear();
+        }
+        self.flush(false);
+        self.within = Within::Prose;
+    }
+
+    fn item(&mut self, column: usize, item: &str) {
+        if let Within::List(first) = self.within {
+            if column > first + 1 {
+                // A nested list tells details; its lines must not become part of the item above.
+                self.item_open = false;
+                return;
+            }
+        } else {
+            self.flush(true);
+            // A list belongs to what announces it.
+            let announced = self
+                .blocks
+                .last()
+                .is_some_and(|block| block.lead.ends_with(':') && block.items.is_empty());
+            if !announced {
+                self.blocks.push(Block::default());
+            }
+            self.within = Within::List(column);
+        }
+        if let Some(block) = self.blocks.last_mut() {
+            block.items.push(item.trim_end().to_owned());
+            self.item_open = true;
+        }
+    }
+
+    fn prose(&mut self, line: &str, after_blank: bool, next: &str) {
+        if let Within::List(column) = self.within {
+            if after_blank && indent(line) <= column {
+                self.within = Within::Prose;
+            } else {
+                let item = self.blocks.last_mut().and_then(|b| b.items.last_mut());
+                if let (Some(item), true) = (item, self.item_open) {
+                    item.push(' ');
+                    item.push_str(line.trim());
+                }
+                return;
+            }
+        }
+        let line = if self.paragraph.is_empty() {
+            without_greeting(line)
+        } else {
+            line
+        };
+        if line.trim().is_empty() {
+            return;
+        }
+        let columns = indent(line);
+        // The first line of a paragraph may be set in, as in a book.
+        let opens = self.paragraph.is_empty()
+            && columns <= 8
+            && !next.is_empty()
+            && indent(next) == 0
+            && bullet(next).is_none();
+        let is_code = if self.paragraph.is_empty() {
+            columns > INDENT_MAX && !opens
+        } else {
+            columns > INDENT_MAX
+        };
+        if is_code {
+            self.leave_out();
+            return;
+        }
+        self.paragraph.push(line.trim().to_owned());
+    }
+
+    /// Leaves out a line in the middle of prose.
+    fn leave_out(&mut self) {
+        self.flush(true);
+        self.left_out = true;
+        self.interrupted = true;
+    }
+
+    /// Ends the paragraph. `cut` says that something that is left out stands right below it.
+    fn flush(&mut self, cut: bool) {
+        let lines = std::mem::take(&mut self.paragraph);
+        if let Within::List(_) = self.within {
+            self.within = Within::Prose;
+        }
+        let Some(first) = lines.first() else {
+            if let (true, Some(block)) = (cut, self.blocks.last_mut()) {
+                block.dangles |= !is_finished(&block.lead);
+            }
+            return;
+        };
+        if lines.len() == 1 && is_heading(first) && !first.ends_with(':') {
+            return;
+        }
+        let is_signature = lines.iter().all(|line| line.split(' ').count() <= 4);
+        if self.closed && is_signature {
+            return;
+        }
+        let lead = lines.join(" ");
+        let interrupted = std::mem::take(&mut self.interrupted);
+        self.blocks.push(Block {
+            dangles: cut && !is_finished(&lead),
+            resumes: resumes(&lead, self.left_out, interrupted),
+            lead,
+            items: Vec::new(),
+        });
+    }
+}
+
+/// Headings below which a letter begins to tell what it is about.
+fn is_start(line: &str) -> bool {
+    let bare = line
+        .trim_matches(|c: char| !c.is_alphanumeric())
+        .to_ascii_lowercase();
+    [
+        "tl;dr",
+        "tldr",
+        "abstract",
+        "summary",
+        "overview",
+        "introduction",
+        "description",
+        "intro",
+    ]
+    .contains(&bare.as_str())
+}
+
+/// Whether a paragraph goes on with a sentence that began above what was left out.
+fn resumes(lead: &str, left_out: bool, interrupted: bool) -> bool {
+    let first = lead
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(',');
+    let joins = [
+        "and", "or", "but", "which", "where", "because", "though", "although",
+    ];
+    joins.contains(&first.to_ascii_lowercase().as_str())
+        || (left_out && first.starts_with(char::is_lowercase))
+        // Some never write capitals: `this series …` begins something all the same.
+        || (interrupted
+            && first.bytes().all(|b| b.is_ascii_lowercase())
+            && !["this", "these", "the", "we", "it", "i", "in", "to", "so"].contains(&first))
+}
+
+fn is_finished(lead: &str) -> bool {
+    lead.trim_end_matches(['"', ')', '\'', '`'])
+        .ends_with(['.', '!', '?', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        blocks(text)
+            .iter()
+            .map(|block| {
+                let dangles = if block.dangles { "…" } else { "" };
+                let items: String = block
+                    .items
+                    .iter()
+                    .map(|item| format!(" <{item}>"))
+                    .collect();
+                let resumes = if block.resumes { "…" } else { "" };
+                format!("{resumes}{}{dangles}{items}", block.lead)
+            })
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+
+    #[test]
+    fn only_prose_is_kept() {
+        #[rustfmt::skip]
+        let table = [
+            ("wrapped lines are joined", "One line\nand another.\n\nThe next.", "One line and another. | The next."),
+            ("what git log sets in is set out", "    A cat is\n    a cat.\n\n        code();", "A cat is a cat."),
+            ("code goes", "It runs this one here\n\n    foo bar\n\nand ends there.", "It runs this one here… | …and ends there."),
+            ("what code interrupts dangles", "It prints the words\n$ foo bar\ncut by it.", "…cut by it."),
+            ("an item is not its neighbour", "All that is done:\n- eat\n\n  or drink\n  as you like\n- sleep", "All that is done: <eat> <sleep>"),
+            ("letters may begin late", "v2:\n====\n\nI made it blue.\n\nIt was hard.\n\n* TL;DR:\n--------\n\nA pen is red.", "A pen is red."),
+            ("a list belongs to its lead", "We do two things here:\n\n- eat\n  well\n- sleep\n\nThat is all we do.", "We do two things here: <eat well> <sleep> | That is all we do."),
+            ("nested items go", "Two things are done:\n- eat\n  - bread\n    of rye\n- sleep", "Two things are done: <eat> <sleep>"),
+            ("headings go", "Why this is good\n================\n\nIt is good for you.\n\nHow\n\nLike this, for example.", "It is good for you. | Like this, for example."),
+            ("frames go, their inside stays", "Ann says:\n\n====================\nA pen is red.\n====================\n\nLink: https://a.example", "Ann says: | A pen is red."),
+            ("trailers go, with what is folded", "A pen is red.\n\nFixes: 012345678901 (\"a:\n  b\")\nCc: A <a@b.c>", "A pen is red."),
+            ("below the line is no message", "A pen is red.\n---\nv2: blue\n\nNot so fast, my friend.", "A pen is red."),
+            ("a changelog goes, prose behind it stays", "v2:\n - one\n - two\n\nv1:\n - none\n\nA pen is now very red.", "A pen is now very red."),
+            ("a changelog in plain lines goes", "Changes in v2:\n\nWe made it blue\nand round.\n\nA pen is now very red.", "A pen is now very red."),
+            ("shortlogs go", "A pen is red.\n\nAnn Author (2):\n  one\n  two\n\n a/b.c | 2 +-\n 1 file changed, 1 insertion(+)\n\n--\n2.1", "A pen is red."),
+            ("mails close", "A pen is red.\n\nThanks,\nAnn\n\n[0] https://a.example/0", "A pen is red."),
+            ("quotes go", "On Friday, A wrote:\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
+            ("greetings go", "Hi all,\nA pen is red.", "A pen is red."),
+            ("a first line may be set in", "    A pen is\nred.", "A pen is red."),
+            ("fences and what they hold go", "A pen is red.\n```\npen is\n```\n\nAll pens are.", "A pen is red. | All pens are."),
+            ("a name below the close is no prose", "A pen is red.\n\nThanks,\n\nAnn Author\nPens Inc.", "A pen is red."),
+            ("what code cut goes on", "A pen can do this:\n\n    pen_put()\n\nputs it down.\n\nthis is all.", "A pen can do this: | …puts it down. | this is all."),
+            ("nothing is nothing", "", ""),
+        ];
+        for (name, text, wanted) in table {
+            assert_eq!(shown(text), wanted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
+
+/// The pseudo headers and trailers without `-by` that are met in messages, in lower case.
+#[rustfmt::skip]
+const TRAILERS: [&str; 36] = [
+    "acked", "base-commit", "base-branch", "base", "bug", "buglink", "bugzilla", "cc", "change-id", "closes",
+    "date", "depends-on", "discussion", "fixes", "from", "git-tree", "in-reply-to", "link", "links",
+    "message-id", "message-ids", "patchwork", "prerequisite-change-id", "prerequisite-message-id",
+    "prerequisite-patch-id", "ref", "references", "refs", "resolves", "sent", "subject", "syzbot", "to",
+    "upstream-commit", "url", "webrev",
+];
+/// How mails greet.
+const GREETINGS: [&str; 8] = [
+    "hi",
+    "hello",
+    "hey",
+    "dear",
+    "greetings",
+    "howdy",
+    "hola",
+    "folks",
+];
+/// How mails end, in lower case.
+#[rustfmt::skip]
+const CLOSINGS: [&str; 21] = [
+    "all the best", "best", "best regards", "best wishes", "br", "cheers", "kind regards", "kindest regards",
+    "many thanks", "regards", "rgds", "sincerely", "thank you", "thank you very much", "thanks", "thanks a lot",
+    "thanks again", "thanks and regards", "thanks in advance", "thx", "warm regards",
+];
+/// How lines of logs, of tests' output and of version control begin.
+#[rustfmt::skip]
+const LOG_STARTS: [&str; 29] = [
+    "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ",
+    "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic", "Modules linked in:", "RAX:",
+    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "cc1: ",
+    "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
+];
+/// What stands inside such lines.
+const LOG_MARKS: [&str; 7] = [
+    "+0x",
+    ": error: ",
+    ": warning: ",
+    "[-W",
+    "^~",
+    "undefined reference",
+    "~~~",
+];
+/// How such lines end.
+const LOG_ENDS: [&str; 7] = [
+    " FAILED",
+    " PASSED",
+    ":FAIL",
+    ":OK",
+    ":SKIP",
+    "warning generated.",
+    "warnings generated.",
+];
+/// The longest greeting of a mail, in characters.
+const GREETING_CHARS_MAX: usize = 60;
+
+/// How far a line is indented, in columns; a tab counts to the next eighth.
+pub(super) fn indent(line: &str) -> usize {
+    let mut columns = 0;
+    for c in line.chars() {
+        match c {
+            ' ' | '\u{a0}' => columns += 1,
+            '\t' => columns += 8 - columns % 8,
+            _ => break,
+        }
+    }
+    columns
+}
+
+/// What stands behind the mark of a list item: `- `, `* `, `o `, `1. `, `2) `, `(c) `, `[3] ` is none.
+pub(super) fn bullet(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let mark = line.split_whitespace().next()?;
+    let rest = line[mark.len()..].trim_start();
+    if [
+        "-", "*", "o", "+", "•", "·", "–", "—", "->", "=>", "‣", "◦", "#)",
+    ]
+    .contains(&mark)
+    {
+        return (!rest.is_empty()).then_some(rest);
+    }
+    // `3-5: what patches 3 to 5 do`.
+    let parts = mark.strip_suffix(':').unwrap_or_default();
+    let counts = parts
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b',' | b'/' | b'#'));
+    if !parts.is_empty() && parts.len() <= 6 && counts {
+        return (!rest.is_empty()).then_some(rest);
+    }
+    let body = mark.strip_prefix('(').unwrap_or(mark);
+    let number = body.strip_suffix([')', '.'])?;
+    let is_digits =
+        !number.is_empty() && number.len() <= 2 && number.bytes().all(|b| b.is_ascii_digit());
+    let is_letter =
+        number.len() == 1 && number.bytes().all(|b| b.is_ascii_lowercase()) && body.ends_with(')');
+    let is_roman = body.ends_with(')')
+        && !number.is_empty()
+        && number.bytes().all(|b| matches!(b, b'i' | b'v' | b'x'));
+    ((is_digits || is_letter || is_roman) && !rest.is_empty()).then_some(rest)
+}
+
+/// Whether a line quotes another mail, or says that the next ones do.
+pub(super) fn is_quote(line: &str) -> bool {
+    let line = line.trim_start();
+    let says_wrote = ["wrote:", "writes:", "napsal(a):", "schrieb:"]
+        .iter()
+        .any(|end| line.ends_with(end));
+    line.starts_with('>')
+        || line.starts_with("|>")
+        || says_wrote
+        || line.contains("Original Message")
+}
+
+/// Whether a line is a trailer or a pseudo header: `Signed-off-by: …`, `Fixes: …`, `base-commit: …`.
+pub(super) fn is_trailer(line: &str) -> bool {
+    let line = line.trim_start();
+    if is_maintainer_note(line) {
+        return true;
+    }
+    let Some((name, value)) = line.split_once(':') else {
+        return false;
+    };
+    let name = name.trim_end().to_ascii_lowercase();
+    let is_name = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !is_name || name.is_empty() {
+        return false;
+    }
+    let spaced = value.is_empty() || value.starts_with([' ', '\t']);
+    let known = TRAILERS.contains(&name.as_str());
+    // `cc: x` may stand before prose; a trailer's value is a person, a link or a commit.
+    name.ends_with("-by") || name.ends_with("-id") || (known && spaced && !is_sentence(value))
+}
+
+/// `[ name: what was changed while applying ]`
+fn is_maintainer_note(line: &str) -> bool {
+    let Some(note) = line.strip_prefix('[') else {
+        return false;
+    };
+    let name = note.trim_start().split(':').next().unwrap_or_default();
+    note.contains(": ")
+        && !name.is_empty()
+        && name.len() < 40
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.split_whitespace().count() <= 3
+        && !name.contains(']')
+}
+
+/// Whether a trailer's value is a sentence all the same, such as `Bug: the map is freed twice.`
+fn is_sentence(value: &str) -> bool {
+    let value = value.trim();
+    value.ends_with('.') && value.split_whitespace().count() > 5 && !value.contains("://")
+}
+
+/// Whether a line belongs to a diffstat.
+pub(super) fn is_diffstat(line: &str) -> bool {
+    let trimmed = line.trim();
+    if let Some((path, count)) = trimmed.rsplit_once('|') {
+        let count = count.trim();
+        let counts = count.starts_with(|c: char| c.is_ascii_digit()) || count.starts_with("Bin");
+        if counts && !path.contains('|') && path.contains(['/', '.', '=']) {
+            return true;
+        }
+    }
+    (trimmed.contains(" changed, ") && trimmed.starts_with(|c: char| c.is_ascii_digit()))
+        || ["create mode ", "delete mode ", "mode change ", "rename "]
+            .iter()
+            .any(|start| trimmed.starts_with(start) && line.starts_with(' '))
+}
+
+/// Whether a line heads an author's part of a shortlog: `Jane Doe (3):`.
+pub(super) fn is_shortlog_author(line: &str) -> bool {
+    line.trim_end().strip_suffix("):").is_some_and(|head| {
+        head.rsplit_once('(').is_some_and(|(name, count)| {
+            name.ends_with(' ') && !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit())
+        })
+    })
+}
+
+/// Whether a line is drawn of one mark: `====`, `---`, `* * *`.
+pub(super) fn is_rule(line: &str) -> bool {
+    let mut marks = line.chars().filter(|c| !c.is_whitespace());
+    let Some(first) = marks.next() else {
+        return false;
+    };
+    let count = 1 + marks.clone().count();
+    "=-~*_#^+.—─".contains(first) && count >= 3 && marks.all(|c| c == first || c == '+')
+}
+
+/// Whether a line is nothing but an address, or a reference to one: `[1] https://…`, `[2]: Documentation/x.rst`.
+pub(super) fn is_reference(line: &str) -> bool {
+    let line = line.trim();
+    let is_address = |text: &str| {
+        [
+            "https://",
+            "http://",
+            "git://",
+            "<http",
+            "ftp://",
+            "lore.kernel.org",
+            "git@",
+        ]
+        .iter()
+        .any(|start| text.starts_with(start))
+    };
+    let words = line.split_whitespace().count();
+    let label_ends = line
+        .split_whitespace()
+        .next()
+        .is_some_and(|w| w.ends_with(':'));
+    if is_address(line) && words <= 2 {
+        return true;
+    }
+    if label_ends && words == 2 && line.split_whitespace().nth(1).is_some_and(is_address) {
+        return true;
+    }
+    marked(line).is_some()
+}
+
+/// What stands behind `[1]`, `[1]:`, `(1)`-less marks at the start of a line.
+fn marked(line: &str) -> Option<&str> {
+    let (mark, rest) = line.strip_prefix('[')?.split_once(']')?;
+    let is_mark = !mark.is_empty()
+        && mark.len() <= 3
+        && mark
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'*');
+    is_mark.then_some(rest.trim_start_matches([':', ' ', '\t']))
+}
+
+/// Whether a line is what a machine wrote or reads: a command, a log line, code, a table's row.
+pub(super) fn is_machine(line: &str) -> bool {
+    let trimmed = line.trim();
+    let first = trimmed.split_whitespace().next().unwrap_or_default();
+    let prompt = matches!(first, "$" | "%" | "#" | "~#" | "#>" | "(gdb)" | ">>>")
+        || first.starts_with("root@")
+        || first.starts_with("./")
+        || first.ends_with("]#")
+        || first.ends_with("]$");
+    let log = LOG_STARTS.iter().any(|start| trimmed.starts_with(start))
+        || LOG_MARKS.iter().any(|mark| trimmed.contains(mark))
+        || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
+        || (first.ends_with("Error:") && first.len() > "Error:".len())
+        || is_register(trimmed)
+        || has_timestamp(trimmed)
+        || has_place(first);
+    let code = trimmed.ends_with('{')
+        || trimmed == "}"
+        || trimmed == "};"
+        || (trimmed.ends_with(';') && (trimmed.contains(" = ") || has_call(trimmed)))
+        || is_assignment(trimmed)
+        || trimmed.starts_with("#include")
+        || trimmed.starts_with("#define")
+        || trimmed.starts_with("/*")
+        || trimmed.starts_with("//");
+    prompt || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+}
+
+/// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
+fn has_call(line: &str) -> bool {
+    line.match_indices('(')
+        .any(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        && line.ends_with(");")
+}
+
+/// `a = b(c)` with hardly a plain word in it.
+fn is_assignment(line: &str) -> bool {
+    let plain = line
+        .split_whitespace()
+        .filter(|word| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase()))
+        .count();
+    line.contains(" = ") && plain < 4 && !line.ends_with('.')
+}
+
+/// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
+fn is_register(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (Some(name), Some(value)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let is_hex = value.len() >= 8 && value.bytes().all(|b| b.is_ascii_hexdigit());
+    (name.ends_with(':') && is_hex && words.next().is_none_or(|third| !third.starts_with("(\"")))
+        || (value == "|" && name.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// `[   12.345678] …`, as the kernel logs.
+fn has_timestamp(line: &str) -> bool {
+    line.strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .is_some_and(|(stamp, _)| {
+            let stamp = stamp.trim();
+            stamp.contains('.') && stamp.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        })
+}
+
+/// `main.c:12:5:`, as compilers say where.
+fn has_place(word: &str) -> bool {
+    let parts: Vec<&str> = word.trim_end_matches(':').split(':').collect();
+    parts.len() >= 2
+        && parts[0].contains('.')
+        && parts[1].starts_with(|c: char| c.is_ascii_digit())
+        && !word.contains("//")
+}
+
+/// Columns: two gaps of three or more spaces (or a tab) inside the line, or cells between bars.
+fn is_table_row(line: &str) -> bool {
+    let cells = line.matches(" | ").count() + usize::from(line.starts_with('|'));
+    let mut gaps = line.matches('\t').count();
+    let mut spaces = 0;
+    for c in line.chars() {
+        if c == ' ' {
+            spaces += 1;
+        } else {
+            gaps += usize::from(spaces >= 3);
+            spaces = 0;
+        }
+    }
+    gaps >= 2 || cells >= 2
+}
+
+/// Mostly figures and marks, as in measurements and dumps.
+fn is_numbers(line: &str) -> bool {
+    let marks = line.chars().filter(|c| !c.is_whitespace()).count();
+    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    marks >= 16 && letters * 2 < marks
+}
+
+/// What is left of a line that greets; the line itself where it does not.
+pub(super) fn without_greeting(line: &str) -> &str {
+    let trimmed = line.trim_start();
+    let first = trimmed
+        .split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    let good_day = ["good morning", "good afternoon", "good evening", "good day"]
+        .iter()
+        .any(|start| trimmed.to_ascii_lowercase().starts_with(start));
+    if !good_day && !GREETINGS.contains(&first.to_ascii_lowercase().as_str()) {
+        return line;
+    }
+    let whole = trimmed.trim_end();
+    let words = whole.split_whitespace().count();
+    let ends = whole.ends_with([',', '!', ':', '-', '.', ')']);
+    if whole.chars().count() <= GREETING_CHARS_MAX && ((ends && words <= 9) || words <= 3) {
+        return "";
+    }
+    // `Hi all, this series …`: the prose begins behind the comma, as long as few words are left out.
+    match trimmed.find([',', '!', '.']) {
+        Some(at) if trimmed[..at].split_whitespace().count() <= 3 => trimmed[at + 1..].trim_start(),
+        Some(_) | None => line,
+    }
+}
+
+/// Whether a line ends a mail: `Thanks,`, `Best regards`, `Cheers, Jane`.
+pub(super) fn is_closing(line: &str) -> bool {
+    let line = line.trim().trim_start_matches(['-', '/', ' ']);
+    let lower = line.to_ascii_lowercase();
+    let lower = lower.replace('&', "and");
+    CLOSINGS.iter().any(|closing| {
+        lower.strip_prefix(closing).is_some_and(|rest| {
+            let name = rest.trim_start_matches([',', '.', '!', ' ', ':', '-', ';']);
+            let parted = rest.is_empty() || rest.starts_with([',', '.', '!', ' ', ':', '-', ';']);
+            let is_name = name.split_whitespace().count() <= 2
+                && (rest.starts_with([',', '!', '.']) || name.is_empty());
+            parted && is_name
+        })
+    })
+}
+
+/// Whether a line, alone in its paragraph, names what follows rather than says something.
+pub(super) fn is_heading(line: &str) -> bool {
+    let line = line.trim();
+    let bare = line.trim_matches(['=', '#', '*', '-', '~', '_', '[', ']', ' ']);
+    let decorated = (line.starts_with(['=', '#', '~', '_', '*']) || line.starts_with("--"))
+        && !line.ends_with('.');
+    let bracketed = line.starts_with('[') && line.ends_with(']');
+    let words = bare.split_whitespace().count();
+    let spoken = bare.ends_with(['.', '!', '?', '…', '"', ')', '`']);
+    bracketed || (decorated && words <= 10) || (!spoken && words <= 4)
+}
+
+/// Whether a line opens what git says of a pull request, or lists what was merged.
+pub(super) fn is_git_speech(line: &str) -> bool {
+    [
+        "Merge branch ",
+        "Merge branches ",
+        "Merge tag ",
+        "Merge series ",
+        "Merge remote-tracking ",
+        "The following changes since commit",
+        "are available in the ",
+        "for you to fetch changes up to",
+        "(cherry picked from",
+        "commit ",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
+        && !line.ends_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_by_its_looks() {
+        type Test = (&'static str, fn(&str) -> bool);
+        #[rustfmt::skip]
+        let tests: [Test; 9] = [
+            ("quote", is_quote), ("trailer", is_trailer), ("stat", is_diffstat), ("author", is_shortlog_author),
+            ("rule", is_rule), ("reference", is_reference), ("machine", is_machine), ("closing", is_closing),
+            ("git", is_git_speech),
+        ];
+        #[rustfmt::skip]
+        let table = [
+            ("> so you say", "quote"),
+            ("On Friday, A. Body wrote:", "quote"),
+            ("Signed-off-by: A <a@b.c>", "trailer"),
+            ("Reported-and-tested-by: A", "trailer"),
+            ("Fixes: 0123456789ab (\"pens: paint all of them\")", "trailer"),
+            ("base-commit: 0123", "trailer"),
+            ("[ ab: took out a blank line ]", "trailer"),
+            (" drivers/pens/paint/red.c | 2 +-", "stat"),
+            (" 2 files changed, 3 insertions(+)", "stat"),
+            (" create mode 100644 a/b.c", "stat"),
+            ("Ann Author (12):", "author"),
+            ("====", "rule"),
+            ("-----------", "rule"),
+            ("[1] https://a.example/1", "reference"),
+            ("https://a.example/1", "reference"),
+            ("[2]: Documentation/x.rst", "reference"),
+            ("$ make", "machine"),
+            ("# ./run me", "machine"),
+            ("[   12.345678] a line of the log", "machine"),
+            ("a.c:12:3: warning: no use", "machine"),
+            ("ret = run(ctx);", "machine"), ("./run me", "machine"), ("#12/3 pens/red:OK", "machine"),
+            ("RAX: 0000000000000001 RBX: 0000000000000002", "machine"), ("NameError: no such name", "machine"),
+            ("if (x) {", "machine"),
+            ("size     before     after", "machine"),
+            ("Thanks,", "closing"),
+            ("Best regards", "closing"),
+            ("Cheers, Ann", "closing"),
+            ("Merge branch 'x' into y", "git"),
+            ("paints it red (as Ann said);", ""),
+            ("A = B + 3 = 0x12", "machine"),
+            ("Thanks to it, loading takes half the time.", ""),
+            ("This reads a ring (or two).", ""),
+            ("A. Body added it: it works.", ""),
+            ("Maps: hash and array maps are kept.", ""),
+            ("Note [1] says so.", ""),
+            ("commit to it for good.", ""),
+        ];
+        for (line, wanted) in table {
+            let found: Vec<&str> = tests
+                .iter()
+                .filter(|(_, test)| test(line))
+                .map(|(name, _)| *name)
+                .collect();
+            assert_eq!(found.join(" "), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn greetings_go_and_prose_behind_them_stays() {
+        #[rustfmt::skip]
+        let table = [
+            ("Hi all,", ""),
+            ("Hello Ann, Ben, and all others,", ""),
+            ("Dear maintainers", ""),
+            ("Hi, this adds a thing to the verifier and more", "this adds a thing to the verifier and more"),
+            ("Good morning!", ""),
+            ("History is kept.", "History is kept."),
+            ("Hi-res timers are used by the scheduler for this purpose now.", "Hi-res timers are used by the scheduler for this purpose now."),
+        ];
+        for (line, wanted) in table {
+            assert_eq!(without_greeting(line), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn marks_of_list_items_are_known() {
+        #[rustfmt::skip]
+        let table = [
+            ("- a b", Some("a b")), ("  * a", Some("a")), ("1. a", Some("a")), ("3-5: a", Some("a")), ("2) a", Some("a")),
+            ("(c) a", Some("a")), ("iv) a", Some("a")), ("-a", None), ("[1] a", None), ("100. a", None), ("a. b", None),
+        ];
+        for (line, wanted) in table {
+            assert_eq!(bullet(line), wanted, "{line}");
+        }
+        assert!(
+            is_heading("Background")
+                && is_heading("== The way it was done before this ==")
+                && is_heading("[test]")
+        );
+        assert!(!is_heading("Fix it.") && !is_heading("Free the buffer when the ring is closed"));
+        assert_eq!(
+            (indent("  a"), indent("\ta"), indent("  \ta"), indent("a")),
+            (2, 8, 8, 0)
+        );
+    }
+}

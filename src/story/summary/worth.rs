@@ -1,0 +1,314 @@
+//! What a sentence is worth to a reader, judged by its words.
+
+/// What is said to reviewers and maintainers only, in lower case.
+#[rustfmt::skip]
+const SAYS_NOTHING: [&str; 114] = [
+    "-by tag", "address comments", "address feedback", "address the comments", "addressed comments",
+    "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
+    "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
+    "applies on top", "apply cleanly", "are available in the git", "as organized as", "as usual,",
+    "be applied on top", "bear with me", "before this series", "can also be found", "can be found at", "can be found here",
+    "can be found in the git", "can you pick", "cc'ed", "cc'ing", "cc-ing", "changelog",
+    "comments and suggestions", "comments are", "comments in the previous", "comments?", "could you please",
+    "depends on the series", "diff for pull", "diff for this pull", "feedback from the previous", "feedback is",
+    "feedback on", "feedback welcome", "for review", "for the feedback", "for the review", "for their review",
+    "from the previous version", "full changes can", "git tree", "go in asap", "i also can push", "i am new to",
+    "i can also push", "i'd appreciate", "i'm new to", "in my next version", "in the next revision",
+    "in this version", "is based on commit", "kindly", "last version", "let me know", "look forward",
+    "looking forward", "merge window", "my first patch", "new revision", "next version",
+    "no functional or code changes", "no material changes", "non-merge commits", "organised as follows",
+    "organized as follows", "other than that v", "please apply", "please consider", "please find",
+    "please help", "please pull", "please review", "please see the individual", "please take a look",
+    "please take it", "previous posting", "previous revision", "previous series", "previous version",
+    "pull request contains", "pull-request contains", "re-post", "re-run", "re-sending", "re-spin",
+    "re-verification", "rebased", "remains in rfc", "repost", "resend", "respin", "sending again",
+    "sending this", "sent separately", "should go in", "should go through", "sorry for",
+    "structured as follows", "suggestions are", "thanks for", "thanks to everyone", "this cover letter",
+    "this revision", "what do you think",
+];
+/// How sentences begin that are said to reviewers only, in lower case.
+#[rustfmt::skip]
+const OPENS_NOTHING: [&str; 31] = [
+    "all comments", "another version", "based on ", "based upon", "cc ", "changes from", "changes since",
+    "for details", "i hope", "let me know", "many thanks", "merge ", "more details in", "no changes",
+    "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "thank you",
+    "thanks a lot", "thanks again", "thanks for", "thanks!", "thanks,", "the code is available", "the full ",
+    "the series is also", "the series is available", "this applies", "you can find",
+];
+/// What an author calls the work that is posted.
+#[rustfmt::skip]
+const WORKS: [&str; 19] = [
+    "change", "changes", "changeset", "commit", "commits", "fix", "merge", "patch", "patches", "patchset",
+    "patchsets", "patch-set", "patchseries", "proposal", "pull", "rfc", "series", "set", "work",
+];
+/// What stands before it.
+const POINTERS: [&str; 7] = ["this", "these", "the", "here", "current", "following", "my"];
+/// What may stand before an imperative.
+#[rustfmt::skip]
+const LEADS: [&str; 13] = [
+    "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so", "then,",
+    "therefore,", "therefore", "thus,",
+];
+/// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`.
+#[rustfmt::skip]
+const VERBS: [&str; 158] = [
+    "adapt", "add", "address", "adjust", "align", "allocate", "allow", "annotate", "append", "apply", "assign",
+    "attach", "avoid", "bail", "bring", "build", "bump", "cache", "centralize", "change", "check", "clamp",
+    "clarify", "clean", "cleanup", "clear", "close", "combine", "complete", "compute", "convert", "correct",
+    "count", "cover", "create", "decouple", "defer", "define", "delete", "demote", "deprecate", "describe",
+    "detect", "disable", "do", "document", "drop", "emit", "enable", "enforce", "enhance", "ensure", "expand",
+    "export", "expose", "extend", "extract", "factor", "filter", "fix", "fold", "force", "free", "generalize",
+    "guard", "handle", "ignore", "implement", "improve", "include", "increase", "initialize", "inline",
+    "insert", "install", "introduce", "keep", "let", "lift", "limit", "load", "lower", "make", "mark", "merge",
+    "migrate", "modify", "move", "open", "optimize", "parse", "pass", "port", "prefer", "preserve", "prevent",
+    "print", "promote", "propagate", "provide", "put", "raise", "read", "rebuild", "record", "reduce",
+    "refactor", "refuse", "register", "reject", "relax", "release", "remove", "rename", "reorder", "repair",
+    "replace", "report", "require", "reset", "resolve", "restore", "restrict", "return", "reuse", "revert",
+    "rework", "rewrite", "run", "save", "separate", "set", "shrink", "silence", "simplify", "skip", "split",
+    "start", "stop", "store", "support", "swap", "switch", "take", "teach", "track", "treat", "trim", "turn",
+    "unify", "update", "use", "validate", "verify", "wire", "wrap", "write", "zero",
+];
+
+/// Whether a sentence is for those who handle the patches, and says nothing to a reader.
+pub(super) fn says_nothing(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase().replace('’', "'");
+    let opening = lower.trim_start_matches(['(', '*', '"', '[', '-', ' ']);
+    SAYS_NOTHING.iter().any(|said| lower.contains(said))
+        || OPENS_NOTHING.iter().any(|said| opening.starts_with(said))
+        || is_about_versions(opening)
+        || is_about_base(opening)
+        || letters(&lower) * 2 < lower.chars().filter(|c| !c.is_whitespace()).count()
+        || is_pointer(&lower)
+        || is_citation(&lower)
+        || is_fragment(sentence)
+}
+
+/// `This is v3 of …`, `In v2 we …`, `v10 is almost …`.
+fn is_about_versions(lower: &str) -> bool {
+    let words: Vec<&str> = lower
+        .split([' ', ',', '(', ')'])
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_version = |word: &str| {
+        let digits = word
+            .trim_end_matches(['.', ':', ';'])
+            .strip_prefix("rfc")
+            .unwrap_or(word);
+        let digits = digits
+            .trim_end_matches(['.', ':', ';', ']'])
+            .trim_start_matches('[');
+        digits.strip_prefix('v').is_some_and(|digits| {
+            !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())
+        })
+    };
+    words.first().is_some_and(|word| is_version(word))
+        || words.windows(2).enumerate().any(|(at, pair)| {
+            let before = [
+                "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for",
+                "with", "rfc", "my", "our", "version",
+            ];
+            // Addresses, cgroups and the like come in versions too.
+            let after = [
+                "address",
+                "addresses",
+                "mapped",
+                "socket",
+                "sockets",
+                "packet",
+                "packets",
+                "route",
+                "routes",
+                "hierarchy",
+            ];
+            is_version(pair[1])
+                && before.contains(&pair[0])
+                && !words
+                    .get(at + 2)
+                    .is_some_and(|word| after.contains(&word.trim_end_matches('.')))
+        })
+        || words
+            .windows(2)
+            .any(|pair| is_version(pair[0]) && pair[1] == "of")
+        || (lower.starts_with("this is ")
+            && words.iter().take(6).any(|word| {
+                [
+                    "version",
+                    "revision",
+                    "resubmission",
+                    "repost",
+                    "rfc,",
+                    "rfc",
+                    "continuation",
+                    "follow-up",
+                    "followup",
+                ]
+                .contains(word)
+            }))
+        || ["this revision", "this version", "this iteration"]
+            .iter()
+            .any(|said| lower.starts_with(said))
+}
+
+/// `This series is based on …`, `The patches apply to …`, `It depends on …`.
+fn is_about_base(lower: &str) -> bool {
+    let head: String = lower
+        .split_whitespace()
+        .take(9)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let works =
+        head.split(' ').take(5).any(|word| WORKS.contains(&word)) || head.starts_with("it ");
+    works
+        && [
+            " based on",
+            " based upon",
+            " applies to",
+            " apply to",
+            " applies on",
+            " depends on",
+            " depend on",
+            " goes on top",
+            " on top of",
+            " is organized",
+            " is organised",
+            " is split",
+            " are split",
+            " is structured",
+            " was tested",
+            " were tested",
+            " has been tested",
+            " have been tested",
+            " is against",
+        ]
+        .iter()
+        .any(|said| head.contains(said))
+}
+
+/// What goes on with the sentence before it, and needs it.
+fn is_fragment(sentence: &str) -> bool {
+    ["because ", "which ", "and ", "or ", "where ", "whereas "]
+        .iter()
+        .any(|joint| sentence.starts_with(joint))
+}
+
+/// Nothing but a commit's hash and its title.
+fn is_citation(lower: &str) -> bool {
+    let Some((hash, title)) = lower.trim_start_matches("commit ").split_once(' ') else {
+        return false;
+    };
+    let is_hash = hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash && title.starts_with("(\"") && title.trim_end_matches('.').ends_with("\")")
+}
+
+/// A sentence that ends in an address: what it points to is not shown.
+fn is_pointer(lower: &str) -> bool {
+    lower.split_whitespace().any(|word| word.contains("://"))
+        && lower.split_whitespace().count() < 14
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
+}
+
+/// Whether a sentence tells what the author's work does: `This series adds …`, `Add …`, `To fix it, let …`.
+pub(super) fn tells_what_is_done(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let bare = |word: &str| {
+        word.trim_matches(|c: char| !c.is_alphanumeric() && c != '-')
+            .to_owned()
+    };
+    let works = words.windows(2).enumerate().any(|(at, pair)| {
+        POINTERS.contains(&bare(pair[0]).as_str())
+            && (WORKS.contains(&bare(pair[1]).as_str())
+                || (at < 2 && words.get(at + 2).is_some_and(|third| WORKS.contains(&bare(third).as_str()))))
+            // `the set of states` is no work, `the set of patches` is one.
+            && (pair[0].starts_with("th") && pair[0] != "the" || at < 2)
+            && (words.get(at + 2) != Some(&"of")
+                || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word).as_str())))
+    });
+    if works {
+        return true;
+    }
+    let is_verb = |word: &str| {
+        let word = bare(word);
+        VERBS.iter().any(|verb| {
+            word == *verb
+                || word.strip_suffix('s') == Some(verb)
+                || word.strip_suffix("es") == Some(verb)
+        })
+    };
+    let mut rest = words.as_slice();
+    while let Some(first) = rest.first()
+        && LEADS.contains(first)
+    {
+        rest = &rest[1..];
+    }
+    let Some(first) = rest.first() else {
+        return false;
+    };
+    if is_verb(first) {
+        return true;
+    }
+    if ["we", "i", "let's", "let"].contains(first) {
+        return rest.iter().skip(1).take(3).any(|word| is_verb(word));
+    }
+    // `To fix it, let …`, `Fix that by …`.
+    first == &"to"
+        && rest
+            .iter()
+            .position(|word| word.ends_with(','))
+            .and_then(|at| rest.get(at + 1))
+            .is_some_and(|word| is_verb(word) || ["we", "this", "i", "let's"].contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_reviewers_says_nothing_to_readers() {
+        #[rustfmt::skip]
+        let table = [
+            ("This is v3 of the red set.", true),
+            ("Please review.", true),
+            ("This series is based on the blue tree.", true),
+            ("The patchset is organized as follows.", true),
+            ("v10 is almost the same.", true),
+            ("I am sending this again.", true),
+            ("Sending again, as nobody looked.", true),
+            ("The code lives at https://a.example/x", true),
+            ("Thanks to it all maps are red.", false),
+            ("Thanks to Ann for the review!", true),
+            ("Programs run on Linux v6 and v4 mapped addresses.", false),
+            ("The lookup depends on the size of the map.", false),
+            ("Maps are now red.", false),
+            ("0123456789ab (\"maps: paint them\").", true),
+        ];
+        for (sentence, wanted) in table {
+            assert_eq!(says_nothing(sentence), wanted, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_is_told_by_work_or_verb() {
+        #[rustfmt::skip]
+        let table = [
+            ("This series adds a red map.", true),
+            ("This small series paints maps.", true),
+            ("In this patch the map is painted.", true),
+            ("The following patches paint maps.", true),
+            ("Add a red map.", true),
+            ("Fixes the red map.", true),
+            ("So let the map be red.", true),
+            ("To help with it, introduce a red map.", true),
+            ("We now also remove maps.", true),
+            ("Maps are blue today.", false),
+            ("The verifier walks the set of states.", false),
+            ("Addition is commutative.", false),
+        ];
+        for (sentence, wanted) in table {
+            assert_eq!(tells_what_is_done(sentence), wanted, "{sentence}");
+        }
+    }
+}
