@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
 
-use super::page::{Page, wrap};
+use super::page::Page;
 use super::standing::{short_hash, standing, tree_and_branch};
-use super::view::{DIM, ago, colour, counted, fit, joined, kind, version};
+use super::view::{DIM, ago, colour, counted, joined, kind, version};
 use crate::post::plain;
 use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
 
@@ -325,10 +325,9 @@ fn commits(page: &mut Page, story: &Story) {
     for hash in story.commits.iter().take(COMMITS_SHOWN) {
         page.labelled("commit", hash);
     }
-    if let Some(more) = story.commits.len().checked_sub(COMMITS_SHOWN) {
-        if more > 0 {
-            page.labelled("", &format!("and {more} more"));
-        }
+    let more = story.commits.len().saturating_sub(COMMITS_SHOWN);
+    if more > 0 {
+        page.labelled("", &format!("and {more} more"));
     }
 }
 
