@@ -124,11 +124,8 @@ fn main() -> anyhow::Result<ExitCode> {
         shares.extend(evaluation.messages(mbox)?);
     }
     println!("in short:");
-    let is_good = shares
-        .iter()
-        .map(Share::tell)
-        .fold(true, |all, one| all && one);
-    Ok(if is_good || !asked.floor {
+    let below = shares.iter().filter(|share| !share.tell()).count();
+    Ok(if below == 0 || !asked.floor {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

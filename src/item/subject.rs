@@ -99,6 +99,9 @@ impl Subject {
                 if let Some(version) = patch_version.and_then(version_of) {
                     self.patch = true;
                     self.version = version;
+                } else if upper.contains('.') && self.version > 1 {
+                    // `[PATCH v5 v6.11 v5.15]`: for which kernels, not which version.
+                    return false;
                 } else if let Some(version) = version_of(&upper) {
                     self.version = version;
                 } else if let Some(part) = part_of(word) {
@@ -158,7 +161,13 @@ mod tests {
     fn tags_as_they_are_met_are_read() {
         type Tags = (bool, bool, u32, Option<(u32, u32)>);
         #[rustfmt::skip]
-        let table: [(&str, Tags, &str, &str); 17] = [
+        let table: [(&str, Tags, &str, &str); 18] = [
+            (
+                "[PATCH v5 v6.11 v5.15 1/1] x",
+                (false, true, 5, Some((1, 1))),
+                "v6.11 v5.15",
+                "x",
+            ),
             (
                 "[PATCH][next][V2] x: y",
                 (false, true, 2, None),

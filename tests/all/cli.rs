@@ -500,7 +500,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
         ("thing", true),
         ("title:thing ann", true),
         ("people:mae", true),
-        ("\"helps readers\"", true),
+        ("\"a thing\"", true),
         ("thin*", true),
         ("hungry", false),
         ("a \" AND (", false),

@@ -325,10 +325,9 @@ fn commits(page: &mut Page, story: &Story) {
     for hash in story.commits.iter().take(COMMITS_SHOWN) {
         page.labelled("commit", hash);
     }
-    if let Some(more) = story.commits.len().checked_sub(COMMITS_SHOWN) {
-        if more > 0 {
-            page.labelled("", &format!("and {more} more"));
-        }
+    let more = story.commits.len().saturating_sub(COMMITS_SHOWN);
+    if more > 0 {
+        page.labelled("", &format!("and {more} more"));
     }
 }
 
