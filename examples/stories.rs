@@ -4,7 +4,7 @@
 //!     cargo run --example stories -- --labels labels.jsonl --stories stories.jsonl --mbox MBOX [--floor]
 //!
 //! Labels are one object a line and one line for each posted version of a series: `id, root_present, version,
-//! backport, parts [{id}], lineage {story}, applied null | {tree, branch, how, partial, commits [{sha}]}`. The mbox (plain
+//! n, backport, parts [{i, id}], lineage {story}, applied null | {tree, branch, how, partial, mails, commits [{sha}]}`. The mbox (plain
 //! or gzipped) tells which mails hang below which: a message is scored where its References reach a labelled one.
 //! With `--floor` the program fails when a share is below its goal.
 
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use bpfnews::item::{MessageId, What};
 use bpfnews::source::mail;
-use bpfnews::story::{Applied, Story};
+use bpfnews::story::{Applied, Step, Story};
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
@@ -46,6 +46,7 @@ struct Label {
     root_present: bool,
     subject: String,
     version: u32,
+    n: u32,
     backport: bool,
     parts: Vec<LabelPart>,
     lineage: Lineage,
@@ -54,6 +55,7 @@ struct Label {
 
 #[derive(Deserialize)]
 struct LabelPart {
+    i: u32,
     id: String,
 }
 
@@ -67,6 +69,8 @@ struct LabelApplied {
     tree: Option<String>,
     branch: Option<String>,
     how: String,
+    partial: Option<bool>,
+    mails: Vec<String>,
     commits: Vec<LabelCommit>,
 }
 
@@ -120,6 +124,7 @@ fn main() -> anyhow::Result<ExitCode> {
     evaluation.invented();
     println!("backports, apart:");
     evaluation.revisions(true).tell();
+    evaluation.joined_backports();
     if let Some(mbox) = &asked.mbox {
         shares.extend(evaluation.messages(mbox)?);
     }
@@ -179,20 +184,24 @@ impl Evaluation {
             }
             for home in &homes {
                 let story = &self.stories[*home];
-                let parts: BTreeSet<&str> =
-                    label.parts.iter().map(|part| part.id.as_str()).collect();
+                let parts: BTreeSet<(u32, &str)> = label
+                    .parts
+                    .iter()
+                    .map(|part| (part.i, part.id.as_str()))
+                    .collect();
                 let is_whole = story.revisions.iter().any(|revision| {
-                    let patches: BTreeSet<&str> = revision
+                    let patches: BTreeSet<(u32, &str)> = revision
                         .patches
                         .iter()
-                        .map(|patch| patch.message_id.as_str())
+                        .map(|patch| (patch.number, patch.message_id.as_str()))
                         .collect();
-                    revision.version == label.version && patches == parts
+                    let counts = (revision.version, revision.total);
+                    counts == (label.version, label.n) && patches == parts
                 });
                 if !is_whole {
                     wrong.push(format!(
-                        "no revision of {} is v{} with these parts",
-                        story.id, label.version
+                        "no revision of {} is v{} with these of {} parts",
+                        story.id, label.version, label.n
                     ));
                 }
                 let (wanted, held) = (&wanted[label.lineage.story.as_str()], &held[home]);
@@ -238,27 +247,64 @@ impl Evaluation {
                 .iter()
                 .flat_map(|home| &self.stories[*home].applied)
                 .collect();
-            match told.iter().any(|told| fits(applied, told)) {
+            let is_told = told.iter().any(|told| fits(applied, told));
+            // The mail that tells of it is a step, which says whether it was all of it.
+            let steps: Vec<Step> = homes
+                .iter()
+                .flat_map(|home| &self.stories[*home].events)
+                .filter(|event| applied.mails.contains(&event.source))
+                .map(|event| event.state)
+                .collect();
+            let is_right_step = applied.partial.is_none_or(|partial| {
+                let wanted = if partial {
+                    Step::PartlyApplied
+                } else {
+                    Step::Applied
+                };
+                steps.contains(&wanted)
+            });
+            match is_told && is_right_step {
                 true => right += 1,
                 false => println!(
-                    "applied, {} \"{}\": {:?} {:?} with {} commits by {}; ours: {:?}",
+                    "applied, {} \"{}\": {:?} {:?} with {} commits by {}, partial: {:?}; ours: {:?} {:?}",
                     label.id,
                     label.subject,
                     applied.tree,
                     applied.branch,
                     applied.commits.len(),
                     applied.how,
+                    applied.partial,
                     told.iter()
                         .map(|told| (&told.tree, &told.branch, told.commits.len()))
-                        .collect::<Vec<_>>()
+                        .collect::<Vec<_>>(),
+                    steps
                 ),
             }
         }
         Share {
-            what: "labelled applied facts found with tree, branch and hashes",
+            what: "labelled applied facts found with tree, branch, hashes and whether it was all",
             right,
             all,
             goal: 99.0,
+        }
+    }
+
+    /// Backports that stand in a story of news: the labels leave open where they belong, so this is worth a look only.
+    fn joined_backports(&self) {
+        let news: BTreeSet<usize> = self
+            .labels
+            .iter()
+            .filter(|label| !label.backport)
+            .flat_map(|label| self.homes(label))
+            .collect();
+        for label in self.labels.iter().filter(|label| label.backport) {
+            for home in self.homes(label).intersection(&news) {
+                let story = &self.stories[*home];
+                println!(
+                    "backport {} \"{}\" in {} \"{}\"",
+                    label.id, label.subject, story.id, story.title
+                );
+            }
         }
     }
 
