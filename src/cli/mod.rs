@@ -172,7 +172,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// List the series that wait for a person's answer, those that wait longest first.
+    /// List the series that wait for a person's answer, those that wait longest first; of the last 180 days unless
+    /// --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
     Open {
         /// Which ones.

@@ -32,6 +32,8 @@ use crate::story::{Story, key};
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
+/// `open` passes over what has not moved for so long, unless it is told otherwise.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 
 /// Prints stories, one after the other.
 pub(super) async fn stories(
@@ -121,11 +123,21 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     let mut wanted = which.wanted(None);
     wanted.kind = Some("series".to_owned());
     wanted.only_relevant = !which.all;
-    let all = stories::list_stories(ingest.store.read(), &wanted, today(now), i64::MAX, 0).await?;
-    let mut waiting: Vec<(TimeDelta, Story)> = all
-        .into_iter()
-        .filter_map(|story| Some((view::waiting(&story, now)?, story)))
-        .collect();
+    // What nobody touched for half a year was given up.
+    let since = wanted.since.unwrap_or((now - GIVEN_UP_AFTER).timestamp());
+    wanted.since = Some(since);
+    let mut waiting: Vec<(TimeDelta, Story)> = Vec::new();
+    for page in 0.. {
+        let stories =
+            stories::list_stories(ingest.store.read(), &wanted, today(now), PAGE, page * PAGE)
+                .await?;
+        let is_last = i64::try_from(stories.len())? < PAGE;
+        let these = stories.into_iter();
+        waiting.extend(these.filter_map(|story| Some((view::waiting(&story, now)?, story))));
+        if is_last {
+            break;
+        }
+    }
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
     let most = which
         .limit
