@@ -2,9 +2,12 @@
 //!
 //! For now a series' parts join by In-Reply-To alone; see [`root`].
 
+pub mod story;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::item::subject::Subject;
 use crate::item::{ItemKey, Kind, prose};
@@ -63,7 +66,8 @@ pub struct Post {
 }
 
 /// What a post is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum About {
     /// A series of patches.
     Series,
@@ -212,7 +216,7 @@ pub fn compose(items: &[Shown]) -> Option<Post> {
         notes: notes(lead, &subject, items),
         parts: parts(lead, &subject, items),
         summary: plain(&prose::opening(&lead.text, SUMMARY_CHARS_MAX)),
-        link: lead.url.clone().filter(|link| !leads_to_this_machine(link)),
+        link: lead.url.clone().filter(|link| is_for_readers(link)),
     })
 }
 
@@ -291,13 +295,16 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
-/// A link to this machine's loopback is of no use to a reader.
-fn leads_to_this_machine(link: &str) -> bool {
-    url::Url::parse(link).is_ok_and(|url| match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => true,
+/// Whether readers can follow a link: it is of the web, and does not lead to this machine's loopback.
+fn is_for_readers(link: &str) -> bool {
+    url::Url::parse(link).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && match url.host() {
+                Some(url::Host::Ipv4(ip)) => !ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => !ip.is_loopback(),
+                Some(url::Host::Domain(name)) => name != "localhost",
+                None => false,
+            }
     })
 }
 

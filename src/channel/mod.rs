@@ -1,3 +1,124 @@
-//! Where posts are shown. For now the terminal.
+//! Channels: how content reaches a room, and how it looks there. Nothing here decides what is told, or when.
+//!
+//! [`Platform`] is what a chat system must do for the outbox. Its errors carry the decision: see [`SendError`].
 
 pub mod terminal;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::post::story::Content;
+
+/// One delivery, as a platform is handed it.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The room, in the platform's own terms: a Discord channel's number, a Matrix room's id.
+    pub address: String,
+    /// What to do.
+    pub act: Act,
+    /// Stable over all attempts at this content, unique among all deliveries, at most 25 of `[a-z0-9-]`: Discord's
+    /// nonce, Matrix' transaction id.
+    pub key: String,
+    /// Whether this may have been done by an earlier attempt whose answer never came.
+    pub is_retry: bool,
+}
+
+/// What a delivery does.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// Posts something new.
+    Send {
+        /// What it says.
+        content: Content,
+        /// The message that it belongs below, as an answer or in its thread.
+        under: Option<Receipt>,
+    },
+    /// Makes a message say something else.
+    Edit {
+        /// The message.
+        receipt: Receipt,
+        /// What it says from now on, the whole of it.
+        content: Content,
+    },
+    /// Takes a message back.
+    Remove {
+        /// The message.
+        receipt: Receipt,
+    },
+}
+
+/// Where a message stands, as the platform named it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The message's id, or the Matrix event's.
+    pub message: String,
+    /// The room that it is in where that is not the channel itself: the thread of a forum post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+}
+
+/// Why a delivery did not happen, and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Nothing happened. The channel waits; this is no attempt.
+    #[error("later: {why}")]
+    Later {
+        /// How long, as the server said.
+        after: Duration,
+        /// Who must wait.
+        scope: Scope,
+        /// What the server said.
+        why: String,
+    },
+    /// It may have happened: the answer was lost, late, or made no sense. The same key is tried again.
+    #[error("unknown outcome: {why}")]
+    Unknown {
+        /// What went wrong.
+        why: String,
+    },
+    /// It cannot happen, now or later.
+    #[error("{why}")]
+    Never {
+        /// What is refused.
+        scope: Scope,
+        /// What the server said, and what to do about it, for a maintainer.
+        why: String,
+    },
+    /// The message to be edited or removed is gone: somebody deleted it.
+    #[error("the message is gone")]
+    Gone,
+}
+
+/// What an error is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This delivery alone.
+    Delivery,
+    /// Its channel.
+    Channel,
+    /// Every channel of the platform.
+    Platform,
+}
+
+/// A chat system.
+pub trait Platform: Send + Sync {
+    /// Its name, as the configuration writes it.
+    fn name(&self) -> &'static str;
+
+    /// How long a send with the same key is known not to make a second message. Past that, and where it is zero, a
+    /// send whose outcome is unknown is looked for first.
+    fn dedupes_for(&self, address: &str) -> Duration;
+
+    /// Whether deliveries to different channels may be under way side by side.
+    fn sends_side_by_side(&self) -> bool {
+        true
+    }
+
+    /// Does one delivery. A send gives the receipt of what it made, an edit and a removal that of what they changed.
+    fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>>;
+
+    /// Looks for the message that an earlier attempt may have made, by [`Content::mark`]; `None` where it is not there.
+    fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>>;
+}

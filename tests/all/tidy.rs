@@ -41,7 +41,7 @@ const ROOMS: [Room; 13] = [
     },
     Room {
         name: "post",
-        uses: &["item"],
+        uses: &["item", "story"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },

@@ -1,0 +1,512 @@
+//! Posts about stories, as channels will show them: a story in, words out. Pure.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{About, is_for_readers, plain};
+use crate::item::prose;
+use crate::story::{Event, State, Step, Story, StoryKind};
+
+/// The most characters of a title; an author's own is rarely over 100.
+const TITLE_CHARS_MAX: usize = 240;
+/// The most characters of a summary, and of what changed.
+const SUMMARY_CHARS_MAX: usize = 600;
+/// The most patches that are listed; a longer series tells how many more there are.
+const PARTS_MAX: usize = 12;
+/// Digits of a hash that a person reads.
+const HASH_DIGITS: usize = 12;
+
+/// What a message in a channel says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Content {
+    /// A story, as it stands.
+    Story(Box<Post>),
+    /// One line about a story: that it moved, or that it is told elsewhere.
+    Line(Line),
+    /// Several stories, a line each.
+    Digest(Digest),
+    /// Words of our own: for maintainers, or to try a channel.
+    Notice {
+        /// What it is about.
+        title: String,
+        /// The rest.
+        text: String,
+        /// See [`Content::mark`].
+        mark: String,
+    },
+}
+
+impl Content {
+    /// What tells this message from all others of its channel, and stays when it is edited: a platform puts it where
+    /// it can be found again.
+    pub fn mark(&self) -> &str {
+        match self {
+            Self::Story(post) => &post.mark,
+            Self::Line(line) => &line.mark,
+            Self::Digest(digest) => &digest.mark,
+            Self::Notice { mark, .. } => mark,
+        }
+    }
+}
+
+/// A line about a story.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// What happened, in our words: `Applied to bpf-next`.
+    pub what: String,
+    /// The story's title.
+    pub title: String,
+    /// Where to read on.
+    pub link: Option<String>,
+    /// Where it stands, for the line's colour.
+    pub tone: Tone,
+    /// See [`Content::mark`].
+    pub mark: String,
+}
+
+/// Several stories in one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// What it covers.
+    pub title: String,
+    /// A line for each.
+    pub lines: Vec<Line>,
+    /// See [`Content::mark`].
+    pub mark: String,
+}
+
+/// A story in parts that every platform can lay out. No part holds a line break, a control character or an invisible
+/// one; everything but `link` may hold whatever else a stranger wrote, so platforms escape it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    /// The story's id.
+    pub mark: String,
+    /// What the post is about: `series`, `pull request` …
+    pub about: About,
+    /// Where it stands, in our words: `posted`, `v3`, `applied to bpf-next`.
+    pub state: String,
+    /// The class of that, for a colour.
+    pub tone: Tone,
+    /// The tree it is meant for, or was applied to; may be empty.
+    pub tree: String,
+    /// The title, without tags; at most 240 characters.
+    pub title: String,
+    /// Who wrote it; empty where nobody is named.
+    pub author: String,
+    /// When it became news.
+    pub at: DateTime<Utc>,
+    /// The feeds that carry it.
+    pub feeds: Vec<String>,
+    /// Notes beside the title: `v3`, `3 of 4 patches`, `for subscribers until 2 March 2017`.
+    pub notes: Vec<String>,
+    /// The patches of the newest revision: number and title.
+    pub parts: Vec<(String, String)>,
+    /// How many more patches there are.
+    pub parts_left_out: usize,
+    /// The author's own words; may be empty.
+    pub summary: String,
+    /// What changed in the newest revision, the author's own words; may be empty.
+    pub change: String,
+    /// Its life so far, a few words each: `v1 3 May`, `applied to bpf-next by A. Maintainer 7 May`.
+    pub steps: Vec<String>,
+    /// Where to read on.
+    pub link: Option<String>,
+    /// Commits and CVEs worth naming: what to show, in a few words.
+    pub refs: Vec<String>,
+}
+
+/// Classes of states, for colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// New, nothing decided.
+    New,
+    /// People talk about it.
+    Discussed,
+    /// In a tree.
+    Applied,
+    /// In mainline or stable.
+    Mainline,
+    /// It will not come.
+    Ended,
+    /// An article, a release, a video.
+    Reading,
+}
+
+/// Makes the post of a story.
+pub fn compose(story: &Story) -> Post {
+    let newest = story.revisions.last();
+    let patches: Vec<_> = newest.map_or_else(Vec::new, |newest| newest.patches.clone());
+    let total = newest.map_or(0, |newest| newest.total);
+    let listed = match total {
+        0 | 1 => 0,
+        _ => patches.len().min(PARTS_MAX),
+    };
+    let change = newest.and_then(|newest| story.changes.get(&format!("v{}", newest.version)));
+    Post {
+        mark: story.id.clone(),
+        about: about(story),
+        state: standing(story),
+        tone: tone(story.state),
+        tree: plain(story.tree.as_deref().unwrap_or_default()),
+        title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
+        author: plain(story.author.as_deref().unwrap_or_default()),
+        at: story.first_at,
+        feeds: story.feeds.iter().map(|feed| plain(feed)).collect(),
+        notes: notes(story),
+        parts: patches[..listed]
+            .iter()
+            .map(|patch| {
+                (
+                    format!("{}/{total}", patch.number),
+                    prose::shorten(&plain(&patch.subject), TITLE_CHARS_MAX),
+                )
+            })
+            .collect(),
+        parts_left_out: match total {
+            0 | 1 => 0,
+            _ => patches.len() - listed,
+        },
+        summary: prose::shorten(&plain(&story.summary.join(" ")), SUMMARY_CHARS_MAX),
+        change: prose::shorten(&plain(change.map_or("", String::as_str)), SUMMARY_CHARS_MAX),
+        steps: steps(story),
+        link: story.url.clone().filter(|link| is_for_readers(link)),
+        refs: refs(story),
+    }
+}
+
+/// A line about a story.
+pub fn line(story: &Story, what: String, mark: String) -> Line {
+    Line {
+        what,
+        title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
+        link: story.url.clone().filter(|link| is_for_readers(link)),
+        tone: tone(story.state),
+        mark,
+    }
+}
+
+/// Whether the newest revision of a series still waits for mails that it counts.
+pub fn waits_for_parts(story: &Story) -> bool {
+    story
+        .revisions
+        .last()
+        .is_some_and(|newest| newest.total > 1 && newest.patches.len() < newest.total as usize)
+}
+
+fn about(story: &Story) -> About {
+    match story.kind {
+        StoryKind::Series if story.revisions.last().is_some_and(|r| r.total > 1) => About::Series,
+        StoryKind::Series => About::Patch,
+        StoryKind::Commit => About::Commit,
+        StoryKind::Pull => About::Pull,
+        StoryKind::Thread => About::Thread,
+        StoryKind::Article => About::Article,
+        StoryKind::Release => About::Release,
+        StoryKind::Video => About::Video,
+    }
+}
+
+/// The class of a state.
+pub fn tone(state: State) -> Tone {
+    match state {
+        State::Posted | State::Open => Tone::New,
+        State::Discussed => Tone::Discussed,
+        State::Applied | State::PartlyApplied | State::Pulled => Tone::Applied,
+        State::Mainline | State::Stable => Tone::Mainline,
+        State::Superseded | State::Withdrawn | State::Rejected => Tone::Ended,
+        State::Paid | State::Free | State::Published => Tone::Reading,
+    }
+}
+
+/// Where a story stands, in a few words.
+pub fn standing(story: &Story) -> String {
+    let tree = || {
+        let tree = story.applied.last().map(|applied| applied.tree.as_str());
+        plain(tree.map_or("", short_tree))
+    };
+    let in_tree = |words: &str| match tree() {
+        tree if tree.is_empty() => words.to_owned(),
+        tree => format!("{words} to {tree}"),
+    };
+    match story.state {
+        State::Posted | State::Discussed => match story.revisions.last() {
+            Some(newest) if newest.version > 1 => format!("v{}", newest.version),
+            _ if story.state == State::Discussed => "discussed".to_owned(),
+            _ => "posted".to_owned(),
+        },
+        State::Applied => in_tree("applied"),
+        State::PartlyApplied => in_tree("partly applied"),
+        State::Pulled => "in a pull request".to_owned(),
+        State::Mainline => "in mainline".to_owned(),
+        State::Stable => "in stable".to_owned(),
+        State::Superseded => "superseded".to_owned(),
+        State::Withdrawn => "withdrawn".to_owned(),
+        State::Rejected => "refused".to_owned(),
+        State::Open => "open".to_owned(),
+        State::Paid => "for subscribers".to_owned(),
+        State::Free => "free to read".to_owned(),
+        State::Published => "published".to_owned(),
+    }
+}
+
+/// A tree as people call it: the last part of its path.
+fn short_tree(tree: &str) -> &str {
+    let tree = tree.trim_end_matches('/');
+    let tree = tree.rsplit('/').next().unwrap_or(tree);
+    tree.strip_suffix(".git").unwrap_or(tree)
+}
+
+fn notes(story: &Story) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(newest) = story.revisions.last() {
+        if newest.version > 1 && standing(story) != format!("v{}", newest.version) {
+            notes.push(format!("v{}", newest.version));
+        }
+        if newest.total > 1 {
+            let (here, total) = (newest.patches.len(), newest.total);
+            notes.push(match here >= total as usize {
+                true => format!("{total} patches"),
+                false => format!("{here} of {total} patches"),
+            });
+        }
+    }
+    if story.kind == StoryKind::Article
+        && story.state == State::Paid
+        && let Some(day) = story.free_on
+    {
+        notes.push(format!("free on {}", day.format("%-d %B %Y")));
+    }
+    notes
+}
+
+/// What happened, oldest first: each revision, and what decided something.
+fn steps(story: &Story) -> Vec<String> {
+    let mut steps: Vec<(DateTime<Utc>, String)> = story
+        .revisions
+        .iter()
+        .map(|revision| (revision.posted_at, format!("v{}", revision.version)))
+        .collect();
+    let mut told = std::collections::HashSet::new();
+    for event in &story.events {
+        if let Some(words) = step(story, event)
+            && told.insert(words.clone())
+        {
+            steps.push((event.at, words));
+        }
+    }
+    steps.sort_by_key(|(at, _)| *at);
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    steps
+        .into_iter()
+        .map(|(at, words)| format!("{words} {}", at.format("%-d %b")))
+        .collect()
+}
+
+fn step(story: &Story, event: &Event) -> Option<String> {
+    let by = |words: &str| match event.by.is_empty() {
+        true => words.to_owned(),
+        false => format!("{words} by {}", plain(&event.by)),
+    };
+    match event.state {
+        Step::Posted | Step::Revised | Step::Discussed | Step::Claimed => None,
+        Step::CiPassed | Step::CiFailed | Step::Reported => None,
+        Step::Nacked => Some(by("nacked")),
+        Step::Applied | Step::PartlyApplied => Some(by(&match story.applied.last() {
+            Some(applied) if !applied.tree.is_empty() => {
+                format!("applied to {}", plain(short_tree(&applied.tree)))
+            }
+            _ => "applied".to_owned(),
+        })),
+        Step::Pulled => Some("pull request".to_owned()),
+        Step::Mainline => Some("mainline".to_owned()),
+        Step::Stable => Some("stable".to_owned()),
+        Step::Superseded => Some("superseded".to_owned()),
+        Step::Withdrawn => Some("withdrawn".to_owned()),
+        Step::Rejected => Some(by("refused")),
+        Step::Fixed => Some("fixed by a later commit".to_owned()),
+        Step::Reverted => Some("reverted".to_owned()),
+        Step::Cve => Some("CVE".to_owned()),
+    }
+}
+
+fn refs(story: &Story) -> Vec<String> {
+    let commit = match (&story.mainline, story.commits.as_slice()) {
+        (Some(landed), _) => Some(landed.hash.as_str()),
+        (None, [only]) => Some(only.as_str()),
+        (None, _) => None,
+    };
+    let commit = commit.map(|hash| plain(hash).chars().take(HASH_DIGITS).collect());
+    commit
+        .into_iter()
+        .chain(story.cves.iter().map(|cve| plain(cve)))
+        .collect()
+}
+
+/// The milestone that a story reached, if its state is one: a word that is the same for the same milestone.
+pub fn milestone(story: &Story) -> Option<&'static str> {
+    match story.state {
+        State::Applied => Some("applied"),
+        State::Mainline | State::Stable => Some("mainline"),
+        State::Free => Some("free"),
+        State::Posted
+        | State::Discussed
+        | State::PartlyApplied
+        | State::Pulled
+        | State::Superseded
+        | State::Withdrawn
+        | State::Rejected
+        | State::Open
+        | State::Paid
+        | State::Published => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::story::{Applied, Patch, Revision};
+
+    fn day(day: u32) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2025, 3, day, 9, 0, 0)
+            .single()
+            .expect("a time")
+    }
+
+    fn revision(version: u32, here: u32, total: u32) -> Revision {
+        Revision {
+            version,
+            posted_at: day(version),
+            root: format!("{version}@example.org"),
+            cover: true,
+            total,
+            patches: (1..=here)
+                .map(|number| Patch {
+                    number,
+                    subject: format!("bpf: Part {number}"),
+                    message_id: format!("{version}.{number}@example.org"),
+                })
+                .collect(),
+        }
+    }
+
+    fn series() -> Story {
+        let story = json!({
+            "id": "abc123", "aliases": [], "kind": "series", "title": "Let \u{202e}maps grow", "author": "A. Author",
+            "url": "https://lore.kernel.org/bpf/1@example.org/", "tree": "bpf-next", "state": "posted", "score": 40,
+            "relevant": true, "why": [], "first_at": day(1), "last_at": day(1), "feeds": ["bpf"], "revisions": [],
+            "follow_ups": 0, "people": [], "events": [], "applied": [], "mainline": null, "stable": [], "fixes": [],
+            "cves": [], "messages": [], "commits": [], "summary": ["Maps grow now.", "They could not before."],
+            "changes": {},
+        });
+        serde_json::from_value(story).expect("a story")
+    }
+
+    #[test]
+    fn a_post_tells_where_a_series_stands() {
+        let mut story = series();
+        story.revisions = vec![revision(1, 2, 2)];
+        let post = compose(&story);
+        assert_eq!((post.about, post.tone), (About::Series, Tone::New));
+        assert_eq!(post.state, "posted");
+        assert_eq!(post.title, "Let maps grow");
+        assert_eq!(post.notes, ["2 patches"]);
+        assert_eq!(post.parts[1], ("2/2".to_owned(), "bpf: Part 2".to_owned()));
+        assert_eq!(post.summary, "Maps grow now. They could not before.");
+        assert!(post.steps.is_empty(), "one step is no history");
+
+        story.revisions.push(revision(2, 3, 3));
+        story
+            .changes
+            .insert("v2".to_owned(), "Grow faster.".to_owned());
+        let post = compose(&story);
+        assert_eq!(
+            (post.state.as_str(), post.change.as_str()),
+            ("v2", "Grow faster.")
+        );
+        assert_eq!(post.steps, ["v1 1 Mar", "v2 2 Mar"]);
+
+        story.state = State::Applied;
+        story.applied.push(Applied {
+            tree: "bpf/bpf-next.git".to_owned(),
+            branch: None,
+            by: "M. Maintainer".to_owned(),
+            at: day(5),
+            claimed: false,
+            commits: Vec::new(),
+        });
+        story.events.push(Event {
+            at: day(5),
+            state: Step::Applied,
+            by: "M. Maintainer".to_owned(),
+            source: "5@example.org".to_owned(),
+        });
+        let post = compose(&story);
+        assert_eq!(
+            (post.state.as_str(), post.tone),
+            ("applied to bpf-next", Tone::Applied)
+        );
+        assert_eq!(post.notes, ["v2", "3 patches"]);
+        assert_eq!(
+            post.steps,
+            [
+                "v1 1 Mar",
+                "v2 2 Mar",
+                "applied to bpf-next by M. Maintainer 5 Mar"
+            ]
+        );
+        assert_eq!(milestone(&story), Some("applied"));
+    }
+
+    #[test]
+    fn a_series_waits_for_what_it_counts() {
+        let table = [(0, 0, false), (1, 1, false), (2, 3, true), (3, 3, false)];
+        for (here, total, waits) in table {
+            let mut story = series();
+            story.revisions = vec![revision(1, here, total)];
+            assert_eq!(waits_for_parts(&story), waits, "{here} of {total}");
+        }
+        assert!(!waits_for_parts(&series()), "a commit has no parts");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_and_says_so() {
+        let mut story = series();
+        story.title = "x ".repeat(5_000);
+        story.summary = vec!["word ".repeat(5_000)];
+        story.revisions = vec![revision(1, 40, 40)];
+        let post = compose(&story);
+        assert!(post.title.chars().count() <= TITLE_CHARS_MAX);
+        assert!(post.summary.chars().count() <= SUMMARY_CHARS_MAX);
+        assert_eq!((post.parts.len(), post.parts_left_out), (PARTS_MAX, 28));
+    }
+
+    #[test]
+    fn a_link_that_readers_cannot_follow_is_left_out() {
+        for link in [
+            "javascript:alert(1)",
+            "http://127.0.0.1/x",
+            "http://localhost/x",
+            "file:///etc/passwd",
+        ] {
+            let mut story = series();
+            story.url = Some(link.to_owned());
+            assert_eq!(compose(&story).link, None, "{link}");
+        }
+        assert!(compose(&series()).link.is_some());
+    }
+
+    #[test]
+    fn content_survives_being_stored() {
+        let content = Content::Story(Box::new(compose(&series())));
+        let stored = serde_json::to_string(&content).expect("JSON");
+        let back: Content = serde_json::from_str(&stored).expect("the same");
+        assert_eq!((&back, back.mark()), (&content, "abc123"));
+    }
+}
