@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
-use crate::story::{Event, State, Step, Story, StoryKind};
+use crate::story::{Applied, Event, State, Step, Story, StoryKind};
 
 /// The most characters of a title; an author's own is rarely over 100.
 const TITLE_CHARS_MAX: usize = 240;
@@ -315,7 +315,7 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         Step::Posted | Step::Revised | Step::Discussed | Step::Claimed => None,
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::Nacked => Some(by("nacked")),
-        Step::Applied | Step::PartlyApplied => Some(by(&match story.applied.last() {
+        Step::Applied | Step::PartlyApplied => Some(by(&match application(story, event) {
             Some(applied) if !applied.tree.is_empty() => {
                 format!("applied to {}", plain(short_tree(&applied.tree)))
             }
@@ -331,6 +331,12 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         Step::Reverted => Some("reverted".to_owned()),
         Step::Cve => Some("CVE".to_owned()),
     }
+}
+
+/// What an event of applying applied: what was applied at its moment, else the latest.
+fn application<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
+    let at_once = story.applied.iter().find(|applied| applied.at == event.at);
+    at_once.or(story.applied.last())
 }
 
 fn refs(story: &Story) -> Vec<String> {
@@ -371,7 +377,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::story::{Applied, Patch, Revision};
+    use crate::story::{Patch, Revision};
 
     fn day(day: u32) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2025, 3, day, 9, 0, 0)
@@ -462,6 +468,16 @@ mod tests {
             ]
         );
         assert_eq!(milestone(&story), Some("applied"));
+
+        let mut again = story.applied[0].clone();
+        (again.tree, again.at) = ("netdev/net-next.git".to_owned(), day(6));
+        story.applied.push(again);
+        let post = compose(&story);
+        assert_eq!(post.state, "applied to net-next");
+        assert_eq!(
+            post.steps[2], "applied to bpf-next by M. Maintainer 5 Mar",
+            "a step keeps its own tree"
+        );
     }
 
     #[test]
