@@ -1,0 +1,185 @@
+//! What follows from an answer of Discord's that is no success. Pure.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::channel::{Scope, SendError};
+
+/// The longest that a server's delay is believed.
+pub(super) const DELAY_MAX: Duration = Duration::from_hours(1);
+/// The shortest, so that a delay of zero makes no hot loop.
+const DELAY_MIN: Duration = Duration::from_millis(100);
+/// The delay where the server names none that can be read.
+pub(super) const DELAY_UNREADABLE: Duration = Duration::from_secs(5);
+/// The delay after slow-mode answers without one.
+const SLOW_DOWN: Duration = Duration::from_mins(1);
+/// How long all wait where something before Discord's API turns requests away.
+const TURNED_AWAY: Duration = Duration::from_mins(5);
+/// The most of the server's own words that are handed on.
+const WORDS_CHARS_MAX: usize = 200;
+
+/// What a request is for, since the same answer means different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Reads something.
+    Read,
+    /// Makes a message.
+    Send,
+    /// Changes or removes a message.
+    Change {
+        /// Whether it is in a forum post's thread, which can be gone or archived while the channel is well.
+        in_thread: bool,
+    },
+}
+
+/// The parts of an answer that decide.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<String>,
+    pub(super) scope: Option<String>,
+    pub(super) body: Option<Value>,
+}
+
+impl Answer {
+    /// Discord's own number for the error.
+    pub(super) fn code(&self) -> u64 {
+        let code = self.body.as_ref().and_then(|body| body.get("code"));
+        code.and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Whether a 429 holds every route: also one that is not Discord's API speaking, but what stands before it.
+    pub(super) fn is_for_all(&self) -> bool {
+        let is_global = |body: &Value| body.get("global").and_then(Value::as_bool) == Some(true);
+        match (self.scope.as_deref(), &self.body) {
+            (Some("global"), _) => true,
+            (_, Some(body)) => is_global(body),
+            (None, None) => true,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// The server's delay, if it named one that can be read: the longer of the header's and the body's.
+    pub(super) fn delay(&self) -> Option<Duration> {
+        let header = self.retry_after.as_deref();
+        let header = header.and_then(|text| text.trim().parse::<f64>().ok());
+        let body = self.body.as_ref().and_then(|body| body.get("retry_after"));
+        let body = body.and_then(Value::as_f64);
+        header
+            .into_iter()
+            .chain(body)
+            .filter(|seconds| seconds.is_finite() && *seconds >= 0.0)
+            .map(|seconds| Duration::from_secs_f64(seconds.min(DELAY_MAX.as_secs_f64())))
+            .max()
+            .map(|delay| delay.max(DELAY_MIN))
+    }
+
+    fn words(&self) -> String {
+        let message = self.body.as_ref().and_then(|body| body.get("message"));
+        let message = message.and_then(Value::as_str).unwrap_or_default();
+        let mut words = crate::post::plain(message);
+        if let Some(errors) = self.body.as_ref().and_then(|body| body.get("errors")) {
+            words = format!("{words} {}", crate::post::plain(&errors.to_string()));
+        }
+        let words: String = words.trim().chars().take(WORDS_CHARS_MAX).collect();
+        match (words.is_empty(), self.code()) {
+            (true, _) => format!("Discord answered {}", self.status),
+            (false, code) => format!("Discord answered {} ({code}): {words}", self.status),
+        }
+    }
+}
+
+/// What follows from `answer`, whose status is not 2xx.
+pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
+    let in_thread = aim == Aim::Change { in_thread: true };
+    let words = answer.words();
+    let never = |scope, advice: &str| SendError::Never {
+        scope,
+        why: match advice {
+            "" => words.clone(),
+            advice => format!("{advice} [{words}]"),
+        },
+    };
+    let later = |scope, after| SendError::Later {
+        after,
+        scope,
+        why: words.clone(),
+    };
+    // A thread that is archived or gone says nothing about the forum that it is in.
+    let thread_scope = match in_thread {
+        true => Scope::Delivery,
+        false => Scope::Channel,
+    };
+    match (answer.status, answer.code()) {
+        (500.., _) | (408, _) => SendError::Unknown { why: words },
+        (_, 30046) => later(Scope::Delivery, DELAY_MAX),
+        (_, 20016 | 20022 | 20028) => later(Scope::Channel, answer.delay().unwrap_or(SLOW_DOWN)),
+        (429, _) => later(
+            match answer.is_for_all() {
+                true => Scope::Platform,
+                false => Scope::Channel,
+            },
+            answer.delay().unwrap_or(DELAY_UNREADABLE),
+        ),
+        (401, _) => never(
+            Scope::Platform,
+            "Discord does not accept the bot's token: set a valid one",
+        ),
+        (_, 10008) => match aim {
+            Aim::Change { .. } => SendError::Gone,
+            Aim::Send => never(
+                Scope::Delivery,
+                "an earlier attempt made the message, and somebody deleted it since",
+            ),
+            Aim::Read => never(Scope::Delivery, ""),
+        },
+        (_, 10003) if in_thread => SendError::Gone,
+        (_, 10003) => never(
+            Scope::Channel,
+            "there is no such channel: check its id, and that the bot was invited to its server",
+        ),
+        (_, 10004) => never(
+            Scope::Channel,
+            "the bot is not in the channel's server: invite it",
+        ),
+        (_, 50001) => never(
+            Scope::Channel,
+            "the bot does not see the channel: give it View Channel and Read Message History there",
+        ),
+        (_, 50013) => never(
+            Scope::Channel,
+            "the bot lacks a permission: give it View Channel, Send Messages, Embed Links and Read Message History \
+             in the channel (in threads, Send Messages in Threads)",
+        ),
+        (_, 50083) => never(thread_scope, "the thread is archived: open it again"),
+        (_, 160_005) => never(thread_scope, "the thread is locked: unlock it"),
+        (_, 160_006) => never(
+            thread_scope,
+            "the server has as many active threads as it can have: archive some",
+        ),
+        (_, 40333) => never(
+            Scope::Platform,
+            "Discord refuses the bot's User-Agent: set the project's page",
+        ),
+        (_, 40067) => never(
+            Scope::Delivery,
+            "the forum wants a tag on every post: turn that off for it",
+        ),
+        (_, 200_000 | 200_001 | 240_000) => never(
+            Scope::Delivery,
+            "the server's AutoMod or Discord's link filter refuses the text",
+        ),
+        (403, 0) if answer.body.is_none() => later(Scope::Platform, TURNED_AWAY),
+        (403, _) => never(
+            Scope::Channel,
+            "Discord forbids it: give the bot View Channel, Send Messages, Embed Links and Read Message History",
+        ),
+        (404, _) => never(
+            Scope::Channel,
+            "Discord does not know the channel: check its id, and that the bot was invited",
+        ),
+        (300..=399, _) => later(Scope::Platform, TURNED_AWAY),
+        _ => never(Scope::Delivery, ""),
+    }
+}

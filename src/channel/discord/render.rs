@@ -1,0 +1,264 @@
+//! Content as the body of a Discord message. Pure, and within Discord's limits by construction.
+
+use chrono::SecondsFormat;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::text::{count, cut, escape, escape_label};
+use crate::post::story::{Content, Digest, Line, Post, Tone};
+
+/// Discord's limits, in code points.
+pub(super) const TITLE_MAX: usize = 256;
+pub(super) const DESCRIPTION_MAX: usize = 4096;
+pub(super) const AUTHOR_MAX: usize = 256;
+/// Discord allows 2048; ours is less, so that the sum always fits.
+pub(super) const FOOTER_MAX: usize = 512;
+/// Discord's limit for all texts of a message's embeds together.
+pub(super) const TOTAL_MAX: usize = 6000;
+const _: () = assert!(TITLE_MAX + DESCRIPTION_MAX + AUTHOR_MAX + FOOTER_MAX <= TOTAL_MAX);
+/// Discord's limit for the address behind a title.
+pub(super) const LINK_MAX: usize = 2048;
+/// Discord's limit for a forum post's name.
+pub(super) const THREAD_NAME_MAX: usize = 100;
+
+/// Shares of a story's description; what they leave is for its patches, whole lines of them.
+const STATE_MAX: usize = 400;
+const REFS_MAX: usize = 200;
+const SUMMARY_MAX: usize = 1200;
+const CHANGE_MAX: usize = 1200;
+const STEPS_MAX: usize = 500;
+/// The headings and the empty lines between the shares.
+const LAYOUT_MAX: usize = 64;
+const _: () = assert!(
+    STATE_MAX + REFS_MAX + SUMMARY_MAX + CHANGE_MAX + STEPS_MAX + LAYOUT_MAX < DESCRIPTION_MAX
+);
+/// The parts of a digest's line. An address that is longer is left out.
+const WHAT_MAX: usize = 120;
+const LABEL_MAX: usize = 200;
+const LINE_LINK_MAX: usize = 512;
+/// Room for `… and 4294967295 more` and the line break before it.
+const MORE_MAX: usize = 40;
+
+/// What stands between the parts of a footer.
+const DOT: &str = " · ";
+
+/// The body of a message that says `content`; it can mention nobody.
+pub fn body(content: &Content) -> Value {
+    let embed = match content {
+        Content::Story(post) => story(post),
+        Content::Line(line) => one_line(line),
+        Content::Digest(digest) => several(digest),
+        Content::Notice { title, text, mark } => {
+            let mut embed = Map::new();
+            put(&mut embed, "title", cut(&escape(title), TITLE_MAX));
+            put(
+                &mut embed,
+                "description",
+                cut(&escape(text), DESCRIPTION_MAX),
+            );
+            embed.insert("footer".to_owned(), footer("", mark));
+            embed
+        }
+    };
+    json!({"embeds": [embed], "allowed_mentions": {"parse": []}})
+}
+
+/// The name of a forum post that says `content`. Discord shows no markdown there.
+pub fn thread_name(content: &Content) -> String {
+    let title = match content {
+        Content::Story(post) => &post.title,
+        Content::Line(line) => &line.title,
+        Content::Digest(digest) => &digest.title,
+        Content::Notice { title, .. } => title,
+    };
+    match cut(title.trim(), THREAD_NAME_MAX) {
+        name if name.is_empty() => "News".to_owned(),
+        name => name,
+    }
+}
+
+/// Whether an embed's footer carries the mark.
+pub fn carries(footer: &str, mark: &str) -> bool {
+    match footer.strip_suffix(mark) {
+        Some(before) => !mark.is_empty() && (before.is_empty() || before.ends_with(DOT)),
+        None => false,
+    }
+}
+
+fn story(post: &Post) -> Map<String, Value> {
+    let mut embed = Map::new();
+    let author = cut(post.author.trim(), AUTHOR_MAX);
+    if !author.is_empty() {
+        embed.insert("author".to_owned(), json!({"name": author}));
+    }
+    let title = match post.title.trim() {
+        "" => post.about.word(),
+        title => title,
+    };
+    put(&mut embed, "title", cut(&escape(title), TITLE_MAX));
+    if let Some(link) = web_link(post.link.as_deref(), LINK_MAX) {
+        put(&mut embed, "url", link);
+    }
+    put(&mut embed, "description", description(post));
+    embed.insert("color".to_owned(), colour(post.tone).into());
+    let about = match post.feeds.join(", ") {
+        feeds if feeds.is_empty() => post.about.word().to_owned(),
+        feeds => format!("{}{DOT}{feeds}", post.about.word()),
+    };
+    embed.insert("footer".to_owned(), footer(&about, &post.mark));
+    let at = post.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    put(&mut embed, "timestamp", at);
+    embed
+}
+
+fn description(post: &Post) -> String {
+    let mut states = vec![format!("**{}**", cut(&escape(&post.state), WHAT_MAX))];
+    if post.state.trim().is_empty() {
+        states.clear();
+    }
+    if !post.tree.is_empty() && !post.state.contains(&post.tree) {
+        states.push(cut(&escape(&post.tree), WHAT_MAX));
+    }
+    let notes = escape(&post.notes.join(DOT));
+    let taken = count(&states.join(DOT)) + DOT.len();
+    if !notes.is_empty() {
+        states.push(cut(&notes, STATE_MAX.saturating_sub(taken)));
+    }
+    let change = match cut(&escape(&post.change), CHANGE_MAX) {
+        change if change.is_empty() => change,
+        change => format!("**What changed:** {change}"),
+    };
+    let before = [
+        states.join(DOT),
+        cut(&escape(&post.summary), SUMMARY_MAX),
+        change,
+    ];
+    let after = [
+        cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
+        cut(&escape(&post.refs.join(DOT)), REFS_MAX),
+    ];
+    let taken: usize = before
+        .iter()
+        .chain(&after)
+        .map(|part| count(part) + 2)
+        .sum();
+    let parts = post
+        .parts
+        .iter()
+        .map(|(number, title)| match number.is_empty() {
+            true => format!("- {}", escape(title)),
+            false => format!("- **{}** {}", escape(number), escape(title)),
+        });
+    let room = DESCRIPTION_MAX.saturating_sub(taken + 2);
+    let parts = whole_lines(parts.collect(), post.parts_left_out, room);
+    before
+        .into_iter()
+        .chain([parts])
+        .chain(after)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn one_line(line: &Line) -> Map<String, Value> {
+    let mut embed = Map::new();
+    put(&mut embed, "title", cut(&escape(&line.title), TITLE_MAX));
+    if let Some(link) = web_link(line.link.as_deref(), LINK_MAX) {
+        put(&mut embed, "url", link);
+    }
+    let what = cut(&escape(&line.what), STATE_MAX);
+    put(&mut embed, "description", what);
+    embed.insert("color".to_owned(), colour(line.tone).into());
+    embed.insert("footer".to_owned(), footer("", &line.mark));
+    embed
+}
+
+fn several(digest: &Digest) -> Map<String, Value> {
+    let mut embed = Map::new();
+    put(&mut embed, "title", cut(&escape(&digest.title), TITLE_MAX));
+    let lines = digest.lines.iter().map(|line| {
+        let what = match cut(&escape(&line.what), WHAT_MAX) {
+            what if what.is_empty() => what,
+            what => format!("{what}: "),
+        };
+        let label = match line.title.trim() {
+            "" => "untitled",
+            title => title,
+        };
+        match web_link(line.link.as_deref(), LINE_LINK_MAX) {
+            Some(link) => {
+                let label = cut(&escape_label(label), LABEL_MAX);
+                format!("- {what}[{label}]({link})")
+            }
+            None => format!("- {what}{}", cut(&escape(label), LABEL_MAX)),
+        }
+    });
+    let lines = whole_lines(lines.collect(), 0, DESCRIPTION_MAX);
+    put(&mut embed, "description", lines);
+    embed.insert("color".to_owned(), colour(Tone::Reading).into());
+    embed.insert("footer".to_owned(), footer("", &digest.mark));
+    embed
+}
+
+/// As many whole lines as fit in `room`, and how many more there are.
+fn whole_lines(lines: Vec<String>, left_out: usize, room: usize) -> String {
+    let all: usize = lines.iter().map(|line| count(line) + 1).sum();
+    let room = match left_out == 0 && all <= room {
+        true => room,
+        false => room.saturating_sub(MORE_MAX),
+    };
+    let (mut kept, mut taken) = (Vec::new(), 0);
+    let total = lines.len();
+    for line in lines {
+        taken += count(&line) + 1;
+        if taken > room {
+            break;
+        }
+        kept.push(line);
+    }
+    let left_out = left_out + total - kept.len();
+    if left_out > 0 {
+        kept.push(format!("… and {left_out} more"));
+    }
+    kept.join("\n")
+}
+
+/// A footer that ends with the mark, which stays whole: the message is found by it. Discord shows no markdown there.
+fn footer(about: &str, mark: &str) -> Value {
+    let room = FOOTER_MAX.saturating_sub(count(mark) + count(DOT));
+    let text = match cut(about, room) {
+        about if about.is_empty() => mark.to_owned(),
+        about => format!("{about}{DOT}{mark}"),
+    };
+    json!({"text": text})
+}
+
+/// An address of the web that can end no markdown link; `None` for any other, and for one that is too long.
+fn web_link(link: Option<&str>, max: usize) -> Option<String> {
+    let link = Url::parse(link?).ok()?;
+    if !matches!(link.scheme(), "http" | "https") {
+        return None;
+    }
+    let link = String::from(link)
+        .replace('(', "%28")
+        .replace(')', "%29")
+        .replace('\\', "%5C");
+    (count(&link) <= max).then_some(link)
+}
+
+fn put(embed: &mut Map<String, Value>, name: &str, text: String) {
+    if !text.trim().is_empty() {
+        embed.insert(name.to_owned(), text.into());
+    }
+}
+
+fn colour(tone: Tone) -> u32 {
+    match tone {
+        Tone::New => 0x3B_82_F6,
+        Tone::Discussed => 0xF5_9E_0B,
+        Tone::Applied => 0x22_C5_5E,
+        Tone::Mainline => 0x15_80_3D,
+        Tone::Ended => 0x6B_72_80,
+        Tone::Reading => 0x8B_5C_F6,
+    }
+}

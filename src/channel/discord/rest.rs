@@ -1,0 +1,298 @@
+//! Discord's REST interface: one request, one answer, and no waiting inside. What must wait is told to the caller.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT,
+};
+use reqwest::{Client, Method, Response, redirect::Policy};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::refusal::{Aim, Answer, DELAY_MAX, DELAY_UNREADABLE, verdict};
+use crate::channel::{Scope, SendError};
+
+/// How long a request may take, from connecting to the answer's last byte.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most of an answer that is read: a hundred messages with full embeds, and room.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// How many buckets are remembered before those that are over are forgotten.
+const BUCKETS_MAX: usize = 1024;
+
+/// What the client must be told.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where Discord is: `https://discord.com`. Plain HTTP is for this machine's loopback alone.
+    pub base: String,
+    /// The bot's token.
+    pub token: SecretString,
+    /// The project's page, for the User-Agent that Discord asks for.
+    pub page: String,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    /// The path with its parameters left open, which names the route.
+    pub(super) route: &'static str,
+    /// The channel or server that the limit is counted for.
+    pub(super) major: String,
+    /// Below `/api/v10`.
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+    pub(super) aim: Aim,
+}
+
+#[derive(Debug, Default)]
+struct Holds {
+    everything: Option<Instant>,
+    /// The bucket of each route, as far as answers told.
+    buckets: HashMap<(Method, &'static str), String>,
+    /// Until when a bucket of a channel is empty.
+    empty: HashMap<(String, String), Instant>,
+}
+
+/// The client.
+#[derive(Debug)]
+pub(super) struct Rest {
+    client: Client,
+    base: String,
+    token: SecretString,
+    holds: Mutex<Holds>,
+}
+
+impl Rest {
+    pub(super) fn new(settings: Settings) -> anyhow::Result<Self> {
+        let base = Url::parse(&settings.base).context("Discord's address is none")?;
+        let is_loopback = match base.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        ensure!(
+            base.scheme() == "https" || (base.scheme() == "http" && is_loopback),
+            "Discord's address must start with https://: the token goes there"
+        );
+        let mut token =
+            HeaderValue::from_str(&format!("Bot {}", settings.token.expose_secret()))
+                .map_err(|_| anyhow::anyhow!("the token holds characters that no token has"))?;
+        ensure!(
+            !settings.token.expose_secret().trim().is_empty(),
+            "the token is empty"
+        );
+        token.set_sensitive(true);
+        let agent = format!(
+            "DiscordBot ({}, {})",
+            settings.page,
+            env!("CARGO_PKG_VERSION")
+        );
+        let agent = HeaderValue::from_str(&agent).context("the project's page")?;
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, token), (USER_AGENT, agent)]);
+        let client = Client::builder()
+            .default_headers(headers)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .context("setting up the HTTP client (are certificate authorities installed?)")?;
+        Ok(Self {
+            client,
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            token: settings.token,
+            holds: Mutex::default(),
+        })
+    }
+
+    /// Makes one request, unless a limit says that it must wait. An answer without a body is `null`.
+    pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
+        let result = self.ask_bare(request).await;
+        result.map_err(|error| self.without_token(error))
+    }
+
+    async fn ask_bare(&self, request: Request) -> Result<Value, SendError> {
+        self.may_go(&request)?;
+        let url = format!("{}/api/v10{}", self.base, request.path);
+        let mut sent = self.client.request(request.method.clone(), url);
+        if let Some(body) = &request.body {
+            sent = sent
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.to_string());
+        }
+        let response = sent.send().await.map_err(lost)?;
+        let status = response.status();
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let mut answer = Answer {
+            status: status.as_u16(),
+            retry_after: header(RETRY_AFTER.as_str()),
+            scope: header("x-ratelimit-scope"),
+            body: None,
+        };
+        if header("x-ratelimit-global").is_some_and(|is| is.eq_ignore_ascii_case("true")) {
+            answer.scope = Some("global".to_owned());
+        }
+        let number = |name| header(name).and_then(|text| text.trim().parse::<f64>().ok());
+        let bucket = header("x-ratelimit-bucket");
+        let is_empty = number("x-ratelimit-remaining").is_some_and(|left| left < 1.0);
+        let reset_after = number("x-ratelimit-reset-after").filter(|_| is_empty);
+        self.learn(&request, bucket, reset_after);
+        let body = read(response).await;
+        if status.is_success() {
+            let body = body?;
+            return match body.is_empty() {
+                true => Ok(Value::Null),
+                false => serde_json::from_slice(&body).map_err(|_| SendError::Unknown {
+                    why: "Discord's answer is no JSON".to_owned(),
+                }),
+            };
+        }
+        answer.body = body
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Value>(&body).ok())
+            .filter(Value::is_object);
+        let verdict = verdict(request.aim, &answer);
+        if answer.status == 429
+            && let SendError::Later { after, scope, .. } = &verdict
+        {
+            self.hold(&request, *scope, *after);
+        }
+        Err(verdict)
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().expect("no holder of the limits panics")
+    }
+
+    /// Whether a limit known from earlier answers lets the request go.
+    fn may_go(&self, request: &Request) -> Result<(), SendError> {
+        let holds = self.holds();
+        let now = Instant::now();
+        let later = |until: Option<Instant>, scope, why: &str| match until {
+            Some(until) if until > now => Err(SendError::Later {
+                after: until - now,
+                scope,
+                why: why.to_owned(),
+            }),
+            _ => Ok(()),
+        };
+        later(
+            holds.everything,
+            Scope::Platform,
+            "Discord's limit for the whole bot is reached",
+        )?;
+        later(
+            holds.empty.get(&holds.bucket(request)).copied(),
+            Scope::Channel,
+            "Discord's limit for the channel is reached",
+        )
+    }
+
+    /// Keeps what an answer told of the limits: its bucket, and in how many seconds it fills if it is empty.
+    fn learn(&self, request: &Request, bucket: Option<String>, reset_after: Option<f64>) {
+        let mut holds = self.holds();
+        if let Some(bucket) = bucket {
+            holds
+                .buckets
+                .insert((request.method.clone(), request.route), bucket);
+        }
+        let seconds = reset_after.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        if let Some(seconds) = seconds {
+            let after = Duration::from_secs_f64(seconds.min(DELAY_MAX.as_secs_f64()));
+            holds.wait(request, after);
+        }
+    }
+
+    fn hold(&self, request: &Request, scope: Scope, after: Duration) {
+        let mut holds = self.holds();
+        match scope {
+            Scope::Platform => {
+                holds.everything = holds.everything.max(Some(Instant::now() + after));
+            }
+            Scope::Channel => holds.wait(request, after),
+            Scope::Delivery => {}
+        }
+    }
+
+    /// The error with the token struck out, should a server or a library have repeated it.
+    fn without_token(&self, mut error: SendError) -> SendError {
+        match &mut error {
+            SendError::Later { why, .. }
+            | SendError::Unknown { why }
+            | SendError::Never { why, .. } => {
+                *why = why.replace(self.token.expose_secret(), "…");
+            }
+            SendError::Gone => {}
+        }
+        error
+    }
+}
+
+impl Holds {
+    /// What a limit is counted by: the bucket, or the route while no answer named it, and the channel.
+    fn bucket(&self, request: &Request) -> (String, String) {
+        let route = (request.method.clone(), request.route);
+        let bucket = match self.buckets.get(&route) {
+            Some(bucket) => bucket.clone(),
+            None => format!("{} {}", route.0, route.1),
+        };
+        (bucket, request.major.clone())
+    }
+
+    fn wait(&mut self, request: &Request, after: Duration) {
+        let now = Instant::now();
+        if self.empty.len() >= BUCKETS_MAX {
+            self.empty.retain(|_, until| *until > now);
+        }
+        let until = self.empty.entry(self.bucket(request)).or_insert(now);
+        *until = (*until).max(now + after);
+    }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(SendError::Unknown {
+                why: "Discord's answer is too long".to_owned(),
+            });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What follows when no answer came, or not the whole of it.
+fn lost(error: reqwest::Error) -> SendError {
+    let (is_connect, is_builder) = (error.is_connect(), error.is_builder());
+    let error = error.without_url();
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        why = format!("{why}: {cause}");
+        source = cause.source();
+    }
+    match (is_connect, is_builder) {
+        (true, _) => SendError::Later {
+            after: DELAY_UNREADABLE,
+            scope: Scope::Platform,
+            why,
+        },
+        (_, true) => SendError::Never {
+            scope: Scope::Delivery,
+            why,
+        },
+        _ => SendError::Unknown { why },
+    }
+}
