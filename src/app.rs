@@ -1,22 +1,30 @@
 //! Wiring: the loops of `run`, and stopping in two steps.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use chrono::DateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::deliver;
+use crate::channel::Platform;
+use crate::channel::discord::{self, Discord};
+use crate::channel::terminal::Terminal;
+use crate::config::{Config, PlatformKind};
+use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX};
-use crate::post::Post;
-use crate::store::{feeds, posts};
+use crate::store::feeds;
 
 /// The longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// How long a stop waits for deliveries that are under way.
+const STOP_MAX: Duration = Duration::from_secs(20);
+/// Told to Discord, which insists on a page, where the configuration names none.
+const PAGE: &str = "https://bpfnews.invalid/";
 /// The shortest, so that a feed that is due but being polled does not make the loop spin.
 const SLEEP_MIN: Duration = Duration::from_millis(500);
 
@@ -46,18 +54,68 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// The environment variable that holds the bot's token where no file is named.
+const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
+
+/// Sets up the platforms that the configuration names channels on; nothing is asked of them yet.
+///
+/// # Errors
+///
+/// When a secret is missing, or a client cannot be made.
+pub fn connect(config: &Config) -> anyhow::Result<HashMap<PlatformKind, Arc<dyn Platform>>> {
+    let mut platforms: HashMap<PlatformKind, Arc<dyn Platform>> = HashMap::new();
+    for channel in config.channels() {
+        if platforms.contains_key(&channel.platform) {
+            continue;
+        }
+        let platform: Arc<dyn Platform> = match channel.platform {
+            PlatformKind::Terminal => Arc::new(Terminal),
+            PlatformKind::Discord => Arc::new(connect_discord(config)?),
+        };
+        platforms.insert(channel.platform, platform);
+    }
+    Ok(platforms)
+}
+
+/// Sets up Discord; nothing is asked of it yet.
+///
+/// # Errors
+///
+/// When its token is missing, or the client cannot be made.
+pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
+    let discord = config
+        .discord
+        .as_ref()
+        .context("there is no [discord] in the configuration")?;
+    let token = match &discord.token_file {
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("reading the bot's token from {}", file.display()))?,
+        None => std::env::var(DISCORD_TOKEN).with_context(|| {
+            format!("no token for Discord: set token_file under [discord], or {DISCORD_TOKEN}")
+        })?,
+    };
+    let page = config.network.page.as_ref();
+    Discord::new(discord::Settings {
+        base: discord.api.clone(),
+        token: token.trim().to_owned().into(),
+        page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
+    })
+}
+
 /// Polls what is due and tells what is new until `stop` is cancelled.
 ///
 /// # Errors
 ///
-/// When the database fails.
+/// When the database fails, or a platform refuses the bot altogether.
 pub async fn run(
     ingest: Arc<Ingest>,
+    courier: Arc<Courier>,
     stop: &CancellationToken,
-    mut show: impl FnMut(&Post, bool) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut polls = JoinSet::new();
     let mut in_flight: HashSet<String> = HashSet::new();
+    let mut lanes = JoinSet::new();
+    let mut busy: HashSet<i64> = HashSet::new();
     while !stop.is_cancelled() {
         let now = ingest.clock.now();
         for row in feeds::due_feeds(ingest.store.read(), now).await? {
@@ -76,11 +134,27 @@ pub async fn run(
                 });
             }
         }
-        deliver::pass(&ingest.store, now, &mut show).await?;
-        let sleep = until_next(&ingest).await?;
+        ingest.make_digests().await?;
+        if let Some(why) = courier.refusal() {
+            stop.cancel();
+            bail!("{why}");
+        }
+        for lane in courier.lanes().await? {
+            if lane.channels.iter().any(|channel| busy.contains(channel)) {
+                continue;
+            }
+            busy.extend(&lane.channels);
+            let courier = Arc::clone(&courier);
+            lanes.spawn(async move { run_lane(&courier, lane).await });
+        }
+        let sleep = until_next(&ingest, &courier, &busy).await?;
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
+            Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
+                let lane = ended.context("a delivery came to a bad end")?;
+                busy.retain(|channel| !lane.channels.contains(channel));
+            }
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
                 match ended {
                     Ok((name, report)) => {
@@ -97,22 +171,39 @@ pub async fn run(
     }
     info!("stopping");
     while polls.join_next().await.is_some() {}
-    deliver::pass(&ingest.store, ingest.clock.now(), &mut show).await?;
+    // What is under way is let finish, so that its outcome is known; the rest is owed at the next start.
+    let finish = async { while lanes.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(STOP_MAX, finish).await;
     Ok(())
 }
 
-async fn until_next(ingest: &Ingest) -> anyhow::Result<Duration> {
-    let now = ingest.clock.now().timestamp();
+/// Runs a lane; an error of the database is told, and the lane rests before it is tried again.
+async fn run_lane(courier: &Courier, lane: Lane) -> Lane {
+    if let Err(error) = courier.run_lane(&lane).await {
+        error!("telling: {error:#}");
+        tokio::time::sleep(SLEEP_MIN * 10).await;
+    }
+    lane
+}
+
+async fn until_next(
+    ingest: &Ingest,
+    courier: &Courier,
+    busy: &HashSet<i64>,
+) -> anyhow::Result<Duration> {
+    let now = ingest.clock.now();
+    let next_feed = feeds::next_due_at(ingest.store.read()).await?;
     let next = [
-        feeds::next_due_at(ingest.store.read()).await?,
-        posts::next_owed_at(ingest.store.read()).await?,
+        next_feed.and_then(|at| DateTime::from_timestamp(at, 0)),
+        ingest.next_digest_at().await?,
+        // A lane that is busy ends by itself, and wakes the loop.
+        if busy.is_empty() {
+            courier.next_at().await?
+        } else {
+            None
+        },
     ];
-    let wait = next
-        .into_iter()
-        .flatten()
-        .map(|at| at - now)
-        .min()
-        .unwrap_or(i64::MAX)
-        .max(0);
-    Ok(Duration::from_secs(wait.unsigned_abs()).clamp(SLEEP_MIN, SLEEP_MAX))
+    let wait = next.into_iter().flatten().map(|at| at - now).min();
+    let wait = wait.map_or(SLEEP_MAX, |wait| wait.to_std().unwrap_or_default());
+    Ok(wait.clamp(SLEEP_MIN, SLEEP_MAX))
 }

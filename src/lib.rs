@@ -1,8 +1,8 @@
 //! bpfnews: a chat bot that posts BPF news.
 //!
-//! Data flows one way: `source → item → story → post`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
-//! videos) are polled politely and completely; what they give is kept once as *items*; what is new is shown as
-//! *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
+//! Data flows one way: `source → item → story → post → channel`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
+//! videos) are polled politely and completely; what they give is kept once as *items*; they fold into
+//! *stories*, which channels show as *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
 
 pub mod app;
 pub mod channel;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod deliver;
 pub mod demo;
+pub mod desk;
 pub mod ingest;
 pub mod item;
 pub mod post;

@@ -2,6 +2,7 @@
 //!
 //! [`Platform`] is what a chat system must do for the outbox. Its errors carry the decision: see [`SendError`].
 
+pub mod discord;
 pub mod terminal;
 
 use std::time::Duration;

@@ -1,14 +1,80 @@
 //! Posts on a terminal: pleasant to read in colour, and just as well without.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Effects, Style};
+use futures_util::future::{BoxFuture, FutureExt as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::post::{About, Post};
+use super::{Act, Platform, Receipt, Scope, SendError, Work};
+use crate::post::About;
+use crate::post::story::{Content, Line, Post, Tone};
 
 /// The widest a post is laid out; longer lines tire the eye.
 const WIDTH_MAX: usize = 100;
 /// The narrowest.
 const WIDTH_MIN: usize = 40;
+
+const STRONG: Style = Style::new().effects(Effects::BOLD);
+const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+/// The terminal that the program runs in, as a platform. What was printed stays: an edit that says where a story stands
+/// now is a line of its own. The receipt is what was said of that last.
+#[derive(Debug, Default)]
+pub struct Terminal;
+
+fn print(work: &Work) -> std::io::Result<Receipt> {
+    let (text, said) = match &work.act {
+        Act::Send { content, .. } => (Some(render(content, width())), standing(content)),
+        Act::Edit { content, receipt } if standing(content) != receipt.message => {
+            (moved(content, width()), standing(content))
+        }
+        Act::Edit { receipt, .. } | Act::Remove { receipt } => (None, receipt.message.clone()),
+    };
+    if let Some(text) = text {
+        let mut out = anstream::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()?;
+    }
+    Ok(Receipt {
+        message: said,
+        thread: None,
+    })
+}
+
+fn standing(content: &Content) -> String {
+    match content {
+        Content::Story(post) => post.state.clone(),
+        Content::Line(line) => line.what.clone(),
+        Content::Digest(_) | Content::Notice { .. } => String::new(),
+    }
+}
+
+impl Platform for Terminal {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn dedupes_for(&self, _: &str) -> Duration {
+        Duration::MAX
+    }
+
+    fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        async move {
+            print(work).map_err(|error| SendError::Never {
+                scope: Scope::Platform,
+                why: format!("the terminal cannot be written to: {error}"),
+            })
+        }
+        .boxed()
+    }
+
+    /// What was printed cannot be read again.
+    fn find<'a>(&'a self, _: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
+        async { Ok(None) }.boxed()
+    }
+}
 
 /// The width to lay posts out for: the terminal's, within reason; 100 where there is none.
 pub fn width() -> usize {
@@ -17,24 +83,76 @@ pub fn width() -> usize {
     })
 }
 
-/// Lays a post out over `width` columns, with ANSI styles; the writer leaves them out where they are not wanted.
-pub fn render(post: &Post, width: usize) -> String {
+/// Lays content out over `width` columns, with ANSI styles; the writer leaves them out where they are not wanted.
+pub fn render(content: &Content, width: usize) -> String {
+    match content {
+        Content::Story(post) => story(post, width),
+        Content::Line(line) => barred(line.tone, &one_line(line, width)),
+        Content::Digest(digest) => {
+            let mut lines = vec![format!("{STRONG}{}{STRONG:#}", digest.title)];
+            lines.extend(digest.lines.iter().flat_map(|line| one_line(line, width)));
+            barred(Tone::Reading, &lines)
+        }
+        Content::Notice { title, text, .. } => {
+            let mut lines = vec![format!("{STRONG}{title}{STRONG:#}")];
+            lines.extend(wrap(text, width.saturating_sub(2)));
+            barred(Tone::Ended, &lines)
+        }
+    }
+}
+
+/// What an edit adds to what was printed.
+fn moved(content: &Content, width: usize) -> Option<String> {
+    match content {
+        Content::Story(post) => {
+            let line = Line {
+                what: post.state.clone(),
+                title: post.title.clone(),
+                link: None,
+                tone: post.tone,
+                mark: String::new(),
+            };
+            Some(barred(post.tone, &one_line(&line, width)))
+        }
+        Content::Line(_) | Content::Digest(_) | Content::Notice { .. } => None,
+    }
+}
+
+fn one_line(line: &Line, width: usize) -> Vec<String> {
+    let text = match line.what.is_empty() {
+        true => line.title.clone(),
+        false => format!("{}: {}", line.what, line.title),
+    };
+    let mut lines = wrap(&text, width.saturating_sub(2));
+    lines.extend(line.link.iter().map(|link| format!("{DIM}{link}{DIM:#}")));
+    lines
+}
+
+fn barred(tone: Tone, lines: &[String]) -> String {
+    let colour = Style::new().fg_color(Some(tone_colour(tone).into()));
+    let bar = |line: &String| format!("{colour}▏{colour:#} {line}\n");
+    lines.iter().map(bar).collect()
+}
+
+fn story(post: &Post, width: usize) -> String {
     let colour = Style::new().fg_color(Some(colour(post.about).into()));
-    let strong = Style::new().effects(Effects::BOLD);
-    let dim = Style::new().effects(Effects::DIMMED);
     let bar = format!("{colour}▌{colour:#} ");
     let inner = width.saturating_sub(2);
     let mut lines = Vec::new();
 
     let mut label = vec![post.about.word().to_uppercase()];
-    label.extend((!post.tree.is_empty()).then(|| post.tree.clone()));
+    let tells_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
+    label.extend((!tells_tree).then(|| post.tree.clone()));
+    // A new story is posted, and a reading published: that goes without saying.
+    let goes_without_saying = ["posted", "published", "open"].contains(&post.state.as_str());
+    label.extend((!goes_without_saying).then(|| post.state.clone()));
     label.extend(post.notes.iter().cloned());
     let label = label.join(" · ");
     let date = post.at.format("%a %-d %b %Y").to_string();
     let room = inner.saturating_sub(label.width() + date.width());
     if room > 0 {
         lines.push(format!(
-            "{colour}{label}{colour:#}{}{dim}{date}{dim:#}",
+            "{colour}{label}{colour:#}{}{DIM}{date}{DIM:#}",
             " ".repeat(room)
         ));
     } else {
@@ -43,12 +161,12 @@ pub fn render(post: &Post, width: usize) -> String {
                 .into_iter()
                 .map(|line| format!("{colour}{line}{colour:#}")),
         );
-        lines.push(format!("{dim}{date}{dim:#}"));
+        lines.push(format!("{DIM}{date}{DIM:#}"));
     }
     lines.extend(
         wrap(&post.title, inner)
             .into_iter()
-            .map(|line| format!("{strong}{line}{strong:#}")),
+            .map(|line| format!("{STRONG}{line}{STRONG:#}")),
     );
     let by = [post.author.clone(), post.feeds.join(", ")];
     let by = by
@@ -59,7 +177,7 @@ pub fn render(post: &Post, width: usize) -> String {
     lines.extend(
         wrap(&by, inner)
             .into_iter()
-            .map(|line| format!("{dim}{line}{dim:#}")),
+            .map(|line| format!("{DIM}{line}{DIM:#}")),
     );
     let digits = post
         .parts
@@ -72,12 +190,24 @@ pub fn render(post: &Post, width: usize) -> String {
         let wrapped = wrap(title, inner.saturating_sub(digits + 4));
         for (row, line) in wrapped.iter().enumerate() {
             lines.push(match row {
-                0 => format!("  {dim}{number:>digits$}{dim:#}  {line}"),
+                0 => format!("  {DIM}{number:>digits$}{DIM:#}  {line}"),
                 _ => format!("{indent}{line}"),
             });
         }
     }
+    if post.parts_left_out > 0 {
+        lines.push(format!("  {DIM}and {} more{DIM:#}", post.parts_left_out));
+    }
     lines.extend(wrap(&post.summary, inner));
+    if !post.change.is_empty() {
+        lines.extend(wrap(&format!("Changed: {}", post.change), inner));
+    }
+    let steps = post.steps.join(" → ");
+    lines.extend(
+        wrap(&steps, inner)
+            .into_iter()
+            .map(|line| format!("{DIM}{line}{DIM:#}")),
+    );
     lines.extend(
         post.link
             .iter()
@@ -108,6 +238,17 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         .collect()
 }
 
+fn tone_colour(tone: Tone) -> AnsiColor {
+    match tone {
+        Tone::New => AnsiColor::Blue,
+        Tone::Discussed => AnsiColor::Cyan,
+        Tone::Applied => AnsiColor::Green,
+        Tone::Mainline => AnsiColor::Magenta,
+        Tone::Ended => AnsiColor::BrightBlack,
+        Tone::Reading => AnsiColor::Yellow,
+    }
+}
+
 fn colour(about: About) -> AnsiColor {
     match about {
         About::Series => AnsiColor::Blue,
@@ -130,7 +271,14 @@ mod tests {
     #[test]
     fn a_series_reads_well_without_colour() {
         let post = Post {
+            mark: "abc".to_owned(),
             about: About::Series,
+            state: "applied to bpf-next".to_owned(),
+            tone: Tone::Applied,
+            parts_left_out: 1,
+            change: "It works now.".to_owned(),
+            steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
+            refs: Vec::new(),
             tree: "bpf-next".to_owned(),
             title: "Let programs do a thing that they could not do before, in a rather long title"
                 .to_owned(),
@@ -151,16 +299,21 @@ mod tests {
             summary: "This series adds a thing.".to_owned(),
             link: Some("https://lore.kernel.org/bpf/20250103.1@example.org/".to_owned()),
         };
-        let text = anstream::adapter::strip_str(&render(&post, 60)).to_string();
+        let text =
+            anstream::adapter::strip_str(&render(&Content::Story(Box::new(post)), 60)).to_string();
         insta::assert_snapshot!(text, @r"
-        ▌ SERIES · bpf-next · v2 · 2 patches          Fri 3 Jan 2025
+        ▌ SERIES · applied to bpf-next · v2 · 2 patches
+        ▌ Fri 3 Jan 2025
         ▌ Let programs do a thing that they could not do before, in
         ▌ a rather long title
         ▌ A. Author · bpf, netdev
         ▌   1/2  bpf: Add bpf_do_a_thing() kfunc and teach the
         ▌        verifier about it
         ▌   2/2  selftests/bpf: Try it
+        ▌   and 1 more
         ▌ This series adds a thing.
+        ▌ Changed: It works now.
+        ▌ v1 1 Jan → applied 3 Jan
         ▌ https://lore.kernel.org/bpf/20250103.1@example.org/
         ");
         assert!(text.lines().all(|line| line.width() <= 60));

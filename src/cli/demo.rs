@@ -8,13 +8,14 @@ use anstyle::{Effects, Style};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::polls::show;
-use crate::clock::{Clock as _, FixedClock};
+use super::lists::carriers;
+use super::polls::courier;
+use crate::clock::FixedClock;
 use crate::ingest::Ingest;
 use crate::store::Store;
 use crate::store::feeds::Outcome;
 use crate::store::items::{Filter, list_items};
-use crate::{app, deliver, demo};
+use crate::{app, demo};
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 const DIM: Style = Style::new().effects(Effects::DIMMED);
@@ -36,12 +37,14 @@ async fn play(database: &std::path::Path, stop: &CancellationToken) -> anyhow::R
     let config = demo::config(&server.base, database);
     let store = Store::open(database).await?;
     let ingest = Ingest::open(store, &config, clock.clone()).await?;
+    let courier = courier(&config, &ingest)?;
     intro(config.feeds.len())?;
     let (mut posts, mut failed, mut day) = (0, None, None);
     for step in steps {
         clock.set(step);
         ingest
             .pass(stop, |report| {
+                posts += report.news;
                 if let Outcome::Failed { why, .. } = report.outcome {
                     failed = Some(format!("{}: {why}", report.feed));
                 }
@@ -50,17 +53,16 @@ async fn play(database: &std::path::Path, stop: &CancellationToken) -> anyhow::R
         if stop.is_cancelled() {
             return Ok(ExitCode::FAILURE);
         }
-        posts += deliver::pass(&ingest.store, clock.now(), |post, is_sample| {
-            if day.replace(step.date_naive()) != Some(step.date_naive()) {
-                writeln!(
-                    anstream::stdout(),
-                    "{STRONG}{}{STRONG:#}\n",
-                    step.format("── %A, %-d %B %Y ──")
-                )?;
-            }
-            show(post, is_sample)
-        })
-        .await?;
+        if !courier.lanes().await?.is_empty()
+            && day.replace(step.date_naive()) != Some(step.date_naive())
+        {
+            writeln!(
+                anstream::stdout(),
+                "{STRONG}{}{STRONG:#}\n",
+                step.format("── %A, %-d %B %Y ──")
+            )?;
+        }
+        courier.pass().await?;
     }
     outro(&ingest, posts).await?;
     ingest.store.close().await;
@@ -86,10 +88,7 @@ async fn outro(ingest: &Ingest, posts: usize) -> anyhow::Result<()> {
         ..Filter::default()
     };
     let items = list_items(ingest.store.read(), &all, None).await?;
-    let shared = items
-        .iter()
-        .filter(|item| deliver::carriers(item).len() > 1)
-        .count();
+    let shared = items.iter().filter(|item| carriers(item).len() > 1).count();
     writeln!(
         anstream::stdout(),
         "{STRONG}That was the week:{STRONG:#} {} items, {shared} of them carried by two feeds, told as {posts} posts.\n\n\

@@ -16,7 +16,6 @@ use tokio::sync::mpsc;
 use super::open;
 use super::polls::bar;
 use crate::app;
-use crate::ingest;
 use crate::item::Item;
 use crate::source::archive::{GZIP_MAGIC, arrival};
 use crate::source::mail;
@@ -78,10 +77,7 @@ pub(super) async fn import(path: &Path, list: &str, files: &[PathBuf]) -> anyhow
                 }
             }
         }
-        fresh += ingest::import(&ingest.store, feed.id, &items, &ingest.words, Utc::now())
-            .await?
-            .fresh
-            .len();
+        fresh += ingest.import(feed.id, &items).await?.fresh.len();
         bar.set_message(format!("{mails} mails"));
         if stop.is_cancelled() {
             break;

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{Format, open};
-use crate::deliver;
 use crate::item::{Kind, prose};
 use crate::post::plain;
-use crate::source::Gap;
+use crate::source::{self, Gap};
 use crate::store::feeds::{self, FeedRow};
 use crate::store::items::{self, Filter, ItemRow};
 
@@ -203,15 +203,12 @@ fn item_json(row: &ItemRow) -> serde_json::Value {
         ("", email) => Some(email),
         (name, _) => Some(name),
     };
-    let feeds: Vec<String> = deliver::carriers(row)
-        .into_iter()
-        .map(|feed| feed.name)
-        .collect();
+    let feeds: Vec<String> = carriers(row).into_iter().map(|feed| feed.name).collect();
     json!({
         "key": key,
         "kind": kind.map(Kind::word),
         "title": row.title,
-        "url": deliver::link(row),
+        "url": link(row),
         "author": author,
         "at": stamp(row.at),
         "feeds": feeds,
@@ -225,7 +222,7 @@ fn item_line(row: &ItemRow) -> String {
         .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
     let kind = Kind::from_code(row.kind).map_or("", Kind::word);
-    let feeds = deliver::carriers(row)
+    let feeds = carriers(row)
         .into_iter()
         .map(|feed| feed.name)
         .collect::<Vec<_>>()
@@ -279,4 +276,28 @@ fn span(time: TimeDelta) -> String {
         seconds @ ..172_800 => format!("{} h", seconds / 3_600),
         seconds => format!("{} days", seconds / 86_400),
     }
+}
+
+/// A feed that carries an item, as lists of items name it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Carrier {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it is.
+    url: Option<String>,
+}
+
+/// The feeds that carry an item.
+pub(super) fn carriers(row: &ItemRow) -> Vec<Carrier> {
+    serde_json::from_str(&row.feeds).unwrap_or_default()
+}
+
+/// Where a person reads an item: what it says itself, else what the first feed that carries it tells.
+fn link(row: &ItemRow) -> Option<String> {
+    row.url.clone().or_else(|| {
+        carriers(row).iter().find_map(|feed| {
+            let base = url::Url::parse(feed.url.as_deref()?).ok()?;
+            source::item_url(Kind::from_code(row.kind)?, &base, &row.reference)
+        })
+    })
 }

@@ -14,13 +14,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{feed_row, open, unknown_feed};
 use crate::app;
-use crate::channel::terminal;
 use crate::clock::SystemClock;
-use crate::config::{Config, FeedConfig};
-use crate::deliver;
+use crate::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
+use crate::deliver::Courier;
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::item::prose;
-use crate::post::Post;
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
@@ -34,23 +32,18 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let stop = app::stop_on_signals()?;
     tracing::info!(
         database = %config.database.display(),
-        "polling {} feeds; what is new is shown here; Ctrl-C stops",
-        config.feeds.len()
+        "polling {} feeds; what is new is {}; Ctrl-C stops",
+        config.feeds.len(),
+        match config.channels.len() {
+            0 => "shown here".to_owned(),
+            1 => "posted to one channel".to_owned(),
+            many => format!("posted to {many} channels"),
+        }
     );
-    app::run(Arc::clone(&ingest), &stop, show).await?;
+    let courier = courier(&config, &ingest)?;
+    app::run(Arc::clone(&ingest), Arc::new(courier), &stop).await?;
     ingest.store.close().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Shows a post on the terminal.
-pub(super) fn show(post: &Post, is_sample: bool) -> anyhow::Result<()> {
-    let mut out = anstream::stdout().lock();
-    if is_sample {
-        writeln!(out, "{DIM}a new feed, a sample of it:{DIM:#}")?;
-    }
-    writeln!(out, "{}", terminal::render(post, terminal::width()))?;
-    out.flush()?;
-    Ok(())
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -83,13 +76,29 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
             "No feed is due; the next one is due {next}. ({hint})"
         )?;
     }
-    deliver::pass(&ingest.store, Utc::now(), show).await?;
+    ingest.make_digests().await?;
+    let courier = courier(&config, &ingest)?;
+    courier.pass().await?;
+    if let Some(why) = courier.refusal() {
+        anyhow::bail!("{why}");
+    }
     ingest.store.close().await;
     Ok(if failed > 0 {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What tells the configured channels.
+pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courier> {
+    let (store, clock) = (ingest.store.clone(), Arc::clone(&ingest.clock));
+    Ok(Courier::new(
+        store,
+        clock,
+        ingest.desks.clone(),
+        app::connect(config)?,
+    ))
 }
 
 fn line(report: &Report) -> String {
@@ -140,6 +149,14 @@ pub(super) async fn check(
         count("lwn"),
         count("feed")
     )?;
+    match config.channels.len() {
+        0 => writeln!(
+            out,
+            "{DIM}no [[channel]]: posts are shown on the terminal{DIM:#}"
+        )?,
+        1 => writeln!(out, "{GOOD}ok{GOOD:#}  one channel")?,
+        many => writeln!(out, "{GOOD}ok{GOOD:#}  {many} channels")?,
+    }
     if config.network.contact.is_none() {
         let hint = "set `contact` under [network], so that a site's operator can reach you";
         writeln!(out, "{DIM}hint: {hint}{DIM:#}")?;
@@ -176,6 +193,9 @@ pub(super) async fn check(
     if stop.is_cancelled() {
         return Ok(ExitCode::FAILURE);
     }
+    if only.is_none() && !look_at_channels(&mut out, &config).await? {
+        return Ok(ExitCode::FAILURE);
+    }
     if failed > 0 {
         writeln!(
             out,
@@ -185,6 +205,35 @@ pub(super) async fn check(
     }
     writeln!(out, "Next: bpfnews run")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks Discord for each channel there; gives whether all are well.
+async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> anyhow::Result<bool> {
+    let on_discord = |channel: &&ChannelConfig| channel.platform == PlatformKind::Discord;
+    let channels: Vec<&ChannelConfig> = config.channels.iter().filter(on_discord).collect();
+    if channels.is_empty() {
+        return Ok(true);
+    }
+    let discord = app::connect_discord(config)?;
+    let mut all_well = true;
+    for channel in channels {
+        match discord.look(&channel.address).await {
+            Ok(facts) => {
+                let name = crate::post::plain(&facts.name);
+                let kind = if facts.is_forum() { "forum" } else { "channel" };
+                writeln!(
+                    out,
+                    "{GOOD}ok{GOOD:#}    {}: the {kind} #{name} on Discord",
+                    channel.name
+                )?;
+            }
+            Err(error) => {
+                all_well = false;
+                writeln!(out, "{BAD}failed{BAD:#}  {}: {error}", channel.name)?;
+            }
+        }
+    }
+    Ok(all_well)
 }
 
 fn write_look(

@@ -159,8 +159,8 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     }
 }
 
-/// Reads the name, and lets later messages call the feed by it.
-fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
+/// Reads the name, and lets later messages call the table by it.
+pub(super) fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
     const RIGHT: &str = "a name of 1 to 64 letters, digits and any of . _ - / +";
     let field = table.need("name", RIGHT)?;
     let name = field.text(RIGHT)?.to_owned();

@@ -8,6 +8,8 @@ pub(super) enum Within {
     Relevance,
     Weights,
     Feed,
+    Discord,
+    Channel,
 }
 
 impl Within {
@@ -19,6 +21,8 @@ impl Within {
             Within::Relevance => "in [relevance]",
             Within::Weights => "in [relevance.weights]",
             Within::Feed => "in a [[feed]]",
+            Within::Discord => "in [discord]",
+            Within::Channel => "in a [[channel]]",
         }
     }
 }
@@ -68,4 +72,25 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Feed, "role"),
     (Within::Feed, "query"),
     (Within::Feed, "gives"),
+    (Within::Top, "discord"),
+    (Within::Discord, "token_file"),
+    (Within::Discord, "api"),
+    (Within::Top, "channel"),
+    (Within::Channel, "name"),
+    (Within::Channel, "platform"),
+    (Within::Channel, "id"),
+    (Within::Channel, "mode"),
+    (Within::Channel, "digest_at"),
+    (Within::Channel, "hourly_max"),
+    (Within::Channel, "quiet"),
+    (Within::Channel, "milestones"),
+    (Within::Channel, "maintainers"),
+    (Within::Channel, "kinds"),
+    (Within::Channel, "feeds"),
+    (Within::Channel, "trees"),
+    (Within::Channel, "states"),
+    (Within::Channel, "words"),
+    (Within::Channel, "people"),
+    (Within::Channel, "score_min"),
+    (Within::Channel, "off_topic"),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Nothing starts on a bad configuration, and no secret ever stands in one. It never touches the network or the store.
 
+mod channel;
 mod feed;
 mod keys;
 mod network;
@@ -10,6 +11,7 @@ mod reader;
 mod relevance;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,10 +22,12 @@ use std::time::Duration;
 use crate::story::relevance::Words;
 use url::{Host, Url};
 
+pub use channel::{ChannelConfig, ChannelMode, DiscordConfig, Milestones, PlatformKind};
 use keys::Within;
 use network::read_network;
 pub use problem::{ConfigErrors, Problem};
 use reader::{Field, Notes, Table, What};
+pub use times::{Quiet, When};
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -46,6 +50,10 @@ pub struct Config {
     pub relevance: Words,
     /// The feeds, in the file's order; names are unique.
     pub feeds: Vec<FeedConfig>,
+    /// How Discord is reached, where it is used.
+    pub discord: Option<DiscordConfig>,
+    /// The rooms that are told, in the file's order; see [`Config::channels`].
+    pub channels: Vec<ChannelConfig>,
 }
 
 /// How we behave on the network.
@@ -131,6 +139,14 @@ pub enum Gives {
 }
 
 impl Config {
+    /// The rooms that are told: those of the file, or the terminal where it names none.
+    pub fn channels(&self) -> Vec<ChannelConfig> {
+        match self.channels.is_empty() {
+            true => vec![ChannelConfig::terminal()],
+            false => self.channels.clone(),
+        }
+    }
+
     /// Reads a configuration file.
     ///
     /// # Errors
@@ -293,12 +309,22 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
         Some(field) => read_feeds(field, notes, &network),
         None => no_feeds(notes, None),
     };
+    let discord = top.take("discord");
+    let discord = discord
+        .and_then(|field| field.table(Within::Discord, "a table: write [discord], its keys below"));
+    let discord = discord.map(|table| channel::read_discord(table, folder));
+    let channels = match top.take("channel") {
+        Some(field) => channel::read_channels(field, notes, &feeds, discord.as_ref()),
+        None => Vec::new(),
+    };
     top.finish();
     Config {
         database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
         network,
         relevance,
         feeds,
+        discord,
+        channels,
     }
 }
 

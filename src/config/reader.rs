@@ -194,10 +194,10 @@ impl<'n, 't> Table<'n, 't> {
     fn path(&self, key: &str) -> String {
         match self.within {
             Within::Top => key.to_owned(),
-            Within::Network | Within::Relevance | Within::Weights => {
+            Within::Network | Within::Relevance | Within::Weights | Within::Discord => {
                 format!("{}.{key}", self.place)
             }
-            Within::Feed => format!("{}: {key}", self.place),
+            Within::Feed | Within::Channel => format!("{}: {key}", self.place),
         }
     }
 }

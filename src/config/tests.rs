@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{NaiveTime, Weekday};
+
 use super::keys::{KEYS, Within};
 use super::*;
+use crate::post::route::Route;
+use crate::story::{State, StoryKind};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -175,6 +179,35 @@ name = "f"
 kind = "feed"
 url = "https://a.example/feed?format=json"
 gives = "videos"
+[discord]
+token_file = "token"
+api = "http://127.0.0.1:3020/"
+[[channel]]
+name = "bpf-news"
+platform = "discord"
+id = "123456789012345678"
+mode = "stories"
+hourly_max = 6
+quiet = "22:00-06:30"
+milestones = "reply"
+kinds = ["series", "article"]
+feeds = ["a", "l"]
+trees = ["bpf-next"]
+states = ["posted", "partly_applied"]
+words = ["verifier"]
+people = ["A. Author"]
+score_min = 40
+off_topic = true
+[[channel]]
+name = "weekly"
+platform = "discord"
+id = "123456789012345679"
+mode = "digest"
+digest_at = "mon 08:00"
+[[channel]]
+name = "here"
+platform = "terminal"
+maintainers = true
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -185,6 +218,7 @@ gives = "videos"
         config.database,
         PathBuf::from("/etc/bpfnews/data/news.sqlite")
     );
+    check_channels(&config);
     let network = NetworkConfig {
         allow_private_hosts: vec![
             "localhost".to_owned(),
@@ -659,6 +693,92 @@ fn is_prose(line: &str) -> bool {
     !text.starts_with(['[', '-', '=']) && !text.contains(" = ")
 }
 
+fn check_channels(config: &Config) {
+    let discord = DiscordConfig {
+        token_file: Some(PathBuf::from("/etc/bpfnews/token")),
+        api: "http://127.0.0.1:3020".to_owned(),
+    };
+    assert_eq!(config.discord, Some(discord));
+    let [news, weekly, here] = &config.channels[..] else {
+        panic!("three channels, got {:?}", config.channels);
+    };
+    assert_eq!(
+        (news.platform, news.address.as_str()),
+        (PlatformKind::Discord, "123456789012345678")
+    );
+    let route = Route {
+        kinds: vec![StoryKind::Series, StoryKind::Article],
+        feeds: vec!["a".to_owned(), "l".to_owned()],
+        trees: vec!["bpf-next".to_owned()],
+        states: vec![State::Posted, State::PartlyApplied],
+        words: vec!["verifier".to_owned()],
+        people: vec!["A. Author".to_owned()],
+        score_min: Some(40),
+        off_topic: true,
+    };
+    assert_eq!(news.route, route);
+    assert_eq!(
+        (
+            news.mode,
+            news.hourly_max,
+            news.milestones,
+            news.maintainers
+        ),
+        (ChannelMode::Stories, Some(6), Milestones::Reply, false)
+    );
+    assert!(news.quiet.is_some());
+    let at = NaiveTime::from_hms_opt(8, 0, 0).expect("a time of day");
+    let when = When {
+        day: Some(Weekday::Mon),
+        at,
+    };
+    assert_eq!(weekly.mode, ChannelMode::Digest { when });
+    assert_eq!(weekly.route, Route::default());
+    assert_eq!(
+        (here.platform, here.maintainers),
+        (PlatformKind::Terminal, true)
+    );
+}
+
+#[test]
+fn what_is_wrong_with_channels_is_told() {
+    check(
+        "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n\
+         [discord]\napi = \"http://discord.com\"\n\
+         [[channel]]\nname = \"x\"\nplatform = \"discord\"\nid = \"#general\"\nmode = \"digest\"\ndigest_at = \"8\"\n\
+         [[channel]]\nname = \"y\"\nplatform = \"irc\"\nquiet = \"22:00\"\nkinds = [\"serie\"]\nfeeds = [\"b\"]\nmaintainer = 1\n\
+         [[channel]]\nname = \"z\"\nplatform = \"terminal\"\nid = \"1\"\nhourly_max = 0\ndigest_at = \"08:00\"\n",
+        &[
+            "config.toml:6: discord.api: expected an https address, such as \"https://discord.com\"; http only for this machine's loopback, found \"http://discord.com\"",
+            "config.toml:10: channel[1] \"x\": id: expected the channel's id, a number in quotation marks: copy it from the channel's menu in Discord, found \"#general\"",
+            "config.toml:12: channel[1] \"x\": digest_at: expected a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week, found \"8\"",
+            "config.toml:15: channel[2] \"y\": platform: expected one of discord, terminal, found \"irc\"",
+            "config.toml:16: channel[2] \"y\": quiet: expected two different times, UTC, such as \"22:00-06:30\", found \"22:00\"",
+            "config.toml:17: channel[2] \"y\": kinds[1]: \"serie\" is no kind of story; expected one of series, commit, pull, thread, article, release, video",
+            "config.toml:18: channel[2] \"y\": feeds[1]: there is no feed \"b\"",
+            "config.toml:19: channel[2] \"y\": maintainer: unknown key; did you mean \"maintainers\"?",
+            "config.toml:23: channel[3] \"z\": id: the terminal has no id; take this out",
+            "config.toml:24: channel[3] \"z\": hourly_max: expected a whole number of posts from 1 to 1000, found 0",
+            "config.toml:25: channel[3] \"z\": digest_at: only of use with mode = \"digest\"",
+        ],
+    );
+}
+
+#[test]
+fn channels_are_held_against_each_other() {
+    check(
+        "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n\
+         [[channel]]\nname = \"x\"\nplatform = \"discord\"\nid = \"123456\"\n\
+         [[channel]]\nname = \"x\"\nplatform = \"discord\"\nid = \"123456\"\n",
+        &[
+            "config.toml:5: channel \"x\": is on Discord, but there is no [discord]: add it, with token_file",
+            "config.toml:9: channel \"x\": the channel on line 5 has this name too",
+            "config.toml:9: channel \"x\": posts to the same room as x; make one channel of both",
+            "config.toml:9: channel \"x\": is on Discord, but there is no [discord]: add it, with token_file",
+        ],
+    );
+}
+
 #[test]
 fn the_example_is_good_and_explains_every_key() {
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
@@ -673,12 +793,16 @@ fn the_example_is_good_and_explains_every_key() {
                 (Within::Top, "feed") => line == "[[feed]]",
                 (Within::Top, "relevance") => line == "[relevance]",
                 (Within::Relevance, "weights") => line == "[relevance.weights]",
+                (Within::Top, "discord") => line == "[discord]",
+                (Within::Top, "channel") => line == "[[channel]]",
                 (
                     Within::Top
                     | Within::Network
                     | Within::Relevance
                     | Within::Weights
-                    | Within::Feed,
+                    | Within::Feed
+                    | Within::Discord
+                    | Within::Channel,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -687,7 +811,7 @@ fn the_example_is_good_and_explains_every_key() {
         let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
-            "network" | "feed" | "relevance" | "weights" => {
+            "network" | "feed" | "relevance" | "weights" | "discord" | "channel" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

@@ -108,6 +108,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
             feed("slides", "slides.rss", plain(Gives::Articles)),
             feed("articles", "articles.rss", plain(Gives::Articles)),
         ],
+        discord: None,
+        channels: Vec::new(),
     }
 }
 

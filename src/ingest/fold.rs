@@ -18,14 +18,25 @@ use crate::story::{Kept, Story, bot, life};
 /// Items refolded at once; more would have to lie in memory together.
 const REFOLD_BATCH: usize = 2_000;
 
-/// Folds new and changed items into stories. Gives how many stories are new or changed.
+/// A story that is new or changed.
+#[derive(Debug)]
+pub struct Moved {
+    /// As it stands now.
+    pub story: Story,
+    /// Its items, the earliest first.
+    pub items: Vec<i64>,
+    /// What it was, packed; `None` where no story had its id.
+    pub before: Option<Vec<u8>>,
+}
+
+/// Folds new and changed items into stories. Gives the stories that are new or changed.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Result<usize> {
+pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Result<Vec<Moved>> {
     if items.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let touched = join_clusters(tx, items).await?;
     tell_clusters(tx, &touched, words).await
@@ -160,7 +171,7 @@ async fn tell_clusters(
     tx: &mut Tx,
     clusters: &BTreeSet<i64>,
     words: &Words,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<Vec<Moved>> {
     let asked: Vec<i64> = clusters.iter().copied().collect();
     let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
     for Member { cluster, kept } in stories::members_of_clusters(tx, &asked).await? {
@@ -186,6 +197,7 @@ async fn tell_clusters(
     }
     let mut next = stories::next_number(tx).await?;
     let mut changed: Vec<(After<'_>, Vec<u8>)> = Vec::new();
+    let mut was = Vec::new();
     for (cluster, story, items) in &told {
         let packed = stories::pack(story)?;
         let known = before.remove(&story.id);
@@ -195,13 +207,14 @@ async fn tell_clusters(
         if is_same {
             continue;
         }
-        let number = known.map_or_else(
+        let number = known.as_ref().map_or_else(
             || {
                 next += 1;
                 next - 1
             },
             |known| known.number,
         );
+        was.push(known.map(|known| known.told));
         changed.push((
             After {
                 number,
@@ -217,7 +230,15 @@ async fn tell_clusters(
     stories::put_stories(tx, &changed)
         .await
         .context("storing what was folded")?;
-    Ok(changed.len())
+    let moved = changed
+        .into_iter()
+        .zip(was)
+        .map(|((after, _), before)| Moved {
+            story: after.story.clone(),
+            items: after.items,
+            before,
+        });
+    Ok(moved.collect())
 }
 
 /// What speaks of these items, and what became of the pull requests among it.

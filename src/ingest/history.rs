@@ -4,9 +4,12 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ingest, Mode, Report};
+use super::plan::{self, News};
+use super::{Ingest, Mode, Report, fold};
+use crate::item::Item;
 use crate::source::Goal;
 use crate::store::feeds::{self, FeedRow, Outcome};
+use crate::store::items::{self, Stored};
 
 impl Ingest {
     /// Walks a feed back to `since`, remembering everything and telling nothing. It is polled to its end first: what
@@ -79,5 +82,30 @@ impl Ingest {
                 return Ok(row);
             }
         }
+    }
+}
+
+impl Ingest {
+    /// Stores mails that were read from files, as an archive's. Posts that stand are edited; none are opened.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<Stored> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        let stored = items::put_items(&mut tx, feed, mails, now).await?;
+        let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
+        plan::plan(
+            &mut tx,
+            &self.desks,
+            moved,
+            &News::new(),
+            Mode::History,
+            now,
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(stored)
     }
 }

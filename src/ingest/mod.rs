@@ -1,30 +1,32 @@
-//! The loop that reads: due feeds → source → item → post, each page in one transaction with the feed's cursor.
+//! The loop that reads: due feeds → source → item → story → post, each page in one transaction with the feed's cursor.
 
+mod digest;
 pub mod fold;
 mod history;
 mod news;
 mod pause;
+pub mod plan;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::clock::Clock;
 use crate::config::{Config, FeedConfig};
-use crate::item::Item;
+use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
-use crate::store::items::{self, Stored};
+use crate::store::items;
 use crate::story::relevance::Words;
 
-use self::news::tell;
+use self::news::news;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
 /// Feeds polled (or looked at) side by side; each host still gets one request at a time.
@@ -43,6 +45,8 @@ pub struct Ingest {
     pub clock: Arc<dyn Clock>,
     /// What makes a story relevant.
     pub words: Words,
+    /// The channels that are told.
+    pub desks: Vec<Desk>,
     feeds: HashMap<String, (FeedConfig, Source)>,
 }
 
@@ -57,7 +61,7 @@ pub struct Report {
     pub fresh: usize,
     /// Items that this feed had not shown before.
     pub sighted: u64,
-    /// Posts opened or added to.
+    /// Posts opened.
     pub news: usize,
     /// Entries that could not be read.
     pub faults: usize,
@@ -108,7 +112,10 @@ impl Ingest {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let mut tx = store.write().await?;
-        feeds::sync_feeds(&mut tx, &config.feeds, clock.now()).await?;
+        let now = clock.now();
+        feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
+        let desks = desk::open(&mut tx, &config.channels(), now).await?;
+        plan::sample_new_channels(&mut tx, &desks, now).await?;
         tx.commit().await?;
         let feeds = config
             .feeds
@@ -120,6 +127,7 @@ impl Ingest {
             fetcher: Fetcher::new(&config.network)?,
             clock,
             words: config.relevance.clone(),
+            desks,
             feeds,
         })
     }
@@ -285,8 +293,9 @@ impl Ingest {
             Mode::Seed if report.news > 0 => Mode::History,
             mode => mode,
         };
-        report.news += tell(&mut tx, row, telling, &page.items, &stored, now).await?;
-        fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
+        let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
+        let news = news(row, telling, &page.items, &stored, now);
+        report.news += plan::plan(&mut tx, &self.desks, moved, &news, telling, now).await?;
         feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
         feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;
         if mode == Mode::Seed && report.requests == 1 {
@@ -364,19 +373,4 @@ impl Ingest {
         };
         walk.read(self.fetcher.fetch(&request).await)
     }
-}
-
-/// Stores mails that were read from files, as an archive's.
-pub async fn import(
-    store: &Store,
-    feed: i64,
-    mails: &[Item],
-    words: &Words,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Stored> {
-    let mut tx = store.write().await?;
-    let stored = items::put_items(&mut tx, feed, mails, now).await?;
-    fold::fold_items(&mut tx, &stored.touched(), words).await?;
-    tx.commit().await?;
-    Ok(stored)
 }

@@ -18,7 +18,7 @@ const HASH_DIGITS: usize = 12;
 
 /// What a message in a channel says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
+#[serde(tag = "is", rename_all = "snake_case")]
 pub enum Content {
     /// A story, as it stands.
     Story(Box<Post>),

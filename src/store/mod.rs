@@ -4,7 +4,7 @@
 
 pub mod feeds;
 pub mod items;
-pub mod posts;
+pub mod outbox;
 pub mod stories;
 
 use std::path::Path;

@@ -163,7 +163,8 @@ pub(crate) struct Commit {
 /// The `number`th commit of a line, an hour apart, the higher the newer; noon is the hundredth.
 pub(crate) fn commit(number: u32) -> Commit {
     Commit {
-        hash: format!("{number:040x}"),
+        // Hashes differ in their first digits: people cite no more.
+        hash: format!("{number:08x}{number:032x}"),
         subject: format!("bpf: change {number:03}"),
         at: noon() + TimeDelta::hours(i64::from(number) - 100),
     }

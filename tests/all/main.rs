@@ -1,4 +1,5 @@
 mod cli;
+mod deliver;
 mod documents;
 mod fetch;
 mod fold;

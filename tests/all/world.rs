@@ -10,11 +10,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::config::{Config, FeedConfig, FeedKind, NetworkConfig, TreeRole};
+use bpfnews::config::{ChannelConfig, Config, FeedConfig, FeedKind, NetworkConfig, TreeRole};
 use bpfnews::ingest::{Ingest, Report};
+use bpfnews::store::Store;
 use bpfnews::store::feeds::{self, FeedRow};
 use bpfnews::store::items::{self, Filter, ItemRow};
-use bpfnews::store::{Store, posts};
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use tempfile::TempDir;
@@ -81,6 +81,13 @@ pub(crate) fn tree(name: &'static str, path: &'static str, paths: &[&str]) -> Up
     (name, kind, path)
 }
 
+/// A channel that takes whatever comes.
+pub(crate) fn everything() -> ChannelConfig {
+    let mut channel = ChannelConfig::terminal();
+    channel.route.off_topic = true;
+    channel
+}
+
 /// When a world begins: 10 January 2025 at noon.
 pub(crate) fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2025, 1, 10, 12, 0, 0)
@@ -129,6 +136,8 @@ impl World {
                     kind: kind.clone(),
                 })
                 .collect(),
+            discord: None,
+            channels: vec![everything()],
         };
         let clock = Arc::new(FixedClock::new(noon()));
         Self {
@@ -357,29 +366,35 @@ impl World {
 
     /// The posts that are owed by then.
     pub(crate) async fn owed_at(&self, at: DateTime<Utc>) -> Vec<Vec<String>> {
-        let pool = self.ingest.store.read();
-        let mut titles = Vec::new();
-        let owed = posts::owed_posts(pool, at).await;
-        for post in owed.expect("the database answers") {
-            let items = posts::items_of_post(pool, post.id).await;
-            let items = items.expect("the database answers").into_iter();
-            titles.push(items.map(|item| item.title).collect::<Vec<_>>());
-        }
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT (SELECT json_group_array(i.title ORDER BY i.at, i.id) FROM members m JOIN items i ON i.id = m.item_id
+                     WHERE m.story = (SELECT s.story FROM members s WHERE s.item_id = p.item_id))
+             FROM deliveries d JOIN posts p ON p.id = d.post_id
+             WHERE d.verb = 'send' AND d.state = 'owed' AND d.due_at <= $1 ORDER BY d.due_at, d.id",
+        )
+        .bind(at.timestamp())
+        .fetch_all(self.ingest.store.read())
+        .await
+        .expect("the database answers");
+        let titles = rows.iter().map(|(titles,)| serde_json::from_str(titles));
+        let mut titles: Vec<Vec<String>> = titles.map(|titles| titles.expect("titles")).collect();
         titles.retain(|titles| !titles.iter().any(|title| title.starts_with("Healthy ")));
         titles
     }
 
     /// Tells all that is owed, now or later; gives it as [`World::owed`] does.
     pub(crate) async fn tell(&self) -> Vec<Vec<String>> {
-        let late = self.now() + TimeDelta::days(1);
-        let told = self.owed_at(late).await;
-        let store = &self.ingest.store;
-        let owed = posts::owed_posts(store.read(), late).await;
-        let mut tx = store.write().await.expect("the database may be written");
-        for post in owed.expect("the database answers") {
-            let settled = posts::settle_post(&mut tx, post.id, self.now()).await;
-            settled.expect("the database may be written");
-        }
+        let told = self.owed_at(self.now() + TimeDelta::days(1)).await;
+        let mut tx = self
+            .ingest
+            .store
+            .write()
+            .await
+            .expect("the database may be written");
+        sqlx::query("UPDATE deliveries SET state = 'done', attempts = 1, settled_at = due_at WHERE state = 'owed'")
+            .execute(&mut *tx)
+            .await
+            .expect("the database may be written");
         tx.commit().await.expect("the database may be written");
         told
     }

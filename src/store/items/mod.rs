@@ -19,7 +19,7 @@ pub use self::columns::day;
 pub(super) use self::columns::unpack;
 use self::columns::{LINK, SUBJECT, TWIN, aliases, compress, free_on, print, row};
 pub use self::questions::{
-    Filter, ItemRow, Parent, all_numbers, list_items, mainline_release_after, parents, text_of,
+    Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.

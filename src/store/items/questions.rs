@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use sqlx::SqlitePool;
 
 use super::columns::unpack;
-use crate::item::{Kind, hex};
+use crate::item::Kind;
 use crate::store::Tx;
 
 /// An item as lists show it. Times are unix seconds.
@@ -66,33 +66,20 @@ pub async fn mainline_release_after(pool: &SqlitePool, at: i64) -> anyhow::Resul
     Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
 }
 
-/// A mail above another: digest of its key, subject line, digest of the one above it.
-#[derive(Debug, Clone)]
-pub struct Parent {
-    /// Its digest.
-    pub digest: Vec<u8>,
-    /// Its subject line.
-    pub title: String,
-    /// The digest of the mail it answers.
-    pub parent: Option<Vec<u8>>,
-}
-
-/// The mails with these digests, those that are here.
-pub async fn parents(tx: &mut Tx, digests: &[Vec<u8>]) -> anyhow::Result<Vec<Parent>> {
-    let asked =
-        serde_json::to_string(&digests.iter().map(|digest| hex(digest)).collect::<Vec<_>>())?;
-    let kind = Kind::Message.code();
-    sqlx::query_as!(
-        Parent,
-        r#"SELECT k.digest AS "digest!", i.title AS "title!", i.parent FROM json_each($1) j
-           CROSS JOIN item_keys k ON k.kind = $2 AND k.digest = unhex(j.value)
-           CROSS JOIN items i ON i.id = k.item_id"#,
-        asked,
+/// Whether any of these items answers a mail that is not here.
+pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
+    let (items, kind) = (serde_json::to_string(items)?, Kind::Message.code());
+    let ghosts = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "ghosts!: i64" FROM json_each($1) j CROSS JOIN items i ON i.id = j.value
+           WHERE i.parent IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM item_keys k WHERE k.kind = $2 AND k.digest = i.parent)"#,
+        items,
         kind
     )
-    .fetch_all(&mut **tx)
+    .fetch_one(&mut **tx)
     .await
-    .context("asking for the mails above")
+    .context("asking for mails above that are not here")?;
+    Ok(ghosts > 0)
 }
 
 /// Which items are wanted; `None` means any.

@@ -13,7 +13,8 @@ pub use self::questions::{
     Wanted, list_stories, match_words, stories_near_key, story_by_id, story_of_item,
 };
 pub use self::told::{
-    After, Before, next_number, pack, put_stories, remove_stories, stories_of_clusters,
+    After, Before, latest_stories, next_number, pack, put_stories, remove_stories,
+    stories_of_clusters, unpack_story,
 };
 
 use super::Tx;

@@ -109,6 +109,27 @@ pub fn pack(story: &Story) -> anyhow::Result<Vec<u8>> {
     zstd::bulk::compress(&plain, COMPRESSION_LEVEL).context("compressing a story")
 }
 
+/// A story as [`pack`] left it.
+pub fn unpack_story(packed: &[u8]) -> anyhow::Result<Story> {
+    let plain = zstd::decode_all(packed).context("unpacking a story")?;
+    serde_json::from_slice(&plain).context("reading a story")
+}
+
+/// The latest stories that are about BPF, with the item that each stands on.
+pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, Story)>> {
+    let rows = sqlx::query!(
+        "SELECT item_id, told FROM stories WHERE relevant = 1 ORDER BY last_at DESC, number DESC LIMIT $1",
+        most
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the latest stories")?;
+    let read = rows
+        .iter()
+        .map(|row| Ok((row.item_id, unpack_story(&row.told)?)));
+    read.collect()
+}
+
 /// Stores stories, new or changed, with what full text finds them by.
 pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyhow::Result<()> {
     let mut members = Vec::new();

@@ -178,7 +178,7 @@ fn check_holds(what: &str, wanted: &BTreeSet<String>, got: &BTreeSet<String>) {
 }
 
 /// Whether the longer variants were asked for (`tests/run --long`).
-fn is_long() -> bool {
+pub(crate) fn is_long() -> bool {
     std::env::var_os("BPFNEWS_LONG").is_some()
 }
 
@@ -188,6 +188,6 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 /// Prints what a person who runs the tests may want to know, with or without `--nocapture`.
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     let _ = writeln!(std::io::stderr(), "{what}");
 }

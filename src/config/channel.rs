@@ -1,0 +1,414 @@
+//! The `[[channel]]` and `[discord]` tables: where posts go, and which.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{NaiveTime, Weekday};
+use url::{Host, Url};
+
+use super::keys::Within;
+use super::reader::{Field, Notes, Table, What, quoted};
+use super::times::{Quiet, When, time_of_day};
+use super::{FeedConfig, feed};
+use crate::post::route::Route;
+use crate::story::{State, StoryKind};
+
+/// The most channels of one bot.
+const CHANNELS_MAX: usize = 500;
+/// The most words, names or trees of one channel.
+const LIST_MAX: usize = 200;
+/// The longest address of a room: Matrix' limit for ids, in bytes.
+const ADDRESS_BYTES_MAX: usize = 255;
+const HOURLY_MAX: u64 = 1000;
+const SCORE_MAX: i64 = 1000;
+/// Where Discord is.
+const API_DEFAULT: &str = "https://discord.com";
+
+/// One room that is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelConfig {
+    /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
+    pub name: String,
+    /// Where it is.
+    pub platform: PlatformKind,
+    /// The room, in the platform's own terms; empty for the terminal.
+    pub address: String,
+    /// What it takes.
+    pub route: Route,
+    /// A message for each story, or several in one.
+    pub mode: ChannelMode,
+    /// How many posts an hour it gets; what is more is listed.
+    pub hourly_max: Option<u32>,
+    /// When it gets none.
+    pub quiet: Option<Quiet>,
+    /// How a milestone is told.
+    pub milestones: Milestones,
+    /// Whether it is the maintainers': it is told of faults, and of no stories.
+    pub maintainers: bool,
+}
+
+/// The chat systems there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PlatformKind {
+    /// Discord.
+    Discord,
+    /// The terminal that the program runs in.
+    Terminal,
+}
+
+impl PlatformKind {
+    /// Every platform.
+    pub const ALL: [PlatformKind; 2] = [PlatformKind::Discord, PlatformKind::Terminal];
+
+    /// The platform as the configuration writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            PlatformKind::Discord => "discord",
+            PlatformKind::Terminal => "terminal",
+        }
+    }
+}
+
+/// A message for each story, or several in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelMode {
+    /// A post for each.
+    Stories,
+    /// A list, now and then.
+    Digest {
+        /// When.
+        when: When,
+    },
+}
+
+/// How a milestone (applied, mainline, free to read) is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestones {
+    /// By editing the post.
+    Edit,
+    /// By an answer to the post too.
+    Reply,
+}
+
+/// How Discord is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscordConfig {
+    /// The file that holds the bot's token; else `BPFNEWS_DISCORD_TOKEN` does.
+    pub token_file: Option<PathBuf>,
+    /// Discord, or a server that behaves like it.
+    pub api: String,
+}
+
+impl ChannelConfig {
+    /// The terminal, where no channel is configured: all that is about BPF.
+    pub fn terminal() -> Self {
+        Self {
+            name: "terminal".to_owned(),
+            platform: PlatformKind::Terminal,
+            address: String::new(),
+            route: Route::default(),
+            mode: ChannelMode::Stories,
+            hourly_max: None,
+            quiet: None,
+            milestones: Milestones::Edit,
+            maintainers: false,
+        }
+    }
+}
+
+/// Reads `[discord]`.
+pub(super) fn read_discord(mut table: Table<'_, '_>, folder: &Path) -> DiscordConfig {
+    const FILE: &str = "the path of a file that holds the bot's token";
+    let token_file = table.take("token_file");
+    let token_file = token_file.and_then(|field| match field.text(FILE) {
+        Some("") => {
+            field.expected(FILE);
+            None
+        }
+        Some(path) => Some(folder.join(path)),
+        None => None,
+    });
+    let api = table.take("api");
+    let api = api.and_then(|field| read_api(&field));
+    table.finish();
+    DiscordConfig {
+        token_file,
+        api: api.unwrap_or_else(|| API_DEFAULT.to_owned()),
+    }
+}
+
+fn read_api(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str =
+        "an https address, such as \"https://discord.com\"; http only for this machine's loopback";
+    let text = field.text(RIGHT)?;
+    let is_good = |url: &Url| {
+        let is_loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        url.scheme() == "https" || (url.scheme() == "http" && is_loopback)
+    };
+    let url = Url::parse(text).ok().filter(is_good);
+    if url.is_none() {
+        field.expected(RIGHT);
+    }
+    url.map(|url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Reads all channels that are good, and holds them against each other and against the feeds.
+pub(super) fn read_channels(
+    field: Field<'_, '_>,
+    notes: &Notes<'_>,
+    feeds: &[FeedConfig],
+    discord: Option<&DiscordConfig>,
+) -> Vec<ChannelConfig> {
+    const RIGHT: &str =
+        "tables: write [[channel]], in two brackets, above the keys of each channel";
+    let members = field.list(RIGHT, CHANNELS_MAX).unwrap_or_default();
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut rooms: HashMap<(PlatformKind, String), String> = HashMap::new();
+    let mut channels = Vec::new();
+    for table in members
+        .into_iter()
+        .filter_map(|member| member.table(Within::Channel, RIGHT))
+    {
+        let line = table.line();
+        let Some(channel) = read_channel(table, feeds) else {
+            continue;
+        };
+        let wrong = |message: String| {
+            let key = format!("channel {}", quoted(&channel.name));
+            notes.note(What::Wrong, Some(line), &key, message);
+        };
+        if let Some(first) = names.insert(channel.name.clone(), line) {
+            wrong(format!("the channel on line {first} has this name too"));
+        }
+        let room = (channel.platform, channel.address.clone());
+        if let Some(first) = rooms.insert(room, channel.name.clone()) {
+            wrong(format!(
+                "posts to the same room as {first}; make one channel of both"
+            ));
+        }
+        if channel.platform == PlatformKind::Discord && discord.is_none() {
+            wrong("is on Discord, but there is no [discord]: add it, with token_file".to_owned());
+        }
+        channels.push(channel);
+    }
+    channels
+}
+
+fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<ChannelConfig> {
+    let name = feed::read_name(&mut table).map(|(name, _)| name);
+    let platforms = PlatformKind::ALL.map(|platform| (platform.word(), platform));
+    let platform = table.need("platform", "one of discord, terminal");
+    let platform = platform.and_then(|field| field.one_of(&platforms));
+    let address = read_address(&mut table, platform);
+    let mode = read_mode(&mut table);
+    let hourly_max = table.take("hourly_max");
+    let hourly_max = hourly_max.and_then(|field| field.whole("posts", 1..=HOURLY_MAX));
+    let quiet = table.take("quiet").and_then(|field| read_quiet(&field));
+    let milestones = table.take("milestones");
+    let choices = [("edit", Milestones::Edit), ("reply", Milestones::Reply)];
+    let milestones = milestones.and_then(|field| field.one_of(&choices));
+    let maintainers = table.take("maintainers").and_then(|field| field.truth());
+    let route = read_route(&mut table, feeds);
+    table.finish();
+    Some(ChannelConfig {
+        name: name?,
+        platform: platform?,
+        address: address?,
+        route,
+        mode: mode?,
+        hourly_max: hourly_max.and_then(|most| u32::try_from(most).ok()),
+        quiet,
+        milestones: milestones.unwrap_or(Milestones::Edit),
+        maintainers: maintainers.unwrap_or(false),
+    })
+}
+
+fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Option<String> {
+    const RIGHT: &str =
+        "the channel's id, a number in quotation marks: copy it from the channel's menu in Discord";
+    match platform? {
+        PlatformKind::Terminal => {
+            if let Some(field) = table.take("id") {
+                field.note("the terminal has no id; take this out");
+            }
+            Some(String::new())
+        }
+        PlatformKind::Discord => {
+            let field = table.need("id", RIGHT)?;
+            let text = field.text(RIGHT)?.to_owned();
+            let is_good =
+                (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+            debug_assert!(text.len() <= ADDRESS_BYTES_MAX || !is_good);
+            if !is_good {
+                field.expected(RIGHT);
+            }
+            is_good.then_some(text)
+        }
+    }
+}
+
+/// The mode; `None` where it is wrong.
+fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
+    const RIGHT: &str =
+        "a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week";
+    let is_digest = table.take("mode");
+    let is_digest = match is_digest {
+        Some(field) => field.one_of(&[("stories", false), ("digest", true)])?,
+        None => false,
+    };
+    let at = table.take("digest_at");
+    if !is_digest {
+        if let Some(field) = at {
+            field.note("only of use with mode = \"digest\"");
+            return None;
+        }
+        return Some(ChannelMode::Stories);
+    }
+    let Some(field) = at else {
+        return Some(ChannelMode::Digest {
+            when: When {
+                day: None,
+                at: NaiveTime::from_hms_opt(8, 0, 0)?,
+            },
+        });
+    };
+    let text = field.text(RIGHT)?;
+    let (day, time) = match text.split_once(' ') {
+        Some((day, time)) => (day.parse::<Weekday>().ok().map(Some), time),
+        None => (Some(None), text),
+    };
+    match (day, time_of_day(time)) {
+        (Some(day), Some(at)) => Some(ChannelMode::Digest {
+            when: When { day, at },
+        }),
+        _ => {
+            field.expected(RIGHT);
+            None
+        }
+    }
+}
+
+fn read_quiet(field: &Field<'_, '_>) -> Option<Quiet> {
+    const RIGHT: &str = "two different times, UTC, such as \"22:00-06:30\"";
+    let (from, to) = field.text(RIGHT)?.split_once('-').unwrap_or_default();
+    let times = time_of_day(from).zip(time_of_day(to));
+    match times.filter(|(from, to)| from != to) {
+        Some((from, to)) => Some(Quiet { from, to }),
+        None => {
+            field.expected(RIGHT);
+            None
+        }
+    }
+}
+
+fn read_route(table: &mut Table<'_, '_>, feeds: &[FeedConfig]) -> Route {
+    let score_min = table
+        .take("score_min")
+        .and_then(|field| field.signed(SCORE_MAX));
+    let off_topic = table.take("off_topic").and_then(|field| field.truth());
+    let mut route = Route {
+        kinds: read_words(table, "kinds", "kind of story"),
+        feeds: Vec::new(),
+        trees: read_texts(table, "trees"),
+        states: read_words(table, "states", "state of a story"),
+        words: read_texts(table, "words"),
+        people: read_texts(table, "people"),
+        score_min,
+        off_topic: off_topic.unwrap_or(false),
+    };
+    let members = table
+        .take("feeds")
+        .and_then(|field| field.list("a list of feeds", LIST_MAX));
+    for member in members.unwrap_or_default() {
+        match member.text("the name of a feed") {
+            Some(name) if feeds.iter().any(|feed| feed.name == name) => {
+                route.feeds.push(name.to_owned())
+            }
+            Some(name) => member.note(format!("there is no feed {}", quoted(name))),
+            None => {}
+        }
+    }
+    route
+}
+
+/// A list of words that serde knows: kinds or states of stories.
+fn read_words<T: serde::de::DeserializeOwned>(
+    table: &mut Table<'_, '_>,
+    key: &str,
+    what: &str,
+) -> Vec<T> {
+    let members = table
+        .take(key)
+        .and_then(|field| field.list("a list of words", LIST_MAX));
+    let mut read = Vec::new();
+    for member in members.unwrap_or_default() {
+        let Some(text) = member.text("a word") else {
+            continue;
+        };
+        match serde_json::from_value(text.into()) {
+            Ok(value) => read.push(value),
+            Err(_) => member.note(format!(
+                "{} is no {what}; expected one of {}",
+                quoted(text),
+                known_words(what)
+            )),
+        }
+    }
+    read
+}
+
+fn known_words(what: &str) -> String {
+    let kinds = [
+        StoryKind::Series,
+        StoryKind::Commit,
+        StoryKind::Pull,
+        StoryKind::Thread,
+        StoryKind::Article,
+        StoryKind::Release,
+        StoryKind::Video,
+    ];
+    let states = [
+        State::Posted,
+        State::Discussed,
+        State::Applied,
+        State::PartlyApplied,
+        State::Pulled,
+        State::Mainline,
+        State::Stable,
+        State::Superseded,
+        State::Withdrawn,
+        State::Rejected,
+        State::Open,
+        State::Paid,
+        State::Free,
+        State::Published,
+    ];
+    let words = match what.starts_with("kind") {
+        true => serde_json::to_value(kinds),
+        false => serde_json::to_value(states),
+    };
+    let words = words.unwrap_or_default();
+    let words = words.as_array().map_or(&[][..], Vec::as_slice);
+    let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
+    words.join(", ")
+}
+
+fn read_texts(table: &mut Table<'_, '_>, key: &str) -> Vec<String> {
+    let members = table
+        .take(key)
+        .and_then(|field| field.list("a list of texts", LIST_MAX));
+    let texts = members.unwrap_or_default();
+    let texts = texts.iter().filter_map(|member| {
+        let text = member.text("a text");
+        if text == Some("") {
+            member.expected("a text that is not empty");
+        }
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    });
+    texts.collect()
+}

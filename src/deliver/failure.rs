@@ -1,0 +1,162 @@
+//! What follows when a delivery did not happen. The platform decided; here it is carried out and recorded.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tracing::{debug, error, info, warn};
+
+use super::{Courier, HOLD_MAX};
+use crate::channel::{Scope, SendError};
+use crate::desk::{self, Desk};
+use crate::store::outbox::{self, Claimed, PostState, Settled};
+
+/// Tries whose outcome stays unknown, after which a delivery is given up: something about it breaks the server.
+const UNKNOWN_MAX: i64 = 16;
+/// The wait after the first of them; it doubles.
+const UNKNOWN_WAIT: TimeDelta = TimeDelta::seconds(2);
+/// The longest wait between two of them.
+const UNKNOWN_WAIT_MAX: TimeDelta = TimeDelta::minutes(10);
+/// Waits from this length on are kept over a restart.
+const HOLD_KEPT_MIN: TimeDelta = TimeDelta::seconds(5);
+
+impl Courier {
+    pub(super) async fn fail(
+        &self,
+        desk: &Desk,
+        claimed: &Claimed,
+        error: SendError,
+    ) -> anyhow::Result<()> {
+        match error {
+            SendError::Later { after, scope, why } => {
+                self.wait(desk, claimed, after, scope, why).await
+            }
+            SendError::Unknown { why } if claimed.attempts >= UNKNOWN_MAX => {
+                let why = format!("given up after {UNKNOWN_MAX} tries: {why}");
+                self.give_up(desk, claimed, why).await
+            }
+            SendError::Unknown { why } => {
+                warn!("{}: outcome unknown, tried again: {why}", desk.config.name);
+                self.settle(claimed, &Settled::Unknown { why }).await?;
+                let doublings = u32::try_from(claimed.attempts - 1)
+                    .unwrap_or(u32::MAX)
+                    .min(16);
+                let wait = (UNKNOWN_WAIT * 2_i32.saturating_pow(doublings)).min(UNKNOWN_WAIT_MAX);
+                self.hold(desk, wait, Scope::Channel).await
+            }
+            SendError::Never {
+                scope: Scope::Delivery,
+                why,
+            } => self.give_up(desk, claimed, why).await,
+            SendError::Never {
+                scope: Scope::Channel,
+                why,
+            } => self.pause(desk, claimed, why).await,
+            SendError::Never {
+                scope: Scope::Platform,
+                why,
+            } => {
+                error!("{} refuses the bot: {why}", desk.config.platform.word());
+                let later = Settled::Later {
+                    due_at: None,
+                    why: why.clone(),
+                };
+                self.settle(claimed, &later).await?;
+                let mut holds = self.holds.lock().expect("no holder of the waits panics");
+                holds.refused.insert(desk.config.platform, why);
+                Ok(())
+            }
+            SendError::Gone => self.mute(desk, claimed).await,
+        }
+    }
+
+    async fn wait(
+        &self,
+        desk: &Desk,
+        claimed: &Claimed,
+        after: Duration,
+        scope: Scope,
+        why: String,
+    ) -> anyhow::Result<()> {
+        debug!("{}: waiting {after:?}: {why}", desk.config.name);
+        let after = TimeDelta::from_std(after).unwrap_or(HOLD_MAX).min(HOLD_MAX);
+        let due_at = match scope {
+            Scope::Delivery => Some(self.clock.now() + after),
+            Scope::Channel | Scope::Platform => None,
+        };
+        self.settle(claimed, &Settled::Later { due_at, why })
+            .await?;
+        self.hold(desk, after, scope).await
+    }
+
+    async fn hold(&self, desk: &Desk, wait: TimeDelta, scope: Scope) -> anyhow::Result<()> {
+        let to = self.clock.now() + wait;
+        {
+            let mut holds = self.holds.lock().expect("no holder of the waits panics");
+            match scope {
+                Scope::Delivery => return Ok(()),
+                Scope::Channel => holds.channels.insert(desk.row.id, to),
+                Scope::Platform => holds.platforms.insert(desk.config.platform, to),
+            };
+        }
+        if scope == Scope::Channel && wait >= HOLD_KEPT_MIN {
+            let mut tx = self.store.write().await?;
+            outbox::hold_channel(&mut tx, desk.row.id, to).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
+        error!("{}: a delivery was given up: {why}", desk.config.name);
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        let dead = Settled::Dead { why: why.clone() };
+        outbox::settle_delivery(&mut tx, claimed, &dead, now).await?;
+        // A notice that cannot be told must not make another one.
+        if claimed.post.is_some() {
+            let title = format!("{}: one post could not be delivered", desk.config.name);
+            desk::tell_maintainers(&mut tx, &self.desks, &title, &why, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn pause(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        let later = Settled::Later {
+            due_at: None,
+            why: why.clone(),
+        };
+        outbox::settle_delivery(&mut tx, claimed, &later, now).await?;
+        if outbox::pause_channel(&mut tx, desk.row.id, &why, now).await? {
+            error!("{} is paused: {why}", desk.config.name);
+            let title = format!("{} is paused", desk.config.name);
+            let text = format!("{why} It is tried again when bpfnews starts.");
+            desk::tell_maintainers(&mut tx, &self.desks, &title, &text, now).await?;
+        }
+        tx.commit().await?;
+        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        holds.channels.insert(desk.row.id, now + HOLD_MAX);
+        Ok(())
+    }
+
+    /// Somebody deleted a post: it is left alone from now on.
+    async fn mute(&self, desk: &Desk, claimed: &Claimed) -> anyhow::Result<()> {
+        info!(
+            "{}: a post was deleted there; it is left alone",
+            desk.config.name
+        );
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        outbox::settle_delivery(&mut tx, claimed, &Settled::Done { receipt: None }, now).await?;
+        if let Some(post) = claimed.post {
+            let mut post = outbox::post(&mut tx, post).await?;
+            post.state = PostState::Muted;
+            outbox::save_post(&mut tx, &post).await?;
+            outbox::forget_deliveries(&mut tx, post.id, "the post was deleted", now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

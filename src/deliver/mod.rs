@@ -1,0 +1,307 @@
+//! The loop that tells: deliveries that are owed → channels, each claimed, sent and settled.
+//!
+//! A lane is what is sent one after another: a channel, or a whole platform where that is asked for. Lanes do not wait
+//! for each other. What an error means was decided by the platform; here it is only carried out.
+
+mod failure;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tracing::{Instrument as _, debug, info_span};
+
+use crate::channel::{Act, Platform, Receipt, SendError, Work};
+use crate::clock::Clock;
+use crate::config::PlatformKind;
+use crate::desk::{self, Desk};
+use crate::store::Store;
+use crate::store::outbox::{self, Claimed, Settled, Verb};
+
+/// The longest that a channel waits for its server; a clock that was set must not make it longer.
+const HOLD_MAX: TimeDelta = TimeDelta::hours(1);
+
+/// What is sent one after another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    /// The platform.
+    pub platform: PlatformKind,
+    /// The channels' numbers.
+    pub channels: Vec<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Holds {
+    channels: HashMap<i64, DateTime<Utc>>,
+    platforms: HashMap<PlatformKind, DateTime<Utc>>,
+    /// Platforms that refuse everything, and why.
+    refused: BTreeMap<PlatformKind, String>,
+}
+
+/// What telling needs.
+pub struct Courier {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    desks: Vec<Desk>,
+    platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+    holds: Mutex<Holds>,
+}
+
+impl Courier {
+    /// A courier for these channels.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        desks: Vec<Desk>,
+        platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            desks,
+            platforms,
+            holds: Mutex::default(),
+        }
+    }
+
+    /// Why a platform refuses everything, if one does.
+    pub fn refusal(&self) -> Option<String> {
+        let holds = self.holds.lock().expect("no holder of the waits panics");
+        holds.refused.values().next().cloned()
+    }
+
+    /// The lanes in which something is due now.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
+        let now = self.clock.now();
+        let due = outbox::next_deliveries(self.store.read()).await?;
+        let mut lanes: Vec<Lane> = Vec::new();
+        for (channel, at) in due {
+            let Some(desk) = self.desk(channel) else {
+                continue;
+            };
+            let (kind, platform) = (desk.config.platform, self.platform(desk));
+            let Some(platform) = platform else { continue };
+            if at > now.timestamp() || self.held_to(desk).is_some_and(|to| to > now) {
+                continue;
+            }
+            let shared = lanes.iter_mut().find(|lane| lane.platform == kind);
+            match shared.filter(|_| !platform.sends_side_by_side()) {
+                Some(lane) => lane.channels.push(channel),
+                None => lanes.push(Lane {
+                    platform: kind,
+                    channels: vec![channel],
+                }),
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// When something is due next.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn next_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let due = outbox::next_deliveries(self.store.read()).await?;
+        let due = due.into_iter().filter_map(|(channel, at)| {
+            let desk = self.desk(channel)?;
+            self.platform(desk)?;
+            let at = DateTime::from_timestamp(at, 0)?;
+            Some(self.held_to(desk).map_or(at, |to| to.max(at)))
+        });
+        Ok(due.min())
+    }
+
+    /// Tells all that is due; gives how many deliveries were done. For the commands that end: `run` has its lanes in
+    /// tasks of their own.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn pass(&self) -> anyhow::Result<usize> {
+        let mut done = 0;
+        loop {
+            let lanes = self.lanes().await?;
+            if lanes.is_empty() {
+                return Ok(done);
+            }
+            let mut under_way: FuturesUnordered<_> =
+                lanes.iter().map(|lane| self.run_lane(lane)).collect();
+            while let Some(ended) = under_way.next().await {
+                done += ended?;
+            }
+        }
+    }
+
+    /// Tells what is due in a lane until nothing is, or its server asks to wait; gives how many deliveries were done.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn run_lane(&self, lane: &Lane) -> anyhow::Result<usize> {
+        let mut done = 0;
+        loop {
+            let now = self.clock.now();
+            let is_free = |channel: &&i64| {
+                let desk = self.desk(**channel);
+                desk.is_some_and(|desk| {
+                    self.platform(desk).is_some() && self.held_to(desk).is_none_or(|to| to <= now)
+                })
+            };
+            let free: Vec<i64> = lane.channels.iter().filter(is_free).copied().collect();
+            if free.is_empty() {
+                return Ok(done);
+            }
+            let mut tx = self.store.write().await?;
+            let claimed = outbox::claim_delivery(&mut tx, &free, now).await?;
+            tx.commit().await?;
+            let Some(claimed) = claimed else {
+                return Ok(done);
+            };
+            let Some(desk) = self.desk(claimed.channel) else {
+                return Ok(done);
+            };
+            let span = info_span!(
+                "deliver",
+                delivery.id = claimed.id,
+                channel.name = desk.config.name,
+                attempt = claimed.attempts
+            );
+            done += usize::from(self.deliver(desk, &claimed).instrument(span).await?);
+        }
+    }
+
+    fn desk(&self, channel: i64) -> Option<&Desk> {
+        self.desks.iter().find(|desk| desk.row.id == channel)
+    }
+
+    /// The platform of a channel, unless it is not set up or refuses everything.
+    fn platform(&self, desk: &Desk) -> Option<&Arc<dyn Platform>> {
+        let kind = desk.config.platform;
+        let holds = self.holds.lock().expect("no holder of the waits panics");
+        let platform = self.platforms.get(&kind);
+        platform.filter(|_| !holds.refused.contains_key(&kind))
+    }
+
+    /// Until when a channel waits: for itself or for its platform.
+    fn held_to(&self, desk: &Desk) -> Option<DateTime<Utc>> {
+        let holds = self.holds.lock().expect("no holder of the waits panics");
+        let channel = holds.channels.get(&desk.row.id);
+        let to = channel
+            .max(holds.platforms.get(&desk.config.platform))
+            .copied();
+        to.filter(|to| *to <= self.clock.now() + HOLD_MAX)
+    }
+
+    /// Does a claimed delivery and settles it. Gives whether it was done.
+    async fn deliver(&self, desk: &Desk, claimed: &Claimed) -> anyhow::Result<bool> {
+        let Some(platform) = self.platform(desk) else {
+            return Ok(false);
+        };
+        let receipt = claimed
+            .receipt
+            .as_deref()
+            .map(serde_json::from_str::<Receipt>);
+        let receipt = receipt.transpose().context("reading where a post stands")?;
+        let Some(act) = act(claimed, receipt) else {
+            let why = "there is no message to change".to_owned();
+            return self
+                .settle(claimed, &Settled::Dead { why })
+                .await
+                .map(|()| false);
+        };
+        let work = Work {
+            address: desk.row.address.clone(),
+            act,
+            key: format!("{:x}-{:x}", claimed.nonce, claimed.version),
+            is_retry: claimed.attempts > 1,
+        };
+        let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => platform.deliver(&work).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(receipt) => {
+                debug!("delivered");
+                let receipt = serde_json::to_string(&receipt)?;
+                let done = Settled::Done {
+                    receipt: Some(receipt),
+                };
+                self.settle(claimed, &done).await?;
+                self.is_well(desk).await?;
+                Ok(true)
+            }
+            Err(error) => self.fail(desk, claimed, error).await.map(|()| false),
+        }
+    }
+
+    /// What an earlier attempt made, where the platform itself would not notice any more.
+    async fn look_first(
+        &self,
+        platform: &dyn Platform,
+        work: &Work,
+        claimed: &Claimed,
+    ) -> Result<Option<Receipt>, SendError> {
+        let is_send = matches!(claimed.verb, Verb::Send | Verb::Reply);
+        if !is_send || !work.is_retry {
+            return Ok(None);
+        }
+        let since = self.clock.now().timestamp() - claimed.first_tried_at;
+        let dedupes_for = platform.dedupes_for(&work.address).as_secs();
+        // A clock that was set back tells nothing.
+        match u64::try_from(since) {
+            Ok(since) if since < dedupes_for => Ok(None),
+            _ => platform.find(work).await,
+        }
+    }
+
+    async fn settle(&self, claimed: &Claimed, settled: &Settled) -> anyhow::Result<()> {
+        let mut tx = self.store.write().await?;
+        outbox::settle_delivery(&mut tx, claimed, settled, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A channel that took a delivery is well again, if it was not.
+    async fn is_well(&self, desk: &Desk) -> anyhow::Result<()> {
+        if desk.row.paused_why.is_none() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        if outbox::channel_is_well(&mut tx, desk.row.id).await? {
+            let title = format!("{} is well again", desk.config.name);
+            desk::tell_maintainers(&mut tx, &self.desks, &title, "", now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// What a platform is to do; `None` where it would change a message that never was.
+fn act(claimed: &Claimed, receipt: Option<Receipt>) -> Option<Act> {
+    let content = claimed.content.clone();
+    match claimed.verb {
+        Verb::Send => Some(Act::Send {
+            content: content?,
+            under: None,
+        }),
+        Verb::Reply => Some(Act::Send {
+            content: content?,
+            under: Some(receipt?),
+        }),
+        Verb::Edit => Some(Act::Edit {
+            receipt: receipt?,
+            content: content?,
+        }),
+        Verb::Remove => Some(Act::Remove { receipt: receipt? }),
+    }
+}

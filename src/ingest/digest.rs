@@ -1,0 +1,143 @@
+//! Digests: several stories in one message, when a channel wants it so or has had its share of an hour.
+
+use chrono::{DateTime, Utc};
+
+use super::Ingest;
+use super::plan::{CAP_SPAN, say};
+use crate::config::{ChannelConfig, ChannelMode};
+use crate::desk::Desk;
+use crate::post::story::{Content, Digest, Line, Tone};
+use crate::store::Tx;
+use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Verb};
+
+/// The most stories of one digest message; more make a second one.
+const DIGEST_LINES_MAX: usize = 15;
+
+impl Ingest {
+    /// Makes the digests that are due.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn make_digests(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        for desk in &self.desks {
+            if self.digest_due(desk).await?.is_some_and(|due| due <= now) {
+                let mut tx = self.store.write().await?;
+                make_digest(&mut tx, desk, now).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the next digest is due.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn next_digest_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let mut next = None;
+        for desk in &self.desks {
+            let due = self.digest_due(desk).await?;
+            next = [next, due].into_iter().flatten().min();
+        }
+        Ok(next)
+    }
+
+    async fn digest_due(&self, desk: &Desk) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let since = outbox::waiting_since(self.store.read(), desk.row.id).await?;
+        let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
+        Ok(since.map(|since| digest_due(&desk.config, since)))
+    }
+}
+
+/// When what waits since `since` is due to be listed.
+fn digest_due(config: &ChannelConfig, since: DateTime<Utc>) -> DateTime<Utc> {
+    match config.mode {
+        ChannelMode::Stories => since + CAP_SPAN,
+        ChannelMode::Digest { when } => when.next_after(since),
+    }
+}
+
+/// Lists what waits in a channel: a message for every fifteen stories.
+async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let waiting = outbox::waiting_posts(tx, desk.row.id).await?;
+    let messages = waiting.len().div_ceil(DIGEST_LINES_MAX);
+    for (place, posts) in waiting.chunks(DIGEST_LINES_MAX).enumerate() {
+        let title = match (desk.config.mode, messages) {
+            (ChannelMode::Stories, _) => "More in the last hour".to_owned(),
+            (ChannelMode::Digest { .. }, 1) => format!("BPF news, {}", now.format("%-d %B %Y")),
+            (ChannelMode::Digest { .. }, _) => {
+                format!(
+                    "BPF news, {} ({} of {messages})",
+                    now.format("%-d %B %Y"),
+                    place + 1
+                )
+            }
+        };
+        let content = Content::Digest(Digest {
+            title,
+            lines: posts.iter().map(line_of).collect(),
+            // Random, for after a restore a number could come again.
+            mark: format!("d{:x}", fastrand::u64(..)),
+        });
+        let new = NewPost {
+            channel: desk.row.id,
+            item: None,
+            state: PostState::Open,
+            content: &content,
+            milestone: None,
+        };
+        let digest = outbox::open_post(tx, &new, now).await?;
+        let send = NewDelivery {
+            channel: desk.row.id,
+            post: Some(digest),
+            verb: Verb::Send,
+            content: Some(&content),
+            due_at: desk.config.quiet.map_or(now, |quiet| quiet.end_after(now)),
+        };
+        outbox::owe(tx, &send).await?;
+        for post in posts {
+            let mut post = post.clone();
+            (post.state, post.digest_id) = (PostState::Open, Some(digest));
+            outbox::save_post(tx, &post).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a digest say what its stories say now.
+pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let mut post = outbox::post(tx, digest).await?;
+    if post.state != PostState::Open {
+        return Ok(());
+    }
+    let Content::Digest(mut listed) = post.content.clone() else {
+        anyhow::bail!("the post {digest} lists stories, but is no digest");
+    };
+    let members = outbox::posts_in_digest(tx, digest).await?;
+    let shown = members.iter().filter(|post| post.state == PostState::Open);
+    listed.lines = shown.map(line_of).collect();
+    Box::pin(say(tx, &mut post, Content::Digest(listed), None, now)).await
+}
+
+fn line_of(post: &PostRow) -> Line {
+    match &post.content {
+        Content::Story(post) => Line {
+            what: post.state.clone(),
+            title: post.title.clone(),
+            link: post.link.clone(),
+            tone: post.tone,
+            mark: post.mark.clone(),
+        },
+        Content::Line(line) => line.clone(),
+        Content::Digest(_) | Content::Notice { .. } => Line {
+            what: String::new(),
+            title: String::new(),
+            link: None,
+            tone: Tone::New,
+            mark: post.content.mark().to_owned(),
+        },
+    }
+}

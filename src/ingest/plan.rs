@@ -1,0 +1,366 @@
+//! What channels are owed after a fold: which posts open, which are edited, and when. In the fold's transaction.
+//!
+//! The rules: a post opens when a route first takes a story that moved, and lives on whatever the route says later.
+//! A story has one post in a channel; where two stories became one, the younger post becomes a line.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Mode;
+use super::digest::list_anew;
+use super::fold::Moved;
+use crate::config::{ChannelMode, Milestones};
+use crate::desk::Desk;
+use crate::post::story::{self, Content};
+use crate::store::Tx;
+use crate::store::items;
+use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Sent, Verb};
+use crate::store::stories;
+use crate::story::{State, Story, StoryKind};
+
+/// How long a series waits for its parts before it is shown as it is.
+const SERIES_HOLD: TimeDelta = TimeDelta::minutes(10);
+/// The span that a channel's cap counts.
+pub(super) const CAP_SPAN: TimeDelta = TimeDelta::hours(1);
+/// What a sample is called.
+const SAMPLE_NOTE: &str = "sample of a new feed";
+/// The stories that are looked through for one that a new channel's route takes.
+const SAMPLE_FROM_MAX: i64 = 500;
+
+/// New items that are news: their number and their time.
+pub(super) type News = BTreeMap<i64, DateTime<Utc>>;
+
+/// Opens and changes posts after a fold; gives how many were opened.
+pub(super) async fn plan(
+    tx: &mut Tx,
+    desks: &[Desk],
+    mut moved: Vec<Moved>,
+    news: &News,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> anyhow::Result<usize> {
+    // Oldest first: that is the order in which they are read.
+    moved.sort_by_key(|moved| {
+        (
+            news_of(moved, news).into_iter().map(|(_, at)| at).min(),
+            moved.story.first_at,
+        )
+    });
+    let mut opened = 0;
+    let mut sampled: HashMap<i64, (DateTime<Utc>, usize)> = HashMap::new();
+    for (place, moved) in moved.iter().enumerate() {
+        let mut posts: HashMap<i64, Vec<PostRow>> = HashMap::new();
+        for post in outbox::posts_of_items(tx, &moved.items).await? {
+            posts.entry(post.channel_id).or_default().push(post);
+        }
+        let fresh = news_of(moved, news);
+        for desk in desks {
+            if let Some(posts) = posts.remove(&desk.row.id) {
+                keep_true(tx, desk, moved, posts, &fresh, now).await?;
+                continue;
+            }
+            let Some(newest) = fresh.iter().map(|(_, at)| *at).max() else {
+                continue;
+            };
+            if desk.config.maintainers || desk.config.route.takes(&moved.story).is_err() {
+                continue;
+            }
+            // An answer to what was said before we listened opens nothing.
+            if moved.story.kind == StoryKind::Thread
+                && items::answer_ghosts(tx, &moved.items[..1]).await?
+            {
+                continue;
+            }
+            match mode {
+                Mode::History => {}
+                Mode::Seed => {
+                    let best = sampled.entry(desk.row.id).or_insert((newest, place));
+                    *best = (*best).max((newest, place));
+                }
+                Mode::Live => {
+                    if moves(desk, moved)? {
+                        open(tx, desk, moved, &fresh, now).await?;
+                        opened += 1;
+                    }
+                }
+            }
+        }
+    }
+    for desk in desks {
+        if let Some((_, place)) = sampled.get(&desk.row.id) {
+            sample(tx, desk, &moved[*place].story, moved[*place].items[0], now).await?;
+            opened += 1;
+        }
+    }
+    Ok(opened)
+}
+
+/// The news in a story.
+fn news_of(moved: &Moved, news: &News) -> Vec<(i64, DateTime<Utc>)> {
+    let of = |item: &i64| news.get(item).map(|at| (*item, *at));
+    moved.items.iter().filter_map(of).collect()
+}
+
+/// Whether the change is one that opens a post: for a story that began before the channel did, an answer is none.
+fn moves(desk: &Desk, moved: &Moved) -> anyhow::Result<bool> {
+    if moved.story.first_at.timestamp() >= desk.row.added_at {
+        return Ok(true);
+    }
+    let Some(before) = &moved.before else {
+        return Ok(true);
+    };
+    let before = stories::unpack_story(before)?;
+    let story = &moved.story;
+    Ok(before.revisions.len() < story.revisions.len()
+        || (before.state != story.state && story.state != State::Discussed))
+}
+
+/// Makes the posts of a story in one channel say what is true now.
+async fn keep_true(
+    tx: &mut Tx,
+    desk: &Desk,
+    moved: &Moved,
+    posts: Vec<PostRow>,
+    fresh: &[(i64, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let lives = |post: &&PostRow| matches!(post.state, PostState::Open | PostState::Waiting);
+    let is_left_alone =
+        |post: &PostRow| matches!(post.state, PostState::Muted | PostState::Retracted);
+    let standing = posts
+        .iter()
+        .find(lives)
+        .or_else(|| match posts.iter().any(is_left_alone) {
+            true => None,
+            // Its story was told by another post, and is a story of its own again.
+            false => posts.first(),
+        });
+    let Some(standing) = standing.map(|post| post.id) else {
+        return Ok(());
+    };
+    for mut post in posts {
+        match (post.id == standing, post.state) {
+            (true, _) => {
+                let story = &moved.story;
+                let reached = story::milestone(story);
+                let content = Content::Story(Box::new(story::compose(story)));
+                let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
+                post.milestone = reached.map(str::to_owned).or(post.milestone);
+                if post.state == PostState::Joined {
+                    post.state = PostState::Open;
+                }
+                let waits = story::waits_for_parts(story) || has_ghosts(tx, story, fresh).await?;
+                say(tx, &mut post, content, (!waits).then_some(now), now).await?;
+                if is_new_milestone && desk.config.milestones == Milestones::Reply {
+                    reply(tx, &post, story, reached.unwrap_or_default(), now).await?;
+                }
+            }
+            (false, PostState::Open | PostState::Waiting) => {
+                post.state = PostState::Joined;
+                let line = story::line(
+                    &moved.story,
+                    "told elsewhere".to_owned(),
+                    post.content.mark().to_owned(),
+                );
+                say(tx, &mut post, Content::Line(line), None, now).await?;
+            }
+            (false, PostState::Joined | PostState::Muted | PostState::Retracted) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lets a post say something else, wherever it stands in its life.
+pub(super) async fn say(
+    tx: &mut Tx,
+    post: &mut PostRow,
+    content: Content,
+    hasten_to: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut content = content;
+    // A sample that was not shown yet is still one.
+    if let (Content::Story(was), Content::Story(is)) = (&post.content, &mut content)
+        && was.notes.iter().any(|note| note == SAMPLE_NOTE)
+        && outbox::was_sent(tx, post.id).await? == Sent::NotYet
+    {
+        is.notes.push(SAMPLE_NOTE.to_owned());
+    }
+    let is_same = post.content == content;
+    post.content = content;
+    outbox::save_post(tx, post).await?;
+    if let Some(digest) = post.digest_id {
+        return match is_same {
+            true => Ok(()),
+            false => list_anew(tx, digest, now).await,
+        };
+    }
+    match outbox::was_sent(tx, post.id).await? {
+        Sent::NotYet if post.state == PostState::Joined => {
+            outbox::forget_deliveries(tx, post.id, "its story is told by another post", now).await
+        }
+        Sent::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
+        Sent::Maybe if !is_same => {
+            let edit = NewDelivery {
+                channel: post.channel_id,
+                post: Some(post.id),
+                verb: Verb::Edit,
+                content: Some(&post.content),
+                due_at: now,
+            };
+            outbox::owe(tx, &edit).await
+        }
+        Sent::Maybe | Sent::Never => Ok(()),
+    }
+}
+
+async fn reply(
+    tx: &mut Tx,
+    post: &PostRow,
+    story: &Story,
+    milestone: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if outbox::was_sent(tx, post.id).await? != Sent::Maybe {
+        return Ok(());
+    }
+    let mark = format!("{}-{milestone}", post.content.mark());
+    let line = Content::Line(story::line(story, story::standing(story), mark));
+    let reply = NewDelivery {
+        channel: post.channel_id,
+        post: Some(post.id),
+        verb: Verb::Reply,
+        content: Some(&line),
+        due_at: now,
+    };
+    outbox::owe(tx, &reply).await
+}
+
+async fn open(
+    tx: &mut Tx,
+    desk: &Desk,
+    moved: &Moved,
+    fresh: &[(i64, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let story = &moved.story;
+    let waits = story::waits_for_parts(story) || has_ghosts(tx, story, fresh).await?;
+    let due_at = match waits {
+        true => now + SERIES_HOLD,
+        false => now,
+    };
+    let content = Content::Story(Box::new(story::compose(story)));
+    put(tx, desk, story, moved.items[0], content, due_at, now).await
+}
+
+/// Shows a story that is not news, so that people see what a new feed or channel will bring.
+async fn sample(
+    tx: &mut Tx,
+    desk: &Desk,
+    story: &Story,
+    item: i64,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut post = story::compose(story);
+    post.notes.push(SAMPLE_NOTE.to_owned());
+    put(
+        tx,
+        desk,
+        story,
+        item,
+        Content::Story(Box::new(post)),
+        now,
+        now,
+    )
+    .await
+}
+
+async fn put(
+    tx: &mut Tx,
+    desk: &Desk,
+    story: &Story,
+    item: i64,
+    content: Content,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let due_at = match desk.config.quiet {
+        Some(quiet) => quiet.end_after(due_at),
+        None => due_at,
+    };
+    let is_over = match desk.config.hourly_max {
+        Some(most) => {
+            outbox::sends_since(tx, desk.row.id, now - CAP_SPAN).await? >= i64::from(most)
+        }
+        None => false,
+    };
+    let state = match desk.config.mode {
+        ChannelMode::Stories if !is_over => PostState::Open,
+        ChannelMode::Stories | ChannelMode::Digest { .. } => PostState::Waiting,
+    };
+    let new = NewPost {
+        channel: desk.row.id,
+        item: Some(item),
+        state,
+        content: &content,
+        milestone: story::milestone(story),
+    };
+    let post = outbox::open_post(tx, &new, now).await?;
+    if state == PostState::Waiting {
+        return Ok(());
+    }
+    let send = NewDelivery {
+        channel: desk.row.id,
+        post: Some(post),
+        verb: Verb::Send,
+        content: Some(&content),
+        due_at,
+    };
+    outbox::owe(tx, &send).await
+}
+
+/// Whether a new patch answers a mail that has not come yet: its cover letter may be late.
+async fn has_ghosts(
+    tx: &mut Tx,
+    story: &Story,
+    fresh: &[(i64, DateTime<Utc>)],
+) -> anyhow::Result<bool> {
+    let is_many = story
+        .revisions
+        .last()
+        .is_some_and(|newest| newest.total > 1 && !newest.cover);
+    if !is_many {
+        return Ok(false);
+    }
+    let fresh: Vec<i64> = fresh.iter().map(|(item, _)| *item).collect();
+    items::answer_ghosts(tx, &fresh).await
+}
+
+/// Shows one story in each channel that is new to a database that has stories.
+pub(super) async fn sample_new_channels(
+    tx: &mut Tx,
+    desks: &[Desk],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let is_new = |desk: &&Desk| desk.row.added_at == now.timestamp() && !desk.config.maintainers;
+    let new: Vec<&Desk> = desks.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let latest = stories::latest_stories(tx, SAMPLE_FROM_MAX).await?;
+    for desk in new {
+        let taken = latest
+            .iter()
+            .find(|(_, story)| desk.config.route.takes(story).is_ok());
+        if let Some((item, story)) = taken
+            && outbox::posts_of_items(tx, &[*item])
+                .await?
+                .iter()
+                .all(|post| post.channel_id != desk.row.id)
+        {
+            sample(tx, desk, story, *item, now).await?;
+        }
+    }
+    Ok(())
+}

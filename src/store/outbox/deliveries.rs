@@ -1,0 +1,334 @@
+//! Deliveries: what is owed to channels, and what was done.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::SqlitePool;
+
+use crate::post::story::Content;
+use crate::store::Tx;
+
+/// What a delivery does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verb {
+    /// Posts what a post says.
+    Send,
+    /// Posts a line below a post.
+    Reply,
+    /// Makes a post say what it says now.
+    Edit,
+    /// Takes a post back.
+    Remove,
+}
+
+impl Verb {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Reply => "reply",
+            Self::Edit => "edit",
+            Self::Remove => "remove",
+        }
+    }
+
+    fn of(word: &str) -> anyhow::Result<Self> {
+        let all = [Self::Send, Self::Reply, Self::Edit, Self::Remove];
+        let found = all.into_iter().find(|verb| verb.word() == word);
+        found.with_context(|| format!("{word} is no verb of a delivery"))
+    }
+}
+
+/// A delivery to be owed.
+#[derive(Debug)]
+pub struct NewDelivery<'a> {
+    /// Its channel.
+    pub channel: i64,
+    /// The post that it is about; `None`: a notice.
+    pub post: Option<i64>,
+    /// What it does.
+    pub verb: Verb,
+    /// What it says; `None` for a removal.
+    pub content: Option<&'a Content>,
+    /// When, at the earliest.
+    pub due_at: DateTime<Utc>,
+}
+
+/// Owes a delivery. Of edits and of removals a post has one that is owed: a second one changes the first.
+pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
+    let content = new.content.map(serde_json::to_string).transpose()?;
+    let (verb, due_at, nonce) = (
+        new.verb.word(),
+        new.due_at.timestamp(),
+        fastrand::i64(1..i64::MAX),
+    );
+    sqlx::query!(
+        "INSERT INTO deliveries (id, channel_id, post_id, verb, content, nonce, due_at)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6)
+         ON CONFLICT (post_id, verb) WHERE state = 'owed' AND verb IN ('edit', 'remove')
+         DO UPDATE SET content = excluded.content, version = version + 1, attempts = 0, first_tried_at = NULL",
+        new.channel,
+        new.post,
+        verb,
+        content,
+        nonce,
+        due_at
+    )
+    .execute(&mut **tx)
+    .await
+    .context("owing a delivery")?;
+    Ok(())
+}
+
+/// What became of a post's first message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It was not tried yet: its content may change.
+    NotYet,
+    /// It may be there, or is.
+    Maybe,
+    /// It never will be.
+    Never,
+}
+
+/// What became of a post's first message.
+pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
+    let row = sqlx::query!(
+        r#"SELECT state AS "state!", attempts AS "attempts!" FROM deliveries
+           WHERE post_id = $1 AND verb = 'send' ORDER BY id DESC LIMIT 1"#,
+        post
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("asking whether a post was sent")?;
+    Ok(match row {
+        None => Sent::Never,
+        Some(row) if row.state == "owed" && row.attempts == 0 => Sent::NotYet,
+        Some(row) if row.state == "dead" => Sent::Never,
+        Some(_) => Sent::Maybe,
+    })
+}
+
+/// Changes what an untried send says, and lets it go at `due_at` at the latest.
+pub async fn restate_send(
+    tx: &mut Tx,
+    post: i64,
+    content: &Content,
+    due_at: Option<DateTime<Utc>>,
+) -> anyhow::Result<()> {
+    let content = serde_json::to_string(content)?;
+    let due_at = due_at.map_or(i64::MAX, |at| at.timestamp());
+    sqlx::query!(
+        "UPDATE deliveries SET content = $2, version = version + 1, due_at = MIN(due_at, $3)
+         WHERE post_id = $1 AND verb = 'send' AND state = 'owed' AND attempts = 0",
+        post,
+        content,
+        due_at
+    )
+    .execute(&mut **tx)
+    .await
+    .context("changing a delivery")?;
+    Ok(())
+}
+
+/// Gives up all that is owed of a post and may be given up: what was not tried yet.
+pub async fn forget_deliveries(
+    tx: &mut Tx,
+    post: i64,
+    why: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    sqlx::query!(
+        "UPDATE deliveries SET state = 'dead', why = $2, settled_at = $3
+         WHERE post_id = $1 AND state = 'owed' AND (attempts = 0 OR verb <> 'send')",
+        post,
+        why,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .context("giving up deliveries")?;
+    Ok(())
+}
+
+/// How many posts a channel gets that are due from `from_at` on.
+pub async fn sends_since(tx: &mut Tx, channel: i64, from_at: DateTime<Utc>) -> anyhow::Result<i64> {
+    let from_at = from_at.timestamp();
+    sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "many!: i64" FROM deliveries
+           WHERE channel_id = $1 AND verb = 'send' AND post_id IS NOT NULL AND due_at > $2"#,
+        channel,
+        from_at
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("counting a channel's posts")
+}
+
+/// A delivery that was claimed.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its number.
+    pub id: i64,
+    /// Its channel.
+    pub channel: i64,
+    /// The post that it is about.
+    pub post: Option<i64>,
+    /// What it does.
+    pub verb: Verb,
+    /// What it says.
+    pub content: Option<Content>,
+    /// With the version: the stable key of its attempts.
+    pub nonce: i64,
+    /// Counts changes of the content.
+    pub version: i64,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+    /// When it was first tried, unix seconds.
+    pub first_tried_at: i64,
+    /// Where the post stands, JSON.
+    pub receipt: Option<String>,
+}
+
+/// Claims the next delivery of these channels that is due. Committing counts the attempt.
+pub async fn claim_delivery(
+    tx: &mut Tx,
+    channels: &[i64],
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Claimed>> {
+    let channels = serde_json::to_string(channels)?;
+    let now = now.timestamp();
+    let row = sqlx::query!(
+        r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2)
+           WHERE id = (SELECT d.id FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
+                       WHERE d.state = 'owed' AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT 1)
+           RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
+                     content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
+                     attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
+                     (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String""#,
+        channels,
+        now
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("claiming a delivery")?;
+    let Some(row) = row else { return Ok(None) };
+    let content = row.content.as_deref().map(serde_json::from_str).transpose();
+    Ok(Some(Claimed {
+        id: row.id,
+        channel: row.channel_id,
+        post: row.post_id,
+        verb: Verb::of(&row.verb)?,
+        content: content.with_context(|| format!("reading the delivery {}", row.id))?,
+        nonce: row.nonce,
+        version: row.version,
+        attempts: row.attempts,
+        first_tried_at: row.first_tried_at,
+        receipt: row.receipt,
+    }))
+}
+
+/// How a claimed delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It was done; a post stands where the receipt (JSON) says.
+    Done {
+        /// Where, for a send or an edit.
+        receipt: Option<String>,
+    },
+    /// Nothing happened: this was no attempt. It may be tried from `due_at` on.
+    Later {
+        /// Then; `None`: as before.
+        due_at: Option<DateTime<Utc>>,
+        /// Why.
+        why: String,
+    },
+    /// It may have happened; it is tried again.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+    /// It will not happen.
+    Dead {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Records how a claimed delivery ended. One whose content has changed since stays owed.
+pub async fn settle_delivery(
+    tx: &mut Tx,
+    claimed: &Claimed,
+    settled: &Settled,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    match settled {
+        Settled::Done { receipt } => {
+            if let (Verb::Send | Verb::Edit, Some(post), Some(receipt)) =
+                (claimed.verb, claimed.post, receipt)
+            {
+                sqlx::query!("UPDATE posts SET receipt = $2 WHERE id = $1", post, receipt)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+            sqlx::query!(
+                "UPDATE deliveries SET state = 'done', why = NULL, content = NULL, settled_at = $3
+                 WHERE id = $1 AND version = $2",
+                claimed.id,
+                claimed.version,
+                now
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        Settled::Later { due_at, why } => {
+            let due_at = due_at.map(|at| at.timestamp());
+            sqlx::query!(
+                "UPDATE deliveries SET attempts = MAX(attempts - 1, 0), why = $3, due_at = COALESCE($4, due_at),
+                        first_tried_at = iif(attempts <= 1, NULL, first_tried_at)
+                 WHERE id = $1 AND version = $2",
+                claimed.id,
+                claimed.version,
+                why,
+                due_at
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        Settled::Unknown { why } => {
+            sqlx::query!(
+                "UPDATE deliveries SET why = $2 WHERE id = $1",
+                claimed.id,
+                why
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+        Settled::Dead { why } => {
+            sqlx::query!(
+                "UPDATE deliveries SET state = 'dead', why = $3, settled_at = $4 WHERE id = $1 AND version = $2",
+                claimed.id,
+                claimed.version,
+                why,
+                now
+            )
+            .execute(&mut **tx)
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// When each configured channel's next delivery is due, unix seconds; those that are paused are left out.
+pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"SELECT c.id AS "id!", MAX(c.held_to, MIN(d.due_at)) AS "at!: i64"
+           FROM channels c JOIN deliveries d ON d.channel_id = c.id
+           WHERE c.configured = 1 AND c.paused_at IS NULL AND d.state = 'owed' GROUP BY c.id"#
+    )
+    .fetch_all(pool)
+    .await
+    .context("asking what is owed")?;
+    Ok(rows.into_iter().map(|row| (row.id, row.at)).collect())
+}

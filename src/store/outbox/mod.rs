@@ -1,0 +1,135 @@
+//! Channels, the posts that stand in them, and the deliveries owed to them.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+
+mod deliveries;
+mod posts;
+
+pub use self::deliveries::{
+    Claimed, NewDelivery, Sent, Settled, Verb, claim_delivery, forget_deliveries, next_deliveries,
+    owe, restate_send, sends_since, settle_delivery, was_sent,
+};
+pub use self::posts::{
+    NewPost, PostRow, PostState, open_post, post, posts_in_digest, posts_of_items, save_post,
+    waiting_posts, waiting_since,
+};
+
+use super::Tx;
+use crate::config::ChannelConfig;
+
+/// A channel as it is stored.
+#[derive(Debug, Clone)]
+pub struct ChannelRow {
+    /// Its number.
+    pub id: i64,
+    /// Its name in the configuration.
+    pub name: String,
+    /// The platform, as the configuration writes it.
+    pub platform: String,
+    /// The room, in the platform's own terms.
+    pub address: String,
+    /// When it was added, unix seconds.
+    pub added_at: i64,
+    /// Until when the server asked us to wait, unix seconds.
+    pub held_to: i64,
+    /// Since when the platform refuses it, unix seconds.
+    pub paused_at: Option<i64>,
+    /// Why.
+    pub paused_why: Option<String>,
+}
+
+/// Makes the table agree with the configuration. A channel is its room: one that gets another name stays the same. What
+/// was paused is tried again, and a clock that was set back makes nobody wait long.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn sync_channels(
+    tx: &mut Tx,
+    channels: &[ChannelConfig],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    sqlx::query!(
+        "UPDATE channels SET configured = 0, paused_at = NULL, held_to = MIN(held_to, $1 + 3600)",
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    for channel in channels {
+        let platform = channel.platform.word();
+        sqlx::query!(
+            "INSERT INTO channels (id, name, platform, address, added_at)
+             VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM channels), $1, $2, $3, $4)
+             ON CONFLICT (platform, address) DO UPDATE SET name = excluded.name, configured = 1",
+            channel.name,
+            platform,
+            channel.address,
+            now
+        )
+        .execute(&mut **tx)
+        .await
+        .with_context(|| format!("storing the channel {}", channel.name))?;
+    }
+    Ok(())
+}
+
+/// The configured channels.
+pub async fn channels(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<ChannelRow>> {
+    sqlx::query_as!(
+        ChannelRow,
+        r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
+           FROM channels WHERE configured = 1 ORDER BY id"#
+    )
+    .fetch_all(pool)
+    .await
+    .context("reading the channels")
+}
+
+/// Keeps until when a channel waits.
+pub async fn hold_channel(tx: &mut Tx, channel: i64, to: DateTime<Utc>) -> anyhow::Result<()> {
+    let to = to.timestamp();
+    sqlx::query!(
+        "UPDATE channels SET held_to = $2 WHERE id = $1",
+        channel,
+        to
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Pauses a channel that the platform refuses. Gives whether that is new: the same reason is told once.
+pub async fn pause_channel(
+    tx: &mut Tx,
+    channel: i64,
+    why: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let now = now.timestamp();
+    let known = sqlx::query_scalar!("SELECT paused_why FROM channels WHERE id = $1", channel)
+        .fetch_one(&mut **tx)
+        .await?;
+    sqlx::query!(
+        "UPDATE channels SET paused_at = $2, paused_why = $3 WHERE id = $1",
+        channel,
+        now,
+        why
+    )
+    .execute(&mut **tx)
+    .await
+    .context("pausing a channel")?;
+    Ok(known.as_deref() != Some(why))
+}
+
+/// Forgets why a channel was refused: it is well. Gives whether it was not.
+pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> {
+    let changed = sqlx::query!(
+        "UPDATE channels SET paused_at = NULL, paused_why = NULL WHERE id = $1 AND paused_why IS NOT NULL",
+        channel
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(changed.rows_affected() > 0)
+}

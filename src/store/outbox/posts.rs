@@ -1,0 +1,208 @@
+//! Posts: what stands in channels, or waits to.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use crate::post::story::Content;
+use crate::store::Tx;
+
+/// Where a post stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostState {
+    /// It is told, and edited as its story moves.
+    Open,
+    /// It waits for the next digest.
+    Waiting,
+    /// Somebody deleted it: it is left alone.
+    Muted,
+    /// A maintainer took it back.
+    Retracted,
+    /// Its story is told by another post.
+    Joined,
+}
+
+impl PostState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::Muted => "muted",
+            Self::Retracted => "retracted",
+            Self::Joined => "joined",
+        }
+    }
+
+    fn of(word: &str) -> anyhow::Result<Self> {
+        let all = [
+            Self::Open,
+            Self::Waiting,
+            Self::Muted,
+            Self::Retracted,
+            Self::Joined,
+        ];
+        let found = all.into_iter().find(|state| state.word() == word);
+        found.with_context(|| format!("{word} is no state of a post"))
+    }
+}
+
+/// A post as it is stored.
+#[derive(Debug, Clone)]
+pub struct PostRow {
+    /// Its number.
+    pub id: i64,
+    /// Its channel.
+    pub channel_id: i64,
+    /// The digest that lists it.
+    pub digest_id: Option<i64>,
+    /// Where it stands.
+    pub state: PostState,
+    /// What it is to say.
+    pub content: Content,
+    /// The last milestone that it told.
+    pub milestone: Option<String>,
+}
+
+struct BarePost {
+    id: i64,
+    channel_id: i64,
+    digest_id: Option<i64>,
+    state: String,
+    content: String,
+    milestone: Option<String>,
+}
+
+impl BarePost {
+    fn read(self) -> anyhow::Result<PostRow> {
+        Ok(PostRow {
+            id: self.id,
+            channel_id: self.channel_id,
+            digest_id: self.digest_id,
+            state: PostState::of(&self.state)?,
+            content: serde_json::from_str(&self.content)
+                .with_context(|| format!("reading the post {}", self.id))?,
+            milestone: self.milestone,
+        })
+    }
+}
+
+/// The posts that hang on any of these items, the oldest first.
+pub async fn posts_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<PostRow>> {
+    let items = serde_json::to_string(items)?;
+    let rows = sqlx::query_as!(
+        BarePost,
+        r#"SELECT p.id AS "id!", p.channel_id AS "channel_id!", p.digest_id, p.state AS "state!",
+                  p.content AS "content!", p.milestone
+           FROM json_each($1) j CROSS JOIN posts p ON p.item_id = j.value ORDER BY p.id"#,
+        items
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the posts of a story")?;
+    rows.into_iter().map(BarePost::read).collect()
+}
+
+/// The posts of a channel that wait for its next digest.
+pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<PostRow>> {
+    let rows = sqlx::query_as!(
+        BarePost,
+        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts
+         WHERE channel_id = $1 AND state = 'waiting' ORDER BY id",
+        channel
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading what waits for a digest")?;
+    rows.into_iter().map(BarePost::read).collect()
+}
+
+/// Since when something waits for a channel's digest, unix seconds.
+pub async fn waiting_since(pool: &SqlitePool, channel: i64) -> anyhow::Result<Option<i64>> {
+    let since = sqlx::query_scalar!(
+        r#"SELECT MIN(opened_at) AS "at: i64" FROM posts WHERE channel_id = $1 AND state = 'waiting'"#,
+        channel
+    )
+    .fetch_one(pool)
+    .await
+    .context("asking what waits for a digest")?;
+    Ok(since)
+}
+
+/// The posts that a digest lists.
+pub async fn posts_in_digest(tx: &mut Tx, digest: i64) -> anyhow::Result<Vec<PostRow>> {
+    let rows = sqlx::query_as!(
+        BarePost,
+        r#"SELECT id AS "id!", channel_id, digest_id, state, content, milestone FROM posts
+           WHERE digest_id = $1 ORDER BY id"#,
+        digest
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading what a digest lists")?;
+    rows.into_iter().map(BarePost::read).collect()
+}
+
+/// A post by its number.
+pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
+    sqlx::query_as!(
+        BarePost,
+        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts WHERE id = $1",
+        id
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("reading a post")?
+    .read()
+}
+
+/// A post to be opened.
+#[derive(Debug)]
+pub struct NewPost<'a> {
+    /// Its channel.
+    pub channel: i64,
+    /// The item that it hangs on; `None`: a digest.
+    pub item: Option<i64>,
+    /// Open, or waiting for a digest.
+    pub state: PostState,
+    /// What it says.
+    pub content: &'a Content,
+    /// The milestone that it tells.
+    pub milestone: Option<&'a str>,
+}
+
+/// Opens a post; gives its number.
+pub async fn open_post(tx: &mut Tx, new: &NewPost<'_>, now: DateTime<Utc>) -> anyhow::Result<i64> {
+    let (now, state) = (now.timestamp(), new.state.word());
+    let content = serde_json::to_string(new.content)?;
+    sqlx::query_scalar!(
+        r#"INSERT INTO posts (id, channel_id, item_id, opened_at, state, content, milestone)
+           VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM posts), $1, $2, $3, $4, $5, $6) RETURNING id AS "id!: i64""#,
+        new.channel,
+        new.item,
+        now,
+        state,
+        content,
+        new.milestone
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("opening a post")
+}
+
+/// Stores what a post is to say, and where it stands.
+pub async fn save_post(tx: &mut Tx, post: &PostRow) -> anyhow::Result<()> {
+    let content = serde_json::to_string(&post.content)?;
+    let state = post.state.word();
+    sqlx::query!(
+        "UPDATE posts SET state = $2, content = $3, milestone = $4, digest_id = $5 WHERE id = $1",
+        post.id,
+        state,
+        content,
+        post.milestone,
+        post.digest_id
+    )
+    .execute(&mut **tx)
+    .await
+    .context("storing a post")?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! What is owed to channels reaches them: once, in order, in its final state, whatever the platform answers and whenever
+//! the program dies.
+
+mod crash;
+mod platform;
+
+use chrono::TimeDelta;
+
+use crate::documents::{Article, Mail, mail, mails_atom, rss};
+use crate::world::{World, archive, everything, feed};
+use bpfnews::channel::{Scope, SendError};
+use platform::{Answer, Chat};
+use std::time::Duration;
+
+fn put_mails(world: &World, mails: &[Mail]) {
+    let mut all = mails.to_vec();
+    all.push(mail("seed", -60, "hello", ""));
+    all.sort_by_key(|mail| std::cmp::Reverse(mail.at));
+    world.put(
+        "/bpf/new.atom",
+        mails_atom("http://list.example/bpf/", &all),
+    );
+}
+
+/// A world with a list that was seeded, its sample told.
+async fn list(chat: &Chat) -> World {
+    let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
+    put_mails(&world, &[]);
+    world.poll().await;
+    chat.courier(&world).pass().await.expect("a pass");
+    chat.forget();
+    world.advance(TimeDelta::hours(2));
+    world
+}
+
+#[tokio::test]
+async fn a_series_is_one_message_that_is_edited() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.bpf(), ["bpf: Do it: posted"]);
+    mails.push(mail("p2", 200, "[PATCH bpf-next v2] bpf: Do it", "p1"));
+    put_mails(&world, &mails);
+    world.advance(TimeDelta::hours(3));
+    world.poll().await;
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.bpf(), ["bpf: Do it: v2"]);
+    assert_eq!(
+        chat.sends(),
+        3,
+        "two articles of the healthy feed, and the series"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_makes_no_second_message() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    put_mails(&world, &[mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")]);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    // Whether the platform remembers the key, or must be looked through.
+    for late in [TimeDelta::seconds(3), TimeDelta::hours(2)] {
+        chat.answer_next(&[Answer::Lost, Answer::Lost]);
+        courier.pass().await.expect("a pass");
+        world.advance(late);
+        courier.pass().await.expect("a pass");
+    }
+    world.advance(TimeDelta::hours(2));
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.bpf(), ["bpf: Do it: posted"]);
+    assert!(chat.all_keys_stand_once());
+}
+
+#[tokio::test]
+async fn a_deleted_post_is_left_alone() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    courier.pass().await.expect("a pass");
+    chat.delete_all();
+    for version in 2..4 {
+        let title = format!("[PATCH bpf-next v{version}] bpf: Do it");
+        mails.push(mail(&format!("p{version}"), 100 * version, &title, "p1"));
+        put_mails(&world, &mails);
+        world.advance(TimeDelta::hours(3));
+        world.poll().await;
+        courier.pass().await.expect("a pass");
+        assert_eq!(chat.bpf(), [""; 0]);
+    }
+    assert_eq!(chat.edits_tried(), 1, "the first one told that it is gone");
+}
+
+#[tokio::test]
+async fn a_channel_that_waits_holds_no_other_and_is_no_attempt() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world
+        .restart(|config| {
+            let mut second = everything();
+            second.name = "second".to_owned();
+            second.address = "2".to_owned();
+            config.channels.push(second);
+        })
+        .await;
+    world.put("/blog.rss", rss(&[Article::new(0, "One")]));
+    world.poll().await;
+    let courier = chat.courier(&world);
+    let later = SendError::Later {
+        after: Duration::from_secs(60),
+        scope: Scope::Channel,
+        why: "slow down".to_owned(),
+    };
+    chat.answer_in("", &[Answer::Fails(later)]);
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.room("2").len(), 2);
+    assert_eq!(chat.room("").len(), 0);
+    assert_eq!(chat.attempts(&world).await, [0, 0, 1, 1]);
+    world.advance(TimeDelta::seconds(61));
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.room("").len(), 2);
+}
+
+#[tokio::test]
+async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    let ops = |config: &mut bpfnews::config::Config| {
+        let mut ops = everything();
+        (ops.name, ops.address, ops.maintainers) = ("ops".to_owned(), "ops".to_owned(), true);
+        config.channels.push(ops);
+    };
+    world.restart(ops).await;
+    world.put("/blog.rss", rss(&[Article::new(0, "One")]));
+    world.poll().await;
+    let never = SendError::Never {
+        scope: Scope::Channel,
+        why: "the bot lacks a permission".to_owned(),
+    };
+    chat.answer_in("", &[Answer::Fails(never.clone())]);
+    chat.courier(&world).pass().await.expect("a pass");
+    assert_eq!(chat.room(""), [""; 0]);
+    assert_eq!(chat.room("ops"), ["terminal is paused"]);
+    // Refused again after a restart: nothing new to tell.
+    world.restart(|_| {}).await;
+    chat.answer_in("", &[Answer::Fails(never)]);
+    chat.courier(&world).pass().await.expect("a pass");
+    assert_eq!(chat.room("ops").len(), 1);
+    world.restart(|_| {}).await;
+    chat.courier(&world).pass().await.expect("a pass");
+    assert_eq!(chat.room("").len(), 2);
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal is paused", "terminal is well again"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_over_the_cap_waits_for_a_list() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world
+        .restart(|config| config.channels[0].hourly_max = Some(4))
+        .await;
+    world.put("/blog.rss", rss(&[Article::new(0, "Zero")]));
+    world.poll().await;
+    world.advance(TimeDelta::hours(2));
+    let article = |n: i64| Article {
+        at: Some(world.now() - TimeDelta::minutes(n)),
+        ..Article::new(0, &format!("Title {n}"))
+    };
+    let articles: Vec<Article> = (0..40).map(article).collect();
+    world.put("/blog.rss", rss(&articles));
+    world.poll().await;
+    let courier = chat.courier(&world);
+    courier.pass().await.expect("a pass");
+    let before = chat.room("").len();
+    world.advance(TimeDelta::hours(1));
+    world.ingest.make_digests().await.expect("digests");
+    courier.pass().await.expect("a pass");
+    let lists = chat.digests();
+    let listed: usize = lists.iter().sum();
+    assert!(lists.iter().all(|lines| *lines <= 15), "{lists:?}");
+    // Forty articles and one of the healthy feed: four as posts, the rest listed.
+    assert_eq!((before, listed), (2 + 4, 37), "{lists:?}");
+}

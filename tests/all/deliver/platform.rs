@@ -1,0 +1,264 @@
+//! A chat system in memory that behaves like a real one: it remembers keys for a while, loses answers, and fails when it
+//! is told to.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bpfnews::channel::{Act, Platform, Receipt, SendError, Work};
+use bpfnews::config::PlatformKind;
+use bpfnews::deliver::Courier;
+use bpfnews::post::story::Content;
+use futures_util::future::{BoxFuture, FutureExt as _};
+
+use crate::world::World;
+
+/// How long the chat remembers a key, as it says.
+const REMEMBERS: Duration = Duration::from_secs(120);
+
+/// What the chat does with a request.
+#[derive(Debug, Clone)]
+pub(super) enum Answer {
+    /// It does what it is asked to, but the answer gets lost.
+    Lost,
+    /// It fails, and nothing happened.
+    Fails(SendError),
+}
+
+#[derive(Debug, Clone)]
+struct Message {
+    room: String,
+    id: String,
+    key: String,
+    content: Content,
+    is_deleted: bool,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    messages: Vec<Message>,
+    next: VecDeque<Answer>,
+    next_in: HashMap<String, VecDeque<Answer>>,
+    sends: usize,
+    edits: usize,
+    /// Whether keys are remembered: a broken chat forgets them.
+    forgets_keys: bool,
+}
+
+/// The chat.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chat(Arc<Mutex<Inside>>);
+
+impl Chat {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// What tells the world's channels, over this chat.
+    pub(super) fn courier(&self, world: &World) -> Courier {
+        let platform: Arc<dyn Platform> = Arc::new(self.clone());
+        let platforms = HashMap::from([(PlatformKind::Terminal, platform)]);
+        let ingest = &world.ingest;
+        Courier::new(
+            ingest.store.clone(),
+            Arc::clone(&ingest.clock),
+            ingest.desks.clone(),
+            platforms,
+        )
+    }
+
+    fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.0.lock().expect("no holder panics")
+    }
+
+    pub(super) fn forget(&self) {
+        let mut inside = self.inside();
+        (inside.messages, inside.sends) = (Vec::new(), 0);
+    }
+
+    pub(super) fn forget_keys(&self) {
+        self.inside().forgets_keys = true;
+    }
+
+    pub(super) fn answer_next(&self, answers: &[Answer]) {
+        self.inside().next = answers.iter().cloned().collect();
+    }
+
+    pub(super) fn answer_in(&self, room: &str, answers: &[Answer]) {
+        let answers = answers.iter().cloned().collect();
+        self.inside().next_in.insert(room.to_owned(), answers);
+    }
+
+    pub(super) fn delete_all(&self) {
+        self.inside()
+            .messages
+            .iter_mut()
+            .for_each(|message| message.is_deleted = true);
+    }
+
+    /// What stands in a room.
+    pub(super) fn room(&self, room: &str) -> Vec<String> {
+        let inside = self.inside();
+        let here = inside
+            .messages
+            .iter()
+            .filter(|message| message.room == room && !message.is_deleted);
+        here.map(|message| words(&message.content)).collect()
+    }
+
+    /// What stands anywhere about BPF's list.
+    pub(super) fn bpf(&self) -> Vec<String> {
+        let mut all = self.room("");
+        all.retain(|words| words.contains("Do it"));
+        all
+    }
+
+    /// The lengths of the lists that stand.
+    pub(super) fn digests(&self) -> Vec<usize> {
+        let inside = self.inside();
+        let lists = inside
+            .messages
+            .iter()
+            .filter_map(|message| match &message.content {
+                Content::Digest(digest) => Some(digest.lines.len()),
+                _ => None,
+            });
+        lists.collect()
+    }
+
+    pub(super) fn sends(&self) -> usize {
+        self.inside().sends
+    }
+
+    pub(super) fn edits_tried(&self) -> usize {
+        self.inside().edits
+    }
+
+    pub(super) fn all_keys_stand_once(&self) -> bool {
+        let inside = self.inside();
+        let mut keys: Vec<&str> = inside
+            .messages
+            .iter()
+            .map(|message| message.key.as_str())
+            .collect();
+        let many = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.len() == many
+    }
+
+    /// How often each delivery was tried.
+    pub(super) async fn attempts(&self, world: &World) -> Vec<i64> {
+        let rows: Vec<(i64,)> = sqlx::query_as("SELECT attempts FROM deliveries ORDER BY attempts")
+            .fetch_all(world.ingest.store.read())
+            .await
+            .expect("the database answers");
+        rows.into_iter().map(|(attempts,)| attempts).collect()
+    }
+
+    fn act(&self, work: &Work) -> Result<Receipt, SendError> {
+        let mut inside = self.inside();
+        let answer = inside
+            .next_in
+            .get_mut(&work.address)
+            .and_then(VecDeque::pop_front);
+        let answer = answer.or_else(|| inside.next.pop_front());
+        if let Some(Answer::Fails(error)) = answer {
+            return Err(error);
+        }
+        let receipt = |id: &str| Receipt {
+            message: id.to_owned(),
+            thread: None,
+        };
+        let done = match &work.act {
+            Act::Send { content, .. } => {
+                inside.sends += 1;
+                let known = inside
+                    .messages
+                    .iter()
+                    .find(|message| message.key == work.key);
+                match known
+                    .filter(|_| !inside.forgets_keys)
+                    .map(|message| message.id.clone())
+                {
+                    Some(id) => receipt(&id),
+                    None => {
+                        let id = format!("m{}", inside.messages.len());
+                        let message = Message {
+                            room: work.address.clone(),
+                            id: id.clone(),
+                            key: work.key.clone(),
+                            content: content.clone(),
+                            is_deleted: false,
+                        };
+                        inside.messages.push(message);
+                        receipt(&id)
+                    }
+                }
+            }
+            Act::Edit { receipt, content } => {
+                inside.edits += 1;
+                let mut messages = inside.messages.iter_mut();
+                let found =
+                    messages.find(|message| message.id == receipt.message && !message.is_deleted);
+                found.ok_or(SendError::Gone)?.content = content.clone();
+                receipt.clone()
+            }
+            Act::Remove { receipt } => {
+                let mut messages = inside.messages.iter_mut();
+                let found =
+                    messages.find(|message| message.id == receipt.message && !message.is_deleted);
+                found.ok_or(SendError::Gone)?.is_deleted = true;
+                receipt.clone()
+            }
+        };
+        match answer {
+            Some(Answer::Lost) => Err(SendError::Unknown {
+                why: "the answer was lost".to_owned(),
+            }),
+            Some(Answer::Fails(_)) | None => Ok(done),
+        }
+    }
+}
+
+impl Platform for Chat {
+    fn name(&self) -> &'static str {
+        "chat"
+    }
+
+    fn dedupes_for(&self, _: &str) -> Duration {
+        REMEMBERS
+    }
+
+    fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        async move { self.act(work) }.boxed()
+    }
+
+    fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
+        async move {
+            let Act::Send { content, .. } = &work.act else {
+                return Ok(None);
+            };
+            let inside = self.inside();
+            let mut here = inside
+                .messages
+                .iter()
+                .filter(|message| message.room == work.address);
+            let found = here.find(|message| message.content.mark() == content.mark());
+            Ok(found.map(|message| Receipt {
+                message: message.id.clone(),
+                thread: None,
+            }))
+        }
+        .boxed()
+    }
+}
+
+fn words(content: &Content) -> String {
+    match content {
+        Content::Story(post) => format!("{}: {}", post.title, post.state),
+        Content::Line(line) => format!("{}: {}", line.what, line.title),
+        Content::Digest(digest) => digest.title.clone(),
+        Content::Notice { title, .. } => title.clone(),
+    }
+}
