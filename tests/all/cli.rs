@@ -46,6 +46,50 @@ fn config(folder: &Path) -> PathBuf {
 }
 
 #[test]
+fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
+    let folder = folder();
+    let file = config(folder.path());
+    let mut text = std::fs::read_to_string(&file).expect("it was written");
+    text.push_str("\n[[channel]]\nname = \"here\"\nplatform = \"terminal\"\nwords = [\"arena\"]\n");
+    std::fs::write(&file, text).expect("room on the disk");
+    let mbox = folder.path().join("some.mbox");
+    let mail = |id: &str, title: &str| {
+        format!(
+            "From x Thu Jan  1 00:00:00 1970\nFrom: A. Author <a@x.example>\nMessage-ID: <{id}@x.example>\n\
+             Date: Fri, 3 Jan 2025 09:00:00 +0000\nList-Id: <bpf.vger.kernel.org>\nSubject: [PATCH bpf-next] {title}\n\n\
+             Words.\n---\n a | 1 +\n\n"
+        )
+    };
+    let mails = mail("1", "bpf: Grow the arena") + &mail("2", "bpf: Mend a map");
+    std::fs::write(&mbox, mails).expect("room on the disk");
+    let file = file.to_str().expect("a path");
+    let mbox = mbox.to_str().expect("a path");
+    let imported = run(
+        folder.path(),
+        &["--config", file, "import", "--list", "list", mbox],
+    );
+    assert!(imported.status.success(), "{}", err(&imported));
+    let told = run(
+        folder.path(),
+        &["--config", file, "route", "here", "--since", "2025-01-01"],
+    );
+    assert!(told.status.success(), "{}", err(&told));
+    let told = out(&told);
+    assert!(told.contains("bpf: Grow the arena (posted)\n"), "{told}");
+    assert!(
+        told.contains("bpf: Mend a map (posted) none of the words\n"),
+        "{told}"
+    );
+    assert!(told.contains("here takes 1 of 2 stories"), "{told}");
+    let missing = run(folder.path(), &["--config", file, "route", "there"]);
+    assert!(
+        err(&missing).contains("there is no channel there; there are here"),
+        "{}",
+        err(&missing)
+    );
+}
+
+#[test]
 fn the_demo_plays_its_week() {
     let folder = folder();
     let started = Instant::now();
