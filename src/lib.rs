@@ -4,10 +4,14 @@
 //! videos) are polled politely and completely; what they give is kept once as *items*; they fold into
 //! *stories*, which channels show as *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
 
+// What the chat systems' libraries await is deeply nested.
+#![recursion_limit = "256"]
+
 pub mod app;
 pub mod channel;
 pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod deliver;
 pub mod demo;

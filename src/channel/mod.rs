@@ -3,6 +3,8 @@
 //! [`Platform`] is what a chat system must do for the outbox. Its errors carry the decision: see [`SendError`].
 
 pub mod discord;
+#[cfg(feature = "matrix")]
+pub mod matrix;
 pub mod terminal;
 
 use std::time::Duration;

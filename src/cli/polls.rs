@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{feed_row, open, unknown_feed};
 use crate::app;
+use crate::app::platforms::{self, Platforms};
 use crate::clock::SystemClock;
 use crate::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
 use crate::deliver::Courier;
@@ -97,7 +98,7 @@ pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courie
         store,
         clock,
         ingest.desks.clone(),
-        app::connect(config)?,
+        Platforms::connect(config)?.senders(),
     ))
 }
 
@@ -214,7 +215,7 @@ async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> any
     if channels.is_empty() {
         return Ok(true);
     }
-    let discord = app::connect_discord(config)?;
+    let discord = platforms::connect_discord(config)?;
     let mut all_well = true;
     for channel in channels {
         match discord.look(&channel.address).await {

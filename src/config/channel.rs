@@ -1,10 +1,8 @@
-//! The `[[channel]]` and `[discord]` tables: where posts go, and which.
+//! The `[[channel]]` tables: where posts go, and which.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 use chrono::{NaiveTime, Weekday};
-use url::{Host, Url};
 
 use super::keys::Within;
 use super::reader::{Field, Notes, Table, What, quoted};
@@ -21,8 +19,6 @@ const LIST_MAX: usize = 200;
 const ADDRESS_BYTES_MAX: usize = 255;
 const HOURLY_MAX: u64 = 1000;
 const SCORE_MAX: i64 = 1000;
-/// Where Discord is.
-const API_DEFAULT: &str = "https://discord.com";
 
 /// One room that is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,18 +48,25 @@ pub struct ChannelConfig {
 pub enum PlatformKind {
     /// Discord.
     Discord,
+    /// Matrix.
+    Matrix,
     /// The terminal that the program runs in.
     Terminal,
 }
 
 impl PlatformKind {
     /// Every platform.
-    pub const ALL: [PlatformKind; 2] = [PlatformKind::Discord, PlatformKind::Terminal];
+    pub const ALL: [PlatformKind; 3] = [
+        PlatformKind::Discord,
+        PlatformKind::Matrix,
+        PlatformKind::Terminal,
+    ];
 
     /// The platform as the configuration writes it.
     pub fn word(self) -> &'static str {
         match self {
             PlatformKind::Discord => "discord",
+            PlatformKind::Matrix => "matrix",
             PlatformKind::Terminal => "terminal",
         }
     }
@@ -90,15 +93,6 @@ pub enum Milestones {
     Reply,
 }
 
-/// How Discord is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiscordConfig {
-    /// The file that holds the bot's token; else `BPFNEWS_DISCORD_TOKEN` does.
-    pub token_file: Option<PathBuf>,
-    /// Discord, or a server that behaves like it.
-    pub api: String,
-}
-
 impl ChannelConfig {
     /// The terminal, where no channel is configured: all that is about BPF.
     pub fn terminal() -> Self {
@@ -116,53 +110,12 @@ impl ChannelConfig {
     }
 }
 
-/// Reads `[discord]`.
-pub(super) fn read_discord(mut table: Table<'_, '_>, folder: &Path) -> DiscordConfig {
-    const FILE: &str = "the path of a file that holds the bot's token";
-    let token_file = table.take("token_file");
-    let token_file = token_file.and_then(|field| match field.text(FILE) {
-        Some("") => {
-            field.expected(FILE);
-            None
-        }
-        Some(path) => Some(folder.join(path)),
-        None => None,
-    });
-    let api = table.take("api");
-    let api = api.and_then(|field| read_api(&field));
-    table.finish();
-    DiscordConfig {
-        token_file,
-        api: api.unwrap_or_else(|| API_DEFAULT.to_owned()),
-    }
-}
-
-fn read_api(field: &Field<'_, '_>) -> Option<String> {
-    const RIGHT: &str =
-        "an https address, such as \"https://discord.com\"; http only for this machine's loopback";
-    let text = field.text(RIGHT)?;
-    let is_good = |url: &Url| {
-        let is_loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        url.scheme() == "https" || (url.scheme() == "http" && is_loopback)
-    };
-    let url = Url::parse(text).ok().filter(is_good);
-    if url.is_none() {
-        field.expected(RIGHT);
-    }
-    url.map(|url| url.as_str().trim_end_matches('/').to_owned())
-}
-
 /// Reads all channels that are good, and holds them against each other and against the feeds.
 pub(super) fn read_channels(
     field: Field<'_, '_>,
     notes: &Notes<'_>,
     feeds: &[FeedConfig],
-    discord: Option<&DiscordConfig>,
+    set_up: &[PlatformKind],
 ) -> Vec<ChannelConfig> {
     const RIGHT: &str =
         "tables: write [[channel]], in two brackets, above the keys of each channel";
@@ -191,8 +144,16 @@ pub(super) fn read_channels(
                 "posts to the same room as {first}; make one channel of both"
             ));
         }
-        if channel.platform == PlatformKind::Discord && discord.is_none() {
-            wrong("is on Discord, but there is no [discord]: add it, with token_file".to_owned());
+        match channel.platform {
+            platform if set_up.contains(&platform) => {}
+            PlatformKind::Discord => wrong(
+                "is on Discord, but there is no [discord]: add it, with token_file".to_owned(),
+            ),
+            PlatformKind::Matrix => wrong(
+                "is on Matrix, but there is no [matrix]: add it, with homeserver and user"
+                    .to_owned(),
+            ),
+            PlatformKind::Terminal => {}
         }
         channels.push(channel);
     }
@@ -202,7 +163,7 @@ pub(super) fn read_channels(
 fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
     let platforms = PlatformKind::ALL.map(|platform| (platform.word(), platform));
-    let platform = table.need("platform", "one of discord, terminal");
+    let platform = table.need("platform", "one of discord, matrix, terminal");
     let platform = platform.and_then(|field| field.one_of(&platforms));
     let address = read_address(&mut table, platform);
     let mode = read_mode(&mut table);
@@ -229,27 +190,37 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<Channe
 }
 
 fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Option<String> {
-    const RIGHT: &str =
+    const DISCORD: &str =
         "the channel's id, a number in quotation marks: copy it from the channel's menu in Discord";
-    match platform? {
+    const MATRIX: &str =
+        "the room's id, such as \"!abcdef:example.org\": copy it from the room's settings";
+    let (right, is_good): (_, fn(&str) -> bool) = match platform? {
         PlatformKind::Terminal => {
             if let Some(field) = table.take("id") {
                 field.note("the terminal has no id; take this out");
             }
-            Some(String::new())
+            return Some(String::new());
         }
-        PlatformKind::Discord => {
-            let field = table.need("id", RIGHT)?;
-            let text = field.text(RIGHT)?.to_owned();
-            let is_good =
-                (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-            debug_assert!(text.len() <= ADDRESS_BYTES_MAX || !is_good);
-            if !is_good {
-                field.expected(RIGHT);
-            }
-            is_good.then_some(text)
-        }
+        PlatformKind::Discord => (DISCORD, is_snowflake),
+        PlatformKind::Matrix => (MATRIX, is_room),
+    };
+    let field = table.need("id", right)?;
+    let text = field.text(right)?;
+    if !is_good(text) {
+        field.expected(right);
+        return None;
     }
+    Some(text.to_owned())
+}
+
+fn is_snowflake(text: &str) -> bool {
+    (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether this is a Matrix room's id; newer rooms have no server in it.
+fn is_room(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_plain && text.len() <= ADDRESS_BYTES_MAX && text.starts_with('!') && text.len() > 1
 }
 
 /// The mode; `None` where it is wrong.

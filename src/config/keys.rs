@@ -9,6 +9,7 @@ pub(super) enum Within {
     Weights,
     Feed,
     Discord,
+    Matrix,
     Channel,
 }
 
@@ -22,6 +23,7 @@ impl Within {
             Within::Weights => "in [relevance.weights]",
             Within::Feed => "in a [[feed]]",
             Within::Discord => "in [discord]",
+            Within::Matrix => "in [matrix]",
             Within::Channel => "in a [[channel]]",
         }
     }
@@ -75,6 +77,13 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Top, "discord"),
     (Within::Discord, "token_file"),
     (Within::Discord, "api"),
+    (Within::Top, "matrix"),
+    (Within::Matrix, "homeserver"),
+    (Within::Matrix, "user"),
+    (Within::Matrix, "password_file"),
+    (Within::Matrix, "folder"),
+    (Within::Matrix, "inviters"),
+    (Within::Matrix, "send_gap_s"),
     (Within::Top, "channel"),
     (Within::Channel, "name"),
     (Within::Channel, "platform"),

@@ -6,6 +6,7 @@ mod channel;
 mod feed;
 mod keys;
 mod network;
+mod platform;
 mod problem;
 mod reader;
 mod relevance;
@@ -22,9 +23,10 @@ use std::time::Duration;
 use crate::story::relevance::Words;
 use url::{Host, Url};
 
-pub use channel::{ChannelConfig, ChannelMode, DiscordConfig, Milestones, PlatformKind};
+pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
 use keys::Within;
 use network::read_network;
+pub use platform::{DiscordConfig, MatrixConfig};
 pub use problem::{ConfigErrors, Problem};
 use reader::{Field, Notes, Table, What};
 pub use times::{Quiet, When};
@@ -52,6 +54,8 @@ pub struct Config {
     pub feeds: Vec<FeedConfig>,
     /// How Discord is reached, where it is used.
     pub discord: Option<DiscordConfig>,
+    /// How Matrix is reached, where it is.
+    pub matrix: Option<MatrixConfig>,
     /// The rooms that are told, in the file's order; see [`Config::channels`].
     pub channels: Vec<ChannelConfig>,
 }
@@ -312,9 +316,16 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
     let discord = top.take("discord");
     let discord = discord
         .and_then(|field| field.table(Within::Discord, "a table: write [discord], its keys below"));
-    let discord = discord.map(|table| channel::read_discord(table, folder));
+    let discord = discord.map(|table| platform::read_discord(table, folder));
+    let matrix = top.take("matrix");
+    let matrix = matrix
+        .and_then(|field| field.table(Within::Matrix, "a table: write [matrix], its keys below"));
+    let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
+    // One that is there and wrong is told of itself alone.
+    set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
+    let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
     let channels = match top.take("channel") {
-        Some(field) => channel::read_channels(field, notes, &feeds, discord.as_ref()),
+        Some(field) => channel::read_channels(field, notes, &feeds, &set_up),
         None => Vec::new(),
     };
     top.finish();
@@ -324,6 +335,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> Co
         relevance,
         feeds,
         discord,
+        matrix,
         channels,
     }
 }

@@ -194,7 +194,11 @@ impl<'n, 't> Table<'n, 't> {
     fn path(&self, key: &str) -> String {
         match self.within {
             Within::Top => key.to_owned(),
-            Within::Network | Within::Relevance | Within::Weights | Within::Discord => {
+            Within::Network
+            | Within::Relevance
+            | Within::Weights
+            | Within::Discord
+            | Within::Matrix => {
                 format!("{}.{key}", self.place)
             }
             Within::Feed | Within::Channel => format!("{}: {key}", self.place),

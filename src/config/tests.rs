@@ -182,6 +182,13 @@ gives = "videos"
 [discord]
 token_file = "token"
 api = "http://127.0.0.1:3020/"
+[matrix]
+homeserver = "https://matrix.example.org/"
+user = "@bpfnews:example.org"
+password_file = "password"
+folder = "matrix"
+inviters = ["@alice:example.org", "*:example.com"]
+send_gap_s = 0
 [[channel]]
 name = "bpf-news"
 platform = "discord"
@@ -208,6 +215,10 @@ digest_at = "mon 08:00"
 name = "here"
 platform = "terminal"
 maintainers = true
+[[channel]]
+name = "room"
+platform = "matrix"
+id = "!abc:example.org"
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -699,9 +710,22 @@ fn check_channels(config: &Config) {
         api: "http://127.0.0.1:3020".to_owned(),
     };
     assert_eq!(config.discord, Some(discord));
-    let [news, weekly, here] = &config.channels[..] else {
-        panic!("three channels, got {:?}", config.channels);
+    let matrix = MatrixConfig {
+        homeserver: "https://matrix.example.org".to_owned(),
+        user: "@bpfnews:example.org".to_owned(),
+        password_file: Some(PathBuf::from("/etc/bpfnews/password")),
+        folder: Some(PathBuf::from("/etc/bpfnews/matrix")),
+        inviters: vec!["@alice:example.org".to_owned(), "*:example.com".to_owned()],
+        send_gap_s: 0,
     };
+    assert_eq!(config.matrix, Some(matrix));
+    let [news, weekly, here, room] = &config.channels[..] else {
+        panic!("four channels, got {:?}", config.channels);
+    };
+    assert_eq!(
+        (room.platform, room.address.as_str()),
+        (PlatformKind::Matrix, "!abc:example.org")
+    );
     assert_eq!(
         (news.platform, news.address.as_str()),
         (PlatformKind::Discord, "123456789012345678")
@@ -752,7 +776,7 @@ fn what_is_wrong_with_channels_is_told() {
             "config.toml:6: discord.api: expected an https address, such as \"https://discord.com\"; http only for this machine's loopback, found \"http://discord.com\"",
             "config.toml:10: channel[1] \"x\": id: expected the channel's id, a number in quotation marks: copy it from the channel's menu in Discord, found \"#general\"",
             "config.toml:12: channel[1] \"x\": digest_at: expected a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week, found \"8\"",
-            "config.toml:15: channel[2] \"y\": platform: expected one of discord, terminal, found \"irc\"",
+            "config.toml:15: channel[2] \"y\": platform: expected one of discord, matrix, terminal, found \"irc\"",
             "config.toml:16: channel[2] \"y\": quiet: expected two different times, UTC, such as \"22:00-06:30\", found \"22:00\"",
             "config.toml:17: channel[2] \"y\": kinds[1]: \"serie\" is no kind of story; expected one of series, commit, pull, thread, article, release, video",
             "config.toml:18: channel[2] \"y\": feeds[1]: there is no feed \"b\"",
@@ -794,6 +818,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (Within::Top, "relevance") => line == "[relevance]",
                 (Within::Relevance, "weights") => line == "[relevance.weights]",
                 (Within::Top, "discord") => line == "[discord]",
+                (Within::Top, "matrix") => line == "[matrix]",
                 (Within::Top, "channel") => line == "[[channel]]",
                 (
                     Within::Top
@@ -802,6 +827,7 @@ fn the_example_is_good_and_explains_every_key() {
                     | Within::Weights
                     | Within::Feed
                     | Within::Discord
+                    | Within::Matrix
                     | Within::Channel,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
@@ -811,7 +837,7 @@ fn the_example_is_good_and_explains_every_key() {
         let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
-            "network" | "feed" | "relevance" | "weights" | "discord" | "channel" => {
+            "network" | "feed" | "relevance" | "weights" | "discord" | "matrix" | "channel" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

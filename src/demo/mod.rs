@@ -109,6 +109,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
             feed("articles", "articles.rss", plain(Gives::Articles)),
         ],
         discord: None,
+        matrix: None,
         channels: Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 14] = [
+const ROOMS: [Room; 15] = [
     Room {
         name: "item",
         uses: &[],
@@ -80,11 +80,20 @@ const ROOMS: [Room; 14] = [
         but: &[],
     },
     Room {
+        // Of commands the grammar alone: hear, hand over, show the reply.
         name: "channel",
-        uses: &["post", "item"],
+        uses: &["post", "item", "command"],
         never: &[&DATABASE, &["reqwest", "axum", "hyper"], &CLOCK],
         // Discord's REST interface, whose limits a client must see; its tests play Discord.
         but: &["channel/discord/"],
+    },
+    Room {
+        name: "command",
+        uses: &[
+            "item", "story", "post", "store", "config", "clock", "desk", "source", "ingest",
+        ],
+        never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
+        but: &[],
     },
     Room {
         name: "desk",

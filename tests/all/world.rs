@@ -137,6 +137,7 @@ impl World {
                 })
                 .collect(),
             discord: None,
+            matrix: None,
             channels: vec![everything()],
         };
         let clock = Arc::new(FixedClock::new(noon()));

@@ -6,6 +6,8 @@
 mod bot;
 mod import;
 mod inbox;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod repository;
 mod tree;
 
@@ -107,13 +109,19 @@ impl Server {
         self.command(&format!("more {count}"))
     }
 
+    /// The next line that the script says.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.answers
+            .read_line(&mut line)
+            .expect("a script's output is text");
+        line
+    }
+
     fn command(&mut self, command: &str) -> usize {
         let commands = self.commands.as_mut().expect("the server runs");
         writeln!(commands, "{command}").expect("the server listens");
-        let mut answer = String::new();
-        self.answers
-            .read_line(&mut answer)
-            .expect("a script's output is text");
+        let answer = self.line();
         let count = answer.trim().strip_prefix("ok ");
         let count = count.unwrap_or_else(|| panic!("the server said {answer:?} to {command:?}"));
         count.parse().expect("a count")

@@ -1,6 +1,8 @@
 //! Wiring: the loops of `run`, and stopping in two steps.
 
-use std::collections::{HashMap, HashSet};
+pub mod platforms;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +13,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::channel::Platform;
-use crate::channel::discord::{self, Discord};
-use crate::channel::terminal::Terminal;
-use crate::config::{Config, PlatformKind};
 use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX};
 use crate::store::feeds;
@@ -23,8 +21,6 @@ use crate::store::feeds;
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// How long a stop waits for deliveries that are under way.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// Told to Discord, which insists on a page, where the configuration names none.
-const PAGE: &str = "https://bpfnews.invalid/";
 /// The shortest, so that a feed that is due but being polled does not make the loop spin.
 const SLEEP_MIN: Duration = Duration::from_millis(500);
 
@@ -52,54 +48,6 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
         }
     });
     Ok(stop)
-}
-
-/// The environment variable that holds the bot's token where no file is named.
-const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
-
-/// Sets up the platforms that the configuration names channels on; nothing is asked of them yet.
-///
-/// # Errors
-///
-/// When a secret is missing, or a client cannot be made.
-pub fn connect(config: &Config) -> anyhow::Result<HashMap<PlatformKind, Arc<dyn Platform>>> {
-    let mut platforms: HashMap<PlatformKind, Arc<dyn Platform>> = HashMap::new();
-    for channel in config.channels() {
-        if platforms.contains_key(&channel.platform) {
-            continue;
-        }
-        let platform: Arc<dyn Platform> = match channel.platform {
-            PlatformKind::Terminal => Arc::new(Terminal),
-            PlatformKind::Discord => Arc::new(connect_discord(config)?),
-        };
-        platforms.insert(channel.platform, platform);
-    }
-    Ok(platforms)
-}
-
-/// Sets up Discord; nothing is asked of it yet.
-///
-/// # Errors
-///
-/// When its token is missing, or the client cannot be made.
-pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
-    let discord = config
-        .discord
-        .as_ref()
-        .context("there is no [discord] in the configuration")?;
-    let token = match &discord.token_file {
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| format!("reading the bot's token from {}", file.display()))?,
-        None => std::env::var(DISCORD_TOKEN).with_context(|| {
-            format!("no token for Discord: set token_file under [discord], or {DISCORD_TOKEN}")
-        })?,
-    };
-    let page = config.network.page.as_ref();
-    Discord::new(discord::Settings {
-        base: discord.api.clone(),
-        token: token.trim().to_owned().into(),
-        page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
-    })
 }
 
 /// Polls what is due and tells what is new until `stop` is cancelled.

@@ -1,0 +1,143 @@
+//! The chat systems that the configuration names: set up once, for sending and for listening.
+
+use std::collections::HashMap;
+#[cfg(feature = "matrix")]
+use std::path::Path;
+use std::sync::Arc;
+#[cfg(feature = "matrix")]
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::channel::Platform;
+use crate::channel::discord::{self, Discord};
+#[cfg(feature = "matrix")]
+use crate::channel::matrix::{self, Matrix};
+use crate::channel::terminal::Terminal;
+#[cfg(feature = "matrix")]
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, PlatformKind};
+
+/// Told to Discord, which insists on a page, where the configuration names none.
+const PAGE: &str = "https://bpfnews.invalid/";
+/// The environment variable that holds the bot's token where no file is named.
+const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
+/// The environment variable that holds the Matrix account's password where no file is named.
+#[cfg(feature = "matrix")]
+const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
+
+/// The chat systems, set up.
+pub struct Platforms {
+    /// Discord, where there is a `[discord]`.
+    pub discord: Option<Arc<Discord>>,
+    /// Matrix, where there is a `[matrix]`.
+    #[cfg(feature = "matrix")]
+    pub matrix: Option<Arc<Matrix>>,
+}
+
+impl Platforms {
+    /// Sets up what the configuration has tables for; nothing is asked of them yet.
+    ///
+    /// # Errors
+    ///
+    /// When a secret is missing, or a client cannot be made.
+    pub fn connect(config: &Config) -> anyhow::Result<Self> {
+        let discord = config.discord.is_some().then(|| connect_discord(config));
+        #[cfg(feature = "matrix")]
+        let matrix = config.matrix.is_some().then(|| connect_matrix(config));
+        #[cfg(not(feature = "matrix"))]
+        anyhow::ensure!(
+            config.matrix.is_none(),
+            "there is a [matrix], but this bpfnews was built without it: build it with the feature \"matrix\""
+        );
+        Ok(Self {
+            discord: discord.transpose()?.map(Arc::new),
+            #[cfg(feature = "matrix")]
+            matrix: matrix.transpose()?.map(Arc::new),
+        })
+    }
+
+    /// What sends to each platform.
+    pub fn senders(&self) -> HashMap<PlatformKind, Arc<dyn Platform>> {
+        let terminal: Arc<dyn Platform> = Arc::new(Terminal);
+        let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
+        if let Some(discord) = &self.discord {
+            senders.insert(
+                PlatformKind::Discord,
+                Arc::clone(discord) as Arc<dyn Platform>,
+            );
+        }
+        #[cfg(feature = "matrix")]
+        if let Some(matrix) = &self.matrix {
+            senders.insert(
+                PlatformKind::Matrix,
+                Arc::clone(matrix) as Arc<dyn Platform>,
+            );
+        }
+        senders
+    }
+}
+
+/// Sets up Discord; nothing is asked of it yet.
+///
+/// # Errors
+///
+/// When its token is missing, or the client cannot be made.
+pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
+    let discord = config
+        .discord
+        .as_ref()
+        .context("there is no [discord] in the configuration")?;
+    let token = match &discord.token_file {
+        Some(file) => std::fs::read_to_string(file)
+            .with_context(|| format!("reading the bot's token from {}", file.display()))?,
+        None => std::env::var(DISCORD_TOKEN).with_context(|| {
+            format!("no token for Discord: set token_file under [discord], or {DISCORD_TOKEN}")
+        })?,
+    };
+    let page = config.network.page.as_ref();
+    Discord::new(discord::Settings {
+        base: discord.api.clone(),
+        token: token.trim().to_owned().into(),
+        page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
+    })
+}
+
+/// Sets up Matrix; nothing is asked of it yet.
+///
+/// # Errors
+///
+/// When the password's file cannot be read.
+#[cfg(feature = "matrix")]
+pub fn connect_matrix(config: &Config) -> anyhow::Result<Matrix> {
+    let matrix = config
+        .matrix
+        .as_ref()
+        .context("there is no [matrix] in the configuration")?;
+    let password = match &matrix.password_file {
+        Some(file) => read_password(file)?,
+        None => std::env::var(MATRIX_PASSWORD).ok(),
+    };
+    let folder = matrix.folder.clone();
+    Ok(Matrix::new(matrix::Settings {
+        homeserver: matrix.homeserver.clone(),
+        user: matrix.user.clone(),
+        password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),
+        folder: folder.unwrap_or_else(|| config.database.with_extension("matrix")),
+        inviters: matrix.inviters.clone(),
+        send_gap: Duration::from_secs(matrix.send_gap_s.into()),
+        now: Arc::new(|| SystemClock.now().timestamp()),
+    }))
+}
+
+/// The password; it may be gone once the account has logged in.
+#[cfg(feature = "matrix")]
+fn read_password(file: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(password) => Ok(Some(password)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(error).with_context(|| format!("reading the password from {}", file.display()))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What an error of the homeserver's, or of the way there, means for a delivery.
+
+use std::time::Duration;
+
+use matrix_sdk::ruma::api::error::{ErrorKind, RetryAfter};
+use matrix_sdk::{ClientBuildError, Error, HttpError};
+
+use crate::channel::{Scope, SendError};
+
+/// How long a server is left alone that says "slow down" without saying for how long.
+const SLOWER: Duration = Duration::from_secs(5);
+
+/// An error of a call that sends, or asks for, something.
+pub(super) fn from_sdk(error: Error) -> SendError {
+    let status = match &error {
+        Error::Http(error) => status_of(error),
+        _ => None,
+    };
+    decide(error.client_api_error_kind(), status, &error.to_string())
+}
+
+/// The same of a plain request.
+pub(super) fn from_http(error: &HttpError) -> SendError {
+    decide(
+        error.client_api_error_kind(),
+        status_of(error),
+        &error.to_string(),
+    )
+}
+
+/// An error of setting the client up.
+pub(super) fn from_setup(error: ClientBuildError) -> SendError {
+    match error {
+        ClientBuildError::Url(_) | ClientBuildError::SqliteStore(_) => SendError::Never {
+            scope: Scope::Platform,
+            why: format!("Matrix cannot be set up: {error}"),
+        },
+        other => broken(&other.to_string()),
+    }
+}
+
+/// An answer that makes no sense.
+pub(super) fn broken(why: &str) -> SendError {
+    SendError::Unknown {
+        why: format!("Matrix: {why}"),
+    }
+}
+
+fn status_of(error: &HttpError) -> Option<u16> {
+    let error = error.as_client_api_error()?;
+    Some(error.status_code.as_u16())
+}
+
+fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendError {
+    let never = |scope, hint: &str| SendError::Never {
+        scope,
+        why: format!("the homeserver says: {said}. {hint}"),
+    };
+    match (kind, status) {
+        (Some(ErrorKind::LimitExceeded(limit)), _) => SendError::Later {
+            after: match limit.retry_after {
+                Some(RetryAfter::Delay(delay)) => delay,
+                _ => SLOWER,
+            },
+            scope: Scope::Platform,
+            why: "the homeserver asks to slow down".to_owned(),
+        },
+        (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => never(
+            Scope::Platform,
+            "The bot was logged out: remove session.json from its folder, give the password, and start it again.",
+        ),
+        (
+            Some(ErrorKind::UserDeactivated | ErrorKind::UserLocked | ErrorKind::UserSuspended),
+            _,
+        ) => never(Scope::Platform, "The bot's account is closed."),
+        (Some(ErrorKind::TooLarge), _) | (_, Some(413)) => never(Scope::Delivery, ""),
+        (Some(ErrorKind::Forbidden), _) | (_, Some(403)) => never(
+            Scope::Channel,
+            "Invite the bot to the room, and let it send messages there.",
+        ),
+        (Some(ErrorKind::NotFound), _) | (_, Some(404)) => never(
+            Scope::Channel,
+            "Is this the room's id, and was the bot invited?",
+        ),
+        (_, Some(status)) if (400..500).contains(&status) && status != 408 => {
+            never(Scope::Delivery, "")
+        }
+        // Nothing was heard, or what was makes no sense: it may have happened.
+        _ => broken(said),
+    }
+}

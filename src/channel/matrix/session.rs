@@ -1,0 +1,225 @@
+//! The bot's account: one device, kept. Its session, its keys and the server's state lie in one folder, which one
+//! process may use.
+//!
+//! Files: `session.json` (who we are), `key` (32 bytes that the stores are encrypted with), `lock`, `store/`. They
+//! belong together: where one is missing, a new device logs in.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use matrix_sdk::authentication::matrix::MatrixSession;
+use matrix_sdk::config::{RequestConfig, SyncSettings};
+use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
+use matrix_sdk::ruma::api::client::filter::FilterDefinition;
+use matrix_sdk::store::RoomLoadSettings;
+use matrix_sdk::{Client, SqliteStoreConfig};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use tracing::{info, warn};
+
+use super::Settings;
+use super::failure::{broken, from_sdk, from_setup};
+use crate::channel::{Scope, SendError};
+
+/// How long one request may take; a sync waits for the server besides.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// How often the SDK itself repeats a request that sends nothing.
+const RETRIES_MAX: usize = 3;
+/// How long what another process holds is left alone.
+const LOCKED_FOR: Duration = Duration::from_mins(1);
+const KEY_BYTES: usize = 32;
+
+/// A session that works, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// The homeserver it is for.
+    homeserver: String,
+    session: MatrixSession,
+    /// Since when this device sends, unix seconds.
+    since: i64,
+}
+
+/// The account, ready to send.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    /// Since when this device sends, unix seconds: the server knows the keys of no other.
+    pub(super) since: i64,
+    /// Held as long as the session is.
+    _lock: File,
+}
+
+/// Opens the session that is kept, or logs in, and asks the server once what there is.
+pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
+    let folder = &settings.folder;
+    let mut make = fs::DirBuilder::new();
+    let made = make.recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| unusable(folder, &error))?;
+    let lock = lock(folder)?;
+    let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
+    let kept = kept.filter(|kept| {
+        let is_ours =
+            kept.homeserver == settings.homeserver && kept.session.meta.user_id == settings.user;
+        is_ours && folder.join("key").exists() && folder.join("store").exists()
+    });
+    if kept.is_none() {
+        start_anew(folder).map_err(|error| unusable(folder, &error))?;
+    }
+    let key = key(folder).map_err(|error| unusable(folder, &error))?;
+    let client = build(settings, &key).await?;
+    let since = match kept {
+        Some(kept) => {
+            let auth = client.matrix_auth();
+            let restored = auth.restore_session(kept.session, RoomLoadSettings::default());
+            restored.await.map_err(from_sdk)?;
+            kept.since
+        }
+        None => log_in(&client, settings).await?,
+    };
+    let encryption = client.encryption();
+    encryption.wait_for_e2ee_initialization_tasks().await;
+    client.sync_once(sync_settings()).await.map_err(from_sdk)?;
+    Ok(Session {
+        client,
+        since,
+        _lock: lock,
+    })
+}
+
+/// How the server is asked for what is new.
+pub(super) fn sync_settings() -> SyncSettings {
+    SyncSettings::new().filter(FilterDefinition::with_lazy_loading().into())
+}
+
+async fn build(settings: &Settings, key: &[u8; KEY_BYTES]) -> Result<Client, SendError> {
+    let store = SqliteStoreConfig::with_low_memory_config(settings.folder.join("store"));
+    let encryption = EncryptionSettings {
+        auto_enable_cross_signing: true,
+        auto_enable_backups: true,
+        backup_download_strategy: BackupDownloadStrategy::AfterDecryptionFailure,
+    };
+    let requests = RequestConfig::new()
+        .retry_limit(RETRIES_MAX)
+        .timeout(REQUEST_MAX);
+    let client = Client::builder()
+        .homeserver_url(&settings.homeserver)
+        .sqlite_store_with_config_and_cache_path(store.key(Some(key)), None::<&Path>)
+        .user_agent(concat!("bpfnews/", env!("CARGO_PKG_VERSION")))
+        .request_config(requests)
+        .with_encryption_settings(encryption)
+        .build();
+    client.await.map_err(from_setup)
+}
+
+async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> {
+    let Some(password) = &settings.password else {
+        return Err(SendError::Never {
+            scope: Scope::Platform,
+            why: format!(
+                "{} has not logged in yet: give its password, by password_file under [matrix] or by \
+                 BPFNEWS_MATRIX_PASSWORD",
+                settings.user
+            ),
+        });
+    };
+    let auth = client.matrix_auth();
+    auth.login_username(&settings.user, password.expose_secret())
+        .initial_device_display_name("bpfnews")
+        .send()
+        .await
+        .map_err(from_sdk)?;
+    let session = auth
+        .session()
+        .ok_or_else(|| broken("the login gave no session"))?;
+    info!("Matrix: logged in as {}", session.meta.user_id);
+    let kept = Kept {
+        homeserver: settings.homeserver.clone(),
+        session,
+        since: (settings.now)(),
+    };
+    let folder = &settings.folder;
+    let text = serde_json::to_vec(&kept).map_err(|error| broken(&error.to_string()))?;
+    write_secret(&folder.join("session.json"), &text).map_err(|error| unusable(folder, &error))?;
+    Ok(kept.since)
+}
+
+fn lock(folder: &Path) -> Result<File, SendError> {
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(|error| unusable(folder, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SendError::Later {
+            after: LOCKED_FOR,
+            scope: Scope::Platform,
+            why: format!("another bpfnews uses {}", folder.display()),
+        }),
+        Err(TryLockError::Error(error)) => Err(unusable(folder, &error)),
+    }
+}
+
+/// The session that is kept; none where the file is broken, since a login mends that.
+fn read_kept(folder: &Path) -> io::Result<Option<Kept>> {
+    let path = folder.join("session.json");
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)
+            .inspect_err(|error| warn!("{}: {error}; logging in anew", path.display()))
+            .ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keys without their session, or a session without its keys, would make a device that nobody can read.
+fn start_anew(folder: &Path) -> io::Result<()> {
+    for name in ["session.json", "key"] {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    match fs::remove_dir_all(folder.join("store")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    let path = folder.join("key");
+    if let Ok(bytes) = fs::read(&path)
+        && let Ok(key) = bytes.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; KEY_BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    write_secret(&path, &key)?;
+    Ok(key)
+}
+
+/// Writes a file that only its owner can read, whole or not at all.
+fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut open = OpenOptions::new();
+    let mut file = open
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+fn unusable(folder: &Path, error: &io::Error) -> SendError {
+    SendError::Never {
+        scope: Scope::Platform,
+        why: format!(
+            "{} cannot be used ({error}): it must be a folder that bpfnews may write to",
+            folder.display()
+        ),
+    }
+}

@@ -1,0 +1,776 @@
+//! What people can ask: one table, from which Discord's commands are registered, Matrix' text is read and help is made.
+//! Pure.
+
+use std::collections::BTreeMap;
+
+/// Whom a command is for. Each has a command of its own to which the others are sub-commands: `/bpfnews latest`,
+/// `/bpfnews-admin audit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Readers,
+    /// Those who may change what is told.
+    Maintainers,
+}
+
+impl Audience {
+    /// Both.
+    pub const ALL: [Audience; 2] = [Audience::Readers, Audience::Maintainers];
+
+    /// The command's name.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::Readers => "bpfnews",
+            Self::Maintainers => "bpfnews-admin",
+        }
+    }
+}
+
+/// Where the values of an argument come from that can be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completes {
+    /// Stories.
+    Story,
+    /// Feeds.
+    Feed,
+    /// Channels that are told, by their names.
+    Channel,
+    /// Commands.
+    Command,
+}
+
+/// What an argument may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgKind {
+    /// A word or several.
+    Text,
+    /// A whole number between these.
+    Number(i64, i64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Something that is known, and can be completed.
+    Known(Completes),
+    /// A room of the platform: on Discord a channel to pick, elsewhere its id; where it is left out, the room in which
+    /// it is asked.
+    Room,
+}
+
+/// An argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arg {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, for a person.
+    pub about: &'static str,
+    /// What it may be.
+    pub kind: ArgKind,
+    /// Whether it must be there. Those that must stand before those that may.
+    pub is_required: bool,
+}
+
+/// A command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spec {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// One word, or a group and a word: `latest`, `feeds add`.
+    pub path: &'static str,
+    /// What it does, for a person; at most 100 characters.
+    pub about: &'static str,
+    /// What it takes.
+    pub args: &'static [Arg],
+}
+
+/// A command with its arguments. All of them are known to the command, and those that must be there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Which.
+    pub spec: &'static Spec,
+    /// The arguments that were given, trimmed, none of them empty.
+    pub args: BTreeMap<&'static str, String>,
+}
+
+/// Why a text is no command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WrongCall {
+    /// Nothing was said after the name.
+    #[error("say what you want to know")]
+    Nothing(Audience),
+    /// There is no such command.
+    #[error("there is no command {word:?}")]
+    Unknown {
+        /// To whom it was said.
+        audience: Audience,
+        /// What was said.
+        word: String,
+    },
+    /// An argument is missing, unknown or wrong.
+    #[error("{what}")]
+    Argument {
+        /// The command.
+        spec: &'static Spec,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+}
+
+const fn arg(name: &'static str, about: &'static str, kind: ArgKind, is_required: bool) -> Arg {
+    Arg {
+        name,
+        about,
+        kind,
+        is_required,
+    }
+}
+
+const fn reader(path: &'static str, about: &'static str, args: &'static [Arg]) -> Spec {
+    Spec {
+        audience: Audience::Readers,
+        path,
+        about,
+        args,
+    }
+}
+
+const fn maintainer(path: &'static str, about: &'static str, args: &'static [Arg]) -> Spec {
+    Spec {
+        audience: Audience::Maintainers,
+        path,
+        about,
+        args,
+    }
+}
+
+/// The most pages that are turned.
+pub const PAGES_MAX: i64 = 1000;
+
+const PAGE: Arg = arg("page", "which page", ArgKind::Number(1, PAGES_MAX), false);
+const STORY: Arg = arg(
+    "story",
+    "words of its title, its id, a Message-ID or a link",
+    ArgKind::Known(Completes::Story),
+    true,
+);
+const FEED: Arg = arg("feed", "its name", ArgKind::Known(Completes::Feed), true);
+const CHANNEL: Arg = arg(
+    "channel",
+    "its name",
+    ArgKind::Known(Completes::Channel),
+    true,
+);
+
+/// Every command.
+pub const COMMANDS: &[Spec] = &[
+    reader(
+        "latest",
+        "The latest issue; until there is one, the best of the week so far",
+        &[PAGE],
+    ),
+    reader(
+        "issue",
+        "An issue by its number",
+        &[
+            arg("number", "its number", ArgKind::Number(1, 100_000), true),
+            PAGE,
+        ],
+    ),
+    reader(
+        "story",
+        "One story: what it is, where it stands, what changed",
+        &[STORY],
+    ),
+    reader(
+        "search",
+        "Search the stories: words, \"a phrase\", word*",
+        &[arg("words", "what to look for", ArgKind::Text, true), PAGE],
+    ),
+    reader(
+        "open",
+        "Series that wait for an answer, those that wait longest first",
+        &[PAGE],
+    ),
+    reader("status", "How the feeds fare, and what is told here", &[]),
+    reader(
+        "suggest",
+        "Suggest a link for the next issue",
+        &[
+            arg("url", "its address, http or https", ArgKind::Text, true),
+            arg("note", "why it is worth reading", ArgKind::Text, false),
+        ],
+    ),
+    reader(
+        "help",
+        "What can be asked",
+        &[arg(
+            "command",
+            "which",
+            ArgKind::Known(Completes::Command),
+            false,
+        )],
+    ),
+    maintainer(
+        "feeds list",
+        "The feeds: how they fare, when they are polled next",
+        &[PAGE],
+    ),
+    maintainer(
+        "feeds add",
+        "Add a feed, after it was fetched once",
+        &[
+            arg(
+                "name",
+                "what it is to be called: letters, digits and -",
+                ArgKind::Text,
+                true,
+            ),
+            arg("url", "its address", ArgKind::Text, true),
+            arg(
+                "kind",
+                "what it is; guessed where it is left out",
+                ArgKind::OneOf(&["tree", "archive", "lwn", "feed"]),
+                false,
+            ),
+            arg("branch", "the branch, of a tree", ArgKind::Text, false),
+            arg(
+                "role",
+                "the role, of a tree",
+                ArgKind::OneOf(&["fixes", "next", "mainline", "stable", "topic"]),
+                false,
+            ),
+            arg(
+                "query",
+                "only what this search finds, of an archive",
+                ArgKind::Text,
+                false,
+            ),
+            arg(
+                "gives",
+                "what it brings, of a feed",
+                ArgKind::OneOf(&["articles", "releases", "videos"]),
+                false,
+            ),
+        ],
+    ),
+    maintainer("feeds remove", "Remove a feed that was added here", &[FEED]),
+    maintainer(
+        "feeds pause",
+        "Poll a feed no more until it is resumed",
+        &[FEED],
+    ),
+    maintainer("feeds resume", "Poll a feed again", &[FEED]),
+    maintainer(
+        "feeds test",
+        "Fetch a feed once, keeping nothing, and say what it gave",
+        &[FEED],
+    ),
+    maintainer(
+        "route list",
+        "The channels that are told, and what each takes",
+        &[PAGE],
+    ),
+    maintainer(
+        "route add",
+        "Tell a channel what is new, after a test message was posted there",
+        &[
+            arg(
+                "name",
+                "what it is to be called: letters, digits and -",
+                ArgKind::Text,
+                true,
+            ),
+            arg(
+                "room",
+                "the channel; this one where it is left out",
+                ArgKind::Room,
+                false,
+            ),
+            arg(
+                "kinds",
+                "kinds of stories, with commas: series, commit, pull, thread, article, release, video",
+                ArgKind::Text,
+                false,
+            ),
+            arg("feeds", "feeds, with commas", ArgKind::Text, false),
+            arg("trees", "trees, with commas", ArgKind::Text, false),
+            arg(
+                "states",
+                "states, with commas: posted, applied, mainline …",
+                ArgKind::Text,
+                false,
+            ),
+            arg(
+                "words",
+                "words of the title, with commas",
+                ArgKind::Text,
+                false,
+            ),
+            arg("people", "people, with commas", ArgKind::Text, false),
+            arg(
+                "score_min",
+                "the least score; 3 is what matters",
+                ArgKind::Number(-1000, 1000),
+                false,
+            ),
+            arg(
+                "mode",
+                "a post for each story, or a list now and then",
+                ArgKind::OneOf(&["stories", "digest"]),
+                false,
+            ),
+            arg(
+                "digest_at",
+                "when the list comes, UTC: 08:00, or mon 08:00",
+                ArgKind::Text,
+                false,
+            ),
+            arg(
+                "hourly_max",
+                "posts an hour; what is over that is told as a list",
+                ArgKind::Number(1, 1000),
+                false,
+            ),
+            arg(
+                "quiet",
+                "hours without posts, UTC: 22:00-06:00",
+                ArgKind::Text,
+                false,
+            ),
+            arg(
+                "milestones",
+                "how a step is told: by the edit alone, or by an answer too",
+                ArgKind::OneOf(&["edit", "reply"]),
+                false,
+            ),
+        ],
+    ),
+    maintainer(
+        "route remove",
+        "Tell a channel nothing any more that was added here",
+        &[CHANNEL],
+    ),
+    maintainer("mute story", "Tell nothing more of a story", &[STORY]),
+    maintainer(
+        "mute author",
+        "Tell nothing more of an author",
+        &[arg("name", "the author's name", ArgKind::Text, true)],
+    ),
+    maintainer(
+        "mute words",
+        "Tell no story whose title has these words",
+        &[arg("words", "the words", ArgKind::Text, true)],
+    ),
+    maintainer("mute list", "What is muted", &[PAGE]),
+    maintainer(
+        "mute lift",
+        "Tell again what was muted",
+        &[arg(
+            "number",
+            "its number in the list",
+            ArgKind::Number(1, i64::MAX),
+            true,
+        )],
+    ),
+    maintainer("retract", "Take a story back everywhere", &[STORY]),
+    maintainer("suggest list", "What readers suggested", &[PAGE]),
+    maintainer(
+        "suggest ban",
+        "Take no more suggestions of a person",
+        &[arg("person", "the person's id", ArgKind::Text, true)],
+    ),
+    maintainer(
+        "suggest lift",
+        "Take a person's suggestions again",
+        &[arg("person", "the person's id", ArgKind::Text, true)],
+    ),
+    maintainer("audit", "Who changed what", &[PAGE]),
+    maintainer(
+        "help",
+        "What maintainers can do",
+        &[arg(
+            "command",
+            "which",
+            ArgKind::Known(Completes::Command),
+            false,
+        )],
+    ),
+];
+
+/// The command of this path.
+pub fn find(audience: Audience, path: &str) -> Option<&'static Spec> {
+    COMMANDS
+        .iter()
+        .find(|spec| spec.audience == audience && spec.path == path)
+}
+
+impl Spec {
+    /// How it is written: `feeds add <name> <url> [kind=…]`.
+    pub fn usage(&self) -> String {
+        let args = self.args.iter().map(|arg| match arg.is_required {
+            true => format!(" <{}>", arg.name),
+            false => format!(" [{}=…]", arg.name),
+        });
+        format!("{}{}", self.path, args.collect::<String>())
+    }
+
+    /// The call with these arguments, by name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub fn call(
+        &'static self,
+        given: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Call, WrongCall> {
+        let wrong = |what: String| WrongCall::Argument { spec: self, what };
+        let mut args = BTreeMap::new();
+        for (name, value) in given {
+            let Some(arg) = self.args.iter().find(|arg| arg.name == name) else {
+                let known: Vec<&str> = self.args.iter().map(|arg| arg.name).collect();
+                return Err(wrong(format!(
+                    "{} takes no {name:?}; it takes {}",
+                    self.path,
+                    known.join(", ")
+                )));
+            };
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
+            arg.check(value).map_err(wrong)?;
+            args.insert(arg.name, value.to_owned());
+        }
+        let missing = self
+            .args
+            .iter()
+            .find(|arg| arg.is_required && !args.contains_key(arg.name));
+        match missing {
+            Some(arg) => Err(wrong(format!(
+                "{} needs {}: {}",
+                self.path, arg.name, arg.about
+            ))),
+            None => Ok(Call { spec: self, args }),
+        }
+    }
+}
+
+impl Arg {
+    fn check(&self, value: &str) -> Result<(), String> {
+        match self.kind {
+            ArgKind::Number(least, most) => match value.parse::<i64>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(()),
+                _ => Err(format!("{} is a whole number, not {value:?}", self.name)),
+            },
+            ArgKind::OneOf(words) if !words.contains(&value) => Err(format!(
+                "{} is one of {}, not {value:?}",
+                self.name,
+                words.join(", ")
+            )),
+            ArgKind::OneOf(_) | ArgKind::Text | ArgKind::Known(_) | ArgKind::Room => Ok(()),
+        }
+    }
+}
+
+impl Call {
+    /// An argument.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.args.get(name).map(String::as_str)
+    }
+
+    /// The page that is asked for, from 1.
+    pub fn page(&self) -> i64 {
+        self.get("page")
+            .and_then(|page| page.parse().ok())
+            .unwrap_or(1)
+    }
+
+    /// The same call for another page.
+    pub fn at_page(&self, page: i64) -> Call {
+        let mut call = self.clone();
+        call.args.insert(PAGE.name, page.to_string());
+        call
+    }
+
+    /// The call as [`parse`] reads it.
+    pub fn words(&self) -> String {
+        let mut words = self.spec.path.to_owned();
+        let given = |arg: &Arg| self.args.get(arg.name);
+        // By name those that may be left out; what must be there has its place, the longest last.
+        for arg in self.spec.args.iter().filter(|arg| !arg.is_required) {
+            if let Some(value) = given(arg) {
+                words.push_str(&format!(" {}={}", arg.name, quote(value)));
+            }
+        }
+        let required: Vec<&Arg> = self
+            .spec
+            .args
+            .iter()
+            .filter(|arg| arg.is_required)
+            .collect();
+        for (place, arg) in required.iter().enumerate() {
+            let value = given(arg).map_or("", String::as_str);
+            words.push(' ');
+            match place + 1 == required.len() {
+                true => words.push_str(value),
+                false => words.push_str(&quote(value)),
+            }
+        }
+        words
+    }
+}
+
+/// A value that stays one word.
+fn quote(value: &str) -> String {
+    match value.contains(|c: char| c.is_whitespace() || c == '"') {
+        true => format!("\"{}\"", value.replace('"', "'")),
+        false => value.to_owned(),
+    }
+}
+
+/// Finds the command that a text names: the words after `!bpfnews`.
+///
+/// Arguments that may be left out are written `name=value`, with quotes round a value that has spaces. What must be
+/// there is given by its place or by its name; the last of it takes all the words that are left, and so does the one
+/// argument of a command that has only such as may be left out.
+///
+/// # Errors
+///
+/// Why it is no command.
+pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(WrongCall::Nothing(audience));
+    }
+    let (spec, rest) = split_path(audience, text).ok_or_else(|| WrongCall::Unknown {
+        audience,
+        word: text
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(40)
+            .collect(),
+    })?;
+    let mut given: Vec<(String, String)> = Vec::new();
+    let mut rest = rest.trim_start();
+    let mut loose = String::new();
+    while !rest.is_empty() {
+        let named = named(spec, rest);
+        if let Some((arg, value, after)) = named {
+            given.push((arg.name.to_owned(), value));
+            rest = after.trim_start();
+            continue;
+        }
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        if !loose.is_empty() {
+            loose.push(' ');
+        }
+        loose.push_str(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    let is_open = |arg: &&Arg| !given.iter().any(|(name, _)| name == arg.name);
+    let mut places: Vec<&Arg> = spec
+        .args
+        .iter()
+        .filter(|arg| arg.is_required)
+        .filter(is_open)
+        .collect();
+    if places.is_empty() {
+        places = spec
+            .args
+            .iter()
+            .filter(|arg| !arg.is_required)
+            .filter(is_open)
+            .take(1)
+            .collect();
+    } else if let [first, second, ..] = spec.args
+        && first.is_required
+        && !second.is_required
+        && second.kind == ArgKind::Text
+        && matches!(first.name, "url")
+        && is_open(&second)
+    {
+        // `suggest URL some words`: an address has no spaces, so what follows is the note.
+        places.push(second);
+    }
+    let mut loose = loose.as_str();
+    for (place, arg) in places.iter().enumerate() {
+        if loose.is_empty() {
+            break;
+        }
+        let (value, after) = match place + 1 == places.len() {
+            true => (unquote(loose), ""),
+            false => word(loose),
+        };
+        given.push((arg.name.to_owned(), value));
+        loose = after.trim_start();
+    }
+    if !loose.is_empty() {
+        return Err(WrongCall::Argument {
+            spec,
+            what: format!("{} takes no {loose:?}", spec.path),
+        });
+    }
+    spec.call(given)
+}
+
+/// The command that a text begins with, and what follows; a group's command wins over a group's name.
+fn split_path(audience: Audience, text: &str) -> Option<(&'static Spec, &str)> {
+    let (first, rest) = word_bare(text);
+    let (second, after) = word_bare(rest);
+    let both = format!("{} {}", first.to_lowercase(), second.to_lowercase());
+    let grouped = find(audience, &both).map(|spec| (spec, after));
+    grouped.or_else(|| find(audience, &first.to_lowercase()).map(|spec| (spec, rest)))
+}
+
+fn word_bare(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+/// `name=value` of an argument of the command's at the start of a text.
+fn named<'t>(spec: &'static Spec, text: &'t str) -> Option<(&'static Arg, String, &'t str)> {
+    let (name, rest) = text.split_once('=')?;
+    let arg = spec.args.iter().find(|arg| arg.name == name)?;
+    let (value, after) = word(rest);
+    Some((arg, value, after))
+}
+
+/// The first word of a text, or what stands in quotes there.
+fn word(text: &str) -> (String, &str) {
+    if let Some(quoted) = text.strip_prefix('"')
+        && let Some((value, after)) = quoted.split_once('"')
+    {
+        return (value.to_owned(), after);
+    }
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (text[..end].to_owned(), &text[end..])
+}
+
+/// Takes a link out of the brackets in which people write it to keep it from being shown.
+fn unquote(text: &str) -> String {
+    let inner = text
+        .strip_prefix('<')
+        .and_then(|text| text.strip_suffix('>'));
+    inner
+        .filter(|inner| inner.contains("://"))
+        .unwrap_or(text)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_keeps_discords_rules() {
+        for spec in COMMANDS {
+            assert!(spec.about.chars().count() <= 100, "{}", spec.path);
+            assert!(spec.args.len() <= 25, "{}", spec.path);
+            let words: Vec<&str> = spec.path.split(' ').collect();
+            assert!(words.len() <= 2, "{}", spec.path);
+            let names = words
+                .into_iter()
+                .chain(spec.args.iter().map(|arg| arg.name));
+            for name in names {
+                let is_plain = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
+                assert!(name.len() <= 32 && name.chars().all(is_plain), "{name}");
+            }
+            let may = spec.args.iter().skip_while(|arg| arg.is_required);
+            assert!(may.clone().all(|arg| !arg.is_required), "{}", spec.path);
+            for arg in spec.args {
+                assert!(
+                    arg.about.chars().count() <= 100,
+                    "{} {}",
+                    spec.path,
+                    arg.name
+                );
+            }
+            let same = COMMANDS
+                .iter()
+                .filter(|other| (other.audience, other.path) == (spec.audience, spec.path));
+            assert_eq!(same.count(), 1, "{}", spec.path);
+        }
+        // A command with sub-commands cannot be given itself, so a group's name is no command.
+        for spec in COMMANDS {
+            if let Some((group, _)) = spec.path.split_once(' ') {
+                assert!(find(spec.audience, group).is_none(), "{group}");
+            }
+        }
+    }
+
+    fn read(audience: Audience, text: &str) -> String {
+        match parse(audience, text) {
+            Ok(call) => format!("{} {:?}", call.spec.path, call.args),
+            Err(wrong) => format!("! {wrong}"),
+        }
+    }
+
+    #[test]
+    fn texts_are_read() {
+        #[rustfmt::skip]
+        let table = [
+            ("latest", r#"latest {}"#),
+            ("Latest 2", r#"latest {"page": "2"}"#),
+            ("latest page=2", r#"latest {"page": "2"}"#),
+            ("issue 7", r#"issue {"number": "7"}"#),
+            ("search private stack", r#"search {"words": "private stack"}"#),
+            ("search \"private stack\" page=3", r#"search {"page": "3", "words": "\"private stack\""}"#),
+            ("search page=2 a=b", r#"search {"page": "2", "words": "a=b"}"#),
+            ("story <https://lore.kernel.org/bpf/x@y/>", r#"story {"story": "https://lore.kernel.org/bpf/x@y/"}"#),
+            ("suggest https://a.example/ two words", r#"suggest {"note": "two words", "url": "https://a.example/"}"#),
+            ("suggest https://a.example/", r#"suggest {"url": "https://a.example/"}"#),
+            ("help search", r#"help {"command": "search"}"#),
+            ("", "! say what you want to know"),
+            ("dance", r#"! there is no command "dance""#),
+            ("issue x", r#"! number is a whole number, not "x""#),
+            ("issue", "! issue needs number: its number"),
+            ("search", "! search needs words: what to look for"),
+            ("status now", r#"! status takes no "now""#),
+            ("latest page=0", r#"! page is a whole number, not "0""#),
+        ];
+        for (text, right) in table {
+            assert_eq!(read(Audience::Readers, text), right, "{text}");
+        }
+        #[rustfmt::skip]
+        let table = [
+            ("feeds add libbpf https://x.example/a.atom gives=releases",
+             r#"feeds add {"gives": "releases", "name": "libbpf", "url": "https://x.example/a.atom"}"#),
+            ("feeds add", "! feeds add needs name: what it is to be called: letters, digits and -"),
+            ("feeds", r#"! there is no command "feeds""#),
+            ("route add news words=\"private stack,arena\" score_min=3",
+             r#"route add {"name": "news", "score_min": "3", "words": "private stack,arena"}"#),
+            ("route add a b", r#"route add {"name": "a b"}"#),
+            ("mute author A. B.", r#"mute author {"name": "A. B."}"#),
+            ("suggest ban @m:x", r#"suggest ban {"person": "@m:x"}"#),
+            ("feeds add a u kind=ftp", r#"! kind is one of tree, archive, lwn, feed, not "ftp""#),
+        ];
+        for (text, right) in table {
+            assert_eq!(read(Audience::Maintainers, text), right, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in [
+            "latest page=2",
+            "search page=2 private stack",
+            "route add words=\"a b\" news",
+            "feeds add gives=releases libbpf https://x.example/",
+        ] {
+            let audience = match text.starts_with("latest") || text.starts_with("search") {
+                true => Audience::Readers,
+                false => Audience::Maintainers,
+            };
+            let call = parse(audience, text).expect("a command");
+            assert_eq!(parse(audience, &call.words()), Ok(call.clone()), "{text}");
+        }
+        let call = parse(Audience::Readers, "search a")
+            .expect("a command")
+            .at_page(3);
+        assert_eq!(
+            (call.page(), call.words()),
+            (3, "search page=3 a".to_owned())
+        );
+    }
+}

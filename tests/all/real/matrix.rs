@@ -1,0 +1,479 @@
+//! The Matrix platform against a real Synapse: posts that never double, in plain and in encrypted rooms.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bpfnews::channel::matrix::{Matrix, Settings};
+use bpfnews::channel::{Act, Platform as _, Receipt, Scope, SendError, Work};
+use bpfnews::command::grammar::Completes;
+use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
+use bpfnews::post::story::{Content, Line, Tone};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use matrix_sdk::config::SyncSettings;
+use matrix_sdk::room::MessagesOptions;
+use matrix_sdk::ruma::api::client::room::create_room::v3::Request as CreateRoom;
+use matrix_sdk::ruma::events::InitialStateEvent;
+use matrix_sdk::ruma::events::room::encryption::RoomEncryptionEventContent;
+use matrix_sdk::ruma::events::room::message::RoomMessageEventContent;
+use matrix_sdk::ruma::{EventId, OwnedRoomId, RoomId, UserId, uint};
+use matrix_sdk::{Client, RoomState};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::Server;
+
+/// How long anything may take that the server must tell.
+const TOLD_MAX: Duration = Duration::from_secs(20);
+
+/// Says again who asked what.
+struct Echo;
+
+impl Ears for Echo {
+    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+        let (by, words) = (asked.by, asked.call.map(|call| call.words()));
+        let content = Content::Notice {
+            title: format!(
+                "{} {} {}",
+                by.person,
+                words.unwrap_or_default(),
+                by.is_manager
+            ),
+            text: String::new(),
+            mark: "answer".to_owned(),
+        };
+        let reply = Reply {
+            content,
+            is_private: false,
+            pages: Pages::default(),
+        };
+        async { Some(reply) }.boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        _: &'a Asker,
+        _: Completes,
+        _: &'a str,
+    ) -> BoxFuture<'a, Vec<Choice>> {
+        async { Vec::new() }.boxed()
+    }
+}
+
+struct Home {
+    server: Server,
+    users: Value,
+}
+
+impl Home {
+    fn start(more: &[&str]) -> Self {
+        let args: Vec<&Path> = more
+            .iter()
+            .chain(&["bot", "alice", "mallory"])
+            .map(Path::new)
+            .collect();
+        let mut server = Server::start("synapse.py", &args, None);
+        let users = serde_json::from_str(&server.line()).expect("users");
+        Self { server, users }
+    }
+
+    fn text(&self, user: &str, key: &str) -> String {
+        self.users[user][key].as_str().expect("a text").to_owned()
+    }
+
+    /// The bot, with this folder.
+    fn bot(&self, folder: &Path) -> Matrix {
+        Matrix::new(self.settings(folder))
+    }
+
+    fn settings(&self, folder: &Path) -> Settings {
+        Settings {
+            homeserver: self.server.url.clone(),
+            user: self.text("bot", "id"),
+            password: Some(self.text("bot", "password").into()),
+            folder: folder.to_owned(),
+            inviters: vec![self.text("alice", "id")],
+            send_gap: Duration::ZERO,
+            now: Arc::new(|| chrono::Utc::now().timestamp()),
+        }
+    }
+
+    /// Somebody's client.
+    async fn person(&self, user: &str) -> Client {
+        let client = Client::builder().homeserver_url(&self.server.url).build();
+        let client = client.await.expect("a client");
+        let auth = client.matrix_auth();
+        let password = self.text(user, "password");
+        let login = auth.login_username(self.text(user, "id"), &password).send();
+        login.await.expect("a login");
+        client
+    }
+}
+
+/// A room of alice's into which she invited the bot.
+async fn room(alice: &Client, bot: &str, is_encrypted: bool) -> OwnedRoomId {
+    let mut request = CreateRoom::new();
+    request.invite = vec![UserId::parse(bot).expect("an account")];
+    if is_encrypted {
+        let content = RoomEncryptionEventContent::with_recommended_defaults();
+        let event = InitialStateEvent::with_empty_state_key(content);
+        request.initial_state = vec![event.to_raw_any()];
+    }
+    let room = alice.create_room(request).await.expect("a room");
+    room.room_id().to_owned()
+}
+
+fn line(what: &str, mark: &str) -> Content {
+    Content::Line(Line {
+        what: what.to_owned(),
+        title: "bpf: Take __sk_buff & <linux/bpf.h>".to_owned(),
+        link: Some("https://lore.example/bpf/1/".to_owned()),
+        tone: Tone::New,
+        mark: mark.to_owned(),
+    })
+}
+
+fn work(room: &RoomId, act: Act, key: &str) -> Work {
+    Work {
+        address: room.to_string(),
+        act,
+        key: key.to_owned(),
+        is_retry: false,
+    }
+}
+
+fn send(room: &RoomId, mark: &str, key: &str) -> Work {
+    let content = line("Posted", mark);
+    work(
+        room,
+        Act::Send {
+            content,
+            under: None,
+        },
+        key,
+    )
+}
+
+/// The messages that alice sees of the bot, oldest first: bodies as they are after edits, `-` for one taken back.
+async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
+    alice.sync_once(SyncSettings::new()).await.expect("a sync");
+    let room = alice.get_room(room).expect("the room");
+    let mut options = MessagesOptions::backward();
+    options.limit = uint!(200);
+    let page = room.messages(options).await.expect("messages");
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for event in page.chunk.iter().rev() {
+        let event: Value = event.raw().deserialize_as_unchecked().expect("JSON");
+        let content = &event["content"];
+        let is_bots = event["sender"]
+            .as_str()
+            .is_some_and(|sender| sender.starts_with("@bot:"));
+        if !is_bots
+            || !["m.room.message", "m.room.encrypted"]
+                .contains(&event["type"].as_str().unwrap_or(""))
+        {
+            continue;
+        }
+        let relates = &content["m.relates_to"];
+        if relates["rel_type"] == "m.replace" {
+            let body = content["m.new_content"]["body"].as_str().unwrap_or("?");
+            let edited = seen.iter_mut().find(|(id, _)| relates["event_id"] == *id);
+            edited.expect("what was edited").1 = body.to_owned();
+            continue;
+        }
+        let body = match content["body"].as_str() {
+            Some(body) => {
+                assert_eq!(content["msgtype"], "m.notice");
+                assert_eq!(content["m.mentions"], serde_json::json!({}));
+                body.to_owned()
+            }
+            None if !event["unsigned"]["redacted_because"].is_null() => "-".to_owned(),
+            None => format!("unreadable: {event}"),
+        };
+        let below = if relates["rel_type"] == "m.thread" {
+            "> "
+        } else {
+            ""
+        };
+        let id = event["event_id"].as_str().expect("an id").to_owned();
+        seen.push((id, format!("{below}{body}")));
+    }
+    seen.into_iter().map(|(_, body)| body).collect()
+}
+
+async fn wait_for(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let until = tokio::time::Instant::now() + TOLD_MAX;
+    while !is_so().await {
+        assert!(
+            tokio::time::Instant::now() < until,
+            "{what}: not within {TOLD_MAX:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+const POSTED: &str = "Posted: bpf: Take __sk_buff & <linux/bpf.h> https://lore.example/bpf/1/";
+const APPLIED: &str = "Applied: bpf: Take __sk_buff & <linux/bpf.h> https://lore.example/bpf/1/";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
+    let home = Home::start(&[]);
+    let folder = TempDir::new().expect("a temporary folder");
+    let alice = home.person("alice").await;
+    for is_encrypted in [false, true] {
+        // The invite comes while the bot is down.
+        let room = room(&alice, &home.text("bot", "id"), is_encrypted).await;
+        let name = if is_encrypted { "encrypted" } else { "plain" };
+        let key = |key: &str| format!("{name}-{key}");
+        let bot = home.bot(folder.path());
+        alice.sync_once(SyncSettings::new()).await.expect("a sync");
+        let first = bot
+            .deliver(&send(&room, "a", &key("1")))
+            .await
+            .expect("a post");
+        let again = bot.deliver(&send(&room, "a", &key("1"))).await;
+        assert_eq!(again.as_ref(), Ok(&first), "{name}: the same key");
+        let edit = Act::Edit {
+            receipt: first.clone(),
+            content: line("Applied", "a"),
+        };
+        bot.deliver(&work(&room, edit, &key("2")))
+            .await
+            .expect("an edit");
+        let below = Act::Send {
+            content: line("Mainline", "b"),
+            under: Some(first.clone()),
+        };
+        let below = bot
+            .deliver(&work(&room, below, &key("3")))
+            .await
+            .expect("an answer");
+        let remove = Act::Remove { receipt: below };
+        bot.deliver(&work(&room, remove, &key("4")))
+            .await
+            .expect("a removal");
+        assert_eq!(seen(&alice, &room).await, [APPLIED, "-"], "{name}");
+
+        // The same device after a restart.
+        drop(bot);
+        let bot = home.bot(folder.path());
+        let again = bot.deliver(&send(&room, "a", &key("1"))).await;
+        assert_eq!(
+            again.as_ref(),
+            Ok(&first),
+            "{name}: the same key after a restart"
+        );
+        let found = bot.find(&send(&room, "a", &key("1"))).await;
+        assert_eq!(found, Ok(Some(first.clone())), "{name}: found by its mark");
+        assert_eq!(bot.find(&send(&room, "c", "x")).await, Ok(None));
+
+        // What a moderator took back stays away.
+        let theirs = alice.get_room(&room).expect("the room");
+        let id = EventId::parse(&first.message).expect("an id");
+        theirs.redact(&id, None, None).await.expect("a redaction");
+        let edit = Act::Edit {
+            receipt: first,
+            content: line("Again", "a"),
+        };
+        let edited = bot.deliver(&work(&room, edit, &key("5"))).await;
+        assert_eq!(edited, Err(SendError::Gone), "{name}");
+        assert_eq!(seen(&alice, &room).await, ["-", "-"], "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_matrix_a_lost_device_a_lost_server_and_a_lost_account() {
+    let mut home = Home::start(&[]);
+    let folder = TempDir::new().expect("a temporary folder");
+    let alice = home.person("alice").await;
+    let room = room(&alice, &home.text("bot", "id"), false).await;
+    let bot = home.bot(folder.path());
+    let first = bot.deliver(&send(&room, "a", "1")).await.expect("a post");
+
+    let other = home.bot(folder.path());
+    let locked = other.deliver(&send(&room, "z", "9")).await;
+    let is_told =
+        matches!(&locked, Err(SendError::Later { why, .. }) if why.contains("another bpfnews"));
+    assert!(is_told, "two at once: {locked:?}");
+
+    home.server.command("down");
+    let lost = bot.deliver(&send(&room, "b", "2")).await;
+    assert!(matches!(lost, Err(SendError::Unknown { .. })), "{lost:?}");
+    home.server.command("up");
+    bot.deliver(&send(&room, "b", "2")).await.expect("a post");
+    assert_eq!(seen(&alice, &room).await, [POSTED, POSTED]);
+    drop(bot);
+
+    std::fs::remove_file(folder.path().join("session.json")).expect("a session");
+    let bot = home.bot(folder.path());
+    bot.open().await.expect("a login");
+    let lasts = bot.dedupes_for(room.as_str());
+    assert!(
+        lasts < Duration::from_secs(60),
+        "another device has other keys: {lasts:?}"
+    );
+    assert_eq!(bot.find(&send(&room, "a", "1")).await, Ok(Some(first)));
+
+    let unknown = RoomId::parse("!nowhere:localhost").expect("an id");
+    let refused = bot.deliver(&send(&unknown, "a", "3")).await;
+    let is_channels = matches!(
+        refused,
+        Err(SendError::Never {
+            scope: Scope::Channel,
+            ..
+        })
+    );
+    assert!(is_channels, "{refused:?}");
+
+    // Somebody logs the bot out.
+    let text = std::fs::read_to_string(folder.path().join("session.json")).expect("a session");
+    let session: Value = serde_json::from_str(&text).expect("JSON");
+    let token = session["session"]["access_token"]
+        .as_str()
+        .expect("a token");
+    let url = format!("{}/_matrix/client/v3/logout", home.server.url);
+    let out = reqwest::Client::new()
+        .post(url)
+        .bearer_auth(token)
+        .send()
+        .await;
+    assert!(out.expect("an answer").status().is_success());
+    let refused = bot.deliver(&send(&room, "d", "4")).await;
+    let is_all = matches!(
+        refused,
+        Err(SendError::Never {
+            scope: Scope::Platform,
+            ..
+        })
+    );
+    assert!(is_all, "{refused:?}");
+    let listened = bot.listen(Arc::new(Echo), &CancellationToken::new());
+    let ended = tokio::time::timeout(TOLD_MAX, listened)
+        .await
+        .expect("an end");
+    assert!(ended.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_matrix_invites_commands_and_the_recovery_key() {
+    let home = Home::start(&[]);
+    let folder = TempDir::new().expect("a temporary folder");
+    let alice = home.person("alice").await;
+    let mallory = home.person("mallory").await;
+    let me = home.text("bot", "id");
+    let early = room(&alice, &me, true).await;
+    let bad = room(&mallory, &me, false).await;
+    let bot = Arc::new(home.bot(folder.path()));
+    let stop = CancellationToken::new();
+    let ear = Arc::new(Echo);
+    let listening = tokio::spawn({
+        let (bot, stop) = (Arc::clone(&bot), stop.clone());
+        async move { bot.listen(ear, &stop).await }
+    });
+    let state = async |client: &Client, room: &RoomId| {
+        client.sync_once(SyncSettings::new()).await.expect("a sync");
+        let room = client.get_room(room).expect("the room");
+        let id = UserId::parse(&me).expect("an account");
+        let member = room.get_member(&id).await.expect("members");
+        member.map(|member| member.membership().to_string())
+    };
+    wait_for("an old invite", async || {
+        state(&alice, &early).await.as_deref() == Some("join")
+    })
+    .await;
+    wait_for("mallory's", async || {
+        state(&mallory, &bad).await.as_deref() == Some("leave")
+    })
+    .await;
+    let late = room(&alice, &me, false).await;
+    wait_for("a new invite", async || {
+        state(&alice, &late).await.as_deref() == Some("join")
+    })
+    .await;
+    for (room, right) in [(&early, "join"), (&late, "join")] {
+        assert_eq!(state(&alice, room).await.as_deref(), Some(right));
+        let theirs = alice.get_room(room).expect("the room");
+        assert_eq!(theirs.state(), RoomState::Joined);
+        for text in ["!bpfnews latest", "hello"] {
+            let said = theirs.send(RoomMessageEventContent::text_plain(text));
+            said.await.expect("a question");
+        }
+        let notice = RoomMessageEventContent::notice_plain("!bpfnews latest");
+        theirs.send(notice).await.expect("a notice");
+        let right = "> @alice:localhost latest true";
+        wait_for("an answer", async || seen(&alice, room).await == [right]).await;
+    }
+
+    let key = bot.make_recovery_key().await.expect("a key");
+    stop.cancel();
+    listening.await.expect("the task").expect("a good end");
+    drop(bot);
+    std::fs::remove_file(folder.path().join("session.json")).expect("a session");
+    let bot = home.bot(folder.path());
+    let wrong = bot.recover("EsTx not a key").await;
+    assert!(wrong.is_err());
+    use secrecy::ExposeSecret as _;
+    bot.recover(key.expose_secret()).await.expect("recovered");
+    let found = bot
+        .deliver(&send(&early, "new", "n1"))
+        .await
+        .expect("a post");
+    assert_eq!(
+        seen(&alice, &early).await.len(),
+        2,
+        "alice reads the new device: {found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_matrix_a_server_that_limits_is_obeyed() {
+    let home = Home::start(&["--limits"]);
+    let folder = TempDir::new().expect("a temporary folder");
+    let alice = home.person("alice").await;
+    let room = room(&alice, &home.text("bot", "id"), false).await;
+    let bot = home.bot(folder.path());
+    let mut later = None;
+    for n in 0..15 {
+        match bot
+            .deliver(&send(&room, &format!("m{n}"), &format!("k{n}")))
+            .await
+        {
+            Ok(Receipt { .. }) => {}
+            Err(error) => {
+                later = Some((n, error));
+                break;
+            }
+        }
+    }
+    let (n, error) = later.expect("a limit");
+    let SendError::Later { after, scope, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert!(n >= 9 && after <= Duration::from_secs(6), "{n} {after:?}");
+    assert_eq!(scope, Scope::Platform);
+    tokio::time::sleep(after).await;
+    bot.deliver(&send(&room, "m", "again"))
+        .await
+        .expect("a post");
+    assert_eq!(seen(&alice, &room).await.len(), n + 1);
+
+    // Paced, the bot never meets the limit: what would is put off before it is sent.
+    drop(bot);
+    let mut settings = home.settings(folder.path());
+    settings.send_gap = Duration::from_secs(5);
+    let bot = Matrix::new(settings);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let paced = (0..10).collect::<Vec<_>>();
+    let mut waits = 0;
+    for n in paced {
+        if bot
+            .deliver(&send(&room, &format!("p{n}"), &format!("p{n}")))
+            .await
+            .is_err()
+        {
+            waits += 1;
+        }
+    }
+    assert!(waits > 0, "the bucket of the server is nearly empty");
+}
