@@ -173,16 +173,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Tell what a channel takes of the stories that are here, and why not the rest. Nothing is posted.
-    #[command(after_help = "Example:\n  bpfnews route bpf-news --since 30d")]
-    Route {
-        /// The channel's name in the configuration.
-        #[arg(value_name = "CHANNEL")]
-        channel: String,
-        /// Stories that moved since then: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
-        #[arg(long, value_parser = moment, value_name = "WHEN", default_value = "30d")]
-        since: DateTime<Utc>,
-    },
+    /// Try what channels take.
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// List the series that wait for a person's answer, those that wait longest first; of the last 180 days unless
     /// --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
@@ -199,6 +192,20 @@ enum Command {
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RouteCommand {
+    /// Tell what a channel takes of the stories that are here, and why not the rest. Nothing is posted.
+    #[command(after_help = "Example:\n  bpfnews route test bpf-news --since 30d")]
+    Test {
+        /// The channel's name in the configuration.
+        #[arg(value_name = "CHANNEL")]
+        channel: String,
+        /// Stories that moved since then: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
+        #[arg(long, value_parser = moment, value_name = "WHEN", default_value = "30d")]
+        since: DateTime<Utc>,
     },
 }
 
@@ -263,7 +270,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Open { which } => stories::waiting(path, &which).await,
-        Command::Route { channel, since } => route::route(path, &channel, since).await,
+        Command::Route(RouteCommand::Test { channel, since }) => {
+            route::test(path, &channel, since).await
+        }
         Command::Refold => stories::refold(path).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -24,7 +24,7 @@ const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::G
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 /// Holds every story that moved since then against a channel's route.
-pub(super) async fn route(
+pub(super) async fn test(
     path: &Path,
     name: &str,
     since: DateTime<Utc>,

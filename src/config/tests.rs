@@ -556,9 +556,12 @@ fn one_upstream_is_read_by_one_feed() {
             "[[feed]]\nname = \"{name}\"\nkind = \"tree\"\nurl = \"https://git.example/x.git\"\n{more}\n"
         )
     };
-    check(&(tree("a", "") + &tree("b", "branch = \"net\"")), &[]);
     check(
-        &(tree("a", "") + &tree("b", "branch = \"master\"")),
+        &[tree("a", ""), tree("b", "branch = \"net\"")].concat(),
+        &[],
+    );
+    check(
+        &[tree("a", ""), tree("b", "branch = \"master\"")].concat(),
         &[
             "config.toml:9: feed[2] \"b\": url: reads the same place as feed[1] \"a\" on line 4; make one feed of both",
         ],

@@ -60,7 +60,11 @@ fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
              Words.\n---\n a | 1 +\n\n"
         )
     };
-    let mails = mail("1", "bpf: Grow the arena") + &mail("2", "bpf: Mend a map");
+    let mails = [
+        mail("1", "bpf: Grow the arena"),
+        mail("2", "bpf: Mend a map"),
+    ]
+    .concat();
     std::fs::write(&mbox, mails).expect("room on the disk");
     let file = file.to_str().expect("a path");
     let mbox = mbox.to_str().expect("a path");
@@ -71,7 +75,15 @@ fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
     assert!(imported.status.success(), "{}", err(&imported));
     let told = run(
         folder.path(),
-        &["--config", file, "route", "here", "--since", "2025-01-01"],
+        &[
+            "--config",
+            file,
+            "route",
+            "test",
+            "here",
+            "--since",
+            "2025-01-01",
+        ],
     );
     assert!(told.status.success(), "{}", err(&told));
     let told = out(&told);
@@ -81,7 +93,7 @@ fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
         "{told}"
     );
     assert!(told.contains("here takes 1 of 2 stories"), "{told}");
-    let missing = run(folder.path(), &["--config", file, "route", "there"]);
+    let missing = run(folder.path(), &["--config", file, "route", "test", "there"]);
     assert!(
         err(&missing).contains("there is no channel there; there are here"),
         "{}",

@@ -37,8 +37,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn ten_at_once_then_one_per_gap() {
+    #[test]
+    fn ten_at_once_then_one_per_gap() {
         let mut pace = Pace::new(Duration::from_secs(5));
         let start = Instant::now();
         for _ in 0..10 {
@@ -53,8 +53,8 @@ mod tests {
         assert_eq!(taken.count(), 10, "a rest fills the bucket, and no more");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_gap_is_no_limit() {
+    #[test]
+    fn no_gap_is_no_limit() {
         let mut pace = Pace::new(Duration::ZERO);
         assert!((0..1000).all(|_| pace.take(Instant::now()).is_ok()));
     }

@@ -303,8 +303,11 @@ mod tests {
             (&json!("m.notice"), &json!({}))
         );
         assert_eq!(event[MARK], "abc");
-        insta::assert_snapshot!(event["body"].as_str().expect("a body"), @"");
-        insta::assert_snapshot!(event["formatted_body"].as_str().expect("HTML"), @"");
+        insta::assert_snapshot!("story_plain", event["body"].as_str().expect("a body"));
+        insta::assert_snapshot!(
+            "story_html",
+            event["formatted_body"].as_str().expect("HTML")
+        );
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Fetcher {
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
+            // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
             // Half of the whole, so that a host that is not there is told from a host that is slow.
             .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
             .pool_max_idle_per_host(1)

@@ -348,7 +348,8 @@ async fn real_matrix_a_lost_device_a_lost_server_and_a_lost_account() {
         })
     );
     assert!(is_all, "{refused:?}");
-    let listened = bot.listen(Arc::new(Echo), &CancellationToken::new());
+    let never = CancellationToken::new();
+    let listened = bot.listen(Arc::new(Echo), &never);
     let ended = tokio::time::timeout(TOLD_MAX, listened)
         .await
         .expect("an end");
