@@ -10,7 +10,8 @@ use crate::channel::{Scope, SendError};
 use crate::desk::{self, Desk};
 use crate::store::outbox::{self, Claimed, PostState, Settled};
 
-/// Tries whose outcome stays unknown, after which a delivery is given up: something about it breaks the server.
+/// Tries whose outcome stays unknown, after which a delivery goes behind the channel's others. Where those get through, it
+/// is given up the next time: something about it breaks the server. Where nothing does, the server is down.
 const UNKNOWN_MAX: i64 = 16;
 /// The wait after the first of them; it doubles.
 const UNKNOWN_WAIT: TimeDelta = TimeDelta::seconds(2);
@@ -30,13 +31,16 @@ impl Courier {
             SendError::Later { after, scope, why } => {
                 self.wait(desk, claimed, after, scope, why).await
             }
-            SendError::Unknown { why } if claimed.attempts >= UNKNOWN_MAX => {
-                let why = format!("given up after {UNKNOWN_MAX} tries: {why}");
+            SendError::Unknown { why } if self.breaks_the_server(claimed).await? => {
+                let why = format!("given up after {} tries: {why}", claimed.attempts);
                 self.give_up(desk, claimed, why).await
             }
             SendError::Unknown { why } => {
                 warn!("{}: outcome unknown, tried again: {why}", desk.config.name);
-                self.settle(claimed, &Settled::Unknown { why }).await?;
+                let is_last = claimed.attempts >= UNKNOWN_MAX;
+                let due_at = is_last.then(|| self.clock.now());
+                self.settle(claimed, &Settled::Unknown { due_at, why })
+                    .await?;
                 let doublings = u32::try_from(claimed.attempts - 1)
                     .unwrap_or(u32::MAX)
                     .min(16);
@@ -67,6 +71,15 @@ impl Courier {
             }
             SendError::Gone => self.mute(desk, claimed).await,
         }
+    }
+
+    /// Whether a delivery fails again and again while others of its channel get through.
+    async fn breaks_the_server(&self, claimed: &Claimed) -> anyhow::Result<bool> {
+        if claimed.attempts < UNKNOWN_MAX {
+            return Ok(false);
+        }
+        let mut tx = self.store.write().await?;
+        outbox::took_others_since(&mut tx, claimed).await
     }
 
     async fn wait(
@@ -132,12 +145,13 @@ impl Courier {
         if outbox::pause_channel(&mut tx, desk.row.id, &why, now).await? {
             error!("{} is paused: {why}", desk.config.name);
             let title = format!("{} is paused", desk.config.name);
-            let text = format!("{why} It is tried again when bpfnews starts.");
+            let text = format!("{why} It is tried again every six hours, and when bpfnews starts.");
             desk::tell_maintainers(&mut tx, &self.desks, &title, &text, now).await?;
         }
         tx.commit().await?;
         let mut holds = self.holds.lock().expect("no holder of the waits panics");
         holds.channels.insert(desk.row.id, now + HOLD_MAX);
+        holds.paused.insert(desk.row.id);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 mod failure;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -39,6 +39,8 @@ struct Holds {
     platforms: HashMap<PlatformKind, DateTime<Utc>>,
     /// Platforms that refuse everything, and why.
     refused: BTreeMap<PlatformKind, String>,
+    /// Channels that refused their last delivery.
+    paused: HashSet<i64>,
 }
 
 /// What telling needs.
@@ -58,12 +60,18 @@ impl Courier {
         desks: Vec<Desk>,
         platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
     ) -> Self {
+        let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
+        let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);
+        let holds = Holds {
+            paused: paused.collect(),
+            ..Holds::default()
+        };
         Self {
             store,
             clock,
             desks,
             platforms,
-            holds: Mutex::default(),
+            holds: Mutex::new(holds),
         }
     }
 
@@ -272,8 +280,11 @@ impl Courier {
 
     /// A channel that took a delivery is well again, if it was not.
     async fn is_well(&self, desk: &Desk) -> anyhow::Result<()> {
-        if desk.row.paused_why.is_none() {
-            return Ok(());
+        {
+            let mut holds = self.holds.lock().expect("no holder of the waits panics");
+            if !holds.paused.remove(&desk.row.id) {
+                return Ok(());
+            }
         }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;

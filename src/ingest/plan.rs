@@ -147,10 +147,17 @@ async fn keep_true(
                 let content = Content::Story(Box::new(story::compose(story)));
                 let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
                 post.milestone = reached.map(str::to_owned).or(post.milestone);
-                if post.state == PostState::Joined {
+                let was_joined = post.state == PostState::Joined;
+                if was_joined {
                     post.state = PostState::Open;
                 }
                 let waits = story::waits_for_parts(story) || has_ghosts(tx, story, fresh).await?;
+                let is_unsent = was_joined && post.digest_id.is_none();
+                if is_unsent && outbox::was_sent(tx, post.id).await? == Sent::Never {
+                    // It was dropped when another post told its story.
+                    owe_send(tx, &post, content, now).await?;
+                    continue;
+                }
                 say(tx, &mut post, content, (!waits).then_some(now), now).await?;
                 if is_new_milestone && desk.config.milestones == Milestones::Reply {
                     reply(tx, &post, story, reached.unwrap_or_default(), now).await?;
@@ -169,6 +176,26 @@ async fn keep_true(
         }
     }
     Ok(())
+}
+
+/// Sends a post after all.
+async fn owe_send(
+    tx: &mut Tx,
+    post: &PostRow,
+    content: Content,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut post = post.clone();
+    post.content = content;
+    outbox::save_post(tx, &post).await?;
+    let send = NewDelivery {
+        channel: post.channel_id,
+        post: Some(post.id),
+        verb: Verb::Send,
+        content: Some(&post.content),
+        due_at: now,
+    };
+    outbox::owe(tx, &send).await
 }
 
 /// Lets a post say something else, wherever it stands in its life.

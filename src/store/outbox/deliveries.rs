@@ -8,6 +8,9 @@ use sqlx::SqlitePool;
 use crate::post::story::Content;
 use crate::store::Tx;
 
+/// How long a channel that refused a post is left alone before it is tried with one.
+const PAUSED_FOR_S: i64 = 6 * 3600;
+
 /// What a delivery does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verb {
@@ -127,6 +130,14 @@ pub async fn restate_send(
     .execute(&mut **tx)
     .await
     .context("changing a delivery")?;
+    // An attempt that turned out to be none may have left an edit behind, older than what the send says now.
+    sqlx::query!(
+        "DELETE FROM deliveries WHERE post_id = $1 AND verb = 'edit' AND state = 'owed'",
+        post
+    )
+    .execute(&mut **tx)
+    .await
+    .context("dropping an edit that the send makes needless")?;
     Ok(())
 }
 
@@ -190,7 +201,8 @@ pub struct Claimed {
     pub receipt: Option<String>,
 }
 
-/// Claims the next delivery of these channels that is due. Committing counts the attempt.
+/// Claims the next delivery of these channels that is due; what a post is owed after its send waits for that. Committing
+/// counts the attempt.
 pub async fn claim_delivery(
     tx: &mut Tx,
     channels: &[i64],
@@ -201,7 +213,10 @@ pub async fn claim_delivery(
     let row = sqlx::query!(
         r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2)
            WHERE id = (SELECT d.id FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
-                       WHERE d.state = 'owed' AND d.due_at <= $2 ORDER BY d.due_at, d.id LIMIT 1)
+                       WHERE d.state = 'owed' AND d.due_at <= $2
+                         AND NOT EXISTS (SELECT 1 FROM deliveries s
+                                         WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+                       ORDER BY d.due_at, d.id LIMIT 1)
            RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
@@ -243,8 +258,10 @@ pub enum Settled {
         /// Why.
         why: String,
     },
-    /// It may have happened; it is tried again.
+    /// It may have happened; it is tried again, from `due_at` on.
     Unknown {
+        /// Then; `None`: as before.
+        due_at: Option<DateTime<Utc>>,
         /// Why.
         why: String,
     },
@@ -296,11 +313,13 @@ pub async fn settle_delivery(
             .execute(&mut **tx)
             .await?;
         }
-        Settled::Unknown { why } => {
+        Settled::Unknown { due_at, why } => {
+            let due_at = due_at.map(|at| at.timestamp());
             sqlx::query!(
-                "UPDATE deliveries SET why = $2 WHERE id = $1",
+                "UPDATE deliveries SET why = $2, due_at = COALESCE($3, due_at) WHERE id = $1",
                 claimed.id,
-                why
+                why,
+                due_at
             )
             .execute(&mut **tx)
             .await?;
@@ -320,12 +339,28 @@ pub async fn settle_delivery(
     Ok(())
 }
 
-/// When each configured channel's next delivery is due, unix seconds; those that are paused are left out.
+/// Whether a channel took anything since a delivery was first tried there.
+pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<bool> {
+    let took = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM deliveries
+                          WHERE channel_id = $1 AND state = 'done' AND settled_at > $2) AS "took!: bool""#,
+        claimed.channel,
+        claimed.first_tried_at
+    );
+    took.fetch_one(&mut **tx)
+        .await
+        .context("asking what a channel took")
+}
+
+/// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then.
 pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
-        r#"SELECT c.id AS "id!", MAX(c.held_to, MIN(d.due_at)) AS "at!: i64"
+        r#"SELECT c.id AS "id!", MAX(c.held_to, MIN(d.due_at), COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
            FROM channels c JOIN deliveries d ON d.channel_id = c.id
-           WHERE c.configured = 1 AND c.paused_at IS NULL AND d.state = 'owed' GROUP BY c.id"#
+           WHERE c.configured = 1 AND d.state = 'owed'
+             AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+           GROUP BY c.id"#,
+        PAUSED_FOR_S
     )
     .fetch_all(pool)
     .await

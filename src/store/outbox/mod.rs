@@ -8,7 +8,7 @@ mod posts;
 
 pub use self::deliveries::{
     Claimed, NewDelivery, Sent, Settled, Verb, claim_delivery, forget_deliveries, next_deliveries,
-    owe, restate_send, sends_since, settle_delivery, was_sent,
+    owe, restate_send, sends_since, settle_delivery, took_others_since, was_sent,
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, open_post, post, posts_in_digest, posts_of_items, save_post,

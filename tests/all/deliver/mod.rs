@@ -191,3 +191,125 @@ async fn what_is_over_the_cap_waits_for_a_list() {
     // Forty articles and one of the healthy feed: four as posts, the rest listed.
     assert_eq!((before, listed), (2 + 4, 37), "{lists:?}");
 }
+
+/// Hours of lost answers lose nothing; what fails again and again while others get through is given up.
+#[tokio::test]
+async fn an_outage_loses_nothing_and_one_that_breaks_the_server_is_given_up() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let mails = [
+        mail("p1", 62, "[PATCH bpf-next] bpf: Do it now", ""),
+        mail("p2", 63, "[PATCH bpf-next] bpf: Do it later", ""),
+    ];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    let fails = || {
+        Answer::Fails(SendError::Unknown {
+            why: "502".to_owned(),
+        })
+    };
+    for _ in 0..60 {
+        chat.answer_next(&[fails(), fails()]);
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(11));
+    }
+    chat.answer_next(&[]);
+    courier.pass().await.expect("a pass");
+    world.advance(TimeDelta::minutes(11));
+    courier.pass().await.expect("a pass");
+    let mut told = chat.bpf();
+    told.sort();
+    assert_eq!(told, ["bpf: Do it later: posted", "bpf: Do it now: posted"]);
+
+    put_mails(
+        &world,
+        &[
+            mails.to_vec(),
+            vec![
+                mail("p3", 900, "[PATCH bpf-next] bpf: Do it badly", ""),
+                mail("p4", 901, "[PATCH bpf-next] bpf: Do it well", ""),
+            ],
+        ]
+        .concat(),
+    );
+    world.poll_when_due("bpf").await;
+    chat.break_on("Do it badly");
+    let mut rounds = 0;
+    while chat.bpf().len() < 3 && rounds < 60 {
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(11));
+        rounds += 1;
+    }
+    for _ in 0..3 {
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(11));
+    }
+    let owed: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE state = 'owed'")
+        .fetch_one(world.ingest.store.read())
+        .await
+        .expect("the database answers");
+    assert_eq!((chat.bpf().len(), owed.0), (3, 0), "after {rounds} rounds");
+}
+
+/// An attempt that was put off leaves no edit behind that says what was true before.
+#[tokio::test]
+async fn what_was_put_off_says_what_is_true_when_it_comes() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    let claimed = sqlx::query("UPDATE deliveries SET attempts = 1 WHERE state = 'owed'")
+        .execute(world.ingest.store.read())
+        .await;
+    claimed.expect("as if its answer were under way");
+    for version in 2..4 {
+        let title = format!("[PATCH bpf-next v{version}] bpf: Do it");
+        mails.push(mail(&format!("p{version}"), 100 * version, &title, "p1"));
+        put_mails(&world, &mails);
+        world.poll_when_due("bpf").await;
+        let later = sqlx::query(
+            "UPDATE deliveries SET attempts = 0 WHERE verb = 'send' AND state = 'owed'",
+        )
+        .execute(world.ingest.store.read())
+        .await;
+        later.expect("it was put off");
+    }
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.bpf(), ["bpf: Do it: v3"]);
+}
+
+/// A channel that refused is tried now and then, and its maintainers hear when it is well.
+#[tokio::test]
+async fn a_refused_channel_is_tried_again_without_a_restart() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world
+        .restart(|config| {
+            let mut ops = everything();
+            (ops.name, ops.address, ops.maintainers) = ("ops".to_owned(), "ops".to_owned(), true);
+            config.channels.push(ops);
+        })
+        .await;
+    world.put("/blog.rss", rss(&[Article::new(0, "One")]));
+    world.poll().await;
+    let never = SendError::Never {
+        scope: Scope::Channel,
+        why: "the bot lacks a permission".to_owned(),
+    };
+    let courier = chat.courier(&world);
+    chat.answer_in("", &[Answer::Fails(never)]);
+    courier.pass().await.expect("a pass");
+    world.advance(TimeDelta::hours(5));
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.room(""), [""; 0], "it is left alone for a while");
+    world.advance(TimeDelta::hours(2));
+    courier.pass().await.expect("a pass");
+    assert_eq!(chat.room("").len(), 2);
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal is paused", "terminal is well again"]
+    );
+}

@@ -43,6 +43,8 @@ struct Inside {
     edits: usize,
     /// Whether keys are remembered: a broken chat forgets them.
     forgets_keys: bool,
+    /// What a message says that breaks the chat.
+    breaks_on: Option<String>,
 }
 
 /// The chat.
@@ -78,6 +80,10 @@ impl Chat {
 
     pub(super) fn forget_keys(&self) {
         self.inside().forgets_keys = true;
+    }
+
+    pub(super) fn break_on(&self, words: &str) {
+        self.inside().breaks_on = Some(words.to_owned());
     }
 
     pub(super) fn answer_next(&self, answers: &[Answer]) {
@@ -165,6 +171,13 @@ impl Chat {
         let answer = answer.or_else(|| inside.next.pop_front());
         if let Some(Answer::Fails(error)) = answer {
             return Err(error);
+        }
+        if let (Act::Send { content, .. }, Some(bad)) = (&work.act, &inside.breaks_on)
+            && words(content).contains(bad)
+        {
+            return Err(SendError::Unknown {
+                why: "500".to_owned(),
+            });
         }
         let receipt = |id: &str| Receipt {
             message: id.to_owned(),
