@@ -2,6 +2,7 @@
 
 pub mod route;
 pub mod story;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Whether readers can follow a link: it is of the web, and does not lead to this machine's loopback.
-fn is_for_readers(link: &str) -> bool {
+pub(crate) fn is_for_readers(link: &str) -> bool {
     url::Url::parse(link).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")
             && match url.host() {

@@ -57,7 +57,7 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
             .last_ok_at
             .and_then(at)
             .map_or_else(|| "never".to_owned(), |at| ago(at, now));
-        let next = match row.configured {
+        let next = match row.is_polled() {
             true => at(row.next_poll_at)
                 .map(|at| until(at, now))
                 .unwrap_or_default(),
@@ -96,7 +96,7 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
         "url": row.url,
         "state": row.shown_state(),
         "last_ok_at": row.last_ok_at.map(stamp),
-        "next_poll_at": row.configured.then(|| stamp(row.next_poll_at)),
+        "next_poll_at": row.is_polled().then(|| stamp(row.next_poll_at)),
         "failures": row.failures,
         "items": row.items,
         "gaps": gaps,

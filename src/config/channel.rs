@@ -116,11 +116,11 @@ pub(super) fn read_channels(
     notes: &Notes<'_>,
     feeds: &[FeedConfig],
     set_up: &[PlatformKind],
+    names: &mut HashMap<String, usize>,
 ) -> Vec<ChannelConfig> {
     const RIGHT: &str =
         "tables: write [[channel]], in two brackets, above the keys of each channel";
     let members = field.list(RIGHT, CHANNELS_MAX).unwrap_or_default();
-    let mut names: HashMap<String, usize> = HashMap::new();
     let mut rooms: HashMap<(PlatformKind, String), String> = HashMap::new();
     let mut channels = Vec::new();
     for table in members
@@ -213,7 +213,7 @@ fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Op
     Some(text.to_owned())
 }
 
-fn is_snowflake(text: &str) -> bool {
+pub(super) fn is_snowflake(text: &str) -> bool {
     (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -11,6 +11,7 @@ pub(super) enum Within {
     Discord,
     Matrix,
     Channel,
+    Commands,
 }
 
 impl Within {
@@ -25,6 +26,7 @@ impl Within {
             Within::Discord => "in [discord]",
             Within::Matrix => "in [matrix]",
             Within::Channel => "in a [[channel]]",
+            Within::Commands => "in [commands]",
         }
     }
 }
@@ -102,4 +104,12 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Channel, "people"),
     (Within::Channel, "score_min"),
     (Within::Channel, "off_topic"),
+    (Within::Top, "commands"),
+    (Within::Commands, "discord_users"),
+    (Within::Commands, "discord_roles"),
+    (Within::Commands, "matrix_users"),
+    (Within::Commands, "managers"),
+    (Within::Commands, "cooldown_s"),
+    (Within::Commands, "suggestions_person_max"),
+    (Within::Commands, "suggestions_server_max"),
 ];

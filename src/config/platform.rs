@@ -127,7 +127,7 @@ pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<Mat
     })
 }
 
-fn is_account(text: &str) -> bool {
+pub(super) fn is_account(text: &str) -> bool {
     let parts = text.strip_prefix('@').and_then(|rest| rest.split_once(':'));
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     is_plain

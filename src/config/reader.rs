@@ -198,7 +198,8 @@ impl<'n, 't> Table<'n, 't> {
             | Within::Relevance
             | Within::Weights
             | Within::Discord
-            | Within::Matrix => {
+            | Within::Matrix
+            | Within::Commands => {
                 format!("{}.{key}", self.place)
             }
             Within::Feed | Within::Channel => format!("{}: {key}", self.place),

@@ -219,6 +219,14 @@ maintainers = true
 name = "room"
 platform = "matrix"
 id = "!abc:example.org"
+[commands]
+discord_users = ["123456789012345671"]
+discord_roles = ["123456789012345672"]
+matrix_users = ["@bob:example.org"]
+managers = false
+cooldown_s = 7
+suggestions_person_max = 8
+suggestions_server_max = 9
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -230,6 +238,16 @@ id = "!abc:example.org"
         PathBuf::from("/etc/bpfnews/data/news.sqlite")
     );
     check_channels(&config);
+    let commands = CommandsConfig {
+        discord_users: vec!["123456789012345671".to_owned()],
+        discord_roles: vec!["123456789012345672".to_owned()],
+        matrix_users: vec!["@bob:example.org".to_owned()],
+        managers: false,
+        cooldown_s: 7,
+        suggestions_person_max: 8,
+        suggestions_server_max: 9,
+    };
+    assert_eq!(config.commands, commands);
     let network = NetworkConfig {
         allow_private_hosts: vec![
             "localhost".to_owned(),
@@ -823,6 +841,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (Within::Top, "discord") => line == "[discord]",
                 (Within::Top, "matrix") => line == "[matrix]",
                 (Within::Top, "channel") => line == "[[channel]]",
+                (Within::Top, "commands") => line == "[commands]",
                 (
                     Within::Top
                     | Within::Network
@@ -831,7 +850,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | Within::Feed
                     | Within::Discord
                     | Within::Matrix
-                    | Within::Channel,
+                    | Within::Channel
+                    | Within::Commands,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -840,9 +860,8 @@ fn the_example_is_good_and_explains_every_key() {
         let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
-            "network" | "feed" | "relevance" | "weights" | "discord" | "matrix" | "channel" => {
-                above.is_some_and(|line| line.starts_with('#') || line.contains('='))
-            }
+            "network" | "feed" | "relevance" | "weights" | "discord" | "matrix" | "channel"
+            | "commands" => above.is_some_and(|line| line.starts_with('#') || line.contains('=')),
             _ => at > 0 && is_prose(lines[at - 1]),
         };
         assert!(explained, "line {}: {key} has no comment above it", at + 1);
@@ -874,4 +893,25 @@ fn what_is_wrong_with_the_relevance_is_told() {
 fn the_example_shows_the_defaults_of_the_relevance() {
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.relevance, Words::default());
+}
+
+#[test]
+fn what_is_wrong_with_the_commands_is_told() {
+    check(
+        &format!(
+            "[commands]\ndiscord_users = [\"alice\"]\ndiscord_roles = \"1\"\nmatrix_users = [\"@a:b.example\", 7]\n\
+             managers = \"no\"\ncooldown_s = 601\nsuggestions_person_max = -1\nsuggestion_server_max = 1\n{FEED}"
+        ),
+        &[
+            "config.toml:2: commands.discord_users[1]: expected a list of people's ids on Discord, such as \"123456789012345678\": copy them from their menus, found \"alice\"",
+            "config.toml:3: commands.discord_roles: expected a list of roles' ids on Discord, such as \"123456789012345678\": copy them from their menus, found \"1\"",
+            "config.toml:4: commands.matrix_users[2]: expected a list of accounts on Matrix, such as \"@alice:example.org\", found 7",
+            "config.toml:5: commands.managers: expected true or false, found \"no\"",
+            "config.toml:6: commands.cooldown_s: expected a whole number of seconds from 0 to 600, found 601",
+            "config.toml:7: commands.suggestions_person_max: expected a whole number of suggestions from 0 to 10000, found -1",
+            "config.toml:8: commands.suggestion_server_max: unknown key; did you mean \"suggestions_server_max\"?",
+        ],
+    );
+    let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(config.commands, CommandsConfig::default());
 }

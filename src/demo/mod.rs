@@ -27,13 +27,14 @@ mod facts;
 pub mod server;
 mod week;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::config::{Config, FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
+use crate::config::{CommandsConfig, Config, FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
 use crate::story::relevance::Words;
 
 /// When the demo polls. The first poll is before the week and only seeds; then daily, with a few of their own:
@@ -111,6 +112,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
         discord: None,
         matrix: None,
         channels: Vec::new(),
+        commands: CommandsConfig::default(),
+        from_chat: BTreeSet::new(),
     }
 }
 

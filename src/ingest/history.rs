@@ -42,7 +42,7 @@ impl Ingest {
             told(walk.progress(), report.fresh);
             report.requests += 1;
             let answer = tokio::select! {
-                answer = self.fetcher.fetch(&request) => answer,
+                answer = self.fetcher_of(&row.name).fetch(&request) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::OkSoFar;
                     return Ok(report);

@@ -3,11 +3,12 @@
 mod digest;
 pub mod fold;
 mod history;
+mod look;
 mod news;
 mod pause;
 pub mod plan;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::clock::Clock;
-use crate::config::{Config, FeedConfig};
+use crate::config::{Config, FeedConfig, NetworkConfig};
 use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
@@ -26,6 +27,7 @@ use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::story::relevance::Words;
 
+use self::look::places;
 use self::news::news;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
@@ -40,7 +42,9 @@ pub struct Ingest {
     /// The database.
     pub store: Store,
     /// The HTTP client.
-    pub fetcher: Fetcher,
+    pub fetcher: Arc<Fetcher>,
+    /// The HTTP client for feeds that were added in chat.
+    pub guarded: Arc<Fetcher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What makes a story relevant.
@@ -48,6 +52,8 @@ pub struct Ingest {
     /// The channels that are told.
     pub desks: Vec<Desk>,
     feeds: HashMap<String, (FeedConfig, Source)>,
+    network: NetworkConfig,
+    from_chat: BTreeSet<String>,
 }
 
 /// How one poll went.
@@ -111,6 +117,31 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
+        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        Self::over(store, config, clock, fetcher).await
+    }
+
+    /// The same over another configuration. The HTTP client stays while `[network]` does, with all that it knows of
+    /// hosts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ingest::open`].
+    pub async fn reopen(&self, config: &Config) -> anyhow::Result<Self> {
+        let fetcher = match config.network == self.network {
+            true => Arc::clone(&self.fetcher),
+            false => Arc::new(Fetcher::new(&config.network)?),
+        };
+        Self::over(self.store.clone(), config, Arc::clone(&self.clock), fetcher).await
+    }
+
+    async fn over(
+        store: Store,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        fetcher: Arc<Fetcher>,
+    ) -> anyhow::Result<Self> {
+        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config))?);
         let mut tx = store.write().await?;
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
@@ -124,11 +155,14 @@ impl Ingest {
             .collect();
         Ok(Self {
             store,
-            fetcher: Fetcher::new(&config.network)?,
+            fetcher,
+            guarded,
             clock,
             words: config.relevance.clone(),
             desks,
             feeds,
+            network: config.network.clone(),
+            from_chat: config.from_chat.clone(),
         })
     }
 
@@ -210,7 +244,7 @@ impl Ingest {
         while let Some(request) = walk.next() {
             report.requests += 1;
             let answer = tokio::select! {
-                answer = self.fetcher.fetch(&request) => answer,
+                answer = self.fetcher_of(&row.name).fetch(&request) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::Excused { why: "stopped while polling; the next poll goes on".to_owned() };
                     return Ok(report);
@@ -356,21 +390,5 @@ impl Ingest {
         feeds::settle_poll(&mut tx, row.id, &report.outcome, now, now + pause).await?;
         tx.commit().await?;
         Ok(())
-    }
-
-    /// Fetches a feed once without keeping anything, and says what it saw.
-    ///
-    /// # Errors
-    ///
-    /// Why it gave nothing.
-    pub async fn look(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
-        let source = Source::open(feed);
-        let mut walk = source
-            .begin(None, Goal::Poll, self.clock.now())
-            .map_err(|why| FetchError::Broken { why })?;
-        let Some(request) = walk.next() else {
-            return Ok(Page::default());
-        };
-        walk.read(self.fetcher.fetch(&request).await)
     }
 }

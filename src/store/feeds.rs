@@ -1,8 +1,12 @@
 //! Feeds as the database knows them: where polling stands and how it went.
 
+mod pause;
+
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
+
+pub use self::pause::{Health, health, pause_feed};
 
 use super::Tx;
 use crate::config::{FeedConfig, FeedKind};
@@ -46,12 +50,19 @@ pub struct FeedRow {
     pub cursor: Option<String>,
     /// Where a backfill stands.
     pub backfill: Option<String>,
+    /// Since when a maintainer has it paused.
+    pub paused_at: Option<i64>,
 }
 
 impl FeedRow {
+    /// Whether it is polled: the configuration names it, and nobody paused it.
+    pub fn is_polled(&self) -> bool {
+        self.configured && self.paused_at.is_none()
+    }
+
     /// The state as maintainers see it.
     pub fn shown_state(&self) -> &str {
-        if self.configured {
+        if self.is_polled() {
             &self.state
         } else {
             "paused"
@@ -140,7 +151,7 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
     sqlx::query_as!(
         FeedRow,
         r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
-           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds WHERE name = $1"#,
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds WHERE name = $1"#,
         name
     )
     .fetch_one(&mut **tx)
@@ -153,7 +164,7 @@ pub async fn list_feeds(pool: &SqlitePool) -> anyhow::Result<Vec<FeedRow>> {
     sqlx::query_as!(
         FeedRow,
         r#"SELECT id AS "id!", name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
-           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds ORDER BY name"#
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds ORDER BY name"#
     )
     .fetch_all(pool)
     .await
@@ -166,8 +177,8 @@ pub async fn due_feeds(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<
     sqlx::query_as!(
         FeedRow,
         r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
-           next_poll_at, failures, last_error, moved_to, items, cursor, backfill FROM feeds
-           WHERE configured = 1 AND next_poll_at <= $1 ORDER BY next_poll_at, id"#,
+           next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds
+           WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1 ORDER BY next_poll_at, id"#,
         now
     )
     .fetch_all(pool)
@@ -178,7 +189,7 @@ pub async fn due_feeds(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<
 /// When the next configured feed is due, unix seconds.
 pub async fn next_due_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
     let next = sqlx::query_scalar!(
-        r#"SELECT MIN(next_poll_at) AS "at: i64" FROM feeds WHERE configured = 1"#
+        r#"SELECT MIN(next_poll_at) AS "at: i64" FROM feeds WHERE configured = 1 AND paused_at IS NULL"#
     )
     .fetch_one(pool)
     .await

@@ -2,10 +2,14 @@
 //!
 //! Functions take the transaction and `now`; what belongs together is written in one transaction by the caller.
 
+pub mod additions;
+pub mod audit;
 pub mod feeds;
 pub mod items;
+pub mod mutes;
 pub mod outbox;
 pub mod stories;
+pub mod suggestions;
 
 use std::path::Path;
 use std::time::Duration;

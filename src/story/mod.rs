@@ -13,6 +13,7 @@ pub mod reading;
 pub mod relevance;
 pub mod series;
 pub mod summary;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! test moves, and reading pumped by hand. Beside the feeds under test there is always a healthy one, and every poll
 //! fails the test unless that one goes on unharmed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::config::{ChannelConfig, Config, FeedConfig, FeedKind, NetworkConfig, TreeRole};
+use bpfnews::config::{
+    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, NetworkConfig, TreeRole,
+};
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::Store;
 use bpfnews::store::feeds::{self, FeedRow};
@@ -139,6 +141,8 @@ impl World {
             discord: None,
             matrix: None,
             channels: vec![everything()],
+            commands: CommandsConfig::default(),
+            from_chat: BTreeSet::new(),
         };
         let clock = Arc::new(FixedClock::new(noon()));
         Self {

@@ -21,12 +21,10 @@ use super::polls::bar;
 use super::{Format, open};
 use crate::channel::terminal::width;
 use crate::ingest::fold;
-use crate::item::trailer::{commit_in_link, linked_mails};
-use crate::item::{ItemKey, Kind, MessageId};
 use crate::post::plain;
+use crate::store::items;
 use crate::store::stories;
-use crate::store::{Store, items};
-use crate::story::{Story, key};
+use crate::story::Story;
 
 /// Stories on a text list unless more are asked for.
 const STORIES_SHOWN: u32 = 30;
@@ -92,7 +90,7 @@ pub(super) async fn story(
 ) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
-    let Some(story) = find(&ingest.store, name, today(now)).await? else {
+    let Some(story) = stories::find_story(ingest.store.read(), name, today(now)).await? else {
         bail!(
             "no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one"
         );
@@ -154,29 +152,6 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
         writeln!(out, "No series waits for an answer.")?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Finds a story by whatever a person may have at hand.
-async fn find(store: &Store, name: &str, today: i64) -> anyhow::Result<Option<Story>> {
-    let (name, pool) = (name.trim(), store.read());
-    if let Some(story) = stories::story_by_id(pool, name, today).await? {
-        return Ok(Some(story));
-    }
-    let linked = linked_mails(name).into_iter().next();
-    let mail = linked.or_else(|| MessageId::parse(name).filter(|id| id.as_str().contains('@')));
-    if let Some(id) = mail {
-        let digest = ItemKey::message(&id).digest();
-        return stories::story_of_item(pool, Kind::Message, &digest, today).await;
-    }
-    let hash = commit_in_link(name).unwrap_or(name).to_ascii_lowercase();
-    if let Some(key) = key::commit(&hash).filter(|_| hash.bytes().all(|b| b.is_ascii_hexdigit())) {
-        let near = stories::stories_near_key(pool, key, today).await?;
-        return Ok(near.into_iter().find(|story| {
-            let mut commits = story.commits.iter();
-            commits.any(|commit| commit.starts_with(&hash) || hash.starts_with(commit.as_str()))
-        }));
-    }
-    Ok(None)
 }
 
 /// Makes all stories anew from what is stored.

@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::post::plain;
-use crate::story::{State, Step, Story, StoryKind};
+pub(super) use crate::post::words::{ago, counted, span};
+pub(super) use crate::story::waiting::waiting;
+use crate::story::{State, Story, StoryKind};
 
 /// Columns of a date, which are those of an id.
 const DATE: usize = 10;
@@ -65,58 +67,6 @@ pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> Str
     )
 }
 
-/// How long a series has been waiting for a person's answer to its newest revision; `None` where it does not wait.
-pub(super) fn waiting(story: &Story, now: DateTime<Utc>) -> Option<TimeDelta> {
-    let is_open = match story.state {
-        State::Posted | State::Discussed => story.kind == StoryKind::Series,
-        State::Applied
-        | State::PartlyApplied
-        | State::Pulled
-        | State::Mainline
-        | State::Stable
-        | State::Superseded
-        | State::Withdrawn
-        | State::Rejected
-        | State::Open
-        | State::Paid
-        | State::Free
-        | State::Published => false,
-    };
-    let newest = story.revisions.last().filter(|_| is_open)?;
-    let is_applied = !story.applied.is_empty();
-    let is_answered = story
-        .events
-        .iter()
-        .any(|event| event.at >= newest.posted_at && is_answer(event.state));
-    // A clock that runs behind the sender's makes nobody wait for less than no time.
-    (!is_applied && !is_answered).then(|| (now - newest.posted_at).max(TimeDelta::zero()))
-}
-
-/// Whether a step is a person's answer to a series.
-fn is_answer(step: Step) -> bool {
-    match step {
-        Step::Discussed
-        | Step::Nacked
-        | Step::Claimed
-        | Step::Applied
-        | Step::PartlyApplied
-        | Step::Rejected => true,
-        Step::Posted
-        | Step::Revised
-        | Step::Pulled
-        | Step::Mainline
-        | Step::Stable
-        | Step::Superseded
-        | Step::Withdrawn
-        | Step::CiPassed
-        | Step::CiFailed
-        | Step::Reported
-        | Step::Fixed
-        | Step::Reverted
-        | Step::Cve => false,
-    }
-}
-
 fn about(story: &Story, now: DateTime<Utc>) -> String {
     joined([
         (!story.relevant).then(|| "not about BPF".to_owned()),
@@ -153,16 +103,6 @@ pub(super) fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String 
     parts.join(" · ")
 }
 
-/// `1 patch`, `2 patches`, `3 replies`.
-pub(super) fn counted(number: u32, what: &str) -> String {
-    match (number, what) {
-        (1, _) => format!("1 {what}"),
-        (_, "reply") => format!("{number} replies"),
-        (_, "patch") => format!("{number} patches"),
-        (_, _) => format!("{number} {what}s"),
-    }
-}
-
 /// Cuts `text` so that it takes at most `columns`, at a word's end where there is one near.
 pub(super) fn fit(text: &str, columns: usize) -> String {
     if text.width() <= columns {
@@ -181,26 +121,6 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
         .filter(|&at| at > cut.len() / 2)
         .unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end())
-}
-
-/// A time in words, by its largest unit.
-pub(super) fn span(time: TimeDelta) -> String {
-    let (number, unit) = match time.num_seconds() {
-        seconds @ ..7_200 => (seconds / 60, "minute"),
-        seconds @ ..172_800 => (seconds / 3_600, "hour"),
-        seconds if seconds < 60 * 86_400 => (seconds / 86_400, "day"),
-        seconds if seconds < 730 * 86_400 => (seconds / (30 * 86_400), "month"),
-        seconds => (seconds / (365 * 86_400), "year"),
-    };
-    counted(u32::try_from(number).unwrap_or(0), unit)
-}
-
-/// How long ago something was.
-pub(super) fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    if now - at < TimeDelta::minutes(1) {
-        return "just now".to_owned();
-    }
-    format!("{} ago", span(now - at))
 }
 
 /// The word for a kind of story.

@@ -3,6 +3,8 @@
 //! The rule is applied twice. An address written in a URL is judged before anything is sent. A name is judged by the
 //! resolver that the connection itself uses, so that a name cannot answer one thing to the check and another to the
 //! connection.
+//!
+//! For addresses that people gave in chat the rule is narrower: see [`Allowed::narrowed`].
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -36,6 +38,8 @@ pub(super) fn system_lookup() -> Lookup {
 pub(super) struct Allowed {
     names: HashSet<String>,
     addresses: HashSet<IpAddr>,
+    /// The only hosts and ports of those that may be used; `None`: all.
+    places: Option<HashSet<(String, u16)>>,
 }
 
 impl Allowed {
@@ -52,6 +56,17 @@ impl Allowed {
         allowed
     }
 
+    /// The same for addresses that people gave in chat: who may add a feed must not look around in the network that the
+    /// bot runs in. Of private hosts it permits only these places, which the bot reads anyway, and the errors tell
+    /// nothing of what names lead to.
+    pub(super) fn narrowed(hosts: &[String], places: &[(String, u16)]) -> Self {
+        let places = places.iter().map(|(host, port)| (plain_name(host), *port));
+        Self {
+            places: Some(places.collect()),
+            ..Self::new(hosts)
+        }
+    }
+
     /// Judges a URL before anything is sent: only http and https, and no private address written as such.
     ///
     /// The error says what is wrong, for a maintainer. Names are judged when they are looked up.
@@ -62,17 +77,41 @@ impl Allowed {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(name)) if self.permits_name(name) && !self.permits_place(url) => {
+                return Err(PrivateAddress::Unsaid.to_string());
+            }
             Some(Host::Domain(_)) => return Ok(()),
             None => return Err("a URL without a host".to_owned()),
         };
-        if self.permits(address) {
-            return Ok(());
+        let is_permitted = self.addresses.contains(&address) && self.permits_place(url);
+        match (is_private(address) && !is_permitted, &self.places) {
+            (false, _) => Ok(()),
+            (true, None) => Err(PrivateAddress::Named(address.to_string()).to_string()),
+            (true, Some(_)) => Err(PrivateAddress::Unsaid.to_string()),
         }
-        Err(PrivateAddress(address.to_string()).to_string())
     }
 
+    /// Whether what a name leads to may be used.
     fn permits(&self, address: IpAddr) -> bool {
-        !is_private(address) || self.addresses.contains(&address)
+        !is_private(address) || (self.places.is_none() && self.addresses.contains(&address))
+    }
+
+    fn permits_place(&self, url: &Url) -> bool {
+        let host = plain_name(url.host_str().unwrap_or_default());
+        let place = url.port_or_known_default().map(|port| (host, port));
+        match (&self.places, place) {
+            (None, _) => true,
+            (Some(places), Some(place)) => places.contains(&place),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// What is said of a host that may not be used.
+    fn refusal(&self, what: String) -> PrivateAddress {
+        match &self.places {
+            None => PrivateAddress::Named(what),
+            Some(_) => PrivateAddress::Unsaid,
+        }
     }
 
     fn permits_name(&self, name: &str) -> bool {
@@ -87,8 +126,16 @@ fn plain_name(name: &str) -> String {
 
 /// A host that only has private addresses; its words say what a maintainer can do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is a private address; if you mean it, add it to allow_private_hosts under [network]")]
-pub(super) struct PrivateAddress(String);
+pub(super) enum PrivateAddress {
+    /// For a maintainer.
+    #[error(
+        "{0} is a private address; if you mean it, add it to allow_private_hosts under [network]"
+    )]
+    Named(String),
+    /// For people who are to learn nothing of the network: there may be no such name, or one of our own.
+    #[error("no public address is known for this host")]
+    Unsaid,
+}
 
 /// The resolver of the connections: gives only addresses that may be used.
 pub(super) struct GuardedResolver {
@@ -108,7 +155,10 @@ impl Resolve for GuardedResolver {
         let name = name.as_str().to_owned();
         let looking_up = (self.lookup)(name.clone());
         Box::pin(async move {
-            let found = looking_up.await?;
+            let found = match looking_up.await {
+                Err(_) if allowed.places.is_some() => Vec::new(),
+                found => found?,
+            };
             let usable = usable(&allowed, &name, &found)?;
             let addresses = usable
                 .into_iter()
@@ -125,7 +175,10 @@ fn usable(
     found: &[IpAddr],
 ) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
     let Some(first) = found.first() else {
-        return Err("the name has no address".into());
+        return Err(match &allowed.places {
+            None => "the name has no address".into(),
+            Some(_) => Box::new(PrivateAddress::Unsaid),
+        });
     };
     if allowed.permits_name(name) {
         return Ok(found.to_vec());
@@ -136,7 +189,7 @@ fn usable(
         .filter(|&address| allowed.permits(address))
         .collect();
     if usable.is_empty() {
-        return Err(Box::new(PrivateAddress(format!("{name} ({first})"))));
+        return Err(Box::new(allowed.refusal(format!("{name} ({first})"))));
     }
     Ok(usable)
 }
@@ -287,6 +340,51 @@ mod tests {
         assert!(allowed.check(&url("http://10.0.0.8/")).is_err());
         assert!(allowed.permits_name("mirror.lan."));
         assert!(!allowed.permits_name("other.lan"));
+    }
+
+    #[test]
+    fn what_people_gave_in_chat_reaches_no_further_than_the_files_feeds() {
+        let list = ["127.0.0.1", "10.0.0.7", "mirror.lan", "::1"].map(str::to_owned);
+        let places = [
+            ("127.0.0.1".to_owned(), 8080),
+            ("Mirror.LAN".to_owned(), 443),
+            ("[::1]".to_owned(), 80),
+        ];
+        let allowed = Allowed::narrowed(&list, &places);
+        for good in [
+            "http://127.0.0.1:8080/x",
+            "https://mirror.lan/",
+            "http://[::1]/",
+            "https://example.org/",
+            "http://1.1.1.1:22/",
+        ] {
+            assert_eq!(allowed.check(&url(good)), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1/",
+            "http://127.0.0.1:22/",
+            "http://10.0.0.7/",
+            "http://mirror.lan/",
+            "http://[::1]:8080/",
+            "http://192.168.1.1/",
+            "http://169.254.169.254/latest/",
+        ] {
+            let why = allowed.check(&url(bad)).expect_err(bad);
+            assert_eq!(why, "no public address is known for this host", "{bad}");
+        }
+        let address = |text: &str| text.parse::<IpAddr>().expect("the test's address");
+        // A stranger's name for a host of ours, a name of our own, and no name at all: nobody learns which it was.
+        for found in [
+            vec![address("10.0.0.7")],
+            vec![address("192.168.1.1")],
+            Vec::new(),
+        ] {
+            let why = usable(&allowed, "evil.example", &found).expect_err("nothing public");
+            assert_eq!(why.to_string(), "no public address is known for this host");
+        }
+        let both = [address("10.0.0.7"), address("1.1.1.1")];
+        let public = usable(&allowed, "evil.example", &both).map_err(|e| e.to_string());
+        assert_eq!(public, Ok(vec![address("1.1.1.1")]));
     }
 
     #[test]

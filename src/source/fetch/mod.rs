@@ -52,8 +52,8 @@ const ERROR_PAGE_BYTES_MAX: u64 = 4096;
 pub struct Fetcher {
     client: Client,
     allowed: Arc<Allowed>,
-    gates: Gates,
-    reach: Reach,
+    gates: Arc<Gates>,
+    reach: Arc<Reach>,
     request_timeout: Duration,
 }
 
@@ -73,31 +73,32 @@ impl Fetcher {
 
     fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
-        let resolver = GuardedResolver::new(Arc::clone(&allowed), lookup);
-        let contact = config.contact.as_deref();
-        let page = config.page.as_ref().map_or("", Url::as_str);
-        let client = Client::builder()
-            .user_agent(headers::user_agent(page, contact))
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            // Half of the whole, so that a host that is not there is told from a host that is slow.
-            .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-            .dns_resolver(resolver)
-            .build()
-            .context("setting up the HTTP client (are certificate authorities installed?)")?;
         Ok(Self {
-            client,
+            client: client(config, &allowed, lookup)?,
             allowed,
-            gates: Gates::new(config.host_gap),
-            reach: Reach::default(),
+            gates: Arc::new(Gates::new(config.host_gap)),
+            reach: Arc::default(),
+            request_timeout: config.request_timeout,
+        })
+    }
+
+    /// A client for addresses that people gave in chat, which takes turns with this one. Of private hosts it asks those
+    /// among `places` (host and port) alone, and its errors tell nothing of the network that the bot runs in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::new`].
+    pub fn narrowed(
+        &self,
+        config: &NetworkConfig,
+        places: &[(String, u16)],
+    ) -> anyhow::Result<Self> {
+        let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
+        Ok(Self {
+            client: client(config, &allowed, address::system_lookup())?,
+            allowed,
+            gates: Arc::clone(&self.gates),
+            reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
         })
     }
@@ -215,6 +216,33 @@ impl Fetcher {
         let page = body::read_start(response, ERROR_PAGE_BYTES_MAX).await;
         verdict::of_status(url, status, after, &page)
     }
+}
+
+fn client(
+    config: &NetworkConfig,
+    allowed: &Arc<Allowed>,
+    lookup: Lookup,
+) -> anyhow::Result<Client> {
+    let resolver = GuardedResolver::new(Arc::clone(allowed), lookup);
+    let contact = config.contact.as_deref();
+    let page = config.page.as_ref().map_or("", Url::as_str);
+    Client::builder()
+        .user_agent(headers::user_agent(page, contact))
+        .redirect(Policy::none())
+        .referer(false)
+        .no_proxy()
+        // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
+        .no_gzip()
+        .no_brotli()
+        .no_deflate()
+        .no_zstd()
+        // Half of the whole, so that a host that is not there is told from a host that is slow.
+        .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
+        .pool_max_idle_per_host(1)
+        .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+        .dns_resolver(resolver)
+        .build()
+        .context("setting up the HTTP client (are certificate authorities installed?)")
 }
 
 /// The host and port requests queue for.

@@ -18,7 +18,7 @@ pub(super) const TWIN: i64 = 10;
 pub(super) const SUBJECT: i64 = 12;
 
 /// The number in `item_keys` that stands for where an article links to.
-pub(super) const LINK: i64 = 11;
+pub(in crate::store) const LINK: i64 = 11;
 
 /// How far a date may lie in the future before it is not believed; clocks differ.
 const FUTURE_S_MAX: i64 = 86_400;

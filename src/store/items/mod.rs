@@ -15,9 +15,10 @@ use serde_json::json;
 use super::Tx;
 use crate::item::{Detail, Item, ItemKey, hex};
 
+pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
-use self::columns::{LINK, SUBJECT, TWIN, aliases, compress, free_on, print, row};
+use self::columns::{SUBJECT, TWIN, aliases, compress, free_on, print, row};
 pub use self::questions::{
     Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };

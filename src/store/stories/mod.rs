@@ -6,11 +6,18 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
+mod find;
 mod questions;
+mod shown;
 mod told;
 
+pub use self::find::find_story;
 pub use self::questions::{
     Wanted, list_stories, match_words, stories_near_key, story_by_id, story_of_item,
+};
+pub use self::shown::{
+    best_stories, is_retracted, items_of_story, newest_matches, search_stories, story_of_link,
+    unanswered_stories,
 };
 pub use self::told::{
     After, Before, latest_stories, next_number, pack, put_stories, remove_stories,

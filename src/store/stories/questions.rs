@@ -60,7 +60,7 @@ pub fn match_words(typed: &str) -> String {
 }
 
 /// Reads a stored story: `today` (days since 1970) decides whether an article is free by now.
-fn read(
+pub(super) fn read(
     told: &[u8],
     state: &str,
     today: i64,
@@ -184,7 +184,7 @@ pub async fn story_of_item(
     }
 }
 
-async fn story_by_number(
+pub(super) async fn story_by_number(
     pool: &SqlitePool,
     number: i64,
     today: i64,

@@ -115,10 +115,13 @@ pub fn unpack_story(packed: &[u8]) -> anyhow::Result<Story> {
     serde_json::from_slice(&plain).context("reading a story")
 }
 
-/// The latest stories that are about BPF, with the item that each stands on.
+/// The latest stories that are about BPF and not muted, with the item that each stands on.
 pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, Story)>> {
     let rows = sqlx::query!(
-        "SELECT item_id, told FROM stories WHERE relevant = 1 ORDER BY last_at DESC, number DESC LIMIT $1",
+        "SELECT item_id, told FROM stories
+         WHERE relevant = 1 AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
+                                               WHERE m.story IS NOT NULL)
+         ORDER BY last_at DESC, number DESC LIMIT $1",
         most
     )
     .fetch_all(&mut **tx)

@@ -1,0 +1,305 @@
+//! The configuration that is in effect: the file's, with the feeds and channels that were added in chat. It reads the
+//! file and nothing else; where additions are kept is not known here.
+//!
+//! An addition is the TOML of its table and is read as if it stood at the end of the file, so every rule stands once.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{self, Lines};
+use super::{Config, ConfigErrors};
+
+/// Which table of the configuration an addition is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TableKind {
+    /// `[[feed]]`.
+    Feed,
+    /// `[[channel]]`, which may name feeds.
+    Channel,
+}
+
+impl TableKind {
+    /// The table's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::Channel => "channel",
+        }
+    }
+}
+
+/// A feed or a channel that was added in chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addition {
+    /// Which table it is.
+    pub kind: TableKind,
+    /// Its name.
+    pub name: String,
+    /// The table, its header included.
+    pub toml: String,
+    /// When it was added, unix seconds.
+    pub at: i64,
+    /// Who added it.
+    pub by: String,
+}
+
+impl Addition {
+    /// The addition that a table makes.
+    pub fn new(kind: TableKind, name: &str, table: &toml::Table, at: i64, by: &str) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            toml: format!("[[{}]]\n{table}", kind.word()),
+            at,
+            by: by.to_owned(),
+        }
+    }
+}
+
+/// Where a feed or a channel comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// From the file.
+    File {
+        /// The line on which it stands.
+        line: usize,
+    },
+    /// From chat.
+    Chat {
+        /// When, unix seconds.
+        at: i64,
+        /// Who added it.
+        by: String,
+    },
+}
+
+/// The configuration that is in effect.
+#[derive(Debug, Clone)]
+pub struct Effective {
+    /// All of it.
+    pub config: Config,
+    /// Additions that do not fit the file any more, and why.
+    pub left_out: Vec<(Addition, String)>,
+    file: PathBuf,
+    text: String,
+    lines: Lines,
+    additions: Vec<Addition>,
+}
+
+impl Effective {
+    /// Reads a configuration file; nothing is added to it yet.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::parse(file::read_text(path)?, path)
+    }
+
+    /// Reads a configuration from its text.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn parse(text: String, path: &Path) -> Result<Self, ConfigErrors> {
+        let (config, lines) = file::parse_with_lines(&text, path)?;
+        Ok(Self {
+            config,
+            left_out: Vec::new(),
+            file: path.to_owned(),
+            text,
+            lines,
+            additions: Vec::new(),
+        })
+    }
+
+    /// The file as it was read, with these additions in place of what was added to it before. One that does not fit is
+    /// left out, and the others stay.
+    pub fn with(&self, additions: &[Addition]) -> Self {
+        let mut all = additions.to_vec();
+        // Channels may name feeds.
+        all.sort_by(|a, b| (a.kind, a.at, &a.name).cmp(&(b.kind, b.at, &b.name)));
+        let bare = Self {
+            additions: Vec::new(),
+            left_out: Vec::new(),
+            ..self.clone()
+        };
+        if let Ok(config) = bare.read(&all) {
+            return bare.holding(config, all);
+        }
+        let mut kept = bare.read(&[]).map_or_else(
+            |_| bare.clone(),
+            |config| bare.clone().holding(config, Vec::new()),
+        );
+        for addition in all {
+            match kept.adding(&addition) {
+                Ok(with) => kept = with,
+                Err(why) => kept.left_out.push((addition, why.join("; "))),
+            }
+        }
+        kept
+    }
+
+    /// The same with one more addition.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, a line each: `url: expected …`.
+    pub fn adding(&self, addition: &Addition) -> Result<Self, Vec<String>> {
+        let mut all = self.additions.clone();
+        all.push(addition.clone());
+        let config = self.read(&all).map_err(|errors| {
+            let said = errors.problems.iter().map(|problem| {
+                let key = problem.key.rsplit_once(": ").map(|(_, key)| key);
+                match key {
+                    Some(key) => format!("{key}: {}", problem.message),
+                    None => problem.message.clone(),
+                }
+            });
+            said.collect::<Vec<_>>()
+        })?;
+        Ok(self.clone().holding(config, all))
+    }
+
+    /// Where a feed or a channel comes from; `None` where there is none of that name.
+    pub fn origin(&self, kind: TableKind, name: &str) -> Option<Origin> {
+        let lines = match kind {
+            TableKind::Feed => &self.lines.feeds,
+            TableKind::Channel => &self.lines.channels,
+        };
+        if let Some(line) = lines.get(name) {
+            return Some(Origin::File { line: *line });
+        }
+        let mut added = self.additions.iter();
+        let added = added.find(|added| added.kind == kind && added.name == name)?;
+        Some(Origin::Chat {
+            at: added.at,
+            by: added.by.clone(),
+        })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn read(&self, additions: &[Addition]) -> Result<Config, ConfigErrors> {
+        let mut text = self.text.clone();
+        for addition in additions {
+            text.push('\n');
+            text.push_str(&addition.toml);
+        }
+        Config::parse(&text, &self.file)
+    }
+
+    fn holding(self, config: Config, additions: Vec<Addition>) -> Self {
+        let of_chat = additions.iter().filter(|one| one.kind == TableKind::Feed);
+        let from_chat = of_chat.map(|added| added.name.clone()).collect();
+        Self {
+            config: Config {
+                from_chat,
+                ..config
+            },
+            additions,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "[discord]\ntoken_file = \"token\"\n\n[[feed]]\nname = \"a\"\nkind = \"lwn\"\n\
+                        url = \"https://lwn.net/headlines/rss\"\n\n[[channel]]\nname = \"c\"\nplatform = \"discord\"\nid = \"123456\"";
+
+    fn file(text: &str) -> Effective {
+        Effective::parse(text.to_owned(), Path::new("config.toml")).expect("a good file")
+    }
+
+    fn addition(kind: TableKind, name: &str, keys: &[(&str, &str)]) -> Addition {
+        let mut table = toml::Table::new();
+        table.insert("name".to_owned(), name.into());
+        for (key, value) in keys {
+            table.insert((*key).to_owned(), (*value).into());
+        }
+        Addition::new(kind, name, &table, 7, "somebody")
+    }
+
+    fn feed(name: &str, url: &str) -> Addition {
+        addition(TableKind::Feed, name, &[("kind", "feed"), ("url", url)])
+    }
+
+    #[test]
+    fn additions_stand_beside_the_file() {
+        let one = feed("b", "https://b.example/");
+        let keys = [("platform", "discord"), ("id", "1234567")];
+        let mut channel = addition(TableKind::Channel, "d", &keys);
+        channel.toml.push_str("feeds = [\"b\"]\n");
+        let both = file(FILE).with(&[channel, one]);
+        let names: Vec<&str> = both
+            .config
+            .feeds
+            .iter()
+            .map(|feed| feed.name.as_str())
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(both.config.channels[1].route.feeds, ["b"]);
+        assert_eq!(both.config.from_chat.iter().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(
+            both.origin(TableKind::Feed, "a"),
+            Some(Origin::File { line: 5 })
+        );
+        assert_eq!(
+            both.origin(TableKind::Channel, "c"),
+            Some(Origin::File { line: 9 })
+        );
+        let chat = Origin::Chat {
+            at: 7,
+            by: "somebody".to_owned(),
+        };
+        assert_eq!(both.origin(TableKind::Channel, "d"), Some(chat));
+        assert_eq!(both.origin(TableKind::Feed, "d"), None);
+        assert!(both.left_out.is_empty());
+        assert_eq!(both.with(&[]).config, file(FILE).config);
+    }
+
+    #[test]
+    fn what_does_not_fit_any_more_is_left_out_alone() {
+        let two = file(FILE).with(&[
+            feed("a", "https://b.example/"),
+            feed("ok", "https://c.example/"),
+            addition(
+                TableKind::Channel,
+                "d",
+                &[("platform", "matrix"), ("id", "!a:b")],
+            ),
+        ]);
+        assert_eq!(two.config.feeds.len(), 2);
+        let why: Vec<&str> = two.left_out.iter().map(|(_, why)| why.as_str()).collect();
+        assert_eq!(why.len(), 2, "{why:?}");
+        assert!(
+            why[0].contains("\"a\" is the name of the feed on line 5 too"),
+            "{why:?}"
+        );
+        assert!(why[1].contains("there is no [matrix]"), "{why:?}");
+    }
+
+    #[test]
+    fn what_a_stranger_typed_stays_one_value() {
+        let hostile = "x\"\n[[feed]]\nname = \"y\"\nkind = \"lwn\"\nurl = \"https://lwn.net/\"\n#";
+        for hostile in [hostile, "'''", "\"\"\"", "\\\"", "a\u{0}b", "\u{202e}"] {
+            let wrong = file(FILE).adding(&feed(hostile, "https://b.example/"));
+            let why = wrong.expect_err(hostile);
+            assert!(
+                why[0].starts_with("name: expected a name of 1 to 64"),
+                "{why:?}"
+            );
+            let wrong = file(FILE).adding(&feed("b", hostile));
+            let why = wrong.expect_err(hostile);
+            assert!(
+                why[0].starts_with("url: expected an http or https URL"),
+                "{why:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The file as a whole: read, and each of its tables handed to who knows its rules.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::keys::Within;
+use super::network::read_network;
+use super::reader::{self, Field, Notes, Table, What};
+use super::{
+    CommandsConfig, Config, ConfigErrors, FeedConfig, NetworkConfig, PlatformKind, Problem,
+    channel, commands, feed, platform, relevance,
+};
+use crate::story::relevance::Words;
+
+/// The largest configuration file that is read, in bytes.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// The most feeds of one bot; far above what anybody reads.
+const FEEDS_MAX: usize = 10_000;
+
+const DATABASE_DEFAULT: &str = "bpfnews.sqlite";
+
+/// The lines on which feeds and channels stand, by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lines {
+    pub(super) feeds: HashMap<String, usize>,
+    pub(super) channels: HashMap<String, usize>,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, or why it cannot be read.
+    pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+        Config::parse(&read_text(path)?, path)
+    }
+
+    /// Reads a configuration from its text; `file` names it in messages, and a relative `database` stands in its folder.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it. After an error of syntax, what it alone may have caused is not told.
+    pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
+        parse_with_lines(text, file).map(|(config, _)| config)
+    }
+}
+
+/// The text of a configuration file.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
+    let bytes = read_file(path).map_err(|message| only_problem(path, None, message))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        let message = "not UTF-8 from here on; save the file as UTF-8";
+        only_problem(path, Some(line), message.to_owned())
+    })
+}
+
+/// Reads a configuration and tells where its feeds and channels stand.
+pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines), ConfigErrors> {
+    let notes = Notes::new(file, text);
+    let document = notes.document();
+    let syntax_lines = notes.lines();
+    let read = read_config(Table::top(&notes, document), &notes, file);
+    if !syntax_lines.is_empty() {
+        notes.drop_consequences(&syntax_lines);
+    }
+    if notes.is_empty() {
+        Ok(read)
+    } else {
+        Err(notes.into_errors())
+    }
+}
+
+fn only_problem(file: &Path, line: Option<usize>, message: String) -> ConfigErrors {
+    let problem = Problem {
+        file: file.to_owned(),
+        line,
+        key: String::new(),
+        message,
+    };
+    ConfigErrors {
+        problems: vec![problem],
+    }
+}
+
+/// The bytes of the file, or why there are none and what to do.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > CONFIG_BYTES_MAX => Err(format!(
+            "larger than {CONFIG_BYTES_MAX} bytes; is this the configuration?"
+        )),
+        Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err("no such file; bpfnews init writes one, and --config names another".to_owned())
+        }
+        Err(error) => Err(format!(
+            "cannot be read ({error}); it must be a file you may read, such as a copy of config.example.toml"
+        )),
+    }
+}
+
+/// Reads the whole document; the value is good only where nothing was noted.
+fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (Config, Lines) {
+    let mut lines = Lines::default();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let database = top.take("database");
+    let database = database.and_then(|field| read_database(&field));
+    let network = top.take("network");
+    let network = network
+        .and_then(|field| field.table(Within::Network, "a table: write [network], its keys below"));
+    let network = network.map_or_else(NetworkConfig::default, read_network);
+    let relevance = top.take("relevance");
+    let relevance = relevance.and_then(|field| {
+        field.table(
+            Within::Relevance,
+            "a table: write [relevance], its keys below",
+        )
+    });
+    let relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let feeds = match top.take("feed") {
+        Some(field) => read_feeds(field, notes, &network, &mut lines.feeds),
+        None => no_feeds(notes, None),
+    };
+    let discord = top.take("discord");
+    let discord = discord
+        .and_then(|field| field.table(Within::Discord, "a table: write [discord], its keys below"));
+    let discord = discord.map(|table| platform::read_discord(table, folder));
+    let matrix = top.take("matrix");
+    let matrix = matrix
+        .and_then(|field| field.table(Within::Matrix, "a table: write [matrix], its keys below"));
+    let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
+    // One that is there and wrong is told of itself alone.
+    set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
+    let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
+    let channels = match top.take("channel") {
+        Some(field) => channel::read_channels(field, notes, &feeds, &set_up, &mut lines.channels),
+        None => Vec::new(),
+    };
+    let commands = top.take("commands");
+    let commands = commands.and_then(|field| {
+        field.table(
+            Within::Commands,
+            "a table: write [commands], its keys below",
+        )
+    });
+    let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
+    top.finish();
+    let config = Config {
+        database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
+        network,
+        relevance,
+        feeds,
+        discord,
+        matrix,
+        channels,
+        commands,
+        from_chat: BTreeSet::new(),
+    };
+    (config, lines)
+}
+
+fn read_database(field: &Field<'_, '_>) -> Option<String> {
+    const RIGHT: &str = "the path of a file, such as \"bpfnews.sqlite\"";
+    let path = field.text(RIGHT)?;
+    if path.is_empty() || path.ends_with('/') || path.contains(char::is_control) {
+        field.expected(RIGHT);
+        return None;
+    }
+    if path.starts_with("~/") {
+        field.note("\"~\" is not expanded here; write the whole path");
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+/// Reads all feeds that are good, and holds them against each other.
+fn read_feeds(
+    field: Field<'_, '_>,
+    notes: &Notes<'_>,
+    network: &NetworkConfig,
+    names: &mut HashMap<String, usize>,
+) -> Vec<FeedConfig> {
+    const RIGHT: &str = "tables: write [[feed]], in two brackets, above the keys of each feed";
+    let line = field.line();
+    let Some(members) = field.list(RIGHT, FEEDS_MAX) else {
+        return Vec::new();
+    };
+    if members.is_empty() {
+        return no_feeds(notes, Some(line));
+    }
+
+    let mut upstreams: HashMap<String, (String, usize)> = HashMap::new();
+    let mut feeds = Vec::new();
+    for table in members {
+        let table = table.table(Within::Feed, RIGHT);
+        let Some(read) = table.map(|table| feed::read(table, network)) else {
+            continue;
+        };
+        if let Some((name, line)) = read.name {
+            if let Some(first) = names.get(&name) {
+                let message = format!(
+                    "{} is the name of the feed on line {first} too",
+                    reader::quoted(&name)
+                );
+                notes.note(
+                    What::Wrong,
+                    Some(line),
+                    &format!("{}: name", read.place),
+                    message,
+                );
+            } else {
+                names.insert(name, line);
+            }
+        }
+        if let Some(upstream) = read.upstream {
+            if let Some((first, line)) = upstreams.get(&upstream) {
+                let message = format!(
+                    "reads the same place as {first} on line {line}; make one feed of both"
+                );
+                let key = format!("{}: url", read.place);
+                notes.note(What::Wrong, Some(read.line), &key, message);
+            } else {
+                upstreams.insert(upstream, (read.place, read.line));
+            }
+        }
+        feeds.extend(read.feed);
+    }
+    feeds
+}
+
+fn no_feeds(notes: &Notes<'_>, line: Option<usize>) -> Vec<FeedConfig> {
+    let message = "none; write a [[feed]] for each, or copy them from config.example.toml";
+    notes.note(What::Missing, line, "feed", message.to_owned());
+    Vec::new()
+}

@@ -1,0 +1,57 @@
+//! Pausing feeds, and how they fare.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use crate::store::Tx;
+
+/// Pauses a feed, or lets it be polled again, at once. Gives whether that changed anything.
+pub async fn pause_feed(
+    tx: &mut Tx,
+    name: &str,
+    paused_at: Option<DateTime<Utc>>,
+) -> anyhow::Result<bool> {
+    let paused_at = paused_at.map(|at| at.timestamp());
+    let changed = sqlx::query!(
+        "UPDATE feeds SET paused_at = $2, next_poll_at = iif($2 IS NULL, 0, next_poll_at)
+         WHERE name = $1 AND (paused_at IS NULL) <> ($2 IS NULL)",
+        name,
+        paused_at
+    )
+    .execute(&mut **tx)
+    .await
+    .with_context(|| format!("pausing the feed {name}"))?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// How the configured feeds fare, as everybody may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// How many there are.
+    pub feeds: i64,
+    /// How many of them failed the last time.
+    pub failing: i64,
+    /// How many are paused.
+    pub paused: i64,
+    /// How many were never polled.
+    pub new: i64,
+    /// When one was polled last, unix seconds.
+    pub last_polled_at: Option<i64>,
+}
+
+/// How the configured feeds fare.
+pub async fn health(pool: &SqlitePool) -> anyhow::Result<Health> {
+    sqlx::query_as!(
+        Health,
+        r#"SELECT COUNT(*) AS "feeds!: i64",
+                  COALESCE(SUM(paused_at IS NULL AND state NOT IN ('ok', 'never')), 0) AS "failing!: i64",
+                  COALESCE(SUM(paused_at IS NOT NULL), 0) AS "paused!: i64",
+                  COALESCE(SUM(paused_at IS NULL AND state = 'never'), 0) AS "new!: i64",
+                  MAX(last_polled_at) AS "last_polled_at: i64"
+           FROM feeds WHERE configured = 1"#
+    )
+    .fetch_one(pool)
+    .await
+    .context("asking how the feeds fare")
+}

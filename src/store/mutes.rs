@@ -1,0 +1,186 @@
+//! What is told no more: stories, authors, words of titles.
+
+use std::collections::HashSet;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use super::Tx;
+use crate::story::Story;
+
+/// What is muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MuteKind {
+    /// A story: its posts stay as they are.
+    Story,
+    /// A story that was taken back.
+    Retracted,
+    /// An author: no new posts.
+    Author,
+    /// Words of a title: no new posts.
+    Words,
+}
+
+impl MuteKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Story => "story",
+            Self::Retracted => "retracted",
+            Self::Author => "author",
+            Self::Words => "words",
+        }
+    }
+
+    fn of(word: &str) -> anyhow::Result<Self> {
+        let all = [Self::Story, Self::Retracted, Self::Author, Self::Words];
+        let found = all.into_iter().find(|kind| kind.word() == word);
+        found.with_context(|| format!("{word} is no kind of mute"))
+    }
+}
+
+/// A mute as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MuteRow {
+    /// Its number.
+    pub id: i64,
+    /// What is muted.
+    pub kind: MuteKind,
+    /// The story's title, the name, the words.
+    pub shown: String,
+    /// Since when, unix seconds.
+    pub at: i64,
+    /// By whom.
+    pub by: String,
+}
+
+/// A mute to be added.
+#[derive(Debug)]
+pub struct NewMute<'a> {
+    /// What is muted.
+    pub kind: MuteKind,
+    /// The story's title, the name, the words.
+    pub shown: &'a str,
+    /// The item that a story's id came from.
+    pub item: Option<i64>,
+    /// By whom.
+    pub by: &'a str,
+}
+
+/// All that is muted, to be asked by a fold.
+#[derive(Debug, Default)]
+pub struct Mutes {
+    items: HashSet<i64>,
+    authors: HashSet<String>,
+    words: Vec<String>,
+}
+
+impl Mutes {
+    /// Whether nothing more is told of the story with these items.
+    pub fn silences(&self, items: &[i64]) -> bool {
+        items.iter().any(|item| self.items.contains(item))
+    }
+
+    /// Whether the story opens no posts, for its author or its title.
+    pub fn bars(&self, story: &Story) -> bool {
+        let title = story.title.to_lowercase();
+        let author = story.author.as_ref().map(|author| author.to_lowercase());
+        author.is_some_and(|author| self.authors.contains(&author))
+            || self.words.iter().any(|words| title.contains(words))
+    }
+}
+
+/// All that is muted.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn mutes(tx: &mut Tx) -> anyhow::Result<Mutes> {
+    let rows = sqlx::query!("SELECT kind, what, item_id FROM mutes")
+        .fetch_all(&mut **tx)
+        .await
+        .context("reading what is muted")?;
+    let mut mutes = Mutes::default();
+    for row in rows {
+        match MuteKind::of(&row.kind)? {
+            MuteKind::Story | MuteKind::Retracted => mutes.items.extend(row.item_id),
+            MuteKind::Author => {
+                mutes.authors.insert(row.what);
+            }
+            MuteKind::Words => mutes.words.push(row.what),
+        }
+    }
+    Ok(mutes)
+}
+
+/// Mutes something; `false` where it was.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn add_mute(tx: &mut Tx, new: &NewMute<'_>, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let (kind, now) = (new.kind.word(), now.timestamp());
+    let what = match new.item {
+        Some(item) => item.to_string(),
+        None => new.shown.to_lowercase(),
+    };
+    let added = sqlx::query!(
+        "INSERT INTO mutes (id, kind, what, shown, item_id, muted_at, muted_by)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM mutes), $1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        kind,
+        what,
+        new.shown,
+        new.item,
+        now,
+        new.by
+    )
+    .execute(&mut **tx)
+    .await
+    .context("muting")?;
+    Ok(added.rows_affected() == 1)
+}
+
+/// Everything that is muted, the newest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_mutes(pool: &SqlitePool) -> anyhow::Result<Vec<MuteRow>> {
+    let rows =
+        sqlx::query!("SELECT id, kind, shown, muted_at, muted_by FROM mutes ORDER BY id DESC")
+            .fetch_all(pool)
+            .await
+            .context("listing what is muted")?;
+    let mute = |row: (i64, String, String, i64, String)| {
+        let (id, kind, shown, at, by) = row;
+        Ok(MuteRow {
+            id,
+            kind: MuteKind::of(&kind)?,
+            shown,
+            at,
+            by,
+        })
+    };
+    rows.into_iter()
+        .map(|row| mute((row.id, row.kind, row.shown, row.muted_at, row.muted_by)))
+        .collect()
+}
+
+/// Lifts a mute; gives what it was.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn lift_mute(tx: &mut Tx, id: i64) -> anyhow::Result<Option<(MuteKind, String)>> {
+    let lifted = sqlx::query!(
+        r#"DELETE FROM mutes WHERE id = $1 RETURNING kind AS "kind!: String", shown AS "shown!: String""#,
+        id
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("lifting a mute")?;
+    lifted
+        .map(|row| Ok((MuteKind::of(&row.kind)?, row.shown)))
+        .transpose()
+}

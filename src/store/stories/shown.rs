@@ -1,0 +1,199 @@
+//! What commands in chat show of stories. Each question reads a bounded number of them, whatever is stored; none gives a
+//! story that a maintainer took back.
+
+use anyhow::Context as _;
+use sqlx::SqlitePool;
+use url::Url;
+
+use super::questions::{read, story_by_number};
+use crate::item::ItemKey;
+use crate::item::link::canonical_link;
+use crate::store::Tx;
+use crate::store::items::LINK;
+use crate::story::Story;
+
+/// The matches of a search that are looked at; with more, the words say too little.
+const MATCHES_MAX: i64 = 1_000;
+
+/// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn best_stories(
+    pool: &SqlitePool,
+    since: i64,
+    today: i64,
+    most: i64,
+) -> anyhow::Result<Vec<Story>> {
+    let rows = sqlx::query!(
+        r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
+           FROM (SELECT number, score, last_at FROM stories INDEXED BY stories_by_worth
+                 WHERE last_at >= $1 AND relevant = 1
+                   AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
+                                      WHERE m.story IS NOT NULL)
+                 ORDER BY score DESC, last_at DESC, number DESC LIMIT $2) b
+           CROSS JOIN stories s ON s.number = b.number
+           ORDER BY b.score DESC, b.last_at DESC, b.number DESC"#,
+        since,
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("asking for the best stories")?;
+    rows.iter()
+        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
+        .collect()
+}
+
+/// Stories about BPF that match, the best match first. `words` as [`super::match_words`] writes them.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn search_stories(
+    pool: &SqlitePool,
+    words: &str,
+    today: i64,
+    most: i64,
+) -> anyhow::Result<Vec<Story>> {
+    let rows = sqlx::query!(
+        r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
+           FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
+                 ORDER BY rank LIMIT $2) f
+           CROSS JOIN stories s ON s.number = f.number
+           WHERE s.relevant = 1
+             AND s.number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
+                                  WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+           ORDER BY f.worth, s.last_at DESC, s.number DESC LIMIT $3"#,
+        words,
+        MATCHES_MAX,
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("searching the stories")?;
+    rows.iter()
+        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
+        .collect()
+}
+
+/// Stories about BPF that match, those that were opened last first: cheap enough for every key that a person presses.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn newest_matches(
+    pool: &SqlitePool,
+    words: &str,
+    today: i64,
+    most: i64,
+) -> anyhow::Result<Vec<Story>> {
+    let rows = sqlx::query!(
+        r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
+           FROM (SELECT rowid AS number FROM story_search WHERE story_search MATCH $1
+                 ORDER BY rowid DESC LIMIT $2) f
+           CROSS JOIN stories s ON s.number = f.number
+           WHERE s.relevant = 1
+             AND s.number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
+                                  WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+           ORDER BY s.number DESC LIMIT $3"#,
+        words,
+        MATCHES_MAX,
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("looking for stories")?;
+    rows.iter()
+        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
+        .collect()
+}
+
+/// Series about BPF that may wait for an answer and moved since then (unix seconds).
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn unanswered_stories(
+    pool: &SqlitePool,
+    since: i64,
+    today: i64,
+    most: i64,
+) -> anyhow::Result<Vec<Story>> {
+    let rows = sqlx::query!(
+        r#"SELECT told AS "told!", state AS "state!", free_on FROM stories INDEXED BY stories_unanswered
+           WHERE kind = 'series' AND state IN ('posted', 'discussed') AND relevant = 1 AND last_at >= $1
+             AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
+                                WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+           ORDER BY last_at DESC LIMIT $2"#,
+        since,
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("asking what waits for an answer")?;
+    rows.iter()
+        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
+        .collect()
+}
+
+/// The story of what is read at this address: an article, a release, a video.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn story_of_link(
+    pool: &SqlitePool,
+    link: &Url,
+    today: i64,
+) -> anyhow::Result<Option<Story>> {
+    let digest = ItemKey::content(&canonical_link(link)).digest();
+    let digest = digest.as_slice();
+    let number = sqlx::query_scalar!(
+        "SELECT m.story FROM item_keys k JOIN members m ON m.item_id = k.item_id WHERE k.kind = $1 AND k.digest = $2",
+        LINK,
+        digest
+    )
+    .fetch_optional(pool)
+    .await
+    .context("looking for the story of a link")?
+    .flatten();
+    match number {
+        Some(number) => story_by_number(pool, number, today).await,
+        None => Ok(None),
+    }
+}
+
+/// Whether a maintainer took the story with this id back.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn is_retracted(pool: &SqlitePool, id: &str) -> anyhow::Result<bool> {
+    let many = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "many!: i64" FROM stories s JOIN members m ON m.story = s.number
+           JOIN mutes u ON u.item_id = m.item_id WHERE s.id = $1 AND u.kind = 'retracted'"#,
+        id
+    )
+    .fetch_one(pool)
+    .await
+    .context("asking whether a story was taken back")?;
+    Ok(many > 0)
+}
+
+/// The items of the story with this id, the one that the id came from first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn items_of_story(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "SELECT m.item_id FROM stories s JOIN members m ON m.story = s.number WHERE s.id = $1
+         ORDER BY m.item_id <> s.item_id, m.item_id",
+        id
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the items of a story")
+}

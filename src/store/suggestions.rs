@@ -1,0 +1,179 @@
+//! Links that readers handed in, and whose are not taken.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use sqlx::SqlitePool;
+
+use super::Tx;
+
+/// A link that somebody hands in.
+#[derive(Debug, Clone)]
+pub struct NewSuggestion<'a> {
+    /// In the one form that all ways to write it have.
+    pub url: &'a str,
+    /// As it was written.
+    pub shown: &'a str,
+    /// Why it is worth reading; may be empty.
+    pub note: &'a str,
+    /// The platform.
+    pub platform: &'a str,
+    /// The person's id.
+    pub person: &'a str,
+    /// The server, or the room where there is no such.
+    pub place: &'a str,
+}
+
+/// How many there are in a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// Of a person.
+    pub person_max: u32,
+    /// Of a server.
+    pub place_max: u32,
+}
+
+/// What became of a suggestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is kept.
+    Kept,
+    /// It is there already, since then (unix seconds).
+    Known(i64),
+    /// The person had their share of the day.
+    PersonFull,
+    /// The server had its share.
+    PlaceFull,
+    /// The person's suggestions are not taken.
+    Banned,
+}
+
+/// A suggestion as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuggestionRow {
+    /// As it was written.
+    pub shown: String,
+    /// Why it is worth reading.
+    pub note: String,
+    /// The platform.
+    pub platform: String,
+    /// Who handed it in.
+    pub person: String,
+    /// When, unix seconds.
+    pub at: i64,
+}
+
+/// Takes a suggestion, or says why not. A day is the last 24 hours.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn take_suggestion(
+    tx: &mut Tx,
+    new: &NewSuggestion<'_>,
+    caps: Caps,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Taken> {
+    let now = now.timestamp();
+    let since = now - 86_400;
+    let row = sqlx::query!(
+        r#"SELECT (SELECT COUNT(*) FROM bans WHERE person = $2) AS "bans!: i64",
+                  (SELECT at FROM suggestions WHERE url = $5) AS "known: i64",
+                  (SELECT COUNT(*) FROM suggestions WHERE platform = $1 AND person = $2 AND at > $4) AS "persons!: i64",
+                  (SELECT COUNT(*) FROM suggestions WHERE platform = $1 AND place = $3 AND at > $4) AS "places!: i64""#,
+        new.platform,
+        new.person,
+        new.place,
+        since,
+        new.url
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("asking about a suggestion")?;
+    if row.bans > 0 {
+        return Ok(Taken::Banned);
+    }
+    if let Some(at) = row.known {
+        return Ok(Taken::Known(at));
+    }
+    if row.persons >= i64::from(caps.person_max) {
+        return Ok(Taken::PersonFull);
+    }
+    if row.places >= i64::from(caps.place_max) {
+        return Ok(Taken::PlaceFull);
+    }
+    sqlx::query!(
+        "INSERT INTO suggestions (id, url, shown, note, platform, person, place, at)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM suggestions), $1, $2, $3, $4, $5, $6, $7)",
+        new.url,
+        new.shown,
+        new.note,
+        new.platform,
+        new.person,
+        new.place,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping a suggestion")?;
+    Ok(Taken::Kept)
+}
+
+/// The last suggestions, the newest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
+    sqlx::query_as!(
+        SuggestionRow,
+        "SELECT shown, note, platform, person, at FROM suggestions ORDER BY id DESC LIMIT $1",
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("listing suggestions")
+}
+
+/// Takes no more suggestions of a person; `false` where that was so.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let now = now.timestamp();
+    let banned = sqlx::query!(
+        "INSERT INTO bans (person, banned_at, banned_by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        person,
+        now,
+        by
+    )
+    .execute(&mut **tx)
+    .await
+    .context("refusing a person's suggestions")?;
+    Ok(banned.rows_affected() == 1)
+}
+
+/// Takes a person's suggestions again; `false` where they were taken.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
+    let lifted = sqlx::query!("DELETE FROM bans WHERE person = $1", person)
+        .execute(&mut **tx)
+        .await
+        .context("taking a person's suggestions again")?;
+    Ok(lifted.rows_affected() == 1)
+}
+
+/// The people whose suggestions are not taken.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_bans(pool: &SqlitePool) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
+        .fetch_all(pool)
+        .await
+        .context("listing whose suggestions are not taken")
+}
