@@ -2,6 +2,7 @@
 
 ALTER TABLE feeds ADD COLUMN paused_at INTEGER;   -- a maintainer paused it; NULL: it is polled
 ALTER TABLE channels ADD COLUMN community TEXT;   -- the server that it belongs to, as its platform said
+ALTER TABLE deliveries ADD COLUMN receipt TEXT;   -- of an answer below a post: where it stands, to be taken back with it
 
 -- Feeds and channels that were added in chat, as the tables of the configuration that they are.
 CREATE TABLE additions (

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::config::ChannelConfig;
 use crate::post::story::Content;
-use crate::store::Tx;
 use crate::store::outbox::{self, ChannelRow, NewDelivery, Verb};
+use crate::store::{Store, Tx};
 
 /// A channel, and what it wants.
 #[derive(Debug, Clone)]
@@ -34,6 +34,18 @@ pub async fn open(
         Some(Desk { row, config })
     };
     Ok(rows.into_iter().filter_map(desk).collect())
+}
+
+/// The channels among these that their platforms refuse by now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
+    let rows = outbox::channels(store.read()).await?;
+    let is_ours = |row: &&ChannelRow| desks.iter().any(|desk| desk.row.id == row.id);
+    let paused = rows.iter().filter(|row| row.paused_at.is_some());
+    Ok(paused.filter(is_ours).map(|row| row.id).collect())
 }
 
 /// Tells maintainers something, wherever a channel is theirs.

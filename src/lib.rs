@@ -18,6 +18,7 @@ pub mod demo;
 pub mod desk;
 pub mod ingest;
 pub mod item;
+pub mod live;
 pub mod post;
 pub mod source;
 pub mod store;

@@ -58,6 +58,11 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
+/// The same for a text of several lines, which stay.
+pub fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether readers can follow a link: it is of the web, and does not lead to this machine's loopback.
 pub(crate) fn is_for_readers(link: &str) -> bool {
     url::Url::parse(link).is_ok_and(|url| {

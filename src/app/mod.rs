@@ -13,8 +13,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::platforms::Listener;
+use crate::config::PlatformKind;
 use crate::deliver::{Courier, Lane};
-use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX};
+use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
+use crate::live::Live;
 use crate::store::feeds;
 
 /// The longest sleep, so that a clock that was set is noticed.
@@ -50,63 +53,64 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Polls what is due and tells what is new until `stop` is cancelled.
+/// What is under way. It outlives the generation that it was begun on.
+#[derive(Default)]
+struct UnderWay {
+    polls: JoinSet<(String, anyhow::Result<Report>)>,
+    in_flight: HashSet<String>,
+    lanes: JoinSet<Lane>,
+    busy: HashSet<i64>,
+}
+
+/// Polls what is due, tells what is new and answers what is asked until `stop` is cancelled. SIGHUP has the configuration
+/// read again.
 ///
 /// # Errors
 ///
 /// When the database fails, or a platform refuses the bot altogether.
 pub async fn run(
-    ingest: Arc<Ingest>,
-    courier: Arc<Courier>,
+    live: &Live,
+    listeners: Vec<(PlatformKind, Listener)>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut polls = JoinSet::new();
-    let mut in_flight: HashSet<String> = HashSet::new();
-    let mut lanes = JoinSet::new();
-    let mut busy: HashSet<i64> = HashSet::new();
+    let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
+    let mut ears = JoinSet::new();
+    for (platform, listener) in listeners {
+        ears.spawn(async move { (platform, listener.await) });
+    }
+    let mut under_way = UnderWay::default();
     while !stop.is_cancelled() {
-        let now = ingest.clock.now();
-        for row in feeds::due_feeds(ingest.store.read(), now).await? {
-            if in_flight.len() >= POLLS_AT_ONCE_MAX {
-                break;
-            }
-            if in_flight.insert(row.name.clone()) {
-                let (ingest, stop, name) = (Arc::clone(&ingest), stop.clone(), row.name.clone());
-                polls.spawn(async move {
-                    let report = ingest.poll(row, &stop).await;
-                    if report.is_err() {
-                        // What could not be settled is due still: it must not be asked for again at once.
-                        let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;
-                    }
-                    (name, report)
-                });
-            }
-        }
+        let now = live.now();
+        let (ingest, courier) = (&now.ingest, &now.courier);
+        begin_polls(ingest, &mut under_way, stop).await?;
         ingest.make_digests().await?;
         if let Some(why) = courier.refusal() {
             stop.cancel();
             bail!("{why}");
         }
-        for lane in courier.lanes().await? {
-            if lane.channels.iter().any(|channel| busy.contains(channel)) {
-                continue;
-            }
-            busy.extend(&lane.channels);
-            let courier = Arc::clone(&courier);
-            lanes.spawn(async move { run_lane(&courier, lane).await });
-        }
-        let sleep = until_next(&ingest, &courier, &busy).await?;
+        begin_lanes(courier, &mut under_way).await?;
+        let sleep = until_next(ingest, courier, &under_way.busy).await?;
+        let (polls, lanes) = (&mut under_way.polls, &mut under_way.lanes);
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
+            () = live.changed() => {}
+            _ = hangup.recv() => live.reload().await?,
+            Some(ended) = ears.join_next(), if !ears.is_empty() => {
+                let (platform, ended) = ended.context("a listener came to a bad end")?;
+                if let Err(error) = ended {
+                    stop.cancel();
+                    bail!("{} refuses the bot: {error}", platform.word());
+                }
+            }
             Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
                 let lane = ended.context("a delivery came to a bad end")?;
-                busy.retain(|channel| !lane.channels.contains(channel));
+                under_way.busy.retain(|channel| !lane.channels.contains(channel));
             }
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
                 match ended {
                     Ok((name, report)) => {
-                        in_flight.remove(&name);
+                        under_way.in_flight.remove(&name);
                         if let Err(error) = report {
                             warn!("{name}: {error:#}");
                         }
@@ -118,10 +122,53 @@ pub async fn run(
         }
     }
     info!("stopping");
-    while polls.join_next().await.is_some() {}
+    while under_way.polls.join_next().await.is_some() {}
     // What is under way is let finish, so that its outcome is known; the rest is owed at the next start.
-    let finish = async { while lanes.join_next().await.is_some() {} };
+    let finish = async {
+        while under_way.lanes.join_next().await.is_some() {}
+        while ears.join_next().await.is_some() {}
+    };
     let _ = tokio::time::timeout(STOP_MAX, finish).await;
+    Ok(())
+}
+
+async fn begin_polls(
+    ingest: &Arc<Ingest>,
+    under_way: &mut UnderWay,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    for row in feeds::due_feeds(ingest.store.read(), ingest.clock.now()).await? {
+        if under_way.in_flight.len() >= POLLS_AT_ONCE_MAX {
+            break;
+        }
+        // Another generation may be about to begin, with feeds that this one does not know.
+        if ingest.reads(&row.name) && under_way.in_flight.insert(row.name.clone()) {
+            let (ingest, stop, name) = (Arc::clone(ingest), stop.clone(), row.name.clone());
+            under_way.polls.spawn(async move {
+                let report = ingest.poll(row, &stop).await;
+                if report.is_err() {
+                    // What could not be settled is due still: it must not be asked for again at once.
+                    let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;
+                }
+                (name, report)
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn begin_lanes(courier: &Arc<Courier>, under_way: &mut UnderWay) -> anyhow::Result<()> {
+    for lane in courier.lanes().await? {
+        let is_busy = |channel: &i64| under_way.busy.contains(channel);
+        if lane.channels.iter().any(is_busy) {
+            continue;
+        }
+        under_way.busy.extend(&lane.channels);
+        let courier = Arc::clone(courier);
+        under_way
+            .lanes
+            .spawn(async move { run_lane(&courier, lane).await });
+    }
     Ok(())
 }
 

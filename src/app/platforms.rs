@@ -8,14 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures_util::future::BoxFuture;
+#[cfg(feature = "matrix")]
+use futures_util::future::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 
-use crate::channel::Platform;
 use crate::channel::discord::{self, Discord};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
+use crate::channel::{Platform, SendError};
 #[cfg(feature = "matrix")]
 use crate::clock::{Clock as _, SystemClock};
+use crate::command::heard::Ear;
 use crate::config::{Config, PlatformKind};
 
 /// Told to Discord, which insists on a page, where the configuration names none.
@@ -75,6 +80,24 @@ impl Platforms {
             );
         }
         senders
+    }
+}
+
+/// What follows a platform until it is stopped; it ends early only with an error that refuses the bot.
+pub type Listener = BoxFuture<'static, Result<(), SendError>>;
+
+impl Platforms {
+    /// What follows each platform and hands `ear` what people ask.
+    pub fn listeners(&self, ear: &Ear, stop: &CancellationToken) -> Vec<(PlatformKind, Listener)> {
+        #[cfg(feature = "matrix")]
+        let matrix = self.matrix.iter().map(|matrix| {
+            let (matrix, ear, stop) = (Arc::clone(matrix), Arc::clone(ear), stop.clone());
+            let listener: Listener = async move { matrix.listen(ear, &stop).await }.boxed();
+            (PlatformKind::Matrix, listener)
+        });
+        #[cfg(not(feature = "matrix"))]
+        let matrix = std::iter::empty();
+        matrix.collect()
     }
 }
 

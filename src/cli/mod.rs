@@ -17,9 +17,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Effective};
 use crate::ingest::Ingest;
 use crate::item::Kind;
+use crate::live;
 use crate::store::Store;
 
 /// The example configuration, which `init` writes.
@@ -322,10 +323,11 @@ fn init(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The configuration, its database and its feeds, opened.
+/// The configuration with what was added to it in chat, its database and its feeds, opened.
 async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
-    let config = Config::load(path)?;
-    let store = Store::open(&config.database).await?;
+    let file = Effective::load(path)?;
+    let store = Store::open(&file.config.database).await?;
+    let config = live::with_additions(&file, &store).await?.config;
     let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
     Ok((config, Arc::new(ingest)))
 }

@@ -16,10 +16,13 @@ use super::{feed_row, open, unknown_feed};
 use crate::app;
 use crate::app::platforms::{self, Platforms};
 use crate::clock::SystemClock;
-use crate::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
+use crate::command::clerk::Clerk;
+use crate::command::heard::Ear;
+use crate::config::{ChannelConfig, Config, Effective, FeedConfig, PlatformKind};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::item::prose;
+use crate::live::Live;
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
@@ -29,8 +32,14 @@ const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Re
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let (config, ingest) = open(path).await?;
+    let file = Effective::load(path)?;
+    let store = Store::open(&file.config.database).await?;
+    let platforms = Platforms::connect(&file.config)?;
+    let live = Live::open(file, store, Arc::new(SystemClock), platforms.senders()).await?;
+    let live = Arc::new(live);
     let stop = app::stop_on_signals()?;
+    let generation = live.now();
+    let config = &generation.effective.config;
     tracing::info!(
         database = %config.database.display(),
         "polling {} feeds; what is new is {}; Ctrl-C stops",
@@ -41,9 +50,10 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
             many => format!("posted to {many} channels"),
         }
     );
-    let courier = courier(&config, &ingest)?;
-    app::run(Arc::clone(&ingest), Arc::new(courier), &stop).await?;
-    ingest.store.close().await;
+    drop(generation);
+    let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
+    app::run(&live, platforms.listeners(&ear, &stop), &stop).await?;
+    live.store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 

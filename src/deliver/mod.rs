@@ -49,7 +49,7 @@ pub struct Courier {
     clock: Arc<dyn Clock>,
     desks: Vec<Desk>,
     platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
-    holds: Mutex<Holds>,
+    holds: Arc<Mutex<Holds>>,
 }
 
 impl Courier {
@@ -71,7 +71,26 @@ impl Courier {
             clock,
             desks,
             platforms,
-            holds: Mutex::new(holds),
+            holds: Arc::new(Mutex::new(holds)),
+        }
+    }
+
+    /// The same for other channels. Waits are kept, but for those of channels that were refused: they are tried again.
+    pub fn over(&self, desks: Vec<Desk>, refused: &[i64]) -> Self {
+        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        holds
+            .channels
+            .retain(|channel, _| !refused.contains(channel));
+        let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
+        let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);
+        holds.paused.extend(paused);
+        drop(holds);
+        Self {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            desks,
+            platforms: self.platforms.clone(),
+            holds: Arc::clone(&self.holds),
         }
     }
 

@@ -7,6 +7,7 @@ mod look;
 mod news;
 mod pause;
 pub mod plan;
+mod retract;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::story::relevance::Words;
+
+pub use self::retract::retract;
 
 use self::look::places;
 use self::news::news;
@@ -164,6 +167,11 @@ impl Ingest {
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
         })
+    }
+
+    /// Whether a feed is one of its configuration.
+    pub fn reads(&self, feed: &str) -> bool {
+        self.feeds.contains_key(feed)
     }
 
     /// One pass: polls every feed that is due. `told` hears of each poll as it ends.

@@ -15,6 +15,7 @@ use crate::desk::Desk;
 use crate::post::story::{self, Content};
 use crate::store::Tx;
 use crate::store::items;
+use crate::store::mutes;
 use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Sent, Verb};
 use crate::store::stories;
 use crate::story::{State, Story, StoryKind};
@@ -49,7 +50,11 @@ pub(super) async fn plan(
     });
     let mut opened = 0;
     let mut sampled: HashMap<i64, (DateTime<Utc>, usize)> = HashMap::new();
+    let mutes = mutes::mutes(tx).await?;
     for (place, moved) in moved.iter().enumerate() {
+        if mutes.silences(&moved.items) {
+            continue;
+        }
         let mut posts: HashMap<i64, Vec<PostRow>> = HashMap::new();
         for post in outbox::posts_of_items(tx, &moved.items).await? {
             posts.entry(post.channel_id).or_default().push(post);
@@ -64,6 +69,9 @@ pub(super) async fn plan(
                 continue;
             };
             if desk.config.maintainers || desk.config.route.takes(&moved.story).is_err() {
+                continue;
+            }
+            if mutes.bars(&moved.story) {
                 continue;
             }
             // An answer to what was said before we listened opens nothing.
@@ -375,11 +383,12 @@ pub(super) async fn sample_new_channels(
     if new.is_empty() {
         return Ok(());
     }
+    let mutes = mutes::mutes(tx).await?;
     let latest = stories::latest_stories(tx, SAMPLE_FROM_MAX).await?;
     for desk in new {
         let taken = latest
             .iter()
-            .find(|(_, story)| desk.config.route.takes(story).is_ok());
+            .find(|(_, story)| desk.config.route.takes(story).is_ok() && !mutes.bars(story));
         if let Some((item, story)) = taken
             && outbox::posts_of_items(tx, &[*item])
                 .await?

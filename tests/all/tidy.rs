@@ -26,7 +26,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 15] = [
+const ROOMS: [Room; 16] = [
     Room {
         name: "item",
         uses: &[],
@@ -90,7 +90,7 @@ const ROOMS: [Room; 15] = [
     Room {
         name: "command",
         uses: &[
-            "item", "story", "post", "store", "config", "clock", "desk", "source", "ingest",
+            "item", "story", "post", "store", "config", "clock", "desk", "source", "ingest", "live",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -116,9 +116,19 @@ const ROOMS: [Room; 15] = [
         but: &[],
     },
     Room {
+        // One configuration, and what runs over it; swapped as a whole.
+        name: "live",
+        uses: &[
+            "store", "channel", "config", "clock", "desk", "ingest", "deliver", "post",
+        ],
+        never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
+        but: &[],
+    },
+    Room {
         name: "app",
         uses: &[
-            "clock", "config", "store", "ingest", "deliver", "channel", "post", "source",
+            "clock", "config", "store", "ingest", "deliver", "channel", "post", "source", "live",
+            "command",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],
@@ -136,7 +146,7 @@ const ROOMS: [Room; 15] = [
         name: "cli",
         uses: &[
             "app", "clock", "config", "item", "post", "store", "ingest", "deliver", "channel",
-            "source", "demo", "story",
+            "source", "demo", "story", "live", "command",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

@@ -289,6 +289,16 @@ pub async fn settle_delivery(
                     .execute(&mut **tx)
                     .await?;
             }
+            if let (Verb::Reply, Some(receipt)) = (claimed.verb, receipt) {
+                let id = claimed.id;
+                sqlx::query!(
+                    "UPDATE deliveries SET receipt = $2 WHERE id = $1",
+                    id,
+                    receipt
+                )
+                .execute(&mut **tx)
+                .await?;
+            }
             sqlx::query!(
                 "UPDATE deliveries SET state = 'done', why = NULL, content = NULL, settled_at = $3
                  WHERE id = $1 AND version = $2",

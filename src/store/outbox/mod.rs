@@ -11,8 +11,8 @@ pub use self::deliveries::{
     owe, restate_send, sends_since, settle_delivery, took_others_since, was_sent,
 };
 pub use self::posts::{
-    NewPost, PostRow, PostState, open_post, post, posts_in_digest, posts_of_items, save_post,
-    waiting_posts, waiting_since,
+    NewPost, PostRow, PostState, answers_below, open_post, post, posts_in_digest, posts_of_items,
+    save_post, waiting_posts, waiting_since,
 };
 
 use super::Tx;
@@ -85,6 +85,49 @@ pub async fn channels(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec
     .fetch_all(pool)
     .await
     .context("reading the channels")
+}
+
+/// Where a channel is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The platform, as the configuration writes it.
+    pub platform: String,
+    /// The room, in the platform's own terms.
+    pub address: String,
+    /// The server that the room belongs to, as far as that is known.
+    pub community: Option<String>,
+}
+
+/// Where the configured channels are.
+pub async fn places(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<Place>> {
+    sqlx::query_as!(
+        Place,
+        "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
+    )
+    .fetch_all(pool)
+    .await
+    .context("reading where the channels are")
+}
+
+/// Keeps which server a channel belongs to, as its platform said.
+pub async fn learn_community(
+    tx: &mut Tx,
+    platform: &str,
+    address: &str,
+    community: &str,
+) -> anyhow::Result<()> {
+    sqlx::query!(
+        "UPDATE channels SET community = $3 WHERE platform = $1 AND address = $2",
+        platform,
+        address,
+        community
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping which server a channel belongs to")?;
+    Ok(())
 }
 
 /// Keeps until when a channel waits.

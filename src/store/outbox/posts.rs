@@ -155,6 +155,30 @@ pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
     .read()
 }
 
+/// Makes posts of their own of the answers that stand below a post, to be taken back; gives their numbers.
+pub async fn answers_below(tx: &mut Tx, post: i64, now: DateTime<Utc>) -> anyhow::Result<Vec<i64>> {
+    let now = now.timestamp();
+    let answers = sqlx::query_scalar!(
+        r#"INSERT INTO posts (id, channel_id, opened_at, state, content, receipt)
+           SELECT (SELECT COALESCE(MAX(id), 0) FROM posts) + ROW_NUMBER() OVER (ORDER BY d.id), d.channel_id, $2,
+                  'retracted', p.content, d.receipt
+           FROM deliveries d JOIN posts p ON p.id = d.post_id
+           WHERE d.post_id = $1 AND d.verb = 'reply' AND d.receipt IS NOT NULL RETURNING id AS "id!: i64""#,
+        post,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the answers below a post")?;
+    sqlx::query!(
+        "UPDATE deliveries SET receipt = NULL WHERE post_id = $1 AND verb = 'reply'",
+        post
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(answers)
+}
+
 /// A post to be opened.
 #[derive(Debug)]
 pub struct NewPost<'a> {

@@ -13,7 +13,8 @@ mod told;
 
 pub use self::find::find_story;
 pub use self::questions::{
-    Wanted, list_stories, match_words, stories_near_key, story_by_id, story_of_item,
+    Wanted, list_stories, match_begun, match_some, match_words, stories_near_key, story_by_id,
+    story_of_item,
 };
 pub use self::shown::{
     best_stories, is_retracted, items_of_story, newest_matches, search_stories, story_of_link,

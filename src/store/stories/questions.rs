@@ -8,6 +8,11 @@ use crate::store::items::day;
 use crate::story::Story;
 use crate::story::key::Key;
 
+/// The most terms of a search; each costs a walk through an index.
+const TERMS_MAX: usize = 40;
+/// The most words of which one is enough.
+const SOME_MAX: usize = 8;
+
 /// Which stories are wanted; `None` means any.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
@@ -36,6 +41,30 @@ pub struct Wanted {
 /// What a person typed, as full text takes it: words, `"a phrase"`, `word*`, and a column before any of them
 /// (`title:word`, `people:word`). Everything else is quoted, so that nothing is a syntax error.
 pub fn match_words(typed: &str) -> String {
+    terms(typed).join(" ")
+}
+
+/// The same for what has any of the words, or a word that begins like one of them.
+pub fn match_some(typed: &str) -> String {
+    let open = |term: String| match term.ends_with('*') {
+        true => term,
+        false => format!("{term}*"),
+    };
+    let mut all: Vec<String> = terms(typed).into_iter().map(open).collect();
+    all.truncate(SOME_MAX);
+    all.join(" OR ")
+}
+
+/// The same for what a person is typing: the last word may go on.
+pub fn match_begun(typed: &str) -> String {
+    let mut all = terms(typed);
+    if let Some(last) = all.last_mut().filter(|last| !last.ends_with('*')) {
+        last.push('*');
+    }
+    all.join(" ")
+}
+
+fn terms(typed: &str) -> Vec<String> {
     let mut terms = Vec::new();
     let mut rest = typed.trim();
     while !rest.is_empty() {
@@ -56,7 +85,8 @@ pub fn match_words(typed: &str) -> String {
         }
         rest = after.trim_start();
     }
-    terms.join(" ")
+    terms.truncate(TERMS_MAX);
+    terms
 }
 
 /// Reads a stored story: `today` (days since 1970) decides whether an article is free by now.

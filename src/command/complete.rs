@@ -1,0 +1,118 @@
+//! What a person may mean who has begun to type. Who may not change feeds and channels does not learn their names here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::grammar::{Audience, Completes};
+use super::heard::Choice;
+use super::rights::Right;
+use super::table::COMMANDS;
+use crate::item::prose;
+use crate::live::{Generation, Live};
+use crate::post::plain;
+use crate::post::story::standing;
+use crate::store::stories;
+use crate::story::Story;
+
+/// The most choices.
+const CHOICES_MAX: usize = 25;
+/// The most characters of one.
+const CHARS_MAX: usize = 100;
+/// How much of what is typed is read.
+const BEGUN_CHARS_MAX: usize = 100;
+/// The fewest characters by which stories are looked for; before that, the best are offered.
+const BEGUN_CHARS_MIN: usize = 2;
+
+/// What a person may mean.
+pub(super) async fn choices(
+    live: &Live,
+    generation: &Generation,
+    right: Right,
+    completes: Completes,
+    begun: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Choice>> {
+    let begun: String = begun.trim().chars().take(BEGUN_CHARS_MAX).collect();
+    let config = &generation.effective.config;
+    let may_change = right > Right::Reader;
+    let names: Vec<&str> = match completes {
+        Completes::Story => return stories_begun(live, &begun, now).await,
+        Completes::Feed if may_change => {
+            config.feeds.iter().map(|feed| feed.name.as_str()).collect()
+        }
+        Completes::Channel if may_change => {
+            let channels = config.channels.iter();
+            channels.map(|channel| channel.name.as_str()).collect()
+        }
+        Completes::Feed | Completes::Channel => Vec::new(),
+        Completes::Command => {
+            let is_theirs = |audience| may_change || audience == Audience::Readers;
+            let specs = COMMANDS.iter().filter(|spec| is_theirs(spec.audience));
+            specs.map(|spec| spec.path).collect()
+        }
+    };
+    Ok(of_names(names, &begun))
+}
+
+/// Names with what was typed in them: those that begin so first.
+fn of_names(mut names: Vec<&str>, begun: &str) -> Vec<Choice> {
+    let begun = begun.to_lowercase();
+    names.retain(|name| name.to_lowercase().contains(&begun) && name.chars().count() <= CHARS_MAX);
+    names.sort_by_key(|name| (!name.to_lowercase().starts_with(&begun), *name));
+    names.dedup();
+    let choice = |name: &str| Choice {
+        shown: name.to_owned(),
+        value: name.to_owned(),
+    };
+    names.into_iter().take(CHOICES_MAX).map(choice).collect()
+}
+
+async fn stories_begun(
+    live: &Live,
+    begun: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Choice>> {
+    let (pool, today) = (live.store.read(), now.timestamp().div_euclid(86_400));
+    let most = i64::try_from(CHOICES_MAX).unwrap_or(i64::MAX);
+    let words = stories::match_begun(begun);
+    let found = match words.is_empty() || begun.chars().count() < BEGUN_CHARS_MIN {
+        true => {
+            let since = (now - TimeDelta::days(7)).timestamp();
+            stories::best_stories(pool, since, today, most).await?
+        }
+        false => stories::newest_matches(pool, &words, today, most).await?,
+    };
+    Ok(found.iter().map(choice).collect())
+}
+
+fn choice(story: &Story) -> Choice {
+    let state = format!(" ({})", standing(story));
+    let room = CHARS_MAX.saturating_sub(state.chars().count());
+    let shown = format!("{}{state}", prose::shorten(&plain(&story.title), room));
+    Choice {
+        shown: shown.chars().take(CHARS_MAX).collect(),
+        value: story.id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_so_come_first() {
+        let names = vec!["net", "bpf-next", "bpf", "net-bpf", "lwn", "bpf"];
+        let shown = |begun: &str| {
+            let found = of_names(names.clone(), begun);
+            found
+                .into_iter()
+                .map(|choice| choice.value)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown("BPF"), ["bpf", "bpf-next", "net-bpf"]);
+        assert_eq!(shown("zzz"), [""; 0]);
+        assert_eq!(shown("").len(), 5);
+        let many: Vec<String> = (0..99).map(|number| format!("feed-{number}")).collect();
+        let many = many.iter().map(String::as_str).collect();
+        assert_eq!(of_names(many, "feed").len(), CHOICES_MAX);
+    }
+}

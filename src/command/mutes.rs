@@ -1,0 +1,172 @@
+//! What is told no more: muting, and taking back.
+
+use chrono::DateTime;
+
+use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake, plain_line};
+use super::feeds::who;
+use super::readers::{self, Found, shortened};
+use crate::ingest;
+use crate::item::prose;
+use crate::post::plain;
+use crate::post::story::Tone;
+use crate::store::mutes::{self, MuteKind, NewMute};
+use crate::store::{audit, stories};
+use crate::story::Story;
+
+/// The fewest and the most characters of words and names that are muted: shorter ones stand in every title.
+const WORDS_CHARS_MIN: usize = 3;
+const WORDS_CHARS_MAX: usize = 200;
+
+/// Tells nothing more of a story; its posts stay.
+pub(super) async fn story(ask: &Ask<'_>) -> Told {
+    let story = meant(ask).await?;
+    let title = plain(&story.title);
+    let mut tx = ask.live.store.write().await?;
+    let items = stories::items_of_story(&mut tx, &story.id).await?;
+    let new = NewMute {
+        kind: MuteKind::Story,
+        shown: &title,
+        item: items.first().copied(),
+        by: &who(ask),
+    };
+    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
+        return mistake(format!("{title} is muted already."));
+    }
+    let what = format!("muted the story {}: {title}", story.id);
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.says(
+        "Muted",
+        format!("{title}\nIts posts stay as they are, and nothing more is told of it."),
+    )
+}
+
+/// Opens no posts for an author's stories.
+pub(super) async fn author(ask: &Ask<'_>) -> Told {
+    mute(ask, MuteKind::Author, ask.needed("name")).await
+}
+
+/// Opens no posts for stories with these words.
+pub(super) async fn words(ask: &Ask<'_>) -> Told {
+    mute(ask, MuteKind::Words, ask.needed("words")).await
+}
+
+async fn mute(ask: &Ask<'_>, kind: MuteKind, typed: &str) -> Told {
+    let typed = plain(typed);
+    let typed = typed.trim();
+    let chars = typed.chars().count();
+    if !(WORDS_CHARS_MIN..=WORDS_CHARS_MAX).contains(&chars) {
+        return mistake(format!(
+            "Between {WORDS_CHARS_MIN} and {WORDS_CHARS_MAX} characters can be muted; that has {chars}."
+        ));
+    }
+    let new = NewMute {
+        kind,
+        shown: typed,
+        item: None,
+        by: &who(ask),
+    };
+    let mut tx = ask.live.store.write().await?;
+    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
+        return mistake(format!("{typed} is muted already."));
+    }
+    let what = format!("muted the {} {typed}", kind.word());
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    let text = match kind {
+        MuteKind::Author => "No new posts are opened for stories by that author.",
+        MuteKind::Words | MuteKind::Story | MuteKind::Retracted => {
+            "No new posts are opened for stories whose title has these words, one after the other."
+        }
+    };
+    ask.says(
+        format!("Muted: {typed}"),
+        format!("{text} Posts that stand go on being edited."),
+    )
+}
+
+/// What is muted.
+pub(super) async fn list(ask: &Ask<'_>) -> Told {
+    let rows = mutes::list_mutes(ask.live.store.read()).await?;
+    let line = |row: &mutes::MuteRow| {
+        let day = DateTime::from_timestamp(row.at, 0).unwrap_or_default();
+        let what = format!("{} · {}", row.id, row.kind.word());
+        let by = format!("by {} on {}", plain(&row.by), day.format("%-d %B %Y"));
+        let shown = prose::shorten(&plain(&row.shown), 100);
+        plain_line(what, format!("{shown} · {by}"), Tone::Ended)
+    };
+    Ok(Answer::Lists(Listing {
+        title: "What is muted".to_owned(),
+        lines: rows.iter().map(line).collect(),
+        nothing: "Nothing.",
+    }))
+}
+
+/// Tells again what was muted.
+pub(super) async fn lift(ask: &Ask<'_>) -> Told {
+    let number = ask.needed("number").parse().unwrap_or_default();
+    let mut tx = ask.live.store.write().await?;
+    let Some((kind, shown)) = mutes::lift_mute(&mut tx, number).await? else {
+        return mistake(format!("Nothing that is muted has the number {number}."));
+    };
+    let shown = plain(&shown);
+    let what = format!("lifted the mute of the {} {shown}", kind.word());
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    let text = match kind {
+        MuteKind::Retracted => "It is found again. What was taken back stays so, where it stood.",
+        MuteKind::Story | MuteKind::Author | MuteKind::Words => {
+            "What comes from now on is told again."
+        }
+    };
+    ask.says(format!("Lifted: {shown}"), text)
+}
+
+/// Takes a story back everywhere.
+pub(super) async fn retract(ask: &Ask<'_>) -> Told {
+    let story = meant(ask).await?;
+    let title = plain(&story.title);
+    let mut tx = ask.live.store.write().await?;
+    let items = stories::items_of_story(&mut tx, &story.id).await?;
+    let new = NewMute {
+        kind: MuteKind::Retracted,
+        shown: &title,
+        item: items.first().copied(),
+        by: &who(ask),
+    };
+    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
+        return mistake(format!("{title} was taken back already."));
+    }
+    let posts = ingest::retract(&mut tx, &items, ask.now).await?;
+    let what = format!("retracted the story {}: {title}", story.id);
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.live.wake();
+    let posts = match posts {
+        0 => "It stood nowhere.".to_owned(),
+        1 => "Its one post is being removed.".to_owned(),
+        many => format!("Its {many} posts are being removed."),
+    };
+    ask.says(
+        "Taken back",
+        format!("{title}\n{posts} It is not told again."),
+    )
+}
+
+/// The one story that is meant; where it is not clear which, nothing is changed.
+async fn meant(ask: &Ask<'_>) -> Result<Story, Trouble> {
+    let name = ask.needed("story");
+    match readers::find(ask, name).await? {
+        Found::One(story) => Ok(*story),
+        Found::Several(near) | Found::Near(near) => {
+            let near = near
+                .iter()
+                .map(|story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80)));
+            mistake(format!(
+                "It is not clear which story {:?} is; say its id:\n{}",
+                shortened(name),
+                near.collect::<Vec<_>>().join("\n")
+            ))
+        }
+    }
+}

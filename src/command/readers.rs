@@ -1,0 +1,264 @@
+//! What everybody may ask.
+
+use chrono::{DateTime, TimeDelta};
+
+use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake, plain_line};
+use super::grammar::{Audience, Spec};
+use super::rights::is_in;
+use super::routes;
+use super::table::COMMANDS;
+use crate::item::prose;
+use crate::post::plain;
+use crate::post::story::{self as telling, Content, Line, Tone};
+use crate::post::words::{ago, span};
+use crate::store::{feeds, outbox, stories};
+use crate::story::Story;
+use crate::story::waiting::waiting;
+
+/// How far back the best are looked for.
+const WEEK: TimeDelta = TimeDelta::days(7);
+/// How many of them there are.
+const BEST_MAX: i64 = 50;
+/// The most matches of a search, and series that wait, that are shown.
+const FOUND_MAX: i64 = 100;
+/// The most stories that are named where one was meant.
+const NEAR_MAX: i64 = 8;
+/// What nobody touched for so long was given up.
+const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
+/// The most series that are looked at to find those that wait.
+const UNANSWERED_MAX: i64 = 5_000;
+/// How much of what somebody typed is repeated.
+const TYPED_CHARS_MAX: usize = 80;
+
+/// The latest issue. Once issues come out, the latest is shown here; the best of the week is what it begins with.
+pub(super) async fn latest(ask: &Ask<'_>) -> Told {
+    let since = (ask.now - WEEK).timestamp();
+    let pool = ask.live.store.read();
+    let best = stories::best_stories(pool, since, ask.today(), BEST_MAX).await?;
+    let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
+    Ok(Answer::Lists(Listing {
+        title: "The best of the last seven days".to_owned(),
+        lines: best.iter().map(line).collect(),
+        nothing: "Nothing about BPF moved in the last seven days.",
+    }))
+}
+
+/// An issue by its number.
+pub(super) fn issue(ask: &Ask<'_>) -> Told {
+    mistake(format!(
+        "There is no issue {}: none has come out yet. {} shows the best of the week.",
+        ask.needed("number"),
+        ask.typed(Audience::Readers, "latest")
+    ))
+}
+
+/// One story, or those that may be meant.
+pub(super) async fn story(ask: &Ask<'_>) -> Told {
+    match find(ask, ask.needed("story")).await? {
+        Found::One(story) => {
+            let mut post = telling::compose(&story);
+            if let Some(waits) = waiting(&story, ask.now).filter(|waits| waits.num_hours() >= 24) {
+                post.notes.push(format!("waiting {}", span(waits)));
+            }
+            Ok(Answer::Says(Content::Story(Box::new(post))))
+        }
+        Found::Several(near) => {
+            let title = "Which one? Ask again with the id before it";
+            ask.shows(title, near.iter().map(with_id).collect())
+        }
+        Found::Near(near) => {
+            let title = "No story is called that; these come near";
+            ask.shows(title, near.iter().map(with_id).collect())
+        }
+    }
+}
+
+/// What was found of a story that somebody names.
+pub(super) enum Found {
+    /// The one that is meant.
+    One(Box<Story>),
+    /// Several that have all the words.
+    Several(Vec<Story>),
+    /// None, but these have some of the words.
+    Near(Vec<Story>),
+}
+
+/// Finds the story that somebody names by its id, a Message-ID, a link, a hash, or words of its title.
+pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
+    let (pool, today) = (ask.live.store.read(), ask.today());
+    if let Some(story) = stories::find_story(pool, name, today).await? {
+        return match stories::is_retracted(pool, &story.id).await? {
+            true => mistake("A maintainer took that story back."),
+            false => Ok(Found::One(Box::new(story))),
+        };
+    }
+    let words = stories::match_words(name);
+    let mut near = match words.is_empty() {
+        true => Vec::new(),
+        false => stories::search_stories(pool, &words, today, NEAR_MAX).await?,
+    };
+    let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
+    if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
+        let place = near.iter().position(is_called_so).unwrap_or(0);
+        return Ok(Found::One(Box::new(near.swap_remove(place))));
+    }
+    if !near.is_empty() {
+        return Ok(Found::Several(near));
+    }
+    let some = stories::match_some(name);
+    if !some.is_empty() {
+        near = stories::search_stories(pool, &some, today, NEAR_MAX).await?;
+    }
+    match near.is_empty() {
+        true => mistake(format!(
+            "Nothing is known of {:?}. A story is found by words of its title, its id, a Message-ID, a link or a commit's \
+             hash; {} looks further.",
+            shortened(name),
+            ask.typed(Audience::Readers, "search WORDS")
+        )),
+        false => Ok(Found::Near(near)),
+    }
+}
+
+/// Stories that match.
+pub(super) async fn search(ask: &Ask<'_>) -> Told {
+    let typed = ask.needed("words");
+    let words = stories::match_words(typed);
+    if words.is_empty() {
+        return mistake("There is no word in that to look for.");
+    }
+    let pool = ask.live.store.read();
+    let found = stories::search_stories(pool, &words, ask.today(), FOUND_MAX).await?;
+    let many = found.len();
+    let title = match i64::try_from(many) {
+        Ok(FOUND_MAX..) => format!("The best {many} matches for {:?}", shortened(typed)),
+        _ => format!("{} for {:?}", matches(many), shortened(typed)),
+    };
+    Ok(Answer::Lists(Listing {
+        title,
+        lines: found.iter().map(with_id).collect(),
+        nothing: "No story has these words. A word may end with * for all that begin so.",
+    }))
+}
+
+fn matches(many: usize) -> String {
+    match many {
+        0 => "No match".to_owned(),
+        1 => "1 match".to_owned(),
+        many => format!("{many} matches"),
+    }
+}
+
+/// Series that wait for an answer.
+pub(super) async fn open(ask: &Ask<'_>) -> Told {
+    let since = (ask.now - GIVEN_UP_AFTER).timestamp();
+    let pool = ask.live.store.read();
+    let unanswered = stories::unanswered_stories(pool, since, ask.today(), UNANSWERED_MAX).await?;
+    let waits = |story: Story| Some((waiting(&story, ask.now)?, story));
+    let mut waiting: Vec<(TimeDelta, Story)> = unanswered.into_iter().filter_map(waits).collect();
+    waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
+    let many = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    waiting.truncate(usize::try_from(FOUND_MAX).unwrap_or(usize::MAX));
+    let line = |(waits, story): &(TimeDelta, Story)| {
+        let what = format!("{} · {}", span(*waits), story.id);
+        telling::line(story, what, story.id.clone())
+    };
+    Ok(Answer::Lists(Listing {
+        title: match many {
+            1 => "1 series waits for an answer".to_owned(),
+            many => format!("{many} series wait for an answer, the longest first"),
+        },
+        lines: waiting.iter().map(line).collect(),
+        nothing: "No series of the last 180 days waits for an answer.",
+    }))
+}
+
+/// How the feeds fare, and what is told here.
+pub(super) async fn status(ask: &Ask<'_>) -> Told {
+    let pool = ask.live.store.read();
+    let health = feeds::health(pool).await?;
+    let well = health.feeds - health.failing - health.paused - health.new;
+    let mut parts = vec![format!("{well} of {} feeds are well", health.feeds)];
+    for (many, what) in [
+        (health.failing, "failing"),
+        (health.paused, "paused"),
+        (health.new, "not polled yet"),
+    ] {
+        parts.extend((many > 0).then(|| format!("{many} {what}")));
+    }
+    let last = health
+        .last_polled_at
+        .and_then(|at| DateTime::from_timestamp(at, 0));
+    let last = match last {
+        Some(at) => format!("The last poll was {}.", ago(at, ask.now)),
+        None => "Nothing was polled yet.".to_owned(),
+    };
+    let places = outbox::places(pool).await?;
+    let here = places.iter().filter(|place| is_in(ask.by, place));
+    let channels = &ask.generation.effective.config.channels;
+    let told = here.filter_map(|place| {
+        let mut channels = channels.iter();
+        let channel =
+            channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
+        Some(format!(
+            "{} is told {}",
+            channel.name,
+            routes::describe(channel)
+        ))
+    });
+    let mut told: Vec<String> = told.collect();
+    if told.is_empty() {
+        told.push("Nothing is told here by itself".to_owned());
+    }
+    let text = format!("{}. {last}\n{}.", parts.join(", "), told.join(".\n"));
+    ask.says(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
+}
+
+/// What can be asked, from the table.
+pub(super) fn help(ask: &Ask<'_>) -> Told {
+    let audience = ask.call.spec.audience;
+    let of_audience = |spec: &&Spec| spec.audience == audience;
+    let Some(wanted) = ask.call.get("command") else {
+        let line = |spec: &Spec| plain_line(spec.usage(), spec.about, Tone::New);
+        let lines = COMMANDS.iter().filter(of_audience).map(line).collect();
+        let title = format!(
+            "What can be asked with {}",
+            ask.typed(audience, "").trim_end()
+        );
+        return ask.shows(title, lines);
+    };
+    let wanted = wanted.trim_start_matches(['/', '!']);
+    let wanted = wanted
+        .strip_prefix(audience.command())
+        .unwrap_or(wanted)
+        .trim();
+    let Some(spec) = COMMANDS
+        .iter()
+        .filter(of_audience)
+        .find(|spec| spec.path == wanted)
+    else {
+        return mistake(format!(
+            "There is no command {:?}; {} lists them.",
+            shortened(wanted),
+            ask.typed(audience, "help")
+        ));
+    };
+    let mut lines = vec![spec.about.to_owned()];
+    lines.extend(
+        spec.args
+            .iter()
+            .map(|arg| format!("{}: {}", arg.name, arg.about)),
+    );
+    ask.says(ask.typed(audience, &spec.usage()), lines.join("\n"))
+}
+
+/// A story's line, with the id by which it can be asked for.
+fn with_id(story: &Story) -> Line {
+    let what = format!("{} · {}", story.id, telling::standing(story));
+    telling::line(story, what, story.id.clone())
+}
+
+/// What somebody typed, short and harmless.
+pub(super) fn shortened(typed: &str) -> String {
+    prose::shorten(&plain(typed), TYPED_CHARS_MAX)
+}

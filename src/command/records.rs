@@ -1,0 +1,142 @@
+//! What was handed in, and who changed what.
+
+use chrono::DateTime;
+
+use super::answer::{Answer, Ask, Listing, Told, mistake, plain_line};
+use super::feeds::who;
+use super::readers::shortened;
+use crate::item::prose;
+use crate::post::plain;
+use crate::post::story::{Line, Tone};
+use crate::store::{audit, suggestions};
+
+/// The most rows that are shown; there may be years of them.
+const ROWS_MAX: i64 = 200;
+/// The longest id of a person: Matrix' limit, in bytes.
+const PERSON_BYTES_MAX: usize = 255;
+
+/// What readers handed in, and whose suggestions are not taken.
+pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
+    let pool = ask.live.store.read();
+    let rows = suggestions::list_suggestions(pool, ROWS_MAX).await?;
+    let line = |row: &suggestions::SuggestionRow| {
+        let what = format!("{} · {} on {}", day(row.at), row.person, row.platform);
+        Line {
+            what: plain(&what),
+            title: match row.note.as_str() {
+                "" => plain(&row.shown),
+                note => prose::shorten(&plain(note), 160),
+            },
+            link: Some(row.shown.clone()),
+            tone: Tone::Reading,
+            mark: String::new(),
+        }
+    };
+    let mut lines: Vec<Line> = rows.iter().map(line).collect();
+    let banned = suggestions::list_bans(pool).await?;
+    let banned = banned.iter().map(|person| {
+        let title = format!("{} may suggest nothing", plain(person));
+        plain_line("banned", title, Tone::Ended)
+    });
+    lines.extend(banned);
+    Ok(Answer::Lists(Listing {
+        title: "What readers suggested, the newest first".to_owned(),
+        lines,
+        nothing: "Nothing yet.",
+    }))
+}
+
+/// Takes no more suggestions of a person.
+pub(super) async fn ban(ask: &Ask<'_>) -> Told {
+    let Some(person) = person(ask.needed("person")) else {
+        return mistake("That is no person's id: on Discord a number, on Matrix @name:server.");
+    };
+    let mut tx = ask.live.store.write().await?;
+    if !suggestions::ban(&mut tx, &person, &who(ask), ask.now).await? {
+        return mistake(format!("{person} may suggest nothing already."));
+    }
+    let what = format!("takes no more suggestions of {person}");
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.says(
+        "Banned",
+        format!("Suggestions of {person} are not taken any more. Those that were stay."),
+    )
+}
+
+/// Takes a person's suggestions again.
+pub(super) async fn lift(ask: &Ask<'_>) -> Told {
+    let typed = ask.needed("person");
+    let person = person(typed).unwrap_or_default();
+    let mut tx = ask.live.store.write().await?;
+    if !suggestions::lift_ban(&mut tx, &person).await? {
+        return mistake(format!(
+            "Nobody is banned by the id {:?}.",
+            shortened(typed)
+        ));
+    }
+    let what = format!("takes suggestions of {person} again");
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.says(
+        "Lifted",
+        format!("Suggestions of {person} are taken again."),
+    )
+}
+
+/// A person's id, without what Discord writes round it.
+fn person(typed: &str) -> Option<String> {
+    let inner = typed.strip_prefix("<@").and_then(|id| id.strip_suffix('>'));
+    let id = inner.map_or(typed, |id| id.trim_start_matches('!'));
+    let is_number = (5..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    let is_account =
+        id.starts_with('@') && id.contains(':') && id.bytes().all(|b| b.is_ascii_graphic());
+    ((is_number || is_account) && id.len() <= PERSON_BYTES_MAX).then(|| id.to_owned())
+}
+
+/// Who changed what, the newest first.
+pub(super) async fn audit(ask: &Ask<'_>) -> Told {
+    let rows = audit::list_changes(ask.live.store.read(), ROWS_MAX).await?;
+    let line = |row: &audit::AuditRow| {
+        let at = DateTime::from_timestamp(row.at, 0).unwrap_or_default();
+        let what = at.format("%-d %b %Y %H:%M").to_string();
+        let title = format!(
+            "{} on {} in {} {}",
+            row.person, row.platform, row.room, row.what
+        );
+        plain_line(what, prose::shorten(&plain(&title), 200), Tone::Reading)
+    };
+    Ok(Answer::Lists(Listing {
+        title: "Who changed what, the newest first".to_owned(),
+        lines: rows.iter().map(line).collect(),
+        nothing: "Nothing was changed in chat yet.",
+    }))
+}
+
+fn day(at: i64) -> String {
+    let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
+    day.format("%-d %b %Y").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_named_by_ids() {
+        #[rustfmt::skip]
+        let table = [
+            ("123456789012345678", Some("123456789012345678")),
+            ("<@123456789012345678>", Some("123456789012345678")),
+            ("<@!123456789012345678>", Some("123456789012345678")),
+            ("@a:b.example", Some("@a:b.example")),
+            ("alice", None),
+            ("@everyone", None),
+            ("", None),
+            ("@a:b c", None),
+        ];
+        for (typed, right) in table {
+            assert_eq!(person(typed).as_deref(), right, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Who may change things. Pure.
+//!
+//! - **Maintainers** are those whom `[commands]` names, by ids that nobody can choose: people and roles on Discord, accounts
+//!   on Matrix. They may do everything, wherever the bot hears them.
+//! - **Managers** are those who manage a place of ours, as its platform says: on Discord a server, in Matrix a room. A place
+//!   is ours when the *file* names a channel in it. A channel that was added in chat makes no place ours: else whoever may
+//!   add a channel could make the managers of any server, their own included, managers of this bot. They may do what
+//!   maintainers may, but add and remove channels only where they manage.
+//!
+//! On Matrix the place is the room in which they ask. On Discord it is the server: which one a channel belongs to is known
+//! from the first command that was given in it, by what Discord said then.
+
+use super::answer::platform_of;
+use super::heard::Asker;
+use crate::config::{CommandsConfig, PlatformKind};
+use crate::store::outbox::Place;
+
+/// What a person may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Right {
+    /// Ask.
+    Reader,
+    /// Change what is told, and channels of the place that they manage.
+    Manager,
+    /// Change everything.
+    Maintainer,
+}
+
+/// What a person may. `ours` are the places of the file's channels.
+pub(super) fn of(by: &Asker, config: &CommandsConfig, ours: &[&Place]) -> Right {
+    let is_named = match platform_of(by) {
+        Some(PlatformKind::Discord) => {
+            let has_role = |role: &String| config.discord_roles.contains(role);
+            config.discord_users.contains(&by.person) || by.roles.iter().any(has_role)
+        }
+        Some(PlatformKind::Matrix) => config.matrix_users.contains(&by.person),
+        Some(PlatformKind::Terminal) | None => false,
+    };
+    if is_named {
+        return Right::Maintainer;
+    }
+    match config.managers && by.is_manager && ours.iter().any(|place| is_in(by, place)) {
+        true => Right::Manager,
+        false => Right::Reader,
+    }
+}
+
+/// Whether somebody asks in this place: in its room, or elsewhere on its server.
+pub(super) fn is_in(by: &Asker, place: &Place) -> bool {
+    let is_same_server = by.community.is_some() && by.community == place.community;
+    by.platform == place.platform && (by.room == place.address || is_same_server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(platform: &str, address: &str, community: Option<&str>) -> Place {
+        Place {
+            name: "a".to_owned(),
+            platform: platform.to_owned(),
+            address: address.to_owned(),
+            community: community.map(str::to_owned),
+        }
+    }
+
+    fn asker(platform: &'static str, room: &str, community: Option<&str>, person: &str) -> Asker {
+        Asker {
+            platform,
+            room: room.to_owned(),
+            community: community.map(str::to_owned),
+            person: person.to_owned(),
+            roles: Vec::new(),
+            is_manager: false,
+        }
+    }
+
+    #[test]
+    fn rights_follow_from_ids_and_places_of_ours() {
+        use Right::{Maintainer, Manager, Reader};
+        let config = CommandsConfig {
+            discord_users: vec!["11111".to_owned()],
+            discord_roles: vec!["22222".to_owned()],
+            matrix_users: vec!["@a:b".to_owned()],
+            ..CommandsConfig::default()
+        };
+        let told = place("discord", "100", Some("9"));
+        let unknown = place("discord", "101", None);
+        let room = place("matrix", "!r:b", None);
+        let ours = [&told, &unknown, &room];
+        let with = |mut by: Asker, is_manager: bool, roles: &[&str]| {
+            by.is_manager = is_manager;
+            by.roles = roles.iter().map(|&role| role.to_owned()).collect();
+            by
+        };
+        let discord =
+            |room: &str, server: Option<&str>, person: &str| asker("discord", room, server, person);
+        let matrix = |room: &str, person: &str| asker("matrix", room, None, person);
+        #[rustfmt::skip]
+        let table = [
+            ("anybody", with(discord("100", Some("9"), "5"), false, &[]), Reader),
+            ("a maintainer anywhere", with(discord("7", Some("8"), "11111"), false, &[]), Maintainer),
+            ("a maintainer in a direct message", with(discord("7", None, "11111"), false, &[]), Maintainer),
+            ("a role", with(discord("7", Some("9"), "5"), false, &["1", "22222"]), Maintainer),
+            ("another role", with(discord("100", Some("9"), "5"), false, &["1"]), Reader),
+            ("a role named like a person", with(discord("100", Some("9"), "5"), false, &["11111"]), Reader),
+            ("a manager in the channel", with(discord("100", Some("9"), "5"), true, &[]), Manager),
+            ("a manager elsewhere on the server", with(discord("55", Some("9"), "5"), true, &[]), Manager),
+            ("a manager of a foreign server", with(discord("55", Some("8"), "5"), true, &[]), Reader),
+            ("a manager of no server", with(discord("55", None, "5"), true, &[]), Reader),
+            ("a manager in a channel whose server is not known yet", with(discord("101", Some("8"), "5"), true, &[]), Manager),
+            ("an account", with(matrix("!x:y", "@a:b"), false, &[]), Maintainer),
+            ("a Discord id on Matrix", with(matrix("!x:y", "11111"), false, &[]), Reader),
+            ("a moderator of our room", with(matrix("!r:b", "@c:d"), true, &[]), Manager),
+            ("a moderator of a foreign room", with(matrix("!x:y", "@c:d"), true, &[]), Reader),
+            ("a room's address on the other platform", with(discord("!r:b", None, "5"), true, &[]), Reader),
+            ("an unknown platform", with(asker("irc", "100", Some("9"), "11111"), true, &["22222"]), Reader),
+        ];
+        for (who, by, right) in table {
+            assert_eq!(of(&by, &config, &ours), right, "{who}");
+        }
+        let closed = CommandsConfig {
+            managers: false,
+            ..config
+        };
+        let manager = with(discord("100", Some("9"), "5"), true, &[]);
+        assert_eq!(of(&manager, &closed, &ours), Reader, "managers = false");
+    }
+}

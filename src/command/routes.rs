@@ -1,0 +1,232 @@
+//! Channels and what they take, as maintainers change them.
+
+use super::answer::{Answer, Ask, Listing, Told, mistake, notice, plain_line};
+use super::feeds::{came_from, file_name, no_such, who};
+use super::rights::Right;
+use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
+use crate::live::NotPosted;
+use crate::post::plain;
+use crate::post::story::{Line, Tone};
+
+/// Arguments that are lists, with commas.
+const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
+/// Arguments that are numbers.
+const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
+/// Arguments that are words.
+const WORDS: [&str; 4] = ["mode", "digest_at", "quiet", "milestones"];
+
+/// The channels that are told, and what each takes.
+pub(super) fn list(ask: &Ask<'_>) -> Told {
+    let effective = &ask.generation.effective;
+    let line = |channel: &ChannelConfig| {
+        let address = match channel.address.as_str() {
+            "" => String::new(),
+            address => format!(" {address}"),
+        };
+        let what = format!("{}{address}", channel.platform.word());
+        let origin = came_from(ask, TableKind::Channel, &channel.name);
+        let title = format!("{} is told {} · {origin}", channel.name, describe(channel));
+        plain_line(plain(&what), plain(&title), Tone::Reading)
+    };
+    let mut lines: Vec<Line> = effective.config.channels.iter().map(line).collect();
+    for (left_out, why) in &effective.left_out {
+        if left_out.kind == TableKind::Channel {
+            let title = format!("{}: {}", plain(&left_out.name), plain(why));
+            lines.insert(0, plain_line("left out", title, Tone::Ended));
+        }
+    }
+    Ok(Answer::Lists(Listing {
+        title: "The channels that are told".to_owned(),
+        lines,
+        nothing: "None: posts are shown on the terminal.",
+    }))
+}
+
+/// What a channel is told, in words.
+pub(super) fn describe(channel: &ChannelConfig) -> String {
+    if channel.maintainers {
+        return "what maintainers should know".to_owned();
+    }
+    let route = &channel.route;
+    let mut parts = Vec::new();
+    parts.push(match channel.mode {
+        ChannelMode::Stories => "stories".to_owned(),
+        ChannelMode::Digest { when } => {
+            let day = when
+                .day
+                .map_or("every day".to_owned(), |day| format!("every {day}"));
+            format!("a list {day} at {} UTC", when.at.format("%H:%M"))
+        }
+    });
+    let words = |values: serde_json::Value| {
+        let values = values.as_array().map_or(&[][..], Vec::as_slice);
+        let words: Vec<&str> = values.iter().filter_map(|word| word.as_str()).collect();
+        words.join(", ")
+    };
+    for (what, list) in [
+        (
+            "of the kinds",
+            words(serde_json::to_value(&route.kinds).unwrap_or_default()),
+        ),
+        (
+            "that are",
+            words(serde_json::to_value(&route.states).unwrap_or_default()),
+        ),
+        ("carried by", route.feeds.join(", ")),
+        ("for the trees", route.trees.join(", ")),
+        ("with one of the words", route.words.join(", ")),
+        ("by or with", route.people.join(", ")),
+    ] {
+        if !list.is_empty() {
+            parts.push(format!("{what} {list}"));
+        }
+    }
+    if let Some(least) = route.score_min {
+        parts.push(format!("that score {least} or more"));
+    }
+    if route.off_topic {
+        parts.push("about BPF or not".to_owned());
+    }
+    if let Some(most) = channel.hourly_max {
+        parts.push(format!("at most {most} an hour"));
+    }
+    if let Some(quiet) = channel.quiet {
+        let (from, to) = (quiet.from.format("%H:%M"), quiet.to.format("%H:%M"));
+        parts.push(format!("quiet from {from} to {to} UTC"));
+    }
+    plain(&parts.join(", "))
+}
+
+/// Tells a channel what is new, after a test message was posted there.
+pub(super) async fn add(ask: &Ask<'_>) -> Told {
+    let Some(platform) = ask.platform() else {
+        return mistake("That works on Discord and Matrix alone.");
+    };
+    let (name, room) = (ask.needed("name"), room(ask));
+    if ask.right < Right::Maintainer && room != ask.by.room {
+        return mistake(
+            "You manage this place, so you may add this channel: leave room out, and ask in the channel that is to be told.",
+        );
+    }
+    let table = match table(ask, name, platform, &room) {
+        Ok(table) => table,
+        Err(why) => return mistake(why),
+    };
+    let by = who(ask);
+    let addition = Addition::new(TableKind::Channel, name, &table, ask.now.timestamp(), &by);
+    let candidate = match ask.generation.effective.adding(&addition) {
+        Ok(candidate) => candidate.config,
+        Err(why) => return mistake(why.join("\n")),
+    };
+    let mut channels = candidate.channels.iter();
+    let Some(channel) = channels.find(|channel| channel.name == name) else {
+        return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
+    };
+    let told = describe(channel);
+    let text = format!("From now on this channel is told {told}.");
+    let test = notice(
+        "News about BPF will be posted here",
+        text,
+        format!("try-{name}"),
+    );
+    if let Err(NotPosted(why)) = ask.live.post_once(platform, &room, test).await {
+        return mistake(format!(
+            "Nothing was added, since nothing could be posted there: {}",
+            plain(&why)
+        ));
+    }
+    let what = format!(
+        "added the channel {name}: {} {room}, told {told}",
+        platform.word()
+    );
+    if let Err(why) = ask.live.add(&addition, &ask.hand(), &what).await? {
+        return mistake(why.join("\n"));
+    }
+    let text = format!("A test message is there. From now on it is told {told}.");
+    ask.says(format!("{name} was added"), text)
+}
+
+/// The room that is meant, without what Discord writes round it.
+fn room(ask: &Ask<'_>) -> String {
+    let room = ask.call.get("room").unwrap_or(&ask.by.room);
+    let inner = room
+        .strip_prefix("<#")
+        .and_then(|room| room.strip_suffix('>'));
+    inner.unwrap_or(room).to_owned()
+}
+
+fn table(
+    ask: &Ask<'_>,
+    name: &str,
+    platform: PlatformKind,
+    room: &str,
+) -> Result<toml::Table, String> {
+    let mut table = toml::Table::new();
+    table.insert("name".to_owned(), name.into());
+    table.insert("platform".to_owned(), platform.word().into());
+    table.insert("id".to_owned(), room.into());
+    for key in LISTS {
+        if let Some(list) = ask.call.get(key) {
+            let members = list
+                .split(',')
+                .map(str::trim)
+                .filter(|member| !member.is_empty());
+            let members: Vec<toml::Value> = members.map(Into::into).collect();
+            table.insert(key.to_owned(), members.into());
+        }
+    }
+    for key in NUMBERS {
+        if let Some(number) = ask.call.get(key) {
+            let number: i64 = number
+                .parse()
+                .map_err(|_| format!("{key} is a whole number"))?;
+            table.insert(key.to_owned(), number.into());
+        }
+    }
+    for key in WORDS {
+        if let Some(word) = ask.call.get(key) {
+            table.insert(key.to_owned(), word.into());
+        }
+    }
+    Ok(table)
+}
+
+/// Tells a channel that was added in chat nothing any more.
+pub(super) async fn remove(ask: &Ask<'_>) -> Told {
+    let name = ask.needed("channel");
+    let effective = &ask.generation.effective;
+    if let Some(Origin::File { line }) = effective.origin(TableKind::Channel, name) {
+        return mistake(format!(
+            "{name} stands in the file, on line {line} of {}: take it out there, and send SIGHUP.",
+            file_name(ask)
+        ));
+    }
+    let channels = &effective.config.channels;
+    let channel = channels.iter().find(|channel| channel.name == name);
+    if ask.right < Right::Maintainer && !is_here(ask, channel) {
+        return mistake("You manage this place; that channel, if there is one, is not of it.");
+    }
+    let what = format!("removed the channel {name}");
+    let hand = ask.hand();
+    match ask
+        .live
+        .remove(TableKind::Channel, name, &hand, &what)
+        .await?
+    {
+        true => ask.says(
+            format!("{name} was removed"),
+            "It is told nothing any more. What stands there stays.",
+        ),
+        false => {
+            let names = channels.iter().map(|channel| channel.name.as_str());
+            mistake(no_such("channel", name, names))
+        }
+    }
+}
+
+/// Whether a channel is the room in which it is asked.
+fn is_here(ask: &Ask<'_>, channel: Option<&ChannelConfig>) -> bool {
+    channel.is_some_and(|channel| {
+        Some(channel.platform) == ask.platform() && channel.address == ask.by.room
+    })
+}

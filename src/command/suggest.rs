@@ -1,0 +1,140 @@
+//! Links that readers hand in for the next issue.
+
+use chrono::DateTime;
+use url::Url;
+
+use super::answer::{Ask, Told, mistake};
+use crate::item::link::canonical_link;
+use crate::item::prose;
+use crate::post::{is_for_readers, plain};
+use crate::store::stories;
+use crate::store::suggestions::{Caps, NewSuggestion, Taken, take_suggestion};
+
+/// The longest address: what a list on Discord still shows.
+const URL_BYTES_MAX: usize = 500;
+/// The longest note.
+const NOTE_CHARS_MAX: usize = 300;
+
+/// Takes a link, or says why not.
+pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
+    let url = match address(ask.needed("url")) {
+        Ok(url) => url,
+        Err(why) => return mistake(why),
+    };
+    let commands = &ask.generation.effective.config.commands;
+    let caps = Caps {
+        person_max: commands.suggestions_person_max,
+        place_max: commands.suggestions_server_max,
+    };
+    if caps.person_max == 0 || caps.place_max == 0 {
+        return mistake("Suggestions are not taken at the moment.");
+    }
+    let note = prose::shorten(
+        &plain(ask.call.get("note").unwrap_or_default()),
+        NOTE_CHARS_MAX,
+    );
+    let place = ask.by.community.as_deref().unwrap_or(&ask.by.room);
+    let canonical = canonical_link(&url);
+    let new = NewSuggestion {
+        url: &canonical,
+        shown: url.as_str(),
+        note: &note,
+        platform: ask.by.platform,
+        person: &ask.by.person,
+        place,
+    };
+    let mut tx = ask.live.store.write().await?;
+    let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    match taken {
+        Taken::Kept => {
+            let pool = ask.live.store.read();
+            let known = stories::find_story(pool, url.as_str(), ask.today()).await?;
+            let known =
+                known.map(|story| format!("\nbpfnews follows it already: {}", plain(&story.title)));
+            let text = format!(
+                "It is kept for the next issue.{}",
+                known.unwrap_or_default()
+            );
+            ask.says("Thank you", text)
+        }
+        Taken::Known(at) => {
+            let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
+            let text = format!(
+                "Somebody suggested it on {} already.",
+                day.format("%-d %B %Y")
+            );
+            ask.says("Thank you all the same", text)
+        }
+        Taken::PersonFull => mistake(format!(
+            "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
+            links(caps.person_max)
+        )),
+        Taken::PlaceFull => mistake(format!(
+            "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
+            links(caps.place_max)
+        )),
+        Taken::Banned => mistake("Your suggestions are not taken any more; this one was not kept."),
+    }
+}
+
+fn links(many: u32) -> String {
+    match many {
+        1 => "one link".to_owned(),
+        many => format!("{many} links"),
+    }
+}
+
+/// The address that somebody hands in: of the web, for everybody, and without a password.
+fn address(typed: &str) -> Result<Url, &'static str> {
+    let typed = typed.trim().trim_start_matches('<').trim_end_matches('>');
+    if typed.len() > URL_BYTES_MAX {
+        return Err("That address is too long; 500 characters are the most.");
+    }
+    let Ok(url) = Url::parse(typed) else {
+        return Err("That is no whole address; one begins with https:// or http://.");
+    };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("Only addresses that begin with https:// or http:// are taken.");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("There is a user or a password in that address; leave it out.");
+    }
+    if !is_for_readers(url.as_str()) || url.as_str().len() > URL_BYTES_MAX {
+        return Err("That address leads nowhere that others can follow.");
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_of_the_web() {
+        #[rustfmt::skip]
+        let table = [
+            ("https://a.example/x?y=1#z", Ok("https://a.example/x?y=1#z")),
+            ("<https://a.example/>", Ok("https://a.example/")),
+            ("HTTP://A.example", Ok("http://a.example/")),
+            ("https://ex\u{e4}mple.example/", Ok("https://xn--exmple-cua.example/")),
+            ("a.example", Err("no whole address")),
+            ("javascript:alert(1)", Err("Only addresses")),
+            ("data:text/html,x", Err("Only addresses")),
+            ("file:///etc/passwd", Err("Only addresses")),
+            ("https://me:secret@a.example/", Err("a user or a password")),
+            ("http://localhost/", Err("leads nowhere")),
+            ("http://127.0.0.1/", Err("leads nowhere")),
+            ("http://[::1]/", Err("leads nowhere")),
+        ];
+        for (typed, right) in table {
+            let read = address(typed);
+            match right {
+                Ok(right) => assert_eq!(read.as_ref().map(Url::as_str), Ok(right), "{typed}"),
+                Err(right) => assert!(read.is_err_and(|why| why.contains(right)), "{typed}"),
+            }
+        }
+        assert!(address(&format!("https://a.example/{}", "x".repeat(600))).is_err());
+        assert!(address(&format!("https://a.example/{}", "\u{e4}".repeat(200))).is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! Taking a story back: what stands of it is removed everywhere, and lists that name it are edited.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::digest::list_anew;
+use crate::store::Tx;
+use crate::store::outbox::{self, NewDelivery, PostState, Sent, Verb};
+
+const WHY: &str = "its story was taken back";
+
+/// Takes back every post of the story with these items; gives how many there were. That it is not told again is the
+/// caller's to record, in the same transaction.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn retract(tx: &mut Tx, items: &[i64], now: DateTime<Utc>) -> anyhow::Result<usize> {
+    let mut taken_back = 0;
+    let mut lists = BTreeSet::new();
+    for mut post in outbox::posts_of_items(tx, items).await? {
+        let was = std::mem::replace(&mut post.state, PostState::Retracted);
+        match was {
+            // Somebody deleted it there, or it was taken back before.
+            PostState::Muted | PostState::Retracted => continue,
+            PostState::Open | PostState::Waiting | PostState::Joined => {}
+        }
+        outbox::save_post(tx, &post).await?;
+        taken_back += usize::from(was != PostState::Waiting);
+        if let Some(list) = post.digest_id {
+            lists.insert(list);
+            continue;
+        }
+        outbox::forget_deliveries(tx, post.id, WHY, now).await?;
+        if outbox::was_sent(tx, post.id).await? == Sent::Maybe {
+            remove(tx, post.channel_id, post.id, now).await?;
+        }
+        for answer in outbox::answers_below(tx, post.id, now).await? {
+            remove(tx, post.channel_id, answer, now).await?;
+        }
+    }
+    for list in lists {
+        let members = outbox::posts_in_digest(tx, list).await?;
+        if members.iter().any(|post| post.state == PostState::Open) {
+            list_anew(tx, list, now).await?;
+            continue;
+        }
+        // A list of nothing says nothing.
+        let mut post = outbox::post(tx, list).await?;
+        post.state = PostState::Retracted;
+        outbox::save_post(tx, &post).await?;
+        outbox::forget_deliveries(tx, list, WHY, now).await?;
+        if outbox::was_sent(tx, list).await? == Sent::Maybe {
+            remove(tx, post.channel_id, list, now).await?;
+        }
+    }
+    Ok(taken_back)
+}
+
+async fn remove(tx: &mut Tx, channel: i64, post: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let removal = NewDelivery {
+        channel,
+        post: Some(post),
+        verb: Verb::Remove,
+        content: None,
+        due_at: now,
+    };
+    outbox::owe(tx, &removal).await
+}
