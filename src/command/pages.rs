@@ -24,10 +24,12 @@ const LISTS_MAX: usize = 200;
 
 /// Who turns pages, and of what.
 type Key = (&'static str, String, String, String);
+/// A list, and when it was made.
+type Kept = (DateTime<Utc>, Arc<Listing>);
 
 /// The lists whose pages people turn.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Key, (DateTime<Utc>, Arc<Listing>)>>);
+pub(super) struct Shelf(Mutex<HashMap<Key, Kept>>);
 
 impl Shelf {
     /// The list that a call's page belongs to, where it is kept; a first page begins a new one.
