@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures_util::future::BoxFuture;
-#[cfg(feature = "matrix")]
-use futures_util::future::FutureExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::channel::discord::{self, Discord};
@@ -18,10 +16,10 @@ use crate::channel::discord::{self, Discord};
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
-#[cfg(feature = "matrix")]
 use crate::clock::{Clock as _, SystemClock};
 use crate::command::heard::Ear;
 use crate::config::{Config, PlatformKind};
+use crate::store::{Store, registered};
 
 /// Told to Discord, which insists on a page, where the configuration names none.
 const PAGE: &str = "https://bpfnews.invalid/";
@@ -88,7 +86,19 @@ pub type Listener = BoxFuture<'static, Result<(), SendError>>;
 
 impl Platforms {
     /// What follows each platform and hands `ear` what people ask.
-    pub fn listeners(&self, ear: &Ear, stop: &CancellationToken) -> Vec<(PlatformKind, Listener)> {
+    pub fn listeners(
+        &self,
+        ear: &Ear,
+        store: &Store,
+        stop: &CancellationToken,
+    ) -> Vec<(PlatformKind, Listener)> {
+        let discord = self.discord.iter().map(|discord| {
+            let (discord, ear, stop) = (Arc::clone(discord), Arc::clone(ear), stop.clone());
+            let memory = Arc::new(Registered(store.clone()));
+            let listener: Listener =
+                async move { discord.listen(ear, memory, &stop).await }.boxed();
+            (PlatformKind::Discord, listener)
+        });
         #[cfg(feature = "matrix")]
         let matrix = self.matrix.iter().map(|matrix| {
             let (matrix, ear, stop) = (Arc::clone(matrix), Arc::clone(ear), stop.clone());
@@ -97,7 +107,34 @@ impl Platforms {
         });
         #[cfg(not(feature = "matrix"))]
         let matrix = std::iter::empty();
-        matrix.collect()
+        discord.chain(matrix).collect()
+    }
+}
+
+/// The database as Discord's memory of what is registered there.
+pub struct Registered(pub Store);
+
+impl discord::Memory for Registered {
+    fn registered<'a>(
+        &'a self,
+        application: &'a str,
+    ) -> BoxFuture<'a, anyhow::Result<Option<String>>> {
+        registered::registered_commands(self.0.read(), application).boxed()
+    }
+
+    fn keep<'a>(
+        &'a self,
+        application: &'a str,
+        hash: &'a str,
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
+        async move {
+            let mut tx = self.0.write().await?;
+            let now = SystemClock.now();
+            registered::keep_registered_commands(&mut tx, application, hash, now).await?;
+            tx.commit().await?;
+            Ok(())
+        }
+        .boxed()
     }
 }
 

@@ -35,8 +35,8 @@ pub enum Act {
     Send {
         /// What it says.
         content: Content,
-        /// The message that it belongs below, as an answer or in its thread.
-        under: Option<Receipt>,
+        /// The message that it belongs below.
+        under: Option<Below>,
     },
     /// Makes a message say something else.
     Edit {
@@ -50,6 +50,24 @@ pub enum Act {
         /// The message.
         receipt: Receipt,
     },
+}
+
+/// Where a message goes that belongs to another one. Where a platform has threads alone, or none, both are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Below {
+    /// An answer to it, in the room.
+    Answer(Receipt),
+    /// In its thread, which is made where it has none.
+    Thread(Receipt),
+}
+
+impl Below {
+    /// The message that it belongs to.
+    pub fn message(&self) -> &Receipt {
+        match self {
+            Self::Answer(receipt) | Self::Thread(receipt) => receipt,
+        }
+    }
 }
 
 /// Where a message stands, as the platform named it.

@@ -52,7 +52,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     );
     drop(generation);
     let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
-    app::run(&live, platforms.listeners(&ear, &stop), &stop).await?;
+    app::run(&live, platforms.listeners(&ear, &live.store, &stop), &stop).await?;
     live.store.close().await;
     Ok(ExitCode::SUCCESS)
 }

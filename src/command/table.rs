@@ -96,7 +96,7 @@ pub const COMMANDS: &[Spec] = &[
         arg("digest_at", "when the list comes, UTC: 08:00, or mon 08:00", ArgKind::Text, false),
         arg("hourly_max", "posts an hour; what is over that is told as a list", ArgKind::Number(1, 1000), false),
         arg("quiet", "hours without posts, UTC: 22:00-06:00", ArgKind::Text, false),
-        arg("milestones", "how a step is told: by the edit alone, or by an answer too", ArgKind::OneOf(&["edit", "reply"]), false),
+        arg("milestones", "how a step is told: by the edit alone, or by an answer too, or in its thread", ArgKind::OneOf(&["edit", "reply", "thread"]), false),
     ]),
     maintainer("route remove", "Tell a channel nothing any more that was added here", &[CHANNEL]),
     maintainer("mute story", "Tell nothing more of a story", &[STORY]),

@@ -91,6 +91,8 @@ pub enum Milestones {
     Edit,
     /// By an answer to the post too.
     Reply,
+    /// By a message in the post's thread too.
+    Thread,
 }
 
 impl ChannelConfig {
@@ -171,7 +173,11 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<Channe
     let hourly_max = hourly_max.and_then(|field| field.whole("posts", 1..=HOURLY_MAX));
     let quiet = table.take("quiet").and_then(|field| read_quiet(&field));
     let milestones = table.take("milestones");
-    let choices = [("edit", Milestones::Edit), ("reply", Milestones::Reply)];
+    let choices = [
+        ("edit", Milestones::Edit),
+        ("reply", Milestones::Reply),
+        ("thread", Milestones::Thread),
+    ];
     let milestones = milestones.and_then(|field| field.one_of(&choices));
     let maintainers = table.take("maintainers").and_then(|field| field.truth());
     let route = read_route(&mut table, feeds);

@@ -14,9 +14,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
-use crate::channel::{Act, Platform, Receipt, SendError, Work};
+use crate::channel::{Act, Below, Platform, Receipt, SendError, Work};
 use crate::clock::Clock;
-use crate::config::PlatformKind;
+use crate::config::{Milestones, PlatformKind};
 use crate::desk::{self, Desk};
 use crate::store::Store;
 use crate::store::outbox::{self, Claimed, Settled, Verb};
@@ -237,7 +237,7 @@ impl Courier {
             .as_deref()
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
-        let Some(act) = act(claimed, receipt) else {
+        let Some(act) = act(claimed, receipt, desk.config.milestones) else {
             let why = "there is no message to change".to_owned();
             return self
                 .settle(claimed, &Settled::Dead { why })
@@ -317,7 +317,7 @@ impl Courier {
 }
 
 /// What a platform is to do; `None` where it would change a message that never was.
-fn act(claimed: &Claimed, receipt: Option<Receipt>) -> Option<Act> {
+fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> Option<Act> {
     let content = claimed.content.clone();
     match claimed.verb {
         Verb::Send => Some(Act::Send {
@@ -326,7 +326,10 @@ fn act(claimed: &Claimed, receipt: Option<Receipt>) -> Option<Act> {
         }),
         Verb::Reply => Some(Act::Send {
             content: content?,
-            under: Some(receipt?),
+            under: Some(match milestones {
+                Milestones::Edit | Milestones::Reply => Below::Answer(receipt?),
+                Milestones::Thread => Below::Thread(receipt?),
+            }),
         }),
         Verb::Edit => Some(Act::Edit {
             receipt: receipt?,

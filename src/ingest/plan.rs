@@ -167,7 +167,7 @@ async fn keep_true(
                     continue;
                 }
                 say(tx, &mut post, content, (!waits).then_some(now), now).await?;
-                if is_new_milestone && desk.config.milestones == Milestones::Reply {
+                if is_new_milestone && desk.config.milestones != Milestones::Edit {
                     reply(tx, &post, story, reached.unwrap_or_default(), now).await?;
                 }
             }

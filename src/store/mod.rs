@@ -8,6 +8,7 @@ pub mod feeds;
 pub mod items;
 pub mod mutes;
 pub mod outbox;
+pub mod registered;
 pub mod stories;
 pub mod suggestions;
 

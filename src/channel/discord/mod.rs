@@ -3,30 +3,39 @@
 //! A channel's message carries the delivery's key as its nonce, so that Discord itself keeps a retry from doubling it.
 //! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
 
+mod commands;
+mod gateway;
+mod interactions;
+mod pages;
 mod refusal;
 pub mod render;
 pub mod rest;
+mod tags;
 pub mod text;
+mod threads;
 
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+pub use self::commands::{Memory, registered};
 pub use self::rest::Settings;
+pub use self::tags::Tag;
 
 use self::refusal::Aim;
-use self::render::{body, carries, thread_name};
+use self::render::{body, carries};
 use self::rest::{Request, Rest};
-use super::{Act, Platform, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long Discord surely remembers a nonce; it says "a few minutes".
@@ -35,10 +44,14 @@ const NONCE_LASTS: Duration = Duration::from_mins(2);
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The messages that are looked through; Discord gives no more at once.
 const MESSAGES_LOOKED_AT: usize = 100;
-/// The threads of the same name that are looked into.
-const THREADS_LOOKED_AT: usize = 5;
+/// How long it is believed what Discord said of a channel's tags.
+const FACTS_LAST: Duration = Duration::from_mins(10);
 /// Discord's numbers for channels that hold threads alone: forums and media channels.
 const FORUMS: [u64; 2] = [15, 16];
+/// Discord's numbers for channels whose messages can have threads: text and announcements.
+const WITH_THREADS: [u64; 2] = [0, 5];
+/// Discord's flag of a forum where every post must have a tag.
+const WANTS_TAG: u64 = 1 << 4;
 
 /// What Discord says of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +62,10 @@ pub struct ChannelFacts {
     pub kind: u64,
     /// The server that it is in.
     pub guild: Option<String>,
+    /// The tags of a forum that the bot may give.
+    pub tags: Vec<Tag>,
+    /// Whether every post of a forum must have a tag.
+    pub wants_tag: bool,
 }
 
 impl ChannelFacts {
@@ -56,23 +73,34 @@ impl ChannelFacts {
     pub fn is_forum(&self) -> bool {
         FORUMS.contains(&self.kind)
     }
+
+    /// Whether a message there can have a thread.
+    fn has_threads(&self) -> bool {
+        WITH_THREADS.contains(&self.kind)
+    }
 }
 
 /// The platform.
 #[derive(Debug)]
 pub struct Discord {
-    rest: Rest,
+    rest: Arc<Rest>,
     me: Mutex<Option<String>>,
-    channels: Mutex<HashMap<String, ChannelFacts>>,
+    channels: Mutex<HashMap<String, (Instant, ChannelFacts)>>,
+    /// Rooms that were warned of once.
+    warned: Mutex<HashSet<String>>,
+    /// Events of the gateway's that were not understood.
+    unknown: Arc<AtomicU64>,
 }
 
 impl Discord {
     /// Sets the client up; nothing is asked yet.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self {
-            rest: Rest::new(settings)?,
+            rest: Arc::new(Rest::new(settings)?),
             me: Mutex::default(),
             channels: Mutex::default(),
+            warned: Mutex::default(),
+            unknown: Arc::default(),
         })
     }
 
@@ -87,21 +115,40 @@ impl Discord {
             name: text("name").unwrap_or_default(),
             kind: channel["type"].as_u64().ok_or_else(senseless)?,
             guild: text("guild_id"),
+            tags: tags_in(&channel),
+            wants_tag: channel["flags"].as_u64().unwrap_or_default() & WANTS_TAG != 0,
         };
-        self.channels().insert(address.to_owned(), facts.clone());
+        let now = Instant::now();
+        self.channels()
+            .insert(address.to_owned(), (now, facts.clone()));
         Ok(facts)
     }
 
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, ChannelFacts>> {
+    fn channels(&self) -> MutexGuard<'_, HashMap<String, (Instant, ChannelFacts)>> {
         self.channels.lock().expect("no holder of the cache panics")
     }
 
     async fn facts(&self, address: &str) -> Result<ChannelFacts, SendError> {
         let known = self.channels().get(address).cloned();
         match known {
-            Some(facts) => Ok(facts),
+            Some((_, facts)) => Ok(facts),
             None => self.look(address).await,
         }
+    }
+
+    /// What Discord said of a channel a little while ago: its tags may have changed since it was first asked.
+    async fn fresh_facts(&self, address: &str) -> Result<ChannelFacts, SendError> {
+        let known = self.channels().get(address).cloned();
+        match known {
+            Some((at, facts)) if at.elapsed() < FACTS_LAST => Ok(facts),
+            _ => self.look(address).await,
+        }
+    }
+
+    /// Whether a room is warned of for the first time.
+    fn is_first_warning(&self, room: &str) -> bool {
+        let mut warned = self.warned.lock().expect("no holder of the names panics");
+        warned.insert(room.to_owned())
     }
 
     async fn me(&self) -> Result<String, SendError> {
@@ -136,26 +183,45 @@ impl Discord {
         &self,
         work: &Work,
         content: &Content,
-        under: Option<&Receipt>,
+        under: Option<&Below>,
     ) -> Result<Receipt, SendError> {
         check_channel(&work.address)?;
-        let thread = under.and_then(|under| under.thread.as_deref());
-        if thread.is_none() {
-            let facts = self.facts(&work.address).await.map_err(nothing_sent)?;
-            if facts.is_forum() {
-                return self.send_to_forum(work, content).await;
-            }
-        }
-        let room = thread.unwrap_or(&work.address);
-        check_id(room)?;
         let mut body = body(content);
         body["nonce"] = work.key.clone().into();
         body["enforce_nonce"] = true.into();
-        if let Some(under) = under {
-            check_id(&under.message)?;
+        let Some(under) = under else {
+            let facts = self.facts(&work.address).await.map_err(nothing_sent)?;
+            return match facts.is_forum() {
+                true => self.send_to_forum(work, content).await,
+                false => self.send_to_room(&work.address, None, body).await,
+            };
+        };
+        let above = under.message();
+        check_id(&above.message)?;
+        let thread = match (&above.thread, under) {
+            (Some(thread), _) => Some(thread.clone()),
+            (None, Below::Answer(_)) => None,
+            (None, Below::Thread(_)) => {
+                self.thread_of(&work.address, &above.message, content)
+                    .await?
+            }
+        };
+        // What begins a thread is above all that is said in it.
+        if thread.as_deref() != Some(&above.message) {
             body["message_reference"] =
-                json!({"message_id": under.message, "fail_if_not_exists": false});
+                json!({"message_id": above.message, "fail_if_not_exists": false});
         }
+        let room = thread.as_deref().unwrap_or(&work.address);
+        check_id(room)?;
+        self.send_to_room(room, thread.clone(), body).await
+    }
+
+    async fn send_to_room(
+        &self,
+        room: &str,
+        thread: Option<String>,
+        body: Value,
+    ) -> Result<Receipt, SendError> {
         let request = Request {
             method: Method::POST,
             route: "/channels/{}/messages",
@@ -167,72 +233,8 @@ impl Discord {
         let message = self.rest.ask(request).await?;
         Ok(Receipt {
             message: id_of(&message)?,
-            thread: thread.map(str::to_owned),
+            thread,
         })
-    }
-
-    /// Makes a thread. There is no nonce for it, so a retry looks first.
-    async fn send_to_forum(&self, work: &Work, content: &Content) -> Result<Receipt, SendError> {
-        if work.is_retry
-            && let Some(there) = self.find_in_forum(&work.address, content).await?
-        {
-            return Ok(there);
-        }
-        let request = Request {
-            method: Method::POST,
-            route: "/channels/{}/threads",
-            major: work.address.clone(),
-            path: format!("/channels/{}/threads", work.address),
-            body: Some(json!({"name": thread_name(content), "message": body(content)})),
-            aim: Aim::Send,
-        };
-        let thread = self.rest.ask(request).await?;
-        let id = id_of(&thread)?;
-        Ok(Receipt {
-            // The message that starts a thread has the thread's own id.
-            message: id_of(&thread["message"]).unwrap_or_else(|_| id.clone()),
-            thread: Some(id),
-        })
-    }
-
-    async fn find_in_forum(
-        &self,
-        address: &str,
-        content: &Content,
-    ) -> Result<Option<Receipt>, SendError> {
-        let me = self.me().await?;
-        let guild = self.facts(address).await?.guild.ok_or_else(senseless)?;
-        check_id(&guild)?;
-        let path = format!("/guilds/{guild}/threads/active");
-        let active = self.read("/guilds/{}/threads/active", &guild, path).await?;
-        let name = thread_name(content);
-        let threads = active["threads"].as_array().ok_or_else(senseless)?;
-        let mut threads: Vec<String> = threads
-            .iter()
-            .filter(|thread| thread["parent_id"] == address && thread["name"] == name)
-            .filter_map(|thread| id_of(thread).ok())
-            .collect();
-        // The newest first: ids grow with time.
-        threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
-        for thread in threads.into_iter().take(THREADS_LOOKED_AT) {
-            let path = format!("/channels/{thread}/messages/{thread}");
-            match self.read("/channels/{}/messages/{}", &thread, path).await {
-                Ok(starter) if is_ours(&starter, &me, content.mark()) => {
-                    return Ok(Some(Receipt {
-                        message: thread.clone(),
-                        thread: Some(thread),
-                    }));
-                }
-                // Another's thread, or one whose first message somebody deleted.
-                Ok(_)
-                | Err(SendError::Never {
-                    scope: Scope::Delivery,
-                    ..
-                }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
     }
 
     async fn find_in_room(&self, room: &str, mark: &str) -> Result<Option<String>, SendError> {
@@ -245,6 +247,24 @@ impl Discord {
     }
 
     async fn change(
+        &self,
+        work: &Work,
+        receipt: &Receipt,
+        content: Option<&Content>,
+    ) -> Result<Receipt, SendError> {
+        // The message that starts a forum's post; another one in its thread is like any.
+        let starts = receipt.thread.as_ref();
+        let starts = starts.filter(|thread| **thread == receipt.message);
+        match (starts, content) {
+            (Some(thread), Some(content)) => {
+                check_id(thread)?;
+                self.change_in_forum(work, receipt, thread, content).await
+            }
+            _ => self.change_message(work, receipt, content).await,
+        }
+    }
+
+    async fn change_message(
         &self,
         work: &Work,
         receipt: &Receipt,
@@ -286,7 +306,7 @@ impl Platform for Discord {
     /// can be asked; it counts as a forum, which costs one look more after a restart, and can double nothing.
     fn dedupes_for(&self, address: &str) -> Duration {
         match self.channels().get(address) {
-            Some(facts) if !facts.is_forum() => NONCE_LASTS,
+            Some((_, facts)) if !facts.is_forum() => NONCE_LASTS,
             _ => Duration::ZERO,
         }
     }
@@ -310,17 +330,58 @@ impl Platform for Discord {
                 return Ok(None);
             };
             check_channel(&work.address)?;
-            let thread = under.as_ref().and_then(|under| under.thread.clone());
-            if thread.is_none() && self.facts(&work.address).await?.is_forum() {
+            if under.is_none() && self.facts(&work.address).await?.is_forum() {
                 return self.find_in_forum(&work.address, content).await;
             }
-            let room = thread.as_deref().unwrap_or(&work.address);
-            check_id(room)?;
-            let message = self.find_in_room(room, content.mark()).await?;
-            Ok(message.map(|message| Receipt { message, thread }))
+            let thread = under.as_ref().and_then(thread_below);
+            if let Some(thread) = &thread {
+                check_id(thread)?;
+                match self.find_in_room(thread, content.mark()).await {
+                    Ok(None) => {}
+                    // A thread that is not there holds nothing.
+                    Err(SendError::Never { .. }) => {}
+                    found => {
+                        return found.map(|message| {
+                            message.map(|message| Receipt {
+                                message,
+                                thread: Some(thread.clone()),
+                            })
+                        });
+                    }
+                }
+            }
+            let message = self.find_in_room(&work.address, content.mark()).await?;
+            Ok(message.map(|message| Receipt {
+                message,
+                thread: None,
+            }))
         }
         .boxed()
     }
+}
+
+/// The thread in which something stands that belongs to a message. A message's own thread has the message's id.
+fn thread_below(below: &Below) -> Option<String> {
+    let above = below.message();
+    match below {
+        Below::Answer(_) => above.thread.clone(),
+        Below::Thread(_) => above.thread.clone().or_else(|| Some(above.message.clone())),
+    }
+}
+
+/// The tags of a forum, those left out that moderators alone may give.
+fn tags_in(channel: &Value) -> Vec<Tag> {
+    let tags = channel["available_tags"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let tags = tags.iter().filter(|tag| tag["moderated"] != true);
+    let tag = |tag: &Value| {
+        Some(Tag {
+            id: id_of(tag).ok()?,
+            name: tag["name"].as_str()?.to_owned(),
+        })
+    };
+    tags.filter_map(tag).collect()
 }
 
 fn is_ours(message: &Value, me: &str, mark: &str) -> bool {

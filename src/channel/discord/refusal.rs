@@ -26,6 +26,10 @@ pub(super) enum Aim {
     Read,
     /// Makes a message.
     Send,
+    /// Makes or changes something that is no message: a thread, the commands.
+    Around,
+    /// Answers what a person asked, which no limit of the whole bot counts.
+    Answer,
     /// Changes or removes a message.
     Change {
         /// Whether it is in a forum post's thread, which can be gone or archived while the channel is well.
@@ -92,6 +96,23 @@ impl Answer {
 
 /// What follows from `answer`, whose status is not 2xx.
 pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
+    match (aim, bare_verdict(aim, answer)) {
+        // What was asked in a channel says nothing of what is told there.
+        (
+            Aim::Answer,
+            SendError::Never {
+                scope: Scope::Channel,
+                why,
+            },
+        ) => SendError::Never {
+            scope: Scope::Delivery,
+            why,
+        },
+        (_, verdict) => verdict,
+    }
+}
+
+fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
     let in_thread = aim == Aim::Change { in_thread: true };
     let words = answer.words();
     let never = |scope, advice: &str| SendError::Never {
@@ -122,6 +143,8 @@ pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
             },
             answer.delay().unwrap_or(DELAY_UNREADABLE),
         ),
+        // The question's own token, which is good for a quarter of an hour.
+        (_, 10015 | 10062 | 40060 | 50027) => never(Scope::Delivery, ""),
         (401, _) => never(
             Scope::Platform,
             "Discord does not accept the bot's token: set a valid one",
@@ -132,7 +155,7 @@ pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
                 Scope::Delivery,
                 "an earlier attempt made the message, and somebody deleted it since",
             ),
-            Aim::Read => never(Scope::Delivery, ""),
+            Aim::Read | Aim::Around | Aim::Answer => never(Scope::Delivery, ""),
         },
         (_, 10003) if in_thread => SendError::Gone,
         (_, 10003) => never(
@@ -164,7 +187,7 @@ pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
         ),
         (_, 40067) => never(
             Scope::Delivery,
-            "the forum wants a tag on every post: turn that off for it",
+            "the forum wants a tag on every post: add tags to it, or turn that off for it",
         ),
         (_, 200_000 | 200_001 | 240_000) => never(
             Scope::Delivery,

@@ -49,6 +49,20 @@ pub(super) struct Request {
     pub(super) aim: Aim,
 }
 
+/// Why a request failed, with Discord's own number for it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: SendError,
+    /// Zero where Discord named none.
+    pub(super) code: u64,
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        Self { error, code: 0 }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Holds {
     everything: Option<Instant>,
@@ -63,6 +77,7 @@ struct Holds {
 pub(super) struct Rest {
     client: Client,
     base: String,
+    is_loopback: bool,
     token: SecretString,
     holds: Mutex<Holds>,
 }
@@ -106,18 +121,41 @@ impl Rest {
         Ok(Self {
             client,
             base: base.as_str().trim_end_matches('/').to_owned(),
+            is_loopback,
             token: settings.token,
             holds: Mutex::default(),
         })
     }
 
-    /// Makes one request, unless a limit says that it must wait. An answer without a body is `null`.
-    pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
-        let result = self.ask_bare(request).await;
-        result.map_err(|error| self.without_token(error))
+    /// Where Discord is.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
-    async fn ask_bare(&self, request: Request) -> Result<Value, SendError> {
+    /// Whether Discord's place is taken by a server on this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    pub(super) fn token(&self) -> &SecretString {
+        &self.token
+    }
+
+    /// Makes one request, unless a limit says that it must wait. An answer without a body is `null`.
+    pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
+        self.ask_for(request).await.map_err(|failure| failure.error)
+    }
+
+    /// The same, for who must know the number of the error.
+    pub(super) async fn ask_for(&self, request: Request) -> Result<Value, Failure> {
+        let result = self.ask_bare(request).await;
+        result.map_err(|failure| Failure {
+            error: self.without_token(failure.error),
+            ..failure
+        })
+    }
+
+    async fn ask_bare(&self, request: Request) -> Result<Value, Failure> {
         self.may_go(&request)?;
         let url = format!("{}/api/v10{}", self.base, request.path);
         let mut sent = self.client.request(request.method.clone(), url);
@@ -153,8 +191,9 @@ impl Rest {
             let body = body?;
             return match body.is_empty() {
                 true => Ok(Value::Null),
-                false => serde_json::from_slice(&body).map_err(|_| SendError::Unknown {
-                    why: "Discord's answer is no JSON".to_owned(),
+                false => serde_json::from_slice(&body).map_err(|_| {
+                    let why = "Discord's answer is no JSON".to_owned();
+                    SendError::Unknown { why }.into()
                 }),
             };
         }
@@ -168,7 +207,10 @@ impl Rest {
         {
             self.hold(&request, *scope, *after);
         }
-        Err(verdict)
+        Err(Failure {
+            error: verdict,
+            code: answer.code(),
+        })
     }
 
     fn holds(&self) -> MutexGuard<'_, Holds> {
@@ -187,11 +229,13 @@ impl Rest {
             }),
             _ => Ok(()),
         };
-        later(
-            holds.everything,
-            Scope::Platform,
-            "Discord's limit for the whole bot is reached",
-        )?;
+        if request.aim != Aim::Answer {
+            later(
+                holds.everything,
+                Scope::Platform,
+                "Discord's limit for the whole bot is reached",
+            )?;
+        }
         later(
             holds.empty.get(&holds.bucket(request)).copied(),
             Scope::Channel,

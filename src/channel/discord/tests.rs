@@ -266,7 +266,7 @@ async fn sends_edits_answers_and_removes() {
     let Act::Send { under, .. } = &mut below.act else {
         unreachable!("it is a send")
     };
-    *under = Some(receipt.clone());
+    *under = Some(Below::Answer(receipt.clone()));
     discord.deliver(&below).await.expect("it is sent");
     assert_eq!(
         fake.in_room(ROOM)[1]["message_reference"]["message_id"],

@@ -27,7 +27,7 @@ use tokio::sync::OnceCell;
 use self::failure::{broken, from_http, from_sdk};
 use self::pace::Pace;
 use self::session::Session;
-use super::{Act, Platform, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver surely remembers a transaction id; it says a day.
@@ -156,12 +156,12 @@ impl Matrix {
         &self,
         work: &Work,
         content: &Content,
-        under: Option<&Receipt>,
+        under: Option<&Below>,
     ) -> Result<Receipt, SendError> {
         let room = self.room(&work.address).await?;
         let mut event = render::event(content);
         if let Some(under) = under {
-            let root = check_event(&under.message)?;
+            let root = check_event(&under.message().message)?;
             self.check_there(&room, &root).await?;
             render::below(&mut event, root.as_str());
         }

@@ -1,0 +1,447 @@
+//! What people ask of the bot on Discord, and its answers: each within the three seconds that Discord gives, or put off
+//! in time and given later. What is answered is decided by the ear.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::FutureExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+use serenity::all::{
+    CommandInteraction, ComponentInteraction, Interaction, Member, MessageFlags, Permissions,
+};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, error, info, warn};
+
+use super::commands;
+use super::pages::LongCalls;
+use super::refusal::Aim;
+use super::render;
+use super::rest::{Failure, Request, Rest};
+use super::text::cut;
+use crate::channel::SendError;
+use crate::command::grammar::Audience;
+use crate::command::heard::{Asked, Asker, Choice, Ear, Pages, Reply};
+use crate::post::plain;
+use crate::post::story::Content;
+
+/// How long an answer may take before it is put off. Discord waits three seconds, of which the way there takes some.
+/// What comes sooner is one request, and shown to the one person that it is for.
+const DEFER_AFTER: Duration = Duration::from_millis(1000);
+/// How long a completion may take; it cannot be put off.
+const COMPLETE_MAX: Duration = Duration::from_millis(1500);
+/// How long an answer that was put off may take. Discord takes one for fifteen minutes.
+const ANSWER_MAX: Duration = Duration::from_mins(5);
+/// How long one try at a first answer may take.
+const CALLBACK_MAX: Duration = Duration::from_millis(1500);
+/// How often an answer that was put off is tried, and the wait after the first time; it doubles.
+const TRIES_MAX: u32 = 5;
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The longest that a limit is waited for.
+const LIMIT_MAX: Duration = Duration::from_mins(2);
+/// Discord's limits for completions.
+const CHOICES_MAX: usize = 25;
+const CHOICE_CHARS_MAX: usize = 100;
+/// The most of what a person typed that is looked for.
+const BEGUN_CHARS_MAX: usize = 200;
+/// Discord's flag for a message that one person alone sees.
+const EPHEMERAL: u64 = 64;
+/// Discord's number for an interaction that was answered already.
+const ANSWERED_ALREADY: u64 = 40060;
+
+/// Discord's kinds of first answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Message = 4,
+    Defer = 5,
+    DeferUpdate = 6,
+    Update = 7,
+    Choices = 8,
+}
+
+/// Where the answers to an interaction go. The token lets anybody answer, so it is never shown.
+struct Ticket {
+    id: String,
+    application: String,
+    token: String,
+}
+
+/// Answers what people ask.
+pub(super) struct Answering {
+    rest: Arc<Rest>,
+    ear: Ear,
+    long: LongCalls,
+}
+
+impl Answering {
+    pub(super) fn new(rest: Arc<Rest>, ear: Ear) -> Self {
+        Self {
+            rest,
+            ear,
+            long: LongCalls::default(),
+        }
+    }
+
+    pub(super) fn rest(&self) -> Arc<Rest> {
+        Arc::clone(&self.rest)
+    }
+
+    /// Answers one interaction.
+    pub(super) async fn hear(&self, interaction: Interaction) {
+        let ticket = Ticket {
+            id: interaction.id().to_string(),
+            application: interaction.application_id().to_string(),
+            token: interaction.token().to_owned(),
+        };
+        match interaction {
+            Interaction::Command(asked) => self.answer(&ticket, &asked).await,
+            Interaction::Autocomplete(asked) => self.complete(&ticket, &asked).await,
+            Interaction::Component(pressed) => self.turn(&ticket, &pressed).await,
+            other => debug!(
+                "Discord: an interaction of a kind that is not used: {:?}",
+                other.kind()
+            ),
+        }
+    }
+
+    async fn answer(&self, ticket: &Ticket, asked: &CommandInteraction) {
+        let Some(audience) = commands::audience(&asked.data.name) else {
+            return warn!(
+                "Discord: {:?} is no command of this program",
+                asked.data.name
+            );
+        };
+        let by = asker(
+            asked.guild_id.map(|id| id.to_string()),
+            asked.channel_id.to_string(),
+            asked.user.id.to_string(),
+            asked.member.as_deref(),
+        );
+        let person = by.person.clone();
+        let call = commands::call(audience, &asked.data);
+        let answer = self.ask(Asked { by, call });
+        tokio::pin!(answer);
+        if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
+            let mut data = self.message(&reply, &person);
+            if reply.is_private {
+                data["flags"] = EPHEMERAL.into();
+            }
+            self.first(ticket, Kind::Message, Some(data)).await;
+            return;
+        }
+        // Who else sees it must be said now. What maintainers are told is theirs.
+        let was_private = audience == Audience::Maintainers;
+        let flags = was_private.then(|| json!({"flags": EPHEMERAL}));
+        let is_waited_for = self.first(ticket, Kind::Defer, flags).await;
+        let reply = answer.await;
+        if !is_waited_for {
+            return;
+        }
+        let data = self.message(&reply, &person);
+        match reply.is_private && !was_private {
+            false => {
+                self.later(ticket, Method::PATCH, "/messages/@original", Some(data))
+                    .await
+            }
+            true => {
+                self.later(ticket, Method::DELETE, "/messages/@original", None)
+                    .await;
+                self.whisper(ticket, data).await;
+            }
+        }
+    }
+
+    /// Says something that the one person alone sees, after the first answer.
+    async fn whisper(&self, ticket: &Ticket, mut data: Value) {
+        data["flags"] = EPHEMERAL.into();
+        self.later(ticket, Method::POST, "", Some(data)).await;
+    }
+
+    async fn complete(&self, ticket: &Ticket, asked: &CommandInteraction) {
+        let audience = commands::audience(&asked.data.name);
+        let begun = audience.and_then(|audience| commands::begun(audience, &asked.data));
+        let choices = match begun {
+            None => Vec::new(),
+            Some((completes, begun)) => {
+                let by = asker(
+                    asked.guild_id.map(|id| id.to_string()),
+                    asked.channel_id.to_string(),
+                    asked.user.id.to_string(),
+                    asked.member.as_deref(),
+                );
+                let begun: String = begun.chars().take(BEGUN_CHARS_MAX).collect();
+                let found = self.ear.complete(&by, completes, &begun);
+                let found = timeout(COMPLETE_MAX, AssertUnwindSafe(found).catch_unwind()).await;
+                match found {
+                    Ok(Ok(choices)) => choices,
+                    Ok(Err(_)) => {
+                        error!("Discord: a completion came to a bad end");
+                        Vec::new()
+                    }
+                    Err(_) => {
+                        debug!("Discord: a completion took too long");
+                        Vec::new()
+                    }
+                }
+            }
+        };
+        let data = json!({"choices": shown(&choices)});
+        self.first(ticket, Kind::Choices, Some(data)).await;
+    }
+
+    /// A page is turned.
+    async fn turn(&self, ticket: &Ticket, pressed: &ComponentInteraction) {
+        let turn = self.long.read(&pressed.data.custom_id);
+        let person = pressed.user.id.to_string();
+        let call = match turn {
+            Some(turn) if turn.person != person => {
+                return self
+                    .refuse(
+                        ticket,
+                        "Not your pages",
+                        "Whoever asked for these pages turns them. Ask yourself.",
+                    )
+                    .await;
+            }
+            Some(turn) => turn.call,
+            None => None,
+        };
+        let Some(call) = call else {
+            let text = "These pages are too old to be turned. Please ask again.";
+            return self.refuse(ticket, "Too old", text).await;
+        };
+        let by = asker(
+            pressed.guild_id.map(|id| id.to_string()),
+            pressed.channel_id.to_string(),
+            person.clone(),
+            pressed.member.as_ref(),
+        );
+        let flags = pressed.message.flags.unwrap_or(MessageFlags::empty());
+        let is_private = flags.contains(MessageFlags::EPHEMERAL);
+        let answer = self.ask(Asked { by, call: Ok(call) });
+        tokio::pin!(answer);
+        if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
+            let mut data = self.message(&reply, &person);
+            // What is for one person must not take the place of what all may read.
+            let kind = match reply.is_private && !is_private {
+                true => Kind::Message,
+                false => Kind::Update,
+            };
+            if kind == Kind::Message {
+                data["flags"] = EPHEMERAL.into();
+            }
+            self.first(ticket, kind, Some(data)).await;
+            return;
+        }
+        let is_waited_for = self.first(ticket, Kind::DeferUpdate, None).await;
+        let reply = answer.await;
+        if !is_waited_for {
+            return;
+        }
+        let data = self.message(&reply, &person);
+        match reply.is_private && !is_private {
+            true => self.whisper(ticket, data).await,
+            false => {
+                self.later(ticket, Method::PATCH, "/messages/@original", Some(data))
+                    .await
+            }
+        }
+    }
+
+    async fn refuse(&self, ticket: &Ticket, title: &str, text: &str) {
+        let mut data = render::body(&notice(title, text));
+        data["flags"] = EPHEMERAL.into();
+        self.first(ticket, Kind::Message, Some(data)).await;
+    }
+
+    /// The ear's answer, or why there is none.
+    async fn ask(&self, asked: Asked) -> Reply {
+        let answer = AssertUnwindSafe(self.ear.answer(asked)).catch_unwind();
+        let (title, text) = match timeout(ANSWER_MAX, answer).await {
+            Ok(Ok(Some(reply))) => return reply,
+            Ok(Ok(None)) => ("Not now", "There is no answer to that now."),
+            Ok(Err(_)) => {
+                error!("Discord: a command came to a bad end");
+                (
+                    "Failed",
+                    "That failed, and whoever runs the bot can read why in its log.",
+                )
+            }
+            Err(_) => {
+                warn!("Discord: a command took longer than {ANSWER_MAX:?}");
+                ("Failed", "That took too long. Please try again later.")
+            }
+        };
+        Reply {
+            content: notice(title, text),
+            is_private: true,
+            pages: Pages::default(),
+        }
+    }
+
+    fn message(&self, reply: &Reply, person: &str) -> Value {
+        let mut data = render::body(&reply.content);
+        data["components"] = self.long.buttons(&reply.pages, person);
+        data
+    }
+
+    /// Gives the first answer; tells whether Discord took it. Tried twice where the first try's outcome is unknown: if
+    /// that one arrived, Discord says so.
+    async fn first(&self, ticket: &Ticket, kind: Kind, data: Option<Value>) -> bool {
+        let mut body = json!({"type": kind as u8});
+        if let Some(data) = data {
+            body["data"] = data;
+        }
+        let mut is_again = false;
+        loop {
+            let request = Request {
+                method: Method::POST,
+                route: "/interactions/{}/{}/callback",
+                major: ticket.id.clone(),
+                path: format!("/interactions/{}/{}/callback", ticket.id, ticket.token),
+                body: Some(body.clone()),
+                aim: Aim::Answer,
+            };
+            let why = match timeout(CALLBACK_MAX, self.rest.ask_for(request)).await {
+                Ok(Ok(_)) => return true,
+                Ok(Err(Failure {
+                    code: ANSWERED_ALREADY,
+                    ..
+                })) if is_again => return true,
+                Ok(Err(Failure {
+                    error: SendError::Later { after, why, .. },
+                    ..
+                })) if after < CALLBACK_MAX => {
+                    sleep(after).await;
+                    why
+                }
+                Ok(Err(Failure {
+                    error: SendError::Unknown { why },
+                    ..
+                })) => why,
+                Ok(Err(failure)) => {
+                    info!("Discord took no answer: {}", failure.error);
+                    return false;
+                }
+                Err(_) => "no confirmation".to_owned(),
+            };
+            if is_again {
+                info!("Discord took no answer: {why}");
+                return false;
+            }
+            is_again = true;
+        }
+    }
+
+    /// Gives, changes or takes back an answer after the first one.
+    async fn later(&self, ticket: &Ticket, method: Method, below: &str, data: Option<Value>) {
+        let mut wait = TRY_AGAIN_AFTER;
+        for _ in 0..TRIES_MAX {
+            let request = Request {
+                method: method.clone(),
+                route: "/webhooks/{}/{}/messages",
+                major: ticket.id.clone(),
+                path: format!("/webhooks/{}/{}{below}", ticket.application, ticket.token),
+                body: data.clone(),
+                aim: Aim::Answer,
+            };
+            match self.rest.ask_for(request).await {
+                Ok(_) => return,
+                Err(Failure {
+                    error: SendError::Later { after, why, .. },
+                    ..
+                }) => {
+                    debug!("Discord: an answer waits {after:?}: {why}");
+                    sleep(after.min(LIMIT_MAX)).await;
+                }
+                // What is said anew would be said twice.
+                Err(Failure {
+                    error: SendError::Unknown { why },
+                    ..
+                }) if method != Method::POST => {
+                    debug!("Discord: an answer is tried again: {why}");
+                    sleep(wait).await;
+                    wait *= 2;
+                }
+                Err(failure) => return info!("Discord took no answer: {}", failure.error),
+            }
+        }
+        info!("Discord took no answer, tried {TRIES_MAX} times");
+    }
+}
+
+fn notice(title: &str, text: &str) -> Content {
+    Content::Notice {
+        title: title.to_owned(),
+        text: text.to_owned(),
+        mark: "bpfnews".to_owned(),
+    }
+}
+
+fn asker(
+    community: Option<String>,
+    room: String,
+    person: String,
+    member: Option<&Member>,
+) -> Asker {
+    let manages = Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR;
+    let permissions = member.and_then(|member| member.permissions);
+    Asker {
+        platform: "discord",
+        room,
+        community,
+        person,
+        roles: member.map_or_else(Vec::new, |member| {
+            member.roles.iter().map(ToString::to_string).collect()
+        }),
+        is_manager: permissions.is_some_and(|has| has.intersects(manages)),
+    }
+}
+
+/// Choices as Discord takes them. It shows no markdown there; a value that is too long to be handed over is no choice.
+fn shown(choices: &[Choice]) -> Vec<Value> {
+    let choices = choices.iter().filter_map(|choice| {
+        let name = cut(plain(&choice.shown).trim(), CHOICE_CHARS_MAX);
+        let fits = (1..=CHOICE_CHARS_MAX).contains(&choice.value.chars().count());
+        let is_good = fits && !name.is_empty() && !choice.value.trim().is_empty();
+        is_good.then(|| json!({"name": name, "value": choice.value}))
+    });
+    choices.take(CHOICES_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_within_the_limits_whatever_they_say() {
+        let choice = |shown: &str, value: &str| Choice {
+            shown: shown.to_owned(),
+            value: value.to_owned(),
+        };
+        let hostile = [
+            choice(&"a\u{301}".repeat(80), "a"),
+            choice("\u{202e}@everyone\u{0} <@1>", "b"),
+            choice(&"x".repeat(10_000), &"v".repeat(100)),
+            choice("too long to be handed over", &"v".repeat(101)),
+            choice("", "no name"),
+            choice("no value", ""),
+            choice(" \u{200b} ", "blank"),
+        ];
+        let shown_ones = shown(&hostile);
+        let names: Vec<&str> = shown_ones
+            .iter()
+            .filter_map(|choice| choice["name"].as_str())
+            .collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert!(names[0].ends_with("a\u{301}…"), "{}", names[0]);
+        assert_eq!(names[1], "@everyone  <@1>");
+        assert!(
+            names
+                .iter()
+                .all(|name| (1..=100).contains(&name.chars().count()))
+        );
+        assert_eq!(shown(&vec![choice("a", "a"); 60]).len(), 25);
+    }
+}

@@ -1,0 +1,307 @@
+//! Threads: a forum, where every post is one, and the thread of a post in any other channel.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use super::refusal::Aim;
+use super::render::{body, thread_name};
+use super::rest::{Failure, Request};
+use super::tags::{TAGS_WANTED, fitting, renewed};
+use super::{ChannelFacts, Discord, check_id, id_of, is_ours, nothing_sent, senseless};
+use crate::channel::{Receipt, Scope, SendError, Work};
+use crate::post::story::Content;
+
+/// The threads of the same name that are looked into.
+const THREADS_LOOKED_AT: usize = 5;
+/// How long a story's thread stays among the open ones after its last message, in minutes: a week.
+const OPEN_FOR_MIN: u64 = 10_080;
+/// Discord's numbers for errors that mean something here.
+const NO_SUCH_CHANNEL: u64 = 10003;
+const NO_SUCH_MESSAGE: u64 = 10008;
+const NO_SUCH_TAG: u64 = 10087;
+const WANTS_TAG: u64 = 40067;
+const WRONG_FORM: u64 = 50035;
+const THREAD_THERE: u64 = 160_004;
+
+/// A forum post's thread, as it is.
+struct Thread {
+    is_archived: bool,
+    /// What of it must change, for Discord.
+    change: Map<String, Value>,
+}
+
+impl Discord {
+    /// Makes a thread. There is no nonce for it, so a retry looks first.
+    pub(super) async fn send_to_forum(
+        &self,
+        work: &Work,
+        content: &Content,
+    ) -> Result<Receipt, SendError> {
+        if work.is_retry
+            && let Some(there) = self.find_in_forum(&work.address, content).await?
+        {
+            return Ok(there);
+        }
+        let forum = &work.address;
+        let mut facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
+        let mut is_again = false;
+        loop {
+            let tags = fitting(&facts.tags, content);
+            if facts.wants_tag && tags.is_empty() {
+                return Err(no_tag(&facts));
+            }
+            let failure = match self.open_thread(forum, content, &tags).await {
+                Ok(thread) => return receipt_of(&thread),
+                Err(failure) => failure,
+            };
+            // Its tags may have changed since they were asked for.
+            let is_about_tags = matches!(failure.code, NO_SUCH_TAG | WANTS_TAG | WRONG_FORM);
+            if !is_about_tags || is_again {
+                return Err(match failure.code {
+                    WANTS_TAG => no_tag(&facts),
+                    _ => failure.error,
+                });
+            }
+            is_again = true;
+            let before = facts;
+            facts = self.look(forum).await.map_err(nothing_sent)?;
+            if facts == before {
+                return Err(failure.error);
+            }
+        }
+    }
+
+    async fn open_thread(
+        &self,
+        forum: &str,
+        content: &Content,
+        tags: &[String],
+    ) -> Result<Value, Failure> {
+        let mut post = json!({"name": thread_name(content), "message": body(content)});
+        if !tags.is_empty() {
+            post["applied_tags"] = json!(tags);
+        }
+        let request = Request {
+            method: Method::POST,
+            route: "/channels/{}/threads",
+            major: forum.to_owned(),
+            path: format!("/channels/{forum}/threads"),
+            body: Some(post),
+            aim: Aim::Send,
+        };
+        self.rest.ask_for(request).await
+    }
+
+    pub(super) async fn find_in_forum(
+        &self,
+        address: &str,
+        content: &Content,
+    ) -> Result<Option<Receipt>, SendError> {
+        let me = self.me().await?;
+        let guild = self.facts(address).await?.guild.ok_or_else(senseless)?;
+        check_id(&guild)?;
+        let path = format!("/guilds/{guild}/threads/active");
+        let active = self.read("/guilds/{}/threads/active", &guild, path).await?;
+        let name = thread_name(content);
+        let threads = active["threads"].as_array().ok_or_else(senseless)?;
+        let mut threads: Vec<String> = threads
+            .iter()
+            .filter(|thread| thread["parent_id"] == address && thread["name"] == name)
+            .filter_map(|thread| id_of(thread).ok())
+            .collect();
+        // The newest first: ids grow with time.
+        threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
+        for thread in threads.into_iter().take(THREADS_LOOKED_AT) {
+            let path = format!("/channels/{thread}/messages/{thread}");
+            match self.read("/channels/{}/messages/{}", &thread, path).await {
+                Ok(starter) if is_ours(&starter, &me, content.mark()) => {
+                    return Ok(Some(Receipt {
+                        message: thread.clone(),
+                        thread: Some(thread),
+                    }));
+                }
+                // Another's thread, or one whose first message somebody deleted.
+                Ok(_)
+                | Err(SendError::Never {
+                    scope: Scope::Delivery,
+                    ..
+                }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Changes a forum post, and lets its thread's name and tags follow. A thread that was archived is opened for it.
+    pub(super) async fn change_in_forum(
+        &self,
+        work: &Work,
+        receipt: &Receipt,
+        thread: &str,
+        content: &Content,
+    ) -> Result<Receipt, SendError> {
+        let now = self.thread(&work.address, thread, content).await?;
+        if now.is_archived {
+            self.change_thread(thread, now.change).await?;
+            return self.change_message(work, receipt, Some(content)).await;
+        }
+        let done = self.change_message(work, receipt, Some(content)).await?;
+        if !now.change.is_empty() {
+            self.change_thread(thread, now.change).await?;
+        }
+        Ok(done)
+    }
+
+    async fn thread(
+        &self,
+        forum: &str,
+        thread: &str,
+        content: &Content,
+    ) -> Result<Thread, SendError> {
+        let request = Request {
+            method: Method::GET,
+            route: "/channels/{}",
+            major: thread.to_owned(),
+            path: format!("/channels/{thread}"),
+            body: None,
+            aim: Aim::Read,
+        };
+        let there = match self.rest.ask_for(request).await {
+            Ok(there) => there,
+            Err(failure) if failure.code == NO_SUCH_CHANNEL => return Err(SendError::Gone),
+            Err(failure) => return Err(nothing_sent(failure.error)),
+        };
+        let is_archived = there["thread_metadata"]["archived"] == true;
+        let mut change = Map::new();
+        if is_archived {
+            change.insert("archived".to_owned(), false.into());
+        }
+        let name = thread_name(content);
+        if there["name"] != name.as_str() {
+            change.insert("name".to_owned(), name.into());
+        }
+        let present = there["applied_tags"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let present: Vec<String> = present
+            .iter()
+            .filter_map(|id| id.as_str().map(str::to_owned))
+            .collect();
+        let facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
+        let tags = renewed(&facts.tags, &present, content);
+        let is_same = tags.len() == present.len() && tags.iter().all(|id| present.contains(id));
+        if !is_same && !(facts.wants_tag && tags.is_empty()) {
+            change.insert("applied_tags".to_owned(), json!(tags));
+        }
+        Ok(Thread {
+            is_archived,
+            change,
+        })
+    }
+
+    /// Changes a thread of the bot's own. That it may not is no reason to leave its message as it was. A limit on
+    /// renaming is the thread's alone.
+    async fn change_thread(
+        &self,
+        thread: &str,
+        change: Map<String, Value>,
+    ) -> Result<(), SendError> {
+        let request = Request {
+            method: Method::PATCH,
+            route: "/channels/{}",
+            major: thread.to_owned(),
+            path: format!("/channels/{thread}"),
+            body: Some(Value::Object(change)),
+            aim: Aim::Around,
+        };
+        match self.rest.ask_for(request).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.code == NO_SUCH_CHANNEL => Err(SendError::Gone),
+            Err(failure) => match failure.error {
+                SendError::Never {
+                    scope: Scope::Channel | Scope::Delivery,
+                    why,
+                } => {
+                    warn!("Discord: a thread's name and tags stay as they are: {why}");
+                    Ok(())
+                }
+                SendError::Later {
+                    after,
+                    scope: Scope::Channel,
+                    why,
+                } => Err(SendError::Later {
+                    after,
+                    scope: Scope::Delivery,
+                    why,
+                }),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// The thread of a message, made where it has none; nothing where there can be none: an answer must do.
+    pub(super) async fn thread_of(
+        &self,
+        room: &str,
+        message: &str,
+        content: &Content,
+    ) -> Result<Option<String>, SendError> {
+        if !self.facts(room).await.map_err(nothing_sent)?.has_threads() {
+            return Ok(None);
+        }
+        let request = Request {
+            method: Method::POST,
+            route: "/channels/{}/messages/{}/threads",
+            major: room.to_owned(),
+            path: format!("/channels/{room}/messages/{message}/threads"),
+            body: Some(
+                json!({"name": thread_name(content), "auto_archive_duration": OPEN_FOR_MIN}),
+            ),
+            aim: Aim::Around,
+        };
+        match self.rest.ask_for(request).await {
+            Ok(thread) => id_of(&thread).map(Some),
+            // A message's thread has the message's id.
+            Err(failure) if failure.code == THREAD_THERE => Ok(Some(message.to_owned())),
+            Err(failure) if failure.code == NO_SUCH_MESSAGE => Err(SendError::Gone),
+            Err(failure) => match failure.error {
+                SendError::Never {
+                    scope: Scope::Channel | Scope::Delivery,
+                    why,
+                } => {
+                    if self.is_first_warning(room) {
+                        warn!(
+                            "Discord: no thread could be made, so steps are told by answers; give the bot Create Public \
+                             Threads and Send Messages in Threads, or set milestones = \"reply\": {why}"
+                        );
+                    }
+                    Ok(None)
+                }
+                error => Err(nothing_sent(error)),
+            },
+        }
+    }
+}
+
+/// The receipt of a forum post that was made.
+fn receipt_of(thread: &Value) -> Result<Receipt, SendError> {
+    let id = id_of(thread)?;
+    Ok(Receipt {
+        // The message that starts a thread has the thread's own id.
+        message: id_of(&thread["message"]).unwrap_or_else(|_| id.clone()),
+        thread: Some(id),
+    })
+}
+
+/// A forum wants a tag on every post, and has none that fits. The same words for every post, so that it is told once.
+fn no_tag(facts: &ChannelFacts) -> SendError {
+    SendError::Never {
+        scope: Scope::Channel,
+        why: format!(
+            "the forum {} wants a tag on every post and has none that fits all: add tags named {TAGS_WANTED}; or turn off \
+             in its settings that people must select tags.",
+            facts.name,
+        ),
+    }
+}
