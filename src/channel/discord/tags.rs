@@ -152,6 +152,8 @@ mod tests {
         }))
     }
 
+    type Case<'t> = (&'t [Tag], &'t str, Tone, About, &'t [&'t str]);
+
     #[test]
     fn a_post_gets_the_tags_that_tell_where_it_stands_and_what_it_is() {
         let all = tags(&[
@@ -167,7 +169,7 @@ mod tests {
         ]);
         let few = tags(&["applied", "mainline", "Partly-Applied"]);
         #[rustfmt::skip]
-        let table: [(&[Tag], &str, Tone, About, &[&str]); 10] = [
+        let table: [Case<'_>; 10] = [
             (&all, "posted", Tone::New, About::Series, &["id-posted", "id-series"]),
             (&all, "v3", Tone::New, About::Patch, &["id-posted"]),
             (&all, "v3", Tone::Discussed, About::Series, &["id-discussed", "id-series"]),

@@ -191,7 +191,9 @@ impl Discord {
         let facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
         let tags = renewed(&facts.tags, &present, content);
         let is_same = tags.len() == present.len() && tags.iter().all(|id| present.contains(id));
-        if !is_same && !(facts.wants_tag && tags.is_empty()) {
+        // A forum that wants tags takes none away from a post.
+        let may_be = !facts.wants_tag || !tags.is_empty();
+        if !is_same && may_be {
             change.insert("applied_tags".to_owned(), json!(tags));
         }
         Ok(Thread {
