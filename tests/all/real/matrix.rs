@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bpfnews::channel::matrix::{Matrix, Settings};
-use bpfnews::channel::{Act, Platform as _, Receipt, Scope, SendError, Work};
+use bpfnews::channel::{Act, Below, Platform as _, Receipt, Scope, SendError, Work};
 use bpfnews::command::grammar::Completes;
 use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
 use bpfnews::post::story::{Content, Line, Tone};
@@ -243,7 +243,7 @@ async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
             .expect("an edit");
         let below = Act::Send {
             content: line("Mainline", "b"),
-            under: Some(first.clone()),
+            under: Some(Below::Answer(first.clone())),
         };
         let below = bot
             .deliver(&work(&room, below, &key("3")))
