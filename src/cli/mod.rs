@@ -287,8 +287,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Sets up tracing, on standard error. `RUST_LOG` overrides what the command and `-v` ask for.
 fn trace(cli: &Cli) {
     let default = match (&cli.command, cli.verbose) {
-        (_, 2..) => "bpfnews=debug,info",
-        (_, 1) | (Command::Run, 0) => "bpfnews=info,warn",
+        (_, 2..) => "bpfnews=debug,info,serenity=off",
+        (_, 1) | (Command::Run, 0) => "bpfnews=info,warn,serenity=off",
         (_, 0) => "error",
     };
     let filter =
