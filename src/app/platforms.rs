@@ -11,14 +11,14 @@ use anyhow::Context as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
-use crate::channel::discord::{self, Discord};
+use crate::channel::discord::{self, ChannelFacts, Discord};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::command::heard::Ear;
-use crate::config::{Config, PlatformKind};
+use crate::config::{ChannelConfig, Config, PlatformKind};
 use crate::store::{Store, registered};
 
 /// Told to Discord, which insists on a page, where the configuration names none.
@@ -47,7 +47,7 @@ impl Platforms {
     pub fn connect(config: &Config) -> anyhow::Result<Self> {
         let discord = config.discord.is_some().then(|| connect_discord(config));
         #[cfg(feature = "matrix")]
-        let matrix = config.matrix.is_some().then(|| connect_matrix(config));
+        let matrix = config.matrix.is_some().then(|| matrix_settings(config));
         #[cfg(not(feature = "matrix"))]
         anyhow::ensure!(
             config.matrix.is_none(),
@@ -56,8 +56,40 @@ impl Platforms {
         Ok(Self {
             discord: discord.transpose()?.map(Arc::new),
             #[cfg(feature = "matrix")]
-            matrix: matrix.transpose()?.map(Arc::new),
+            matrix: matrix
+                .transpose()?
+                .map(|settings| Arc::new(Matrix::new(settings))),
         })
+    }
+
+    /// What a channel's platform says of it; nothing where there is none to ask.
+    pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
+        match channel.platform {
+            PlatformKind::Terminal => None,
+            PlatformKind::Discord => {
+                let facts = self.discord.as_ref()?.look(&channel.address).await;
+                let told = |facts: ChannelFacts| {
+                    let kind = if facts.is_forum() { "forum" } else { "channel" };
+                    format!("the {kind} #{} on Discord", facts.name)
+                };
+                Some(facts.map(told).map_err(Into::into))
+            }
+            #[cfg(feature = "matrix")]
+            PlatformKind::Matrix => {
+                let facts = self.matrix.as_ref()?.look(&channel.address).await;
+                let told = |facts: matrix::RoomFacts| {
+                    let kind = if facts.is_encrypted {
+                        "encrypted room"
+                    } else {
+                        "room"
+                    };
+                    format!("the {kind} {} on Matrix", facts.name)
+                };
+                Some(facts.map(told).map_err(Into::into))
+            }
+            #[cfg(not(feature = "matrix"))]
+            PlatformKind::Matrix => None,
+        }
     }
 
     /// What sends to each platform.
@@ -163,13 +195,13 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
     })
 }
 
-/// Sets up Matrix; nothing is asked of it yet.
+/// How Matrix is reached.
 ///
 /// # Errors
 ///
-/// When the password's file cannot be read.
+/// When there is no `[matrix]`, or the password's file cannot be read.
 #[cfg(feature = "matrix")]
-pub fn connect_matrix(config: &Config) -> anyhow::Result<Matrix> {
+pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
     let matrix = config
         .matrix
         .as_ref()
@@ -179,15 +211,18 @@ pub fn connect_matrix(config: &Config) -> anyhow::Result<Matrix> {
         None => std::env::var(MATRIX_PASSWORD).ok(),
     };
     let folder = matrix.folder.clone();
-    Ok(Matrix::new(matrix::Settings {
+    let channels = config.channels.iter();
+    let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);
+    Ok(matrix::Settings {
         homeserver: matrix.homeserver.clone(),
         user: matrix.user.clone(),
         password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),
         folder: folder.unwrap_or_else(|| config.database.with_extension("matrix")),
         inviters: matrix.inviters.clone(),
+        rooms: rooms.map(|room| room.address.clone()).collect(),
         send_gap: Duration::from_secs(matrix.send_gap_s.into()),
         now: Arc::new(|| SystemClock.now().timestamp()),
-    }))
+    })
 }
 
 /// The password; it may be gone once the account has logged in.

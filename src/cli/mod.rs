@@ -3,6 +3,8 @@
 mod demo;
 mod import;
 mod lists;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod polls;
 mod route;
 mod stories;
@@ -25,6 +27,9 @@ use crate::store::Store;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
+
+/// What libraries log of their own affairs, down to answers that they expected: what comes of it is logged by us.
+const NOISE: &str = "serenity=off,matrix_sdk=off";
 
 /// BPF news: kernel trees, mailing lists, LWN, releases and talks, each told once.
 #[derive(Debug, Parser)]
@@ -185,6 +190,10 @@ enum Command {
         #[command(flatten)]
         which: stories::Which,
     },
+    /// The Matrix account: log in, make its recovery key, use it.
+    #[cfg(feature = "matrix")]
+    #[command(subcommand)]
+    Matrix(matrix::MatrixCommand),
     /// Make all stories anew from the stored items.
     #[command(after_help = "Example:\n  bpfnews refold")]
     Refold,
@@ -274,6 +283,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Route(RouteCommand::Test { channel, since }) => {
             route::test(path, &channel, since).await
         }
+        #[cfg(feature = "matrix")]
+        Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -287,9 +298,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Sets up tracing, on standard error. `RUST_LOG` overrides what the command and `-v` ask for.
 fn trace(cli: &Cli) {
     let default = match (&cli.command, cli.verbose) {
-        (_, 2..) => "bpfnews=debug,info,serenity=off",
-        (_, 1) | (Command::Run, 0) => "bpfnews=info,warn,serenity=off",
-        (_, 0) => "error",
+        (_, 2..) => format!("bpfnews=debug,info,{NOISE}"),
+        (_, 1) | (Command::Run, 0) => format!("bpfnews=info,warn,{NOISE}"),
+        (_, 0) => format!("error,{NOISE}"),
     };
     let filter =
         tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());

@@ -14,11 +14,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{feed_row, open, unknown_feed};
 use crate::app;
-use crate::app::platforms::{self, Platforms};
+use crate::app::platforms::Platforms;
 use crate::clock::SystemClock;
 use crate::command::clerk::Clerk;
 use crate::command::heard::Ear;
-use crate::config::{ChannelConfig, Config, Effective, FeedConfig, PlatformKind};
+use crate::config::{Config, Effective, FeedConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::item::prose;
@@ -218,30 +218,23 @@ pub(super) async fn check(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks Discord for each channel there; gives whether all are well.
+/// Asks the chat systems for each channel there; gives whether all are well.
 async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> anyhow::Result<bool> {
-    let on_discord = |channel: &&ChannelConfig| channel.platform == PlatformKind::Discord;
-    let channels: Vec<&ChannelConfig> = config.channels.iter().filter(on_discord).collect();
-    if channels.is_empty() {
-        return Ok(true);
-    }
-    let discord = platforms::connect_discord(config)?;
+    let platforms = Platforms::connect(config)?;
     let mut all_well = true;
-    for channel in channels {
-        match discord.look(&channel.address).await {
-            Ok(facts) => {
-                let name = crate::post::plain(&facts.name);
-                let kind = if facts.is_forum() { "forum" } else { "channel" };
-                writeln!(
-                    out,
-                    "{GOOD}ok{GOOD:#}    {}: the {kind} #{name} on Discord",
-                    channel.name
-                )?;
-            }
-            Err(error) => {
-                all_well = false;
-                writeln!(out, "{BAD}failed{BAD:#}  {}: {error}", channel.name)?;
-            }
+    for channel in &config.channels {
+        let Some(seen) = platforms.look(channel).await else {
+            continue;
+        };
+        all_well &= seen.is_ok();
+        match seen {
+            Ok(seen) => writeln!(
+                out,
+                "{GOOD}ok{GOOD:#}    {}: {}",
+                channel.name,
+                prose::shorten(&crate::post::plain(&seen), 160)
+            )?,
+            Err(error) => writeln!(out, "{BAD}failed{BAD:#}  {}: {error:#}", channel.name)?,
         }
     }
     Ok(all_well)

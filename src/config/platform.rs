@@ -42,7 +42,7 @@ pub struct MatrixConfig {
     pub folder: Option<PathBuf>,
     /// Who may invite the bot to a room: ids of people, or `*:server`.
     pub inviters: Vec<String>,
-    /// Seconds between messages once the first ten are sent; zero where the server sets the account no limit.
+    /// Seconds between messages once nine were sent at once; zero where the server sets the account no limit.
     pub send_gap_s: u32,
 }
 

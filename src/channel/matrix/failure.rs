@@ -65,9 +65,15 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
             scope: Scope::Platform,
             why: "the homeserver asks to slow down".to_owned(),
         },
+        (_, Some(429)) => SendError::Later {
+            after: SLOWER,
+            scope: Scope::Platform,
+            why: "what stands before the homeserver asks to slow down".to_owned(),
+        },
         (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => never(
             Scope::Platform,
-            "The bot was logged out: remove session.json from its folder, give the password, and start it again.",
+            "The bot was logged out. `bpfnews matrix login --anew` logs it in again, and `bpfnews matrix recover` makes \
+             that device trusted.",
         ),
         (
             Some(ErrorKind::UserDeactivated | ErrorKind::UserLocked | ErrorKind::UserSuspended),
@@ -87,5 +93,54 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
         }
         // Nothing was heard, or what was makes no sense: it may have happened.
         _ => broken(said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matrix_sdk::ruma::api::error::LimitExceededErrorData;
+
+    use super::*;
+
+    /// The variant, and what it is about.
+    fn short(error: &SendError) -> &'static str {
+        match error {
+            SendError::Later { .. } => "later",
+            SendError::Unknown { .. } => "unknown",
+            SendError::Gone => "gone",
+            SendError::Never { scope, .. } => match scope {
+                Scope::Delivery => "delivery",
+                Scope::Channel => "channel",
+                Scope::Platform => "platform",
+            },
+        }
+    }
+
+    #[test]
+    fn an_error_carries_the_decision() {
+        let slow = ErrorKind::LimitExceeded(LimitExceededErrorData::new());
+        #[rustfmt::skip]
+        let table = [
+            (Some(slow), Some(429), "later"),
+            (Some(ErrorKind::MissingToken), Some(401), "platform"),
+            (Some(ErrorKind::UserDeactivated), Some(403), "platform"),
+            (Some(ErrorKind::TooLarge), Some(413), "delivery"),
+            (Some(ErrorKind::Forbidden), Some(403), "channel"),
+            (Some(ErrorKind::NotFound), Some(404), "channel"),
+            (Some(ErrorKind::BadJson), Some(400), "delivery"),
+            // A proxy's words.
+            (None, Some(413), "delivery"),
+            (None, Some(403), "channel"),
+            (None, Some(408), "unknown"),
+            (None, Some(429), "later"),
+            (None, Some(500), "unknown"),
+            (None, Some(502), "unknown"),
+            (None, Some(504), "unknown"),
+            (None, None, "unknown"),
+        ];
+        for (kind, status, right) in table {
+            let decided = decide(kind.as_ref(), status, "words");
+            assert_eq!(short(&decided), right, "{kind:?} {status:?}");
+        }
     }
 }

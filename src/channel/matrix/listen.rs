@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::FutureExt as _;
 use matrix_sdk::event_handler::Ctx;
 use matrix_sdk::ruma::events::room::member::StrippedRoomMemberEvent;
 use matrix_sdk::ruma::events::room::message::{
     MessageType, OriginalSyncRoomMessageEvent, Relation,
 };
-use matrix_sdk::ruma::{OwnedTransactionId, UserId};
+use matrix_sdk::ruma::{RoomId, UserId};
 use matrix_sdk::{Client, Room, RoomState};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::failure::from_sdk;
-use super::{Matrix, render, session};
+use super::send::Outlet;
+use super::session::Session;
+use super::{Matrix, render};
 use crate::channel::{Scope, SendError};
 use crate::command::grammar::{self, Audience};
 use crate::command::heard::{Asked, Asker, Ear};
@@ -26,12 +27,41 @@ const QUESTION_AGE_MAX_S: i64 = 300;
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
+/// How long the server may wait for something to tell.
+const SYNC_WAIT: Duration = Duration::from_secs(30);
+/// The least time between two answers of a server that waits for nothing.
+const SYNC_GAP: Duration = Duration::from_millis(200);
+/// How often, and how long, an answer is put off before it is dropped: the person who asked has gone.
+const ANSWER_TRIES_MAX: u32 = 10;
+const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
+
 /// What the handlers need.
 #[derive(Clone)]
 struct Listening {
     ear: Ear,
-    inviters: Arc<[String]>,
+    outlet: Arc<Outlet>,
+    host: Arc<Host>,
     now: super::Now,
+}
+
+/// Whose invites are taken.
+#[derive(Debug)]
+struct Host {
+    inviters: Vec<String>,
+    rooms: Vec<String>,
+}
+
+impl Host {
+    /// A room that the configuration names is joined whoever invites.
+    fn lets_join(&self, room: &RoomId, inviter: &UserId) -> bool {
+        let is_named = self.rooms.iter().any(|named| room == named.as_str());
+        let mut inviters = self.inviters.iter();
+        is_named
+            || inviters.any(|allowed| match allowed.strip_prefix("*:") {
+                Some(server) => inviter.server_name() == server,
+                None => inviter == allowed.as_str(),
+            })
+    }
 }
 
 impl Matrix {
@@ -41,56 +71,92 @@ impl Matrix {
     ///
     /// When the account is refused, or its folder cannot be used.
     pub async fn listen(&self, ear: Ear, stop: &CancellationToken) -> Result<(), SendError> {
-        let mut backoff = BACKOFF_MIN;
-        let session = loop {
-            match self.session().await {
-                Ok(session) => break session,
-                Err(SendError::Later { after, why, .. }) => {
-                    warn!("Matrix: {why}");
-                    if rests(stop, after).await {
-                        return Ok(());
-                    }
-                }
-                Err(error) => return Err(error),
-            }
+        let Some(session) = self.session_in_time(stop).await? else {
+            return Ok(());
         };
         let listening = Listening {
             ear,
-            inviters: self.settings.inviters.clone().into(),
+            outlet: Arc::clone(&self.outlet),
+            host: Arc::new(Host {
+                inviters: self.settings.inviters.clone(),
+                rooms: self.settings.rooms.clone(),
+            }),
             now: Arc::clone(&self.settings.now),
         };
         let client = &session.client;
         // No event will come for an invite of the time in which nobody listened.
         for room in client.invited_rooms() {
             if let Ok(invite) = room.invite_details().await {
-                answer_invite(&room, &invite.inviter_id, &listening.inviters).await;
+                answer_invite(&room, &invite.inviter_id, &listening.host).await;
             }
         }
         client.add_event_handler_context(listening);
-        client.add_event_handler(invited);
-        client.add_event_handler(said);
+        let handlers = [
+            client.add_event_handler(invited),
+            client.add_event_handler(said),
+        ];
+        let ended = follow(session, stop).await;
+        for handler in handlers {
+            client.remove_event_handler(handler);
+        }
+        ended
+    }
+
+    /// The session, however long the server takes to answer; none where it is told to stop.
+    async fn session_in_time(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<&Session>, SendError> {
         loop {
-            let sync = client.sync(session::sync_settings()).boxed();
-            let ended = tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                ended = sync => ended,
+            let opened = tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                opened = self.session() => opened,
             };
-            match ended.map_err(from_sdk) {
-                Ok(()) => backoff = BACKOFF_MIN,
-                Err(
-                    error @ SendError::Never {
-                        scope: Scope::Platform,
-                        ..
-                    },
-                ) => return Err(error),
-                Err(error) => {
-                    warn!("Matrix: {error}; trying again in {backoff:?}");
-                    if rests(stop, backoff).await {
-                        return Ok(());
+            match opened {
+                Ok(session) => return Ok(Some(session)),
+                Err(SendError::Later { after, why, .. }) => {
+                    warn!("Matrix: {why}; trying again in {after:?}");
+                    if rests(stop, after).await {
+                        return Ok(None);
                     }
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
+                Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+/// Takes in what the server tells, until `stop` or until it refuses the account.
+async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendError> {
+    let mut backoff = BACKOFF_MIN;
+    loop {
+        let synced = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            synced = session.sync(SYNC_WAIT) => synced,
+        };
+        let wait = match synced {
+            Ok(()) => {
+                if backoff > BACKOFF_MIN {
+                    info!("Matrix: the homeserver answers again");
+                }
+                backoff = BACKOFF_MIN;
+                SYNC_GAP
+            }
+            Err(
+                error @ SendError::Never {
+                    scope: Scope::Platform,
+                    ..
+                },
+            ) => return Err(error),
+            Err(error) => {
+                warn!("Matrix: {error}; trying again in {backoff:?}");
+                let wait = backoff;
+                backoff = (backoff * 2).min(BACKOFF_MAX);
+                wait
+            }
+        };
+        if rests(stop, wait).await {
+            return Ok(());
         }
     }
 }
@@ -110,25 +176,23 @@ async fn invited(
     if is_me && room.state() == RoomState::Invited {
         // The sync loop waits for this handler; joining must not hold it.
         tokio::spawn(async move {
-            answer_invite(&room, &event.sender, &listening.inviters).await;
+            answer_invite(&room, &event.sender, &listening.host).await;
         });
     }
 }
 
-async fn answer_invite(room: &Room, inviter: &UserId, inviters: &[String]) {
-    let is_allowed = inviters
-        .iter()
-        .any(|allowed| match allowed.strip_prefix("*:") {
-            Some(server) => inviter.server_name() == server,
-            None => inviter == allowed.as_str(),
-        });
+async fn answer_invite(room: &Room, inviter: &UserId, host: &Host) {
+    let is_allowed = host.lets_join(room.room_id(), inviter);
     let answered = match is_allowed {
         true => room.join().await,
         false => room.leave().await,
     };
     match (answered, is_allowed) {
         (Ok(()), true) => info!("Matrix: {inviter} invited to {}; joined", room.room_id()),
-        (Ok(()), false) => info!("Matrix: {inviter} may not invite; declined"),
+        (Ok(()), false) => info!(
+            "Matrix: {inviter} invited to {}; declined: not among the inviters under [matrix]",
+            room.room_id()
+        ),
         (Err(error), _) => warn!("Matrix: an invite to {}: {error}", room.room_id()),
     }
 }
@@ -145,15 +209,17 @@ async fn said(
     };
     let is_edit = matches!(event.content.relates_to, Some(Relation::Replacement(_)));
     let is_mine = client.user_id().is_some_and(|me| event.sender == me);
-    let said_at = i64::from(event.origin_server_ts.as_secs());
-    let age = (listening.now)() - said_at;
-    if is_edit || is_mine || age > QUESTION_AGE_MAX_S || room.state() != RoomState::Joined {
+    if is_edit || is_mine || room.state() != RoomState::Joined {
         return;
     }
-    let Some(command) = command_in(&text.body) else {
+    let Some((audience, words)) = command_in(&text.body) else {
         return;
     };
-    let call = grammar::parse(command.0, command.1);
+    if !is_timely(&event, &room, (listening.now)()).await {
+        return;
+    }
+    let call = grammar::parse(audience, words);
+    // The sync loop waits for this handler; what takes time must not hold it.
     tokio::spawn(async move {
         let member = room.get_member_no_sync(&event.sender).await.ok().flatten();
         let by = Asker {
@@ -173,15 +239,32 @@ async fn said(
             _ => event.event_id.clone(),
         };
         render::below(&mut answer, root.as_str());
-        let key = OwnedTransactionId::from(format!("cmd-{}", event.event_id));
-        let sent = room
-            .send_raw("m.room.message", answer)
-            .with_transaction_id(&key)
-            .await;
-        if let Err(error) = sent {
-            debug!("Matrix: an answer could not be given: {error}");
-        }
+        give(&listening.outlet, &room, answer, event.event_id.as_str()).await;
     });
+}
+
+/// Whether somebody still waits for an answer, and meant us: what stands in a room when the bot comes in was said to
+/// others.
+async fn is_timely(event: &OriginalSyncRoomMessageEvent, room: &Room, now: i64) -> bool {
+    let age = now - i64::from(event.origin_server_ts.as_secs());
+    let me = room.get_member_no_sync(room.own_user_id()).await;
+    let came_at = me.ok().flatten().and_then(|me| me.event().timestamp());
+    age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| event.origin_server_ts.0 >= came_at)
+}
+
+/// Gives an answer, as soon as the account may send.
+async fn give(outlet: &Outlet, room: &Room, answer: Value, question: &str) {
+    let key = format!("cmd-{question}");
+    for _ in 0..ANSWER_TRIES_MAX {
+        let wait = match outlet.put(room, answer.clone(), &key).await {
+            Ok(_) => return,
+            Err(SendError::Later { after, .. }) if after <= ANSWER_WAIT_MAX => after,
+            Err(SendError::Unknown { .. }) => BACKOFF_MIN,
+            Err(error) => return warn!("Matrix: an answer could not be given: {error}"),
+        };
+        tokio::time::sleep(wait).await;
+    }
+    debug!("Matrix: an answer was put off too often");
 }
 
 /// Whom a command is for, and the words after its name; none where it is no command of ours.

@@ -3,29 +3,32 @@
 //! A delivery's key is the event's transaction id, which the server remembers for a day and for this device; past that
 //! the room is looked through for the mark that every event of ours carries. One message at a time, paced.
 
+mod account;
 mod failure;
 mod listen;
 mod pace;
 mod render;
+mod send;
 mod session;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use self::account::{Account, RoomFacts};
+
 use futures_util::future::{BoxFuture, FutureExt as _};
-use matrix_sdk::config::RequestConfig;
 use matrix_sdk::deserialized_responses::TimelineEvent;
-use matrix_sdk::encryption::recovery::RecoveryState;
 use matrix_sdk::room::MessagesOptions;
-use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId, RoomId, uint};
-use matrix_sdk::{Client, Room, RoomState};
+use matrix_sdk::ruma::api::error::ErrorKind;
+use matrix_sdk::ruma::{EventId, OwnedEventId, RoomId, uint};
+use matrix_sdk::{Room, RoomState};
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::failure::{broken, from_http, from_sdk};
-use self::pace::Pace;
+use self::failure::{broken, from_sdk};
+use self::send::{Outlet, SEND_MAX};
 use self::session::Session;
 use super::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
@@ -33,9 +36,9 @@ use crate::post::story::Content;
 /// How long a homeserver surely remembers a transaction id; it says a day.
 const KEYS_LAST: Duration = Duration::from_hours(20);
 /// How often a room is asked for older messages when one of ours is looked for, a hundred at a time.
-const PAGES_LOOKED_AT: usize = 5;
-/// How long a send may take; the outbox repeats it, not the SDK.
-const SEND_MAX: Duration = Duration::from_secs(30);
+const PAGES_LOOKED_AT: usize = 20;
+/// How long what this device cannot read may be what is looked for.
+const DOUBT_LASTS_S: i64 = 24 * 60 * 60;
 
 /// Tells the time, in unix seconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -53,10 +56,28 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Who may invite it: accounts, or `*:server`.
     pub inviters: Vec<String>,
-    /// Between messages, once ten were sent.
+    /// The rooms that the configuration names: joined whoever invites.
+    pub rooms: Vec<String>,
+    /// Between messages, once nine were sent at once.
     pub send_gap: Duration,
     /// The clock.
     pub now: Now,
+}
+
+impl Settings {
+    /// Whether the account logged in from this folder before.
+    pub fn is_logged_in(&self) -> bool {
+        self.folder.join(session::FILE).exists()
+    }
+
+    /// Forgets the session that is kept, so that a new device logs in.
+    ///
+    /// # Errors
+    ///
+    /// When another process uses it, or it cannot be removed.
+    pub fn forget(&self) -> Result<(), SendError> {
+        session::forget(self)
+    }
 }
 
 /// The platform.
@@ -65,14 +86,14 @@ pub struct Matrix {
     session: OnceCell<Session>,
     /// When the device that sends logged in, once that is known.
     since: Mutex<Option<i64>>,
-    pace: Mutex<Pace>,
+    outlet: Arc<Outlet>,
 }
 
 impl Matrix {
     /// Sets the client up; nothing is asked yet.
     pub fn new(settings: Settings) -> Self {
         Self {
-            pace: Mutex::new(Pace::new(settings.send_gap)),
+            outlet: Arc::new(Outlet::new(settings.send_gap)),
             settings,
             session: OnceCell::new(),
             since: Mutex::default(),
@@ -88,46 +109,6 @@ impl Matrix {
         self.session().await.map(|_| ())
     }
 
-    /// Makes the account's recovery key, with which a device that lost its keys is trusted again. The one that was made
-    /// before is of no use then.
-    ///
-    /// # Errors
-    ///
-    /// When the server refuses, or the session lacks the keys.
-    pub async fn make_recovery_key(&self) -> Result<SecretString, SendError> {
-        let session = self.session().await?;
-        let recovery = session.client.encryption().recovery();
-        let key = match recovery.state() {
-            RecoveryState::Enabled => recovery.reset_key().await,
-            _ => recovery.enable().await,
-        };
-        let key = key.map_err(|error| refused_recovery(&error.to_string()))?;
-        Ok(key.into())
-    }
-
-    /// Uses a recovery key on this device.
-    ///
-    /// # Errors
-    ///
-    /// When it is the wrong one, or the server refuses.
-    pub async fn recover(&self, key: &str) -> Result<(), SendError> {
-        let session = self.session().await?;
-        let recovery = session.client.encryption().recovery();
-        let recovered = recovery.recover(key).await;
-        recovered.map_err(|error| refused_recovery(&error.to_string()))
-    }
-
-    /// What the room is called; joins it where it can.
-    ///
-    /// # Errors
-    ///
-    /// When the bot is not in the room and may not join.
-    pub async fn look(&self, address: &str) -> Result<String, SendError> {
-        let room = self.room(address).await?;
-        let name = room.display_name().await;
-        Ok(name.map_or_else(|_| address.to_owned(), |name| name.to_string()))
-    }
-
     async fn session(&self) -> Result<&Session, SendError> {
         // Boxed, so that the SDK's futures do not grow into every caller's.
         let open = || session::open(&self.settings).boxed();
@@ -141,14 +122,26 @@ impl Matrix {
     }
 
     async fn room(&self, address: &str) -> Result<Room, SendError> {
-        let client = &self.session().await?.client;
-        let id = RoomId::parse(address).map_err(|error| SendError::Never {
+        let session = self.session().await?;
+        let refused = |why| SendError::Never {
             scope: Scope::Channel,
-            why: format!("{address:?} is no Matrix room's id ({error}): it begins with \"!\""),
+            why,
+        };
+        let id = RoomId::parse(address).map_err(|error| {
+            refused(format!(
+                "{address:?} is no Matrix room's id ({error}): it begins with \"!\""
+            ))
         })?;
-        match client.get_room(&id) {
+        match session.client.get_room(&id) {
             Some(room) if room.state() == RoomState::Joined => Ok(room),
-            _ => join(client, &id).await.map_err(nothing_sent),
+            // Whoever removed it does not want it back, open as the room may be.
+            Some(room) if matches!(room.state(), RoomState::Left | RoomState::Banned) => {
+                Err(refused(format!(
+                    "{} was removed from the room: invite it again",
+                    self.settings.user
+                )))
+            }
+            _ => session.join(&id).await.map_err(nothing_sent),
         }
     }
 
@@ -185,49 +178,26 @@ impl Matrix {
     async fn remove(&self, work: &Work, receipt: &Receipt) -> Result<Receipt, SendError> {
         let room = self.room(&work.address).await?;
         let message = check_event(&receipt.message)?;
-        self.take_turn()?;
-        let key = OwnedTransactionId::from(work.key.as_str());
-        let redacted = room.redact(&message, None, Some(key)).await;
-        redacted.map_err(|error| from_http(&error))?;
+        self.outlet.redact(&room, &message, &work.key).await?;
         Ok(receipt.clone())
     }
 
     async fn put(&self, room: &Room, event: Value, key: &str) -> Result<Receipt, SendError> {
-        self.take_turn()?;
-        let key = OwnedTransactionId::from(key);
-        let sent = room
-            .send_raw("m.room.message", event)
-            .with_transaction_id(&key)
-            .with_request_config(RequestConfig::new().disable_retry().timeout(SEND_MAX))
-            .await
-            .map_err(from_sdk)?;
+        let message = self.outlet.put(room, event, key).await?;
         Ok(Receipt {
-            message: sent.response.event_id.to_string(),
+            message: message.to_string(),
             thread: None,
         })
     }
 
-    fn take_turn(&self) -> Result<(), SendError> {
-        let mut pace = self.pace.lock().expect("no holder of the pace panics");
-        match pace.take(tokio::time::Instant::now()) {
-            Ok(()) => Ok(()),
-            Err(after) => Err(SendError::Later {
-                after,
-                scope: Scope::Platform,
-                why: "one message at a time".to_owned(),
-            }),
-        }
-    }
-
     /// That a message was not taken back. A server takes an edit of one that was; readers would see nothing of it.
     async fn check_there(&self, room: &Room, message: &EventId) -> Result<(), SendError> {
-        let event = match room.event(message, None).await.map_err(from_sdk) {
+        let event = match room.event(message, None).await {
             Ok(event) => event,
-            Err(SendError::Never {
-                scope: Scope::Channel,
-                ..
-            }) => return Err(SendError::Gone),
-            Err(error) => return Err(nothing_sent(error)),
+            Err(error) if matches!(error.client_api_error_kind(), Some(ErrorKind::NotFound)) => {
+                return Err(SendError::Gone);
+            }
+            Err(error) => return Err(nothing_sent(from_sdk(error))),
         };
         match is_redacted(&event) {
             true => Err(SendError::Gone),
@@ -238,6 +208,8 @@ impl Matrix {
     async fn find_in(&self, room: &Room, mark: &str) -> Result<Option<Receipt>, SendError> {
         let me = &self.session().await?.client;
         let me = me.user_id().ok_or_else(|| broken("there is no session"))?;
+        let since_ms = ((self.settings.now)() - DOUBT_LASTS_S) * 1000;
+        let mut is_in_doubt = false;
         let mut from = None;
         for _ in 0..PAGES_LOOKED_AT {
             let mut options = MessagesOptions::backward();
@@ -245,11 +217,15 @@ impl Matrix {
             options.limit = uint!(100);
             let page = room.messages(options).await.map_err(from_sdk)?;
             for event in &page.chunk {
-                if let Some(message) = ours(event, me.as_str(), mark) {
-                    return Ok(Some(Receipt {
-                        message: message.to_string(),
-                        thread: None,
-                    }));
+                match Seen::of(event, me.as_str(), mark) {
+                    Seen::It(message) => {
+                        return Ok(Some(Receipt {
+                            message: message.to_string(),
+                            thread: None,
+                        }));
+                    }
+                    Seen::Sealed { at_ms } => is_in_doubt |= at_ms > since_ms,
+                    Seen::Other => {}
                 }
             }
             match page.end {
@@ -257,7 +233,15 @@ impl Matrix {
                 _ => break,
             }
         }
-        Ok(None)
+        match is_in_doubt {
+            false => Ok(None),
+            true => Err(SendError::Never {
+                scope: Scope::Channel,
+                why: "whether a post was sent cannot be told: a device that is lost encrypted what stands there. \
+                      `bpfnews matrix recover` makes it readable; what is older than a day is sent again."
+                    .to_owned(),
+            }),
+        }
     }
 }
 
@@ -308,14 +292,6 @@ impl Platform for Matrix {
     }
 }
 
-async fn join(client: &Client, room: &RoomId) -> Result<Room, SendError> {
-    let joined = client.join_room_by_id(room).await.map_err(from_sdk)?;
-    // Who is in there, and whether it is encrypted, must be known before anything is said.
-    let synced = client.sync_once(session::sync_settings()).await;
-    synced.map_err(from_sdk)?;
-    Ok(joined)
-}
-
 fn check_event(id: &str) -> Result<OwnedEventId, SendError> {
     EventId::parse(id).map_err(|error| SendError::Never {
         scope: Scope::Delivery,
@@ -328,13 +304,39 @@ fn is_redacted(event: &TimelineEvent) -> bool {
     raw.is_ok_and(|event| !event["unsigned"]["redacted_because"].is_null())
 }
 
-/// The id of an event that is the message with this mark; an edit of it is not.
-fn ours(event: &TimelineEvent, me: &str, mark: &str) -> Option<OwnedEventId> {
-    let raw: Value = event.raw().deserialize_as_unchecked().ok()?;
-    let is_it = raw["sender"] == me
-        && raw["content"][render::MARK] == mark
-        && raw["content"]["m.relates_to"]["rel_type"] != "m.replace";
-    is_it.then(|| event.event_id()).flatten()
+/// What an event of a room is to somebody who looks for a message of ours.
+enum Seen {
+    /// The message with the mark; an edit of it is not.
+    It(OwnedEventId),
+    /// Ours, and this device cannot read it.
+    Sealed {
+        /// When it was sent, unix milliseconds.
+        at_ms: i64,
+    },
+    /// Something else.
+    Other,
+}
+
+impl Seen {
+    fn of(event: &TimelineEvent, me: &str, mark: &str) -> Self {
+        let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
+        let Some(raw) = raw.ok().filter(|raw| raw["sender"] == me) else {
+            return Self::Other;
+        };
+        let content = &raw["content"];
+        if content["m.relates_to"]["rel_type"] == "m.replace" {
+            return Self::Other;
+        }
+        if raw["type"] == "m.room.encrypted" && content["ciphertext"].is_string() {
+            let at_ms = raw["origin_server_ts"].as_i64().unwrap_or_default();
+            return Self::Sealed { at_ms };
+        }
+        let is_it = content[render::MARK] == mark;
+        match event.event_id().filter(|_| is_it) {
+            Some(id) => Self::It(id),
+            None => Self::Other,
+        }
+    }
 }
 
 /// What a failure means of something that sends nothing.
@@ -346,12 +348,5 @@ fn nothing_sent(error: SendError) -> SendError {
             why,
         },
         other => other,
-    }
-}
-
-fn refused_recovery(why: &str) -> SendError {
-    SendError::Never {
-        scope: Scope::Platform,
-        why: format!("recovery: {why}"),
     }
 }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::item::prose::shorten;
+use crate::channel::discord::text::cut;
+use crate::post::plain;
 use crate::post::story::{Content, Digest, Line, Post};
 
 /// The field of an event's content by which a message is found again.
@@ -52,13 +53,53 @@ impl Text {
         self.paragraph(text, &escape(text));
     }
 
+    fn heading(&mut self, title: &str) {
+        let title = shown(title, TITLE_CHARS_MAX);
+        self.paragraph(&title, &format!("<strong>{}</strong>", escape(&title)));
+    }
+
+    /// Several paragraphs, with what a writer's line breaks and empty lines mean; what would make the whole too long is
+    /// left out.
+    fn prose(&mut self, text: &str) {
+        let (mut plain, mut html) = (String::new(), String::new());
+        for line in text.lines() {
+            let line = shown(line, TEXT_CHARS_MAX);
+            let marked = escape(&line);
+            let is_full = self.bytes() + plain.len() + html.len() + line.len() + marked.len()
+                > TEXT_BYTES_MAX;
+            let (line, marked) = match is_full {
+                true => ("…".to_owned(), "…".to_owned()),
+                false => (line, marked),
+            };
+            if line.is_empty() {
+                self.paragraph(&plain, &html);
+                (plain, html) = Default::default();
+                continue;
+            }
+            if !plain.is_empty() {
+                plain.push('\n');
+                html.push_str("<br>");
+            }
+            plain.push_str(&line);
+            html.push_str(&marked);
+            if is_full {
+                break;
+            }
+        }
+        self.paragraph(&plain, &html);
+    }
+
+    fn bytes(&self) -> usize {
+        self.plain.len() + self.html.len()
+    }
+
     /// A list; items that would make the whole too long are counted instead.
     fn list(&mut self, items: Vec<(String, String)>, left_out: usize) {
         let (mut plain, mut html) = (String::new(), String::new());
         let mut left_out = left_out;
         let mut is_full = false;
         for (text, marked) in items {
-            let taken = self.plain.len() + self.html.len() + plain.len() + html.len();
+            let taken = self.bytes() + plain.len() + html.len();
             is_full |= taken + text.len() + marked.len() > TEXT_BYTES_MAX;
             if is_full {
                 left_out += 1;
@@ -131,11 +172,8 @@ fn text(content: &Content) -> Text {
         Content::Notice {
             title, text: more, ..
         } => {
-            let title = shorten(title, TITLE_CHARS_MAX);
-            text.paragraph(&title, &format!("<strong>{}</strong>", escape(&title)));
-            for line in shorten(more, TEXT_CHARS_MAX).lines() {
-                text.says(line);
-            }
+            text.heading(title);
+            text.prose(more);
         }
     }
     text
@@ -143,37 +181,28 @@ fn text(content: &Content) -> Text {
 
 fn story(text: &mut Text, post: &Post) {
     let link = web_link(post.link.as_deref());
-    let title = match post.title.trim() {
-        "" => post.about.word().to_owned(),
-        title => shorten(title, TITLE_CHARS_MAX),
+    let title = match shown(&post.title, TITLE_CHARS_MAX) {
+        title if title.is_empty() => post.about.word().to_owned(),
+        title => title,
     };
     let mut html = format!("<strong>{}</strong>", escape(&title));
-    let mut plain = title;
     if let Some(link) = &link {
-        html = format!("<a href=\"{}\">{html}</a>", escape(link));
+        html = linked(&title, &html, link);
     }
-    let author = shorten(post.author.trim(), SHORT_CHARS_MAX);
-    if !author.is_empty() {
-        let _ = write!(plain, " by {author}");
-        let _ = write!(html, "<br>by {}", escape(&author));
-    }
-    text.paragraph(&plain, &html);
-
-    let state = shorten(&post.state, SHORT_CHARS_MAX);
-    let mut notes = vec![post.about.word().to_owned()];
-    let tells_tree = post.tree.is_empty() || state.ends_with(&format!(" {}", post.tree));
-    notes.extend((!tells_tree).then(|| shorten(&post.tree, SHORT_CHARS_MAX)));
-    notes.extend(post.notes.iter().map(|note| shorten(note, SHORT_CHARS_MAX)));
-    let notes = notes.join(DOT);
-    match state.is_empty() {
-        true => text.says(&notes),
-        false => text.paragraph(
-            &format!("{state}{DOT}{notes}"),
-            &format!("<strong>{}</strong>{DOT}{}", escape(&state), escape(&notes)),
+    let (state, notes) = (shown(&post.state, SHORT_CHARS_MAX), notes(post));
+    let (stands, marked) = match state.is_empty() {
+        true => (notes.clone(), escape(&notes)),
+        false => (
+            format!("{state}{DOT}{notes}"),
+            format!("<strong>{}</strong>{DOT}{}", escape(&state), escape(&notes)),
         ),
-    }
-    text.says(&shorten(&post.summary, TEXT_CHARS_MAX));
-    let change = shorten(&post.change, TEXT_CHARS_MAX);
+    };
+    text.paragraph(
+        &format!("{title}\n{stands}"),
+        &format!("{html}<br>{marked}"),
+    );
+    text.says(&shown(&post.summary, TEXT_CHARS_MAX));
+    let change = shown(&post.change, TEXT_CHARS_MAX);
     if !change.is_empty() {
         text.paragraph(
             &format!("What changed: {change}"),
@@ -181,24 +210,23 @@ fn story(text: &mut Text, post: &Post) {
         );
     }
     let parts = post.parts.iter().take(PARTS_MAX).map(|(number, title)| {
-        let title = shorten(title, LINE_CHARS_MAX);
-        let number = shorten(number, SHORT_CHARS_MAX);
+        let title = shown(title, LINE_CHARS_MAX);
+        let number = shown(number, SHORT_CHARS_MAX);
         let html = format!("{} {}", escape(&number), escape(&title));
         (format!("{number} {title}"), html)
     });
     let over = post.parts.len().saturating_sub(PARTS_MAX);
     text.list(parts.collect(), post.parts_left_out + over);
-    text.says(&shorten(&post.steps.join(" → "), TEXT_CHARS_MAX));
-    let feeds = post.feeds.join(", ");
-    let about: Vec<String> = post
-        .refs
-        .iter()
-        .cloned()
-        .chain([feeds, post.mark.clone()])
-        .collect();
-    let about: Vec<String> = about.into_iter().filter(|part| !part.is_empty()).collect();
-    let about = shorten(&about.join(DOT), TITLE_CHARS_MAX);
-    text.paragraph(&about, &format!("<em>{}</em>", escape(&about)));
+    let steps = shown(&post.steps.join(" → "), TEXT_CHARS_MAX);
+    let about = about(post);
+    let (lead, marked) = match steps.is_empty() {
+        true => (String::new(), String::new()),
+        false => (format!("{steps}\n"), format!("{}<br>", escape(&steps))),
+    };
+    text.paragraph(
+        &format!("{lead}{about}"),
+        &format!("{marked}<em>{}</em>", escape(&about)),
+    );
     // The HTML has it behind the title.
     if let Some(link) = link {
         text.plain.push('\n');
@@ -206,36 +234,63 @@ fn story(text: &mut Text, post: &Post) {
     }
 }
 
+/// What stands beside the state: what it is, for which tree, how much, by whom.
+fn notes(post: &Post) -> String {
+    let tells_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
+    let author = shown(&post.author, SHORT_CHARS_MAX);
+    let mut notes = vec![post.about.word().to_owned()];
+    notes.extend((!tells_tree).then(|| shown(&post.tree, SHORT_CHARS_MAX)));
+    notes.extend(post.notes.iter().map(|note| shown(note, SHORT_CHARS_MAX)));
+    notes.extend((!author.is_empty()).then(|| format!("by {author}")));
+    notes.join(DOT)
+}
+
+/// What it can be found by: commits, CVEs, feeds, and the id that commands take.
+fn about(post: &Post) -> String {
+    let feeds = post.feeds.join(", ");
+    let parts = post.refs.iter().chain([&feeds, &post.mark]);
+    let parts: Vec<&str> = parts
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+        .collect();
+    shown(&parts.join(DOT), TITLE_CHARS_MAX)
+}
+
 fn several(text: &mut Text, digest: &Digest) {
-    let title = shorten(&digest.title, TITLE_CHARS_MAX);
-    text.paragraph(&title, &format!("<strong>{}</strong>", escape(&title)));
+    text.heading(&digest.title);
     let lines = digest.lines.iter().take(LINES_MAX);
     let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
     text.list(lines, digest.lines.len().saturating_sub(LINES_MAX));
 }
 
+/// What leads to an address. A title that looks like an address itself must not hide another one.
+fn linked(title: &str, html: &str, link: &str) -> String {
+    let lower = title.to_ascii_lowercase();
+    let link = entities(link);
+    match lower.contains("://") || lower.contains("www.") {
+        true => format!("{html}<br><a href=\"{link}\">{link}</a>"),
+        false => format!("<a href=\"{link}\">{html}</a>"),
+    }
+}
+
 /// A line in both forms.
 fn one_line(line: &Line, chars_max: usize) -> (String, String) {
-    let title = match line.title.trim() {
-        "" => "untitled".to_owned(),
-        title => shorten(title, chars_max),
+    let title = match shown(&line.title, chars_max) {
+        title if title.is_empty() => "untitled".to_owned(),
+        title => title,
     };
-    let what = shorten(&line.what, SHORT_CHARS_MAX);
+    let what = shown(&line.what, SHORT_CHARS_MAX);
     let what = match what.is_empty() {
         true => what,
         false => format!("{what}: "),
     };
+    let html = escape(&title);
     match web_link(line.link.as_deref()) {
         Some(link) => (
             format!("{what}{title} {link}"),
-            format!(
-                "{}<a href=\"{}\">{}</a>",
-                escape(&what),
-                escape(&link),
-                escape(&title)
-            ),
+            format!("{}{}", escape(&what), linked(&title, &html, &link)),
         ),
-        None => (format!("{what}{title}"), escape(&format!("{what}{title}"))),
+        None => (format!("{what}{title}"), format!("{}{html}", escape(&what))),
     }
 }
 
@@ -247,7 +302,47 @@ fn web_link(link: Option<&str>) -> Option<String> {
     (is_web && !is_pill && link.as_str().len() <= LINK_BYTES_MAX).then(|| link.into())
 }
 
+/// Text that can do nothing but be read, cut to so many characters, never inside an address.
+fn shown(text: &str, chars_max: usize) -> String {
+    cut(plain(text).trim(), chars_max)
+}
+
+/// Text as HTML. What clients would turn into a pill, as if it mentioned somebody, is marked as code, which they leave
+/// alone.
 fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for word in text.split_inclusive(char::is_whitespace) {
+        let (word, space) = word.split_at(word.trim_end().len());
+        match could_mention(word) {
+            true => {
+                let _ = write!(out, "<code>{}</code>", entities(word));
+            }
+            false => out.push_str(&entities(word)),
+        }
+        out.push_str(space);
+    }
+    out
+}
+
+/// Whether a word holds `@room`, the id of a person or a room, or a link that means one.
+fn could_mention(word: &str) -> bool {
+    let names_somebody = |sigil: char| {
+        let mut rests = word.match_indices(sigil).map(|(at, _)| &word[at + 1..]);
+        rests.any(|rest| {
+            let parts = rest.split_once(':');
+            parts.is_some_and(|(name, host)| {
+                !name.is_empty() && host.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+            })
+        })
+    };
+    let lower = word.to_ascii_lowercase();
+    lower.contains("@room")
+        || lower.contains("matrix.to/")
+        || lower.contains("matrix:")
+        || ['@', '#', '!'].into_iter().any(names_somebody)
+}
+
+fn entities(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for c in text.chars() {
         match c {
@@ -255,7 +350,6 @@ fn escape(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
             c => out.push(c),
         }
     }
@@ -265,6 +359,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use chrono::{TimeZone as _, Utc};
+    use scraper::Html;
 
     use super::*;
     use crate::post::About;
@@ -328,7 +423,178 @@ mod tests {
         assert_eq!(event["m.new_content"][MARK], "m");
         assert_eq!(event["m.new_content"]["m.mentions"], json!({}));
         let html = event["m.new_content"]["formatted_body"].as_str();
-        assert_eq!(html, Some("<p>Applied: bpf: Take &lt;b&gt; @room</p>"));
+        assert_eq!(
+            html,
+            Some("<p>Applied: bpf: Take &lt;b&gt; <code>@room</code></p>")
+        );
+    }
+
+    /// The texts of an event, after its HTML was read as a client reads it: only what every client shows may be in it.
+    fn read(event: &Value) -> (String, String) {
+        assert_eq!(event["m.mentions"], json!({}));
+        let html = event["formatted_body"].as_str().expect("HTML");
+        let page = Html::parse_fragment(html);
+        let mut tags = 0;
+        for node in page.tree.nodes() {
+            let Some(element) = node.value().as_element() else {
+                continue;
+            };
+            let name = element.name();
+            let known = [
+                "html", "body", "p", "br", "strong", "em", "code", "ul", "li", "a",
+            ];
+            assert!(known.contains(&name), "<{name}> in {html}");
+            tags += match name {
+                "html" | "body" => 0,
+                "br" => 1,
+                _ => 2,
+            };
+            for (attribute, value) in element.attrs() {
+                assert_eq!((name, attribute), ("a", "href"), "{html}");
+                let is_web = value.starts_with("https://") || value.starts_with("http://");
+                assert!(is_web && !value.contains("matrix.to"), "{html}");
+            }
+        }
+        assert_eq!(
+            html.matches('<').count(),
+            tags,
+            "each is opened and closed: {html}"
+        );
+        let text = page.root_element().text().collect();
+        (event["body"].as_str().expect("a body").to_owned(), text)
+    }
+
+    #[test]
+    fn what_strangers_write_can_only_be_read() {
+        // What is written, and what is shown of it where that is something else.
+        #[rustfmt::skip]
+        let table = [
+            ("@room", ""),
+            ("hi @room: all", ""),
+            ("@alice:example.org and #bpf:example.org", ""),
+            ("https://matrix.to/#/@alice:example.org", ""),
+            ("matrix:u/alice:example.org", ""),
+            ("<script>alert(1)</script>", ""),
+            ("<img src=x onerror=alert(1)>", ""),
+            ("</strong></a><h1>big</h1>", ""),
+            ("<mx-reply>no</mx-reply>", ""),
+            ("&lt;b&gt; &amp; &#60;", ""),
+            ("[x](javascript:alert(1))", ""),
+            ("[x](https://evil.example)", ""),
+            ("`code` ```more``` ||spoiler|| # heading", ""),
+            ("__sk_buff, *ptr and <linux/bpf.h>", ""),
+            ("a \u{202e}gnp.exe", "a gnp.exe"),
+            ("zero\u{200b}width \u{2066}isolated\u{2069}", "zerowidth isolated"),
+            ("tag\u{e0041}ged \u{feff}bom", "tagged bom"),
+            ("\u{7}bell \u{1b}[31mred", "bell  [31mred"),
+            ("\"quoted\" and 'so'", ""),
+        ];
+        for (written, shown) in table {
+            let shown = if shown.is_empty() { written } else { shown };
+            for content in everywhere(written) {
+                let (plain, html) = read(&event(&content));
+                assert!(plain.contains(shown), "{written:?} in {plain:?}");
+                assert!(html.contains(shown), "{written:?} in {html:?}");
+            }
+        }
+    }
+
+    /// Each kind of content, with these words wherever a stranger's may stand.
+    fn everywhere(words: &str) -> [Content; 4] {
+        let line = Line {
+            what: words.to_owned(),
+            title: words.to_owned(),
+            link: Some("https://lore.example/bpf/1/".to_owned()),
+            tone: Tone::New,
+            mark: "m".to_owned(),
+        };
+        [
+            Content::Story(Box::new(post(words))),
+            Content::Line(line.clone()),
+            Content::Digest(Digest {
+                title: words.to_owned(),
+                lines: vec![line; 3],
+                mark: "m".to_owned(),
+            }),
+            Content::Notice {
+                title: words.to_owned(),
+                text: format!("{words}\n\n{words}"),
+                mark: "m".to_owned(),
+            },
+        ]
+    }
+
+    #[test]
+    fn what_clients_would_make_a_pill_of_is_code() {
+        for word in [
+            "@room",
+            "(@room)",
+            "@alice:example.org",
+            "#bpf:example.org",
+            "!x:example.org",
+            "https://matrix.to/#/@a:b",
+            "matrix:r/x",
+        ] {
+            assert_eq!(escape(word), format!("<code>{word}</code>"));
+        }
+        for word in [
+            "a@example.org",
+            "#define",
+            "bpf:",
+            "!x:",
+            "u64:",
+            "@a",
+            "map#3",
+        ] {
+            assert_eq!(escape(word), word);
+        }
+        assert_eq!(escape("a @room  b\n"), "a <code>@room</code>  b\n");
+    }
+
+    #[test]
+    fn a_title_does_not_hide_where_its_link_leads() {
+        let mut content = post("words");
+        content.title = "https://good.example/login".to_owned();
+        let event = event(&Content::Story(Box::new(content)));
+        let html = event["formatted_body"].as_str().expect("HTML");
+        assert!(
+            html.starts_with(
+                "<p><strong>https://good.example/login</strong><br>\
+                 <a href=\"https://lore.example/bpf/1@example.org/\">https://lore.example/bpf/1@example.org/</a><br>"
+            ),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_words_and_never_in_an_address() {
+        let address = format!("https://example.org/{}", "x".repeat(60));
+        let endless = [
+            format!("{} {address} ", "word".repeat(3)).repeat(500),
+            "\u{1f468}\u{200d}\u{1f469}e\u{301}".repeat(3_000),
+            "&<>\"".repeat(3_000),
+        ];
+        for words in endless {
+            for content in everywhere(&words) {
+                let event = event(&content);
+                let (plain, html) = read(&event);
+                let counted = plain.chars().count();
+                assert!(counted < 8_000, "{counted}: {plain:.80}");
+                for text in [&plain, &html] {
+                    assert!(text.contains('…'), "it says that it was cut: {text:.80}");
+                    for start in text
+                        .match_indices("https://example.org/x")
+                        .map(|(at, _)| at)
+                    {
+                        assert!(text[start..].starts_with(&address), "{}", &text[start..]);
+                    }
+                    assert!(
+                        !text.contains("e…") && !text.contains("\u{fffd}"),
+                        "{text:.80}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,13 +10,15 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::FutureExt as _;
 use matrix_sdk::authentication::matrix::MatrixSession;
 use matrix_sdk::config::{RequestConfig, SyncSettings};
 use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
+use matrix_sdk::ruma::RoomId;
 use matrix_sdk::ruma::api::client::filter::FilterDefinition;
 use matrix_sdk::store::RoomLoadSettings;
-use matrix_sdk::{Client, SqliteStoreConfig};
-use secrecy::ExposeSecret as _;
+use matrix_sdk::{Client, Room, SqliteStoreConfig};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -31,6 +33,8 @@ const RETRIES_MAX: usize = 3;
 /// How long what another process holds is left alone.
 const LOCKED_FOR: Duration = Duration::from_mins(1);
 const KEY_BYTES: usize = 32;
+/// The file that holds the session.
+pub(super) const FILE: &str = "session.json";
 
 /// A session that works, as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,8 +52,47 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// Since when this device sends, unix seconds: the server knows the keys of no other.
     pub(super) since: i64,
+    /// Held while the server is asked for what is new: two answers at once would be taken in out of order.
+    syncing: tokio::sync::Mutex<()>,
     /// Held as long as the session is.
     _lock: File,
+}
+
+impl Session {
+    /// Asks the server for what is new, and takes it in; the server may wait that long for something.
+    pub(super) async fn sync(&self, wait: Duration) -> Result<(), SendError> {
+        let _syncing = self.syncing.lock().await;
+        self.ask(wait).await
+    }
+
+    /// Takes in what is new, unless somebody follows the server and does so.
+    pub(super) async fn catch_up(&self) -> Result<(), SendError> {
+        match self.syncing.try_lock() {
+            Ok(_syncing) => self.ask(Duration::ZERO).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn ask(&self, wait: Duration) -> Result<(), SendError> {
+        let filter = FilterDefinition::with_lazy_loading();
+        let settings = SyncSettings::new().filter(filter.into()).timeout(wait);
+        let synced = self.client.sync_once(settings).boxed().await;
+        synced.map(drop).map_err(from_sdk)
+    }
+
+    /// Joins a room. Who is in there, and whether it is encrypted, is known then.
+    pub(super) async fn join(&self, room: &RoomId) -> Result<Room, SendError> {
+        let joined = self.client.join_room_by_id(room).await.map_err(from_sdk)?;
+        self.sync(Duration::ZERO).await?;
+        Ok(joined)
+    }
+
+    /// Whether the account signed this device.
+    pub(super) async fn is_trusted(&self) -> bool {
+        let device = self.client.encryption().get_own_device().await;
+        let device = device.ok().flatten();
+        device.is_some_and(|device| device.is_cross_signed_by_owner())
+    }
 }
 
 /// Opens the session that is kept, or logs in, and asks the server once what there is.
@@ -60,12 +103,10 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     made.map_err(|error| unusable(folder, &error))?;
     let lock = lock(folder)?;
     let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
-    let kept = kept.filter(|kept| {
-        let is_ours =
-            kept.homeserver == settings.homeserver && kept.session.meta.user_id == settings.user;
-        is_ours && folder.join("key").exists() && folder.join("store").exists()
-    });
+    check_owner(settings, kept.as_ref())?;
+    let kept = kept.filter(|_| folder.join("key").exists() && folder.join("store").exists());
     if kept.is_none() {
+        password(settings)?;
         start_anew(folder).map_err(|error| unusable(folder, &error))?;
     }
     let key = key(folder).map_err(|error| unusable(folder, &error))?;
@@ -81,17 +122,49 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     };
     let encryption = client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
-    client.sync_once(sync_settings()).await.map_err(from_sdk)?;
-    Ok(Session {
+    let session = Session {
         client,
         since,
+        syncing: tokio::sync::Mutex::default(),
         _lock: lock,
-    })
+    };
+    session.sync(Duration::ZERO).await?;
+    if !session.is_trusted().await {
+        warn!(
+            "Matrix: this device is not signed by its account, so that clients warn of it, and some refuse its \
+             messages: bpfnews matrix recover"
+        );
+    }
+    Ok(session)
 }
 
-/// How the server is asked for what is new.
-pub(super) fn sync_settings() -> SyncSettings {
-    SyncSettings::new().filter(FilterDefinition::with_lazy_loading().into())
+/// Forgets the session that is kept, with its keys.
+pub(super) fn forget(settings: &Settings) -> Result<(), SendError> {
+    let folder = &settings.folder;
+    if !settings.is_logged_in() {
+        return Ok(());
+    }
+    let _lock = lock(folder)?;
+    let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
+    check_owner(settings, kept.as_ref())?;
+    start_anew(folder).map_err(|error| unusable(folder, &error))
+}
+
+/// Another account's keys must not be lost because a name was misspelt.
+fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError> {
+    let Some(kept) = kept else { return Ok(()) };
+    let owner = &kept.session.meta.user_id;
+    match owner.as_str().eq_ignore_ascii_case(&settings.user) {
+        true => Ok(()),
+        false => Err(SendError::Never {
+            scope: Scope::Platform,
+            why: format!(
+                "{} holds the session of {owner}, not of {}: name another folder under [matrix], or move that one away",
+                settings.folder.display(),
+                settings.user
+            ),
+        }),
+    }
 }
 
 async fn build(settings: &Settings, key: &[u8; KEY_BYTES]) -> Result<Client, SendError> {
@@ -114,27 +187,31 @@ async fn build(settings: &Settings, key: &[u8; KEY_BYTES]) -> Result<Client, Sen
     client.await.map_err(from_setup)
 }
 
-async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> {
-    let Some(password) = &settings.password else {
-        return Err(SendError::Never {
-            scope: Scope::Platform,
-            why: format!(
-                "{} has not logged in yet: give its password, by password_file under [matrix] or by \
-                 BPFNEWS_MATRIX_PASSWORD",
-                settings.user
-            ),
-        });
+pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> {
+    let missing = || SendError::Never {
+        scope: Scope::Platform,
+        why: format!(
+            "{} has not logged in yet: give its password, by password_file under [matrix] or by \
+             BPFNEWS_MATRIX_PASSWORD",
+            settings.user
+        ),
     };
+    settings.password.as_ref().ok_or_else(missing)
+}
+
+async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> {
     let auth = client.matrix_auth();
-    auth.login_username(&settings.user, password.expose_secret())
-        .initial_device_display_name("bpfnews")
-        .send()
-        .await
-        .map_err(from_sdk)?;
+    let password = password(settings)?.expose_secret();
+    let login = auth.login_username(&settings.user, password);
+    let login = login.initial_device_display_name("bpfnews").send().await;
+    login.map_err(|error| refused_login(&settings.user, from_sdk(error)))?;
     let session = auth
         .session()
         .ok_or_else(|| broken("the login gave no session"))?;
-    info!("Matrix: logged in as {}", session.meta.user_id);
+    info!(
+        "Matrix: logged in as {}, device {}",
+        session.meta.user_id, session.meta.device_id
+    );
     let kept = Kept {
         homeserver: settings.homeserver.clone(),
         session,
@@ -142,8 +219,19 @@ async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> 
     };
     let folder = &settings.folder;
     let text = serde_json::to_vec(&kept).map_err(|error| broken(&error.to_string()))?;
-    write_secret(&folder.join("session.json"), &text).map_err(|error| unusable(folder, &error))?;
+    write_secret(&folder.join(FILE), &text).map_err(|error| unusable(folder, &error))?;
     Ok(kept.since)
+}
+
+/// What a refusal means when it is the login that is refused, and not a room.
+fn refused_login(user: &str, error: SendError) -> SendError {
+    match error {
+        SendError::Never { why, .. } => SendError::Never {
+            scope: Scope::Platform,
+            why: format!("{user} cannot log in. Are name and password right? {why}"),
+        },
+        other => other,
+    }
 }
 
 fn lock(folder: &Path) -> Result<File, SendError> {
@@ -162,7 +250,7 @@ fn lock(folder: &Path) -> Result<File, SendError> {
 
 /// The session that is kept; none where the file is broken, since a login mends that.
 fn read_kept(folder: &Path) -> io::Result<Option<Kept>> {
-    let path = folder.join("session.json");
+    let path = folder.join(FILE);
     match fs::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)
             .inspect_err(|error| warn!("{}: {error}; logging in anew", path.display()))
@@ -174,7 +262,7 @@ fn read_kept(folder: &Path) -> io::Result<Option<Kept>> {
 
 /// Keys without their session, or a session without its keys, would make a device that nobody can read.
 fn start_anew(folder: &Path) -> io::Result<()> {
-    for name in ["session.json", "key"] {
+    for name in [FILE, "key"] {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -1,0 +1,188 @@
+//! What an operator asks of the account by hand: who it is, which rooms it is in, and the key that makes a new device
+//! trusted.
+
+use matrix_sdk::Room;
+use matrix_sdk::encryption::CrossSigningResetAuthType;
+use matrix_sdk::encryption::recovery::RecoveryState;
+use matrix_sdk::ruma::api::client::uiaa::{
+    AuthData, MatrixUserIdentifier, Password, UserIdentifier,
+};
+use matrix_sdk::ruma::events::MessageLikeEventType;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::failure::{broken, from_sdk};
+use super::{Matrix, Scope, SendError};
+
+/// The account, as its server knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id: `@name:server`.
+    pub user: String,
+    /// This device's id.
+    pub device: String,
+    /// Whether the account signed this device, so that nobody is warned of it.
+    pub is_trusted: bool,
+    /// Whether there is a recovery key, and this device has what it protects.
+    pub is_recoverable: bool,
+    /// The rooms it is in.
+    pub rooms: Vec<RoomFacts>,
+}
+
+/// What is known of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomFacts {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// Whether messages are encrypted there.
+    pub is_encrypted: bool,
+    /// Whether the account may send messages there.
+    pub can_send: bool,
+}
+
+impl Matrix {
+    /// Tells of the account; logs in, or opens the session that is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or refuses the account, or the folder cannot be used.
+    pub async fn account(&self) -> Result<Account, SendError> {
+        let session = self.session().await?;
+        let client = &session.client;
+        let meta = client
+            .session_meta()
+            .ok_or_else(|| broken("there is no session"))?;
+        let mut rooms = Vec::new();
+        for room in client.joined_rooms() {
+            rooms.push(facts(&room).await?);
+        }
+        rooms.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(Account {
+            user: meta.user_id.to_string(),
+            device: meta.device_id.to_string(),
+            is_trusted: session.is_trusted().await,
+            is_recoverable: client.encryption().recovery().state() == RecoveryState::Enabled,
+            rooms,
+        })
+    }
+
+    /// Tells of a room; joins it where it can.
+    ///
+    /// # Errors
+    ///
+    /// When the bot is not in the room and may not join, or may not send there.
+    pub async fn look(&self, address: &str) -> Result<RoomFacts, SendError> {
+        self.session().await?.catch_up().await?;
+        let room = self.room(address).await?;
+        let facts = facts(&room).await?;
+        match facts.can_send {
+            true => Ok(facts),
+            false => Err(SendError::Never {
+                scope: Scope::Channel,
+                why: format!(
+                    "the bot is in {}, but may not send messages there: give it a power level that may (events_default \
+                     in the room's permissions)",
+                    crate::post::plain(&facts.name)
+                ),
+            }),
+        }
+    }
+
+    /// Makes the account's recovery key, with which a device that lost its keys is trusted again. The one that was made
+    /// before is of no use then.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses, or this device lacks what the key is to protect.
+    pub async fn make_recovery_key(&self) -> Result<SecretString, SendError> {
+        let session = self.session().await?;
+        let encryption = session.client.encryption();
+        let has_all = encryption.cross_signing_status().await;
+        if !has_all.is_some_and(|status| status.is_complete()) {
+            return Err(refused(
+                "this device lacks the account's keys. Give it the recovery key that was made before: bpfnews matrix \
+                 recover. Where that is lost too, begin anew: bpfnews matrix recovery-key --new-identity",
+            ));
+        }
+        let recovery = encryption.recovery();
+        let key = match recovery.state() {
+            RecoveryState::Enabled => recovery.reset_key().await,
+            _ => recovery.enable().await,
+        };
+        key.map(Into::into)
+            .map_err(|error| refused(&error.to_string()))
+    }
+
+    /// Gives the account new keys where the old ones are lost: who verified it must do so again. Needs the password.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses.
+    pub async fn begin_anew(&self) -> Result<(), SendError> {
+        let session = self.session().await?;
+        let password = super::session::password(&self.settings)?;
+        let recovery = session.client.encryption().recovery();
+        let reset = recovery.reset_identity().await;
+        let Some(handle) = reset.map_err(|error| refused(&error.to_string()))? else {
+            return Ok(());
+        };
+        let CrossSigningResetAuthType::Uiaa(asked) = handle.auth_type() else {
+            return Err(refused(
+                "the homeserver wants this to be allowed on its own page; do that with another client",
+            ));
+        };
+        let user = MatrixUserIdentifier::new(self.settings.user.clone());
+        let user = UserIdentifier::Matrix(user);
+        let mut proof = Password::new(user, password.expose_secret().to_owned());
+        proof.session.clone_from(&asked.session);
+        let reset = handle.reset(Some(AuthData::Password(proof))).await;
+        reset.map_err(|error| refused(&error.to_string()))?;
+        // What the server has of the new keys is what counts.
+        let me = session.client.user_id();
+        let me = me.ok_or_else(|| broken("there is no session"))?;
+        let asked = session.client.encryption().request_user_identity(me).await;
+        asked.map(drop).map_err(from_sdk)
+    }
+
+    /// Uses a recovery key on this device.
+    ///
+    /// # Errors
+    ///
+    /// When it is the wrong one, or the server refuses.
+    pub async fn recover(&self, key: &SecretString) -> Result<(), SendError> {
+        let session = self.session().await?;
+        let recovery = session.client.encryption().recovery();
+        if recovery.state() == RecoveryState::Disabled {
+            return Err(refused(
+                "no recovery key was ever made for this account: bpfnews matrix recovery-key makes one",
+            ));
+        }
+        let recovered = recovery.recover_and_fix_backup(key.expose_secret().trim());
+        recovered.await.map_err(|error| {
+            refused(&format!(
+                "{error}. Is it the key that was made last, whole?"
+            ))
+        })
+    }
+}
+
+async fn facts(room: &Room) -> Result<RoomFacts, SendError> {
+    let name = room.display_name().await;
+    let encryption = room.latest_encryption_state().await.map_err(from_sdk)?;
+    let levels = room.power_levels_or_default().await;
+    Ok(RoomFacts {
+        id: room.room_id().to_string(),
+        name: name.map_or_else(|_| room.room_id().to_string(), |name| name.to_string()),
+        is_encrypted: encryption.is_encrypted(),
+        can_send: levels
+            .user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage),
+    })
+}
+
+fn refused(why: &str) -> SendError {
+    SendError::Never {
+        scope: Scope::Platform,
+        why: why.to_owned(),
+    }
+}
