@@ -1,4 +1,4 @@
-//! The program against the real public-inbox and the real cgit, on loopback: nothing is missed, nothing is kept twice,
+//! The program against the real public-inbox, the real cgit and the real Synapse, on loopback: nothing is missed, nothing is kept twice,
 //! also when it is killed at any moment.
 //!
 //! Tests that need those servers have names that begin with `real_`; `tests/run` installs what they need.
@@ -45,8 +45,14 @@ impl Server {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/real")
             .join(script);
-        let mut child = Command::new("python3")
-            .arg(&path)
+        Self::start_with(Path::new("python3"), &path, args, files)
+    }
+
+    /// Starts a script with a Python of its own.
+    fn start_with(python: &Path, path: &Path, args: &[&Path], files: Option<TempDir>) -> Self {
+        let script = path.display();
+        let mut child = Command::new(python)
+            .arg(path)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -118,10 +124,15 @@ impl Server {
         line
     }
 
-    fn command(&mut self, command: &str) -> usize {
+    /// What the script says to a command.
+    fn ask(&mut self, command: &str) -> String {
         let commands = self.commands.as_mut().expect("the server runs");
         writeln!(commands, "{command}").expect("the server listens");
-        let answer = self.line();
+        self.line()
+    }
+
+    fn command(&mut self, command: &str) -> usize {
+        let answer = self.ask(command);
         let count = answer.trim().strip_prefix("ok ");
         let count = count.unwrap_or_else(|| panic!("the server said {answer:?} to {command:?}"));
         count.parse().expect("a count")
