@@ -1,0 +1,168 @@
+//! Four classes of stories that nobody who follows BPF may miss, told by titles, files and trailers alone: the score, which
+//! they are to examine, plays no part.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bpfnews::story::{State, Step, Story, StoryKind};
+
+use crate::archive::Letter;
+
+/// A class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Class {
+    Feature,
+    Uapi,
+    Cve,
+    Revert,
+}
+
+impl Class {
+    pub(crate) const ALL: [Self; 4] = [Self::Feature, Self::Uapi, Self::Cve, Self::Revert];
+
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::Feature => "applied new feature",
+            Self::Uapi => "applied change of uapi",
+            Self::Cve => "CVE",
+            Self::Revert => "applied revert",
+        }
+    }
+}
+
+/// Words that open the title of something new.
+const NEW: [&str; 9] = [
+    "add",
+    "adds",
+    "adding",
+    "introduce",
+    "introducing",
+    "support",
+    "allow",
+    "enable",
+    "implement",
+];
+/// Words that tell that it is something old after all, or something small.
+const NOT_NEW: [&str; 22] = [
+    "fix",
+    "fixes",
+    "fixing",
+    "fixup",
+    "missing",
+    "selftest",
+    "selftests",
+    "test",
+    "tests",
+    "testing",
+    "testcase",
+    "testcases",
+    "warning",
+    "warnings",
+    "check",
+    "checks",
+    "comment",
+    "comments",
+    "log",
+    "documentation",
+    "validation",
+    "cleanup",
+];
+/// Folders of what is no part of a kernel or of a library.
+const ASIDE: [&str; 4] = [
+    "tools/testing/",
+    "Documentation/",
+    "samples/",
+    "MAINTAINERS",
+];
+/// The folder of what user space sees.
+const UAPI: &str = "include/uapi/";
+
+/// The classes of a story.
+pub(crate) fn classes(story: &Story, mails: &HashMap<&str, &Letter>) -> BTreeSet<Class> {
+    let mut classes = BTreeSet::new();
+    let is_applied = is_applied(story);
+    if is_applied && is_new(story, mails) {
+        classes.insert(Class::Feature);
+    }
+    if is_applied && paths(story, mails).any(|path| path.starts_with(UAPI)) {
+        classes.insert(Class::Uapi);
+    }
+    let names_cve = |title: &str| title.contains("CVE-20");
+    if !story.cves.is_empty()
+        || names_cve(&story.title)
+        || story.events.iter().any(|event| event.state == Step::Cve)
+    {
+        classes.insert(Class::Cve);
+    }
+    if is_applied && titles(story).any(|title| title.starts_with("Revert ")) {
+        classes.insert(Class::Revert);
+    }
+    classes
+}
+
+fn is_applied(story: &Story) -> bool {
+    !story.applied.is_empty()
+        || story.mainline.is_some()
+        || story.kind == StoryKind::Commit
+        || matches!(
+            story.state,
+            State::Applied | State::PartlyApplied | State::Mainline | State::Stable
+        )
+}
+
+/// Its own title, and those of its newest patches.
+fn titles(story: &Story) -> impl Iterator<Item = &str> {
+    let patches = story
+        .revisions
+        .last()
+        .map_or(&[][..], |newest| &newest.patches);
+    let patches = patches.iter().map(|patch| patch.subject.as_str());
+    std::iter::once(story.title.as_str()).chain(patches)
+}
+
+/// The files that its newest patches change.
+fn paths<'a>(story: &'a Story, mails: &'a HashMap<&str, &Letter>) -> impl Iterator<Item = &'a str> {
+    let patches = story
+        .revisions
+        .last()
+        .map_or(&[][..], |newest| &newest.patches);
+    let mails = patches
+        .iter()
+        .filter_map(|patch| mails.get(patch.message_id.as_str()));
+    mails.flat_map(|mail| mail.paths.iter().map(String::as_str))
+}
+
+/// Whether its title, or the title of a patch that changes more than tests and texts, opens with a word for what is new.
+fn is_new(story: &Story, mails: &HashMap<&str, &Letter>) -> bool {
+    let is_aside = |path: &str| ASIDE.iter().any(|aside| path.starts_with(aside));
+    let patches = story
+        .revisions
+        .last()
+        .map_or(&[][..], |newest| &newest.patches);
+    let is_code = |message: &str| {
+        let mail = mails.get(message);
+        mail.is_some_and(|mail| mail.paths.iter().any(|path| !is_aside(path)))
+    };
+    let new_patch =
+        |patch: &bpfnews::story::Patch| opens_new(&patch.subject) && is_code(&patch.message_id);
+    let has_code = patches.iter().any(|patch| is_code(&patch.message_id));
+    patches.iter().any(new_patch) || (has_code && opens_new(&story.title))
+}
+
+/// Whether a title, its `subsystem:` aside, opens with a word for what is new.
+fn opens_new(title: &str) -> bool {
+    let (before, what) = title.rsplit_once(": ").unwrap_or(("", title));
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let what = words(what);
+    let first = what.first().map_or("", String::as_str);
+    NEW.contains(&first)
+        && !words(before)
+            .iter()
+            .any(|word| word.starts_with("selftest"))
+        && !what.iter().any(|word| NOT_NEW.contains(&word.as_str()))
+}

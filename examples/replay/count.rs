@@ -1,0 +1,350 @@
+//! What was told, counted, and held against what was promised.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
+
+use bpfnews::config::{ChannelConfig, ChannelMode};
+use bpfnews::story::Story;
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::SqlitePool;
+
+use crate::Played;
+use crate::archive::Letter;
+use crate::chat::{Told, What};
+use crate::classes::{Class, classes};
+
+/// What the channel for what matters is to take of all stories, in percent.
+const SHARE: std::ops::RangeInclusive<f64> = 10.0..=25.0;
+/// What that channel is called.
+const NEWS: &str = "bpf-news";
+
+/// A post as the database has it.
+pub(crate) struct PostRow {
+    pub(crate) channel: String,
+    pub(crate) id: i64,
+    pub(crate) digest: Option<i64>,
+    pub(crate) opened_at: DateTime<Utc>,
+    pub(crate) mark: String,
+    is_digest: bool,
+}
+
+/// Every post of every channel.
+pub(crate) async fn posts(pool: &SqlitePool) -> anyhow::Result<Vec<PostRow>> {
+    type Row = (String, i64, Option<i64>, i64, String, bool);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL
+         FROM posts p JOIN channels c ON c.id = p.channel_id ORDER BY p.id",
+    )
+    .fetch_all(pool)
+    .await?;
+    let row = |(channel, id, digest, opened_at, mark, is_digest): Row| PostRow {
+        channel,
+        id,
+        digest,
+        opened_at: DateTime::from_timestamp(opened_at, 0).unwrap_or_default(),
+        mark,
+        is_digest,
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// The stories by every id that they have or had.
+pub(crate) fn by_mark(stories: &[Story]) -> HashMap<&str, &Story> {
+    let mut by_mark = HashMap::new();
+    for story in stories {
+        by_mark.insert(story.id.as_str(), story);
+        by_mark.extend(story.aliases.iter().map(|id| (id.as_str(), story)));
+    }
+    by_mark
+}
+
+/// The ids of the stories that a channel took.
+pub(crate) fn taken<'a>(played: &'a Played, channel: &str) -> BTreeSet<&'a str> {
+    let by_mark = by_mark(&played.stories);
+    let posts = played.posts.iter();
+    let here = posts.filter(|post| post.channel == channel && !post.is_digest);
+    here.filter_map(|post| by_mark.get(post.mark.as_str()))
+        .map(|story| story.id.as_str())
+        .collect()
+}
+
+/// Prints all counts; gives how many promises were broken.
+pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
+    let mut out = anstream::stdout();
+    let relevant = played.stories.iter().filter(|story| story.relevant).count();
+    writeln!(
+        out,
+        "{} mails in {:.1} days, {} polls that found something or came before one that did; {} stories, {relevant} of them about BPF",
+        played.letters.len(),
+        played.span.num_minutes() as f64 / 1440.0,
+        played.polls,
+        played.stories.len(),
+    )?;
+    let mut broken = Vec::new();
+    let all: BTreeSet<&str> = played
+        .stories
+        .iter()
+        .flat_map(|s| &s.messages)
+        .map(String::as_str)
+        .collect();
+    let missed = played
+        .letters
+        .iter()
+        .filter(|letter| !all.contains(letter.id.as_str()));
+    let missed = missed.count();
+    writeln!(out, "{missed} mails in no story")?;
+    if missed > 0 {
+        broken.push(format!("{missed} mails are in no story"));
+    }
+    for channel in &played.config.channels {
+        broken.extend(tell_channel(&mut out, played, channel)?);
+    }
+    for (kind, chat) in &played.chats {
+        writeln!(
+            out,
+            "{}: told {} times to wait",
+            kind.word(),
+            chat.refused()
+        )?;
+    }
+    let news = played
+        .config
+        .channels
+        .iter()
+        .find(|c| c.name.starts_with(NEWS));
+    if let Some(news) = news {
+        broken.extend(tell_classes(&mut out, played, news)?);
+    }
+    for broken in &broken {
+        writeln!(out, "BROKEN: {broken}")?;
+    }
+    Ok(broken.len())
+}
+
+fn tell_channel(
+    out: &mut impl std::io::Write,
+    played: &Played,
+    channel: &ChannelConfig,
+) -> anyhow::Result<Vec<String>> {
+    let told = played
+        .chats
+        .get(&channel.platform)
+        .map_or_else(Vec::new, |chat| chat.told());
+    let told: Vec<&Told> = told
+        .iter()
+        .filter(|told| told.room == channel.address)
+        .collect();
+    let count = |what: What| told.iter().filter(|told| told.what == what).count();
+    let messages: Vec<&&Told> = told.iter().filter(|told| told.what.is_message()).collect();
+    let took = taken(played, &channel.name).len();
+    let relevant = played.stories.iter().filter(|story| story.relevant).count();
+    let share = 100.0 * took as f64 / played.stories.len().max(1) as f64;
+    let posts_an_hour = most_in_an_hour(told.iter().filter(|told| told.what == What::Post));
+    writeln!(
+        out,
+        "\n#{}: {} posts, {} edits, {} digests, {} edits of digests, {} answers",
+        channel.name,
+        count(What::Post),
+        count(What::Edit),
+        count(What::Digest),
+        count(What::DigestEdit),
+        count(What::Answer),
+    )?;
+    writeln!(
+        out,
+        "  {took} stories: {share:.1} % of all, {:.1} % of those about BPF; {:.1} a day; {:.1} mails a message",
+        100.0 * took as f64 / relevant.max(1) as f64,
+        took as f64 / (played.span.num_minutes() as f64 / 1440.0).max(1.0),
+        played.letters.len() as f64 / messages.len().max(1) as f64,
+    )?;
+    writeln!(
+        out,
+        "  most messages in any hour: {} ({posts_an_hour} posts of stories)",
+        most_in_an_hour(messages.iter().copied()),
+    )?;
+    let waits = waits(played, channel, &told);
+    let longest = |of: &dyn Fn(&Wait) -> TimeDelta| {
+        waits
+            .iter()
+            .max_by_key(|wait| of(wait))
+            .map(|wait| (of(wait), wait))
+    };
+    for (what, longest) in [
+        (
+            "longest wait from news to message",
+            longest(&|wait| wait.all),
+        ),
+        (
+            "the same, quiet hours and digests that are due at a time aside",
+            longest(&|wait| wait.busy),
+        ),
+    ] {
+        if let Some((time, wait)) = longest {
+            writeln!(out, "  {what}: {} ({})", span(time), wait.title)?;
+        }
+    }
+    let mut broken = Vec::new();
+    let never = played
+        .posts
+        .iter()
+        .filter(|post| post.channel == channel.name && !post.is_digest)
+        .count()
+        - waits.len();
+    if never > 0 {
+        broken.push(format!(
+            "#{}: {never} posts never became a message",
+            channel.name
+        ));
+    }
+    let mut marks: BTreeMap<&str, usize> = BTreeMap::new();
+    for told in messages.iter().filter(|told| told.what != What::Answer) {
+        *marks.entry(told.mark.as_str()).or_default() += 1;
+    }
+    let doubles = marks.values().filter(|many| **many > 1).count();
+    if doubles > 0 {
+        broken.push(format!("#{}: {doubles} messages stand twice", channel.name));
+    }
+    if let Some(cap) = channel
+        .hourly_max
+        .filter(|cap| posts_an_hour > *cap as usize)
+    {
+        broken.push(format!(
+            "#{}: {posts_an_hour} posts in an hour, though {cap} is the most",
+            channel.name
+        ));
+    }
+    if channel.name.starts_with(NEWS) && !SHARE.contains(&share) {
+        broken.push(format!(
+            "#{}: takes {share:.1} % of the stories, not {SHARE:?}",
+            channel.name
+        ));
+    }
+    Ok(broken)
+}
+
+/// How long a story waited for its message.
+struct Wait {
+    all: TimeDelta,
+    /// Without what the configuration asks for: quiet hours, and the time of a digest.
+    busy: TimeDelta,
+    title: String,
+}
+
+fn waits(played: &Played, channel: &ChannelConfig, told: &[&Told]) -> Vec<Wait> {
+    let mut sent: HashMap<&str, DateTime<Utc>> = HashMap::new();
+    for told in told.iter().filter(|told| told.what.is_message()) {
+        sent.entry(told.mark.as_str()).or_insert(told.at);
+    }
+    let arrivals: HashMap<&str, DateTime<Utc>> = played
+        .letters
+        .iter()
+        .map(|letter| (letter.id.as_str(), letter.at))
+        .collect();
+    let digests: HashMap<i64, &str> = played
+        .posts
+        .iter()
+        .filter(|post| post.is_digest)
+        .map(|post| (post.id, post.mark.as_str()))
+        .collect();
+    let by_mark = by_mark(&played.stories);
+    let here = played
+        .posts
+        .iter()
+        .filter(|post| post.channel == channel.name && !post.is_digest);
+    here.filter_map(|post| {
+        let mark = post
+            .digest
+            .and_then(|digest| digests.get(&digest).copied())
+            .unwrap_or(&post.mark);
+        let at = *sent.get(mark)?;
+        let story = by_mark.get(post.mark.as_str());
+        // What made it news is the last mail that had come when its post was opened.
+        let news = story.and_then(|story| {
+            let mails = story
+                .messages
+                .iter()
+                .filter_map(|id| arrivals.get(id.as_str()));
+            mails.filter(|at| **at <= post.opened_at).max().copied()
+        });
+        let news = news.unwrap_or(post.opened_at);
+        let free = match channel.mode {
+            ChannelMode::Digest { when } => when.next_after(post.opened_at),
+            ChannelMode::Stories => channel.quiet.map_or(news, |quiet| quiet.end_after(news)),
+        };
+        Some(Wait {
+            all: at - news,
+            busy: at - free.max(news),
+            title: story.map_or_else(String::new, |story| story.title.clone()),
+        })
+    })
+    .collect()
+}
+
+fn most_in_an_hour<'a>(told: impl Iterator<Item = &'a &'a Told>) -> usize {
+    let times: Vec<DateTime<Utc>> = told.map(|told| told.at).collect();
+    let within = |(place, from): (usize, &DateTime<Utc>)| {
+        times[place..].partition_point(|at| *at < *from + TimeDelta::hours(1))
+    };
+    times.iter().enumerate().map(within).max().unwrap_or(0)
+}
+
+fn span(time: TimeDelta) -> String {
+    let s = time.num_seconds();
+    match s {
+        0..120 => format!("{s} s"),
+        120..7200 => format!("{} min {} s", s / 60, s % 60),
+        _ => format!("{} h {} min", s / 3600, s / 60 % 60),
+    }
+}
+
+fn tell_classes(
+    out: &mut impl std::io::Write,
+    played: &Played,
+    news: &ChannelConfig,
+) -> anyhow::Result<Vec<String>> {
+    let mails: HashMap<&str, &Letter> = played
+        .letters
+        .iter()
+        .map(|letter| (letter.id.as_str(), letter))
+        .collect();
+    let taken = taken(played, &news.name);
+    let mut broken = Vec::new();
+    writeln!(
+        out,
+        "\nwhat #{} must take, of the stories about BPF:",
+        news.name
+    )?;
+    for class in Class::ALL {
+        let of_class = |story: &&Story| story.relevant && classes(story, &mails).contains(&class);
+        let all: Vec<&Story> = played.stories.iter().filter(of_class).collect();
+        let missed: Vec<&&Story> = all
+            .iter()
+            .filter(|story| !taken.contains(story.id.as_str()))
+            .collect();
+        writeln!(
+            out,
+            "  {}: {} of {}",
+            class.told(),
+            all.len() - missed.len(),
+            all.len()
+        )?;
+        for story in &missed {
+            writeln!(
+                out,
+                "    missed: {} [score {}: {}]",
+                story.title,
+                story.score,
+                story.why.join("; ")
+            )?;
+        }
+        if !missed.is_empty() {
+            broken.push(format!(
+                "{} of {} in the class \"{}\" were missed",
+                missed.len(),
+                all.len(),
+                class.told()
+            ));
+        }
+    }
+    Ok(broken)
+}

@@ -1,0 +1,246 @@
+//! Plays the mails of an mbox through a configuration's channels, as a bot that ran all that time would have seen them.
+//!
+//!     cargo run --example replay -- LIST.mbox.gz [--density 50] [--config config.example.toml] [--feed bpf-list]
+//!
+//! The mails arrive at a public-inbox on loopback at the times that the mbox tells; a clock stands in for the computer's,
+//! and moves from one thing that is due to the next: polls at the feed's gap, deliveries, lists. Everything else is the
+//! program itself: poll, fold, plan, outbox, delivery. Each channel is played on Discord and on Matrix, with their limits.
+//! Polls that would have found nothing are left out, but for the last one before each mail. Of the feeds only the list is
+//! played, so nothing is known of commits but what mails say. A configuration without channels has those that stand in
+//! it behind `#`.
+//!
+//! It prints what each channel got, holds that against what was promised, writes `target/review/replay.md` (30 stories that
+//! the first channel took and 30 that it left out, with the reasons) and ends with 1 where a promise was broken.
+
+mod archive;
+mod chat;
+mod classes;
+mod count;
+mod review;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bpfnews::channel::Platform;
+use bpfnews::clock::{Clock as _, FixedClock};
+use bpfnews::config::{ChannelConfig, Config, PlatformKind};
+use bpfnews::deliver::Courier;
+use bpfnews::ingest::Ingest;
+use bpfnews::store::Store;
+use bpfnews::store::feeds::{self, FeedRow, Outcome};
+use bpfnews::store::stories::{self, Wanted};
+use bpfnews::story::Story;
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use archive::Letter;
+use chat::Chat;
+
+/// How long the bot runs on after the last mail, for what waits: a digest may come once a week.
+const AFTER: TimeDelta = TimeDelta::days(8);
+
+#[derive(Parser)]
+struct Asked {
+    /// The mails: an mbox, packed or not.
+    mbox: PathBuf,
+    /// Plays the mails so many times as close together.
+    #[arg(long, default_value_t = 1.0)]
+    density: f64,
+    /// Whose channels are played.
+    #[arg(long, default_value = "config.example.toml")]
+    config: PathBuf,
+    /// Which of its feeds the mails stand for.
+    #[arg(long, default_value = "bpf-list")]
+    feed: String,
+}
+
+/// What was played.
+struct Played {
+    letters: Arc<Vec<Letter>>,
+    stories: Vec<Story>,
+    config: Config,
+    chats: BTreeMap<PlatformKind, Arc<Chat>>,
+    posts: Vec<count::PostRow>,
+    polls: usize,
+    span: TimeDelta,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let asked = Asked::parse();
+    ensure!(asked.density >= 1.0, "--density is 1 or more");
+    let letters = Arc::new(archive::read(&asked.mbox, asked.density)?);
+    let folder = std::env::temp_dir().join(format!("bpfnews-replay-{}", std::process::id()));
+    std::fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let played = play(&asked, letters, &folder.join("replay.sqlite")).await;
+    std::fs::remove_dir_all(&folder)?;
+    let played = played?;
+    let broken = count::tell(&played)?;
+    review::write(&played)?;
+    Ok(match broken {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyhow::Result<Played> {
+    let first = letters.first().context("there are no mails")?.at;
+    let last = letters.last().context("there are no mails")?.at;
+    let clock = Arc::new(FixedClock::new(first - TimeDelta::hours(1)));
+    let list = archive::serve(Arc::clone(&letters), Arc::clone(&clock)).await?;
+    let config = configuration(asked, list, database)?;
+    let chats: BTreeMap<PlatformKind, Arc<Chat>> = [PlatformKind::Discord, PlatformKind::Matrix]
+        .map(|kind| (kind, Chat::new(kind, Arc::clone(&clock))))
+        .into();
+    let platforms: HashMap<PlatformKind, Arc<dyn Platform>> = chats
+        .iter()
+        .map(|(kind, chat)| (*kind, Arc::clone(chat) as Arc<dyn Platform>))
+        .collect();
+    let store = Store::open(database).await?;
+    let ingest = Ingest::open(store, &config, clock.clone()).await?;
+    let courier = Courier::new(
+        ingest.store.clone(),
+        clock.clone(),
+        ingest.desks.clone(),
+        platforms,
+    );
+    let gap = TimeDelta::from_std(config.feeds[0].poll_gap)?;
+    let polls = run(&ingest, &courier, &clock, &letters, gap, last + AFTER).await?;
+    let wanted = Wanted::default();
+    let today = clock.now().timestamp().div_euclid(86_400);
+    let stories = stories::list_stories(ingest.store.read(), &wanted, today, i64::MAX, 0).await?;
+    let posts = count::posts(ingest.store.read()).await?;
+    ingest.store.close().await;
+    Ok(Played {
+        letters,
+        stories,
+        config,
+        chats,
+        posts,
+        polls,
+        span: last - first,
+    })
+}
+
+/// Moves the clock from one thing that is due to the next; gives the polls there were.
+async fn run(
+    ingest: &Ingest,
+    courier: &Courier,
+    clock: &FixedClock,
+    letters: &[Letter],
+    gap: TimeDelta,
+    end: DateTime<Utc>,
+) -> anyhow::Result<usize> {
+    let stop = CancellationToken::new();
+    let mut polls = 0;
+    loop {
+        let row = row(ingest).await?;
+        let poll_at = next_poll(&row, letters, gap, clock.now());
+        let next = [
+            poll_at,
+            ingest.next_digest_at().await?,
+            courier.next_at().await?,
+        ];
+        let next = next.into_iter().flatten().min();
+        let Some(next) = next.filter(|next| *next <= end) else {
+            return Ok(polls);
+        };
+        clock.set(next.max(clock.now()));
+        if poll_at.is_some_and(|at| at <= clock.now()) {
+            let report = ingest.poll(row, &stop).await?;
+            polls += 1;
+            if let Outcome::Failed { why, .. } | Outcome::Excused { why } = report.outcome {
+                anyhow::bail!("the archive failed, which it should not: {why}");
+            }
+        }
+        ingest.make_digests().await?;
+        courier.pass().await?;
+    }
+}
+
+async fn row(ingest: &Ingest) -> anyhow::Result<FeedRow> {
+    let rows = feeds::list_feeds(ingest.store.read()).await?;
+    rows.into_iter().next().context("there is no feed")
+}
+
+/// When the next poll is that finds something, or the last one before that.
+fn next_poll(
+    row: &FeedRow,
+    letters: &[Letter],
+    gap: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let due = DateTime::from_timestamp(row.next_poll_at, 0)?.max(now);
+    let polled = row.last_ok_at.unwrap_or(0);
+    let waiting = letters.partition_point(|letter| letter.at.timestamp() <= polled);
+    let is_cut_short = due - DateTime::from_timestamp(polled, 0)? < gap;
+    let Some(letter) = letters.get(waiting) else {
+        return is_cut_short.then_some(due);
+    };
+    if is_cut_short || letter.at <= due {
+        return Some(due);
+    }
+    let gaps = (letter.at - due).num_seconds() / gap.num_seconds();
+    Some(due + gap * i32::try_from(gaps).unwrap_or(i32::MAX))
+}
+
+/// The configuration's channels, on both platforms, and its list, on loopback.
+fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Config> {
+    let text = std::fs::read_to_string(&asked.config)
+        .with_context(|| format!("reading {}", asked.config.display()))?;
+    let mut config = Config::parse(&text, &asked.config)?;
+    if config.channels.is_empty() {
+        config = Config::parse(&with_channels(&text), &asked.config)?;
+    }
+    let feed = config.feeds.iter().find(|feed| feed.name == asked.feed);
+    let mut feed = feed
+        .with_context(|| format!("{} has no feed {}", asked.config.display(), asked.feed))?
+        .clone();
+    feed.url = list;
+    config.feeds = vec![feed];
+    config.database = database.to_owned();
+    config.network.allow_private_hosts = vec!["127.0.0.1".to_owned()];
+    config.network.host_gap = Duration::ZERO;
+    let on = |channel: &ChannelConfig, platform: PlatformKind| ChannelConfig {
+        platform,
+        address: format!("{}@{}", channel.name, platform.word()),
+        name: format!("{}@{}", channel.name, platform.word()),
+        ..channel.clone()
+    };
+    let told = config
+        .channels
+        .iter()
+        .filter(|channel| !channel.maintainers);
+    config.channels = told
+        .flat_map(|channel| {
+            [PlatformKind::Discord, PlatformKind::Matrix].map(|platform| on(channel, platform))
+        })
+        .collect();
+    Ok(config)
+}
+
+/// A configuration whose tables of channels and of platforms no longer stand behind `#`.
+fn with_channels(text: &str) -> String {
+    let mut is_inside = false;
+    let lines = text.lines().map(|line| {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        if bare.starts_with('[') {
+            is_inside = ["[discord]", "[matrix]", "[[channel]]"].contains(&bare);
+        }
+        let is_key = bare.starts_with('[')
+            || bare
+                .split_once(" = ")
+                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        match is_inside && is_key {
+            true => bare,
+            false => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
