@@ -22,9 +22,9 @@ impl Class {
     pub(crate) fn told(self) -> &'static str {
         match self {
             Self::Feature => "applied new feature",
-            Self::Uapi => "applied change of uapi",
+            Self::Uapi => "change of uapi",
             Self::Cve => "CVE",
-            Self::Revert => "applied revert",
+            Self::Revert => "revert",
         }
     }
 }
@@ -79,11 +79,10 @@ const UAPI: &str = "include/uapi/";
 /// The classes of a story.
 pub(crate) fn classes(story: &Story, mails: &HashMap<&str, &Letter>) -> BTreeSet<Class> {
     let mut classes = BTreeSet::new();
-    let is_applied = is_applied(story);
-    if is_applied && is_new(story, mails) {
+    if is_applied(story) && is_new(story, mails) {
         classes.insert(Class::Feature);
     }
-    if is_applied && paths(story, mails).any(|path| path.starts_with(UAPI)) {
+    if paths(story, mails).any(|path| path.starts_with(UAPI)) {
         classes.insert(Class::Uapi);
     }
     let names_cve = |title: &str| title.contains("CVE-20");
@@ -93,7 +92,7 @@ pub(crate) fn classes(story: &Story, mails: &HashMap<&str, &Letter>) -> BTreeSet
     {
         classes.insert(Class::Cve);
     }
-    if is_applied && titles(story).any(|title| title.starts_with("Revert ")) {
+    if titles(story).any(|title| title.starts_with("Revert ")) {
         classes.insert(Class::Revert);
     }
     classes
@@ -145,7 +144,12 @@ fn is_new(story: &Story, mails: &HashMap<&str, &Letter>) -> bool {
     let new_patch =
         |patch: &bpfnews::story::Patch| opens_new(&patch.subject) && is_code(&patch.message_id);
     let has_code = patches.iter().any(|patch| is_code(&patch.message_id));
-    patches.iter().any(new_patch) || (has_code && opens_new(&story.title))
+    let is_fix = story
+        .title
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| word.starts_with("fix"));
+    (!is_fix && patches.iter().any(new_patch)) || (has_code && opens_new(&story.title))
 }
 
 /// Whether a title, its `subsystem:` aside, opens with a word for what is new.

@@ -26,18 +26,28 @@ pub(crate) struct PostRow {
     pub(crate) opened_at: DateTime<Utc>,
     pub(crate) mark: String,
     is_digest: bool,
+    /// Its story is told by another post; where that was so before it was sent, it never was.
+    is_joined: bool,
+}
+
+impl PostRow {
+    /// Whether it tells a story in this channel, alone or in a list.
+    fn tells_in(&self, channel: &ChannelConfig) -> bool {
+        self.channel == channel.name && !self.is_digest && !self.is_joined
+    }
 }
 
 /// Every post of every channel.
 pub(crate) async fn posts(pool: &SqlitePool) -> anyhow::Result<Vec<PostRow>> {
-    type Row = (String, i64, Option<i64>, i64, String, bool);
+    type Row = (String, i64, Option<i64>, i64, String, bool, String);
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL
+        "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL, p.state
          FROM posts p JOIN channels c ON c.id = p.channel_id ORDER BY p.id",
     )
     .fetch_all(pool)
     .await?;
-    let row = |(channel, id, digest, opened_at, mark, is_digest): Row| PostRow {
+    let row = |(channel, id, digest, opened_at, mark, is_digest, state): Row| PostRow {
+        is_joined: state == "joined",
         channel,
         id,
         digest,
@@ -121,105 +131,142 @@ pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
     Ok(broken.len())
 }
 
+/// What one channel was told.
+struct Heard<'a> {
+    told: Vec<&'a Told>,
+    waits: Vec<Wait>,
+    /// The most posts of stories in any hour.
+    posts_an_hour: usize,
+    /// Of all stories, in percent.
+    share: f64,
+}
+
+impl Heard<'_> {
+    fn count(&self, what: What) -> usize {
+        self.told.iter().filter(|told| told.what == what).count()
+    }
+
+    fn messages(&self) -> impl Iterator<Item = &&Told> {
+        self.told.iter().filter(|told| told.what.is_message())
+    }
+}
+
 fn tell_channel(
     out: &mut impl std::io::Write,
     played: &Played,
     channel: &ChannelConfig,
 ) -> anyhow::Result<Vec<String>> {
-    let told = played
-        .chats
-        .get(&channel.platform)
-        .map_or_else(Vec::new, |chat| chat.told());
+    let told = played.chats.get(&channel.platform);
+    let told = told.map_or_else(Vec::new, |chat| chat.told());
     let told: Vec<&Told> = told
         .iter()
         .filter(|told| told.room == channel.address)
         .collect();
-    let count = |what: What| told.iter().filter(|told| told.what == what).count();
-    let messages: Vec<&&Told> = told.iter().filter(|told| told.what.is_message()).collect();
+    if told.is_empty() {
+        writeln!(out, "\n#{}: nothing", channel.name)?;
+        return Ok(Vec::new());
+    }
     let took = taken(played, &channel.name).len();
-    let relevant = played.stories.iter().filter(|story| story.relevant).count();
-    let share = 100.0 * took as f64 / played.stories.len().max(1) as f64;
-    let posts_an_hour = most_in_an_hour(told.iter().filter(|told| told.what == What::Post));
-    writeln!(
-        out,
-        "\n#{}: {} posts, {} edits, {} digests, {} edits of digests, {} answers",
-        channel.name,
-        count(What::Post),
-        count(What::Edit),
-        count(What::Digest),
-        count(What::DigestEdit),
-        count(What::Answer),
-    )?;
-    writeln!(
-        out,
-        "  {took} stories: {share:.1} % of all, {:.1} % of those about BPF; {:.1} a day; {:.1} mails a message",
-        100.0 * took as f64 / relevant.max(1) as f64,
-        took as f64 / (played.span.num_minutes() as f64 / 1440.0).max(1.0),
-        played.letters.len() as f64 / messages.len().max(1) as f64,
-    )?;
-    writeln!(
-        out,
-        "  most messages in any hour: {} ({posts_an_hour} posts of stories)",
-        most_in_an_hour(messages.iter().copied()),
-    )?;
-    let waits = waits(played, channel, &told);
-    let longest = |of: &dyn Fn(&Wait) -> TimeDelta| {
-        waits
-            .iter()
-            .max_by_key(|wait| of(wait))
-            .map(|wait| (of(wait), wait))
+    let heard = Heard {
+        waits: waits(played, channel, &told),
+        posts_an_hour: most_in_an_hour(told.iter().filter(|told| told.what == What::Post)),
+        share: 100.0 * took as f64 / played.stories.len().max(1) as f64,
+        told,
     };
+    tell_counts(out, played, channel, &heard, took)?;
     for (what, longest) in [
         (
             "longest wait from news to message",
-            longest(&|wait| wait.all),
+            heard
+                .waits
+                .iter()
+                .max_by_key(|wait| wait.all)
+                .map(|wait| (wait.all, wait)),
         ),
         (
-            "the same, quiet hours and digests that are due at a time aside",
-            longest(&|wait| wait.busy),
+            "the same, without quiet hours and the time of a list",
+            heard
+                .waits
+                .iter()
+                .max_by_key(|wait| wait.busy)
+                .map(|wait| (wait.busy, wait)),
         ),
     ] {
         if let Some((time, wait)) = longest {
             writeln!(out, "  {what}: {} ({})", span(time), wait.title)?;
         }
     }
+    Ok(broken(played, channel, &heard))
+}
+
+fn tell_counts(
+    out: &mut impl std::io::Write,
+    played: &Played,
+    channel: &ChannelConfig,
+    heard: &Heard<'_>,
+    took: usize,
+) -> anyhow::Result<()> {
+    let relevant = played.stories.iter().filter(|story| story.relevant).count();
+    let days = (played.span.num_minutes() as f64 / 1440.0).max(1.0);
+    writeln!(
+        out,
+        "\n#{}: {} posts, {} edits, {} lists, {} edits of lists, {} answers",
+        channel.name,
+        heard.count(What::Post),
+        heard.count(What::Edit),
+        heard.count(What::Digest),
+        heard.count(What::DigestEdit),
+        heard.count(What::Answer),
+    )?;
+    writeln!(
+        out,
+        "  {took} stories: {:.1} % of all, {:.1} % of those about BPF; {:.1} a day; {:.1} mails a message",
+        heard.share,
+        100.0 * took as f64 / relevant.max(1) as f64,
+        took as f64 / days,
+        played.letters.len() as f64 / heard.messages().count().max(1) as f64,
+    )?;
+    writeln!(
+        out,
+        "  most messages in any hour: {} ({} posts of stories)",
+        most_in_an_hour(heard.messages()),
+        heard.posts_an_hour,
+    )?;
+    Ok(())
+}
+
+/// The promises that a channel saw broken.
+fn broken(played: &Played, channel: &ChannelConfig, heard: &Heard<'_>) -> Vec<String> {
     let mut broken = Vec::new();
-    let never = played
-        .posts
-        .iter()
-        .filter(|post| post.channel == channel.name && !post.is_digest)
-        .count()
-        - waits.len();
+    let owed = played.posts.iter().filter(|post| post.tells_in(channel));
+    let never = owed.count().saturating_sub(heard.waits.len());
     if never > 0 {
-        broken.push(format!(
-            "#{}: {never} posts never became a message",
-            channel.name
-        ));
+        broken.push(format!("{never} posts never became a message"));
     }
     let mut marks: BTreeMap<&str, usize> = BTreeMap::new();
-    for told in messages.iter().filter(|told| told.what != What::Answer) {
+    for told in heard.messages().filter(|told| told.what != What::Answer) {
         *marks.entry(told.mark.as_str()).or_default() += 1;
     }
     let doubles = marks.values().filter(|many| **many > 1).count();
     if doubles > 0 {
-        broken.push(format!("#{}: {doubles} messages stand twice", channel.name));
+        broken.push(format!("{doubles} messages stand twice"));
     }
-    if let Some(cap) = channel
-        .hourly_max
-        .filter(|cap| posts_an_hour > *cap as usize)
-    {
+    let posts = heard.posts_an_hour;
+    if let Some(cap) = channel.hourly_max.filter(|cap| posts > *cap as usize) {
         broken.push(format!(
-            "#{}: {posts_an_hour} posts in an hour, though {cap} is the most",
-            channel.name
+            "{posts} posts in an hour, though {cap} is the most"
         ));
     }
-    if channel.name.starts_with(NEWS) && !SHARE.contains(&share) {
+    if channel.name.starts_with(NEWS) && !SHARE.contains(&heard.share) {
         broken.push(format!(
-            "#{}: takes {share:.1} % of the stories, not {SHARE:?}",
-            channel.name
+            "{:.1} % of the stories, not {SHARE:?}",
+            heard.share
         ));
     }
-    Ok(broken)
+    broken
+        .into_iter()
+        .map(|what| format!("#{}: {what}", channel.name))
+        .collect()
 }
 
 /// How long a story waited for its message.
@@ -247,10 +294,7 @@ fn waits(played: &Played, channel: &ChannelConfig, told: &[&Told]) -> Vec<Wait> 
         .map(|post| (post.id, post.mark.as_str()))
         .collect();
     let by_mark = by_mark(&played.stories);
-    let here = played
-        .posts
-        .iter()
-        .filter(|post| post.channel == channel.name && !post.is_digest);
+    let here = played.posts.iter().filter(|post| post.tells_in(channel));
     here.filter_map(|post| {
         let mark = post
             .digest

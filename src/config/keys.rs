@@ -46,6 +46,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Relevance, "title_words"),
     (Within::Relevance, "path_words"),
     (Within::Relevance, "weights"),
+    (Within::Weights, "feature"),
     (Within::Weights, "kfunc"),
     (Within::Weights, "helper"),
     (Within::Weights, "program_type"),

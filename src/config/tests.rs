@@ -135,6 +135,7 @@ request_timeout_s = 5
 title_words = ["BPF", "xdp"]
 path_words = ["kernel/bpf"]
 [relevance.weights]
+feature = 2
 kfunc = 0
 helper = -1
 program_type = -2

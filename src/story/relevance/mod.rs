@@ -252,12 +252,18 @@ mod tests {
     fn every_reason_holds_for_something_and_not_for_its_like() {
         let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
         #[rustfmt::skip]
-        let table: [(&str, Matter, Matter); 14] = [
+        let table: [(&str, Matter, Matter); 20] = [
+            ("feature", matter("bpf: Add guards", &[], &[], ""), matter("bpf: Add missing guards", &[], &[], "")),
+            ("feature", matter("Guards", &["bpf: x", "libbpf: Support guards"], &[], ""), matter("Guards", &["bpf: x", "selftests/bpf: Add guards"], &[], "")),
+            ("feature", matter("mlx: Introduce XDP", &[], &["drivers/net/a.c"], ""), matter("bpf: Fix x and y", &["bpf: Add y"], &[], "")),
+            ("helper", matter("Get the class", &["bpf: add get class helper"], &[], ""), matter("bpf: Add x", &["selftests/bpf: add a helper"], &[], "")),
+            ("revert", matter("bpf: Two steps back", &["Revert \"bpf: x\""], &[], ""), matter("bpf: x", &["bpf: Do not revert x"], &[], "")),
+            ("selftests_only", matter("Network helpers", &["selftests/bpf: a", "bpf, selftests: b"], &[".../prog_tests/a.c"], ""), matter("bpf: selftests and more", &["selftests/bpf: a", "libbpf: b"], &[], "")),
             ("kfunc", matter("bpf: add kfuncs for x", &[], &[], ""), matter("selftests/bpf: test kfunc x", &[], &[], "")),
             ("helper", matter("bpf: Add helper for x", &[], &[], ""), matter("bpf: fix a helper", &[], &[], "")),
             ("program_type", matter("bpf: BPF_PROG_TYPE_X", &[], &[], ""), matter("bpf: program", &[], &[], "")),
             ("map_type", matter("bpf: a new map type", &[], &[], ""), matter("bpf: a map", &[], &[], "")),
-            ("uapi", files(&["include/uapi/linux/bpf.h"]), files(&["include/linux/bpf.h"])),
+            ("uapi", files(&["include/uapi/linux/bpf.h"]), files(&["include/linux/bpf.h", "tools/include/uapi/linux/bpf.h", ".../include/uapi/linux/if_xdp.h"])),
             ("jit", matter("arm64, bpf: JIT it", &[], &[], ""), matter("bpf: jitter", &[], &[], "")),
             ("verifier", files(&["kernel/bpf/verifier.c"]), files(&["kernel/bpf/core.c"])),
             ("arena", matter("bpf: arena maps", &[], &[], ""), matter("bpf: arenas_of", &[], &[], "")),
@@ -285,16 +291,18 @@ mod tests {
             &files(&["drivers/net/a.c"]),
             &Words::default()
         ));
-        assert!(!holds(
-            "driver",
-            &files(&["drivers/net/a_xdp.c"]),
-            &Words::default()
-        ));
+        for (title, path) in [
+            ("bpf: x", "drivers/net/a_xdp.c"),
+            ("a: Add XDP", "drivers/net/a.c"),
+        ] {
+            let matter = matter(title, &[], &[path], "");
+            assert!(!holds("driver", &matter, &Words::default()), "{title}");
+        }
     }
 
     #[test]
     fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
-        let mut matter = matter("bpf: add kfuncs", &[], &[], "");
+        let mut matter = matter("bpf: rework kfuncs", &[], &[], "");
         (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
         let mut words = Words::default();
         words.weights.insert("nack", 0);

@@ -19,7 +19,12 @@ pub struct Reason {
 }
 
 /// All reasons, in the order in which they are told.
-pub const REASONS: [Reason; 20] = [
+pub const REASONS: [Reason; 21] = [
+    Reason {
+        name: "feature",
+        told: "brings something new",
+        weight: 1,
+    },
     Reason {
         name: "kfunc",
         told: "is about kfuncs",
@@ -43,7 +48,7 @@ pub const REASONS: [Reason; 20] = [
     Reason {
         name: "uapi",
         told: "changes what user space sees (uapi)",
-        weight: 2,
+        weight: 3,
     },
     Reason {
         name: "jit",
@@ -73,7 +78,7 @@ pub const REASONS: [Reason; 20] = [
     Reason {
         name: "revert",
         told: "takes something back",
-        weight: 2,
+        weight: 3,
     },
     Reason {
         name: "breakage",
@@ -129,9 +134,7 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
         .first()
         .map_or("", String::as_str)
         .to_lowercase();
-    let is_test = is_all(&matter.paths, |path| {
-        path.contains("testing/") || path.contains("selftests")
-    }) || matter.paths.is_empty() && is_test_title(&own);
+    let is_test = is_for_tests(matter);
     let in_titles = |word: &str| {
         matter
             .titles
@@ -141,12 +144,16 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
     let in_paths = |part: &str| matter.paths.iter().any(|path| path.contains(part));
     let text = || matter.texts.first().map_or("", String::as_str);
     match reason {
+        "feature" => !is_test && brings_new(matter),
         "kfunc" => !is_test && (in_titles("kfunc") || in_titles("kfuncs")),
         "helper" => {
-            !is_test
-                && (in_titles("helper") || in_titles("helpers"))
-                && is_new(&own)
-                && found(&own, &words.title).is_some()
+            let adds_helper = |title: &String| {
+                !is_test_title(title)
+                    && (has_word(title, "helper") || has_word(title, "helpers"))
+                    && is_new(&title.to_lowercase())
+                    && found(title, &words.title).is_some()
+            };
+            !is_test && matter.titles.iter().any(adds_helper)
         }
         "program_type" => {
             !is_test
@@ -160,7 +167,12 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
                     || in_titles("map type")
                     || (is_new(&own) && has_word(&own, "map") && in_paths("uapi/")))
         }
-        "uapi" => in_paths("include/uapi/"),
+        // A long path is shortened in front: what may be a copy of `tools/` is not told from the real one.
+        "uapi" => matter.paths.iter().any(|path| {
+            path.contains("include/uapi/")
+                && !path.starts_with("tools/")
+                && !path.starts_with("...")
+        }),
         "jit" => in_titles("jit") || in_titles("jited") || in_paths("bpf_jit"),
         "verifier" => !is_test && (in_titles("verifier") || in_paths("bpf/verifier.c")),
         "arena" => in_titles("arena") || in_titles("arenas"),
@@ -179,7 +191,10 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
                 .iter()
                 .any(|word| in_titles(word))
         }
-        "revert" => own.starts_with("revert "),
+        "revert" => matter
+            .titles
+            .iter()
+            .any(|title| title.to_lowercase().starts_with("revert ")),
         "breakage" => {
             ["regression", "regressions", "breakage", "breaks"]
                 .iter()
@@ -204,9 +219,13 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
         ]
         .iter()
         .any(|word| has_word(&own, word)),
-        "driver" => is_all(&matter.paths, |path| {
-            path.starts_with("drivers/") && found(path, &words.paths).is_none()
-        }),
+        // A driver that learns XDP is news for more than its owners.
+        "driver" => {
+            !brings_new(matter)
+                && is_all(&matter.paths, |path| {
+                    path.starts_with("drivers/") && found(path, &words.paths).is_none()
+                })
+        }
         "backport" => matter.backport,
         other => unreachable!("{other} is a reason without a rule"),
     }
@@ -216,9 +235,81 @@ fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
     !paths.is_empty() && paths.iter().all(|path| is(path))
 }
 
+/// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles.
+fn is_for_tests(matter: &Matter) -> bool {
+    let is_test_path = |path: &str| path.contains("testing/") || path.contains("selftests");
+    let patches = matter.titles.get(1..).filter(|titles| !titles.is_empty());
+    let titles = patches.unwrap_or(&matter.titles);
+    is_all(&matter.paths, is_test_path)
+        || (!titles.is_empty() && titles.iter().all(|title| is_test_title(title)))
+}
+
+/// Whether a title is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
 fn is_test_title(title: &str) -> bool {
     let title = title.to_lowercase();
-    title.starts_with("selftest") || title.starts_with("samples")
+    let heads = ["bpf: ", "bpf, ", "bpf/"];
+    let rest = heads.iter().find_map(|head| title.strip_prefix(head));
+    let rest = rest.unwrap_or(&title);
+    rest.starts_with("selftest") || rest.starts_with("samples")
+}
+
+/// Whether it brings something that was not there before: its title, or a patch's, opens with a word for that. What calls
+/// itself a fix brings nothing new, whatever it adds.
+fn brings_new(matter: &Matter) -> bool {
+    let is_fix = |title: &String| {
+        ["fix", "fixes", "fixing", "fixup"]
+            .iter()
+            .any(|word| has_word(title, word))
+    };
+    !matter.titles.first().is_some_and(is_fix)
+        && matter
+            .titles
+            .iter()
+            .any(|title| !is_test_title(title) && opens_new(title))
+}
+
+/// Whether a title, what stands before its colons aside, opens with a word for something new, and names nothing small.
+fn opens_new(title: &str) -> bool {
+    const SMALL: [&str; 14] = [
+        "missing",
+        "test",
+        "tests",
+        "selftest",
+        "selftests",
+        "warning",
+        "warnings",
+        "comment",
+        "comments",
+        "documentation",
+        "note",
+        "maintainers",
+        "reviewer",
+        "log",
+    ];
+    let what = title.rsplit_once(": ").map_or(title, |(_, what)| what);
+    let first = what
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    let opens = [
+        "add",
+        "adds",
+        "adding",
+        "introduce",
+        "introduces",
+        "introducing",
+        "support",
+        "supports",
+        "allow",
+        "allows",
+        "enable",
+        "enables",
+        "implement",
+        "implements",
+        "new",
+    ];
+    opens.contains(&first.as_str()) && !SMALL.iter().any(|word| has_word(what, word))
 }
 
 fn is_new(title: &str) -> bool {
