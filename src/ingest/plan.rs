@@ -175,7 +175,7 @@ async fn keep_true(
                 post.state = PostState::Joined;
                 let line = story::line(
                     &moved.story,
-                    "told elsewhere".to_owned(),
+                    "told in another post".to_owned(),
                     post.content.mark().to_owned(),
                 );
                 say(tx, &mut post, Content::Line(line), None, now).await?;

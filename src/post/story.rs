@@ -13,6 +13,8 @@ const TITLE_CHARS_MAX: usize = 240;
 const SUMMARY_CHARS_MAX: usize = 600;
 /// The most patches that are listed; a longer series tells how many more there are.
 const PARTS_MAX: usize = 12;
+/// The most CVEs that are named.
+const CVES_MAX: usize = 3;
 /// Digits of a hash that a person reads.
 const HASH_DIGITS: usize = 12;
 
@@ -22,7 +24,7 @@ const HASH_DIGITS: usize = 12;
 pub enum Content {
     /// A story, as it stands.
     Story(Box<Post>),
-    /// One line about a story: that it moved, or that it is told elsewhere.
+    /// One line about a story: that it moved, or that another post tells it.
     Line(Line),
     /// Several stories, a line each.
     Digest(Digest),
@@ -98,7 +100,7 @@ pub struct Post {
     pub at: DateTime<Utc>,
     /// The feeds that carry it.
     pub feeds: Vec<String>,
-    /// Notes beside the title: `v3`, `3 of 4 patches`, `for subscribers until 2 March 2017`.
+    /// Notes beside the title: `v3`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`.
     pub notes: Vec<String>,
     /// The patches of the newest revision: number and title.
     pub parts: Vec<(String, String)>,
@@ -112,7 +114,7 @@ pub struct Post {
     pub steps: Vec<String>,
     /// Where to read on.
     pub link: Option<String>,
-    /// Commits and CVEs worth naming: what to show, in a few words.
+    /// A commit worth naming, in a few words.
     pub refs: Vec<String>,
 }
 
@@ -272,6 +274,7 @@ fn notes(story: &Story) -> Vec<String> {
             });
         }
     }
+    notes.extend(story.cves.iter().take(CVES_MAX).map(|cve| plain(cve)));
     if story.kind == StoryKind::Article
         && story.state == State::Paid
         && let Some(day) = story.free_on
@@ -315,12 +318,8 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         Step::Posted | Step::Revised | Step::Discussed | Step::Claimed => None,
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::Nacked => Some(by("nacked")),
-        Step::Applied | Step::PartlyApplied => Some(by(&match application(story, event) {
-            Some(applied) if !applied.tree.is_empty() => {
-                format!("applied to {}", plain(short_tree(&applied.tree)))
-            }
-            _ => "applied".to_owned(),
-        })),
+        Step::Applied => Some(by(&in_its_tree("applied", story, event))),
+        Step::PartlyApplied => Some(by(&in_its_tree("partly applied", story, event))),
         Step::Pulled => Some("pull request".to_owned()),
         Step::Mainline => Some("mainline".to_owned()),
         Step::Stable => Some("stable".to_owned()),
@@ -330,6 +329,16 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         Step::Fixed => Some("fixed by a later commit".to_owned()),
         Step::Reverted => Some("reverted".to_owned()),
         Step::Cve => Some("CVE".to_owned()),
+    }
+}
+
+/// A step that was taken in a tree, with the tree where it is known.
+fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
+    match application(story, event) {
+        Some(applied) if !applied.tree.is_empty() => {
+            format!("{words} to {}", plain(short_tree(&applied.tree)))
+        }
+        _ => words.to_owned(),
     }
 }
 
@@ -345,10 +354,10 @@ fn refs(story: &Story) -> Vec<String> {
         (None, [only]) => Some(only.as_str()),
         (None, _) => None,
     };
-    let commit = commit.map(|hash| plain(hash).chars().take(HASH_DIGITS).collect());
-    commit
+    let digits = commit.map(|hash| plain(hash).chars().take(HASH_DIGITS).collect::<String>());
+    digits
+        .map(|digits| format!("commit {digits}"))
         .into_iter()
-        .chain(story.cves.iter().map(|cve| plain(cve)))
         .collect()
 }
 
@@ -478,6 +487,25 @@ mod tests {
             post.steps[2], "applied to bpf-next by M. Maintainer 5 Mar",
             "a step keeps its own tree"
         );
+    }
+
+    #[test]
+    fn cves_stand_at_the_top_and_half_a_series_is_not_called_applied() {
+        let mut story = series();
+        story.revisions = vec![revision(1, 2, 2)];
+        story.cves = vec!["CVE-2025-1".to_owned()];
+        story.commits = vec!["0123456789abcdef".to_owned()];
+        story.state = State::PartlyApplied;
+        story.events.push(Event {
+            at: day(5),
+            state: Step::PartlyApplied,
+            by: String::new(),
+            source: "5@example.org".to_owned(),
+        });
+        let post = compose(&story);
+        assert_eq!(post.notes, ["2 patches", "CVE-2025-1"]);
+        assert_eq!(post.refs, ["commit 0123456789ab"]);
+        assert_eq!(post.steps, ["v1 1 Mar", "partly applied 5 Mar"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod account;
 mod failure;
 mod listen;
 mod pace;
-mod render;
+pub mod render;
 mod send;
 mod session;
 

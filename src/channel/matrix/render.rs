@@ -124,7 +124,7 @@ impl Text {
 }
 
 /// What an event says that tells `content`.
-pub(super) fn event(content: &Content) -> Value {
+pub fn event(content: &Content) -> Value {
     let mut event = notice(&text(content));
     event[MARK] = content.mark().into();
     event
