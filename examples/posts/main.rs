@@ -40,10 +40,10 @@ fn main() -> anyhow::Result<()> {
             .as_str()
             .context("an event without HTML")?;
         check_tags(name, html)?;
-        let _ = write!(
+        let _ = writeln!(
             page,
             "<h2>{name}</h2><div class=\"row\"><pre class=\"terminal\">{}</pre><div class=\"discord\">{}</div>\
-             <div class=\"matrix\"><div class=\"m-name\">bpfnews</div><div class=\"m-notice\">{html}</div></div></div>\n",
+             <div class=\"matrix\"><div class=\"m-name\">bpfnews</div><div class=\"m-notice\">{html}</div></div></div>",
             coloured(&terminal::render(content, COLUMNS)),
             discord::message(&body),
         );
