@@ -28,12 +28,17 @@ pub async fn open(
 ) -> anyhow::Result<Vec<Desk>> {
     outbox::sync_channels(tx, configured, now).await?;
     let rows = outbox::channels(&mut **tx).await?;
+    Ok(desks(rows, configured))
+}
+
+/// Channels as they are stored, with what the configuration says of them.
+pub fn desks(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Desk> {
     let desk = |row: ChannelRow| {
         let mut configured = configured.iter();
         let config = configured.find(|config| config.name == row.name)?.clone();
         Some(Desk { row, config })
     };
-    Ok(rows.into_iter().filter_map(desk).collect())
+    rows.into_iter().filter_map(desk).collect()
 }
 
 /// The channels among these that their platforms refuse by now.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use chrono::DateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -26,6 +26,11 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 const STOP_MAX: Duration = Duration::from_secs(20);
 /// The shortest, so that a feed that is due but being polled does not make the loop spin.
 const SLEEP_MIN: Duration = Duration::from_millis(500);
+
+/// A chat system refuses the bot, or cannot be set up: what a person must mend, and another try does not.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
 
 /// A token that SIGINT (Ctrl-C) or SIGTERM cancels; a second signal ends the process at once, which loses nothing that
 /// was committed.
@@ -86,7 +91,7 @@ pub async fn run(
         ingest.make_digests().await?;
         if let Some(why) = courier.refusal() {
             stop.cancel();
-            bail!("{why}");
+            return Err(Refused(why).into());
         }
         begin_lanes(courier, &mut under_way).await?;
         let sleep = until_next(ingest, courier, &under_way.busy).await?;

@@ -210,14 +210,13 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
         Some(file) => read_password(file)?,
         None => std::env::var(MATRIX_PASSWORD).ok(),
     };
-    let folder = matrix.folder.clone();
     let channels = config.channels.iter();
     let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);
     Ok(matrix::Settings {
         homeserver: matrix.homeserver.clone(),
         user: matrix.user.clone(),
         password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),
-        folder: folder.unwrap_or_else(|| config.database.with_extension("matrix")),
+        folder: config.matrix_folder(),
         inviters: matrix.inviters.clone(),
         rooms: rooms.map(|room| room.address.clone()).collect(),
         send_gap: Duration::from_secs(matrix.send_gap_s.into()),

@@ -80,6 +80,19 @@ pub struct Receipt {
     pub thread: Option<String>,
 }
 
+/// A message of ours that stands in a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it can be found again by, see [`Content::mark`].
+    pub mark: String,
+    /// Where it is.
+    pub receipt: Receipt,
+    /// The title of a list; empty for anything else.
+    pub title: String,
+    /// The marks of the stories that a list names.
+    pub lists: Vec<String>,
+}
+
 /// Why a delivery did not happen, and what follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -142,4 +155,12 @@ pub trait Platform: Send + Sync {
 
     /// Looks for the message that an earlier attempt may have made, by [`Content::mark`]; `None` where it is not there.
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>>;
+
+    /// All messages of ours that stand in a channel and were sent from `since` on, unix seconds, or earlier. A message
+    /// whose mark cannot be read is an error: what may stand must not be sent again.
+    fn standing<'a>(
+        &'a self,
+        address: &'a str,
+        since: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>>;
 }

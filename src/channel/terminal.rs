@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Act, Platform, Receipt, Scope, SendError, Work};
+use super::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::About;
 use crate::post::story::{Content, Line, Post, Tone};
 
@@ -73,6 +73,15 @@ impl Platform for Terminal {
     /// What was printed cannot be read again.
     fn find<'a>(&'a self, _: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
         async { Ok(None) }.boxed()
+    }
+
+    /// It is another terminal now, or the same one that scrolled on.
+    fn standing<'a>(
+        &'a self,
+        _: &'a str,
+        _: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 }
 

@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use mail_parser::mailbox::{maildir, mbox};
 use tokio::sync::mpsc;
 
-use super::open;
+use super::opening::open;
 use super::polls::bar;
 use crate::app;
 use crate::item::Item;

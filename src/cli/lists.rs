@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Format, open};
+use super::Format;
+use super::opening::open;
 use crate::item::{Kind, prose};
 use crate::post::plain;
 use crate::source::{self, Gap};

@@ -5,25 +5,23 @@ mod import;
 mod lists;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod opening;
 mod polls;
 mod route;
 mod stories;
+mod upkeep;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::clock::SystemClock;
-use crate::config::{Config, Effective};
-use crate::ingest::Ingest;
+use crate::app;
+use crate::config::ConfigErrors;
 use crate::item::Kind;
-use crate::live;
-use crate::store::Store;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
@@ -197,6 +195,26 @@ enum Command {
     /// Make all stories anew from the stored items.
     #[command(after_help = "Example:\n  bpfnews refold")]
     Refold,
+    /// Copy the database to a file, also while bpfnews runs. The copy is whole, checked, and only its owner can read it.
+    #[command(
+        after_help = "Example:\n  bpfnews backup /var/backups/bpfnews-$(date +%F).sqlite\n\nConfiguration and secrets \
+                      are not in it: keep them yourself."
+    )]
+    Backup {
+        /// Where to; there must be no such file yet.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup in place of the database; what was there is kept beside it. What channels were told since the backup
+    /// is looked up there before anything is sent.
+    #[command(
+        after_help = "Example:\n  systemctl stop bpfnews; bpfnews restore /var/backups/bpfnews-2025-01-31.sqlite"
+    )]
+    Restore {
+        /// The backup.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Print completions for a shell.
     #[command(after_help = "Example:\n  bpfnews completions bash > /etc/bash_completion.d/bpfnews")]
     Completions {
@@ -229,7 +247,7 @@ enum Format {
 }
 
 /// Runs the program. The exit status is 0 when all went well, 1 when something that was asked for failed, 2 when the
-/// command line or the configuration is wrong.
+/// command line or the configuration is wrong, or a chat system refuses the bot: what trying again does not mend.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
     trace(&cli);
@@ -237,13 +255,14 @@ pub async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let is_config = error.is::<crate::config::ConfigErrors>();
+            let is_config = error.is::<ConfigErrors>();
             let _ = writeln!(
                 anstream::stderr(),
                 "{}{error:#}",
                 if is_config { "" } else { "bpfnews: " }
             );
-            ExitCode::from(if is_config { 2 } else { 1 })
+            let is_lasting = is_config || error.is::<app::Refused>();
+            ExitCode::from(if is_lasting { 2 } else { 1 })
         }
     }
 }
@@ -286,6 +305,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,
+        Command::Backup { file } => upkeep::backup(path, &file).await,
+        Command::Restore { file } => upkeep::restore(path, &file).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bpfnews", &mut script);
@@ -332,44 +353,6 @@ fn init(path: &Path) -> anyhow::Result<ExitCode> {
         "Next: set `contact` under [network], then  bpfnews check --online"
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The configuration with what was added to it in chat, its database and its feeds, opened.
-async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
-    let file = Effective::load(path)?;
-    let store = Store::open(&file.config.database).await?;
-    let config = live::with_additions(&file, &store).await?.config;
-    let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
-    Ok((config, Arc::new(ingest)))
-}
-
-/// The row of a configured feed.
-async fn feed_row(
-    ingest: &Ingest,
-    config: &Config,
-    name: &str,
-) -> anyhow::Result<crate::store::feeds::FeedRow> {
-    if !config.feeds.iter().any(|feed| feed.name == name) {
-        return Err(unknown_feed(config, name));
-    }
-    let rows = crate::store::feeds::list_feeds(ingest.store.read()).await?;
-    rows.into_iter()
-        .find(|row| row.name == name)
-        .with_context(|| format!("the database does not hold {name}"))
-}
-
-fn unknown_feed(config: &Config, name: &str) -> anyhow::Error {
-    let names = config.feeds.iter().map(|feed| feed.name.as_str());
-    let near = names
-        .clone()
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.75) {
-        Some(near) => anyhow::anyhow!("no feed is called {name:?}; did you mean {near:?}?"),
-        None => anyhow::anyhow!(
-            "no feed is called {name:?}; there are: {}",
-            names.collect::<Vec<_>>().join(", ")
-        ),
-    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

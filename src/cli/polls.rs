@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{feed_row, open, unknown_feed};
+use super::opening::{feed_row, open_alone, unknown_feed};
 use crate::app;
 use crate::app::platforms::Platforms;
 use crate::clock::SystemClock;
@@ -26,6 +26,7 @@ use crate::live::Live;
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
+use crate::store::lock::Lock;
 
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
@@ -34,7 +35,8 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let file = Effective::load(path)?;
     let store = Store::open(&file.config.database).await?;
-    let platforms = Platforms::connect(&file.config)?;
+    let _lock = Lock::take(&file.config.database, "run")?;
+    let platforms = connect(&file.config)?;
     let live = Live::open(file, store, Arc::new(SystemClock), platforms.senders()).await?;
     let live = Arc::new(live);
     let stop = app::stop_on_signals()?;
@@ -58,7 +60,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
-    let (config, ingest) = open(path).await?;
+    let (config, ingest, _lock) = open_alone(path, "poll").await?;
     let stop = app::stop_on_signals()?;
     let mut failed = 0;
     let mut polled = 0;
@@ -87,11 +89,14 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
             "No feed is due; the next one is due {next}. ({hint})"
         )?;
     }
-    ingest.make_digests().await?;
     let courier = courier(&config, &ingest)?;
-    courier.pass().await?;
+    // Twice: after a restore, the first time looks through the channels.
+    for _ in 0..2 {
+        ingest.make_digests().await?;
+        courier.pass().await?;
+    }
     if let Some(why) = courier.refusal() {
-        anyhow::bail!("{why}");
+        return Err(app::Refused(why).into());
     }
     ingest.store.close().await;
     Ok(if failed > 0 {
@@ -108,8 +113,13 @@ pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courie
         store,
         clock,
         ingest.desks.clone(),
-        Platforms::connect(config)?.senders(),
+        connect(config)?.senders(),
     ))
+}
+
+/// The chat systems; what is missing for one is for a person to mend.
+fn connect(config: &Config) -> anyhow::Result<Platforms> {
+    Platforms::connect(config).map_err(|error| app::Refused(format!("{error:#}")).into())
 }
 
 fn line(report: &Report) -> String {
@@ -290,7 +300,8 @@ pub(super) async fn backfill(
     name: &str,
     since: DateTime<Utc>,
 ) -> anyhow::Result<ExitCode> {
-    let (config, ingest) = open(path).await?;
+    // It polls, and a host must not be asked by two at once.
+    let (config, ingest, _lock) = open_alone(path, "backfill").await?;
     let stop = app::stop_on_signals()?;
     let row = feed_row(&ingest, &config, name).await?;
     let bar = bar("{bar:40} {percent:>3} %  {msg}  {elapsed}", 1_000);

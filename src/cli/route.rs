@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
 
-use super::open;
+use super::opening::open;
 use crate::config::ChannelConfig;
 use crate::item::prose;
 use crate::post::plain;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
+use super::Config;
 use super::reader::{Field, Table};
 
 /// Where Discord is.
@@ -147,5 +148,16 @@ fn read_path(field: &Field<'_, '_>, right: &str, folder: &Path) -> Option<PathBu
             None
         }
         path => Some(folder.join(path)),
+    }
+}
+
+impl Config {
+    /// Where the Matrix session and its keys are kept, if there are any.
+    pub fn matrix_folder(&self) -> PathBuf {
+        let named = self
+            .matrix
+            .as_ref()
+            .and_then(|matrix| matrix.folder.clone());
+        named.unwrap_or_else(|| self.database.with_extension("matrix"))
     }
 }

@@ -65,8 +65,7 @@ impl Courier {
                     why: why.clone(),
                 };
                 self.settle(claimed, &later).await?;
-                let mut holds = self.holds.lock().expect("no holder of the waits panics");
-                holds.refused.insert(desk.config.platform, why);
+                self.refuse(desk, why);
                 Ok(())
             }
             SendError::Gone => self.mute(desk, claimed).await,
@@ -80,6 +79,12 @@ impl Courier {
         }
         let mut tx = self.store.write().await?;
         outbox::took_others_since(&mut tx, claimed).await
+    }
+
+    /// A platform refuses everything from now on.
+    pub(super) fn refuse(&self, desk: &Desk, why: String) {
+        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        holds.refused.insert(desk.config.platform, why);
     }
 
     async fn wait(
@@ -101,7 +106,12 @@ impl Courier {
         self.hold(desk, after, scope).await
     }
 
-    async fn hold(&self, desk: &Desk, wait: TimeDelta, scope: Scope) -> anyhow::Result<()> {
+    pub(super) async fn hold(
+        &self,
+        desk: &Desk,
+        wait: TimeDelta,
+        scope: Scope,
+    ) -> anyhow::Result<()> {
         let to = self.clock.now() + wait;
         {
             let mut holds = self.holds.lock().expect("no holder of the waits panics");
@@ -142,6 +152,14 @@ impl Courier {
             why: why.clone(),
         };
         outbox::settle_delivery(&mut tx, claimed, &later, now).await?;
+        tx.commit().await?;
+        self.pause_channel(desk, why).await
+    }
+
+    /// A channel is refused: nothing more is tried there.
+    pub(super) async fn pause_channel(&self, desk: &Desk, why: String) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
         if outbox::pause_channel(&mut tx, desk.row.id, &why, now).await? {
             error!("{} is paused: {why}", desk.config.name);
             let title = format!("{} is paused", desk.config.name);

@@ -4,6 +4,7 @@
 //! for each other. What an error means was decided by the platform; here it is only carried out.
 
 mod failure;
+mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -107,7 +108,9 @@ impl Courier {
     /// When the database fails.
     pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
         let now = self.clock.now();
-        let due = outbox::next_deliveries(self.store.read()).await?;
+        let mut due = outbox::next_deliveries(self.store.read()).await?;
+        let recalls = outbox::recalls(self.store.read(), self.clock.now()).await?;
+        due.extend(recalls.into_iter().map(|(channel, _)| (channel, 0)));
         let mut lanes: Vec<Lane> = Vec::new();
         for (channel, at) in due {
             let Some(desk) = self.desk(channel) else {
@@ -174,6 +177,15 @@ impl Courier {
     /// When the database fails.
     pub async fn run_lane(&self, lane: &Lane) -> anyhow::Result<usize> {
         let mut done = 0;
+        for (channel, from) in outbox::recalls(self.store.read(), self.clock.now()).await? {
+            if let Some(desk) = self
+                .desk(channel)
+                .filter(|_| lane.channels.contains(&channel))
+                && let Some(platform) = self.platform(desk)
+            {
+                self.recall(desk, platform.as_ref(), from).await?;
+            }
+        }
         loop {
             let now = self.clock.now();
             let is_free = |channel: &&i64| {

@@ -14,12 +14,13 @@ use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Verb}
 const DIGEST_LINES_MAX: usize = 15;
 
 impl Ingest {
-    /// Makes the digests that are due.
+    /// Makes the digests that are due; after a restore, first matches what was found in channels.
     ///
     /// # Errors
     ///
     /// When the database fails.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
+        self.end_recalls().await?;
         let now = self.clock.now();
         for desk in &self.desks {
             if self.digest_due(desk).await?.is_some_and(|due| due <= now) {
@@ -79,7 +80,7 @@ async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Re
         let content = Content::Digest(Digest {
             title,
             lines: posts.iter().map(line_of).collect(),
-            // Random, for after a restore a number could come again.
+            // Random, for after a restore a number could come again. What stands is found by what it lists then.
             mark: format!("d{:x}", fastrand::u64(..)),
         });
         let new = NewPost {
@@ -116,6 +117,10 @@ pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> a
     let Content::Digest(mut listed) = post.content.clone() else {
         anyhow::bail!("the post {digest} lists stories, but is no digest");
     };
+    // After a restore: a list is changed once all that it names is here again, or it would lose the rest.
+    if outbox::lists_strangers(tx, post.channel_id, &listed.mark).await? {
+        return Ok(());
+    }
     let members = outbox::posts_in_digest(tx, digest).await?;
     let shown = members.iter().filter(|post| post.state == PostState::Open);
     listed.lines = shown.map(line_of).collect();

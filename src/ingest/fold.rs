@@ -155,6 +155,14 @@ impl Joined {
     }
 }
 
+/// Every id that the story of an item has, had, or could have: each of its items gives it one.
+pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
+    let items = stories::items_beside(tx, item).await?;
+    let members = stories::members_by_number(tx, &items).await?;
+    let own = |member: Member| life::id_of(read(member.kept).own);
+    Ok(members.into_iter().map(own).collect())
+}
+
 /// Reads an item; where it says nothing of its own address, its feeds tell.
 fn read(mut kept: Kept) -> Reading {
     if kept.url.is_none() {

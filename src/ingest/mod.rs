@@ -4,6 +4,7 @@ mod digest;
 pub mod fold;
 mod history;
 mod look;
+mod matching;
 mod news;
 mod pause;
 pub mod plan;
@@ -26,6 +27,7 @@ use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
+use crate::store::outbox;
 use crate::story::relevance::Words;
 
 pub use self::retract::retract;
@@ -121,7 +123,7 @@ impl Ingest {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::over(store, config, clock, fetcher).await
+        Self::in_step(store, config, clock, fetcher).await
     }
 
     /// The same over another configuration. The HTTP client stays while `[network]` does, with all that it knows of
@@ -135,22 +137,48 @@ impl Ingest {
             true => Arc::clone(&self.fetcher),
             false => Arc::new(Fetcher::new(&config.network)?),
         };
-        Self::over(self.store.clone(), config, Arc::clone(&self.clock), fetcher).await
+        Self::in_step(self.store.clone(), config, Arc::clone(&self.clock), fetcher).await
     }
 
-    async fn over(
+    async fn in_step(
         store: Store,
         config: &Config,
         clock: Arc<dyn Clock>,
         fetcher: Arc<Fetcher>,
     ) -> anyhow::Result<Self> {
-        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config))?);
         let mut tx = store.write().await?;
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         plan::sample_new_channels(&mut tx, &desks, now).await?;
         tx.commit().await?;
+        Self::over(store, config, clock, fetcher, desks)
+    }
+
+    /// The same beside a bpfnews that runs: the database is left as that one wants it.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read, or no HTTP client can be made.
+    pub async fn beside(
+        store: Store,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let rows = outbox::channels(store.read()).await?;
+        let desks = desk::desks(rows, &config.channels());
+        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        Self::over(store, config, clock, fetcher, desks)
+    }
+
+    fn over(
+        store: Store,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        fetcher: Arc<Fetcher>,
+        desks: Vec<Desk>,
+    ) -> anyhow::Result<Self> {
+        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config))?);
         let feeds = config
             .feeds
             .iter()

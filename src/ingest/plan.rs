@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Mode;
 use super::digest::list_anew;
 use super::fold::Moved;
+use super::matching::meet_all;
 use crate::config::{ChannelMode, Milestones};
 use crate::desk::Desk;
 use crate::post::story::{self, Content};
@@ -101,6 +102,7 @@ pub(super) async fn plan(
             opened += 1;
         }
     }
+    meet_all(tx, now).await?;
     Ok(opened)
 }
 

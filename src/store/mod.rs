@@ -4,13 +4,19 @@
 
 pub mod additions;
 pub mod audit;
+pub mod backup;
 pub mod feeds;
 pub mod items;
+pub mod lock;
 pub mod mutes;
 pub mod outbox;
 pub mod registered;
+pub mod schema;
 pub mod stories;
 pub mod suggestions;
+mod trouble;
+
+pub use self::trouble::Trouble;
 
 use std::path::Path;
 use std::time::Duration;
@@ -37,7 +43,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed.
+    /// Opens the file, creating and migrating it as needed; what was before a migration is kept beside it.
     ///
     /// # Errors
     ///
@@ -51,11 +57,12 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let what = || {
-            format!(
-                "opening the database {} (is its folder there, and may it be written?)",
+        let what = |error: sqlx::Error| {
+            let advice = trouble::advice(&error);
+            anyhow::Error::new(error).context(format!(
+                "opening the database {} ({advice})",
                 path.display()
-            )
+            ))
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -64,15 +71,15 @@ impl Store {
             .acquire_timeout(Duration::from_secs(600))
             .connect_with(options.clone())
             .await
-            .with_context(what)?;
-        migrate(&writer)
+            .map_err(what)?;
+        schema::bring_up_to_date(&writer, path)
             .await
-            .with_context(|| format!("bringing the database {} up to date", path.display()))?;
+            .with_context(|| format!("opening the database {}", path.display()))?;
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .connect_with(options.create_if_missing(false))
             .await
-            .with_context(what)?;
+            .map_err(what)?;
         Ok(Self { writer, reader })
     }
 
@@ -95,12 +102,4 @@ impl Store {
         self.reader.close().await;
         self.writer.close().await;
     }
-}
-
-/// Applies the migrations that are missing, under the write lock: another process may start on the same new file.
-async fn migrate(writer: &SqlitePool) -> anyhow::Result<()> {
-    let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::migrate!().run(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(())
 }

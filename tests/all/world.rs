@@ -3,7 +3,7 @@
 //! fails the test unless that one goes on unharmed.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -15,6 +15,7 @@ use bpfnews::config::{
 };
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::Store;
+use bpfnews::store::backup;
 use bpfnews::store::feeds::{self, FeedRow};
 use bpfnews::store::items::{self, Filter, ItemRow};
 use bpfnews::story::relevance::Words;
@@ -161,6 +162,27 @@ impl World {
     pub(crate) async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
         self.ingest.store.close().await;
+        self.ingest = open(&self.config, &self.clock).await;
+    }
+
+    /// Where the database is.
+    pub(crate) fn database(&self) -> &Path {
+        &self.config.database
+    }
+
+    /// The program is stopped, the database put back to what a backup holds, and started anew.
+    pub(crate) async fn restore(&mut self, backup: &Path) {
+        self.ingest.store.close().await;
+        let ready = backup::prepare(&self.config.database, backup).await;
+        let ready = ready.expect("a good backup");
+        let aside = backup::beside(
+            &self.config.database,
+            &format!(".{}", self.now().timestamp()),
+        );
+        ready
+            .put_in_place(&aside)
+            .await
+            .expect("files can be renamed");
         self.ingest = open(&self.config, &self.clock).await;
     }
 

@@ -10,6 +10,7 @@ mod pages;
 mod refusal;
 pub mod render;
 pub mod rest;
+mod standing;
 mod tags;
 pub mod text;
 mod threads;
@@ -35,7 +36,7 @@ pub use self::tags::Tag;
 use self::refusal::Aim;
 use self::render::{body, carries};
 use self::rest::{Request, Rest};
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::story::Content;
 
 /// How long Discord surely remembers a nonce; it says "a few minutes".
@@ -357,6 +358,14 @@ impl Platform for Discord {
             }))
         }
         .boxed()
+    }
+
+    fn standing<'a>(
+        &'a self,
+        address: &'a str,
+        since: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+        self.standing_in(address, since).boxed()
     }
 }
 

@@ -39,6 +39,8 @@ const LINE_LINK_MAX: usize = 512;
 /// Room for `… and 4294967295 more` and the line break before it.
 const MORE_MAX: usize = 40;
 
+/// What comes before the ids of the stories that a list names, in its footer. No other footer begins so.
+const STORIES: &str = "stories ";
 /// What stands between the parts of a footer.
 const DOT: &str = " · ";
 
@@ -83,6 +85,18 @@ pub fn carries(footer: &str, mark: &str) -> bool {
         Some(before) => !mark.is_empty() && (before.is_empty() || before.ends_with(DOT)),
         None => false,
     }
+}
+
+/// The mark that a footer of ours carries, and those of the stories that it names.
+pub(super) fn marks(footer: &str) -> Option<(String, Vec<String>)> {
+    let mut parts = footer.rsplit(DOT);
+    let mark = parts.next().filter(|mark| !mark.trim().is_empty())?;
+    let about = footer
+        .strip_prefix(STORIES)
+        .filter(|_| parts.next().is_some());
+    let ids = about.and_then(|about| about.split(DOT).next());
+    let ids = ids.into_iter().flat_map(str::split_whitespace);
+    Some((mark.to_owned(), ids.map(str::to_owned).collect()))
 }
 
 fn story(post: &Post) -> Map<String, Value> {
@@ -196,7 +210,9 @@ fn several(digest: &Digest) -> Map<String, Value> {
     let lines = whole_lines(lines.collect(), 0, DESCRIPTION_MAX);
     put(&mut embed, "description", lines);
     embed.insert("color".to_owned(), colour(Tone::Reading).into());
-    embed.insert("footer".to_owned(), footer("", &digest.mark));
+    let ids: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
+    let about = format!("{STORIES}{}", ids.join(" "));
+    embed.insert("footer".to_owned(), footer(&about, &digest.mark));
     embed
 }
 

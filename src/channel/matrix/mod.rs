@@ -10,6 +10,7 @@ mod pace;
 pub mod render;
 mod send;
 mod session;
+mod standing;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,7 @@ use tokio::sync::OnceCell;
 use self::failure::{broken, from_sdk};
 use self::send::{Outlet, SEND_MAX};
 use self::session::Session;
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver surely remembers a transaction id; it says a day.
@@ -287,6 +288,18 @@ impl Platform for Matrix {
             self.find_in(&room, content.mark())
                 .await
                 .map_err(nothing_sent)
+        }
+        .boxed()
+    }
+
+    fn standing<'a>(
+        &'a self,
+        address: &'a str,
+        since: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+        async move {
+            let room = self.room(address).await?;
+            self.standing_in(&room, since).await.map_err(nothing_sent)
         }
         .boxed()
     }

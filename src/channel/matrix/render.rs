@@ -12,6 +12,8 @@ use crate::post::story::{Content, Digest, Line, Post};
 
 /// The field of an event's content by which a message is found again.
 pub(super) const MARK: &str = "bpfnews.mark";
+/// The field with a list's title and the marks of the stories that it names.
+pub(super) const LIST: &str = "bpfnews.list";
 
 /// The most bytes of a body and its HTML together; a server takes 65,536 for an event, which an edit fills twice.
 const TEXT_BYTES_MAX: usize = 12_000;
@@ -127,6 +129,10 @@ impl Text {
 pub fn event(content: &Content) -> Value {
     let mut event = notice(&text(content));
     event[MARK] = content.mark().into();
+    if let Content::Digest(digest) = content {
+        let stories: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
+        event[LIST] = json!({"title": shorten(&digest.title, TITLE_CHARS_MAX), "stories": stories});
+    }
     event
 }
 

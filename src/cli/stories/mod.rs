@@ -17,8 +17,9 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Format;
+use super::opening::{open, open_alone};
 use super::polls::bar;
-use super::{Format, open};
 use crate::channel::terminal::width;
 use crate::ingest::fold;
 use crate::post::plain;
@@ -156,7 +157,8 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
 
 /// Makes all stories anew from what is stored.
 pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
-    let (_, ingest) = open(path).await?;
+    // It is one long transaction, which nobody else could write in.
+    let (_, ingest, _lock) = open_alone(path, "refold").await?;
     let all = items::all_numbers(ingest.store.read()).await?;
     let bar = bar("{bar:40} {percent:>3} %  {elapsed}", all.len() as u64);
     let mut tx = ingest.store.write().await?;

@@ -9,7 +9,7 @@ use crate::post::story::Content;
 use crate::store::Tx;
 
 /// How long a channel that refused a post is left alone before it is tried with one.
-const PAUSED_FOR_S: i64 = 6 * 3600;
+pub(super) const PAUSED_FOR_S: i64 = 6 * 3600;
 
 /// What a delivery does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,7 +201,8 @@ pub struct Claimed {
     pub receipt: Option<String>,
 }
 
-/// Claims the next delivery of these channels that is due; what a post is owed after its send waits for that. Committing
+/// Claims the next delivery of these channels that is due: none in a channel that must be looked through first, and what
+/// a post is owed after its send waits for that. Committing
 /// counts the attempt.
 pub async fn claim_delivery(
     tx: &mut Tx,
@@ -213,7 +214,8 @@ pub async fn claim_delivery(
     let row = sqlx::query!(
         r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2)
            WHERE id = (SELECT d.id FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
-                       WHERE d.state = 'owed' AND d.due_at <= $2
+                       JOIN channels c ON c.id = d.channel_id
+                       WHERE d.state = 'owed' AND d.due_at <= $2 AND c.recall_from IS NULL
                          AND NOT EXISTS (SELECT 1 FROM deliveries s
                                          WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
                        ORDER BY d.due_at, d.id LIMIT 1)
@@ -362,12 +364,13 @@ pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result
         .context("asking what a channel took")
 }
 
-/// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then.
+/// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then, one
+/// that must be looked through not before that is done.
 pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
         r#"SELECT c.id AS "id!", MAX(c.held_to, MIN(d.due_at), COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
            FROM channels c JOIN deliveries d ON d.channel_id = c.id
-           WHERE c.configured = 1 AND d.state = 'owed'
+           WHERE c.configured = 1 AND c.recall_from IS NULL AND d.state = 'owed'
              AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
            GROUP BY c.id"#,
         PAUSED_FOR_S

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 mod deliveries;
 mod posts;
+mod standing;
 
 pub use self::deliveries::{
     Claimed, NewDelivery, Sent, Settled, Verb, claim_delivery, forget_deliveries, next_deliveries,
@@ -14,6 +15,12 @@ pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, open_post, post, posts_in_digest, posts_of_items,
     save_post, waiting_posts, waiting_since,
 };
+pub use self::standing::{
+    StandingRow, Unsent, channels_to_match, end_recall, free_standing, keep_standing, list_by_mark,
+    lists_strangers, owed_marks, recalls, settle_as_done, settle_as_sent, take_standing,
+    unsent_posts,
+};
+pub(in crate::store) use self::standing::{recall_all, recall_restored};
 
 use super::Tx;
 use crate::config::ChannelConfig;

@@ -63,17 +63,17 @@ pub struct PostRow {
     pub milestone: Option<String>,
 }
 
-struct BarePost {
-    id: i64,
-    channel_id: i64,
-    digest_id: Option<i64>,
-    state: String,
-    content: String,
-    milestone: Option<String>,
+pub(super) struct BarePost {
+    pub(super) id: i64,
+    pub(super) channel_id: i64,
+    pub(super) digest_id: Option<i64>,
+    pub(super) state: String,
+    pub(super) content: String,
+    pub(super) milestone: Option<String>,
 }
 
 impl BarePost {
-    fn read(self) -> anyhow::Result<PostRow> {
+    pub(super) fn read(self) -> anyhow::Result<PostRow> {
         Ok(PostRow {
             id: self.id,
             channel_id: self.channel_id,
@@ -116,10 +116,12 @@ pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Post
     rows.into_iter().map(BarePost::read).collect()
 }
 
-/// Since when something waits for a channel's digest, unix seconds.
+/// Since when something waits for a channel's digest, unix seconds. Nothing does in a channel that must be looked
+/// through first.
 pub async fn waiting_since(pool: &SqlitePool, channel: i64) -> anyhow::Result<Option<i64>> {
     let since = sqlx::query_scalar!(
-        r#"SELECT MIN(opened_at) AS "at: i64" FROM posts WHERE channel_id = $1 AND state = 'waiting'"#,
+        r#"SELECT MIN(opened_at) AS "at: i64" FROM posts WHERE channel_id = $1 AND state = 'waiting'
+             AND (SELECT recall_from FROM channels WHERE id = $1) IS NULL"#,
         channel
     )
     .fetch_one(pool)

@@ -202,6 +202,17 @@ pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
     rows.into_iter().map(Row::member).collect()
 }
 
+/// The items of the story that an item is in.
+pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        r#"SELECT item_id AS "id!" FROM members WHERE story = (SELECT story FROM members WHERE item_id = $1)"#,
+        item
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading a story's items")
+}
+
 /// New or changed items with their clusters.
 pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Member>> {
     let items = serde_json::to_string(items)?;

@@ -3,6 +3,7 @@
 
 mod crash;
 mod platform;
+mod restore;
 
 use chrono::TimeDelta;
 

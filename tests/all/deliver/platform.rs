@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, SendError, Work};
+use bpfnews::channel::{Act, Platform, Receipt, SendError, Standing, Work};
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::Courier;
 use bpfnews::post::story::Content;
@@ -45,6 +45,9 @@ struct Inside {
     forgets_keys: bool,
     /// What a message says that breaks the chat.
     breaks_on: Option<String>,
+    /// How often a room was looked through.
+    looks: usize,
+    fails_to_look: VecDeque<SendError>,
 }
 
 /// The chat.
@@ -84,6 +87,38 @@ impl Chat {
 
     pub(super) fn break_on(&self, words: &str) {
         self.inside().breaks_on = Some(words.to_owned());
+    }
+
+    /// How often a room was looked through.
+    pub(super) fn looks(&self) -> usize {
+        self.inside().looks
+    }
+
+    pub(super) fn fail_to_look(&self, error: SendError) {
+        self.inside().fails_to_look.push_back(error);
+    }
+
+    /// The lists that stand: the ids of the stories that each names.
+    pub(super) fn lists(&self) -> Vec<Vec<String>> {
+        let inside = self.inside();
+        let here = inside.messages.iter().filter(|message| !message.is_deleted);
+        let lists = here.map(standing).map(|standing| standing.lists);
+        lists.filter(|ids| !ids.is_empty()).collect()
+    }
+
+    /// The marks of all that stands, and of what lists name, sorted.
+    pub(super) fn marks(&self) -> Vec<String> {
+        let inside = self.inside();
+        let here = inside.messages.iter().filter(|message| !message.is_deleted);
+        let mut marks: Vec<String> = here
+            .map(standing)
+            .flat_map(|standing| match standing.lists.is_empty() {
+                true => vec![standing.mark],
+                false => standing.lists,
+            })
+            .collect();
+        marks.sort();
+        marks
     }
 
     pub(super) fn answer_next(&self, answers: &[Answer]) {
@@ -264,6 +299,47 @@ impl Platform for Chat {
             }))
         }
         .boxed()
+    }
+
+    fn standing<'a>(
+        &'a self,
+        address: &'a str,
+        _: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+        async move {
+            let mut inside = self.inside();
+            inside.looks += 1;
+            if let Some(error) = inside.fails_to_look.pop_front() {
+                return Err(error);
+            }
+            let here = inside
+                .messages
+                .iter()
+                .filter(|message| message.room == address && !message.is_deleted);
+            Ok(here.map(standing).collect())
+        }
+        .boxed()
+    }
+}
+
+fn standing(message: &Message) -> Standing {
+    let (title, lists) = match &message.content {
+        Content::Digest(digest) => (
+            digest.title.clone(),
+            digest.lines.iter().map(|line| line.mark.clone()).collect(),
+        ),
+        Content::Story(_) | Content::Line(_) | Content::Notice { .. } => {
+            (String::new(), Vec::new())
+        }
+    };
+    Standing {
+        mark: message.content.mark().to_owned(),
+        receipt: Receipt {
+            message: message.id.clone(),
+            thread: None,
+        },
+        title,
+        lists,
     }
 }
 

@@ -1,0 +1,165 @@
+//! What stands in a room of ours: read whole from a time on, after the database was put back to an older state.
+
+use std::collections::HashMap;
+
+use matrix_sdk::Room;
+use matrix_sdk::deserialized_responses::TimelineEvent;
+use matrix_sdk::room::MessagesOptions;
+use matrix_sdk::ruma::uint;
+use serde_json::Value;
+
+use super::failure::{broken, from_sdk};
+use super::{Matrix, render};
+use crate::channel::{Receipt, Scope, SendError, Standing};
+
+/// The most pages that are read, a hundred events each.
+const PAGES_MAX: usize = 2_000;
+
+impl Matrix {
+    pub(super) async fn standing_in(
+        &self,
+        room: &Room,
+        since: i64,
+    ) -> Result<Vec<Standing>, SendError> {
+        let me = &self.session().await?.client;
+        let me = me.user_id().ok_or_else(|| broken("there is no session"))?;
+        let mut found = Found::default();
+        let mut from = None;
+        for _ in 0..PAGES_MAX {
+            let mut options = MessagesOptions::backward();
+            options.from = from;
+            options.limit = uint!(100);
+            let page = room.messages(options).await.map_err(from_sdk)?;
+            let mut is_older = false;
+            for event in &page.chunk {
+                let raw: Value = event
+                    .raw()
+                    .deserialize_as_unchecked()
+                    .map_err(|error| broken(&format!("an event that makes no sense: {error}")))?;
+                is_older |= raw["origin_server_ts"].as_i64().unwrap_or(i64::MAX) / 1000 < since;
+                if raw["sender"] == me.as_str() {
+                    check_readable(event)?;
+                    found.take(&raw);
+                }
+            }
+            match page.end {
+                Some(end) if !is_older => from = Some(end),
+                _ => return Ok(found.standing()),
+            }
+        }
+        Err(SendError::Never {
+            scope: Scope::Channel,
+            why: "the room holds more events since the backup than can be looked through"
+                .to_owned(),
+        })
+    }
+}
+
+/// A message whose keys are with a device that is gone may be any of ours.
+fn check_readable(event: &TimelineEvent) -> Result<(), SendError> {
+    match event.kind.is_utd() {
+        false => Ok(()),
+        true => Err(SendError::Never {
+            scope: Scope::Channel,
+            why: "messages of ours there cannot be decrypted, so nobody can tell what was posted: give the recovery \
+                  key (bpfnews matrix recover), then start bpfnews again; or post to a new room"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Messages and their edits, the newest first, as a room is read.
+#[derive(Debug, Default)]
+struct Found {
+    /// What the latest edit of a message says.
+    edits: HashMap<String, Value>,
+    messages: Vec<(String, Value)>,
+}
+
+impl Found {
+    fn take(&mut self, event: &Value) {
+        let content = &event["content"];
+        let Some(id) = event["event_id"].as_str() else {
+            return;
+        };
+        let relation = &content["m.relates_to"];
+        if relation["rel_type"] == "m.replace" {
+            if let Some(of) = relation["event_id"].as_str() {
+                let new = &content["m.new_content"];
+                self.edits
+                    .entry(of.to_owned())
+                    .or_insert_with(|| new.clone());
+            }
+        } else if content[render::MARK].is_string() {
+            self.messages.push((id.to_owned(), content.clone()));
+        }
+    }
+
+    /// A message stands under the mark that it began with and under that of its latest edit: a story's id can change.
+    /// The original of an edit may be older than what was read.
+    fn standing(mut self) -> Vec<Standing> {
+        let mut all = Vec::new();
+        for (id, content) in &self.messages {
+            all.extend(of(id, content));
+            if let Some(edit) = self.edits.remove(id) {
+                let mut edited = of(id, &edit);
+                edited.retain(|edited| !all.iter().any(|known| known.mark == edited.mark));
+                all.extend(edited);
+            }
+        }
+        for (id, edit) in &self.edits {
+            all.extend(of(id, edit));
+        }
+        all
+    }
+}
+
+fn of(id: &str, content: &Value) -> Vec<Standing> {
+    let Some(mark) = content[render::MARK].as_str() else {
+        return Vec::new();
+    };
+    let list = &content[render::LIST];
+    let stories = list["stories"].as_array().map_or(&[][..], Vec::as_slice);
+    vec![Standing {
+        mark: mark.to_owned(),
+        receipt: Receipt {
+            message: id.to_owned(),
+            thread: None,
+        },
+        title: list["title"].as_str().unwrap_or_default().to_owned(),
+        lists: stories
+            .iter()
+            .filter_map(|story| story.as_str().map(str::to_owned))
+            .collect(),
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_stands_under_its_first_mark_and_its_latest() {
+        let mut found = Found::default();
+        let edit = |mark: &str| {
+            json!({"event_id": "$e", "content": {"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"},
+                   "m.new_content": {"bpfnews.mark": mark}}})
+        };
+        found.take(&edit("c"));
+        found.take(&edit("b"));
+        found.take(&json!({"event_id": "$1", "content": {"bpfnews.mark": "a"}}));
+        found.take(
+            &json!({"event_id": "$2", "content": {"bpfnews.mark": "d1", "bpfnews.list":
+                           {"title": "News", "stories": ["x", "y"]}}}),
+        );
+        found.take(&json!({"event_id": "$3", "content": {"body": "a word of somebody's"}}));
+        let standing = found.standing();
+        let marks: Vec<(&str, &str)> = standing
+            .iter()
+            .map(|found| (found.mark.as_str(), found.receipt.message.as_str()))
+            .collect();
+        assert_eq!(marks, [("a", "$1"), ("c", "$1"), ("d1", "$2")]);
+        assert_eq!(standing[2].lists, ["x", "y"]);
+    }
+}

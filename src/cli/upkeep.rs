@@ -1,0 +1,101 @@
+//! The commands that look after the database: backup, restore.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::store::Store;
+use crate::store::backup::{self, beside};
+use crate::store::lock::Lock;
+
+/// Copies the database while it may be in use.
+pub(super) async fn backup(path: &Path, file: &Path) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    anyhow::ensure!(
+        config.database.exists(),
+        "there is no database {} yet, so there is nothing to copy",
+        config.database.display()
+    );
+    let store = Store::open(&config.database).await?;
+    let copy = backup::backup(&store, file, Utc::now()).await?;
+    store.close().await;
+    let mut out = anstream::stdout();
+    writeln!(
+        out,
+        "Wrote {}: {}, schema {}, read back and found whole.",
+        file.display(),
+        size(copy.bytes),
+        copy.schema.version()
+    )?;
+    writeln!(
+        out,
+        "The configuration and the files with secrets are not in it: keep them as well."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Puts a backup in place of the database.
+pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    let given = &config.database;
+    // A link stays a link.
+    let database = given.canonicalize().unwrap_or_else(|_| given.clone());
+    let _lock = Lock::take(&database, "restore")?;
+    let ready = backup::prepare(&database, file).await?;
+    let ending = format!(".before-restore-{}", Utc::now().format("%Y%m%dT%H%M%SZ"));
+    let recall_from = ready.recall_from;
+    // Before the database: whatever happens in between, no encryption store comes back that others have seen go on.
+    let session = move_session(&config, &ending)?;
+    let aside = beside(&database, &ending);
+    let was_there = ready.put_in_place(&aside).await?;
+    let mut out = anstream::stdout();
+    writeln!(
+        out,
+        "{} is in place as {}.",
+        file.display(),
+        given.display()
+    )?;
+    if was_there {
+        writeln!(out, "What was there is kept as {}.", aside.display())?;
+    }
+    if let Some(session) = session {
+        writeln!(
+            out,
+            "Matrix: the session is kept as {} and is not used again. The next start logs in as a new device: give it \
+             the password, and in encrypted rooms the recovery key.",
+            session.display()
+        )?;
+    }
+    let since = DateTime::from_timestamp(recall_from, 0).unwrap_or_default();
+    writeln!(
+        out,
+        "At the next start every channel is looked through from {} UTC on, so that what stands there is not told again.",
+        since.format("%Y-%m-%d %H:%M")
+    )?;
+    writeln!(out, "Next: bpfnews run")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Moves the folder of the Matrix session aside, if there is one. Gives where to.
+fn move_session(config: &Config, ending: &str) -> anyhow::Result<Option<PathBuf>> {
+    let folder = config.matrix_folder();
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let aside = beside(&folder, ending);
+    fs::rename(&folder, &aside).with_context(|| format!("moving {} aside", folder.display()))?;
+    Ok(Some(aside))
+}
+
+/// A size as people read it.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}

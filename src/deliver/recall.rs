@@ -1,0 +1,86 @@
+//! After a restore: what stands in a channel is read once, before anything is sent there. What follows from it is
+//! decided where posts are planned.
+
+use chrono::TimeDelta;
+use tracing::{error, info, warn};
+
+use super::Courier;
+use crate::channel::{Platform, Scope, SendError, Standing};
+use crate::desk::Desk;
+use crate::store::outbox::{self, StandingRow};
+
+/// The wait after a channel could not be read.
+const READ_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+impl Courier {
+    /// Looks through a channel from `from` on, unix seconds.
+    pub(super) async fn recall(
+        &self,
+        desk: &Desk,
+        platform: &dyn Platform,
+        from: i64,
+    ) -> anyhow::Result<()> {
+        let name = &desk.config.name;
+        match platform.standing(&desk.row.address, from).await {
+            Ok(found) => {
+                let rows = rows(&found)?;
+                let mut tx = self.store.write().await?;
+                outbox::keep_standing(&mut tx, desk.row.id, &rows, self.clock.now()).await?;
+                tx.commit().await?;
+                info!(
+                    "{name}: looked through after the restore; {} messages stand there since the backup",
+                    found.len()
+                );
+                Ok(())
+            }
+            Err(SendError::Later { after, scope, .. }) => {
+                let after = TimeDelta::from_std(after).unwrap_or(READ_AGAIN_AFTER);
+                let scope = match scope {
+                    Scope::Delivery | Scope::Channel => Scope::Channel,
+                    Scope::Platform => Scope::Platform,
+                };
+                self.hold(desk, after.min(super::HOLD_MAX), scope).await
+            }
+            Err(SendError::Unknown { why }) => {
+                warn!("{name}: could not be looked through, tried again: {why}");
+                self.hold(desk, READ_AGAIN_AFTER, Scope::Channel).await
+            }
+            Err(SendError::Never {
+                scope: Scope::Platform,
+                why,
+            }) => {
+                error!("{} refuses the bot: {why}", desk.config.platform.word());
+                self.refuse(desk, why);
+                Ok(())
+            }
+            Err(SendError::Never { why, .. }) => {
+                let why = format!(
+                    "it must be looked through after the restore before anything is sent there: {why}"
+                );
+                self.pause_channel(desk, why).await
+            }
+            Err(SendError::Gone) => {
+                let why = "it is gone, and cannot be looked through after the restore".to_owned();
+                self.pause_channel(desk, why).await
+            }
+        }
+    }
+}
+
+fn rows(found: &[Standing]) -> anyhow::Result<Vec<StandingRow>> {
+    let mut rows = Vec::new();
+    for message in found {
+        let receipt = serde_json::to_string(&message.receipt)?;
+        let row = |mark: &str, listed_in| StandingRow {
+            mark: mark.to_owned(),
+            receipt: receipt.clone(),
+            title: message.title.clone(),
+            listed_in,
+        };
+        rows.push(row(&message.mark, None));
+        for listed in &message.lists {
+            rows.push(row(listed, Some(message.mark.clone())));
+        }
+    }
+    Ok(rows)
+}

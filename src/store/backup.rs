@@ -1,0 +1,253 @@
+//! Copies of the database: made while it is in use, whole, on the disk, and checked before anybody relies on them.
+//!
+//! A copy carries what must happen when it is put in place, by `restore` or by hand: every channel is looked through
+//! from the copy's time on before anything is sent there (see `outbox::recall_all`).
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::outbox;
+use super::schema::{self, Schema};
+use super::{Store, lock};
+
+/// A copy that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Its size.
+    pub bytes: u64,
+    /// Its schema.
+    pub schema: Schema,
+}
+
+/// Copies the database to a file that is not there yet.
+///
+/// # Errors
+///
+/// When there is such a file, the copy cannot be written, or it is not whole.
+pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::Result<Checked> {
+    let part = beside(file, ".part");
+    let done = async {
+        let mut connection = store.read().acquire().await?;
+        copy(&mut connection, &part).await?;
+        drop(connection);
+        let mut copy = open(&part).await?;
+        let mut tx = copy.begin().await?;
+        outbox::recall_all(&mut tx, now.timestamp()).await?;
+        tx.commit().await?;
+        copy.close().await?;
+        let checked = check(&part).await?;
+        File::open(&part)?.sync_all()?;
+        // Unlike a rename, a link takes no other file's place.
+        fs::hard_link(&part, file).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => anyhow::anyhow!("it is there already"),
+            _ => error.into(),
+        })?;
+        sync_folder(file)?;
+        Ok(checked)
+    };
+    ensure!(
+        !file.exists(),
+        "{} is there already and is not written over: name another file",
+        file.display()
+    );
+    let done: anyhow::Result<Checked> = done.await;
+    let _ = fs::remove_file(&part);
+    done.with_context(|| format!("copying the database to {}", file.display()))
+}
+
+/// Copies a database that is being opened to a file, whatever that was before.
+pub(super) async fn replace(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
+    let part = beside(file, ".part");
+    let done = async {
+        copy(connection, &part).await?;
+        fs::rename(&part, file)?;
+        sync_folder(file)?;
+        Ok(())
+    };
+    let done: anyhow::Result<()> = done.await;
+    if done.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    done
+}
+
+/// Looks whether a copy is whole, and what it is.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub async fn check(file: &Path) -> anyhow::Result<Checked> {
+    let what = || format!("reading {}", file.display());
+    let bytes = fs::metadata(file).with_context(what)?.len();
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let mut database = options.connect().await.with_context(what)?;
+    let wrong = sqlx::query_scalar!("PRAGMA integrity_check(3)")
+        .fetch_all(&mut database)
+        .await
+        .with_context(what)?;
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    if wrong != ["ok"] {
+        bail!(
+            "{} is damaged and of no use: {}",
+            file.display(),
+            wrong.join("; ")
+        );
+    }
+    let schema = Schema::of(&mut database).await.with_context(what)?;
+    database.close().await?;
+    Ok(Checked { bytes, schema })
+}
+
+/// A copy that is ready to take a database's place.
+#[derive(Debug)]
+pub struct Restoring {
+    database: PathBuf,
+    ready: PathBuf,
+    /// From when on channels are looked through, unix seconds.
+    pub recall_from: i64,
+}
+
+/// Makes a copy of a backup ready to take the database's place: whole, up to date, and with what must be looked up.
+///
+/// # Errors
+///
+/// When it is no backup of bpfnews, is damaged, is of a newer bpfnews, or there is no room.
+pub async fn prepare(database: &Path, file: &Path) -> anyhow::Result<Restoring> {
+    let checked = check(file).await?;
+    match checked.schema {
+        Schema::Empty => bail!("{} is empty: it holds nothing to restore", file.display()),
+        Schema::Newer(version) => {
+            return Err(schema::too_new(version, database))
+                .with_context(|| format!("looking at {}", file.display()));
+        }
+        Schema::Older(_) | Schema::Current => {}
+    }
+    let ready = beside(database, ".restoring");
+    let made = async {
+        let mut from = SqliteConnectOptions::new()
+            .filename(file)
+            .read_only(true)
+            .connect()
+            .await?;
+        copy(&mut from, &ready).await?;
+        from.close().await?;
+        let mut new = open(&ready).await?;
+        schema::migrate(&mut new).await?;
+        let mut tx = new.begin().await?;
+        let recall_from = outbox::recall_restored(&mut tx).await?;
+        tx.commit().await?;
+        new.close().await?;
+        let made = File::open(&ready)?;
+        lock::give_to_owner_of(database, &made);
+        made.sync_all()?;
+        Ok(recall_from)
+    };
+    let made: anyhow::Result<i64> = made.await;
+    if made.is_err() {
+        let _ = fs::remove_file(&ready);
+    }
+    let recall_from =
+        made.with_context(|| format!("making {} ready beside the database", file.display()))?;
+    Ok(Restoring {
+        database: database.to_owned(),
+        ready,
+        recall_from,
+    })
+}
+
+impl Restoring {
+    /// Puts it in place; what was there is kept under `aside` (`None`: there was nothing). Whenever this ends, there is a
+    /// whole database under its name: the old one or the new one.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be renamed.
+    pub async fn put_in_place(self, aside: &Path) -> anyhow::Result<bool> {
+        let was_there = self.database.exists();
+        if was_there {
+            // What stands in the write-ahead log goes into the file, if it can: then the file is whole alone.
+            let _ = checkpoint(&self.database).await;
+            fs::hard_link(&self.database, aside)
+                .with_context(|| format!("keeping the database as {}", aside.display()))?;
+        }
+        for ending in ["-wal", "-shm", "-journal"] {
+            // They belong to the old database; beside the new one they would spoil it.
+            let file = beside(&self.database, ending);
+            match fs::rename(&file, beside(aside, ending)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("moving {}", file.display()));
+                }
+                _ => {}
+            }
+        }
+        fs::rename(&self.ready, &self.database)
+            .with_context(|| format!("writing {}", self.database.display()))?;
+        sync_folder(&self.database)?;
+        Ok(was_there)
+    }
+}
+
+async fn checkpoint(database: &Path) -> anyhow::Result<()> {
+    let options = SqliteConnectOptions::new().filename(database);
+    let mut old = options
+        .journal_mode(SqliteJournalMode::Wal)
+        .connect()
+        .await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut old)
+        .await?;
+    old.close().await?;
+    Ok(())
+}
+
+/// Copies what a connection sees to a file that only its owner can read; it is on the disk then.
+async fn copy(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut make = OpenOptions::new();
+    let made = make.write(true).create_new(true).mode(0o600).open(file)?;
+    let name = file
+        .to_str()
+        .context("its name must be UTF-8, for SQLite writes it")?;
+    sqlx::query!("VACUUM INTO $1", name)
+        .execute(connection)
+        .await?;
+    made.sync_all()?;
+    Ok(())
+}
+
+/// Opens a copy to change it: alone, and without files beside it.
+async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true);
+    Ok(options.connect().await?)
+}
+
+/// That a file has its name must be on the disk too.
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// A file's name with something behind it.
+pub fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = file.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,185 @@
+//! Which version of the schema a file has, and bringing it up to date: never without a copy of what it was, never under
+//! somebody who uses it, and never back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::backup;
+use super::lock::{Lock, Taken};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The copies that are kept of what was before a migration.
+const COPIES_MAX: usize = 2;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is empty.
+    Empty,
+    /// It has this version, and lacks migrations.
+    Older(i64),
+    /// It is as this program wants it.
+    Current,
+    /// A newer bpfnews made it.
+    Newer(i64),
+}
+
+/// The version that this program brings a database to.
+pub fn newest() -> i64 {
+    MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
+}
+
+impl Schema {
+    /// The version of a file that has one.
+    pub fn version(self) -> i64 {
+        match self {
+            Self::Empty => 0,
+            Self::Older(version) | Self::Newer(version) => version,
+            Self::Current => newest(),
+        }
+    }
+
+    /// Reads what a file is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or holds something else.
+    pub async fn of(database: &mut SqliteConnection) -> anyhow::Result<Self> {
+        let tables = sqlx::query_scalar!(r#"SELECT name AS "name!" FROM sqlite_schema"#)
+            .fetch_all(&mut *database)
+            .await
+            .context("reading which tables there are")?;
+        if tables.is_empty() {
+            return Ok(Self::Empty);
+        }
+        if !tables.iter().any(|table| table == "_sqlx_migrations") {
+            bail!("this is a SQLite file, but none of bpfnews");
+        }
+        let applied = sqlx::query_scalar!(r#"SELECT version AS "version!" FROM _sqlx_migrations"#)
+            .fetch_all(&mut *database)
+            .await
+            .context("reading which version it has")?;
+        let Some(version) = applied.iter().copied().max() else {
+            return Ok(Self::Empty);
+        };
+        if applied
+            .iter()
+            .any(|&known| !MIGRATIONS.version_exists(known))
+        {
+            return Ok(Self::Newer(version));
+        }
+        let lacks = MIGRATIONS.iter().any(|m| !applied.contains(&m.version));
+        Ok(match lacks {
+            true => Self::Older(version),
+            false => Self::Current,
+        })
+    }
+}
+
+/// Brings a database up to date.
+///
+/// # Errors
+///
+/// When it is of a newer bpfnews, is in use while it must be changed, or cannot be copied or written.
+pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path) -> anyhow::Result<()> {
+    let mut connection = writer.acquire().await?;
+    match Schema::of(&mut connection).await? {
+        Schema::Current => Ok(()),
+        Schema::Empty => migrate(&mut connection).await,
+        Schema::Newer(version) => Err(too_new(version, path)),
+        Schema::Older(version) => {
+            // Whoever runs on it is an older bpfnews, which would not know its tables again.
+            let _lock = match Lock::try_take(path, "upgrade")? {
+                Taken::Ours(lock) => lock,
+                Taken::Theirs(holder) => bail!(
+                    "it has schema {version}, this bpfnews wants {}, and {holder} uses it: stop that one, then start \
+                     this one",
+                    newest()
+                ),
+            };
+            let copy = copy_before(path, version);
+            backup::replace(&mut connection, &copy)
+                .await
+                .with_context(|| format!("keeping a copy of it first, as {}", copy.display()))?;
+            migrate(&mut connection).await?;
+            tracing::info!(
+                "the database has schema {} now; as it was before it is kept as {}",
+                newest(),
+                copy.display()
+            );
+            forget_old_copies(path);
+            Ok(())
+        }
+    }
+}
+
+/// Applies the migrations that are missing, under the write lock: another process may start on the same new file.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Why a file is refused that a newer bpfnews made.
+pub(super) fn too_new(version: i64, path: &Path) -> anyhow::Error {
+    let copies = copies(path);
+    let known = copies
+        .iter()
+        .rev()
+        .find(|(version, _)| *version <= newest());
+    let or = match known {
+        Some((_, copy)) => format!(
+            ", or go back to what was before the upgrade: bpfnews restore {}",
+            copy.display()
+        ),
+        None => String::new(),
+    };
+    anyhow::anyhow!(
+        "it has schema {version}, and this bpfnews knows no newer one than {}: start the newer bpfnews that made \
+         it{or}",
+        newest()
+    )
+}
+
+fn copy_before(path: &Path, version: i64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".schema-{version}.backup"));
+    name.into()
+}
+
+/// The copies beside a database, the oldest version first.
+fn copies(path: &Path) -> Vec<(i64, PathBuf)> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let stem = path.file_name().map(|name| name.to_string_lossy());
+    let stem = format!("{}.schema-", stem.unwrap_or_default());
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut copies: Vec<(i64, PathBuf)> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let version = name.strip_prefix(&stem)?.strip_suffix(".backup")?;
+            Some((version.parse().ok()?, folder.join(name)))
+        })
+        .collect();
+    copies.sort();
+    copies
+}
+
+fn forget_old_copies(path: &Path) {
+    let mut copies = copies(path);
+    copies.truncate(copies.len().saturating_sub(COPIES_MAX));
+    for (_, copy) in copies {
+        if let Err(error) = fs::remove_file(&copy) {
+            tracing::warn!("{} could not be removed: {error}", copy.display());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What keeps the database from being written though nothing is wrong with it: a full disk, one that may only be read,
+//! another process that writes for long. All of them pass; what was not committed is done again then.
+
+use std::fmt;
+
+/// What stands in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// No room is left.
+    Full,
+    /// The file or its folder may not be written.
+    ReadOnly,
+    /// The disk fails.
+    Disk,
+    /// Another process holds the write lock.
+    Busy,
+}
+
+/// SQLite's numbers for them, without what is added to tell more.
+const BUSY: i64 = 5;
+const LOCKED: i64 = 6;
+const READ_ONLY: i64 = 8;
+const DISK: i64 = 10;
+const FULL: i64 = 13;
+const CANNOT_OPEN: i64 = 14;
+
+impl Trouble {
+    /// The trouble behind an error, if it is one that passes.
+    pub fn of(error: &anyhow::Error) -> Option<Self> {
+        error
+            .chain()
+            .find_map(|cause| Self::of_sqlx(cause.downcast_ref::<sqlx::Error>()?))
+    }
+
+    fn of_sqlx(error: &sqlx::Error) -> Option<Self> {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Some(Self::Busy);
+        }
+        match primary_code(error)? {
+            BUSY | LOCKED => Some(Self::Busy),
+            READ_ONLY => Some(Self::ReadOnly),
+            DISK | CANNOT_OPEN => Some(Self::Disk),
+            FULL => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, for the operator.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Full => "make room on the disk that holds it",
+            Self::ReadOnly => {
+                "let bpfnews' user write the file, the files beside it that begin with its name, and their folder, and \
+                 see that the disk is not mounted read-only"
+            }
+            Self::Disk => {
+                "see what the system's log says of the disk, that it has room, and that the folder is still there"
+            }
+            Self::Busy => "see which other program has it open",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the disk is full",
+            Self::ReadOnly => "it may not be written",
+            Self::Disk => "the disk fails",
+            Self::Busy => "another program writes to it",
+        })
+    }
+}
+
+fn primary_code(error: &sqlx::Error) -> Option<i64> {
+    let code: i64 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+/// Why a database could not be opened, and what to do about it.
+pub(super) fn advice(error: &sqlx::Error) -> String {
+    const NO_DATABASE: i64 = 26;
+    match (primary_code(error), Trouble::of_sqlx(error)) {
+        (Some(CANNOT_OPEN), _) => {
+            "its folder must be there, and bpfnews' user may enter and write it".to_owned()
+        }
+        (Some(NO_DATABASE), _) => {
+            "the file is none of SQLite's: name another, or move it away".to_owned()
+        }
+        (_, Some(trouble)) => format!("{trouble}: {}", trouble.remedy()),
+        (_, None) => "is it one of bpfnews'?".to_owned(),
+    }
+}

@@ -1,0 +1,205 @@
+//! A database that is put back to a backup tells nothing a second time: what came since is polled again, and meets what
+//! stands in its channel.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bpfnews::channel::{Scope, SendError};
+use bpfnews::store::backup;
+use chrono::TimeDelta;
+
+use super::platform::{Answer, Chat};
+use super::{list, put_mails};
+use crate::documents::{Article, Mail, mail, rss};
+use crate::world::{World, feed};
+
+async fn back_up(world: &World) -> PathBuf {
+    let name = format!(".{}.backup", world.now().timestamp());
+    let file = backup::beside(world.database(), &name);
+    let copied = backup::backup(&world.ingest.store, &file, world.now()).await;
+    copied.expect("a backup");
+    file
+}
+
+/// Polls and tells until nothing is owed.
+async fn go_on(world: &mut World, chat: &Chat) {
+    for _ in 0..3 {
+        world.poll().await;
+        for _ in 0..2 {
+            world.ingest.make_digests().await.expect("digests");
+            chat.courier(world).pass().await.expect("a pass");
+        }
+        world.advance(TimeDelta::hours(2));
+    }
+}
+
+fn patch(number: i64, version: i64, minutes: i64) -> Mail {
+    let (parent, title) = match version {
+        1 => (
+            String::new(),
+            format!("[PATCH bpf-next] bpf: Do it {number}"),
+        ),
+        _ => (
+            format!("s{number}v1"),
+            format!("[PATCH bpf-next v{version}] bpf: Do it {number}"),
+        ),
+    };
+    mail(&format!("s{number}v{version}"), minutes, &title, &parent)
+}
+
+#[tokio::test]
+async fn each_story_is_still_one_message_in_its_final_state() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let mut mails = vec![patch(1, 1, 62), patch(2, 1, 63)];
+    put_mails(&world, &mails);
+    // The second one is owed in the backup, and sent after it.
+    chat.answer_next(&[Answer::Lost]);
+    world.poll().await;
+    chat.courier(&world).pass().await.expect("a pass");
+    let file = back_up(&world).await;
+    world.advance(TimeDelta::hours(2));
+    go_on(&mut world, &chat).await;
+    // After the backup: one that stands is edited, another is new, and edited again.
+    mails.extend([patch(1, 2, 300), patch(3, 1, 301)]);
+    put_mails(&world, &mails);
+    go_on(&mut world, &chat).await;
+    mails.push(patch(3, 2, 700));
+    put_mails(&world, &mails);
+    go_on(&mut world, &chat).await;
+    let before = chat.marks();
+    world.restore(&file).await;
+    mails.push(patch(4, 1, 1_300));
+    put_mails(&world, &mails);
+    go_on(&mut world, &chat).await;
+    let mut told = chat.bpf();
+    told.sort();
+    let wanted = [
+        "bpf: Do it 1: v2",
+        "bpf: Do it 2: posted",
+        "bpf: Do it 3: v2",
+        "bpf: Do it 4: posted",
+    ];
+    assert_eq!(told, wanted);
+    assert!(chat.looks() > 0);
+    let mut marks = chat.marks();
+    marks.dedup();
+    assert_eq!(marks, chat.marks(), "nothing stands twice");
+    assert!(before.iter().all(|mark| marks.contains(mark)));
+    // What is edited from now on is what stands.
+    mails.push(patch(3, 3, 1_900));
+    put_mails(&world, &mails);
+    go_on(&mut world, &chat).await;
+    assert!(
+        chat.bpf().contains(&"bpf: Do it 3: v3".to_owned()),
+        "{:?}",
+        chat.bpf()
+    );
+    assert_eq!(chat.bpf().len(), 4);
+}
+
+#[tokio::test]
+async fn a_backup_that_was_put_in_place_by_hand_is_no_different() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let file = back_up(&world).await;
+    put_mails(&world, &[patch(1, 1, 62)]);
+    go_on(&mut world, &chat).await;
+    world.ingest.store.close().await;
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(backup::beside(world.database(), ending));
+    }
+    std::fs::copy(&file, world.database()).expect("room on the disk");
+    world.restart(|_| {}).await;
+    go_on(&mut world, &chat).await;
+    assert_eq!(chat.bpf(), ["bpf: Do it 1: posted"]);
+}
+
+/// The proof that the tests above can fail.
+#[tokio::test]
+async fn without_looking_there_are_doubles() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let file = back_up(&world).await;
+    put_mails(&world, &[patch(1, 1, 62)]);
+    go_on(&mut world, &chat).await;
+    world.restore(&file).await;
+    let mut tx = world.ingest.store.write().await.expect("a transaction");
+    sqlx::query("UPDATE channels SET recall_from = NULL")
+        .execute(&mut *tx)
+        .await
+        .expect("the database may be written");
+    tx.commit().await.expect("the database may be written");
+    go_on(&mut world, &chat).await;
+    assert_eq!(chat.bpf().len(), 2);
+}
+
+#[tokio::test]
+async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    let file = back_up(&world).await;
+    put_mails(&world, &[patch(1, 1, 62)]);
+    go_on(&mut world, &chat).await;
+    world.restore(&file).await;
+    chat.fail_to_look(SendError::Later {
+        after: Duration::from_secs(60),
+        scope: Scope::Channel,
+        why: "slow down".to_owned(),
+    });
+    chat.fail_to_look(SendError::Never {
+        scope: Scope::Channel,
+        why: "no permission".to_owned(),
+    });
+    let sends = chat.sends();
+    world.poll().await;
+    let courier = chat.courier(&world);
+    for _ in 0..3 {
+        world.ingest.make_digests().await.expect("digests");
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(2));
+    }
+    assert_eq!((chat.looks(), chat.sends()), (2, sends));
+    // The permission is given, and the program started anew.
+    world.restart(|_| {}).await;
+    go_on(&mut world, &chat).await;
+    assert_eq!(chat.bpf(), ["bpf: Do it 1: posted"]);
+}
+
+#[tokio::test]
+async fn what_a_list_named_is_not_told_again() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world
+        .restart(|config| config.channels[0].hourly_max = Some(3))
+        .await;
+    world.put("/blog.rss", rss(&[Article::new(0, "Zero")]));
+    world.poll().await;
+    chat.courier(&world).pass().await.expect("a pass");
+    world.advance(TimeDelta::hours(2));
+    let file = back_up(&world).await;
+    let article = |n: i64| Article {
+        at: Some(crate::world::noon() + TimeDelta::minutes(120 - n)),
+        ..Article::new(0, &format!("Title {n}"))
+    };
+    let articles: Vec<Article> = (0..30).map(article).collect();
+    world.put("/blog.rss", rss(&articles));
+    go_on(&mut world, &chat).await;
+    let (marks, lists) = (chat.marks(), chat.lists());
+    assert!(lists.iter().map(Vec::len).sum::<usize>() > 20, "{lists:?}");
+    world.restore(&file).await;
+    go_on(&mut world, &chat).await;
+    let mut healthy = chat.marks();
+    healthy.retain(|mark| !marks.contains(mark));
+    // Those that the healthy feed publishes meanwhile.
+    assert!(healthy.len() <= 3, "{healthy:?}");
+    let mut again = chat.marks();
+    again.dedup();
+    assert_eq!(again, chat.marks(), "nothing stands twice");
+    for list in &lists {
+        assert!(
+            chat.lists().contains(list),
+            "a list keeps what it names: {list:?}"
+        );
+    }
+}
