@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn bpfnews(folder: &Path) -> Command {
+pub(crate) fn bpfnews(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bpfnews"));
     command
         .current_dir(folder)
@@ -16,27 +16,27 @@ fn bpfnews(folder: &Path) -> Command {
     command
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     bpfnews(folder)
         .args(arguments)
         .output()
         .expect("the program was built")
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("UTF-8")
 }
 
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
 /// A configuration with one feed that nobody serves.
-fn config(folder: &Path) -> PathBuf {
+pub(crate) fn config(folder: &Path) -> PathBuf {
     let file = folder.join("config.toml");
     let text = "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\n\n[[feed]]\nname = \"list\"\n\
                 kind = \"archive\"\nurl = \"http://127.0.0.1:1/list/\"\n\n[[feed]]\nname = \"tree\"\nkind = \"tree\"\n\

@@ -9,6 +9,7 @@ mod ingest;
 mod mails;
 mod real;
 mod rude;
+mod running;
 mod samples;
 mod sim;
 mod tidy;

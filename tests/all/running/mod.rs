@@ -1,0 +1,4 @@
+//! What an operator relies on: one process at a time, backups, upgrades, a disk that is full, a clock that jumps.
+
+mod migrations;
+mod operator;
