@@ -105,7 +105,8 @@ pub async fn run(
                 let (platform, ended) = ended.context("a listener came to a bad end")?;
                 if let Err(error) = ended {
                     stop.cancel();
-                    bail!("{} refuses the bot: {error}", platform.word());
+                    let why = format!("{} refuses the bot: {error}", platform.word());
+                    return Err(Refused(why).into());
                 }
             }
             Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
