@@ -1,11 +1,12 @@
 //! Channels as they are stored and as they are configured, and what maintainers are told in theirs.
 
 use chrono::{DateTime, Utc};
+use tracing::{error, info};
 
 use crate::config::ChannelConfig;
 use crate::post::story::Content;
 use crate::store::outbox::{self, ChannelRow, NewDelivery, Verb};
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, troubles};
 
 /// A channel, and what it wants.
 #[derive(Debug, Clone)]
@@ -51,6 +52,59 @@ pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
     let is_ours = |row: &&ChannelRow| desks.iter().any(|desk| desk.row.id == row.id);
     let paused = rows.iter().filter(|row| row.paused_at.is_some());
     Ok(paused.filter(is_ours).map(|row| row.id).collect())
+}
+
+/// Something that is wrong, for maintainers.
+#[derive(Debug)]
+pub struct Trouble<'a> {
+    /// What it is about: `feed bpf`, `channel 3`. It is told once until it is well again.
+    pub subject: &'a str,
+    /// Another kind of trouble of the same subject is told all the same.
+    pub kind: &'a str,
+    /// What is wrong.
+    pub title: String,
+    /// Why, and what to do about it.
+    pub text: String,
+}
+
+/// Tells maintainers that something is wrong, unless they know; the log too, which is where to look without a channel.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn tell_trouble(
+    tx: &mut Tx,
+    desks: &[Desk],
+    trouble: &Trouble<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let (title, text) = (&trouble.title, &trouble.text);
+    if !troubles::note_trouble(tx, trouble.subject, trouble.kind, now).await? {
+        return Ok(());
+    }
+    error!("{title}: {}", text.replace('\n', " "));
+    tell_maintainers(tx, desks, title, text, now).await
+}
+
+/// Tells maintainers that a subject is well again, if they were told that it was not.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn is_well(
+    tx: &mut Tx,
+    desks: &[Desk],
+    subject: &str,
+    title: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let Some(since) = troubles::end_trouble(tx, subject).await? else {
+        return Ok(());
+    };
+    info!("{title}");
+    let since = DateTime::from_timestamp(since, 0).unwrap_or(now);
+    let text = format!("It was not since {} UTC.", since.format("%Y-%m-%d %H:%M"));
+    tell_maintainers(tx, desks, title, &text, now).await
 }
 
 /// Tells maintainers something, wherever a channel is theirs.

@@ -1,5 +1,6 @@
 //! Wiring: the loops of `run`, and stopping in two steps.
 
+mod disk;
 pub mod platforms;
 
 use std::collections::HashSet;
@@ -13,12 +14,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::disk::Disk;
 use self::platforms::Listener;
 use crate::config::PlatformKind;
 use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
-use crate::store::feeds;
+use crate::store::{Trouble, feeds};
 
 /// The longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -63,7 +65,7 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 struct UnderWay {
     polls: JoinSet<(String, anyhow::Result<Report>)>,
     in_flight: HashSet<String>,
-    lanes: JoinSet<Lane>,
+    lanes: JoinSet<(Lane, anyhow::Result<()>)>,
     busy: HashSet<i64>,
 }
 
@@ -72,7 +74,7 @@ struct UnderWay {
 ///
 /// # Errors
 ///
-/// When the database fails, or a platform refuses the bot altogether.
+/// When the database fails for good, or a platform refuses the bot altogether.
 pub async fn run(
     live: &Live,
     listeners: Vec<(PlatformKind, Listener)>,
@@ -83,24 +85,29 @@ pub async fn run(
     for (platform, listener) in listeners {
         ears.spawn(async move { (platform, listener.await) });
     }
-    let mut under_way = UnderWay::default();
+    let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
     while !stop.is_cancelled() {
         let now = live.now();
         let (ingest, courier) = (&now.ingest, &now.courier);
-        begin_polls(ingest, &mut under_way, stop).await?;
-        ingest.make_digests().await?;
         if let Some(why) = courier.refusal() {
             stop.cancel();
             return Err(Refused(why).into());
         }
-        begin_lanes(courier, &mut under_way).await?;
-        let sleep = until_next(ingest, courier, &under_way.busy).await?;
+        let sleep = match disk.rest(live).await? {
+            Some(rest) => rest,
+            None => match begin(ingest, courier, &mut under_way, stop).await {
+                Ok(sleep) => sleep,
+                Err(error) => disk.met(live, error).await?,
+            },
+        };
         let (polls, lanes) = (&mut under_way.polls, &mut under_way.lanes);
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
             () = live.changed() => {}
-            _ = hangup.recv() => live.reload().await?,
+            _ = hangup.recv() => if let Err(error) = live.reload().await {
+                disk.met(live, error).await?;
+            },
             Some(ended) = ears.join_next(), if !ears.is_empty() => {
                 let (platform, ended) = ended.context("a listener came to a bad end")?;
                 if let Err(error) = ended {
@@ -110,14 +117,21 @@ pub async fn run(
                 }
             }
             Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
-                let lane = ended.context("a delivery came to a bad end")?;
+                let (lane, ended) = ended.context("a delivery came to a bad end")?;
                 under_way.busy.retain(|channel| !lane.channels.contains(channel));
+                if let Err(error) = ended
+                    && let Err(error) = disk.met(live, error).await
+                {
+                    error!("telling: {error:#}");
+                }
             }
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
                 match ended {
                     Ok((name, report)) => {
                         under_way.in_flight.remove(&name);
-                        if let Err(error) = report {
+                        if let Err(error) = report
+                            && let Err(error) = disk.met(live, error).await
+                        {
                             warn!("{name}: {error:#}");
                         }
                     }
@@ -138,6 +152,20 @@ pub async fn run(
     Ok(())
 }
 
+/// Begins what is due; gives how long until the next of it.
+async fn begin(
+    ingest: &Arc<Ingest>,
+    courier: &Arc<Courier>,
+    under_way: &mut UnderWay,
+    stop: &CancellationToken,
+) -> anyhow::Result<Duration> {
+    // First, for it sets right what is due after a clock was set.
+    ingest.make_digests().await?;
+    begin_polls(ingest, under_way, stop).await?;
+    begin_lanes(courier, under_way).await?;
+    until_next(ingest, courier, &under_way.busy).await
+}
+
 async fn begin_polls(
     ingest: &Arc<Ingest>,
     under_way: &mut UnderWay,
@@ -152,7 +180,10 @@ async fn begin_polls(
             let (ingest, stop, name) = (Arc::clone(ingest), stop.clone(), row.name.clone());
             under_way.polls.spawn(async move {
                 let report = ingest.poll(row, &stop).await;
-                if report.is_err() {
+                if report
+                    .as_ref()
+                    .is_err_and(|error| Trouble::of(error).is_none())
+                {
                     // What could not be settled is due still: it must not be asked for again at once.
                     let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;
                 }
@@ -178,13 +209,13 @@ async fn begin_lanes(courier: &Arc<Courier>, under_way: &mut UnderWay) -> anyhow
     Ok(())
 }
 
-/// Runs a lane; an error of the database is told, and the lane rests before it is tried again.
-async fn run_lane(courier: &Courier, lane: Lane) -> Lane {
-    if let Err(error) = courier.run_lane(&lane).await {
-        error!("telling: {error:#}");
-        tokio::time::sleep(SLEEP_MIN * 10).await;
+/// Runs a lane; after an error of the database it rests before it is tried again.
+async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
+    let ended = courier.run_lane(&lane).await;
+    if ended.is_err() {
+        tokio::time::sleep(SLEEP_MIN * 2).await;
     }
-    lane
+    (lane, ended.map(|_| ()))
 }
 
 async fn until_next(

@@ -7,7 +7,7 @@ use tracing::{debug, error, info, warn};
 
 use super::{Courier, HOLD_MAX};
 use crate::channel::{Scope, SendError};
-use crate::desk::{self, Desk};
+use crate::desk::{self, Desk, Trouble};
 use crate::store::outbox::{self, Claimed, PostState, Settled};
 
 /// Tries whose outcome stays unknown, after which a delivery goes behind the channel's others. Where those get through, it
@@ -137,8 +137,15 @@ impl Courier {
         outbox::settle_delivery(&mut tx, claimed, &dead, now).await?;
         // A notice that cannot be told must not make another one.
         if claimed.post.is_some() {
-            let title = format!("{}: one post could not be delivered", desk.config.name);
-            desk::tell_maintainers(&mut tx, &self.desks, &title, &why, now).await?;
+            let day = now.format("%F").to_string();
+            let trouble = Trouble {
+                subject: &format!("posts {}", desk.row.id),
+                // A channel that takes no post at all is told of once a day.
+                kind: &day,
+                title: format!("{}: one post could not be delivered", desk.config.name),
+                text: format!("{why}\nThe rest of the day the log alone tells of others there."),
+            };
+            desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -160,12 +167,14 @@ impl Courier {
     pub(super) async fn pause_channel(&self, desk: &Desk, why: String) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        if outbox::pause_channel(&mut tx, desk.row.id, &why, now).await? {
-            error!("{} is paused: {why}", desk.config.name);
-            let title = format!("{} is paused", desk.config.name);
-            let text = format!("{why} It is tried again every six hours, and when bpfnews starts.");
-            desk::tell_maintainers(&mut tx, &self.desks, &title, &text, now).await?;
-        }
+        outbox::pause_channel(&mut tx, desk.row.id, &why, now).await?;
+        let trouble = Trouble {
+            subject: &subject(desk),
+            kind: &why,
+            title: format!("{} is paused", desk.config.name),
+            text: format!("{why} It is tried again every six hours, and when bpfnews starts."),
+        };
+        desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await?;
         tx.commit().await?;
         let mut holds = self.holds.lock().expect("no holder of the waits panics");
         holds.channels.insert(desk.row.id, now + HOLD_MAX);
@@ -191,4 +200,9 @@ impl Courier {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A channel as a subject of troubles.
+pub(super) fn subject(desk: &Desk) -> String {
+    format!("channel {}", desk.row.id)
 }

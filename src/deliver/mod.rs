@@ -321,7 +321,7 @@ impl Courier {
         let mut tx = self.store.write().await?;
         if outbox::channel_is_well(&mut tx, desk.row.id).await? {
             let title = format!("{} is well again", desk.config.name);
-            desk::tell_maintainers(&mut tx, &self.desks, &title, "", now).await?;
+            desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
         }
         tx.commit().await?;
         Ok(())

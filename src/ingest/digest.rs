@@ -1,27 +1,35 @@
 //! Digests: several stories in one message, when a channel wants it so or has had its share of an hour.
 
 use chrono::{DateTime, Utc};
+use tracing::warn;
 
 use super::Ingest;
 use super::plan::{CAP_SPAN, say};
 use crate::config::{ChannelConfig, ChannelMode};
 use crate::desk::Desk;
 use crate::post::story::{Content, Digest, Line, Tone};
-use crate::store::Tx;
 use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Verb};
+use crate::store::{Tx, ahead};
 
 /// The most stories of one digest message; more make a second one.
 const DIGEST_LINES_MAX: usize = 15;
 
 impl Ingest {
-    /// Makes the digests that are due; after a restore, first matches what was found in channels.
+    /// Makes the digests that are due. Before that, what is in the way of them: a clock that was set back, and, after a
+    /// restore, matching what was found in channels.
     ///
     /// # Errors
     ///
     /// When the database fails.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
-        self.end_recalls().await?;
         let now = self.clock.now();
+        if let Some(by) = ahead::was_set_back(self.store.read(), now).await? {
+            warn!("the clock was set back by {by} s; what it had written ahead is moved back too");
+            let mut tx = self.store.write().await?;
+            ahead::set_back(&mut tx, by, now).await?;
+            tx.commit().await?;
+        }
+        self.end_recalls().await?;
         for desk in &self.desks {
             if self.digest_due(desk).await?.is_some_and(|due| due <= now) {
                 let mut tx = self.store.write().await?;

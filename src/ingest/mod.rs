@@ -2,6 +2,7 @@
 
 mod digest;
 pub mod fold;
+mod health;
 mod history;
 mod look;
 mod matching;
@@ -28,6 +29,7 @@ use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::store::outbox;
+use crate::store::troubles;
 use crate::story::relevance::Words;
 
 pub use self::retract::retract;
@@ -151,6 +153,7 @@ impl Ingest {
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         plan::sample_new_channels(&mut tx, &desks, now).await?;
+        troubles::forget_strangers(&mut tx).await?;
         tx.commit().await?;
         Self::over(store, config, clock, fetcher, desks)
     }
@@ -366,7 +369,8 @@ impl Ingest {
         let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
         let news = news(row, telling, &page.items, &stored, now);
         report.news += plan::plan(&mut tx, &self.desks, moved, &news, telling, now).await?;
-        feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
+        let gaps = feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
+        self.tell_gaps(&mut tx, row, &gaps, now).await?;
         feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;
         if mode == Mode::Seed && report.requests == 1 {
             let floor_at = page
@@ -424,6 +428,8 @@ impl Ingest {
         };
         let mut tx = self.store.write().await?;
         feeds::settle_poll(&mut tx, row.id, &report.outcome, now, now + pause).await?;
+        self.tell_health(&mut tx, row, config, &report.outcome, now)
+            .await?;
         tx.commit().await?;
         Ok(())
     }

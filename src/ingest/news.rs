@@ -10,6 +10,8 @@ use crate::store::items::Stored;
 
 /// A commit that was made so long before the previous poll came by a merge from elsewhere and is no news here.
 const MERGED_AGE_S: i64 = 7 * 86_400;
+/// A tree's newest commit is not so much older than its last poll, unless the clock ran ahead then.
+const AHEAD_S: i64 = 30 * 86_400;
 
 /// The new items that are news, with their times; of a seed all that is new.
 pub(super) fn news(
@@ -43,8 +45,13 @@ fn is_news(row: &FeedRow, page: &[Item], stored: &Stored, position: usize) -> bo
     let at = item.at.map(|at| at.timestamp());
     match (&item.what, at) {
         (What::Commit { .. }, at) => {
+            let newest = page.iter().filter_map(|item| item.at).max();
+            let polled = row.last_ok_at.map(|polled| match newest {
+                Some(newest) if newest.timestamp() < polled - AHEAD_S => newest.timestamp(),
+                _ => polled,
+            });
             let merged = at
-                .zip(row.last_ok_at)
+                .zip(polled)
                 .is_some_and(|(at, last_ok_at)| at < last_ok_at - MERGED_AGE_S);
             !merged && !stored.twins.contains(&position)
         }

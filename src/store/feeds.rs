@@ -267,8 +267,8 @@ pub async fn settle_poll(
     match outcome {
         Outcome::Ok => {
             sqlx::query!(
-                "UPDATE feeds SET state = 'ok', failures = 0, last_error = NULL, last_polled_at = $2, last_ok_at = $2,
-                 next_poll_at = $3 WHERE id = $1",
+                "UPDATE feeds SET state = 'ok', failures = 0, failing_since = NULL, last_error = NULL, last_polled_at = $2,
+                 last_ok_at = $2, next_poll_at = $3 WHERE id = $1",
                 feed,
                 now,
                 next
@@ -279,7 +279,7 @@ pub async fn settle_poll(
         // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
         Outcome::OkSoFar => {
             sqlx::query!(
-                "UPDATE feeds SET state = 'ok', failures = 0, last_error = NULL, last_polled_at = $2,
+                "UPDATE feeds SET state = 'ok', failures = 0, failing_since = NULL, last_error = NULL, last_polled_at = $2,
                  last_ok_at = COALESCE(last_ok_at, $2), next_poll_at = $3 WHERE id = $1",
                 feed,
                 now,
@@ -290,8 +290,8 @@ pub async fn settle_poll(
         }
         Outcome::Failed { state, why } => {
             sqlx::query!(
-                "UPDATE feeds SET state = $2, failures = failures + 1, last_error = $3, last_polled_at = $4,
-                 next_poll_at = $5 WHERE id = $1",
+                "UPDATE feeds SET state = $2, failures = failures + 1, failing_since = COALESCE(failing_since, $4),
+                 last_error = $3, last_polled_at = $4, next_poll_at = $5 WHERE id = $1",
                 feed,
                 state,
                 why,
@@ -340,16 +340,25 @@ pub async fn record_faults(
     Ok(())
 }
 
-/// Records stretches that are known to be missing.
+/// Since when a feed fails, unix seconds; `None`: it does not.
+pub async fn failing_since(tx: &mut Tx, feed: i64) -> anyhow::Result<Option<i64>> {
+    sqlx::query_scalar!("SELECT failing_since FROM feeds WHERE id = $1", feed)
+        .fetch_one(&mut **tx)
+        .await
+        .context("asking since when a feed fails")
+}
+
+/// Records stretches that are known to be missing; gives those that were not known before.
 pub async fn record_gaps(
     tx: &mut Tx,
     feed: i64,
     gaps: &[Gap],
     now: DateTime<Utc>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Gap>> {
     let now = now.timestamp();
+    let mut new = Vec::new();
     for gap in gaps {
-        sqlx::query!(
+        let recorded = sqlx::query!(
             "INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
             feed,
@@ -360,8 +369,11 @@ pub async fn record_gaps(
         )
         .execute(&mut **tx)
         .await?;
+        if recorded.rows_affected() > 0 {
+            new.push(gap.clone());
+        }
     }
-    Ok(())
+    Ok(new)
 }
 
 /// All gaps: the feed's number and the gap, oldest first.

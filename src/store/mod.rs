@@ -3,6 +3,7 @@
 //! Functions take the transaction and `now`; what belongs together is written in one transaction by the caller.
 
 pub mod additions;
+pub mod ahead;
 pub mod audit;
 pub mod backup;
 pub mod feeds;
@@ -15,6 +16,7 @@ pub mod schema;
 pub mod stories;
 pub mod suggestions;
 mod trouble;
+pub mod troubles;
 
 pub use self::trouble::Trouble;
 

@@ -150,17 +150,14 @@ pub async fn hold_channel(tx: &mut Tx, channel: i64, to: DateTime<Utc>) -> anyho
     Ok(())
 }
 
-/// Pauses a channel that the platform refuses. Gives whether that is new: the same reason is told once.
+/// Pauses a channel that the platform refuses.
 pub async fn pause_channel(
     tx: &mut Tx,
     channel: i64,
     why: &str,
     now: DateTime<Utc>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     let now = now.timestamp();
-    let known = sqlx::query_scalar!("SELECT paused_why FROM channels WHERE id = $1", channel)
-        .fetch_one(&mut **tx)
-        .await?;
     sqlx::query!(
         "UPDATE channels SET paused_at = $2, paused_why = $3 WHERE id = $1",
         channel,
@@ -170,7 +167,7 @@ pub async fn pause_channel(
     .execute(&mut **tx)
     .await
     .context("pausing a channel")?;
-    Ok(known.as_deref() != Some(why))
+    Ok(())
 }
 
 /// Forgets why a channel was refused: it is well. Gives whether it was not.

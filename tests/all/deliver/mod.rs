@@ -2,7 +2,7 @@
 //! the program dies.
 
 mod crash;
-mod platform;
+pub(crate) mod platform;
 mod restore;
 
 use chrono::TimeDelta;

@@ -18,7 +18,7 @@ const REMEMBERS: Duration = Duration::from_secs(120);
 
 /// What the chat does with a request.
 #[derive(Debug, Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It does what it is asked to, but the answer gets lost.
     Lost,
     /// It fails, and nothing happened.
@@ -52,15 +52,15 @@ struct Inside {
 
 /// The chat.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Chat(Arc<Mutex<Inside>>);
+pub(crate) struct Chat(Arc<Mutex<Inside>>);
 
 impl Chat {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// What tells the world's channels, over this chat.
-    pub(super) fn courier(&self, world: &World) -> Courier {
+    pub(crate) fn courier(&self, world: &World) -> Courier {
         let platform: Arc<dyn Platform> = Arc::new(self.clone());
         let platforms = HashMap::from([(PlatformKind::Terminal, platform)]);
         let ingest = &world.ingest;
@@ -76,30 +76,43 @@ impl Chat {
         self.0.lock().expect("no holder panics")
     }
 
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut inside = self.inside();
         (inside.messages, inside.sends) = (Vec::new(), 0);
     }
 
-    pub(super) fn forget_keys(&self) {
+    pub(crate) fn forget_keys(&self) {
         self.inside().forgets_keys = true;
     }
 
-    pub(super) fn break_on(&self, words: &str) {
+    pub(crate) fn break_on(&self, words: &str) {
         self.inside().breaks_on = Some(words.to_owned());
     }
 
     /// How often a room was looked through.
-    pub(super) fn looks(&self) -> usize {
+    pub(crate) fn looks(&self) -> usize {
         self.inside().looks
     }
 
-    pub(super) fn fail_to_look(&self, error: SendError) {
+    pub(crate) fn fail_to_look(&self, error: SendError) {
         self.inside().fails_to_look.push_back(error);
     }
 
+    /// The texts of the notices that stand.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let inside = self.inside();
+        let texts = inside
+            .messages
+            .iter()
+            .filter_map(|message| match &message.content {
+                Content::Notice { text, .. } => Some(text.clone()),
+                Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
+            });
+        texts.collect()
+    }
+
     /// The lists that stand: the ids of the stories that each names.
-    pub(super) fn lists(&self) -> Vec<Vec<String>> {
+    pub(crate) fn lists(&self) -> Vec<Vec<String>> {
         let inside = self.inside();
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
         let lists = here.map(standing).map(|standing| standing.lists);
@@ -107,7 +120,7 @@ impl Chat {
     }
 
     /// The marks of all that stands, and of what lists name, sorted.
-    pub(super) fn marks(&self) -> Vec<String> {
+    pub(crate) fn marks(&self) -> Vec<String> {
         let inside = self.inside();
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
         let mut marks: Vec<String> = here
@@ -121,16 +134,16 @@ impl Chat {
         marks
     }
 
-    pub(super) fn answer_next(&self, answers: &[Answer]) {
+    pub(crate) fn answer_next(&self, answers: &[Answer]) {
         self.inside().next = answers.iter().cloned().collect();
     }
 
-    pub(super) fn answer_in(&self, room: &str, answers: &[Answer]) {
+    pub(crate) fn answer_in(&self, room: &str, answers: &[Answer]) {
         let answers = answers.iter().cloned().collect();
         self.inside().next_in.insert(room.to_owned(), answers);
     }
 
-    pub(super) fn delete_all(&self) {
+    pub(crate) fn delete_all(&self) {
         self.inside()
             .messages
             .iter_mut()
@@ -138,7 +151,7 @@ impl Chat {
     }
 
     /// What stands in a room.
-    pub(super) fn room(&self, room: &str) -> Vec<String> {
+    pub(crate) fn room(&self, room: &str) -> Vec<String> {
         let inside = self.inside();
         let here = inside
             .messages
@@ -148,14 +161,14 @@ impl Chat {
     }
 
     /// What stands anywhere about BPF's list.
-    pub(super) fn bpf(&self) -> Vec<String> {
+    pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
         all.retain(|words| words.contains("Do it"));
         all
     }
 
     /// The lengths of the lists that stand.
-    pub(super) fn digests(&self) -> Vec<usize> {
+    pub(crate) fn digests(&self) -> Vec<usize> {
         let inside = self.inside();
         let lists = inside
             .messages
@@ -167,15 +180,15 @@ impl Chat {
         lists.collect()
     }
 
-    pub(super) fn sends(&self) -> usize {
+    pub(crate) fn sends(&self) -> usize {
         self.inside().sends
     }
 
-    pub(super) fn edits_tried(&self) -> usize {
+    pub(crate) fn edits_tried(&self) -> usize {
         self.inside().edits
     }
 
-    pub(super) fn all_keys_stand_once(&self) -> bool {
+    pub(crate) fn all_keys_stand_once(&self) -> bool {
         let inside = self.inside();
         let mut keys: Vec<&str> = inside
             .messages
@@ -189,7 +202,7 @@ impl Chat {
     }
 
     /// How often each delivery was tried.
-    pub(super) async fn attempts(&self, world: &World) -> Vec<i64> {
+    pub(crate) async fn attempts(&self, world: &World) -> Vec<i64> {
         let rows: Vec<(i64,)> = sqlx::query_as("SELECT attempts FROM deliveries ORDER BY attempts")
             .fetch_all(world.ingest.store.read())
             .await

@@ -1,4 +1,7 @@
 //! What an operator relies on: one process at a time, backups, upgrades, a disk that is full, a clock that jumps.
 
+mod clock;
+mod disk;
 mod migrations;
+mod notices;
 mod operator;

@@ -1,0 +1,133 @@
+//! What maintainers hear of feeds: one that failed for a day, a wall, one that is gone, a gap. Once, with what to do, and
+//! once more when it is well again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Ingest;
+use crate::config::{FeedConfig, FeedKind};
+use crate::desk::{self, Trouble};
+use crate::post::plain;
+use crate::source::Gap;
+use crate::store::Tx;
+use crate::store::feeds::{self, FeedRow, Outcome};
+
+/// How long a feed may fail before a person is bothered.
+const FAILS_FOR: TimeDelta = TimeDelta::days(1);
+/// The gaps that one notice names.
+const GAPS_TOLD_MAX: usize = 3;
+
+impl Ingest {
+    /// Tells how a feed fares, where that is news. In the transaction that settled its poll.
+    pub(super) async fn tell_health(
+        &self,
+        tx: &mut Tx,
+        row: &FeedRow,
+        config: &FeedConfig,
+        outcome: &Outcome,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let (name, subject) = (&row.name, format!("feed {}", row.name));
+        let (state, why) = match outcome {
+            Outcome::Ok | Outcome::OkSoFar => {
+                let title = format!("{name} is well again");
+                return desk::is_well(tx, &self.desks, &subject, &title, now).await;
+            }
+            // Our own network, or a stop: nothing is wrong with the feed.
+            Outcome::Excused { .. } => return Ok(()),
+            Outcome::Failed { state, why } => (*state, why),
+        };
+        let since = feeds::failing_since(tx, row.id)
+            .await?
+            .unwrap_or(now.timestamp());
+        let since = DateTime::from_timestamp(since, 0).unwrap_or(now);
+        if state == "backing_off" && now - since < FAILS_FOR {
+            return Ok(());
+        }
+        let (what, remedy) = words(state, name, config, since);
+        let trouble = Trouble {
+            subject: &subject,
+            // A feed that fails now so and now otherwise is told once.
+            kind: "",
+            title: format!("{name} {what}"),
+            text: format!("{}\n{remedy}", plain(why)),
+        };
+        desk::tell_trouble(tx, &self.desks, &trouble, now).await
+    }
+
+    /// Tells of stretches that were found to be missing; of one feed once a day, for one that outruns us has many.
+    pub(super) async fn tell_gaps(
+        &self,
+        tx: &mut Tx,
+        row: &FeedRow,
+        gaps: &[Gap],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        let when = |at: i64| {
+            let at = DateTime::from_timestamp(at, 0).filter(|_| at > 0);
+            at.map_or_else(
+                || "?".to_owned(),
+                |at| at.format("%Y-%m-%d %H:%M").to_string(),
+            )
+        };
+        let mut lines: Vec<String> = gaps
+            .iter()
+            .take(GAPS_TOLD_MAX)
+            .map(|gap| {
+                let (from, to) = (when(gap.from_at), when(gap.to_at));
+                format!("{from} to {to} UTC: {}", plain(&gap.why))
+            })
+            .collect();
+        let name = &row.name;
+        lines.push(match row.kind.as_str() {
+            "archive" | "tree" => {
+                let from = gaps.iter().map(|gap| gap.from_at).min();
+                let day = when(from.unwrap_or_default());
+                let day = day.split(' ').next().unwrap_or_default();
+                format!("Try, while bpfnews is stopped: bpfnews backfill --feed {name} --since {day}")
+            }
+            _ => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
+                .to_owned(),
+        });
+        let (subject, day) = (format!("gaps {name}"), now.format("%F").to_string());
+        let trouble = Trouble {
+            subject: &subject,
+            kind: &day,
+            title: format!("{name}: something is missing"),
+            text: lines.join("\n"),
+        };
+        desk::tell_trouble(tx, &self.desks, &trouble, now).await
+    }
+}
+
+/// What is wrong with a feed, and what to do about it.
+fn words(state: &str, name: &str, config: &FeedConfig, since: DateTime<Utc>) -> (String, String) {
+    let try_it = format!("bpfnews check --online --feed {name} tries it.");
+    match state {
+        "walled" => (
+            "is walled".to_owned(),
+            format!(
+                "Its host answers with a page for people, which bpfnews does not climb. Ask the people who run it to let \
+                 bpfnews' User-Agent in, or read it from {}. {try_it}",
+                match config.kind {
+                    FeedKind::Tree { .. } => "a mirror",
+                    FeedKind::Archive { .. } | FeedKind::Lwn | FeedKind::Feed { .. } => "elsewhere",
+                }
+            ),
+        ),
+        "gone" => (
+            "is gone".to_owned(),
+            format!("Give its new url in the configuration, or take it out. {try_it}"),
+        ),
+        _ => (
+            format!("has failed since {} UTC", since.format("%Y-%m-%d %H:%M")),
+            format!(
+                "It is asked again, at least once a day; what it still shows by then is read. See whether {} still is its \
+                 address: {try_it}",
+                config.url
+            ),
+        ),
+    }
+}

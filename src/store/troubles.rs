@@ -1,0 +1,65 @@
+//! What is wrong now and was told to maintainers: each subject once until it is well again, whatever starts anew.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+
+use super::Tx;
+
+/// Notes that something is wrong. Gives whether that is new: the subject was well, or another kind of trouble.
+pub async fn note_trouble(
+    tx: &mut Tx,
+    subject: &str,
+    kind: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let now = now.timestamp();
+    let noted = sqlx::query!(
+        "INSERT INTO troubles (subject, kind, since_at) VALUES ($1, $2, $3)
+         ON CONFLICT (subject) DO UPDATE SET kind = excluded.kind WHERE kind <> excluded.kind",
+        subject,
+        kind,
+        now
+    )
+    .execute(&mut **tx)
+    .await
+    .context("noting a trouble")?;
+    Ok(noted.rows_affected() > 0)
+}
+
+/// Notes that a subject is well. Gives since when it was not, unix seconds; `None`: it was.
+pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i64>> {
+    sqlx::query_scalar!(
+        r#"DELETE FROM troubles WHERE subject = $1 RETURNING since_at AS "at!: i64""#,
+        subject
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("ending a trouble")
+}
+
+/// Forgets the troubles of feeds that the configuration names no more: there is nothing to tell of them.
+pub async fn forget_strangers(tx: &mut Tx) -> anyhow::Result<()> {
+    sqlx::query!(
+        "DELETE FROM troubles WHERE subject LIKE 'feed %'
+         AND substr(subject, 6) NOT IN (SELECT name FROM feeds WHERE configured = 1)"
+    )
+    .execute(&mut **tx)
+    .await
+    .context("forgetting troubles of feeds that are no more")?;
+    Ok(())
+}
+
+/// Writes enough that a disk without room refuses it; nothing of it stays.
+pub async fn try_to_write(tx: &mut Tx) -> anyhow::Result<()> {
+    sqlx::query!(
+        "INSERT INTO troubles (subject, kind, since_at) VALUES ('', hex(zeroblob(500000)), 0)
+         ON CONFLICT (subject) DO NOTHING"
+    )
+    .execute(&mut **tx)
+    .await
+    .context("trying whether there is room")?;
+    sqlx::query!("DELETE FROM troubles WHERE subject = ''")
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
