@@ -1,8 +1,7 @@
 //! The chat systems that the configuration names: set up once, for sending and for listening.
 
 use std::collections::HashMap;
-#[cfg(feature = "matrix")]
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(feature = "matrix")]
 use std::time::Duration;
@@ -23,6 +22,8 @@ use crate::store::{Store, registered};
 
 /// Told to Discord, which insists on a page, where the configuration names none.
 const PAGE: &str = "https://bpfnews.invalid/";
+/// The environment variable that names the folder of the secrets that systemd hands over.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The environment variable that holds the bot's token where no file is named.
 const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
 /// The environment variable that holds the Matrix account's password where no file is named.
@@ -170,6 +171,12 @@ impl discord::Memory for Registered {
     }
 }
 
+/// A secret that systemd hands over, where the unit's `LoadCredential` names it.
+fn credential(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(CREDENTIALS)?;
+    Some(Path::new(&folder).join(name)).filter(|file| file.exists())
+}
+
 /// Sets up Discord; nothing is asked of it yet.
 ///
 /// # Errors
@@ -180,12 +187,16 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
         .discord
         .as_ref()
         .context("there is no [discord] in the configuration")?;
-    let token = match &discord.token_file {
-        Some(file) => std::fs::read_to_string(file)
-            .with_context(|| format!("reading the bot's token from {}", file.display()))?,
-        None => std::env::var(DISCORD_TOKEN).with_context(|| {
-            format!("no token for Discord: set token_file under [discord], or {DISCORD_TOKEN}")
-        })?,
+    let file = discord.token_file.clone();
+    let token = match (std::env::var(DISCORD_TOKEN), credential("discord-token")) {
+        (Ok(token), _) if file.is_none() => token,
+        (_, handed) => {
+            let file = file.or(handed).with_context(|| {
+                format!("no token for Discord: set token_file under [discord], or {DISCORD_TOKEN}")
+            })?;
+            std::fs::read_to_string(&file)
+                .with_context(|| format!("reading the bot's token from {}", file.display()))?
+        }
     };
     let page = config.network.page.as_ref();
     Discord::new(discord::Settings {
@@ -206,9 +217,12 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
         .matrix
         .as_ref()
         .context("there is no [matrix] in the configuration")?;
-    let password = match &matrix.password_file {
-        Some(file) => read_password(file)?,
-        None => std::env::var(MATRIX_PASSWORD).ok(),
+    let password = match (&matrix.password_file, credential("matrix-password")) {
+        (Some(file), _) => read_password(file)?,
+        (None, Some(handed)) if std::env::var_os(MATRIX_PASSWORD).is_none() => {
+            read_password(&handed)?
+        }
+        (None, _) => std::env::var(MATRIX_PASSWORD).ok(),
     };
     let channels = config.channels.iter();
     let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);

@@ -140,7 +140,9 @@ fn holder(file: &mut File) -> Holder {
 
 /// A command that root gives must not shut out the account that the bot runs under.
 pub(super) fn give_to_owner_of(database: &Path, file: &File) {
-    if let Ok(owner) = database.metadata() {
+    if let (Ok(owner), Ok(made)) = (database.metadata(), file.metadata())
+        && (owner.uid(), owner.gid()) != (made.uid(), made.gid())
+    {
         // Only root may, and only root needs to.
         let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
     }

@@ -5,3 +5,4 @@ mod disk;
 mod migrations;
 mod notices;
 mod operator;
+mod packaging;
