@@ -7,6 +7,7 @@ mod history;
 mod look;
 mod matching;
 mod news;
+mod opening;
 mod pause;
 pub mod plan;
 mod retract;
@@ -21,20 +22,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::clock::Clock;
-use crate::config::{Config, FeedConfig, NetworkConfig};
-use crate::desk::{self, Desk};
+use crate::config::{FeedConfig, NetworkConfig};
+use crate::desk::Desk;
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
-use crate::store::outbox;
-use crate::store::troubles;
 use crate::story::relevance::Words;
 
 pub use self::retract::retract;
 
-use self::look::places;
 use self::news::news;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
@@ -114,92 +112,6 @@ enum Mode {
 }
 
 impl Ingest {
-    /// Opens the sources of a configuration and makes the database agree with it.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be written, or no HTTP client can be made.
-    pub async fn open(
-        store: Store,
-        config: &Config,
-        clock: Arc<dyn Clock>,
-    ) -> anyhow::Result<Self> {
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::in_step(store, config, clock, fetcher).await
-    }
-
-    /// The same over another configuration. The HTTP client stays while `[network]` does, with all that it knows of
-    /// hosts.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ingest::open`].
-    pub async fn reopen(&self, config: &Config) -> anyhow::Result<Self> {
-        let fetcher = match config.network == self.network {
-            true => Arc::clone(&self.fetcher),
-            false => Arc::new(Fetcher::new(&config.network)?),
-        };
-        Self::in_step(self.store.clone(), config, Arc::clone(&self.clock), fetcher).await
-    }
-
-    async fn in_step(
-        store: Store,
-        config: &Config,
-        clock: Arc<dyn Clock>,
-        fetcher: Arc<Fetcher>,
-    ) -> anyhow::Result<Self> {
-        let mut tx = store.write().await?;
-        let now = clock.now();
-        feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
-        let desks = desk::open(&mut tx, &config.channels(), now).await?;
-        plan::sample_new_channels(&mut tx, &desks, now).await?;
-        troubles::forget_strangers(&mut tx).await?;
-        tx.commit().await?;
-        Self::over(store, config, clock, fetcher, desks)
-    }
-
-    /// The same beside a bpfnews that runs: the database is left as that one wants it.
-    ///
-    /// # Errors
-    ///
-    /// When the database cannot be read, or no HTTP client can be made.
-    pub async fn beside(
-        store: Store,
-        config: &Config,
-        clock: Arc<dyn Clock>,
-    ) -> anyhow::Result<Self> {
-        let rows = outbox::channels(store.read()).await?;
-        let desks = desk::desks(rows, &config.channels());
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::over(store, config, clock, fetcher, desks)
-    }
-
-    fn over(
-        store: Store,
-        config: &Config,
-        clock: Arc<dyn Clock>,
-        fetcher: Arc<Fetcher>,
-        desks: Vec<Desk>,
-    ) -> anyhow::Result<Self> {
-        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config))?);
-        let feeds = config
-            .feeds
-            .iter()
-            .map(|feed| (feed.name.clone(), (feed.clone(), Source::open(feed))))
-            .collect();
-        Ok(Self {
-            store,
-            fetcher,
-            guarded,
-            clock,
-            words: config.relevance.clone(),
-            desks,
-            feeds,
-            network: config.network.clone(),
-            from_chat: config.from_chat.clone(),
-        })
-    }
-
     /// Whether a feed is one of its configuration.
     pub fn reads(&self, feed: &str) -> bool {
         self.feeds.contains_key(feed)

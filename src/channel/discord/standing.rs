@@ -14,6 +14,8 @@ const PAGE: usize = 100;
 const PAGES_MAX: usize = 2_000;
 /// How often a page is asked for; Discord says how long to wait in between.
 const TRIES_MAX: usize = 20;
+/// Discord's numbers for threads, which have none below them.
+const THREADS: [u64; 3] = [10, 11, 12];
 /// Discord's first moment, in milliseconds, from which its ids count.
 const EPOCH_MS: i64 = 1_420_070_400_000;
 
@@ -27,14 +29,18 @@ impl Discord {
         let me = self.me().await?;
         let since = id_at(since);
         let mut found = Vec::new();
-        if !self.facts(address).await?.is_forum() {
+        let facts = self.facts(address).await?;
+        if !facts.is_forum() {
             self.read_room(address, None, &me, &since, &mut found)
                 .await?;
             if found.is_empty() {
                 self.check_readable(address).await?;
             }
+        }
+        if THREADS.contains(&facts.kind) {
             return Ok(found);
         }
+        // What belongs to a post may stand in a thread of its own.
         for thread in self.threads(address, &since).await? {
             self.read_room(&thread, Some(&thread), &me, &since, &mut found)
                 .await?;
