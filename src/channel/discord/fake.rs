@@ -39,6 +39,9 @@ pub(super) struct Kept {
     /// Headers of the answers to requests that change something.
     pub(super) limits: Vec<(&'static str, &'static str)>,
     last_id: u64,
+    /// What the request that is being answered asks for besides.
+    query: String,
+    pub(super) archived: Vec<Value>,
 }
 
 #[derive(Clone, Default)]
@@ -101,6 +104,7 @@ async fn answer(
         Method::GET => Vec::new(),
         _ => kept.limits.clone(),
     };
+    kept.query = uri.query().unwrap_or_default().to_owned();
     let (status, done) = kept.act(&method, &path, body);
     match fault {
         Some(Fault::After(status, text)) => plain(status, &[], text),
@@ -138,6 +142,14 @@ impl Kept {
         (100_000 + self.last_id).to_string()
     }
 
+    fn query_number(&self, name: &str) -> Option<u64> {
+        let mut pairs = self
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name)?.1.parse().ok()
+    }
+
     fn act(&mut self, method: &Method, path: &str, body: Value) -> (u16, Value) {
         let parts: Vec<&str> = path.trim_start_matches("/api/v10/").split('/').collect();
         if parts.get(1) == Some(&"404") {
@@ -156,9 +168,17 @@ impl Kept {
                 )
             }
             ("GET", ["channels", id, "messages"]) => {
-                let newest_first: Vec<_> =
-                    self.messages.get(*id).into_iter().flatten().rev().collect();
-                (200, json!(newest_first))
+                let room = self.messages.get(*id).into_iter().flatten();
+                let Some(after) = self.query_number("after") else {
+                    let newest_first: Vec<_> = room.rev().collect();
+                    return (200, json!(newest_first));
+                };
+                let number = |message: &Value| message["id"].as_str()?.parse::<u64>().ok();
+                let limit = self.query_number("limit").unwrap_or(50) as usize;
+                let room = room.filter(|message| number(message) > Some(after));
+                let mut page: Vec<_> = room.take(limit).collect();
+                page.reverse();
+                (200, json!(page))
             }
             ("GET", ["channels", id, "messages", message]) => match self.one(id, message) {
                 Some(message) => (200, message.clone()),
@@ -166,6 +186,13 @@ impl Kept {
             },
             ("GET", ["guilds", GUILD, "threads", "active"]) => {
                 (200, json!({"threads": self.threads}))
+            }
+            ("GET", ["channels", id, "threads", "archived", "public"]) => {
+                let archived = self.archived.iter();
+                let here: Vec<_> = archived
+                    .filter(|thread| thread["parent_id"] == *id)
+                    .collect();
+                (200, json!({"threads": here, "has_more": false}))
             }
             ("POST", ["channels", id, "messages"]) => {
                 self.check("/channels/{channel_id}/messages", "post", &body, &body);

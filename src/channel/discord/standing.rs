@@ -190,7 +190,106 @@ fn too_much(room: &str) -> SendError {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
+    use super::super::Settings;
+    use super::super::fake::{FORUM, Fake, TOKEN};
     use super::*;
+    use crate::channel::{Act, Platform as _, Work};
+    use crate::post::story::{Content, Digest, Line, Tone};
+
+    fn line(mark: &str) -> Line {
+        Line {
+            what: "Posted".to_owned(),
+            title: format!("Story {mark}"),
+            link: None,
+            tone: Tone::New,
+            mark: mark.to_owned(),
+        }
+    }
+
+    async fn send(discord: &Discord, address: &str, key: &str, content: Content) {
+        let work = Work {
+            address: address.to_owned(),
+            act: Act::Send {
+                content,
+                under: None,
+            },
+            key: key.to_owned(),
+            is_retry: false,
+        };
+        discord.deliver(&work).await.expect("it is sent");
+    }
+
+    #[tokio::test]
+    async fn all_that_stands_is_found_with_what_lists_name() {
+        let (fake, base) = Fake::start().await;
+        let discord = Discord::new(Settings {
+            base,
+            token: SecretString::from(TOKEN.to_owned()),
+            page: "https://example.org/bpfnews".to_owned(),
+        });
+        let discord = discord.expect("the settings are well");
+        // More than a page.
+        for number in 0..120 {
+            let content = Content::Line(line(&format!("mark{number}")));
+            send(&discord, "1", &format!("k{number}"), content).await;
+        }
+        let list = Digest {
+            title: "BPF news".to_owned(),
+            lines: (0..15)
+                .map(|number| line(&format!("list0000{number:02}")))
+                .collect(),
+            mark: "dabc".to_owned(),
+        };
+        send(&discord, "1", "list", Content::Digest(list.clone())).await;
+        let found = discord.standing("1", 0).await.expect("it can be read");
+        assert_eq!(found.len(), 121);
+        let marks: Vec<String> = found.iter().map(|found| found.mark.clone()).collect();
+        assert_eq!(
+            (marks[0].as_str(), marks[119].as_str()),
+            ("mark0", "mark119")
+        );
+        let last = &found[120];
+        let named: Vec<String> = list.lines.iter().map(|line| line.mark.clone()).collect();
+        assert_eq!((&*last.mark, &*last.title), ("dabc", "BPF news"));
+        assert_eq!(last.lists, named);
+        assert!(found[..120].iter().all(|found| found.lists.is_empty()));
+        // In a forum each is a thread; one was put away.
+        for mark in ["a", "b"] {
+            send(&discord, FORUM, mark, Content::Line(line(mark))).await;
+        }
+        {
+            let mut kept = fake.kept();
+            let put_away = kept.threads.remove(0);
+            kept.archived.push(put_away);
+        }
+        let found = discord.standing(FORUM, 0).await.expect("it can be read");
+        let mut marks: Vec<(&str, bool)> = found
+            .iter()
+            .map(|found| (&*found.mark, found.receipt.thread.is_some()))
+            .collect();
+        marks.sort_unstable();
+        assert_eq!(marks, [("a", true), ("b", true)]);
+    }
+
+    #[test]
+    fn footers_name_marks() {
+        for (footer, mark, lists) in [
+            (
+                "series · bpf, stories a b · 5tab1e0001",
+                "5tab1e0001",
+                vec![],
+            ),
+            ("5tab1e0001", "5tab1e0001", vec![]),
+            ("stories a b · d1", "d1", vec!["a", "b"]),
+            ("stories a", "stories a", vec![]),
+        ] {
+            let lists = lists.into_iter().map(str::to_owned).collect();
+            assert_eq!(marks(footer), Some((mark.to_owned(), lists)), "{footer}");
+        }
+        assert_eq!(marks(""), None);
+    }
 
     #[test]
     fn ids_tell_times() {
