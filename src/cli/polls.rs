@@ -34,12 +34,13 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let file = Effective::load(path)?;
+    // First, so that a stop while it starts is one like any other.
+    let stop = app::stop_on_signals()?;
     let store = Store::open(&file.config.database).await?;
     let _lock = Lock::take(&file.config.database, "run")?;
     let platforms = connect(&file.config)?;
     let live = Live::open(file, store, Arc::new(SystemClock), platforms.senders()).await?;
     let live = Arc::new(live);
-    let stop = app::stop_on_signals()?;
     let generation = live.now();
     let config = &generation.effective.config;
     tracing::info!(

@@ -29,8 +29,8 @@ const ROWS: [(i64, &str); 4] = [
     (
         2,
         "INSERT INTO stories (number, id, item_id, cluster, kind, state, first_at, last_at, score, relevant, told)
-         VALUES (1, '0000000001', 1, 1, 'series', 'posted', 150, 150, 1, 1, x'28b52ffd2000010000'),
-                (2, '0000000002', 2, 2, 'series', 'posted', 151, 151, 1, 1, x'28b52ffd2000010000');
+         VALUES (1, '0000000001', 1, 1, 'series', 'posted', 150, 150, 1, 0, x'28b52ffd2000010000'),
+                (2, '0000000002', 2, 2, 'series', 'posted', 151, 151, 1, 0, x'28b52ffd2000010000');
          INSERT INTO members (item_id, cluster, story) VALUES (1, 1, 1), (2, 2, 2);
          INSERT INTO join_keys (key, item_id) VALUES (5, 1), (6, 2);
          INSERT INTO story_aliases (alias, item_id) VALUES ('0000000009', 1)",
