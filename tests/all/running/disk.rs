@@ -61,7 +61,7 @@ async fn open(folder: &Path, port: u16, chat: &Chat) -> Live {
 async fn a_full_disk_is_waited_for() {
     let upstream = Rude::start(|_, _| {
         let article = |n: usize| Article {
-            text: TEXT.repeat(400) + &n.to_string(),
+            text: format!("{}{n}", TEXT.repeat(400)),
             at: Some(chrono::Utc::now() - chrono::TimeDelta::minutes(1)),
             ..Article::new(n, &format!("Title {n}"))
         };

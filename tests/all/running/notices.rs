@@ -78,12 +78,12 @@ async fn a_feed_that_fails_for_a_day_is_told_once_and_once_that_it_is_well() {
 async fn a_wall_and_what_is_gone_are_told_at_once() {
     let page = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>";
     for (status, kind, wanted) in [
-        ("403 Forbidden", "text/html", "blog is walled"),
-        ("410 Gone", "text/plain", "blog is gone"),
+        ("403 Forbidden", "Content-Type: text/html", "blog is walled"),
+        ("410 Gone", "Content-Type: text/plain", "blog is gone"),
     ] {
         let chat = Chat::new();
         let mut world = begin(&chat).await;
-        world.put_answer("/blog.rss", answer(status, &[("Content-Type", kind)], page));
+        world.put_answer("/blog.rss", answer(status, &[kind], page));
         go_on(&mut world, &chat, 12).await;
         assert_eq!(chat.room("ops"), [wanted]);
         world.put("/blog.rss", rss(&articles("b a")));
