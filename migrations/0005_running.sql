@@ -20,6 +20,7 @@ CREATE TABLE standing (
     receipt    TEXT    NOT NULL,                -- of the message, JSON
     title      TEXT    NOT NULL,                -- of a list
     listed_in  TEXT,                            -- the list's mark; NULL: a message of its own
+    found_at   INTEGER NOT NULL,
     taken      INTEGER NOT NULL DEFAULT 0,      -- 1: a post of ours stands for it again
     PRIMARY KEY (channel_id, mark)
 ) STRICT, WITHOUT ROWID;

@@ -21,8 +21,16 @@ impl Matrix {
         room: &Room,
         since: i64,
     ) -> Result<Vec<Standing>, SendError> {
-        let me = &self.session().await?.client;
-        let me = me.user_id().ok_or_else(|| broken("there is no session"))?;
+        let client = &self.session().await?.client;
+        let backups = client.encryption().backups();
+        if room.encryption_state().is_encrypted() && backups.are_enabled().await {
+            // What an earlier device said, this one reads with the keys that the recovery key opened.
+            let keys = backups.download_room_keys_for_room(room.room_id()).await;
+            keys.map_err(|error| broken(&format!("the keys of older messages: {error}")))?;
+        }
+        let me = client
+            .user_id()
+            .ok_or_else(|| broken("there is no session"))?;
         let mut found = Found::default();
         let mut from = None;
         for _ in 0..PAGES_MAX {
