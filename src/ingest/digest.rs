@@ -126,7 +126,7 @@ pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> a
         anyhow::bail!("the post {digest} lists stories, but is no digest");
     };
     // After a restore: a list is changed once all that it names is here again, or it would lose the rest.
-    if outbox::lists_strangers(tx, post.channel_id, &listed.mark).await? {
+    if outbox::lists_strangers(tx, post.channel_id, &listed.mark, now).await? {
         return Ok(());
     }
     let members = outbox::posts_in_digest(tx, digest).await?;

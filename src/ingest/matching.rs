@@ -23,11 +23,11 @@ impl Ingest {
     ///
     /// When the database fails.
     pub(super) async fn end_recalls(&self) -> anyhow::Result<()> {
-        let channels = outbox::channels_to_match(self.store.read()).await?;
+        let now = self.clock.now();
+        let channels = outbox::channels_to_match(self.store.read(), now).await?;
         if channels.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
         let mut tx = self.store.write().await?;
         for channel in channels {
             meet(&mut tx, channel, now).await?;
@@ -40,14 +40,14 @@ impl Ingest {
 
 /// Matches what was just opened. In the transaction that opened it.
 pub(super) async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
-    for channel in outbox::channels_to_match(&mut **tx).await? {
+    for channel in outbox::channels_to_match(&mut **tx, now).await? {
         meet(tx, channel, now).await?;
     }
     Ok(())
 }
 
 async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let mut standing = outbox::free_standing(tx, channel).await?;
+    let mut standing = outbox::free_standing(tx, channel, now).await?;
     if standing.is_empty() {
         return Ok(());
     }

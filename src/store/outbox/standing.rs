@@ -16,6 +16,9 @@ use crate::store::Tx;
 /// Sends that were under way may be so much older than the backup, and clocks of servers may differ.
 const MARGIN_S: i64 = 3600;
 
+/// How long what was found waits for its story to come again; feeds are polled within days.
+const MATCHED_FOR_S: i64 = 14 * 86_400;
+
 /// A message that was found in a channel, or a story on a list that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingRow {
@@ -103,14 +106,15 @@ pub async fn keep_standing(
     let now = now.timestamp();
     for row in found {
         sqlx::query!(
-            "INSERT INTO standing (channel_id, mark, receipt, title, listed_in) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO standing (channel_id, mark, receipt, title, listed_in, found_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (channel_id, mark) DO UPDATE SET receipt = excluded.receipt, title = excluded.title, listed_in = NULL
              WHERE standing.listed_in IS NOT NULL AND excluded.listed_in IS NULL",
             channel,
             row.mark,
             row.receipt,
             row.title,
-            row.listed_in
+            row.listed_in,
+            now
         )
         .execute(&mut **tx)
         .await
@@ -128,10 +132,15 @@ pub async fn keep_standing(
 
 /// The channels in which something stands that no post of ours stands for yet, and those that were looked through and
 /// wait for that.
-pub async fn channels_to_match(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<i64>> {
+pub async fn channels_to_match(
+    pool: impl sqlx::SqliteExecutor<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<i64>> {
+    let found_after = now.timestamp() - MATCHED_FOR_S;
     sqlx::query_scalar!(
-        r#"SELECT channel_id AS "id!" FROM standing WHERE taken = 0
-           UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#
+        r#"SELECT channel_id AS "id!" FROM standing WHERE taken = 0 AND found_at > $1
+           UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#,
+        found_after
     )
     .fetch_all(pool)
     .await
@@ -142,11 +151,14 @@ pub async fn channels_to_match(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::R
 pub async fn free_standing(
     tx: &mut Tx,
     channel: i64,
+    now: DateTime<Utc>,
 ) -> anyhow::Result<HashMap<String, StandingRow>> {
+    let found_after = now.timestamp() - MATCHED_FOR_S;
     let rows = sqlx::query_as!(
         StandingRow,
-        "SELECT mark, receipt, title, listed_in FROM standing WHERE channel_id = $1 AND taken = 0",
-        channel
+        "SELECT mark, receipt, title, listed_in FROM standing WHERE channel_id = $1 AND taken = 0 AND found_at > $2",
+        channel,
+        found_after
     )
     .fetch_all(&mut **tx)
     .await
@@ -170,11 +182,19 @@ pub async fn take_standing(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Res
 }
 
 /// Whether a list names stories that no post of ours stands for yet.
-pub async fn lists_strangers(tx: &mut Tx, channel: i64, list: &str) -> anyhow::Result<bool> {
+pub async fn lists_strangers(
+    tx: &mut Tx,
+    channel: i64,
+    list: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let found_after = now.timestamp() - MATCHED_FOR_S;
     let found = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM standing WHERE channel_id = $1 AND taken = 0 AND listed_in = $2) AS "is!: bool""#,
+        r#"SELECT EXISTS (SELECT 1 FROM standing WHERE channel_id = $1 AND taken = 0 AND listed_in = $2 AND found_at > $3)
+           AS "is!: bool""#,
         channel,
-        list
+        list,
+        found_after
     )
     .fetch_one(&mut **tx)
     .await?;

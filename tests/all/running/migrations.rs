@@ -47,7 +47,7 @@ const ROWS: [(i64, &str); 4] = [
     (
         5,
         "INSERT INTO troubles (subject, kind, since_at) VALUES ('feed blog', 'gone', 200);
-         INSERT INTO standing (channel_id, mark, receipt, title) VALUES (1, 'm2', '{\"message\":\"10\"}', '')",
+         INSERT INTO standing (channel_id, mark, receipt, title, found_at) VALUES (1, 'm2', '{\"message\":\"10\"}', '', 200)",
     ),
 ];
 
