@@ -1,7 +1,7 @@
 //! Channels as they are stored and as they are configured, and what maintainers are told in theirs.
 
 use chrono::{DateTime, Utc};
-use tracing::{error, info};
+use tracing::info;
 
 use crate::config::ChannelConfig;
 use crate::post::story::Content;
@@ -67,7 +67,8 @@ pub struct Trouble<'a> {
     pub text: String,
 }
 
-/// Tells maintainers that something is wrong, unless they know; the log too, which is where to look without a channel.
+/// Tells maintainers that something is wrong, unless they know; gives whether that was new, for the log, which is where to
+/// look without a channel.
 ///
 /// # Errors
 ///
@@ -77,13 +78,12 @@ pub async fn tell_trouble(
     desks: &[Desk],
     trouble: &Trouble<'_>,
     now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let (title, text) = (&trouble.title, &trouble.text);
+) -> anyhow::Result<bool> {
     if !troubles::note_trouble(tx, trouble.subject, trouble.kind, now).await? {
-        return Ok(());
+        return Ok(false);
     }
-    error!("{title}: {}", text.replace('\n', " "));
-    tell_maintainers(tx, desks, title, text, now).await
+    tell_maintainers(tx, desks, &trouble.title, &trouble.text, now).await?;
+    Ok(true)
 }
 
 /// Tells maintainers that a subject is well again, if they were told that it was not.

@@ -66,8 +66,8 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     if let Some(session) = session {
         writeln!(
             out,
-            "Matrix: the session is kept as {} and is not used again. The next start logs in as a new device: give it \
-             the password, and in encrypted rooms the recovery key.",
+            "Matrix: the session is kept as {} and is not used again. Log in as a new device: bpfnews matrix login, and \
+             for encrypted rooms: bpfnews matrix recover",
             session.display()
         )?;
     }

@@ -174,7 +174,9 @@ impl Courier {
             title: format!("{} is paused", desk.config.name),
             text: format!("{why} It is tried again every six hours, and when bpfnews starts."),
         };
-        desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await?;
+        if desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await? {
+            error!("{}: {}", trouble.title, trouble.text);
+        }
         tx.commit().await?;
         let mut holds = self.holds.lock().expect("no holder of the waits panics");
         holds.channels.insert(desk.row.id, now + HOLD_MAX);

@@ -2,6 +2,7 @@
 //! once more when it is well again.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tracing::warn;
 
 use super::Ingest;
 use crate::config::{FeedConfig, FeedKind};
@@ -51,7 +52,7 @@ impl Ingest {
             title: format!("{name} {what}"),
             text: format!("{}\n{remedy}", plain(why)),
         };
-        desk::tell_trouble(tx, &self.desks, &trouble, now).await
+        self.tell(tx, &trouble, now).await
     }
 
     /// Tells of stretches that were found to be missing; of one feed once a day, for one that outruns us has many.
@@ -98,7 +99,19 @@ impl Ingest {
             title: format!("{name}: something is missing"),
             text: lines.join("\n"),
         };
-        desk::tell_trouble(tx, &self.desks, &trouble, now).await
+        self.tell(tx, &trouble, now).await
+    }
+
+    async fn tell(
+        &self,
+        tx: &mut Tx,
+        trouble: &Trouble<'_>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        if desk::tell_trouble(tx, &self.desks, trouble, now).await? {
+            warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
+        }
+        Ok(())
     }
 }
 
