@@ -4,17 +4,13 @@ use bpfnews::config::{ChannelMode, When};
 use chrono::{NaiveTime, TimeDelta};
 
 use crate::deliver::platform::Chat;
-use crate::documents::{Article, Mail, mail, mails_atom, rss};
+use crate::documents::{Article, Mail, mail, public_inbox, rss};
 use crate::world::{GAP_S, JITTER, World, archive, everything, feed};
 
 fn put_mails(world: &World, mails: &[Mail]) {
     let mut all = mails.to_vec();
     all.push(mail("seed", -60, "hello", ""));
-    all.sort_by_key(|mail| std::cmp::Reverse(mail.at));
-    world.put(
-        "/bpf/new.atom",
-        mails_atom("http://list.example/bpf/", &all),
-    );
+    world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &all, 25, path));
 }
 
 fn patch(number: i64, minutes: i64) -> Mail {

@@ -163,7 +163,6 @@ fn what_is_no_backup_is_refused_and_changes_nothing() {
     config(home);
     check(&run(home, &["backup", "b"]), 1, &["there is no database"]);
     check(&run(home, &["feeds"]), 0, &[]);
-    let before = std::fs::read(home.join("bpfnews.sqlite")).expect("a database");
     std::fs::write(
         home.join("garbage"),
         "This is no database at all. ".repeat(100),
@@ -174,6 +173,7 @@ fn what_is_no_backup_is_refused_and_changes_nothing() {
     let mut torn = std::fs::read(home.join("b")).expect("a backup");
     torn.truncate(torn.len() / 2);
     std::fs::write(home.join("torn"), torn).expect("room");
+    let before = std::fs::read(home.join("bpfnews.sqlite")).expect("a database");
     for (file, words) in [
         ("nothing", "reading nothing"),
         ("garbage", "reading garbage"),
