@@ -131,7 +131,7 @@ pub fn event(content: &Content) -> Value {
     event[MARK] = content.mark().into();
     if let Content::Digest(digest) = content {
         let stories: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
-        event[LIST] = json!({"title": crate::item::prose::shorten(&digest.title, TITLE_CHARS_MAX), "stories": stories});
+        event[LIST] = json!({"title": shown(&digest.title, TITLE_CHARS_MAX), "stories": stories});
     }
     event
 }
