@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Work};
+use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::PlatformKind;
 use bpfnews::post::story::Content;
@@ -207,5 +207,14 @@ impl Platform for Chat {
 
     fn find<'a>(&'a self, _: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
         async { Ok(None) }.boxed()
+    }
+
+    /// Nothing is restored here.
+    fn standing<'a>(
+        &'a self,
+        _: &'a str,
+        _: i64,
+    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 }
