@@ -2,6 +2,7 @@
 
 mod cli;
 mod deliver;
+mod discord;
 mod documents;
 mod fetch;
 mod fold;

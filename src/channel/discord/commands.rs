@@ -119,10 +119,12 @@ pub fn registered() -> Value {
     commands
 }
 
-/// serenity writes bounds as fractions, `-1000.0`; a whole number's are whole.
+/// serenity writes bounds as fractions, `-1000.0`, and `null` where there is none; a whole number's are whole, or left
+/// out.
 fn make_whole(value: &mut Value) {
     match value {
         Value::Object(map) => {
+            map.retain(|_, value| !value.is_null());
             for (key, value) in map {
                 if let ("min_value" | "max_value", Some(bound)) = (key.as_str(), value.as_f64()) {
                     // Bounds are made of i64 within ±2^53, so nothing is lost.

@@ -16,8 +16,6 @@ pub mod text;
 mod threads;
 
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};

@@ -1,0 +1,52 @@
+//! What can go wrong with a request, on demand.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+
+/// Which request something happens to: the next one of these.
+#[derive(Debug, Clone)]
+pub(crate) enum On {
+    /// One that makes, changes or removes something.
+    Change,
+    /// One whose method and path hold this.
+    Path(String),
+}
+
+impl On {
+    pub(super) fn is(&self, what: &str) -> bool {
+        match self {
+            Self::Change => !what.starts_with("GET "),
+            Self::Path(part) => what.contains(part.as_str()),
+        }
+    }
+}
+
+/// What happens to it.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// Answered with this status and text; nothing is done.
+    Before(u16, &'static str),
+    /// Done, then answered so.
+    After(u16, &'static str),
+    /// Done, and the connection breaks in the middle of the answer.
+    DropAfter,
+    /// Done, and the answer comes only then.
+    LateAfter(Duration),
+    /// 429: nothing is done, and whoever comes again too early did wrong.
+    Limited {
+        /// `user`, `shared` or `global`.
+        scope: &'static str,
+        after: Duration,
+    },
+}
+
+/// An answer that breaks off.
+pub(super) fn broken() -> Response {
+    let half = futures_util::stream::iter([
+        Ok(Bytes::from_static(b"{\"id\":")),
+        Err(std::io::Error::other("the line broke")),
+    ]);
+    Response::new(Body::from_stream(half))
+}

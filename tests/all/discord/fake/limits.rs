@@ -1,0 +1,97 @@
+//! Limits: buckets by route and channel, and what was answered with 429. Who comes too early did wrong.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What clocks may differ by: a request that leaves when the time is up may arrive a little before.
+const SLACK: Duration = Duration::from_millis(15);
+/// What is under way to another channel when all must wait may still arrive.
+const UNDER_WAY: Duration = Duration::from_millis(60);
+/// A bucket that no test made narrower.
+const WIDE: (u32, Duration) = (50, Duration::from_secs(1));
+
+#[derive(Debug)]
+pub(super) struct Limits {
+    /// How many messages a channel takes, in how long a time.
+    pub(super) messages: (u32, Duration),
+    /// When each bucket's time began, and how many requests came since.
+    begun: HashMap<(String, String), (Instant, u32)>,
+    /// Until when a bucket takes nothing.
+    held: HashMap<(String, String), Instant>,
+    /// From when until when nothing may come.
+    held_all: Option<(Instant, Instant)>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            messages: WIDE,
+            begun: HashMap::new(),
+            held: HashMap::new(),
+            held_all: None,
+        }
+    }
+}
+
+/// What a bucket says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    pub(super) most: u32,
+    pub(super) left: u32,
+    pub(super) reset_after: Duration,
+    pub(super) bucket: String,
+    /// Whether this request is one too many.
+    pub(super) is_over: bool,
+}
+
+impl Limits {
+    /// Whether a request comes although an answer said to wait.
+    pub(super) fn is_early(&self, route: &str, major: &str, counts_for_all: bool) -> bool {
+        let now = Instant::now() + SLACK;
+        let key = (route.to_owned(), major.to_owned());
+        let held = self.held.get(&key).copied();
+        let all = self
+            .held_all
+            .filter(|(from, _)| counts_for_all && now > *from);
+        held.max(all.map(|(_, until)| until))
+            .is_some_and(|until| now < until)
+    }
+
+    /// What was answered with 429 must wait.
+    pub(super) fn hold(&mut self, route: &str, major: &str, scope: &str, after: Duration) {
+        let until = Instant::now() + after;
+        match scope {
+            "global" => self.held_all = Some((Instant::now() + UNDER_WAY, until)),
+            _ => {
+                self.held
+                    .insert((route.to_owned(), major.to_owned()), until);
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, route: &str, major: &str) -> Standing {
+        let (most, window) = match route {
+            "POST /channels/{channel_id}/messages" => self.messages,
+            _ => WIDE,
+        };
+        let key = (route.to_owned(), major.to_owned());
+        let now = Instant::now();
+        let begun = self.begun.entry(key.clone()).or_insert((now, 0));
+        if begun.0 + window <= now {
+            *begun = (now, 0);
+        }
+        begun.1 += 1;
+        let reset_after = (begun.0 + window).saturating_duration_since(now);
+        let standing = Standing {
+            most,
+            left: most.saturating_sub(begun.1),
+            reset_after,
+            bucket: format!("b{:x}", route.len() * 31 + usize::from(route.as_bytes()[0])),
+            is_over: begun.1 > most,
+        };
+        if standing.left == 0 {
+            self.held.insert(key, now + reset_after);
+        }
+        standing
+    }
+}

@@ -1,0 +1,74 @@
+//! What stands in a channel is found whole, after the database was put back to an older state.
+
+use bpfnews::channel::Platform as _;
+use bpfnews::post::story::{Content, Digest, Line};
+
+use super::fake::{Fake, Right, Room};
+use super::{FORUM, OTHER, ROOM, discord, line, send};
+
+#[tokio::test]
+async fn all_that_stands_is_found_with_what_lists_name() {
+    let rooms = [Room::text(ROOM), Room::text(OTHER), Room::forum(FORUM, &[])];
+    let fake = Fake::start(&rooms).await;
+    fake.limit_messages(1000, std::time::Duration::from_secs(1));
+    let discord = discord(&fake);
+    // More than a page.
+    for number in 0..120 {
+        let content = line(&format!("mark{number}"), "A story");
+        let key = format!("k{number}");
+        discord
+            .deliver(&send(ROOM, &key, content))
+            .await
+            .expect("it is sent");
+    }
+    let listed = |number: usize| match line(&format!("list0000{number:02}"), "A story") {
+        Content::Line(line) => line,
+        _ => unreachable!("it is a line"),
+    };
+    let lines: Vec<Line> = (0..15).map(listed).collect();
+    let named: Vec<String> = lines.iter().map(|line| line.mark.clone()).collect();
+    let list = Content::Digest(Digest {
+        title: "BPF news".to_owned(),
+        lines,
+        mark: "dabc".to_owned(),
+    });
+    discord
+        .deliver(&send(ROOM, "list", list))
+        .await
+        .expect("it is sent");
+    let found = discord.standing(ROOM, 0).await.expect("it can be read");
+    let marks: Vec<&str> = found.iter().map(|found| found.mark.as_str()).collect();
+    assert_eq!(
+        (found.len(), marks[0], marks[119]),
+        (121, "mark0", "mark119")
+    );
+    let last = &found[120];
+    assert_eq!((&*last.mark, &*last.title), ("dabc", "BPF news"));
+    assert_eq!(last.lists, named);
+    assert!(found[..120].iter().all(|found| found.lists.is_empty()));
+    // In a forum each is a thread; one was put away.
+    for mark in ["a", "b"] {
+        discord
+            .deliver(&send(FORUM, mark, line(mark, mark)))
+            .await
+            .expect("it is sent");
+    }
+    let thread = fake.threads(FORUM)[0].id.clone();
+    fake.change(&thread, |thread| thread.is_archived = true);
+    let found = discord.standing(FORUM, 0).await.expect("it can be read");
+    let mut marks: Vec<(&str, bool)> = found
+        .iter()
+        .map(|found| (&*found.mark, found.receipt.thread.is_some()))
+        .collect();
+    marks.sort_unstable();
+    assert_eq!(marks, [("a", true), ("b", true)]);
+    // A channel whose past cannot be read is no empty one.
+    discord
+        .deliver(&send(OTHER, "o", line("o", "o")))
+        .await
+        .expect("it is sent");
+    fake.change(OTHER, |room| {
+        room.denied.insert(Right::ReadHistory);
+    });
+    assert!(discord.standing(OTHER, 0).await.is_err());
+}
