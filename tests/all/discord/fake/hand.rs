@@ -185,11 +185,8 @@ fn message(body: &Value, say: Say, wrongs: &mut Vec<String>) {
     }
     if let Some(flags) = body.get("flags") {
         // Suppressed embeds, silence and privacy; what is made of components alone has no embeds.
-        let known = [4_u64, 64, 4096];
-        if !flags
-            .as_u64()
-            .is_some_and(|flags| flags & !known.iter().sum::<u64>() == 0)
-        {
+        let known: u64 = 4 | 64 | 4096;
+        if flags.as_u64().is_none_or(|flags| flags & !known != 0) {
             wrongs.push(format!("the flags {flags}"));
         }
     }
