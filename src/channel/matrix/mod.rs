@@ -20,8 +20,9 @@ pub use self::account::{Account, RoomFacts};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use matrix_sdk::deserialized_responses::TimelineEvent;
-use matrix_sdk::room::MessagesOptions;
+use matrix_sdk::room::{IncludeRelations, MessagesOptions, RelationsOptions};
 use matrix_sdk::ruma::api::error::ErrorKind;
+use matrix_sdk::ruma::events::relation::RelationType;
 use matrix_sdk::ruma::{EventId, OwnedEventId, RoomId, uint};
 use matrix_sdk::{Room, RoomState};
 use secrecy::SecretString;
@@ -176,9 +177,15 @@ impl Matrix {
         Ok(receipt.clone())
     }
 
+    /// Takes a message back, after the edits of it: clients that know no edits show each of them.
     async fn remove(&self, work: &Work, receipt: &Receipt) -> Result<Receipt, SendError> {
         let room = self.room(&work.address).await?;
         let message = check_event(&receipt.message)?;
+        // What was taken back is no edit any more, so that this goes on where it was put off.
+        for edit in edits(&room, &message).await? {
+            let key = format!("{}-{edit}", work.key);
+            self.outlet.redact(&room, &edit, &key).await?;
+        }
         self.outlet.redact(&room, &message, &work.key).await?;
         Ok(receipt.clone())
     }
@@ -195,9 +202,7 @@ impl Matrix {
     async fn check_there(&self, room: &Room, message: &EventId) -> Result<(), SendError> {
         let event = match room.event(message, None).await {
             Ok(event) => event,
-            Err(error) if matches!(error.client_api_error_kind(), Some(ErrorKind::NotFound)) => {
-                return Err(SendError::Gone);
-            }
+            Err(error) if is_missing(&error) => return Err(SendError::Gone),
             Err(error) => return Err(nothing_sent(from_sdk(error))),
         };
         match is_redacted(&event) {
@@ -303,6 +308,30 @@ impl Platform for Matrix {
         }
         .boxed()
     }
+}
+
+/// Our edits of a message.
+async fn edits(room: &Room, message: &EventId) -> Result<Vec<OwnedEventId>, SendError> {
+    let options = RelationsOptions {
+        limit: Some(uint!(100)),
+        include_relations: IncludeRelations::RelationsOfType(RelationType::Replacement),
+        ..RelationsOptions::default()
+    };
+    let related = match room.relations(message.to_owned(), options).boxed().await {
+        Ok(related) => related,
+        Err(error) if is_missing(&error) => return Err(SendError::Gone),
+        Err(error) => return Err(nothing_sent(from_sdk(error))),
+    };
+    let is_ours = |event: &&TimelineEvent| {
+        let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
+        raw.is_ok_and(|raw| raw["sender"] == room.own_user_id().as_str())
+    };
+    let ours = related.chunk.iter().filter(is_ours);
+    Ok(ours.filter_map(TimelineEvent::event_id).collect())
+}
+
+fn is_missing(error: &matrix_sdk::Error) -> bool {
+    matches!(error.client_api_error_kind(), Some(ErrorKind::NotFound))
 }
 
 fn check_event(id: &str) -> Result<OwnedEventId, SendError> {

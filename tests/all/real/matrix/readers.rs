@@ -168,6 +168,7 @@ async fn real_matrix_another_client_reads_what_a_person_would() {
         )
         .await;
         let gone = post(&bot, &room, line("Gone", "g"), None, "k6").await;
+        edit(&bot, &room, line("Going", "g"), &gone, "k6e").await;
         let remove = Act::Remove { receipt: gone };
         bot.deliver(&work(&room, remove, "k7"))
             .await
@@ -176,6 +177,25 @@ async fn real_matrix_another_client_reads_what_a_person_would() {
         let seen = reader.read(&room);
         assert_eq!(seen.len(), 5, "{seen:#?}");
         assert_eq!(seen[4]["kind"], "removed");
+        let messages = format!("/rooms/{room}/messages?dir=b&limit=3");
+        let told = home.call("alice", "GET", &messages, json!({})).await;
+        let told = told["chunk"].as_array().expect("a list").clone();
+        let kinds: Vec<&Value> = told.iter().map(|event| &event["type"]).collect();
+        assert_eq!(
+            kinds[..2],
+            ["m.room.redaction", "m.room.redaction"],
+            "{told:#?}"
+        );
+        assert_eq!(
+            told[2]["content"].get("m.new_content"),
+            None,
+            "the edit is gone too"
+        );
+        assert_eq!(
+            told[2]["content"].get("ciphertext"),
+            None,
+            "the edit is gone too"
+        );
         for message in &seen[..4] {
             assert_eq!(message["kind"], "m.notice", "{message}");
             assert_eq!(message["encrypted"], is_encrypted, "{message}");
