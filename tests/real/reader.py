@@ -13,16 +13,14 @@ The first line of standard output is "ready", once it has logged in. Commands on
 
 It ends, and forgets its keys, when standard input ends.
 
-Needs matrix-nio in target/synapse: tests/run installs it there.
+Runs with the Python of target/synapse, in which tests/run installs matrix-nio.
 """
 import asyncio
 import json
 import logging
 import sys
 import tempfile
-from pathlib import Path
 
-PYTHON = Path(__file__).resolve().parents[2] / "target/synapse/bin/python"
 # More than a test posts: a server leaves out what is over this.
 TIMELINE = {"room": {"timeline": {"limit": 1000}}}
 # A sync that brings nothing after this many milliseconds means that all is here.

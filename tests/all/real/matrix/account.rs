@@ -221,6 +221,11 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
     let folder = folder.path();
     let room = home.room("alice", false).await;
     write_config(&home, folder, &room);
+    let question = json!({"msgtype": "m.text", "body": "!bpfnews help", "m.mentions": {}});
+    let say = format!("/rooms/{room}/send/m.room.message");
+    // Nobody is there to answer.
+    home.call("alice", "PUT", &format!("{say}/q0"), question.clone())
+        .await;
     let password = home.text("bot", "password");
     let log = std::fs::File::create(folder.join("log")).expect("a file");
     let bot = Command::new(env!("CARGO_BIN_EXE_bpfnews"))
@@ -241,24 +246,30 @@ async fn real_matrix_a_running_bot_joins_answers_and_ends_when_it_is_logged_out(
         !joined["joined"]["@bot:localhost"].is_null()
     })
     .await;
-    let say = format!("/rooms/{room}/send/m.room.message/q1");
-    let question = json!({"msgtype": "m.text", "body": "!bpfnews help", "m.mentions": {}});
-    let asked = home.call("alice", "PUT", &say, question).await;
+    let asked = home
+        .call("alice", "PUT", &format!("{say}/q1"), question)
+        .await;
     let messages = format!("/rooms/{room}/messages?dir=b&limit=20");
-    wait_for("an answer", async || {
+    let answers = async || {
         let told = home.call("alice", "GET", &messages, json!({})).await;
-        let told = told["chunk"].as_array().expect("a list").clone();
-        told.iter().any(|event| {
-            let content = &event["content"];
-            event["sender"] == "@bot:localhost"
-                && content["m.relates_to"]["rel_type"] == "m.thread"
-                && content["m.relates_to"]["event_id"] == asked["event_id"]
-                && content["body"]
-                    .as_str()
-                    .is_some_and(|body| body.contains("latest"))
-        })
-    })
-    .await;
+        let mut told = told["chunk"].as_array().expect("a list").clone();
+        told.retain(|event| {
+            event["sender"] == "@bot:localhost" && event["type"] == "m.room.message"
+        });
+        told
+    };
+    wait_for("an answer", async || !answers().await.is_empty()).await;
+    let answers = answers().await;
+    let content = &answers[0]["content"];
+    assert_eq!(answers.len(), 1, "{answers:#?}");
+    assert_eq!(content["m.relates_to"]["rel_type"], "m.thread");
+    assert_eq!(content["m.relates_to"]["event_id"], asked["event_id"]);
+    assert!(
+        content["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("latest")),
+        "{content}"
+    );
 
     let token = token(folder).expect("a session");
     log_out(&home, &token).await;
