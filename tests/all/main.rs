@@ -1,6 +1,7 @@
 #![recursion_limit = "256"]
 
 mod cli;
+mod command;
 mod deliver;
 mod discord;
 mod documents;

@@ -160,6 +160,20 @@ impl Chat {
         here.map(|message| words(&message.content)).collect()
     }
 
+    /// The text of the last notice in a room.
+    pub(crate) fn notice_in(&self, room: &str) -> String {
+        let inside = self.inside();
+        let here = inside
+            .messages
+            .iter()
+            .filter(|message| message.room == room);
+        let text = here.filter_map(|message| match &message.content {
+            Content::Notice { text, .. } => Some(text.clone()),
+            Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
+        });
+        text.last().unwrap_or_default()
+    }
+
     /// What stands anywhere about BPF's list.
     pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
@@ -173,6 +187,7 @@ impl Chat {
         let lists = inside
             .messages
             .iter()
+            .filter(|message| !message.is_deleted)
             .filter_map(|message| match &message.content {
                 Content::Digest(digest) => Some(digest.lines.len()),
                 _ => None,

@@ -1,0 +1,533 @@
+//! What maintainers change: feeds, channels, mutes; what is taken back; and that all of it is recorded.
+
+use bpfnews::channel::{Scope, SendError};
+use chrono::TimeDelta;
+use insta::assert_snapshot;
+
+use super::house::{House, NEWS, OPS, ROOM, boss, matrix, reader};
+use crate::deliver::platform::Answer;
+use crate::documents::mail;
+
+#[tokio::test]
+async fn a_feed_is_fetched_added_polled_and_removed() {
+    let mut house = House::new().await;
+    house.put_blog("/blog.rss", &["bpf: One", "bpf: Two"]);
+    let url = format!("http://127.0.0.1:{}/blog.rss", house.port());
+    assert_snapshot!(house.ask(&boss(), &format!("admin feeds add blog <{url}> gives=articles")).await, @r"
+    (privately)
+    ▏ blog was added
+    ▏ It is a feed of kind feed. 2 entries; the newest: 10 January 2025, bpf: One
+    ▏ It is polled now and shows a sample; what comes after that is told.
+    ");
+    house.pass().await;
+    assert_eq!(house.chat.room(NEWS), ["bpf: One: published"], "the sample");
+    house.put_blog("/blog.rss", &["bpf: Zero", "bpf: One", "bpf: Two"]);
+    house.advance(TimeDelta::hours(2));
+    house.pass().await;
+    assert_eq!(
+        house.chat.room(NEWS).len(),
+        2,
+        "it is read without a restart"
+    );
+    assert_snapshot!("feeds", house.ask(&boss(), "admin feeds list").await);
+    house.restart().await;
+    let listed = house.ask(&boss(), "admin feeds list").await;
+    assert!(
+        listed.contains("added by 111111 on discord on 10 January 2025"),
+        "{listed}"
+    );
+    // A channel that names it holds it.
+    let route = "admin route add blogs room=300300300 feeds=blog,bpf mode=digest digest_at=\"mon 08:00\" quiet=22:00-06:00";
+    assert_snapshot!(house.ask(&boss(), route).await, @r"
+    (privately)
+    ▏ blogs was added
+    ▏ A test message is there. From now on it is told a list every Mon at 08:00 UTC, carried by blog,
+    ▏ bpf, quiet from 22:00 to 06:00 UTC.
+    ");
+    let held = house.ask(&boss(), "admin feeds remove blog").await;
+    assert!(
+        held.contains("The channel blogs takes blog by its name"),
+        "{held}"
+    );
+    house.ask(&boss(), "admin route remove blogs").await;
+    assert!(
+        house
+            .ask(&boss(), "admin feeds remove blog")
+            .await
+            .contains("blog was removed")
+    );
+    let asked = house.asked().len();
+    house.advance(TimeDelta::hours(9));
+    house.pass().await;
+    assert_eq!(house.asked().len(), asked, "it is polled no more");
+    assert!(
+        house
+            .ask(&boss(), "admin feeds remove blog")
+            .await
+            .contains("There is no feed \"blog\"")
+    );
+    let audit: Vec<String> = house
+        .audit()
+        .await
+        .iter()
+        .map(|row| row.replace(&house.port().to_string(), "PORT"))
+        .collect();
+    assert_eq!(
+        audit,
+        [
+            "111111: added the feed blog: feed, http://127.0.0.1:PORT/blog.rss",
+            "111111: added the channel blogs: discord 300300300, told a list every Mon at 08:00 UTC, carried by blog, bpf, \
+             quiet from 22:00 to 06:00 UTC",
+            "111111: removed the channel blogs",
+            "111111: removed the feed blog",
+        ]
+    );
+    assert_snapshot!(
+        "audit",
+        house
+            .ask(&boss(), "admin audit")
+            .await
+            .replace(&house.port().to_string(), "PORT")
+    );
+}
+
+#[tokio::test]
+async fn a_feed_that_gives_nothing_is_not_added() {
+    let house = House::new().await;
+    let (port, boss) = (house.port(), boss());
+    house.put("/page", "<html><body>Hello</body></html>");
+    let add = async |words: &str| {
+        let told = house.ask(&boss, &format!("admin feeds add {words}")).await;
+        told.lines()
+            .skip(2)
+            .map(|line| line.trim_start_matches("▏ "))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let table = [
+        (
+            format!("x http://127.0.0.1:{port}/none.rss"),
+            "It gave nothing, so it was not added: ",
+        ),
+        (
+            format!("x http://127.0.0.1:{port}/page"),
+            "It gave nothing, so it was not added: ",
+        ),
+        (
+            "x ftp://a.example/".to_owned(),
+            "url: expected an http or https URL",
+        ),
+        (
+            "x https://me:secret@a.example/".to_owned(),
+            "url: has a user or a password in it",
+        ),
+        (
+            "x/y:z https://a.example/".to_owned(),
+            "name: expected a name of 1 to 64",
+        ),
+        (
+            format!("bpf http://127.0.0.1:{port}/other/"),
+            "name: \"bpf\" is the name of the feed on line 13 too",
+        ),
+        (
+            format!("x http://127.0.0.1:{port}/bpf/ kind=archive"),
+            "url: reads the same place as feed[1] \"bpf\" on line 15",
+        ),
+        (
+            "x https://a.example/ kind=feed branch=main".to_owned(),
+            "branch: belongs to feeds of kind \"tree\"",
+        ),
+    ];
+    for (words, right) in table {
+        let told = add(&words).await;
+        assert!(told.contains(right), "{words}: {told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    assert_eq!(
+        (house.rows("additions").await, house.rows("audit").await),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn chat_is_no_way_into_the_bots_own_network() {
+    let house = House::new().await;
+    // A server of our own that no feed of the file is read from, on the host that the file allows.
+    let other = crate::rude::Rude::always(crate::rude::answer("200 OK", &[], "secret")).await;
+    let to = format!("Location: {}", other.url("/latest/meta-data"));
+    let redirect = crate::rude::answer("302 Found", &[&to], "");
+    house.put_raw("/away.rss", redirect);
+    let local = format!("http://127.0.0.1:{}/", other.port());
+    let away = format!("http://127.0.0.1:{}/away.rss", house.port());
+    let table = [
+        local.as_str(),
+        away.as_str(),
+        "http://127.0.0.1:1/",
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/",
+        "http://[::1]/",
+        "http://2130706433/",
+        "http://no-such-host.invalid/",
+    ];
+    let mut told = Vec::new();
+    for url in table {
+        let answer = house
+            .ask(&boss(), &format!("admin feeds add x {url}"))
+            .await;
+        assert!(
+            answer.contains("no public address is known"),
+            "{url}: {answer}"
+        );
+        assert!(
+            !answer.contains("private") && !answer.contains("secret"),
+            "{url}: {answer}"
+        );
+        told.push(answer.lines().count());
+    }
+    assert!(other.seen().is_empty(), "nobody was asked");
+    assert_eq!(house.rows("additions").await, 0);
+}
+
+#[tokio::test]
+async fn feeds_of_the_file_are_paused_and_not_removed() {
+    let mut house = House::new().await;
+    let told = house.ask(&boss(), "admin feeds remove bpf").await;
+    assert_snapshot!(told, @r"
+    (privately)
+    ▏ That did not work
+    ▏ bpf stands in the file, on line 12 of config.toml: take it out there, and send SIGHUP.
+    ▏ /bpfnews-admin feeds pause bpf keeps it from being polled meanwhile.
+    ");
+    assert!(
+        house
+            .ask(&boss(), "admin feeds pause bpf")
+            .await
+            .contains("bpf is paused")
+    );
+    assert!(
+        house
+            .ask(&boss(), "admin feeds pause bpf")
+            .await
+            .contains("bpf is paused already.")
+    );
+    house.restart().await;
+    house
+        .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
+        .await;
+    assert_eq!(
+        house.chat.room(NEWS),
+        [""; 0],
+        "nothing is read, after a restart neither"
+    );
+    assert!(
+        house
+            .ask(&reader(), "status")
+            .await
+            .contains("0 of 1 feeds are well, 1 paused.")
+    );
+    assert!(
+        house
+            .ask(&boss(), "admin feeds test bpf")
+            .await
+            .contains("bpf answers")
+    );
+    assert!(
+        house
+            .ask(&boss(), "admin feeds resume bpf")
+            .await
+            .contains("bpf is resumed")
+    );
+    house.pass().await;
+    assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
+    let near = house.ask(&boss(), "admin feeds pause bfp").await;
+    assert!(
+        near.contains("There is no feed \"bfp\"; near to that are: bpf."),
+        "{near}"
+    );
+    assert_eq!(
+        house.audit().await,
+        [
+            "111111: paused the feed bpf",
+            "111111: resumed the feed bpf"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_channel_gets_a_test_message_first_and_news_after() {
+    let mut house = House::new().await;
+    let never = SendError::Never {
+        scope: Scope::Channel,
+        why: "the bot lacks the permission Send Messages".to_owned(),
+    };
+    house.chat.answer_in("300300300", &[Answer::Fails(never)]);
+    let refused = house
+        .ask(&boss(), "admin route add more room=<#300300300>")
+        .await;
+    assert_snapshot!(refused, @r"
+    (privately)
+    ▏ That did not work
+    ▏ Nothing was added, since nothing could be posted there: the bot lacks the permission Send Messages
+    ");
+    assert_eq!(house.rows("additions").await, 0);
+    house
+        .ask(
+            &boss(),
+            "admin route add more room=<#300300300> words=\"verifier,arena\" score_min=-5",
+        )
+        .await;
+    assert_eq!(
+        house.chat.room("300300300"),
+        ["News about BPF will be posted here"]
+    );
+    house
+        .post(&[
+            mail("p1", 60, "[PATCH bpf-next] bpf: Mend the verifier", ""),
+            mail("p2", 61, "[PATCH bpf-next] bpf: Mend a map", ""),
+        ])
+        .await;
+    assert_eq!(house.chat.room("300300300").len(), 2);
+    assert_eq!(house.chat.room(NEWS).len(), 2);
+    assert_snapshot!("routes", house.ask(&boss(), "admin route list").await);
+    let same = house.ask(&boss(), "admin route add again").await;
+    assert!(same.contains("posts to the same room as news"), "{same}");
+    let wrong = house
+        .ask(
+            &boss(),
+            "admin route add x room=300300301 kinds=serie states=posted feeds=none",
+        )
+        .await;
+    assert!(
+        wrong.contains("kinds[1]: \"serie\" is no kind of story"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("there is no feed \"none\""), "{wrong}");
+    let own = house.ask(&boss(), "admin route remove news").await;
+    assert!(
+        own.contains("news stands in the file, on line 18 of config.toml"),
+        "{own}"
+    );
+    house.restart().await;
+    house
+        .post(&[mail("p3", 70, "[PATCH bpf-next] bpf: Grow the arena", "")])
+        .await;
+    assert_eq!(
+        house.chat.room("300300300").len(),
+        3,
+        "it is told after a restart, too"
+    );
+    house.ask(&boss(), "admin route remove more").await;
+    house
+        .post(&[mail("p4", 80, "[PATCH bpf-next] bpf: Shrink the arena", "")])
+        .await;
+    assert_eq!(house.chat.room("300300300").len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_muted_is_told_no_more() {
+    let mut house = House::new().await;
+    house
+        .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
+        .await;
+    assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
+    let muted = house.ask(&boss(), "admin mute story p1@x.example").await;
+    assert!(
+        muted.contains("bpf: Do it") && muted.contains("nothing more is told"),
+        "{muted}"
+    );
+    house
+        .post(&[mail("p2", 90, "[PATCH bpf-next v2] bpf: Do it", "p1")])
+        .await;
+    assert_eq!(
+        house.chat.room(NEWS),
+        ["bpf: Do it: posted"],
+        "its post stays as it is"
+    );
+    house.ask(&boss(), "admin mute words boring stuff").await;
+    house
+        .post(&[mail(
+            "q1",
+            100,
+            "[PATCH bpf-next] bpf: Very BORING stuff",
+            "",
+        )])
+        .await;
+    house
+        .post(&[mail(
+            "q2",
+            110,
+            "[PATCH bpf-next] bpf: Less stuff that is boring",
+            "",
+        )])
+        .await;
+    assert_eq!(
+        house.chat.room(NEWS),
+        [
+            "bpf: Do it: posted",
+            "bpf: Less stuff that is boring: posted"
+        ]
+    );
+    assert!(
+        house
+            .ask(&boss(), "admin mute words BORING stuff")
+            .await
+            .contains("is muted already")
+    );
+    assert!(
+        house
+            .ask(&boss(), "admin mute words ab")
+            .await
+            .contains("Between 3 and 200")
+    );
+    house.ask(&boss(), "admin mute author a. AUTHOR").await;
+    house
+        .post(&[mail("r1", 120, "[PATCH bpf-next] bpf: By the same", "")])
+        .await;
+    assert_eq!(house.chat.room(NEWS).len(), 2);
+    assert_snapshot!("mutes", house.ask(&boss(), "admin mute list").await);
+    assert!(
+        house
+            .ask(&boss(), "admin mute lift 9")
+            .await
+            .contains("Nothing that is muted has the number 9")
+    );
+    for number in 1..=3 {
+        assert!(
+            house
+                .ask(&boss(), &format!("admin mute lift {number}"))
+                .await
+                .contains("Lifted")
+        );
+    }
+    house
+        .post(&[mail("p3", 130, "[PATCH bpf-next v3] bpf: Do it", "p2")])
+        .await;
+    assert!(
+        house.chat.room(NEWS).contains(&"bpf: Do it: v3".to_owned()),
+        "{:?}",
+        house.chat.room(NEWS)
+    );
+    assert_eq!(house.rows("audit").await, 6);
+}
+
+#[tokio::test]
+async fn a_story_is_taken_back_everywhere_and_never_told_again() {
+    let mut house = House::new().await;
+    house
+        .post(&[
+            mail("p1", 60, "[PATCH bpf-next] bpf: Do it", ""),
+            mail("k1", 61, "[PATCH bpf-next] bpf: Keep it", ""),
+        ])
+        .await;
+    // The room gets a list in the morning.
+    house.advance(TimeDelta::hours(20));
+    house.pass().await;
+    assert_eq!(house.chat.digests(), [2]);
+    assert_eq!(house.chat.room(NEWS).len(), 2);
+    let ambiguous = house.ask(&boss(), "admin retract bpf").await;
+    assert!(
+        ambiguous.contains("It is not clear which story") || ambiguous.contains("Nothing is known"),
+        "{ambiguous}"
+    );
+    assert_eq!(house.chat.room(NEWS).len(), 2, "nothing was done");
+    assert_snapshot!(house.ask(&boss(), "admin retract p1@x.example").await, @r"
+    (privately)
+    ▏ Taken back
+    ▏ bpf: Do it
+    ▏ Its 2 posts are being removed. It is not told again.
+    ");
+    house.pass().await;
+    assert_eq!(house.chat.room(NEWS), ["bpf: Keep it: posted"]);
+    assert_eq!(house.chat.digests(), [1], "the list names it no more");
+    house
+        .post(&[mail("p2", 1500, "[PATCH bpf-next v2] bpf: Do it", "p1")])
+        .await;
+    house.advance(TimeDelta::hours(24));
+    house.pass().await;
+    assert_eq!(house.chat.room(NEWS), ["bpf: Keep it: posted"]);
+    assert_eq!(house.chat.digests(), [1]);
+    for command in ["latest", "search Do it", "open"] {
+        let told = house.ask(&reader(), command).await;
+        assert!(!told.contains("bpf: Do it"), "{command}: {told}");
+    }
+    let told = house.ask(&reader(), "story p1@x.example").await;
+    assert!(
+        told.contains("A maintainer took that story back."),
+        "{told}"
+    );
+    // The list's last story: the list goes, too.
+    house.ask(&boss(), "admin retract k1@x.example").await;
+    house.pass().await;
+    assert_eq!(
+        (house.chat.room(NEWS).len(), house.chat.digests().len()),
+        (0, 0)
+    );
+    // A channel that is new shows it neither.
+    house
+        .ask(&boss(), "admin route add late room=300300300")
+        .await;
+    house.pass().await;
+    assert_eq!(
+        house.chat.room("300300300"),
+        ["News about BPF will be posted here", "hello: open"]
+    );
+}
+
+#[tokio::test]
+async fn a_story_that_is_still_owed_is_never_sent() {
+    let mut house = House::new().await;
+    let later = SendError::Later {
+        after: std::time::Duration::from_secs(600),
+        scope: Scope::Channel,
+        why: "slow down".to_owned(),
+    };
+    house.chat.answer_in(NEWS, &[Answer::Fails(later)]);
+    house
+        .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
+        .await;
+    assert_eq!(house.chat.room(NEWS), [""; 0]);
+    house.ask(&boss(), "admin retract p1@x.example").await;
+    house.advance(TimeDelta::hours(30));
+    house.pass().await;
+    assert_eq!(
+        (house.chat.room(NEWS), house.chat.digests()),
+        (Vec::new(), Vec::new())
+    );
+}
+
+#[tokio::test]
+async fn an_addition_that_fits_the_file_no_more_is_left_out_and_told() {
+    let house = House::new().await;
+    house
+        .ask(&boss(), "admin route add more room=300300300")
+        .await;
+    let text = std::fs::read_to_string(&house.file).expect("it was written");
+    let more =
+        "[[channel]]\nname = \"mine\"\nplatform = \"discord\"\nid = \"300300300\"\n\n[commands]";
+    std::fs::write(&house.file, text.replace("[commands]", more)).expect("room on the disk");
+    house.live.reload().await.expect("the file is good");
+    let listed = house.ask(&boss(), "admin route list").await;
+    assert!(
+        listed.contains("left out: more: ") && listed.contains("posts to the same room as mine"),
+        "{listed}"
+    );
+    house.pass().await;
+    assert_eq!(house.chat.room(OPS), ["The channel more is left out"]);
+    house.live.reload().await.expect("the file is good");
+    house.pass().await;
+    assert_eq!(house.chat.room(OPS).len(), 1, "told once");
+    assert!(
+        house
+            .ask(&boss(), "admin route remove more")
+            .await
+            .contains("more was removed")
+    );
+    assert!(
+        !house
+            .ask(&boss(), "admin route list")
+            .await
+            .contains("left out")
+    );
+    // The moderators of that room were managers all along; of no other room are they.
+    let _ = matrix("@a:x.example", ROOM);
+}

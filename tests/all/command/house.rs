@@ -1,0 +1,291 @@
+//! A whole bpfnews that people talk to: a configuration file, an upstream on loopback, a real database, a chat in memory
+//! as every platform, and a clerk over it. Replies are read in the terminal's words.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use bpfnews::channel::{Platform, terminal};
+use bpfnews::clock::{Clock as _, FixedClock};
+use bpfnews::command::clerk::Clerk;
+use bpfnews::command::grammar::{self, Audience, Completes};
+use bpfnews::command::heard::{Asked, Asker, Ears as _, Reply};
+use bpfnews::config::{Effective, PlatformKind};
+use bpfnews::live::Live;
+use bpfnews::store::Store;
+use chrono::TimeDelta;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::platform::Chat;
+use crate::documents::{Article, Mail, mail, mails_atom, rss};
+use crate::rude::{Act, Rude, answer};
+use crate::world::noon;
+
+/// The Discord channel and the Matrix rooms that the file names.
+pub(super) const NEWS: &str = "100100100";
+pub(super) const ROOM: &str = "!room:x.example";
+pub(super) const OPS: &str = "!ops:x.example";
+/// The server that the channel is on, and one that is none of ours.
+pub(super) const SERVER: &str = "900900900";
+pub(super) const FOREIGN: &str = "800800800";
+
+/// What is below `[commands]` unless a test says otherwise.
+const COMMANDS: &str = "discord_users = [\"111111\"]\ndiscord_roles = [\"222222\"]\nmatrix_users = [\"@boss:x.example\"]\ncooldown_s = 0\n";
+
+type Pages = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+
+/// All of it.
+pub(super) struct House {
+    /// What runs.
+    pub(super) live: Arc<Live>,
+    /// Who answers.
+    pub(super) clerk: Clerk,
+    /// What was told.
+    pub(super) chat: Chat,
+    /// The configuration file.
+    pub(super) file: PathBuf,
+    upstream: Rude,
+    pages: Pages,
+    clock: Arc<FixedClock>,
+    mails: Vec<Mail>,
+    _home: TempDir,
+}
+
+impl House {
+    /// A house whose list was seeded two hours ago.
+    pub(super) async fn new() -> Self {
+        Self::with(COMMANDS).await
+    }
+
+    /// The same with other keys below `[commands]`.
+    pub(super) async fn with(commands: &str) -> Self {
+        let pages = Pages::default();
+        let shown = Arc::clone(&pages);
+        let upstream = Rude::start(move |path, _| {
+            let pages = shown.lock().expect("no holder panics");
+            let page = pages.get(path).cloned();
+            let missing = || answer("404 Not Found", &[], "Not Found");
+            vec![Act::Send(page.unwrap_or_else(missing))]
+        })
+        .await;
+        let home = TempDir::new().expect("a folder");
+        let file = home.path().join("config.toml");
+        std::fs::write(&file, text(upstream.port(), commands)).expect("room on the disk");
+        let clock = Arc::new(FixedClock::new(noon()));
+        let chat = Chat::new();
+        let live = open(&file, &clock, &chat).await;
+        let mut house = Self {
+            clerk: Clerk::new(Arc::clone(&live)),
+            live,
+            chat,
+            file,
+            upstream,
+            pages,
+            clock,
+            mails: Vec::new(),
+            _home: home,
+        };
+        house.post(&[mail("seed", -60, "hello", "")]).await;
+        house.chat.forget();
+        house.advance(TimeDelta::hours(2));
+        house
+    }
+
+    /// The program is started anew over the same file and database.
+    pub(super) async fn restart(&mut self) {
+        self.live.store.close().await;
+        self.live = open(&self.file, &self.clock, &self.chat).await;
+        self.clerk = Clerk::new(Arc::clone(&self.live));
+    }
+
+    /// From now on the upstream answers `path` with these bytes.
+    pub(super) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
+        self.put_raw(path, answer("200 OK", &[], document));
+    }
+
+    /// From now on the upstream answers `path` with these bytes, status line included.
+    pub(super) fn put_raw(&self, path: &str, answer: Vec<u8>) {
+        self.pages
+            .lock()
+            .expect("no holder panics")
+            .insert(path.to_owned(), answer);
+    }
+
+    /// A blog of these titles at `path`.
+    pub(super) fn put_blog(&self, path: &str, titles: &[&str]) {
+        let articles = titles.iter().enumerate();
+        let articles: Vec<Article> = articles.map(|(n, title)| Article::new(n, title)).collect();
+        self.put(path, rss(&articles));
+    }
+
+    /// The upstream's port.
+    pub(super) fn port(&self) -> u16 {
+        self.upstream.port()
+    }
+
+    /// What the upstream was asked for, with the file's own list left out.
+    pub(super) fn asked(&self) -> Vec<String> {
+        let seen = self.upstream.seen();
+        let seen = seen.iter().map(|seen| seen.what().to_owned());
+        seen.filter(|what| !what.contains("/bpf/")).collect()
+    }
+
+    /// These mails come to the list, are read, and are told.
+    pub(super) async fn post(&mut self, mails: &[Mail]) {
+        self.mails.extend_from_slice(mails);
+        self.mails.sort_by_key(|mail| std::cmp::Reverse(mail.at));
+        self.put(
+            "/bpf/new.atom",
+            mails_atom("http://list.example/bpf/", &self.mails),
+        );
+        self.advance(TimeDelta::hours(2));
+        self.pass().await;
+    }
+
+    /// A pass over what is due, and over what is owed.
+    pub(super) async fn pass(&self) {
+        let now = self.live.now();
+        let polled = now.ingest.pass(&CancellationToken::new(), |_| ()).await;
+        polled.expect("no feed stops a pass");
+        now.ingest.make_digests().await.expect("digests");
+        now.courier.pass().await.expect("a pass");
+    }
+
+    /// Moves the clock.
+    pub(super) fn advance(&self, by: TimeDelta) {
+        self.clock.set(self.clock.now() + by);
+    }
+
+    /// What is answered to a text such as `latest` or `admin audit`.
+    pub(super) async fn reply(&self, by: &Asker, text: &str) -> Option<Reply> {
+        let (audience, text) = match text.strip_prefix("admin ") {
+            Some(text) => (Audience::Maintainers, text),
+            None => (Audience::Readers, text),
+        };
+        let asked = Asked {
+            by: by.clone(),
+            call: grammar::parse(audience, text),
+        };
+        self.clerk.answer(asked).await
+    }
+
+    /// The same in the terminal's words; `(privately)` before it where it is for who asked, and the ways to other pages
+    /// below it.
+    pub(super) async fn ask(&self, by: &Asker, text: &str) -> String {
+        let Some(reply) = self.reply(by, text).await else {
+            return "(silence)".to_owned();
+        };
+        let mut shown = match reply.is_private {
+            true => "(privately)\n".to_owned(),
+            false => String::new(),
+        };
+        let words = terminal::render(&reply.content, 100);
+        shown.push_str(&anstream::adapter::strip_str(&words).to_string());
+        for (way, call) in [("back", reply.pages.back), ("on", reply.pages.on)] {
+            if let Some(call) = call {
+                shown.push_str(&format!("[{way}: {}]\n", call.words()));
+            }
+        }
+        // The upstream has another port each time.
+        shown.replace(&format!(":{}/", self.port()), ":PORT/")
+    }
+
+    /// What is offered to somebody who has typed so much.
+    pub(super) async fn offered(
+        &self,
+        by: &Asker,
+        completes: Completes,
+        begun: &str,
+    ) -> Vec<String> {
+        let choices = self.clerk.complete(by, completes, begun).await;
+        let choices = choices.into_iter();
+        choices
+            .map(|choice| format!("{} = {}", choice.shown, choice.value))
+            .collect()
+    }
+
+    /// How many rows a table has.
+    pub(super) async fn rows(&self, table: &str) -> i64 {
+        let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        let (many,): (i64,) = sqlx::query_as(query)
+            .fetch_one(self.live.store.read())
+            .await
+            .expect("the database answers");
+        many
+    }
+
+    /// The audit, the oldest first.
+    pub(super) async fn audit(&self) -> Vec<String> {
+        let rows = bpfnews::store::audit::list_changes(self.live.store.read(), 1_000).await;
+        let rows = rows.expect("the database answers").into_iter().rev();
+        rows.map(|row| format!("{}: {}", row.person, row.what))
+            .collect()
+    }
+}
+
+async fn open(file: &std::path::Path, clock: &Arc<FixedClock>, chat: &Chat) -> Arc<Live> {
+    let file = Effective::load(file).unwrap_or_else(|errors| panic!("{errors}"));
+    let store = Store::open(&file.config.database)
+        .await
+        .expect("a database");
+    let platform: Arc<dyn Platform> = Arc::new(chat.clone());
+    let senders = PlatformKind::ALL.map(|kind| (kind, Arc::clone(&platform)));
+    let clock = Arc::clone(clock);
+    let live = Live::open(file, store, clock, HashMap::from(senders)).await;
+    Arc::new(live.expect("the program starts"))
+}
+
+fn text(port: u16, commands: &str) -> String {
+    format!(
+        "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\nrequest_timeout_s = 3\n\n\
+         [discord]\ntoken_file = \"token\"\n\n[matrix]\nhomeserver = \"http://127.0.0.1:1\"\nuser = \"@bot:x.example\"\n\n\
+         [[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"http://127.0.0.1:{port}/bpf/\"\nbpf_only = true\n\n\
+         [[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"{NEWS}\"\n\n\
+         [[channel]]\nname = \"room\"\nplatform = \"matrix\"\nid = \"{ROOM}\"\nmode = \"digest\"\n\n\
+         [[channel]]\nname = \"ops\"\nplatform = \"matrix\"\nid = \"{OPS}\"\nmaintainers = true\n\n\
+         [commands]\n{commands}"
+    )
+}
+
+/// Somebody on Discord, in a room of a server.
+pub(super) fn discord(person: &str, room: &str, server: &str) -> Asker {
+    Asker {
+        platform: "discord",
+        room: room.to_owned(),
+        community: Some(server.to_owned()),
+        person: person.to_owned(),
+        roles: Vec::new(),
+        is_manager: false,
+    }
+}
+
+/// Somebody in a Matrix room.
+pub(super) fn matrix(person: &str, room: &str) -> Asker {
+    Asker {
+        platform: "matrix",
+        room: room.to_owned(),
+        community: None,
+        person: person.to_owned(),
+        roles: Vec::new(),
+        is_manager: false,
+    }
+}
+
+/// The same, who manages the place.
+pub(super) fn managing(by: Asker) -> Asker {
+    Asker {
+        is_manager: true,
+        ..by
+    }
+}
+
+/// A reader in the channel.
+pub(super) fn reader() -> Asker {
+    discord("555555", NEWS, SERVER)
+}
+
+/// A maintainer in the channel.
+pub(super) fn boss() -> Asker {
+    discord("111111", NEWS, SERVER)
+}

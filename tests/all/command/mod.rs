@@ -1,0 +1,8 @@
+//! What people ask in chat and what they are answered; who may change what, and that it is recorded.
+
+mod changes;
+mod hostile;
+mod house;
+mod readers;
+mod reload;
+mod rights;

@@ -1,0 +1,389 @@
+//! What everybody may ask, as it reads.
+
+use bpfnews::command::grammar::{Audience, Completes};
+use bpfnews::command::table::COMMANDS;
+use chrono::TimeDelta;
+use insta::assert_snapshot;
+
+use super::house::{House, boss, matrix, reader};
+use crate::documents::{Mail, mail};
+
+/// A house with some series of different worth.
+async fn busy() -> House {
+    let mut house = House::new().await;
+    let mails = [
+        mail("a1", 30, "[PATCH bpf-next 0/2] bpf: Let arenas grow", ""),
+        mail(
+            "a2",
+            31,
+            "[PATCH bpf-next 1/2] bpf: Add the arena's verifier rules",
+            "a1",
+        ),
+        mail(
+            "a3",
+            32,
+            "[PATCH bpf-next 2/2] selftests/bpf: Try arenas",
+            "a1",
+        ),
+        mail("b1", 40, "[PATCH bpf] bpf: Fix a typo in a comment", ""),
+        mail(
+            "c1",
+            50,
+            "[PATCH bpf-next v3] libbpf: Add a kfunc helper for arenas",
+            "",
+        ),
+        mail(
+            "c2",
+            55,
+            "Re: [PATCH bpf-next v3] libbpf: Add a kfunc helper for arenas",
+            "c1",
+        ),
+    ];
+    house.post(&mails).await;
+    house
+}
+
+async fn id_of(house: &House, words: &str) -> String {
+    let offered = house.offered(&reader(), Completes::Story, words).await;
+    let first = offered.first().expect("a story");
+    first.rsplit(" = ").next().expect("an id").to_owned()
+}
+
+#[tokio::test]
+async fn the_latest_is_the_best_of_the_week() {
+    let house = busy().await;
+    assert_snapshot!(house.ask(&reader(), "latest").await);
+    assert_snapshot!(house.ask(&reader(), "issue 7").await, @r"
+    (privately)
+    ▏ That did not work
+    ▏ There is no issue 7: none has come out yet. /bpfnews latest shows the best of the week.
+    ");
+    house.advance(TimeDelta::days(8));
+    assert_snapshot!(house.ask(&matrix("@a:b", "!any:b"), "latest").await, @r"
+    ▏ The best of the last seven days
+    ▏ Nothing about BPF moved in the last seven days.
+    ");
+}
+
+#[tokio::test]
+async fn a_story_is_found_by_whatever_is_at_hand() {
+    let house = busy().await;
+    let by_title = house.ask(&reader(), "story kfunc helper").await;
+    assert_snapshot!(by_title);
+    let id = id_of(&house, "kfunc").await;
+    for name in [
+        id.as_str(),
+        "c1@x.example",
+        "<c2@x.example>",
+        "http://list.example/bpf/c1@x.example/",
+        "https://lore.kernel.org/bpf/c2@x.example/",
+        "libbpf: Add a kfunc helper for arenas",
+    ] {
+        assert_eq!(
+            house.ask(&reader(), &format!("story {name}")).await,
+            by_title,
+            "{name}"
+        );
+    }
+    let several = house.ask(&reader(), "story arenas").await;
+    assert!(
+        several.contains("Which one? Ask again with the id before it"),
+        "{several}"
+    );
+    assert!(several.contains(&format!("{id} · ")), "{several}");
+    let near = house.ask(&reader(), "story arena growing pains").await;
+    assert!(
+        near.contains("No story is called that; these come near"),
+        "{near}"
+    );
+    assert!(near.contains("bpf: Let arenas grow"), "{near}");
+    assert_snapshot!(house.ask(&reader(), "story zebra").await, @r#"
+    (privately)
+    ▏ That did not work
+    ▏ Nothing is known of "zebra". A story is found by words of its title, its id, a Message-ID, a link
+    ▏ or a commit's hash; /bpfnews search WORDS looks further.
+    "#);
+}
+
+#[tokio::test]
+async fn a_series_that_waits_says_so() {
+    let house = busy().await;
+    house.advance(TimeDelta::days(12));
+    let told = house.ask(&reader(), "story b1@x.example").await;
+    assert!(told.contains("waiting 12 days"), "{told}");
+    let open = house.ask(&reader(), "open").await;
+    assert!(
+        open.contains("wait for an answer, the longest first"),
+        "{open}"
+    );
+    assert!(open.contains("12 days · "), "{open}");
+    let places: Vec<Option<usize>> = ["Let arenas grow", "Fix a typo", "kfunc"]
+        .map(|title| open.find(title))
+        .to_vec();
+    assert!(places[0].is_some() && places[0] < places[1], "{open}");
+}
+
+#[tokio::test]
+async fn stories_are_searched() {
+    let house = busy().await;
+    let found = house.ask(&reader(), "search arena*").await;
+    assert!(
+        found.contains("2 matches for \"arena*\"") || found.contains("3 matches"),
+        "{found}"
+    );
+    assert_snapshot!(
+        house
+            .ask(&reader(), "search \"typo in a\"")
+            .await
+            .replace(&id_of(&house, "typo").await, "ID")
+    );
+    assert_snapshot!(house.ask(&reader(), "search zebra").await, @r#"
+    ▏ No match for "zebra"
+    ▏ No story has these words. A word may end with * for all that begin so.
+    "#);
+    let nothing = house.ask(&reader(), "search ***").await;
+    assert!(nothing.contains("There is no word in that"), "{nothing}");
+}
+
+#[tokio::test]
+async fn the_status_tells_what_is_told_here_and_no_faults() {
+    let mut house = busy().await;
+    let version = env!("CARGO_PKG_VERSION");
+    let told = house
+        .ask(&reader(), "status")
+        .await
+        .replace(version, "VERSION");
+    assert_snapshot!(told, @r"
+    ▏ bpfnews VERSION
+    ▏ 1 of 1 feeds are well. The last poll was just now.
+    ▏ news is told stories.
+    ");
+    // Elsewhere on the server the same is told, and of other places nothing.
+    let mut elsewhere = reader();
+    elsewhere.room = "101101101".to_owned();
+    assert!(
+        house
+            .ask(&elsewhere, "status")
+            .await
+            .contains("news is told")
+    );
+    let foreign = house.ask(&matrix("@a:b", "!foreign:b"), "status").await;
+    assert!(
+        foreign.contains("Nothing is told here by itself"),
+        "{foreign}"
+    );
+    assert!(!foreign.contains("news is told"), "{foreign}");
+    house.put("/bpf/new.atom", "nonsense");
+    house.advance(TimeDelta::hours(3));
+    house.pass().await;
+    house.restart().await;
+    let told = house.ask(&reader(), "status").await;
+    assert!(told.contains("0 of 1 feeds are well, 1 failing."), "{told}");
+    assert!(
+        !told.contains("127.0.0.1") && !told.contains("/bpf/"),
+        "no addresses: {told}"
+    );
+}
+
+#[tokio::test]
+async fn help_is_made_of_the_table() {
+    let house = House::new().await;
+    assert_snapshot!("help", house.ask(&reader(), "help").await);
+    assert_snapshot!("help_maintainers", house.ask(&boss(), "admin help").await);
+    assert_snapshot!(house.ask(&reader(), "help search").await, @r#"
+    (privately)
+    ▏ /bpfnews search <words> [page=…]
+    ▏ Search the stories: words, "a phrase", word*
+    ▏ words: what to look for
+    ▏ page: which page
+    "#);
+    assert_snapshot!(house.ask(&reader(), "help dance").await, @r#"
+    (privately)
+    ▏ That did not work
+    ▏ There is no command "dance"; /bpfnews help lists them.
+    "#);
+    assert_snapshot!(house.ask(&matrix("@a:b", "!any:b"), "issue seven").await, @r#"
+    (privately)
+    ▏ That is no command
+    ▏ number is a whole number, not "seven"
+    ▏ It is used so: !bpfnews issue <number> [page=…]
+    ▏ !bpfnews help tells what can be asked.
+    "#);
+    assert_snapshot!(house.ask(&reader(), "").await, @r"
+    (privately)
+    ▏ That is no command
+    ▏ say what you want to know
+    ▏ /bpfnews help tells what can be asked.
+    ");
+}
+
+#[tokio::test]
+async fn every_command_of_the_table_is_carried_out() {
+    let house = House::new().await;
+    for spec in COMMANDS {
+        let needed = spec.args.iter().filter(|arg| arg.is_required);
+        let given = needed.map(|arg| (arg.name.to_owned(), "5".to_owned()));
+        let call = spec.call(given).expect("a call");
+        let text = match spec.audience {
+            Audience::Readers => call.words(),
+            Audience::Maintainers => format!("admin {}", call.words()),
+        };
+        let told = house.ask(&boss(), &text).await;
+        assert!(!told.contains("It is our fault"), "{text}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn pages_stay_as_they_were_while_stories_move() {
+    let mut house = House::new().await;
+    let series = |from: i64, many: i64| -> Vec<Mail> {
+        let one = |n: i64| {
+            mail(
+                &format!("s{n}"),
+                2 * n,
+                &format!("[PATCH bpf-next] bpf: Do thing {n}"),
+                "",
+            )
+        };
+        (from..from + many).map(one).collect()
+    };
+    house.post(&series(10, 25)).await;
+    let titles = |shown: &str| -> Vec<String> {
+        let lines = shown.lines().filter(|line| line.contains("bpf: Do thing"));
+        lines.map(str::to_owned).collect()
+    };
+    let first = house.ask(&reader(), "latest").await;
+    assert!(
+        first.contains("(page 1 of 3)") && first.contains("[on: latest page=2]"),
+        "{first}"
+    );
+    let mut all = titles(&first);
+    // What comes meanwhile shifts no page, and another person's first page neither.
+    house.post(&series(40, 5)).await;
+    house.ask(&boss(), "latest").await;
+    for page in 2..=3 {
+        all.extend(titles(
+            &house.ask(&reader(), &format!("latest {page}")).await,
+        ));
+    }
+    let many = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!((many, all.len()), (25, 25), "each once: {all:?}");
+    let past = house.ask(&reader(), "latest 4").await;
+    assert!(past.contains("There are 3 pages."), "{past}");
+    assert!(house.ask(&reader(), "latest").await.contains("Do thing 44"));
+    house.advance(TimeDelta::minutes(16));
+    let anew = house.ask(&reader(), "latest 2").await;
+    assert!(anew.contains("(page 2 of 3)"), "{anew}");
+}
+
+#[tokio::test]
+async fn what_is_begun_is_completed() {
+    let house = busy().await;
+    let offered = house.offered(&reader(), Completes::Story, "are").await;
+    assert!(
+        offered.len() >= 2 && offered.iter().all(|one| one.contains("arena")),
+        "{offered:?}"
+    );
+    let best = house.offered(&reader(), Completes::Story, "").await;
+    assert!(best.len() >= 3, "the best of the week: {best:?}");
+    assert_eq!(
+        house.offered(&reader(), Completes::Command, "sea").await,
+        ["search = search"]
+    );
+    assert_eq!(
+        house.offered(&reader(), Completes::Command, "audit").await,
+        [""; 0]
+    );
+    assert_eq!(
+        house.offered(&boss(), Completes::Command, "audit").await,
+        ["audit = audit"]
+    );
+    assert_eq!(house.offered(&reader(), Completes::Feed, "").await, [""; 0]);
+    assert_eq!(
+        house.offered(&boss(), Completes::Feed, "B").await,
+        ["bpf = bpf"]
+    );
+    assert_eq!(
+        house.offered(&boss(), Completes::Channel, "").await.len(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn links_are_suggested_once_and_within_caps() {
+    let caps = "suggestions_person_max = 2\nsuggestions_server_max = 3\ncooldown_s = 0\n";
+    let house = House::with(&format!("discord_users = [\"111111\"]\n{caps}")).await;
+    let suggest = async |person: &str, url: &str| {
+        let by = super::house::discord(person, super::house::NEWS, super::house::SERVER);
+        let told = house
+            .ask(&by, &format!("suggest {url} worth reading"))
+            .await;
+        told.replace("(privately)\n", "")
+            .replace("▏ ", "")
+            .trim()
+            .replace('\n', " | ")
+    };
+    assert_eq!(
+        suggest("1", "https://a.example/x?utm_source=y").await,
+        "Thank you | It is kept for the next issue."
+    );
+    assert_eq!(
+        suggest("2", "<https://a.example/x#top>").await,
+        "Thank you all the same | Somebody suggested it on 10 January 2025 already."
+    );
+    assert!(
+        suggest("1", "javascript:alert(1)")
+            .await
+            .contains("Only addresses")
+    );
+    assert!(
+        suggest("1", "https://a.example/2")
+            .await
+            .starts_with("Thank you")
+    );
+    assert!(
+        suggest("1", "https://a.example/3")
+            .await
+            .contains("more than 2 links in 24 hours")
+    );
+    assert!(
+        suggest("2", "https://a.example/3")
+            .await
+            .starts_with("Thank you")
+    );
+    assert!(
+        suggest("3", "https://a.example/4")
+            .await
+            .contains("more than 3 links may come from here")
+    );
+    house.advance(TimeDelta::hours(25));
+    assert!(
+        suggest("1", "https://a.example/3b")
+            .await
+            .starts_with("Thank you")
+    );
+    house.ask(&boss(), "admin suggest ban <@1>").await;
+    let banned = house.ask(&boss(), "admin suggest ban 12345").await;
+    assert!(
+        banned.contains("Suggestions of 12345 are not taken any more"),
+        "{banned}"
+    );
+    assert!(
+        suggest("12345", "https://a.example/5")
+            .await
+            .contains("not taken any more")
+    );
+    assert_eq!(house.rows("suggestions").await, 4);
+    assert_snapshot!(
+        "suggestions",
+        house.ask(&boss(), "admin suggest list").await
+    );
+    house.ask(&boss(), "admin suggest lift 12345").await;
+    assert!(
+        suggest("12345", "https://a.example/5")
+            .await
+            .starts_with("Thank you")
+    );
+}
