@@ -17,6 +17,8 @@
     reason = "a benchmark tells a person what it measured"
 )]
 
+mod made;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,8 +28,7 @@ use bpfnews::item::{Detail, Item, MessageId, Person, What};
 use bpfnews::store::{Store, feeds, items};
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, Utc};
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::SqliteConnectOptions;
+use made::Rows;
 
 const PAGE: usize = 25;
 /// Pages that are checked, spread over the database.
@@ -252,52 +253,15 @@ async fn open(file: &Path) -> (Store, i64) {
     (store, feed)
 }
 
-async fn rows(file: &Path, count: u64, first: u64) {
-    let (count, first) = (
-        i64::try_from(count).expect("small"),
-        i64::try_from(first).expect("small"),
-    );
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .foreign_keys(false);
-    let mut database = options.connect().await.expect("the file was just made");
-    for statement in [
-        "INSERT INTO items (id, kind, ref, title, author, email, at, seen_at, detail)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT $2 + i, 2, hex(randomblob(12)) || '-1-someone@example.org',
-                '[PATCH bpf-next v2 1/4] bpf: a subject line of the usual length ' || i, 'Some One',
-                'someone@example.org', 1700000000 + i, 1700000000 + i, 1 FROM n",
-        "INSERT INTO item_keys (kind, digest, item_id)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT 2, randomblob(16), $2 + i FROM n ORDER BY 2",
-        "INSERT INTO sightings (item_id, feed_id)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT $2 + i, 1 FROM n",
-        // Ten mails to a cluster and a story, six join keys to a mail.
-        "INSERT INTO members (item_id, cluster, story)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT $2 + i, $2 + i - i % 10, NULL FROM n",
-        "INSERT OR IGNORE INTO join_keys (key, item_id)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 * 6)
-         SELECT random(), $2 + i / 6 FROM n ORDER BY 1",
-        "INSERT INTO texts (item_id, body)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT $2 + i, randomblob(300) FROM n",
-        "INSERT INTO stories (number, id, item_id, cluster, kind, state, first_at, last_at, score, relevant, told)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 / 10)
-         SELECT $2 + i * 10, hex(randomblob(5)), $2 + i * 10, $2 + i * 10, 'series', 'posted', 1700000000 + i,
-                1700000000 + i, 0, 1, randomblob(700) FROM n",
-        "INSERT INTO story_search (rowid, title, people, words)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 / 10)
-         SELECT $2 + i * 10, 'bpf: a subject line of the usual length ' || i, 'Some One', 'a few words more ' || i FROM n",
-    ] {
-        sqlx::query(statement)
-            .bind(count)
-            .bind(first)
-            .execute(&mut database)
-            .await
-            .expect("room on the disk");
-    }
+async fn rows(file: &Path, items: u64, first: u64) {
+    let rows = Rows {
+        items,
+        first,
+        told: &[7; 700],
+        from_at: 1_700_000_000,
+        span_s: i64::try_from(items).expect("small"),
+    };
+    made::make(file, rows).await;
 }
 
 /// A patch by an author of its own.

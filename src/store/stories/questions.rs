@@ -66,6 +66,8 @@ pub fn match_begun(typed: &str) -> String {
 
 fn terms(typed: &str) -> Vec<String> {
     let mut terms = Vec::new();
+    // Full text takes a NUL for the end of what is asked.
+    let typed = typed.replace(char::is_control, " ");
     let mut rest = typed.trim();
     while !rest.is_empty() {
         let column = ["title:", "people:", "words:"]

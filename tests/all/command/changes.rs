@@ -4,7 +4,7 @@ use bpfnews::channel::{Scope, SendError};
 use chrono::TimeDelta;
 use insta::assert_snapshot;
 
-use super::house::{House, NEWS, OPS, ROOM, boss, matrix, reader};
+use super::house::{House, NEWS, OPS, boss, reader};
 use crate::deliver::platform::Answer;
 use crate::documents::mail;
 
@@ -29,7 +29,18 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
         2,
         "it is read without a restart"
     );
-    assert_snapshot!("feeds", house.ask(&boss(), "admin feeds list").await);
+    let listed = house
+        .ask(&boss(), "admin feeds list")
+        .await
+        .replace("\n▏ ", " ");
+    let until_next = |part: &str| {
+        part.split(" · next in")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let listed: Vec<String> = listed.split(" ok: ").map(until_next).collect();
+    assert_snapshot!("feeds", listed.join("\n"));
     house.restart().await;
     let listed = house.ask(&boss(), "admin feeds list").await;
     assert!(
@@ -118,7 +129,7 @@ async fn a_feed_that_gives_nothing_is_not_added() {
             "url: expected an http or https URL",
         ),
         (
-            "x https://me:secret@a.example/".to_owned(),
+            "x https://me:hunter2@a.example/".to_owned(),
             "url: has a user or a password in it",
         ),
         (
@@ -127,11 +138,11 @@ async fn a_feed_that_gives_nothing_is_not_added() {
         ),
         (
             format!("bpf http://127.0.0.1:{port}/other/"),
-            "name: \"bpf\" is the name of the feed on line 13 too",
+            "name: \"bpf\" is the name of the feed on line 14 too",
         ),
         (
             format!("x http://127.0.0.1:{port}/bpf/ kind=archive"),
-            "url: reads the same place as feed[1] \"bpf\" on line 15",
+            "url: reads the same place as feed[1] \"bpf\" on line 16",
         ),
         (
             "x https://a.example/ kind=feed branch=main".to_owned(),
@@ -141,7 +152,7 @@ async fn a_feed_that_gives_nothing_is_not_added() {
     for (words, right) in table {
         let told = add(&words).await;
         assert!(told.contains(right), "{words}: {told}");
-        assert!(!told.contains("secret"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
     }
     assert_eq!(
         (house.rows("additions").await, house.rows("audit").await),
@@ -179,7 +190,7 @@ async fn chat_is_no_way_into_the_bots_own_network() {
             "{url}: {answer}"
         );
         assert!(
-            !answer.contains("private") && !answer.contains("secret"),
+            !answer.contains("private address") && !answer.contains("secret"),
             "{url}: {answer}"
         );
         told.push(answer.lines().count());
@@ -195,7 +206,7 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
     assert_snapshot!(told, @r"
     (privately)
     ▏ That did not work
-    ▏ bpf stands in the file, on line 12 of config.toml: take it out there, and send SIGHUP.
+    ▏ bpf stands in the file, on line 14 of config.toml: take it out there, and send SIGHUP.
     ▏ /bpfnews-admin feeds pause bpf keeps it from being polled meanwhile.
     ");
     assert!(
@@ -304,7 +315,7 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert!(wrong.contains("there is no feed \"none\""), "{wrong}");
     let own = house.ask(&boss(), "admin route remove news").await;
     assert!(
-        own.contains("news stands in the file, on line 18 of config.toml"),
+        own.contains("news stands in the file, on line 19 of config.toml"),
         "{own}"
     );
     house.restart().await;
@@ -422,7 +433,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     // The room gets a list in the morning.
     house.advance(TimeDelta::hours(20));
     house.pass().await;
-    assert_eq!(house.chat.digests(), [2]);
+    assert_eq!(house.chat.digests(), [3], "with the sample of the list");
     assert_eq!(house.chat.room(NEWS).len(), 2);
     let ambiguous = house.ask(&boss(), "admin retract bpf").await;
     assert!(
@@ -438,14 +449,14 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     ");
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Keep it: posted"]);
-    assert_eq!(house.chat.digests(), [1], "the list names it no more");
+    assert_eq!(house.chat.digests(), [2], "the list names it no more");
     house
         .post(&[mail("p2", 1500, "[PATCH bpf-next v2] bpf: Do it", "p1")])
         .await;
     house.advance(TimeDelta::hours(24));
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Keep it: posted"]);
-    assert_eq!(house.chat.digests(), [1]);
+    assert_eq!(house.chat.digests(), [2]);
     for command in ["latest", "search Do it", "open"] {
         let told = house.ask(&reader(), command).await;
         assert!(!told.contains("bpf: Do it"), "{command}: {told}");
@@ -457,6 +468,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     );
     // The list's last story: the list goes, too.
     house.ask(&boss(), "admin retract k1@x.example").await;
+    house.ask(&boss(), "admin retract seed@x.example").await;
     house.pass().await;
     assert_eq!(
         (house.chat.room(NEWS).len(), house.chat.digests().len()),
@@ -469,7 +481,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     house.pass().await;
     assert_eq!(
         house.chat.room("300300300"),
-        ["News about BPF will be posted here", "hello: open"]
+        ["News about BPF will be posted here"]
     );
 }
 
@@ -528,6 +540,4 @@ async fn an_addition_that_fits_the_file_no_more_is_left_out_and_told() {
             .await
             .contains("left out")
     );
-    // The moderators of that room were managers all along; of no other room are they.
-    let _ = matrix("@a:x.example", ROOM);
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliver::platform::Chat;
-use crate::documents::{Article, Mail, mail, mails_atom, rss};
+use crate::documents::{Article, Mail, mail, public_inbox, rss};
 use crate::rude::{Act, Rude, answer};
 use crate::world::noon;
 
@@ -34,6 +34,7 @@ pub(super) const FOREIGN: &str = "800800800";
 const COMMANDS: &str = "discord_users = [\"111111\"]\ndiscord_roles = [\"222222\"]\nmatrix_users = [\"@boss:x.example\"]\ncooldown_s = 0\n";
 
 type Pages = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+type Mails = Arc<Mutex<Vec<Mail>>>;
 
 /// All of it.
 pub(super) struct House {
@@ -48,7 +49,7 @@ pub(super) struct House {
     upstream: Rude,
     pages: Pages,
     clock: Arc<FixedClock>,
-    mails: Vec<Mail>,
+    mails: Mails,
     _home: TempDir,
 }
 
@@ -60,13 +61,15 @@ impl House {
 
     /// The same with other keys below `[commands]`.
     pub(super) async fn with(commands: &str) -> Self {
-        let pages = Pages::default();
-        let shown = Arc::clone(&pages);
+        let (pages, mails) = (Pages::default(), Mails::default());
+        let (shown, listed) = (Arc::clone(&pages), Arc::clone(&mails));
         let upstream = Rude::start(move |path, _| {
-            let pages = shown.lock().expect("no holder panics");
-            let page = pages.get(path).cloned();
-            let missing = || answer("404 Not Found", &[], "Not Found");
-            vec![Act::Send(page.unwrap_or_else(missing))]
+            let page = shown.lock().expect("no holder panics").get(path).cloned();
+            let made = || match path.starts_with("/bpf/") {
+                true => public_inbox("/bpf/", &listed.lock().expect("no holder panics"), 25, path),
+                false => answer("404 Not Found", &[], "Not Found"),
+            };
+            vec![Act::Send(page.unwrap_or_else(made))]
         })
         .await;
         let home = TempDir::new().expect("a folder");
@@ -83,7 +86,7 @@ impl House {
             upstream,
             pages,
             clock,
-            mails: Vec::new(),
+            mails,
             _home: home,
         };
         house.post(&[mail("seed", -60, "hello", "")]).await;
@@ -131,15 +134,18 @@ impl House {
         seen.filter(|what| !what.contains("/bpf/")).collect()
     }
 
-    /// These mails come to the list, are read, and are told.
+    /// These mails come to the list, are read two hours later, and are told.
     pub(super) async fn post(&mut self, mails: &[Mail]) {
-        self.mails.extend_from_slice(mails);
-        self.mails.sort_by_key(|mail| std::cmp::Reverse(mail.at));
-        self.put(
-            "/bpf/new.atom",
-            mails_atom("http://list.example/bpf/", &self.mails),
-        );
-        self.advance(TimeDelta::hours(2));
+        self.post_within(TimeDelta::hours(2), mails).await;
+    }
+
+    /// The same, read so much later.
+    pub(super) async fn post_within(&mut self, time: TimeDelta, mails: &[Mail]) {
+        self.mails
+            .lock()
+            .expect("no holder panics")
+            .extend_from_slice(mails);
+        self.advance(time);
         self.pass().await;
     }
 

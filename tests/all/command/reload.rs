@@ -69,7 +69,7 @@ async fn a_bad_file_is_refused_whole_and_told() {
     let said = house.chat.notice_in(OPS);
     assert!(
         said.contains(
-            "config.toml:17: feed[1] \"bpf\": poll_gap: unknown key; did you mean \"poll_gap_s\"?"
+            "config.toml:18: feed[1] \"bpf\": poll_gap: unknown key; did you mean \"poll_gap_s\"?"
         ),
         "{said}"
     );
