@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bpfnews::clock::{Clock as _, SystemClock};
+use bpfnews::clock::SystemClock;
 use bpfnews::command::clerk::Clerk;
 use bpfnews::command::grammar::{Audience, parse};
 use bpfnews::command::heard::{Asked, Asker, Ears as _};
