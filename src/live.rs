@@ -4,7 +4,8 @@
 //! servers are kept. What platforms need (secrets, addresses) is read once, at the start.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use anyhow::Context as _;
@@ -44,6 +45,8 @@ pub struct Live {
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
     changed: Notify,
+    /// Whether the file was wrong when it was read last.
+    is_refused: AtomicBool,
 }
 
 /// Why something that was tried in a room did not go well.
@@ -79,6 +82,7 @@ impl Live {
             current: RwLock::new(Arc::new(generation)),
             changing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
+            is_refused: AtomicBool::new(false),
         })
     }
 
@@ -109,7 +113,7 @@ impl Live {
         });
         let file = match fits {
             Ok(file) => file,
-            Err(why) => return self.refuse(&before, path, &why).await,
+            Err(why) => return self.refuse(&path, &why).await,
         };
         let effective = with_additions(&file, &self.store).await?;
         let (feeds, channels) = (
@@ -117,10 +121,11 @@ impl Live {
             effective.config.channels.len(),
         );
         self.swap(&before, effective).await?;
-        info!(
-            "{} was read again: {feeds} feeds, {channels} channels",
-            path.display()
-        );
+        let said = format!("{feeds} feeds, {channels} channels");
+        info!("{} was read again: {said}", path.display());
+        if self.is_refused.swap(false, Ordering::Relaxed) {
+            self.tell("The configuration was read again", &said).await?;
+        }
         Ok(())
     }
 
@@ -237,11 +242,10 @@ impl Live {
         Ok(())
     }
 
-    async fn refuse(&self, now: &Generation, path: PathBuf, why: &[String]) -> anyhow::Result<()> {
+    async fn refuse(&self, path: &Path, why: &[String]) -> anyhow::Result<()> {
         for problem in why {
             warn!("not read again: {problem}");
         }
-        let title = "The configuration was not read again".to_owned();
         let mut told: Vec<String> = why.iter().take(PROBLEMS_TOLD_MAX).cloned().collect();
         if why.len() > PROBLEMS_TOLD_MAX {
             told.push(format!("and {} more", why.len() - PROBLEMS_TOLD_MAX));
@@ -250,9 +254,17 @@ impl Live {
             "What ran before goes on. Mend {} and send SIGHUP again.",
             path.display()
         ));
+        self.is_refused.store(true, Ordering::Relaxed);
+        self.tell("The configuration was not read again", &told.join("\n"))
+            .await
+    }
+
+    /// Tells maintainers something.
+    async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
+        let now = self.now();
         let mut tx = self.store.write().await?;
         let desks = &now.ingest.desks;
-        desk::tell_maintainers(&mut tx, desks, &title, &told.join("\n"), self.clock.now()).await?;
+        desk::tell_maintainers(&mut tx, desks, title, text, self.clock.now()).await?;
         tx.commit().await?;
         self.changed.notify_one();
         Ok(())

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use super::table::{COMMANDS, PAGE};
 
+/// How much of what somebody typed is repeated when it is wrong.
+const TYPED_CHARS_MAX: usize = 40;
+
 /// Whom a command is for. Each has a command of its own to which the others are sub-commands: `/bpfnews latest`,
 /// `/bpfnews-admin audit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,8 +151,9 @@ impl Spec {
             let Some(arg) = self.args.iter().find(|arg| arg.name == name) else {
                 let known: Vec<&str> = self.args.iter().map(|arg| arg.name).collect();
                 return Err(wrong(format!(
-                    "{} takes no {name:?}; it takes {}",
+                    "{} takes no {:?}; it takes {}",
                     self.path,
+                    short(&name),
                     known.join(", ")
                 )));
             };
@@ -179,12 +183,17 @@ impl Arg {
         match self.kind {
             ArgKind::Number(least, most) => match value.parse::<i64>() {
                 Ok(number) if (least..=most).contains(&number) => Ok(()),
-                _ => Err(format!("{} is a whole number, not {value:?}", self.name)),
+                _ => Err(format!(
+                    "{} is a whole number, not {:?}",
+                    self.name,
+                    short(value)
+                )),
             },
             ArgKind::OneOf(words) if !words.contains(&value) => Err(format!(
-                "{} is one of {}, not {value:?}",
+                "{} is one of {}, not {:?}",
                 self.name,
-                words.join(", ")
+                words.join(", "),
+                short(value)
             )),
             ArgKind::OneOf(_) | ArgKind::Text | ArgKind::Known(_) | ArgKind::Room => Ok(()),
         }
@@ -239,6 +248,14 @@ impl Call {
     }
 }
 
+/// As much of what was typed as is repeated.
+fn short(typed: &str) -> String {
+    match typed.char_indices().nth(TYPED_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &typed[..end]),
+        None => typed.to_owned(),
+    }
+}
+
 /// A value that stays one word.
 fn quote(value: &str) -> String {
     match value.contains(|c: char| c.is_whitespace() || c == '"') {
@@ -268,7 +285,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
             .next()
             .unwrap_or_default()
             .chars()
-            .take(40)
+            .take(TYPED_CHARS_MAX)
             .collect(),
     })?;
     let mut given: Vec<(String, String)> = Vec::new();
@@ -328,7 +345,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     if !loose.is_empty() {
         return Err(WrongCall::Argument {
             spec,
-            what: format!("{} takes no {loose:?}", spec.path),
+            what: format!("{} takes no {:?}", spec.path, short(loose)),
         });
     }
     spec.call(given)

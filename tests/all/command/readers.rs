@@ -276,7 +276,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
     assert!(house.ask(&reader(), "latest").await.contains("Do thing 44"));
     house.advance(TimeDelta::minutes(16));
     let anew = house.ask(&reader(), "latest 2").await;
-    assert!(anew.contains("(page 2 of 3)"), "{anew}");
+    assert!(anew.contains("(page 2 of 4)"), "{anew}");
 }
 
 #[tokio::test]

@@ -86,6 +86,11 @@ async fn a_bad_file_is_refused_whole_and_told() {
         house.live.now().effective.config.channels[0].name,
         "renamed"
     );
+    house.live.reload().await.expect("the file is good");
+    house.pass().await;
+    let told = house.chat.room(OPS);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told[2], "The configuration was read again", "once");
 }
 
 #[tokio::test]
