@@ -15,6 +15,19 @@ use crate::story::Story;
 /// The matches of a search that are looked at; with more, the words say too little.
 const MATCHES_MAX: i64 = 1_000;
 
+/// A story as it is stored; what it was called before is not shown.
+struct Told {
+    told: Vec<u8>,
+    state: String,
+    free_on: Option<i64>,
+}
+
+impl Told {
+    fn story(&self, today: i64) -> anyhow::Result<Story> {
+        read(&self.told, &self.state, today, self.free_on, "[]")
+    }
+}
+
 /// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
 ///
 /// # Errors
@@ -26,7 +39,8 @@ pub async fn best_stories(
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Told,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT number, score, last_at FROM stories INDEXED BY stories_by_worth
                  WHERE last_at >= $1 AND relevant = 1
@@ -41,9 +55,7 @@ pub async fn best_stories(
     .fetch_all(pool)
     .await
     .context("asking for the best stories")?;
-    rows.iter()
-        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
-        .collect()
+    rows.iter().map(|row| row.story(today)).collect()
 }
 
 /// Stories about BPF that match, the best match first. `words` as [`super::match_words`] writes them.
@@ -57,7 +69,8 @@ pub async fn search_stories(
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Told,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
                  ORDER BY rank LIMIT $2) f
@@ -73,9 +86,7 @@ pub async fn search_stories(
     .fetch_all(pool)
     .await
     .context("searching the stories")?;
-    rows.iter()
-        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
-        .collect()
+    rows.iter().map(|row| row.story(today)).collect()
 }
 
 /// Stories about BPF that match, those that were opened last first: cheap enough for every key that a person presses.
@@ -89,7 +100,8 @@ pub async fn newest_matches(
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Told,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number FROM story_search WHERE story_search MATCH $1
                  ORDER BY rowid DESC LIMIT $2) f
@@ -105,9 +117,7 @@ pub async fn newest_matches(
     .fetch_all(pool)
     .await
     .context("looking for stories")?;
-    rows.iter()
-        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
-        .collect()
+    rows.iter().map(|row| row.story(today)).collect()
 }
 
 /// Series about BPF that may wait for an answer and moved since then (unix seconds).
@@ -121,7 +131,8 @@ pub async fn unanswered_stories(
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Told,
         r#"SELECT told AS "told!", state AS "state!", free_on FROM stories INDEXED BY stories_unanswered
            WHERE kind = 'series' AND state IN ('posted', 'discussed') AND relevant = 1 AND last_at >= $1
              AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
@@ -133,9 +144,7 @@ pub async fn unanswered_stories(
     .fetch_all(pool)
     .await
     .context("asking what waits for an answer")?;
-    rows.iter()
-        .map(|row| read(&row.told, &row.state, today, row.free_on, "[]"))
-        .collect()
+    rows.iter().map(|row| row.story(today)).collect()
 }
 
 /// The story of what is read at this address: an article, a release, a video.

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use super::house::{House, NEWS, OPS, boss, reader};
 use crate::deliver::platform::Answer;
-use crate::documents::mail;
+use crate::documents::{Article, mail, rss};
 
 #[tokio::test]
 async fn a_feed_is_fetched_added_polled_and_removed() {
@@ -484,6 +484,44 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
         house.chat.room("300300300"),
         ["News about BPF will be posted here"]
     );
+}
+
+#[tokio::test]
+async fn the_answers_below_a_post_go_with_it() {
+    let house = House::new().await;
+    let on_lwn = |number: u32, title: &str| Article {
+        guid: format!("https://lwn.net/Articles/{number}/"),
+        link: format!("https://lwn.net/Articles/{number}/rss"),
+        ..Article::new(1, title)
+    };
+    let shows = async |articles: &[Article]| {
+        house.put("/lwn.rss", rss(articles));
+        house.advance(TimeDelta::hours(3));
+        house.pass().await;
+    };
+    house.put("/lwn.rss", rss(&[on_lwn(1, "BPF long ago")]));
+    let url = format!("http://127.0.0.1:{}/lwn.rss", house.port());
+    house
+        .ask(&boss(), &format!("admin feeds add lwn {url} kind=lwn"))
+        .await;
+    house.pass().await;
+    let route = "admin route add more room=300300300 kinds=article milestones=reply";
+    house.ask(&boss(), route).await;
+    house.pass().await;
+    let before = house.chat.room("300300300");
+    shows(&[on_lwn(2, "[$] BPF for sale"), on_lwn(1, "BPF long ago")]).await;
+    shows(&[on_lwn(2, "BPF for sale"), on_lwn(1, "BPF long ago")]).await;
+    let told = house.chat.room("300300300");
+    assert_eq!(
+        told.len(),
+        before.len() + 2,
+        "a post, and an answer below it: {told:?}"
+    );
+    house
+        .ask(&boss(), "admin retract https://lwn.net/Articles/2/")
+        .await;
+    house.pass().await;
+    assert_eq!(house.chat.room("300300300"), before);
 }
 
 #[tokio::test]
