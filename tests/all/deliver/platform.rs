@@ -167,11 +167,11 @@ impl Chat {
             .messages
             .iter()
             .filter(|message| message.room == room);
-        let text = here.filter_map(|message| match &message.content {
+        let mut texts = here.filter_map(|message| match &message.content {
             Content::Notice { text, .. } => Some(text.clone()),
             Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
         });
-        text.last().unwrap_or_default()
+        texts.next_back().unwrap_or_default()
     }
 
     /// What stands anywhere about BPF's list.
