@@ -112,12 +112,7 @@ impl Answering {
                 asked.data.name
             );
         };
-        let by = asker(
-            asked.guild_id.map(|id| id.to_string()),
-            asked.channel_id.to_string(),
-            asked.user.id.to_string(),
-            asked.member.as_deref(),
-        );
+        let by = asker_of(asked);
         let person = by.person.clone();
         let call = commands::call(audience, &asked.data);
         let answer = self.ask(Asked { by, call });
@@ -164,12 +159,7 @@ impl Answering {
         let choices = match begun {
             None => Vec::new(),
             Some((completes, begun)) => {
-                let by = asker(
-                    asked.guild_id.map(|id| id.to_string()),
-                    asked.channel_id.to_string(),
-                    asked.user.id.to_string(),
-                    asked.member.as_deref(),
-                );
+                let by = asker_of(asked);
                 let begun: String = begun.chars().take(BEGUN_CHARS_MAX).collect();
                 let found = self.ear.complete(&by, completes, &begun);
                 let found = timeout(COMPLETE_MAX, AssertUnwindSafe(found).catch_unwind()).await;
@@ -377,6 +367,15 @@ fn notice(title: &str, text: &str) -> Content {
         text: text.to_owned(),
         mark: "bpfnews".to_owned(),
     }
+}
+
+fn asker_of(asked: &CommandInteraction) -> Asker {
+    asker(
+        asked.guild_id.map(|id| id.to_string()),
+        asked.channel_id.to_string(),
+        asked.user.id.to_string(),
+        asked.member.as_deref(),
+    )
 }
 
 fn asker(

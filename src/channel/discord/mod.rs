@@ -4,6 +4,7 @@
 //! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
 
 mod commands;
+mod facts;
 mod gateway;
 mod interactions;
 mod pages;
@@ -20,7 +21,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -28,6 +29,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 pub use self::commands::{Memory, registered};
+pub use self::facts::ChannelFacts;
 pub use self::rest::Settings;
 pub use self::tags::Tag;
 
@@ -43,41 +45,6 @@ const NONCE_LASTS: Duration = Duration::from_mins(2);
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The messages that are looked through; Discord gives no more at once.
 const MESSAGES_LOOKED_AT: usize = 100;
-/// How long it is believed what Discord said of a channel's tags.
-const FACTS_LAST: Duration = Duration::from_mins(10);
-/// Discord's numbers for channels that hold threads alone: forums and media channels.
-const FORUMS: [u64; 2] = [15, 16];
-/// Discord's numbers for channels whose messages can have threads: text and announcements.
-const WITH_THREADS: [u64; 2] = [0, 5];
-/// Discord's flag of a forum where every post must have a tag.
-const WANTS_TAG: u64 = 1 << 4;
-
-/// What Discord says of a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelFacts {
-    /// Its name, without `#`.
-    pub name: String,
-    /// Discord's number for its type: 0 a text channel, 5 announcements, 15 a forum.
-    pub kind: u64,
-    /// The server that it is in.
-    pub guild: Option<String>,
-    /// The tags of a forum that the bot may give.
-    pub tags: Vec<Tag>,
-    /// Whether every post of a forum must have a tag.
-    pub wants_tag: bool,
-}
-
-impl ChannelFacts {
-    /// Whether every post there is a thread of its own.
-    pub fn is_forum(&self) -> bool {
-        FORUMS.contains(&self.kind)
-    }
-
-    /// Whether a message there can have a thread.
-    fn has_threads(&self) -> bool {
-        WITH_THREADS.contains(&self.kind)
-    }
-}
 
 /// The platform.
 #[derive(Debug)]
@@ -101,47 +68,6 @@ impl Discord {
             warned: Mutex::default(),
             unknown: Arc::default(),
         })
-    }
-
-    /// Asks Discord about a channel.
-    pub async fn look(&self, address: &str) -> Result<ChannelFacts, SendError> {
-        check_channel(address)?;
-        let channel = self
-            .read("/channels/{}", address, format!("/channels/{address}"))
-            .await?;
-        let text = |name: &str| channel[name].as_str().map(str::to_owned);
-        let facts = ChannelFacts {
-            name: text("name").unwrap_or_default(),
-            kind: channel["type"].as_u64().ok_or_else(senseless)?,
-            guild: text("guild_id"),
-            tags: tags_in(&channel),
-            wants_tag: channel["flags"].as_u64().unwrap_or_default() & WANTS_TAG != 0,
-        };
-        let now = Instant::now();
-        self.channels()
-            .insert(address.to_owned(), (now, facts.clone()));
-        Ok(facts)
-    }
-
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, (Instant, ChannelFacts)>> {
-        self.channels.lock().expect("no holder of the cache panics")
-    }
-
-    async fn facts(&self, address: &str) -> Result<ChannelFacts, SendError> {
-        let known = self.channels().get(address).cloned();
-        match known {
-            Some((_, facts)) => Ok(facts),
-            None => self.look(address).await,
-        }
-    }
-
-    /// What Discord said of a channel a little while ago: its tags may have changed since it was first asked.
-    async fn fresh_facts(&self, address: &str) -> Result<ChannelFacts, SendError> {
-        let known = self.channels().get(address).cloned();
-        match known {
-            Some((at, facts)) if at.elapsed() < FACTS_LAST => Ok(facts),
-            _ => self.look(address).await,
-        }
     }
 
     /// Whether a room is warned of for the first time.
@@ -374,21 +300,6 @@ fn thread_below(below: &Below) -> Option<String> {
         Below::Answer(_) => above.thread.clone(),
         Below::Thread(_) => above.thread.clone().or_else(|| Some(above.message.clone())),
     }
-}
-
-/// The tags of a forum, those left out that moderators alone may give.
-fn tags_in(channel: &Value) -> Vec<Tag> {
-    let tags = channel["available_tags"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let tags = tags.iter().filter(|tag| tag["moderated"] != true);
-    let tag = |tag: &Value| {
-        Some(Tag {
-            id: id_of(tag).ok()?,
-            name: tag["name"].as_str()?.to_owned(),
-        })
-    };
-    tags.filter_map(tag).collect()
 }
 
 fn is_ours(message: &Value, me: &str, mark: &str) -> bool {

@@ -5,7 +5,9 @@ use crate::post::story::{Content, Post, Tone};
 /// The most tags that Discord lets a post have.
 pub(super) const TAGS_MAX: usize = 5;
 /// Every name that is looked for, state or kind: a tag of another name is somebody else's, and stays.
-const OURS: [&str; 26] = [
+const OURS: [&str; 28] = [
+    "digest",
+    "notice",
     "posted",
     "new",
     "discussed",
@@ -86,7 +88,9 @@ fn names(content: &Content) -> (Vec<&'static str>, Option<&'static str>) {
     match content {
         Content::Story(post) => (states(post), Some(post.about.word())),
         Content::Line(line) => (of_tone(line.tone).to_vec(), None),
-        Content::Digest(_) | Content::Notice { .. } => (Vec::new(), None),
+        // A forum that wants a tag on every post wants one on these too.
+        Content::Digest(_) => (vec!["digest", "published", "posted"], None),
+        Content::Notice { .. } => (vec!["notice", "published", "posted"], None),
     }
 }
 
@@ -183,6 +187,37 @@ mod tests {
         ];
         for (tags, state, tone, about, right) in table {
             assert_eq!(fitting(tags, &post(state, tone, about)), right, "{state}");
+        }
+    }
+
+    #[test]
+    fn the_tags_that_a_forum_should_have_are_enough_for_everything() {
+        let names: Vec<&str> = TAGS_WANTED.split(", ").collect();
+        let tags = tags(&names);
+        let tones = [
+            Tone::New,
+            Tone::Discussed,
+            Tone::Applied,
+            Tone::Mainline,
+            Tone::Ended,
+            Tone::Reading,
+        ];
+        for tone in tones {
+            let post = post("v7", tone, About::Thread);
+            assert_eq!(fitting(&tags, &post).len(), 1, "{tone:?}");
+        }
+        let digest = Content::Digest(crate::post::story::Digest {
+            title: "Week".to_owned(),
+            lines: Vec::new(),
+            mark: "m".to_owned(),
+        });
+        let notice = Content::Notice {
+            title: "A test".to_owned(),
+            text: String::new(),
+            mark: "m".to_owned(),
+        };
+        for content in [digest, notice] {
+            assert_eq!(fitting(&tags, &content), ["id-published"]);
         }
     }
 

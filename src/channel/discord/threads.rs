@@ -98,16 +98,33 @@ impl Discord {
         address: &str,
         content: &Content,
     ) -> Result<Option<Receipt>, SendError> {
-        let me = self.me().await?;
         let guild = self.facts(address).await?.guild.ok_or_else(senseless)?;
         check_id(&guild)?;
         let path = format!("/guilds/{guild}/threads/active");
         let active = self.read("/guilds/{}/threads/active", &guild, path).await?;
+        if let Some(there) = self.find_among(&active, address, content).await? {
+            return Ok(Some(there));
+        }
+        // It may have been put away since.
+        let path = format!("/channels/{address}/threads/archived/public?limit=100");
+        let route = "/channels/{}/threads/archived/public";
+        let archived = self.read(route, address, path).await?;
+        self.find_among(&archived, address, content).await
+    }
+
+    /// The thread of a forum's that says `content`, if it is among these.
+    async fn find_among(
+        &self,
+        page: &Value,
+        forum: &str,
+        content: &Content,
+    ) -> Result<Option<Receipt>, SendError> {
+        let me = self.me().await?;
         let name = thread_name(content);
-        let threads = active["threads"].as_array().ok_or_else(senseless)?;
+        let threads = page["threads"].as_array().ok_or_else(senseless)?;
         let mut threads: Vec<String> = threads
             .iter()
-            .filter(|thread| thread["parent_id"] == address && thread["name"] == name)
+            .filter(|thread| thread["parent_id"] == forum && thread["name"] == name)
             .filter_map(|thread| id_of(thread).ok())
             .collect();
         // The newest first: ids grow with time.

@@ -280,6 +280,7 @@ async fn a_session_that_is_lost_is_begun_anew() {
         .await;
     fake.answers(&token, 1, Duration::from_secs(5)).await;
     assert_eq!(fake.commands().1, 1, "the commands stay registered");
+    assert_eq!(fake.counts().early, 0);
     assert_eq!(bot.stop().await, 0);
 }
 

@@ -43,6 +43,9 @@ pub(crate) struct Counts {
     pub(crate) identified: usize,
     pub(crate) resumed: usize,
     pub(crate) heartbeats: usize,
+    /// Sessions that were begun too soon after another one, and refused: a program that was killed and started again
+    /// cannot know.
+    pub(crate) early: usize,
 }
 
 pub(super) struct Gateway {
@@ -308,9 +311,7 @@ fn hear(state: &mut State, said: &Value, is_known: &mut bool, sent: &mut usize) 
                 .last_start
                 .is_some_and(|last| now < last + STARTS_GAP)
             {
-                state
-                    .wrongs
-                    .push("two starts of a session within five seconds".to_owned());
+                state.gateway.counts.early += 1;
                 return Next::On(vec![json!({"op": 9, "d": false, "s": null, "t": null})]);
             }
             state.gateway.last_start = Some(now);
