@@ -204,7 +204,7 @@ fn send(room: &RoomId, mark: &str, key: &str) -> Work {
 
 /// The messages that alice sees of the bot, oldest first: bodies as they are after edits, `-` for one taken back.
 async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
-    alice.sync_once(SyncSettings::new()).await.expect("a sync");
+    alice.sync_once(at_once()).await.expect("a sync");
     let room = alice.get_room(room).expect("the room");
     let mut options = MessagesOptions::backward();
     options.limit = uint!(200);
@@ -253,6 +253,11 @@ async fn seen(alice: &Client, room: &RoomId) -> Vec<String> {
     seen.into_iter().map(|(_, body)| body).collect()
 }
 
+/// A sync that does not wait for something to happen.
+fn at_once() -> SyncSettings {
+    SyncSettings::new().timeout(Duration::ZERO)
+}
+
 async fn wait_for(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let until = tokio::time::Instant::now() + TOLD_MAX;
     while !is_so().await {
@@ -278,7 +283,7 @@ async fn real_matrix_rooms_show_a_post_once_and_as_it_stands() {
         let name = if is_encrypted { "encrypted" } else { "plain" };
         let key = |key: &str| format!("{name}-{key}");
         let bot = home.bot(folder.path());
-        alice.sync_once(SyncSettings::new()).await.expect("a sync");
+        alice.sync_once(at_once()).await.expect("a sync");
         let first = bot
             .deliver(&send(&room, "a", &key("1")))
             .await
@@ -426,8 +431,8 @@ async fn real_matrix_a_lost_device_a_lost_server_and_a_lost_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_matrix_invites_commands_and_the_recovery_key() {
-    let home = Home::start(&[]);
+async fn real_matrix_invites_commands_outages_and_kicks() {
+    let mut home = Home::start(&[]);
     let folder = TempDir::new().expect("a temporary folder");
     let alice = home.person("alice").await;
     let mallory = home.person("mallory").await;
@@ -445,7 +450,7 @@ async fn real_matrix_invites_commands_and_the_recovery_key() {
         async move { bot.listen(ear, &stop).await }
     });
     let state = async |client: &Client, room: &RoomId| {
-        client.sync_once(SyncSettings::new()).await.expect("a sync");
+        client.sync_once(at_once()).await.expect("a sync");
         let room = client.get_room(room).expect("the room");
         let id = UserId::parse(&me).expect("an account");
         let member = room.get_member(&id).await.expect("members");
@@ -477,6 +482,38 @@ async fn real_matrix_invites_commands_and_the_recovery_key() {
         let right = "> @alice:localhost latest true";
         wait_for("an answer", async || seen(&alice, room).await == [right]).await;
     }
+
+    // The server is away for a while.
+    home.server.command("down");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!listening.is_finished(), "an outage ends nothing");
+    home.server.command("up");
+    let theirs = alice.get_room(&late).expect("the room");
+    let again = RoomMessageEventContent::text_plain("/bpfnews latest");
+    theirs.send(again).await.expect("a question");
+    let right = "> @alice:localhost latest true";
+    wait_for("an answer after the outage", async || {
+        seen(&alice, &late).await == [right, right]
+    })
+    .await;
+
+    // Whoever throws the bot out does not see it come back by itself.
+    let id = UserId::parse(&me).expect("an account");
+    theirs.kick_user(&id, None).await.expect("a kick");
+    wait_for("the kick is known", async || {
+        let refused = bot.deliver(&send(&late, "k", "k")).await;
+        matches!(
+            &refused,
+            Err(SendError::Never { scope: Scope::Channel, why }) if why.contains("invite it again")
+        )
+    })
+    .await;
+    theirs.invite_user_by_id(&id).await.expect("an invite");
+    wait_for("the bot is back", async || {
+        bot.deliver(&send(&late, "k", "k")).await.is_ok()
+    })
+    .await;
+    assert_eq!(seen(&alice, &late).await, [right, right, POSTED]);
 
     stop.cancel();
     listening.await.expect("the task").expect("a good end");

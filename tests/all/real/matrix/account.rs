@@ -17,7 +17,7 @@ async fn real_matrix_a_lost_store_is_recovered_with_the_key() {
     let folder = TempDir::new().expect("a temporary folder");
     let alice = home.person("alice").await;
     let room = room(&alice, &home.text("bot", "id"), true).await;
-    alice.sync_once(SyncSettings::new()).await.expect("a sync");
+    alice.sync_once(at_once()).await.expect("a sync");
     let bot = home.bot(folder.path());
     let first = bot.deliver(&send(&room, "a", "1")).await.expect("a post");
     let account = bot.account().await.expect("an account");
