@@ -233,9 +233,7 @@ async fn said(
         let Some(reply) = listening.ear.answer(Asked { by, call }).await else {
             return;
         };
-        let on = reply.pages.on.as_ref();
-        let on = on.map(|call| format!("!{} {}", call.spec.audience.command(), call.words()));
-        let mut answer = render::answer(&reply.content, on.as_deref());
+        let mut answer = render::event(&reply.content);
         let root = match &event.content.relates_to {
             Some(Relation::Thread(thread)) => thread.event_id.clone(),
             _ => event.event_id.clone(),

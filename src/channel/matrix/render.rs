@@ -136,21 +136,6 @@ pub fn event(content: &Content) -> Value {
     event
 }
 
-/// What an event says that answers somebody; `on` is what they write to read on.
-pub(super) fn answer(content: &Content, on: Option<&str>) -> Value {
-    let mut text = text(content);
-    if let Some(on) = on {
-        let on = shown(on, TEXT_CHARS_MAX);
-        text.paragraph(
-            &format!("More: {on}"),
-            &format!("More: <code>{}</code>", entities(&on)),
-        );
-    }
-    let mut event = notice(&text);
-    event[MARK] = content.mark().into();
-    event
-}
-
 /// What an event says that makes `message` tell `content` from now on. Clients that do not know edits show its body.
 pub(super) fn edit(content: &Content, message: &str) -> Value {
     let text = text(content);
@@ -570,18 +555,6 @@ mod tests {
             assert_eq!(escape(word), word);
         }
         assert_eq!(escape("a @room  b\n"), "a <code>@room</code>  b\n");
-    }
-
-    #[test]
-    fn an_answer_says_how_to_read_on() {
-        let [_, line, _, _] = everywhere("words");
-        let on = "!bpfnews search page=2 <b> @room";
-        let event = answer(&line, Some(on));
-        let (plain, html) = read(&event);
-        assert!(plain.ends_with(&format!("\nMore: {on}")), "{plain}");
-        assert!(html.ends_with(&format!("More: {on}")), "{html}");
-        assert_eq!(event[MARK], "m");
-        assert_eq!(answer(&line, None), super::event(&line));
     }
 
     #[test]

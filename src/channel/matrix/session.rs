@@ -1,8 +1,9 @@
 //! The bot's account: one device, kept. Its session, its keys and the server's state lie in one folder, which one
 //! process may use.
 //!
-//! Files: `session.json` (who we are), `key` (32 bytes that the stores are encrypted with), `lock`, `store/`. They
-//! belong together: where one is missing, a new device logs in.
+//! Files: `session.json` (who we are), `key` (32 bytes that the store is encrypted with), `lock`, and the store's folder.
+//! They belong together: where one is missing, a new device logs in. Its store has a name of its own, since what is left
+//! of an attempt to log in may still close the files of the one before.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -33,6 +34,8 @@ const RETRIES_MAX: usize = 3;
 /// How long what another process holds is left alone.
 const LOCKED_FOR: Duration = Duration::from_mins(1);
 const KEY_BYTES: usize = 32;
+/// What the names of stores begin with.
+const STORE: &str = "store-";
 /// The file that holds the session.
 pub(super) const FILE: &str = "session.json";
 
@@ -42,6 +45,8 @@ struct Kept {
     /// The homeserver it is for.
     homeserver: String,
     session: MatrixSession,
+    /// The folder of its store, in the folder of all this.
+    store: String,
     /// Since when this device sends, unix seconds.
     since: i64,
 }
@@ -104,13 +109,18 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     let lock = lock(folder)?;
     let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
     check_owner(settings, kept.as_ref())?;
-    let kept = kept.filter(|_| folder.join("key").exists() && folder.join("store").exists());
+    let is_whole = |kept: &Kept| folder.join("key").exists() && folder.join(&kept.store).exists();
+    let kept = kept.filter(is_whole);
     if kept.is_none() {
         password(settings)?;
         start_anew(folder).map_err(|error| unusable(folder, &error))?;
     }
     let key = key(folder).map_err(|error| unusable(folder, &error))?;
-    let client = build(settings, &key).await?;
+    let store = match &kept {
+        Some(kept) => kept.store.clone(),
+        None => format!("{STORE}{:016x}", fastrand::u64(..)),
+    };
+    let client = build(settings, &folder.join(&store), &key).await?;
     let since = match kept {
         Some(kept) => {
             let auth = client.matrix_auth();
@@ -118,7 +128,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
             restored.await.map_err(from_sdk)?;
             kept.since
         }
-        None => log_in(&client, settings).await?,
+        None => log_in(&client, settings, store).await?,
     };
     let encryption = client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
@@ -167,8 +177,12 @@ fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError
     }
 }
 
-async fn build(settings: &Settings, key: &[u8; KEY_BYTES]) -> Result<Client, SendError> {
-    let store = SqliteStoreConfig::with_low_memory_config(settings.folder.join("store"));
+async fn build(
+    settings: &Settings,
+    store: &Path,
+    key: &[u8; KEY_BYTES],
+) -> Result<Client, SendError> {
+    let store = SqliteStoreConfig::with_low_memory_config(store);
     let encryption = EncryptionSettings {
         auto_enable_cross_signing: true,
         auto_enable_backups: true,
@@ -199,7 +213,7 @@ pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> 
     settings.password.as_ref().ok_or_else(missing)
 }
 
-async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> {
+async fn log_in(client: &Client, settings: &Settings, store: String) -> Result<i64, SendError> {
     let auth = client.matrix_auth();
     let password = password(settings)?.expose_secret();
     let login = auth.login_username(&settings.user, password);
@@ -215,6 +229,7 @@ async fn log_in(client: &Client, settings: &Settings) -> Result<i64, SendError> 
     let kept = Kept {
         homeserver: settings.homeserver.clone(),
         session,
+        store,
         since: (settings.now)(),
     };
     let folder = &settings.folder;
@@ -268,10 +283,14 @@ fn start_anew(folder: &Path) -> io::Result<()> {
             _ => {}
         }
     }
-    match fs::remove_dir_all(folder.join("store")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(STORE) {
+            // What is still being closed stays until the next login; nobody reads it without its key.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
+    Ok(())
 }
 
 fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {

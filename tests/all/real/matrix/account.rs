@@ -8,7 +8,15 @@ use super::*;
 
 /// Makes the bot forget its keys, as when its folder is lost.
 fn lose(folder: &Path) {
-    std::fs::remove_dir_all(folder.join("store")).expect("a store");
+    let mut lost = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).expect("a store");
+            lost += 1;
+        }
+    }
+    assert_eq!(lost, 1, "one store");
 }
 
 #[tokio::test(flavor = "multi_thread")]
