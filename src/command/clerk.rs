@@ -149,7 +149,7 @@ impl Clerk {
                 is_private,
                 pages: Pages::default(),
             },
-            Ok(Answer::Lists(listing)) => match pages::page(&listing, call, by) {
+            Ok(Answer::Lists(listing)) => match pages::page(&listing, call) {
                 Ok((content, pages)) => {
                     if call.page() == 1 && pages.on.is_some() {
                         self.shelf.keep(by, call, Arc::new(listing), now);

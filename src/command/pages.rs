@@ -7,14 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::answer::{Listing, mark, notice, platform_of, typed};
+use super::answer::{Listing, mark, notice};
 use super::grammar::Call;
 use super::heard::{Asker, Pages};
-use crate::config::PlatformKind;
 use crate::post::story::{Content, Digest, Line};
 
-/// The longest command that is told as the way to the next page.
-const HINT_CHARS_MAX: usize = 120;
 /// Lines of a page.
 const LINES_MAX: usize = 10;
 /// What the lines of a page may cost together, so that every platform shows all of them: Discord takes 4,096 characters,
@@ -70,7 +67,7 @@ fn key(by: &Asker, call: &Call) -> Key {
 /// # Errors
 ///
 /// How many pages there are, where there is no such.
-pub(super) fn page(listing: &Listing, call: &Call, by: &Asker) -> Result<(Content, Pages), usize> {
+pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), usize> {
     let mark = mark(call.spec.audience, call.spec.path);
     if listing.lines.is_empty() {
         let content = notice(listing.title.clone(), listing.nothing, mark);
@@ -82,11 +79,9 @@ pub(super) fn page(listing: &Listing, call: &Call, by: &Asker) -> Result<(Conten
     let Some(range) = pages.into_iter().nth(number - 1) else {
         return Err(many);
     };
-    let on = (number < many).then(|| call.at_page(call.page() + 1));
-    let title = match (many, hint(by, on.as_ref())) {
-        (1, _) => listing.title.clone(),
-        (_, None) => format!("{} (page {number} of {many})", listing.title),
-        (_, Some(hint)) => format!("{} (page {number} of {many}; {hint})", listing.title),
+    let title = match many {
+        1 => listing.title.clone(),
+        _ => format!("{} (page {number} of {many})", listing.title),
     };
     let content = Content::Digest(Digest {
         title,
@@ -95,19 +90,9 @@ pub(super) fn page(listing: &Listing, call: &Call, by: &Asker) -> Result<(Conten
     });
     let turns = Pages {
         back: (number > 1).then(|| call.at_page(call.page() - 1)),
-        on,
+        on: (number < many).then(|| call.at_page(call.page() + 1)),
     };
     Ok((content, turns))
-}
-
-/// How the next page is asked for, where there are no buttons.
-fn hint(by: &Asker, on: Option<&Call>) -> Option<String> {
-    let on = on.filter(|_| platform_of(by) != Some(PlatformKind::Discord))?;
-    let words = typed(by, on.spec.audience, &on.words());
-    Some(match words.chars().count() {
-        ..=HINT_CHARS_MAX => format!("next: {words}"),
-        _ => format!("the same with page={} gives the next", on.page()),
-    })
 }
 
 /// Where each page begins and ends.
@@ -189,35 +174,19 @@ mod tests {
             lines: (0..25).map(|number| line(&number.to_string(), 0)).collect(),
             nothing: "None.",
         };
-        let turn_on = |platform: &'static str, text: &str| {
-            let by = Asker {
-                platform,
-                room: "1".to_owned(),
-                community: None,
-                person: "1".to_owned(),
-                roles: Vec::new(),
-                is_manager: false,
-            };
-            let (content, pages) = page(&listing, &call(text), &by)?;
+        let turn = |text: &str| {
+            let (content, pages) = page(&listing, &call(text))?;
             let Content::Digest(digest) = content else {
                 panic!("a list");
             };
             let words = |call: Option<Call>| call.map(|call| call.words());
             Ok((digest.title, words(pages.back), words(pages.on)))
         };
-        let turn = |text: &str| turn_on("discord", text);
         let title = |page: u32| format!("All (page {page} of 3)");
         let on = |page: u32| Some(format!("latest page={page}"));
         assert_eq!(turn("latest"), Ok((title(1), None, on(2))));
         assert_eq!(turn("latest 2"), Ok((title(2), on(1), on(3))));
         assert_eq!(turn("latest 3"), Ok((title(3), on(2), None)));
         assert_eq!(turn("latest 4"), Err::<_, usize>(3));
-        let shown = |text: &str| turn_on("matrix", text).map(|(title, _, _)| title);
-        let hinted = "All (page 1 of 3; next: !bpfnews latest page=2)";
-        assert_eq!(shown("latest"), Ok(hinted.to_owned()));
-        assert_eq!(shown("latest 3"), Ok(title(3)));
-        let long = shown(&format!("search {}", "x".repeat(200)));
-        let same = "All (page 1 of 3; the same with page=2 gives the next)";
-        assert_eq!(long, Ok(same.to_owned()));
     }
 }
