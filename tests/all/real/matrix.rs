@@ -2,6 +2,7 @@
 
 mod account;
 mod readers;
+mod restore;
 
 use std::path::Path;
 use std::sync::Arc;
