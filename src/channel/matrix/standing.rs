@@ -45,7 +45,9 @@ impl Matrix {
                     .deserialize_as_unchecked()
                     .map_err(|error| broken(&format!("an event that makes no sense: {error}")))?;
                 is_older |= raw["origin_server_ts"].as_i64().unwrap_or(i64::MAX) / 1000 < since;
-                if raw["sender"] == me.as_str() {
+                // One that was taken back says nothing any more, and needs no keys.
+                let is_redacted = !raw["unsigned"]["redacted_because"].is_null();
+                if raw["sender"] == me.as_str() && !is_redacted {
                     check_readable(event)?;
                     found.take(&raw);
                 }
