@@ -219,10 +219,11 @@ async fn random_run(seed: u64) -> Result<usize, String> {
         for _ in 0..random.usize(0..4) {
             versions.push(0);
         }
+        let minutes = (world.now() - crate::world::noon()).num_minutes();
         for (number, version) in (0..).zip(&mut versions) {
             if *version == 0 || random.u8(0..4) == 0 {
                 *version += 1;
-                mails.push(patch(number, *version, 62 + hour * 130 + number));
+                mails.push(patch(number, *version, minutes - 1));
             }
         }
         put_mails(&world, &mails);
