@@ -88,10 +88,16 @@ impl Store {
     /// Begins a write transaction. It takes the write lock at once: a deferred one that reads first fails as soon as
     /// another process has written in between, whatever the time-out.
     pub async fn write(&self) -> anyhow::Result<Tx> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .context("taking the database's write lock")
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        let begun = match self.writer.begin_with(BEGIN).await {
+            // A full disk has SQLite itself end a transaction, and the connection does not know. Another one does.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with(BEGIN).await
+            }
+            begun => begun,
+        };
+        begun.context("taking the database's write lock")
     }
 
     /// Where reading questions are asked.

@@ -98,3 +98,21 @@ async fn a_full_disk_is_waited_for() {
         "all is kept, and the sample told once"
     );
 }
+
+/// When the disk is full, SQLite may end a transaction by itself.
+#[tokio::test]
+async fn a_transaction_that_sqlite_ended_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("bpfnews.sqlite")).await;
+    let store = store.expect("a database");
+    for _ in 0..3 {
+        let mut tx = store.write().await.expect("a transaction");
+        sqlx::query("ROLLBACK")
+            .execute(&mut *tx)
+            .await
+            .expect("there is one");
+        drop(tx);
+    }
+    let tx = store.write().await.expect("a transaction");
+    tx.commit().await.expect("it commits");
+}
