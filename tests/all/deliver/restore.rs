@@ -216,9 +216,7 @@ async fn random_run(seed: u64) -> Result<usize, String> {
     let restore_in = random.i64(backup_in + 1..9);
     let (mut file, mut mails, mut versions) = (None, Vec::new(), Vec::new());
     for hour in 0..10_i64 {
-        for _ in 0..random.usize(0..4) {
-            versions.push(0);
-        }
+        versions.extend(std::iter::repeat_n(0, random.usize(0..4)));
         let minutes = (world.now() - crate::world::noon()).num_minutes();
         for (number, version) in (0..).zip(&mut versions) {
             if *version == 0 || random.u8(0..4) == 0 {
