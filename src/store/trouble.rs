@@ -82,7 +82,7 @@ pub(super) fn advice(error: &sqlx::Error) -> String {
     const NO_DATABASE: i64 = 26;
     match (primary_code(error), Trouble::of_sqlx(error)) {
         (Some(CANNOT_OPEN), _) => {
-            "its folder must be there, and bpfnews' user may enter and write it".to_owned()
+            "its folder must be there, on a disk that may be written, and bpfnews' user may enter and write it".to_owned()
         }
         (Some(NO_DATABASE), _) => {
             "the file is none of SQLite's: name another, or move it away".to_owned()
