@@ -9,6 +9,7 @@ mod fetch;
 mod fold;
 mod ingest;
 mod mails;
+mod posts;
 mod real;
 mod rude;
 mod running;

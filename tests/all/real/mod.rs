@@ -7,6 +7,8 @@ mod bot;
 mod import;
 mod inbox;
 #[cfg(feature = "matrix")]
+mod kills;
+#[cfg(feature = "matrix")]
 mod matrix;
 mod repository;
 mod tree;
