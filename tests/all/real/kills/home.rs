@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use matrix_sdk::Client;
 use matrix_sdk::config::SyncSettings;
@@ -36,11 +37,20 @@ impl Home {
         let auth = reader.matrix_auth();
         let login = auth.login_username(text("id"), &text("password")).send();
         login.await.expect("a login");
-        Arc::new(Self {
+        let home = Self {
             server,
             users,
             reader,
-        })
+        };
+        // Nobody can write to a device whose keys the server does not have: they go up with a sync.
+        home.sync().await;
+        home.sync().await;
+        Arc::new(home)
+    }
+
+    async fn sync(&self) {
+        let settings = SyncSettings::new().timeout(Duration::ZERO);
+        self.reader.sync_once(settings).await.expect("a sync");
     }
 
     pub(super) fn url(&self) -> &str {
@@ -67,10 +77,7 @@ impl Home {
 
     /// The messages that the reader sees, as they are after edits.
     pub(super) async fn seen(&self, room: &RoomId) -> Vec<String> {
-        self.reader
-            .sync_once(SyncSettings::new())
-            .await
-            .expect("a sync");
+        self.sync().await;
         let room = self.reader.get_room(room).expect("the room");
         let mut seen: BTreeMap<String, String> = BTreeMap::new();
         let mut edits: Vec<(String, String)> = Vec::new();

@@ -29,12 +29,14 @@ use super::{is_long, say};
 use crate::discord::fake::{Fake, Room, TOKEN};
 use crate::discord::{FORUM, ROOM, THREAD};
 
-/// Seeds in CI; `tests/run --long` makes 500, `BPFNEWS_SEEDS` as many as it says.
+/// Seeds; `BPFNEWS_LONG` makes it 500, `BPFNEWS_SEEDS` as many as it says.
 const SEEDS: u64 = 50;
 /// Worlds side by side: most of the time a world waits.
 const WORLDS: u64 = 5;
 /// No seed takes longer.
 const SEED_MAX: Duration = Duration::from_secs(90);
+/// How long a reader may wait for the keys of what it sees.
+const KEYS_MAX: Duration = Duration::from_secs(5);
 /// How long the program may take to reach the step at which it is killed.
 const AIM_MAX: Duration = Duration::from_secs(4);
 
@@ -241,6 +243,20 @@ impl World {
         pool.close().await;
     }
 
+    /// Keys of an encrypted room may reach the reader after its messages.
+    async fn check_matrix(&self, room: &OwnedRoomId, wanted: &[Told]) -> Result<(), String> {
+        let until = Instant::now() + KEYS_MAX;
+        loop {
+            let bodies = self.home.seen(room).await;
+            let told = bodies.iter().filter_map(|body| told_on_matrix(body));
+            let compared = compare(room.as_str(), told.collect(), wanted);
+            if compared.is_ok() || Instant::now() > until {
+                return compared;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     /// Reads every room at its server: one message for each series, which says where it stands.
     async fn check(&self) -> Result<(), String> {
         let series = self.list.series.iter();
@@ -249,9 +265,7 @@ impl World {
             .collect();
         wanted.sort();
         for room in &self.rooms {
-            let bodies = self.home.seen(room).await;
-            let told = bodies.iter().filter_map(|body| told_on_matrix(body));
-            compare(room.as_str(), told.collect(), &wanted)?;
+            self.check_matrix(room, &wanted).await?;
         }
         for room in [ROOM, THREAD] {
             let messages = self.discord.messages(room);
@@ -391,6 +405,7 @@ fn seeds() -> u64 {
     seeds.unwrap_or(if is_long() { 500 } else { SEEDS })
 }
 
+#[ignore = "its figures are not known yet: cargo test --all-features --test all -- --ignored real_kills"]
 #[tokio::test(flavor = "multi_thread")]
 async fn real_kills_leave_one_post_for_each_story_in_its_final_state() {
     let (seeds, started) = (seeds(), Instant::now());
@@ -420,6 +435,7 @@ async fn real_kills_leave_one_post_for_each_story_in_its_final_state() {
 }
 
 /// The test above can fail: each of these breaks what it relies on, from outside the program.
+#[ignore = "its figures are not known yet: cargo test --all-features --test all -- --ignored real_kills"]
 #[tokio::test(flavor = "multi_thread")]
 async fn real_kills_are_noticed_where_keys_or_the_outbox_are_broken() {
     for broken in [
