@@ -120,14 +120,6 @@ pub async fn keep_standing(
         .await
         .context("keeping what stands in a channel")?;
     }
-    // What the backup knew already is nobody else's.
-    sqlx::query!(
-        "UPDATE standing SET taken = 1
-         WHERE channel_id = $1 AND receipt IN (SELECT receipt FROM posts WHERE channel_id = $1 AND receipt IS NOT NULL)",
-        channel
-    )
-    .execute(&mut **tx)
-    .await?;
     sqlx::query!(
         "UPDATE channels SET recalled_at = $2 WHERE id = $1",
         channel,

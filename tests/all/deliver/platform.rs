@@ -111,19 +111,6 @@ impl Chat {
         texts.collect()
     }
 
-    /// The lines of the lists that stand, as [`Chat::room`] shows posts.
-    pub(crate) fn listed(&self) -> Vec<String> {
-        let inside = self.inside();
-        let here = inside.messages.iter().filter(|message| !message.is_deleted);
-        let lines = here.flat_map(|message| match &message.content {
-            Content::Digest(digest) => digest.lines.clone(),
-            Content::Story(_) | Content::Line(_) | Content::Notice { .. } => Vec::new(),
-        });
-        lines
-            .map(|line| format!("{}: {}", line.title, line.what))
-            .collect()
-    }
-
     /// The lists that stand: the ids of the stories that each names.
     pub(crate) fn lists(&self) -> Vec<Vec<String>> {
         let inside = self.inside();

@@ -91,7 +91,7 @@ fn one_process_polls_and_tells_and_others_read_beside_it() {
         &[
             "is in place as",
             "is kept as",
-            "logs in as a new device",
+            "Log in as a new device",
             "looked through from",
         ],
     );
