@@ -8,6 +8,7 @@ mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,7 +16,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
-use crate::channel::{Act, Below, Platform, Receipt, SendError, Work};
+use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
 use crate::desk::{self, Desk};
@@ -24,6 +25,9 @@ use crate::store::outbox::{self, Claimed, Settled, Verb};
 
 /// The longest that a channel waits for its server; a clock that was set must not make it longer.
 const HOLD_MAX: TimeDelta = TimeDelta::hours(1);
+
+/// How long a request may be on its way after whoever sent it gave it up or was killed, in seconds.
+const ON_ITS_WAY_MAX_S: u64 = 5;
 
 /// What is sent one after another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -289,16 +293,38 @@ impl Courier {
         work: &Work,
         claimed: &Claimed,
     ) -> Result<Option<Receipt>, SendError> {
-        let is_send = matches!(claimed.verb, Verb::Send | Verb::Reply);
-        if !is_send || !work.is_retry {
-            return Ok(None);
+        match claimed.verb {
+            Verb::Send | Verb::Reply if work.is_retry => {}
+            // What the post said before must not come after what it says now.
+            Verb::Edit if !work.is_retry => return self.let_land(claimed).map(|()| None),
+            Verb::Send | Verb::Reply | Verb::Edit | Verb::Remove => return Ok(None),
         }
         let since = self.clock.now().timestamp() - claimed.first_tried_at;
         let dedupes_for = platform.dedupes_for(&work.address).as_secs();
         // A clock that was set back tells nothing.
         match u64::try_from(since) {
             Ok(since) if since < dedupes_for => Ok(None),
-            _ => platform.find(work).await,
+            _ => {
+                self.let_land(claimed)?;
+                platform.find(work).await
+            }
+        }
+    }
+
+    /// Waits until what was tried before can no longer be on its way: it would land after what is asked now.
+    fn let_land(&self, claimed: &Claimed) -> Result<(), SendError> {
+        let Some(tried_at) = claimed.tried_before_at else {
+            return Ok(());
+        };
+        let age = self.clock.now().timestamp() - tried_at;
+        // A clock that was set back tells nothing.
+        match u64::try_from(age) {
+            Ok(age) if age < ON_ITS_WAY_MAX_S => Err(SendError::Later {
+                after: Duration::from_secs(ON_ITS_WAY_MAX_S - age),
+                scope: Scope::Channel,
+                why: "an earlier attempt may still be on its way".to_owned(),
+            }),
+            _ => Ok(()),
         }
     }
 

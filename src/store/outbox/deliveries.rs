@@ -197,6 +197,8 @@ pub struct Claimed {
     pub attempts: i64,
     /// When it was first tried, unix seconds.
     pub first_tried_at: i64,
+    /// When it, or what it said before, was last tried and not heard of, unix seconds.
+    pub tried_before_at: Option<i64>,
     /// Where the post stands, JSON.
     pub receipt: Option<String>,
 }
@@ -211,25 +213,33 @@ pub async fn claim_delivery(
 ) -> anyhow::Result<Option<Claimed>> {
     let channels = serde_json::to_string(channels)?;
     let now = now.timestamp();
+    let next = sqlx::query!(
+        r#"SELECT d.id AS "id!", d.last_tried_at FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
+           JOIN channels c ON c.id = d.channel_id
+           WHERE d.state = 'owed' AND d.due_at <= $2 AND c.recall_from IS NULL
+             AND NOT EXISTS (SELECT 1 FROM deliveries s
+                             WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+           ORDER BY d.due_at, d.id LIMIT 1"#,
+        channels,
+        now
+    );
+    let next = next.fetch_optional(&mut **tx).await;
+    let Some(next) = next.context("looking for a delivery that is due")? else {
+        return Ok(None);
+    };
     let row = sqlx::query!(
-        r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2)
-           WHERE id = (SELECT d.id FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
-                       JOIN channels c ON c.id = d.channel_id
-                       WHERE d.state = 'owed' AND d.due_at <= $2 AND c.recall_from IS NULL
-                         AND NOT EXISTS (SELECT 1 FROM deliveries s
-                                         WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
-                       ORDER BY d.due_at, d.id LIMIT 1)
+        r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2), last_tried_at = $2
+           WHERE id = $1
            RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String""#,
-        channels,
+        next.id,
         now
     )
-    .fetch_optional(&mut **tx)
+    .fetch_one(&mut **tx)
     .await
     .context("claiming a delivery")?;
-    let Some(row) = row else { return Ok(None) };
     let content = row.content.as_deref().map(serde_json::from_str).transpose();
     Ok(Some(Claimed {
         id: row.id,
@@ -241,6 +251,7 @@ pub async fn claim_delivery(
         version: row.version,
         attempts: row.attempts,
         first_tried_at: row.first_tried_at,
+        tried_before_at: next.last_tried_at,
         receipt: row.receipt,
     }))
 }
@@ -315,12 +326,13 @@ pub async fn settle_delivery(
             let due_at = due_at.map(|at| at.timestamp());
             sqlx::query!(
                 "UPDATE deliveries SET attempts = MAX(attempts - 1, 0), why = $3, due_at = COALESCE($4, due_at),
-                        first_tried_at = iif(attempts <= 1, NULL, first_tried_at)
+                        first_tried_at = iif(attempts <= 1, NULL, first_tried_at), last_tried_at = $5
                  WHERE id = $1 AND version = $2",
                 claimed.id,
                 claimed.version,
                 why,
-                due_at
+                due_at,
+                claimed.tried_before_at
             )
             .execute(&mut **tx)
             .await?;

@@ -405,7 +405,6 @@ fn seeds() -> u64 {
     seeds.unwrap_or(if is_long() { 500 } else { SEEDS })
 }
 
-#[ignore = "its figures are not known yet: cargo test --all-features --test all -- --ignored real_kills"]
 #[tokio::test(flavor = "multi_thread")]
 async fn real_kills_leave_one_post_for_each_story_in_its_final_state() {
     let (seeds, started) = (seeds(), Instant::now());
@@ -435,7 +434,6 @@ async fn real_kills_leave_one_post_for_each_story_in_its_final_state() {
 }
 
 /// The test above can fail: each of these breaks what it relies on, from outside the program.
-#[ignore = "its figures are not known yet: cargo test --all-features --test all -- --ignored real_kills"]
 #[tokio::test(flavor = "multi_thread")]
 async fn real_kills_are_noticed_where_keys_or_the_outbox_are_broken() {
     for broken in [
