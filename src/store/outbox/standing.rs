@@ -181,7 +181,7 @@ pub async fn take_standing(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Res
     Ok(())
 }
 
-/// Whether a list names stories that no post of ours stands for yet.
+/// Whether a list names stories that no post of ours stands for yet. What the backup had on the list already is ours.
 pub async fn lists_strangers(
     tx: &mut Tx,
     channel: i64,
@@ -190,8 +190,13 @@ pub async fn lists_strangers(
 ) -> anyhow::Result<bool> {
     let found_after = now.timestamp() - MATCHED_FOR_S;
     let found = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM standing WHERE channel_id = $1 AND taken = 0 AND listed_in = $2 AND found_at > $3)
-           AS "is!: bool""#,
+        r#"SELECT EXISTS (
+               SELECT 1 FROM standing s
+               WHERE s.channel_id = $1 AND s.taken = 0 AND s.listed_in = $2 AND s.found_at > $3
+                 AND NOT EXISTS (
+                     SELECT 1 FROM posts p JOIN posts l ON l.id = p.digest_id
+                     WHERE p.channel_id = $1 AND json_extract(p.content, '$.mark') = s.mark
+                       AND json_extract(l.content, '$.mark') = $2)) AS "is!: bool""#,
         channel,
         list,
         found_after

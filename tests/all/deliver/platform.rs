@@ -41,6 +41,8 @@ struct Inside {
     next_in: HashMap<String, VecDeque<Answer>>,
     sends: usize,
     edits: usize,
+    /// Messages that were ever made: no id comes twice, as with real platforms.
+    made: usize,
     /// Whether keys are remembered: a broken chat forgets them.
     forgets_keys: bool,
     /// What a message says that breaks the chat.
@@ -109,6 +111,19 @@ impl Chat {
                 Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
             });
         texts.collect()
+    }
+
+    /// The lines of the lists that stand, as [`Chat::room`] shows posts.
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let inside = self.inside();
+        let here = inside.messages.iter().filter(|message| !message.is_deleted);
+        let lines = here.flat_map(|message| match &message.content {
+            Content::Digest(digest) => digest.lines.clone(),
+            Content::Story(_) | Content::Line(_) | Content::Notice { .. } => Vec::new(),
+        });
+        lines
+            .map(|line| format!("{}: {}", line.title, line.what))
+            .collect()
     }
 
     /// The lists that stand: the ids of the stories that each names.
@@ -259,7 +274,8 @@ impl Chat {
                 {
                     Some(id) => receipt(&id),
                     None => {
-                        let id = format!("m{}", inside.messages.len());
+                        inside.made += 1;
+                        let id = format!("m{}", inside.made);
                         let message = Message {
                             room: work.address.clone(),
                             id: id.clone(),

@@ -203,3 +203,75 @@ async fn what_a_list_named_is_not_told_again() {
         );
     }
 }
+
+/// Some hours of a busy list with a cap, a backup at any of them, and a restore at any later one.
+async fn random_run(seed: u64) -> Result<usize, String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    world
+        .restart(|config| config.channels[0].hourly_max = Some(2))
+        .await;
+    let backup_in = random.i64(0..6);
+    let restore_in = random.i64(backup_in + 1..9);
+    let (mut file, mut mails, mut versions) = (None, Vec::new(), Vec::new());
+    for hour in 0..10_i64 {
+        versions.extend(std::iter::repeat_n(0, random.usize(0..4)));
+        let minutes = (world.now() - crate::world::noon()).num_minutes();
+        for (number, version) in (0..).zip(&mut versions) {
+            if *version == 0 || random.u8(0..4) == 0 {
+                *version += 1;
+                mails.push(patch(number, *version, minutes - 1));
+            }
+        }
+        put_mails(&world, &mails);
+        world.poll().await;
+        if random.bool() {
+            chat.answer_next(&[Answer::Lost]);
+        }
+        if hour == backup_in {
+            file = Some(back_up(&world).await);
+        }
+        if hour == restore_in {
+            world.restore(file.as_ref().expect("it was made")).await;
+        }
+        for _ in 0..random.usize(0..3) {
+            world.ingest.make_digests().await.expect("digests");
+            chat.courier(&world).pass().await.expect("a pass");
+            world.advance(TimeDelta::minutes(random.i64(1..40)));
+        }
+        world.advance(TimeDelta::minutes(random.i64(60..180)));
+    }
+    for _ in 0..3 {
+        go_on(&mut world, &chat).await;
+    }
+    let marks = chat.marks();
+    let mut once = marks.clone();
+    once.dedup();
+    let told: Vec<String> = chat.bpf().into_iter().chain(chat.listed()).collect();
+    let wanted = (0..)
+        .zip(&versions)
+        .map(|(number, version): (i64, &i64)| match version {
+            1 => format!("bpf: Do it {number}: posted"),
+            version => format!("bpf: Do it {number}: v{version}"),
+        });
+    let missing: Vec<String> = wanted.filter(|wanted| !told.contains(wanted)).collect();
+    match (once == marks, missing.is_empty()) {
+        (true, true) => Ok(once.len()),
+        _ => Err(format!(
+            "seed {seed}: missing {missing:?}; {marks:?} {told:?}"
+        )),
+    }
+}
+
+#[tokio::test]
+async fn whenever_it_is_put_back_each_story_stands_once_and_as_it_is() {
+    let seeds = if crate::real::is_long() { 200 } else { 25 };
+    let mut told = 0;
+    for seed in 0..seeds {
+        told += random_run(seed)
+            .await
+            .unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+    assert!(told > 100, "{told}");
+}
