@@ -7,9 +7,11 @@
 mod answer;
 pub mod clerk;
 mod complete;
+mod editors;
 mod feeds;
 pub mod grammar;
 pub mod heard;
+mod issues;
 mod mutes;
 mod pace;
 mod pages;

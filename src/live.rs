@@ -321,6 +321,7 @@ fn needs_restart(before: &Effective, file: &Effective) -> Option<String> {
         ("database", before.database != after.database),
         ("[discord]", before.discord != after.discord),
         ("[matrix]", before.matrix != after.matrix),
+        ("[web]", before.web != after.web),
     ];
     let changed: Vec<&str> = changed
         .into_iter()

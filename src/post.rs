@@ -1,6 +1,7 @@
 //! Posts: platform-neutral text about stories, and which channels take them. Pure.
 
 pub mod route;
+mod steps;
 pub mod story;
 pub mod words;
 

@@ -1,7 +1,9 @@
 //! A post of every kind, about stories that nobody wrote: for the page that shows them, and for the tests that hold their
 //! words.
 
-use bpfnews::post::story::{Content, Digest, Post, compose, line, standing};
+use bpfnews::post::story::{
+    Content, Digest, IssuePost, Line, Part, Post, Suggestion, Tone, compose, line, standing,
+};
 use bpfnews::story::Story;
 use serde_json::{Value, json};
 
@@ -175,7 +177,49 @@ fn lines() -> Vec<(&'static str, Content)> {
     };
     let mut sample = compose(&fresh);
     sample.notes.push("sample of a new feed".to_owned());
+    let part = |heading: &str, lines: Vec<Line>, is_list_of_patches: bool| Part {
+        heading: heading.to_owned(),
+        lines,
+        is_list_of_patches,
+    };
+    let told_of = |what: &str, title: &str, link: &str| Line {
+        what: what.to_owned(),
+        title: title.to_owned(),
+        link: Some(link.to_owned()),
+        tone: Tone::Reading,
+        mark: String::new(),
+    };
+    let issue = IssuePost {
+        title: "BPF updates 12, 5 March 2025".to_owned(),
+        lead: "This is issue 12 of BPF updates, what moved in BPF and XDP from 27 February to 5 March 2025: 14 new patches \
+               and series, 9 new versions and 6 applied.\nGuards are in at last; thanks to everybody who reviewed nine \
+               versions of them.\nLinux 6.14-rc5 came out on 2 March 2025."
+            .to_owned(),
+        parts: vec![
+            part("LWN on BPF", vec![told_of("for subscribers until 20 March 2025", "Guards for BPF locks", "https://lwn.net/Articles/1/")], false),
+            part("Highlights", [&done, &other].map(|story| line(story, standing(story), story.id.clone())).to_vec(), false),
+            part("More interesting developments", vec![told_of("0123456789ab", "bpf: Add a map type for arenas (it needs __sk_buff)", "https://git.kernel.org/bpf/bpf-next/c/0123456789ab")], false),
+            part("In case you missed it", vec![told_of("", "How guards came to be", "https://blog.example.org/guards")], false),
+        ],
+        link: Some("https://bpfnews.example.org/issues/12".to_owned()),
+        left_out: 31,
+        number: 12,
+        mark: "issue-12".to_owned(),
+    };
+    let suggestion = |decided: &str| {
+        Content::Suggestion(Suggestion {
+            number: 7,
+            link: "https://blog.example.org/guards?a=1&b=2".to_owned(),
+            note: "Explains guards @everyone with __pictures__".to_owned(),
+            known: "bpfnews follows it already: How guards came to be".to_owned(),
+            decided: decided.to_owned(),
+            mark: "suggestion-7".to_owned(),
+        })
+    };
     vec![
+        ("an issue", Content::Issue(Box::new(issue))),
+        ("a suggestion", suggestion("")),
+        ("a suggestion, decided", suggestion("accepted by @ed:example.org")),
         ("a digest", Content::Digest(digest)),
         ("told in another post", Content::Line(line(&fresh, "told in another post".to_owned(), fresh.id.clone()))),
         ("an answer at a milestone", Content::Line(line(&done, standing(&done), format!("{}-applied", done.id)))),

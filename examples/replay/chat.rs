@@ -113,7 +113,9 @@ impl Chat {
                 let what = match (content, under) {
                     (_, Some(_)) => What::Answer,
                     (Content::Digest(_), None) => What::Digest,
-                    (Content::Notice { .. }, None) => What::Notice,
+                    (Content::Notice { .. } | Content::Issue(_) | Content::Suggestion(_), None) => {
+                        What::Notice
+                    }
                     (Content::Story(_) | Content::Line(_), None) => What::Post,
                 };
                 let message = format!("{}-{}", work.address, inside.told.len());
@@ -123,7 +125,11 @@ impl Chat {
             Act::Edit { receipt, content } => {
                 let what = match content {
                     Content::Digest(_) => What::DigestEdit,
-                    Content::Story(_) | Content::Line(_) | Content::Notice { .. } => What::Edit,
+                    Content::Story(_)
+                    | Content::Line(_)
+                    | Content::Issue(_)
+                    | Content::Suggestion(_)
+                    | Content::Notice { .. } => What::Edit,
                 };
                 (what, Some(content), receipt.clone())
             }

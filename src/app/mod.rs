@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use crate::config::PlatformKind;
 use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
+use crate::publish::{Rules, schedule};
 use crate::store::{Trouble, feeds};
 
 /// The longest sleep, so that a clock that was set is noticed.
@@ -89,13 +90,14 @@ pub async fn run(
     while !stop.is_cancelled() {
         let now = live.now();
         let (ingest, courier) = (&now.ingest, &now.courier);
+        let rules = Rules::of(&now.effective.config);
         if let Some(why) = courier.refusal() {
             stop.cancel();
             return Err(Refused(why).into());
         }
         let sleep = match disk.rest(live).await? {
             Some(rest) => rest,
-            None => match begin(ingest, courier, &mut under_way, stop).await {
+            None => match begin(ingest, courier, rules, &mut under_way, stop).await {
                 Ok(sleep) => sleep,
                 Err(error) => disk.met(live, error).await?,
             },
@@ -156,14 +158,16 @@ pub async fn run(
 async fn begin(
     ingest: &Arc<Ingest>,
     courier: &Arc<Courier>,
+    rules: Rules<'_>,
     under_way: &mut UnderWay,
     stop: &CancellationToken,
 ) -> anyhow::Result<Duration> {
     // First, for it sets right what is due after a clock was set.
     ingest.make_digests().await?;
+    let issue_at = schedule::pass(&ingest.store, &ingest.desks, rules, ingest.clock.now()).await?;
     begin_polls(ingest, under_way, stop).await?;
     begin_lanes(courier, under_way).await?;
-    until_next(ingest, courier, &under_way.busy).await
+    until_next(ingest, courier, issue_at, &under_way.busy).await
 }
 
 async fn begin_polls(
@@ -221,6 +225,7 @@ async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
 async fn until_next(
     ingest: &Ingest,
     courier: &Courier,
+    issue_at: Option<DateTime<Utc>>,
     busy: &HashSet<i64>,
 ) -> anyhow::Result<Duration> {
     let now = ingest.clock.now();
@@ -228,6 +233,7 @@ async fn until_next(
     let next = [
         next_feed.and_then(|at| DateTime::from_timestamp(at, 0)),
         ingest.next_digest_at().await?,
+        issue_at,
         // A lane that is busy ends by itself, and wakes the loop.
         if busy.is_empty() {
             courier.next_at().await?

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::About;
-use crate::post::story::{Content, Line, Post, Tone};
+use crate::post::story::{Content, IssuePost, Line, Post, Tone};
 
 /// The widest a post is laid out; longer lines tire the eye.
 const WIDTH_MAX: usize = 100;
@@ -47,7 +47,10 @@ fn standing(content: &Content) -> String {
     match content {
         Content::Story(post) => post.state.clone(),
         Content::Line(line) => line.what.clone(),
-        Content::Digest(_) | Content::Notice { .. } => String::new(),
+        Content::Digest(_)
+        | Content::Issue(_)
+        | Content::Suggestion(_)
+        | Content::Notice { .. } => String::new(),
     }
 }
 
@@ -102,6 +105,19 @@ pub fn render(content: &Content, width: usize) -> String {
             lines.extend(digest.lines.iter().flat_map(|line| one_line(line, width)));
             barred(Tone::Reading, &lines)
         }
+        Content::Issue(post) => issue(post, width),
+        Content::Suggestion(suggested) => {
+            let mut lines = vec![format!("{STRONG}Suggestion {}{STRONG:#}", suggested.number)];
+            for part in [
+                &suggested.link,
+                &suggested.note,
+                &suggested.known,
+                &suggested.decided,
+            ] {
+                lines.extend(wrap(part, width.saturating_sub(2)));
+            }
+            barred(Tone::New, &lines)
+        }
         Content::Notice { title, text, .. } => {
             let mut lines = vec![format!("{STRONG}{title}{STRONG:#}")];
             lines.extend(wrap(text, width.saturating_sub(2)));
@@ -123,7 +139,11 @@ fn moved(content: &Content, width: usize) -> Option<String> {
             };
             Some(barred(post.tone, &one_line(&line, width)))
         }
-        Content::Line(_) | Content::Digest(_) | Content::Notice { .. } => None,
+        Content::Line(_)
+        | Content::Digest(_)
+        | Content::Issue(_)
+        | Content::Suggestion(_)
+        | Content::Notice { .. } => None,
     }
 }
 
@@ -135,6 +155,32 @@ fn one_line(line: &Line, width: usize) -> Vec<String> {
     let mut lines = wrap(&text, width.saturating_sub(2));
     lines.extend(line.link.iter().map(|link| format!("{DIM}{link}{DIM:#}")));
     lines
+}
+
+/// A newsletter: what stands above, and lines under headings.
+fn issue(post: &IssuePost, width: usize) -> String {
+    let inner = width.saturating_sub(2);
+    let mut lines = vec![format!("{STRONG}{}{STRONG:#}", post.title)];
+    for paragraph in post.lead.lines() {
+        lines.extend(wrap(paragraph, inner));
+    }
+    for part in &post.parts {
+        lines.push(String::new());
+        lines.push(format!("{STRONG}{}{STRONG:#}", part.heading));
+        for line in &part.lines {
+            let mut first = "- ";
+            for row in one_line(line, inner) {
+                lines.push(format!("{first}{row}"));
+                first = "  ";
+            }
+        }
+    }
+    if post.left_out > 0 {
+        lines.push(String::new());
+        lines.push(format!("{DIM}and {} more{DIM:#}", post.left_out));
+    }
+    lines.extend(post.link.iter().map(|link| format!("{DIM}{link}{DIM:#}")));
+    barred(Tone::Reading, &lines)
 }
 
 fn barred(tone: Tone, lines: &[String]) -> String {

@@ -6,31 +6,40 @@ use std::sync::Arc;
 
 use anstyle::{Effects, Style};
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::lists::carriers;
 use super::polls::courier;
-use crate::clock::FixedClock;
+use crate::clock::{Clock as _, FixedClock};
+use crate::config::Config;
+use crate::deliver::Courier;
 use crate::ingest::Ingest;
+use crate::publish::{self, Rules};
 use crate::store::Store;
 use crate::store::feeds::Outcome;
 use crate::store::items::{Filter, list_items};
+use crate::web::{self, Site};
 use crate::{app, demo};
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-pub(super) async fn demo() -> anyhow::Result<ExitCode> {
+pub(super) async fn demo(is_web: bool) -> anyhow::Result<ExitCode> {
     let stop = app::stop_on_signals()?;
     let folder = std::env::temp_dir().join(format!("bpfnews-demo-{}", std::process::id()));
     std::fs::create_dir(&folder)
         .with_context(|| format!("making {} for the demo", folder.display()))?;
-    let played = play(&folder.join("demo.sqlite"), &stop).await;
+    let played = play(&folder.join("demo.sqlite"), is_web, &stop).await;
     std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
     played
 }
 
-async fn play(database: &std::path::Path, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
+async fn play(
+    database: &std::path::Path,
+    is_web: bool,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
     let steps = demo::steps();
     let clock = Arc::new(FixedClock::new(steps[0]));
     let server = demo::server::start(clock.clone()).await?;
@@ -64,12 +73,60 @@ async fn play(database: &std::path::Path, stop: &CancellationToken) -> anyhow::R
         }
         courier.pass().await?;
     }
+    publish(&ingest, &courier, &config, clock.now()).await?;
     outro(&ingest, posts).await?;
+    if is_web && failed.is_none() {
+        show(&ingest, clock.clone(), &config, stop).await?;
+    }
     ingest.store.close().await;
     match failed {
         Some(failed) => anyhow::bail!("a feed of the demo failed, which it should not: {failed}"),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Publishes the issue of the week, from its first day to its last poll.
+async fn publish(
+    ingest: &Ingest,
+    courier: &Courier,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    writeln!(
+        anstream::stdout(),
+        "{STRONG}── And so the issue of the week writes itself ──{STRONG:#}\n"
+    )?;
+    let rules = Rules::of(config);
+    let period = demo::period();
+    let mut tx = ingest.store.write().await?;
+    let by = "the demo";
+    let out = publish::publish(&mut tx, &ingest.desks, rules, 1, Some(period), by, now).await?;
+    out?;
+    tx.commit().await?;
+    courier.pass().await?;
+    Ok(())
+}
+
+/// Serves the pages until stopped.
+async fn show(
+    ingest: &Ingest,
+    clock: Arc<FixedClock>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = web::bind(([127, 0, 0, 1], 0).into()).await?;
+    let home = format!("http://{}/", listener.local_addr()?);
+    writeln!(
+        anstream::stdout(),
+        "\n{STRONG}The pages are at {home}{STRONG:#} until you press Ctrl-C."
+    )?;
+    let site = Site {
+        store: ingest.store.clone(),
+        clock,
+        name: config.issue.name.clone(),
+        home,
+    };
+    web::serve(listener, site, stop.clone()).await
 }
 
 fn intro(feeds: usize) -> anyhow::Result<()> {

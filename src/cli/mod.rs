@@ -2,6 +2,7 @@
 
 mod demo;
 mod import;
+mod issue;
 mod lists;
 #[cfg(feature = "matrix")]
 mod matrix;
@@ -62,9 +63,15 @@ enum Command {
     /// Poll the feeds as they fall due and show what is new, until stopped (Ctrl-C).
     #[command(after_help = "Example:\n  bpfnews run --config /etc/bpfnews/config.toml")]
     Run,
-    /// Play one real week of BPF news, 2 to 10 May 2017; needs no network and no configuration.
-    #[command(after_help = "Examples:\n  bpfnews demo\n  bpfnews demo | less")]
-    Demo,
+    /// Play one real week of BPF news, 2 to 10 May 2017, and the issue of that week; needs no network and no configuration.
+    #[command(
+        after_help = "Examples:\n  bpfnews demo\n  bpfnews demo | less\n  bpfnews demo --web"
+    )]
+    Demo {
+        /// Show the issue as web pages too, until stopped (Ctrl-C).
+        #[arg(long)]
+        web: bool,
+    },
     /// Write the example configuration, which holds the real feeds, to the --config file if there is none.
     #[command(after_help = "Example:\n  bpfnews init && bpfnews check --online")]
     Init,
@@ -177,6 +184,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// The newsletter: what the coming issue would say, and the issues that are out.
+    #[command(subcommand)]
+    Issue(issue::IssueCommand),
     /// Try what channels take.
     #[command(subcommand)]
     Route(RouteCommand),
@@ -271,7 +281,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let path = &cli.config;
     match cli.command {
         Command::Run => polls::run(path).await,
-        Command::Demo => demo::demo().await,
+        Command::Demo { web } => demo::demo(web).await,
         Command::Init => init(path),
         Command::Check { online, feed } => polls::check(path, online, feed.as_deref()).await,
         Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
@@ -302,6 +312,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Route(RouteCommand::Test { channel, since }) => {
             route::test(path, &channel, since).await
         }
+        Command::Issue(command) => issue::run(path, &command).await,
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,

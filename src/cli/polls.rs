@@ -11,6 +11,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::opening::{feed_row, open_alone, unknown_feed};
 use crate::app;
@@ -18,19 +20,24 @@ use crate::app::platforms::Platforms;
 use crate::clock::SystemClock;
 use crate::command::clerk::Clerk;
 use crate::command::heard::Ear;
-use crate::config::{Config, Effective, FeedConfig};
+use crate::config::{Config, Effective, FeedConfig, WebConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::live::Live;
+use crate::publish::{Rules, files};
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
 use crate::store::lock::Lock;
+use crate::web::{self, Site};
 
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 const DIM: Style = Style::new().effects(Effects::DIMMED);
+
+/// How long a stop waits for pages that are being read.
+const PAGES_STOP_MAX: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let file = Effective::load(path)?;
@@ -53,11 +60,45 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
             many => format!("posted to {many} channels"),
         }
     );
+    files::write(&live.store, Rules::of(config)).await;
+    let pages = match &config.web {
+        Some(web) => Some(serve(&live, web, &config.issue.name, &stop).await?),
+        None => None,
+    };
     drop(generation);
     let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
     app::run(&live, platforms.listeners(&ear, &live.store, &stop), &stop).await?;
+    if let Some(pages) = pages {
+        let _ = tokio::time::timeout(PAGES_STOP_MAX, pages).await;
+    }
     live.store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Serves the pages beside the loops.
+async fn serve(
+    live: &Live,
+    config: &WebConfig,
+    name: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let listener = web::bind(config.listen).await?;
+    let home = match &config.url {
+        Some(url) => url.to_string(),
+        None => format!("http://{}/", listener.local_addr()?),
+    };
+    let site = Site {
+        store: live.store.clone(),
+        clock: Arc::clone(&live.clock),
+        name: name.to_owned(),
+        home,
+    };
+    let stop = stop.clone();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = web::serve(listener, site, stop).await {
+            tracing::error!("{error:#}");
+        }
+    }))
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {

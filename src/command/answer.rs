@@ -9,7 +9,7 @@ use super::heard::Asker;
 use super::rights::Right;
 use crate::config::PlatformKind;
 use crate::live::{Generation, Live};
-use crate::post::story::{Content, Digest, Line, Tone};
+use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
 use crate::store::audit::Hand;
 
 /// A command under way.
@@ -34,6 +34,8 @@ pub(super) enum Answer {
     Says(Content),
     /// A list, shown by pages.
     Lists(Listing),
+    /// An issue, shown by pages.
+    Tells(Box<IssuePost>),
 }
 
 /// A list, all of it.

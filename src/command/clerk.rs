@@ -13,7 +13,7 @@ use super::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
 use super::pace::{Pace, Verdict};
 use super::pages::{self, Shelf};
 use super::rights::{self, Right};
-use super::{complete, feeds, mutes, readers, records, routes, suggest};
+use super::{complete, editors, feeds, issues, mutes, readers, records, routes, suggest};
 use crate::config::{Origin, PlatformKind, TableKind};
 use crate::live::{Generation, Live};
 use crate::store::outbox::{self, Place};
@@ -89,8 +89,15 @@ impl Clerk {
         now: DateTime<Utc>,
     ) -> Told {
         let right = self.right(by, &generation).await?;
+        if call.spec.audience == Audience::Editors && right < Right::Editor {
+            info!("{} may not: {}", by.person, call.spec.path);
+            return mistake(
+                "Editors alone may do that: whom [issue] or [commands] names in the configuration, and who manages this \
+                 place where it names a channel of it.",
+            );
+        }
         if call.spec.audience == Audience::Maintainers {
-            if right == Right::Reader {
+            if right < Right::Manager {
                 info!("{} may not: {}", by.person, call.spec.path);
                 return mistake(
                     "Maintainers alone may do that: whom the configuration names, and who manages this place where it \
@@ -136,18 +143,27 @@ impl Clerk {
             outbox::learn_community(&mut tx, &place.platform, &place.address, community).await?;
             tx.commit().await?;
         }
-        let config = &generation.effective.config.commands;
-        Ok(rights::of(by, config, &of_the_file(&places, generation)))
+        let config = &generation.effective.config;
+        let ours = of_the_file(&places, generation);
+        Ok(rights::of(by, &config.commands, &config.issue, &ours))
     }
 
     fn lay_out(&self, by: &Asker, call: &Call, told: Told, now: DateTime<Utc>) -> Reply {
-        let is_private = call.spec.audience == Audience::Maintainers
-            || matches!(call.spec.path, "suggest" | "help");
+        let is_private =
+            call.spec.audience != Audience::Readers || matches!(call.spec.path, "suggest" | "help");
         match told {
             Ok(Answer::Says(content)) => Reply {
                 content,
                 is_private,
                 pages: Pages::default(),
+            },
+            Ok(Answer::Tells(issue)) => match pages::page_of_issue(*issue, call) {
+                Ok((content, pages)) => Reply {
+                    content,
+                    is_private,
+                    pages,
+                },
+                Err(many) => no_such_page(many),
             },
             Ok(Answer::Lists(listing)) => match pages::page(&listing, call) {
                 Ok((content, pages)) => {
@@ -160,8 +176,7 @@ impl Clerk {
                         pages,
                     }
                 }
-                Err(1) => private("There is no such page", "There is one page."),
-                Err(many) => private("There is no such page", &format!("There are {many} pages.")),
+                Err(many) => no_such_page(many),
             },
             Err(Trouble::Mistake(what)) => private("That did not work", &what),
             Err(Trouble::Fault(fault)) => {
@@ -209,14 +224,26 @@ impl Ears for Clerk {
 
 async fn carry_out(ask: &Ask<'_>) -> Told {
     match (ask.call.spec.audience, ask.call.spec.path) {
-        (Audience::Readers, "latest") => readers::latest(ask).await,
-        (Audience::Readers, "issue") => readers::issue(ask),
+        (Audience::Readers, "latest") => issues::latest(ask).await,
+        (Audience::Readers, "issue") => issues::issue(ask).await,
         (Audience::Readers, "story") => readers::story(ask).await,
         (Audience::Readers, "search") => readers::search(ask).await,
         (Audience::Readers, "open") => readers::open(ask).await,
         (Audience::Readers, "status") => readers::status(ask).await,
         (Audience::Readers, "suggest") => suggest::suggest(ask).await,
         (_, "help") => readers::help(ask),
+        (Audience::Editors, "draft") => issues::draft(ask).await,
+        (Audience::Editors, "pin") => editors::pin(ask).await,
+        (Audience::Editors, "drop") => editors::drop(ask).await,
+        (Audience::Editors, "move") => editors::put(ask).await,
+        (Audience::Editors, "note") => editors::note(ask).await,
+        (Audience::Editors, "intro") => editors::intro(ask).await,
+        (Audience::Editors, "undo") => editors::undo(ask).await,
+        (Audience::Editors, "suggestions") => editors::suggestions(ask).await,
+        (Audience::Editors, "accept") => editors::accept(ask).await,
+        (Audience::Editors, "decline") => editors::decline(ask).await,
+        (Audience::Editors, "publish") => editors::publish(ask).await,
+        (Audience::Editors, "correct") => editors::correct(ask).await,
         (Audience::Maintainers, "feeds list") => feeds::list(ask).await,
         (Audience::Maintainers, "feeds add") => feeds::add(ask).await,
         (Audience::Maintainers, "feeds remove") => feeds::remove(ask).await,
@@ -259,6 +286,14 @@ fn is_among_maintainers(by: &Asker, generation: &Generation) -> bool {
         || channels.iter().any(|channel| {
             channel.maintainers && Some(channel.platform) == platform && channel.address == by.room
         })
+}
+
+fn no_such_page(many: usize) -> Reply {
+    let text = match many {
+        1 => "There is one page.".to_owned(),
+        many => format!("There are {many} pages."),
+    };
+    private("There is no such page", &text)
 }
 
 fn private(title: &str, text: &str) -> Reply {

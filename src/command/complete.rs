@@ -33,7 +33,7 @@ pub(super) async fn choices(
 ) -> anyhow::Result<Vec<Choice>> {
     let begun: String = begun.trim().chars().take(BEGUN_CHARS_MAX).collect();
     let config = &generation.effective.config;
-    let may_change = right > Right::Reader;
+    let may_change = right >= Right::Manager;
     let names: Vec<&str> = match completes {
         Completes::Story => return stories_begun(live, &begun, now).await,
         Completes::Feed if may_change => {
@@ -45,7 +45,11 @@ pub(super) async fn choices(
         }
         Completes::Feed | Completes::Channel => Vec::new(),
         Completes::Command => {
-            let is_theirs = |audience| may_change || audience == Audience::Readers;
+            let is_theirs = |audience| match audience {
+                Audience::Readers => true,
+                Audience::Editors => right >= Right::Editor,
+                Audience::Maintainers => may_change,
+            };
             let specs = COMMANDS.iter().filter(|spec| is_theirs(spec.audience));
             specs.map(|spec| spec.path).collect()
         }

@@ -14,18 +14,21 @@ const TYPED_CHARS_MAX: usize = 40;
 pub enum Audience {
     /// Everybody.
     Readers,
+    /// Those who finish the issue.
+    Editors,
     /// Those who may change what is told.
     Maintainers,
 }
 
 impl Audience {
-    /// Both.
-    pub const ALL: [Audience; 2] = [Audience::Readers, Audience::Maintainers];
+    /// All of them.
+    pub const ALL: [Audience; 3] = [Audience::Readers, Audience::Editors, Audience::Maintainers];
 
     /// The command's name.
     pub fn command(self) -> &'static str {
         match self {
             Self::Readers => "bpfnews",
+            Self::Editors => "bpfnews-edit",
             Self::Maintainers => "bpfnews-admin",
         }
     }

@@ -154,7 +154,7 @@ pub(super) async fn retract(ask: &Ask<'_>) -> Told {
 }
 
 /// The one story that is meant; where it is not clear which, nothing is changed.
-async fn meant(ask: &Ask<'_>) -> Result<Story, Trouble> {
+pub(super) async fn meant(ask: &Ask<'_>) -> Result<Story, Trouble> {
     let name = ask.needed("story");
     match readers::find(ask, name).await? {
         Found::One(story) => Ok(*story),

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::answer::{Listing, mark, notice};
 use super::grammar::Call;
 use super::heard::{Asker, Pages};
-use crate::post::story::{Content, Digest, Line};
+use crate::post::story::{Content, Digest, IssuePost, Line, Part};
 
 /// Lines of a page.
 const LINES_MAX: usize = 10;
@@ -95,19 +95,81 @@ pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), u
     Ok((content, turns))
 }
 
+/// One page of an issue, and where it goes on. What stands above its lines is on the first page.
+///
+/// # Errors
+///
+/// How many pages there are, where there is no such.
+pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, Pages), usize> {
+    let lines: Vec<(usize, &Line)> = issue
+        .parts
+        .iter()
+        .enumerate()
+        .flat_map(|(part, told)| told.lines.iter().map(move |line| (part, line)))
+        .collect();
+    let costs: Vec<usize> = lines.iter().map(|(_, line)| cost(line)).collect();
+    let lead = issue.lead.chars().count();
+    let pages = cut_at(&costs, lead);
+    let many = pages.len();
+    let number = usize::try_from(call.page()).unwrap_or(usize::MAX);
+    let Some(range) = pages.into_iter().nth(number - 1) else {
+        return Err(many);
+    };
+    let mut parts: Vec<Part> = Vec::new();
+    let mut last = None;
+    for (part, line) in &lines[range] {
+        if last != Some(*part) {
+            let told = &issue.parts[*part];
+            parts.push(Part {
+                lines: Vec::new(),
+                ..told.clone()
+            });
+            last = Some(*part);
+        }
+        if let Some(part) = parts.last_mut() {
+            part.lines.push((*line).clone());
+        }
+    }
+    let title = match many {
+        1 => issue.title.clone(),
+        _ => format!("{} (page {number} of {many})", issue.title),
+    };
+    let content = Content::Issue(Box::new(IssuePost {
+        title,
+        lead: match number {
+            1 => issue.lead.clone(),
+            _ => String::new(),
+        },
+        parts,
+        // An answer is not the post that channels have of it.
+        mark: mark(call.spec.audience, call.spec.path),
+        ..issue
+    }));
+    let turns = Pages {
+        back: (number > 1).then(|| call.at_page(call.page() - 1)),
+        on: (number < many).then(|| call.at_page(call.page() + 1)),
+    };
+    Ok((content, turns))
+}
+
 /// Where each page begins and ends.
 fn cut(lines: &[Line]) -> Vec<Range<usize>> {
+    let costs: Vec<usize> = lines.iter().map(cost).collect();
+    cut_at(&costs, 0)
+}
+
+/// The same for lines of these costs, the first page of which has something else above them.
+fn cut_at(costs: &[usize], above: usize) -> Vec<Range<usize>> {
     let mut pages = Vec::new();
-    let (mut start, mut taken) = (0, 0);
-    for (place, line) in lines.iter().enumerate() {
-        let cost = cost(line);
+    let (mut start, mut taken) = (0, above);
+    for (place, &cost) in costs.iter().enumerate() {
         if place > start && (place - start >= LINES_MAX || taken + cost > COST_MAX) {
             pages.push(start..place);
             (start, taken) = (place, 0);
         }
         taken += cost;
     }
-    pages.push(start..lines.len());
+    pages.push(start..costs.len());
     pages
 }
 

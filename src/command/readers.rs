@@ -15,10 +15,6 @@ use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
 use crate::story::waiting::waiting;
 
-/// How far back the best are looked for.
-const WEEK: TimeDelta = TimeDelta::days(7);
-/// How many of them there are.
-const BEST_MAX: i64 = 50;
 /// The most matches of a search, and series that wait, that are shown.
 const FOUND_MAX: i64 = 100;
 /// The most stories that are named where one was meant.
@@ -29,28 +25,6 @@ const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 const UNANSWERED_MAX: i64 = 5_000;
 /// How much of what somebody typed is repeated.
 const TYPED_CHARS_MAX: usize = 80;
-
-/// The latest issue. Once issues come out, the latest is shown here; the best of the week is what it begins with.
-pub(super) async fn latest(ask: &Ask<'_>) -> Told {
-    let since = (ask.now - WEEK).timestamp();
-    let pool = ask.live.store.read();
-    let best = stories::best_stories(pool, since, ask.today(), BEST_MAX).await?;
-    let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
-    Ok(Answer::Lists(Listing {
-        title: "The best of the last seven days".to_owned(),
-        lines: best.iter().map(line).collect(),
-        nothing: "Nothing about BPF moved in the last seven days.",
-    }))
-}
-
-/// An issue by its number.
-pub(super) fn issue(ask: &Ask<'_>) -> Told {
-    mistake(format!(
-        "There is no issue {}: none has come out yet. {} shows the best of the week.",
-        ask.needed("number"),
-        ask.typed(Audience::Readers, "latest")
-    ))
-}
 
 /// One story, or those that may be meant.
 pub(super) async fn story(ask: &Ask<'_>) -> Told {

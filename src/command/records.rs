@@ -12,6 +12,8 @@ use crate::store::{audit, suggestions};
 
 /// The most rows that are shown; there may be years of them.
 const ROWS_MAX: i64 = 200;
+/// The most characters of a note in a list.
+const NOTE_CHARS_MAX: usize = 160;
 /// The longest id of a person: Matrix' limit, in bytes.
 const PERSON_BYTES_MAX: usize = 255;
 
@@ -21,16 +23,7 @@ pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     let rows = suggestions::list_suggestions(pool, ROWS_MAX).await?;
     let line = |row: &suggestions::SuggestionRow| {
         let what = format!("{} · {} on {}", day(row.at), row.person, row.platform);
-        Line {
-            what: plain(&what),
-            title: match row.note.as_str() {
-                "" => plain(&row.shown),
-                note => prose::shorten(&plain(note), 160),
-            },
-            link: Some(row.shown.clone()),
-            tone: Tone::Reading,
-            mark: String::new(),
-        }
+        suggestion_line(row, &what)
     };
     let mut lines: Vec<Line> = rows.iter().map(line).collect();
     let banned = suggestions::list_bans(pool).await?;
@@ -44,6 +37,20 @@ pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
         lines,
         nothing: "Nothing yet.",
     }))
+}
+
+/// A suggestion in a list: why it is worth reading, else its address.
+pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> Line {
+    Line {
+        what: plain(what),
+        title: match row.note.as_str() {
+            "" => plain(&row.shown),
+            note => prose::shorten(&plain(note), NOTE_CHARS_MAX),
+        },
+        link: Some(row.shown.clone()),
+        tone: Tone::Reading,
+        mark: String::new(),
+    }
 }
 
 /// Takes no more suggestions of a person.

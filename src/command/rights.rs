@@ -2,6 +2,7 @@
 //!
 //! - **Maintainers** are those whom `[commands]` names, by ids that nobody can choose: people and roles on Discord, accounts
 //!   on Matrix. They may do everything, wherever the bot hears them.
+//! - **Editors** are those whom `[issue]` names, in the same way. They finish the issue, and change nothing else.
 //! - **Managers** are those who manage a place of ours, as its platform says: on Discord a server, in Matrix a room. A place
 //!   is ours when the *file* names a channel in it. A channel that was added in chat makes no place ours: else whoever may
 //!   add a channel could make the managers of any server, their own included, managers of this bot. They may do what
@@ -12,7 +13,7 @@
 
 use super::answer::platform_of;
 use super::heard::Asker;
-use crate::config::{CommandsConfig, PlatformKind};
+use crate::config::{CommandsConfig, IssueConfig, PlatformKind};
 use crate::store::outbox::Place;
 
 /// What a person may.
@@ -20,6 +21,8 @@ use crate::store::outbox::Place;
 pub(super) enum Right {
     /// Ask.
     Reader,
+    /// Finish the issue.
+    Editor,
     /// Change what is told, and channels of the place that they manage.
     Manager,
     /// Change everything.
@@ -27,21 +30,44 @@ pub(super) enum Right {
 }
 
 /// What a person may. `ours` are the places of the file's channels.
-pub(super) fn of(by: &Asker, config: &CommandsConfig, ours: &[&Place]) -> Right {
-    let is_named = match platform_of(by) {
-        Some(PlatformKind::Discord) => {
-            let has_role = |role: &String| config.discord_roles.contains(role);
-            config.discord_users.contains(&by.person) || by.roles.iter().any(has_role)
-        }
-        Some(PlatformKind::Matrix) => config.matrix_users.contains(&by.person),
-        Some(PlatformKind::Terminal) | None => false,
-    };
-    if is_named {
+pub(super) fn of(
+    by: &Asker,
+    config: &CommandsConfig,
+    issue: &IssueConfig,
+    ours: &[&Place],
+) -> Right {
+    let is_maintainer = is_named(
+        by,
+        &config.discord_users,
+        &config.discord_roles,
+        &config.matrix_users,
+    );
+    if is_maintainer {
         return Right::Maintainer;
     }
-    match config.managers && by.is_manager && ours.iter().any(|place| is_in(by, place)) {
-        true => Right::Manager,
+    if config.managers && by.is_manager && ours.iter().any(|place| is_in(by, place)) {
+        return Right::Manager;
+    }
+    let is_editor = is_named(
+        by,
+        &issue.discord_users,
+        &issue.discord_roles,
+        &issue.matrix_users,
+    );
+    match is_editor {
+        true => Right::Editor,
         false => Right::Reader,
+    }
+}
+
+/// Whether the configuration names somebody, by an id that nobody can choose.
+fn is_named(by: &Asker, users: &[String], roles: &[String], accounts: &[String]) -> bool {
+    match platform_of(by) {
+        Some(PlatformKind::Discord) => {
+            users.contains(&by.person) || by.roles.iter().any(|role| roles.contains(role))
+        }
+        Some(PlatformKind::Matrix) => accounts.contains(&by.person),
+        Some(PlatformKind::Terminal) | None => false,
     }
 }
 
@@ -77,12 +103,18 @@ mod tests {
 
     #[test]
     fn rights_follow_from_ids_and_places_of_ours() {
-        use Right::{Maintainer, Manager, Reader};
+        use Right::{Editor, Maintainer, Manager, Reader};
         let config = CommandsConfig {
             discord_users: vec!["11111".to_owned()],
             discord_roles: vec!["22222".to_owned()],
             matrix_users: vec!["@a:b".to_owned()],
             ..CommandsConfig::default()
+        };
+        let issue = IssueConfig {
+            discord_users: vec!["33333".to_owned()],
+            discord_roles: vec!["44444".to_owned()],
+            matrix_users: vec!["@e:b".to_owned()],
+            ..IssueConfig::default()
         };
         let told = place("discord", "100", Some("9"));
         let unknown = place("discord", "101", None);
@@ -114,16 +146,25 @@ mod tests {
             ("a moderator of our room", with(matrix("!r:b", "@c:d"), true, &[]), Manager),
             ("a moderator of a foreign room", with(matrix("!x:y", "@c:d"), true, &[]), Reader),
             ("a room's address on the other platform", with(discord("!r:b", None, "5"), true, &[]), Reader),
+            ("an editor anywhere", with(discord("7", Some("8"), "33333"), false, &[]), Editor),
+            ("an editor by role", with(discord("7", Some("9"), "5"), false, &["44444"]), Editor),
+            ("an editor who manages the server", with(discord("100", Some("9"), "33333"), true, &[]), Manager),
+            ("an editor on Matrix", with(matrix("!x:y", "@e:b"), false, &[]), Editor),
+            ("an editor's id as a role", with(discord("7", Some("9"), "5"), false, &["33333"]), Reader),
             ("an unknown platform", with(asker("irc", "100", Some("9"), "11111"), true, &["22222"]), Reader),
         ];
         for (who, by, right) in table {
-            assert_eq!(of(&by, &config, &ours), right, "{who}");
+            assert_eq!(of(&by, &config, &issue, &ours), right, "{who}");
         }
         let closed = CommandsConfig {
             managers: false,
             ..config
         };
         let manager = with(discord("100", Some("9"), "5"), true, &[]);
-        assert_eq!(of(&manager, &closed, &ours), Reader, "managers = false");
+        assert_eq!(
+            of(&manager, &closed, &issue, &ours),
+            Reader,
+            "managers = false"
+        );
     }
 }

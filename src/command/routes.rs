@@ -81,6 +81,9 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
             parts.push(format!("{what} {list}"));
         }
     }
+    if channel.issues {
+        parts.push("each issue".to_owned());
+    }
     if let Some(least) = route.score_min {
         parts.push(format!("that score {least} or more"));
     }
@@ -174,6 +177,9 @@ fn table(
             let members: Vec<toml::Value> = members.map(Into::into).collect();
             table.insert(key.to_owned(), members.into());
         }
+    }
+    if let Some(is_told) = ask.call.get("issues") {
+        table.insert("issues".to_owned(), (is_told == "true").into());
     }
     for key in NUMBERS {
         if let Some(number) = ask.call.get(key) {

@@ -1,14 +1,17 @@
 //! Links that readers hand in for the next issue.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::answer::{Ask, Told, mistake};
+use crate::desk::Desk;
+use crate::ingest;
 use crate::item::link::canonical_link;
 use crate::item::prose;
+use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
-use crate::store::stories;
-use crate::store::suggestions::{Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::{Tx, outbox, stories};
 
 /// The longest address: what a list on Discord still shows.
 const URL_BYTES_MAX: usize = 500;
@@ -42,21 +45,33 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
         platform: ask.by.platform,
         person: &ask.by.person,
         place,
+        room: &ask.by.room,
     };
+    let pool = ask.live.store.read();
+    let known = stories::find_story(pool, url.as_str(), ask.today()).await?;
+    let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
+    let known = known.unwrap_or_default();
     let mut tx = ask.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
+    if let Taken::Kept(number) = taken {
+        let told = Suggestion {
+            number,
+            link: url.to_string(),
+            note: note.clone(),
+            known: known.clone(),
+            decided: String::new(),
+            mark: format!("suggestion-{number}"),
+        };
+        tell_editors(&mut tx, &ask.generation.ingest.desks, told, ask.now).await?;
+    }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        Taken::Kept => {
-            let pool = ask.live.store.read();
-            let known = stories::find_story(pool, url.as_str(), ask.today()).await?;
-            let known =
-                known.map(|story| format!("\nbpfnews follows it already: {}", plain(&story.title)));
+        Taken::Kept(_) => {
+            ask.live.wake();
             let text = format!(
-                "It is kept for the next issue.{}",
-                known.unwrap_or_default()
+                "It is kept for the next issue; here you are told what the editors decide.\n{known}"
             );
-            ask.says("Thank you", text)
+            ask.says("Thank you", text.trim_end())
         }
         Taken::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
@@ -76,6 +91,22 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
         )),
         Taken::Banned => mistake("Your suggestions are not taken any more; this one was not kept."),
     }
+}
+
+/// Owes a suggestion to the maintainers' channels, where editors decide it.
+async fn tell_editors(
+    tx: &mut Tx,
+    desks: &[Desk],
+    told: Suggestion,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let number = told.number;
+    let content = Content::Suggestion(told);
+    for desk in desks.iter().filter(|desk| desk.config.maintainers) {
+        let post = outbox::post_apart(tx, desk.row.id, &content, now, now).await?;
+        suggestions::keep_post(tx, number, post).await?;
+    }
+    ingest::meet_all(tx, now).await
 }
 
 fn links(many: u32) -> String {

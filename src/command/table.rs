@@ -20,6 +20,15 @@ const fn reader(path: &'static str, about: &'static str, args: &'static [Arg]) -
     }
 }
 
+const fn editor(path: &'static str, about: &'static str, args: &'static [Arg]) -> Spec {
+    Spec {
+        audience: Audience::Editors,
+        path,
+        about,
+        args,
+    }
+}
+
 const fn maintainer(path: &'static str, about: &'static str, args: &'static [Arg]) -> Spec {
     Spec {
         audience: Audience::Maintainers,
@@ -47,6 +56,34 @@ const CHANNEL: Arg = arg(
     true,
 );
 
+/// The sections, by the words that [`SectionKind::word`] has for them; a test holds that.
+const SECTIONS: &[&str] = &[
+    "lwn",
+    "highlights",
+    "developments",
+    "new-series",
+    "new-versions",
+    "applied",
+    "mainline",
+    "videos",
+    "slides",
+    "missed",
+    "projects",
+    "note",
+];
+const NUMBER: Arg = arg(
+    "number",
+    "its number in the list of suggestions",
+    ArgKind::Number(1, i64::MAX),
+    true,
+);
+const ISSUE: Arg = arg(
+    "number",
+    "the issue's number",
+    ArgKind::Number(1, 100_000),
+    true,
+);
+
 /// Every command.
 #[rustfmt::skip]
 pub const COMMANDS: &[Spec] = &[
@@ -67,6 +104,41 @@ pub const COMMANDS: &[Spec] = &[
         arg("note", "why it is worth reading", ArgKind::Text, false),
     ]),
     reader("help", "What can be asked", &[arg("command", "which", ArgKind::Known(Completes::Command), false)]),
+    editor("draft", "The coming issue as it stands: what each section holds", &[PAGE]),
+    editor("pin", "Have a story in the issue, at the top of its section", &[
+        STORY,
+        arg("section", "where; the highlights where it is left out and nothing moved", ArgKind::OneOf(SECTIONS), false),
+    ]),
+    editor("drop", "Leave a story out of the issue", &[STORY]),
+    editor("move", "Move a story to another section", &[
+        STORY,
+        arg("section", "where to", ArgKind::OneOf(SECTIONS), true),
+    ]),
+    editor("note", "Put a remark under a story", &[
+        STORY,
+        arg("text", "the remark; Markdown", ArgKind::Text, true),
+    ]),
+    editor("intro", "Say what the issue begins with", &[
+        arg("text", "the introduction; Markdown", ArgKind::Text, true),
+    ]),
+    editor("undo", "Take back what was decided of a story, or the introduction where no story is named", &[
+        Arg { is_required: false, ..STORY },
+    ]),
+    editor("suggestions", "What readers suggested and nobody has decided", &[PAGE]),
+    editor("accept", "Take a suggestion into the issue", &[
+        NUMBER,
+        arg("title", "what it is called; its address where it is left out", ArgKind::Text, false),
+        arg("section", "where it stands", ArgKind::OneOf(SECTIONS), false),
+    ]),
+    editor("decline", "Do not take a suggestion", &[NUMBER]),
+    editor("publish", "Publish the coming issue now; nothing of it changes after that", &[ISSUE]),
+    editor("correct", "Add a marked correction to an issue that is out", &[
+        ISSUE,
+        arg("text", "what is right; Markdown", ArgKind::Text, true),
+    ]),
+    editor("help", "What editors can do", &[
+        arg("command", "which", ArgKind::Known(Completes::Command), false),
+    ]),
     maintainer("feeds list", "The feeds: how they fare, when they are polled next", &[PAGE]),
     maintainer("feeds add", "Add a feed, after it was fetched once", &[
         arg("name", "what it is to be called: letters, digits and -", ArgKind::Text, true),
@@ -96,6 +168,7 @@ pub const COMMANDS: &[Spec] = &[
         arg("digest_at", "when the list comes, UTC: 08:00, or mon 08:00", ArgKind::Text, false),
         arg("hourly_max", "posts an hour; what is over that is told as a list", ArgKind::Number(1, 1000), false),
         arg("quiet", "hours without posts, UTC: 22:00-06:00", ArgKind::Text, false),
+        arg("issues", "whether it is told of each issue", ArgKind::OneOf(&["true", "false"]), false),
         arg("milestones", "how a step is told: by the edit alone, or by an answer too, or in its thread", ArgKind::OneOf(&["edit", "reply", "thread"]), false),
     ]),
     maintainer("route remove", "Tell a channel nothing any more that was added here", &[CHANNEL]),
@@ -123,3 +196,15 @@ pub const COMMANDS: &[Spec] = &[
         arg("command", "which", ArgKind::Known(Completes::Command), false),
     ]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::SectionKind;
+
+    #[test]
+    fn sections_are_called_by_their_words() {
+        let words: Vec<&str> = SectionKind::ALL.iter().map(|kind| kind.word()).collect();
+        assert_eq!(SECTIONS, words);
+    }
+}

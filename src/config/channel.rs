@@ -41,6 +41,8 @@ pub struct ChannelConfig {
     pub milestones: Milestones,
     /// Whether it is the maintainers': it is told of faults, and of no stories.
     pub maintainers: bool,
+    /// Whether it is told of each issue.
+    pub issues: bool,
 }
 
 /// The chat systems there are.
@@ -108,6 +110,7 @@ impl ChannelConfig {
             quiet: None,
             milestones: Milestones::Edit,
             maintainers: false,
+            issues: true,
         }
     }
 }
@@ -180,6 +183,7 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<Channe
     ];
     let milestones = milestones.and_then(|field| field.one_of(&choices));
     let maintainers = table.take("maintainers").and_then(|field| field.truth());
+    let issues = table.take("issues").and_then(|field| field.truth());
     let route = read_route(&mut table, feeds);
     table.finish();
     Some(ChannelConfig {
@@ -192,6 +196,7 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<Channe
         quiet,
         milestones: milestones.unwrap_or(Milestones::Edit),
         maintainers: maintainers.unwrap_or(false),
+        issues: issues.unwrap_or(false),
     })
 }
 
@@ -231,8 +236,6 @@ fn is_room(text: &str) -> bool {
 
 /// The mode; `None` where it is wrong.
 fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
-    const RIGHT: &str =
-        "a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week";
     let is_digest = table.take("mode");
     let is_digest = match is_digest {
         Some(field) => field.one_of(&[("stories", false), ("digest", true)])?,
@@ -254,15 +257,20 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
             },
         });
     };
+    read_when(&field).map(|when| ChannelMode::Digest { when })
+}
+
+/// A time of day or of the week.
+pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
+    const RIGHT: &str =
+        "a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week";
     let text = field.text(RIGHT)?;
     let (day, time) = match text.split_once(' ') {
         Some((day, time)) => (day.parse::<Weekday>().ok().map(Some), time),
         None => (Some(None), text),
     };
     match (day, time_of_day(time)) {
-        (Some(day), Some(at)) => Some(ChannelMode::Digest {
-            when: When { day, at },
-        }),
+        (Some(day), Some(at)) => Some(When { day, at }),
         _ => {
             field.expected(RIGHT);
             None

@@ -93,7 +93,7 @@ pub(super) fn read_commands(mut table: Table<'_, '_>) -> CommandsConfig {
     }
 }
 
-fn read_ids(
+pub(super) fn read_ids(
     table: &mut Table<'_, '_>,
     key: &str,
     right: &str,

@@ -9,8 +9,8 @@ use super::keys::Within;
 use super::network::read_network;
 use super::reader::{self, Field, Notes, Table, What};
 use super::{
-    CommandsConfig, Config, ConfigErrors, FeedConfig, NetworkConfig, PlatformKind, Problem,
-    channel, commands, feed, platform, relevance,
+    CommandsConfig, Config, ConfigErrors, FeedConfig, IssueConfig, NetworkConfig, PlatformKind,
+    Problem, channel, commands, feed, issue, platform, relevance,
 };
 use crate::story::relevance::Words;
 
@@ -152,6 +152,16 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
         )
     });
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
+    let issue = top.take("issue");
+    let issue = issue
+        .and_then(|field| field.table(Within::Issue, "a table: write [issue], its keys below"));
+    let issue = issue.map_or_else(IssueConfig::default, |table| {
+        issue::read_issue(table, folder)
+    });
+    let web = top.take("web");
+    let web =
+        web.and_then(|field| field.table(Within::Web, "a table: write [web], its keys below"));
+    let web = web.and_then(issue::read_web);
     top.finish();
     let config = Config {
         database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
@@ -162,6 +172,8 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
         matrix,
         channels,
         commands,
+        issue,
+        web,
         from_chat: BTreeSet::new(),
     };
     (config, lines)

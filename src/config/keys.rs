@@ -12,6 +12,8 @@ pub(super) enum Within {
     Matrix,
     Channel,
     Commands,
+    Issue,
+    Web,
 }
 
 impl Within {
@@ -27,6 +29,8 @@ impl Within {
             Within::Matrix => "in [matrix]",
             Within::Channel => "in a [[channel]]",
             Within::Commands => "in [commands]",
+            Within::Issue => "in [issue]",
+            Within::Web => "in [web]",
         }
     }
 }
@@ -97,6 +101,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Channel, "quiet"),
     (Within::Channel, "milestones"),
     (Within::Channel, "maintainers"),
+    (Within::Channel, "issues"),
     (Within::Channel, "kinds"),
     (Within::Channel, "feeds"),
     (Within::Channel, "trees"),
@@ -113,4 +118,14 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Commands, "cooldown_s"),
     (Within::Commands, "suggestions_person_max"),
     (Within::Commands, "suggestions_server_max"),
+    (Within::Top, "issue"),
+    (Within::Issue, "name"),
+    (Within::Issue, "publish"),
+    (Within::Issue, "folder"),
+    (Within::Issue, "discord_users"),
+    (Within::Issue, "discord_roles"),
+    (Within::Issue, "matrix_users"),
+    (Within::Top, "web"),
+    (Within::Web, "listen"),
+    (Within::Web, "url"),
 ];

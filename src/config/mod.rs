@@ -7,6 +7,7 @@ mod commands;
 mod effective;
 mod feed;
 mod file;
+mod issue;
 mod keys;
 mod network;
 mod platform;
@@ -27,6 +28,7 @@ use url::{Host, Url};
 pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
 pub use commands::CommandsConfig;
 pub use effective::{Addition, Effective, Origin, TableKind};
+pub use issue::{IssueConfig, WebConfig};
 pub use platform::{DiscordConfig, MatrixConfig};
 pub use problem::{ConfigErrors, Problem};
 pub use times::{Quiet, When};
@@ -53,6 +55,10 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Who may change things in chat, and how much people may ask.
     pub commands: CommandsConfig,
+    /// The newsletter.
+    pub issue: IssueConfig,
+    /// The pages, where they are served.
+    pub web: Option<WebConfig>,
     /// The feeds that were added in chat, by name: they do not reach into private networks beyond what the file's own
     /// feeds reach, whatever `allow_private_hosts` says.
     pub from_chat: BTreeSet<String>,
@@ -141,6 +147,11 @@ pub enum Gives {
 }
 
 impl Config {
+    /// Where readers find the pages, with a slash at its end.
+    pub fn home(&self) -> Option<&str> {
+        self.web.as_ref()?.url.as_ref().map(Url::as_str)
+    }
+
     /// The rooms that are told: those of the file, or the terminal where it names none.
     pub fn channels(&self) -> Vec<ChannelConfig> {
         match self.channels.is_empty() {

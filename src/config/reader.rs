@@ -199,7 +199,9 @@ impl<'n, 't> Table<'n, 't> {
             | Within::Weights
             | Within::Discord
             | Within::Matrix
-            | Within::Commands => {
+            | Within::Commands
+            | Within::Issue
+            | Within::Web => {
                 format!("{}.{key}", self.place)
             }
             Within::Feed | Within::Channel => format!("{}: {key}", self.place),

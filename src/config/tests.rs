@@ -216,6 +216,7 @@ digest_at = "mon 08:00"
 name = "here"
 platform = "terminal"
 maintainers = true
+issues = true
 [[channel]]
 name = "room"
 platform = "matrix"
@@ -228,6 +229,16 @@ managers = false
 cooldown_s = 7
 suggestions_person_max = 8
 suggestions_server_max = 9
+[issue]
+name = "BPF weekly"
+publish = "wed 16:00"
+folder = "issues"
+discord_users = ["123456789012345673"]
+discord_roles = ["123456789012345674"]
+matrix_users = ["@eve:example.org"]
+[web]
+listen = "127.0.0.1:8080"
+url = "https://news.example.org/bpf"
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -249,6 +260,21 @@ suggestions_server_max = 9
         suggestions_server_max: 9,
     };
     assert_eq!(config.commands, commands);
+    let issue = IssueConfig {
+        name: "BPF weekly".to_owned(),
+        publish: Some(When {
+            day: Some(Weekday::Wed),
+            at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
+        }),
+        folder: Some(PathBuf::from("/etc/bpfnews/issues")),
+        discord_users: vec!["123456789012345673".to_owned()],
+        discord_roles: vec!["123456789012345674".to_owned()],
+        matrix_users: vec!["@eve:example.org".to_owned()],
+    };
+    assert_eq!(config.issue, issue);
+    assert_eq!(config.home(), Some("https://news.example.org/bpf/"));
+    let listen = config.web.as_ref().map(|web| web.listen.to_string());
+    assert_eq!(listen.as_deref(), Some("127.0.0.1:8080"));
     let network = NetworkConfig {
         allow_private_hosts: vec![
             "localhost".to_owned(),
@@ -843,6 +869,8 @@ fn the_example_is_good_and_explains_every_key() {
                 (Within::Top, "matrix") => line == "[matrix]",
                 (Within::Top, "channel") => line == "[[channel]]",
                 (Within::Top, "commands") => line == "[commands]",
+                (Within::Top, "issue") => line == "[issue]",
+                (Within::Top, "web") => line == "[web]",
                 (
                     Within::Top
                     | Within::Network
@@ -852,7 +880,9 @@ fn the_example_is_good_and_explains_every_key() {
                     | Within::Discord
                     | Within::Matrix
                     | Within::Channel
-                    | Within::Commands,
+                    | Within::Commands
+                    | Within::Issue
+                    | Within::Web,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -862,7 +892,9 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "discord" | "matrix" | "channel"
-            | "commands" => above.is_some_and(|line| line.starts_with('#') || line.contains('=')),
+            | "commands" | "issue" | "web" => {
+                above.is_some_and(|line| line.starts_with('#') || line.contains('='))
+            }
             _ => at > 0 && is_prose(lines[at - 1]),
         };
         assert!(explained, "line {}: {key} has no comment above it", at + 1);
@@ -915,4 +947,28 @@ fn what_is_wrong_with_the_commands_is_told() {
     );
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.commands, CommandsConfig::default());
+}
+
+#[test]
+fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
+    let feed =
+        "[[feed]]\nname = \"a\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
+    let text = format!(
+        "{feed}[issue]\nname = \"\"\npublish = \"noon\"\nfolder = \"~/x\"\nmatrix_users = [\"eve\"]\n\
+         [web]\nlisten = \"8080\"\nurl = \"ftp://x.example/\"\n"
+    );
+    let errors = parse(&text).expect_err("it is wrong").to_string();
+    for key in [
+        "issue.name",
+        "issue.publish",
+        "issue.folder",
+        "issue.matrix_users",
+        "web.listen",
+        "web.url",
+    ] {
+        assert!(errors.contains(key), "{key}: {errors}");
+    }
+    let missing =
+        parse(&format!("{feed}[web]\nurl = \"https://x.example/\"\n")).expect_err("no address");
+    assert!(missing.to_string().contains("web.listen"), "{missing}");
 }

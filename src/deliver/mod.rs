@@ -319,8 +319,9 @@ impl Courier {
         let age = self.clock.now().timestamp() - tried_at;
         // A clock that was set back tells nothing.
         match u64::try_from(age) {
-            Ok(age) if age < ON_ITS_WAY_MAX_S => Err(SendError::Later {
-                after: Duration::from_secs(ON_ITS_WAY_MAX_S - age),
+            // Both times are whole seconds.
+            Ok(age) if age <= ON_ITS_WAY_MAX_S => Err(SendError::Later {
+                after: Duration::from_secs(ON_ITS_WAY_MAX_S + 1 - age),
                 scope: Scope::Channel,
                 why: "an earlier attempt may still be on its way".to_owned(),
             }),

@@ -31,17 +31,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use crate::config::{CommandsConfig, Config, FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
+use crate::config::{
+    CommandsConfig, Config, FeedConfig, FeedKind, Gives, IssueConfig, NetworkConfig, TreeRole,
+};
+use crate::issue::Period;
 use crate::story::relevance::Words;
 
-/// When the demo polls. The first poll is before the week and only seeds; then daily, with a few of their own:
+/// When the demo polls. The first poll only seeds, before the oldest of what the newsletter tells (a commit of 14 April that
+/// reached net later); then daily from the day of the issue before, with a few of their own:
 /// 2 May 09:00 falls between the second and the third mail of a series of five, whose cover letter comes later; after
 /// it nobody polls for 27 hours, in which netdev gets more mails than its Atom holds.
 const STEPS: [&str; 13] = [
-    "2017-05-01T00:00:00Z",
+    "2017-04-13T00:00:00Z",
     "2017-05-02T00:00:00Z",
     "2017-05-02T09:00:00Z",
     "2017-05-03T12:00:00Z",
@@ -70,6 +74,17 @@ pub fn steps() -> Vec<DateTime<Utc>> {
         .collect()
 }
 
+/// What the issue of the week covers: from the day of the issue before to the last poll.
+pub fn period() -> Period {
+    let steps = steps();
+    let last = *steps.last().expect("there are steps");
+    Period {
+        from: steps[1],
+        // The last poll is in it.
+        to: last + TimeDelta::seconds(1),
+    }
+}
+
 /// The configuration that polls the demo's week from the [`server::Server`] at `base` into `database`.
 pub fn config(base: &Url, database: &Path) -> Config {
     let feed = |name: &str, path: &str, kind: FeedKind| FeedConfig {
@@ -77,7 +92,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
         url: base
             .join(path)
             .expect("a relative path joins to any http address"),
-        bpf_only: false,
+        // They hold what the newsletter picked, and nothing else.
+        bpf_only: true,
         poll_gap: POLL_GAP,
         kind,
     };
@@ -113,6 +129,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
         matrix: None,
         channels: Vec::new(),
         commands: CommandsConfig::default(),
+        issue: IssueConfig::default(),
+        web: None,
         from_chat: BTreeSet::new(),
     }
 }
@@ -125,7 +143,7 @@ mod tests {
     fn steps_ascend_from_before_the_week_to_its_end() {
         let steps = steps();
         assert!(steps.is_sorted_by(|a, b| a < b));
-        assert_eq!(steps[0].to_rfc3339(), "2017-05-01T00:00:00+00:00");
+        assert_eq!(steps[0].to_rfc3339(), "2017-04-13T00:00:00+00:00");
         assert_eq!(
             steps.last().map(DateTime::to_rfc3339).as_deref(),
             Some("2017-05-10T18:00:00+00:00")

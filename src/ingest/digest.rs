@@ -8,7 +8,7 @@ use super::plan::{CAP_SPAN, say};
 use crate::config::{ChannelConfig, ChannelMode};
 use crate::desk::Desk;
 use crate::post::story::{Content, Digest, Line, Tone};
-use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Verb};
+use crate::store::outbox::{self, PostRow, PostState};
 use crate::store::{Tx, ahead};
 
 /// The most stories of one digest message; more make a second one.
@@ -91,22 +91,8 @@ async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Re
             // Random, for after a restore a number could come again. What stands is found by what it lists then.
             mark: format!("d{:x}", fastrand::u64(..)),
         });
-        let new = NewPost {
-            channel: desk.row.id,
-            item: None,
-            state: PostState::Open,
-            content: &content,
-            milestone: None,
-        };
-        let digest = outbox::open_post(tx, &new, now).await?;
-        let send = NewDelivery {
-            channel: desk.row.id,
-            post: Some(digest),
-            verb: Verb::Send,
-            content: Some(&content),
-            due_at: desk.config.quiet.map_or(now, |quiet| quiet.end_after(now)),
-        };
-        outbox::owe(tx, &send).await?;
+        let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
+        let digest = outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
         for post in posts {
             let mut post = post.clone();
             (post.state, post.digest_id) = (PostState::Open, Some(digest));
@@ -145,7 +131,10 @@ fn line_of(post: &PostRow) -> Line {
             mark: post.mark.clone(),
         },
         Content::Line(line) => line.clone(),
-        Content::Digest(_) | Content::Notice { .. } => Line {
+        Content::Digest(_)
+        | Content::Issue(_)
+        | Content::Suggestion(_)
+        | Content::Notice { .. } => Line {
             what: String::new(),
             title: String::new(),
             link: None,

@@ -164,7 +164,7 @@ pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<S
 }
 
 /// Reads an item; where it says nothing of its own address, its feeds tell.
-fn read(mut kept: Kept) -> Reading {
+pub(crate) fn read(mut kept: Kept) -> Reading {
     if kept.url.is_none() {
         kept.url = kept.feeds.iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
@@ -250,7 +250,7 @@ async fn tell_clusters(
 }
 
 /// What speaks of these items, and what became of the pull requests among it.
-async fn outside<'a>(
+pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
 ) -> anyhow::Result<Outside> {

@@ -9,9 +9,7 @@ use super::digest::list_anew;
 use super::{Ingest, fold};
 use crate::post::story::{Content, Digest};
 use crate::store::Tx;
-use crate::store::outbox::{
-    self, NewDelivery, NewPost, PostRow, PostState, StandingRow, Unsent, Verb,
-};
+use crate::store::outbox::{self, NewPost, PostRow, PostState, StandingRow, Unsent, Verb};
 
 /// What stands in a channel and was not met yet, by its mark.
 type Standing = HashMap<String, StandingRow>;
@@ -39,7 +37,11 @@ impl Ingest {
 }
 
 /// Matches what was just opened. In the transaction that opened it.
-pub(super) async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
     for channel in outbox::channels_to_match(&mut **tx, now).await? {
         meet(tx, channel, now).await?;
     }
@@ -109,14 +111,7 @@ async fn take_over(
     post.state = PostState::Open;
     outbox::save_post(tx, &post).await?;
     outbox::settle_as_sent(tx, &post, &found.receipt, now).await?;
-    let edit = NewDelivery {
-        channel: post.channel_id,
-        post: Some(post.id),
-        verb: Verb::Edit,
-        content: Some(&post.content),
-        due_at: now,
-    };
-    outbox::owe(tx, &edit).await
+    outbox::owe_content(tx, &post, Verb::Edit, now).await
 }
 
 /// The post of a list that stands; made, if this database does not have it.

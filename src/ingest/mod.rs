@@ -31,9 +31,11 @@ use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::story::relevance::Words;
 
+pub use self::matching::meet_all;
+pub use self::plan::restate;
 pub use self::retract::retract;
 
-use self::news::news;
+use self::news::{known_now, news};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
 /// Feeds polled (or looked at) side by side; each host still gets one request at a time.
@@ -278,6 +280,12 @@ impl Ingest {
             Mode::Seed if report.news > 0 => Mode::History,
             mode => mode,
         };
+        let known = known_now(row, telling, &page.items, &stored);
+        let seen_again: &[i64] = match telling {
+            Mode::Live => &stored.seen_again,
+            Mode::Seed | Mode::History => &[],
+        };
+        items::mark_known(&mut tx, row.id, &known, seen_again, now).await?;
         let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
         let news = news(row, telling, &page.items, &stored, now);
         report.news += plan::plan(&mut tx, &self.desks, moved, &news, telling, now).await?;

@@ -38,6 +38,23 @@ pub(super) fn news(
     told.map(|(position, id)| (*id, at(*position))).collect()
 }
 
+/// The new items that count as known only now, whatever their own time: what came in the course of polling. What slid
+/// back into a feed's window, or was rebased, is as old as it says. A merge brings old commits that are new here.
+pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &Stored) -> Vec<i64> {
+    if mode != Mode::Live {
+        return Vec::new();
+    }
+    let is_new = |position: usize| match page[position].what {
+        What::Commit { .. } => !stored.twins.contains(&position),
+        _ => is_news(row, page, stored, position),
+    };
+    let fresh = stored.fresh.iter();
+    fresh
+        .filter(|(position, _)| is_new(*position))
+        .map(|(_, id)| *id)
+        .collect()
+}
+
 /// Whether a new item is news, or only new to us: what is older than the feed's first poll slid back into its window,
 /// what was committed long before it got here came by a merge, what resembles a commit that was here was rebased.
 fn is_news(row: &FeedRow, page: &[Item], stored: &Stored, position: usize) -> bool {

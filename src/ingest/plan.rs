@@ -198,14 +198,27 @@ async fn owe_send(
     let mut post = post.clone();
     post.content = content;
     outbox::save_post(tx, &post).await?;
-    let send = NewDelivery {
-        channel: post.channel_id,
-        post: Some(post.id),
-        verb: Verb::Send,
-        content: Some(&post.content),
-        due_at: now,
-    };
-    outbox::owe(tx, &send).await
+    outbox::owe_content(tx, &post, Verb::Send, now).await
+}
+
+/// Lets a post that is of no story say something else.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn restate(
+    tx: &mut Tx,
+    post: i64,
+    content: Content,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut post = outbox::post(tx, post).await?;
+    match post.state {
+        PostState::Open | PostState::Waiting | PostState::Joined => {
+            say(tx, &mut post, content, None, now).await
+        }
+        PostState::Muted | PostState::Retracted => Ok(()),
+    }
 }
 
 /// Lets a post say something else, wherever it stands in its life.
@@ -238,16 +251,7 @@ pub(super) async fn say(
             outbox::forget_deliveries(tx, post.id, "its story is told by another post", now).await
         }
         Sent::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
-        Sent::Maybe if !is_same => {
-            let edit = NewDelivery {
-                channel: post.channel_id,
-                post: Some(post.id),
-                verb: Verb::Edit,
-                content: Some(&post.content),
-                due_at: now,
-            };
-            outbox::owe(tx, &edit).await
-        }
+        Sent::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
         Sent::Maybe | Sent::Never => Ok(()),
     }
 }

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use super::steps::told;
+use super::steps::{short_tree, steps};
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
-use crate::story::{Applied, Event, State, Step, Story, StoryKind};
+use crate::story::{State, Story, StoryKind};
 
 /// The most characters of a title; an author's own is rarely over 100.
 const TITLE_CHARS_MAX: usize = 240;
@@ -28,6 +30,10 @@ pub enum Content {
     Line(Line),
     /// Several stories, a line each.
     Digest(Digest),
+    /// A weekly issue, or a page of it.
+    Issue(Box<IssuePost>),
+    /// A link that a reader handed in, for editors to decide.
+    Suggestion(Suggestion),
     /// Words of our own: for maintainers, or to try a channel.
     Notice {
         /// What it is about.
@@ -47,6 +53,8 @@ impl Content {
             Self::Story(post) => &post.mark,
             Self::Line(line) => &line.mark,
             Self::Digest(digest) => &digest.mark,
+            Self::Issue(issue) => &issue.mark,
+            Self::Suggestion(suggestion) => &suggestion.mark,
             Self::Notice { mark, .. } => mark,
         }
     }
@@ -74,6 +82,54 @@ pub struct Digest {
     pub title: String,
     /// A line for each.
     pub lines: Vec<Line>,
+    /// See [`Content::mark`].
+    pub mark: String,
+}
+
+/// A weekly issue in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuePost {
+    /// What it is called, with its day.
+    pub title: String,
+    /// What stands above the lines; several paragraphs.
+    pub lead: String,
+    /// Lines under headings.
+    pub parts: Vec<Part>,
+    /// Where the whole of it is read.
+    pub link: Option<String>,
+    /// How many lines more there are.
+    pub left_out: usize,
+    /// Its number.
+    pub number: u32,
+    /// See [`Content::mark`].
+    pub mark: String,
+}
+
+/// Lines under a heading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The heading.
+    pub heading: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Whether it lists all that was posted.
+    #[serde(default)]
+    pub is_list_of_patches: bool,
+}
+
+/// A link that a reader handed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Its number.
+    pub number: i64,
+    /// The link.
+    pub link: String,
+    /// Why it is worth reading, as its reader said; may be empty.
+    pub note: String,
+    /// What else is to be known of it: that it is followed already; may be empty.
+    pub known: String,
+    /// What was decided; empty while nothing is.
+    pub decided: String,
     /// See [`Content::mark`].
     pub mark: String,
 }
@@ -253,13 +309,6 @@ pub fn standing(story: &Story) -> String {
     }
 }
 
-/// A tree as people call it: the last part of its path.
-fn short_tree(tree: &str) -> &str {
-    let tree = tree.trim_end_matches('/');
-    let tree = tree.rsplit('/').next().unwrap_or(tree);
-    tree.strip_suffix(".git").unwrap_or(tree)
-}
-
 fn notes(story: &Story) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(newest) = story.revisions.last() {
@@ -282,70 +331,6 @@ fn notes(story: &Story) -> Vec<String> {
         notes.push(format!("free on {}", day.format("%-d %B %Y")));
     }
     notes
-}
-
-/// What happened, oldest first: each revision, and what decided something.
-fn steps(story: &Story) -> Vec<String> {
-    let mut steps: Vec<(DateTime<Utc>, String)> = story
-        .revisions
-        .iter()
-        .map(|revision| (revision.posted_at, format!("v{}", revision.version)))
-        .collect();
-    let mut told = std::collections::HashSet::new();
-    for event in &story.events {
-        if let Some(words) = step(story, event)
-            && told.insert(words.clone())
-        {
-            steps.push((event.at, words));
-        }
-    }
-    steps.sort_by_key(|(at, _)| *at);
-    if steps.len() < 2 {
-        return Vec::new();
-    }
-    steps
-        .into_iter()
-        .map(|(at, words)| format!("{words} {}", at.format("%-d %b")))
-        .collect()
-}
-
-fn step(story: &Story, event: &Event) -> Option<String> {
-    let by = |words: &str| match event.by.is_empty() {
-        true => words.to_owned(),
-        false => format!("{words} by {}", plain(&event.by)),
-    };
-    match event.state {
-        Step::Posted | Step::Revised | Step::Discussed | Step::Claimed => None,
-        Step::CiPassed | Step::CiFailed | Step::Reported => None,
-        Step::Nacked => Some(by("nacked")),
-        Step::Applied => Some(by(&in_its_tree("applied", story, event))),
-        Step::PartlyApplied => Some(by(&in_its_tree("partly applied", story, event))),
-        Step::Pulled => Some("pull request".to_owned()),
-        Step::Mainline => Some("mainline".to_owned()),
-        Step::Stable => Some("stable".to_owned()),
-        Step::Superseded => Some("superseded".to_owned()),
-        Step::Withdrawn => Some("withdrawn".to_owned()),
-        Step::Rejected => Some(by("refused")),
-        Step::Fixed => Some("fixed by a later commit".to_owned()),
-        Step::Reverted => Some("reverted".to_owned()),
-        Step::Cve => Some("CVE".to_owned()),
-    }
-}
-
-/// A step that was taken in a tree, with the tree where it is known.
-fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
-    match application(story, event) {
-        Some(applied) if !applied.tree.is_empty() => {
-            format!("{words} to {}", plain(short_tree(&applied.tree)))
-        }
-        _ => words.to_owned(),
-    }
-}
-
-/// What an event of applying applied: what was applied at its moment, else the latest.
-fn application<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
-    let at_once = story.applied.iter().find(|applied| applied.at == event.at);
-    at_once.or(story.applied.last())
 }
 
 fn refs(story: &Story) -> Vec<String> {
@@ -386,7 +371,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::story::{Patch, Revision};
+    use crate::story::{Applied, Event, Patch, Revision, Step};
 
     fn day(day: u32) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2025, 3, day, 9, 0, 0)

@@ -7,6 +7,8 @@ pub mod ahead;
 pub mod audit;
 pub mod backup;
 pub mod feeds;
+pub mod figures;
+pub mod issues;
 pub mod items;
 pub mod lock;
 pub mod mutes;

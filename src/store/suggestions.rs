@@ -21,6 +21,8 @@ pub struct NewSuggestion<'a> {
     pub person: &'a str,
     /// The server, or the room where there is no such.
     pub place: &'a str,
+    /// The room, where its reader is told what became of it.
+    pub room: &'a str,
 }
 
 /// How many there are in a day.
@@ -35,8 +37,8 @@ pub struct Caps {
 /// What became of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is kept.
-    Kept,
+    /// It is kept, under this number.
+    Kept(i64),
     /// It is there already, since then (unix seconds).
     Known(i64),
     /// The person had their share of the day.
@@ -50,6 +52,14 @@ pub enum Taken {
 /// A suggestion as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestionRow {
+    /// Its number.
+    pub id: i64,
+    /// Where it was handed in.
+    pub room: String,
+    /// open, accepted or declined.
+    pub state: String,
+    /// The issue that it went into.
+    pub issue: Option<i64>,
     /// As it was written.
     pub shown: String,
     /// Why it is worth reading.
@@ -101,21 +111,127 @@ pub async fn take_suggestion(
     if row.places >= i64::from(caps.place_max) {
         return Ok(Taken::PlaceFull);
     }
-    sqlx::query!(
-        "INSERT INTO suggestions (id, url, shown, note, platform, person, place, at)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM suggestions), $1, $2, $3, $4, $5, $6, $7)",
+    let id = sqlx::query_scalar!(
+        r#"INSERT INTO suggestions (id, url, shown, note, platform, person, place, at, room)
+           VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM suggestions), $1, $2, $3, $4, $5, $6, $7, $8)
+           RETURNING id AS "id!""#,
         new.url,
         new.shown,
         new.note,
         new.platform,
         new.person,
         new.place,
-        now
+        now,
+        new.room
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("keeping a suggestion")?;
+    Ok(Taken::Kept(id))
+}
+
+/// What an editor decides of a suggestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// It is taken.
+    Accepted {
+        /// What it is called; may be empty.
+        title: &'a str,
+        /// Where it stands.
+        section: Option<&'a str>,
+    },
+    /// It is not.
+    Declined,
+}
+
+/// Decides a suggestion, or decides it anew while it is in no issue. Gives it as it was; `None` where there is none.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn decide_suggestion(
+    tx: &mut Tx,
+    id: i64,
+    verdict: Verdict<'_>,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<SuggestionRow>> {
+    let was = sqlx::query_as!(
+        SuggestionRow,
+        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions WHERE id = $1",
+        id
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("reading a suggestion")?;
+    let (state, title, section) = match verdict {
+        Verdict::Accepted { title, section } => ("accepted", title, section),
+        Verdict::Declined => ("declined", "", None),
+    };
+    let now = now.timestamp();
+    sqlx::query!(
+        "UPDATE suggestions SET state = $2, title = $3, section = $4, decided_at = $5, decided_by = $6
+         WHERE id = $1 AND issue IS NULL",
+        id,
+        state,
+        title,
+        section,
+        now,
+        by
     )
     .execute(&mut **tx)
     .await
-    .context("keeping a suggestion")?;
-    Ok(Taken::Kept)
+    .context("deciding a suggestion")?;
+    Ok(was)
+}
+
+/// Keeps which post tells editors of a suggestion.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Result<()> {
+    sqlx::query!(
+        "INSERT INTO suggestion_posts (suggestion_id, post_id) VALUES ($1, $2)",
+        suggestion,
+        post
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping where a suggestion is told")?;
+    Ok(())
+}
+
+/// The posts that tell editors of a suggestion.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        "SELECT post_id FROM suggestion_posts WHERE suggestion_id = $1 ORDER BY post_id",
+        suggestion
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking where a suggestion is told")
+}
+
+/// The suggestions that nobody decided, the oldest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn open_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
+    sqlx::query_as!(
+        SuggestionRow,
+        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions
+         WHERE state = 'open' ORDER BY id LIMIT $1",
+        most
+    )
+    .fetch_all(pool)
+    .await
+    .context("listing open suggestions")
 }
 
 /// The last suggestions, the newest first.
@@ -126,7 +242,7 @@ pub async fn take_suggestion(
 pub async fn list_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
-        "SELECT shown, note, platform, person, at FROM suggestions ORDER BY id DESC LIMIT $1",
+        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions ORDER BY id DESC LIMIT $1",
         most
     )
     .fetch_all(pool)

@@ -90,7 +90,8 @@ fn group<'a>(
     let mut mine: Vec<usize> = (0..postings.len())
         .filter(|&p| here.contains_key(&postings[p].lead()))
         .collect();
-    mine.sort_by_key(|&p| (postings[p].at, postings[p].lead()));
+    // Versions that came in the same second are told apart by their numbers.
+    mine.sort_by_key(|&p| (postings[p].at, postings[p].version, postings[p].lead()));
     let moved: HashMap<usize, usize> = mine
         .iter()
         .enumerate()

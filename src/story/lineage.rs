@@ -35,7 +35,7 @@ pub(super) fn lineages(
 ) -> Union {
     let mut union = Union::new(postings.len());
     let mut order: Vec<usize> = (0..postings.len()).collect();
-    order.sort_by_key(|&p| (postings[p].at, postings[p].lead()));
+    order.sort_by_key(|&p| (postings[p].at, postings[p].version, postings[p].lead()));
     let changes: Vec<BTreeSet<&str>> = postings
         .iter()
         .map(|posting| {

@@ -37,6 +37,8 @@ pub struct Kept {
     pub author: Person,
     /// When it became news.
     pub at: DateTime<Utc>,
+    /// When it became known here: when it came while feeds were polled, else its own time.
+    pub known_at: DateTime<Utc>,
     /// When its author wrote it.
     pub written_at: Option<DateTime<Utc>>,
     /// Where a person reads it, if it says so itself.
@@ -81,6 +83,9 @@ pub struct Carrier {
     /// Whether all that it carries is about BPF.
     #[serde(default)]
     pub home: bool,
+    /// When it showed an item that was known already, unix seconds; else it is known with the item.
+    #[serde(default)]
+    pub seen_at: Option<i64>,
 }
 
 /// What a story is.

@@ -8,6 +8,7 @@ mod documents;
 mod fetch;
 mod fold;
 mod ingest;
+mod issue;
 mod mails;
 mod posts;
 mod real;

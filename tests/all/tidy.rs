@@ -26,7 +26,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 16] = [
+const ROOMS: [Room; 19] = [
     Room {
         name: "item",
         uses: &[],
@@ -42,6 +42,12 @@ const ROOMS: [Room; 16] = [
     Room {
         name: "post",
         uses: &["item", "story"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "issue",
+        uses: &["item", "story", "post"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -75,7 +81,7 @@ const ROOMS: [Room; 16] = [
     Room {
         // Rows for configured feeds and for gaps are made of their checked values.
         name: "store",
-        uses: &["item", "post", "config", "source", "story"],
+        uses: &["item", "post", "config", "source", "story", "issue"],
         never: &[&CHAT, &NETWORK, &CLOCK],
         but: &[],
     },
@@ -90,7 +96,8 @@ const ROOMS: [Room; 16] = [
     Room {
         name: "command",
         uses: &[
-            "item", "story", "post", "store", "config", "clock", "desk", "source", "ingest", "live",
+            "item", "story", "post", "store", "config", "clock", "desk", "source", "ingest",
+            "live", "issue", "publish",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -107,6 +114,26 @@ const ROOMS: [Room; 16] = [
             "item", "post", "source", "store", "config", "clock", "story", "desk",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
+        but: &[],
+    },
+    Room {
+        name: "publish",
+        uses: &[
+            "item", "story", "post", "issue", "store", "config", "desk", "ingest",
+        ],
+        never: &[
+            &CHAT,
+            &DATABASE,
+            &NETWORK,
+            &["std::env", "std::fs", "std::process"],
+            &CLOCK,
+        ],
+        but: &[],
+    },
+    Room {
+        name: "web",
+        uses: &["item", "story", "post", "issue", "store", "clock"],
+        never: &[&CHAT, &DATABASE, &["reqwest"], &MACHINE],
         but: &[],
     },
     Room {
@@ -128,7 +155,7 @@ const ROOMS: [Room; 16] = [
         name: "app",
         uses: &[
             "clock", "config", "store", "ingest", "deliver", "channel", "post", "source", "live",
-            "command", "desk",
+            "command", "desk", "publish",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],
@@ -137,7 +164,7 @@ const ROOMS: [Room; 16] = [
         name: "demo",
         uses: &[
             "clock", "config", "item", "post", "store", "ingest", "deliver", "channel", "source",
-            "story",
+            "story", "issue",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
         but: &[],
@@ -146,7 +173,7 @@ const ROOMS: [Room; 16] = [
         name: "cli",
         uses: &[
             "app", "clock", "config", "item", "post", "store", "ingest", "deliver", "channel",
-            "source", "demo", "story", "live", "command",
+            "source", "demo", "story", "live", "command", "issue", "publish", "web",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, NetworkConfig, TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, IssueConfig, NetworkConfig,
+    TreeRole,
 };
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::Store;
@@ -143,6 +144,8 @@ impl World {
             matrix: None,
             channels: vec![everything()],
             commands: CommandsConfig::default(),
+            issue: IssueConfig::default(),
+            web: None,
             from_chat: BTreeSet::new(),
         };
         let clock = Arc::new(FixedClock::new(noon()));

@@ -99,6 +99,8 @@ pub fn registered() -> Value {
                 "News of BPF: stories, issues, and what waits for review",
                 None,
             ),
+            // Who edits is in the configuration; a server's settings may hide it from the others.
+            Audience::Editors => ("The coming issue, for its editors", None),
             Audience::Maintainers => (
                 "What bpfnews reads and tells, and whom",
                 Some(Permissions::MANAGE_GUILD),

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use super::commands;
-use super::pages::LongCalls;
+use super::pages::{ANYBODY, LongCalls};
 use super::refusal::Aim;
 use super::render;
 use super::rest::{Failure, Request, Rest};
@@ -126,7 +126,7 @@ impl Answering {
             return;
         }
         // Who else sees it must be said now. What maintainers are told is theirs.
-        let was_private = audience == Audience::Maintainers;
+        let was_private = audience != Audience::Readers;
         let flags = was_private.then(|| json!({"flags": EPHEMERAL}));
         let is_waited_for = self.first(ticket, Kind::Defer, flags).await;
         let reply = answer.await;
@@ -184,8 +184,9 @@ impl Answering {
     async fn turn(&self, ticket: &Ticket, pressed: &ComponentInteraction) {
         let turn = self.long.read(&pressed.data.custom_id);
         let person = pressed.user.id.to_string();
+        let is_for_all = turn.as_ref().is_some_and(|turn| turn.person == ANYBODY);
         let call = match turn {
-            Some(turn) if turn.person != person => {
+            Some(turn) if !is_for_all && turn.person != person => {
                 return self
                     .refuse(
                         ticket,
@@ -213,8 +214,9 @@ impl Answering {
         tokio::pin!(answer);
         if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
             let mut data = self.message(&reply, &person);
-            // What is for one person must not take the place of what all may read.
-            let kind = match reply.is_private && !is_private {
+            // What is for one person must not take the place of what all may read, nor an answer that of a suggestion,
+            // which is edited once it is decided.
+            let kind = match is_for_all || (reply.is_private && !is_private) {
                 true => Kind::Message,
                 false => Kind::Update,
             };
@@ -230,7 +232,7 @@ impl Answering {
             return;
         }
         let data = self.message(&reply, &person);
-        match reply.is_private && !is_private {
+        match is_for_all || (reply.is_private && !is_private) {
             true => self.whisper(ticket, data).await,
             false => {
                 self.later(ticket, Method::PATCH, "/messages/@original", Some(data))

@@ -9,11 +9,14 @@ use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
 use crate::command::grammar::{self, Audience, Call};
 use crate::command::heard::Pages;
+use crate::post::story::Suggestion;
 
 /// Discord's limit for a button's id, in code points.
 const ID_MAX: usize = 100;
 /// Long calls that are remembered; the oldest goes first.
 const LONG_MAX: usize = 1000;
+/// Who may press a button that is for all who may give its command.
+pub(super) const ANYBODY: &str = "0";
 /// What begins the id of a button whose call it carries, and of one whose call is remembered.
 const CARRIED: &str = "page";
 const REMEMBERED: &str = "long";
@@ -94,9 +97,28 @@ impl LongCalls {
     }
 }
 
+/// The buttons below a suggestion, for editors; none where it is decided.
+pub(super) fn choices(suggested: &Suggestion) -> Value {
+    if !suggested.decided.is_empty() {
+        return json!([]);
+    }
+    let button = |label: &str, style: ButtonStyle| {
+        let call = format!("{} {}", label.to_lowercase(), suggested.number);
+        let id = format!("{CARRIED}:{}:{ANYBODY}:{call}", letter(Audience::Editors));
+        CreateButton::new(id).label(label).style(style)
+    };
+    let buttons = vec![
+        button("Accept", ButtonStyle::Success),
+        button("Decline", ButtonStyle::Secondary),
+    ];
+    let rows = [CreateActionRow::Buttons(buttons)];
+    serde_json::to_value(rows).expect("buttons are plain data")
+}
+
 fn letter(audience: Audience) -> &'static str {
     match audience {
         Audience::Readers => "r",
+        Audience::Editors => "e",
         Audience::Maintainers => "m",
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::text::{count, cut, escape, escape_label};
-use crate::post::story::{Content, Digest, Line, Post, Tone};
+use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion, Tone};
 
 /// Discord's limits, in code points.
 pub(super) const TITLE_MAX: usize = 256;
@@ -36,6 +36,9 @@ const _: () = assert!(
 const WHAT_MAX: usize = 120;
 const LABEL_MAX: usize = 200;
 const LINE_LINK_MAX: usize = 512;
+/// What stands above the lines of an issue.
+const LEAD_MAX: usize = 1500;
+const _: () = assert!(LINK_MAX + SUMMARY_MAX + STEPS_MAX + WHAT_MAX + LAYOUT_MAX < DESCRIPTION_MAX);
 /// Room for `… and 4294967295 more` and the line break before it.
 const MORE_MAX: usize = 40;
 
@@ -50,6 +53,8 @@ pub fn body(content: &Content) -> Value {
         Content::Story(post) => story(post),
         Content::Line(line) => one_line(line),
         Content::Digest(digest) => several(digest),
+        Content::Issue(post) => issue(post),
+        Content::Suggestion(suggested) => suggestion(suggested),
         Content::Notice { title, text, mark } => {
             let mut embed = Map::new();
             put(&mut embed, "title", cut(&escape(title), TITLE_MAX));
@@ -62,7 +67,11 @@ pub fn body(content: &Content) -> Value {
             embed
         }
     };
-    json!({"embeds": [embed], "allowed_mentions": {"parse": []}})
+    let mut body = json!({"embeds": [embed], "allowed_mentions": {"parse": []}});
+    if let Content::Suggestion(suggested) = content {
+        body["components"] = super::pages::choices(suggested);
+    }
+    body
 }
 
 /// The name of a forum post that says `content`. Discord shows no markdown there.
@@ -71,6 +80,8 @@ pub fn thread_name(content: &Content) -> String {
         Content::Story(post) => &post.title,
         Content::Line(line) => &line.title,
         Content::Digest(digest) => &digest.title,
+        Content::Issue(issue) => &issue.title,
+        Content::Suggestion(suggested) => &suggested.link,
         Content::Notice { title, .. } => title,
     };
     match cut(title.trim(), THREAD_NAME_MAX) {
@@ -190,29 +201,98 @@ fn one_line(line: &Line) -> Map<String, Value> {
 fn several(digest: &Digest) -> Map<String, Value> {
     let mut embed = Map::new();
     put(&mut embed, "title", cut(&escape(&digest.title), TITLE_MAX));
-    let lines = digest.lines.iter().map(|line| {
-        let what = match cut(&escape(&line.what), WHAT_MAX) {
-            what if what.is_empty() => what,
-            what => format!("{what}: "),
-        };
-        let label = match line.title.trim() {
-            "" => "untitled",
-            title => title,
-        };
-        match web_link(line.link.as_deref(), LINE_LINK_MAX) {
-            Some(link) => {
-                let label = cut(&escape_label(label), LABEL_MAX);
-                format!("- {what}[{label}]({link})")
-            }
-            None => format!("- {what}{}", cut(&escape(label), LABEL_MAX)),
-        }
-    });
+    let lines = digest.lines.iter().map(listed);
     let lines = whole_lines(lines.collect(), 0, DESCRIPTION_MAX);
     put(&mut embed, "description", lines);
     embed.insert("color".to_owned(), colour(Tone::Reading).into());
     let ids: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
     let about = format!("{STORIES}{}", ids.join(" "));
     embed.insert("footer".to_owned(), footer(&about, &digest.mark));
+    embed
+}
+
+/// A line of a list.
+fn listed(line: &Line) -> String {
+    let what = match cut(&escape(&line.what), WHAT_MAX) {
+        what if what.is_empty() => what,
+        what => format!("{what}: "),
+    };
+    let label = match line.title.trim() {
+        "" => "untitled",
+        title => title,
+    };
+    match web_link(line.link.as_deref(), LINE_LINK_MAX) {
+        Some(link) => {
+            let label = cut(&escape_label(label), LABEL_MAX);
+            format!("- {what}[{label}]({link})")
+        }
+        None => format!("- {what}{}", cut(&escape(label), LABEL_MAX)),
+    }
+}
+
+/// A newsletter: what stands above, lines under headings, and where the rest is.
+fn issue(post: &IssuePost) -> Map<String, Value> {
+    let mut embed = Map::new();
+    put(&mut embed, "title", cut(&escape(&post.title), TITLE_MAX));
+    let page = web_link(post.link.as_deref(), LINK_MAX);
+    if let Some(page) = &page {
+        put(&mut embed, "url", page.clone());
+    }
+    let lead = cut(&escape(&post.lead), LEAD_MAX);
+    let more = match (post.left_out, web_link(post.link.as_deref(), LINE_LINK_MAX)) {
+        (0, _) => String::new(),
+        (many, Some(page)) => format!("[The whole issue]({page}), with {many} more"),
+        (many, None) => format!("`/bpfnews issue {}` shows {many} more", post.number),
+    };
+    let mut lines = Vec::new();
+    for part in &post.parts {
+        let heading = cut(&escape(&part.heading), WHAT_MAX);
+        for (place, line) in part.lines.iter().enumerate() {
+            // A heading is never the last line.
+            lines.push(match place {
+                0 => format!("**{heading}**\n{}", listed(line)),
+                _ => listed(line),
+            });
+        }
+    }
+    let room = DESCRIPTION_MAX.saturating_sub(count(&lead) + count(&more) + LAYOUT_MAX);
+    let parts = [lead, whole_lines(lines, 0, room), more];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    put(
+        &mut embed,
+        "description",
+        parts.collect::<Vec<_>>().join("\n\n"),
+    );
+    embed.insert("color".to_owned(), colour(Tone::Reading).into());
+    embed.insert("footer".to_owned(), footer("", &post.mark));
+    embed
+}
+
+fn suggestion(suggested: &Suggestion) -> Map<String, Value> {
+    let mut embed = Map::new();
+    let title = format!("Suggestion {}", suggested.number);
+    put(&mut embed, "title", title);
+    let said = [
+        cut(&escape(&suggested.link), LINK_MAX),
+        cut(&escape(&suggested.note), SUMMARY_MAX),
+        cut(&escape(&suggested.known), STEPS_MAX),
+        match cut(&escape(&suggested.decided), WHAT_MAX) {
+            decided if decided.is_empty() => decided,
+            decided => format!("**{decided}**"),
+        },
+    ];
+    let said = said.into_iter().filter(|part| !part.is_empty());
+    put(
+        &mut embed,
+        "description",
+        said.collect::<Vec<_>>().join("\n\n"),
+    );
+    let tone = match suggested.decided.is_empty() {
+        true => Tone::New,
+        false => Tone::Ended,
+    };
+    embed.insert("color".to_owned(), colour(tone).into());
+    embed.insert("footer".to_owned(), footer("", &suggested.mark));
     embed
 }
 

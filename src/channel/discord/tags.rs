@@ -90,7 +90,10 @@ fn names(content: &Content) -> (Vec<&'static str>, Option<&'static str>) {
         Content::Line(line) => (of_tone(line.tone).to_vec(), None),
         // A forum that wants a tag on every post wants one on these too.
         Content::Digest(_) => (vec!["digest", "published", "posted"], None),
-        Content::Notice { .. } => (vec!["notice", "published", "posted"], None),
+        Content::Issue(_) => (vec!["issue", "published", "posted"], None),
+        Content::Suggestion(_) | Content::Notice { .. } => {
+            (vec!["notice", "published", "posted"], None)
+        }
     }
 }
 

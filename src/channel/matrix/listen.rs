@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use matrix_sdk::event_handler::Ctx;
+use matrix_sdk::ruma::events::reaction::OriginalSyncReactionEvent;
 use matrix_sdk::ruma::events::room::member::StrippedRoomMemberEvent;
 use matrix_sdk::ruma::events::room::message::{
     MessageType, OriginalSyncRoomMessageEvent, Relation,
 };
-use matrix_sdk::ruma::{RoomId, UserId};
+use matrix_sdk::ruma::{EventId, MilliSecondsSinceUnixEpoch, RoomId, UserId};
 use matrix_sdk::{Client, Room, RoomState};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +17,9 @@ use tracing::{debug, info, warn};
 
 use super::send::Outlet;
 use super::session::Session;
-use super::{Matrix, render};
+use super::{Matrix, decision, render};
 use crate::channel::{Scope, SendError};
-use crate::command::grammar::{self, Audience};
+use crate::command::grammar::{self, Audience, Call, WrongCall};
 use crate::command::heard::{Asked, Asker, Ear};
 
 /// What is older was asked while nobody listened; an answer now would only puzzle.
@@ -94,6 +95,7 @@ impl Matrix {
         let handlers = [
             client.add_event_handler(invited),
             client.add_event_handler(said),
+            client.add_event_handler(reacted),
         ];
         let ended = follow(session, stop).await;
         for handler in handlers {
@@ -215,41 +217,115 @@ async fn said(
     let Some((audience, words)) = command_in(&text.body) else {
         return;
     };
-    if !is_timely(&event, &room, (listening.now)()).await {
+    if !is_timely(event.origin_server_ts, &room, (listening.now)()).await {
         return;
     }
     let call = grammar::parse(audience, words);
     // The sync loop waits for this handler; what takes time must not hold it.
     tokio::spawn(async move {
-        let member = room.get_member_no_sync(&event.sender).await.ok().flatten();
-        let by = Asker {
-            platform: "matrix",
-            room: room.room_id().to_string(),
-            community: None,
-            person: event.sender.to_string(),
-            roles: Vec::new(),
-            is_manager: member.is_some_and(|member| member.can_ban()),
-        };
-        let Some(reply) = listening.ear.answer(Asked { by, call }).await else {
-            return;
-        };
-        let mut answer = render::event(&reply.content);
         let root = match &event.content.relates_to {
             Some(Relation::Thread(thread)) => thread.event_id.clone(),
             _ => event.event_id.clone(),
         };
-        render::below(&mut answer, root.as_str());
-        give(&listening.outlet, &room, answer, event.event_id.as_str()).await;
+        let question = Question {
+            sender: &event.sender,
+            event: &event.event_id,
+            root: &root,
+        };
+        answer(&listening, &room, call, &question).await;
     });
+}
+
+/// What is answered.
+struct Question<'a> {
+    /// Who asks.
+    sender: &'a UserId,
+    /// The event by which.
+    event: &'a EventId,
+    /// In whose thread the answer goes.
+    root: &'a EventId,
+}
+
+async fn answer(
+    listening: &Listening,
+    room: &Room,
+    call: Result<Call, WrongCall>,
+    question: &Question<'_>,
+) {
+    let member = room.get_member_no_sync(question.sender).await;
+    let by = Asker {
+        platform: "matrix",
+        room: room.room_id().to_string(),
+        community: None,
+        person: question.sender.to_string(),
+        roles: Vec::new(),
+        is_manager: member.ok().flatten().is_some_and(|member| member.can_ban()),
+    };
+    let Some(reply) = listening.ear.answer(Asked { by, call }).await else {
+        return;
+    };
+    let mut answer = render::event(&reply.content);
+    render::below(&mut answer, question.root.as_str());
+    give(&listening.outlet, room, answer, question.event.as_str()).await;
+}
+
+/// An editor decides a suggestion by a reaction to the message that tells of it.
+async fn reacted(
+    event: OriginalSyncReactionEvent,
+    client: Client,
+    room: Room,
+    listening: Ctx<Listening>,
+) {
+    let is_mine = client.user_id().is_some_and(|me| event.sender == me);
+    let Some(word) = decision::decision(&event.content.relates_to.key) else {
+        return;
+    };
+    if is_mine || room.state() != RoomState::Joined {
+        return;
+    }
+    if !is_timely(event.origin_server_ts, &room, (listening.now)()).await {
+        return;
+    }
+    // The sync loop waits for this handler; looking up what was reacted to must not hold it.
+    tokio::spawn(async move {
+        let message = &event.content.relates_to.event_id;
+        let Some(number) = suggestion_in(&room, message).await else {
+            return;
+        };
+        let call = grammar::parse(Audience::Editors, &format!("{word} {number}"));
+        let question = Question {
+            sender: &event.sender,
+            event: &event.event_id,
+            root: message,
+        };
+        answer(&listening, &room, call, &question).await;
+    });
+}
+
+/// The number of the suggestion that a message of ours tells of.
+async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
+    let told = match room.event(message, None).await {
+        Ok(told) => told,
+        Err(error) => {
+            debug!("Matrix: what was reacted to could not be read: {error}");
+            return None;
+        }
+    };
+    let event: Value = told.raw().deserialize_as_unchecked().ok()?;
+    let is_ours = event["sender"] == room.own_user_id().as_str();
+    let mark = event["content"][render::MARK].as_str()?;
+    let number = mark.strip_prefix(decision::SUGGESTION)?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    (is_ours && is_number).then(|| number.to_owned())
 }
 
 /// Whether somebody still waits for an answer, and meant us: what stands in a room when the bot comes in was said to
 /// others.
-async fn is_timely(event: &OriginalSyncRoomMessageEvent, room: &Room, now: i64) -> bool {
-    let age = now - i64::from(event.origin_server_ts.as_secs());
+async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> bool {
+    let age = now - i64::from(at.as_secs());
     let me = room.get_member_no_sync(room.own_user_id()).await;
     let came_at = me.ok().flatten().and_then(|me| me.event().timestamp());
-    age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| event.origin_server_ts.0 >= came_at)
+    age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| at.0 >= came_at)
 }
 
 /// Gives an answer, as soon as the account may send.

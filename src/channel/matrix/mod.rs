@@ -4,6 +4,7 @@
 //! the room is looked through for the mark that every event of ours carries. One message at a time, paced.
 
 mod account;
+mod decision;
 mod failure;
 mod listen;
 mod pace;

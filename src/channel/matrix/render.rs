@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::decision::{ACCEPT, DECLINE};
 use crate::channel::discord::text::cut;
 use crate::post::plain;
-use crate::post::story::{Content, Digest, Line, Post};
+use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion};
 
 /// The field of an event's content by which a message is found again.
 pub(super) const MARK: &str = "bpfnews.mark";
@@ -175,6 +176,8 @@ fn text(content: &Content) -> Text {
             text.paragraph(&plain, &html);
         }
         Content::Digest(digest) => several(&mut text, digest),
+        Content::Issue(post) => issue(&mut text, post),
+        Content::Suggestion(suggested) => suggestion(&mut text, suggested),
         Content::Notice {
             title, text: more, ..
         } => {
@@ -267,6 +270,47 @@ fn several(text: &mut Text, digest: &Digest) {
     let lines = digest.lines.iter().take(LINES_MAX);
     let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
     text.list(lines, digest.lines.len().saturating_sub(LINES_MAX));
+}
+
+/// A newsletter: what stands above, lists under headings, and where the rest is.
+fn issue(text: &mut Text, post: &IssuePost) {
+    let title = shown(&post.title, TITLE_CHARS_MAX);
+    let page = web_link(post.link.as_deref());
+    let html = format!("<strong>{}</strong>", escape(&title));
+    match &page {
+        Some(page) => text.paragraph(&format!("{title}\n{page}"), &linked(&title, &html, page)),
+        None => text.paragraph(&title, &html),
+    }
+    text.prose(&post.lead);
+    for part in &post.parts {
+        text.heading(&part.heading);
+        let lines = part.lines.iter();
+        let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
+        text.list(lines, 0);
+    }
+    if post.left_out > 0 {
+        text.says(&match &page {
+            Some(_) => format!("The page has {} more.", post.left_out),
+            None => format!(
+                "!bpfnews issue {} shows {} more.",
+                post.number, post.left_out
+            ),
+        });
+    }
+}
+
+fn suggestion(text: &mut Text, suggested: &Suggestion) {
+    text.heading(&format!("Suggestion {}", suggested.number));
+    text.says(&shown(&suggested.link, LINK_BYTES_MAX));
+    text.says(&shown(&suggested.note, TEXT_CHARS_MAX));
+    text.says(&shown(&suggested.known, TEXT_CHARS_MAX));
+    match suggested.decided.is_empty() {
+        true => text.says(&format!(
+            "React with {ACCEPT} to accept it or {DECLINE} to decline it, or say: !bpfnews-edit accept {}",
+            suggested.number
+        )),
+        false => text.says(&shown(&suggested.decided, SHORT_CHARS_MAX)),
+    }
 }
 
 /// What leads to an address. A title that looks like an address itself must not hide another one.

@@ -17,7 +17,6 @@ use crate::source::{
 
 /// How far behind what was seen a climb begins: mails may reach the archive out of order.
 const MARGIN_S: i64 = 30 * 60;
-
 /// What search may not know yet.
 const SEARCH_LAG_S: i64 = 120;
 
@@ -381,11 +380,12 @@ impl Walk {
         );
         // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
         let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
-        let stands_still = first == last && last <= at;
+        let is_full = arrivals.len() >= WINDOW;
         let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
-        if is_newest || is_last || arrivals.is_empty() || (stands_still && arrivals.len() < 2) {
+        let stands_still = first == last && last <= at;
+        if is_newest || is_last || arrivals.is_empty() || (stands_still && !is_full) {
             self.arrived(self.newest_of(&arrivals, at));
-        } else if first == last {
+        } else if first == last && is_full {
             self.stage = Stage::SameSecond {
                 at: last,
                 offset: 0,

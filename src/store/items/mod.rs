@@ -41,6 +41,8 @@ pub struct Stored {
     pub sighted: u64,
     /// See `sighted`.
     pub new_here: HashSet<ItemKey>,
+    /// The numbers of items that were known, and that this feed had not shown before.
+    pub seen_again: Vec<i64>,
 }
 
 impl Stored {
@@ -122,9 +124,9 @@ pub async fn put_items(
     let new_here = sight(tx, feed, &sighted).await?;
     stored.sighted = u64::try_from(new_here.len())?;
     let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
-    stored
-        .changed
-        .extend(new_here.iter().filter(|id| !fresh.contains(id)));
+    let again = new_here.iter().filter(|id| !fresh.contains(id));
+    stored.seen_again.extend(again);
+    stored.changed.extend(&stored.seen_again);
     stored.changed.sort_unstable();
     stored.changed.dedup();
     let shown = sighted.into_iter();
@@ -294,6 +296,45 @@ async fn sight(
         .await?;
     }
     Ok(new_here.into_iter().collect())
+}
+
+/// Keeps that these items, and these sightings of known ones, came now in the course of polling.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn mark_known(
+    tx: &mut Tx,
+    feed: i64,
+    items: &[i64],
+    seen_again: &[i64],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    if !items.is_empty() {
+        let items = serde_json::to_string(items)?;
+        sqlx::query!(
+            "UPDATE items SET known_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
+            items,
+            now
+        )
+        .execute(&mut **tx)
+        .await
+        .context("keeping when items became known")?;
+    }
+    if !seen_again.is_empty() {
+        let seen = serde_json::to_string(seen_again)?;
+        sqlx::query!(
+            "UPDATE sightings SET seen_at = $3 WHERE feed_id = $2 AND item_id IN (SELECT value FROM json_each($1))",
+            seen,
+            feed,
+            now
+        )
+        .execute(&mut **tx)
+        .await
+        .context("keeping when items were seen again")?;
+    }
+    Ok(())
 }
 
 async fn update_item(tx: &mut Tx, feed: i64, id: i64, item: &Item) -> anyhow::Result<()> {

@@ -340,10 +340,12 @@ pub async fn settle_delivery(
         Settled::Unknown { due_at, why } => {
             let due_at = due_at.map(|at| at.timestamp());
             sqlx::query!(
-                "UPDATE deliveries SET why = $2, due_at = COALESCE($3, due_at) WHERE id = $1",
+                "UPDATE deliveries SET why = $2, due_at = COALESCE($3, due_at), last_tried_at = MAX(last_tried_at, $4)
+                 WHERE id = $1",
                 claimed.id,
                 why,
-                due_at
+                due_at,
+                now
             )
             .execute(&mut **tx)
             .await?;

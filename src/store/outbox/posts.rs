@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
+use super::deliveries::{NewDelivery, Verb, owe};
 use crate::post::story::Content;
 use crate::store::Tx;
 
@@ -84,6 +85,58 @@ impl BarePost {
             milestone: self.milestone,
         })
     }
+}
+
+/// Opens a post that is of no story, and owes it.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn post_apart(
+    tx: &mut Tx,
+    channel: i64,
+    content: &Content,
+    due_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<i64> {
+    let new = NewPost {
+        channel,
+        item: None,
+        state: PostState::Open,
+        content,
+        milestone: None,
+    };
+    let post = open_post(tx, &new, now).await?;
+    let send = NewDelivery {
+        channel,
+        post: Some(post),
+        verb: Verb::Send,
+        content: Some(content),
+        due_at,
+    };
+    owe(tx, &send).await?;
+    Ok(post)
+}
+
+/// Owes what a post says now.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn owe_content(
+    tx: &mut Tx,
+    post: &PostRow,
+    verb: Verb,
+    due_at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let owed = NewDelivery {
+        channel: post.channel_id,
+        post: Some(post.id),
+        verb,
+        content: Some(&post.content),
+        due_at,
+    };
+    owe(tx, &owed).await
 }
 
 /// The posts that hang on any of these items, the oldest first.

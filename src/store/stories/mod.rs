@@ -186,10 +186,11 @@ pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
-                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.written_at, i.url, i.parent, i.free_on,
-                  t.body,
+                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
+                  i.free_on, t.body,
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
-                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')))
+                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
+                                                       'seen_at', s.seen_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.cluster = j.value
@@ -219,10 +220,11 @@ pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
-                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.written_at, i.url, i.parent, i.free_on,
-                  t.body,
+                  i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
+                  i.free_on, t.body,
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
-                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')))
+                                                       'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
+                                                       'seen_at', s.seen_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value
@@ -245,6 +247,7 @@ struct Row {
     author: String,
     email: String,
     at: i64,
+    known_at: Option<i64>,
     written_at: Option<i64>,
     url: Option<String>,
     parent: Option<Vec<u8>>,
@@ -275,6 +278,7 @@ impl Row {
                     email: self.email,
                 },
                 at: time(self.at),
+                known_at: time(self.known_at.unwrap_or(self.at)),
                 written_at: self.written_at.map(time),
                 url: self.url,
                 parent: self.parent.as_deref().and_then(of_digest),
@@ -285,6 +289,28 @@ impl Row {
             },
         })
     }
+}
+
+/// The clusters of what became known in a stretch of time (unix seconds, the end not in it), of what that speaks of, and
+/// of articles that became free.
+pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result<Vec<i64>> {
+    sqlx::query_scalar!(
+        r#"WITH came (item_id) AS (
+               SELECT id FROM items WHERE known_at IS NULL AND at >= $1 AND at < $2
+               UNION SELECT id FROM items WHERE known_at >= $1 AND known_at < $2
+               UNION SELECT item_id FROM sightings WHERE seen_at >= $1 AND seen_at < $2)
+           SELECT m.cluster AS "cluster!" FROM came c CROSS JOIN members m ON m.item_id = c.item_id
+           UNION
+           SELECT m.cluster FROM came c CROSS JOIN mentions n ON n.item_id = c.item_id
+           CROSS JOIN join_keys k ON k.key = n.key CROSS JOIN members m ON m.item_id = k.item_id
+           UNION
+           SELECT cluster FROM stories WHERE free_on > $1 / 86400 AND free_on <= $2 / 86400"#,
+        from,
+        to
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking what moved")
 }
 
 /// The items that mention any of these keys.

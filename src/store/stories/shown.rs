@@ -76,8 +76,7 @@ pub async fn search_stories(
                  ORDER BY rank LIMIT $2) f
            CROSS JOIN stories s ON s.number = f.number
            WHERE s.relevant = 1
-             AND s.number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
-                                  WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+             AND s.number NOT IN (SELECT number FROM retracted_stories)
            ORDER BY f.worth, s.last_at DESC, s.number DESC LIMIT $3"#,
         words,
         MATCHES_MAX,
@@ -107,8 +106,7 @@ pub async fn newest_matches(
                  ORDER BY rowid DESC LIMIT $2) f
            CROSS JOIN stories s ON s.number = f.number
            WHERE s.relevant = 1
-             AND s.number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
-                                  WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+             AND s.number NOT IN (SELECT number FROM retracted_stories)
            ORDER BY s.number DESC LIMIT $3"#,
         words,
         MATCHES_MAX,
@@ -135,8 +133,7 @@ pub async fn unanswered_stories(
         Told,
         r#"SELECT told AS "told!", state AS "state!", free_on FROM stories INDEXED BY stories_unanswered
            WHERE kind = 'series' AND state IN ('posted', 'discussed') AND relevant = 1 AND last_at >= $1
-             AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
-                                WHERE u.kind = 'retracted' AND m.story IS NOT NULL)
+             AND number NOT IN (SELECT number FROM retracted_stories)
            ORDER BY last_at DESC LIMIT $2"#,
         since,
         most
@@ -181,8 +178,8 @@ pub async fn story_of_link(
 /// When the database fails.
 pub async fn is_retracted(pool: &SqlitePool, id: &str) -> anyhow::Result<bool> {
     let many = sqlx::query_scalar!(
-        r#"SELECT COUNT(*) AS "many!: i64" FROM stories s JOIN members m ON m.story = s.number
-           JOIN mutes u ON u.item_id = m.item_id WHERE s.id = $1 AND u.kind = 'retracted'"#,
+        r#"SELECT COUNT(*) AS "many!: i64" FROM stories s
+           WHERE s.id = $1 AND s.number IN (SELECT number FROM retracted_stories)"#,
         id
     )
     .fetch_one(pool)

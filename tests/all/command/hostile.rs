@@ -49,6 +49,14 @@ fn words_of(content: &Content) -> Vec<&str> {
                 .chain([digest.title.as_str()])
                 .collect()
         }
+        Content::Issue(issue) => {
+            let lines = issue.parts.iter().flat_map(|part| &part.lines);
+            lines
+                .flat_map(|line| [line.what.as_str(), line.title.as_str()])
+                .chain([issue.title.as_str(), issue.lead.as_str()])
+                .collect()
+        }
+        Content::Suggestion(told) => vec![&told.link, &told.note, &told.known],
         Content::Notice { title, text, .. } => vec![title, text],
     }
 }

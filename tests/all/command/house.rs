@@ -23,12 +23,12 @@ use crate::rude::{Act, Rude, answer};
 use crate::world::noon;
 
 /// The Discord channel and the Matrix rooms that the file names.
-pub(super) const NEWS: &str = "100100100";
-pub(super) const ROOM: &str = "!room:x.example";
-pub(super) const OPS: &str = "!ops:x.example";
+pub(crate) const NEWS: &str = "100100100";
+pub(crate) const ROOM: &str = "!room:x.example";
+pub(crate) const OPS: &str = "!ops:x.example";
 /// The server that the channel is on, and one that is none of ours.
-pub(super) const SERVER: &str = "900900900";
-pub(super) const FOREIGN: &str = "800800800";
+pub(crate) const SERVER: &str = "900900900";
+pub(crate) const FOREIGN: &str = "800800800";
 
 /// What is below `[commands]` unless a test says otherwise.
 const COMMANDS: &str = "discord_users = [\"111111\"]\ndiscord_roles = [\"222222\"]\nmatrix_users = [\"@boss:x.example\"]\ncooldown_s = 0\n";
@@ -37,15 +37,15 @@ type Pages = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 type Mails = Arc<Mutex<Vec<Mail>>>;
 
 /// All of it.
-pub(super) struct House {
+pub(crate) struct House {
     /// What runs.
-    pub(super) live: Arc<Live>,
+    pub(crate) live: Arc<Live>,
     /// Who answers.
-    pub(super) clerk: Clerk,
+    pub(crate) clerk: Clerk,
     /// What was told.
-    pub(super) chat: Chat,
+    pub(crate) chat: Chat,
     /// The configuration file.
-    pub(super) file: PathBuf,
+    pub(crate) file: PathBuf,
     upstream: Rude,
     pages: Pages,
     clock: Arc<FixedClock>,
@@ -55,12 +55,12 @@ pub(super) struct House {
 
 impl House {
     /// A house whose list was seeded two hours ago.
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(COMMANDS).await
     }
 
     /// The same with other keys below `[commands]`.
-    pub(super) async fn with(commands: &str) -> Self {
+    pub(crate) async fn with(commands: &str) -> Self {
         let (pages, mails) = (Pages::default(), Mails::default());
         let (shown, listed) = (Arc::clone(&pages), Arc::clone(&mails));
         let upstream = Rude::start(move |path, _| {
@@ -96,19 +96,19 @@ impl House {
     }
 
     /// The program is started anew over the same file and database.
-    pub(super) async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.live.store.close().await;
         self.live = open(&self.file, &self.clock, &self.chat).await;
         self.clerk = Clerk::new(Arc::clone(&self.live));
     }
 
     /// From now on the upstream answers `path` with these bytes.
-    pub(super) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, path: &str, document: impl AsRef<[u8]>) {
         self.put_raw(path, answer("200 OK", &[], document));
     }
 
     /// From now on the upstream answers `path` with these bytes, status line included.
-    pub(super) fn put_raw(&self, path: &str, answer: Vec<u8>) {
+    pub(crate) fn put_raw(&self, path: &str, answer: Vec<u8>) {
         self.pages
             .lock()
             .expect("no holder panics")
@@ -116,31 +116,31 @@ impl House {
     }
 
     /// A blog of these titles at `path`.
-    pub(super) fn put_blog(&self, path: &str, titles: &[&str]) {
+    pub(crate) fn put_blog(&self, path: &str, titles: &[&str]) {
         let articles = titles.iter().enumerate();
         let articles: Vec<Article> = articles.map(|(n, title)| Article::new(n, title)).collect();
         self.put(path, rss(&articles));
     }
 
     /// The upstream's port.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.upstream.port()
     }
 
     /// What the upstream was asked for, with the file's own list left out.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let seen = self.upstream.seen();
         let seen = seen.iter().map(|seen| seen.what().to_owned());
         seen.filter(|what| !what.contains("/bpf/")).collect()
     }
 
     /// These mails come to the list, are read two hours later, and are told.
-    pub(super) async fn post(&mut self, mails: &[Mail]) {
+    pub(crate) async fn post(&mut self, mails: &[Mail]) {
         self.post_within(TimeDelta::hours(2), mails).await;
     }
 
     /// The same, read so much later.
-    pub(super) async fn post_within(&mut self, time: TimeDelta, mails: &[Mail]) {
+    pub(crate) async fn post_within(&mut self, time: TimeDelta, mails: &[Mail]) {
         self.mails
             .lock()
             .expect("no holder panics")
@@ -150,7 +150,7 @@ impl House {
     }
 
     /// A pass over what is due, and over what is owed.
-    pub(super) async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let now = self.live.now();
         let polled = now.ingest.pass(&CancellationToken::new(), |_| ()).await;
         polled.expect("no feed stops a pass");
@@ -158,16 +158,22 @@ impl House {
         now.courier.pass().await.expect("a pass");
     }
 
+    /// The time.
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.now()
+    }
+
     /// Moves the clock.
-    pub(super) fn advance(&self, by: TimeDelta) {
+    pub(crate) fn advance(&self, by: TimeDelta) {
         self.clock.set(self.clock.now() + by);
     }
 
     /// What is answered to a text such as `latest` or `admin audit`.
-    pub(super) async fn reply(&self, by: &Asker, text: &str) -> Option<Reply> {
-        let (audience, text) = match text.strip_prefix("admin ") {
-            Some(text) => (Audience::Maintainers, text),
-            None => (Audience::Readers, text),
+    pub(crate) async fn reply(&self, by: &Asker, text: &str) -> Option<Reply> {
+        let (audience, text) = match (text.strip_prefix("admin "), text.strip_prefix("edit ")) {
+            (Some(text), _) => (Audience::Maintainers, text),
+            (None, Some(text)) => (Audience::Editors, text),
+            (None, None) => (Audience::Readers, text),
         };
         let asked = Asked {
             by: by.clone(),
@@ -178,7 +184,7 @@ impl House {
 
     /// The same in the terminal's words; `(privately)` before it where it is for who asked, and the ways to other pages
     /// below it.
-    pub(super) async fn ask(&self, by: &Asker, text: &str) -> String {
+    pub(crate) async fn ask(&self, by: &Asker, text: &str) -> String {
         let Some(reply) = self.reply(by, text).await else {
             return "(silence)".to_owned();
         };
@@ -198,7 +204,7 @@ impl House {
     }
 
     /// What is offered to somebody who has typed so much.
-    pub(super) async fn offered(
+    pub(crate) async fn offered(
         &self,
         by: &Asker,
         completes: Completes,
@@ -212,7 +218,7 @@ impl House {
     }
 
     /// How many rows a table has.
-    pub(super) async fn rows(&self, table: &str) -> i64 {
+    pub(crate) async fn rows(&self, table: &str) -> i64 {
         let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
         let (many,): (i64,) = sqlx::query_as(query)
             .fetch_one(self.live.store.read())
@@ -222,7 +228,7 @@ impl House {
     }
 
     /// The audit, the oldest first.
-    pub(super) async fn audit(&self) -> Vec<String> {
+    pub(crate) async fn audit(&self) -> Vec<String> {
         let rows = bpfnews::store::audit::list_changes(self.live.store.read(), 1_000).await;
         let rows = rows.expect("the database answers").into_iter().rev();
         rows.map(|row| format!("{}: {}", row.person, row.what))
@@ -247,7 +253,7 @@ fn text(port: u16, commands: &str) -> String {
         "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\nrequest_timeout_s = 3\n\n\
          [discord]\ntoken_file = \"token\"\n\n[matrix]\nhomeserver = \"http://127.0.0.1:1\"\nuser = \"@bot:x.example\"\n\n\
          [[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"http://127.0.0.1:{port}/bpf/\"\nbpf_only = true\n\n\
-         [[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"{NEWS}\"\n\n\
+         [[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"{NEWS}\"\nissues = true\n\n\
          [[channel]]\nname = \"room\"\nplatform = \"matrix\"\nid = \"{ROOM}\"\nmode = \"digest\"\n\n\
          [[channel]]\nname = \"ops\"\nplatform = \"matrix\"\nid = \"{OPS}\"\nmaintainers = true\n\n\
          [commands]\n{commands}"
@@ -255,7 +261,7 @@ fn text(port: u16, commands: &str) -> String {
 }
 
 /// Somebody on Discord, in a room of a server.
-pub(super) fn discord(person: &str, room: &str, server: &str) -> Asker {
+pub(crate) fn discord(person: &str, room: &str, server: &str) -> Asker {
     Asker {
         platform: "discord",
         room: room.to_owned(),
@@ -267,7 +273,7 @@ pub(super) fn discord(person: &str, room: &str, server: &str) -> Asker {
 }
 
 /// Somebody in a Matrix room.
-pub(super) fn matrix(person: &str, room: &str) -> Asker {
+pub(crate) fn matrix(person: &str, room: &str) -> Asker {
     Asker {
         platform: "matrix",
         room: room.to_owned(),
@@ -279,7 +285,7 @@ pub(super) fn matrix(person: &str, room: &str) -> Asker {
 }
 
 /// The same, who manages the place.
-pub(super) fn managing(by: Asker) -> Asker {
+pub(crate) fn managing(by: Asker) -> Asker {
     Asker {
         is_manager: true,
         ..by
@@ -287,11 +293,11 @@ pub(super) fn managing(by: Asker) -> Asker {
 }
 
 /// A reader in the channel.
-pub(super) fn reader() -> Asker {
+pub(crate) fn reader() -> Asker {
     discord("555555", NEWS, SERVER)
 }
 
 /// A maintainer in the channel.
-pub(super) fn boss() -> Asker {
+pub(crate) fn boss() -> Asker {
     discord("111111", NEWS, SERVER)
 }

@@ -2,7 +2,7 @@
 
 mod changes;
 mod hostile;
-mod house;
+pub(crate) mod house;
 mod readers;
 mod reload;
 mod rights;

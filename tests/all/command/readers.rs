@@ -1,6 +1,6 @@
 //! What everybody may ask, as it reads.
 
-use bpfnews::command::grammar::{Audience, Completes};
+use bpfnews::command::grammar::{Arg, ArgKind, Audience, Completes};
 use bpfnews::command::table::COMMANDS;
 use chrono::TimeDelta;
 use insta::assert_snapshot;
@@ -155,7 +155,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
     assert_snapshot!(told, @r"
     ▏ bpfnews VERSION
     ▏ 1 of 1 feeds are well. The last poll was just now.
-    ▏ news is told stories.
+    ▏ news is told stories, each issue.
     ");
     // Elsewhere on the server the same is told, and of other places nothing.
     let mut elsewhere = reader();
@@ -221,10 +221,17 @@ async fn every_command_of_the_table_is_carried_out() {
     let house = House::new().await;
     for spec in COMMANDS {
         let needed = spec.args.iter().filter(|arg| arg.is_required);
-        let given = needed.map(|arg| (arg.name.to_owned(), "5".to_owned()));
+        let value = |arg: &Arg| match arg.kind {
+            ArgKind::OneOf(words) => words[0].to_owned(),
+            ArgKind::Text | ArgKind::Number(..) | ArgKind::Known(_) | ArgKind::Room => {
+                "5".to_owned()
+            }
+        };
+        let given = needed.map(|arg| (arg.name.to_owned(), value(arg)));
         let call = spec.call(given).expect("a call");
         let text = match spec.audience {
             Audience::Readers => call.words(),
+            Audience::Editors => format!("edit {}", call.words()),
             Audience::Maintainers => format!("admin {}", call.words()),
         };
         let told = house.ask(&boss(), &text).await;
@@ -328,7 +335,7 @@ async fn links_are_suggested_once_and_within_caps() {
     };
     assert_eq!(
         suggest("1", "https://a.example/x?utm_source=y").await,
-        "Thank you | It is kept for the next issue."
+        "Thank you | It is kept for the next issue; here you are told what the editors decide."
     );
     assert_eq!(
         suggest("2", "<https://a.example/x#top>").await,

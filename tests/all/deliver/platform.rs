@@ -108,7 +108,11 @@ impl Chat {
             .iter()
             .filter_map(|message| match &message.content {
                 Content::Notice { text, .. } => Some(text.clone()),
-                Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
+                Content::Story(_)
+                | Content::Line(_)
+                | Content::Digest(_)
+                | Content::Issue(_)
+                | Content::Suggestion(_) => None,
             });
         texts.collect()
     }
@@ -119,7 +123,11 @@ impl Chat {
         let here = inside.messages.iter().filter(|message| !message.is_deleted);
         let lines = here.flat_map(|message| match &message.content {
             Content::Digest(digest) => digest.lines.clone(),
-            Content::Story(_) | Content::Line(_) | Content::Notice { .. } => Vec::new(),
+            Content::Story(_)
+            | Content::Line(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_)
+            | Content::Notice { .. } => Vec::new(),
         });
         lines
             .map(|line| format!("{}: {}", line.title, line.what))
@@ -184,7 +192,11 @@ impl Chat {
             .filter(|message| message.room == room);
         let mut texts = here.filter_map(|message| match &message.content {
             Content::Notice { text, .. } => Some(text.clone()),
-            Content::Story(_) | Content::Line(_) | Content::Digest(_) => None,
+            Content::Story(_)
+            | Content::Line(_)
+            | Content::Digest(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_) => None,
         });
         texts.next_back().unwrap_or_default()
     }
@@ -372,9 +384,11 @@ fn standing(message: &Message) -> Standing {
             digest.title.clone(),
             digest.lines.iter().map(|line| line.mark.clone()).collect(),
         ),
-        Content::Story(_) | Content::Line(_) | Content::Notice { .. } => {
-            (String::new(), Vec::new())
-        }
+        Content::Story(_)
+        | Content::Line(_)
+        | Content::Issue(_)
+        | Content::Suggestion(_)
+        | Content::Notice { .. } => (String::new(), Vec::new()),
     };
     Standing {
         mark: message.content.mark().to_owned(),
@@ -392,6 +406,8 @@ fn words(content: &Content) -> String {
         Content::Story(post) => format!("{}: {}", post.title, post.state),
         Content::Line(line) => format!("{}: {}", line.what, line.title),
         Content::Digest(digest) => digest.title.clone(),
+        Content::Issue(issue) => issue.title.clone(),
+        Content::Suggestion(told) => format!("suggestion {}: {}", told.number, told.decided),
         Content::Notice { title, .. } => title.clone(),
     }
 }

@@ -15,9 +15,9 @@ use crate::documents::{Article, rss};
 use crate::rude::{Rude, answer};
 
 /// How long the program may take for anything here, on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
-struct Program {
+pub(super) struct Program {
     child: Child,
     home: TempDir,
 }
@@ -32,13 +32,20 @@ impl Drop for Program {
 
 impl Program {
     fn start(fake: &Fake, upstream: &Rude, token: &str) -> Self {
+        let channels = format!(
+            "[[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"{ROOM}\"\noff_topic = true\n\
+             [[channel]]\nname = \"forum\"\nplatform = \"discord\"\nid = \"{FORUM}\"\noff_topic = true\n"
+        );
+        Self::start_with(fake, upstream, token, &channels)
+    }
+
+    /// With these channels, and whatever other tables.
+    pub(super) fn start_with(fake: &Fake, upstream: &Rude, token: &str, tables: &str) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
             "database = \"bpfnews.sqlite\"\n[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\n\
              [discord]\ntoken_file = \"token\"\napi = \"{}\"\n\
-             [[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"{ROOM}\"\noff_topic = true\n\
-             [[channel]]\nname = \"forum\"\nplatform = \"discord\"\nid = \"{FORUM}\"\noff_topic = true\n\
-             [[feed]]\nname = \"blog\"\nkind = \"feed\"\nurl = \"{}\"\n",
+             {tables}[[feed]]\nname = \"blog\"\nkind = \"feed\"\nurl = \"{}\"\n",
             fake.base(),
             upstream.url("/blog.rss")
         );
@@ -58,7 +65,7 @@ impl Program {
         Self { child, home }
     }
 
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         fs::read_to_string(self.home.path().join("errors")).expect("its errors are kept")
     }
 
@@ -131,7 +138,7 @@ fn is_here(peer: &SocketAddr) -> bool {
     ip.is_loopback() || ip.is_unspecified()
 }
 
-async fn upstream() -> Rude {
+pub(super) async fn upstream() -> Rude {
     let article = |number: usize| Article {
         at: Some(chrono::Utc::now() - chrono::TimeDelta::hours(number as i64)),
         ..Article::new(number, &format!("bpf: Article {number} <@1> @everyone"))

@@ -51,7 +51,7 @@ async fn whatever_becomes_of_an_answer_there_is_one_message() {
             stage.restart().await;
             // Whether Discord remembers the nonce still, or the room must be looked through.
             let later = match number % 2 {
-                0 => TimeDelta::seconds(5),
+                0 => TimeDelta::seconds(6),
                 _ => TimeDelta::hours(1),
             };
             stage.world.advance(later);
@@ -131,7 +131,7 @@ async fn a_story_is_one_message_that_is_edited() {
     // The edit's answer is lost: done twice, it is done once.
     stage.fake.fail(On::Change, Fault::DropAfter);
     stage.pass().await;
-    stage.world.advance(TimeDelta::seconds(5));
+    stage.world.advance(TimeDelta::seconds(6));
     stage.pass().await;
     for room in [ROOM, NEWS] {
         assert_eq!(stage.told(room), ["bpf: Do it"]);

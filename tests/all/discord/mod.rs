@@ -8,6 +8,7 @@ pub(crate) mod fake;
 mod forum;
 mod gateway;
 mod interactions;
+mod newsletter;
 mod refusals;
 mod standing;
 mod threads;

@@ -1,6 +1,6 @@
 //! Items folded into stories, through a real database, in many orders.
 
-mod desk;
+pub(crate) mod desk;
 mod lives;
-mod order;
+pub(crate) mod order;
 mod series;

@@ -9,6 +9,23 @@ fn check(desk: &Desk, wanted: &[&str]) {
     assert_eq!(desk.sketches(), wanted);
 }
 
+/// Times are whole seconds, and ids sort as text: `v10` before `v9`.
+#[test]
+fn versions_that_came_in_one_second_are_in_their_order() {
+    let mut desk = Desk::default();
+    for version in 8..=11 {
+        let subject = format!("[PATCH bpf-next v{version}] bpf: Add a thing");
+        desk = desk.mail(&format!("p{version}"), "Ann Author", 0, &subject, &[], STAT);
+    }
+    let story = &desk.stories()[0];
+    let versions: Vec<u32> = story
+        .revisions
+        .iter()
+        .map(|revision| revision.version)
+        .collect();
+    assert_eq!(versions, [8, 9, 10, 11]);
+}
+
 #[test]
 fn cover_parts_and_replies_are_one() {
     let desk = Desk::default()

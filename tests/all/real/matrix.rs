@@ -1,6 +1,7 @@
 //! The Matrix platform against a real Synapse: posts that never double, in plain and in encrypted rooms.
 
 mod account;
+mod newsletter;
 mod readers;
 mod restore;
 

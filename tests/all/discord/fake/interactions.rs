@@ -156,6 +156,28 @@ impl Fake {
         self.send(by, &room, 3, data, Some((message, shown))).await
     }
 
+    /// Somebody presses a button below a message that stands in a room.
+    pub(crate) async fn press_below(
+        &self,
+        by: &Person,
+        room: &str,
+        message: &Value,
+        custom_id: &str,
+    ) -> String {
+        let text = message["components"].to_string();
+        assert!(
+            text.contains(&json!(custom_id).to_string()),
+            "there is no such button: {text}"
+        );
+        let id = message["id"]
+            .as_str()
+            .expect("a message has an id")
+            .to_owned();
+        let data = json!({"custom_id": custom_id, "component_type": 2, "id": 2});
+        self.send(by, room, 3, data, Some((id, message.clone())))
+            .await
+    }
+
     async fn send(
         &self,
         by: &Person,

@@ -1,0 +1,250 @@
+//! The commands about the newsletter: `issue draft`, `show`, `list`, `publish`, `backfill`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::{Args, Subcommand, ValueEnum};
+use tracing::debug;
+
+use super::moment;
+use super::opening::{open, open_alone};
+use crate::issue::markdown::{self, Correction};
+use crate::issue::{Issue, Period, title};
+use crate::publish::{self, Rules, files};
+use crate::store::issues;
+use crate::web;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum IssueCommand {
+    /// Print the coming issue as it would be now, or that of a period.
+    #[command(
+        after_help = "Examples:\n  bpfnews issue draft\n  bpfnews issue draft --week 2017-W19\n  \
+                      bpfnews issue draft --from 2025-03-01 --to 2025-03-15 --format html > draft.html"
+    )]
+    Draft {
+        /// Of which time.
+        #[command(flatten)]
+        span: Span,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Print::Md)]
+        format: Print,
+    },
+    /// Print an issue that is out.
+    #[command(after_help = "Example:\n  bpfnews issue show 2 > bpf-updates-02.md")]
+    Show {
+        /// Its number.
+        number: u32,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Print::Md)]
+        format: Print,
+    },
+    /// List the issues that are out, the newest first.
+    #[command(after_help = "Example:\n  bpfnews issue list")]
+    List,
+    /// Publish the coming issue: nothing of it changes after that. A bpfnews that runs tells the channels.
+    #[command(
+        after_help = "Examples:\n  bpfnews issue publish\n  bpfnews issue publish --week 2017-W19"
+    )]
+    Publish {
+        /// Of which time.
+        #[command(flatten)]
+        span: Span,
+    },
+    /// Make the issues of the past weeks from what is stored, numbered in order and told to no channel. Only before the
+    /// first issue is out.
+    #[command(
+        after_help = "Example:\n  bpfnews backfill --feed bpf-list --since 2025-01-01\n  \
+                      bpfnews issue backfill --since 2025-01-01"
+    )]
+    Backfill {
+        /// From which week on: a day in it (2025-01-31, UTC), a time (RFC 3339), or so long ago (90d).
+        #[arg(long, value_parser = moment, value_name = "WHEN")]
+        since: DateTime<Utc>,
+    },
+}
+
+/// A stretch of time.
+#[derive(Debug, Args)]
+pub(super) struct Span {
+    /// An ISO week, Monday to Sunday, UTC: 2017-W19.
+    #[arg(long, value_parser = week, value_name = "WEEK", conflicts_with_all = ["from", "to"])]
+    week: Option<Period>,
+    /// From then on: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
+    #[arg(long, value_parser = moment, value_name = "WHEN")]
+    from: Option<DateTime<Utc>>,
+    /// Up to then; the same forms [default: now].
+    #[arg(long, value_parser = moment, value_name = "WHEN", requires = "from")]
+    to: Option<DateTime<Utc>>,
+}
+
+/// How an issue is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Print {
+    /// A Markdown file, with front matter for a static site.
+    Md,
+    /// A web page that needs nothing else.
+    Html,
+    /// For programs.
+    Json,
+}
+
+fn week(text: &str) -> Result<Period, String> {
+    Period::week(text).ok_or_else(|| "a week is written 2017-W19".to_owned())
+}
+
+impl Span {
+    fn period(&self, now: DateTime<Utc>) -> anyhow::Result<Option<Period>> {
+        let period = match (self.week, self.from) {
+            (Some(week), _) => week,
+            (None, Some(from)) => Period {
+                from,
+                to: self.to.unwrap_or(now),
+            },
+            (None, None) => return Ok(None),
+        };
+        if period.to <= period.from {
+            bail!("--to must be later than --from");
+        }
+        Ok(Some(period))
+    }
+}
+
+/// Carries out a command.
+pub(super) async fn run(path: &Path, command: &IssueCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        IssueCommand::Draft { span, format } => draft(path, span, *format).await,
+        IssueCommand::Show { number, format } => show(path, *number, *format).await,
+        IssueCommand::List => list(path).await,
+        IssueCommand::Publish { span } => publish(path, span).await,
+        IssueCommand::Backfill { since } => backfill(path, *since).await,
+    }
+}
+
+async fn draft(path: &Path, span: &Span, format: Print) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let rules = Rules::of(&config);
+    let now = Utc::now();
+    let period = span.period(now)?;
+    let mut tx = ingest.store.read().begin().await?;
+    let begun = Instant::now();
+    let compiled = publish::coming(&mut tx, rules, period, now).await?;
+    debug!(took_ms = begun.elapsed().as_millis(), "compiled");
+    tx.rollback().await?;
+    print(&compiled.issue, &[], rules, format)
+}
+
+async fn show(path: &Path, number: u32, format: Print) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let pool = ingest.store.read();
+    let number = i64::from(number);
+    let Some(issue) = issues::issue(pool, number).await? else {
+        bail!("issue {number} is not out; bpfnews issue list tells which are");
+    };
+    let corrections = issues::corrections(pool, number).await?;
+    print(&issue, &corrections, Rules::of(&config), format)
+}
+
+fn print(
+    issue: &Issue,
+    corrections: &[Correction],
+    rules: Rules<'_>,
+    format: Print,
+) -> anyhow::Result<ExitCode> {
+    let text = match format {
+        Print::Md => markdown::file(issue, corrections, rules.home),
+        Print::Html => web::standalone(issue, corrections, rules.home),
+        Print::Json => format!("{}\n", serde_json::to_string_pretty(issue)?),
+    };
+    write!(anstream::stdout(), "{text}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(path: &Path) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let rows = issues::list_issues(ingest.store.read()).await?;
+    let mut out = anstream::stdout().lock();
+    for row in &rows {
+        let last = row.as_last().context("an issue has a period")?;
+        let from = DateTime::from_timestamp(row.from_at, 0).unwrap_or_default();
+        let at = DateTime::from_timestamp(row.published_at, 0).unwrap_or_default();
+        writeln!(
+            out,
+            "{}  {} to {}, published {} by {}",
+            title(&config.issue.name, last.number),
+            from.format("%Y-%m-%d"),
+            last.on,
+            at.format("%Y-%m-%d %H:%M"),
+            crate::post::plain(&row.published_by)
+        )?;
+    }
+    if rows.is_empty() {
+        writeln!(
+            out,
+            "No issue is out. bpfnews issue draft shows what the first would say; issue backfill makes those of past weeks."
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn publish(path: &Path, span: &Span) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let rules = Rules::of(&config);
+    let now = Utc::now();
+    let period = span.period(now)?;
+    let mut tx = ingest.store.write().await?;
+    let last = issues::last_issue(&mut *tx).await?;
+    let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
+    let out = publish::publish(
+        &mut tx,
+        &ingest.desks,
+        rules,
+        number,
+        period,
+        "command line",
+        now,
+    );
+    let issue = out.await??;
+    tx.commit().await?;
+    files::write(&ingest.store, rules).await;
+    let channels = ingest
+        .desks
+        .iter()
+        .filter(|desk| desk.config.issues)
+        .count();
+    writeln!(
+        anstream::stdout(),
+        "{} is out. Channels that are told of it: {channels}, by the bpfnews that runs.",
+        issue.title()
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn backfill(path: &Path, since: DateTime<Utc>) -> anyhow::Result<ExitCode> {
+    let (config, ingest, _lock) = open_alone(path, "issue backfill").await?;
+    let rules = Rules::of(&config);
+    let now = Utc::now();
+    if since > now - TimeDelta::days(7) {
+        bail!("--since must be more than a week ago: only whole weeks become issues");
+    }
+    let mut out = anstream::stdout();
+    let told = |issue: &Issue| {
+        let _ = writeln!(
+            out,
+            "{}  {} to {}",
+            issue.title(),
+            issue.period.from.format("%Y-%m-%d"),
+            issue.on()
+        );
+    };
+    let many = publish::backfill(&ingest.store, rules, since, "command line", now, told).await?;
+    files::write(&ingest.store, rules).await;
+    writeln!(
+        anstream::stdout(),
+        "{many} issues, told to no channel; bpfnews issue show N prints one."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,140 @@
+//! Issues, as readers ask for them, and the coming one, as editors see it.
+
+use chrono::TimeDelta;
+
+use super::answer::{Answer, Ask, Listing, Told, mistake};
+use super::grammar::Audience;
+use crate::issue::{Issue, post};
+use crate::post::story::{self as telling, IssuePost, Line};
+use crate::publish::{self, Rules, schedule};
+use crate::store::{issues, stories};
+use crate::story::Story;
+
+/// How far back the best are looked for while there is no issue.
+const WEEK: TimeDelta = TimeDelta::days(7);
+/// How many of them there are.
+const BEST_MAX: i64 = 50;
+
+/// The latest issue; until there is one, the best of the week.
+pub(super) async fn latest(ask: &Ask<'_>) -> Told {
+    let pool = ask.live.store.read();
+    if let Some(last) = issues::last_issue(pool).await?
+        && let Some(issue) = issues::issue(pool, last.number).await?
+    {
+        return tells(ask, &issue).await;
+    }
+    let since = (ask.now - WEEK).timestamp();
+    let best = stories::best_stories(pool, since, ask.today(), BEST_MAX).await?;
+    let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
+    Ok(Answer::Lists(Listing {
+        title: "The best of the last seven days".to_owned(),
+        lines: best.iter().map(line).collect(),
+        nothing: "Nothing about BPF moved in the last seven days.",
+    }))
+}
+
+/// An issue by its number.
+pub(super) async fn issue(ask: &Ask<'_>) -> Told {
+    let pool = ask.live.store.read();
+    let number: i64 = ask.needed("number").parse().unwrap_or_default();
+    if let Some(issue) = issues::issue(pool, number).await? {
+        return tells(ask, &issue).await;
+    }
+    mistake(match issues::last_issue(pool).await? {
+        Some(last) => format!(
+            "There is no issue {number}; the last one is {}.",
+            last.number
+        ),
+        None => format!(
+            "There is no issue {number}: none has come out yet. {} shows the best of the week.",
+            ask.typed(Audience::Readers, "latest")
+        ),
+    })
+}
+
+/// A published issue with its corrections.
+async fn tells(ask: &Ask<'_>, issue: &Issue) -> Told {
+    let rules = Rules::of(&ask.generation.effective.config);
+    let page = rules.page(issue.number);
+    let mut told = post::whole(issue, page.as_deref());
+    let pool = ask.live.store.read();
+    for correction in issues::corrections(pool, i64::from(issue.number)).await? {
+        told.lead = format!("{}\n{}", post::corrected(&correction), told.lead);
+    }
+    Ok(Answer::Tells(Box::new(told)))
+}
+
+/// The coming issue as it stands.
+pub(super) async fn draft(ask: &Ask<'_>) -> Told {
+    let config = &ask.generation.effective.config;
+    let rules = Rules::of(config);
+    let mut tx = ask
+        .live
+        .store
+        .read()
+        .begin()
+        .await
+        .map_err(anyhow::Error::from)?;
+    let compiled = publish::draft(&mut tx, rules, ask.now).await?;
+    let last = issues::last_issue(&mut *tx).await?;
+    tx.rollback().await.map_err(anyhow::Error::from)?;
+    let open = crate::store::suggestions::open_suggestions(ask.live.store.read(), 100).await?;
+    let number = compiled.issue.number;
+    let sizes = compiled
+        .issue
+        .sections
+        .iter()
+        .map(|section| format!("{} {}", section.kind.word(), section.entries.len()));
+    let mut sizes: Vec<String> = sizes.collect();
+    let posted: usize = compiled
+        .issue
+        .patches
+        .iter()
+        .map(|patches| patches.posted.len())
+        .sum();
+    sizes.push(format!("patches {posted}"));
+    let due = match schedule::due_at(rules, last.as_ref(), ask.now) {
+        Some(at) => format!(
+            "It comes out by itself on {}, or with {}.",
+            at.format("%A, %-d %B at %H:%M UTC"),
+            ask.typed(Audience::Editors, &format!("publish {number}"))
+        ),
+        None => format!(
+            "It comes out with {}.",
+            ask.typed(Audience::Editors, &format!("publish {number}"))
+        ),
+    };
+    let mut told = post::whole(&compiled.issue, None);
+    told.title = format!("Draft of {}", told.title);
+    let mut above = vec![due, format!("Sections: {}.", sizes.join(", "))];
+    if !open.is_empty() {
+        above.push(format!(
+            "{} wait to be decided: {}",
+            crate::post::words::counted(
+                u32::try_from(open.len()).unwrap_or(u32::MAX),
+                "suggestion"
+            ),
+            ask.typed(Audience::Editors, "suggestions")
+        ));
+    }
+    told.lead = format!("{}\n{}", above.join("\n"), told.lead);
+    with_ids(&mut told);
+    Ok(Answer::Tells(Box::new(told)))
+}
+
+/// Shows the id before each story, for editors to name it by.
+fn with_ids(told: &mut IssuePost) {
+    for part in &mut told.parts {
+        for line in &mut part.lines {
+            show_id(line);
+        }
+    }
+}
+
+fn show_id(line: &mut Line) {
+    line.what = match (line.mark.as_str(), line.what.as_str()) {
+        ("", _) => return,
+        (id, "") => id.to_owned(),
+        (id, what) => format!("{id} · {what}"),
+    };
+}

@@ -1,0 +1,159 @@
+//! A story as an entry of a section.
+
+use chrono::NaiveDate;
+
+use super::compile::Placed;
+use super::way::{is_applied, is_free, is_lwn};
+use super::{Commit, Entry, Passage, Period, SectionKind};
+use crate::item::prose;
+use crate::post::story::standing;
+use crate::post::{is_for_readers, plain};
+use crate::story::StoryKind;
+
+/// Digits of a hash that a person reads.
+const HASH_DIGITS: usize = 12;
+
+const TITLE_CHARS_MAX: usize = 240;
+
+const TEASER_CHARS_MAX: usize = 480;
+
+/// The most characters of an author's words in an entry, and of LWN's teaser.
+const TEXT_CHARS_MAX: usize = 320;
+
+pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
+    let story = &placed.passage.after;
+    let notes = placed.decided.notes.iter();
+    Entry {
+        story: Some(story.id.clone()),
+        title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
+        link: story.url.clone().filter(|link| is_for_readers(link)),
+        // A commit's line has its hash and its day.
+        author: match story.kind {
+            StoryKind::Commit => String::new(),
+            StoryKind::Series
+            | StoryKind::Pull
+            | StoryKind::Thread
+            | StoryKind::Article
+            | StoryKind::Release
+            | StoryKind::Video => plain(story.author.as_deref().unwrap_or_default()),
+        },
+        stands: stands(placed, period),
+        on: moved_on(placed.passage),
+        commit: commit(placed),
+        text: text(placed),
+        notes: notes.map(|&note| note.to_owned()).collect(),
+        is_pinned: placed.decided.is_pinned,
+    }
+}
+
+/// The day of the last step; of an article, a release or a video that of its own.
+fn moved_on(passage: &Passage) -> NaiveDate {
+    let story = &passage.after;
+    match story.kind {
+        StoryKind::Series | StoryKind::Commit | StoryKind::Pull => story.last_at.date_naive(),
+        StoryKind::Thread | StoryKind::Article | StoryKind::Release | StoryKind::Video => {
+            story.first_at.date_naive()
+        }
+    }
+}
+
+fn stands(placed: &Placed<'_>, period: Period) -> String {
+    let story = &placed.passage.after;
+    match story.kind {
+        StoryKind::Article if is_lwn(story) => {
+            match (is_free(story, period.to.date_naive()), story.free_on) {
+                (true, _) => "free to read".to_owned(),
+                (false, Some(day)) => {
+                    format!("for subscribers until {}", day.format("%-d %B %Y"))
+                }
+                (false, None) => "for subscribers".to_owned(),
+            }
+        }
+        StoryKind::Series | StoryKind::Commit => standing(story),
+        StoryKind::Pull
+        | StoryKind::Thread
+        | StoryKind::Article
+        | StoryKind::Release
+        | StoryKind::Video => String::new(),
+    }
+}
+
+/// The author's own words: what changed in a new version, else what it is about.
+fn text(placed: &Placed<'_>) -> String {
+    let story = &placed.passage.after;
+    let newest = story.revisions.last();
+    let change = newest.and_then(|newest| story.changes.get(&format!("v{}", newest.version)));
+    let most = match placed.kind {
+        SectionKind::Lwn => TEASER_CHARS_MAX,
+        SectionKind::Highlights
+        | SectionKind::Developments
+        | SectionKind::NewSeries
+        | SectionKind::NewVersions
+        | SectionKind::Applied
+        | SectionKind::Mainline
+        | SectionKind::Videos
+        | SectionKind::Slides
+        | SectionKind::Missed
+        | SectionKind::Projects
+        | SectionKind::Note => TEXT_CHARS_MAX,
+    };
+    let words = match (placed.kind, change) {
+        (SectionKind::NewVersions, Some(change)) => plain(change),
+        (SectionKind::NewVersions, None) => String::new(),
+        // A line each.
+        (SectionKind::Developments | SectionKind::Applied | SectionKind::Mainline, _) => {
+            String::new()
+        }
+        _ => plain(&story.summary.join(" ")),
+    };
+    prose::shorten(words.trim(), most)
+}
+
+/// The commit that it became: its only one, the merge of its branch, or the last that was applied.
+fn commit(placed: &Placed<'_>) -> Option<Commit> {
+    let story = &placed.passage.after;
+    if !is_applied(story) {
+        return None;
+    }
+    let here = &placed.passage.commits;
+    let whole = |told: &str| here.iter().find(|(hash, _)| hash.starts_with(told));
+    let applied = story.applied.iter().rfind(|applied| !applied.claimed);
+    let merge = here
+        .values()
+        .find(|commit| commit.subject.starts_with("Merge branch"));
+    if let Some(merge) = merge {
+        return Some(merge.clone());
+    }
+    let told = applied.and_then(|applied| Some((applied, applied.commits.last()?)));
+    let Some((applied, told)) = told else {
+        return here.values().next_back().cloned();
+    };
+    if let Some((_, commit)) = whole(&told.hash) {
+        return Some(match applied.commits.len() {
+            1 => commit.clone(),
+            _ => Commit {
+                subject: plain(&story.title),
+                ..commit.clone()
+            },
+        });
+    }
+    let subject = match applied.commits.len() {
+        1 => &told.subject,
+        _ => &story.title,
+    };
+    Some(Commit {
+        digits: plain(&told.hash).chars().take(HASH_DIGITS).collect(),
+        subject: prose::shorten(&plain(subject), TITLE_CHARS_MAX),
+        on: applied.at.date_naive(),
+        link: kernel_link(&applied.tree, &told.hash),
+    })
+}
+
+/// Where git.kernel.org shows a commit of a tree that a notice named: `bpf/bpf-next.git`.
+fn kernel_link(tree: &str, hash: &str) -> Option<String> {
+    let tree = tree.trim_end_matches(".git");
+    let (family, name) = tree.split_once('/')?;
+    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let is_known = matches!(family, "bpf" | "netdev") && is_plain(name) && is_plain(hash);
+    is_known.then(|| format!("https://git.kernel.org/{family}/{name}/c/{hash}"))
+}

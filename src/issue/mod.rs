@@ -1,0 +1,283 @@
+//! The issue: "BPF updates", what a week brought. Stories of a period in, an issue out, and the issue as Markdown and as
+//! posts. Pure: the same stories give the same bytes.
+//!
+//! A story is told at most once among the sections; the list of patches at the end has all that was posted.
+
+mod compile;
+mod cycle;
+mod edits;
+mod entry;
+mod escape;
+pub mod markdown;
+mod patches;
+pub mod post;
+pub mod prose;
+mod section;
+mod way;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
+use serde::{Deserialize, Serialize};
+
+pub use self::compile::{Compiled, Material, compile};
+pub use self::cycle::Release;
+pub use self::edits::{Accepted, Decided, Edit, EditKind};
+pub use self::section::SectionKind;
+use crate::story::Story;
+
+/// A stretch of time: what became known from its beginning on and before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// Its beginning.
+    pub from: DateTime<Utc>,
+    /// Its end, which is not in it.
+    pub to: DateTime<Utc>,
+}
+
+impl Period {
+    /// An ISO week, from Monday 00:00 UTC: `2017-W19`. `None` where there is no such week.
+    pub fn week(text: &str) -> Option<Self> {
+        let (year, week) = text.split_once("-W")?;
+        let is_digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        if year.len() != 4 || week.len() != 2 || !is_digits(year) || !is_digits(week) {
+            return None;
+        }
+        let monday =
+            NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, Weekday::Mon)?;
+        let from = monday.and_time(NaiveTime::MIN).and_utc();
+        let to = from + TimeDelta::days(7);
+        Some(Self { from, to })
+    }
+
+    /// The ISO week that a moment lies in.
+    pub fn week_of(at: DateTime<Utc>) -> Self {
+        let day = at.date_naive();
+        let back = u64::from(day.weekday().num_days_from_monday());
+        let monday = day.checked_sub_days(Days::new(back)).unwrap_or(day);
+        let from = monday.and_time(NaiveTime::MIN).and_utc();
+        let to = from + TimeDelta::days(7);
+        Self { from, to }
+    }
+
+    /// Its last day.
+    pub fn last_day(self) -> NaiveDate {
+        (self.to - TimeDelta::seconds(1))
+            .date_naive()
+            .max(self.from.date_naive())
+    }
+}
+
+/// A story in a period: as it was known at the beginning, where it was, and as it was known at the end.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// As it was known at the beginning.
+    pub before: Option<Story>,
+    /// As it was known at the end.
+    pub after: Story,
+    /// The numbers of its items, that from which its id comes first.
+    pub items: Vec<i64>,
+    /// Its mails by Message-ID.
+    pub mails: BTreeMap<String, Mail>,
+    /// Its commits that are here, by hash.
+    pub commits: BTreeMap<String, Commit>,
+}
+
+/// A mail as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Its subject, tags included.
+    pub title: String,
+    /// Where it is read.
+    pub link: Option<String>,
+}
+
+/// A weekly issue. What is in it is harmless text (no control characters, no invisible ones), but for links, which are of
+/// the web and for readers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// What the newsletter is called.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// What it covers.
+    pub period: Period,
+    /// What editors say first, in Markdown; may be empty.
+    pub intro: String,
+    /// What the bot counted: `12 new series`, for the opening sentence.
+    pub counts: Vec<String>,
+    /// Where the kernel is.
+    pub cycle: Cycle,
+    /// The sections, in their order; none is empty.
+    pub sections: Vec<Section>,
+    /// All that was posted, by author.
+    pub patches: Vec<Patches>,
+    /// What is missing, a sentence each.
+    pub missing: Vec<String>,
+    /// The issue before it.
+    pub last: Option<Last>,
+}
+
+impl Issue {
+    /// Its day: the last one that it covers.
+    pub fn on(&self) -> NaiveDate {
+        self.period.last_day()
+    }
+
+    /// What it is called: `BPF updates 02`.
+    pub fn title(&self) -> String {
+        title(&self.name, self.number)
+    }
+
+    /// Whether nothing happened.
+    pub fn is_quiet(&self) -> bool {
+        self.sections.is_empty() && self.patches.is_empty() && self.cycle.is_empty()
+    }
+}
+
+/// What an issue is called.
+pub fn title(name: &str, number: u32) -> String {
+    format!("{name} {number:02}")
+}
+
+/// The issue before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// Its number.
+    pub number: u32,
+    /// Its day.
+    pub on: NaiveDate,
+}
+
+/// Where the kernel is in its cycle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// A sentence: which release came last, whether the merge window is open. Empty where no feed tells.
+    pub stands: String,
+    /// Where that is told.
+    pub link: Option<String>,
+    /// Pull requests of the period, those of one title together.
+    pub pulls: Vec<Pulls>,
+}
+
+impl Cycle {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.stands.is_empty() && self.pulls.is_empty()
+    }
+}
+
+/// Pull requests of one title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulls {
+    /// The title, as it was sent.
+    pub title: String,
+    /// Those that were sent, oldest first.
+    pub sent: Vec<Pull>,
+}
+
+/// A pull request.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pull {
+    /// When it came.
+    pub on: NaiveDate,
+    /// The story's id.
+    pub story: String,
+    /// Where it is read.
+    pub link: Option<String>,
+}
+
+/// A part of an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// Which.
+    pub kind: SectionKind,
+    /// What it tells.
+    pub entries: Vec<Entry>,
+    /// How many stories it had no room for.
+    pub left_out: u32,
+}
+
+/// One story, or one suggestion, in a section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The story's id; `None` for a suggestion that is of no story.
+    pub story: Option<String>,
+    /// Its title.
+    pub title: String,
+    /// Where it is read.
+    pub link: Option<String>,
+    /// Who wrote it; may be empty.
+    pub author: String,
+    /// Where it stands, in our words: `v3`, `applied to bpf-next`, `for subscribers`; may be empty.
+    pub stands: String,
+    /// Its day.
+    pub on: NaiveDate,
+    /// The commit that it became.
+    pub commit: Option<Commit>,
+    /// The author's own words: a summary, a teaser, what changed; may be empty.
+    pub text: String,
+    /// What editors say of it, in Markdown.
+    pub notes: Vec<String>,
+    /// Whether an editor pinned it.
+    pub is_pinned: bool,
+}
+
+/// A commit as a line tells it: `b0e92279d3ec (Merge branch 'thunderx-xdp', 2017-05-02)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its first twelve digits.
+    pub digits: String,
+    /// Its subject.
+    pub subject: String,
+    /// Its day.
+    pub on: NaiveDate,
+    /// Where it is read.
+    pub link: Option<String>,
+}
+
+/// What one author posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patches {
+    /// The author.
+    pub author: String,
+    /// What was posted, oldest first.
+    pub posted: Vec<Posted>,
+}
+
+/// A patch or a series: its cover letter, or its only mail, and its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The story's id.
+    pub story: String,
+    /// Its subject as it was sent: `[PATCH net-next 0/4] …`.
+    pub title: String,
+    /// Where it is read.
+    pub link: Option<String>,
+    /// Its parts: subjects as they were sent, and where each is read.
+    pub parts: Vec<(String, Option<String>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_are_iso_weeks() {
+        let week = Period::week("2017-W19").expect("a week");
+        assert_eq!(week.from.to_rfc3339(), "2017-05-08T00:00:00+00:00");
+        assert_eq!(week.to.to_rfc3339(), "2017-05-15T00:00:00+00:00");
+        assert_eq!(week.last_day().to_string(), "2017-05-14");
+        let turn = Period::week("2020-W53").expect("a week of 53");
+        assert_eq!(turn.from.to_rfc3339(), "2020-12-28T00:00:00+00:00");
+        for at in [turn.from, turn.to - TimeDelta::seconds(1)] {
+            assert_eq!(Period::week_of(at), turn);
+        }
+        for bad in [
+            "", "2017", "2017-19", "2017-W9", "2017-W00", "2019-W53", "17-W19", "2017-W1x",
+            "2017-W+1",
+        ] {
+            assert_eq!(Period::week(bad), None, "{bad}");
+        }
+    }
+}

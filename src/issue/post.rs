@@ -1,0 +1,150 @@
+//! An issue in chat: what channels are told of it, and the whole of it by pages.
+
+use super::markdown::{Correction, opening};
+use super::{Entry, Issue, SectionKind, prose};
+use crate::item::prose::shorten;
+use crate::post::story::{IssuePost, Line, Part, Tone};
+
+/// The most lines that a channel is told; the rest is one click or one command away.
+const LINES_MAX: usize = 15;
+/// The most of one section.
+const SECTION_LINES_MAX: usize = 5;
+/// The most characters of what stands above the lines.
+const LEAD_CHARS_MAX: usize = 900;
+/// The most characters of a remark in a line.
+const NOTE_CHARS_MAX: usize = 140;
+
+/// What a channel is told of an issue. `page` is where the whole of it is read.
+pub fn announcement(issue: &Issue, page: Option<&str>) -> IssuePost {
+    let mut post = whole(issue, page);
+    let all: usize = post.parts.iter().map(|part| part.lines.len()).sum();
+    // What was posted is counted above, and listed behind the link.
+    for part in &mut post.parts {
+        if part.is_list_of_patches {
+            part.lines.clear();
+        }
+    }
+    // A line for each in turn, so that a long section leaves the others their share.
+    let mut shares = vec![0; post.parts.len()];
+    let mut room = LINES_MAX;
+    for _ in 0..SECTION_LINES_MAX {
+        for (share, part) in shares.iter_mut().zip(&post.parts) {
+            if room > 0 && *share < part.lines.len() {
+                *share += 1;
+                room -= 1;
+            }
+        }
+    }
+    for (share, part) in shares.into_iter().zip(&mut post.parts) {
+        part.lines.truncate(share);
+    }
+    post.parts.retain(|part| !part.lines.is_empty());
+    let told: usize = post.parts.iter().map(|part| part.lines.len()).sum();
+    post.left_out = all - told;
+    post
+}
+
+/// All of an issue.
+pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
+    let mut lead = vec![opening(issue)];
+    let intro = prose::to_text(&prose::read(&issue.intro));
+    lead.extend(Some(intro).filter(|intro| !intro.is_empty()));
+    lead.extend(Some(issue.cycle.stands.clone()).filter(|stands| !stands.is_empty()));
+    let missing = issue.missing.iter();
+    lead.extend(missing.map(|missing| format!("Missing: {missing}")));
+    let pulls = issue.cycle.pulls.iter().flat_map(|pulls| {
+        pulls.sent.iter().map(|pull| Line {
+            what: pull.on.format("%-d %B").to_string(),
+            title: pulls.title.clone(),
+            link: pull.link.clone(),
+            tone: Tone::Applied,
+            mark: String::new(),
+        })
+    });
+    let mut parts = vec![Part {
+        heading: "Pull requests".to_owned(),
+        lines: pulls.collect(),
+        is_list_of_patches: false,
+    }];
+    parts.extend(issue.sections.iter().map(|section| {
+        Part {
+            heading: section.kind.heading().to_owned(),
+            lines: section
+                .entries
+                .iter()
+                .map(|entry| line(section.kind, entry))
+                .collect(),
+            is_list_of_patches: false,
+        }
+    }));
+    let posted = issue.patches.iter().flat_map(|patches| {
+        patches.posted.iter().map(|posted| Line {
+            what: patches.author.clone(),
+            title: posted.title.clone(),
+            link: posted.link.clone(),
+            tone: Tone::New,
+            mark: String::new(),
+        })
+    });
+    parts.push(Part {
+        heading: "Patches".to_owned(),
+        lines: posted.collect(),
+        is_list_of_patches: true,
+    });
+    parts.retain(|part| !part.lines.is_empty());
+    // What matters comes first in chat: pull requests are for those who read on.
+    parts.sort_by_key(|part| match part.heading.as_str() {
+        "Pull requests" => 1,
+        "Patches" => 2,
+        _ => 0,
+    });
+    IssuePost {
+        title: format!("{}, {}", issue.title(), issue.on().format("%-d %B %Y")),
+        lead: shorten(&lead.join("\n"), LEAD_CHARS_MAX),
+        parts,
+        link: page.map(str::to_owned),
+        left_out: 0,
+        number: issue.number,
+        mark: mark(issue.number),
+    }
+}
+
+/// A correction, as it stands above an issue.
+pub fn corrected(correction: &Correction) -> String {
+    let text = prose::to_text(&prose::read(&correction.text));
+    format!("Correction, {}: {text}", correction.at.format("%-d %B %Y"))
+}
+
+/// What an issue's message is found again by.
+pub fn mark(number: u32) -> String {
+    format!("issue-{number}")
+}
+
+fn line(kind: SectionKind, entry: &Entry) -> Line {
+    let what = match (&entry.commit, entry.stands.as_str()) {
+        (Some(commit), _) if kind != SectionKind::Highlights => commit.digits.clone(),
+        (_, "posted" | "published" | "open") => entry.author.clone(),
+        (_, "") => entry.author.clone(),
+        (_, stands) => stands.to_owned(),
+    };
+    let link = match &entry.commit {
+        Some(commit) if kind != SectionKind::Highlights => {
+            commit.link.clone().or(entry.link.clone())
+        }
+        Some(_) | None => entry.link.clone(),
+    };
+    let title = match entry.notes.first() {
+        Some(note) => {
+            let note = prose::to_text(&prose::read(note)).replace('\n', " ");
+            format!("{} ({})", entry.title, shorten(&note, NOTE_CHARS_MAX))
+        }
+        None => entry.title.clone(),
+    };
+    Line {
+        what,
+        title,
+        link,
+        tone: Tone::Reading,
+        mark: entry.story.clone().unwrap_or_default(),
+    }
+}

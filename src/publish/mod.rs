@@ -1,0 +1,283 @@
+//! The issue: drafted from what moved since the last one, published by an editor or when it is due, and owed to channels in
+//! the transaction that freezes it.
+
+pub mod files;
+mod past;
+pub mod schedule;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::info;
+
+use crate::config::{Config, IssueConfig};
+use crate::desk::Desk;
+use crate::ingest;
+use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
+use crate::post::story::Content;
+use crate::post::words::counted;
+use crate::store::issues::{self, Absent};
+use crate::store::outbox;
+use crate::store::{Store, Tx};
+use crate::story::relevance::Words;
+
+/// How far back the first issue goes.
+const FIRST_SPAN: TimeDelta = TimeDelta::days(7);
+/// The most feeds of which an issue says what is missing.
+const MISSING_MAX: usize = 6;
+
+/// What decides over an issue, of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The newsletter.
+    pub issue: &'a IssueConfig,
+    /// What is about BPF.
+    pub words: &'a Words,
+    /// Where the pages are, for readers.
+    pub home: Option<&'a str>,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules of a configuration.
+    pub fn of(config: &'a Config) -> Self {
+        Self {
+            issue: &config.issue,
+            words: &config.relevance,
+            home: config.home(),
+        }
+    }
+
+    /// Where an issue is read, where there are pages.
+    pub fn page(&self, number: u32) -> Option<String> {
+        let home = self.home?;
+        Some(format!("{home}{}", issue::markdown::path(number)))
+    }
+}
+
+/// An issue that cannot be published, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotPublished {
+    /// Another number is due.
+    #[error("the coming issue is {due}, not {asked}{}", if *asked < *due { ": that one is out" } else { "" })]
+    Number {
+        /// Which is due.
+        due: u32,
+        /// Which was asked for.
+        asked: u32,
+    },
+    /// Its period is empty or turned round.
+    #[error("there is no time between the last issue and then")]
+    NoTime,
+    /// Its period begins before the last issue ends.
+    #[error("the last issue ends on {}, so this one cannot begin before that", .0.format("%-d %B %Y at %H:%M:%S UTC"))]
+    Overlaps(DateTime<Utc>),
+}
+
+/// The coming issue as it would be at `now`.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn draft(tx: &mut Tx, rules: Rules<'_>, now: DateTime<Utc>) -> anyhow::Result<Compiled> {
+    coming(tx, rules, None, now).await
+}
+
+/// The coming issue, of a period of its own or of the time since the last one.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn coming(
+    tx: &mut Tx,
+    rules: Rules<'_>,
+    period: Option<Period>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Compiled> {
+    let last = issues::last_issue(&mut **tx).await?;
+    let number = u32::try_from(last.as_ref().map_or(1, |last| last.number + 1))?;
+    let since = last
+        .as_ref()
+        .and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    let period = period.unwrap_or(Period {
+        from: since.unwrap_or(now - FIRST_SPAN),
+        to: now,
+    });
+    let decided = Decided {
+        edits: issues::coming_edits(tx).await?,
+        accepted: issues::coming_suggestions(tx).await?,
+    };
+    let last = last.and_then(|last| last.as_last());
+    compile(tx, rules, number, period, decided, last).await
+}
+
+/// The issue of a period, whatever was published, as nobody edited it.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn of_period(
+    tx: &mut Tx,
+    rules: Rules<'_>,
+    number: u32,
+    period: Period,
+    last: Option<issue::Last>,
+) -> anyhow::Result<Issue> {
+    let compiled = compile(tx, rules, number, period, Decided::default(), last).await?;
+    Ok(compiled.issue)
+}
+
+async fn compile(
+    tx: &mut Tx,
+    rules: Rules<'_>,
+    number: u32,
+    period: Period,
+    decided: Decided,
+    last: Option<issue::Last>,
+) -> anyhow::Result<Compiled> {
+    let pinned = decided.edits.iter();
+    let pinned: Vec<i64> = pinned
+        .filter(|edit| edit.kind == EditKind::Pin)
+        .filter_map(|edit| edit.item)
+        .collect();
+    let absent = issues::absent(tx, period).await?;
+    let material = Material {
+        passages: past::passages(tx, period, &pinned, rules.words).await?,
+        release: issues::release_before(tx, period.to.timestamp()).await?,
+        missing: missing(&absent, period),
+        last,
+        decided,
+    };
+    Ok(issue::compile(&rules.issue.name, number, period, &material))
+}
+
+/// What is missing, in sentences.
+fn missing(absent: &[Absent], period: Period) -> Vec<String> {
+    let day = |at: i64| {
+        let at = DateTime::from_timestamp(at, 0).unwrap_or(period.from);
+        at.max(period.from).format("%-d %B").to_string()
+    };
+    let mut feeds: Vec<&str> = absent.iter().map(|absent| absent.feed.as_str()).collect();
+    feeds.dedup();
+    let mut told: Vec<String> = Vec::new();
+    for feed in feeds.iter().take(MISSING_MAX) {
+        let of = absent.iter().filter(|absent| absent.feed == *feed);
+        let spans: Vec<String> = of
+            .map(|absent| match absent.to_at {
+                Some(to) if day(to) == day(absent.from_at) => format!("of {}", day(to)),
+                Some(to) => format!("from {} to {}", day(absent.from_at), day(to)),
+                None => format!("since {}", day(absent.from_at)),
+            })
+            .collect();
+        told.push(format!(
+            "{feed} could not be read in full; what is not here may be {}.",
+            spans.join(", ")
+        ));
+    }
+    if feeds.len() > MISSING_MAX {
+        let more = u32::try_from(feeds.len() - MISSING_MAX).unwrap_or(u32::MAX);
+        told.push(format!(
+            "The same goes for {}.",
+            counted(more, "other feed")
+        ));
+    }
+    told
+}
+
+/// Publishes the coming issue, of a period of its own or of the time since the last one: freezes it, settles what editors
+/// decided, and owes it to the channels that take issues. Once for a number, whoever asks at the same time.
+///
+/// # Errors
+///
+/// When the database fails; inside, why it is not to be.
+pub async fn publish(
+    tx: &mut Tx,
+    desks: &[Desk],
+    rules: Rules<'_>,
+    asked: u32,
+    period: Option<Period>,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Result<Issue, NotPublished>> {
+    let last = issues::last_issue(&mut **tx).await?;
+    let due = last.as_ref().map_or(1, |last| last.number + 1);
+    let due = u32::try_from(due)?;
+    if asked != due {
+        return Ok(Err(NotPublished::Number { due, asked }));
+    }
+    let ended_at = last.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    let to = period.map_or(now, |period| period.to);
+    if ended_at.is_some_and(|ended_at| ended_at >= to) {
+        return Ok(Err(NotPublished::NoTime));
+    }
+    if let (Some(ended_at), Some(period)) = (ended_at, period)
+        && period.from < ended_at
+    {
+        return Ok(Err(NotPublished::Overlaps(ended_at)));
+    }
+    let compiled = coming(tx, rules, period, now).await?;
+    issues::put_issue(tx, &compiled.issue, by, now).await?;
+    issues::settle_decisions(tx, due, &compiled.edits, &compiled.suggestions).await?;
+    let page = rules.page(due);
+    let told = post::announcement(&compiled.issue, page.as_deref());
+    let content = Content::Issue(Box::new(told));
+    for desk in desks.iter().filter(|desk| desk.config.issues) {
+        let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
+        outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+    }
+    // After a restore it may stand there already.
+    ingest::meet_all(tx, now).await?;
+    info!("issue {due} is published by {by}");
+    Ok(Ok(compiled.issue))
+}
+
+/// Publishes what weeks of the past would have brought, numbered in order, telling no channel; only while nothing is
+/// published. Weeks are ISO weeks, from that of `since` to the last whole one before `now`.
+///
+/// # Errors
+///
+/// When the database fails, or something was published.
+pub async fn backfill(
+    store: &Store,
+    rules: Rules<'_>,
+    since: DateTime<Utc>,
+    by: &str,
+    now: DateTime<Utc>,
+    mut told: impl FnMut(&Issue),
+) -> anyhow::Result<u32> {
+    let mut tx = store.write().await?;
+    if let Some(last) = issues::last_issue(&mut *tx).await? {
+        anyhow::bail!(
+            "issue {} is published; past weeks can be made only before the first issue",
+            last.number
+        );
+    }
+    let mut period = Period::week_of(since);
+    let (mut number, mut last) = (0, None);
+    // Quiet weeks before the first news and after the last are none: nothing is known of them.
+    let mut quiet: Vec<Period> = Vec::new();
+    while period.to <= now {
+        let issue = of_period(&mut tx, rules, number + 1, period, last).await?;
+        quiet.push(period);
+        if issue.is_quiet() {
+            if number == 0 {
+                quiet.clear();
+            }
+        } else {
+            for period in std::mem::take(&mut quiet) {
+                let issue = of_period(&mut tx, rules, number + 1, period, last).await?;
+                number += 1;
+                last = Some(issue::Last {
+                    number,
+                    on: issue.on(),
+                });
+                issues::put_issue(&mut tx, &issue, by, now).await?;
+                told(&issue);
+            }
+        }
+        let from = period.to;
+        period = Period {
+            from,
+            to: from + TimeDelta::days(7),
+        };
+    }
+    tx.commit().await?;
+    Ok(number)
+}

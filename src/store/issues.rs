@@ -1,0 +1,378 @@
+//! Published issues, their corrections, what editors decide, and what the cycle is told from.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+
+use super::Tx;
+use crate::issue::markdown::Correction;
+use crate::issue::{Accepted, Edit, EditKind, Issue, Last, Period, Release, SectionKind};
+use crate::item::Kind;
+
+/// zstd's level for issues.
+const COMPRESSION_LEVEL: i32 = 9;
+
+/// A published issue, without what it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueRow {
+    /// Its number.
+    pub number: i64,
+    /// When its period begins and ends, unix seconds.
+    pub from_at: i64,
+    /// See `from_at`.
+    pub to_at: i64,
+    /// When it was published, unix seconds.
+    pub published_at: i64,
+    /// By whom.
+    pub published_by: String,
+}
+
+/// The published issues, the newest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn list_issues(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<IssueRow>> {
+    sqlx::query_as!(
+        IssueRow,
+        "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
+    )
+    .fetch_all(pool)
+    .await
+    .context("listing the issues")
+}
+
+/// The last published issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn last_issue(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Option<IssueRow>> {
+    sqlx::query_as!(
+        IssueRow,
+        "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
+    )
+    .fetch_optional(pool)
+    .await
+    .context("asking for the last issue")
+}
+
+impl IssueRow {
+    /// What its successor says of it.
+    pub fn as_last(&self) -> Option<Last> {
+        let at = |at: i64| DateTime::from_timestamp(at, 0);
+        let (from, to) = (at(self.from_at)?, at(self.to_at)?);
+        Some(Last {
+            number: u32::try_from(self.number).ok()?,
+            on: Period { from, to }.last_day(),
+        })
+    }
+}
+
+/// A published issue as it was frozen; `None` where there is none of that number.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn issue(
+    pool: impl sqlx::SqliteExecutor<'_>,
+    number: i64,
+) -> anyhow::Result<Option<Issue>> {
+    let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
+        .fetch_optional(pool)
+        .await
+        .context("reading an issue")?;
+    told.map(|told| unpack(&told)).transpose()
+}
+
+fn unpack(told: &[u8]) -> anyhow::Result<Issue> {
+    let plain = zstd::decode_all(told).context("unpacking an issue")?;
+    serde_json::from_slice(&plain).context("reading an issue")
+}
+
+/// Freezes an issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn put_issue(
+    tx: &mut Tx,
+    issue: &Issue,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let plain = serde_json::to_vec(issue)?;
+    let told = zstd::bulk::compress(&plain, COMPRESSION_LEVEL).context("compressing an issue")?;
+    let number = i64::from(issue.number);
+    let (from, to) = (issue.period.from.timestamp(), issue.period.to.timestamp());
+    let now = now.timestamp();
+    sqlx::query!(
+        "INSERT INTO issues (number, from_at, to_at, published_at, published_by, told) VALUES ($1, $2, $3, $4, $5, $6)",
+        number,
+        from,
+        to,
+        now,
+        by,
+        told
+    )
+    .execute(&mut **tx)
+    .await
+    .context("publishing an issue")?;
+    Ok(())
+}
+
+/// Keeps that these decisions went into an issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn settle_decisions(
+    tx: &mut Tx,
+    number: u32,
+    edits: &[i64],
+    suggestions: &[i64],
+) -> anyhow::Result<()> {
+    let number = i64::from(number);
+    let edits = serde_json::to_string(edits)?;
+    sqlx::query!(
+        "UPDATE edits SET issue = $1 WHERE issue IS NULL AND id IN (SELECT value FROM json_each($2))",
+        number,
+        edits
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping which edits an issue has")?;
+    let suggestions = serde_json::to_string(suggestions)?;
+    sqlx::query!(
+        "UPDATE suggestions SET issue = $1 WHERE id IN (SELECT value FROM json_each($2))",
+        number,
+        suggestions
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping which suggestions an issue has")?;
+    Ok(())
+}
+
+/// The corrections of an issue, oldest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn corrections(
+    pool: impl sqlx::SqliteExecutor<'_>,
+    number: i64,
+) -> anyhow::Result<Vec<Correction>> {
+    let rows = sqlx::query!(
+        "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
+        number
+    )
+    .fetch_all(pool)
+    .await
+    .context("reading corrections")?;
+    let read = rows.into_iter().map(|row| Correction {
+        at: DateTime::from_timestamp(row.at, 0).unwrap_or_default(),
+        text: row.text,
+    });
+    Ok(read.collect())
+}
+
+/// Adds a correction to a published issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn add_correction(
+    tx: &mut Tx,
+    number: i64,
+    text: &str,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let now = now.timestamp();
+    sqlx::query!(
+        "INSERT INTO corrections (id, issue, at, person, text)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM corrections), $1, $2, $3, $4)",
+        number,
+        now,
+        by,
+        text
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping a correction")?;
+    Ok(())
+}
+
+/// A decision to be kept.
+#[derive(Debug, Clone)]
+pub struct NewEdit<'a> {
+    /// What is decided.
+    pub kind: EditKind,
+    /// The item that the story's id came from.
+    pub item: Option<i64>,
+    /// Where the story is to stand.
+    pub section: Option<SectionKind>,
+    /// A remark or an introduction, in Markdown.
+    pub text: &'a str,
+    /// Who decided.
+    pub by: &'a str,
+}
+
+/// Keeps a decision for the coming issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn add_edit(tx: &mut Tx, new: &NewEdit<'_>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let (kind, section) = (new.kind.word(), new.section.map(SectionKind::word));
+    let now = now.timestamp();
+    sqlx::query!(
+        "INSERT INTO edits (id, kind, item_id, section, text, at, person)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM edits), $1, $2, $3, $4, $5, $6)",
+        kind,
+        new.item,
+        section,
+        new.text,
+        now,
+        new.by
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping a decision")?;
+    Ok(())
+}
+
+/// Takes back what was decided for the coming issue: of a story with these items, or the introduction; gives how much.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn forget_edits(tx: &mut Tx, items: Option<&[i64]>) -> anyhow::Result<u64> {
+    let gone = match items {
+        Some(items) => {
+            let items = serde_json::to_string(items)?;
+            sqlx::query!(
+                "DELETE FROM edits WHERE issue IS NULL AND item_id IN (SELECT value FROM json_each($1))",
+                items
+            )
+            .execute(&mut **tx)
+            .await
+        }
+        None => {
+            sqlx::query!("DELETE FROM edits WHERE issue IS NULL AND kind = 'intro'")
+                .execute(&mut **tx)
+                .await
+        }
+    };
+    Ok(gone.context("taking a decision back")?.rows_affected())
+}
+
+/// What was decided for the coming issue, oldest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn coming_edits(tx: &mut Tx) -> anyhow::Result<Vec<Edit>> {
+    let rows = sqlx::query!(
+        "SELECT id, kind, item_id, section, text FROM edits WHERE issue IS NULL ORDER BY id"
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading what was decided")?;
+    let read = rows.into_iter().map(|row| {
+        Ok(Edit {
+            id: row.id,
+            kind: EditKind::of(&row.kind)
+                .with_context(|| format!("{} is no kind of edit", row.kind))?,
+            item: row.item_id,
+            section: row.section.as_deref().and_then(SectionKind::of),
+            text: row.text,
+        })
+    });
+    read.collect()
+}
+
+/// The suggestions that were taken and are in no issue yet, oldest first.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn coming_suggestions(tx: &mut Tx) -> anyhow::Result<Vec<Accepted>> {
+    let rows = sqlx::query!(
+        "SELECT id, shown, title, note, section, at FROM suggestions WHERE state = 'accepted' AND issue IS NULL ORDER BY id"
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading the suggestions that were taken")?;
+    let read = rows.into_iter().map(|row| Accepted {
+        id: row.id,
+        link: row.shown,
+        title: row.title,
+        note: row.note,
+        section: row.section.as_deref().and_then(SectionKind::of),
+        at: DateTime::from_timestamp(row.at, 0).unwrap_or_default(),
+    });
+    Ok(read.collect())
+}
+
+/// The last release of mainline before a moment (unix seconds).
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Release>> {
+    let kind = Kind::Release.code();
+    let row = sqlx::query!(
+        "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at < $2
+         ORDER BY at DESC, id DESC LIMIT 1",
+        kind,
+        to
+    )
+    .fetch_optional(&mut **tx)
+    .await
+    .context("asking for the last release")?;
+    Ok(row.and_then(|row| {
+        Some(Release {
+            version: row.title.split_once(':')?.0.to_owned(),
+            at: DateTime::from_timestamp(row.at, 0)?,
+            link: row.url,
+        })
+    }))
+}
+
+/// A stretch of a feed that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// The feed.
+    pub feed: String,
+    /// From when on, unix seconds.
+    pub from_at: i64,
+    /// Up to when; `None`: it goes on.
+    pub to_at: Option<i64>,
+}
+
+/// What is missing of a period: gaps of configured feeds, and feeds that failed for a day or more at its end and do still.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn absent(tx: &mut Tx, period: Period) -> anyhow::Result<Vec<Absent>> {
+    const DAY_S: i64 = 86_400;
+    let (from, to) = (period.from.timestamp(), period.to.timestamp());
+    let failing_before = to - DAY_S;
+    sqlx::query_as!(
+        Absent,
+        r#"SELECT f.name AS "feed!", g.from_at AS "from_at!", g.to_at AS "to_at: i64"
+           FROM gaps g JOIN feeds f ON f.id = g.feed_id WHERE g.from_at < $2 AND g.to_at > $1
+           UNION
+           SELECT name, failing_since, NULL FROM feeds
+           WHERE failing_since IS NOT NULL AND failing_since <= $3 AND paused_at IS NULL AND configured = 1
+           ORDER BY 1, 2"#,
+        from,
+        to,
+        failing_before
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking what is missing")
+}

@@ -1,0 +1,68 @@
+//! What every answer has: its headers, and what is said where there is none.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use maud::Markup;
+use tracing::error;
+
+use super::pages;
+
+/// Nothing but our own style is fetched, nothing runs, nobody frames us.
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// How long an answer may be kept by whoever asks.
+const KEPT: &str = "public, max-age=60";
+
+/// Puts what guards a reader on an answer.
+pub(super) async fn guarded(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, &str); 5] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    let is_good = response.status().is_success();
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let kept = if is_good { KEPT } else { "no-store" };
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static(kept));
+    response
+}
+
+/// Why there is no page.
+pub(super) enum Missing {
+    /// There is no such thing.
+    Nothing(&'static str),
+    /// Something of ours failed.
+    Fault(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Missing {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl IntoResponse for Missing {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Nothing(what) => (StatusCode::NOT_FOUND, pages::missing(what)).into_response(),
+            Self::Fault(fault) => {
+                let id = format!("{:08x}", fastrand::u32(..));
+                error!(id, "a page failed: {fault:#}");
+                let what = format!("That failed. It is our fault, and in the log as {id}.");
+                (StatusCode::INTERNAL_SERVER_ERROR, pages::missing(&what)).into_response()
+            }
+        }
+    }
+}
+
+/// A page, or why there is none.
+pub(super) type Page = Result<Markup, Missing>;

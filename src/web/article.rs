@@ -1,0 +1,228 @@
+//! An issue as HTML: for its page, for the feed, and as a page of its own.
+
+use chrono::NaiveDate;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::pages::STYLE;
+use crate::issue::markdown::{self, Correction, is_list, left_out, opening, read_at};
+use crate::issue::prose::{Block, Span, read};
+use crate::issue::{Commit, Entry, Issue, Posted, Section, SectionKind};
+
+/// Where pages lead to.
+#[derive(Clone, Copy)]
+pub(super) struct Links<'a> {
+    /// What stands before a path of ours; `None`: there are no pages.
+    home: Option<&'a str>,
+}
+
+impl Links<'_> {
+    fn story(self, id: Option<&str>) -> Option<String> {
+        Some(format!("{}{}", self.home?, markdown::story_path(id?)))
+    }
+}
+
+/// Links of pages that are served: from the root of the site's host.
+pub(super) const HERE: Links<'static> = Links { home: Some("/") };
+
+/// An issue as HTML, for the page and for feeds.
+pub(super) fn article_for_feeds(issue: &Issue, corrections: &[Correction], home: &str) -> String {
+    issue_article(issue, corrections, Links { home: Some(home) }).into_string()
+}
+
+pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (issue.title()) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { article { (issue_article(issue, corrections, Links { home })) } } }
+        }
+    };
+    page.into_string()
+}
+
+pub(super) fn issue_article(issue: &Issue, corrections: &[Correction], links: Links<'_>) -> Markup {
+    let cycle = &issue.cycle;
+    html! {
+        h1 { (issue.title()) }
+        p.when { (day(issue.on())) }
+        p.opening { (opening(issue)) }
+        @for correction in corrections {
+            div.correction role="note" {
+                p { strong { "Correction, " (day(correction.at.date_naive())) } }
+                (written(&correction.text))
+            }
+        }
+        (written(&issue.intro))
+        @if !cycle.is_empty() {
+            p {
+                @if !cycle.stands.is_empty() { (linked(&cycle.stands, cycle.link.as_deref())) " " }
+                @for pulls in &cycle.pulls {
+                    "Pull requests: " code { (pulls.title) } " from "
+                    @for (place, pull) in pulls.sent.iter().enumerate() {
+                        @if place > 0 { @if place + 1 == pulls.sent.len() { " and " } @else { ", " } }
+                        (linked(&long_day(pull.on), read_at(pull.link.as_deref(), Some(&pull.story), links.home).as_deref()))
+                    }
+                    ". "
+                }
+            }
+        }
+        @for missing in &issue.missing { p.missing { strong { "Missing: " } (missing) } }
+        @for (place, section) in issue.sections.iter().enumerate() {
+            @if let Some(above) = section.kind.above() {
+                @if place == 0 || issue.sections[place - 1].kind.above() != Some(above) { h2 { (above) } }
+            }
+            (section_of(section, links))
+        }
+        @if !issue.patches.is_empty() {
+            section aria-labelledby="patches" {
+                h2 id="patches" { "Patches" }
+                ul.patches {
+                    @for patches in &issue.patches {
+                        @for posted in &patches.posted { (posted_item(&patches.author, posted, links)) }
+                    }
+                }
+                p { "The patches above are those on the lists that bpfnews reads; there are others." }
+            }
+        }
+        p { "Happy hacking!" }
+    }
+}
+
+fn section_of(section: &Section, links: Links<'_>) -> Markup {
+    let word = section.kind.word();
+    let is_below = section.kind.above().is_some();
+    html! {
+        section aria-labelledby=(word) {
+            @if is_below { h3 id=(word) { (section.kind.heading()) } }
+            @else { h2 id=(word) { (section.kind.heading()) } }
+            @if is_list(section.kind) {
+                ul { @for entry in &section.entries { li { (list_entry(section.kind, entry, links)) } } }
+            } @else {
+                @for entry in &section.entries { (headed_entry(entry, is_below, links)) }
+            }
+            @if section.left_out > 0 { p { (left_out(section.kind, section.left_out)) } }
+        }
+    }
+}
+
+fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
+    let story = entry.story.as_deref();
+    let at = |link: Option<&str>| read_at(link, story, links.home);
+    let titled = html! {
+        @if !entry.author.is_empty() { (entry.author) ", " }
+        (linked(&entry.title, at(entry.link.as_deref()).as_deref()))
+    };
+    let commit = |commit: &Commit| {
+        html! {
+            code { (linked(&commit.digits, at(commit.link.as_deref().or(entry.link.as_deref())).as_deref())) }
+            " (" (commit.subject) ", " (iso(commit.on)) ")"
+        }
+    };
+    let text = html! { @if !entry.text.is_empty() { ": " (entry.text) } };
+    html! {
+        @match (kind, &entry.commit) {
+            (SectionKind::Highlights, Some(told)) if entry.author.is_empty() => { (commit(told)) (text) }
+            (SectionKind::Highlights, Some(told)) => { (titled) (text) " " (commit(told)) }
+            (_, Some(told)) => { (commit(told)) }
+            (SectionKind::Projects, None) => {
+                (linked(&entry.title, at(entry.link.as_deref()).as_deref())) " (" (iso(entry.on)) ")" (text)
+            }
+            (_, None) => {
+                (titled)
+                @if !matches!(entry.stands.as_str(), "" | "posted") { " (" (entry.stands) ")" }
+                (text)
+            }
+        }
+        (timeline(links.story(story).filter(|_| entry.link.is_some() || entry.commit.is_some()), &entry.title))
+        @for note in &entry.notes { div.note { (written(note)) } }
+    }
+}
+
+fn headed_entry(entry: &Entry, is_below: bool, links: Links<'_>) -> Markup {
+    let story = entry.story.as_deref();
+    let link = read_at(entry.link.as_deref(), story, links.home);
+    let title = linked(&entry.title, link.as_deref());
+    html! {
+        @if is_below { h4 { (title) } } @else { h3 { (title) } }
+        p.about {
+            (long_day(entry.on))
+            @if !entry.author.is_empty() { " · " (entry.author) }
+            @if !entry.stands.is_empty() { " · " (entry.stands) }
+            (timeline(links.story(story).filter(|_| entry.link.is_some()), &entry.title))
+        }
+        @if !entry.text.is_empty() { blockquote { p { (entry.text) } } }
+        @for note in &entry.notes { (written(note)) }
+    }
+}
+
+/// A link to a story's page, where its title leads elsewhere.
+fn timeline(story: Option<String>, title: &str) -> Markup {
+    let about = format!("timeline of {title}");
+    html! { @if let Some(story) = story { " " a.timeline href=(story) aria-label=(about) { "timeline" } } }
+}
+
+fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
+    let at = |link: &Option<String>| read_at(link.as_deref(), Some(&posted.story), links.home);
+    html! {
+        li {
+            (author) ", " (linked(&posted.title, at(&posted.link).as_deref()))
+            @if !posted.parts.is_empty() {
+                ul { @for (title, link) in &posted.parts { li { (linked(title, at(link).as_deref())) } } }
+            }
+        }
+    }
+}
+
+/// What an editor wrote.
+fn written(markdown: &str) -> Markup {
+    let blocks = read(markdown);
+    html! {
+        @for block in &blocks {
+            @match block {
+                Block::Paragraph(spans) => { p { (spanned(spans)) } }
+                Block::Item(spans) => { ul { li { (spanned(spans)) } } }
+                Block::Quote(spans) => { blockquote { p { (spanned(spans)) } } }
+            }
+        }
+    }
+}
+
+fn spanned(spans: &[Span]) -> Markup {
+    html! {
+        @for span in spans {
+            @match span {
+                Span::Text(text) => { (text) }
+                Span::Strong(text) => { strong { (text) } }
+                Span::Code(text) => { code { (text) } }
+                Span::Link { text, link } => { (linked(text, Some(link))) }
+            }
+        }
+    }
+}
+
+pub(super) fn linked(text: &str, link: Option<&str>) -> Markup {
+    html! {
+        @match link {
+            Some(link) => { a href=(link) { (text) } }
+            None => { (text) }
+        }
+    }
+}
+
+pub(super) fn day(on: NaiveDate) -> Markup {
+    html! { time datetime=(iso(on)) { (long_day(on)) } }
+}
+
+pub(super) fn long_day(on: NaiveDate) -> String {
+    on.format("%-d %B %Y").to_string()
+}
+
+fn iso(on: NaiveDate) -> String {
+    on.format("%Y-%m-%d").to_string()
+}

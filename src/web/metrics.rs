@@ -1,0 +1,52 @@
+//! What a watcher asks: whether all is well, and figures in the text format of Prometheus.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tracing::error;
+
+use super::Site;
+use super::answer::Missing;
+use crate::store::{feeds, figures};
+
+/// How long a poll may be overdue before something is wrong, in seconds: longer than a slow round of all feeds.
+const OVERDUE_MAX_S: i64 = 3_600;
+
+/// Whether the database answers and polling goes on.
+pub(super) async fn healthz(State(site): State<Site>) -> Response {
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    let (status, said) = match feeds::next_due_at(site.store.read()).await {
+        Ok(due) if due.is_some_and(|due| due < site.clock.now().timestamp() - OVERDUE_MAX_S) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "a feed is due for an hour and is not polled\n",
+        ),
+        Ok(_) => (StatusCode::OK, "ok\n"),
+        Err(fault) => {
+            error!("the database does not answer: {fault:#}");
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            )
+        }
+    };
+    (status, plain, said).into_response()
+}
+
+pub(super) async fn metrics(State(site): State<Site>) -> Result<Response, Missing> {
+    let figures = figures::figures(site.store.read()).await?;
+    let mut out = String::new();
+    for figure in &figures {
+        let _ = writeln!(out, "# HELP {} {}", figure.name, figure.about);
+        let _ = writeln!(out, "# TYPE {} {}", figure.name, figure.kind);
+        for (labels, value) in &figure.values {
+            let _ = writeln!(out, "{}{labels} {value}", figure.name);
+        }
+    }
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
+    Ok((kind, out).into_response())
+}

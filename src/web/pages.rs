@@ -1,0 +1,248 @@
+//! The pages themselves. Everything that strangers wrote is text here; maud escapes it.
+
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta};
+use maud::{DOCTYPE, Markup, html};
+use serde::Deserialize;
+
+use super::Site;
+use super::answer::{Missing, Page};
+use super::article::{HERE, day, issue_article, linked, long_day};
+use crate::issue::{markdown, title};
+use crate::item::prose::shorten;
+use crate::post::plain;
+use crate::post::story::{compose, line, standing, told};
+use crate::store::{issues, stories};
+use crate::story::Story;
+
+pub(super) const STYLE: &str = include_str!("style.css");
+/// How far back the best are looked for while there is no issue, and how many of them there are.
+const WEEK: TimeDelta = TimeDelta::days(7);
+const BEST_MAX: i64 = 50;
+/// The most matches of a search, and characters of what is looked for.
+const FOUND_MAX: i64 = 100;
+const ASKED_CHARS_MAX: usize = 200;
+
+pub(super) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+pub(super) async fn nothing() -> Response {
+    Missing::Nothing("There is no such page.").into_response()
+}
+
+pub(super) async fn latest(State(site): State<Site>) -> Page {
+    let pool = site.store.read();
+    if let Some(last) = issues::last_issue(pool).await? {
+        return issue_page(&site, last.number).await;
+    }
+    let now = site.clock.now();
+    let today = now.timestamp().div_euclid(86_400);
+    let best = stories::best_stories(pool, (now - WEEK).timestamp(), today, BEST_MAX).await?;
+    let content = html! {
+        h1 { "The best of the last seven days" }
+        p { "No issue of " (site.name) " is out yet. Until then, this is what moved." }
+        (story_list(&best))
+    };
+    Ok(page(&site.name, "/", &content))
+}
+
+pub(super) async fn archive(State(site): State<Site>) -> Page {
+    let rows = issues::list_issues(site.store.read()).await?;
+    let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
+    let content = html! {
+        h1 { "All issues" }
+        @if rows.is_empty() { p { "None is out yet." } }
+        ul.archive {
+            @for last in &rows {
+                li { a href=(format!("/{}", markdown::path(last.number))) { (title(&site.name, last.number)) }
+                    " " (day(last.on)) }
+            }
+        }
+    };
+    Ok(page(
+        &format!("All issues of {}", site.name),
+        "/issues",
+        &content,
+    ))
+}
+
+pub(super) async fn issue(State(site): State<Site>, Path(number): Path<String>) -> Page {
+    let number: i64 = number.parse().map_err(|_| NO_ISSUE)?;
+    issue_page(&site, number).await
+}
+
+const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
+
+async fn issue_page(site: &Site, number: i64) -> Page {
+    let pool = site.store.read();
+    let issue = issues::issue(pool, number).await?.ok_or(NO_ISSUE)?;
+    let corrections = issues::corrections(pool, number).await?;
+    let last = issues::last_issue(pool).await?;
+    let is_last = last.is_none_or(|last| last.number == number);
+    let content = html! {
+        article {
+            (issue_article(&issue, &corrections, HERE))
+            nav.turn aria-label="Other issues" {
+                @if let Some(last) = issue.last {
+                    a rel="prev" href=(format!("/{}", markdown::path(last.number))) {
+                        "← " (title(&issue.name, last.number))
+                    }
+                }
+                @if !is_last {
+                    a rel="next" href=(format!("/{}", markdown::path(issue.number + 1))) {
+                        (title(&issue.name, issue.number + 1)) " →"
+                    }
+                }
+            }
+        }
+    };
+    Ok(page(&issue.title(), "/", &content))
+}
+
+pub(super) async fn story(State(site): State<Site>, Path(id): Path<String>) -> Page {
+    const NO_STORY: Missing = Missing::Nothing("There is no such story.");
+    let pool = site.store.read();
+    let today = site.clock.now().timestamp().div_euclid(86_400);
+    let story = stories::story_by_id(pool, &id, today)
+        .await?
+        .ok_or(NO_STORY)?;
+    if stories::is_retracted(pool, &story.id).await? {
+        return Err(Missing::Nothing("A maintainer took that story back."));
+    }
+    let post = compose(&story);
+    let content = html! {
+        article {
+            h1 { (linked(&post.title, post.link.as_deref())) }
+            p.about {
+                strong { (post.state) } " · " (post.about.word())
+                @if !post.tree.is_empty() { " · " (post.tree) }
+                @if !post.author.is_empty() { " · by " (post.author) }
+                @for note in &post.notes { " · " (note) }
+            }
+            @if !post.summary.is_empty() { blockquote { p { (post.summary) } } }
+            @for (version, change) in &story.changes {
+                p { strong { "What changed in " (version) ": " } (plain(change)) }
+            }
+            @if !post.parts.is_empty() {
+                h2 { "Patches" }
+                ol.parts { @for (number, title) in &post.parts { li { (number) " " (title) } } }
+                @if post.parts_left_out > 0 { p { "and " (post.parts_left_out) " more" } }
+            }
+            @if !story.events.is_empty() { h2 { "Timeline" } (events(&story)) }
+            @if !story.people.is_empty() {
+                h2 { "People" }
+                ul { @for part in &story.people { li { (plain(&part.name)) ", " (plain(&part.role)) } } }
+            }
+            p.about { "Carried by " (post.feeds.join(", ")) ". Story " code { (story.id) } "." }
+        }
+    };
+    Ok(page(&post.title, "", &content))
+}
+
+fn events(story: &Story) -> Markup {
+    html! {
+        ol.events {
+            @for event in &story.events {
+                li { time datetime=(event.at.to_rfc3339()) { (day_of(event.at)) } " " (told(story, event)) }
+            }
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn search(State(site): State<Site>, Query(asked): Query<Asked>) -> Page {
+    let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
+    let words = stories::match_words(&typed);
+    let today = site.clock.now().timestamp().div_euclid(86_400);
+    let found = match words.is_empty() {
+        true => Vec::new(),
+        false => stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?,
+    };
+    let content = html! {
+        h1 { "Search" }
+        (search_form(&typed))
+        @if !typed.is_empty() {
+            p role="status" {
+                @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+            }
+            (story_list(&found))
+        }
+    };
+    Ok(page("Search", "/search", &content))
+}
+
+fn search_form(typed: &str) -> Markup {
+    html! {
+        form action="/search" method="get" role="search" {
+            label for="q" { "Words of a story" }
+            input id="q" name="q" type="search" maxlength="200" value=(typed);
+            button type="submit" { "Search" }
+        }
+    }
+}
+
+fn story_list(found: &[Story]) -> Markup {
+    html! {
+        ul.stories {
+            @for story in found {
+                @let line = line(story, standing(story), story.id.clone());
+                li {
+                    a href=(format!("/{}", markdown::story_path(&story.id))) { (line.title) }
+                    " " span.about { (line.what) ", " (day_of(story.last_at)) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn missing(what: &str) -> Markup {
+    page("Not here", "", &html! { h1 { "Not here" } p { (what) } })
+}
+
+/// A whole page. `here` is the path of the navigation's entry that it is.
+fn page(title: &str, here: &str, content: &Markup) -> Markup {
+    let entry = |path: &str, called: &str| {
+        let current = (path == here).then_some("page");
+        html! { li { a href=(path) aria-current=[current] { (called) } } }
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="stylesheet" href="/style.css";
+                link rel="alternate" type="application/atom+xml" title="Issues" href="/issues.atom";
+                link rel="alternate" type="application/atom+xml" title="Stories" href="/stories.atom";
+            }
+            body {
+                a.skip href="#content" { "To the content" }
+                header {
+                    nav aria-label="Pages" {
+                        ul {
+                            (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
+                            (entry("/issues.atom", "Feed"))
+                        }
+                    }
+                }
+                main id="content" { (content) }
+                footer { p { "Made by bpfnews from public mailing lists, trees and feeds." } }
+            }
+        }
+    }
+}
+
+fn day_of(at: DateTime<chrono::Utc>) -> String {
+    long_day(at.date_naive())
+}

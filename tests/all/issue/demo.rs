@@ -1,0 +1,170 @@
+//! The issue of the demo's week, held against the one that a person wrote, where that is at hand.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bpfnews::clock::FixedClock;
+use bpfnews::demo;
+use bpfnews::ingest::Ingest;
+use bpfnews::issue::{Last, markdown};
+use bpfnews::store::Store;
+use bpfnews::store::items::{Filter, list_items, text_of};
+use chrono::NaiveDate;
+use insta::assert_snapshot;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{HOME, issue_of};
+use crate::world::corpus;
+
+/// The demo's week, polled as the demo polls it.
+pub(super) async fn play(folder: &Path) -> Store {
+    let steps = demo::steps();
+    let clock = Arc::new(FixedClock::new(steps[0]));
+    let server = demo::server::start(clock.clone()).await.expect("a server");
+    let database = folder.join("demo.sqlite");
+    let config = demo::config(&server.base, &database);
+    let store = Store::open(&database).await.expect("a database");
+    let ingest = Ingest::open(store, &config, clock.clone())
+        .await
+        .expect("an ingest");
+    for step in steps {
+        clock.set(step);
+        let passed = ingest.pass(&CancellationToken::new(), |_| ()).await;
+        passed.expect("a pass");
+    }
+    ingest.store.clone()
+}
+
+/// Issue 02, as one of a newsletter whose first issue came out a week before.
+async fn written(store: &Store) -> String {
+    let last = Last {
+        number: 1,
+        on: NaiveDate::from_ymd_opt(2017, 5, 2).expect("a day"),
+    };
+    let issue = issue_of(store, 2, demo::period(), Some(last)).await;
+    markdown::file(&issue, &[], Some(HOME))
+}
+
+#[tokio::test]
+async fn the_issue_of_the_demos_week() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = play(folder.path()).await;
+    assert_snapshot!("issue_02", written(&store).await);
+}
+
+/// A line of the newsletter that a person wrote.
+#[derive(Debug, Deserialize)]
+struct Pick {
+    issue: String,
+    section: String,
+    kind: String,
+    title: String,
+    author: Option<String>,
+    url: String,
+    parent: Option<String>,
+}
+
+/// Words as a reader sees them: without what Markdown needs round them.
+fn seen(markdown: &str) -> String {
+    markdown.replace(['`', '\\'], "").replace("**", "__")
+}
+
+/// Whether our issue has it, in the form that the person gave it.
+fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
+    let title = seen(&pick.title);
+    let mut lines = ours.lines();
+    match (pick.section.as_str(), pick.kind.as_str()) {
+        ("Patches", "series-part") => {
+            let is_cover = |other: &&Pick| {
+                other.kind == "series-cover" && Some(&other.url) == pick.parent.as_ref()
+            };
+            let cover = picks.iter().find(is_cover);
+            let cover = cover.expect("a part has a cover letter");
+            let cover = format!(", [{}](", seen(&cover.title));
+            let below = lines.skip_while(|line| !(line.starts_with("- ") && line.contains(&cover)));
+            let mut below = below.skip(1).take_while(|line| line.starts_with("  - "));
+            below.any(|line| line.starts_with(&format!("  - [{title}](")))
+        }
+        ("Patches", _) => {
+            let author = pick.author.as_deref().unwrap_or_default();
+            let wanted = format!("- {author}, [{title}](");
+            lines.any(|line| line.starts_with(&wanted))
+        }
+        ("highlights", "commit") => lines.any(|line| {
+            let rest = line.strip_prefix(&format!("- [{}](", pick.title));
+            let rest = rest.and_then(|rest| rest.split_once(") ("));
+            rest.is_some_and(|(_, rest)| rest.contains(", 2017-0"))
+        }),
+        // A pull request, by its day: `2nd May 2017` is ours as `2 May 2017`.
+        ("intro", "mail") if pick.title.ends_with(" 2017") => {
+            let day = pick.title.replace("nd ", " ").replace("th ", " ");
+            let mut pulls = lines.filter(|line| line.contains("[GIT] Networking"));
+            pulls.any(|line| line.contains(&format!("[{day}](")))
+        }
+        ("intro", "mail") => {
+            ours.contains(&format!("] {title}](")) || ours.contains(&format!("{title}]("))
+        }
+        _ => ours.contains(&format!("]({})", pick.url)),
+    }
+}
+
+#[tokio::test]
+async fn the_issue_has_what_a_person_picked() {
+    let picks = corpus().map(|corpus| corpus.join("newsletters/picks.jsonl"));
+    let Some(picks) = picks.filter(|file| file.exists()) else {
+        say("left out: no newsletters (BPFNEWS_CORPUS, or ../shared/corpus)");
+        return;
+    };
+    let picks = std::fs::read_to_string(picks).expect("the picks");
+    let picks = picks
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a pick"));
+    let picks: Vec<Pick> = picks.filter(|pick: &Pick| pick.issue == "02").collect();
+    assert!(picks.len() > 60, "{}", picks.len());
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = play(folder.path()).await;
+    let ours = seen(&written(&store).await);
+    // What the data hold: each text names what it stands for.
+    let all = Filter {
+        most: i64::MAX,
+        ..Filter::default()
+    };
+    let mut held = String::new();
+    for item in list_items(store.read(), &all, None).await.expect("items") {
+        let text = text_of(store.read(), item.id).await.expect("a text");
+        held.push_str(&format!("{text} {}\n", item.url.unwrap_or_default()));
+    }
+    // The whole of the link, not the beginning of a longer one.
+    let is_held = |pick: &&Pick| {
+        held.match_indices(&pick.url).any(|(at, url)| {
+            let after = held[at + url.len()..].chars().next();
+            after.is_none_or(|c| c.is_whitespace() || ".\"<)".contains(c))
+        })
+    };
+    let (held, people): (Vec<&Pick>, Vec<&Pick>) = picks.iter().partition(|pick| is_held(pick));
+    let missing: Vec<&&Pick> = held
+        .iter()
+        .filter(|pick| !has(&ours, pick, &picks))
+        .collect();
+    say(&format!(
+        "of {} links of issue 02 the data hold {}, and our issue has all but {} of those, in the same form; \
+         only a person could add:",
+        picks.len(),
+        held.len(),
+        missing.len()
+    ));
+    for pick in &people {
+        say(&format!("  {} / {}: {}", pick.section, pick.kind, pick.url));
+    }
+    assert!(missing.is_empty(), "{missing:#?}\n{ours}");
+    assert!(held.len() > 50, "{}", held.len());
+    // The comparison can fail.
+    let without = ours.replace("thunderx-xdp", "").replace("2/9", "9/2");
+    assert!(held.iter().any(|pick| !has(&without, pick, &picks)));
+}
+
+#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
+fn say(what: &str) {
+    eprintln!("{what}");
+}

@@ -1,0 +1,50 @@
+//! The newsletter: what an issue says of a period, how editors finish it, how it is published, and its pages.
+
+mod commands;
+mod demo;
+mod pages;
+mod published;
+mod reader;
+mod round;
+mod weeks;
+
+use bpfnews::config::IssueConfig;
+use bpfnews::issue::{Issue, Last, Period};
+use bpfnews::publish::{self, Rules};
+use bpfnews::store::Store;
+use bpfnews::story::relevance::Words;
+
+/// Where the pages of the tests are, for links.
+const HOME: &str = "https://news.example/";
+
+/// What decides over an issue, as it is unless a test says otherwise.
+struct Set {
+    issue: IssueConfig,
+    words: Words,
+}
+
+impl Set {
+    fn new() -> Self {
+        Self {
+            issue: IssueConfig::default(),
+            words: Words::default(),
+        }
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            issue: &self.issue,
+            words: &self.words,
+            home: Some(HOME),
+        }
+    }
+}
+
+/// The issue of a period, as nobody edited it.
+async fn issue_of(store: &Store, number: u32, period: Period, last: Option<Last>) -> Issue {
+    let set = Set::new();
+    let rules = set.rules();
+    let mut tx = store.read().begin().await.expect("a transaction");
+    let made = publish::of_period(&mut tx, rules, number, period, last).await;
+    made.expect("an issue")
+}

@@ -1,0 +1,231 @@
+//! The pages, over sockets: what they show, what guards them, and what hostile text becomes on them.
+
+use std::sync::Arc;
+
+use bpfnews::clock::{Clock, FixedClock};
+use bpfnews::store::Store;
+use bpfnews::web::{self, Site};
+use reqwest::Response;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::command::house::{House, boss, reader};
+use crate::documents::mail;
+
+/// A title that would do much if it were let.
+pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
+
+/// Pages that are served until this is dropped.
+pub(super) struct Pages {
+    pub(super) url: String,
+    _stop: DropGuard,
+}
+
+impl Pages {
+    pub(super) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let site = Site {
+            store,
+            clock,
+            name: "BPF updates".to_owned(),
+            home: url.clone(),
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(web::serve(listener, site, stop.clone()));
+        Self {
+            url,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Response {
+        let url = format!("{}{path}", self.url);
+        reqwest::get(&url).await.expect("an answer")
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.text().await.expect("a text")
+    }
+}
+
+/// A week with hostile text everywhere, of which an issue is out.
+pub(super) async fn hostile() -> (House, Pages) {
+    let mut house = House::new().await;
+    house
+        .post(&[
+            mail("a", 130, &format!("[PATCH bpf-next 0/2] {HOSTILE}"), ""),
+            mail("a1", 131, &format!("[PATCH bpf-next 1/2] {HOSTILE}"), "a"),
+            mail(
+                "a2",
+                132,
+                "[PATCH bpf-next 2/2] bpf: Be __good__ & `plain`",
+                "a",
+            ),
+            mail(
+                "b",
+                133,
+                "[PATCH bpf] bpf: Fix *a* leak in <linux/bpf.h>",
+                "",
+            ),
+        ])
+        .await;
+    house.advance(chrono::TimeDelta::minutes(1));
+    let id = house.ask(&reader(), "search leak").await;
+    let id = id.split(" · ").next().unwrap_or_default();
+    let id = id.rsplit(' ').next().unwrap_or_default().to_owned();
+    for asked in [
+        "edit intro **Hello** <script>alert(3)</script> <https://good.example/> [x](javascript:alert(4))".to_owned(),
+        format!("edit note {id} <b onclick=alert(5)>bold</b> & [fine](https://good.example/?a=1&b=2)"),
+        "edit publish 1".to_owned(),
+        "edit correct 1 <i>None</i> of it.".to_owned(),
+    ] {
+        let told = house.ask(&boss(), &asked).await;
+        assert!(!told.contains("did not work"), "{asked}: {told}");
+    }
+    let clock = Arc::new(FixedClock::new(house.now()));
+    let pages = Pages::serve(house.live.store.clone(), clock).await;
+    (house, pages)
+}
+
+#[tokio::test]
+async fn hostile_text_is_text_on_every_page() {
+    let (_house, pages) = hostile().await;
+    let latest = pages.text("").await;
+    let story = latest.split("href=\"/story/").nth(1).expect("a story");
+    let story = format!("story/{}", story.split('"').next().expect("its end"));
+    for path in [
+        "",
+        "issues",
+        "issues/1",
+        &story,
+        "search?q=alert",
+        "search?q=%3Cscript%3E%22",
+        "stories.atom",
+        "issues.atom",
+    ] {
+        let answer = pages.get(path).await;
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .expect("a text");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self';"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(answer.headers()[name], value, "{path}");
+        }
+        let text = answer.text().await.expect("a text").to_lowercase();
+        for evil in [
+            "<script",
+            "<img",
+            "<b onclick",
+            "javascript:",
+            "href=\"https://evil.example",
+        ] {
+            assert!(!text.contains(evil), "{path} has {evil}: {text}");
+        }
+    }
+    assert!(
+        latest.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
+        "{latest}"
+    );
+    assert!(
+        latest.contains("href=\"https://good.example/?a=1&amp;b=2\""),
+        "{latest}"
+    );
+    assert!(latest.contains("Correction, "), "{latest}");
+    assert!(
+        latest.contains("&lt;i&gt;None&lt;/i&gt; of it."),
+        "{latest}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_and_what_watches_is_answered() {
+    let (house, pages) = hostile().await;
+    for path in [
+        "issues/2",
+        "issues/x",
+        "issues/-1",
+        "issues/99999999999999999999",
+        "story/none",
+        "nothing",
+        "issues/1/",
+    ] {
+        let answer = pages.get(path).await;
+        assert_eq!(answer.status(), 404, "{path}");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let text = answer.text().await.expect("a text");
+        assert!(text.contains("Not here"), "{path}: {text}");
+    }
+    assert_eq!(
+        pages.get("").await.headers()["cache-control"],
+        "public, max-age=60"
+    );
+    assert_eq!(pages.text("healthz").await, "ok\n");
+    let metrics = pages.text("metrics").await;
+    for line in [
+        "bpfnews_feeds{state=\"ok\"} 1",
+        "bpfnews_issues_total 1",
+        "bpfnews_items_total 5",
+        "# TYPE bpfnews_items_total counter",
+    ] {
+        assert!(
+            metrics.lines().any(|told| told == line),
+            "{line}: {metrics}"
+        );
+    }
+    let post = reqwest::Client::new()
+        .post(&pages.url)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(post.status(), 405);
+    // A story that was taken back is on no page.
+    let latest = pages.text("").await;
+    let story = latest.split("href=\"/story/").nth(1).expect("a story");
+    let id = story.split('"').next().expect("its end").to_owned();
+    house.ask(&boss(), &format!("admin retract {id}")).await;
+    assert_eq!(pages.get(&format!("story/{id}")).await.status(), 404);
+    assert!(!pages.text("stories.atom").await.contains(&id));
+    // Polling that stopped is noticed.
+    let later = Arc::new(FixedClock::new(house.now() + chrono::TimeDelta::days(1)));
+    let late = Pages::serve(house.live.store.clone(), later).await;
+    assert_eq!(late.get("healthz").await.status(), 503);
+}
+
+#[tokio::test]
+async fn before_the_first_issue_the_best_of_the_week_is_shown() {
+    let mut house = House::new().await;
+    house
+        .post(&[mail("a", 130, "[PATCH bpf-next] bpf: Do it", "")])
+        .await;
+    let clock = Arc::new(FixedClock::new(house.now()));
+    let pages = Pages::serve(house.live.store.clone(), clock).await;
+    let latest = pages.text("").await;
+    assert!(
+        latest.contains("No issue of BPF updates is out yet") && latest.contains("bpf: Do it"),
+        "{latest}"
+    );
+    assert!(pages.text("issues").await.contains("None is out yet."));
+    let empty = feed_rs::parser::parse(pages.text("issues.atom").await.as_bytes()).expect("a feed");
+    assert!(empty.entries.is_empty());
+    let stories =
+        feed_rs::parser::parse(pages.text("stories.atom").await.as_bytes()).expect("a feed");
+    let titles = stories
+        .entries
+        .iter()
+        .filter_map(|entry| entry.title.as_ref());
+    assert!(
+        titles
+            .into_iter()
+            .any(|title| title.content.starts_with("bpf: Do it"))
+    );
+}

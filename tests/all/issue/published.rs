@@ -1,0 +1,270 @@
+//! Publishing: once for a number whatever dies when, on time, frozen from then on, and as files.
+
+use std::task::Poll;
+
+use bpfnews::config::{IssueConfig, When};
+use bpfnews::issue::{Period, markdown};
+use bpfnews::publish::{self, NotPublished, files, schedule};
+use bpfnews::store::{backup, issues};
+use chrono::{TimeDelta, Weekday};
+
+use super::Set;
+use crate::command::house::{House, NEWS};
+use crate::documents::mail;
+
+async fn house() -> House {
+    let mut house = House::new().await;
+    house
+        .post(&[mail("a", 130, "[PATCH bpf-next] bpf: Do it", "")])
+        .await;
+    // What came in the second in which an issue comes out is the next one's.
+    house.advance(TimeDelta::minutes(1));
+    house
+}
+
+/// Whoever publishes dies at any await: there is one issue then, or none, and its post with it.
+#[tokio::test]
+async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
+    let mut polls_needed = 0;
+    for polls in 1..200 {
+        let house = house().await;
+        let set = Set::new();
+        let rules = set.rules();
+        let generation = house.live.now();
+        let desks = &generation.ingest.desks;
+        let now = house.now();
+        let publishing = async {
+            let mut tx = house.live.store.write().await.expect("a transaction");
+            let out = publish::publish(&mut tx, desks, rules, 1, None, "x", now).await;
+            out.expect("a database").expect("an issue");
+            tx.commit().await.expect("a commit");
+        };
+        let mut publishing = Box::pin(publishing);
+        let mut polled = 0;
+        let is_done = std::future::poll_fn(|context| {
+            polled += 1;
+            match publishing.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(true),
+                Poll::Pending if polled >= polls => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        drop(publishing);
+        drop(generation);
+        let out = issues::list_issues(house.live.store.read())
+            .await
+            .expect("issues");
+        assert!(out.len() <= 1, "{out:?}");
+        if out.is_empty() {
+            let again = house.live.now();
+            let mut tx = house.live.store.write().await.expect("a transaction");
+            let out =
+                publish::publish(&mut tx, &again.ingest.desks, rules, 1, None, "x", now).await;
+            // A commit that was under way may have come through by now.
+            match out.expect("a database") {
+                Ok(_) => tx.commit().await.expect("a commit"),
+                Err(why) => assert_eq!(why, NotPublished::Number { due: 2, asked: 1 }),
+            }
+        }
+        house.pass().await;
+        house.pass().await;
+        let told = house.chat.room(NEWS);
+        let many = told
+            .iter()
+            .filter(|told| told.starts_with("BPF updates 01"))
+            .count();
+        assert_eq!(many, 1, "died after {polls} polls: {told:?}");
+        if is_done {
+            polls_needed = polls;
+            break;
+        }
+    }
+    assert!(polls_needed > 10, "it died at {polls_needed} places");
+}
+
+#[tokio::test]
+async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
+    let house = house().await;
+    let mut set = Set::new();
+    set.issue = IssueConfig {
+        publish: Some(When {
+            day: Some(Weekday::Wed),
+            at: chrono::NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
+        }),
+        ..IssueConfig::default()
+    };
+    let rules = set.rules();
+    let generation = house.live.now();
+    let store = &house.live.store;
+    let mut out = Vec::new();
+    // Three weeks, looked at every five hours; the loop is away for four days in the second.
+    for step in 0..100 {
+        house.advance(TimeDelta::hours(5));
+        if (40..60).contains(&step) {
+            continue;
+        }
+        let next = schedule::pass(store, &generation.ingest.desks, rules, house.now()).await;
+        let next = next.expect("a database").expect("a day");
+        assert!(next > house.now(), "{next}");
+        out = issues::list_issues(store.read()).await.expect("issues");
+    }
+    out.reverse();
+    assert_eq!(out.len(), 3, "{out:?}");
+    for pair in out.windows(2) {
+        assert_eq!(
+            pair[0].to_at, pair[1].from_at,
+            "nothing lies between two issues"
+        );
+        assert!(pair[1].published_at - pair[0].published_at >= 3 * 86_400);
+    }
+    assert!(out.iter().all(|issue| issue.published_by == "schedule"));
+}
+
+#[tokio::test]
+async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
+    let mut house = house().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut set = Set::new();
+    set.issue = IssueConfig {
+        folder: Some(folder.path().join("issues")),
+        ..IssueConfig::default()
+    };
+    let rules = set.rules();
+    {
+        let generation = house.live.now();
+        let mut tx = house.live.store.write().await.expect("a transaction");
+        let out = publish::publish(
+            &mut tx,
+            &generation.ingest.desks,
+            rules,
+            1,
+            None,
+            "x",
+            house.now(),
+        );
+        out.await.expect("a database").expect("an issue");
+        tx.commit().await.expect("a commit");
+    }
+    let store = house.live.store.clone();
+    files::write(&store, rules).await;
+    let file = folder.path().join("issues/bpf-updates-01.md");
+    let before = std::fs::read_to_string(&file).expect("a file");
+    assert!(before.contains("bpf: Do it"), "{before}");
+    let frozen = issues::issue(store.read(), 1).await.expect("a question");
+    house
+        .post(&[mail("a2", 300, "[PATCH bpf-next v2] bpf: Do it", "a")])
+        .await;
+    assert_eq!(
+        issues::issue(store.read(), 1).await.expect("a question"),
+        frozen
+    );
+    files::write(&store, rules).await;
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), before);
+    let mut tx = store.write().await.expect("a transaction");
+    issues::add_correction(&mut tx, 1, "It was *not* done.", "x", house.now())
+        .await
+        .expect("kept");
+    tx.commit().await.expect("a commit");
+    files::write(&store, rules).await;
+    let after = std::fs::read_to_string(&file).expect("a file");
+    assert!(
+        after.contains("**Correction, 10 January 2025:** It was **not** done."),
+        "{after}"
+    );
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("issues"))
+            .expect("a folder")
+            .count(),
+        1
+    );
+    let refused = publish::backfill(&store, rules, house.now(), "x", house.now(), |_| ()).await;
+    let refused = refused.expect_err("something is out").to_string();
+    assert!(refused.contains("issue 1 is published"), "{refused}");
+}
+
+/// After a restore the same number comes out again: its message is edited, not sent a second time.
+#[tokio::test]
+async fn after_a_restore_an_issue_is_still_one_message() {
+    let mut house = house().await;
+    let store = house.live.store.clone();
+    let database = house.file.with_file_name("bpfnews.sqlite");
+    let copy = backup::beside(&database, ".copy");
+    backup::backup(&store, &copy, house.now())
+        .await
+        .expect("a backup");
+    let publish = async |house: &House| {
+        let set = Set::new();
+        let rules = set.rules();
+        let generation = house.live.now();
+        let mut tx = house.live.store.write().await.expect("a transaction");
+        let desks = &generation.ingest.desks;
+        let out = publish::publish(&mut tx, desks, rules, 1, None, "x", house.now()).await;
+        out.expect("a database").expect("an issue");
+        tx.commit().await.expect("a commit");
+        house.pass().await;
+    };
+    publish(&house).await;
+    let issues = |house: &House| {
+        let told = house.chat.room(NEWS);
+        told.iter()
+            .filter(|told| told.starts_with("BPF updates 01"))
+            .count()
+    };
+    assert_eq!(issues(&house), 1);
+    store.close().await;
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(backup::beside(&database, ending));
+    }
+    std::fs::copy(&copy, &database).expect("room on the disk");
+    house.restart().await;
+    house.advance(TimeDelta::hours(1));
+    for _ in 0..3 {
+        house.pass().await;
+    }
+    publish(&house).await;
+    house.advance(TimeDelta::hours(1));
+    house.pass().await;
+    assert_eq!(issues(&house), 1, "{:?}", house.chat.room(NEWS));
+}
+
+/// What could not be read is said, and a quiet week is short.
+#[tokio::test]
+async fn an_issue_says_what_is_missing() {
+    let house = House::new().await;
+    house.advance(TimeDelta::days(1));
+    let store = &house.live.store;
+    let now = house.now();
+    let period = Period {
+        from: now - TimeDelta::days(7),
+        to: now,
+    };
+    let quiet = super::issue_of(store, 1, period, None).await;
+    let text = markdown::body(&quiet, &[], None);
+    assert!(!text.contains("Missing"), "{text}");
+    let mut tx = store.write().await.expect("a transaction");
+    let gap = "INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) SELECT id, $1, $2, 'x', $2 FROM feeds";
+    sqlx::query(gap)
+        .bind((now - TimeDelta::days(4)).timestamp())
+        .bind((now - TimeDelta::days(2)).timestamp())
+        .execute(&mut *tx)
+        .await
+        .expect("a gap");
+    tx.commit().await.expect("a commit");
+    let text = markdown::body(&super::issue_of(store, 1, period, None).await, &[], None);
+    let told = "**Missing:** bpf could not be read in full; what is not here may be from 7 January to 9 January.";
+    assert!(text.contains(told), "{text}");
+    let mut tx = store.write().await.expect("a transaction");
+    sqlx::query("DELETE FROM gaps")
+        .execute(&mut *tx)
+        .await
+        .expect("gone");
+    sqlx::query("UPDATE feeds SET failing_since = $1")
+        .bind((now - TimeDelta::days(3)).timestamp())
+        .execute(&mut *tx)
+        .await
+        .expect("a failure");
+    tx.commit().await.expect("a commit");
+    let text = markdown::body(&super::issue_of(store, 1, period, None).await, &[], None);
+    assert!(text.contains("may be since 8 January."), "{text}");
+}
