@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use anstyle::{Effects, Style};
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::lists::carriers;
 use super::polls::courier;
-use crate::clock::{Clock as _, FixedClock};
+use crate::clock::FixedClock;
 use crate::config::Config;
 use crate::deliver::Courier;
 use crate::ingest::Ingest;
@@ -73,7 +72,8 @@ async fn play(
         }
         courier.pass().await?;
     }
-    publish(&ingest, &courier, &config, clock.now()).await?;
+    clock.set(demo::period().to);
+    publish(&ingest, &courier, &config).await?;
     outro(&ingest, posts).await?;
     if is_web && failed.is_none() {
         show(&ingest, clock.clone(), &config, stop).await?;
@@ -86,18 +86,14 @@ async fn play(
 }
 
 /// Publishes the issue of the week, from its first day to its last poll.
-async fn publish(
-    ingest: &Ingest,
-    courier: &Courier,
-    config: &Config,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
+async fn publish(ingest: &Ingest, courier: &Courier, config: &Config) -> anyhow::Result<()> {
     writeln!(
         anstream::stdout(),
         "{STRONG}── And so the issue of the week writes itself ──{STRONG:#}\n"
     )?;
     let rules = Rules::of(config);
     let period = demo::period();
+    let now = period.to;
     let mut tx = ingest.store.write().await?;
     let by = "the demo";
     let out = publish::publish(&mut tx, &ingest.desks, rules, 1, Some(period), by, now).await?;

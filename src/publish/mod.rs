@@ -66,6 +66,9 @@ pub enum NotPublished {
     /// Its period is empty or turned round.
     #[error("there is no time between the last issue and then")]
     NoTime,
+    /// Its period is not over.
+    #[error("its time is not over yet")]
+    Early,
     /// Its period begins before the last issue ends.
     #[error("the last issue ends on {}, so this one cannot begin before that", .0.format("%-d %B %Y at %H:%M:%S UTC"))]
     Overlaps(DateTime<Utc>),
@@ -206,6 +209,9 @@ pub async fn publish(
     let to = period.map_or(now, |period| period.to);
     if ended_at.is_some_and(|ended_at| ended_at >= to) {
         return Ok(Err(NotPublished::NoTime));
+    }
+    if to > now {
+        return Ok(Err(NotPublished::Early));
     }
     if let (Some(ended_at), Some(period)) = (ended_at, period)
         && period.from < ended_at

@@ -8,7 +8,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::answer::Missing;
-use super::{Site, article};
+use super::{Served, Site, article};
 use crate::issue::markdown::{self, opening};
 use crate::post::plain;
 use crate::post::story::{compose, standing};
@@ -31,7 +31,7 @@ struct Entry {
     html: Option<String>,
 }
 
-pub(super) async fn issues(State(site): State<Site>) -> Result<Response, Missing> {
+pub(super) async fn issues(State(site): State<Served>) -> Result<Response, Missing> {
     let pool = site.store.read();
     let mut entries = Vec::new();
     for row in issues::list_issues(pool).await?.iter().take(ISSUES_MAX) {
@@ -55,7 +55,7 @@ pub(super) async fn issues(State(site): State<Site>) -> Result<Response, Missing
     Ok(answer(feed(&site, &site.name, "issues.atom", &entries)?))
 }
 
-pub(super) async fn stories(State(site): State<Site>) -> Result<Response, Missing> {
+pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Missing> {
     let now = site.clock.now();
     let today = now.timestamp().div_euclid(86_400);
     let since = (now - SPAN).timestamp();

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::error;
 
-use super::Site;
+use super::Served;
 use super::answer::Missing;
 use crate::store::{feeds, figures};
 
@@ -15,7 +15,7 @@ use crate::store::{feeds, figures};
 const OVERDUE_MAX_S: i64 = 3_600;
 
 /// Whether the database answers and polling goes on.
-pub(super) async fn healthz(State(site): State<Site>) -> Response {
+pub(super) async fn healthz(State(site): State<Served>) -> Response {
     let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     let (status, said) = match feeds::next_due_at(site.store.read()).await {
         Ok(due) if due.is_some_and(|due| due < site.clock.now().timestamp() - OVERDUE_MAX_S) => (
@@ -34,7 +34,7 @@ pub(super) async fn healthz(State(site): State<Site>) -> Response {
     (status, plain, said).into_response()
 }
 
-pub(super) async fn metrics(State(site): State<Site>) -> Result<Response, Missing> {
+pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, Missing> {
     let figures = figures::figures(site.store.read()).await?;
     let mut out = String::new();
     for figure in &figures {

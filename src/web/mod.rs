@@ -8,12 +8,14 @@ mod metrics;
 mod pages;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -21,6 +23,9 @@ use crate::clock::Clock;
 use crate::issue::Issue;
 use crate::issue::markdown::Correction;
 use crate::store::Store;
+
+/// Searches side by side: the loops read the database too.
+const SEARCHES_AT_ONCE_MAX: usize = 2;
 
 /// What is served, and where readers find it.
 #[derive(Clone)]
@@ -68,7 +73,26 @@ pub async fn serve(
         .context("serving the pages")
 }
 
+/// What the pages are made from.
+#[derive(Clone)]
+struct Served {
+    site: Arc<Site>,
+    searches: Arc<Semaphore>,
+}
+
+impl Deref for Served {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
 fn router(site: Site) -> Router {
+    let served = Served {
+        site: Arc::new(site),
+        searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE_MAX)),
+    };
     Router::new()
         .route("/", get(pages::latest))
         .route("/issues", get(pages::archive))
@@ -82,5 +106,5 @@ fn router(site: Site) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(pages::nothing)
         .layer(axum::middleware::map_response(answer::guarded))
-        .with_state(site)
+        .with_state(served)
 }

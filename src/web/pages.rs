@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
-use super::Site;
+use super::Served;
 use super::answer::{Missing, Page};
 use super::article::{HERE, day, issue_article, linked, long_day};
 use crate::issue::{markdown, title};
@@ -33,7 +33,7 @@ pub(super) async fn nothing() -> Response {
     Missing::Nothing("There is no such page.").into_response()
 }
 
-pub(super) async fn latest(State(site): State<Site>) -> Page {
+pub(super) async fn latest(State(site): State<Served>) -> Page {
     let pool = site.store.read();
     if let Some(last) = issues::last_issue(pool).await? {
         return issue_page(&site, last.number).await;
@@ -49,7 +49,7 @@ pub(super) async fn latest(State(site): State<Site>) -> Page {
     Ok(page(&site.name, "/", &content))
 }
 
-pub(super) async fn archive(State(site): State<Site>) -> Page {
+pub(super) async fn archive(State(site): State<Served>) -> Page {
     let rows = issues::list_issues(site.store.read()).await?;
     let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
     let content = html! {
@@ -69,14 +69,14 @@ pub(super) async fn archive(State(site): State<Site>) -> Page {
     ))
 }
 
-pub(super) async fn issue(State(site): State<Site>, Path(number): Path<String>) -> Page {
+pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>) -> Page {
     let number: i64 = number.parse().map_err(|_| NO_ISSUE)?;
     issue_page(&site, number).await
 }
 
 const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
 
-async fn issue_page(site: &Site, number: i64) -> Page {
+async fn issue_page(site: &Served, number: i64) -> Page {
     let pool = site.store.read();
     let issue = issues::issue(pool, number).await?.ok_or(NO_ISSUE)?;
     let corrections = issues::corrections(pool, number).await?;
@@ -102,7 +102,7 @@ async fn issue_page(site: &Site, number: i64) -> Page {
     Ok(page(&issue.title(), "/", &content))
 }
 
-pub(super) async fn story(State(site): State<Site>, Path(id): Path<String>) -> Page {
+pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> Page {
     const NO_STORY: Missing = Missing::Nothing("There is no such story.");
     let pool = site.store.read();
     let today = site.clock.now().timestamp().div_euclid(86_400);
@@ -159,10 +159,11 @@ pub(super) struct Asked {
     q: String,
 }
 
-pub(super) async fn search(State(site): State<Site>, Query(asked): Query<Asked>) -> Page {
+pub(super) async fn search(State(site): State<Served>, Query(asked): Query<Asked>) -> Page {
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
     let words = stories::match_words(&typed);
     let today = site.clock.now().timestamp().div_euclid(86_400);
+    let _seat = site.searches.acquire().await.map_err(anyhow::Error::from)?;
     let found = match words.is_empty() {
         true => Vec::new(),
         false => stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?,

@@ -27,7 +27,7 @@ async fn demo_pages(folder: &Path) -> Pages {
     let store = play(folder).await;
     let set = Set::new();
     let rules = set.rules();
-    let now = *demo::steps().last().expect("steps");
+    let now = demo::period().to;
     let mut tx = store.write().await.expect("a transaction");
     let out = publish::publish(&mut tx, &[], rules, 1, Some(demo::period()), "x", now).await;
     out.expect("a database").expect("an issue");
