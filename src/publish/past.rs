@@ -1,7 +1,7 @@
 //! Stories as they were known at the beginning and at the end of a period: folded anew from what was known then, so that
 //! what came later changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -13,9 +13,9 @@ use crate::post::{is_for_readers, plain};
 use crate::store::Tx;
 use crate::store::mutes::{self, Mutes};
 use crate::store::stories;
-use crate::story::fold::{Outside, groups, sort};
+use crate::story::fold::{Group, Outside, groups, sort};
 use crate::story::key::Key;
-use crate::story::reading::Reading;
+use crate::story::reading::{Reading, mentions};
 use crate::story::relevance::Words;
 use crate::story::{Story, life};
 
@@ -35,37 +35,103 @@ pub(super) async fn passages(
     words: &Words,
 ) -> anyhow::Result<Vec<Passage>> {
     let (from, to) = (period.from.timestamp(), period.to.timestamp());
-    let mut clusters: BTreeSet<i64> = stories::clusters_between(tx, from, to)
-        .await?
-        .into_iter()
-        .collect();
+    let moved = stories::clusters_between(tx, from, to).await?;
+    let mut clusters: BTreeSet<i64> = moved.into_iter().collect();
     clusters.extend(stories::clusters_of_items(tx, chosen).await?.into_values());
     let clusters: Vec<i64> = clusters.into_iter().collect();
-    let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
-    for member in stories::members_of_clusters(tx, &clusters).await? {
-        let reading = read(member.kept);
-        by_cluster.entry(member.cluster).or_default().push(reading);
-    }
-    let mut around = outside(tx, by_cluster.values().flatten()).await?.readings;
+    let members = stories::members_of_clusters(tx, &clusters).await?;
+    let readings: Vec<Reading> = members
+        .into_iter()
+        .map(|member| read(member.kept))
+        .collect();
+    let around = outside(tx, readings.iter()).await?;
+    let mut known = Known { readings, around };
     let mutes = mutes::mutes(tx).await?;
-    let mut readings: Vec<Reading> = by_cluster.into_values().flatten().collect();
-    let after = told(&mut readings, &mut around, period.to, words);
-    let passages = after.into_iter().filter_map(|told| passage(told, &mutes));
-    let mut passages: Vec<(Passage, Vec<Key>)> = passages.collect();
-    let was_known = |reading: &Reading| reading.kept.known_at < period.from;
-    if readings.iter().any(was_known) {
-        let before = told(&mut readings, &mut around, period.from, words);
-        let mut by_key: HashMap<Key, usize> = HashMap::new();
-        for (place, told) in before.iter().enumerate() {
-            by_key.extend(told.keys.iter().map(|key| (*key, place)));
-        }
-        for (passage, keys) in &mut passages {
-            // The one that its id came from, else the first of those that it was joined from.
-            let place = keys.iter().find_map(|key| by_key.get(key));
-            passage.before = place.map(|&place| before[place].story.clone());
-        }
+
+    known.forget_from(period.to);
+    let spoken_of = known.spoken_of_since(period.from);
+    let may_have_moved = |reading: &Reading| {
+        is_since(reading, period.from)
+            // It may have become free.
+            || reading.kept.paid.is_some()
+            || chosen.contains(&reading.kept.id)
+            || (!spoken_of.is_empty() && !spoken_of.is_disjoint(&reading.keys()))
+    };
+    let after = known.told(words, may_have_moved);
+    let mut passages: Vec<(Passage, Vec<Key>)> = after
+        .into_iter()
+        .filter_map(|told| passage(told, &mutes))
+        .collect();
+
+    known.forget_from(period.from);
+    let own: HashSet<Key> = passages
+        .iter()
+        .flat_map(|(_, keys)| keys)
+        .copied()
+        .collect();
+    let before = known.told(words, |reading| own.contains(&reading.own));
+    let mut by_key: HashMap<Key, usize> = HashMap::new();
+    for (place, told) in before.iter().enumerate() {
+        by_key.extend(told.keys.iter().map(|key| (*key, place)));
+    }
+    for (passage, keys) in &mut passages {
+        // The one that its id came from, else the first of those that it was joined from.
+        let place = keys.iter().find_map(|key| by_key.get(key));
+        passage.before = place.map(|&place| before[place].story.clone());
     }
     Ok(passages.into_iter().map(|(passage, _)| passage).collect())
+}
+
+/// Whether an item, or that a feed shows it, became known since then.
+fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
+    let is_seen = |at: Option<i64>| at.is_some_and(|at| at >= from.timestamp());
+    reading.kept.known_at >= from || reading.kept.feeds.iter().any(|feed| is_seen(feed.seen_at))
+}
+
+/// What was known at some moment.
+struct Known {
+    /// The items of the clusters.
+    readings: Vec<Reading>,
+    /// What speaks of them.
+    around: Outside,
+}
+
+impl Known {
+    /// Forgets what became known at a moment or later.
+    fn forget_from(&mut self, to: DateTime<Utc>) {
+        for known in [&mut self.readings, &mut self.around.readings] {
+            known.retain(|reading| reading.kept.known_at < to);
+            for reading in known {
+                let is_seen = |at: Option<i64>| at.is_none_or(|at| at < to.timestamp());
+                reading.kept.feeds.retain(|feed| is_seen(feed.seen_at));
+            }
+        }
+    }
+
+    /// What was spoken of, if anybody spoke since then. What becomes of a pull request is said by an answer to it, so all
+    /// that is spoken of counts.
+    fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<Key> {
+        let around = &self.around.readings;
+        match around.iter().any(|reading| is_since(reading, from)) {
+            true => around.iter().flat_map(mentions).collect(),
+            false => BTreeSet::new(),
+        }
+    }
+
+    /// The stories with an item that is asked for. Telling is what takes the time; the others are told by nobody.
+    fn told(&mut self, words: &Words, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
+        let mut told = Vec::new();
+        for mut cluster in clusters(std::mem::take(&mut self.readings)) {
+            sort(&mut cluster);
+            for group in groups(&cluster) {
+                if group.readings.iter().any(|reading| is_asked_for(reading)) {
+                    told.push(tell(&group, &self.around, words));
+                }
+            }
+            self.readings.append(&mut cluster);
+        }
+        told
+    }
 }
 
 /// A story, and what it was told from.
@@ -78,49 +144,26 @@ struct Told {
     commits: BTreeMap<String, Commit>,
 }
 
-/// The stories of what was known before a moment. What was not known then is gone from `readings` and `around`.
-fn told(
-    readings: &mut Vec<Reading>,
-    around: &mut Vec<Reading>,
-    to: DateTime<Utc>,
-    words: &Words,
-) -> Vec<Told> {
-    for known in [&mut *readings, &mut *around] {
-        known.retain(|reading| reading.kept.known_at < to);
-        for reading in known {
-            let is_seen = |at: Option<i64>| at.is_none_or(|at| at < to.timestamp());
-            reading.kept.feeds.retain(|feed| is_seen(feed.seen_at));
-        }
-    }
-    let outside = Outside {
-        readings: around.clone(),
+fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
+    let of = |kind: Kind| {
+        let readings = group.readings.iter();
+        readings.filter(move |reading| reading.kept.kind == kind)
     };
-    let mut told = Vec::new();
-    for mut cluster in clusters(readings) {
-        sort(&mut cluster);
-        for group in groups(&cluster) {
-            let of = |kind: Kind| {
-                let readings = group.readings.iter();
-                readings.filter(move |reading| reading.kept.kind == kind)
-            };
-            told.push(Told {
-                story: life::tell(&group, &outside, words),
-                items: group
-                    .readings
-                    .iter()
-                    .map(|reading| reading.kept.id)
-                    .collect(),
-                keys: group.readings.iter().map(|reading| reading.own).collect(),
-                mails: of(Kind::Message).map(|reading| mail(reading)).collect(),
-                commits: of(Kind::Commit).map(|reading| commit(reading)).collect(),
-            });
-        }
+    Told {
+        story: life::tell(group, around, words),
+        items: group
+            .readings
+            .iter()
+            .map(|reading| reading.kept.id)
+            .collect(),
+        keys: group.readings.iter().map(|reading| reading.own).collect(),
+        mails: of(Kind::Message).map(|reading| mail(reading)).collect(),
+        commits: of(Kind::Commit).map(|reading| commit(reading)).collect(),
     }
-    told
 }
 
-/// What join keys tied together of these, and of nothing that came later.
-fn clusters(readings: &[Reading]) -> Vec<Vec<Reading>> {
+/// What join keys tie together of these, and of nothing that came later.
+fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
     let mut of: Vec<usize> = (0..readings.len()).collect();
     fn root(of: &mut [usize], mut at: usize) -> usize {
         while of[at] != at {
@@ -138,9 +181,9 @@ fn clusters(readings: &[Reading]) -> Vec<Vec<Reading>> {
         }
     }
     let mut clusters: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
-    for (at, reading) in readings.iter().enumerate() {
+    for (at, reading) in readings.into_iter().enumerate() {
         let root = root(&mut of, at);
-        clusters.entry(root).or_default().push(reading.clone());
+        clusters.entry(root).or_default().push(reading);
     }
     clusters.into_values().collect()
 }

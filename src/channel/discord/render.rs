@@ -247,10 +247,11 @@ fn issue(post: &IssuePost) -> Map<String, Value> {
     let mut lines = Vec::new();
     for part in &post.parts {
         let heading = cut(&escape(&part.heading), WHAT_MAX);
+        let gap = if lines.is_empty() { "" } else { "\n" };
         for (place, line) in part.lines.iter().enumerate() {
             // A heading is never the last line.
             lines.push(match place {
-                0 => format!("**{heading}**\n{}", listed(line)),
+                0 => format!("{gap}**{heading}**\n{}", listed(line)),
                 _ => listed(line),
             });
         }

@@ -172,7 +172,7 @@ async fn what_comes_later_changes_no_week_before() {
 
 /// Real mails: every week is the same whether the mails after it are stored or not.
 #[tokio::test]
-async fn weeks_of_real_mails_are_the_same_whatever_came_later() {
+async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
     let Some(mut items) = crate::fold::order::real("bpf-dev.mbox.gz", usize::MAX) else {
         return;
     };
