@@ -75,7 +75,7 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
     audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let said = match (kind, section) {
-        (EditKind::Pin, None) => "It is in the coming issue, at the top of its section.".to_owned(),
+        (EditKind::Pin, None) => "It is in the coming issue, at the top of its section; a patch is among the highlights.".to_owned(),
         (EditKind::Pin | EditKind::Move, Some(section)) => {
             format!(
                 "It stands under “{}” in the coming issue.",
@@ -83,7 +83,7 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
             )
         }
         (EditKind::Drop, _) => "It is left out of the coming issue.".to_owned(),
-        (EditKind::Note, _) => "The remark stands under it in the coming issue.".to_owned(),
+        (EditKind::Note, _) => "The remark stands under it in the issue that has the story next; pin it to have it in the coming one.".to_owned(),
         (EditKind::Move, None) | (EditKind::Intro, _) => "Kept.".to_owned(),
     };
     ask.says(title, said)
@@ -240,7 +240,9 @@ async fn owe_reader(
     let Some(desk) = desk else {
         return Ok(false);
     };
-    outbox::post_apart(tx, desk.row.id, &outcome(was, word), ask.now, ask.now).await?;
+    let quiet = desk.config.quiet;
+    let due_at = quiet.map_or(ask.now, |quiet| quiet.end_after(ask.now));
+    outbox::post_apart(tx, desk.row.id, &outcome(was, word), due_at, ask.now).await?;
     Ok(true)
 }
 

@@ -7,7 +7,7 @@ use super::grammar::Audience;
 use crate::issue::{Issue, post};
 use crate::post::story::{self as telling, IssuePost, Line};
 use crate::publish::{self, Rules, schedule};
-use crate::store::{feeds, issues, stories};
+use crate::store::{issues, stories, turns};
 use crate::story::Story;
 
 /// How far back the best are looked for while there is no issue.
@@ -93,7 +93,7 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
         .map(|patches| patches.posted.len())
         .sum();
     sizes.push(format!("patches {posted}"));
-    let began_at = feeds::began_at(ask.live.store.read()).await?;
+    let began_at = turns::began_at(ask.live.store.read()).await?;
     let due = match schedule::due_at(rules, last.as_ref(), began_at, ask.now) {
         Some(at) => format!(
             "It comes out by itself on {}, or with {}.",

@@ -122,18 +122,12 @@ pub(super) fn read_web(mut table: Table<'_, '_>) -> Option<WebConfig> {
 }
 
 fn read_home(field: &Field<'_, '_>) -> Option<Url> {
-    const HOME: &str =
-        "the address at which readers find the pages, such as \"https://bpfnews.example.org/\"";
-    let mut url = Url::parse(field.text(HOME)?).ok();
-    if let Some(url) = &mut url
-        && !url.path().ends_with('/')
-    {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
+    const HOME: &str = "the address at which readers find the pages, a host of their own such as \"https://bpfnews.example.org/\"";
+    let url = Url::parse(field.text(HOME)?).ok();
     let is_good = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
             && url.host().is_some()
+            && url.path() == "/"
             && url.username().is_empty()
             && url.password().is_none()
             && url.query().is_none()

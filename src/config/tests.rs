@@ -238,7 +238,7 @@ discord_roles = ["123456789012345674"]
 matrix_users = ["@eve:example.org"]
 [web]
 listen = "127.0.0.1:8080"
-url = "https://news.example.org/bpf"
+url = "https://news.example.org"
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -272,7 +272,7 @@ url = "https://news.example.org/bpf"
         matrix_users: vec!["@eve:example.org".to_owned()],
     };
     assert_eq!(config.issue, issue);
-    assert_eq!(config.home(), Some("https://news.example.org/bpf/"));
+    assert_eq!(config.home(), Some("https://news.example.org/"));
     let listen = config.web.as_ref().map(|web| web.listen.to_string());
     assert_eq!(listen.as_deref(), Some("127.0.0.1:8080"));
     let network = NetworkConfig {
@@ -955,7 +955,7 @@ fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
         "[[feed]]\nname = \"a\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
     let text = format!(
         "{feed}[issue]\nname = \"\"\npublish = \"noon\"\nfolder = \"~/x\"\nmatrix_users = [\"eve\"]\n\
-         [web]\nlisten = \"8080\"\nurl = \"ftp://x.example/\"\n"
+         [web]\nlisten = \"8080\"\nurl = \"https://x.example/bpf\"\n"
     );
     let errors = parse(&text).expect_err("it is wrong").to_string();
     for key in [

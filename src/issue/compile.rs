@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use url::Url;
 
 use super::cycle::{Release, cycle};
-use super::edits::{Accepted, Decided, Edit, OfStory};
+use super::edits::{Accepted, Decided, Edit, EditKind, OfStory};
 use super::entry::entry;
+use super::escape::escape;
 use super::patches::{patches, posted_revision};
 use super::way::{is_applied, is_mainline, leads_to_slides, leads_to_video, way};
 use super::{Entry, Issue, Last, Passage, Period, Section, SectionKind};
@@ -71,24 +72,24 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     for passage in passages {
         let decided = Decided::of(&by_item, &passage.items);
         let way = way(passage, period);
-        let is_about = passage.after.relevant || decided.is_pinned;
-        if way.is_some() || decided.is_pinned {
+        let is_chosen = decided.is_pinned || decided.section.is_some();
+        let is_about = passage.after.relevant || is_chosen;
+        let kind = decided
+            .section
+            .or(way)
+            .or(decided.is_pinned.then_some(SectionKind::Highlights))
+            .filter(|_| is_about);
+        // What was decided of a story that has no place in this issue is of a later one.
+        if kind.is_some() {
             edits.extend(&decided.ids);
         }
         if decided.is_dropped || !is_about {
             continue;
         }
         listed.push(passage);
-        let kind = decided
-            .section
-            .or(way)
-            .or(decided.is_pinned.then_some(SectionKind::Highlights));
         if let Some(kind) = kind {
-            let bonus = match kind {
-                SectionKind::Applied | SectionKind::Mainline => APPLIED_BONUS,
-                _other => 0,
-            };
-            let rank = passage.after.score + bonus;
+            let is_in = matches!(kind, SectionKind::Applied | SectionKind::Mainline);
+            let rank = passage.after.score + if is_in { APPLIED_BONUS } else { 0 };
             placed.push(Placed {
                 passage,
                 decided,
@@ -105,7 +106,13 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     });
     raise(&mut placed);
     let intro = material.decided.intro();
-    edits.extend(intro.map(|edit| edit.id));
+    // One that another took the place of is done with too.
+    let intros = material.decided.edits.iter();
+    edits.extend(
+        intros
+            .filter(|edit| edit.kind == EditKind::Intro)
+            .map(|edit| edit.id),
+    );
     edits.sort_unstable();
     let mut sections = sections(&placed, period);
     drop_boilerplate(&mut sections);
@@ -204,7 +211,8 @@ fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<
         });
         if let Some(entry) = told {
             if entry.notes.is_empty() && !suggestion.note.is_empty() {
-                entry.notes.push(plain(&suggestion.note));
+                // A reader's words are no markup.
+                entry.notes.push(escape(&suggestion.note));
             }
             continue;
         }

@@ -58,7 +58,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             title: pulls.title.clone(),
             link: pull.link.clone(),
             tone: Tone::Applied,
-            mark: String::new(),
+            mark: pull.story.clone(),
         })
     });
     let mut parts = vec![Part {
@@ -83,7 +83,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             title: posted.title.clone(),
             link: posted.link.clone(),
             tone: Tone::New,
-            mark: String::new(),
+            mark: posted.story.clone(),
         })
     });
     parts.push(Part {

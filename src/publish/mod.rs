@@ -5,7 +5,7 @@ pub mod files;
 mod past;
 pub mod schedule;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tracing::info;
 
 use crate::config::{Config, IssueConfig};
@@ -103,6 +103,11 @@ pub async fn coming(
         from: since.unwrap_or(now - FIRST_SPAN),
         to: now,
     });
+    // What is stored is in whole seconds: half of one would be told twice.
+    let period = Period {
+        from: period.from.trunc_subsecs(0),
+        to: period.to.trunc_subsecs(0),
+    };
     let decided = Decided {
         edits: issues::coming_edits(tx).await?,
         accepted: issues::coming_suggestions(tx).await?,
@@ -135,14 +140,14 @@ async fn compile(
     decided: Decided,
     last: Option<issue::Last>,
 ) -> anyhow::Result<Compiled> {
-    let pinned = decided.edits.iter();
-    let pinned: Vec<i64> = pinned
-        .filter(|edit| edit.kind == EditKind::Pin)
+    let chosen = decided.edits.iter();
+    let chosen: Vec<i64> = chosen
+        .filter(|edit| matches!(edit.kind, EditKind::Pin | EditKind::Move))
         .filter_map(|edit| edit.item)
         .collect();
     let absent = issues::absent(tx, period).await?;
     let material = Material {
-        passages: past::passages(tx, period, &pinned, rules.words).await?,
+        passages: past::passages(tx, period, &chosen, rules.words).await?,
         release: issues::release_before(tx, period.to.timestamp()).await?,
         missing: missing(&absent, period),
         last,

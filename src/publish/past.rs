@@ -17,7 +17,7 @@ use crate::story::fold::{Group, Outside, groups, sort};
 use crate::story::key::Key;
 use crate::story::reading::{Reading, mentions};
 use crate::story::relevance::Words;
-use crate::story::{Story, life};
+use crate::story::{State, Story, life};
 
 /// Digits of a hash that a person reads.
 const HASH_DIGITS: usize = 12;
@@ -75,11 +75,41 @@ pub(super) async fn passages(
         by_key.extend(told.keys.iter().map(|key| (*key, place)));
     }
     for (passage, keys) in &mut passages {
-        // The one that its id came from, else the first of those that it was joined from.
-        let place = keys.iter().find_map(|key| by_key.get(key));
-        passage.before = place.map(|&place| before[place].story.clone());
+        let mut places: Vec<usize> = Vec::new();
+        for place in keys.iter().filter_map(|key| by_key.get(key)) {
+            if !places.contains(place) {
+                places.push(*place);
+            }
+        }
+        passage.before = joined(places.iter().map(|&place| &before[place].story));
     }
     Ok(passages.into_iter().map(|(passage, _)| passage).collect())
+}
+
+/// Stories that became one since: what any of them had reached was told.
+fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
+    let reached = |story: &Story| match story.state {
+        State::Mainline | State::Stable => 2,
+        State::Applied | State::PartlyApplied | State::Pulled => 1,
+        State::Posted
+        | State::Discussed
+        | State::Superseded
+        | State::Withdrawn
+        | State::Rejected
+        | State::Open
+        | State::Paid
+        | State::Free
+        | State::Published => 0,
+    };
+    let mut first = stories.next()?.clone();
+    for other in stories {
+        if reached(other) > reached(&first) {
+            first.state = other.state;
+        }
+        first.revisions.extend(other.revisions.iter().cloned());
+        first.events.extend(other.events.iter().cloned());
+    }
+    Some(first)
 }
 
 /// Whether an item, or that a feed shows it, became known since then.

@@ -6,14 +6,18 @@ use tracing::warn;
 use super::{Rules, files, publish};
 use crate::desk::Desk;
 use crate::store::Store;
-use crate::store::feeds;
 use crate::store::issues::{self, IssueRow};
+use crate::store::turns;
 
 /// The first issue comes out at a time that is set, and not long after one that passed while nothing was set.
 const FIRST_LATE_MAX: TimeDelta = TimeDelta::days(1);
 /// An issue that an editor published so shortly before the day, or the hour, is the one of that.
 const WEEKLY_GAP_MIN: TimeDelta = TimeDelta::days(3);
 const DAILY_GAP_MIN: TimeDelta = TimeDelta::hours(12);
+
+/// How long feeds that wait for their turn hold up an issue, and how often that is asked.
+const CATCH_UP_MAX: TimeDelta = TimeDelta::hours(1);
+const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
 /// When the coming issue is due; `None` where editors alone publish. `began_at` is when there was anything to tell of at
 /// all (unix seconds): no issue is due for a time before that.
@@ -30,7 +34,8 @@ pub fn due_at(
         None => DAILY_GAP_MIN,
     };
     let since = match last.and_then(|last| at(last.published_at)) {
-        Some(published_at) => published_at + gap,
+        // A clock that was ahead then is no reason to wait for it.
+        Some(published_at) => published_at.min(now) + gap,
         None => began_at
             .and_then(at)
             .unwrap_or(now)
@@ -53,12 +58,20 @@ pub async fn pass(
     if rules.issue.publish.is_none() {
         return Ok(None);
     }
-    let began_at = feeds::began_at(store.read()).await?;
+    let began_at = turns::began_at(store.read()).await?;
     let last = issues::last_issue(store.read()).await?;
     let due = due_at(rules, last.as_ref(), began_at, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
     };
+    // After a time away what came meanwhile is read first; a feed that does not get its turn is not waited for long.
+    let turns = turns::turns_since(store.read(), due, now).await?;
+    let began = turns
+        .first_at
+        .and_then(|at| DateTime::from_timestamp(at, 0));
+    if turns.are_waiting && began.is_none_or(|began| now - began < CATCH_UP_MAX) {
+        return Ok(Some(now + CATCH_UP_GAP));
+    }
     let mut tx = store.write().await?;
     // Asked again inside: an editor may have been quicker.
     let last = issues::last_issue(&mut *tx).await?;

@@ -186,14 +186,6 @@ pub async fn due_feeds(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<
     .context("asking which feeds are due")
 }
 
-/// When the first feed was added, unix seconds.
-pub async fn began_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
-    sqlx::query_scalar!(r#"SELECT MIN(added_at) AS "at: i64" FROM feeds"#)
-        .fetch_one(pool)
-        .await
-        .context("asking when it began")
-}
-
 /// When the next configured feed is due, unix seconds.
 pub async fn next_due_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
     let next = sqlx::query_scalar!(

@@ -323,7 +323,7 @@ pub async fn coming_suggestions(tx: &mut Tx) -> anyhow::Result<Vec<Accepted>> {
 pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Release>> {
     let kind = Kind::Release.code();
     let row = sqlx::query!(
-        "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at < $2
+        "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND COALESCE(known_at, at) < $2
          ORDER BY at DESC, id DESC LIMIT 1",
         kind,
         to

@@ -19,6 +19,7 @@ pub mod stories;
 pub mod suggestions;
 mod trouble;
 pub mod troubles;
+pub mod turns;
 
 pub use self::trouble::Trouble;
 

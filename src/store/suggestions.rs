@@ -170,7 +170,9 @@ pub async fn decide_suggestion(
     };
     let now = now.timestamp();
     sqlx::query!(
-        "UPDATE suggestions SET state = $2, title = $3, section = $4, decided_at = $5, decided_by = $6
+        // One that is taken again keeps what was said of it the first time.
+        "UPDATE suggestions SET title = iif($3 = '' AND state = $2, title, $3),
+                section = COALESCE($4, iif(state = $2, section, NULL)), state = $2, decided_at = $5, decided_by = $6
          WHERE id = $1 AND issue IS NULL",
         id,
         state,

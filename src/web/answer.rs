@@ -1,16 +1,26 @@
 //! What every answer has: its headers, and what is said where there is none.
 
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
 use tracing::error;
 
-use super::pages;
+use super::{Served, pages};
 
 /// Nothing but our own style is fetched, nothing runs, nobody frames us.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// How long an answer may be kept by whoever asks.
 const KEPT: &str = "public, max-age=60";
+
+/// Has a page made once there is a seat for it.
+pub(super) async fn seated(State(served): State<Served>, request: Request, next: Next) -> Response {
+    let seat = served.seats.acquire().await;
+    let response = next.run(request).await;
+    drop(seat);
+    response
+}
 
 /// Puts what guards a reader on an answer.
 pub(super) async fn guarded(mut response: Response) -> Response {

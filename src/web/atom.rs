@@ -130,7 +130,7 @@ fn entry(out: &mut Out, entry: &Entry) -> std::io::Result<()> {
         if let Some(html) = &entry.html {
             out.create_element("content")
                 .with_attribute(("type", "html"))
-                .write_text_content(BytesText::new(html))?;
+                .write_text_content(BytesText::new(&written(html)))?;
         }
         Ok(())
     })?;
@@ -139,8 +139,18 @@ fn entry(out: &mut Out, entry: &Entry) -> std::io::Result<()> {
 
 fn text(out: &mut Out, name: &str, said: &str) -> std::io::Result<()> {
     out.create_element(name)
-        .write_text_content(BytesText::new(said))?;
+        .write_text_content(BytesText::new(&written(said)))?;
     Ok(())
+}
+
+/// Text without the characters that XML has no place for, whoever wrote them.
+fn written(said: &str) -> String {
+    let is_allowed = |c: &char| match c {
+        '\t' | '\n' | '\r' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        c => *c >= ' ',
+    };
+    said.chars().filter(is_allowed).collect()
 }
 
 fn link(out: &mut Out, rel: &str, href: &str) -> std::io::Result<()> {

@@ -24,8 +24,8 @@ use crate::issue::Issue;
 use crate::issue::markdown::Correction;
 use crate::store::Store;
 
-/// Searches side by side: the loops read the database too.
-const SEARCHES_AT_ONCE_MAX: usize = 2;
+/// Pages that are made side by side: the loops read the database too.
+const PAGES_AT_ONCE_MAX: usize = 2;
 
 /// What is served, and where readers find it.
 #[derive(Clone)]
@@ -77,7 +77,7 @@ pub async fn serve(
 #[derive(Clone)]
 struct Served {
     site: Arc<Site>,
-    searches: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
 }
 
 impl Deref for Served {
@@ -91,7 +91,7 @@ impl Deref for Served {
 fn router(site: Site) -> Router {
     let served = Served {
         site: Arc::new(site),
-        searches: Arc::new(Semaphore::new(SEARCHES_AT_ONCE_MAX)),
+        seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
     };
     Router::new()
         .route("/", get(pages::latest))
@@ -105,6 +105,10 @@ fn router(site: Site) -> Router {
         .route("/healthz", get(metrics::healthz))
         .route("/metrics", get(metrics::metrics))
         .fallback(pages::nothing)
+        .layer(axum::middleware::from_fn_with_state(
+            served.clone(),
+            answer::seated,
+        ))
         .layer(axum::middleware::map_response(answer::guarded))
         .with_state(served)
 }

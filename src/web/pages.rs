@@ -36,7 +36,7 @@ pub(super) async fn nothing() -> Response {
 pub(super) async fn latest(State(site): State<Served>) -> Page {
     let pool = site.store.read();
     if let Some(last) = issues::last_issue(pool).await? {
-        return issue_page(&site, last.number).await;
+        return issue_page(&site, last.number, "/").await;
     }
     let now = site.clock.now();
     let today = now.timestamp().div_euclid(86_400);
@@ -71,12 +71,12 @@ pub(super) async fn archive(State(site): State<Served>) -> Page {
 
 pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>) -> Page {
     let number: i64 = number.parse().map_err(|_| NO_ISSUE)?;
-    issue_page(&site, number).await
+    issue_page(&site, number, "").await
 }
 
 const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
 
-async fn issue_page(site: &Served, number: i64) -> Page {
+async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
     let pool = site.store.read();
     let issue = issues::issue(pool, number).await?.ok_or(NO_ISSUE)?;
     let corrections = issues::corrections(pool, number).await?;
@@ -99,7 +99,7 @@ async fn issue_page(site: &Served, number: i64) -> Page {
             }
         }
     };
-    Ok(page(&issue.title(), "/", &content))
+    Ok(page(&issue.title(), here, &content))
 }
 
 pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> Page {
@@ -163,7 +163,6 @@ pub(super) async fn search(State(site): State<Served>, Query(asked): Query<Asked
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
     let words = stories::match_words(&typed);
     let today = site.clock.now().timestamp().div_euclid(86_400);
-    let _seat = site.searches.acquire().await.map_err(anyhow::Error::from)?;
     let found = match words.is_empty() {
         true => Vec::new(),
         false => stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?,

@@ -298,7 +298,8 @@ async fn sight(
     Ok(new_here.into_iter().collect())
 }
 
-/// Keeps that these items, and these sightings of known ones, came now in the course of polling.
+/// Keeps that these items, and these sightings of known ones, came now in the course of polling. An issue that is out
+/// cannot have them, so they are never known before its end, whatever became of the clock.
 ///
 /// # Errors
 ///
@@ -314,7 +315,8 @@ pub async fn mark_known(
     if !items.is_empty() {
         let items = serde_json::to_string(items)?;
         sqlx::query!(
-            "UPDATE items SET known_at = $2 WHERE id IN (SELECT value FROM json_each($1))",
+            "UPDATE items SET known_at = MAX($2, (SELECT COALESCE(MAX(to_at), 0) FROM issues))
+             WHERE id IN (SELECT value FROM json_each($1))",
             items,
             now
         )
@@ -325,7 +327,8 @@ pub async fn mark_known(
     if !seen_again.is_empty() {
         let seen = serde_json::to_string(seen_again)?;
         sqlx::query!(
-            "UPDATE sightings SET seen_at = $3 WHERE feed_id = $2 AND item_id IN (SELECT value FROM json_each($1))",
+            "UPDATE sightings SET seen_at = MAX($3, (SELECT COALESCE(MAX(to_at), 0) FROM issues))
+             WHERE feed_id = $2 AND item_id IN (SELECT value FROM json_each($1))",
             seen,
             feed,
             now

@@ -88,6 +88,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
             "left out of the coming issue",
         ),
         ("edit undo bpf: Add a map type", "taken back"),
+        ("edit intro Not this.", "begins with it"),
         ("edit intro A *quiet* week.", "begins with it"),
     ] {
         let told = house.ask(&editor(), asked).await;
@@ -119,6 +120,10 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
         latest.contains("Correction, ") && latest.contains("The leak was not fixed."),
         "{latest}"
     );
+    // An introduction that another took the place of is not the next issue's.
+    house.advance(TimeDelta::days(7));
+    let next = house.ask(&editor(), "edit draft").await;
+    assert!(!next.contains("Not this."), "{next}");
     let none = house.ask(&reader(), "issue 2").await;
     assert!(none.contains("the last one is 1"), "{none}");
     // What editors did is on record.
