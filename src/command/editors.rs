@@ -20,8 +20,6 @@ use crate::store::outbox;
 use crate::store::suggestions::{self, SuggestionRow, Verdict};
 use crate::store::{Tx, audit, stories};
 
-/// The most suggestions that are shown.
-const OPEN_MAX: i64 = 100;
 /// The longest title that an editor gives.
 const TITLE_CHARS_MAX: usize = 200;
 
@@ -144,7 +142,7 @@ pub(super) async fn undo(ask: &Ask<'_>) -> Told {
 
 /// What readers suggested and nobody has decided.
 pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
-    let rows = suggestions::open_suggestions(ask.live.store.read(), OPEN_MAX).await?;
+    let rows = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let line = |row: &SuggestionRow| suggestion_line(row, &row.id.to_string());
     Ok(Answer::Lists(Listing {
         title: format!(

@@ -1,19 +1,12 @@
 //! Issues, as readers ask for them, and the coming one, as editors see it.
 
-use chrono::TimeDelta;
-
 use super::answer::{Answer, Ask, Listing, Told, mistake};
 use super::grammar::Audience;
 use crate::issue::{Issue, post};
 use crate::post::story::{self as telling, IssuePost, Line};
 use crate::publish::{self, Rules, schedule};
-use crate::store::{issues, stories, turns};
+use crate::store::{issues, stories, suggestions, turns};
 use crate::story::Story;
-
-/// How far back the best are looked for while there is no issue.
-const WEEK: TimeDelta = TimeDelta::days(7);
-/// How many of them there are.
-const BEST_MAX: i64 = 50;
 
 /// The latest issue; until there is one, the best of the week.
 pub(super) async fn latest(ask: &Ask<'_>) -> Told {
@@ -23,8 +16,7 @@ pub(super) async fn latest(ask: &Ask<'_>) -> Told {
     {
         return tells(ask, &issue).await;
     }
-    let since = (ask.now - WEEK).timestamp();
-    let best = stories::best_stories(pool, since, ask.today(), BEST_MAX).await?;
+    let best = stories::best_of_the_week(pool, ask.now).await?;
     let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
     Ok(Answer::Lists(Listing {
         title: "The best of the last seven days".to_owned(),
@@ -78,7 +70,7 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     let compiled = publish::draft(&mut tx, rules, ask.now).await?;
     let last = issues::last_issue(&mut *tx).await?;
     tx.rollback().await.map_err(anyhow::Error::from)?;
-    let open = crate::store::suggestions::open_suggestions(ask.live.store.read(), 100).await?;
+    let open = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let number = compiled.issue.number;
     let sizes = compiled
         .issue

@@ -72,8 +72,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     for passage in passages {
         let decided = Decided::of(&by_item, &passage.items);
         let way = way(passage, period);
-        let is_chosen = decided.is_pinned || decided.section.is_some();
-        let is_about = passage.after.relevant || is_chosen;
+        let is_about = passage.after.relevant || decided.is_chosen();
         let kind = decided
             .section
             .or(way)
@@ -88,8 +87,12 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
         }
         listed.push(passage);
         if let Some(kind) = kind {
-            let is_in = matches!(kind, SectionKind::Applied | SectionKind::Mainline);
-            let rank = passage.after.score + if is_in { APPLIED_BONUS } else { 0 };
+            let bonus = if kind.is_in_a_tree() {
+                APPLIED_BONUS
+            } else {
+                0
+            };
+            let rank = passage.after.score + bonus;
             placed.push(Placed {
                 passage,
                 decided,
@@ -145,19 +148,16 @@ fn raise(placed: &mut [Placed<'_>]) {
         .filter(|placed| placed.kind == SectionKind::Highlights)
         .count();
     for placed in placed.iter_mut() {
-        let is_patch = matches!(
+        let is_in = placed.kind.is_in_a_tree();
+        let is_posted = matches!(
             placed.kind,
-            SectionKind::NewSeries
-                | SectionKind::NewVersions
-                | SectionKind::Applied
-                | SectionKind::Mainline
+            SectionKind::NewSeries | SectionKind::NewVersions
         );
-        if !is_patch || is_fixed(placed) {
+        if !(is_in || is_posted) || is_fixed(placed) {
             continue;
         }
         let score = placed.passage.after.score;
         let is_high = score >= HIGHLIGHT_SCORE_MIN && highlights < SectionKind::Highlights.room();
-        let is_in = matches!(placed.kind, SectionKind::Applied | SectionKind::Mainline);
         if placed.decided.is_pinned || is_high {
             placed.kind = SectionKind::Highlights;
             highlights += 1;
@@ -175,8 +175,7 @@ fn sections(placed: &[Placed<'_>], period: Period) -> Vec<Section> {
             entries: Vec::new(),
             left_out: 0,
         });
-        let is_chosen = placed.decided.is_pinned || placed.decided.section.is_some();
-        if section.entries.len() >= placed.kind.room() && !is_chosen {
+        if section.entries.len() >= placed.kind.room() && !placed.decided.is_chosen() {
             section.left_out += 1;
             continue;
         }
@@ -292,10 +291,10 @@ fn counts(listed: &[&Passage], period: Period) -> Vec<String> {
             counts.push(counted(many, what));
         }
     }
-    for (what, words) in [("applied", "applied"), ("in mainline", "in mainline")] {
+    for what in ["applied", "in mainline"] {
         let many = of(what);
         if many > 0 {
-            counts.push(format!("{many} {words}"));
+            counts.push(format!("{many} {what}"));
         }
     }
     counts

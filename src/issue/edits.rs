@@ -94,6 +94,13 @@ pub(super) struct OfStory<'a> {
     pub(super) ids: Vec<i64>,
 }
 
+impl OfStory<'_> {
+    /// Whether an editor wants it in the issue.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.is_pinned || self.section.is_some()
+    }
+}
+
 impl Decided {
     /// What was decided of the story with these items. A later decision takes an earlier one's place: of what was pinned
     /// and dropped, the last word holds; a pin without a section leaves where it was moved to.

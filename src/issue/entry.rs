@@ -4,16 +4,11 @@ use chrono::NaiveDate;
 
 use super::compile::Placed;
 use super::way::{is_applied, is_free, is_lwn};
-use super::{Commit, Entry, Passage, Period, SectionKind};
+use super::{Commit, Entry, Passage, Period, SectionKind, shown_link, shown_title};
 use crate::item::prose;
+use crate::post::plain;
 use crate::post::story::standing;
-use crate::post::{is_for_readers, plain};
 use crate::story::StoryKind;
-
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
-
-const TITLE_CHARS_MAX: usize = 240;
 
 const TEASER_CHARS_MAX: usize = 480;
 
@@ -25,8 +20,8 @@ pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
     let notes = placed.decided.notes.iter();
     Entry {
         story: Some(story.id.clone()),
-        title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
-        link: story.url.clone().filter(|link| is_for_readers(link)),
+        title: shown_title(&story.title),
+        link: shown_link(story.url.as_deref()),
         // A commit's line has its hash and its day.
         author: match story.kind {
             StoryKind::Commit => String::new(),
@@ -97,14 +92,18 @@ fn text(placed: &Placed<'_>) -> String {
         | SectionKind::Projects
         | SectionKind::Note => TEXT_CHARS_MAX,
     };
-    let words = match (placed.kind, change) {
-        (SectionKind::NewVersions, Some(change)) => plain(change),
-        (SectionKind::NewVersions, None) => String::new(),
+    let words = match placed.kind {
+        SectionKind::NewVersions => change.map_or_else(String::new, |change| plain(change)),
         // A line each.
-        (SectionKind::Developments | SectionKind::Applied | SectionKind::Mainline, _) => {
-            String::new()
-        }
-        _ => plain(&story.summary.join(" ")),
+        SectionKind::Developments | SectionKind::Applied | SectionKind::Mainline => String::new(),
+        SectionKind::Lwn
+        | SectionKind::Highlights
+        | SectionKind::NewSeries
+        | SectionKind::Videos
+        | SectionKind::Slides
+        | SectionKind::Missed
+        | SectionKind::Projects
+        | SectionKind::Note => plain(&story.summary.join(" ")),
     };
     prose::shorten(words.trim(), most)
 }
@@ -141,12 +140,9 @@ fn commit(placed: &Placed<'_>) -> Option<Commit> {
         1 => &told.subject,
         _ => &story.title,
     };
-    Some(Commit {
-        digits: plain(&told.hash).chars().take(HASH_DIGITS).collect(),
-        subject: prose::shorten(&plain(subject), TITLE_CHARS_MAX),
-        on: applied.at.date_naive(),
-        link: kernel_link(&applied.tree, &told.hash),
-    })
+    let link = kernel_link(&applied.tree, &told.hash);
+    let on = applied.at.date_naive();
+    Some(Commit::shown(&told.hash, subject, on, link.as_deref()))
 }
 
 /// Where git.kernel.org shows a commit of a tree that a notice named: `bpf/bpf-next.git`.

@@ -24,7 +24,15 @@ pub use self::compile::{Compiled, Material, compile};
 pub use self::cycle::Release;
 pub use self::edits::{Accepted, Decided, Edit, EditKind};
 pub use self::section::SectionKind;
+pub use self::way::{is_applied, is_mainline};
+use crate::item::prose::shorten;
+use crate::post::{is_for_readers, plain};
 use crate::story::Story;
+
+/// Digits of a hash that a person reads.
+const HASH_DIGITS: usize = 12;
+/// The most characters of a title.
+const TITLE_CHARS_MAX: usize = 240;
 
 /// A stretch of time: what became known from its beginning on and before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +98,16 @@ pub struct Mail {
     pub title: String,
     /// Where it is read.
     pub link: Option<String>,
+}
+
+impl Mail {
+    /// A mail as people see it, of the text of strangers.
+    pub fn shown(title: &str, link: Option<&str>) -> Self {
+        Self {
+            title: shown_title(title),
+            link: shown_link(link),
+        }
+    }
 }
 
 /// A weekly issue. What is in it is harmless text (no control characters, no invisible ones), but for links, which are of
@@ -234,6 +252,26 @@ pub struct Commit {
     pub on: NaiveDate,
     /// Where it is read.
     pub link: Option<String>,
+}
+
+impl Commit {
+    /// A commit as people see it, of the text of strangers.
+    pub fn shown(hash: &str, subject: &str, on: NaiveDate, link: Option<&str>) -> Self {
+        Self {
+            digits: plain(hash).chars().take(HASH_DIGITS).collect(),
+            subject: shown_title(subject),
+            on,
+            link: shown_link(link),
+        }
+    }
+}
+
+fn shown_title(title: &str) -> String {
+    shorten(&plain(title), TITLE_CHARS_MAX)
+}
+
+fn shown_link(link: Option<&str>) -> Option<String> {
+    link.filter(|link| is_for_readers(link)).map(str::to_owned)
 }
 
 /// What one author posted.

@@ -61,13 +61,9 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             mark: pull.story.clone(),
         })
     });
-    let mut parts = vec![Part {
-        heading: "Pull requests".to_owned(),
-        lines: pulls.collect(),
-        is_list_of_patches: false,
-    }];
-    parts.extend(issue.sections.iter().map(|section| {
-        Part {
+    let sections = issue.sections.iter();
+    let mut parts: Vec<Part> = sections
+        .map(|section| Part {
             heading: section.kind.heading().to_owned(),
             lines: section
                 .entries
@@ -75,8 +71,14 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
                 .map(|entry| line(section.kind, entry))
                 .collect(),
             is_list_of_patches: false,
-        }
-    }));
+        })
+        .collect();
+    // What matters comes first in chat: pull requests are for those who read on.
+    parts.push(Part {
+        heading: "Pull requests".to_owned(),
+        lines: pulls.collect(),
+        is_list_of_patches: false,
+    });
     let posted = issue.patches.iter().flat_map(|patches| {
         patches.posted.iter().map(|posted| Line {
             what: patches.author.clone(),
@@ -92,12 +94,6 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
         is_list_of_patches: true,
     });
     parts.retain(|part| !part.lines.is_empty());
-    // What matters comes first in chat: pull requests are for those who read on.
-    parts.sort_by_key(|part| match part.heading.as_str() {
-        "Pull requests" => 1,
-        "Patches" => 2,
-        _ => 0,
-    });
     IssuePost {
         title: format!("{}, {}", issue.title(), issue.on().format("%-d %B %Y")),
         lead: shorten(&lead.join("\n"), LEAD_CHARS_MAX),
@@ -123,8 +119,7 @@ pub fn mark(number: u32) -> String {
 fn line(kind: SectionKind, entry: &Entry) -> Line {
     let what = match (&entry.commit, entry.stands.as_str()) {
         (Some(commit), _) if kind != SectionKind::Highlights => commit.digits.clone(),
-        (_, "posted" | "published" | "open") => entry.author.clone(),
-        (_, "") => entry.author.clone(),
+        (_, "" | "posted" | "published" | "open") => entry.author.clone(),
         (_, stands) => stands.to_owned(),
     };
     let link = match &entry.commit {

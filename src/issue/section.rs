@@ -107,6 +107,11 @@ impl SectionKind {
         }
     }
 
+    /// Whether it tells of what was taken into a tree.
+    pub(super) fn is_in_a_tree(self) -> bool {
+        matches!(self, Self::Applied | Self::Mainline)
+    }
+
     /// The most entries that it has room for, those that editors pinned not counted.
     pub(super) fn room(self) -> usize {
         match self {

@@ -70,11 +70,13 @@ pub(super) fn way_of_patches(passage: &Passage) -> Option<SectionKind> {
     })
 }
 
-pub(super) fn is_mainline(story: &Story) -> bool {
+/// Whether it reached mainline.
+pub fn is_mainline(story: &Story) -> bool {
     matches!(story.state, State::Mainline | State::Stable)
 }
 
-pub(super) fn is_applied(story: &Story) -> bool {
+/// Whether it is in a tree, or on its way into mainline.
+pub fn is_applied(story: &Story) -> bool {
     is_mainline(story)
         || matches!(
             story.state,

@@ -263,18 +263,17 @@ pub async fn backfill(
     let mut period = Period::week_of(since);
     let (mut number, mut last) = (0, None);
     // Quiet weeks before the first news and after the last are none: nothing is known of them.
-    let mut quiet: Vec<Period> = Vec::new();
+    let mut waiting: Vec<Issue> = Vec::new();
     while period.to <= now {
         let issue = of_period(&mut tx, rules, number + 1, period, last).await?;
-        quiet.push(period);
-        if issue.is_quiet() {
-            if number == 0 {
-                quiet.clear();
-            }
-        } else {
-            for period in std::mem::take(&mut quiet) {
-                let issue = of_period(&mut tx, rules, number + 1, period, last).await?;
+        let is_quiet = issue.is_quiet();
+        if number > 0 || !is_quiet {
+            waiting.push(issue);
+        }
+        if !is_quiet {
+            for mut issue in std::mem::take(&mut waiting) {
                 number += 1;
+                (issue.number, issue.last) = (number, last);
                 last = Some(issue::Last {
                     number,
                     on: issue.on(),

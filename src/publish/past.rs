@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::ingest::fold::{outside, read};
-use crate::issue::{Commit, Mail, Passage, Period};
+use crate::issue::{Commit, Mail, Passage, Period, is_applied, is_mainline};
 use crate::item::Kind;
-use crate::item::prose;
-use crate::post::{is_for_readers, plain};
 use crate::store::Tx;
 use crate::store::mutes::{self, Mutes};
 use crate::store::stories;
@@ -17,11 +15,8 @@ use crate::story::fold::{Group, Outside, groups, sort};
 use crate::story::key::Key;
 use crate::story::reading::{Reading, mentions};
 use crate::story::relevance::Words;
-use crate::story::{State, Story, life};
-
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
-const TITLE_CHARS_MAX: usize = 240;
+use crate::story::series::Union;
+use crate::story::{Story, life};
 
 /// The stories that moved in a period, or hang on one of these items; none that a maintainer muted or took back.
 ///
@@ -88,19 +83,7 @@ pub(super) async fn passages(
 
 /// Stories that became one since: what any of them had reached was told.
 fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
-    let reached = |story: &Story| match story.state {
-        State::Mainline | State::Stable => 2,
-        State::Applied | State::PartlyApplied | State::Pulled => 1,
-        State::Posted
-        | State::Discussed
-        | State::Superseded
-        | State::Withdrawn
-        | State::Rejected
-        | State::Open
-        | State::Paid
-        | State::Free
-        | State::Published => 0,
-    };
+    let reached = |story: &Story| (is_mainline(story), is_applied(story));
     let mut first = stories.next()?.clone();
     for other in stories {
         if reached(other) > reached(&first) {
@@ -115,7 +98,9 @@ fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
 /// Whether an item, or that a feed shows it, became known since then.
 fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
     let is_seen = |at: Option<i64>| at.is_some_and(|at| at >= from.timestamp());
-    reading.kept.known_at >= from || reading.kept.feeds.iter().any(|feed| is_seen(feed.seen_at))
+    reading.kept.known_at >= from
+        || reading.kept.freed_at.is_some_and(|at| at >= from)
+        || reading.kept.feeds.iter().any(|feed| is_seen(feed.seen_at))
 }
 
 /// What was known at some moment.
@@ -134,6 +119,7 @@ impl Known {
             for reading in known {
                 let is_seen = |at: Option<i64>| at.is_none_or(|at| at < to.timestamp());
                 reading.kept.feeds.retain(|feed| is_seen(feed.seen_at));
+                reading.kept.freed_at = reading.kept.freed_at.filter(|&at| at < to);
             }
         }
     }
@@ -194,49 +180,31 @@ fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
 
 /// What join keys tie together of these, and of nothing that came later.
 fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
-    let mut of: Vec<usize> = (0..readings.len()).collect();
-    fn root(of: &mut [usize], mut at: usize) -> usize {
-        while of[at] != at {
-            of[at] = of[of[at]];
-            at = of[at];
-        }
-        at
-    }
+    let mut union = Union::new(readings.len());
     let mut first: HashMap<Key, usize> = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         for key in reading.keys() {
-            let other = *first.entry(key).or_insert(at);
-            let (a, b) = (root(&mut of, at), root(&mut of, other));
-            of[a.max(b)] = a.min(b);
+            union.join(at, *first.entry(key).or_insert(at));
         }
     }
     let mut clusters: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
     for (at, reading) in readings.into_iter().enumerate() {
-        let root = root(&mut of, at);
-        clusters.entry(root).or_default().push(reading);
+        clusters.entry(union.find(at)).or_default().push(reading);
     }
     clusters.into_values().collect()
 }
 
 fn mail(reading: &Reading) -> (String, Mail) {
-    let link = reading.kept.url.clone().filter(|link| is_for_readers(link));
-    let mail = Mail {
-        title: prose::shorten(&plain(&reading.kept.title), TITLE_CHARS_MAX),
-        link,
-    };
-    (reading.kept.reference.clone(), mail)
+    let kept = &reading.kept;
+    let mail = Mail::shown(&kept.title, kept.url.as_deref());
+    (kept.reference.clone(), mail)
 }
 
 fn commit(reading: &Reading) -> (String, Commit) {
-    let hash = &reading.kept.reference;
-    let link = reading.kept.url.clone().filter(|link| is_for_readers(link));
-    let commit = Commit {
-        digits: plain(hash).chars().take(HASH_DIGITS).collect(),
-        subject: prose::shorten(&plain(&reading.kept.title), TITLE_CHARS_MAX),
-        on: reading.kept.at.date_naive(),
-        link,
-    };
-    (hash.clone(), commit)
+    let kept = &reading.kept;
+    let on = kept.at.date_naive();
+    let commit = Commit::shown(&kept.reference, &kept.title, on, kept.url.as_deref());
+    (kept.reference.clone(), commit)
 }
 
 fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<Key>)> {

@@ -6,6 +6,9 @@ use sqlx::SqlitePool;
 
 use super::Tx;
 
+/// The most suggestions that editors are shown.
+pub const OPEN_MAX: i64 = 100;
+
 /// A link that somebody hands in.
 #[derive(Debug, Clone)]
 pub struct NewSuggestion<'a> {

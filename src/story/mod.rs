@@ -45,8 +45,10 @@ pub struct Kept {
     pub url: Option<String>,
     /// The first half of the digest of the mail that it answers.
     pub parent: Option<i64>,
-    /// Whether it is for subscribers, and the day on which it becomes free.
+    /// Whether it was for subscribers, and the day on which it was to become free.
     pub paid: Option<Option<NaiveDate>>,
+    /// When a feed showed it as free that had been paid.
+    pub freed_at: Option<DateTime<Utc>>,
     /// The feeds that carry it, in the order of their names.
     pub feeds: Vec<Carrier>,
     /// What it says.
@@ -56,6 +58,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Whether it is for subscribers as far as its feeds tell, and until when.
+    pub fn paid_until(&self) -> Option<Option<NaiveDate>> {
+        self.paid.filter(|_| self.freed_at.is_none())
+    }
+
     /// The first header of that name, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::pages::STYLE;
+use super::pages::{STYLE, head_of_any};
 use crate::issue::markdown::{self, Correction, is_list, left_out, opening, read_at};
 use crate::issue::prose::{Block, Span, read};
 use crate::issue::{Commit, Entry, Issue, Posted, Section, SectionKind};
@@ -34,10 +34,7 @@ pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (issue.title()) }
+                (head_of_any(&issue.title()))
                 style { (PreEscaped(STYLE)) }
             }
             body { main { article { (issue_article(issue, corrections, Links { home })) } } }

@@ -3,7 +3,7 @@
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
@@ -18,9 +18,6 @@ use crate::store::{issues, stories};
 use crate::story::Story;
 
 pub(super) const STYLE: &str = include_str!("style.css");
-/// How far back the best are looked for while there is no issue, and how many of them there are.
-const WEEK: TimeDelta = TimeDelta::days(7);
-const BEST_MAX: i64 = 50;
 /// The most matches of a search, and characters of what is looked for.
 const FOUND_MAX: i64 = 100;
 const ASKED_CHARS_MAX: usize = 200;
@@ -38,9 +35,7 @@ pub(super) async fn latest(State(site): State<Served>) -> Page {
     if let Some(last) = issues::last_issue(pool).await? {
         return issue_page(&site, last.number, "/").await;
     }
-    let now = site.clock.now();
-    let today = now.timestamp().div_euclid(86_400);
-    let best = stories::best_stories(pool, (now - WEEK).timestamp(), today, BEST_MAX).await?;
+    let best = stories::best_of_the_week(pool, site.clock.now()).await?;
     let content = html! {
         h1 { "The best of the last seven days" }
         p { "No issue of " (site.name) " is out yet. Until then, this is what moved." }
@@ -218,10 +213,7 @@ fn page(title: &str, here: &str, content: &Markup) -> Markup {
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
+                (head_of_any(title))
                 link rel="stylesheet" href="/style.css";
                 link rel="alternate" type="application/atom+xml" title="Issues" href="/issues.atom";
                 link rel="alternate" type="application/atom+xml" title="Stories" href="/stories.atom";
@@ -240,6 +232,16 @@ fn page(title: &str, here: &str, content: &Markup) -> Markup {
                 footer { p { "Made by bpfnews from public mailing lists, trees and feeds." } }
             }
         }
+    }
+}
+
+/// What every page's head has.
+pub(super) fn head_of_any(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        title { (title) }
     }
 }
 

@@ -88,7 +88,7 @@ pub async fn put_items(
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                update_item(tx, feed, known.id, item).await?;
+                update_item(tx, feed, known.id, item, now).await?;
                 stored.changed.push(known.id);
             }
             if known.by_link {
@@ -340,7 +340,13 @@ pub async fn mark_known(
     Ok(())
 }
 
-async fn update_item(tx: &mut Tx, feed: i64, id: i64, item: &Item) -> anyhow::Result<()> {
+async fn update_item(
+    tx: &mut Tx,
+    feed: i64,
+    id: i64,
+    item: &Item,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
     let (title, name, email, free_on) = (
         &item.title,
@@ -348,16 +354,22 @@ async fn update_item(tx: &mut Tx, feed: i64, id: i64, item: &Item) -> anyhow::Re
         &item.author.email,
         free_on(item),
     );
+    let now = now.timestamp();
+    // A day on which an article was to become free stays. As in `mark_known`, an issue that is out cannot have the change.
     sqlx::query!(
-        "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at), free_on = $6,
-         detail = $7 WHERE id = $1",
+        "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at),
+                freed_at = CASE WHEN $6 IS NULL AND free_on IS NOT NULL
+                                THEN COALESCE(freed_at, MAX($8, (SELECT COALESCE(MAX(to_at), 0) FROM issues))) END,
+                free_on = COALESCE($6, free_on), detail = $7
+         WHERE id = $1",
         id,
         title,
         name,
         email,
         written_at,
         free_on,
-        detail
+        detail,
+        now
     )
     .execute(&mut **tx)
     .await

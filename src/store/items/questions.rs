@@ -26,7 +26,7 @@ pub struct ItemRow {
     pub at: i64,
     /// Where a person reads it, if it says so itself.
     pub url: Option<String>,
-    /// Days since 1970 until which it is paid; -1: paid, nobody knows how long.
+    /// Days since 1970 until which it is paid; -1: paid, nobody knows how long. `None` where no feed shows it as paid.
     pub free_on: Option<i64>,
     /// The feeds that showed it, a JSON array of `{name, kind, url}` in the order they were added.
     pub feeds: String,
@@ -107,7 +107,8 @@ pub async fn list_items(
     let (before_at, before_id) = before.unwrap_or((i64::MAX, i64::MAX));
     sqlx::query_as!(
         ItemRow,
-        r#"SELECT i.id, i.kind, i.ref AS reference, i.title, i.author, i.email, i.at, i.url, i.free_on,
+        r#"SELECT i.id, i.kind, i.ref AS reference, i.title, i.author, i.email, i.at, i.url,
+               iif(i.freed_at IS NULL, i.free_on, NULL) AS "free_on: i64",
                (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url) ORDER BY f.id)
                 FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM items i

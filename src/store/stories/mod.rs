@@ -17,8 +17,8 @@ pub use self::questions::{
     story_of_item,
 };
 pub use self::shown::{
-    best_stories, is_retracted, items_of_story, newest_matches, search_stories, story_of_link,
-    unanswered_stories,
+    best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
+    story_of_link, unanswered_stories,
 };
 pub use self::told::{
     After, Before, latest_stories, next_number, pack, put_stories, remove_stories,
@@ -187,7 +187,7 @@ pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
-                  i.free_on, t.body,
+                  i.free_on, i.freed_at, t.body,
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
                                                        'seen_at', s.seen_at)
@@ -221,7 +221,7 @@ pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
-                  i.free_on, t.body,
+                  i.free_on, i.freed_at, t.body,
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
                                                        'seen_at', s.seen_at)
@@ -252,6 +252,7 @@ struct Row {
     url: Option<String>,
     parent: Option<Vec<u8>>,
     free_on: Option<i64>,
+    freed_at: Option<i64>,
     body: Option<Vec<u8>>,
     feeds: String,
 }
@@ -283,6 +284,7 @@ impl Row {
                 url: self.url,
                 parent: self.parent.as_deref().and_then(of_digest),
                 paid: self.free_on.map(day),
+                freed_at: self.freed_at.map(time),
                 feeds: serde_json::from_str(&self.feeds).context("reading the feeds of an item")?,
                 text,
                 headers,
@@ -298,13 +300,13 @@ pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result
         r#"WITH came (item_id) AS (
                SELECT id FROM items WHERE known_at IS NULL AND at >= $1 AND at < $2
                UNION SELECT id FROM items WHERE known_at >= $1 AND known_at < $2
-               UNION SELECT item_id FROM sightings WHERE seen_at >= $1 AND seen_at < $2)
+               UNION SELECT item_id FROM sightings WHERE seen_at >= $1 AND seen_at < $2
+               UNION SELECT id FROM items WHERE freed_at >= $1 AND freed_at < $2
+               UNION SELECT id FROM items WHERE free_on > $1 / 86400 AND free_on <= $2 / 86400)
            SELECT m.cluster AS "cluster!" FROM came c CROSS JOIN members m ON m.item_id = c.item_id
            UNION
            SELECT m.cluster FROM came c CROSS JOIN mentions n ON n.item_id = c.item_id
-           CROSS JOIN join_keys k ON k.key = n.key CROSS JOIN members m ON m.item_id = k.item_id
-           UNION
-           SELECT cluster FROM stories WHERE free_on > $1 / 86400 AND free_on <= $2 / 86400"#,
+           CROSS JOIN join_keys k ON k.key = n.key CROSS JOIN members m ON m.item_id = k.item_id"#,
         from,
         to
     )

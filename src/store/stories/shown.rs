@@ -2,6 +2,7 @@
 //! story that a maintainer took back.
 
 use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::SqlitePool;
 use url::Url;
 
@@ -12,6 +13,9 @@ use crate::store::Tx;
 use crate::store::items::LINK;
 use crate::story::Story;
 
+/// How far back the best are looked for while there is no issue, and how many of them there are.
+const WEEK: TimeDelta = TimeDelta::days(7);
+const BEST_MAX: i64 = 50;
 /// The matches of a search that are looked at; with more, the words say too little.
 const MATCHES_MAX: i64 = 1_000;
 
@@ -26,6 +30,16 @@ impl Told {
     fn story(&self, today: i64) -> anyhow::Result<Story> {
         read(&self.told, &self.state, today, self.free_on, "[]")
     }
+}
+
+/// The best stories about BPF of the seven days before `now`, as readers see them while there is no issue.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn best_of_the_week(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
+    let today = now.timestamp().div_euclid(86_400);
+    best_stories(pool, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
 /// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.

@@ -96,7 +96,7 @@ impl Teller<'_> {
         let lead = lead_of(group);
         let first = group.readings[0];
         let cves = self.cves();
-        let free_on = lead.kept.paid.flatten();
+        let free_on = lead.kept.paid_until().flatten();
         let (mainline, stable) = (self.mainline(), self.stable());
         let talks = group
             .readings
@@ -169,7 +169,7 @@ impl Teller<'_> {
             StoryKind::Thread => return State::Open,
             StoryKind::Article => {
                 let is_lwn = lead.kept.feeds.iter().any(|feed| feed.kind == "lwn");
-                return match (lead.kept.paid.is_some(), is_lwn) {
+                return match (lead.kept.paid_until().is_some(), is_lwn) {
                     (true, _) => State::Paid,
                     (false, true) => State::Free,
                     (false, false) => State::Published,

@@ -2,11 +2,13 @@
 
 use bpfnews::config::{Config, FeedConfig, FeedKind};
 use bpfnews::ingest::Ingest;
+use bpfnews::ingest::fold::fold_items;
 use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemKey, Kind, Paid, Person, What};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{Filter, list_items};
+use bpfnews::store::items::{Filter, list_items, put_items};
+use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
@@ -216,37 +218,92 @@ async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
 /// A paid article is told when it comes, with the day on which it becomes free, and again when it is.
 #[tokio::test]
 async fn an_article_is_told_for_subscribers_and_when_it_is_free() {
-    let at = begin() + TimeDelta::hours(5);
-    let article = Item {
-        what: What::Article {
-            key: ItemKey::content("https://lwn.net/Articles/1/"),
-            paid: Some(Paid {
-                free_on: Some((begin() + TimeDelta::days(10)).date_naive()),
-            }),
-        },
-        title: "BPF gets maps".to_owned(),
-        author: Person {
-            name: "Lena Writer".to_owned(),
-            email: String::new(),
-        },
-        at: Some(at),
-        written_at: None,
-        url: Some("https://lwn.net/Articles/1/".to_owned()),
-        text: "Maps for BPF were discussed at length.".to_owned(),
-        headers: Vec::new(),
-        detail: Detail::Entry,
-    };
-    let (_folder, ingest) = shelf(&[article]).await;
-    let mut told = Vec::new();
-    for number in 0..3 {
-        told.push(words(&issue_of(&ingest.store, 1, week(number), None).await));
-    }
+    let free_on = begin() + TimeDelta::days(10);
+    let paid = Some(Paid {
+        free_on: Some(free_on.date_naive()),
+    });
+    let (_folder, ingest) = shelf(&[article(paid)]).await;
+    let told = three_weeks(&ingest.store).await;
     assert_eq!(
         told[0],
         ["lwn: BPF gets maps (for subscribers until 12 May 2017)"]
     );
     assert_eq!(told[1], ["lwn: BPF gets maps (free to read)"]);
     assert_eq!(told[2], [""; 0]);
+}
+
+fn article(paid: Option<Paid>) -> Item {
+    Item {
+        what: What::Article {
+            key: ItemKey::content("https://lwn.net/Articles/1/"),
+            paid,
+        },
+        title: "BPF gets maps".to_owned(),
+        author: Person {
+            name: "Lena Writer".to_owned(),
+            email: String::new(),
+        },
+        at: Some(begin() + TimeDelta::hours(5)),
+        written_at: None,
+        url: Some("https://lwn.net/Articles/1/".to_owned()),
+        text: "Maps for BPF were discussed at length.".to_owned(),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    }
+}
+
+async fn three_weeks(store: &Store) -> Vec<Vec<String>> {
+    let mut told = Vec::new();
+    for number in 0..3 {
+        told.push(words(&issue_of(store, 1, week(number), None).await));
+    }
+    told
+}
+
+/// Its own feed may show it free before its day: that is told once, when it is seen, and weeks before say what was known.
+#[tokio::test]
+async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
+    // A week before its day; after its day; and where no day was told.
+    for (free_on, freed_on, expected) in [
+        (
+            Some(16),
+            9,
+            ["for subscribers until 18 May 2017", "free to read", ""],
+        ),
+        (
+            Some(9),
+            16,
+            ["for subscribers until 11 May 2017", "free to read", ""],
+        ),
+        (None, 16, ["for subscribers", "", "free to read"]),
+    ] {
+        let day = |day| begin() + TimeDelta::days(day);
+        let paid = Paid {
+            free_on: free_on.map(|on| day(on).date_naive()),
+        };
+        let (_folder, ingest) = shelf(&[article(Some(paid))]).await;
+        let before = three_weeks(&ingest.store).await;
+        for again in 0..2 {
+            let seen_at = day(freed_on + again);
+            let mut tx = ingest.store.write().await.expect("nobody else writes");
+            let stored = put_items(&mut tx, 1, &[article(None)], seen_at).await;
+            let touched = stored.expect("a good database").touched();
+            let rules = Words::default();
+            let moved = fold_items(&mut tx, &touched, &rules).await;
+            assert_eq!(
+                moved.expect("a good database").len(),
+                usize::from(again == 0)
+            );
+            tx.commit().await.expect("room");
+        }
+        let told = three_weeks(&ingest.store).await;
+        assert_eq!(told[0], before[0], "a week that was over changed");
+        let expected = expected.map(|stands| match stands {
+            "" => Vec::new(),
+            stands => vec![format!("lwn: BPF gets maps ({stands})")],
+        });
+        assert_eq!(told, expected, "free on {free_on:?}, freed on {freed_on}");
+    }
 }
 
 /// A mail that came late is told in the week in which it came, and in no other.
