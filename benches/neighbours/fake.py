@@ -98,8 +98,9 @@ async def where(request):
 async def discord(request):
     match request.match_info["rest"].split("/"):
         case ["applications", _, "commands"]:
-            kept = [{**command, "id": str(7000 + n), "application_id": "42", "version": "1"} for n, command in enumerate(await request.json())]
-            return web.json_response(kept)
+            named = {"application_id": "42", "version": "1"}
+            commands = enumerate(await request.json())
+            return web.json_response([{**command, **named, "id": str(7000 + number)} for number, command in commands])
         case ["channels", name]:
             number, place = divmod(int(name) - 10**18, 1000)
             return web.json_response(channel(number, place - 1))
@@ -163,12 +164,14 @@ async def matrix(request):
         if path.endswith(end):
             return web.json_response(answer)
     if "/account_data/" in path or "/room_keys/" in path:
-        return web.json_response({"errcode": "M_NOT_FOUND", "error": "there is none"}, status=404 if request.method == "GET" else 200)
+        status = 404 if request.method == "GET" else 200
+        return web.json_response({"errcode": "M_NOT_FOUND", "error": "there is none"}, status=status)
     return web.json_response({})
 
 
 async def feed(_):
-    return web.Response(text='<rss version="2.0"><channel><title>Empty</title></channel></rss>', content_type="application/rss+xml")
+    document = '<rss version="2.0"><channel><title>Empty</title></channel></rss>'
+    return web.Response(text=document, content_type="application/rss+xml")
 
 
 def seen(what):

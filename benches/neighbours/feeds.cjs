@@ -73,7 +73,8 @@ async function main() {
     expect('feeds that did not change', count.unchanged, Number(feeds))
   }
   expect('items', keys.size, feeds * each)
-  console.log(JSON.stringify({ work: phase, side: 'npm feedparser', n: Number(feeds), ...figures, count: { items: keys.size, ...count } }))
+  const line = { work: phase, side: 'npm feedparser', n: Number(feeds), ...figures, count: { items: keys.size, ...count } }
+  console.log(JSON.stringify(line))
 }
 
 main()
