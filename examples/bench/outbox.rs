@@ -1,0 +1,114 @@
+//! Deliveries, claimed, sent and settled durably, beside what the disk can write.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use bpfnews::channel::Platform;
+use bpfnews::clock::SystemClock;
+use bpfnews::config::PlatformKind;
+use bpfnews::deliver::Courier;
+use bpfnews::desk;
+use bpfnews::post::story::Content;
+use bpfnews::store::{Store, outbox};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::chat::Chat;
+use crate::measure::Measure;
+use crate::world;
+
+/// Channels that are told side by side.
+const CHANNELS: u64 = 8;
+/// How long the disk is asked.
+const DISK_S: Duration = Duration::from_secs(2);
+/// What one commit appends to the journal, at the least.
+const PAGE: [u8; 4096] = [7; 4096];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// The shipped code.
+    Ours,
+    /// Writes of a page that are waited for, one after another.
+    Disk,
+}
+
+pub(crate) async fn settle(side: Side, many: u64, scratch: &Path) -> anyhow::Result<Value> {
+    world::empty(scratch)?;
+    if side == Side::Disk {
+        return disk(scratch);
+    }
+    let text: String = (0..CHANNELS)
+        .map(|n| {
+            format!(
+                "[[channel]]\nname = \"c{n}\"\nplatform = \"discord\"\nid = \"{}\"\n",
+                1000 + n
+            )
+        })
+        .collect();
+    let feed = "[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n[discord]\ntoken_file = \"token\"\n";
+    let config = world::configured(scratch, &format!("{feed}{text}"))?.config;
+    let store = Store::open(&config.database).await?;
+    let mut tx = store.write().await?;
+    let desks = desk::open(&mut tx, &config.channels, world::now()).await?;
+    tx.commit().await?;
+    let chat = Chat::new();
+    let platforms = [(
+        PlatformKind::Discord,
+        Arc::clone(&chat) as Arc<dyn Platform>,
+    )];
+    let courier = Courier::new(
+        store.clone(),
+        Arc::new(SystemClock),
+        desks.clone(),
+        platforms.into(),
+    );
+    let measure = Measure::start()?;
+    let started = Instant::now();
+    let mut tx = store.write().await?;
+    for number in 0..many {
+        let desk = &desks[usize::try_from(number % CHANNELS)?];
+        let content = Content::Notice {
+            title: format!("bpf: something that moved, number {number}"),
+            text: "What is to be said of it in a line or two.".repeat(6),
+            mark: number.to_string(),
+        };
+        outbox::post_apart(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
+    }
+    tx.commit().await?;
+    let done = courier.pass().await?;
+    let per_s = many as f64 / started.elapsed().as_secs_f64();
+    let told = chat.told().len();
+    let owed = world::count(
+        &store,
+        "SELECT COUNT(*) FROM deliveries WHERE state = 'owed'",
+    )
+    .await?;
+    ensure!(
+        done as u64 == many && told as u64 == many && owed == 0,
+        "{done} done, {told} told, {owed} owed"
+    );
+    measure.end(
+        "outbox",
+        "ours",
+        many,
+        &json!({"per_s": per_s.round(), "told": told}),
+    )
+}
+
+/// How often a second an appended page reaches the disk.
+fn disk(scratch: &Path) -> anyhow::Result<Value> {
+    let mut file = File::create(scratch.join("disk"))?;
+    let measure = Measure::start()?;
+    let (started, mut many) = (Instant::now(), 0_u64);
+    while started.elapsed() < DISK_S {
+        file.write_all(&PAGE)?;
+        file.sync_data()?;
+        many += 1;
+    }
+    let per_s = many as f64 / started.elapsed().as_secs_f64();
+    measure.end("outbox", "disk", many, &json!({"per_s": per_s.round()}))
+}

@@ -1,0 +1,414 @@
+//! Polling: the first time, when nothing or little has changed, and what memory that takes.
+//!
+//! Feeds lie on a server at `http://127.0.0.1 … 16:PORT/N/`, spread over the addresses as feeds are over hosts: each gets one
+//! request at a time. The floors ask with the same client, as many at once, and keep nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use bpfnews::app;
+use bpfnews::clock::{Clock, FixedClock};
+use bpfnews::ingest::Ingest;
+use bpfnews::live::Live;
+use bpfnews::store::Store;
+use bpfnews::store::feeds::Outcome;
+use chrono::TimeDelta;
+use clap::{Args, ValueEnum};
+use futures_util::StreamExt as _;
+use quick_xml::events::Event;
+use reqwest::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::data;
+use crate::measure::Measure;
+use crate::world::{self, HOSTS};
+
+/// A server's validators have one second's granularity; a file that changes within it may look unchanged.
+const GRANULARITY: Duration = Duration::from_millis(2_500);
+/// The longest that a run of the loop may take.
+const LOOP_MAX: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// The shipped code.
+    Ours,
+    /// Download and scan of the XML; where nothing has changed, the bare requests.
+    Floor,
+    /// Download alone.
+    Download,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Archives, read by our own reader.
+    Archive,
+    /// The same documents, read as any feed is.
+    Feed,
+    /// Small RSS feeds.
+    News,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Feeds {
+    /// Where the server listens.
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    feeds: u64,
+    #[arg(long)]
+    scratch: PathBuf,
+}
+
+impl Feeds {
+    fn urls(&self, kind: Kind) -> Vec<String> {
+        let name = match kind {
+            Kind::Archive | Kind::Feed => "new.atom",
+            Kind::News => "news.xml",
+        };
+        let url = |feed| {
+            format!(
+                "http://127.0.0.{}:{}/{feed}/{name}",
+                1 + feed % HOSTS,
+                self.port
+            )
+        };
+        (0..self.feeds).map(url).collect()
+    }
+
+    fn config(&self, kind: Kind) -> String {
+        let word = match kind {
+            Kind::Archive => "archive",
+            Kind::Feed | Kind::News => "feed",
+        };
+        let table = |(number, url): (usize, String)| {
+            let url = match kind {
+                Kind::Archive => url.trim_end_matches("new.atom"),
+                Kind::Feed | Kind::News => &url,
+            };
+            format!("[[feed]]\nname = \"f{number}\"\nkind = \"{word}\"\nurl = \"{url}\"\n")
+        };
+        self.urls(kind).into_iter().enumerate().map(table).collect()
+    }
+}
+
+/// What a pass over all feeds did.
+#[derive(Default)]
+struct Done {
+    polls: u64,
+    fresh: u64,
+    requests: u64,
+}
+
+async fn pass(ingest: &Ingest) -> anyhow::Result<Done> {
+    let (mut done, mut failed) = (Done::default(), None);
+    ingest
+        .pass(&CancellationToken::new(), |report| {
+            done.polls += 1;
+            done.fresh += report.fresh as u64;
+            done.requests += u64::from(report.requests);
+            if report.outcome != Outcome::Ok {
+                failed = Some(report);
+            }
+        })
+        .await?;
+    ensure!(failed.is_none(), "a poll failed: {failed:?}");
+    Ok(done)
+}
+
+/// The first poll of each feed.
+pub(crate) async fn cold(side: Side, kind: Kind, feeds: &Feeds) -> anyhow::Result<Value> {
+    let entries: u64 = match kind {
+        Kind::Archive | Kind::Feed => 25,
+        Kind::News => 15,
+    };
+    if side != Side::Ours {
+        let floor = Floor::new(feeds.urls(kind))?;
+        let measure = Measure::start()?;
+        let done = floor.run(side == Side::Floor).await?;
+        ensure!(
+            side == Side::Download || done.entries == feeds.feeds * entries,
+            "{} entries",
+            done.entries
+        );
+        let count = json!({"requests": feeds.feeds, "entries": done.entries, "bytes": done.bytes});
+        return measure.end("cold", name(side), feeds.feeds, &count);
+    }
+    world::empty(&feeds.scratch)?;
+    let config = feeds.config(kind);
+    let measure = Measure::start()?;
+    let ingest = world::ingest(&feeds.scratch, &config).await?;
+    let done = pass(&ingest).await?;
+    let items = world::count(&ingest.store, "SELECT COUNT(*) FROM items").await?;
+    ensure!(
+        done.polls == feeds.feeds && done.fresh == items,
+        "{} polls, {} new, {items} items",
+        done.polls,
+        done.fresh
+    );
+    ensure!(items == feeds.feeds * entries, "{items} items");
+    let count = json!({"requests": done.requests, "entries": items, "items": items});
+    measure.end("cold", name(side), feeds.feeds, &count)
+}
+
+/// Another poll of each feed, of which none or few have changed.
+pub(crate) async fn unchanged(
+    side: Side,
+    feeds: &Feeds,
+    changed: Option<(PathBuf, u64)>,
+) -> anyhow::Result<Value> {
+    let touch = |wanted: &Option<(PathBuf, u64)>| match wanted {
+        Some((folder, permille)) if *permille > 0 => {
+            let round = std::process::id().into();
+            let touched = data::touch(folder, feeds.feeds, *permille, round);
+            std::thread::sleep(GRANULARITY);
+            touched
+        }
+        _ => Ok(0),
+    };
+    let work = if changed.is_some() {
+        "changed"
+    } else {
+        "unchanged"
+    };
+    if side != Side::Ours {
+        let mut floor = Floor::new(feeds.urls(Kind::News))?;
+        let first = floor.run(false).await?;
+        floor.validators = first.validators;
+        let touched = touch(&changed)?;
+        let measure = Measure::start()?;
+        let done = floor.run(false).await?;
+        ensure!(
+            done.unchanged == feeds.feeds - touched,
+            "{} of {} unchanged",
+            done.unchanged,
+            feeds.feeds
+        );
+        let count = json!({"requests": feeds.feeds, "unchanged": done.unchanged});
+        return measure.end(work, name(side), feeds.feeds, &count);
+    }
+    world::empty(&feeds.scratch)?;
+    let clock = Arc::new(FixedClock::new(world::now()));
+    let live = open(feeds, &clock).await?;
+    pass(&live.now().ingest).await?;
+    let touched = touch(&changed)?;
+    let before = world::count(&live.store, "SELECT COUNT(*) FROM items").await?;
+    clock.set(clock.now() + TimeDelta::days(2));
+    let measure = Measure::start()?;
+    run_until_polled(&live).await?;
+    let fresh = world::count(&live.store, "SELECT COUNT(*) FROM items").await? - before;
+    ensure!(
+        fresh == touched,
+        "{fresh} new entries, {touched} feeds were touched"
+    );
+    let well = world::count(
+        &live.store,
+        "SELECT COUNT(*) FROM feeds WHERE state = 'ok' AND failures = 0",
+    )
+    .await?;
+    ensure!(
+        well == feeds.feeds,
+        "{well} of {} feeds are well",
+        feeds.feeds
+    );
+    let count =
+        json!({"requests": feeds.feeds, "unchanged": feeds.feeds - touched, "fresh": fresh});
+    measure.end(work, name(side), feeds.feeds, &count)
+}
+
+async fn open(feeds: &Feeds, clock: &Arc<FixedClock>) -> anyhow::Result<Live> {
+    let effective = world::configured(&feeds.scratch, &feeds.config(Kind::News))?;
+    let store = Store::open(&effective.config.database).await?;
+    let clock = Arc::clone(clock);
+    Live::open(effective, store, clock, std::collections::HashMap::new()).await
+}
+
+/// The loop of `run`, until every feed has had its poll.
+async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let now = live.clock.now().timestamp();
+    let watch = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let due: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM feeds WHERE next_poll_at <= $1")
+                    .bind(now)
+                    .fetch_one(live.store.read())
+                    .await?;
+            if due == 0 {
+                stop.cancel();
+                return Ok::<_, anyhow::Error>(());
+            }
+        }
+    };
+    let both = async { tokio::try_join!(app::run(live, Vec::new(), &stop), watch) };
+    tokio::time::timeout(LOOP_MAX, both)
+        .await
+        .context("it takes too long")??;
+    Ok(())
+}
+
+/// The loop of `run` over many feeds, in a process that does nothing else.
+pub(crate) async fn memory(side: Side, feeds: &Feeds) -> anyhow::Result<Value> {
+    if side != Side::Ours {
+        let mut floor = Floor::new(feeds.urls(Kind::News))?;
+        floor.validators = floor.run(false).await?.validators;
+        let measure = Measure::start()?;
+        let done = floor.run(false).await?;
+        ensure!(
+            done.unchanged == feeds.feeds,
+            "{} unchanged",
+            done.unchanged
+        );
+        return measure.end("memory", name(side), feeds.feeds, &json!({}));
+    }
+    if !feeds.scratch.join("bench.sqlite").exists() {
+        fill_apart(feeds)?;
+    }
+    let measure = Measure::start()?;
+    let ahead = world::now() + TimeDelta::days(2);
+    let live = open(feeds, &Arc::new(FixedClock::new(ahead))).await?;
+    run_until_polled(&live).await?;
+    let items = world::count(&live.store, "SELECT COUNT(*) FROM items").await?;
+    let polled = world::count(&live.store, "SELECT COUNT(*) FROM feeds WHERE state = 'ok'").await?;
+    ensure!(polled == feeds.feeds, "{polled} feeds were polled");
+    let line = measure.end("memory", name(side), feeds.feeds, &json!({"items": items}))?;
+    // Due again for the next run.
+    let mut tx = live.store.write().await?;
+    sqlx::query("UPDATE feeds SET next_poll_at = 0")
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(line)
+}
+
+/// The first poll, by another process: what it leaves in memory is not what is measured.
+fn fill_apart(feeds: &Feeds) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?;
+    let made = std::process::Command::new(program)
+        .args(["cold", "--side", "ours", "--kind", "news"])
+        .args([
+            "--port",
+            &feeds.port.to_string(),
+            "--feeds",
+            &feeds.feeds.to_string(),
+        ])
+        .arg("--scratch")
+        .arg(&feeds.scratch)
+        .output()?;
+    ensure!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    Ok(())
+}
+
+fn name(side: Side) -> &'static str {
+    match side {
+        Side::Ours => "ours",
+        Side::Floor => "floor",
+        Side::Download => "download",
+    }
+}
+
+/// Requests alone, or with a scan of what comes.
+struct Floor {
+    client: Client,
+    urls: Vec<String>,
+    validators: Vec<HeaderMap>,
+}
+
+#[derive(Default)]
+struct Asked {
+    validators: Vec<HeaderMap>,
+    unchanged: u64,
+    entries: u64,
+    bytes: u64,
+}
+
+impl Floor {
+    fn new(urls: Vec<String>) -> anyhow::Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(1)
+            .build()?;
+        Ok(Self {
+            client,
+            urls,
+            validators: Vec::new(),
+        })
+    }
+
+    /// One request at a time to each host.
+    async fn run(&self, scans: bool) -> anyhow::Result<Asked> {
+        let hosts = usize::try_from(HOSTS)?;
+        let host = |host: usize| async move {
+            let mut asked = Vec::new();
+            for at in (host..self.urls.len()).step_by(hosts) {
+                asked.push((at, self.ask(at, scans).await?));
+            }
+            Ok::<_, anyhow::Error>(asked)
+        };
+        let mut all = Asked {
+            validators: vec![HeaderMap::new(); self.urls.len()],
+            ..Asked::default()
+        };
+        let mut hosts = futures_util::stream::iter((0..hosts).map(host)).buffer_unordered(hosts);
+        while let Some(asked) = hosts.next().await {
+            for (at, (validators, unchanged, entries, bytes)) in asked? {
+                all.validators[at] = validators;
+                all.unchanged += u64::from(unchanged);
+                all.entries += entries;
+                all.bytes += bytes;
+            }
+        }
+        Ok(all)
+    }
+
+    async fn ask(&self, at: usize, scans: bool) -> anyhow::Result<(HeaderMap, bool, u64, u64)> {
+        let mut request = self.client.get(&self.urls[at]);
+        if let Some(validators) = self.validators.get(at) {
+            request = request.headers(validators.clone());
+        }
+        let answer = request.send().await?;
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            return Ok((HeaderMap::new(), true, 0, 0));
+        }
+        let headers = answer.error_for_status_ref()?.headers();
+        let mut validators = HeaderMap::new();
+        for (told, asked) in [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)] {
+            if let Some(value) = headers.get(told) {
+                validators.insert(asked, value.clone());
+            }
+        }
+        let body = answer.bytes().await?;
+        let entries = if scans {
+            scan(std::str::from_utf8(&body)?)?
+        } else {
+            0
+        };
+        Ok((validators, false, entries, body.len() as u64))
+    }
+}
+
+/// Goes through all of a document and takes what names its entries.
+fn scan(document: &str) -> anyhow::Result<u64> {
+    let mut reader = quick_xml::Reader::from_str(document);
+    let (mut names, mut is_name) = (Vec::new(), false);
+    loop {
+        match reader.read_event()? {
+            Event::Start(tag) => is_name = matches!(tag.local_name().into_inner(), "id" | "guid"),
+            Event::Text(text) if is_name => names.push(text.to_string()),
+            Event::End(_) => is_name = false,
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    // An Atom document has a name too.
+    let own = u64::from(document.contains("<feed"));
+    Ok(names.len() as u64 - own)
+}
