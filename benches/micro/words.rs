@@ -130,7 +130,7 @@ impl Words {
         let (name, email) = self.person();
         let mut body = format!("On Monday, {name} wrote:\n");
         for _ in 0..6 {
-            let quoted = self.prose(2) + &self.diff(6);
+            let quoted = format!("{}{}", self.prose(2), self.diff(6));
             for line in quoted.lines() {
                 let _ = writeln!(body, "> {line}");
             }
