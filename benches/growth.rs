@@ -17,22 +17,16 @@
     reason = "a benchmark tells a person what it measured"
 )]
 
+#[expect(dead_code, reason = "this needs no story that can be read")]
 mod made;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bpfnews::config::{FeedConfig, FeedKind};
-use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
-use bpfnews::store::{Store, feeds, items};
-use bpfnews::story::relevance::Words;
-use chrono::{DateTime, Utc};
-use made::Rows;
+use bpfnews::item::Item;
+use bpfnews::store::{Store, items};
+use made::{PAGE, PAGES, answer, mail, now, open, take};
 
-const PAGE: usize = 25;
-/// Pages that are checked, spread over the database.
-const PAGES: usize = 200;
 const ROUNDS: usize = 5;
 const GROWTH_MAX: f64 = 1.7;
 /// Answers that are folded in each round, and how much dearer that may become.
@@ -119,20 +113,6 @@ async fn fold_one(world: &World, number: usize) -> Duration {
     started.elapsed()
 }
 
-/// Stores and folds mails in one transaction; gives how many were new.
-async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
-    let mut tx = store.write().await.expect("nobody else writes");
-    let stored = items::put_items(&mut tx, feed, mails, now())
-        .await
-        .expect("a good database");
-    let told = fold::fold_items(&mut tx, &stored.touched(), &Words::default())
-        .await
-        .expect("a good database");
-    assert!(!told.is_empty(), "nothing was folded");
-    tx.commit().await.expect("room on the disk");
-    stored.fresh.len()
-}
-
 /// How fast mails become items, and items with stories, on disk.
 async fn mails_to_stories(folder: &Path) {
     let mut mails: Vec<Item> = Vec::new();
@@ -171,7 +151,7 @@ async fn mails_to_stories(folder: &Path) {
 
 /// Checks one page, all of which is known.
 async fn check(world: &World, page: usize) -> Duration {
-    let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
+    let mails = made::page(page);
     let started = Instant::now();
     let mut tx = world.store.write().await.expect("nobody else writes");
     let stored = items::put_items(&mut tx, world.feed, &mails, now())
@@ -209,18 +189,9 @@ fn tell(worlds: &mut [World], what: &str, times: impl Fn(&mut World) -> &mut Vec
     growth
 }
 
-/// A database of `items` mails; the pages that are checked went in through the shipped code, the others as rows of
-/// the same shape.
+/// A database of `items` mails.
 async fn fill(file: PathBuf, items: u64) -> World {
-    let (store, feed) = open(&file).await;
-    let ours = (PAGE * PAGES) as u64;
-    let others = items - ours;
-    rows(&file, others / 2, 1).await;
-    for page in 0..PAGES {
-        let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
-        take(&store, feed, &mails).await;
-    }
-    rows(&file, others - others / 2, others / 2 + ours + 1).await;
+    let (store, feed) = made::fill(&file, items, &[7; 700]).await;
     World {
         items,
         store,
@@ -229,81 +200,4 @@ async fn fill(file: PathBuf, items: u64) -> World {
         anywhere: Vec::new(),
         folds: Vec::new(),
     }
-}
-
-/// A new database with one feed.
-async fn open(file: &Path) -> (Store, i64) {
-    let store = Store::open(file).await.expect("a new database");
-    let mut tx = store.write().await.expect("nobody else writes");
-    let config = FeedConfig {
-        name: "bpf".to_owned(),
-        url: url::Url::parse("https://lore.kernel.org/bpf/").expect("a URL"),
-        bpf_only: false,
-        poll_gap: Duration::from_secs(300),
-        kind: FeedKind::Archive { query: None },
-    };
-    feeds::sync_feeds(&mut tx, &[config], now())
-        .await
-        .expect("a good database");
-    tx.commit().await.expect("room on the disk");
-    let feed = feeds::list_feeds(store.read())
-        .await
-        .expect("a good database")[0]
-        .id;
-    (store, feed)
-}
-
-async fn rows(file: &Path, items: u64, first: u64) {
-    let rows = Rows {
-        items,
-        first,
-        told: &[7; 700],
-        from_at: 1_700_000_000,
-        span_s: i64::try_from(items).expect("small"),
-    };
-    made::make(file, rows).await;
-}
-
-/// A patch by an author of its own.
-fn mail(number: usize) -> Item {
-    let id = format!("20250101000000.{number}-1-someone@example.org");
-    let title = format!("[PATCH bpf-next v2] bpf: a subject line of the usual length {number}");
-    item(&id, None, title, format!("Some One{number}"))
-}
-
-/// An answer to it.
-fn answer(to: usize, number: usize) -> Item {
-    let above = format!("20250101000000.{to}-1-someone@example.org");
-    let title = format!("Re: [PATCH bpf-next v2] bpf: a subject line of the usual length {to}");
-    item(
-        &format!("answer-{to}-{number}@example.org"),
-        Some(&above),
-        title,
-        "Another One".to_owned(),
-    )
-}
-
-fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
-    Item {
-        what: What::Message {
-            id: MessageId::parse(id).expect("an id"),
-            in_reply_to: above.and_then(MessageId::parse),
-        },
-        title,
-        author: Person {
-            email: format!("{}@example.org", author.replace(' ', ".")),
-            name: author,
-        },
-        url: None,
-        at: Some(now()),
-        written_at: None,
-        text: "A body, of two sentences. It says what a change does, and why that is good."
-            .to_owned(),
-        headers: Vec::new(),
-        detail: Detail::Entry,
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_735_689_600, 0).expect("a time")
 }

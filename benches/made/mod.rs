@@ -1,9 +1,24 @@
-//! Databases of any size in no time: rows of the shape that the shipped code writes.
+//! Databases of any size in no time: rows of the shape that the shipped code writes, and mails that it wrote itself.
 
 use std::path::Path;
+use std::time::Duration;
 
+use bpfnews::config::{FeedConfig, FeedKind};
+use bpfnews::ingest::fold;
+use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::store::{Store, feeds, items};
+use bpfnews::story::Story;
+use bpfnews::story::relevance::Words;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
+
+/// Mails on a page of an archive.
+pub(crate) const PAGE: usize = 25;
+/// Pages that go in through the shipped code.
+pub(crate) const PAGES: usize = 200;
+/// How long before [`now`] the first item came.
+const DAYS: i64 = 730;
 
 /// What is made.
 #[derive(Debug, Clone, Copy)]
@@ -66,4 +81,144 @@ pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
             .await
             .expect("room on the disk");
     }
+}
+
+/// A database of `items` mails; [`PAGES`] pages of them went in through the shipped code, the others as rows of the same
+/// shape. What a story made of rows says is `told`.
+pub(crate) async fn fill(file: &Path, items: u64, told: &[u8]) -> (Store, i64) {
+    let (store, feed) = open(file).await;
+    let ours = (PAGE * PAGES) as u64;
+    let half = (items - ours) / 2;
+    let from = now() - TimeDelta::days(DAYS);
+    let earlier = Rows {
+        items: half,
+        first: 1,
+        told,
+        from_at: from.timestamp(),
+        span_s: DAYS * 86_400 / 2,
+    };
+    make(file, earlier).await;
+    for number in 0..PAGES {
+        take(&store, feed, &page(number)).await;
+    }
+    let later = Rows {
+        items: items - ours - half,
+        first: half + ours + 1,
+        from_at: earlier.from_at + earlier.span_s,
+        ..earlier
+    };
+    make(file, later).await;
+    (store, feed)
+}
+
+/// A new database with one feed.
+pub(crate) async fn open(file: &Path) -> (Store, i64) {
+    let store = Store::open(file).await.expect("a new database");
+    let mut tx = store.write().await.expect("nobody else writes");
+    let config = FeedConfig {
+        name: "bpf".to_owned(),
+        url: url::Url::parse("https://lore.kernel.org/bpf/").expect("a URL"),
+        bpf_only: false,
+        poll_gap: Duration::from_secs(300),
+        kind: FeedKind::Archive { query: None },
+    };
+    feeds::sync_feeds(&mut tx, &[config], now())
+        .await
+        .expect("a good database");
+    tx.commit().await.expect("room on the disk");
+    let feed = feeds::list_feeds(store.read())
+        .await
+        .expect("a good database")[0]
+        .id;
+    (store, feed)
+}
+
+/// Stores and folds mails in one transaction; gives how many were new.
+pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
+    let mut tx = store.write().await.expect("nobody else writes");
+    let stored = items::put_items(&mut tx, feed, mails, now())
+        .await
+        .expect("a good database");
+    let told = fold::fold_items(&mut tx, &stored.touched(), &Words::default())
+        .await
+        .expect("a good database");
+    assert!(!told.is_empty(), "nothing was folded");
+    tx.commit().await.expect("room on the disk");
+    stored.fresh.len()
+}
+
+/// A patch by an author of its own.
+pub(crate) fn mail(number: usize) -> Item {
+    let id = format!("20250101000000.{number}-1-someone@example.org");
+    let title = format!("[PATCH bpf-next v2] bpf: a subject line of the usual length {number}");
+    item(&id, None, title, format!("Some One{number}"))
+}
+
+/// A page of them.
+pub(crate) fn page(number: usize) -> Vec<Item> {
+    (0..PAGE).map(|entry| mail(number * PAGE + entry)).collect()
+}
+
+/// An answer to it.
+pub(crate) fn answer(to: usize, number: usize) -> Item {
+    let above = format!("20250101000000.{to}-1-someone@example.org");
+    let title = format!("Re: [PATCH bpf-next v2] bpf: a subject line of the usual length {to}");
+    item(
+        &format!("answer-{to}-{number}@example.org"),
+        Some(&above),
+        title,
+        "Another One".to_owned(),
+    )
+}
+
+fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
+    Item {
+        what: What::Message {
+            id: MessageId::parse(id).expect("an id"),
+            in_reply_to: above.and_then(MessageId::parse),
+        },
+        title,
+        author: Person {
+            email: format!("{}@example.org", author.replace(' ', ".")),
+            name: author,
+        },
+        url: None,
+        at: Some(now()),
+        written_at: None,
+        text: "A body, of two sentences. It says what a change does, and why that is good."
+            .to_owned(),
+        headers: Vec::new(),
+        detail: Detail::Entry,
+    }
+}
+
+/// When all of this is.
+pub(crate) fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_735_689_600, 0).expect("a time")
+}
+
+/// A series with as much to say as most have.
+pub(crate) fn story(now: DateTime<Utc>) -> Story {
+    let patch = |number: u32| {
+        let id = format!("20250101000000.{number}-1-someone@example.org");
+        serde_json::json!({"number": number, "subject": format!("bpf: part {number} of what is done"), "message_id": id})
+    };
+    let revision = |version: u32| {
+        serde_json::json!({
+            "version": version, "posted_at": now, "root": format!("{version}@example.org"), "cover": true, "total": 6,
+            "patches": (1..=6).map(patch).collect::<Vec<_>>(),
+        })
+    };
+    let story = serde_json::json!({
+        "id": "abcdefghij", "aliases": [], "kind": "series", "title": "bpf: a subject line of the usual length",
+        "url": "https://lore.kernel.org/bpf/20250101000000.0-1-someone@example.org/", "author": "Some One",
+        "tree": "bpf-next", "state": "posted", "score": 7, "relevant": true, "why": ["about kfuncs: 3", "uapi: 2"],
+        "first_at": now, "last_at": now, "feeds": ["bpf", "netdev"], "revisions": [revision(1), revision(2)],
+        "follow_ups": 4, "people": [{"role": "author", "name": "Some One"}, {"role": "reviewer", "name": "Another One"}],
+        "events": [], "applied": [], "mainline": null, "stable": [], "fixes": [], "cves": [],
+        "messages": (0..14).map(|n| format!("20250101000000.{n}-1-someone@example.org")).collect::<Vec<_>>(),
+        "commits": [], "summary": ["A sentence that says what is done here.", "Another one that says why that is good."],
+        "changes": {"v2": "Rebased, and mended what was found."},
+    });
+    serde_json::from_value(story).expect("a story")
 }
