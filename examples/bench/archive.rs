@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::measure::Measure;
-use crate::world;
+use crate::{made, world};
 
 /// Mails of one transaction, as `import` has them, and how many of such wait to be stored.
 const BATCH: usize = 500;
@@ -97,7 +97,7 @@ pub(crate) async fn ingest(
         );
     }
     world::empty(scratch)?;
-    let (store, feed) = world::shelf(&scratch.join("bench.sqlite")).await?;
+    let (store, feed) = made::open(&scratch.join("bench.sqlite")).await;
     let ingest = Ingest::open(
         store.clone(),
         &config(scratch)?,

@@ -72,8 +72,8 @@ pub(crate) struct Many {
 impl Data {
     pub(crate) fn make(self) -> anyhow::Result<()> {
         match self {
-            Self::Feeds(many) => each(&many, "new.atom", |feed, mails| archive_page(feed, mails)),
-            Self::News(many) => each(&many, "news.xml", |feed, mails| news_page(feed, mails)),
+            Self::Feeds(many) => each(&many, "new.atom", archive_page),
+            Self::News(many) => each(&many, "news.xml", news_page),
             Self::Touch {
                 out,
                 feeds,
@@ -172,8 +172,9 @@ fn entry(feed: u64, list: &str, mail: &Mail) -> String {
         "<entry><author><name>{}</name><email>{}</email></author><title\ntype=\"html\">{}</title><updated>{}</updated><link\n\
          href=\"{list}{id}/\"/><id>{}</id>{above}<content\ntype=\"xhtml\"><div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\n\
          style=\"white-space:pre-wrap\">{}</pre></div></content></entry>",
-        xml(&mail.name),
-        xml(&mail.email),
+        // Authors of its own too: who writes the same to many lists is one story, and no two lists are to be that.
+        xml(&format!("{} of {feed}", mail.name)),
+        xml(&format!("{feed}.{}", mail.email)),
         xml(&xml(&mail.subject)),
         mail.at.format("%FT%TZ"),
         uuid(&id),

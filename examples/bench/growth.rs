@@ -6,23 +6,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, ItemKey, MessageId, Person, What};
+use anyhow::ensure;
+use bpfnews::item::{Item, ItemKey, What};
 use bpfnews::store::{Store, feeds, items};
-use bpfnews::story::relevance::Words;
-use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use crate::made::{self, Rows};
+use crate::made::{self, PAGE, PAGES};
 use crate::measure::{Measure, percentiles};
 use crate::world;
 
-const PAGE: usize = 25;
-/// Pages that the shipped code stored.
-const PAGES: usize = 100;
 const CHECKS: usize = 600;
 const ANSWERS: usize = 60;
 
@@ -37,9 +31,7 @@ pub(crate) enum Side {
 /// Asks for the newest page again and again, as polls do.
 pub(crate) async fn check(side: Side, many: u64, scratch: &Path) -> anyhow::Result<Value> {
     let (store, feed) = filled(many, scratch).await?;
-    let mails: Vec<Item> = (0..PAGE)
-        .map(|entry| mail(PAGE * (PAGES - 1) + entry))
-        .collect();
+    let mails = made::page(PAGES - 1);
     let measure = Measure::start()?;
     let mut times = Vec::with_capacity(CHECKS);
     match side {
@@ -47,7 +39,7 @@ pub(crate) async fn check(side: Side, many: u64, scratch: &Path) -> anyhow::Resu
             for _ in 0..CHECKS {
                 let started = Instant::now();
                 let mut tx = store.write().await?;
-                let stored = items::put_items(&mut tx, feed, &mails, now()).await?;
+                let stored = items::put_items(&mut tx, feed, &mails, made::now()).await?;
                 tx.commit().await?;
                 times.push(started.elapsed());
                 ensure!(
@@ -101,12 +93,12 @@ pub(crate) async fn fold(many: u64, scratch: &Path) -> anyhow::Result<Value> {
     let (store, feed) = filled(many, scratch).await?;
     let measure = Measure::start()?;
     let mut times = Vec::with_capacity(ANSWERS);
-    // Answers of other runs are there already, each to one of the last mails.
-    let run = u64::from(std::process::id());
+    // Answers of other runs are there already.
+    let run = usize::try_from(std::process::id())? * ANSWERS;
     for number in 0..ANSWERS {
-        let answer = answer(PAGE * (PAGES - 1) + number % PAGE, run, number);
+        let answer = made::answer(PAGE * (PAGES - 1) + number % PAGE, run + number);
         let started = Instant::now();
-        let fresh = take(&store, feed, &[answer]).await?;
+        let fresh = made::take(&store, feed, &[answer]).await;
         times.push(started.elapsed());
         ensure!(fresh == 1, "the answer was known");
     }
@@ -129,15 +121,6 @@ fn tell(
     )
 }
 
-async fn take(store: &Store, feed: i64, mails: &[Item]) -> anyhow::Result<usize> {
-    let mut tx = store.write().await?;
-    let stored = items::put_items(&mut tx, feed, mails, now()).await?;
-    let told = fold::fold_items(&mut tx, &stored.touched(), &Words::default()).await?;
-    ensure!(!told.is_empty(), "nothing was folded");
-    tx.commit().await?;
-    Ok(stored.fresh.len())
-}
-
 fn file(many: u64, scratch: &Path) -> std::path::PathBuf {
     scratch.join(format!("{many}.sqlite"))
 }
@@ -155,17 +138,8 @@ async fn filled(many: u64, scratch: &Path) -> anyhow::Result<(Store, i64)> {
     for left in ["making", "making-wal", "making-shm"] {
         let _ = std::fs::remove_file(scratch.join(format!("{many}.{left}")));
     }
-    let (store, feed) = world::shelf(&making).await?;
-    let ours = (PAGE * PAGES) as u64;
-    let others = many
-        .checked_sub(ours)
-        .context("10,000 items are the least")?;
-    rows(&making, others / 2, 1).await?;
-    for page in 0..PAGES {
-        let mails: Vec<Item> = (0..PAGE).map(|entry| mail(page * PAGE + entry)).collect();
-        take(&store, feed, &mails).await?;
-    }
-    rows(&making, others - others / 2, others / 2 + ours + 1).await?;
+    ensure!(many >= 10_000, "10,000 items are the least");
+    let (store, feed) = made::fill(&making, many, &[7; 700]).await;
     store.close().await;
     std::fs::rename(&making, &file)?;
     let store = Store::open(&file).await?;
@@ -174,56 +148,4 @@ async fn filled(many: u64, scratch: &Path) -> anyhow::Result<(Store, i64)> {
         "another number"
     );
     Ok((store, feed))
-}
-
-async fn rows(file: &Path, items: u64, first: u64) -> anyhow::Result<()> {
-    let rows = Rows {
-        items,
-        first,
-        told: &[7; 700],
-        from_at: 1_700_000_000,
-        span_s: i64::try_from(items)?,
-    };
-    made::make(file, rows).await;
-    Ok(())
-}
-
-/// A patch by an author of its own.
-fn mail(number: usize) -> Item {
-    let id = format!("20250101000000.{number}-1-someone@example.org");
-    let title = format!("[PATCH bpf-next v2] bpf: a subject line of the usual length {number}");
-    item(&id, None, title, format!("Some One{number}"))
-}
-
-/// An answer to it.
-fn answer(to: usize, run: u64, number: usize) -> Item {
-    let above = format!("20250101000000.{to}-1-someone@example.org");
-    let title = format!("Re: [PATCH bpf-next v2] bpf: a subject line of the usual length {to}");
-    let id = format!("answer-{to}-{run}-{number}@example.org");
-    item(&id, Some(&above), title, "Another One".to_owned())
-}
-
-fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
-    Item {
-        what: What::Message {
-            id: MessageId::parse(id).expect("an id"),
-            in_reply_to: above.and_then(MessageId::parse),
-        },
-        title,
-        author: Person {
-            email: format!("{}@example.org", author.replace(' ', ".")),
-            name: author,
-        },
-        url: None,
-        at: Some(now()),
-        written_at: None,
-        text: "A body, of two sentences. It says what a change does, and why that is good."
-            .to_owned(),
-        headers: Vec::new(),
-        detail: Detail::Entry,
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_735_689_600, 0).expect("a time")
 }

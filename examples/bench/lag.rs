@@ -46,8 +46,8 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
     tokio::spawn(async move { axum::serve(listener, archive).await });
     let text = format!(
         "[discord]\ntoken_file = \"token\"\n[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nbpf_only = true\npoll_gap_s = {}\n\
-         url = \"http://127.0.0.1:{port}/bpf/\"\n[[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"1000\"\n\
-         max_per_hour = 1000\n",
+         url = \"http://127.0.0.1:{port}/bpf/\"\n[[channel]]\nname = \"news\"\nplatform = \"discord\"\nid = \"100000000000000000\"\n\
+         hourly_max = 100\n",
         GAP.as_secs()
     );
     let file = world::configured(scratch, &text)?;
@@ -99,7 +99,7 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
         "lag",
         "ours",
         many as u64,
-        &json!({"p50_ms": p50 / 1000, "p99_ms": p99 / 1000, "mails": many}),
+        &json!({"p50_ms": p50 / 1e3, "p99_ms": p99 / 1e3, "mails": many}),
     )
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// Ticks of the kernel's CPU times a second, which Linux shows everywhere as 100.
@@ -45,14 +46,17 @@ fn round(seconds: f64) -> f64 {
     (seconds * 1e4).round() / 1e4
 }
 
-/// CPU seconds of this process and of its children that ended.
+/// CPU seconds of this process and of its children that ended; those of children in ticks.
 fn cpu_s() -> anyhow::Result<f64> {
+    let own = clock_gettime(ClockId::ProcessCPUTime);
     let stat = std::fs::read_to_string("/proc/self/stat").context("this needs Linux")?;
-    let (_, after_name) = stat.rsplit_once(')').context("the kernel's own format")?;
-    // utime, stime, cutime and cstime are the fields 14 to 17; the name is the second.
-    let ticks = after_name.split_whitespace().skip(11).take(4);
+    let (_, after_name) = stat
+        .rsplit_once(')')
+        .context("the kernel writes the name in brackets")?;
+    // cutime and cstime are the fields 16 and 17; the name is the second.
+    let ticks = after_name.split_whitespace().skip(13).take(2);
     let ticks: f64 = ticks.filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / TICKS_PER_S)
+    Ok(own.tv_sec as f64 + own.tv_nsec as f64 / 1e9 + ticks / TICKS_PER_S)
 }
 
 fn peak_kb() -> anyhow::Result<u64> {
@@ -64,12 +68,12 @@ fn peak_kb() -> anyhow::Result<u64> {
         .context("the kernel tells the peak")
 }
 
-/// Median and 99th percentile in microseconds.
-pub(crate) fn percentiles(times: &mut [std::time::Duration]) -> (u64, u64) {
+/// Median and 99th percentile, in microseconds and tenths of them.
+pub(crate) fn percentiles(times: &mut [std::time::Duration]) -> (f64, f64) {
     times.sort();
     let at = |share: usize| {
         let time = times[(times.len() * share / 100).min(times.len() - 1)];
-        u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+        (time.as_secs_f64() * 1e7).round() / 10.0
     };
     (at(50), at(99))
 }

@@ -45,7 +45,7 @@ pub(crate) async fn settle(side: Side, many: u64, scratch: &Path) -> anyhow::Res
         .map(|n| {
             format!(
                 "[[channel]]\nname = \"c{n}\"\nplatform = \"discord\"\nid = \"{}\"\n",
-                1000 + n
+                100_000_000_000_000_000 + n
             )
         })
         .collect();

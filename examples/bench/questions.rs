@@ -17,7 +17,6 @@ use bpfnews::post::story::Content;
 use bpfnews::publish::{self, Rules};
 use bpfnews::source::mail;
 use bpfnews::store::{Store, feeds, stories};
-use bpfnews::story::Story;
 use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
 use rusqlite::Connection;
@@ -152,7 +151,7 @@ fn by_hand(file: &Path, times: &mut Vec<Duration>) -> anyhow::Result<()> {
 
 /// So many items, the last of them now.
 async fn fill(items: u64, scratch: &Path, live: &Live) -> anyhow::Result<()> {
-    let told = stories::pack(&story())?;
+    let told = stories::pack(&made::story(Utc::now()))?;
     let now = live.clock.now();
     let from_at = now - TimeDelta::days(DAYS);
     let rows = Rows {
@@ -267,31 +266,4 @@ pub(crate) async fn issues(mbox: &Path, scratch: &Path) -> anyhow::Result<Value>
     let count =
         json!({"weeks": times.len(), "entries": told, "us_p50": p50, "us_slowest": slowest});
     measure.end("issue", "ours", times.len() as u64, &count)
-}
-
-/// A series with as much to say as most have.
-fn story() -> Story {
-    let now = Utc::now();
-    let patch = |number: u32| {
-        let id = format!("20250101000000.{number}-1-someone@example.org");
-        serde_json::json!({"number": number, "subject": format!("bpf: part {number} of what is done"), "message_id": id})
-    };
-    let revision = |version: u32| {
-        serde_json::json!({
-            "version": version, "posted_at": now, "root": format!("{version}@example.org"), "cover": true, "total": 6,
-            "patches": (1..=6).map(patch).collect::<Vec<_>>(),
-        })
-    };
-    let story = serde_json::json!({
-        "id": "abcdefghij", "aliases": [], "kind": "series", "title": "bpf: a subject line of the usual length",
-        "url": "https://lore.kernel.org/bpf/20250101000000.0-1-someone@example.org/", "author": "Some One",
-        "tree": "bpf-next", "state": "posted", "score": 7, "relevant": true, "why": ["about kfuncs: 3", "uapi: 2"],
-        "first_at": now, "last_at": now, "feeds": ["bpf", "netdev"], "revisions": [revision(1), revision(2)],
-        "follow_ups": 4, "people": [{"role": "author", "name": "Some One"}, {"role": "reviewer", "name": "Another One"}],
-        "events": [], "applied": [], "mainline": null, "stable": [], "fixes": [], "cves": [],
-        "messages": (0..14).map(|n| format!("20250101000000.{n}-1-someone@example.org")).collect::<Vec<_>>(),
-        "commits": [], "summary": ["A sentence that says what is done here.", "Another one that says why that is good."],
-        "changes": {"v2": "Rebased, and mended what was found."},
-    });
-    serde_json::from_value(story).expect("a story")
 }

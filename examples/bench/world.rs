@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use bpfnews::clock::{Clock, SystemClock};
-use bpfnews::config::{Effective, FeedConfig, FeedKind};
+use bpfnews::config::Effective;
 use bpfnews::ingest::Ingest;
-use bpfnews::store::{Store, feeds};
+use bpfnews::store::Store;
 use chrono::{DateTime, Utc};
 
 /// Addresses of the loopback interface that feeds are spread over, since a host gets one request at a time.
@@ -40,23 +39,6 @@ pub(crate) async fn ingest(scratch: &Path, text: &str) -> anyhow::Result<Ingest>
     let effective = configured(scratch, text)?;
     let store = Store::open(&effective.config.database).await?;
     Ingest::open(store, &effective.config, Arc::new(SystemClock)).await
-}
-
-/// A new database with one archive that nobody polls; gives the feed's number.
-pub(crate) async fn shelf(file: &Path) -> anyhow::Result<(Store, i64)> {
-    let store = Store::open(file).await?;
-    let mut tx = store.write().await?;
-    let config = FeedConfig {
-        name: "bpf".to_owned(),
-        url: url::Url::parse("https://lore.kernel.org/bpf/")?,
-        bpf_only: false,
-        poll_gap: Duration::from_secs(300),
-        kind: FeedKind::Archive { query: None },
-    };
-    feeds::sync_feeds(&mut tx, &[config], now()).await?;
-    tx.commit().await?;
-    let feed = feeds::list_feeds(store.read()).await?[0].id;
-    Ok((store, feed))
 }
 
 /// When everything here happens.

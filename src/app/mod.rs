@@ -3,9 +3,9 @@
 mod disk;
 pub mod platforms;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -21,14 +21,19 @@ use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
 use crate::publish::{Rules, schedule};
+use crate::store::feeds::FeedRow;
 use crate::store::{Trouble, feeds};
 
 /// The longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// How long a stop waits for deliveries that are under way.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// The shortest, so that a feed that is due but being polled does not make the loop spin.
+/// The shortest, so that what is due and cannot be done does not make the loop spin …
 const SLEEP_MIN: Duration = Duration::from_millis(500);
+/// … but for the next poll.
+const POLL_SLEEP_MIN: Duration = Duration::from_millis(10);
+/// Feeds that are due are asked for so many at a time: with thousands of them, each poll that ends would ask for all.
+const DUE_AT_ONCE: u32 = 256;
 
 /// A chat system refuses the bot, or cannot be set up: what a person must mend, and another try does not.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,8 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 /// What is under way. It outlives the generation that it was begun on.
 #[derive(Default)]
 struct UnderWay {
+    /// Feeds that are due and wait for their turn, the longest due first.
+    due: VecDeque<FeedRow>,
     polls: JoinSet<(String, anyhow::Result<Report>)>,
     in_flight: HashSet<String>,
     lanes: JoinSet<(Lane, anyhow::Result<()>)>,
@@ -87,6 +94,8 @@ pub async fn run(
         ears.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
+    // When to look at everything again. A poll that brought nothing is no reason to, while other feeds wait for their turn.
+    let mut look_at = Instant::now();
     while !stop.is_cancelled() {
         let now = live.now();
         let (ingest, courier) = (&now.ingest, &now.courier);
@@ -97,19 +106,29 @@ pub async fn run(
         }
         let sleep = match disk.rest(live).await? {
             Some(rest) => rest,
+            None if look_at > Instant::now() && !under_way.due.is_empty() => {
+                begin_due(ingest, &mut under_way, stop);
+                look_at.saturating_duration_since(Instant::now())
+            }
             None => match begin(ingest, courier, rules, &mut under_way, stop).await {
                 Ok(sleep) => sleep,
                 Err(error) => disk.met(live, error).await?,
             },
         };
+        let asleep_to = Instant::now() + sleep;
+        look_at = Instant::now();
         let (polls, lanes) = (&mut under_way.polls, &mut under_way.lanes);
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
-            () = live.changed() => {}
-            _ = hangup.recv() => if let Err(error) = live.reload().await {
-                disk.met(live, error).await?;
-            },
+            // Among what changed may be which feeds are polled.
+            () = live.changed() => under_way.due.clear(),
+            _ = hangup.recv() => {
+                under_way.due.clear();
+                if let Err(error) = live.reload().await {
+                    disk.met(live, error).await?;
+                }
+            }
             Some(ended) = ears.join_next(), if !ears.is_empty() => {
                 let (platform, ended) = ended.context("a listener came to a bad end")?;
                 if let Err(error) = ended {
@@ -131,10 +150,12 @@ pub async fn run(
                 match ended {
                     Ok((name, report)) => {
                         under_way.in_flight.remove(&name);
-                        if let Err(error) = report
-                            && let Err(error) = disk.met(live, error).await
-                        {
-                            warn!("{name}: {error:#}");
+                        match report {
+                            Ok(report) if report.is_quiet() => look_at = asleep_to,
+                            Ok(_) => {}
+                            Err(error) => if let Err(error) = disk.met(live, error).await {
+                                warn!("{name}: {error:#}");
+                            }
                         }
                     }
                     // Its feed stays among those in flight, so it rests until the next start; the others go on.
@@ -165,20 +186,22 @@ async fn begin(
     // First, for it sets right what is due after a clock was set.
     ingest.make_digests().await?;
     let issue_at = schedule::pass(&ingest.store, &ingest.desks, rules, ingest.clock.now()).await?;
-    begin_polls(ingest, under_way, stop).await?;
+    if under_way.due.is_empty() {
+        let due = feeds::due_feeds(ingest.store.read(), ingest.clock.now(), DUE_AT_ONCE).await?;
+        let is_waiting = |row: &FeedRow| !under_way.in_flight.contains(&row.name);
+        under_way.due = due.into_iter().filter(is_waiting).collect();
+    }
+    begin_due(ingest, under_way, stop);
     begin_lanes(courier, under_way).await?;
     until_next(ingest, courier, issue_at, &under_way.busy).await
 }
 
-async fn begin_polls(
-    ingest: &Arc<Ingest>,
-    under_way: &mut UnderWay,
-    stop: &CancellationToken,
-) -> anyhow::Result<()> {
-    for row in feeds::due_feeds(ingest.store.read(), ingest.clock.now()).await? {
-        if under_way.in_flight.len() >= POLLS_AT_ONCE_MAX {
-            break;
-        }
+/// Begins polls of feeds that wait for their turn, as many as may be under way.
+fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &CancellationToken) {
+    while under_way.in_flight.len() < POLLS_AT_ONCE_MAX {
+        let Some(row) = under_way.due.pop_front() else {
+            return;
+        };
         // Another generation may be about to begin, with feeds that this one does not know.
         if ingest.reads(&row.name) && under_way.in_flight.insert(row.name.clone()) {
             let (ingest, stop, name) = (Arc::clone(ingest), stop.clone(), row.name.clone());
@@ -195,7 +218,6 @@ async fn begin_polls(
             });
         }
     }
-    Ok(())
 }
 
 async fn begin_lanes(courier: &Arc<Courier>, under_way: &mut UnderWay) -> anyhow::Result<()> {
@@ -229,9 +251,10 @@ async fn until_next(
     busy: &HashSet<i64>,
 ) -> anyhow::Result<Duration> {
     let now = ingest.clock.now();
-    let next_feed = feeds::next_due_at(ingest.store.read()).await?;
+    // What is due already is under way or waits for its turn: a poll that ends wakes the loop.
+    let next_feed = feeds::next_due_after(ingest.store.read(), now).await?;
+    let next_feed = next_feed.and_then(|at| DateTime::from_timestamp(at, 0));
     let next = [
-        next_feed.and_then(|at| DateTime::from_timestamp(at, 0)),
         ingest.next_digest_at().await?,
         issue_at,
         // A lane that is busy ends by itself, and wakes the loop.
@@ -241,7 +264,10 @@ async fn until_next(
             None
         },
     ];
-    let wait = next.into_iter().flatten().map(|at| at - now).min();
-    let wait = wait.map_or(SLEEP_MAX, |wait| wait.to_std().unwrap_or_default());
-    Ok(wait.clamp(SLEEP_MIN, SLEEP_MAX))
+    let wait = |at: DateTime<Utc>| (at - ingest.clock.now()).to_std().unwrap_or_default();
+    let next = next.into_iter().flatten().min().map(wait);
+    let next = next.map_or(SLEEP_MAX, |next| next.max(SLEEP_MIN));
+    let next_feed = next_feed.map(wait);
+    let next_feed = next_feed.map_or(SLEEP_MAX, |next| next.max(POLL_SLEEP_MIN));
+    Ok(next.min(next_feed).min(SLEEP_MAX))
 }

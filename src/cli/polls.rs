@@ -119,7 +119,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
         None => ingest.pass(&stop, |report| told(&report)).await?,
     }
     if polled == 0 {
-        let next = feeds::next_due_at(ingest.store.read())
+        let next = feeds::next_due_after(ingest.store.read(), ingest.clock.now())
             .await?
             .and_then(|at| DateTime::from_timestamp(at, 0));
         let next = next

@@ -55,8 +55,17 @@ impl Ingest {
                 )
             })?;
             let mode = Mode::History;
-            self.keep(&row, mode, &mut walk, &page, None, &mut None, &mut report)
-                .await?;
+            self.keep(
+                &row,
+                mode,
+                &mut walk,
+                &page,
+                None,
+                None,
+                &mut None,
+                &mut report,
+            )
+            .await?;
         }
         told(1.0, report.fresh);
         Ok(report)

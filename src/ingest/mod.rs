@@ -10,9 +10,10 @@ mod news;
 mod opening;
 mod pause;
 pub mod plan;
+mod quiet;
 mod retract;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ use crate::desk::Desk;
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
 use crate::store::Store;
-use crate::store::feeds::{self, FeedRow, Outcome};
+use crate::store::feeds::{self, FeedRow, Outcome, QuietPoll};
 use crate::store::items;
 use crate::story::relevance::Words;
 
@@ -37,6 +38,7 @@ pub use self::retract::retract;
 
 use self::news::{known_now, news};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
+use self::quiet::Quiet;
 
 /// Feeds polled (or looked at) side by side; each host still gets one request at a time.
 pub(crate) const POLLS_AT_ONCE_MAX: usize = 16;
@@ -61,6 +63,7 @@ pub struct Ingest {
     feeds: HashMap<String, (FeedConfig, Source)>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
+    quiet: Quiet,
 }
 
 /// How one poll went.
@@ -96,6 +99,11 @@ impl Report {
         }
     }
 
+    /// Whether it went well and brought nothing that anybody waits for.
+    pub fn is_quiet(&self) -> bool {
+        self.outcome == Outcome::Ok && self.fresh == 0 && self.sighted == 0 && self.news == 0
+    }
+
     /// Whether there is more to fetch the next time.
     pub fn is_cut_short(&self) -> bool {
         self.outcome == Outcome::OkSoFar
@@ -125,7 +133,7 @@ impl Ingest {
         stop: &CancellationToken,
         mut told: impl FnMut(Report),
     ) -> anyhow::Result<()> {
-        let due = feeds::due_feeds(self.store.read(), self.clock.now()).await?;
+        let due = feeds::due_feeds(self.store.read(), self.clock.now(), u32::MAX).await?;
         let polls = due
             .into_iter()
             .filter(|row| self.feeds.contains_key(&row.name))
@@ -194,6 +202,7 @@ impl Ingest {
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
         let mut cursor = row.cursor.clone();
+        let mut is_quiet = mode == Mode::Live && row.is_well();
         while let Some(request) = walk.next() {
             report.requests += 1;
             let answer = tokio::select! {
@@ -222,12 +231,24 @@ impl Ingest {
                 Ok(page) => {
                     leave_alone = leave_alone.max(page.leave_alone_for.unwrap_or_default());
                     let moved_to = moved_to.map(String::from);
+                    // Nothing to keep but the cursor, and that goes with how the poll ended.
+                    let stays = moved_to.is_none() || moved_to == row.moved_to;
+                    let mut learned = None;
+                    if is_quiet && page.is_empty() && stays {
+                        let gaps = walk.learn(&HashSet::new(), &HashSet::new());
+                        if gaps.is_empty() {
+                            continue;
+                        }
+                        learned = Some(gaps);
+                    }
+                    is_quiet = false;
                     let kept = self
                         .keep(
                             &row,
                             mode,
                             &mut walk,
                             &page,
+                            learned,
                             moved_to,
                             &mut cursor,
                             &mut report,
@@ -248,14 +269,16 @@ impl Ingest {
         if error.is_none() && walk.is_cut_short() {
             report.outcome = Outcome::OkSoFar;
         }
-        self.settle(&row, config, error, leave_alone, &mut report)
+        let quietly = is_quiet && report.outcome == Outcome::Ok;
+        let left = (quietly && error.is_none()).then(|| walk.cursor());
+        self.settle(&row, config, error, leave_alone, left, &mut report)
             .await?;
         Ok(report)
     }
 
     /// Commits a page: items, posts, gaps and the cursor, together. `cursor` is where the walk began or was last saved;
     /// `false` and nothing kept where another poll has moved it since: a walk that does not know what was stored
-    /// meanwhile would take that for the end of its way.
+    /// meanwhile would take that for the end of its way. `learned` are the gaps of a page that the walk has judged already.
     #[expect(
         clippy::too_many_arguments,
         reason = "they are what one transaction holds"
@@ -266,6 +289,7 @@ impl Ingest {
         mode: Mode,
         walk: &mut Walk,
         page: &Page,
+        learned: Option<Vec<Gap>>,
         moved_to: Option<String>,
         cursor: &mut Option<String>,
         report: &mut Report,
@@ -273,7 +297,7 @@ impl Ingest {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let stored = items::put_items(&mut tx, row.id, &page.items, now).await?;
-        let gaps: Vec<Gap> = walk.learn(&stored.fresh_keys, &stored.new_here);
+        let gaps = learned.unwrap_or_else(|| walk.learn(&stored.fresh_keys, &stored.new_here));
         let telling = match mode {
             // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
             Mode::Live if page.is_first => Mode::History,
@@ -321,12 +345,14 @@ impl Ingest {
         Ok(true)
     }
 
+    /// Records how a poll ended. `left` is the cursor of one that brought nothing, of which nothing was kept yet.
     async fn settle(
         &self,
         row: &FeedRow,
         config: &FeedConfig,
         error: Option<FetchError>,
         leave_alone: Duration,
+        left: Option<String>,
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let now = self.clock.now();
@@ -346,6 +372,16 @@ impl Ingest {
                 pause
             }
         };
+        if let Some(cursor) = left {
+            let poll = QuietPoll {
+                feed: row.id,
+                was: row.cursor.clone(),
+                cursor,
+                polled_at: now,
+                next_poll_at: now + pause,
+            };
+            return self.quiet.settle(&self.store, poll).await;
+        }
         let mut tx = self.store.write().await?;
         feeds::settle_poll(&mut tx, row.id, &report.outcome, now, now + pause).await?;
         self.tell_health(&mut tx, row, config, &report.outcome, now)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::look::places;
+use super::quiet::Quiet;
 use super::{Ingest, plan};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -95,6 +96,7 @@ impl Ingest {
             feeds,
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
+            quiet: Quiet::default(),
         })
     }
 }

@@ -52,13 +52,22 @@ pub(super) async fn plan(
     let mut opened = 0;
     let mut sampled: HashMap<i64, (DateTime<Utc>, usize)> = HashMap::new();
     let mutes = mutes::mutes(tx).await?;
+    // Most stories have no post, and need no question of their own.
+    let items: Vec<i64> = moved
+        .iter()
+        .flat_map(|moved| &moved.items)
+        .copied()
+        .collect();
+    let posted = outbox::items_with_posts(tx, &items).await?;
     for (place, moved) in moved.iter().enumerate() {
         if mutes.silences(&moved.items) {
             continue;
         }
         let mut posts: HashMap<i64, Vec<PostRow>> = HashMap::new();
-        for post in outbox::posts_of_items(tx, &moved.items).await? {
-            posts.entry(post.channel_id).or_default().push(post);
+        if moved.items.iter().any(|item| posted.contains(item)) {
+            for post in outbox::posts_of_items(tx, &moved.items).await? {
+                posts.entry(post.channel_id).or_default().push(post);
+            }
         }
         let fresh = news_of(moved, news);
         for desk in desks {

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::Tx;
+use super::{Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Accepted, Edit, EditKind, Issue, Last, Period, Release, SectionKind};
 use crate::item::Kind;
@@ -85,7 +85,7 @@ pub async fn issue(
 }
 
 fn unpack(told: &[u8]) -> anyhow::Result<Issue> {
-    let plain = zstd::decode_all(told).context("unpacking an issue")?;
+    let plain = packed::unpack(told).context("an issue")?;
     serde_json::from_slice(&plain).context("reading an issue")
 }
 

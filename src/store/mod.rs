@@ -13,6 +13,7 @@ pub mod items;
 pub mod lock;
 pub mod mutes;
 pub mod outbox;
+mod packed;
 pub mod registered;
 pub mod schema;
 pub mod stories;

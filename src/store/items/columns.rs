@@ -1,7 +1,5 @@
 //! An item as columns: what is stored of it, and what it is known by.
 
-use std::cell::RefCell;
-
 use anyhow::Context as _;
 use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::item::link::canonical_link;
 use crate::item::{Item, ItemKey, What, hex};
+use crate::store::packed;
 
 /// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
 pub(super) const TWIN: i64 = 10;
@@ -22,9 +21,6 @@ pub(in crate::store) const LINK: i64 = 11;
 
 /// How far a date may lie in the future before it is not believed; clocks differ.
 const FUTURE_S_MAX: i64 = 86_400;
-
-/// zstd's own default: higher ones save 2 % of such short texts and take twice as long.
-const COMPRESSION_LEVEL: i32 = 3;
 
 /// Headers and prose, as they are compressed.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -140,30 +136,18 @@ pub(super) fn print(item: &Item) -> Option<i64> {
 }
 
 pub(super) fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
-    thread_local! {
-        static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
-    }
-    let headers = item
-        .headers
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect();
-    let plain = serde_json::to_vec(&Text {
-        headers,
+    let headers = item.headers.iter();
+    let headers = headers.map(|(name, value)| (name.into(), value.into()));
+    let text = Text {
+        headers: headers.collect(),
         text: (&item.text).into(),
-    })?;
-    COMPRESSOR.with_borrow_mut(|slot| {
-        let compressor = match slot {
-            Some(compressor) => compressor,
-            None => slot.insert(zstd::bulk::Compressor::new(COMPRESSION_LEVEL)?),
-        };
-        compressor.compress(&plain).context("compressing a text")
-    })
+    };
+    packed::pack(&serde_json::to_vec(&text)?).context("a text")
 }
 
 /// Headers and prose, as they were compressed.
 pub(in crate::store) fn unpack(body: &[u8]) -> anyhow::Result<(Vec<(String, String)>, String)> {
-    let plain = zstd::decode_all(body).context("unpacking a text")?;
+    let plain = packed::unpack(body).context("a text")?;
     let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
     let headers = text.headers.into_iter();
     Ok((

@@ -1,5 +1,7 @@
 //! Posts: what stands in channels, or waits to.
 
+use std::collections::HashSet;
+
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
@@ -137,6 +139,23 @@ pub async fn owe_content(
         due_at,
     };
     owe(tx, &owed).await
+}
+
+/// Those of these items that posts hang on.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn items_with_posts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<HashSet<i64>> {
+    let items = serde_json::to_string(items)?;
+    let found = sqlx::query_scalar!(
+        r#"SELECT DISTINCT p.item_id AS "item_id!: i64" FROM json_each($1) j CROSS JOIN posts p ON p.item_id = j.value"#,
+        items
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking which items have posts")?;
+    Ok(found.into_iter().collect())
 }
 
 /// The posts that hang on any of these items, the oldest first.

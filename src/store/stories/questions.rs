@@ -5,6 +5,7 @@ use sqlx::SqlitePool;
 
 use crate::item::Kind;
 use crate::store::items::day;
+use crate::store::packed;
 use crate::story::Story;
 use crate::story::key::Key;
 
@@ -99,7 +100,7 @@ pub(super) fn read(
     free_on: Option<i64>,
     aliases: &str,
 ) -> anyhow::Result<Story> {
-    let plain = zstd::decode_all(told).context("unpacking a story")?;
+    let plain = packed::unpack(told).context("a story")?;
     let mut story: Story = serde_json::from_slice(&plain).context("reading a story")?;
     story.aliases = serde_json::from_str(aliases)?;
     story.free_on = free_on.and_then(day);

@@ -4,11 +4,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate};
 use serde_json::json;
 
-use crate::store::Tx;
+use crate::store::{Tx, packed};
 use crate::story::Story;
-
-/// zstd's level for stories.
-const COMPRESSION_LEVEL: i32 = 3;
 
 /// A story as it was stored, before a fold.
 #[derive(Debug)]
@@ -105,13 +102,12 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
 
 /// The story as it is stored: JSON, compressed. Equal stories give equal bytes.
 pub fn pack(story: &Story) -> anyhow::Result<Vec<u8>> {
-    let plain = serde_json::to_vec(story)?;
-    zstd::bulk::compress(&plain, COMPRESSION_LEVEL).context("compressing a story")
+    packed::pack(&serde_json::to_vec(story)?).context("a story")
 }
 
 /// A story as [`pack`] left it.
 pub fn unpack_story(packed: &[u8]) -> anyhow::Result<Story> {
-    let plain = zstd::decode_all(packed).context("unpacking a story")?;
+    let plain = packed::unpack(packed).context("a story")?;
     serde_json::from_slice(&plain).context("reading a story")
 }
 
@@ -133,57 +129,69 @@ pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, 
     read.collect()
 }
 
-/// Stores stories, new or changed, with what full text finds them by.
+/// Stores stories, new or changed, with what full text finds them by: a handful of statements, however many they are.
 pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyhow::Result<()> {
-    let mut members = Vec::new();
+    if stories.is_empty() {
+        return Ok(());
+    }
+    let (mut rows, mut searched_by, mut members) = (Vec::new(), Vec::new(), Vec::new());
+    // What they say lies end to end; SQLite counts bytes from 1.
+    let mut all_told: Vec<u8> = Vec::new();
     for (after, told) in stories {
         let story = after.story;
-        let (kind, state) = (word(&story.kind)?, word(&story.state)?);
-        let (first_at, last_at) = (story.first_at.timestamp(), story.last_at.timestamp());
-        let free_on = story.free_on.map(days);
-        let first = after.items.first().copied().unwrap_or_default();
-        sqlx::query!(
-            "INSERT INTO stories (number, id, item_id, cluster, kind, state, author, tree, first_at, last_at, score,
-                                  relevant, free_on, told)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-             ON CONFLICT (number) DO UPDATE SET item_id = excluded.item_id, cluster = excluded.cluster,
-                 kind = excluded.kind, state = excluded.state, author = excluded.author, tree = excluded.tree,
-                 first_at = excluded.first_at, last_at = excluded.last_at, score = excluded.score,
-                 relevant = excluded.relevant, free_on = excluded.free_on, told = excluded.told",
+        let (number, first) = (
             after.number,
-            story.id,
-            first,
-            after.cluster,
-            kind,
-            state,
-            story.author,
-            story.tree,
-            first_at,
-            last_at,
-            story.score,
-            story.relevant,
-            free_on,
-            told
-        )
-        .execute(&mut **tx)
-        .await
-        .context("storing a story")?;
+            after.items.first().copied().unwrap_or_default(),
+        );
+        let (told_at, told_bytes) = (all_told.len() + 1, told.len());
+        all_told.extend_from_slice(told);
+        rows.push(json!({
+            "number": number, "id": story.id, "item": first, "cluster": after.cluster, "kind": story.kind,
+            "state": story.state, "author": story.author, "tree": story.tree, "first_at": story.first_at.timestamp(),
+            "last_at": story.last_at.timestamp(), "score": story.score, "relevant": i64::from(story.relevant),
+            "free_on": story.free_on.map(days), "told_at": told_at, "told_bytes": told_bytes,
+        }));
         let (title, people, words) = searched(story);
-        sqlx::query!("DELETE FROM story_search WHERE rowid = $1", after.number)
-            .execute(&mut **tx)
-            .await?;
-        sqlx::query!(
-            "INSERT INTO story_search (rowid, title, people, words) VALUES ($1, $2, $3, $4)",
-            after.number,
-            title,
-            people,
-            words
-        )
-        .execute(&mut **tx)
-        .await
-        .context("putting a story into the full text")?;
-        members.extend(after.items.iter().map(|item| json!([item, after.number])));
+        searched_by.push(json!([number, title, people, words]));
+        members.extend(after.items.iter().map(|item| json!([item, number])));
     }
+    let (rows, searched_by) = (
+        serde_json::to_string(&rows)?,
+        serde_json::to_string(&searched_by)?,
+    );
+    sqlx::query!(
+        "INSERT INTO stories (number, id, item_id, cluster, kind, state, author, tree, first_at, last_at, score, relevant,
+                              free_on, told)
+         SELECT value ->> 'number', value ->> 'id', value ->> 'item', value ->> 'cluster', value ->> 'kind',
+                value ->> 'state', value ->> 'author', value ->> 'tree', value ->> 'first_at', value ->> 'last_at',
+                value ->> 'score', value ->> 'relevant', value ->> 'free_on',
+                substr($2, value ->> 'told_at', value ->> 'told_bytes')
+         FROM json_each($1) WHERE true
+         ON CONFLICT (number) DO UPDATE SET item_id = excluded.item_id, cluster = excluded.cluster,
+             kind = excluded.kind, state = excluded.state, author = excluded.author, tree = excluded.tree,
+             first_at = excluded.first_at, last_at = excluded.last_at, score = excluded.score,
+             relevant = excluded.relevant, free_on = excluded.free_on, told = excluded.told",
+        rows,
+        all_told
+    )
+    .execute(&mut **tx)
+    .await
+    .context("storing stories")?;
+    sqlx::query!(
+        "DELETE FROM story_search WHERE rowid IN (SELECT value ->> 0 FROM json_each($1))",
+        searched_by
+    )
+    .execute(&mut **tx)
+    .await
+    .context("taking stories out of the full text")?;
+    sqlx::query!(
+        "INSERT INTO story_search (rowid, title, people, words)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)",
+        searched_by
+    )
+    .execute(&mut **tx)
+    .await
+    .context("putting stories into the full text")?;
     put_members(tx, &members).await
 }
 
@@ -224,14 +232,6 @@ fn searched(story: &Story) -> (String, String, String) {
         people.collect::<Vec<_>>().join("\n"),
         words.join("\n"),
     )
-}
-
-/// The word by which serde writes a variant.
-fn word(variant: &impl serde::Serialize) -> anyhow::Result<String> {
-    match serde_json::to_value(variant)? {
-        serde_json::Value::String(word) => Ok(word),
-        other => anyhow::bail!("{other} is no word"),
-    }
 }
 
 fn days(day: NaiveDate) -> i64 {
