@@ -138,10 +138,13 @@ impl Known {
     fn told(&mut self, words: &Words, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
         let mut told = Vec::new();
         for mut cluster in clusters(std::mem::take(&mut self.readings)) {
-            sort(&mut cluster);
-            for group in groups(&cluster) {
-                if group.readings.iter().any(|reading| is_asked_for(reading)) {
-                    told.push(tell(&group, &self.around, words));
+            // What was tied to it later is most of a cluster, and need not be grouped.
+            if cluster.iter().any(&is_asked_for) {
+                sort(&mut cluster);
+                for group in groups(&cluster) {
+                    if group.readings.iter().any(|reading| is_asked_for(reading)) {
+                        told.push(tell(&group, &self.around, words));
+                    }
                 }
             }
             self.readings.append(&mut cluster);

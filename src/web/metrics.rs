@@ -17,7 +17,7 @@ const OVERDUE_MAX_S: i64 = 3_600;
 /// Whether the database answers and polling goes on.
 pub(super) async fn healthz(State(site): State<Served>) -> Response {
     let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    let (status, said) = match feeds::next_due_after(site.store.read(), site.clock.now()).await {
+    let (status, said) = match feeds::next_due_at(site.store.read()).await {
         Ok(due) if due.is_some_and(|due| due < site.clock.now().timestamp() - OVERDUE_MAX_S) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "a feed is due for an hour and is not polled\n",
