@@ -186,14 +186,16 @@ async fn begin(
     // First, for it sets right what is due after a clock was set.
     ingest.make_digests().await?;
     let issue_at = schedule::pass(&ingest.store, &ingest.desks, rules, ingest.clock.now()).await?;
+    // The same moment for what is due and for what is due later: nothing may fall between.
+    let now = ingest.clock.now();
     if under_way.due.is_empty() {
-        let due = feeds::due_feeds(ingest.store.read(), ingest.clock.now(), DUE_AT_ONCE).await?;
+        let due = feeds::due_feeds(ingest.store.read(), now, DUE_AT_ONCE).await?;
         let is_waiting = |row: &FeedRow| !under_way.in_flight.contains(&row.name);
         under_way.due = due.into_iter().filter(is_waiting).collect();
     }
     begin_due(ingest, under_way, stop);
     begin_lanes(courier, under_way).await?;
-    until_next(ingest, courier, issue_at, &under_way.busy).await
+    until_next(ingest, courier, issue_at, &under_way.busy, now).await
 }
 
 /// Begins polls of feeds that wait for their turn, as many as may be under way.
@@ -244,13 +246,14 @@ async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
     (lane, ended.map(|_| ()))
 }
 
+/// How long until something is due. `now` is when it was asked which feeds are.
 async fn until_next(
     ingest: &Ingest,
     courier: &Courier,
     issue_at: Option<DateTime<Utc>>,
     busy: &HashSet<i64>,
+    now: DateTime<Utc>,
 ) -> anyhow::Result<Duration> {
-    let now = ingest.clock.now();
     // What is due already is under way or waits for its turn: a poll that ends wakes the loop.
     let next_feed = feeds::next_due_after(ingest.store.read(), now).await?;
     let next_feed = next_feed.and_then(|at| DateTime::from_timestamp(at, 0));
