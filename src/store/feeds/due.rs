@@ -61,8 +61,8 @@ pub struct QuietPoll {
     pub next_poll_at: DateTime<Utc>,
 }
 
-/// Records polls that brought nothing, as [`super::save_cursor`] and [`super::settle_poll`] would of feeds that were well before. One that
-/// no longer stands where it stood is due still.
+/// Records polls that brought nothing, as [`super::save_cursor`] and [`super::settle_poll`] would of feeds that were well
+/// before. One that no longer stands where it stood is due still.
 pub async fn settle_quiet_polls(tx: &mut Tx, polls: &[QuietPoll]) -> anyhow::Result<()> {
     let row = |poll: &QuietPoll| {
         let (polled_at, next_at) = (poll.polled_at.timestamp(), poll.next_poll_at.timestamp());
