@@ -137,7 +137,7 @@ impl Written {
             home: None,
         };
         self.runtime.block_on(async {
-            let mut tx = self.store.read().begin().await.expect("a good database");
+            let mut tx = self.store.snapshot().await.expect("a good database");
             let draft = publish::draft(&mut tx, rules, now()).await;
             draft.expect("a good database").issue
         })

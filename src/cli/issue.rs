@@ -129,11 +129,11 @@ async fn draft(path: &Path, span: &Span, format: Print) -> anyhow::Result<ExitCo
     let rules = Rules::of(&config);
     let now = Utc::now();
     let period = span.period(now)?;
-    let mut tx = ingest.store.read().begin().await?;
+    let mut tx = ingest.store.snapshot().await?;
     let begun = Instant::now();
     let compiled = publish::coming(&mut tx, rules, period, now).await?;
     debug!(took_ms = begun.elapsed().as_millis(), "compiled");
-    tx.rollback().await?;
+    tx.rollback().await;
     print(&compiled.issue, &[], rules, format)
 }
 

@@ -60,16 +60,10 @@ async fn tells(ask: &Ask<'_>, issue: &Issue) -> Told {
 pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     let config = &ask.generation.effective.config;
     let rules = Rules::of(config);
-    let mut tx = ask
-        .live
-        .store
-        .read()
-        .begin()
-        .await
-        .map_err(anyhow::Error::from)?;
+    let mut tx = ask.live.store.snapshot().await?;
     let compiled = publish::draft(&mut tx, rules, ask.now).await?;
     let last = issues::last_issue(&mut *tx).await?;
-    tx.rollback().await.map_err(anyhow::Error::from)?;
+    tx.rollback().await;
     let open = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let number = compiled.issue.number;
     let sizes = compiled

@@ -21,8 +21,10 @@ pub mod suggestions;
 mod trouble;
 pub mod troubles;
 pub mod turns;
+mod tx;
 
 pub use self::trouble::Trouble;
+pub use self::tx::Tx;
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,20 +33,18 @@ use anyhow::Context as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+
+use self::tx::{Connection, Writer};
 
 /// How long a writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections for reading; the commands that list things use one each.
 const READERS_MAX: u32 = 4;
 
-/// A write transaction; rolled back when dropped.
-pub type Tx = Transaction<'static, Sqlite>;
-
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Store {
-    writer: SqlitePool,
+    writer: Writer,
     reader: SqlitePool,
 }
 
@@ -70,19 +70,16 @@ impl Store {
                 path.display()
             ))
         };
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .acquire_timeout(Duration::from_secs(600))
-            .connect_with(options.clone())
-            .await
-            .map_err(what)?;
-        schema::bring_up_to_date(&writer, path)
+        let writer = Writer::open(options.clone()).await.map_err(what)?;
+        let mut turn = writer.turn().await.map_err(what)?;
+        schema::bring_up_to_date(&mut turn, path)
             .await
             .with_context(|| format!("opening the database {}", path.display()))?;
+        drop(turn);
         let reader = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
+            // A file does not go away as a server does.
+            .test_before_acquire(false)
             .connect_with(options.create_if_missing(false))
             .await
             .map_err(what)?;
@@ -91,17 +88,24 @@ impl Store {
 
     /// Begins a write transaction. It takes the write lock at once: a deferred one that reads first fails as soon as
     /// another process has written in between, whatever the time-out.
+    ///
+    /// # Errors
+    ///
+    /// When the lock cannot be had, or the file cannot be written.
     pub async fn write(&self) -> anyhow::Result<Tx> {
-        const BEGIN: &str = "BEGIN IMMEDIATE";
-        let begun = match self.writer.begin_with(BEGIN).await {
-            // A full disk has SQLite itself end a transaction, and the connection does not know. Another one does.
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.writer.acquire().await?.close().await?;
-                self.writer.begin_with(BEGIN).await
-            }
-            begun => begun,
-        };
-        begun.context("taking the database's write lock")
+        let begin = async || Tx::begin(self.writer.turn().await?, "BEGIN IMMEDIATE").await;
+        begin().await.context("taking the database's write lock")
+    }
+
+    /// Begins a transaction that reads: all of it sees one moment.
+    ///
+    /// # Errors
+    ///
+    /// When no connection can be had.
+    pub async fn snapshot(&self) -> anyhow::Result<Tx> {
+        let begin =
+            async || Tx::begin(Connection::Reader(self.reader.acquire().await?), "BEGIN").await;
+        begin().await.context("reading the database")
     }
 
     /// Where reading questions are asked.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::backup;
@@ -87,11 +86,13 @@ impl Schema {
 /// # Errors
 ///
 /// When it is of a newer bpfnews, is in use while it must be changed, or cannot be copied or written.
-pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path) -> anyhow::Result<()> {
-    let mut connection = writer.acquire().await?;
-    match Schema::of(&mut connection).await? {
+pub(super) async fn bring_up_to_date(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> anyhow::Result<()> {
+    match Schema::of(connection).await? {
         Schema::Current => Ok(()),
-        Schema::Empty => migrate(&mut connection).await,
+        Schema::Empty => migrate(connection).await,
         Schema::Newer(version) => Err(too_new(version, path)),
         Schema::Older(version) => {
             // Whoever runs on it is an older bpfnews, which would not know its tables again.
@@ -104,10 +105,10 @@ pub(super) async fn bring_up_to_date(writer: &SqlitePool, path: &Path) -> anyhow
                 ),
             };
             let copy = copy_before(path, version);
-            backup::replace(&mut connection, &copy)
+            backup::replace(connection, &copy)
                 .await
                 .with_context(|| format!("keeping a copy of it first, as {}", copy.display()))?;
-            migrate(&mut connection).await?;
+            migrate(connection).await?;
             tracing::info!(
                 "the database has schema {} now; as it was before it is kept as {}",
                 newest(),

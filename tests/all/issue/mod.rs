@@ -44,7 +44,7 @@ impl Set {
 async fn issue_of(store: &Store, number: u32, period: Period, last: Option<Last>) -> Issue {
     let set = Set::new();
     let rules = set.rules();
-    let mut tx = store.read().begin().await.expect("a transaction");
+    let mut tx = store.snapshot().await.expect("a transaction");
     let made = publish::of_period(&mut tx, rules, number, period, last).await;
     made.expect("an issue")
 }

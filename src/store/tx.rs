@@ -1,0 +1,171 @@
+//! Transactions: one that writes at a time, on a connection kept for it, and reading ones beside it.
+//!
+//! The connection for writing stands under a lock of its own rather than in a pool: a pool asks a connection whether it
+//! lives before and after each use, and each such question wakes SQLite's thread once more.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// How long a writer waits for the others of its own process.
+const TURN_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The connection for writing; it is made anew where it was lost.
+#[derive(Clone)]
+pub(super) struct Writer {
+    options: SqliteConnectOptions,
+    connection: Arc<Mutex<Option<SqliteConnection>>>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(super) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
+        let connection = options.connect().await?;
+        Ok(Self {
+            options,
+            connection: Arc::new(Mutex::new(Some(connection))),
+        })
+    }
+
+    /// The connection, once nobody else of this process writes.
+    pub(super) async fn turn(&self) -> sqlx::Result<Connection> {
+        let turn = Arc::clone(&self.connection).lock_owned();
+        let mut turn = tokio::time::timeout(TURN_TIMEOUT, turn)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)?;
+        if turn.is_none() {
+            *turn = Some(self.options.connect().await?);
+        }
+        Ok(Connection::Writer(turn))
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(connection) = self.connection.lock().await.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!("closing the database: {error}");
+        }
+    }
+}
+
+/// A connection that somebody has to himself.
+pub(super) enum Connection {
+    Writer(OwnedMutexGuard<Option<SqliteConnection>>),
+    Reader(PoolConnection<Sqlite>),
+}
+
+impl Deref for Connection {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Writer(turn) => turn.as_ref().expect("a turn begins with a connection"),
+            Self::Reader(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Writer(turn) => turn.as_mut().expect("a turn begins with a connection"),
+            Self::Reader(connection) => connection,
+        }
+    }
+}
+
+impl Connection {
+    /// Ends what was begun. A connection that cannot do that is given up.
+    async fn roll_back(mut self) {
+        if let Err(error) = sqlx::query("ROLLBACK").execute(&mut *self).await {
+            // SQLite itself ends a transaction when the disk is full.
+            tracing::debug!("rolling back: {error}");
+            match &mut self {
+                Self::Writer(turn) => **turn = None,
+                Self::Reader(connection) => connection.close_on_drop(),
+            }
+        }
+    }
+}
+
+/// A transaction; rolled back when dropped.
+pub struct Tx {
+    /// `None` once it has ended.
+    connection: Option<Connection>,
+}
+
+impl Tx {
+    pub(super) async fn begin(connection: Connection, begin: &'static str) -> sqlx::Result<Self> {
+        // Whoever gives up waiting may have begun it: it is rolled back then.
+        let mut tx = Self {
+            connection: Some(connection),
+        };
+        sqlx::query(begin).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// Keeps what was written.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written; nothing of it is kept then.
+    pub async fn commit(mut self) -> sqlx::Result<()> {
+        sqlx::query("COMMIT").execute(&mut *self).await?;
+        self.connection = None;
+        Ok(())
+    }
+
+    /// Forgets what was written, and waits until that is done.
+    pub async fn rollback(mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.roll_back().await;
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        self.connection.as_ref().expect("it has not ended")
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        self.connection.as_mut().expect("it has not ended")
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        match (tokio::runtime::Handle::try_current(), connection) {
+            (Ok(runtime), connection) => {
+                runtime.spawn(connection.roll_back());
+            }
+            // Closing it ends the transaction too.
+            (Err(_), Connection::Writer(mut turn)) => *turn = None,
+            (Err(_), Connection::Reader(mut connection)) => connection.close_on_drop(),
+        }
+    }
+}
