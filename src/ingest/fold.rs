@@ -76,9 +76,10 @@ async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i6
         .into_iter()
         .map(|member| (member.cluster, read(member.kept)))
         .collect();
-    let keys: Vec<BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
+    let keys: Vec<&BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
     let all: Vec<Key> = keys
         .iter()
+        .copied()
         .flatten()
         .copied()
         .collect::<BTreeSet<_>>()
@@ -88,7 +89,7 @@ async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i6
     let mut joined = Joined::default();
     let mut put = Vec::new();
     for ((cluster, reading), keys) in readings.iter().zip(&keys) {
-        for key in keys {
+        for key in *keys {
             match known.get(key) {
                 Some(other) => joined.join(*cluster, *other),
                 None => {
@@ -254,7 +255,7 @@ pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
 ) -> anyhow::Result<Outside> {
-    let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).collect();
+    let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).copied().collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let speaking = stories::items_that_mention(tx, &keys).await?;
     if speaking.is_empty() {

@@ -50,7 +50,7 @@ pub(super) async fn passages(
             // It may have become free.
             || reading.kept.paid.is_some()
             || chosen.contains(&reading.kept.id)
-            || (!spoken_of.is_empty() && !spoken_of.is_disjoint(&reading.keys()))
+            || (!spoken_of.is_empty() && !spoken_of.is_disjoint(reading.keys()))
     };
     let after = known.told(words, may_have_moved);
     let mut passages: Vec<(Passage, Vec<Key>)> = after
@@ -187,7 +187,7 @@ fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
     let mut first: HashMap<Key, usize> = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         for key in reading.keys() {
-            union.join(at, *first.entry(key).or_insert(at));
+            union.join(at, *first.entry(*key).or_insert(at));
         }
     }
     let mut clusters: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();

@@ -201,7 +201,12 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
         if line.starts_with('>') {
             continue;
         }
-        if let Some(found) = LINE.captures(line) {
+        // Few lines begin so, and most mails have no such list.
+        let found = match line.trim_start().starts_with(['[', '-']) {
+            true => LINE.captures(line),
+            false => None,
+        };
+        if let Some(found) = found {
             let tags = found.get(1).map_or("", |tags| tags.as_str());
             let title = found[2].trim().to_owned();
             if tags.is_empty() || is_tags(tags) {

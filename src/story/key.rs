@@ -83,14 +83,19 @@ pub fn retitled(author: &str, title: &str) -> Vec<Key> {
 /// A title as it is compared: its words in lower case, without punctuation around them.
 pub fn normal(title: &str) -> String {
     let mut normal = String::with_capacity(title.len());
-    let words = title
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| !word.is_empty());
-    for word in words {
-        if !normal.is_empty() {
+    let mut is_between = false;
+    for c in title.chars() {
+        if !(c.is_alphanumeric() || c == '_') {
+            is_between = true;
+            continue;
+        }
+        if std::mem::take(&mut is_between) && !normal.is_empty() {
             normal.push(' ');
         }
-        normal.extend(word.chars().flat_map(char::to_lowercase));
+        match c.is_ascii() {
+            true => normal.push(c.to_ascii_lowercase()),
+            false => normal.extend(c.to_lowercase()),
+        }
     }
     normal
 }

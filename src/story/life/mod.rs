@@ -62,6 +62,7 @@ fn mentions<'a>(group: &Group<'_>, outside: &'a Outside) -> Vec<&'a Reading> {
         .readings
         .iter()
         .flat_map(|reading| reading.keys())
+        .copied()
         .collect();
     let own: BTreeSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
     outside

@@ -1,7 +1,7 @@
 //! One item read: what part it plays, and by which keys it may be tied to others. A function of the item alone.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use chrono::{DateTime, Utc};
 use regex::Regex;
@@ -70,6 +70,8 @@ pub struct Reading {
     pub run: Option<Key>,
     /// The paths in its diffstat.
     pub paths: BTreeSet<String>,
+    /// See [`Reading::keys`].
+    keys: OnceLock<BTreeSet<Key>>,
 }
 
 impl Reading {
@@ -95,6 +97,7 @@ impl Reading {
             branch: None,
             run: None,
             paths: BTreeSet::new(),
+            keys: OnceLock::new(),
             subject,
             role,
             kept,
@@ -125,7 +128,11 @@ impl Reading {
     }
 
     /// Everything that may tie it to other items.
-    pub fn keys(&self) -> BTreeSet<Key> {
+    pub fn keys(&self) -> &BTreeSet<Key> {
+        self.keys.get_or_init(|| self.all_keys())
+    }
+
+    fn all_keys(&self) -> BTreeSet<Key> {
         let mut keys: BTreeSet<Key> = BTreeSet::from([self.own]);
         let many = [&self.above, &self.earlier, &self.links, &self.commits];
         keys.extend(many.into_iter().flat_map(|keys| keys.iter().take(KEYS_MAX)));

@@ -1,5 +1,6 @@
 //! What a text tells that folding needs: links to earlier revisions, paths, commits that it copies or mends, tags.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
@@ -37,20 +38,19 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
         if line.starts_with('>') || bare.is_empty() {
             continue;
         }
-        let mails = linked_mails(bare);
+        let is_linking = !mails_free(bare);
+        let mails = match is_linking {
+            true => linked_mails(bare),
+            false => Vec::new(),
+        };
         // The Message-ID itself may hold `v2`: what stands around the link counts.
-        let around = MAIL_URL.replace_all(bare, " ");
+        let around = match is_linking {
+            true => MAIL_URL.replace_all(bare, " "),
+            false => Cow::Borrowed(bare),
+        };
         let is_version = VERSION.is_match(&around);
-        let is_link_alone = around
-            .trim()
-            .trim_end_matches(':')
-            .trim_matches(['(', ')', '<', '>', '[', ']', '.', ' '])
-            .to_ascii_lowercase();
-        let is_link_alone = matches!(
-            is_link_alone.as_str(),
-            "" | "link" | "link to" | "url" | "lore"
-        );
-        if !mails.is_empty() && (is_version || (heading && is_link_alone)) {
+        let is_link_alone = heading && is_link_alone(&around);
+        if !mails.is_empty() && (is_version || is_link_alone) {
             ids.extend(mails);
         } else if is_version {
             cited.extend(
@@ -59,10 +59,12 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
                     .map(|found| found[1].to_owned()),
             );
         }
-        heading =
-            (is_version && mails_free(bare)) || (heading && !is_link_alone && !ends_section(line));
+        heading = (is_version && !is_linking) || (heading && !is_link_alone && !ends_section(line));
     }
-    for line in text.lines() {
+    let marked = text
+        .lines()
+        .filter(|line| !cited.is_empty() && line.trim_start().starts_with('['));
+    for line in marked {
         let number = CITED
             .captures(line)
             .filter(|found| line.trim_start().starts_with(&found[0]));
@@ -72,6 +74,17 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
     }
     ids.truncate(KEYS_MAX);
     ids
+}
+
+/// Whether a line says nothing but that a link follows.
+fn is_link_alone(around: &str) -> bool {
+    let said = around
+        .trim()
+        .trim_end_matches(':')
+        .trim_matches(['(', ')', '<', '>', '[', ']', '.', ' ']);
+    ["", "link", "link to", "url", "lore"]
+        .iter()
+        .any(|link| said.eq_ignore_ascii_case(link))
 }
 
 /// Whether a line leaves the list of changes that stands below a heading.
