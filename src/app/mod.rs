@@ -71,10 +71,20 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 struct UnderWay {
     /// Feeds that are due and wait for their turn, the longest due first.
     due: VecDeque<FeedRow>,
+    /// More were due than were asked for.
+    more_due: bool,
     polls: JoinSet<(String, anyhow::Result<Report>)>,
     in_flight: HashSet<String>,
     lanes: JoinSet<(Lane, anyhow::Result<()>)>,
     busy: HashSet<i64>,
+}
+
+impl UnderWay {
+    /// Which feeds are due is to be asked again.
+    fn forget_due(&mut self) {
+        self.due.clear();
+        self.more_due = true;
+    }
 }
 
 /// Polls what is due, tells what is new and answers what is asked until `stop` is cancelled. SIGHUP has the configuration
@@ -94,7 +104,7 @@ pub async fn run(
         ears.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
-    // When to look at everything again. A poll that brought nothing is no reason to, while other feeds wait for their turn.
+    // When to look at everything again. A poll that brought nothing is no reason to.
     let mut look_at = Instant::now();
     while !stop.is_cancelled() {
         let now = live.now();
@@ -106,7 +116,9 @@ pub async fn run(
         }
         let sleep = match disk.rest(live).await? {
             Some(rest) => rest,
-            None if look_at > Instant::now() && !under_way.due.is_empty() => {
+            None if look_at > Instant::now()
+                && !(under_way.due.is_empty() && under_way.more_due) =>
+            {
                 begin_due(ingest, &mut under_way, stop);
                 look_at.saturating_duration_since(Instant::now())
             }
@@ -122,9 +134,9 @@ pub async fn run(
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
             // Among what changed may be which feeds are polled.
-            () = live.changed() => under_way.due.clear(),
+            () = live.changed() => under_way.forget_due(),
             _ = hangup.recv() => {
-                under_way.due.clear();
+                under_way.forget_due();
                 if let Err(error) = live.reload().await {
                     disk.met(live, error).await?;
                 }
@@ -151,7 +163,9 @@ pub async fn run(
                     Ok((name, report)) => {
                         under_way.in_flight.remove(&name);
                         match report {
-                            Ok(report) if report.is_quiet() => look_at = asleep_to,
+                            Ok(report) if report.is_quiet() => {
+                                look_at = asleep_to.min(Instant::now() + report.rest);
+                            }
                             Ok(_) => {}
                             Err(error) => if let Err(error) = disk.met(live, error).await {
                                 warn!("{name}: {error:#}");
@@ -190,6 +204,7 @@ async fn begin(
     let now = ingest.clock.now();
     if under_way.due.is_empty() {
         let due = feeds::due_feeds(ingest.store.read(), now, DUE_AT_ONCE).await?;
+        under_way.more_due = due.len() >= DUE_AT_ONCE as usize;
         let is_waiting = |row: &FeedRow| !under_way.in_flight.contains(&row.name);
         under_way.due = due.into_iter().filter(is_waiting).collect();
     }

@@ -22,7 +22,7 @@ use crate::command::clerk::Clerk;
 use crate::command::heard::Ear;
 use crate::config::{Config, Effective, FeedConfig, WebConfig};
 use crate::deliver::Courier;
-use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
+use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::live::Live;
 use crate::publish::{Rules, files};
@@ -244,7 +244,7 @@ pub(super) async fn check(
         let ingest = &ingest;
         async move { (feed, ingest.look(feed).await) }
     });
-    let mut looks = futures_util::stream::iter(looks).buffer_unordered(POLLS_AT_ONCE_MAX);
+    let mut looks = futures_util::stream::iter(looks).buffer_unordered(READ_AT_ONCE_MAX);
     let mut failed = 0;
     while let Some((feed, look)) = tokio::select! {
         look = looks.next() => look,

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, info_span, warn};
 
@@ -40,8 +41,10 @@ use self::news::{known_now, news};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 use self::quiet::Quiet;
 
-/// Feeds polled (or looked at) side by side; each host still gets one request at a time.
-pub(crate) const POLLS_AT_ONCE_MAX: usize = 16;
+/// Feeds read (or looked at) side by side; each host still gets one request at a time.
+pub(crate) const READ_AT_ONCE_MAX: usize = 16;
+/// Polls under way: beside those that read, those that wait until what they found is on the disk.
+pub(crate) const POLLS_AT_ONCE_MAX: usize = 64;
 
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
 const MOVED_FAILURES_MAX: i64 = 3;
@@ -63,6 +66,8 @@ pub struct Ingest {
     feeds: HashMap<String, (FeedConfig, Source)>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
+    /// A poll that reads has one of these.
+    readers: Semaphore,
     quiet: Quiet,
 }
 
@@ -83,6 +88,8 @@ pub struct Report {
     pub faults: usize,
     /// Requests made.
     pub requests: u32,
+    /// How long until the feed is due again.
+    pub rest: Duration,
 }
 
 impl Report {
@@ -96,6 +103,7 @@ impl Report {
             news: 0,
             faults: 0,
             requests: 0,
+            rest: Duration::ZERO,
         }
     }
 
@@ -199,6 +207,7 @@ impl Ingest {
         } else {
             Mode::Seed
         };
+        let reads = self.readers.acquire().await?;
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
         let mut cursor = row.cursor.clone();
@@ -234,7 +243,7 @@ impl Ingest {
                     // Nothing to keep but the cursor, and that goes with how the poll ended.
                     let stays = moved_to.is_none() || moved_to == row.moved_to;
                     let mut learned = None;
-                    if is_quiet && page.is_empty() && stays {
+                    if is_quiet && stays && self.is_known(&row, &page).await? {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
                         if gaps.is_empty() {
                             continue;
@@ -269,11 +278,19 @@ impl Ingest {
         if error.is_none() && walk.is_cut_short() {
             report.outcome = Outcome::OkSoFar;
         }
+        drop(reads);
         let quietly = is_quiet && report.outcome == Outcome::Ok;
         let left = (quietly && error.is_none()).then(|| walk.cursor());
         self.settle(&row, config, error, leave_alone, left, &mut report)
             .await?;
         Ok(report)
+    }
+
+    /// Whether a page holds nothing that is not stored already, as nearly all do.
+    async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
+        Ok(page.faults.is_empty()
+            && (page.items.is_empty()
+                || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
 
     /// Commits a page: items, posts, gaps and the cursor, together. `cursor` is where the walk began or was last saved;
@@ -372,6 +389,7 @@ impl Ingest {
                 pause
             }
         };
+        report.rest = pause.to_std().unwrap_or_default();
         if let Some(cursor) = left {
             let poll = QuietPoll {
                 feed: row.id,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::look::places;
 use super::quiet::Quiet;
-use super::{Ingest, plan};
+use super::{Ingest, READ_AT_ONCE_MAX, plan};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::{self, Desk};
@@ -96,6 +98,7 @@ impl Ingest {
             feeds,
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
+            readers: Semaphore::new(READ_AT_ONCE_MAX),
             quiet: Quiet::default(),
         })
     }

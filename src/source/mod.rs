@@ -173,13 +173,6 @@ pub struct Page {
     pub leave_alone_for: Option<Duration>,
 }
 
-impl Page {
-    /// Whether there is nothing in it, not even what could not be read.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.faults.is_empty()
-    }
-}
-
 /// A stretch of a feed that is known to be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {

@@ -4,6 +4,7 @@
 //! page, and whether an entry is known is asked of `item_keys` alone, a small clustered index.
 
 mod columns;
+mod known;
 mod questions;
 
 use std::collections::{HashMap, HashSet};
@@ -13,18 +14,17 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::Tx;
-use crate::item::{Detail, Item, ItemKey, hex};
+use crate::item::{Item, ItemKey, hex};
 
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
-use self::columns::{SUBJECT, TWIN, aliases, compress, free_on, print, row};
+use self::columns::{aliases, compress, free_on, print, row};
+pub use self::known::are_known;
+use self::known::{known_items, says_more};
 pub use self::questions::{
     Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
-
-/// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
-const REBASE_S_MAX: i64 = 60 * 86_400;
 
 /// What storing a page did.
 #[derive(Debug, Default)]
@@ -53,17 +53,6 @@ impl Stored {
     }
 }
 
-struct Known {
-    id: i64,
-    detail: i64,
-    /// What this feed said of it last time; `None` where it never did.
-    print: Option<i64>,
-    /// It is known by its link alone: another feed names it otherwise.
-    by_link: bool,
-    /// This feed has shown it before.
-    seen_here: bool,
-}
-
 /// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
 pub async fn put_items(
     tx: &mut Tx,
@@ -75,8 +64,8 @@ pub async fn put_items(
     if items.is_empty() {
         return Ok(stored);
     }
-    let known = known_items(tx, feed, items).await?;
-    // Nearly every poll meets only what is known and was seen here: that must cost one question and no write.
+    let known = known_items(&mut **tx, feed, items).await?;
+    // A page may hold only what is known and was seen here: that must cost one question and no write.
     let mut next_id = match known.own.len() == items.len() {
         true => 0,
         false => next_id(tx).await?,
@@ -143,85 +132,6 @@ async fn next_id(tx: &mut Tx) -> anyhow::Result<i64> {
         .fetch_one(&mut **tx)
         .await
         .context("asking for the next item's number")
-}
-
-struct KnownItems {
-    own: HashMap<usize, Known>,
-    twins: HashSet<usize>,
-}
-
-/// Which of a page's items are known, by position.
-async fn known_items(tx: &mut Tx, feed: i64, items: &[Item]) -> anyhow::Result<KnownItems> {
-    let mut asked = Vec::with_capacity(items.len());
-    for (position, item) in items.iter().enumerate() {
-        asked.push(json!([
-            position,
-            item.kind().code(),
-            hex(&item.key().digest())
-        ]));
-        asked.extend(
-            aliases(item)
-                .into_iter()
-                .map(|(kind, digest)| json!([position, kind, hex(&digest)])),
-        );
-    }
-    let asked = serde_json::to_string(&asked)?;
-    let found = sqlx::query!(
-        r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
-                  s.item_id IS NOT NULL AS "seen_here!: bool"
-           FROM json_each($1) j
-           CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
-           CROSS JOIN items i ON i.id = k.item_id
-           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $2"#,
-        asked,
-        feed
-    )
-    .fetch_all(&mut **tx)
-    .await
-    .context("asking which items are known")?;
-    let mut known = KnownItems {
-        own: HashMap::new(),
-        twins: HashSet::new(),
-    };
-    let mut linked = HashSet::new();
-    for row in found {
-        let position = usize::try_from(row.position)?;
-        if row.kind == TWIN {
-            known.twins.insert(position);
-            continue;
-        }
-        // A page of cgit's log tells no author dates: in the tree itself, author and subject must do.
-        if row.kind == SUBJECT {
-            let item = &items[position];
-            let at = item.at.map_or(row.at, |at| at.timestamp());
-            let is_near = (at - row.at).abs() <= REBASE_S_MAX;
-            // Merges of one tree into another have the same subject every time.
-            let is_merge = item.title.starts_with("Merge ");
-            if item.detail == Detail::Brief && row.seen_here && is_near && !is_merge {
-                known.twins.insert(position);
-            }
-            continue;
-        }
-        // Another feed's article with this link is the same article; this feed itself tells its entries apart.
-        if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
-            continue;
-        }
-        if row.kind == LINK && !linked.insert(row.id) {
-            continue;
-        }
-        known.own.insert(
-            position,
-            Known {
-                id: row.id,
-                detail: row.detail,
-                print: row.print,
-                by_link: row.kind == LINK,
-                seen_here: row.seen_here,
-            },
-        );
-    }
-    Ok(known)
 }
 
 async fn insert(
@@ -399,13 +309,4 @@ async fn update_item(
         .await?;
     }
     Ok(())
-}
-
-/// Whether an item read again is worth an update: it is known in more detail now, or this feed words it otherwise than
-/// it did before. What another feed says of it changes nothing, or the two would overwrite each other at every poll.
-fn says_more(item: &Item, known: &Known) -> bool {
-    item.detail.code() > known.detail
-        || (item.detail.code() == known.detail
-            && known.print.is_some()
-            && known.print != print(item))
 }

@@ -382,11 +382,12 @@ pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result
 /// that must be looked through not before that is done.
 pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
-        r#"SELECT c.id AS "id!", MAX(c.held_to, MIN(d.due_at), COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
-           FROM channels c JOIN deliveries d ON d.channel_id = c.id
-           WHERE c.configured = 1 AND c.recall_from IS NULL AND d.state = 'owed'
-             AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
-           GROUP BY c.id"#,
+        r#"SELECT c.id AS "id!", MAX(c.held_to, d.due_at, COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
+           FROM channels c JOIN deliveries d ON d.id =
+             (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed'
+                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+              ORDER BY o.due_at, o.id LIMIT 1)
+           WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S
     )
     .fetch_all(pool)

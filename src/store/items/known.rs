@@ -1,0 +1,138 @@
+//! Which items of a page are known already: one question, however long the page.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Context as _;
+use serde_json::json;
+use sqlx::SqliteExecutor;
+
+use super::columns::{LINK, SUBJECT, TWIN, aliases, print};
+use crate::item::{Detail, Item, hex};
+
+/// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
+const REBASE_S_MAX: i64 = 60 * 86_400;
+
+/// What is known of an item.
+pub(super) struct Known {
+    pub(super) id: i64,
+    detail: i64,
+    /// What this feed said of it last time; `None` where it never did.
+    print: Option<i64>,
+    /// It is known by its link alone: another feed names it otherwise.
+    pub(super) by_link: bool,
+    /// This feed has shown it before.
+    pub(super) seen_here: bool,
+}
+
+/// Whether all of a page is known as `feed` shows it, so that storing it would change nothing.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn are_known(
+    database: impl SqliteExecutor<'_>,
+    feed: i64,
+    items: &[Item],
+) -> anyhow::Result<bool> {
+    let known = known_items(database, feed, items).await?;
+    Ok(items.iter().enumerate().all(|(position, item)| {
+        known
+            .own
+            .get(&position)
+            .is_some_and(|known| known.seen_here && !known.by_link && !says_more(item, known))
+    }))
+}
+
+/// What is known of a page's items, by their positions.
+pub(super) struct KnownItems {
+    pub(super) own: HashMap<usize, Known>,
+    /// Those that resemble one that was there.
+    pub(super) twins: HashSet<usize>,
+}
+
+/// Which of a page's items are known, by position.
+pub(super) async fn known_items(
+    database: impl SqliteExecutor<'_>,
+    feed: i64,
+    items: &[Item],
+) -> anyhow::Result<KnownItems> {
+    let mut asked = Vec::with_capacity(items.len());
+    for (position, item) in items.iter().enumerate() {
+        asked.push(json!([
+            position,
+            item.kind().code(),
+            hex(&item.key().digest())
+        ]));
+        asked.extend(
+            aliases(item)
+                .into_iter()
+                .map(|(kind, digest)| json!([position, kind, hex(&digest)])),
+        );
+    }
+    let asked = serde_json::to_string(&asked)?;
+    let found = sqlx::query!(
+        r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
+                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
+                  s.item_id IS NOT NULL AS "seen_here!: bool"
+           FROM json_each($1) j
+           CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
+           CROSS JOIN items i ON i.id = k.item_id
+           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $2"#,
+        asked,
+        feed
+    )
+    .fetch_all(database)
+    .await
+    .context("asking which items are known")?;
+    let mut known = KnownItems {
+        own: HashMap::new(),
+        twins: HashSet::new(),
+    };
+    let mut linked = HashSet::new();
+    for row in found {
+        let position = usize::try_from(row.position)?;
+        if row.kind == TWIN {
+            known.twins.insert(position);
+            continue;
+        }
+        // A page of cgit's log tells no author dates: in the tree itself, author and subject must do.
+        if row.kind == SUBJECT {
+            let item = &items[position];
+            let at = item.at.map_or(row.at, |at| at.timestamp());
+            let is_near = (at - row.at).abs() <= REBASE_S_MAX;
+            // Merges of one tree into another have the same subject every time.
+            let is_merge = item.title.starts_with("Merge ");
+            if item.detail == Detail::Brief && row.seen_here && is_near && !is_merge {
+                known.twins.insert(position);
+            }
+            continue;
+        }
+        // Another feed's article with this link is the same article; this feed itself tells its entries apart.
+        if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
+            continue;
+        }
+        if row.kind == LINK && !linked.insert(row.id) {
+            continue;
+        }
+        known.own.insert(
+            position,
+            Known {
+                id: row.id,
+                detail: row.detail,
+                print: row.print,
+                by_link: row.kind == LINK,
+                seen_here: row.seen_here,
+            },
+        );
+    }
+    Ok(known)
+}
+
+/// Whether an item read again is worth an update: it is known in more detail now, or this feed words it otherwise than
+/// it did before. What another feed says of it changes nothing, or the two would overwrite each other at every poll.
+pub(super) fn says_more(item: &Item, known: &Known) -> bool {
+    item.detail.code() > known.detail
+        || (item.detail.code() == known.detail
+            && known.print.is_some()
+            && known.print != print(item))
+}
