@@ -25,7 +25,7 @@ const NEWS_CHARS_MAX: usize = 700;
 /// What is to be made.
 #[derive(Subcommand)]
 pub(crate) enum Data {
-    /// `DIR/N/new.atom`: the newest pages of archives, no entry in two of them.
+    /// `DIR/N/new.atom`: the newest pages of archives. A mail is in three of them, as one to three lists is.
     Feeds(Many),
     /// `DIR/N/news.xml`: small RSS feeds.
     News(Many),
@@ -86,12 +86,19 @@ impl Data {
     }
 }
 
-fn each(many: &Many, name: &str, page: impl Fn(u64, &[&Mail]) -> String) -> anyhow::Result<()> {
+fn each(
+    many: &Many,
+    name: &str,
+    page: impl Fn(u64, &[Posted<'_>]) -> String,
+) -> anyhow::Result<()> {
     let mails = read(many.mbox.as_deref())?;
     for feed in 0..many.feeds {
         let from = usize::try_from(feed)? * STRIDE;
-        let window: Vec<&Mail> = (0..ENTRIES)
-            .map(|at| &mails[(from + at) % mails.len()])
+        let window: Vec<Posted<'_>> = (from..from + ENTRIES)
+            .map(|at| Posted {
+                mail: &mails[at % mails.len()],
+                round: at / mails.len(),
+            })
             .collect();
         let folder = many.out.join(feed.to_string());
         fs::create_dir_all(&folder)?;
@@ -132,52 +139,67 @@ fn uuid(text: &str) -> String {
     )
 }
 
-/// A feed's own name of a mail, so that no two feeds have one in common.
-fn own(feed: u64, id: &str) -> String {
-    xml(&format!(
-        "{feed}.{}",
-        id.replace(['/', '%', '?', '#', ' '], "_")
-    ))
+/// A mail on a page. In another round through the mbox it is another mail, by another author: who writes the same twice
+/// has written one story.
+#[derive(Clone, Copy)]
+struct Posted<'a> {
+    mail: &'a Mail,
+    round: usize,
 }
 
-fn archive_page(feed: u64, mails: &[&Mail]) -> String {
+impl Posted<'_> {
+    fn id(&self, id: &str) -> String {
+        let id = id.replace(['/', '%', '?', '#', ' '], "_");
+        self.own(&id)
+    }
+
+    fn own(&self, text: &str) -> String {
+        xml(&match self.round {
+            0 => text.to_owned(),
+            round => format!("{round}.{text}"),
+        })
+    }
+}
+
+fn archive_page(feed: u64, mails: &[Posted<'_>]) -> String {
     let mut mails = mails.to_vec();
-    mails.sort_by_key(|mail| std::cmp::Reverse(mail.at));
+    mails.sort_by_key(|posted| std::cmp::Reverse(posted.mail.at));
     let list = format!("http://archive.example/{feed}/");
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"us-ascii\"?>\n<feed\nxmlns=\"http://www.w3.org/2005/Atom\"\n\
          xmlns:thr=\"http://purl.org/syndication/thread/1.0\"><title>list {feed}</title><link\nrel=\"alternate\"\n\
          type=\"text/html\"\nhref=\"{list}\"/><link\nrel=\"self\"\nhref=\"{list}new.atom\"/><id>mailto:list{feed}@example.org</id>\
          <updated>{}</updated>",
-        mails[0].at.format("%FT%TZ")
+        mails[0].mail.at.format("%FT%TZ")
     );
-    for mail in mails {
-        out.push_str(&entry(feed, &list, mail));
+    for posted in mails {
+        out.push_str(&entry(&list, posted));
     }
     out.push_str("</feed>");
     out
 }
 
-fn entry(feed: u64, list: &str, mail: &Mail) -> String {
-    let id = own(feed, &mail.id);
+fn entry(list: &str, posted: Posted<'_>) -> String {
+    let mail = posted.mail;
+    let link = |id: &str| format!("{list}{}/", posted.id(id));
+    let own = link(&mail.id);
     let above = mail.answers.as_ref().map_or_else(String::new, |above| {
-        let above = own(feed, above);
+        let above = link(above);
         format!(
-            "<thr:in-reply-to\nref=\"{}\"\nhref=\"{list}{above}/\"/>",
+            "<thr:in-reply-to\nref=\"{}\"\nhref=\"{above}\"/>",
             uuid(&above)
         )
     });
     let body: String = mail.text.chars().take(BODY_CHARS_MAX).collect();
     format!(
         "<entry><author><name>{}</name><email>{}</email></author><title\ntype=\"html\">{}</title><updated>{}</updated><link\n\
-         href=\"{list}{id}/\"/><id>{}</id>{above}<content\ntype=\"xhtml\"><div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\n\
+         href=\"{own}\"/><id>{}</id>{above}<content\ntype=\"xhtml\"><div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\n\
          style=\"white-space:pre-wrap\">{}</pre></div></content></entry>",
-        // Authors of its own too: who writes the same to many lists is one story, and no two lists are to be that.
-        xml(&format!("{} of {feed}", mail.name)),
-        xml(&format!("{feed}.{}", mail.email)),
+        xml(&mail.name),
+        posted.own(&mail.email),
         xml(&xml(&mail.subject)),
         mail.at.format("%FT%TZ"),
-        uuid(&id),
+        uuid(&own),
         body.split('\n').map(line).collect::<Vec<_>>().join("\n"),
     )
 }
@@ -205,13 +227,21 @@ fn line(line: &str) -> String {
     }
 }
 
-fn news_page(feed: u64, mails: &[&Mail]) -> String {
+/// An article, which no two feeds have in common.
+fn article(feed: u64, id: &str) -> String {
+    xml(&format!(
+        "{feed}.{}",
+        id.replace(['/', '%', '?', '#', ' '], "_")
+    ))
+}
+
+fn news_page(feed: u64, mails: &[Posted<'_>]) -> String {
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><channel>\
          <title>News {feed}</title><link>http://news.example/{feed}</link><description>News of {feed}</description>"
     );
-    for mail in mails.iter().take(NEWS) {
-        let id = own(feed, &mail.id);
+    for Posted { mail, .. } in mails.iter().take(NEWS) {
+        let id = article(feed, &mail.id);
         let text: String = mail.text.chars().take(NEWS_CHARS_MAX).collect();
         let _ = write!(
             out,
@@ -245,7 +275,11 @@ pub(crate) fn touch(out: &Path, feeds: u64, permille: u64, round: u64) -> anyhow
         };
         let folder = out.join(feed.to_string());
         let list = format!("http://archive.example/{feed}/");
-        let id = own(feed, &mail.id);
+        let id = article(feed, &mail.id);
+        let posted = Posted {
+            mail: &mail,
+            round: 0,
+        };
         let item = format!(
             "<item><title>{}</title><link>http://news.example/{id}/</link><guid isPermaLink=\"false\">{}</guid><pubDate>{}\
              </pubDate><description>late</description></item>",
@@ -254,7 +288,7 @@ pub(crate) fn touch(out: &Path, feeds: u64, permille: u64, round: u64) -> anyhow
             now.to_rfc2822()
         );
         for (name, before, new) in [
-            ("new.atom", "<entry>", entry(feed, &list, &mail)),
+            ("new.atom", "<entry>", entry(&list, posted)),
             ("news.xml", "<item>", item),
         ] {
             let Ok(page) = fs::read_to_string(folder.join(name)) else {

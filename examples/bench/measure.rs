@@ -1,13 +1,45 @@
 //! What a stretch of work took, as the kernel counts it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context as _;
+use rustix::process::setpriority_process;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// Ticks of the kernel's CPU times a second, which Linux shows everywhere as 100.
 const TICKS_PER_S: f64 = 100.0;
+/// The niceness that gives way to all others.
+const LAST: i32 = 19;
+
+/// Keeps the cores awake while it lives, by work that gives way to any other: on a machine that does nothing else, a
+/// virtual one above all, waking a core takes longer than what is asked here.
+pub(crate) struct Awake(Arc<AtomicBool>);
+
+impl Awake {
+    pub(crate) fn keep() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            let over = Arc::clone(&over);
+            std::thread::spawn(move || {
+                // Linux counts niceness by the thread.
+                let _ = setpriority_process(None, LAST);
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(over)
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// The measured part of a run.
 pub(crate) struct Measure {
