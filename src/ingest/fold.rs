@@ -38,8 +38,8 @@ pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Re
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    let touched = join_clusters(tx, items).await?;
-    tell_clusters(tx, &touched, words).await
+    let joined = join_clusters(tx, items).await?;
+    tell_clusters(tx, &joined.touched, joined.readings, words).await
 }
 
 /// Makes all stories anew from the stored items. Gives how many differ from what they were, and how many there are.
@@ -56,20 +56,28 @@ pub async fn refold(
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        touched.extend(join_clusters(tx, batch).await?);
+        touched.extend(join_clusters(tx, batch).await?.touched);
     }
     // Clusters that were joined by a later batch stand under the number that they have now.
     let touched: Vec<i64> = touched.into_iter().collect();
     for batch in touched.chunks(REFOLD_BATCH / 4) {
-        tell_clusters(tx, &batch.iter().copied().collect(), words).await?;
+        tell_clusters(tx, &batch.iter().copied().collect(), Vec::new(), words).await?;
         told(batch.len());
     }
     stories::forget_needless_aliases(tx).await?;
     Ok(())
 }
 
-/// Puts items into clusters by their join keys; gives the clusters whose stories may have changed.
-async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i64>> {
+/// What joining items to clusters gave.
+struct JoinedItems {
+    /// The clusters whose stories may have changed.
+    touched: BTreeSet<i64>,
+    /// The items, read, each with its cluster.
+    readings: Vec<(i64, Reading)>,
+}
+
+/// Puts items into clusters by their join keys.
+async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
     let members = stories::members_by_number(tx, items).await?;
     let readings: Vec<(i64, Reading)> = members
@@ -122,13 +130,17 @@ async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<BTreeSet<i6
         .map(|(cluster, _)| joined.find(*cluster))
         .collect();
     if !merged.is_empty() {
-        for member in stories::members_of_clusters(tx, &merged).await? {
+        for member in stories::members_of_clusters(tx, &merged, &[]).await? {
             spoken.extend(mentions(&read(member.kept)));
         }
     }
     let spoken: Vec<Key> = spoken.into_iter().collect();
     touched.extend(stories::clusters_of_keys(tx, &spoken).await?.into_values());
-    Ok(touched)
+    let readings = readings.into_iter();
+    let readings = readings
+        .map(|(cluster, reading)| (joined.find(cluster), reading))
+        .collect();
+    Ok(JoinedItems { touched, readings })
 }
 
 /// Clusters that become one; the smallest number stays.
@@ -175,16 +187,25 @@ pub(crate) fn read(mut kept: Kept) -> Reading {
     Reading::of(kept)
 }
 
-/// Tells the stories of these clusters anew, and stores those that differ from what they were.
+/// Tells the stories of these clusters anew, and stores those that differ from what they were. `read_before` are those of
+/// their items that were read already, with their clusters.
 async fn tell_clusters(
     tx: &mut Tx,
     clusters: &BTreeSet<i64>,
+    read_before: Vec<(i64, Reading)>,
     words: &Words,
 ) -> anyhow::Result<Vec<Moved>> {
     let asked: Vec<i64> = clusters.iter().copied().collect();
     let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
-    for Member { cluster, kept } in stories::members_of_clusters(tx, &asked).await? {
+    let known: Vec<i64> = read_before
+        .iter()
+        .map(|(_, reading)| reading.kept.id)
+        .collect();
+    for Member { cluster, kept } in stories::members_of_clusters(tx, &asked, &known).await? {
         by_cluster.entry(cluster).or_default().push(read(kept));
+    }
+    for (cluster, reading) in read_before {
+        by_cluster.entry(cluster).or_default().push(reading);
     }
     let outside = outside(tx, by_cluster.values().flatten()).await?;
     let mut before: HashMap<String, Before> = stories::stories_of_clusters(tx, &asked)
@@ -272,7 +293,7 @@ pub(crate) async fn outside<'a>(
         readings.insert(member.kept.id, read(member.kept));
     }
     let requests: Vec<i64> = requests.into_iter().collect();
-    for member in stories::members_of_clusters(tx, &requests).await? {
+    for member in stories::members_of_clusters(tx, &requests, &[]).await? {
         readings
             .entry(member.kept.id)
             .or_insert_with(|| read(member.kept));

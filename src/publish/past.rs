@@ -34,7 +34,7 @@ pub(super) async fn passages(
     let mut clusters: BTreeSet<i64> = moved.into_iter().collect();
     clusters.extend(stories::clusters_of_items(tx, chosen).await?.into_values());
     let clusters: Vec<i64> = clusters.into_iter().collect();
-    let members = stories::members_of_clusters(tx, &clusters).await?;
+    let members = stories::members_of_clusters(tx, &clusters, &[]).await?;
     let readings: Vec<Reading> = members
         .into_iter()
         .map(|member| read(member.kept))

@@ -180,9 +180,16 @@ pub async fn digest(tx: &mut Tx) -> anyhow::Result<(usize, Vec<u8>)> {
     Ok((rows.len(), digest.finalize().to_vec()))
 }
 
-/// The items of these clusters.
-pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Result<Vec<Member>> {
-    let clusters = serde_json::to_string(clusters)?;
+/// The items of these clusters, but for those that the caller has read already.
+pub async fn members_of_clusters(
+    tx: &mut Tx,
+    clusters: &[i64],
+    but: &[i64],
+) -> anyhow::Result<Vec<Member>> {
+    let (clusters, but) = (
+        serde_json::to_string(clusters)?,
+        serde_json::to_string(but)?,
+    );
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
@@ -194,8 +201,10 @@ pub async fn members_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.cluster = j.value
-           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id"#,
-        clusters
+           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id
+           WHERE i.id NOT IN (SELECT value FROM json_each($2))"#,
+        clusters,
+        but
     )
     .fetch_all(&mut **tx)
     .await

@@ -48,7 +48,7 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
             true => MAIL_URL.replace_all(bare, " "),
             false => Cow::Borrowed(bare),
         };
-        let is_version = VERSION.is_match(&around);
+        let is_version = may_name_version(&around) && VERSION.is_match(&around);
         let is_link_alone = heading && is_link_alone(&around);
         if !mails.is_empty() && (is_version || is_link_alone) {
             ids.extend(mails);
@@ -74,6 +74,27 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
     }
     ids.truncate(KEYS_MAX);
     ids
+}
+
+/// Whether a line can name a version at all: `v2`, `rfc`, `version` or `revision`, in any spelling. Most lines cannot, and
+/// all of them are asked.
+fn may_name_version(line: &str) -> bool {
+    let is = |byte: Option<&u8>, letter: u8| {
+        byte.is_some_and(|byte| byte.eq_ignore_ascii_case(&letter) || !byte.is_ascii())
+    };
+    let bytes = line.as_bytes();
+    bytes.iter().enumerate().any(|(at, byte)| {
+        let (next, third) = (bytes.get(at + 1), bytes.get(at + 2));
+        match byte.to_ascii_lowercase() {
+            b'v' => {
+                next.is_some_and(|next| next.is_ascii_digit() || !next.is_ascii())
+                    || (is(next, b'e') && is(third, b'r'))
+                    || (is(next, b'i') && is(third, b's'))
+            }
+            b'r' => is(next, b'f') && is(third, b'c'),
+            _ => false,
+        }
+    })
 }
 
 /// Whether a line says nothing but that a link follows.
@@ -142,10 +163,12 @@ pub fn slug(title: &str) -> String {
 /// The paths in a diffstat: lines `path | 12 ++--`, also shortened ones.
 pub fn paths(text: &str) -> BTreeSet<String> {
     static STAT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^ (\S[^|\n]*?)\s+\|\s+(?:\d+|Bin)\b").expect("the pattern is sound")
+        Regex::new(r"^ (\S[^|]*?)\s+\|\s+(?:\d+|Bin)\b").expect("the pattern is sound")
     });
-    STAT.captures_iter(text)
-        .map(|found| found[1].to_owned())
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with(' ') && line.contains('|'));
+    rows.filter_map(|row| Some(STAT.captures(row)?[1].to_owned()))
         .collect()
 }
 
