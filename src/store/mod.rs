@@ -38,6 +38,8 @@ use self::tx::{Connection, Writer};
 
 /// How long a writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pages of a new database: of texts of some 1,600 bytes, fewer are left half empty than of SQLite's usual 4,096.
+const PAGE_BYTES: u32 = 8_192;
 /// Connections for reading; the commands that list things use one each.
 const READERS_MAX: u32 = 4;
 
@@ -58,6 +60,7 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
+            .page_size(PAGE_BYTES)
             .journal_mode(SqliteJournalMode::Wal)
             // A settled post must survive a power cut, or it would be told twice.
             .synchronous(SqliteSynchronous::Full)
