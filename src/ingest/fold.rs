@@ -38,7 +38,10 @@ pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Re
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    let joined = join_clusters(tx, items).await?;
+    // New and changed at once: two entries of a page may be one item.
+    let items: BTreeSet<i64> = items.iter().copied().collect();
+    let items: Vec<i64> = items.into_iter().collect();
+    let joined = join_clusters(tx, &items).await?;
     tell_clusters(tx, &joined.touched, joined.readings, words).await
 }
 
