@@ -109,6 +109,9 @@ enum Work {
         n: u64,
         #[arg(long)]
         scratch: PathBuf,
+        /// Gets a line `CHANNEL MARK` for each message, before it counts as told; see `benches/powercut`.
+        #[arg(long)]
+        marks: Option<PathBuf>,
     },
     /// Answers `latest`.
     Latest {
@@ -165,7 +168,14 @@ fn main() -> anyhow::Result<()> {
                 scratch,
             } => growth::check(side, items, &scratch).await.map(Some),
             Work::Fold { items, scratch } => growth::fold(items, &scratch).await.map(Some),
-            Work::Outbox { side, n, scratch } => outbox::settle(side, n, &scratch).await.map(Some),
+            Work::Outbox {
+                side,
+                n,
+                scratch,
+                marks,
+            } => outbox::settle(side, n, &scratch, marks.as_deref())
+                .await
+                .map(Some),
             Work::Latest {
                 side,
                 items,

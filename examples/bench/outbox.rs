@@ -36,7 +36,12 @@ pub(crate) enum Side {
     Disk,
 }
 
-pub(crate) async fn settle(side: Side, many: u64, scratch: &Path) -> anyhow::Result<Value> {
+pub(crate) async fn settle(
+    side: Side,
+    many: u64,
+    scratch: &Path,
+    marks: Option<&Path>,
+) -> anyhow::Result<Value> {
     world::empty(scratch)?;
     if side == Side::Disk {
         return disk(scratch);
@@ -55,7 +60,7 @@ pub(crate) async fn settle(side: Side, many: u64, scratch: &Path) -> anyhow::Res
     let mut tx = store.write().await?;
     let desks = desk::open(&mut tx, &config.channels, world::now()).await?;
     tx.commit().await?;
-    let chat = Chat::new();
+    let chat = Chat::marking(marks.map(File::create).transpose()?);
     let platforms = [(
         PlatformKind::Discord,
         Arc::clone(&chat) as Arc<dyn Platform>,
@@ -91,12 +96,15 @@ pub(crate) async fn settle(side: Side, many: u64, scratch: &Path) -> anyhow::Res
         done as u64 == many && told as u64 == many && owed == 0,
         "{done} done, {told} told, {owed} owed"
     );
-    measure.end(
+    let result = measure.end(
         "outbox",
         "ours",
         many,
         &json!({"per_s": per_s.round(), "told": told}),
-    )
+    );
+    // Else its end may come in the middle of a write, and whoever traces it cannot know what came of that.
+    store.close().await;
+    result
 }
 
 /// How often a second an appended page reaches the disk.
