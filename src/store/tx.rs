@@ -169,3 +169,83 @@ impl Drop for Tx {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use crate::store::Store;
+
+    async fn count(store: &Store) -> i64 {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(store.read());
+        count.await.expect("a good database")
+    }
+
+    async fn put(tx: &mut super::Tx, name: &str) {
+        sqlx::query("INSERT INTO feeds (name, kind, added_at) VALUES ($1, 'feed', 0)")
+            .bind(name)
+            .execute(&mut **tx)
+            .await
+            .expect("a new name");
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_rolled_back_before_the_next_one_writes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("a.sqlite"))
+            .await
+            .expect("a new file");
+        for _ in 0..20 {
+            let mut tx = store.write().await.expect("nobody else writes");
+            put(&mut tx, "lost").await;
+            drop(tx);
+        }
+        let mut tx = store.write().await.expect("nobody else writes");
+        put(&mut tx, "kept").await;
+        tx.commit().await.expect("room on the disk");
+        assert_eq!(count(&store).await, 1);
+        let mut snapshot = store.snapshot().await.expect("a good database");
+        for name in ["later", "later still"] {
+            let seen: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM feeds")
+                .fetch_one(&mut *snapshot)
+                .await
+                .expect("a good database");
+            assert_eq!(seen, 1, "it sees the moment of its first question");
+            let mut tx = store.write().await.expect("readers do not block");
+            put(&mut tx, name).await;
+            tx.commit().await.expect("room on the disk");
+        }
+        snapshot.rollback().await;
+        assert_eq!(count(&store).await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("a.sqlite"))
+            .await
+            .expect("a new file");
+        for polls in 0..40 {
+            let mut begun = pin!(store.write());
+            for _ in 0..polls {
+                let over =
+                    poll_fn(|context| Poll::Ready(begun.as_mut().poll(context).is_ready())).await;
+                if over {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut tx = store.write().await.expect("nobody else writes");
+        put(&mut tx, "kept").await;
+        tx.commit().await.expect("room on the disk");
+        assert_eq!(count(&store).await, 1);
+        store.close().await;
+        let again = Store::open(&folder.path().join("a.sqlite"))
+            .await
+            .expect("it is closed");
+        assert_eq!(count(&again).await, 1);
+    }
+}
