@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
+use serde::Deserialize;
 use serde_json::json;
 use sqlx::SqliteExecutor;
 
@@ -50,6 +51,19 @@ pub(super) struct KnownItems {
     pub(super) twins: HashSet<usize>,
 }
 
+/// A key of a page that is known.
+#[derive(Deserialize)]
+struct Found {
+    position: usize,
+    kind: i64,
+    id: i64,
+    detail: i64,
+    at: i64,
+    print: Option<i64>,
+    /// The item, if this feed has shown it before.
+    seen_here: Option<i64>,
+}
+
 /// Which of a page's items are known, by position.
 pub(super) async fn known_items(
     database: impl SqliteExecutor<'_>,
@@ -70,10 +84,10 @@ pub(super) async fn known_items(
         );
     }
     let asked = serde_json::to_string(&asked)?;
-    let found = sqlx::query!(
-        r#"SELECT CAST(j.value ->> 0 AS INTEGER) AS "position!: i64", k.kind AS "kind!: i64", i.id AS "id!: i64",
-                  i.detail AS "detail!: i64", i.at AS "at!: i64", s.print AS "print: i64",
-                  s.item_id IS NOT NULL AS "seen_here!: bool"
+    // One row, for each crosses from SQLite's thread by itself.
+    let found = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_object('position', j.value ->> 0, 'kind', k.kind, 'id', i.id, 'detail', i.detail,
+                                               'at', i.at, 'print', s.print, 'seen_here', s.item_id)) AS "found!: String"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
            CROSS JOIN items i ON i.id = k.item_id
@@ -81,16 +95,18 @@ pub(super) async fn known_items(
         asked,
         feed
     )
-    .fetch_all(database)
+    .fetch_one(database)
     .await
     .context("asking which items are known")?;
+    let found: Vec<Found> =
+        serde_json::from_str(&found).context("reading which items are known")?;
     let mut known = KnownItems {
         own: HashMap::new(),
         twins: HashSet::new(),
     };
     let mut linked = HashSet::new();
     for row in found {
-        let position = usize::try_from(row.position)?;
+        let (position, seen_here) = (row.position, row.seen_here.is_some());
         if row.kind == TWIN {
             known.twins.insert(position);
             continue;
@@ -102,13 +118,13 @@ pub(super) async fn known_items(
             let is_near = (at - row.at).abs() <= REBASE_S_MAX;
             // Merges of one tree into another have the same subject every time.
             let is_merge = item.title.starts_with("Merge ");
-            if item.detail == Detail::Brief && row.seen_here && is_near && !is_merge {
+            if item.detail == Detail::Brief && seen_here && is_near && !is_merge {
                 known.twins.insert(position);
             }
             continue;
         }
         // Another feed's article with this link is the same article; this feed itself tells its entries apart.
-        if row.kind == LINK && (row.seen_here || known.own.contains_key(&position)) {
+        if row.kind == LINK && (seen_here || known.own.contains_key(&position)) {
             continue;
         }
         if row.kind == LINK && !linked.insert(row.id) {
@@ -121,7 +137,7 @@ pub(super) async fn known_items(
                 detail: row.detail,
                 print: row.print,
                 by_link: row.kind == LINK,
-                seen_here: row.seen_here,
+                seen_here,
             },
         );
     }
