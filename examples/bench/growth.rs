@@ -87,6 +87,7 @@ fn by_hand(
 /// Stores and folds answers to mails near the end, one by one.
 pub(crate) async fn fold(many: u64, scratch: &Path) -> anyhow::Result<Value> {
     let (store, feed) = filled(many, scratch).await?;
+    let _awake = Awake::keep();
     let measure = Measure::start()?;
     let mut times = Vec::with_capacity(ANSWERS);
     // Answers of other runs are there already.

@@ -33,6 +33,8 @@ pub(super) enum What {
 pub(super) struct Notes<'a> {
     file: &'a Path,
     text: &'a str,
+    /// Where lines end: a file may hold thousands of fields, each of which is asked for its line.
+    ends: Vec<usize>,
     problems: RefCell<Vec<(What, Problem)>>,
 }
 
@@ -41,14 +43,14 @@ impl<'a> Notes<'a> {
         Notes {
             file,
             text,
+            ends: text.match_indices('\n').map(|(at, _)| at).collect(),
             problems: RefCell::new(Vec::new()),
         }
     }
 
     /// The line of the byte at `at`, counted from 1.
     pub(super) fn line(&self, at: usize) -> usize {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
+        1 + self.ends.partition_point(|&end| end < at)
     }
 
     pub(super) fn note(&self, what: What, line: Option<usize>, key: &str, message: String) {
