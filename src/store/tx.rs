@@ -178,6 +178,13 @@ mod tests {
 
     use crate::store::Store;
 
+    async fn open(folder: &tempfile::TempDir) -> Store {
+        let file = folder.path().join("a.sqlite");
+        Store::open(&file)
+            .await
+            .expect("a new file, or one that is closed")
+    }
+
     async fn count(store: &Store) -> i64 {
         let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(store.read());
         count.await.expect("a good database")
@@ -194,9 +201,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_dropped_is_rolled_back_before_the_next_one_writes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("a.sqlite"))
-            .await
-            .expect("a new file");
+        let store = open(&folder).await;
         for _ in 0..20 {
             let mut tx = store.write().await.expect("nobody else writes");
             put(&mut tx, "lost").await;
@@ -224,9 +229,7 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_waiting_leaves_nothing_behind() {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("a.sqlite"))
-            .await
-            .expect("a new file");
+        let store = open(&folder).await;
         for polls in 0..40 {
             let mut begun = pin!(store.write());
             for _ in 0..polls {
@@ -243,9 +246,7 @@ mod tests {
         tx.commit().await.expect("room on the disk");
         assert_eq!(count(&store).await, 1);
         store.close().await;
-        let again = Store::open(&folder.path().join("a.sqlite"))
-            .await
-            .expect("it is closed");
+        let again = open(&folder).await;
         assert_eq!(count(&again).await, 1);
     }
 }
