@@ -122,7 +122,7 @@ pub(crate) async fn open(file: &Path) -> (Store, i64) {
         poll_gap: Duration::from_secs(300),
         kind: FeedKind::Archive { query: None },
     };
-    feeds::sync_feeds(&mut tx, &[config], now())
+    feeds::sync_feeds(&mut tx, &[std::sync::Arc::new(config)], now())
         .await
         .expect("a good database");
     tx.commit().await.expect("room on the disk");

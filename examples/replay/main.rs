@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use bpfnews::channel::Platform;
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::config::{ChannelConfig, Config, PlatformKind};
+use bpfnews::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
 use bpfnews::deliver::Courier;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
@@ -199,11 +199,11 @@ fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Co
         config = Config::parse(&with_channels(&text), &asked.config)?;
     }
     let feed = config.feeds.iter().find(|feed| feed.name == asked.feed);
-    let mut feed = feed
-        .with_context(|| format!("{} has no feed {}", asked.config.display(), asked.feed))?
-        .clone();
+    let feed =
+        feed.with_context(|| format!("{} has no feed {}", asked.config.display(), asked.feed))?;
+    let mut feed = FeedConfig::clone(feed);
     feed.url = list;
-    config.feeds = vec![feed];
+    config.feeds = vec![Arc::new(feed)];
     config.database = database.to_owned();
     config.network.allow_private_hosts = vec!["127.0.0.1".to_owned()];
     config.network.host_gap = Duration::ZERO;

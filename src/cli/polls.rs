@@ -231,6 +231,7 @@ pub(super) async fn check(
     let wanted: Vec<&FeedConfig> = config
         .feeds
         .iter()
+        .map(Arc::as_ref)
         .filter(|feed| only.is_none_or(|name| feed.name == name))
         .collect();
     if let (Some(name), true) = (only, wanted.is_empty()) {

@@ -1,5 +1,6 @@
 //! Feeds, as maintainers change them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -297,7 +298,8 @@ pub(super) async fn test(ask: &Ask<'_>) -> Told {
 }
 
 fn feed<'a>(ask: &'a Ask<'_>, name: &str) -> Option<&'a FeedConfig> {
-    let mut feeds = ask.generation.effective.config.feeds.iter();
+    let feeds = &ask.generation.effective.config.feeds;
+    let mut feeds = feeds.iter().map(Arc::as_ref);
     feeds.find(|feed| feed.name == name)
 }
 

@@ -1,6 +1,7 @@
 //! The `[[channel]]` tables: where posts go, and which.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
 
@@ -119,7 +120,7 @@ impl ChannelConfig {
 pub(super) fn read_channels(
     field: Field<'_, '_>,
     notes: &Notes<'_>,
-    feeds: &[FeedConfig],
+    feeds: &[Arc<FeedConfig>],
     set_up: &[PlatformKind],
     names: &mut HashMap<String, usize>,
 ) -> Vec<ChannelConfig> {
@@ -165,7 +166,7 @@ pub(super) fn read_channels(
     channels
 }
 
-fn read_channel(mut table: Table<'_, '_>, feeds: &[FeedConfig]) -> Option<ChannelConfig> {
+fn read_channel(mut table: Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
     let platforms = PlatformKind::ALL.map(|platform| (platform.word(), platform));
     let platform = table.need("platform", "one of discord, matrix, terminal");
@@ -291,7 +292,7 @@ fn read_quiet(field: &Field<'_, '_>) -> Option<Quiet> {
     }
 }
 
-fn read_route(table: &mut Table<'_, '_>, feeds: &[FeedConfig]) -> Route {
+fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
     let score_min = table
         .take("score_min")
         .and_then(|field| field.signed(SCORE_MAX));

@@ -115,6 +115,9 @@ impl Effective {
     /// The file as it was read, with these additions in place of what was added to it before. One that does not fit is
     /// left out, and the others stay.
     pub fn with(&self, additions: &[Addition]) -> Self {
+        if additions.is_empty() && self.additions.is_empty() && self.left_out.is_empty() {
+            return self.clone();
+        }
         let mut all = additions.to_vec();
         // Channels may name feeds.
         all.sort_by(|a, b| (a.kind, a.at, &a.name).cmp(&(b.kind, b.at, &b.name)));

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::keys::Within;
 use super::network::read_network;
@@ -199,7 +200,7 @@ fn read_feeds(
     notes: &Notes<'_>,
     network: &NetworkConfig,
     names: &mut HashMap<String, usize>,
-) -> Vec<FeedConfig> {
+) -> Vec<Arc<FeedConfig>> {
     const RIGHT: &str = "tables: write [[feed]], in two brackets, above the keys of each feed";
     let line = field.line();
     let Some(members) = field.list(RIGHT, FEEDS_MAX) else {
@@ -243,12 +244,12 @@ fn read_feeds(
                 upstreams.insert(upstream, (read.place, read.line));
             }
         }
-        feeds.extend(read.feed);
+        feeds.extend(read.feed.map(Arc::new));
     }
     feeds
 }
 
-fn no_feeds(notes: &Notes<'_>, line: Option<usize>) -> Vec<FeedConfig> {
+fn no_feeds(notes: &Notes<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
     let message = "none; write a [[feed]] for each, or copy them from config.example.toml";
     notes.note(What::Missing, line, "feed", message.to_owned());
     Vec::new()

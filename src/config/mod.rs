@@ -20,6 +20,7 @@ mod times;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::story::relevance::Words;
@@ -46,7 +47,7 @@ pub struct Config {
     /// What makes a story relevant, and how much it matters.
     pub relevance: Words,
     /// The feeds, in the file's order; names are unique.
-    pub feeds: Vec<FeedConfig>,
+    pub feeds: Vec<Arc<FeedConfig>>,
     /// How Discord is reached, where it is used.
     pub discord: Option<DiscordConfig>,
     /// How Matrix is reached, where it is.

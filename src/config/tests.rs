@@ -1,6 +1,7 @@
 //! Tables of cases for the whole room, and the example held against the keys there are.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
@@ -43,7 +44,7 @@ fn check_feed(keys: &str, right: &[&str]) {
 }
 
 #[track_caller]
-fn feed(keys: &str) -> FeedConfig {
+fn feed(keys: &str) -> Arc<FeedConfig> {
     let text = format!("[[feed]]\nname = \"a\"\n{keys}\n");
     let mut config = parse(&text).unwrap_or_else(|errors| panic!("{errors}\nfor:\n{text}"));
     config.feeds.remove(0)

@@ -29,6 +29,7 @@ mod week;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -87,15 +88,18 @@ pub fn period() -> Period {
 
 /// The configuration that polls the demo's week from the [`server::Server`] at `base` into `database`.
 pub fn config(base: &Url, database: &Path) -> Config {
-    let feed = |name: &str, path: &str, kind: FeedKind| FeedConfig {
-        name: name.to_owned(),
-        url: base
-            .join(path)
-            .expect("a relative path joins to any http address"),
-        // They hold what the newsletter picked, and nothing else.
-        bpf_only: true,
-        poll_gap: POLL_GAP,
-        kind,
+    let feed = |name: &str, path: &str, kind: FeedKind| {
+        let feed = FeedConfig {
+            name: name.to_owned(),
+            url: base
+                .join(path)
+                .expect("a relative path joins to any http address"),
+            // They hold what the newsletter picked, and nothing else.
+            bpf_only: true,
+            poll_gap: POLL_GAP,
+            kind,
+        };
+        Arc::new(feed)
     };
     let archive = || FeedKind::Archive { query: None };
     let tree = |role| FeedKind::Tree {

@@ -714,7 +714,7 @@ mod tests {
         let clock = Arc::new(FixedClock::new(time(END)));
         let server = start(clock).await.expect("a server");
         for feed in config(&server.base, std::path::Path::new("demo.db")).feeds {
-            let path = match feed.kind {
+            let path = match &feed.kind {
                 crate::config::FeedKind::Archive { .. } => format!("{}new.atom", feed.url.path()),
                 crate::config::FeedKind::Tree { branch, .. } => {
                     format!("{}/atom/?h={branch}", feed.url.path())

@@ -1,13 +1,16 @@
 //! Walking a feed back: what comes is remembered and not told.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::commit::{Left, ReadPage};
 use super::plan::{self, News};
 use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
-use crate::source::Goal;
+use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items::{self, Stored};
 
@@ -26,11 +29,11 @@ impl Ingest {
         stop: &CancellationToken,
         mut told: impl FnMut(f64, usize),
     ) -> anyhow::Result<Report> {
-        let row = self.catch_up(row, stop).await?;
-        let Some((_, source)) = self.feeds.get(&row.name) else {
+        let row = Arc::new(self.catch_up(row, stop).await?);
+        let Some(config) = self.feeds.get(&row.name) else {
             anyhow::bail!("the feed {} is not in the configuration", row.name);
         };
-        let mut walk = source
+        let mut walk = Source::open(config)
             .begin(
                 row.backfill.as_deref(),
                 Goal::Backfill { since },
@@ -54,18 +57,21 @@ impl Ingest {
                     row.name
                 )
             })?;
-            let mode = Mode::History;
-            self.keep(
-                &row,
-                mode,
-                &mut walk,
-                &page,
-                None,
-                None,
-                &mut None,
-                &mut report,
-            )
-            .await?;
+            let read = ReadPage {
+                row: Arc::clone(&row),
+                mode: Mode::History,
+                walk,
+                page,
+                learned: None,
+                moved_to: None,
+                cursor: None,
+                is_first: false,
+                was_sampled: false,
+            };
+            let kept = self.commit(Left::Page(Box::new(read))).await?;
+            let kept = kept.context("a walk back is in nobody's way")?;
+            report.add(&kept);
+            walk = kept.walk;
         }
         told(1.0, report.fresh);
         Ok(report)
@@ -105,15 +111,7 @@ impl Ingest {
         let mut tx = self.store.write().await?;
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
-        plan::plan(
-            &mut tx,
-            &self.desks,
-            moved,
-            &News::new(),
-            Mode::History,
-            now,
-        )
-        .await?;
+        plan::plan(&mut tx, &self.desks, moved, &News::new(), now).await?;
         tx.commit().await?;
         Ok(stored)
     }

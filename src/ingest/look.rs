@@ -1,5 +1,7 @@
 //! Which HTTP client asks for a feed, and looking at one without keeping anything.
 
+use std::sync::Arc;
+
 use super::Ingest;
 use crate::config::{Config, FeedConfig};
 use crate::source::fetch::Fetcher;
@@ -46,8 +48,8 @@ impl Ingest {
 
 /// Where the file's own feeds are read: what was added in chat may be read there too.
 pub(super) fn places(config: &Config) -> Vec<(String, u16)> {
-    let own = |feed: &&FeedConfig| !config.from_chat.contains(&feed.name);
-    let place = |feed: &FeedConfig| {
+    let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
+    let place = |feed: &Arc<FeedConfig>| {
         let host = feed.url.host_str()?.to_owned();
         Some((host, feed.url.port_or_known_default()?))
     };

@@ -1,5 +1,6 @@
-//! The loop that reads: due feeds → source → item → story → post, each page in one transaction with the feed's cursor.
+//! The loop that reads: due feeds → source → item → story → post; each page is in one transaction with its feed's cursor.
 
+mod commit;
 mod digest;
 pub mod fold;
 mod health;
@@ -10,8 +11,8 @@ mod news;
 mod opening;
 mod pause;
 pub mod plan;
-mod quiet;
 mod retract;
+mod sample;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::clock::Clock;
 use crate::config::{FeedConfig, NetworkConfig};
 use crate::desk::Desk;
 use crate::source::fetch::Fetcher;
-use crate::source::{Answer, FetchError, Gap, Goal, Page, Source, Walk};
+use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome, QuietPoll};
 use crate::store::items;
@@ -37,9 +38,8 @@ pub use self::matching::meet_all;
 pub use self::plan::restate;
 pub use self::retract::retract;
 
-use self::news::{known_now, news};
+use self::commit::{Ended, Kept, Left, ReadPage, Waiting};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
-use self::quiet::Quiet;
 
 /// Feeds read (or looked at) side by side; each host still gets one request at a time.
 pub(crate) const READ_AT_ONCE_MAX: usize = 16;
@@ -63,12 +63,12 @@ pub struct Ingest {
     pub words: Words,
     /// The channels that are told.
     pub desks: Vec<Desk>,
-    feeds: HashMap<String, (FeedConfig, Source)>,
+    feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
     /// A poll that reads has one of these.
     readers: Semaphore,
-    quiet: Quiet,
+    waiting: Waiting,
 }
 
 /// How one poll went.
@@ -105,6 +105,13 @@ impl Report {
             requests: 0,
             rest: Duration::ZERO,
         }
+    }
+
+    fn add(&mut self, kept: &Kept) {
+        self.fresh += kept.fresh;
+        self.sighted += kept.sighted;
+        self.news += kept.news;
+        self.faults += kept.faults;
     }
 
     /// Whether it went well and brought nothing that anybody waits for.
@@ -186,18 +193,19 @@ impl Ingest {
 
     async fn poll_inner(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
         let mut report = Report::of(&row);
-        let Some((config, source)) = self.feeds.get(&row.name) else {
+        let row = Arc::new(row);
+        let Some(config) = self.feeds.get(&row.name) else {
             anyhow::bail!("the feed {} is not in the configuration", row.name);
         };
         let moved = row
             .moved_to
             .as_deref()
             .and_then(|moved| url::Url::parse(moved).ok());
-        let source = match (moved, source) {
+        let source = match (moved, Source::open(config)) {
             (Some(url), Source::Feed(feed)) if row.failures < MOVED_FAILURES_MAX => {
                 Source::Feed(feed.moved_to(url))
             }
-            _ => source.clone(),
+            (_, source) => source,
         };
         let mut walk = source
             .begin(row.cursor.as_deref(), Goal::Poll, self.clock.now())
@@ -251,23 +259,24 @@ impl Ingest {
                         learned = Some(gaps);
                     }
                     is_quiet = false;
-                    let kept = self
-                        .keep(
-                            &row,
-                            mode,
-                            &mut walk,
-                            &page,
-                            learned,
-                            moved_to,
-                            &mut cursor,
-                            &mut report,
-                        )
-                        .await?;
-                    if !kept {
+                    let read = ReadPage {
+                        row: Arc::clone(&row),
+                        mode,
+                        walk,
+                        page,
+                        learned,
+                        moved_to,
+                        cursor,
+                        is_first: report.requests == 1,
+                        was_sampled: report.news > 0,
+                    };
+                    let Some(kept) = self.commit(Left::Page(Box::new(read))).await? else {
                         let why = "another poll of this feed came first".to_owned();
                         report.outcome = Outcome::Excused { why };
                         return Ok(report);
-                    }
+                    };
+                    report.add(&kept);
+                    (walk, cursor) = (kept.walk, Some(kept.cursor));
                 }
                 Err(e) => {
                     error = Some(e);
@@ -281,7 +290,7 @@ impl Ingest {
         drop(reads);
         let quietly = is_quiet && report.outcome == Outcome::Ok;
         let left = (quietly && error.is_none()).then(|| walk.cursor());
-        self.settle(&row, config, error, leave_alone, left, &mut report)
+        self.end(&row, config, error, leave_alone, left, &mut report)
             .await?;
         Ok(report)
     }
@@ -293,80 +302,11 @@ impl Ingest {
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
 
-    /// Commits a page: items, posts, gaps and the cursor, together. `cursor` is where the walk began or was last saved;
-    /// `false` and nothing kept where another poll has moved it since: a walk that does not know what was stored
-    /// meanwhile would take that for the end of its way. `learned` are the gaps of a page that the walk has judged already.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are what one transaction holds"
-    )]
-    async fn keep(
-        &self,
-        row: &FeedRow,
-        mode: Mode,
-        walk: &mut Walk,
-        page: &Page,
-        learned: Option<Vec<Gap>>,
-        moved_to: Option<String>,
-        cursor: &mut Option<String>,
-        report: &mut Report,
-    ) -> anyhow::Result<bool> {
-        let now = self.clock.now();
-        let mut tx = self.store.write().await?;
-        let stored = items::put_items(&mut tx, row.id, &page.items, now).await?;
-        let gaps = learned.unwrap_or_else(|| walk.learn(&stored.fresh_keys, &stored.new_here));
-        let telling = match mode {
-            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
-            Mode::Live if page.is_first => Mode::History,
-            Mode::Seed if report.news > 0 => Mode::History,
-            mode => mode,
-        };
-        let known = known_now(row, telling, &page.items, &stored);
-        let seen_again: &[i64] = match telling {
-            Mode::Live => &stored.seen_again,
-            Mode::Seed | Mode::History => &[],
-        };
-        items::mark_known(&mut tx, row.id, &known, seen_again, now).await?;
-        let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
-        let news = news(row, telling, &page.items, &stored, now);
-        report.news += plan::plan(&mut tx, &self.desks, moved, &news, telling, now).await?;
-        let gaps = feeds::record_gaps(&mut tx, row.id, &gaps, now).await?;
-        self.tell_gaps(&mut tx, row, &gaps, now).await?;
-        feeds::record_faults(&mut tx, row.id, &page.faults, now).await?;
-        if mode == Mode::Seed && report.requests == 1 {
-            let floor_at = page
-                .items
-                .iter()
-                .filter_map(|item| item.at)
-                .min()
-                .map(|at| at.timestamp());
-            feeds::save_seed(&mut tx, row.id, floor_at, now).await?;
-        }
-        match mode {
-            Mode::History => feeds::save_backfill(&mut tx, row.id, &walk.cursor()).await?,
-            Mode::Seed | Mode::Live => {
-                let next = walk.cursor();
-                if !feeds::save_cursor(&mut tx, row.id, cursor.as_deref(), &next).await? {
-                    return Ok(false);
-                }
-                *cursor = Some(next);
-            }
-        }
-        if let Some(moved_to) = moved_to {
-            feeds::save_move(&mut tx, row.id, &moved_to).await?;
-        }
-        tx.commit().await?;
-        report.fresh += stored.fresh.len();
-        report.sighted += stored.sighted;
-        report.faults += page.faults.len();
-        Ok(true)
-    }
-
     /// Records how a poll ended. `left` is the cursor of one that brought nothing, of which nothing was kept yet.
-    async fn settle(
+    async fn end(
         &self,
-        row: &FeedRow,
-        config: &FeedConfig,
+        row: &Arc<FeedRow>,
+        config: &Arc<FeedConfig>,
         error: Option<FetchError>,
         leave_alone: Duration,
         left: Option<String>,
@@ -390,21 +330,24 @@ impl Ingest {
             }
         };
         report.rest = pause.to_std().unwrap_or_default();
-        if let Some(cursor) = left {
-            let poll = QuietPoll {
+        let next_poll_at = now + pause;
+        let left = match left {
+            Some(cursor) => Left::Quiet(QuietPoll {
                 feed: row.id,
                 was: row.cursor.clone(),
                 cursor,
                 polled_at: now,
-                next_poll_at: now + pause,
-            };
-            return self.quiet.settle(&self.store, poll).await;
-        }
-        let mut tx = self.store.write().await?;
-        feeds::settle_poll(&mut tx, row.id, &report.outcome, now, now + pause).await?;
-        self.tell_health(&mut tx, row, config, &report.outcome, now)
-            .await?;
-        tx.commit().await?;
+                next_poll_at,
+            }),
+            None => Left::Ended(Box::new(Ended {
+                row: Arc::clone(row),
+                config: Arc::clone(config),
+                outcome: report.outcome.clone(),
+                at: now,
+                next_poll_at,
+            })),
+        };
+        self.commit(left).await?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Mode;
-use super::plan::News;
+use super::plan::{Fresh, News};
 use crate::item::{Item, What};
 use crate::store::feeds::FeedRow;
 use crate::store::items::Stored;
@@ -13,11 +13,12 @@ const MERGED_AGE_S: i64 = 7 * 86_400;
 /// A tree's newest commit is not so much older than its last poll, unless the clock ran ahead then.
 const AHEAD_S: i64 = 30 * 86_400;
 
-/// The new items that are news, with their times; of a seed all that is new.
+/// The new items that are news; of a seed all that is new. `place` is the page's among those that are kept together.
 pub(super) fn news(
     row: &FeedRow,
     mode: Mode,
     page: &[Item],
+    place: usize,
     stored: &Stored,
     now: DateTime<Utc>,
 ) -> News {
@@ -35,7 +36,12 @@ pub(super) fn news(
         let above = TimeDelta::microseconds(i64::try_from(position).unwrap_or(0));
         page[position].at.unwrap_or(now) - above
     };
-    told.map(|(position, id)| (*id, at(*position))).collect()
+    let fresh = |position: usize| Fresh {
+        at: at(position),
+        page: place,
+        is_sample: mode == Mode::Seed,
+    };
+    told.map(|(position, id)| (*id, fresh(*position))).collect()
 }
 
 /// The new items that count as known only now, whatever their own time: what came in the course of polling. What slid

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::commit::Waiting;
 use super::look::places;
-use super::quiet::Quiet;
-use super::{Ingest, READ_AT_ONCE_MAX, plan};
+use super::{Ingest, READ_AT_ONCE_MAX, sample};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::{self, Desk};
-use crate::source::Source;
 use crate::source::fetch::Fetcher;
 use crate::store::{Store, feeds, outbox, troubles};
 
@@ -53,7 +52,7 @@ impl Ingest {
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
-        plan::sample_new_channels(&mut tx, &desks, now).await?;
+        sample::sample_new_channels(&mut tx, &desks, now).await?;
         troubles::forget_strangers(&mut tx).await?;
         tx.commit().await?;
         Self::over(store, config, clock, fetcher, desks)
@@ -86,7 +85,7 @@ impl Ingest {
         let feeds = config
             .feeds
             .iter()
-            .map(|feed| (feed.name.clone(), (feed.clone(), Source::open(feed))))
+            .map(|feed| (feed.name.clone(), Arc::clone(feed)))
             .collect();
         Ok(Self {
             store,
@@ -99,7 +98,7 @@ impl Ingest {
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
             readers: Semaphore::new(READ_AT_ONCE_MAX),
-            quiet: Quiet::default(),
+            waiting: Waiting::default(),
         })
     }
 }

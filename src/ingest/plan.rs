@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Mode;
 use super::digest::list_anew;
 use super::fold::Moved;
 use super::matching::meet_all;
+use super::sample::{SAMPLE_NOTE, Samples};
 use crate::config::{ChannelMode, Milestones};
 use crate::desk::Desk;
 use crate::post::story::{self, Content};
@@ -25,32 +25,37 @@ use crate::story::{State, Story, StoryKind};
 const SERIES_HOLD: TimeDelta = TimeDelta::minutes(10);
 /// The span that a channel's cap counts.
 pub(super) const CAP_SPAN: TimeDelta = TimeDelta::hours(1);
-/// What a sample is called.
-const SAMPLE_NOTE: &str = "sample of a new feed";
-/// The stories that are looked through for one that a new channel's route takes.
-const SAMPLE_FROM_MAX: i64 = 500;
 
-/// New items that are news: their number and their time.
-pub(super) type News = BTreeMap<i64, DateTime<Utc>>;
+/// New items that are news, by their numbers.
+pub(super) type News = BTreeMap<i64, Fresh>;
 
-/// Opens and changes posts after a fold; gives how many were opened.
+/// A new item that is news.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fresh {
+    /// Its time.
+    pub(super) at: DateTime<Utc>,
+    /// The page that brought it, by its place among those that are kept together.
+    pub(super) page: usize,
+    /// Whether it is only one of those of which a new feed shows one.
+    pub(super) is_sample: bool,
+}
+
+/// Opens and changes posts after a fold; gives how many each page opened.
 pub(super) async fn plan(
     tx: &mut Tx,
     desks: &[Desk],
     mut moved: Vec<Moved>,
     news: &News,
-    mode: Mode,
     now: DateTime<Utc>,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<BTreeMap<usize, usize>> {
     // Oldest first: that is the order in which they are read.
     moved.sort_by_key(|moved| {
-        (
-            news_of(moved, news).into_iter().map(|(_, at)| at).min(),
-            moved.story.first_at,
-        )
+        let fresh = news_of(moved, news);
+        let oldest = fresh.iter().map(|(_, fresh)| fresh.at).min();
+        (oldest, moved.story.first_at)
     });
-    let mut opened = 0;
-    let mut sampled: HashMap<i64, (DateTime<Utc>, usize)> = HashMap::new();
+    let mut opened: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut samples = Samples::default();
     let mutes = mutes::mutes(tx).await?;
     // Most stories have no post, and need no question of their own.
     let items: Vec<i64> = moved
@@ -70,14 +75,18 @@ pub(super) async fn plan(
             }
         }
         let fresh = news_of(moved, news);
-        for desk in desks {
+        let told = fresh.iter().map(|(_, fresh)| fresh);
+        let told = told
+            .filter(|fresh| !fresh.is_sample)
+            .max_by_key(|fresh| fresh.at);
+        for (number, desk) in desks.iter().enumerate() {
             if let Some(posts) = posts.remove(&desk.row.id) {
                 keep_true(tx, desk, moved, posts, &fresh, now).await?;
                 continue;
             }
-            let Some(newest) = fresh.iter().map(|(_, at)| *at).max() else {
+            if fresh.is_empty() {
                 continue;
-            };
+            }
             if desk.config.maintainers || desk.config.route.takes(&moved.story).is_err() {
                 continue;
             }
@@ -90,34 +99,30 @@ pub(super) async fn plan(
             {
                 continue;
             }
-            match mode {
-                Mode::History => {}
-                Mode::Seed => {
-                    let best = sampled.entry(desk.row.id).or_insert((newest, place));
-                    *best = (*best).max((newest, place));
-                }
-                Mode::Live => {
+            match told {
+                Some(told) => {
                     if moves(desk, moved)? {
                         open(tx, desk, moved, &fresh, now).await?;
-                        opened += 1;
+                        *opened.entry(told.page).or_default() += 1;
                     }
+                }
+                None => {
+                    let fresh = fresh.iter().map(|(_, fresh)| fresh);
+                    fresh.for_each(|fresh| samples.offer(fresh, number, place));
                 }
             }
         }
     }
-    for desk in desks {
-        if let Some((_, place)) = sampled.get(&desk.row.id) {
-            sample(tx, desk, &moved[*place].story, moved[*place].items[0], now).await?;
-            opened += 1;
-        }
+    for (page, shown) in samples.show(tx, desks, &moved, now).await? {
+        *opened.entry(page).or_default() += shown;
     }
     meet_all(tx, now).await?;
     Ok(opened)
 }
 
 /// The news in a story.
-fn news_of(moved: &Moved, news: &News) -> Vec<(i64, DateTime<Utc>)> {
-    let of = |item: &i64| news.get(item).map(|at| (*item, *at));
+fn news_of(moved: &Moved, news: &News) -> Vec<(i64, Fresh)> {
+    let of = |item: &i64| news.get(item).map(|fresh| (*item, *fresh));
     moved.items.iter().filter_map(of).collect()
 }
 
@@ -141,7 +146,7 @@ async fn keep_true(
     desk: &Desk,
     moved: &Moved,
     posts: Vec<PostRow>,
-    fresh: &[(i64, DateTime<Utc>)],
+    fresh: &[(i64, Fresh)],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let lives = |post: &&PostRow| matches!(post.state, PostState::Open | PostState::Waiting);
@@ -291,7 +296,7 @@ async fn open(
     tx: &mut Tx,
     desk: &Desk,
     moved: &Moved,
-    fresh: &[(i64, DateTime<Utc>)],
+    fresh: &[(i64, Fresh)],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let story = &moved.story;
@@ -304,29 +309,8 @@ async fn open(
     put(tx, desk, story, moved.items[0], content, due_at, now).await
 }
 
-/// Shows a story that is not news, so that people see what a new feed or channel will bring.
-async fn sample(
-    tx: &mut Tx,
-    desk: &Desk,
-    story: &Story,
-    item: i64,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let mut post = story::compose(story);
-    post.notes.push(SAMPLE_NOTE.to_owned());
-    put(
-        tx,
-        desk,
-        story,
-        item,
-        Content::Story(Box::new(post)),
-        now,
-        now,
-    )
-    .await
-}
-
-async fn put(
+/// Opens a post of a story, and owes it unless it waits for a list.
+pub(super) async fn put(
     tx: &mut Tx,
     desk: &Desk,
     story: &Story,
@@ -371,11 +355,7 @@ async fn put(
 }
 
 /// Whether a new patch answers a mail that has not come yet: its cover letter may be late.
-async fn has_ghosts(
-    tx: &mut Tx,
-    story: &Story,
-    fresh: &[(i64, DateTime<Utc>)],
-) -> anyhow::Result<bool> {
+async fn has_ghosts(tx: &mut Tx, story: &Story, fresh: &[(i64, Fresh)]) -> anyhow::Result<bool> {
     let is_many = story
         .revisions
         .last()
@@ -385,33 +365,4 @@ async fn has_ghosts(
     }
     let fresh: Vec<i64> = fresh.iter().map(|(item, _)| *item).collect();
     items::answer_ghosts(tx, &fresh).await
-}
-
-/// Shows one story in each channel that is new to a database that has stories.
-pub(super) async fn sample_new_channels(
-    tx: &mut Tx,
-    desks: &[Desk],
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let is_new = |desk: &&Desk| desk.row.added_at == now.timestamp() && !desk.config.maintainers;
-    let new: Vec<&Desk> = desks.iter().filter(is_new).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let mutes = mutes::mutes(tx).await?;
-    let latest = stories::latest_stories(tx, SAMPLE_FROM_MAX).await?;
-    for desk in new {
-        let taken = latest
-            .iter()
-            .find(|(_, story)| desk.config.route.takes(story).is_ok() && !mutes.bars(story));
-        if let Some((item, story)) = taken
-            && outbox::posts_of_items(tx, &[*item])
-                .await?
-                .iter()
-                .all(|post| post.channel_id != desk.row.id)
-        {
-            sample(tx, desk, story, *item, now).await?;
-        }
-    }
-    Ok(())
 }

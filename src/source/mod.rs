@@ -85,7 +85,7 @@ impl Source {
 
 /// One poll or backfill under way: which request comes next, and what its answer means. Between [`Walk::read`] and the
 /// commit of what was read, [`Walk::learn`] is told which of the items were new; the cursor is valid after that.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Walk {
     /// Through a tree.
     Tree(tree::Walk),

@@ -1,12 +1,16 @@
 //! Feeds as the database knows them: where polling stands and how it went.
 
+mod cursors;
 mod due;
 mod pause;
+
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
+pub use self::cursors::Cursors;
 pub use self::due::{QuietPoll, due_feeds, next_due_after, next_due_at, settle_quiet_polls};
 pub use self::pause::{Health, health, pause_feed};
 
@@ -102,7 +106,7 @@ pub enum Outcome {
 /// polling stands is kept as long as the kind stays.
 pub async fn sync_feeds(
     tx: &mut Tx,
-    feeds: &[FeedConfig],
+    feeds: &[Arc<FeedConfig>],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let now = now.timestamp();
@@ -176,25 +180,6 @@ pub async fn list_feeds(pool: &SqlitePool) -> anyhow::Result<Vec<FeedRow>> {
     .fetch_all(pool)
     .await
     .context("listing the feeds")
-}
-
-/// Records where polling stands, with the items that it brought, unless it no longer stands at `was`: then another
-/// poll of this feed came in between, `false` is given, and the transaction must be dropped.
-pub async fn save_cursor(
-    tx: &mut Tx,
-    feed: i64,
-    was: Option<&str>,
-    cursor: &str,
-) -> anyhow::Result<bool> {
-    let saved = sqlx::query!(
-        "UPDATE feeds SET cursor = $2 WHERE id = $1 AND cursor IS $3",
-        feed,
-        cursor,
-        was
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(saved.rows_affected() == 1)
 }
 
 /// Records where a backfill stands, with the items that it brought.

@@ -40,6 +40,8 @@ use self::tx::{Connection, Writer};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pages of a new database: of texts of some 1,600 bytes, fewer are left half empty than of SQLite's usual 4,096.
 const PAGE_BYTES: u32 = 8_192;
+/// Pages that each connection for reading keeps, in KiB: the system keeps all of them too.
+const READER_CACHE: &str = "-1024";
 /// Connections for reading; the commands that list things use one each.
 const READERS_MAX: u32 = 4;
 
@@ -83,7 +85,11 @@ impl Store {
             .max_connections(READERS_MAX)
             // A file does not go away as a server does.
             .test_before_acquire(false)
-            .connect_with(options.create_if_missing(false))
+            .connect_with(
+                options
+                    .create_if_missing(false)
+                    .pragma("cache_size", READER_CACHE),
+            )
             .await
             .map_err(what)?;
         Ok(Self { writer, reader })

@@ -132,12 +132,14 @@ impl World {
             feeds: all
                 .iter()
                 .chain(upstreams)
-                .map(|(name, kind, path)| FeedConfig {
-                    name: (*name).to_owned(),
-                    url: Url::parse(&upstream.url(path)).expect("the test's URL"),
-                    bpf_only: false,
-                    poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
-                    kind: kind.clone(),
+                .map(|(name, kind, path)| {
+                    Arc::new(FeedConfig {
+                        name: (*name).to_owned(),
+                        url: Url::parse(&upstream.url(path)).expect("the test's URL"),
+                        bpf_only: false,
+                        poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
+                        kind: kind.clone(),
+                    })
                 })
                 .collect(),
             discord: None,

@@ -98,7 +98,7 @@ struct Newest {
 }
 
 /// A poll or backfill of an archive under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Walk {
     archive: Archive,
     cursor: Cursor,

@@ -22,7 +22,7 @@ struct Cursor {
 }
 
 /// A poll of one document under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Walk {
     feed: Feed,
     now: i64,

@@ -71,7 +71,7 @@ enum Stage {
 }
 
 /// A poll or backfill of a tree under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Walk {
     tree: Tree,
     cursor: Cursor,

@@ -61,14 +61,17 @@ pub struct QuietPoll {
     pub next_poll_at: DateTime<Utc>,
 }
 
-/// Records polls that brought nothing, as [`super::save_cursor`] and [`super::settle_poll`] would of feeds that were well
+/// Records polls that brought nothing, as [`super::Cursors`] and [`super::settle_poll`] would of feeds that were well
 /// before. One that no longer stands where it stood is due still.
-pub async fn settle_quiet_polls(tx: &mut Tx, polls: &[QuietPoll]) -> anyhow::Result<()> {
+pub async fn settle_quiet_polls(tx: &mut Tx, polls: &[&QuietPoll]) -> anyhow::Result<()> {
+    if polls.is_empty() {
+        return Ok(());
+    }
     let row = |poll: &QuietPoll| {
         let (polled_at, next_at) = (poll.polled_at.timestamp(), poll.next_poll_at.timestamp());
         serde_json::json!([poll.feed, poll.was, poll.cursor, polled_at, next_at])
     };
-    let polls: Vec<_> = polls.iter().map(row).collect();
+    let polls: Vec<_> = polls.iter().copied().map(row).collect();
     let polls = serde_json::to_string(&polls)?;
     sqlx::query!(
         "UPDATE feeds SET cursor = j.value ->> 2, last_polled_at = j.value ->> 3, last_ok_at = j.value ->> 3,

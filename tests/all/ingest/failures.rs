@@ -1,5 +1,6 @@
 //! Answers that are no documents: each is a state with a reason and a pause, and each recovers by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -93,7 +94,7 @@ async fn retry_after_is_obeyed_and_charged_once() {
     world
         .restart(|config| {
             for (feed, url) in config.feeds[1..].iter_mut().zip(other_host) {
-                feed.url = url.parse().expect("a URL");
+                Arc::make_mut(feed).url = url.parse().expect("a URL");
             }
         })
         .await;
@@ -193,7 +194,7 @@ async fn a_wall_is_a_state_of_its_own_and_left_alone_for_an_hour() {
     world
         .restart(|config| {
             for feed in &mut config.feeds {
-                feed.poll_gap = Duration::from_secs(300);
+                Arc::make_mut(feed).poll_gap = Duration::from_secs(300);
             }
         })
         .await;
@@ -282,7 +283,10 @@ async fn a_host_that_is_not_there_is_charged_to_its_feed_alone() {
     let port = nobody.local_addr().expect("it is bound").port();
     drop(nobody);
     world
-        .restart(|config| config.feeds[1].url.set_port(Some(port)).expect("a port"))
+        .restart(|config| {
+            let feed = Arc::make_mut(&mut config.feeds[1]);
+            feed.url.set_port(Some(port)).expect("a port");
+        })
         .await;
     world.put("/other.rss", rss(&articles("Two One")));
     for failures in 1..=3 {

@@ -157,7 +157,9 @@ async fn bare_guids_of_two_sites_do_not_collide() {
     let mut world = World::new(&[feed("blog", "/blog.rss"), feed("other", "/other.rss")]).await;
     let other = world.url("localhost", "/other.rss");
     world
-        .restart(|config| config.feeds[2].url = other.parse().expect("a URL"))
+        .restart(|config| {
+            std::sync::Arc::make_mut(&mut config.feeds[2]).url = other.parse().expect("a URL")
+        })
         .await;
     let numbered = |site: &str| -> Vec<Article> {
         let articles = articles("2 1").into_iter();

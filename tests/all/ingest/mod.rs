@@ -8,4 +8,5 @@ mod order;
 mod posts;
 mod seeds;
 mod strange;
+mod together;
 mod windows;

@@ -1,6 +1,6 @@
 //! Polling again, or after things changed places, adds nothing.
 
-use bpfnews::store::feeds;
+use bpfnews::store::feeds::Cursors;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
@@ -58,12 +58,19 @@ async fn the_same_poll_twice_adds_nothing() {
     world.restart(|_| ()).await;
     let store = &world.ingest.store;
     let mut tx = store.write().await.expect("the database may be written");
+    let mut rows = Vec::new();
     for name in ["blog", "bpf", "linux"] {
-        let row = world.row(name).await;
-        let old = "{\"of\": \"old\"}";
-        let saved = feeds::save_cursor(&mut tx, row.id, row.cursor.as_deref(), old).await;
-        assert!(saved.expect("the database may be written"));
+        rows.push(world.row(name).await);
     }
+    let cursors = Cursors::of(&mut tx, rows.iter().map(|row| row.id)).await;
+    let mut cursors = cursors.expect("a good database");
+    for row in &rows {
+        assert!(cursors.stands_at(row.id, row.cursor.as_deref()));
+        assert!(!cursors.stands_at(row.id, Some("elsewhere")));
+        cursors.put(row.id, "{\"of\": \"old\"}".to_owned());
+    }
+    let saved = cursors.save(&mut tx).await;
+    saved.expect("the database may be written");
     tx.commit().await.expect("the database may be written");
     world.advance(TimeDelta::hours(2));
     world.poll().await;

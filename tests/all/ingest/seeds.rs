@@ -129,7 +129,8 @@ async fn a_path_that_is_added_later_is_remembered_and_not_told() {
     world.tell().await;
     world
         .restart(|config| {
-            if let bpfnews::config::FeedKind::Tree { paths, .. } = &mut config.feeds[1].kind {
+            let feed = std::sync::Arc::make_mut(&mut config.feeds[1]);
+            if let bpfnews::config::FeedKind::Tree { paths, .. } = &mut feed.kind {
                 paths.push("kernel/bpf".to_owned());
             }
         })

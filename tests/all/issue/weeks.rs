@@ -34,13 +34,14 @@ fn configured(database: &std::path::Path) -> Config {
         &"http://127.0.0.1:1/".parse().expect("an address"),
         database,
     );
-    config.feeds = vec![FeedConfig {
+    let feed = FeedConfig {
         name: "bpf".to_owned(),
         url: "https://lore.kernel.org/bpf/".parse().expect("an address"),
         poll_gap: std::time::Duration::from_secs(600),
         bpf_only: true,
         kind: FeedKind::Archive { query: None },
-    }];
+    };
+    config.feeds = vec![std::sync::Arc::new(feed)];
     config
 }
 

@@ -1,0 +1,303 @@
+//! What polls leave is committed together: pages with what they bring, and how polls ended. Whoever comes first does it for
+//! all who wait, so stories that several pages move are told once, and the disk is waited for once.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
+
+use super::news::{known_now, news};
+use super::plan::{self, News};
+use super::{Ingest, Mode, fold};
+use crate::config::FeedConfig;
+use crate::source::{Gap, Page, Walk};
+use crate::store::feeds::{self, Cursors, FeedRow, Outcome, QuietPoll};
+use crate::store::{Trouble, Tx, items};
+
+/// The items of the pages of one transaction, but for a page that holds more: they lie in memory with their clusters.
+const ITEMS_MAX: usize = 1_000;
+
+/// What a poll leaves to be committed.
+pub(super) enum Left {
+    /// A page.
+    Page(Box<ReadPage>),
+    /// How it ended.
+    Ended(Box<Ended>),
+    /// How it ended, where it went well and brought nothing: nearly all do.
+    Quiet(QuietPoll),
+}
+
+/// A page that was read.
+pub(super) struct ReadPage {
+    /// The feed, as it stood when its poll began.
+    pub(super) row: Arc<FeedRow>,
+    pub(super) mode: Mode,
+    /// The walk that read it, and that has yet to learn what of it was new.
+    pub(super) walk: Walk,
+    pub(super) page: Page,
+    /// The gaps of a page that the walk has judged already.
+    pub(super) learned: Option<Vec<Gap>>,
+    /// Where the feed moved.
+    pub(super) moved_to: Option<String>,
+    /// Where the walk began, or was last saved.
+    pub(super) cursor: Option<String>,
+    /// Whether it is the first page of its poll.
+    pub(super) is_first: bool,
+    /// Whether its new feed has shown a sample.
+    pub(super) was_sampled: bool,
+}
+
+/// How a poll ended.
+pub(super) struct Ended {
+    pub(super) row: Arc<FeedRow>,
+    pub(super) config: Arc<FeedConfig>,
+    pub(super) outcome: Outcome,
+    pub(super) at: DateTime<Utc>,
+    pub(super) next_poll_at: DateTime<Utc>,
+}
+
+/// What was kept of a page.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The walk, which knows now what was new.
+    pub(super) walk: Walk,
+    /// Where polling stands.
+    pub(super) cursor: String,
+    /// Items that no feed had shown before.
+    pub(super) fresh: usize,
+    /// Items that this feed had not shown before.
+    pub(super) sighted: u64,
+    /// Posts opened.
+    pub(super) news: usize,
+    /// Entries that could not be read.
+    pub(super) faults: usize,
+}
+
+/// Why something could not be committed: one error, which everybody has who waited.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("keeping what polls brought")]
+struct NotKept(#[source] Arc<dyn std::error::Error + Send + Sync>);
+
+/// It came to a bad end, which was told where it happened.
+#[derive(Debug, thiserror::Error)]
+#[error("a page could not be told")]
+struct Panicked;
+
+type Ending = oneshot::Sender<Result<Option<Kept>, NotKept>>;
+
+/// What waits to be committed.
+#[derive(Default)]
+pub(super) struct Waiting {
+    left: Mutex<Vec<(Left, Ending)>>,
+    /// Whoever has it commits what waits.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Waiting {
+    fn left(&self) -> std::sync::MutexGuard<'_, Vec<(Left, Ending)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What goes into one transaction, in the order in which it came.
+    fn take(&self) -> (Vec<Left>, Vec<Ending>) {
+        let mut left = self.left();
+        // What nobody waits for any more is of a poll that was given up.
+        left.retain(|(_, sender)| !sender.is_closed());
+        let mut items = 0;
+        let most = left.iter().take_while(|(left, _)| {
+            let is_first = items == 0;
+            items += left.items();
+            is_first || items <= ITEMS_MAX
+        });
+        let most = most.count();
+        left.drain(..most).unzip()
+    }
+}
+
+impl Left {
+    /// The items that it holds.
+    fn items(&self) -> usize {
+        match self {
+            Self::Page(read) => read.page.items.len(),
+            Self::Ended(_) | Self::Quiet(_) => 0,
+        }
+    }
+}
+
+impl Ingest {
+    /// Commits what a poll left, and whatever others wait with it; returns once it is on the disk. Gives what was kept of a
+    /// page; `None` where nothing was, for another poll has moved its feed's cursor since: a walk that does not know what
+    /// was stored meanwhile would take that for the end of its way.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<Kept>> {
+        let (sender, mut ended) = oneshot::channel();
+        self.waiting.left().push((left, sender));
+        loop {
+            tokio::select! {
+                biased;
+                // Whoever committed it was dropped before the end: its feed is due still, as after any poll that is broken off.
+                ended = &mut ended => return Ok(ended.context("keeping was broken off")??),
+                _turn = self.waiting.turn.lock() => {
+                    let (left, senders) = self.waiting.take();
+                    for (kept, sender) in self.commit_all(&left).await.into_iter().zip(senders) {
+                        // Who does not wait any more was dropped.
+                        let _ = sender.send(kept);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits these together; where that fails for reasons of its own, each by itself, so that what is bad stops nothing else.
+    async fn commit_all(&self, left: &[Left]) -> Vec<Result<Option<Kept>, NotKept>> {
+        let error = match self.caught(left).await {
+            Ok(kept) => return kept.into_iter().map(Ok).collect(),
+            Err(error) => error,
+        };
+        if left.len() <= 1 || Trouble::of(&error).is_some() {
+            let error = NotKept(Arc::from(error.into_boxed_dyn_error()));
+            return left.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut ended = Vec::new();
+        for one in left {
+            let kept = self.caught(std::slice::from_ref(one)).await;
+            let kept = kept.map(|kept| kept.into_iter().next().flatten());
+            ended.push(kept.map_err(|error| NotKept(Arc::from(error.into_boxed_dyn_error()))));
+        }
+        ended
+    }
+
+    /// The same as [`Ingest::transaction`]; a panic is an error.
+    async fn caught(&self, left: &[Left]) -> anyhow::Result<Vec<Option<Kept>>> {
+        let caught = AssertUnwindSafe(self.transaction(left)).catch_unwind();
+        caught.await.unwrap_or_else(|_| Err(Panicked.into()))
+    }
+
+    /// One transaction: items, stories, posts, gaps, cursors, and how polls ended.
+    async fn transaction(&self, left: &[Left]) -> anyhow::Result<Vec<Option<Kept>>> {
+        let now = self.clock.now();
+        let mut tx = self.store.write().await?;
+        let (mut kept, mut brought) = (Vec::new(), Brought::default());
+        let pages = left.iter().filter_map(|left| match left {
+            Left::Page(read) => Some(read.row.id),
+            Left::Ended(_) | Left::Quiet(_) => None,
+        });
+        let mut cursors = Cursors::of(&mut tx, pages).await?;
+        for (place, left) in left.iter().enumerate() {
+            kept.push(match left {
+                Left::Page(read) => {
+                    self.keep(&mut tx, read, place, &mut cursors, &mut brought, now)
+                        .await?
+                }
+                Left::Ended(_) | Left::Quiet(_) => None,
+            });
+        }
+        cursors.save(&mut tx).await?;
+        if !brought.touched.is_empty() {
+            let moved = fold::fold_items(&mut tx, &brought.touched, &self.words).await?;
+            let opened = plan::plan(&mut tx, &self.desks, moved, &brought.news, now).await?;
+            for (place, opened) in opened {
+                if let Some(kept) = &mut kept[place] {
+                    kept.news = opened;
+                }
+            }
+        }
+        self.settle(&mut tx, left).await?;
+        tx.commit().await?;
+        Ok(kept)
+    }
+
+    /// Keeps a page: its items, what is missing, and its walk's cursor.
+    async fn keep(
+        &self,
+        tx: &mut Tx,
+        read: &ReadPage,
+        place: usize,
+        cursors: &mut Cursors,
+        brought: &mut Brought,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Option<Kept>> {
+        let (row, page) = (&read.row, &read.page);
+        let is_poll = read.mode != Mode::History;
+        if is_poll && !cursors.stands_at(row.id, read.cursor.as_deref()) {
+            return Ok(None);
+        }
+        let stored = items::put_items(tx, row.id, &page.items, now).await?;
+        let mut walk = read.walk.clone();
+        let gaps = match &read.learned {
+            Some(gaps) => gaps.clone(),
+            None => walk.learn(&stored.fresh_keys, &stored.new_here),
+        };
+        let telling = match read.mode {
+            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
+            Mode::Live if page.is_first => Mode::History,
+            Mode::Seed if read.was_sampled => Mode::History,
+            mode => mode,
+        };
+        let known = known_now(row, telling, &page.items, &stored);
+        let seen_again: &[i64] = match telling {
+            Mode::Live => &stored.seen_again,
+            Mode::Seed | Mode::History => &[],
+        };
+        items::mark_known(tx, row.id, &known, seen_again, now).await?;
+        brought.touched.extend(stored.touched());
+        let news = news(row, telling, &page.items, place, &stored, now);
+        brought.news.extend(news);
+        let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
+        self.tell_gaps(tx, row, &gaps, now).await?;
+        feeds::record_faults(tx, row.id, &page.faults, now).await?;
+        if read.mode == Mode::Seed && read.is_first {
+            let dates = page.items.iter().filter_map(|item| item.at);
+            let floor_at = dates.min().map(|at| at.timestamp());
+            feeds::save_seed(tx, row.id, floor_at, now).await?;
+        }
+        let cursor = walk.cursor();
+        match read.mode {
+            Mode::History => feeds::save_backfill(tx, row.id, &cursor).await?,
+            Mode::Seed | Mode::Live => cursors.put(row.id, cursor.clone()),
+        }
+        if let Some(moved_to) = &read.moved_to {
+            feeds::save_move(tx, row.id, moved_to).await?;
+        }
+        Ok(Some(Kept {
+            walk,
+            cursor,
+            fresh: stored.fresh.len(),
+            sighted: stored.sighted,
+            news: 0,
+            faults: page.faults.len(),
+        }))
+    }
+
+    /// Records how polls ended.
+    async fn settle(&self, tx: &mut Tx, left: &[Left]) -> anyhow::Result<()> {
+        let mut quiet = Vec::new();
+        for left in left {
+            match left {
+                Left::Page(_) => {}
+                Left::Quiet(poll) => quiet.push(poll),
+                Left::Ended(ended) => {
+                    let (row, outcome) = (&ended.row, &ended.outcome);
+                    feeds::settle_poll(tx, row.id, outcome, ended.at, ended.next_poll_at).await?;
+                    self.tell_health(tx, row, &ended.config, outcome, ended.at)
+                        .await?;
+                }
+            }
+        }
+        feeds::settle_quiet_polls(tx, &quiet).await
+    }
+}
+
+/// What pages brought that are kept together.
+#[derive(Default)]
+struct Brought {
+    /// Items that are new, or of which something changed.
+    touched: Vec<i64>,
+    news: News,
+}

@@ -1,0 +1,172 @@
+//! Pages that are read at the same time are kept in one transaction: that must change nothing but the number of commits.
+
+use std::time::Duration;
+
+use bpfnews::ingest::Report;
+use bpfnews::store::feeds::FeedRow;
+use tokio_util::sync::CancellationToken;
+
+use crate::documents::{Mail, articles, mail, mails_atom, rss};
+use crate::world::{World, archive, feed};
+
+/// Polls feeds while nobody may write, so that what they bring waits together.
+async fn poll_together(world: &World, rows: Vec<FeedRow>) -> Vec<anyhow::Result<Report>> {
+    let held = world.ingest.store.write().await;
+    let held = held.expect("the database may be written");
+    let stop = CancellationToken::new();
+    let polls = rows.into_iter().map(|row| world.ingest.poll(row, &stop));
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        drop(held);
+    };
+    tokio::join!(futures_util::future::join_all(polls), release).0
+}
+
+async fn rows(world: &World, names: &[&str]) -> Vec<FeedRow> {
+    let mut rows = Vec::new();
+    for name in names {
+        rows.push(world.row(name).await);
+    }
+    rows
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_kept_stops_no_other() {
+    let feeds = [
+        feed("a", "/a.rss"),
+        feed("b", "/b.rss"),
+        feed("c", "/c.rss"),
+        feed("d", "/d.rss"),
+    ];
+    let mut world = World::new(&feeds).await;
+    for (path, names) in [
+        ("/a.rss", "A"),
+        ("/b.rss", "B"),
+        ("/c.rss", "C"),
+        ("/d.rss", "D"),
+    ] {
+        world.put(path, rss(&articles(names)));
+    }
+    world.poll().await;
+    world.tell().await;
+    let mut tx = world.ingest.store.write().await.expect("nobody writes");
+    sqlx::query(
+        "CREATE TRIGGER poison BEFORE INSERT ON items WHEN NEW.title = 'Poison'
+         BEGIN SELECT RAISE(ABORT, 'this cannot be kept'); END",
+    )
+    .execute(&mut *tx)
+    .await
+    .expect("a good trigger");
+    tx.commit().await.expect("room on the disk");
+    for (path, names) in [
+        ("/a.rss", "A2 A"),
+        ("/b.rss", "B2 B"),
+        ("/c.rss", "Poison C"),
+        ("/d.rss", "D2 D"),
+    ] {
+        world.put(path, rss(&articles(names)));
+    }
+    let rows = rows(&world, &["a", "b", "c", "d"]).await;
+    let reports = poll_together(&world, rows).await;
+    let fresh: Vec<_> = reports
+        .iter()
+        .map(|report| {
+            report
+                .as_ref()
+                .map(|report| (report.fresh, report.news))
+                .ok()
+        })
+        .collect();
+    assert_eq!(fresh, [Some((1, 1)), Some((1, 1)), None, Some((1, 1))]);
+    let why = format!("{:#}", reports[2].as_ref().expect_err("it is poison"));
+    assert!(why.contains("this cannot be kept"), "{why}");
+    for name in ["a", "b", "d"] {
+        world.check_ok(name).await;
+        assert_eq!(world.titles(name).await.len(), 2);
+    }
+    assert_eq!(world.titles("c").await, ["C"], "and it is read again later");
+    let mut told = world.tell().await;
+    told.sort();
+    assert_eq!(told, [["A2"], ["B2"], ["D2"]]);
+}
+
+#[tokio::test]
+async fn new_feeds_with_parts_of_one_story_do_not_show_it_twice() {
+    let lists = [
+        archive("x", "/x/"),
+        archive("y", "/y/"),
+        archive("z", "/z/"),
+    ];
+    let world = World::new(&lists).await;
+    let serve = |list: &str, mails: &[Mail]| {
+        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
+        world.put(&format!("/{list}/new.atom"), page);
+    };
+    serve("x", &[mail("1", -10, "elsewhere", "")]);
+    serve("y", &[mail("2", -9, "a thread", "")]);
+    serve(
+        "z",
+        &[
+            mail("3", -1, "Re: a thread", "2"),
+            mail("4", -20, "beside", ""),
+        ],
+    );
+    // The first is kept by itself, the others after it together.
+    let new = rows(&world, &["x", "y", "z"]).await;
+    for report in poll_together(&world, new).await {
+        let report = report.expect("no error");
+        assert_eq!(report.news, 1, "{report:?}");
+    }
+    let told = world.owed().await;
+    assert_eq!(
+        told,
+        [
+            vec!["elsewhere"],
+            vec!["a thread", "Re: a thread"],
+            vec!["beside"]
+        ]
+    );
+}
+
+#[tokio::test]
+async fn parts_that_come_together_over_several_lists_are_one_post() {
+    let lists = [
+        archive("x", "/x/"),
+        archive("y", "/y/"),
+        archive("z", "/z/"),
+    ];
+    let mut world = World::new(&lists).await;
+    let old = [mail("0", -600, "old", "")];
+    let parts = [
+        mail("p2", -1, "[PATCH bpf-next 2/2] part two", "p0"),
+        mail("p1", -2, "[PATCH bpf-next 1/2] part one", "p0"),
+        mail("p0", -3, "[PATCH bpf-next 0/2] all of it", ""),
+    ];
+    let serve = |world: &World, part: Option<usize>, list: &str| {
+        let mails = part.map(|part| &parts[part]).into_iter().chain(&old);
+        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
+        world.put(&format!("/{list}/new.atom"), page);
+    };
+    for list in ["x", "y", "z"] {
+        serve(&world, None, list);
+    }
+    world.poll().await;
+    world.tell().await;
+    for (part, list) in ["x", "y", "z"].into_iter().enumerate() {
+        serve(&world, Some(part), list);
+    }
+    let rows = rows(&world, &["x", "y", "z"]).await;
+    let mut news = 0;
+    for report in poll_together(&world, rows).await {
+        let report = report.expect("no error");
+        assert_eq!(report.fresh, 1, "{report:?}");
+        news += report.news;
+    }
+    assert_eq!(news, 1, "one post, counted once");
+    let whole = [
+        "[PATCH bpf-next 0/2] all of it",
+        "[PATCH bpf-next 1/2] part one",
+        "[PATCH bpf-next 2/2] part two",
+    ];
+    assert_eq!(world.owed().await, [whole]);
+}
