@@ -17,7 +17,7 @@ use crate::made::{self, PAGE, PAGES};
 use crate::measure::{Awake, Measure, percentiles};
 use crate::world;
 
-const CHECKS: usize = 600;
+const CHECKS: usize = 6_000;
 const ANSWERS: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,13 +9,14 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
+use super::health::subject;
 use super::news::{known_now, news};
 use super::plan::{self, News};
 use super::{Ingest, Mode, fold};
 use crate::config::FeedConfig;
 use crate::source::{Gap, Page, Walk};
-use crate::store::feeds::{self, Cursors, FeedRow, Outcome, QuietPoll};
-use crate::store::{Trouble, Tx, items};
+use crate::store::feeds::{self, EndedPoll, FeedRow, Outcome, Progress};
+use crate::store::{Trouble, Tx, items, troubles};
 
 /// The items of the pages of one transaction, but for a page that holds more: they lie in memory with their clusters.
 const ITEMS_MAX: usize = 1_000;
@@ -26,8 +27,6 @@ pub(super) enum Left {
     Page(Box<ReadPage>),
     /// How it ended.
     Ended(Box<Ended>),
-    /// How it ended, where it went well and brought nothing: nearly all do.
-    Quiet(QuietPoll),
 }
 
 /// A page that was read.
@@ -57,6 +56,8 @@ pub(super) struct Ended {
     pub(super) outcome: Outcome,
     pub(super) at: DateTime<Utc>,
     pub(super) next_poll_at: DateTime<Utc>,
+    /// Where polling stands after a poll that went well and brought nothing, as nearly all do: nothing else is kept of it.
+    pub(super) quiet: Option<String>,
 }
 
 /// What was kept of a page.
@@ -122,7 +123,7 @@ impl Left {
     fn items(&self) -> usize {
         match self {
             Self::Page(read) => read.page.items.len(),
-            Self::Ended(_) | Self::Quiet(_) => 0,
+            Self::Ended(_) => 0,
         }
     }
 }
@@ -186,19 +187,19 @@ impl Ingest {
         let (mut kept, mut brought) = (Vec::new(), Brought::default());
         let pages = left.iter().filter_map(|left| match left {
             Left::Page(read) => Some(read.row.id),
-            Left::Ended(_) | Left::Quiet(_) => None,
+            Left::Ended(_) => None,
         });
-        let mut cursors = Cursors::of(&mut tx, pages).await?;
+        let mut progress = Progress::of(&mut tx, &pages.collect::<Vec<_>>()).await?;
         for (place, left) in left.iter().enumerate() {
             kept.push(match left {
                 Left::Page(read) => {
-                    self.keep(&mut tx, read, place, &mut cursors, &mut brought, now)
+                    self.keep(&mut tx, read, place, &mut progress, &mut brought, now)
                         .await?
                 }
-                Left::Ended(_) | Left::Quiet(_) => None,
+                Left::Ended(_) => None,
             });
         }
-        cursors.save(&mut tx).await?;
+        progress.save(&mut tx, now).await?;
         if !brought.touched.is_empty() {
             let moved = fold::fold_items(&mut tx, &brought.touched, &self.words).await?;
             let opened = plan::plan(&mut tx, &self.desks, moved, &brought.news, now).await?;
@@ -219,13 +220,13 @@ impl Ingest {
         tx: &mut Tx,
         read: &ReadPage,
         place: usize,
-        cursors: &mut Cursors,
+        progress: &mut Progress,
         brought: &mut Brought,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Option<Kept>> {
         let (row, page) = (&read.row, &read.page);
         let is_poll = read.mode != Mode::History;
-        if is_poll && !cursors.stands_at(row.id, read.cursor.as_deref()) {
+        if is_poll && !progress.stands_at(row.id, read.cursor.as_deref()) {
             return Ok(None);
         }
         let stored = items::put_items(tx, row.id, &page.items, now).await?;
@@ -246,6 +247,7 @@ impl Ingest {
             Mode::Seed | Mode::History => &[],
         };
         items::mark_known(tx, row.id, &known, seen_again, now).await?;
+        progress.count_items(row.id, stored.sighted);
         brought.touched.extend(stored.touched());
         let news = news(row, telling, &page.items, place, &stored, now);
         brought.news.extend(news);
@@ -255,12 +257,12 @@ impl Ingest {
         if read.mode == Mode::Seed && read.is_first {
             let dates = page.items.iter().filter_map(|item| item.at);
             let floor_at = dates.min().map(|at| at.timestamp());
-            feeds::save_seed(tx, row.id, floor_at, now).await?;
+            progress.put_seed(row.id, floor_at);
         }
         let cursor = walk.cursor();
         match read.mode {
             Mode::History => feeds::save_backfill(tx, row.id, &cursor).await?,
-            Mode::Seed | Mode::Live => cursors.put(row.id, cursor.clone()),
+            Mode::Seed | Mode::Live => progress.put_cursor(row.id, cursor.clone()),
         }
         if let Some(moved_to) = &read.moved_to {
             feeds::save_move(tx, row.id, moved_to).await?;
@@ -277,20 +279,44 @@ impl Ingest {
 
     /// Records how polls ended.
     async fn settle(&self, tx: &mut Tx, left: &[Left]) -> anyhow::Result<()> {
-        let mut quiet = Vec::new();
-        for left in left {
-            match left {
-                Left::Page(_) => {}
-                Left::Quiet(poll) => quiet.push(poll),
-                Left::Ended(ended) => {
-                    let (row, outcome) = (&ended.row, &ended.outcome);
-                    feeds::settle_poll(tx, row.id, outcome, ended.at, ended.next_poll_at).await?;
-                    self.tell_health(tx, row, &ended.config, outcome, ended.at)
-                        .await?;
-                }
-            }
+        let ended: Vec<&Ended> = left
+            .iter()
+            .filter_map(|left| match left {
+                Left::Ended(ended) => Some(&**ended),
+                Left::Page(_) => None,
+            })
+            .collect();
+        let polls: Vec<EndedPoll<'_>> = ended.iter().map(|ended| ended.poll()).collect();
+        feeds::settle_polls(tx, &polls).await?;
+        // Of feeds that were well and are so still there is nothing to tell.
+        let loud = ended.iter().filter(|ended| ended.quiet.is_none());
+        let (well, unwell): (Vec<&Ended>, Vec<&Ended>) = loud.partition(|ended| ended.is_well());
+        let subjects: Vec<String> = well.iter().map(|ended| subject(&ended.row)).collect();
+        let were_unwell = troubles::in_trouble(tx, &subjects).await?;
+        let well = well.into_iter().zip(&subjects);
+        let recovered = well.filter(|(_, subject)| were_unwell.contains(subject));
+        for ended in unwell.into_iter().chain(recovered.map(|(ended, _)| ended)) {
+            self.tell_health(tx, &ended.row, &ended.config, &ended.outcome, ended.at)
+                .await?;
         }
-        feeds::settle_quiet_polls(tx, &quiet).await
+        Ok(())
+    }
+}
+
+impl Ended {
+    fn is_well(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok | Outcome::OkSoFar)
+    }
+
+    fn poll(&self) -> EndedPoll<'_> {
+        let was = self.row.cursor.as_deref();
+        EndedPoll {
+            feed: self.row.id,
+            outcome: &self.outcome,
+            at: self.at,
+            next_poll_at: self.next_poll_at,
+            cursor: self.quiet.as_deref().map(|cursor| (was, cursor)),
+        }
     }
 }
 

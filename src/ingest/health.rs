@@ -27,7 +27,7 @@ impl Ingest {
         outcome: &Outcome,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let (name, subject) = (&row.name, format!("feed {}", row.name));
+        let (name, subject) = (&row.name, subject(row));
         let (state, why) = match outcome {
             Outcome::Ok | Outcome::OkSoFar => {
                 let title = format!("{name} is well again");
@@ -113,6 +113,11 @@ impl Ingest {
         }
         Ok(())
     }
+}
+
+/// What a feed's trouble is known by.
+pub(super) fn subject(row: &FeedRow) -> String {
+    format!("feed {}", row.name)
 }
 
 /// What is wrong with a feed, and what to do about it.

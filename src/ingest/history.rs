@@ -11,7 +11,7 @@ use super::plan::{self, News};
 use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
-use crate::store::feeds::{self, FeedRow, Outcome};
+use crate::store::feeds::{self, FeedRow, Outcome, Progress};
 use crate::store::items::{self, Stored};
 
 impl Ingest {
@@ -109,7 +109,10 @@ impl Ingest {
     pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<Stored> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
+        let mut progress = Progress::of(&mut tx, &[]).await?;
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
+        progress.count_items(feed, stored.sighted);
+        progress.save(&mut tx, now).await?;
         let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
         plan::plan(&mut tx, &self.desks, moved, &News::new(), now).await?;
         tx.commit().await?;

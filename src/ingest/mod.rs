@@ -30,7 +30,7 @@ use crate::desk::Desk;
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
-use crate::store::feeds::{self, FeedRow, Outcome, QuietPoll};
+use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::story::relevance::Words;
 
@@ -302,14 +302,14 @@ impl Ingest {
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
 
-    /// Records how a poll ended. `left` is the cursor of one that brought nothing, of which nothing was kept yet.
+    /// Records how a poll ended. `quiet` is the cursor of one that brought nothing, of which nothing was kept yet.
     async fn end(
         &self,
         row: &Arc<FeedRow>,
         config: &Arc<FeedConfig>,
         error: Option<FetchError>,
         leave_alone: Duration,
-        left: Option<String>,
+        quiet: Option<String>,
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let now = self.clock.now();
@@ -330,24 +330,15 @@ impl Ingest {
             }
         };
         report.rest = pause.to_std().unwrap_or_default();
-        let next_poll_at = now + pause;
-        let left = match left {
-            Some(cursor) => Left::Quiet(QuietPoll {
-                feed: row.id,
-                was: row.cursor.clone(),
-                cursor,
-                polled_at: now,
-                next_poll_at,
-            }),
-            None => Left::Ended(Box::new(Ended {
-                row: Arc::clone(row),
-                config: Arc::clone(config),
-                outcome: report.outcome.clone(),
-                at: now,
-                next_poll_at,
-            })),
+        let ended = Ended {
+            row: Arc::clone(row),
+            config: Arc::clone(config),
+            outcome: report.outcome.clone(),
+            at: now,
+            next_poll_at: now + pause,
+            quiet,
         };
-        self.commit(left).await?;
+        self.commit(Left::Ended(Box::new(ended))).await?;
         Ok(())
     }
 }

@@ -26,7 +26,9 @@ pub fn without_diffs(text: &str) -> String {
         if kept.len() + line.len() + 1 > TEXT_BYTES_MAX {
             break;
         }
-        kept.extend(line.chars().filter(|&c| c != '\0'));
+        for part in line.split('\0') {
+            kept.push_str(part);
+        }
         kept.push('\n');
     }
     let end = kept.trim_end().len();

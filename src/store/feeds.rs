@@ -1,8 +1,9 @@
 //! Feeds as the database knows them: where polling stands and how it went.
 
-mod cursors;
 mod due;
 mod pause;
+mod progress;
+mod settle;
 
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 
-pub use self::cursors::Cursors;
-pub use self::due::{QuietPoll, due_feeds, next_due_after, next_due_at, settle_quiet_polls};
+pub use self::due::{due_feeds, next_due_after, next_due_at};
 pub use self::pause::{Health, health, pause_feed};
+pub use self::progress::Progress;
+pub use self::settle::{EndedPoll, settle_polls};
 
 use super::Tx;
 use crate::config::{FeedConfig, FeedKind};
@@ -190,25 +192,6 @@ pub async fn save_backfill(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Records that the feed's first poll went well; `floor_at` is the oldest date it showed.
-pub async fn save_seed(
-    tx: &mut Tx,
-    feed: i64,
-    floor_at: Option<i64>,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let now = now.timestamp();
-    sqlx::query!(
-        "UPDATE feeds SET seeded_at = $2, floor_at = $3 WHERE id = $1 AND seeded_at IS NULL",
-        feed,
-        now,
-        floor_at
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// Records where a feed has moved for good, once the new place has proved good.
 pub async fn save_move(tx: &mut Tx, feed: i64, moved_to: &str) -> anyhow::Result<()> {
     sqlx::query!(
@@ -218,66 +201,6 @@ pub async fn save_move(tx: &mut Tx, feed: i64, moved_to: &str) -> anyhow::Result
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
-}
-
-/// Records how a poll ended and when the next is due.
-pub async fn settle_poll(
-    tx: &mut Tx,
-    feed: i64,
-    outcome: &Outcome,
-    now: DateTime<Utc>,
-    next_poll_at: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let (now, next) = (now.timestamp(), next_poll_at.timestamp());
-    match outcome {
-        Outcome::Ok => {
-            sqlx::query!(
-                "UPDATE feeds SET state = 'ok', failures = 0, failing_since = NULL, last_error = NULL, last_polled_at = $2,
-                 last_ok_at = $2, next_poll_at = $3 WHERE id = $1",
-                feed,
-                now,
-                next
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
-        Outcome::OkSoFar => {
-            sqlx::query!(
-                "UPDATE feeds SET state = 'ok', failures = 0, failing_since = NULL, last_error = NULL, last_polled_at = $2,
-                 last_ok_at = COALESCE(last_ok_at, $2), next_poll_at = $3 WHERE id = $1",
-                feed,
-                now,
-                next
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        Outcome::Failed { state, why } => {
-            sqlx::query!(
-                "UPDATE feeds SET state = $2, failures = failures + 1, failing_since = COALESCE(failing_since, $4),
-                 last_error = $3, last_polled_at = $4, next_poll_at = $5 WHERE id = $1",
-                feed,
-                state,
-                why,
-                now,
-                next
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        Outcome::Excused { why } => {
-            sqlx::query!(
-                "UPDATE feeds SET last_error = $2, next_poll_at = $3 WHERE id = $1",
-                feed,
-                why,
-                next
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-    }
     Ok(())
 }
 

@@ -37,6 +37,21 @@ pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i6
     .context("ending a trouble")
 }
 
+/// Which of these subjects are not well.
+pub async fn in_trouble(tx: &mut Tx, subjects: &[String]) -> anyhow::Result<Vec<String>> {
+    if subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let subjects = serde_json::to_string(subjects)?;
+    sqlx::query_scalar!(
+        "SELECT subject FROM troubles WHERE subject IN (SELECT value FROM json_each($1))",
+        subjects
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking what is not well")
+}
+
 /// Forgets the troubles of feeds that the configuration names no more: there is nothing to tell of them.
 pub async fn forget_strangers(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!(

@@ -1,14 +1,14 @@
 //! Which items of a page are known already: one question, however long the page.
 
 use std::collections::{HashMap, HashSet};
+use std::iter;
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use serde_json::json;
 use sqlx::SqliteExecutor;
 
 use super::columns::{LINK, SUBJECT, TWIN, aliases, print};
-use crate::item::{Detail, Item, hex};
+use crate::item::{Detail, Item};
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
 const REBASE_S_MAX: i64 = 60 * 86_400;
@@ -49,12 +49,15 @@ pub(super) struct KnownItems {
     pub(super) own: HashMap<usize, Known>,
     /// Those that resemble one that was there.
     pub(super) twins: HashSet<usize>,
+    /// The number of the next new item.
+    pub(super) next_id: i64,
 }
 
-/// A key of a page that is known.
+/// A key of a page that is known; from an array of these, in this order.
 #[derive(Deserialize)]
 struct Found {
-    position: usize,
+    /// Which of the keys that were asked for.
+    key: usize,
     kind: i64,
     id: i64,
     detail: i64,
@@ -70,43 +73,42 @@ pub(super) async fn known_items(
     feed: i64,
     items: &[Item],
 ) -> anyhow::Result<KnownItems> {
-    let mut asked = Vec::with_capacity(items.len());
+    // The digests lie end to end; SQLite counts bytes from 1.
+    let (mut positions, mut kinds, mut digests) = (Vec::new(), Vec::new(), Vec::new());
     for (position, item) in items.iter().enumerate() {
-        asked.push(json!([
-            position,
-            item.kind().code(),
-            hex(&item.key().digest())
-        ]));
-        asked.extend(
-            aliases(item)
-                .into_iter()
-                .map(|(kind, digest)| json!([position, kind, hex(&digest)])),
-        );
+        let own = (item.kind().code(), item.key().digest());
+        for (kind, digest) in iter::once(own).chain(aliases(item)) {
+            positions.push(position);
+            kinds.push(kind);
+            digests.extend(digest);
+        }
     }
-    let asked = serde_json::to_string(&asked)?;
+    let kinds = serde_json::to_string(&kinds)?;
     // One row, for each crosses from SQLite's thread by itself.
-    let found = sqlx::query_scalar!(
-        r#"SELECT json_group_array(json_object('position', j.value ->> 0, 'kind', k.kind, 'id', i.id, 'detail', i.detail,
-                                               'at', i.at, 'print', s.print, 'seen_here', s.item_id)) AS "found!: String"
+    let answer = sqlx::query!(
+        r#"SELECT json_group_array(json_array(j.key, k.kind, i.id, i.detail, i.at, s.print, s.item_id)) AS "found!: String",
+                  (SELECT COALESCE(MAX(id), 0) + 1 FROM items) AS "next_id!: i64"
            FROM json_each($1) j
-           CROSS JOIN item_keys k ON k.kind = CAST(j.value ->> 1 AS INTEGER) AND k.digest = unhex(j.value ->> 2)
+           CROSS JOIN item_keys k ON k.kind = CAST(j.value AS INTEGER) AND k.digest = substr($2, 1 + 16 * j.key, 16)
            CROSS JOIN items i ON i.id = k.item_id
-           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $2"#,
-        asked,
+           LEFT JOIN sightings s ON s.item_id = i.id AND s.feed_id = $3"#,
+        kinds,
+        digests,
         feed
     )
     .fetch_one(database)
     .await
     .context("asking which items are known")?;
     let found: Vec<Found> =
-        serde_json::from_str(&found).context("reading which items are known")?;
+        serde_json::from_str(&answer.found).context("reading which items are known")?;
     let mut known = KnownItems {
         own: HashMap::new(),
         twins: HashSet::new(),
+        next_id: answer.next_id,
     };
     let mut linked = HashSet::new();
     for row in found {
-        let (position, seen_here) = (row.position, row.seen_here.is_some());
+        let (position, seen_here) = (positions[row.key], row.seen_here.is_some());
         if row.kind == TWIN {
             known.twins.insert(position);
             continue;

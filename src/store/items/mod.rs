@@ -11,10 +11,9 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::Tx;
-use crate::item::{Item, ItemKey, hex};
+use crate::item::{Item, ItemKey};
 
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
@@ -53,7 +52,8 @@ impl Stored {
     }
 }
 
-/// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated.
+/// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated. How many the feed has shown is
+/// counted by [`super::feeds::Progress`].
 pub async fn put_items(
     tx: &mut Tx,
     feed: i64,
@@ -65,14 +65,9 @@ pub async fn put_items(
         return Ok(stored);
     }
     let known = known_items(&mut **tx, feed, items).await?;
-    // A page may hold only what is known and was seen here: that must cost one question and no write.
-    let mut next_id = match known.own.len() == items.len() {
-        true => 0,
-        false => next_id(tx).await?,
-    };
+    let mut next_id = known.next_id;
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
-    let (mut rows, mut keys, mut texts, mut sighted) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut new, mut sighted) = (New::default(), Vec::new());
     for (position, item) in items.iter().enumerate() {
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
@@ -81,7 +76,7 @@ pub async fn put_items(
                 stored.changed.push(known.id);
             }
             if known.by_link {
-                keys.push(json!([known.id, item.kind().code(), hex(&key.digest())]));
+                new.put_key(known.id, item.kind().code(), key.digest());
             }
             if !known.seen_here {
                 sighted.push((known.id, key, print(item)));
@@ -94,14 +89,12 @@ pub async fn put_items(
         let id = next_id;
         next_id += 1;
         ids.insert(key.clone(), id);
-        rows.push(row(id, item, &key, now));
-        keys.push(json!([id, item.kind().code(), hex(&key.digest())]));
-        keys.extend(
-            aliases(item)
-                .into_iter()
-                .map(|(kind, digest)| json!([id, kind, hex(&digest)])),
-        );
-        texts.push(json!([id, hex(&compress(item)?)]));
+        new.rows.push(row(id, item, &key, now));
+        new.put_key(id, item.kind().code(), key.digest());
+        for (kind, digest) in aliases(item) {
+            new.put_key(id, kind, digest);
+        }
+        new.put_text(id, &compress(item)?);
         sighted.push((id, key.clone(), print(item)));
         if known.twins.contains(&position) {
             stored.twins.insert(position);
@@ -109,7 +102,7 @@ pub async fn put_items(
         stored.fresh.push((position, id));
         stored.fresh_keys.insert(key);
     }
-    insert(tx, &rows, &keys, &texts).await?;
+    new.insert(tx).await?;
     let new_here = sight(tx, feed, &sighted).await?;
     stored.sighted = u64::try_from(new_here.len())?;
     let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
@@ -126,52 +119,69 @@ pub async fn put_items(
     Ok(stored)
 }
 
-/// The number of the next item.
-async fn next_id(tx: &mut Tx) -> anyhow::Result<i64> {
-    sqlx::query_scalar!(r#"SELECT COALESCE(MAX(id), 0) + 1 AS "id!: i64" FROM items"#)
-        .fetch_one(&mut **tx)
-        .await
-        .context("asking for the next item's number")
+/// What is to be inserted. Digests and texts lie end to end; SQLite counts their bytes from 1.
+#[derive(Default)]
+struct New {
+    rows: Vec<serde_json::Value>,
+    keys: Vec<(i64, i64)>,
+    digests: Vec<u8>,
+    texts: Vec<(i64, usize, usize)>,
+    bodies: Vec<u8>,
 }
 
-async fn insert(
-    tx: &mut Tx,
-    rows: &[serde_json::Value],
-    keys: &[serde_json::Value],
-    texts: &[serde_json::Value],
-) -> anyhow::Result<()> {
-    if rows.is_empty() && keys.is_empty() {
-        return Ok(());
+impl New {
+    fn put_key(&mut self, item: i64, kind: i64, digest: [u8; 16]) {
+        self.keys.push((item, kind));
+        self.digests.extend(digest);
     }
-    let (rows, keys, texts) = (
-        serde_json::to_string(rows)?,
-        serde_json::to_string(keys)?,
-        serde_json::to_string(texts)?,
-    );
-    sqlx::query!(
-        "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-                value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12
-         FROM json_each($1)",
-        rows
-    )
-    .execute(&mut **tx)
-    .await
-    .context("storing items")?;
-    // Aliases may be taken already; whoever had them first keeps them. A key of its own never is: it was just asked.
-    sqlx::query!(
-        "INSERT INTO item_keys (item_id, kind, digest)
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
-        keys
-    )
-    .execute(&mut **tx)
-    .await
-    .context("storing item keys")?;
-    sqlx::query!("INSERT INTO texts (item_id, body) SELECT value ->> 0, unhex(value ->> 1) FROM json_each($1)", texts)
+
+    fn put_text(&mut self, item: i64, body: &[u8]) {
+        self.texts.push((item, self.bodies.len() + 1, body.len()));
+        self.bodies.extend_from_slice(body);
+    }
+
+    async fn insert(self, tx: &mut Tx) -> anyhow::Result<()> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        let keys = serde_json::to_string(&self.keys)?;
+        if !self.rows.is_empty() {
+            let (rows, texts) = (
+                serde_json::to_string(&self.rows)?,
+                serde_json::to_string(&self.texts)?,
+            );
+            sqlx::query!(
+                "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail)
+                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                        value ->> 7, value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12
+                 FROM json_each($1)",
+                rows
+            )
+            .execute(&mut **tx)
+            .await
+            .context("storing items")?;
+            sqlx::query!(
+                "INSERT INTO texts (item_id, body) SELECT value ->> 0, substr($2, value ->> 1, value ->> 2) FROM json_each($1)",
+                texts,
+                self.bodies
+            )
+            .execute(&mut **tx)
+            .await
+            .context("storing texts")?;
+        }
+        // Aliases may be taken already; whoever had them first keeps them. A key of its own never is: it was just asked.
+        sqlx::query!(
+            "INSERT INTO item_keys (item_id, kind, digest)
+             SELECT value ->> 0, value ->> 1, substr($2, 1 + 16 * key, 16) FROM json_each($1) WHERE true
+             ON CONFLICT DO NOTHING",
+            keys,
+            self.digests
+        )
         .execute(&mut **tx)
         .await
-        .context("storing texts")?;
-    Ok(())
+        .context("storing item keys")?;
+        Ok(())
+    }
 }
 
 /// Records what a feed showed and how it first worded it; gives the items that it had not shown before.
@@ -195,16 +205,6 @@ async fn sight(
     .fetch_all(&mut **tx)
     .await
     .context("storing sightings")?;
-    let count = i64::try_from(new_here.len())?;
-    if count > 0 {
-        sqlx::query!(
-            "UPDATE feeds SET items = items + $2 WHERE id = $1",
-            feed,
-            count
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
     Ok(new_here.into_iter().collect())
 }
 

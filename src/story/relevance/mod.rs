@@ -194,11 +194,12 @@ fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
 
 /// How many words of a text hold one of `words`; addresses, links and quoted lines do not count.
 fn mentions(text: &str, words: &[String]) -> usize {
+    let text = text.to_lowercase();
     let lines = text.lines().filter(|line| !line.starts_with('>'));
     lines
         .flat_map(str::split_whitespace)
+        .filter(|word| words.iter().any(|said| word.contains(said)))
         .filter(|word| !word.contains('@') && !word.contains("://"))
-        .filter(|word| found(word, words).is_some())
         .count()
 }
 

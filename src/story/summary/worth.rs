@@ -1,5 +1,9 @@
 //! What a sentence is worth to a reader, judged by its words.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
 const SAYS_NOTHING: [&str; 114] = [
@@ -49,7 +53,7 @@ const LEADS: [&str; 13] = [
     "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so", "then,",
     "therefore,", "therefore", "thus,",
 ];
-/// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`.
+/// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`. In the order of the alphabet.
 #[rustfmt::skip]
 const VERBS: [&str; 158] = [
     "adapt", "add", "address", "adjust", "align", "allocate", "allow", "annotate", "append", "apply", "assign",
@@ -69,11 +73,15 @@ const VERBS: [&str; 158] = [
     "unify", "update", "use", "validate", "verify", "wire", "wrap", "write", "zero",
 ];
 
+/// All of them are looked for at once: every sentence of every mail is asked.
+static SAYS_NOTHING_ANYWHERE: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(SAYS_NOTHING).expect("few and short words"));
+
 /// Whether a sentence is for those who handle the patches, and says nothing to a reader.
 pub(super) fn says_nothing(sentence: &str) -> bool {
     let lower = sentence.to_lowercase().replace('’', "'");
     let opening = lower.trim_start_matches(['(', '*', '"', '[', '-', ' ']);
-    SAYS_NOTHING.iter().any(|said| lower.contains(said))
+    SAYS_NOTHING_ANYWHERE.is_match(&lower)
         || OPENS_NOTHING.iter().any(|said| opening.starts_with(said))
         || is_about_versions(opening)
         || is_about_base(opening)
@@ -214,29 +222,23 @@ fn letters(text: &str) -> usize {
 pub(super) fn tells_what_is_done(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
-    let bare = |word: &str| {
-        word.trim_matches(|c: char| !c.is_alphanumeric() && c != '-')
-            .to_owned()
-    };
     let works = words.windows(2).enumerate().any(|(at, pair)| {
-        POINTERS.contains(&bare(pair[0]).as_str())
-            && (WORKS.contains(&bare(pair[1]).as_str())
-                || (at < 2 && words.get(at + 2).is_some_and(|third| WORKS.contains(&bare(third).as_str()))))
+        POINTERS.contains(&bare(pair[0]))
+            && (WORKS.contains(&bare(pair[1]))
+                || (at < 2 && words.get(at + 2).is_some_and(|third| WORKS.contains(&bare(third)))))
             // `the set of states` is no work, `the set of patches` is one.
             && (pair[0].starts_with("th") && pair[0] != "the" || at < 2)
             && (words.get(at + 2) != Some(&"of")
-                || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word).as_str())))
+                || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word))))
     });
     if works {
         return true;
     }
     let is_verb = |word: &str| {
         let word = bare(word);
-        VERBS.iter().any(|verb| {
-            word == *verb
-                || word.strip_suffix('s') == Some(verb)
-                || word.strip_suffix("es") == Some(verb)
-        })
+        let forms = [Some(word), word.strip_suffix('s'), word.strip_suffix("es")];
+        let mut forms = forms.into_iter().flatten();
+        forms.any(|form| VERBS.binary_search(&form).is_ok())
     };
     let mut rest = words.as_slice();
     while let Some(first) = rest.first()
@@ -262,9 +264,19 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
             .is_some_and(|word| is_verb(word) || ["we", "this", "i", "let's"].contains(word))
 }
 
+/// A word without what stands around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric() && c != '-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn verbs_are_found_by_their_order() {
+        assert!(VERBS.is_sorted());
+    }
 
     #[test]
     fn what_is_said_to_reviewers_says_nothing_to_readers() {

@@ -1,6 +1,6 @@
 //! Polling again, or after things changed places, adds nothing.
 
-use bpfnews::store::feeds::Cursors;
+use bpfnews::store::feeds::Progress;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
@@ -62,14 +62,15 @@ async fn the_same_poll_twice_adds_nothing() {
     for name in ["blog", "bpf", "linux"] {
         rows.push(world.row(name).await);
     }
-    let cursors = Cursors::of(&mut tx, rows.iter().map(|row| row.id)).await;
-    let mut cursors = cursors.expect("a good database");
+    let numbers: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let progress = Progress::of(&mut tx, &numbers).await;
+    let mut progress = progress.expect("a good database");
     for row in &rows {
-        assert!(cursors.stands_at(row.id, row.cursor.as_deref()));
-        assert!(!cursors.stands_at(row.id, Some("elsewhere")));
-        cursors.put(row.id, "{\"of\": \"old\"}".to_owned());
+        assert!(progress.stands_at(row.id, row.cursor.as_deref()));
+        assert!(!progress.stands_at(row.id, Some("elsewhere")));
+        progress.put_cursor(row.id, "{\"of\": \"old\"}".to_owned());
     }
-    let saved = cursors.save(&mut tx).await;
+    let saved = progress.save(&mut tx, world.now()).await;
     saved.expect("the database may be written");
     tx.commit().await.expect("the database may be written");
     world.advance(TimeDelta::hours(2));

@@ -1,0 +1,74 @@
+//! How polls ended.
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::Outcome;
+use crate::store::Tx;
+
+/// A poll that ended.
+#[derive(Debug)]
+pub struct EndedPoll<'a> {
+    /// The feed.
+    pub feed: i64,
+    /// How.
+    pub outcome: &'a Outcome,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// When the next is due.
+    pub next_poll_at: DateTime<Utc>,
+    /// Where polling stood and where it stands, of a poll that brought nothing with which that would have been kept.
+    pub cursor: Option<(Option<&'a str>, &'a str)>,
+}
+
+/// Records how polls ended. One whose feed no longer stands where it stood is due still.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Result<()> {
+    if polls.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = polls.iter().map(row).collect();
+    let rows = serde_json::to_string(&rows)?;
+    // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
+    sqlx::query!(
+        "UPDATE feeds SET
+             state = COALESCE(j.value ->> 'state', state),
+             failures = CASE j.value ->> 'ended' WHEN 'failed' THEN failures + 1 WHEN 'excused' THEN failures ELSE 0 END,
+             failing_since = CASE j.value ->> 'ended' WHEN 'failed' THEN COALESCE(failing_since, j.value ->> 'at')
+                                                      WHEN 'excused' THEN failing_since END,
+             last_error = j.value ->> 'why',
+             last_polled_at = iif(j.value ->> 'ended' = 'excused', last_polled_at, j.value ->> 'at'),
+             last_ok_at = CASE j.value ->> 'ended' WHEN 'well' THEN j.value ->> 'at'
+                                                   WHEN 'so far' THEN COALESCE(last_ok_at, j.value ->> 'at')
+                                                   ELSE last_ok_at END,
+             next_poll_at = j.value ->> 'next',
+             cursor = COALESCE(j.value ->> 'cursor', cursor)
+         FROM json_each($1) j
+         WHERE feeds.id = j.value ->> 'feed' AND (j.value ->> 'cursor' IS NULL OR feeds.cursor IS j.value ->> 'was')",
+        rows
+    )
+    .execute(&mut **tx)
+    .await
+    .context("settling polls")?;
+    Ok(())
+}
+
+fn row(poll: &EndedPoll<'_>) -> serde_json::Value {
+    let (ended, state, why) = match poll.outcome {
+        Outcome::Ok => ("well", Some("ok"), None),
+        Outcome::OkSoFar => ("so far", Some("ok"), None),
+        Outcome::Failed { state, why } => ("failed", Some(*state), Some(why)),
+        Outcome::Excused { why } => ("excused", None, Some(why)),
+    };
+    let (was, cursor) = poll
+        .cursor
+        .map_or((None, None), |(was, is)| (was, Some(is)));
+    json!({
+        "feed": poll.feed, "ended": ended, "state": state, "why": why, "at": poll.at.timestamp(),
+        "next": poll.next_poll_at.timestamp(), "was": was, "cursor": cursor,
+    })
+}
