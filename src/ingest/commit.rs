@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::health::subject;
 use super::news::{known_now, news};
@@ -80,7 +81,35 @@ pub(super) struct Kept {
 /// Why something could not be committed: one error, which everybody has who waited.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("keeping what polls brought")]
-struct NotKept(#[source] Arc<dyn std::error::Error + Send + Sync>);
+pub(super) struct NotKept(#[source] Arc<dyn std::error::Error + Send + Sync>);
+
+impl NotKept {
+    fn new(error: anyhow::Error) -> Self {
+        // What stands on top cannot be looked into any more once it is boxed, and it may be the database's own error.
+        let error = error.context("in one transaction");
+        Self(Arc::from(error.into_boxed_dyn_error()))
+    }
+
+    /// Whether it is the database's trouble, which passes, rather than that of what was to be kept.
+    fn is_trouble(&self) -> bool {
+        Trouble::of(&anyhow::Error::new(self.clone())).is_some()
+    }
+
+    /// What it comes down to.
+    pub(super) fn cause(&self) -> String {
+        let mut cause: &dyn std::error::Error = &*self.0;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        cause.to_string()
+    }
+
+    /// What was to be kept and cannot be, where `error` says that.
+    pub(super) fn of_page(error: &anyhow::Error) -> Option<&Self> {
+        let not_kept = error.downcast_ref::<Self>()?;
+        (!not_kept.is_trouble()).then_some(not_kept)
+    }
+}
 
 /// It came to a bad end, which was told where it happened.
 #[derive(Debug, thiserror::Error)]
@@ -107,11 +136,14 @@ impl Waiting {
         let mut left = self.left();
         // What nobody waits for any more is of a poll that was given up.
         left.retain(|(_, sender)| !sender.is_closed());
-        let mut items = 0;
+        let (mut items, mut told) = (0, None);
         let most = left.iter().take_while(|(left, _)| {
             let is_first = items == 0;
             items += left.items();
-            is_first || items <= ITEMS_MAX
+            let is_like = left
+                .is_told()
+                .is_none_or(|is_told| *told.get_or_insert(is_told) == is_told);
+            is_like && (is_first || items <= ITEMS_MAX)
         });
         let most = most.count();
         left.drain(..most).unzip()
@@ -119,6 +151,15 @@ impl Waiting {
 }
 
 impl Left {
+    /// Whether what is new in it is told, rather than remembered. The two do not go together: what of a story was known
+    /// before its news decides whether it is told.
+    fn is_told(&self) -> Option<bool> {
+        match self {
+            Self::Page(read) => Some(read.mode == Mode::Live && !read.page.is_first),
+            Self::Ended(_) => None,
+        }
+    }
+
     /// The items that it holds.
     fn items(&self) -> usize {
         match self {
@@ -161,23 +202,30 @@ impl Ingest {
             Ok(kept) => return kept.into_iter().map(Ok).collect(),
             Err(error) => error,
         };
-        if left.len() <= 1 || Trouble::of(&error).is_some() {
-            let error = NotKept(Arc::from(error.into_boxed_dyn_error()));
+        if left.len() <= 1 || error.is_trouble() {
             return left.iter().map(|_| Err(error.clone())).collect();
         }
-        let mut ended = Vec::new();
+        let (mut ended, mut trouble) = (Vec::new(), None);
         for one in left {
-            let kept = self.caught(std::slice::from_ref(one)).await;
-            let kept = kept.map(|kept| kept.into_iter().next().flatten());
-            ended.push(kept.map_err(|error| NotKept(Arc::from(error.into_boxed_dyn_error()))));
+            let kept = match &trouble {
+                Some(trouble) => Err(NotKept::clone(trouble)),
+                None => self.caught(std::slice::from_ref(one)).await,
+            };
+            if let Err(error) = &kept
+                && error.is_trouble()
+            {
+                trouble = Some(error.clone());
+            }
+            ended.push(kept.map(|kept| kept.into_iter().next().flatten()));
         }
         ended
     }
 
     /// The same as [`Ingest::transaction`]; a panic is an error.
-    async fn caught(&self, left: &[Left]) -> anyhow::Result<Vec<Option<Kept>>> {
+    async fn caught(&self, left: &[Left]) -> Result<Vec<Option<Kept>>, NotKept> {
         let caught = AssertUnwindSafe(self.transaction(left)).catch_unwind();
-        caught.await.unwrap_or_else(|_| Err(Panicked.into()))
+        let ended = caught.await.unwrap_or_else(|_| Err(Panicked.into()));
+        ended.map_err(NotKept::new)
     }
 
     /// One transaction: items, stories, posts, gaps, cursors, and how polls ended.
@@ -194,6 +242,7 @@ impl Ingest {
             kept.push(match left {
                 Left::Page(read) => {
                     self.keep(&mut tx, read, place, &mut progress, &mut brought, now)
+                        .instrument(span(&read.row))
                         .await?
                 }
                 Left::Ended(_) => None,
@@ -297,10 +346,16 @@ impl Ingest {
         let recovered = well.filter(|(_, subject)| were_unwell.contains(subject));
         for ended in unwell.into_iter().chain(recovered.map(|(ended, _)| ended)) {
             self.tell_health(tx, &ended.row, &ended.config, &ended.outcome, ended.at)
+                .instrument(span(&ended.row))
                 .await?;
         }
         Ok(())
     }
+}
+
+/// The poll that something is of, whoever's it is that commits it.
+fn span(row: &FeedRow) -> Span {
+    info_span!(parent: None, "poll", feed.name = row.name)
 }
 
 impl Ended {
@@ -326,4 +381,24 @@ struct Brought {
     /// Items that are new, or of which something changed.
     touched: Vec<i64>,
     news: News,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_database_is_known_from_every_error() {
+        let bare = || anyhow::Error::new(sqlx::Error::PoolTimedOut);
+        for error in [bare(), bare().context("storing items")] {
+            let not_kept = NotKept::new(error);
+            assert!(not_kept.is_trouble(), "{not_kept:?}");
+            let error = anyhow::Error::new(not_kept);
+            assert_eq!(Trouble::of(&error), Some(Trouble::Busy));
+            assert!(NotKept::of_page(&error).is_none());
+        }
+        let error = anyhow::Error::new(NotKept::new(Panicked.into()));
+        assert!(NotKept::of_page(&error).is_some());
+        assert!(NotKept::of_page(&anyhow::anyhow!("keeping was broken off")).is_none());
+    }
 }

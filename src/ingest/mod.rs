@@ -22,7 +22,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{Instrument as _, debug, error, info, info_span, warn};
 
 use crate::clock::Clock;
 use crate::config::{FeedConfig, NetworkConfig};
@@ -38,7 +38,7 @@ pub use self::matching::meet_all;
 pub use self::plan::restate;
 pub use self::retract::retract;
 
-use self::commit::{Ended, Kept, Left, ReadPage, Waiting};
+use self::commit::{Ended, Kept, Left, NotKept, ReadPage, Waiting};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 
 /// Feeds read (or looked at) side by side; each host still gets one request at a time.
@@ -270,10 +270,25 @@ impl Ingest {
                         is_first: report.requests == 1,
                         was_sampled: report.news > 0,
                     };
-                    let Some(kept) = self.commit(Left::Page(Box::new(read))).await? else {
-                        let why = "another poll of this feed came first".to_owned();
-                        report.outcome = Outcome::Excused { why };
-                        return Ok(report);
+                    let kept = match self.commit(Left::Page(Box::new(read))).await {
+                        Ok(Some(kept)) => kept,
+                        Ok(None) => {
+                            let why = "another poll of this feed came first".to_owned();
+                            report.outcome = Outcome::Excused { why };
+                            return Ok(report);
+                        }
+                        Err(error) => {
+                            let Some(not_kept) = NotKept::of_page(&error) else {
+                                return Err(error);
+                            };
+                            drop(reads);
+                            error!("{}: {error:#}", row.name);
+                            let why = format!("what it shows cannot be kept: {}", not_kept.cause());
+                            let error = Some(FetchError::Broken { why });
+                            self.end(&row, config, error, leave_alone, None, &mut report)
+                                .await?;
+                            return Ok(report);
+                        }
                     };
                     report.add(&kept);
                     (walk, cursor) = (kept.walk, Some(kept.cursor));

@@ -68,18 +68,13 @@ async fn a_page_that_cannot_be_kept_stops_no_other() {
     }
     let rows = rows(&world, &["a", "b", "c", "d"]).await;
     let reports = poll_together(&world, rows).await;
-    let fresh: Vec<_> = reports
-        .iter()
-        .map(|report| {
-            report
-                .as_ref()
-                .map(|report| (report.fresh, report.news))
-                .ok()
-        })
-        .collect();
-    assert_eq!(fresh, [Some((1, 1)), Some((1, 1)), None, Some((1, 1))]);
-    let why = format!("{:#}", reports[2].as_ref().expect_err("it is poison"));
-    assert!(why.contains("this cannot be kept"), "{why}");
+    let reports = reports.into_iter().map(|report| report.expect("no error"));
+    let fresh: Vec<_> = reports.map(|report| (report.fresh, report.news)).collect();
+    assert_eq!(fresh, [(1, 1), (1, 1), (0, 0), (1, 1)]);
+    let row = world.row("c").await;
+    for why in ["what it shows cannot be kept: ", "this cannot be kept"] {
+        world.check_failed(&row, "backing_off", 1, why);
+    }
     for name in ["a", "b", "d"] {
         world.check_ok(name).await;
         assert_eq!(world.titles(name).await.len(), 2);
@@ -169,4 +164,51 @@ async fn parts_that_come_together_over_several_lists_are_one_post() {
         "[PATCH bpf-next 2/2] part two",
     ];
     assert_eq!(world.owed().await, [whole]);
+}
+
+#[tokio::test]
+async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
+    let lists = [
+        archive("x", "/x/"),
+        archive("y", "/y/"),
+        archive("z", "/z/"),
+    ];
+    let mut world = World::new(&lists).await;
+    let serve = |world: &World, list: &str, mails: &[Mail]| {
+        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
+        world.put(&format!("/{list}/new.atom"), page);
+    };
+    let old = mail("0", -600, "long ago", "");
+    serve(&world, "x", std::slice::from_ref(&old));
+    serve(&world, "y", std::slice::from_ref(&old));
+    let first = rows(&world, &["x", "y"]).await;
+    for row in first {
+        let stop = CancellationToken::new();
+        world.ingest.poll(row, &stop).await.expect("no error");
+    }
+    world.tell().await;
+    world.advance(chrono::TimeDelta::hours(2));
+    serve(&world, "x", &[mail("3", 60, "elsewhere", ""), old.clone()]);
+    serve(
+        &world,
+        "y",
+        &[mail("2", 100, "Re: a thread", "1"), old.clone()],
+    );
+    // New to us, and its thread began before the channel was there.
+    serve(
+        &world,
+        "z",
+        &[
+            mail("1", -300, "a thread", ""),
+            mail("4", -200, "beside", ""),
+        ],
+    );
+    let together = rows(&world, &["x", "z", "y"]).await;
+    let mut news = Vec::new();
+    for report in poll_together(&world, together).await {
+        news.push(report.expect("no error").news);
+    }
+    assert_eq!(news, [1, 1, 0], "an article, a sample, and no answer");
+    assert_eq!(world.tell().await, [["elsewhere"], ["beside"]]);
+    world.poll().await;
 }
