@@ -208,7 +208,7 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
     for report in poll_together(&world, together).await {
         news.push(report.expect("no error").news);
     }
-    assert_eq!(news, [1, 1, 0], "an article, a sample, and no answer");
+    assert_eq!(news, [1, 1, 0], "a mail, a sample, and no answer");
     assert_eq!(world.tell().await, [["elsewhere"], ["beside"]]);
     world.poll().await;
 }
