@@ -50,6 +50,18 @@ pub(super) struct ReadPage {
     pub(super) was_sampled: bool,
 }
 
+impl ReadPage {
+    /// What becomes of what is new in it.
+    fn telling(&self) -> Mode {
+        match self.mode {
+            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
+            Mode::Live if self.page.is_first => Mode::History,
+            Mode::Seed if self.was_sampled => Mode::History,
+            mode => mode,
+        }
+    }
+}
+
 /// How a poll ended.
 pub(super) struct Ended {
     pub(super) row: Arc<FeedRow>,
@@ -155,7 +167,7 @@ impl Left {
     /// before its news decides whether it is told.
     fn is_told(&self) -> Option<bool> {
         match self {
-            Self::Page(read) => Some(read.mode == Mode::Live && !read.page.is_first),
+            Self::Page(read) => Some(read.telling() == Mode::Live),
             Self::Ended(_) => None,
         }
     }
@@ -284,12 +296,7 @@ impl Ingest {
             Some(gaps) => gaps.clone(),
             None => walk.learn(&stored.fresh_keys, &stored.new_here),
         };
-        let telling = match read.mode {
-            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
-            Mode::Live if page.is_first => Mode::History,
-            Mode::Seed if read.was_sampled => Mode::History,
-            mode => mode,
-        };
+        let telling = read.telling();
         let known = known_now(row, telling, &page.items, &stored);
         let seen_again: &[i64] = match telling {
             Mode::Live => &stored.seen_again,
@@ -337,17 +344,16 @@ impl Ingest {
             .collect();
         let polls: Vec<EndedPoll<'_>> = ended.iter().map(|ended| ended.poll()).collect();
         feeds::settle_polls(tx, &polls).await?;
-        // Of feeds that were well and are so still there is nothing to tell.
-        let loud = ended.iter().filter(|ended| ended.quiet.is_none());
-        let (well, unwell): (Vec<&Ended>, Vec<&Ended>) = loud.partition(|ended| ended.is_well());
-        let subjects: Vec<String> = well.iter().map(|ended| subject(&ended.row)).collect();
-        let were_unwell = troubles::in_trouble(tx, &subjects).await?;
-        let well = well.into_iter().zip(&subjects);
-        let recovered = well.filter(|(_, subject)| were_unwell.contains(subject));
-        for ended in unwell.into_iter().chain(recovered.map(|(ended, _)| ended)) {
-            self.tell_health(tx, &ended.row, &ended.config, &ended.outcome, ended.at)
-                .instrument(span(&ended.row))
-                .await?;
+        let loud: Vec<&Ended> = ended.into_iter().filter(|e| e.quiet.is_none()).collect();
+        let subjects: Vec<String> = loud.iter().map(|ended| subject(&ended.row)).collect();
+        let in_trouble = troubles::in_trouble(tx, &subjects).await?;
+        for (ended, subject) in loud.into_iter().zip(&subjects) {
+            // Of a feed that was well and is so still there is nothing to tell.
+            if !ended.is_well() || in_trouble.contains(subject) {
+                self.tell_health(tx, &ended.row, &ended.config, &ended.outcome, ended.at)
+                    .instrument(span(&ended.row))
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ impl Ingest {
     pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<Stored> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        let mut progress = Progress::of(&mut tx, &[]).await?;
+        let mut progress = Progress::default();
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;

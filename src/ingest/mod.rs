@@ -304,8 +304,8 @@ impl Ingest {
         }
         drop(reads);
         let quietly = is_quiet && report.outcome == Outcome::Ok;
-        let left = (quietly && error.is_none()).then(|| walk.cursor());
-        self.end(&row, config, error, leave_alone, left, &mut report)
+        let quiet = (quietly && error.is_none()).then(|| walk.cursor());
+        self.end(&row, config, error, leave_alone, quiet, &mut report)
             .await?;
         Ok(report)
     }

@@ -42,6 +42,19 @@ pub(super) fn unpack(packed: &[u8]) -> anyhow::Result<Vec<u8>> {
     })
 }
 
+/// Values that lie end to end, for a statement that takes many of them.
+#[derive(Default)]
+pub(super) struct EndToEnd(pub(super) Vec<u8>);
+
+impl EndToEnd {
+    /// Adds a value; gives where it begins, for SQLite counts bytes from 1, and how many it has.
+    pub(super) fn put(&mut self, value: &[u8]) -> (usize, usize) {
+        let at = self.0.len() + 1;
+        self.0.extend_from_slice(value);
+        (at, value.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

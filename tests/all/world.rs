@@ -324,6 +324,15 @@ impl World {
         rows.find(|row| row.name == name).expect("it is configured")
     }
 
+    /// How these stand.
+    pub(crate) async fn rows(&self, names: &[&str]) -> Vec<FeedRow> {
+        let mut rows = Vec::new();
+        for name in names {
+            rows.push(self.row(name).await);
+        }
+        rows
+    }
+
     /// Fails unless the last poll of `name` went well.
     pub(crate) async fn check_ok(&self, name: &str) {
         let row = self.row(name).await;

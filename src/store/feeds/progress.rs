@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::store::Tx;
 
 /// How far some feeds are read, in a transaction; [`Progress::save`] keeps what was put in.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Progress {
     stand_at: HashMap<i64, Option<String>>,
     put: HashMap<i64, Put>,
@@ -31,7 +31,7 @@ impl Progress {
     ///
     /// When the database fails.
     pub async fn of(tx: &mut Tx, feeds: &[i64]) -> anyhow::Result<Self> {
-        let (mut stand_at, put) = (HashMap::new(), HashMap::new());
+        let mut progress = Self::default();
         if !feeds.is_empty() {
             let feeds = serde_json::to_string(feeds)?;
             let rows = sqlx::query!(
@@ -41,9 +41,10 @@ impl Progress {
             .fetch_all(&mut **tx)
             .await
             .context("asking where polling stands")?;
-            stand_at.extend(rows.into_iter().map(|row| (row.id, row.cursor)));
+            let rows = rows.into_iter().map(|row| (row.id, row.cursor));
+            progress.stand_at.extend(rows);
         }
-        Ok(Self { stand_at, put })
+        Ok(progress)
     }
 
     /// Whether a feed still stands at `was`; elsewhere it does once another poll of it came in between.

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::Tx;
+use super::packed::EndToEnd;
 use crate::item::{Item, ItemKey};
 
 pub(super) use self::columns::LINK;
@@ -119,14 +120,15 @@ pub async fn put_items(
     Ok(stored)
 }
 
-/// What is to be inserted. Digests and texts lie end to end; SQLite counts their bytes from 1.
+/// What is to be inserted.
 #[derive(Default)]
 struct New {
     rows: Vec<serde_json::Value>,
     keys: Vec<(i64, i64)>,
+    /// Those of the keys, 16 bytes each.
     digests: Vec<u8>,
     texts: Vec<(i64, usize, usize)>,
-    bodies: Vec<u8>,
+    bodies: EndToEnd,
 }
 
 impl New {
@@ -136,8 +138,8 @@ impl New {
     }
 
     fn put_text(&mut self, item: i64, body: &[u8]) {
-        self.texts.push((item, self.bodies.len() + 1, body.len()));
-        self.bodies.extend_from_slice(body);
+        let (at, bytes) = self.bodies.put(body);
+        self.texts.push((item, at, bytes));
     }
 
     async fn insert(self, tx: &mut Tx) -> anyhow::Result<()> {
@@ -163,7 +165,7 @@ impl New {
             sqlx::query!(
                 "INSERT INTO texts (item_id, body) SELECT value ->> 0, substr($2, value ->> 1, value ->> 2) FROM json_each($1)",
                 texts,
-                self.bodies
+                self.bodies.0
             )
             .execute(&mut **tx)
             .await

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate};
 use serde_json::json;
 
-use crate::store::{Tx, packed};
+use crate::store::Tx;
+use crate::store::packed::{self, EndToEnd};
 use crate::story::Story;
 
 /// A story as it was stored, before a fold.
@@ -135,16 +136,14 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
         return Ok(());
     }
     let (mut rows, mut searched_by, mut members) = (Vec::new(), Vec::new(), Vec::new());
-    // What they say lies end to end; SQLite counts bytes from 1.
-    let mut all_told: Vec<u8> = Vec::new();
+    let mut all_told = EndToEnd::default();
     for (after, told) in stories {
         let story = after.story;
         let (number, first) = (
             after.number,
             after.items.first().copied().unwrap_or_default(),
         );
-        let (told_at, told_bytes) = (all_told.len() + 1, told.len());
-        all_told.extend_from_slice(told);
+        let (told_at, told_bytes) = all_told.put(told);
         rows.push(json!({
             "number": number, "id": story.id, "item": first, "cluster": after.cluster, "kind": story.kind,
             "state": story.state, "author": story.author, "tree": story.tree, "first_at": story.first_at.timestamp(),
@@ -172,7 +171,7 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
              first_at = excluded.first_at, last_at = excluded.last_at, score = excluded.score,
              relevant = excluded.relevant, free_on = excluded.free_on, told = excluded.told",
         rows,
-        all_told
+        all_told.0
     )
     .execute(&mut **tx)
     .await

@@ -58,10 +58,7 @@ async fn the_same_poll_twice_adds_nothing() {
     world.restart(|_| ()).await;
     let store = &world.ingest.store;
     let mut tx = store.write().await.expect("the database may be written");
-    let mut rows = Vec::new();
-    for name in ["blog", "bpf", "linux"] {
-        rows.push(world.row(name).await);
-    }
+    let rows = world.rows(&["blog", "bpf", "linux"]).await;
     let numbers: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let progress = Progress::of(&mut tx, &numbers).await;
     let mut progress = progress.expect("a good database");

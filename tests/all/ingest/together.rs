@@ -22,12 +22,10 @@ async fn poll_together(world: &World, rows: Vec<FeedRow>) -> Vec<anyhow::Result<
     tokio::join!(futures_util::future::join_all(polls), release).0
 }
 
-async fn rows(world: &World, names: &[&str]) -> Vec<FeedRow> {
-    let mut rows = Vec::new();
-    for name in names {
-        rows.push(world.row(name).await);
-    }
-    rows
+/// Lets an archive at `/LIST/` show these mails.
+fn serve<'a>(world: &World, list: &str, mails: impl IntoIterator<Item = &'a Mail>) {
+    let page = mails_atom(&format!("http://list.example/{list}/"), mails);
+    world.put(&format!("/{list}/new.atom"), page);
 }
 
 #[tokio::test]
@@ -66,7 +64,7 @@ async fn a_page_that_cannot_be_kept_stops_no_other() {
     ] {
         world.put(path, rss(&articles(names)));
     }
-    let rows = rows(&world, &["a", "b", "c", "d"]).await;
+    let rows = world.rows(&["a", "b", "c", "d"]).await;
     let reports = poll_together(&world, rows).await;
     let reports = reports.into_iter().map(|report| report.expect("no error"));
     let fresh: Vec<_> = reports.map(|report| (report.fresh, report.news)).collect();
@@ -93,13 +91,10 @@ async fn new_feeds_with_parts_of_one_story_do_not_show_it_twice() {
         archive("z", "/z/"),
     ];
     let world = World::new(&lists).await;
-    let serve = |list: &str, mails: &[Mail]| {
-        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
-        world.put(&format!("/{list}/new.atom"), page);
-    };
-    serve("x", &[mail("1", -10, "elsewhere", "")]);
-    serve("y", &[mail("2", -9, "a thread", "")]);
+    serve(&world, "x", &[mail("1", -10, "elsewhere", "")]);
+    serve(&world, "y", &[mail("2", -9, "a thread", "")]);
     serve(
+        &world,
         "z",
         &[
             mail("3", -1, "Re: a thread", "2"),
@@ -107,7 +102,7 @@ async fn new_feeds_with_parts_of_one_story_do_not_show_it_twice() {
         ],
     );
     // The first is kept by itself, the others after it together.
-    let new = rows(&world, &["x", "y", "z"]).await;
+    let new = world.rows(&["x", "y", "z"]).await;
     for report in poll_together(&world, new).await {
         let report = report.expect("no error");
         assert_eq!(report.news, 1, "{report:?}");
@@ -137,20 +132,15 @@ async fn parts_that_come_together_over_several_lists_are_one_post() {
         mail("p1", -2, "[PATCH bpf-next 1/2] part one", "p0"),
         mail("p0", -3, "[PATCH bpf-next 0/2] all of it", ""),
     ];
-    let serve = |world: &World, part: Option<usize>, list: &str| {
-        let mails = part.map(|part| &parts[part]).into_iter().chain(&old);
-        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
-        world.put(&format!("/{list}/new.atom"), page);
-    };
     for list in ["x", "y", "z"] {
-        serve(&world, None, list);
+        serve(&world, list, &old);
     }
     world.poll().await;
     world.tell().await;
-    for (part, list) in ["x", "y", "z"].into_iter().enumerate() {
-        serve(&world, Some(part), list);
+    for (part, list) in parts.iter().zip(["x", "y", "z"]) {
+        serve(&world, list, [part].into_iter().chain(&old));
     }
-    let rows = rows(&world, &["x", "y", "z"]).await;
+    let rows = world.rows(&["x", "y", "z"]).await;
     let mut news = 0;
     for report in poll_together(&world, rows).await {
         let report = report.expect("no error");
@@ -174,14 +164,10 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
         archive("z", "/z/"),
     ];
     let mut world = World::new(&lists).await;
-    let serve = |world: &World, list: &str, mails: &[Mail]| {
-        let page = mails_atom(&format!("http://list.example/{list}/"), mails);
-        world.put(&format!("/{list}/new.atom"), page);
-    };
     let old = mail("0", -600, "long ago", "");
     serve(&world, "x", std::slice::from_ref(&old));
     serve(&world, "y", std::slice::from_ref(&old));
-    let first = rows(&world, &["x", "y"]).await;
+    let first = world.rows(&["x", "y"]).await;
     for row in first {
         let stop = CancellationToken::new();
         world.ingest.poll(row, &stop).await.expect("no error");
@@ -203,7 +189,7 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
             mail("4", -200, "beside", ""),
         ],
     );
-    let together = rows(&world, &["x", "z", "y"]).await;
+    let together = world.rows(&["x", "z", "y"]).await;
     let mut news = Vec::new();
     for report in poll_together(&world, together).await {
         news.push(report.expect("no error").news);
