@@ -7,7 +7,7 @@ mod reasons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::reasons::holds;
+use self::reasons::{Looked, holds};
 pub use self::reasons::{REASONS, Reason};
 
 /// How many of a story's patches, or of the files that it changes, must be BPF's: one in so many.
@@ -116,13 +116,14 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
             Err(why) => format!("not about BPF: {why}"),
         }],
     };
+    let looked = Looked::at(matter, words);
     for reason in &REASONS {
         let weight = words
             .weights
             .get(reason.name)
             .copied()
             .unwrap_or(reason.weight);
-        if weight != 0 && holds(reason.name, matter, words) {
+        if weight != 0 && holds(reason.name, &looked) {
             judgement.score += weight;
             judgement.why.push(format!("{} ({weight:+})", reason.told));
         }
@@ -277,27 +278,27 @@ mod tests {
         ];
         for (reason, does, does_not) in table {
             assert!(
-                holds(reason, &does, &Words::default()),
+                holds(reason, &Looked::at(&does, &Words::default())),
                 "{reason}: {:?}",
                 does.titles
             );
             assert!(
-                !holds(reason, &does_not, &Words::default()),
+                !holds(reason, &Looked::at(&does_not, &Words::default())),
                 "{reason}: {:?}",
                 does_not.titles
             );
         }
-        assert!(holds(
-            "driver",
-            &files(&["drivers/net/a.c"]),
-            &Words::default()
-        ));
+        let driver = files(&["drivers/net/a.c"]);
+        assert!(holds("driver", &Looked::at(&driver, &Words::default())));
         for (title, path) in [
             ("bpf: x", "drivers/net/a_xdp.c"),
             ("a: Add XDP", "drivers/net/a.c"),
         ] {
             let matter = matter(title, &[], &[path], "");
-            assert!(!holds("driver", &matter, &Words::default()), "{title}");
+            assert!(
+                !holds("driver", &Looked::at(&matter, &Words::default())),
+                "{title}"
+            );
         }
     }
 

@@ -127,45 +127,67 @@ pub const REASONS: [Reason; 21] = [
     },
 ];
 
+/// What reasons look at, with the titles in lower case: each reason asks for several words in them.
+pub(super) struct Looked<'a> {
+    matter: &'a Matter,
+    words: &'a Words,
+    titles: Vec<String>,
+    is_test: bool,
+    brings_new: bool,
+}
+
+impl<'a> Looked<'a> {
+    pub(super) fn at(matter: &'a Matter, words: &'a Words) -> Self {
+        let titles: Vec<String> = matter.titles.iter().map(|t| t.to_lowercase()).collect();
+        Self {
+            matter,
+            words,
+            is_test: is_for_tests(&titles, &matter.paths),
+            brings_new: brings_new(&titles),
+            titles,
+        }
+    }
+}
+
 /// Whether a reason holds.
-pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
-    let own = matter
-        .titles
-        .first()
-        .map_or("", String::as_str)
-        .to_lowercase();
-    let is_test = is_for_tests(matter);
+pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
+    let Looked {
+        matter,
+        words,
+        ref titles,
+        is_test,
+        brings_new,
+    } = *looked;
+    let own = titles.first().map_or("", String::as_str);
     let in_titles = |word: &str| {
-        matter
-            .titles
+        titles
             .iter()
             .any(|title| !is_test_title(title) && has_word(title, word))
     };
     let in_paths = |part: &str| matter.paths.iter().any(|path| path.contains(part));
-    let text = || matter.texts.first().map_or("", String::as_str);
     match reason {
-        "feature" => !is_test && brings_new(matter),
+        "feature" => !is_test && brings_new,
         "kfunc" => !is_test && (in_titles("kfunc") || in_titles("kfuncs")),
         "helper" => {
             let adds_helper = |title: &String| {
                 !is_test_title(title)
                     && (has_word(title, "helper") || has_word(title, "helpers"))
-                    && is_new(&title.to_lowercase())
+                    && is_new(title)
                     && found(title, &words.title).is_some()
             };
-            !is_test && matter.titles.iter().any(adds_helper)
+            !is_test && titles.iter().any(adds_helper)
         }
         "program_type" => {
             !is_test
-                && (names_type(matter, "bpf_prog_type_")
+                && (names_type(titles, "bpf_prog_type_")
                     || in_titles("program type")
                     || in_titles("prog type"))
         }
         "map_type" => {
             !is_test
-                && (names_type(matter, "bpf_map_type_")
+                && (names_type(titles, "bpf_map_type_")
                     || in_titles("map type")
-                    || (is_new(&own) && has_word(&own, "map") && in_paths("uapi/")))
+                    || (is_new(own) && has_word(own, "map") && in_paths("uapi/")))
         }
         // A long path is shortened in front: what may be a copy of `tools/` is not told from the real one.
         "uapi" => matter.paths.iter().any(|path| {
@@ -191,15 +213,15 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
                 .iter()
                 .any(|word| in_titles(word))
         }
-        "revert" => matter
-            .titles
-            .iter()
-            .any(|title| title.to_lowercase().starts_with("revert ")),
+        "revert" => titles.iter().any(|title| title.starts_with("revert ")),
         "breakage" => {
             ["regression", "regressions", "breakage", "breaks"]
                 .iter()
                 .any(|word| in_titles(word))
-                || has_word(text(), "user-visible")
+                || matter
+                    .texts
+                    .first()
+                    .is_some_and(|text| has_word(&text.to_lowercase(), "user-visible"))
         }
         "nack" => matter.nacked,
         "review" => matter.reviewers >= REVIEWERS_MANY,
@@ -218,10 +240,10 @@ pub(super) fn holds(reason: &str, matter: &Matter, words: &Words) -> bool {
             "grammar",
         ]
         .iter()
-        .any(|word| has_word(&own, word)),
+        .any(|word| has_word(own, word)),
         // A driver that learns XDP is news for more than its owners.
         "driver" => {
-            !brings_new(matter)
+            !brings_new
                 && is_all(&matter.paths, |path| {
                     path.starts_with("drivers/") && found(path, &words.paths).is_none()
                 })
@@ -235,35 +257,33 @@ fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
     !paths.is_empty() && paths.iter().all(|path| is(path))
 }
 
-/// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles.
-fn is_for_tests(matter: &Matter) -> bool {
+/// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles in lower case.
+fn is_for_tests(titles: &[String], paths: &BTreeSet<String>) -> bool {
     let is_test_path = |path: &str| path.contains("testing/") || path.contains("selftests");
-    let patches = matter.titles.get(1..).filter(|titles| !titles.is_empty());
-    let titles = patches.unwrap_or(&matter.titles);
-    is_all(&matter.paths, is_test_path)
+    let patches = titles.get(1..).filter(|titles| !titles.is_empty());
+    let titles = patches.unwrap_or(titles);
+    is_all(paths, is_test_path)
         || (!titles.is_empty() && titles.iter().all(|title| is_test_title(title)))
 }
 
-/// Whether a title is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
+/// Whether a title in lower case is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
 fn is_test_title(title: &str) -> bool {
-    let title = title.to_lowercase();
     let heads = ["bpf: ", "bpf, ", "bpf/"];
     let rest = heads.iter().find_map(|head| title.strip_prefix(head));
-    let rest = rest.unwrap_or(&title);
+    let rest = rest.unwrap_or(title);
     rest.starts_with("selftest") || rest.starts_with("samples")
 }
 
 /// Whether it brings something that was not there before: its title, or a patch's, opens with a word for that. What calls
-/// itself a fix brings nothing new, whatever it adds.
-fn brings_new(matter: &Matter) -> bool {
+/// itself a fix brings nothing new, whatever it adds. Titles are in lower case.
+fn brings_new(titles: &[String]) -> bool {
     let is_fix = |title: &String| {
         ["fix", "fixes", "fixing", "fixup"]
             .iter()
             .any(|word| has_word(title, word))
     };
-    !matter.titles.first().is_some_and(is_fix)
-        && matter
-            .titles
+    !titles.first().is_some_and(is_fix)
+        && titles
             .iter()
             .any(|title| !is_test_title(title) && opens_new(title))
 }
@@ -287,11 +307,7 @@ fn opens_new(title: &str) -> bool {
         "log",
     ];
     let what = title.rsplit_once(": ").map_or(title, |(_, what)| what);
-    let first = what
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_lowercase();
+    let first = what.split_whitespace().next().unwrap_or_default();
     let opens = [
         "add",
         "adds",
@@ -309,7 +325,7 @@ fn opens_new(title: &str) -> bool {
         "implements",
         "new",
     ];
-    opens.contains(&first.as_str()) && !SMALL.iter().any(|word| has_word(what, word))
+    opens.contains(&first) && !SMALL.iter().any(|word| has_word(what, word))
 }
 
 fn is_new(title: &str) -> bool {
@@ -328,16 +344,12 @@ fn is_new(title: &str) -> bool {
 }
 
 /// Whether a title names a type in full, as in `BPF_MAP_TYPE_ARENA`.
-fn names_type(matter: &Matter, prefix: &str) -> bool {
-    matter
-        .titles
-        .iter()
-        .any(|title| title.to_lowercase().contains(prefix))
+fn names_type(titles: &[String], prefix: &str) -> bool {
+    titles.iter().any(|title| title.contains(prefix))
 }
 
-/// Whether `text` has the word or words, not as a part of others, whatever the case.
+/// Whether `text`, which is in lower case, has the word or words, not as a part of others.
 fn has_word(text: &str, word: &str) -> bool {
-    let text = text.to_lowercase();
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(at, _)| {
         !text[..at].chars().next_back().is_some_and(is_part)

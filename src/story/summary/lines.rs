@@ -1,5 +1,9 @@
 //! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// The pseudo headers and trailers without `-by` that are met in messages, in lower case.
 #[rustfmt::skip]
 const TRAILERS: [&str; 36] = [
@@ -45,6 +49,9 @@ const LOG_MARKS: [&str; 7] = [
     "undefined reference",
     "~~~",
 ];
+/// All of them are looked for at once.
+static LOG_MARKED: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(LOG_MARKS).expect("few and short marks"));
 /// How such lines end.
 const LOG_ENDS: [&str; 7] = [
     " FAILED",
@@ -188,8 +195,9 @@ pub(super) fn is_rule(line: &str) -> bool {
     let Some(first) = marks.next() else {
         return false;
     };
-    let count = 1 + marks.clone().count();
-    "=-~*_#^+.—─".contains(first) && count >= 3 && marks.all(|c| c == first || c == '+')
+    "=-~*_#^+.—─".contains(first)
+        && marks.clone().count() >= 2
+        && marks.all(|c| c == first || c == '+')
 }
 
 /// Whether a line is nothing but an address, or a reference to one: `[1] https://…`, `[2]: Documentation/x.rst`.
@@ -243,7 +251,7 @@ pub(super) fn is_machine(line: &str) -> bool {
         || first.ends_with("]#")
         || first.ends_with("]$");
     let log = LOG_STARTS.iter().any(|start| trimmed.starts_with(start))
-        || LOG_MARKS.iter().any(|mark| trimmed.contains(mark))
+        || LOG_MARKED.is_match(trimmed)
         || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
         || (first.ends_with("Error:") && first.len() > "Error:".len())
         || is_register(trimmed)
@@ -359,8 +367,15 @@ pub(super) fn without_greeting(line: &str) -> &str {
 /// Whether a line ends a mail: `Thanks,`, `Best regards`, `Cheers, Jane`.
 pub(super) fn is_closing(line: &str) -> bool {
     let line = line.trim().trim_start_matches(['-', '/', ' ']);
-    let lower = line.to_ascii_lowercase();
-    let lower = lower.replace('&', "and");
+    // Nearly all lines are none, and need not be copied to see that.
+    let first = line.bytes().next().map(|first| first.to_ascii_lowercase());
+    if !CLOSINGS
+        .iter()
+        .any(|closing| closing.bytes().next() == first)
+    {
+        return false;
+    }
+    let lower = line.to_ascii_lowercase().replace('&', "and");
     CLOSINGS.iter().any(|closing| {
         lower.strip_prefix(closing).is_some_and(|rest| {
             let name = rest.trim_start_matches([',', '.', '!', ' ', ':', '-', ';']);
