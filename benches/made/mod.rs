@@ -43,11 +43,16 @@ pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
         .foreign_keys(false);
     let mut database = options.connect().await.expect("the file was just made");
     for statement in [
-        "INSERT INTO items (id, kind, ref, title, author, email, at, seen_at, detail)
+        // Texts of 300 bytes, 27 in a row.
+        "INSERT INTO texts (id, body)
+         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ($1 + 26) / 27)
+         SELECT (SELECT COALESCE(MAX(id), 0) + 1 FROM texts) + i, randomblob(27 * 300) FROM n",
+        "INSERT INTO items (id, kind, ref, title, author, email, at, seen_at, detail, text_at, text_bytes)
          WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
          SELECT $2 + i, 2, hex(randomblob(12)) || '-1-someone@example.org',
                 '[PATCH bpf-next v2 1/4] bpf: a subject line of the usual length ' || i, 'Some One',
-                'someone@example.org', $4 + i * $5 / $1, $4 + i * $5 / $1, 1 FROM n",
+                'someone@example.org', $4 + i * $5 / $1, $4 + i * $5 / $1, 1,
+                ((SELECT MAX(id) + 1 FROM texts) - ($1 + 26) / 27 + i / 27) * 8192 + i % 27 * 300, 300 FROM n",
         "INSERT INTO item_keys (kind, digest, item_id)
          WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
          SELECT 2, randomblob(16), $2 + i FROM n ORDER BY 2",
@@ -60,9 +65,6 @@ pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
         "INSERT OR IGNORE INTO join_keys (key, item_id)
          WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 * 6)
          SELECT random(), $2 + i / 6 FROM n ORDER BY 1",
-        "INSERT INTO texts (item_id, body)
-         WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1)
-         SELECT $2 + i, randomblob(300) FROM n",
         "INSERT INTO stories (number, id, item_id, cluster, kind, state, first_at, last_at, score, relevant, told)
          WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $1 / 10)
          SELECT $2 + i * 10, hex(randomblob(5)), $2 + i * 10, $2 + i * 10, 'series', 'posted', $4 + i * $5 / ($1 / 10),

@@ -237,7 +237,7 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
             let due: i64 =
                 sqlx::query_scalar("SELECT COUNT(*) FROM feeds WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1")
                     .bind(now)
-                    .fetch_one(live.store.read())
+                    .fetch_one(&mut *live.store.read().turn().await?)
                     .await?;
             if due == 0 {
                 stop.cancel();

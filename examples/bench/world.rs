@@ -48,7 +48,9 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 /// How many rows a query counts.
 pub(crate) async fn count(store: &Store, query: &'static str) -> anyhow::Result<u64> {
-    let many: i64 = sqlx::query_scalar(query).fetch_one(store.read()).await?;
+    let many: i64 = sqlx::query_scalar(query)
+        .fetch_one(&mut *store.read().turn().await?)
+        .await?;
     Ok(u64::try_from(many)?)
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn bytes(store: &Store) -> anyhow::Result<u64> {
     let bytes: i64 = sqlx::query_scalar(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
     )
-    .fetch_one(store.read())
+    .fetch_one(&mut *store.read().turn().await?)
     .await?;
     Ok(u64::try_from(bytes)?)
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 
 use bpfnews::config::{ChannelConfig, ChannelMode};
+use bpfnews::store::Readers;
 use bpfnews::story::Story;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::SqlitePool;
 
 use crate::Played;
 use crate::archive::Letter;
@@ -38,13 +38,13 @@ impl PostRow {
 }
 
 /// Every post of every channel.
-pub(crate) async fn posts(pool: &SqlitePool) -> anyhow::Result<Vec<PostRow>> {
+pub(crate) async fn posts(readers: &Readers) -> anyhow::Result<Vec<PostRow>> {
     type Row = (String, i64, Option<i64>, i64, String, bool, String);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL, p.state
          FROM posts p JOIN channels c ON c.id = p.channel_id ORDER BY p.id",
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await?;
     let row = |(channel, id, digest, opened_at, mark, is_digest, state): Row| PostRow {
         is_joined: state == "joined",

@@ -139,12 +139,12 @@ async fn draft(path: &Path, span: &Span, format: Print) -> anyhow::Result<ExitCo
 
 async fn show(path: &Path, number: u32, format: Print) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
-    let pool = ingest.store.read();
+    let readers = ingest.store.read();
     let number = i64::from(number);
-    let Some(issue) = issues::issue(pool, number).await? else {
+    let Some(issue) = issues::issue(&mut *readers.turn().await?, number).await? else {
         bail!("issue {number} is not out; bpfnews issue list tells which are");
     };
-    let corrections = issues::corrections(pool, number).await?;
+    let corrections = issues::corrections(&mut *readers.turn().await?, number).await?;
     print(&issue, &corrections, Rules::of(&config), format)
 }
 
@@ -165,7 +165,7 @@ fn print(
 
 async fn list(path: &Path) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
-    let rows = issues::list_issues(ingest.store.read()).await?;
+    let rows = issues::list_issues(&mut *ingest.store.read().turn().await?).await?;
     let mut out = anstream::stdout().lock();
     for row in &rows {
         let last = row.as_last().context("an issue has a period")?;
@@ -196,7 +196,7 @@ async fn publish(path: &Path, span: &Span) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let period = span.period(now)?;
     let mut tx = ingest.store.write().await?;
-    let last = issues::last_issue(&mut *tx).await?;
+    let last = issues::last_issue(&mut tx).await?;
     let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
     let out = publish::publish(
         &mut tx,

@@ -29,10 +29,10 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
-    let pool = ingest.store.read();
-    let rows = feeds::list_feeds(pool).await?;
-    let gaps = feeds::list_gaps(pool).await?;
-    let faults = feeds::list_faults(pool).await?;
+    let readers = ingest.store.read();
+    let rows = feeds::list_feeds(readers).await?;
+    let gaps = feeds::list_gaps(readers).await?;
+    let faults = feeds::list_faults(readers).await?;
     let now = Utc::now();
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
@@ -155,7 +155,7 @@ pub(super) async fn items(
     format: Format,
 ) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
-    let pool = ingest.store.read();
+    let readers = ingest.store.read();
     let limit = match (limit, format) {
         (Some(0), _) | (None, Format::Json) => i64::MAX,
         (Some(limit), _) => i64::from(limit),
@@ -165,7 +165,7 @@ pub(super) async fn items(
     let (mut shown, mut before) = (0, None);
     while shown < limit {
         filter.most = PAGE.min(limit - shown);
-        let page = items::list_items(pool, &filter, before).await?;
+        let page = items::list_items(readers, &filter, before).await?;
         for row in &page {
             match format {
                 Format::Json => writeln!(out, "{}", item_json(row))?,

@@ -75,15 +75,15 @@ async fn stories_begun(
     begun: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Choice>> {
-    let (pool, today) = (live.store.read(), now.timestamp().div_euclid(86_400));
+    let (readers, today) = (live.store.read(), now.timestamp().div_euclid(86_400));
     let most = i64::try_from(CHOICES_MAX).unwrap_or(i64::MAX);
     let words = stories::match_begun(begun);
     let found = match words.is_empty() || begun.chars().count() < BEGUN_CHARS_MIN {
         true => {
             let since = (now - TimeDelta::days(7)).timestamp();
-            stories::best_stories(pool, since, today, most).await?
+            stories::best_stories(readers, since, today, most).await?
         }
-        false => stories::newest_matches(pool, &words, today, most).await?,
+        false => stories::newest_matches(readers, &words, today, most).await?,
     };
     Ok(found.iter().map(choice).collect())
 }

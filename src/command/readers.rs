@@ -59,9 +59,9 @@ pub(super) enum Found {
 
 /// Finds the story that somebody names by its id, a Message-ID, a link, a hash, or words of its title.
 pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
-    let (pool, today) = (ask.live.store.read(), ask.today());
-    if let Some(story) = stories::find_story(pool, name, today).await? {
-        return match stories::is_retracted(pool, &story.id).await? {
+    let (readers, today) = (ask.live.store.read(), ask.today());
+    if let Some(story) = stories::find_story(readers, name, today).await? {
+        return match stories::is_retracted(readers, &story.id).await? {
             true => mistake("A maintainer took that story back."),
             false => Ok(Found::One(Box::new(story))),
         };
@@ -69,7 +69,7 @@ pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
     let words = stories::match_words(name);
     let mut near = match words.is_empty() {
         true => Vec::new(),
-        false => stories::search_stories(pool, &words, today, NEAR_MAX).await?,
+        false => stories::search_stories(readers, &words, today, NEAR_MAX).await?,
     };
     let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
     if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
@@ -81,7 +81,7 @@ pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
     }
     let some = stories::match_some(name);
     if !some.is_empty() {
-        near = stories::search_stories(pool, &some, today, NEAR_MAX).await?;
+        near = stories::search_stories(readers, &some, today, NEAR_MAX).await?;
     }
     match near.is_empty() {
         true => mistake(format!(
@@ -101,8 +101,8 @@ pub(super) async fn search(ask: &Ask<'_>) -> Told {
     if words.is_empty() {
         return mistake("There is no word in that to look for.");
     }
-    let pool = ask.live.store.read();
-    let found = stories::search_stories(pool, &words, ask.today(), FOUND_MAX).await?;
+    let readers = ask.live.store.read();
+    let found = stories::search_stories(readers, &words, ask.today(), FOUND_MAX).await?;
     let many = found.len();
     let title = match i64::try_from(many) {
         Ok(FOUND_MAX..) => format!("The best {many} matches for {:?}", shortened(typed)),
@@ -126,8 +126,9 @@ fn matches(many: usize) -> String {
 /// Series that wait for an answer.
 pub(super) async fn open(ask: &Ask<'_>) -> Told {
     let since = (ask.now - GIVEN_UP_AFTER).timestamp();
-    let pool = ask.live.store.read();
-    let unanswered = stories::unanswered_stories(pool, since, ask.today(), UNANSWERED_MAX).await?;
+    let readers = ask.live.store.read();
+    let unanswered =
+        stories::unanswered_stories(readers, since, ask.today(), UNANSWERED_MAX).await?;
     let waits = |story: Story| Some((waiting(&story, ask.now)?, story));
     let mut waiting: Vec<(TimeDelta, Story)> = unanswered.into_iter().filter_map(waits).collect();
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
@@ -149,8 +150,8 @@ pub(super) async fn open(ask: &Ask<'_>) -> Told {
 
 /// How the feeds fare, and what is told here.
 pub(super) async fn status(ask: &Ask<'_>) -> Told {
-    let pool = ask.live.store.read();
-    let health = feeds::health(pool).await?;
+    let readers = ask.live.store.read();
+    let health = feeds::health(readers).await?;
     let well = health.feeds - health.failing - health.paused - health.new;
     let mut parts = vec![format!("{well} of {} feeds are well", health.feeds)];
     for (many, what) in [
@@ -167,7 +168,7 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
         Some(at) => format!("The last poll was {}.", ago(at, ask.now)),
         None => "Nothing was polled yet.".to_owned(),
     };
-    let places = outbox::places(pool).await?;
+    let places = outbox::places(&mut *readers.turn().await?).await?;
     let here = places.iter().filter(|place| is_in(ask.by, place));
     let channels = &ask.generation.effective.config.channels;
     let told = here.filter_map(|place| {

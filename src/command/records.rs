@@ -19,14 +19,14 @@ const PERSON_BYTES_MAX: usize = 255;
 
 /// What readers handed in, and whose suggestions are not taken.
 pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
-    let pool = ask.live.store.read();
-    let rows = suggestions::list_suggestions(pool, ROWS_MAX).await?;
+    let readers = ask.live.store.read();
+    let rows = suggestions::list_suggestions(readers, ROWS_MAX).await?;
     let line = |row: &suggestions::SuggestionRow| {
         let what = format!("{} · {} on {}", day(row.at), row.person, row.platform);
         suggestion_line(row, &what)
     };
     let mut lines: Vec<Line> = rows.iter().map(line).collect();
-    let banned = suggestions::list_bans(pool).await?;
+    let banned = suggestions::list_bans(readers).await?;
     let banned = banned.iter().map(|person| {
         let title = format!("{} may suggest nothing", plain(person));
         plain_line("banned", title, Tone::Ended)

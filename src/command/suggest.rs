@@ -47,8 +47,8 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
         place,
         room: &ask.by.room,
     };
-    let pool = ask.live.store.read();
-    let known = stories::find_story(pool, url.as_str(), ask.today()).await?;
+    let readers = ask.live.store.read();
+    let known = stories::find_story(readers, url.as_str(), ask.today()).await?;
     let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
     let known = known.unwrap_or_default();
     let mut tx = ask.live.store.write().await?;

@@ -314,7 +314,8 @@ impl Ingest {
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
             && (page.items.is_empty()
-                || items::are_known(self.store.read(), row.id, &page.items).await?))
+                || items::are_known(&mut *self.store.read().turn().await?, row.id, &page.items)
+                    .await?))
     }
 
     /// Records how a poll ended. `quiet` is the cursor of one that brought nothing, of which nothing was kept yet.

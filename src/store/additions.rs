@@ -1,9 +1,8 @@
 //! Feeds and channels that were added in chat.
 
 use anyhow::Context as _;
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 use crate::config::{Addition, TableKind};
 
 /// All additions, the oldest first.
@@ -11,11 +10,11 @@ use crate::config::{Addition, TableKind};
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_additions(pool: &SqlitePool) -> anyhow::Result<Vec<Addition>> {
+pub async fn list_additions(readers: &Readers) -> anyhow::Result<Vec<Addition>> {
     let rows = sqlx::query!(
         "SELECT kind, name, toml, added_at, added_by FROM additions ORDER BY added_at, kind, name"
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("reading what was added in chat")?;
     Ok(rows

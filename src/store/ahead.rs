@@ -3,17 +3,16 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 
 /// What two readings of one clock may differ by.
 const SLACK_S: i64 = 60;
 
 /// How far the clock was set back since the last poll, in seconds; `None`: it was not.
-pub async fn was_set_back(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
+pub async fn was_set_back(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
     let last = sqlx::query_scalar!(r#"SELECT MAX(last_polled_at) AS "at: i64" FROM feeds"#)
-        .fetch_one(pool)
+        .fetch_one(&mut *readers.turn().await?)
         .await
         .context("asking when a feed was polled last")?;
     let ahead = last.map(|last| last - now.timestamp());

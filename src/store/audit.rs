@@ -2,9 +2,8 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 
 /// Who changes something, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +66,13 @@ pub async fn record(
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_changes(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<AuditRow>> {
+pub async fn list_changes(readers: &Readers, most: i64) -> anyhow::Result<Vec<AuditRow>> {
     sqlx::query_as!(
         AuditRow,
         "SELECT at, platform, person, room, what FROM audit ORDER BY id DESC LIMIT $1",
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("reading who changed what")
 }

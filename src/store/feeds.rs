@@ -9,14 +9,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
 pub use self::due::{due_feeds, next_due_after, next_due_at};
 pub use self::pause::{Health, health, pause_feed};
 pub use self::progress::Progress;
 pub use self::settle::{EndedPoll, settle_polls};
 
-use super::Tx;
+use super::{Readers, Tx};
 use crate::config::{FeedConfig, FeedKind};
 use crate::source::Gap;
 
@@ -173,13 +172,13 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
 }
 
 /// All feeds, by name.
-pub async fn list_feeds(pool: &SqlitePool) -> anyhow::Result<Vec<FeedRow>> {
+pub async fn list_feeds(readers: &Readers) -> anyhow::Result<Vec<FeedRow>> {
     sqlx::query_as!(
         FeedRow,
         r#"SELECT id AS "id!", name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds ORDER BY name"#
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("listing the feeds")
 }
@@ -266,9 +265,9 @@ pub async fn record_gaps(
 }
 
 /// All gaps: the feed's number and the gap, oldest first.
-pub async fn list_gaps(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, Gap)>> {
+pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
     let rows = sqlx::query!("SELECT feed_id, from_at, to_at, why FROM gaps ORDER BY from_at")
-        .fetch_all(pool)
+        .fetch_all(&mut *readers.turn().await?)
         .await?;
     Ok(rows
         .into_iter()
@@ -286,9 +285,9 @@ pub async fn list_gaps(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, Gap)>> {
 }
 
 /// All faults: the feed's number, what was wrong, how often and when last (unix seconds), newest first.
-pub async fn list_faults(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, String, i64, i64)>> {
+pub async fn list_faults(readers: &Readers) -> anyhow::Result<Vec<(i64, String, i64, i64)>> {
     let rows = sqlx::query!("SELECT feed_id, what, met, last_at FROM faults ORDER BY last_at DESC")
-        .fetch_all(pool)
+        .fetch_all(&mut *readers.turn().await?)
         .await?;
     Ok(rows
         .into_iter()

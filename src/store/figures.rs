@@ -1,7 +1,7 @@
 //! Figures for whoever watches the bot.
 
+use crate::store::Readers;
 use anyhow::Context as _;
-use sqlx::SqlitePool;
 
 /// One figure, in the terms of Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Figure {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn figures(pool: &SqlitePool) -> anyhow::Result<Vec<Figure>> {
+pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
     let row = sqlx::query!(
         r#"SELECT (SELECT COALESCE(MAX(id), 0) FROM items) AS "items!: i64",
                   (SELECT COALESCE(MAX(number), 0) FROM issues) AS "issues!: i64",
@@ -36,7 +36,7 @@ pub async fn figures(pool: &SqlitePool) -> anyhow::Result<Vec<Figure>> {
                   COALESCE(MAX(last_polled_at), 0) AS "polled_at!: i64"
            FROM feeds WHERE configured = 1 AND url IS NOT NULL"#
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("counting")?;
     let gauge = |name, about, values| Figure {

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
 
 use super::{Tx, packed};
 use crate::issue::markdown::Correction;
@@ -31,12 +32,12 @@ pub struct IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_issues(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<IssueRow>> {
+pub async fn list_issues(database: &mut SqliteConnection) -> anyhow::Result<Vec<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
     )
-    .fetch_all(pool)
+    .fetch_all(database)
     .await
     .context("listing the issues")
 }
@@ -46,12 +47,12 @@ pub async fn list_issues(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<
 /// # Errors
 ///
 /// When the database fails.
-pub async fn last_issue(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Option<IssueRow>> {
+pub async fn last_issue(database: &mut SqliteConnection) -> anyhow::Result<Option<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
     )
-    .fetch_optional(pool)
+    .fetch_optional(database)
     .await
     .context("asking for the last issue")
 }
@@ -73,12 +74,9 @@ impl IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn issue(
-    pool: impl sqlx::SqliteExecutor<'_>,
-    number: i64,
-) -> anyhow::Result<Option<Issue>> {
+pub async fn issue(database: &mut SqliteConnection, number: i64) -> anyhow::Result<Option<Issue>> {
     let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
-        .fetch_optional(pool)
+        .fetch_optional(database)
         .await
         .context("reading an issue")?;
     told.map(|told| unpack(&told)).transpose()
@@ -159,14 +157,14 @@ pub async fn settle_decisions(
 ///
 /// When the database fails.
 pub async fn corrections(
-    pool: impl sqlx::SqliteExecutor<'_>,
+    database: &mut SqliteConnection,
     number: i64,
 ) -> anyhow::Result<Vec<Correction>> {
     let rows = sqlx::query!(
         "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
         number
     )
-    .fetch_all(pool)
+    .fetch_all(database)
     .await
     .context("reading corrections")?;
     let read = rows.into_iter().map(|row| Correction {

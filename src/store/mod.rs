@@ -14,6 +14,7 @@ pub mod lock;
 pub mod mutes;
 pub mod outbox;
 mod packed;
+mod readers;
 pub mod registered;
 pub mod schema;
 pub mod stories;
@@ -23,6 +24,7 @@ pub mod troubles;
 pub mod turns;
 mod tx;
 
+pub use self::readers::{Reader, Readers};
 pub use self::trouble::Trouble;
 pub use self::tx::Tx;
 
@@ -30,26 +32,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use self::tx::{Connection, Writer};
 
 /// How long a writer waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pages of a new database: of texts of some 1,600 bytes, fewer are left half empty than of SQLite's usual 4,096.
+/// Pages of a new database; `items/texts` fills them whole.
 const PAGE_BYTES: u32 = 8_192;
 /// Pages that each connection for reading keeps, in KiB: the system keeps all of them too.
 const READER_CACHE: &str = "-1024";
-/// Connections for reading; the commands that list things use one each.
-const READERS_MAX: u32 = 4;
 
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: Writer,
-    reader: SqlitePool,
+    readers: Readers,
 }
 
 impl Store {
@@ -81,18 +79,11 @@ impl Store {
             .await
             .with_context(|| format!("opening the database {}", path.display()))?;
         drop(turn);
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            // A file does not go away as a server does.
-            .test_before_acquire(false)
-            .connect_with(
-                options
-                    .create_if_missing(false)
-                    .pragma("cache_size", READER_CACHE),
-            )
-            .await
-            .map_err(what)?;
-        Ok(Self { writer, reader })
+        let options = options
+            .create_if_missing(false)
+            .pragma("cache_size", READER_CACHE);
+        let readers = Readers::open(options).await.map_err(what)?;
+        Ok(Self { writer, readers })
     }
 
     /// Begins a write transaction. It takes the write lock at once: a deferred one that reads first fails as soon as
@@ -112,19 +103,20 @@ impl Store {
     ///
     /// When no connection can be had.
     pub async fn snapshot(&self) -> anyhow::Result<Tx> {
-        let begin =
-            async || Tx::begin(Connection::Reader(self.reader.acquire().await?), "BEGIN").await;
-        begin().await.context("reading the database")
+        let reader = Connection::Reader(self.readers.turn().await?);
+        Tx::begin(reader, "BEGIN")
+            .await
+            .context("reading the database")
     }
 
     /// Where reading questions are asked.
-    pub fn read(&self) -> &SqlitePool {
-        &self.reader
+    pub fn read(&self) -> &Readers {
+        &self.readers
     }
 
     /// Closes the database; what was committed is on the disk already.
     pub async fn close(&self) {
-        self.reader.close().await;
+        self.readers.close().await;
         self.writer.close().await;
     }
 }

@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 use crate::story::Story;
 
 /// What is muted.
@@ -146,10 +145,10 @@ pub async fn add_mute(tx: &mut Tx, new: &NewMute<'_>, now: DateTime<Utc>) -> any
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_mutes(pool: &SqlitePool) -> anyhow::Result<Vec<MuteRow>> {
+pub async fn list_mutes(readers: &Readers) -> anyhow::Result<Vec<MuteRow>> {
     let rows =
         sqlx::query!("SELECT id, kind, shown, muted_at, muted_by FROM mutes ORDER BY id DESC")
-            .fetch_all(pool)
+            .fetch_all(&mut *readers.turn().await?)
             .await
             .context("listing what is muted")?;
     let mute = |row: (i64, String, String, i64, String)| {

@@ -2,20 +2,19 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 
 /// The hash of the commands that were registered last for an application.
 pub async fn registered_commands(
-    pool: &SqlitePool,
+    readers: &Readers,
     application: &str,
 ) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar!(
         "SELECT hash FROM registered_commands WHERE application = $1",
         application
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await
     .context("asking which commands are registered")
 }

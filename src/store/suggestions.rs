@@ -2,9 +2,8 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use super::Tx;
+use super::{Readers, Tx};
 
 /// The most suggestions that editors are shown.
 pub const OPEN_MAX: i64 = 100;
@@ -227,14 +226,14 @@ pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> 
 /// # Errors
 ///
 /// When the database fails.
-pub async fn open_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
+pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
         "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions
          WHERE state = 'open' ORDER BY id LIMIT $1",
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("listing open suggestions")
 }
@@ -244,13 +243,13 @@ pub async fn open_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Ve
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_suggestions(pool: &SqlitePool, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
+pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
         "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions ORDER BY id DESC LIMIT $1",
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("listing suggestions")
 }
@@ -292,9 +291,9 @@ pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_bans(pool: &SqlitePool) -> anyhow::Result<Vec<String>> {
+pub async fn list_bans(readers: &Readers) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
-        .fetch_all(pool)
+        .fetch_all(&mut *readers.turn().await?)
         .await
         .context("listing whose suggestions are not taken")
 }

@@ -1,8 +1,8 @@
 //! Since when there are feeds, and which of them had their turn since some moment.
 
+use crate::store::Readers;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
 /// Which feeds had their turn since some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Turns {
 
 /// Which feeds had their turn since some moment.
 pub async fn turns_since(
-    pool: &SqlitePool,
+    readers: &Readers,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Turns> {
@@ -28,15 +28,15 @@ pub async fn turns_since(
         since,
         now
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("asking which feeds had their turn")
 }
 
 /// When the first feed was added, unix seconds.
-pub async fn began_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
+pub async fn began_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(r#"SELECT MIN(added_at) AS "at: i64" FROM feeds"#)
-        .fetch_one(pool)
+        .fetch_one(&mut *readers.turn().await?)
         .await
         .context("asking when it began")
 }

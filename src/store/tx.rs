@@ -8,10 +8,11 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::readers::Reader;
 
 /// How long a writer waits for the others of its own process.
 const TURN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -62,7 +63,7 @@ impl Writer {
 /// A connection that somebody has to himself.
 pub(super) enum Connection {
     Writer(OwnedMutexGuard<Option<SqliteConnection>>),
-    Reader(PoolConnection<Sqlite>),
+    Reader(Reader),
 }
 
 impl Deref for Connection {
@@ -91,9 +92,9 @@ impl Connection {
         if let Err(error) = sqlx::query("ROLLBACK").execute(&mut *self).await {
             // SQLite itself ends a transaction when the disk is full.
             tracing::debug!("rolling back: {error}");
-            match &mut self {
-                Self::Writer(turn) => **turn = None,
-                Self::Reader(connection) => connection.close_on_drop(),
+            match self {
+                Self::Writer(mut turn) => *turn = None,
+                Self::Reader(reader) => reader.give_up(),
             }
         }
     }
@@ -165,7 +166,7 @@ impl Drop for Tx {
             }
             // Closing it ends the transaction too.
             (Err(_), Connection::Writer(mut turn)) => *turn = None,
-            (Err(_), Connection::Reader(mut connection)) => connection.close_on_drop(),
+            (Err(_), Connection::Reader(reader)) => reader.give_up(),
         }
     }
 }
@@ -186,7 +187,8 @@ mod tests {
     }
 
     async fn count(store: &Store) -> i64 {
-        let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(store.read());
+        let mut reader = store.read().turn().await.expect("a good database");
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(&mut *reader);
         count.await.expect("a good database")
     }
 

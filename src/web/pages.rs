@@ -31,11 +31,11 @@ pub(super) async fn nothing() -> Response {
 }
 
 pub(super) async fn latest(State(site): State<Served>) -> Page {
-    let pool = site.store.read();
-    if let Some(last) = issues::last_issue(pool).await? {
+    let readers = site.store.read();
+    if let Some(last) = issues::last_issue(&mut *readers.turn().await?).await? {
         return issue_page(&site, last.number, "/").await;
     }
-    let best = stories::best_of_the_week(pool, site.clock.now()).await?;
+    let best = stories::best_of_the_week(readers, site.clock.now()).await?;
     let content = html! {
         h1 { "The best of the last seven days" }
         p { "No issue of " (site.name) " is out yet. Until then, this is what moved." }
@@ -45,7 +45,7 @@ pub(super) async fn latest(State(site): State<Served>) -> Page {
 }
 
 pub(super) async fn archive(State(site): State<Served>) -> Page {
-    let rows = issues::list_issues(site.store.read()).await?;
+    let rows = issues::list_issues(&mut *site.store.read().turn().await?).await?;
     let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
     let content = html! {
         h1 { "All issues" }
@@ -72,10 +72,12 @@ pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>
 const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
 
 async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
-    let pool = site.store.read();
-    let issue = issues::issue(pool, number).await?.ok_or(NO_ISSUE)?;
-    let corrections = issues::corrections(pool, number).await?;
-    let last = issues::last_issue(pool).await?;
+    let readers = site.store.read();
+    let issue = issues::issue(&mut *readers.turn().await?, number)
+        .await?
+        .ok_or(NO_ISSUE)?;
+    let corrections = issues::corrections(&mut *readers.turn().await?, number).await?;
+    let last = issues::last_issue(&mut *readers.turn().await?).await?;
     let is_last = last.is_none_or(|last| last.number == number);
     let content = html! {
         article {
@@ -99,12 +101,12 @@ async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
 
 pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> Page {
     const NO_STORY: Missing = Missing::Nothing("There is no such story.");
-    let pool = site.store.read();
+    let readers = site.store.read();
     let today = site.clock.now().timestamp().div_euclid(86_400);
-    let story = stories::story_by_id(pool, &id, today)
+    let story = stories::story_by_id(readers, &id, today)
         .await?
         .ok_or(NO_STORY)?;
-    if stories::is_retracted(pool, &story.id).await? {
+    if stories::is_retracted(readers, &story.id).await? {
         return Err(Missing::Nothing("A maintainer took that story back."));
     }
     let post = compose(&story);

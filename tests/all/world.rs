@@ -414,7 +414,7 @@ impl World {
              WHERE d.verb = 'send' AND d.state = 'owed' AND d.due_at <= $1 ORDER BY d.due_at, d.id",
         )
         .bind(at.timestamp())
-        .fetch_all(self.ingest.store.read())
+        .fetch_all(&mut *self.ingest.store.read().turn().await.expect("a connection"))
         .await
         .expect("the database answers");
         let titles = rows.iter().map(|(titles,)| serde_json::from_str(titles));

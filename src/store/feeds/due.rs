@@ -2,13 +2,13 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
 use super::FeedRow;
+use crate::store::Readers;
 
 /// At most so many of the configured feeds that are due, the longest due first.
 pub async fn due_feeds(
-    pool: &SqlitePool,
+    readers: &Readers,
     now: DateTime<Utc>,
     most: u32,
 ) -> anyhow::Result<Vec<FeedRow>> {
@@ -21,26 +21,26 @@ pub async fn due_feeds(
         now,
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("asking which feeds are due")
 }
 
 /// When the next configured feed is due that is not due now, unix seconds.
-pub async fn next_due_after(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
+pub async fn next_due_after(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
     let now = now.timestamp();
     let next = sqlx::query_scalar!(
         r#"SELECT MIN(next_poll_at) AS "at: i64" FROM feeds
            WHERE configured = 1 AND paused_at IS NULL AND next_poll_at > $1"#,
         now
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("asking when the next feed is due")?;
     Ok(next)
 }
 
 /// When the configured feed is due that is due first, unix seconds; long ago where polling does not go on.
-pub async fn next_due_at(pool: &SqlitePool) -> anyhow::Result<Option<i64>> {
-    next_due_after(pool, DateTime::<Utc>::MIN_UTC).await
+pub async fn next_due_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
+    next_due_after(readers, DateTime::<Utc>::MIN_UTC).await
 }

@@ -2,9 +2,8 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
-use crate::store::Tx;
+use crate::store::{Readers, Tx};
 
 /// Pauses a feed, or lets it be polled again, at once. Gives whether that changed anything.
 pub async fn pause_feed(
@@ -41,7 +40,7 @@ pub struct Health {
 }
 
 /// How the configured feeds fare.
-pub async fn health(pool: &SqlitePool) -> anyhow::Result<Health> {
+pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
     sqlx::query_as!(
         Health,
         r#"SELECT COUNT(*) AS "feeds!: i64",
@@ -51,7 +50,7 @@ pub async fn health(pool: &SqlitePool) -> anyhow::Result<Health> {
                   MAX(last_polled_at) AS "last_polled_at: i64"
            FROM feeds WHERE configured = 1"#
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("asking how the feeds fare")
 }

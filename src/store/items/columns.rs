@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::texts::Place;
 use crate::item::link::canonical_link;
 use crate::item::{Item, ItemKey, What, hex};
 use crate::store::packed;
@@ -31,7 +32,13 @@ pub(super) struct Text<'a> {
     pub(super) text: std::borrow::Cow<'a, str>,
 }
 
-pub(super) fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> serde_json::Value {
+pub(super) fn row(
+    id: i64,
+    item: &Item,
+    key: &ItemKey,
+    text: Place,
+    now: DateTime<Utc>,
+) -> serde_json::Value {
     let now = now.timestamp();
     let at = item
         .at
@@ -61,7 +68,9 @@ pub(super) fn row(id: i64, item: &Item, key: &ItemKey, now: DateTime<Utc>) -> se
         item.url,
         parent,
         free_on(item),
-        item.detail.code()
+        item.detail.code(),
+        text.at,
+        text.bytes
     ])
 }
 
@@ -145,9 +154,16 @@ pub(super) fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
     packed::pack(&serde_json::to_vec(&text)?).context("a text")
 }
 
-/// Headers and prose, as they were compressed.
-pub(in crate::store) fn unpack(body: &[u8]) -> anyhow::Result<(Vec<(String, String)>, String)> {
-    let plain = packed::unpack(body).context("a text")?;
+/// Headers and prose of an item, of which the columns `head` and `tail` of `whole_items` hold what was compressed.
+pub(in crate::store) fn unpack(
+    head: Option<Vec<u8>>,
+    tail: Option<Vec<u8>>,
+) -> anyhow::Result<(Vec<(String, String)>, String)> {
+    let Some(mut body) = head else {
+        return Ok(Default::default());
+    };
+    body.extend(tail.unwrap_or_default());
+    let plain = packed::unpack(&body).context("a text")?;
     let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
     let headers = text.headers.into_iter();
     Ok((

@@ -5,9 +5,10 @@ use std::iter;
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use sqlx::SqliteExecutor;
+use sqlx::SqliteConnection;
 
 use super::columns::{LINK, SUBJECT, TWIN, aliases, print};
+use super::texts::Last;
 use crate::item::{Detail, Item};
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
@@ -23,6 +24,7 @@ pub(super) struct Known {
     pub(super) by_link: bool,
     /// This feed has shown it before.
     pub(super) seen_here: bool,
+    pub(super) has_text: bool,
 }
 
 /// Whether all of a page is known as `feed` shows it, so that storing it would change nothing.
@@ -31,7 +33,7 @@ pub(super) struct Known {
 ///
 /// When the database fails.
 pub async fn are_known(
-    database: impl SqliteExecutor<'_>,
+    database: &mut SqliteConnection,
     feed: i64,
     items: &[Item],
 ) -> anyhow::Result<bool> {
@@ -51,6 +53,8 @@ pub(super) struct KnownItems {
     pub(super) twins: HashSet<usize>,
     /// The number of the next new item.
     pub(super) next_id: i64,
+    /// Behind which new texts go.
+    pub(super) last_text: Last,
 }
 
 /// A key of a page that is known; from an array of these, in this order.
@@ -65,11 +69,12 @@ struct Found {
     print: Option<i64>,
     /// The item, if this feed has shown it before.
     seen_here: Option<i64>,
+    text_at: Option<i64>,
 }
 
 /// Which of a page's items are known, by position.
 pub(super) async fn known_items(
-    database: impl SqliteExecutor<'_>,
+    database: &mut SqliteConnection,
     feed: i64,
     items: &[Item],
 ) -> anyhow::Result<KnownItems> {
@@ -86,8 +91,10 @@ pub(super) async fn known_items(
     let kinds = serde_json::to_string(&kinds)?;
     // One row, for each crosses from SQLite's thread by itself.
     let answer = sqlx::query!(
-        r#"SELECT json_group_array(json_array(j.key, k.kind, i.id, i.detail, i.at, s.print, s.item_id)) AS "found!: String",
-                  (SELECT COALESCE(MAX(id), 0) + 1 FROM items) AS "next_id!: i64"
+        r#"SELECT json_group_array(json_array(j.key, k.kind, i.id, i.detail, i.at, s.print, s.item_id,
+                                           i.text_at)) AS "found!: String",
+                  (SELECT COALESCE(MAX(id), 0) + 1 FROM items) AS "next_id!: i64",
+                  (SELECT json_array(id, length(body)) FROM texts WHERE id > 0 ORDER BY id DESC LIMIT 1) AS "last_text: String"
            FROM json_each($1) j
            CROSS JOIN item_keys k ON k.kind = CAST(j.value AS INTEGER) AND k.digest = substr($2, 1 + 16 * j.key, 16)
            CROSS JOIN items i ON i.id = k.item_id
@@ -101,10 +108,15 @@ pub(super) async fn known_items(
     .context("asking which items are known")?;
     let found: Vec<Found> =
         serde_json::from_str(&answer.found).context("reading which items are known")?;
+    let (row, bytes) = match &answer.last_text {
+        Some(last) => serde_json::from_str(last).context("reading where the last text lies")?,
+        None => (1, 0),
+    };
     let mut known = KnownItems {
         own: HashMap::new(),
         twins: HashSet::new(),
         next_id: answer.next_id,
+        last_text: Last { row, bytes },
     };
     let mut linked = HashSet::new();
     for row in found {
@@ -140,6 +152,7 @@ pub(super) async fn known_items(
                 print: row.print,
                 by_link: row.kind == LINK,
                 seen_here,
+                has_text: row.text_at.is_some(),
             },
         );
     }

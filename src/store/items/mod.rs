@@ -6,6 +6,7 @@
 mod columns;
 mod known;
 mod questions;
+mod texts;
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,18 +14,18 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::Tx;
-use super::packed::EndToEnd;
 use crate::item::{Item, ItemKey};
 
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
-use self::columns::{aliases, compress, free_on, print, row};
+use self::columns::{aliases, free_on, print, row};
 pub use self::known::are_known;
 use self::known::{known_items, says_more};
 pub use self::questions::{
     Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
+use self::texts::{NewTexts, Place, rewrite};
 
 /// What storing a page did.
 #[derive(Debug, Default)]
@@ -65,15 +66,19 @@ pub async fn put_items(
     if items.is_empty() {
         return Ok(stored);
     }
-    let known = known_items(&mut **tx, feed, items).await?;
+    let known = known_items(tx, feed, items).await?;
     let mut next_id = known.next_id;
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
-    let (mut new, mut sighted) = (New::default(), Vec::new());
+    let (mut new, mut sighted) = (New::behind(known.last_text), Vec::new());
     for (position, item) in items.iter().enumerate() {
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                update_item(tx, feed, known.id, item, now).await?;
+                let text = match known.has_text {
+                    true => rewrite(tx, known.id, item).await?,
+                    false => new.texts.put(item)?,
+                };
+                update_item(tx, feed, known.id, item, text, now).await?;
                 stored.changed.push(known.id);
             }
             if known.by_link {
@@ -90,12 +95,12 @@ pub async fn put_items(
         let id = next_id;
         next_id += 1;
         ids.insert(key.clone(), id);
-        new.rows.push(row(id, item, &key, now));
+        let text = new.texts.put(item)?;
+        new.rows.push(row(id, item, &key, text, now));
         new.put_key(id, item.kind().code(), key.digest());
         for (kind, digest) in aliases(item) {
             new.put_key(id, kind, digest);
         }
-        new.put_text(id, &compress(item)?);
         sighted.push((id, key.clone(), print(item)));
         if known.twins.contains(&position) {
             stored.twins.insert(position);
@@ -121,56 +126,50 @@ pub async fn put_items(
 }
 
 /// What is to be inserted.
-#[derive(Default)]
 struct New {
     rows: Vec<serde_json::Value>,
     keys: Vec<(i64, i64)>,
     /// Those of the keys, 16 bytes each.
     digests: Vec<u8>,
-    texts: Vec<(i64, usize, usize)>,
-    bodies: EndToEnd,
+    texts: NewTexts,
 }
 
 impl New {
+    fn behind(last_text: texts::Last) -> Self {
+        Self {
+            rows: Vec::new(),
+            keys: Vec::new(),
+            digests: Vec::new(),
+            texts: NewTexts::behind(last_text),
+        }
+    }
+
     fn put_key(&mut self, item: i64, kind: i64, digest: [u8; 16]) {
         self.keys.push((item, kind));
         self.digests.extend(digest);
     }
 
-    fn put_text(&mut self, item: i64, body: &[u8]) {
-        let (at, bytes) = self.bodies.put(body);
-        self.texts.push((item, at, bytes));
-    }
-
     async fn insert(self, tx: &mut Tx) -> anyhow::Result<()> {
-        if self.keys.is_empty() {
-            return Ok(());
-        }
-        let keys = serde_json::to_string(&self.keys)?;
+        self.texts.insert(tx).await?;
         if !self.rows.is_empty() {
-            let (rows, texts) = (
-                serde_json::to_string(&self.rows)?,
-                serde_json::to_string(&self.texts)?,
-            );
+            let rows = serde_json::to_string(&self.rows)?;
             sqlx::query!(
-                "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail)
+                "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail,
+                                    text_at, text_bytes)
                  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                        value ->> 7, value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12
+                        value ->> 7, value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12,
+                        value ->> 13, value ->> 14
                  FROM json_each($1)",
                 rows
             )
             .execute(&mut **tx)
             .await
             .context("storing items")?;
-            sqlx::query!(
-                "INSERT INTO texts (item_id, body) SELECT value ->> 0, substr($2, value ->> 1, value ->> 2) FROM json_each($1)",
-                texts,
-                self.bodies.0
-            )
-            .execute(&mut **tx)
-            .await
-            .context("storing texts")?;
         }
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        let keys = serde_json::to_string(&self.keys)?;
         // Aliases may be taken already; whoever had them first keeps them. A key of its own never is: it was just asked.
         sqlx::query!(
             "INSERT INTO item_keys (item_id, kind, digest)
@@ -257,6 +256,7 @@ async fn update_item(
     feed: i64,
     id: i64,
     item: &Item,
+    text: Place,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
@@ -272,7 +272,7 @@ async fn update_item(
         "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at),
                 freed_at = CASE WHEN $6 IS NULL AND free_on IS NOT NULL
                                 THEN COALESCE(freed_at, MAX($8, (SELECT COALESCE(MAX(to_at), 0) FROM issues))) END,
-                free_on = COALESCE($6, free_on), detail = $7
+                free_on = COALESCE($6, free_on), detail = $7, text_at = $9, text_bytes = $10
          WHERE id = $1",
         id,
         title,
@@ -281,15 +281,13 @@ async fn update_item(
         written_at,
         free_on,
         detail,
-        now
+        now,
+        text.at,
+        text.bytes
     )
     .execute(&mut **tx)
     .await
     .context("updating an item")?;
-    let body = compress(item)?;
-    sqlx::query!("UPDATE texts SET body = $2 WHERE item_id = $1", id, body)
-        .execute(&mut **tx)
-        .await?;
     let print = print(item);
     sqlx::query!(
         "UPDATE sightings SET print = $3 WHERE item_id = $1 AND feed_id = $2",

@@ -1,11 +1,10 @@
 //! What is asked of stored items.
 
 use anyhow::Context as _;
-use sqlx::SqlitePool;
 
 use super::columns::unpack;
 use crate::item::Kind;
-use crate::store::Tx;
+use crate::store::{Readers, Tx};
 
 /// An item as lists show it. Times are unix seconds.
 #[derive(Debug, Clone)]
@@ -33,34 +32,37 @@ pub struct ItemRow {
 }
 
 /// The prose of an item.
-pub async fn text_of(pool: &SqlitePool, item: i64) -> anyhow::Result<String> {
-    let Some(body) = sqlx::query_scalar!("SELECT body FROM texts WHERE item_id = $1", item)
-        .fetch_optional(pool)
-        .await?
-    else {
+pub async fn text_of(readers: &Readers, item: i64) -> anyhow::Result<String> {
+    let row = sqlx::query!(
+        r#"SELECT head AS "head: Vec<u8>", tail AS "tail: Vec<u8>" FROM whole_items WHERE id = $1"#,
+        item
+    )
+    .fetch_optional(&mut *readers.turn().await?)
+    .await?;
+    let Some(row) = row else {
         return Ok(String::new());
     };
-    Ok(unpack(&body)?.1)
+    Ok(unpack(row.head, row.tail)?.1)
 }
 
 /// The numbers of all items, in the order in which they came.
-pub async fn all_numbers(pool: &SqlitePool) -> anyhow::Result<Vec<i64>> {
+pub async fn all_numbers(readers: &Readers) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!("SELECT id FROM items ORDER BY id")
-        .fetch_all(pool)
+        .fetch_all(&mut *readers.turn().await?)
         .await
         .context("listing all items")
 }
 
 /// The first release of the mainline kernel published at or after `at` (unix seconds), such as `6.18-rc3`, where a feed of
 /// kernel releases is read (kernel.org's titles them `6.18-rc3: mainline`).
-pub async fn mainline_release_after(pool: &SqlitePool, at: i64) -> anyhow::Result<Option<String>> {
+pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Result<Option<String>> {
     let kind = Kind::Release.code();
     let title = sqlx::query_scalar!(
         "SELECT title FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at >= $2 ORDER BY at, id LIMIT 1",
         kind,
         at
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await
     .context("asking for the next release")?;
     Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
@@ -99,7 +101,7 @@ pub struct Filter {
 
 /// Items, newest first, up to `filter.most` of them before `before` (time and number of the last one shown).
 pub async fn list_items(
-    pool: &SqlitePool,
+    readers: &Readers,
     filter: &Filter,
     before: Option<(i64, i64)>,
 ) -> anyhow::Result<Vec<ItemRow>> {
@@ -125,7 +127,7 @@ pub async fn list_items(
         before_id,
         filter.most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("listing items")
 }

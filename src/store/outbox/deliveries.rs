@@ -3,10 +3,9 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::SqlitePool;
 
 use crate::post::story::Content;
-use crate::store::Tx;
+use crate::store::{Readers, Tx};
 
 /// How long a channel that refused a post is left alone before it is tried with one.
 pub(super) const PAUSED_FOR_S: i64 = 6 * 3600;
@@ -380,7 +379,7 @@ pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result
 
 /// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then, one
 /// that must be looked through not before that is done.
-pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)>> {
+pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
         r#"SELECT c.id AS "id!", MAX(c.held_to, d.due_at, COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
            FROM channels c JOIN deliveries d ON d.id =
@@ -390,7 +389,7 @@ pub async fn next_deliveries(pool: &SqlitePool) -> anyhow::Result<Vec<(i64, i64)
            WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("asking what is owed")?;
     Ok(rows.into_iter().map(|row| (row.id, row.at)).collect())

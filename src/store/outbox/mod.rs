@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
 
 mod deliveries;
 mod posts;
@@ -83,13 +84,13 @@ pub async fn sync_channels(
 }
 
 /// The configured channels.
-pub async fn channels(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<ChannelRow>> {
+pub async fn channels(database: &mut SqliteConnection) -> anyhow::Result<Vec<ChannelRow>> {
     sqlx::query_as!(
         ChannelRow,
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
            FROM channels WHERE configured = 1 ORDER BY id"#
     )
-    .fetch_all(pool)
+    .fetch_all(database)
     .await
     .context("reading the channels")
 }
@@ -108,12 +109,12 @@ pub struct Place {
 }
 
 /// Where the configured channels are.
-pub async fn places(pool: impl sqlx::SqliteExecutor<'_>) -> anyhow::Result<Vec<Place>> {
+pub async fn places(database: &mut SqliteConnection) -> anyhow::Result<Vec<Place>> {
     sqlx::query_as!(
         Place,
         "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
     )
-    .fetch_all(pool)
+    .fetch_all(database)
     .await
     .context("reading where the channels are")
 }

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqlitePool;
 
 use super::deliveries::{NewDelivery, Verb, owe};
 use crate::post::story::Content;
-use crate::store::Tx;
+use crate::store::{Readers, Tx};
 
 /// Where a post stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,13 +189,13 @@ pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Post
 
 /// Since when something waits for a channel's digest, unix seconds. Nothing does in a channel that must be looked
 /// through first.
-pub async fn waiting_since(pool: &SqlitePool, channel: i64) -> anyhow::Result<Option<i64>> {
+pub async fn waiting_since(readers: &Readers, channel: i64) -> anyhow::Result<Option<i64>> {
     let since = sqlx::query_scalar!(
         r#"SELECT MIN(opened_at) AS "at: i64" FROM posts WHERE channel_id = $1 AND state = 'waiting'
              AND (SELECT recall_from FROM channels WHERE id = $1) IS NULL"#,
         channel
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("asking what waits for a digest")?;
     Ok(since)

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
 use super::deliveries::PAUSED_FOR_S;
 use super::posts::{BarePost, PostRow};
-use crate::store::Tx;
+use crate::store::{Readers, Tx};
 
 /// Sends that were under way may be so much older than the backup, and clocks of servers may differ.
 const MARGIN_S: i64 = 3600;
@@ -82,7 +82,7 @@ pub(in crate::store) async fn recall_restored(
 
 /// The configured channels that must be looked through, and from when on, unix seconds; those that are paused are tried
 /// now and then.
-pub async fn recalls(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Vec<(i64, i64)>> {
+pub async fn recalls(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<(i64, i64)>> {
     let tried_before = now.timestamp() - PAUSED_FOR_S;
     let rows = sqlx::query!(
         r#"SELECT id, recall_from AS "from!" FROM channels
@@ -90,7 +90,7 @@ pub async fn recalls(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Ve
              AND recall_from IS NOT NULL AND recalled_at IS NULL"#,
         tried_before
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("asking which channels must be looked through")?;
     Ok(rows.into_iter().map(|row| (row.id, row.from)).collect())
@@ -133,7 +133,7 @@ pub async fn keep_standing(
 /// The channels in which something stands that no post of ours stands for yet, and those that were looked through and
 /// wait for that.
 pub async fn channels_to_match(
-    pool: impl sqlx::SqliteExecutor<'_>,
+    database: &mut SqliteConnection,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<i64>> {
     let found_after = now.timestamp() - MATCHED_FOR_S;
@@ -142,7 +142,7 @@ pub async fn channels_to_match(
            UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#,
         found_after
     )
-    .fetch_all(pool)
+    .fetch_all(database)
     .await
     .context("asking where something stands")
 }

@@ -194,14 +194,14 @@ pub async fn members_of_clusters(
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
-                  i.free_on, i.freed_at, t.body,
+                  i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
                                                        'seen_at', s.seen_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.cluster = j.value
-           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id
+           CROSS JOIN whole_items i ON i.id = m.item_id
            WHERE i.id NOT IN (SELECT value FROM json_each($2))"#,
         clusters,
         but
@@ -230,14 +230,14 @@ pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
-                  i.free_on, i.freed_at, t.body,
+                  i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
                                                        'seen_at', s.seen_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value
-           CROSS JOIN items i ON i.id = m.item_id LEFT JOIN texts t ON t.item_id = i.id"#,
+           CROSS JOIN whole_items i ON i.id = m.item_id"#,
         items
     )
     .fetch_all(&mut **tx)
@@ -262,18 +262,15 @@ struct Row {
     parent: Option<Vec<u8>>,
     free_on: Option<i64>,
     freed_at: Option<i64>,
-    body: Option<Vec<u8>>,
+    head: Option<Vec<u8>>,
+    tail: Option<Vec<u8>>,
     feeds: String,
 }
 
 impl Row {
     fn member(self) -> anyhow::Result<Member> {
         // A text that cannot be unpacked stops only itself: the item is folded without it.
-        let (headers, text) = self
-            .body
-            .as_deref()
-            .and_then(|body| unpack(body).ok())
-            .unwrap_or_default();
+        let (headers, text) = unpack(self.head, self.tail).unwrap_or_default();
         let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
         Ok(Member {
             cluster: self.cluster,

@@ -1,9 +1,9 @@
 //! What is asked of stories.
 
 use anyhow::Context as _;
-use sqlx::SqlitePool;
 
 use crate::item::Kind;
+use crate::store::Readers;
 use crate::store::items::day;
 use crate::store::packed;
 use crate::story::Story;
@@ -112,7 +112,7 @@ pub(super) fn read(
 
 /// Stories, the latest first (or the best match first, where words are wanted), up to `most` after the first `skip`.
 pub async fn list_stories(
-    pool: &SqlitePool,
+    readers: &Readers,
     wanted: &Wanted,
     today: i64,
     most: i64,
@@ -149,7 +149,7 @@ pub async fn list_stories(
         skip,
         wanted.feed
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("listing stories")?;
     rows.iter()
@@ -158,25 +158,25 @@ pub async fn list_stories(
 }
 
 /// The story with that id, now or before; `None` where there is none.
-pub async fn story_by_id(pool: &SqlitePool, id: &str, today: i64) -> anyhow::Result<Option<Story>> {
+pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Result<Option<Story>> {
     let number = sqlx::query_scalar!(
         r#"SELECT number AS "number!" FROM stories WHERE id = $1
            UNION ALL
            SELECT m.story FROM story_aliases a JOIN members m ON m.item_id = a.item_id WHERE a.alias = $1 LIMIT 1"#,
         id
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await
     .context("looking for a story")?;
     match number {
-        Some(number) => story_by_number(pool, number, today).await,
+        Some(number) => story_by_number(readers, number, today).await,
         None => Ok(None),
     }
 }
 
 /// The stories that a join key may lead to: those of the cluster in which it is.
 pub async fn stories_near_key(
-    pool: &SqlitePool,
+    readers: &Readers,
     key: Key,
     today: i64,
 ) -> anyhow::Result<Vec<Story>> {
@@ -185,19 +185,19 @@ pub async fn stories_near_key(
            JOIN stories s ON s.cluster = m.cluster WHERE k.key = $1 ORDER BY s.last_at DESC, s.number DESC"#,
         key
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("looking for stories")?;
     let mut stories = Vec::new();
     for number in numbers {
-        stories.extend(story_by_number(pool, number, today).await?);
+        stories.extend(story_by_number(readers, number, today).await?);
     }
     Ok(stories)
 }
 
 /// The story with an item of that kind and reference.
 pub async fn story_of_item(
-    pool: &SqlitePool,
+    readers: &Readers,
     kind: Kind,
     digest: &[u8],
     today: i64,
@@ -208,17 +208,17 @@ pub async fn story_of_item(
         kind,
         digest
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await?
     .flatten();
     match number {
-        Some(number) => story_by_number(pool, number, today).await,
+        Some(number) => story_by_number(readers, number, today).await,
         None => Ok(None),
     }
 }
 
 pub(super) async fn story_by_number(
-    pool: &SqlitePool,
+    readers: &Readers,
     number: i64,
     today: i64,
 ) -> anyhow::Result<Option<Story>> {
@@ -229,7 +229,7 @@ pub(super) async fn story_by_number(
            FROM stories s WHERE s.number = $1"#,
         number
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await
     .context("reading a story")?;
     row.map(|row| read(&row.told, &row.state, today, row.free_on, &row.aliases))

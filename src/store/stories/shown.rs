@@ -3,14 +3,14 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::SqlitePool;
+
 use url::Url;
 
 use super::questions::{read, story_by_number};
 use crate::item::ItemKey;
 use crate::item::link::canonical_link;
-use crate::store::Tx;
 use crate::store::items::LINK;
+use crate::store::{Readers, Tx};
 use crate::story::Story;
 
 /// How far back the best are looked for while there is no issue, and how many of them there are.
@@ -37,9 +37,9 @@ impl Told {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn best_of_the_week(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
+pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
     let today = now.timestamp().div_euclid(86_400);
-    best_stories(pool, (now - WEEK).timestamp(), today, BEST_MAX).await
+    best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
 /// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
@@ -48,7 +48,7 @@ pub async fn best_of_the_week(pool: &SqlitePool, now: DateTime<Utc>) -> anyhow::
 ///
 /// When the database fails.
 pub async fn best_stories(
-    pool: &SqlitePool,
+    readers: &Readers,
     since: i64,
     today: i64,
     most: i64,
@@ -66,7 +66,7 @@ pub async fn best_stories(
         since,
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("asking for the best stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -78,7 +78,7 @@ pub async fn best_stories(
 ///
 /// When the database fails.
 pub async fn search_stories(
-    pool: &SqlitePool,
+    readers: &Readers,
     words: &str,
     today: i64,
     most: i64,
@@ -96,7 +96,7 @@ pub async fn search_stories(
         MATCHES_MAX,
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("searching the stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -108,7 +108,7 @@ pub async fn search_stories(
 ///
 /// When the database fails.
 pub async fn newest_matches(
-    pool: &SqlitePool,
+    readers: &Readers,
     words: &str,
     today: i64,
     most: i64,
@@ -126,7 +126,7 @@ pub async fn newest_matches(
         MATCHES_MAX,
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("looking for stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -138,7 +138,7 @@ pub async fn newest_matches(
 ///
 /// When the database fails.
 pub async fn unanswered_stories(
-    pool: &SqlitePool,
+    readers: &Readers,
     since: i64,
     today: i64,
     most: i64,
@@ -152,7 +152,7 @@ pub async fn unanswered_stories(
         since,
         most
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *readers.turn().await?)
     .await
     .context("asking what waits for an answer")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -164,7 +164,7 @@ pub async fn unanswered_stories(
 ///
 /// When the database fails.
 pub async fn story_of_link(
-    pool: &SqlitePool,
+    readers: &Readers,
     link: &Url,
     today: i64,
 ) -> anyhow::Result<Option<Story>> {
@@ -175,12 +175,12 @@ pub async fn story_of_link(
         LINK,
         digest
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *readers.turn().await?)
     .await
     .context("looking for the story of a link")?
     .flatten();
     match number {
-        Some(number) => story_by_number(pool, number, today).await,
+        Some(number) => story_by_number(readers, number, today).await,
         None => Ok(None),
     }
 }
@@ -190,13 +190,13 @@ pub async fn story_of_link(
 /// # Errors
 ///
 /// When the database fails.
-pub async fn is_retracted(pool: &SqlitePool, id: &str) -> anyhow::Result<bool> {
+pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
     let many = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM stories s
            WHERE s.id = $1 AND s.number IN (SELECT number FROM retracted_stories)"#,
         id
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *readers.turn().await?)
     .await
     .context("asking whether a story was taken back")?;
     Ok(many > 0)

@@ -221,7 +221,7 @@ impl House {
     pub(crate) async fn rows(&self, table: &str) -> i64 {
         let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
         let (many,): (i64,) = sqlx::query_as(query)
-            .fetch_one(self.live.store.read())
+            .fetch_one(&mut *self.live.store.read().turn().await.expect("a connection"))
             .await
             .expect("the database answers");
         many

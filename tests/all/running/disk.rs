@@ -89,7 +89,7 @@ async fn a_full_disk_is_waited_for() {
     let (ended, ()) = tokio::join!(app::run(&live, Vec::new(), &stop), test);
     ended.expect("it survives");
     let many: (i64,) = sqlx::query_as("SELECT count(*) FROM items")
-        .fetch_one(live.store.read())
+        .fetch_one(&mut *live.store.read().turn().await.expect("a connection"))
         .await
         .expect("an answer");
     assert_eq!(

@@ -22,6 +22,7 @@ const ROWS: [(i64, &str); 4] = [
                 (2, 2, 'b@x.example', '[PATCH bpf] bpf: Do that', 'B. Author', 'b@x.example', 151, 160, 1);
          INSERT INTO item_keys (kind, digest, item_id)
          VALUES (2, x'00112233445566778899aabbccddeeff', 1), (2, x'ff112233445566778899aabbccddeeff', 2);
+         INSERT INTO texts (item_id, body) VALUES (2, x'28b52ffd200c6100007b2274223a226b657074227d');
          INSERT INTO sightings (item_id, feed_id) VALUES (1, 1), (2, 1);
          INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) VALUES (1, 10, 20, 'it moved on', 160);
          INSERT INTO faults (feed_id, what, first_at, last_at) VALUES (1, 'no date', 160, 160)",
@@ -164,6 +165,8 @@ async fn every_earlier_version_is_brought_up_to_date_and_loses_nothing() {
         assert!(broken.is_empty(), "{version}: {broken:?}");
         // The program can work with it.
         let all = items::all_numbers(store.read()).await.expect("an answer");
+        let text = items::text_of(store.read(), 2).await.expect("an answer");
+        assert_eq!(text, "kept", "{version}");
         let mut tx = store.write().await.expect("a transaction");
         fold::refold(&mut tx, &all, &Words::default(), |_| ())
             .await
@@ -222,7 +225,7 @@ async fn an_older_backup_is_brought_up_to_date_and_its_channels_are_looked_throu
     assert!(!was_there.expect("files can be renamed"));
     let store = Store::open(&database).await.expect("a database");
     let from: (i64,) = sqlx::query_as("SELECT recall_from FROM channels")
-        .fetch_one(store.read())
+        .fetch_one(&mut *store.read().turn().await.expect("a connection"))
         .await
         .expect("an answer");
     assert_eq!(from.0, 161 - 3600);
