@@ -46,6 +46,9 @@ pub(crate) const READ_AT_ONCE_MAX: usize = 16;
 /// Polls under way: beside those that read, those that wait until what they found is on the disk.
 pub(crate) const POLLS_AT_ONCE_MAX: usize = 64;
 
+/// Bytes of text of a page that waits for the disk while somebody else reads: so many pages may lie in memory at once.
+const WAITS_BYTES_MAX: usize = 256 * 1024;
+
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
 const MOVED_FAILURES_MAX: i64 = 3;
 
@@ -215,7 +218,7 @@ impl Ingest {
         } else {
             Mode::Seed
         };
-        let reads = self.readers.acquire().await?;
+        let mut reads = Some(self.readers.acquire().await?);
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
         let mut cursor = row.cursor.clone();
@@ -270,6 +273,11 @@ impl Ingest {
                         is_first: report.requests == 1,
                         was_sampled: report.news > 0,
                     };
+                    // While a page of the usual size waits for the disk, somebody else may read.
+                    let texts = read.page.items.iter().map(|item| item.text.len());
+                    if texts.sum::<usize>() <= WAITS_BYTES_MAX {
+                        reads = None;
+                    }
                     let kept = match self.commit(Left::Page(Box::new(read))).await {
                         Ok(Some(kept)) => kept,
                         Ok(None) => {
@@ -290,6 +298,9 @@ impl Ingest {
                             return Ok(report);
                         }
                     };
+                    if reads.is_none() {
+                        reads = Some(self.readers.acquire().await?);
+                    }
                     report.add(&kept);
                     (walk, cursor) = (kept.walk, Some(kept.cursor));
                 }
