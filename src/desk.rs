@@ -28,7 +28,7 @@ pub async fn open(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Desk>> {
     outbox::sync_channels(tx, configured, now).await?;
-    let rows = outbox::channels(tx).await?;
+    let rows = outbox::channels((&mut *tx).into()).await?;
     Ok(desks(rows, configured))
 }
 
@@ -48,7 +48,7 @@ pub fn desks(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Desk> {
 ///
 /// When the database fails.
 pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
-    let rows = outbox::channels(&mut *store.read().turn().await?).await?;
+    let rows = outbox::channels(store.read().into()).await?;
     let is_ours = |row: &&ChannelRow| desks.iter().any(|desk| desk.row.id == row.id);
     let paused = rows.iter().filter(|row| row.paused_at.is_some());
     Ok(paused.filter(is_ours).map(|row| row.id).collect())

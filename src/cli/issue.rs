@@ -141,10 +141,10 @@ async fn show(path: &Path, number: u32, format: Print) -> anyhow::Result<ExitCod
     let (config, ingest) = open(path).await?;
     let readers = ingest.store.read();
     let number = i64::from(number);
-    let Some(issue) = issues::issue(&mut *readers.turn().await?, number).await? else {
+    let Some(issue) = issues::issue(readers.into(), number).await? else {
         bail!("issue {number} is not out; bpfnews issue list tells which are");
     };
-    let corrections = issues::corrections(&mut *readers.turn().await?, number).await?;
+    let corrections = issues::corrections(readers.into(), number).await?;
     print(&issue, &corrections, Rules::of(&config), format)
 }
 
@@ -165,7 +165,7 @@ fn print(
 
 async fn list(path: &Path) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
-    let rows = issues::list_issues(&mut *ingest.store.read().turn().await?).await?;
+    let rows = issues::list_issues(ingest.store.read().into()).await?;
     let mut out = anstream::stdout().lock();
     for row in &rows {
         let last = row.as_last().context("an issue has a period")?;
@@ -196,7 +196,7 @@ async fn publish(path: &Path, span: &Span) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let period = span.period(now)?;
     let mut tx = ingest.store.write().await?;
-    let last = issues::last_issue(&mut tx).await?;
+    let last = issues::last_issue((&mut tx).into()).await?;
     let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
     let out = publish::publish(
         &mut tx,

@@ -133,7 +133,7 @@ impl Clerk {
 
     /// What somebody may. Learns on the way which server a channel of ours belongs to.
     async fn right(&self, by: &Asker, generation: &Generation) -> anyhow::Result<Right> {
-        let places = outbox::places(&mut *self.live.store.read().turn().await?).await?;
+        let places = outbox::places(self.live.store.read().into()).await?;
         let unknown = places.iter().find(|place| {
             let is_room = place.platform == by.platform && place.address == by.room;
             is_room && by.community.is_some() && place.community != by.community

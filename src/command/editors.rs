@@ -298,7 +298,7 @@ pub(super) async fn correct(ask: &Ask<'_>) -> Told {
     let text = written(ask, NOTE_CHARS_MAX)?;
     let rules = Rules::of(&ask.generation.effective.config);
     let mut tx = ask.live.store.write().await?;
-    if issues::issue(&mut tx, number).await?.is_none() {
+    if issues::issue((&mut tx).into(), number).await?.is_none() {
         return mistake(format!("Issue {number} is not out."));
     }
     issues::add_correction(&mut tx, number, &text, &who(ask), ask.now).await?;

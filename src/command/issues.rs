@@ -11,8 +11,8 @@ use crate::story::Story;
 /// The latest issue; until there is one, the best of the week.
 pub(super) async fn latest(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
-    if let Some(last) = issues::last_issue(&mut *readers.turn().await?).await?
-        && let Some(issue) = issues::issue(&mut *readers.turn().await?, last.number).await?
+    if let Some(last) = issues::last_issue(readers.into()).await?
+        && let Some(issue) = issues::issue(readers.into(), last.number).await?
     {
         return tells(ask, &issue).await;
     }
@@ -29,21 +29,19 @@ pub(super) async fn latest(ask: &Ask<'_>) -> Told {
 pub(super) async fn issue(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
     let number: i64 = ask.needed("number").parse().unwrap_or_default();
-    if let Some(issue) = issues::issue(&mut *readers.turn().await?, number).await? {
+    if let Some(issue) = issues::issue(readers.into(), number).await? {
         return tells(ask, &issue).await;
     }
-    mistake(
-        match issues::last_issue(&mut *readers.turn().await?).await? {
-            Some(last) => format!(
-                "There is no issue {number}; the last one is {}.",
-                last.number
-            ),
-            None => format!(
-                "There is no issue {number}: none has come out yet. {} shows the best of the week.",
-                ask.typed(Audience::Readers, "latest")
-            ),
-        },
-    )
+    mistake(match issues::last_issue(readers.into()).await? {
+        Some(last) => format!(
+            "There is no issue {number}; the last one is {}.",
+            last.number
+        ),
+        None => format!(
+            "There is no issue {number}: none has come out yet. {} shows the best of the week.",
+            ask.typed(Audience::Readers, "latest")
+        ),
+    })
 }
 
 /// A published issue with its corrections.
@@ -52,9 +50,7 @@ async fn tells(ask: &Ask<'_>, issue: &Issue) -> Told {
     let page = rules.page(issue.number);
     let mut told = post::whole(issue, page.as_deref());
     let readers = ask.live.store.read();
-    for correction in
-        issues::corrections(&mut *readers.turn().await?, i64::from(issue.number)).await?
-    {
+    for correction in issues::corrections(readers.into(), i64::from(issue.number)).await? {
         told.lead = format!("{}\n{}", post::corrected(&correction), told.lead);
     }
     Ok(Answer::Tells(Box::new(told)))
@@ -66,7 +62,7 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     let rules = Rules::of(config);
     let mut tx = ask.live.store.snapshot().await?;
     let compiled = publish::draft(&mut tx, rules, ask.now).await?;
-    let last = issues::last_issue(&mut tx).await?;
+    let last = issues::last_issue((&mut tx).into()).await?;
     tx.rollback().await;
     let open = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let number = compiled.issue.number;

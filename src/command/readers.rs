@@ -168,7 +168,7 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
         Some(at) => format!("The last poll was {}.", ago(at, ask.now)),
         None => "Nothing was polled yet.".to_owned(),
     };
-    let places = outbox::places(&mut *readers.turn().await?).await?;
+    let places = outbox::places(readers.into()).await?;
     let here = places.iter().filter(|place| is_in(ask.by, place));
     let channels = &ask.generation.effective.config.channels;
     let told = here.filter_map(|place| {

@@ -22,8 +22,7 @@ impl Ingest {
     /// When the database fails.
     pub(super) async fn end_recalls(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let channels =
-            outbox::channels_to_match(&mut *self.store.read().turn().await?, now).await?;
+        let channels = outbox::channels_to_match(self.store.read().into(), now).await?;
         if channels.is_empty() {
             return Ok(());
         }
@@ -43,7 +42,7 @@ impl Ingest {
 ///
 /// When the database fails.
 pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
-    for channel in outbox::channels_to_match(tx, now).await? {
+    for channel in outbox::channels_to_match((&mut *tx).into(), now).await? {
         meet(tx, channel, now).await?;
     }
     Ok(())

@@ -27,6 +27,7 @@ use tracing::{Instrument as _, debug, error, info, info_span, warn};
 use crate::clock::Clock;
 use crate::config::{FeedConfig, NetworkConfig};
 use crate::desk::Desk;
+use crate::item::Item;
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
@@ -46,7 +47,7 @@ pub(crate) const READ_AT_ONCE_MAX: usize = 16;
 /// Polls under way: beside those that read, those that wait until what they found is on the disk.
 pub(crate) const POLLS_AT_ONCE_MAX: usize = 64;
 
-/// Bytes of text of a page that waits for the disk while somebody else reads: so many pages may lie in memory at once.
+/// Bytes of a page that waits for the disk while somebody else reads: so many pages may lie in memory at once.
 const WAITS_BYTES_MAX: usize = 256 * 1024;
 
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
@@ -224,6 +225,9 @@ impl Ingest {
         let mut cursor = row.cursor.clone();
         let mut is_quiet = mode == Mode::Live && row.is_well();
         while let Some(request) = walk.next() {
+            if reads.is_none() {
+                reads = Some(self.readers.acquire().await?);
+            }
             report.requests += 1;
             let answer = tokio::select! {
                 answer = self.fetcher_of(&row.name).fetch(&request) => answer,
@@ -274,8 +278,7 @@ impl Ingest {
                         was_sampled: report.news > 0,
                     };
                     // While a page of the usual size waits for the disk, somebody else may read.
-                    let texts = read.page.items.iter().map(|item| item.text.len());
-                    if texts.sum::<usize>() <= WAITS_BYTES_MAX {
+                    if read.page.items.iter().map(Item::bytes).sum::<usize>() <= WAITS_BYTES_MAX {
                         reads = None;
                     }
                     let kept = match self.commit(Left::Page(Box::new(read))).await {
@@ -298,9 +301,6 @@ impl Ingest {
                             return Ok(report);
                         }
                     };
-                    if reads.is_none() {
-                        reads = Some(self.readers.acquire().await?);
-                    }
                     report.add(&kept);
                     (walk, cursor) = (kept.walk, Some(kept.cursor));
                 }
@@ -325,8 +325,7 @@ impl Ingest {
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
             && (page.items.is_empty()
-                || items::are_known(&mut *self.store.read().turn().await?, row.id, &page.items)
-                    .await?))
+                || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
 
     /// Records how a poll ended. `quiet` is the cursor of one that brought nothing, of which nothing was kept yet.

@@ -68,7 +68,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let rows = outbox::channels(&mut *store.read().turn().await?).await?;
+        let rows = outbox::channels(store.read().into()).await?;
         let desks = desk::desks(rows, &config.channels());
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
         Self::over(store, config, clock, fetcher, desks)

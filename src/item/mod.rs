@@ -292,6 +292,14 @@ pub struct Paid {
 }
 
 impl Item {
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers =
+            headers.map(|(name, value)| name.len() + value.len() + size_of::<(String, String)>());
+        size_of::<Self>() + self.title.len() + self.text.len() + headers.sum::<usize>()
+    }
+
     /// What kind of item this is.
     pub fn kind(&self) -> Kind {
         match self.what {

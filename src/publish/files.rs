@@ -25,11 +25,11 @@ async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Re
     tokio::fs::create_dir_all(folder)
         .await
         .context("making the folder")?;
-    for row in issues::list_issues(&mut *store.read().turn().await?).await? {
-        let Some(issue) = issues::issue(&mut *store.read().turn().await?, row.number).await? else {
+    for row in issues::list_issues(store.read().into()).await? {
+        let Some(issue) = issues::issue(store.read().into(), row.number).await? else {
             continue;
         };
-        let corrections = issues::corrections(&mut *store.read().turn().await?, row.number).await?;
+        let corrections = issues::corrections(store.read().into(), row.number).await?;
         let text = markdown::file(&issue, &corrections, rules.home);
         let name = format!("{}.md", markdown::file_name(&issue));
         let path = folder.join(&name);

@@ -94,7 +94,7 @@ pub async fn coming(
     period: Option<Period>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Compiled> {
-    let last = issues::last_issue(tx).await?;
+    let last = issues::last_issue((&mut *tx).into()).await?;
     let number = u32::try_from(last.as_ref().map_or(1, |last| last.number + 1))?;
     let since = last
         .as_ref()
@@ -204,7 +204,7 @@ pub async fn publish(
     by: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Result<Issue, NotPublished>> {
-    let last = issues::last_issue(tx).await?;
+    let last = issues::last_issue((&mut *tx).into()).await?;
     let due = last.as_ref().map_or(1, |last| last.number + 1);
     let due = u32::try_from(due)?;
     if asked != due {
@@ -254,7 +254,7 @@ pub async fn backfill(
     mut told: impl FnMut(&Issue),
 ) -> anyhow::Result<u32> {
     let mut tx = store.write().await?;
-    if let Some(last) = issues::last_issue(&mut tx).await? {
+    if let Some(last) = issues::last_issue((&mut tx).into()).await? {
         anyhow::bail!(
             "issue {} is published; past weeks can be made only before the first issue",
             last.number

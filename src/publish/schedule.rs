@@ -59,7 +59,7 @@ pub async fn pass(
         return Ok(None);
     }
     let began_at = turns::began_at(store.read()).await?;
-    let last = issues::last_issue(&mut *store.read().turn().await?).await?;
+    let last = issues::last_issue(store.read().into()).await?;
     let due = due_at(rules, last.as_ref(), began_at, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
@@ -74,7 +74,7 @@ pub async fn pass(
     }
     let mut tx = store.write().await?;
     // Asked again inside: an editor may have been quicker.
-    let last = issues::last_issue(&mut tx).await?;
+    let last = issues::last_issue((&mut tx).into()).await?;
     let is_due = due_at(rules, last.as_ref(), began_at, now).is_some_and(|due| due <= now);
     if is_due {
         let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
@@ -84,7 +84,7 @@ pub async fn pass(
         }
     }
     files::write(store, rules).await;
-    let last = issues::last_issue(&mut *store.read().turn().await?).await?;
+    let last = issues::last_issue(store.read().into()).await?;
     Ok(due_at(rules, last.as_ref(), began_at, now))
 }
 

@@ -2,9 +2,8 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqliteConnection;
 
-use super::{Tx, packed};
+use super::{Asked, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Accepted, Edit, EditKind, Issue, Last, Period, Release, SectionKind};
 use crate::item::Kind;
@@ -32,12 +31,12 @@ pub struct IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_issues(database: &mut SqliteConnection) -> anyhow::Result<Vec<IssueRow>> {
+pub async fn list_issues(mut from: Asked<'_>) -> anyhow::Result<Vec<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
     )
-    .fetch_all(database)
+    .fetch_all(&mut *from.turn().await?)
     .await
     .context("listing the issues")
 }
@@ -47,12 +46,12 @@ pub async fn list_issues(database: &mut SqliteConnection) -> anyhow::Result<Vec<
 /// # Errors
 ///
 /// When the database fails.
-pub async fn last_issue(database: &mut SqliteConnection) -> anyhow::Result<Option<IssueRow>> {
+pub async fn last_issue(mut from: Asked<'_>) -> anyhow::Result<Option<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
     )
-    .fetch_optional(database)
+    .fetch_optional(&mut *from.turn().await?)
     .await
     .context("asking for the last issue")
 }
@@ -74,9 +73,9 @@ impl IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn issue(database: &mut SqliteConnection, number: i64) -> anyhow::Result<Option<Issue>> {
+pub async fn issue(mut from: Asked<'_>, number: i64) -> anyhow::Result<Option<Issue>> {
     let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
-        .fetch_optional(database)
+        .fetch_optional(&mut *from.turn().await?)
         .await
         .context("reading an issue")?;
     told.map(|told| unpack(&told)).transpose()
@@ -156,15 +155,12 @@ pub async fn settle_decisions(
 /// # Errors
 ///
 /// When the database fails.
-pub async fn corrections(
-    database: &mut SqliteConnection,
-    number: i64,
-) -> anyhow::Result<Vec<Correction>> {
+pub async fn corrections(mut from: Asked<'_>, number: i64) -> anyhow::Result<Vec<Correction>> {
     let rows = sqlx::query!(
         "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
         number
     )
-    .fetch_all(database)
+    .fetch_all(&mut *from.turn().await?)
     .await
     .context("reading corrections")?;
     let read = rows.into_iter().map(|row| Correction {

@@ -13,10 +13,69 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections at most; the commands that list things use one each.
+use super::Tx;
+
+/// Connections at most.
 const READERS_MAX: u32 = 4;
 /// How long somebody waits for one.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where a question is asked.
+#[derive(Debug)]
+pub enum Asked<'a> {
+    /// Of a connection that is taken for it alone.
+    Readers(&'a Readers),
+    /// Within a transaction.
+    Tx(&'a mut Tx),
+}
+
+/// A connection, for as long as one question takes.
+pub(super) enum Turn<'a> {
+    Taken(Reader),
+    Lent(&'a mut SqliteConnection),
+}
+
+impl<'a> From<&'a Readers> for Asked<'a> {
+    fn from(readers: &'a Readers) -> Self {
+        Self::Readers(readers)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for Asked<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+impl Asked<'_> {
+    /// A connection for the question.
+    pub(super) async fn turn(&mut self) -> anyhow::Result<Turn<'_>> {
+        Ok(match self {
+            Self::Readers(readers) => Turn::Taken(readers.turn().await?),
+            Self::Tx(tx) => Turn::Lent(tx),
+        })
+    }
+}
+
+impl Deref for Turn<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Taken(reader) => reader,
+            Self::Lent(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Taken(reader) => reader,
+            Self::Lent(connection) => connection,
+        }
+    }
+}
 
 /// Where reading questions are asked: each goes to a connection that nobody uses.
 #[derive(Debug, Clone)]
@@ -52,7 +111,7 @@ impl Readers {
         Ok(readers)
     }
 
-    /// A connection, once one is free.
+    /// A connection, once one is free. Whoever holds one asks for no other: all of them may be held by those who do.
     ///
     /// # Errors
     ///

@@ -34,15 +34,15 @@ struct Entry {
 pub(super) async fn issues(State(site): State<Served>) -> Result<Response, Missing> {
     let readers = site.store.read();
     let mut entries = Vec::new();
-    for row in issues::list_issues(&mut *readers.turn().await?)
+    for row in issues::list_issues(readers.into())
         .await?
         .iter()
         .take(ISSUES_MAX)
     {
-        let Some(issue) = issues::issue(&mut *readers.turn().await?, row.number).await? else {
+        let Some(issue) = issues::issue(readers.into(), row.number).await? else {
             continue;
         };
-        let corrections = issues::corrections(&mut *readers.turn().await?, row.number).await?;
+        let corrections = issues::corrections(readers.into(), row.number).await?;
         let published = DateTime::from_timestamp(row.published_at, 0).unwrap_or_default();
         let changed = corrections.iter().map(|correction| correction.at).max();
         let link = format!("{}{}", site.home, markdown::path(issue.number));

@@ -32,7 +32,7 @@ pub(super) async fn nothing() -> Response {
 
 pub(super) async fn latest(State(site): State<Served>) -> Page {
     let readers = site.store.read();
-    if let Some(last) = issues::last_issue(&mut *readers.turn().await?).await? {
+    if let Some(last) = issues::last_issue(readers.into()).await? {
         return issue_page(&site, last.number, "/").await;
     }
     let best = stories::best_of_the_week(readers, site.clock.now()).await?;
@@ -45,7 +45,7 @@ pub(super) async fn latest(State(site): State<Served>) -> Page {
 }
 
 pub(super) async fn archive(State(site): State<Served>) -> Page {
-    let rows = issues::list_issues(&mut *site.store.read().turn().await?).await?;
+    let rows = issues::list_issues(site.store.read().into()).await?;
     let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
     let content = html! {
         h1 { "All issues" }
@@ -73,11 +73,11 @@ const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
 
 async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
     let readers = site.store.read();
-    let issue = issues::issue(&mut *readers.turn().await?, number)
+    let issue = issues::issue(readers.into(), number)
         .await?
         .ok_or(NO_ISSUE)?;
-    let corrections = issues::corrections(&mut *readers.turn().await?, number).await?;
-    let last = issues::last_issue(&mut *readers.turn().await?).await?;
+    let corrections = issues::corrections(readers.into(), number).await?;
+    let last = issues::last_issue(readers.into()).await?;
     let is_last = last.is_none_or(|last| last.number == number);
     let content = html! {
         article {

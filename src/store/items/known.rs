@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 use super::columns::{LINK, SUBJECT, TWIN, aliases, print};
 use super::texts::Last;
 use crate::item::{Detail, Item};
+use crate::store::Readers;
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
 const REBASE_S_MAX: i64 = 60 * 86_400;
@@ -17,7 +18,7 @@ const REBASE_S_MAX: i64 = 60 * 86_400;
 /// What is known of an item.
 pub(super) struct Known {
     pub(super) id: i64,
-    detail: i64,
+    pub(super) detail: i64,
     /// What this feed said of it last time; `None` where it never did.
     print: Option<i64>,
     /// It is known by its link alone: another feed names it otherwise.
@@ -32,12 +33,8 @@ pub(super) struct Known {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn are_known(
-    database: &mut SqliteConnection,
-    feed: i64,
-    items: &[Item],
-) -> anyhow::Result<bool> {
-    let known = known_items(database, feed, items).await?;
+pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<bool> {
+    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
     Ok(items.iter().enumerate().all(|(position, item)| {
         known
             .own

@@ -74,7 +74,9 @@ pub async fn put_items(
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                let text = match known.has_text {
+                // It is told in more detail a time or two; in other words it may be told at every poll.
+                let is_reworded = item.detail.code() == known.detail;
+                let text = match known.has_text && is_reworded {
                     true => rewrite(tx, known.id, item).await?,
                     false => new.texts.put(item)?,
                 };

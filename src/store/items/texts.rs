@@ -43,7 +43,7 @@ impl NewTexts {
         }
     }
 
-    /// Adds the text of an item that had none; an item that says nothing gets no place.
+    /// Adds the text of an item; an item that says nothing gets no place.
     pub(super) fn put(&mut self, item: &Item) -> anyhow::Result<Place> {
         if is_empty(item) {
             return Ok(Place::default());

@@ -2,7 +2,6 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::SqliteConnection;
 
 mod deliveries;
 mod posts;
@@ -23,7 +22,7 @@ pub use self::standing::{
 };
 pub(in crate::store) use self::standing::{recall_all, recall_restored};
 
-use super::Tx;
+use super::{Asked, Tx};
 use crate::config::ChannelConfig;
 
 /// A channel as it is stored.
@@ -84,13 +83,13 @@ pub async fn sync_channels(
 }
 
 /// The configured channels.
-pub async fn channels(database: &mut SqliteConnection) -> anyhow::Result<Vec<ChannelRow>> {
+pub async fn channels(mut from: Asked<'_>) -> anyhow::Result<Vec<ChannelRow>> {
     sqlx::query_as!(
         ChannelRow,
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
            FROM channels WHERE configured = 1 ORDER BY id"#
     )
-    .fetch_all(database)
+    .fetch_all(&mut *from.turn().await?)
     .await
     .context("reading the channels")
 }
@@ -109,12 +108,12 @@ pub struct Place {
 }
 
 /// Where the configured channels are.
-pub async fn places(database: &mut SqliteConnection) -> anyhow::Result<Vec<Place>> {
+pub async fn places(mut from: Asked<'_>) -> anyhow::Result<Vec<Place>> {
     sqlx::query_as!(
         Place,
         "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
     )
-    .fetch_all(database)
+    .fetch_all(&mut *from.turn().await?)
     .await
     .context("reading where the channels are")
 }

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+
 use sqlx::SqliteConnection;
 
 use super::deliveries::PAUSED_FOR_S;
 use super::posts::{BarePost, PostRow};
-use crate::store::{Readers, Tx};
+use crate::store::{Asked, Readers, Tx};
 
 /// Sends that were under way may be so much older than the backup, and clocks of servers may differ.
 const MARGIN_S: i64 = 3600;
@@ -133,7 +134,7 @@ pub async fn keep_standing(
 /// The channels in which something stands that no post of ours stands for yet, and those that were looked through and
 /// wait for that.
 pub async fn channels_to_match(
-    database: &mut SqliteConnection,
+    mut from: Asked<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<i64>> {
     let found_after = now.timestamp() - MATCHED_FOR_S;
@@ -142,7 +143,7 @@ pub async fn channels_to_match(
            UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#,
         found_after
     )
-    .fetch_all(database)
+    .fetch_all(&mut *from.turn().await?)
     .await
     .context("asking where something stands")
 }

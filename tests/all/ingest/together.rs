@@ -198,3 +198,48 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
     assert_eq!(world.tell().await, [["elsewhere"], ["beside"]]);
     world.poll().await;
 }
+
+/// Polls many new feeds while nobody may write; gives how many were asked for meanwhile.
+async fn asked_meanwhile(text: &str) -> usize {
+    let names: Vec<&'static str> = (0..24).map(|n| &*format!("f{n}").leak()).collect();
+    let paths = names.iter().map(|name| &*format!("/{name}.rss").leak());
+    let paths: Vec<&'static str> = paths.collect();
+    let feeds: Vec<_> = names.iter().zip(&paths).map(|(n, p)| feed(n, p)).collect();
+    let world = World::new(&feeds).await;
+    for (name, path) in names.iter().zip(&paths) {
+        let mut shown = articles(&format!("{name}a {name}b {name}c {name}d {name}e"));
+        for article in &mut shown {
+            article.text = text.to_owned();
+        }
+        world.put(path, rss(&shown));
+    }
+    let held = world.ingest.store.write().await;
+    let held = held.expect("the database may be written");
+    let (stop, rows) = (CancellationToken::new(), world.rows(&names).await);
+    let polls = rows.into_iter().map(|row| world.ingest.poll(row, &stop));
+    let before = world.requests();
+    let watch = async {
+        let mut asked = 0;
+        // As long as more is asked for.
+        loop {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let now = world.requests() - before;
+            if now == std::mem::replace(&mut asked, now) && now > 0 {
+                break;
+            }
+        }
+        drop(held);
+        asked
+    };
+    let (reports, asked) = tokio::join!(futures_util::future::join_all(polls), watch);
+    for report in reports {
+        assert_eq!(report.expect("no error").fresh, 5);
+    }
+    asked
+}
+
+#[tokio::test]
+async fn pages_wait_for_the_disk_beside_others_that_are_read_unless_they_are_large() {
+    assert_eq!(asked_meanwhile("Short.").await, 24);
+    assert_eq!(asked_meanwhile(&"Long. ".repeat(10_000)).await, 16);
+}

@@ -8,7 +8,7 @@ use bpfnews::web::{self, Site};
 use reqwest::Response;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::command::house::{House, boss, reader};
+use crate::command::house::{House, NEWS, SERVER, boss, discord, reader};
 use crate::documents::mail;
 
 /// A title that would do much if it were let.
@@ -228,4 +228,25 @@ async fn before_the_first_issue_the_best_of_the_week_is_shown() {
             .into_iter()
             .any(|title| title.content.starts_with("bpf: Do it"))
     );
+}
+
+/// There are few connections for reading: whoever held one while waiting for another would wait for those who do the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_who_ask_at_the_same_time_are_all_answered_soon() {
+    let (house, pages) = hostile().await;
+    let ask = async |number: usize| {
+        let by = discord(&format!("90{number}"), NEWS, SERVER);
+        let told = house.ask(&by, "latest").await;
+        assert!(told.contains("BPF updates"), "{told}");
+    };
+    let read = async |path: &'static str| {
+        pages.text(path).await;
+    };
+    let asked = futures_util::future::join_all((0..40).map(ask));
+    let read = (0..40).map(|n| read(["", "issues.atom", "issues/1"][n % 3]));
+    let all = async { tokio::join!(asked, futures_util::future::join_all(read)) };
+    let soon = std::time::Duration::from_secs(20);
+    tokio::time::timeout(soon, all)
+        .await
+        .expect("nobody waits for another");
 }

@@ -52,10 +52,9 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
         .await;
         drop(publishing);
         drop(generation);
-        let out =
-            issues::list_issues(&mut *house.live.store.read().turn().await.expect("a connection"))
-                .await
-                .expect("issues");
+        let out = issues::list_issues(house.live.store.read().into())
+            .await
+            .expect("issues");
         assert!(out.len() <= 1, "{out:?}");
         if out.is_empty() {
             deaths += 1;
@@ -107,7 +106,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         }
         let due = schedule::pass(store, &generation.ingest.desks, rules, house.now()).await;
         let due = due.expect("a database").expect("a day");
-        let many = issues::list_issues(&mut *store.read().turn().await.expect("a connection"))
+        let many = issues::list_issues(store.read().into())
             .await
             .expect("issues")
             .len();
@@ -118,7 +117,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         let next = schedule::pass(store, &generation.ingest.desks, rules, house.now()).await;
         let next = next.expect("a database").expect("a day");
         assert!(next > house.now(), "{next}");
-        out = issues::list_issues(&mut *store.read().turn().await.expect("a connection"))
+        out = issues::list_issues(store.read().into())
             .await
             .expect("issues");
     }
@@ -164,14 +163,14 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
     let file = folder.path().join("issues/bpf-updates-01.md");
     let before = std::fs::read_to_string(&file).expect("a file");
     assert!(before.contains("bpf: Do it"), "{before}");
-    let frozen = issues::issue(&mut *store.read().turn().await.expect("a connection"), 1)
+    let frozen = issues::issue(store.read().into(), 1)
         .await
         .expect("a question");
     house
         .post(&[mail("a2", 300, "[PATCH bpf-next v2] bpf: Do it", "a")])
         .await;
     assert_eq!(
-        issues::issue(&mut *store.read().turn().await.expect("a connection"), 1)
+        issues::issue(store.read().into(), 1)
             .await
             .expect("a question"),
         frozen

@@ -203,12 +203,9 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
         .filter(|told| told.contains("that one is out"))
         .count();
     assert_eq!(late, 1, "{one}\n{other}");
-    let issue = issues::issue(
-        &mut *house.live.store.read().turn().await.expect("a connection"),
-        1,
-    )
-    .await
-    .expect("a question");
+    let issue = issues::issue(house.live.store.read().into(), 1)
+        .await
+        .expect("a question");
     let issue = serde_json::to_string(&issue).expect("JSON");
     assert!(
         issue.contains("By one.") && issue.contains("By the other."),
