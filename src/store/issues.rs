@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::{Asked, Tx, packed};
+use super::{Database, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Accepted, Edit, EditKind, Issue, Last, Period, Release, SectionKind};
 use crate::item::Kind;
@@ -31,7 +31,7 @@ pub struct IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn list_issues(mut from: Asked<'_>) -> anyhow::Result<Vec<IssueRow>> {
+pub async fn list_issues(mut from: Database<'_>) -> anyhow::Result<Vec<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
@@ -46,7 +46,7 @@ pub async fn list_issues(mut from: Asked<'_>) -> anyhow::Result<Vec<IssueRow>> {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn last_issue(mut from: Asked<'_>) -> anyhow::Result<Option<IssueRow>> {
+pub async fn last_issue(mut from: Database<'_>) -> anyhow::Result<Option<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
@@ -73,7 +73,7 @@ impl IssueRow {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn issue(mut from: Asked<'_>, number: i64) -> anyhow::Result<Option<Issue>> {
+pub async fn issue(mut from: Database<'_>, number: i64) -> anyhow::Result<Option<Issue>> {
     let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
         .fetch_optional(&mut *from.turn().await?)
         .await
@@ -155,7 +155,7 @@ pub async fn settle_decisions(
 /// # Errors
 ///
 /// When the database fails.
-pub async fn corrections(mut from: Asked<'_>, number: i64) -> anyhow::Result<Vec<Correction>> {
+pub async fn corrections(mut from: Database<'_>, number: i64) -> anyhow::Result<Vec<Correction>> {
     let rows = sqlx::query!(
         "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
         number

@@ -24,7 +24,7 @@ pub mod troubles;
 pub mod turns;
 mod tx;
 
-pub use self::readers::{Asked, Reader, Readers};
+pub use self::readers::{Database, Reader, Readers};
 pub use self::trouble::Trouble;
 pub use self::tx::Tx;
 

@@ -22,7 +22,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a question is asked.
 #[derive(Debug)]
-pub enum Asked<'a> {
+pub enum Database<'a> {
     /// Of a connection that is taken for it alone.
     Readers(&'a Readers),
     /// Within a transaction.
@@ -35,19 +35,19 @@ pub(super) enum Turn<'a> {
     Lent(&'a mut SqliteConnection),
 }
 
-impl<'a> From<&'a Readers> for Asked<'a> {
+impl<'a> From<&'a Readers> for Database<'a> {
     fn from(readers: &'a Readers) -> Self {
         Self::Readers(readers)
     }
 }
 
-impl<'a> From<&'a mut Tx> for Asked<'a> {
+impl<'a> From<&'a mut Tx> for Database<'a> {
     fn from(tx: &'a mut Tx) -> Self {
         Self::Tx(tx)
     }
 }
 
-impl Asked<'_> {
+impl Database<'_> {
     /// A connection for the question.
     pub(super) async fn turn(&mut self) -> anyhow::Result<Turn<'_>> {
         Ok(match self {

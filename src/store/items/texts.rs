@@ -197,26 +197,34 @@ mod tests {
             assert_eq!(text.expect("it can be read"), item.text, "{at}");
         }
         // Every shared row but the last is full, and holds all that was written.
-        let full = "SELECT MIN(length(body)) FROM texts WHERE id < (SELECT MAX(id) FROM texts)";
+        let full =
+            "SELECT MIN(length(body)) FROM texts WHERE id > 0 AND id < (SELECT MAX(id) FROM texts)";
         assert_eq!(number(&store, full).await, ROW_BYTES as i64);
         let more =
             "SELECT (SELECT SUM(length(body)) FROM texts) - (SELECT SUM(text_bytes) FROM items)";
         assert_eq!(number(&store, more).await, 0);
 
-        let rows = "SELECT COUNT(*) FROM texts";
-        let before = number(&store, rows).await;
+        let rows = "SELECT COUNT(*) FROM texts WHERE id < 0";
         for round in 0..20 {
             items[3] = article(3, 100 + round * 977);
             put(&store, &items[3..4]).await;
         }
-        for (at, item) in items.iter().enumerate().take(12) {
+        // Words where there were none, none where there were some, and more detail, which is no rewording.
+        (items[0], items[4]) = (article(0, 5_000), article(4, 0));
+        items[5] = Item {
+            detail: Detail::Whole,
+            ..article(5, 9_000)
+        };
+        put(&store, &items[..6]).await;
+        for (at, item) in items.iter().enumerate() {
             let text = text_of(store.read(), at as i64 + 1).await;
             assert_eq!(text.expect("it can be read"), item.text, "{at}");
         }
         assert_eq!(
             number(&store, rows).await,
-            before + 1,
-            "it has a row of its own"
+            2,
+            "a row each that was reworded"
         );
+        assert_eq!(number(&store, full).await, ROW_BYTES as i64);
     }
 }

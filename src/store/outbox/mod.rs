@@ -22,7 +22,7 @@ pub use self::standing::{
 };
 pub(in crate::store) use self::standing::{recall_all, recall_restored};
 
-use super::{Asked, Tx};
+use super::{Database, Tx};
 use crate::config::ChannelConfig;
 
 /// A channel as it is stored.
@@ -83,7 +83,7 @@ pub async fn sync_channels(
 }
 
 /// The configured channels.
-pub async fn channels(mut from: Asked<'_>) -> anyhow::Result<Vec<ChannelRow>> {
+pub async fn channels(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelRow>> {
     sqlx::query_as!(
         ChannelRow,
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
@@ -108,7 +108,7 @@ pub struct Place {
 }
 
 /// Where the configured channels are.
-pub async fn places(mut from: Asked<'_>) -> anyhow::Result<Vec<Place>> {
+pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<Place>> {
     sqlx::query_as!(
         Place,
         "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"

@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 
 use super::deliveries::PAUSED_FOR_S;
 use super::posts::{BarePost, PostRow};
-use crate::store::{Asked, Readers, Tx};
+use crate::store::{Database, Readers, Tx};
 
 /// Sends that were under way may be so much older than the backup, and clocks of servers may differ.
 const MARGIN_S: i64 = 3600;
@@ -134,7 +134,7 @@ pub async fn keep_standing(
 /// The channels in which something stands that no post of ours stands for yet, and those that were looked through and
 /// wait for that.
 pub async fn channels_to_match(
-    mut from: Asked<'_>,
+    mut from: Database<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<i64>> {
     let found_after = now.timestamp() - MATCHED_FOR_S;
