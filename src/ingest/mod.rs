@@ -219,7 +219,7 @@ impl Ingest {
         } else {
             Mode::Seed
         };
-        let mut reads = Some(self.readers.acquire().await?);
+        let mut reads = None;
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
         let mut cursor = row.cursor.clone();

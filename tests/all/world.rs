@@ -15,6 +15,7 @@ use bpfnews::config::{
     TreeRole,
 };
 use bpfnews::ingest::{Ingest, Report};
+use bpfnews::store::Reader;
 use bpfnews::store::Store;
 use bpfnews::store::backup;
 use bpfnews::store::feeds::{self, FeedRow};
@@ -400,6 +401,12 @@ impl World {
             .collect()
     }
 
+    /// A connection to ask the database by hand.
+    pub(crate) async fn reader(&self) -> Reader {
+        let reader = self.ingest.store.read().turn().await;
+        reader.expect("a connection")
+    }
+
     /// The posts that are owed now, as the titles of their items, and those of the healthy feed left out.
     pub(crate) async fn owed(&self) -> Vec<Vec<String>> {
         self.owed_at(self.now()).await
@@ -414,7 +421,7 @@ impl World {
              WHERE d.verb = 'send' AND d.state = 'owed' AND d.due_at <= $1 ORDER BY d.due_at, d.id",
         )
         .bind(at.timestamp())
-        .fetch_all(&mut *self.ingest.store.read().turn().await.expect("a connection"))
+        .fetch_all(&mut *self.reader().await)
         .await
         .expect("the database answers");
         let titles = rows.iter().map(|(titles,)| serde_json::from_str(titles));

@@ -247,15 +247,7 @@ async fn an_outage_loses_nothing_and_one_that_breaks_the_server_is_given_up() {
         world.advance(TimeDelta::minutes(11));
     }
     let owed: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE state = 'owed'")
-        .fetch_one(
-            &mut *world
-                .ingest
-                .store
-                .read()
-                .turn()
-                .await
-                .expect("a connection"),
-        )
+        .fetch_one(&mut *world.reader().await)
         .await
         .expect("the database answers");
     assert_eq!((chat.bpf().len(), owed.0), (3, 0), "after {rounds} rounds");
@@ -271,15 +263,7 @@ async fn what_was_put_off_says_what_is_true_when_it_comes() {
     world.poll().await;
     let courier = chat.courier(&world);
     let claimed = sqlx::query("UPDATE deliveries SET attempts = 1 WHERE state = 'owed'")
-        .execute(
-            &mut *world
-                .ingest
-                .store
-                .read()
-                .turn()
-                .await
-                .expect("a connection"),
-        )
+        .execute(&mut *world.reader().await)
         .await;
     claimed.expect("as if its answer were under way");
     for version in 2..4 {
@@ -290,15 +274,7 @@ async fn what_was_put_off_says_what_is_true_when_it_comes() {
         let later = sqlx::query(
             "UPDATE deliveries SET attempts = 0 WHERE verb = 'send' AND state = 'owed'",
         )
-        .execute(
-            &mut *world
-                .ingest
-                .store
-                .read()
-                .turn()
-                .await
-                .expect("a connection"),
-        )
+        .execute(&mut *world.reader().await)
         .await;
         later.expect("it was put off");
     }

@@ -246,15 +246,7 @@ impl Chat {
     /// How often each delivery was tried.
     pub(crate) async fn attempts(&self, world: &World) -> Vec<i64> {
         let rows: Vec<(i64,)> = sqlx::query_as("SELECT attempts FROM deliveries ORDER BY attempts")
-            .fetch_all(
-                &mut *world
-                    .ingest
-                    .store
-                    .read()
-                    .turn()
-                    .await
-                    .expect("a connection"),
-            )
+            .fetch_all(&mut *world.reader().await)
             .await
             .expect("the database answers");
         rows.into_iter().map(|(attempts,)| attempts).collect()
