@@ -2,6 +2,7 @@
 //! all who wait, so stories that several pages move are told once, and the disk is waited for once.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -136,9 +137,24 @@ pub(super) struct Waiting {
     left: Mutex<Vec<(Left, Ending)>>,
     /// Whoever has it commits what waits.
     turn: tokio::sync::Mutex<()>,
+    polls: AtomicUsize,
+}
+
+/// A poll that waits.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Waiting {
+    fn one_more(&self) -> Waits<'_> {
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        Waits(&self.polls)
+    }
+
     fn left(&self) -> std::sync::MutexGuard<'_, Vec<(Left, Ending)>> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,6 +198,11 @@ impl Left {
 }
 
 impl Ingest {
+    /// Polls that wait until what they found, or how they ended, is on the disk.
+    pub fn waiting(&self) -> usize {
+        self.waiting.polls.load(Ordering::Relaxed)
+    }
+
     /// Commits what a poll left, and whatever others wait with it; returns once it is on the disk. Gives what was kept of a
     /// page; `None` where nothing was, for another poll has moved its feed's cursor since: a walk that does not know what
     /// was stored meanwhile would take that for the end of its way.
@@ -192,6 +213,7 @@ impl Ingest {
     pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<Kept>> {
         let (sender, mut ended) = oneshot::channel();
         self.waiting.left().push((left, sender));
+        let _waits = self.waiting.one_more();
         loop {
             tokio::select! {
                 biased;

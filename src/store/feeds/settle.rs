@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Outcome;
 use crate::store::Tx;
@@ -18,7 +18,8 @@ pub struct EndedPoll<'a> {
     pub at: DateTime<Utc>,
     /// When the next is due.
     pub next_poll_at: DateTime<Utc>,
-    /// Where polling stood and where it stands, of a poll that brought nothing with which that would have been kept.
+    /// Where polling stood and where it stands, of a poll that went well, as the one before it, and brought nothing with
+    /// which that would have been kept.
     pub cursor: Option<(Option<&'a str>, &'a str)>,
 }
 
@@ -28,11 +29,40 @@ pub struct EndedPoll<'a> {
 ///
 /// When the database fails.
 pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Result<()> {
-    if polls.is_empty() {
+    let (mut quiet, mut loud) = (Vec::new(), Vec::new());
+    for poll in polls {
+        match poll.cursor {
+            Some((was, cursor)) => quiet.push(quiet_row(poll, was, cursor)),
+            None => loud.push(loud_row(poll)),
+        }
+    }
+    settle_quiet(tx, &quiet).await?;
+    settle_loud(tx, &loud).await
+}
+
+/// Of feeds that were well and are: nearly all polls, so of these no more is written than what changed.
+async fn settle_quiet(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = polls.iter().map(row).collect();
-    let rows = serde_json::to_string(&rows)?;
+    let rows = serde_json::to_string(rows)?;
+    sqlx::query!(
+        "UPDATE feeds SET last_polled_at = j.value ->> 1, last_ok_at = j.value ->> 1, next_poll_at = j.value ->> 2,
+                          cursor = j.value ->> 4
+         FROM json_each($1) j WHERE feeds.id = j.value ->> 0 AND feeds.cursor IS j.value ->> 3",
+        rows
+    )
+    .execute(&mut **tx)
+    .await
+    .context("settling quiet polls")?;
+    Ok(())
+}
+
+async fn settle_loud(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows = serde_json::to_string(rows)?;
     // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
     sqlx::query!(
         "UPDATE feeds SET
@@ -45,10 +75,8 @@ pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Resul
              last_ok_at = CASE j.value ->> 'ended' WHEN 'well' THEN j.value ->> 'at'
                                                    WHEN 'so far' THEN COALESCE(last_ok_at, j.value ->> 'at')
                                                    ELSE last_ok_at END,
-             next_poll_at = j.value ->> 'next',
-             cursor = COALESCE(j.value ->> 'cursor', cursor)
-         FROM json_each($1) j
-         WHERE feeds.id = j.value ->> 'feed' AND (j.value ->> 'cursor' IS NULL OR feeds.cursor IS j.value ->> 'was')",
+             next_poll_at = j.value ->> 'next'
+         FROM json_each($1) j WHERE feeds.id = j.value ->> 'feed'",
         rows
     )
     .execute(&mut **tx)
@@ -57,18 +85,20 @@ pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Resul
     Ok(())
 }
 
-fn row(poll: &EndedPoll<'_>) -> serde_json::Value {
+fn quiet_row(poll: &EndedPoll<'_>, was: Option<&str>, cursor: &str) -> Value {
+    let (at, next) = (poll.at.timestamp(), poll.next_poll_at.timestamp());
+    json!([poll.feed, at, next, was, cursor])
+}
+
+fn loud_row(poll: &EndedPoll<'_>) -> Value {
     let (ended, state, why) = match poll.outcome {
         Outcome::Ok => ("well", Some("ok"), None),
         Outcome::OkSoFar => ("so far", Some("ok"), None),
         Outcome::Failed { state, why } => ("failed", Some(*state), Some(why)),
         Outcome::Excused { why } => ("excused", None, Some(why)),
     };
-    let (was, cursor) = poll
-        .cursor
-        .map_or((None, None), |(was, is)| (was, Some(is)));
     json!({
         "feed": poll.feed, "ended": ended, "state": state, "why": why, "at": poll.at.timestamp(),
-        "next": poll.next_poll_at.timestamp(), "was": was, "cursor": cursor,
+        "next": poll.next_poll_at.timestamp(),
     })
 }

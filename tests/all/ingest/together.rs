@@ -4,22 +4,40 @@ use std::time::Duration;
 
 use bpfnews::ingest::Report;
 use bpfnews::store::feeds::FeedRow;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 use tokio_util::sync::CancellationToken;
 
 use crate::documents::{Mail, articles, mail, mails_atom, rss};
 use crate::world::{World, archive, feed};
 
-/// Polls feeds while nobody may write, so that what they bring waits together.
+/// Polls feeds while nobody may write, so that what they bring waits together, in this order.
 async fn poll_together(world: &World, rows: Vec<FeedRow>) -> Vec<anyhow::Result<Report>> {
     let held = world.ingest.store.write().await;
     let held = held.expect("the database may be written");
     let stop = CancellationToken::new();
-    let polls = rows.into_iter().map(|row| world.ingest.poll(row, &stop));
-    let release = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        drop(held);
+    let mut polls = FuturesOrdered::new();
+    for row in rows {
+        polls.push_back(world.ingest.poll(row, &stop));
+        let so_many = polls.len();
+        tokio::select! {
+            () = until(|| world.ingest.waiting() == so_many) => {}
+            ended = polls.next() => panic!("it ended while nobody may write: {ended:?}"),
+        }
+    }
+    drop(held);
+    polls.collect().await
+}
+
+/// Returns once that is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     };
-    tokio::join!(futures_util::future::join_all(polls), release).0
+    let waited = tokio::time::timeout(Duration::from_secs(60), wait).await;
+    waited.expect("it becomes so");
 }
 
 /// Lets an archive at `/LIST/` show these mails.
@@ -199,8 +217,8 @@ async fn an_answer_to_what_only_a_new_feed_shows_opens_nothing() {
     world.poll().await;
 }
 
-/// Polls many new feeds while nobody may write; gives how many were asked for meanwhile.
-async fn asked_meanwhile(text: &str) -> usize {
+/// Polls many new feeds while nobody may write, until so many of them were asked for; gives how many were in the end.
+async fn asked_meanwhile(text: &str, expected: usize) -> usize {
     let names: Vec<&'static str> = (0..24).map(|n| &*format!("f{n}").leak()).collect();
     let paths = names.iter().map(|name| &*format!("/{name}.rss").leak());
     let paths: Vec<&'static str> = paths.collect();
@@ -219,15 +237,10 @@ async fn asked_meanwhile(text: &str) -> usize {
     let polls = rows.into_iter().map(|row| world.ingest.poll(row, &stop));
     let before = world.requests();
     let watch = async {
-        let mut asked = 0;
-        // As long as more is asked for.
-        loop {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            let now = world.requests() - before;
-            if now == std::mem::replace(&mut asked, now) && now > 0 {
-                break;
-            }
-        }
+        until(|| world.ingest.waiting() == expected).await;
+        // Time for one more that should not be asked for.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let asked = world.requests() - before;
         drop(held);
         asked
     };
@@ -240,6 +253,6 @@ async fn asked_meanwhile(text: &str) -> usize {
 
 #[tokio::test]
 async fn pages_wait_for_the_disk_beside_others_that_are_read_unless_they_are_large() {
-    assert_eq!(asked_meanwhile("Short.").await, 24);
-    assert_eq!(asked_meanwhile(&"Long. ".repeat(10_000)).await, 16);
+    assert_eq!(asked_meanwhile("Short.", 24).await, 24);
+    assert_eq!(asked_meanwhile(&"Long. ".repeat(10_000), 16).await, 16);
 }
