@@ -233,13 +233,13 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
     let now = live.clock.now().timestamp();
     let watch = async {
         loop {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let due: i64 =
-                sqlx::query_scalar("SELECT COUNT(*) FROM feeds WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1")
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let any_due: bool =
+                sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM feeds WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1)")
                     .bind(now)
                     .fetch_one(&mut *live.store.read().turn().await?)
                     .await?;
-            if due == 0 {
+            if !any_due {
                 stop.cancel();
                 return Ok::<_, anyhow::Error>(());
             }

@@ -2,77 +2,29 @@
 //! all who wait, so stories that several pages move are told once, and the disk is waited for once.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
-use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{Instrument as _, Span, info_span};
 
 use super::health::subject;
 use super::news::{known_now, news};
 use super::plan::{self, News};
-use super::{Ingest, Mode, fold};
-use crate::config::FeedConfig;
-use crate::source::{Gap, Page, Walk};
-use crate::store::feeds::{self, EndedPoll, FeedRow, Outcome, Progress};
+use super::waiting::{Ended, KeptOrNot, Left, ReadPage};
+use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
+use crate::source::Walk;
+use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::{Trouble, Tx, items, troubles};
 
-/// The items of the pages of one transaction, but for a page that holds more: they lie in memory with their clusters.
-const ITEMS_MAX: usize = 1_000;
-
-/// What a poll leaves to be committed.
-pub(super) enum Left {
-    /// A page.
-    Page(Box<ReadPage>),
-    /// How it ended.
-    Ended(Box<Ended>),
-}
-
-/// A page that was read.
-pub(super) struct ReadPage {
-    /// The feed, as it stood when its poll began.
-    pub(super) row: Arc<FeedRow>,
-    pub(super) mode: Mode,
-    /// The walk that read it, and that has yet to learn what of it was new.
-    pub(super) walk: Walk,
-    pub(super) page: Page,
-    /// The gaps of a page that the walk has judged already.
-    pub(super) learned: Option<Vec<Gap>>,
-    /// Where the feed moved.
-    pub(super) moved_to: Option<String>,
-    /// Where the walk began, or was last saved.
-    pub(super) cursor: Option<String>,
-    /// Whether it is the first page of its poll.
-    pub(super) is_first: bool,
-    /// Whether its new feed has shown a sample.
-    pub(super) was_sampled: bool,
-}
-
-impl ReadPage {
-    /// What becomes of what is new in it.
-    fn telling(&self) -> Mode {
-        match self.mode {
-            // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
-            Mode::Live if self.page.is_first => Mode::History,
-            Mode::Seed if self.was_sampled => Mode::History,
-            mode => mode,
-        }
-    }
-}
-
-/// How a poll ended.
-pub(super) struct Ended {
-    pub(super) row: Arc<FeedRow>,
-    pub(super) config: Arc<FeedConfig>,
-    pub(super) outcome: Outcome,
-    pub(super) at: DateTime<Utc>,
-    pub(super) next_poll_at: DateTime<Utc>,
-    /// Where polling stands after a poll that went well and brought nothing, as nearly all do: nothing else is kept of it.
-    pub(super) quiet: Option<String>,
-}
+/// How long a poll that brought nothing waits for what others leave, while any of them still read: the more go together,
+/// the less is written …
+const QUIET_WAIT: Duration = Duration::from_millis(25);
+/// … up to so many, so that others may be under way meanwhile.
+const QUIET_MAX: usize = POLLS_AT_ONCE_MAX / 2;
 
 /// What was kept of a page.
 #[derive(Debug)]
@@ -129,78 +81,10 @@ impl NotKept {
 #[error("a page could not be told")]
 struct Panicked;
 
-type Ending = oneshot::Sender<Result<Option<Kept>, NotKept>>;
-
-/// What waits to be committed.
-#[derive(Default)]
-pub(super) struct Waiting {
-    left: Mutex<Vec<(Left, Ending)>>,
-    /// Whoever has it commits what waits.
-    turn: tokio::sync::Mutex<()>,
-    polls: AtomicUsize,
-}
-
-/// A poll that waits.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Waiting {
-    fn one_more(&self) -> Waits<'_> {
-        self.polls.fetch_add(1, Ordering::Relaxed);
-        Waits(&self.polls)
-    }
-
-    fn left(&self) -> std::sync::MutexGuard<'_, Vec<(Left, Ending)>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What goes into one transaction, in the order in which it came.
-    fn take(&self) -> (Vec<Left>, Vec<Ending>) {
-        let mut left = self.left();
-        // What nobody waits for any more is of a poll that was given up.
-        left.retain(|(_, sender)| !sender.is_closed());
-        let (mut items, mut told) = (0, None);
-        let most = left.iter().take_while(|(left, _)| {
-            let is_first = items == 0;
-            items += left.items();
-            let is_like = left
-                .is_told()
-                .is_none_or(|is_told| *told.get_or_insert(is_told) == is_told);
-            is_like && (is_first || items <= ITEMS_MAX)
-        });
-        let most = most.count();
-        left.drain(..most).unzip()
-    }
-}
-
-impl Left {
-    /// Whether what is new in it is told, rather than remembered. The two do not go together: what of a story was known
-    /// before its news decides whether it is told.
-    fn is_told(&self) -> Option<bool> {
-        match self {
-            Self::Page(read) => Some(read.telling() == Mode::Live),
-            Self::Ended(_) => None,
-        }
-    }
-
-    /// The items that it holds.
-    fn items(&self) -> usize {
-        match self {
-            Self::Page(read) => read.page.items.len(),
-            Self::Ended(_) => 0,
-        }
-    }
-}
-
 impl Ingest {
     /// Polls that wait until what they found, or how they ended, is on the disk.
     pub fn waiting(&self) -> usize {
-        self.waiting.polls.load(Ordering::Relaxed)
+        self.waiting.polls()
     }
 
     /// Commits what a poll left, and whatever others wait with it; returns once it is on the disk. Gives what was kept of a
@@ -211,17 +95,23 @@ impl Ingest {
     ///
     /// When the database fails.
     pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<Kept>> {
-        let (sender, mut ended) = oneshot::channel();
-        self.waiting.left().push((left, sender));
-        let _waits = self.waiting.one_more();
+        let others_read = self.readers.available_permits() < READ_AT_ONCE_MAX;
+        let may_wait = left.is_quiet() && others_read && self.waiting() < QUIET_MAX;
+        let (_waits, mut ended) = self.waiting.put(left);
+        // Whoever committed it was dropped before the end: its feed is due still, as after any poll that is broken off.
+        let broken_off = "keeping was broken off";
+        if may_wait && let Ok(ended) = timeout(QUIET_WAIT, &mut ended).await {
+            return Ok(ended.context(broken_off)??);
+        }
         loop {
             tokio::select! {
                 biased;
-                // Whoever committed it was dropped before the end: its feed is due still, as after any poll that is broken off.
-                ended = &mut ended => return Ok(ended.context("keeping was broken off")??),
+                ended = &mut ended => return Ok(ended.context(broken_off)??),
                 _turn = self.waiting.turn.lock() => {
                     let (left, senders) = self.waiting.take();
-                    for (kept, sender) in self.commit_all(&left).await.into_iter().zip(senders) {
+                    // Apart, as one of many who wait does it.
+                    let kept = Box::pin(self.commit_all(&left)).await;
+                    for (kept, sender) in kept.into_iter().zip(senders) {
                         // Who does not wait any more was dropped.
                         let _ = sender.send(kept);
                     }
@@ -231,7 +121,7 @@ impl Ingest {
     }
 
     /// Commits these together; where that fails for reasons of its own, each by itself, so that what is bad stops nothing else.
-    async fn commit_all(&self, left: &[Left]) -> Vec<Result<Option<Kept>, NotKept>> {
+    async fn commit_all(&self, left: &[Left]) -> Vec<KeptOrNot> {
         let error = match self.caught(left).await {
             Ok(kept) => return kept.into_iter().map(Ok).collect(),
             Err(error) => error,
@@ -384,23 +274,6 @@ impl Ingest {
 /// The poll that something is of, whoever's it is that commits it.
 fn span(row: &FeedRow) -> Span {
     info_span!(parent: None, "poll", feed.name = row.name)
-}
-
-impl Ended {
-    fn is_well(&self) -> bool {
-        matches!(self.outcome, Outcome::Ok | Outcome::OkSoFar)
-    }
-
-    fn poll(&self) -> EndedPoll<'_> {
-        let was = self.row.cursor.as_deref();
-        EndedPoll {
-            feed: self.row.id,
-            outcome: &self.outcome,
-            at: self.at,
-            next_poll_at: self.next_poll_at,
-            cursor: self.quiet.as_deref().map(|cursor| (was, cursor)),
-        }
-    }
 }
 
 /// What pages brought that are kept together.

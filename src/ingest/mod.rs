@@ -13,6 +13,7 @@ mod pause;
 pub mod plan;
 mod retract;
 mod sample;
+mod waiting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -39,13 +40,16 @@ pub use self::matching::meet_all;
 pub use self::plan::restate;
 pub use self::retract::retract;
 
-use self::commit::{Ended, Kept, Left, NotKept, ReadPage, Waiting};
+use self::commit::{Kept, NotKept};
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
+use self::waiting::{Ended, Left, ReadPage, Waiting};
 
 /// Feeds read (or looked at) side by side; each host still gets one request at a time.
 pub(crate) const READ_AT_ONCE_MAX: usize = 16;
-/// Polls under way: beside those that read, those that wait until what they found is on the disk.
-pub(crate) const POLLS_AT_ONCE_MAX: usize = 64;
+/// Polls under way: beside those that read, those that wait until what they found, or how they ended, is on the disk.
+pub(crate) const POLLS_AT_ONCE_MAX: usize = 128;
+/// Polls of which pages may lie in memory: those that read, and those whose pages wait for the disk.
+const PAGES_AT_ONCE_MAX: usize = 64;
 
 /// Bytes of a page that waits for the disk while somebody else reads: so many pages may lie in memory at once.
 const WAITS_BYTES_MAX: usize = 256 * 1024;
@@ -70,6 +74,8 @@ pub struct Ingest {
     feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
+    /// A poll that may have a page has one of these.
+    pages: Semaphore,
     /// A poll that reads has one of these.
     readers: Semaphore,
     waiting: Waiting,
@@ -219,6 +225,7 @@ impl Ingest {
         } else {
             Mode::Seed
         };
+        let page_turn = self.pages.acquire().await?;
         let mut reads = None;
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
@@ -230,7 +237,8 @@ impl Ingest {
             }
             report.requests += 1;
             let answer = tokio::select! {
-                answer = self.fetcher_of(&row.name).fetch(&request) => answer,
+                // Apart, as most polls wait for other things most of the time.
+                answer = Box::pin(self.fetcher_of(&row.name).fetch(&request)) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::Excused { why: "stopped while polling; the next poll goes on".to_owned() };
                     return Ok(report);
@@ -292,7 +300,7 @@ impl Ingest {
                             let Some(not_kept) = NotKept::of_page(&error) else {
                                 return Err(error);
                             };
-                            drop(reads);
+                            drop((reads, page_turn));
                             error!("{}: {error:#}", row.name);
                             let why = format!("what it shows cannot be kept: {}", not_kept.cause());
                             let error = Some(FetchError::Broken { why });
@@ -313,7 +321,7 @@ impl Ingest {
         if error.is_none() && walk.is_cut_short() {
             report.outcome = Outcome::OkSoFar;
         }
-        drop(reads);
+        drop((reads, page_turn));
         let quietly = is_quiet && report.outcome == Outcome::Ok;
         let quiet = (quietly && error.is_none()).then(|| walk.cursor());
         self.end(&row, config, error, leave_alone, quiet, &mut report)

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::commit::Waiting;
 use super::look::places;
-use super::{Ingest, READ_AT_ONCE_MAX, sample};
+use super::waiting::Waiting;
+use super::{Ingest, PAGES_AT_ONCE_MAX, READ_AT_ONCE_MAX, sample};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::{self, Desk};
@@ -97,6 +97,7 @@ impl Ingest {
             feeds,
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
+            pages: Semaphore::new(PAGES_AT_ONCE_MAX),
             readers: Semaphore::new(READ_AT_ONCE_MAX),
             waiting: Waiting::default(),
         })
