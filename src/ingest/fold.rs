@@ -247,10 +247,12 @@ async fn tell_clusters(
             },
             |known| known.number,
         );
+        let is_new = known.is_none();
         was.push(known.map(|known| known.told));
         changed.push((
             After {
                 number,
+                is_new,
                 cluster: *cluster,
                 items: items.clone(),
                 story,

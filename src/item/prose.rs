@@ -3,12 +3,44 @@
 /// The most text kept of one item, in bytes. Long review threads quote much; beyond this nobody reads.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 
+/// The lines of a text, as [`str::lines`] gives them, only sooner: all that is read goes through here many times.
+pub fn lines(text: &str) -> Lines<'_> {
+    Lines { rest: text }
+}
+
+/// See [`lines`].
+#[derive(Debug, Clone)]
+pub struct Lines<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(end) = memchr::memchr(b'\n', self.rest.as_bytes()) else {
+            return Some(std::mem::take(&mut self.rest));
+        };
+        let line = &self.rest[..end];
+        self.rest = &self.rest[end + 1..];
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    }
+}
+
+/// Where `wanted` begins in a text, as [`str::find`] gives it, only sooner.
+pub fn find(text: &str, wanted: &str) -> Option<usize> {
+    memchr::memmem::find(text.as_bytes(), wanted.as_bytes())
+}
+
 /// Leaves out unquoted diffs, carriage returns, NULs and trailing white space, and cuts at [`TEXT_BYTES_MAX`].
 /// A diffstat stays: it tells which paths a change touches.
 pub fn without_diffs(text: &str) -> String {
     let mut kept = String::with_capacity(text.len().min(TEXT_BYTES_MAX));
     let mut in_diff = false;
-    let mut lines = text.lines().peekable();
+    let mut lines = lines(text).peekable();
     while let Some(line) = lines.next() {
         let line = line.trim_end_matches(['\r', ' ', '\t']);
         let opens = line.starts_with("diff --git ")
@@ -124,6 +156,26 @@ pub fn shorten(text: &str, chars_max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_as_ever() {
+        for text in [
+            "",
+            "\n",
+            "\r\n",
+            "\r",
+            "a",
+            "a\n",
+            "a\r",
+            "a\r\n",
+            "a\n\nb",
+            "\na\r\r\nb\r",
+            "ä\r\nö\n\n",
+        ] {
+            let as_ever: Vec<&str> = text.lines().collect();
+            assert_eq!(lines(text).collect::<Vec<_>>(), as_ever, "{text:?}");
+        }
+    }
 
     #[test]
     fn diffs_go_and_prose_stays() {

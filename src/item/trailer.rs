@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 use super::MessageId;
+use super::prose::lines;
 
 /// A line `Name: value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ const NO_TRAILERS: [&str; 4] = ["http", "https", "note", "from"];
 
 /// The trailers of a text, wherever they stand, unless they are quoted.
 pub fn trailers(text: &str) -> impl Iterator<Item = Trailer<'_>> {
-    text.lines().filter_map(|line| {
+    lines(text).filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         let is_name = !name.is_empty()
             && name.len() <= 40

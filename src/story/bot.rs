@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::{AppliedCommit, Kept};
 use crate::item::MessageId;
+use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::{commit_in_link, trailers};
 
@@ -178,7 +179,7 @@ pub fn claim(kept: &Kept) -> Option<String> {
         )
         .expect("the pattern is sound")
     });
-    for line in kept.text.lines().map(str::trim) {
+    for line in lines(&kept.text).map(str::trim) {
         if line.is_empty() || line.starts_with('>') {
             continue;
         }
@@ -197,7 +198,7 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
     });
     let (mut commits, mut without) = (Vec::new(), Vec::new());
     let mut open: Option<(Option<u32>, String)> = None;
-    for line in text.lines() {
+    for line in lines(text) {
         if line.starts_with('>') {
             continue;
         }
@@ -329,9 +330,7 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<Word> {
     if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
         return Some(Word::Nacked);
     }
-    let own = kept
-        .text
-        .lines()
+    let own = lines(&kept.text)
         .map(str::trim)
         .filter(|line| !line.starts_with('>'));
     for line in own {
@@ -365,10 +364,7 @@ pub fn cve_fixes(text: &str) -> Vec<String> {
         .captures_iter(text)
         .map(|found| found[1].to_ascii_lowercase())
         .collect();
-    all.extend(
-        text.lines()
-            .filter_map(|line| commit_in_link(line.trim()).map(str::to_owned)),
-    );
+    all.extend(lines(text).filter_map(|line| commit_in_link(line.trim()).map(str::to_owned)));
     all.sort();
     all.dedup();
     all

@@ -9,7 +9,7 @@ use feed_rs::model;
 use url::Url;
 
 use crate::item::link::canonical_link;
-use crate::item::prose;
+use crate::item::prose::{self, find};
 use crate::source::wire;
 
 /// Where a document's root element stands, if it is one of ours.
@@ -160,9 +160,10 @@ pub(super) fn leave_alone_for(feed: &model::Feed, document: &str) -> Option<Dura
     if let Some(minutes) = feed.ttl {
         return Some(Duration::from_secs(u64::from(minutes) * 60).min(LEAVE_ALONE_MAX));
     }
-    let head = document.get(..document.find("<item").unwrap_or(document.len()))?;
+    let head = document.get(..find(document, "<item").unwrap_or(document.len()))?;
     let element = |name: &str| -> Option<&str> {
-        let (_, rest) = head.split_once(&format!(":{name}>"))?;
+        let tag = format!(":{name}>");
+        let rest = &head[find(head, &tag)? + tag.len()..];
         Some(rest.split_once('<')?.0.trim())
     };
     let period = match element("updatePeriod")? {

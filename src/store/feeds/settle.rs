@@ -47,9 +47,9 @@ async fn settle_quiet(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
     }
     let rows = serde_json::to_string(rows)?;
     sqlx::query!(
-        "UPDATE feeds SET last_polled_at = j.value ->> 1, last_ok_at = j.value ->> 1, next_poll_at = j.value ->> 2,
-                          cursor = j.value ->> 4
-         FROM json_each($1) j WHERE feeds.id = j.value ->> 0 AND feeds.cursor IS j.value ->> 3",
+        "WITH j (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+         UPDATE feeds SET last_polled_at = v ->> 1, last_ok_at = v ->> 1, next_poll_at = v ->> 2, cursor = v ->> 4
+         FROM j WHERE feeds.id = v ->> 0 AND feeds.cursor IS v ->> 3",
         rows
     )
     .execute(&mut **tx)

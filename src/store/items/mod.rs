@@ -1,7 +1,8 @@
 //! Items: each kept once, whichever feeds carry it.
 //!
 //! One page of a feed is stored by a handful of statements over JSON arrays, so their number does not grow with the
-//! page, and whether an entry is known is asked of `item_keys` alone, a small clustered index.
+//! page, and whether an entry is known is asked of `item_keys` alone, a small clustered index. Where many columns come from
+//! such an array, its rows are materialized first, or SQLite would write each row out as text again for each column.
 
 mod columns;
 mod known;
@@ -111,7 +112,8 @@ pub async fn put_items(
         stored.fresh_keys.insert(key);
     }
     new.insert(tx).await?;
-    let new_here = sight(tx, feed, &sighted).await?;
+    sight(tx, feed, &sighted).await?;
+    let new_here: HashSet<i64> = sighted.iter().map(|(id, _, _)| *id).collect();
     stored.sighted = u64::try_from(new_here.len())?;
     let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
     let again = new_here.iter().filter(|id| !fresh.contains(id));
@@ -156,12 +158,12 @@ impl New {
         if !self.rows.is_empty() {
             let rows = serde_json::to_string(&self.rows)?;
             sqlx::query!(
-                "INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail,
+                "WITH j (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+                 INSERT INTO items (id, kind, ref, title, author, email, at, written_at, seen_at, url, parent, free_on, detail,
                                     text_at, text_bytes)
-                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                        value ->> 7, value ->> 8, value ->> 9, unhex(value ->> 10), value ->> 11, value ->> 12,
-                        value ->> 13, value ->> 14
-                 FROM json_each($1)",
+                 SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3, v ->> 4, v ->> 5, v ->> 6, v ->> 7, v ->> 8, v ->> 9,
+                        unhex(v ->> 10), v ->> 11, v ->> 12, v ->> 13, v ->> 14
+                 FROM j",
                 rows
             )
             .execute(&mut **tx)
@@ -187,28 +189,28 @@ impl New {
     }
 }
 
-/// Records what a feed showed and how it first worded it; gives the items that it had not shown before.
+/// Records what a feed showed that it had not shown before, and how it first worded it.
 async fn sight(
     tx: &mut Tx,
     feed: i64,
     shown: &[(i64, ItemKey, Option<i64>)],
-) -> anyhow::Result<HashSet<i64>> {
+) -> anyhow::Result<()> {
     if shown.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(());
     }
     let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
     let shown = serde_json::to_string(&shown)?;
-    let new_here = sqlx::query_scalar!(
-        r#"INSERT INTO sightings (item_id, feed_id, print)
-           SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING
-           RETURNING item_id AS "item_id!: i64""#,
+    // An item may stand twice on a page: under its key, and under its link.
+    sqlx::query!(
+        "INSERT INTO sightings (item_id, feed_id, print)
+         SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
         shown,
         feed
     )
-    .fetch_all(&mut **tx)
+    .execute(&mut **tx)
     .await
     .context("storing sightings")?;
-    Ok(new_here.into_iter().collect())
+    Ok(())
 }
 
 /// Keeps that these items, and these sightings of known ones, came now in the course of polling. An issue that is out

@@ -71,6 +71,9 @@ pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Has
 
 /// The clusters that these join keys lead to.
 pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashMap<Key, i64>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
     let keys = serde_json::to_string(keys)?;
     let rows = sqlx::query!(
         r#"SELECT k.key AS "key!", m.cluster FROM json_each($1) j
@@ -114,25 +117,26 @@ pub async fn put_mentions(tx: &mut Tx, mentions: &[(Key, i64)]) -> anyhow::Resul
     Ok(())
 }
 
-/// Moves whole clusters: each pair is (from, to).
+/// Moves whole clusters: each pair is (from, to), and none goes where another one leaves.
 pub async fn move_clusters(tx: &mut Tx, moves: &[(i64, i64)]) -> anyhow::Result<()> {
-    for (from, to) in moves {
-        sqlx::query!(
-            "UPDATE members SET cluster = $2 WHERE cluster = $1",
-            from,
-            to
-        )
-        .execute(&mut **tx)
-        .await
-        .context("joining clusters")?;
-        sqlx::query!(
-            "UPDATE stories SET cluster = $2 WHERE cluster = $1",
-            from,
-            to
-        )
-        .execute(&mut **tx)
-        .await?;
+    if moves.is_empty() {
+        return Ok(());
     }
+    let moves = serde_json::to_string(moves)?;
+    sqlx::query!(
+        "UPDATE members SET cluster = j.value ->> 1 FROM json_each($1) j WHERE members.cluster = j.value ->> 0",
+        moves
+    )
+    .execute(&mut **tx)
+    .await
+    .context("joining clusters")?;
+    sqlx::query!(
+        "UPDATE stories SET cluster = j.value ->> 1 FROM json_each($1) j WHERE stories.cluster = j.value ->> 0",
+        moves
+    )
+    .execute(&mut **tx)
+    .await
+    .context("joining the clusters of stories")?;
     Ok(())
 }
 

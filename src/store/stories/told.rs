@@ -42,6 +42,8 @@ pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
 pub struct After<'a> {
     /// Its number: of the story with this id, or a new one.
     pub number: i64,
+    /// Whether there was no story with this id.
+    pub is_new: bool,
     /// Its cluster.
     pub cluster: i64,
     /// Its items, the earliest first.
@@ -77,6 +79,7 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
     .await
     .context("remembering the ids of stories")?;
     let gone: Vec<i64> = gone.iter().map(|before| before.number).collect();
+    take_out_of_search(tx, &gone).await?;
     let gone = serde_json::to_string(&gone)?;
     sqlx::query!(
         "UPDATE members SET story = NULL WHERE story IN (SELECT value FROM json_each($1))",
@@ -84,13 +87,6 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
     )
     .execute(&mut **tx)
     .await?;
-    sqlx::query!(
-        "DELETE FROM story_search WHERE rowid IN (SELECT value FROM json_each($1))",
-        gone
-    )
-    .execute(&mut **tx)
-    .await
-    .context("removing stories from the full text")?;
     sqlx::query!(
         "DELETE FROM stories WHERE number IN (SELECT value FROM json_each($1))",
         gone
@@ -159,13 +155,13 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
         serde_json::to_string(&searched_by)?,
     );
     sqlx::query!(
-        "INSERT INTO stories (number, id, item_id, cluster, kind, state, author, tree, first_at, last_at, score, relevant,
+        "WITH j (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+         INSERT INTO stories (number, id, item_id, cluster, kind, state, author, tree, first_at, last_at, score, relevant,
                               free_on, told)
-         SELECT value ->> 'number', value ->> 'id', value ->> 'item', value ->> 'cluster', value ->> 'kind',
-                value ->> 'state', value ->> 'author', value ->> 'tree', value ->> 'first_at', value ->> 'last_at',
-                value ->> 'score', value ->> 'relevant', value ->> 'free_on',
-                substr($2, value ->> 'told_at', value ->> 'told_bytes')
-         FROM json_each($1) WHERE true
+         SELECT v ->> 'number', v ->> 'id', v ->> 'item', v ->> 'cluster', v ->> 'kind', v ->> 'state', v ->> 'author',
+                v ->> 'tree', v ->> 'first_at', v ->> 'last_at', v ->> 'score', v ->> 'relevant', v ->> 'free_on',
+                substr($2, v ->> 'told_at', v ->> 'told_bytes')
+         FROM j WHERE true
          ON CONFLICT (number) DO UPDATE SET item_id = excluded.item_id, cluster = excluded.cluster,
              kind = excluded.kind, state = excluded.state, author = excluded.author, tree = excluded.tree,
              first_at = excluded.first_at, last_at = excluded.last_at, score = excluded.score,
@@ -176,22 +172,34 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
     .execute(&mut **tx)
     .await
     .context("storing stories")?;
+    let known = stories.iter().filter(|(after, _)| !after.is_new);
+    let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
+    take_out_of_search(tx, &known).await?;
     sqlx::query!(
-        "DELETE FROM story_search WHERE rowid IN (SELECT value ->> 0 FROM json_each($1))",
-        searched_by
-    )
-    .execute(&mut **tx)
-    .await
-    .context("taking stories out of the full text")?;
-    sqlx::query!(
-        "INSERT INTO story_search (rowid, title, people, words)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1)",
+        "WITH j (v) AS MATERIALIZED (SELECT value FROM json_each($1))
+         INSERT INTO story_search (rowid, title, people, words) SELECT v ->> 0, v ->> 1, v ->> 2, v ->> 3 FROM j",
         searched_by
     )
     .execute(&mut **tx)
     .await
     .context("putting stories into the full text")?;
     put_members(tx, &members).await
+}
+
+/// Takes stories out of the full text.
+async fn take_out_of_search(tx: &mut Tx, stories: &[i64]) -> anyhow::Result<()> {
+    if stories.is_empty() {
+        return Ok(());
+    }
+    let stories = serde_json::to_string(stories)?;
+    sqlx::query!(
+        "DELETE FROM story_search WHERE rowid IN (SELECT value FROM json_each($1))",
+        stories
+    )
+    .execute(&mut **tx)
+    .await
+    .context("taking stories out of the full text")?;
+    Ok(())
 }
 
 async fn put_members(tx: &mut Tx, members: &[serde_json::Value]) -> anyhow::Result<()> {

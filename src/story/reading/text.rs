@@ -7,13 +7,14 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::KEYS_MAX;
+use crate::item::prose::lines;
 use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
 use crate::story::key::{self, Key};
 
 /// Whom a patch's first line names as its author: `From: Name <address>`.
 pub fn first_line_author(text: &str) -> Option<Person> {
-    let first = text.lines().find(|line| !line.trim().is_empty())?;
+    let first = lines(text).find(|line| !line.trim().is_empty())?;
     let (name, email) = first.strip_prefix("From:")?.rsplit_once('<')?;
     Some(Person {
         name: name.trim().trim_matches('"').to_owned(),
@@ -33,7 +34,7 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
     let mut ids = Vec::new();
     let mut cited = BTreeSet::new();
     let mut heading = false;
-    for line in text.lines() {
+    for line in lines(text) {
         let bare = line.trim_start_matches(['>', ' ', '\t', '-', '*', '+', '#']);
         if line.starts_with('>') || bare.is_empty() {
             continue;
@@ -61,9 +62,7 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
         }
         heading = (is_version && !is_linking) || (heading && !is_link_alone && !ends_section(line));
     }
-    let marked = text
-        .lines()
-        .filter(|line| !cited.is_empty() && line.trim_start().starts_with('['));
+    let marked = lines(text).filter(|line| !cited.is_empty() && line.trim_start().starts_with('['));
     for line in marked {
         let number = CITED
             .captures(line)
@@ -115,7 +114,7 @@ pub(super) fn ends_section(line: &str) -> bool {
 
 /// `[0] https://lore…` and `[1]: …` below a commit's message, where the text has no `Link:`.
 pub(super) fn bracketed(text: &str) -> Vec<MessageId> {
-    text.lines()
+    lines(text)
         .filter(|line| line.starts_with('['))
         .flat_map(linked_mails)
         .collect()
@@ -165,9 +164,7 @@ pub fn paths(text: &str) -> BTreeSet<String> {
     static STAT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^ (\S[^|]*?)\s+\|\s+(?:\d+|Bin)\b").expect("the pattern is sound")
     });
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with(' ') && line.contains('|'));
+    let rows = lines(text).filter(|line| line.starts_with(' ') && line.contains('|'));
     rows.filter_map(|row| Some(STAT.captures(row)?[1].to_owned()))
         .collect()
 }
@@ -205,7 +202,7 @@ pub(super) fn shortlog(text: &str) -> BTreeSet<Key> {
         LazyLock::new(|| Regex::new(r"^(\S.*?) \(\d+\):$").expect("the pattern is sound"));
     let mut author: Option<String> = None;
     let mut keys = BTreeSet::new();
-    for line in text.lines() {
+    for line in lines(text) {
         if let Some(found) = AUTHOR.captures(line) {
             author = Some(key::clean_name(&found[1]).to_lowercase());
         } else if line.starts_with("      ") {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::reasons::{Looked, holds};
 pub use self::reasons::{REASONS, Reason};
+use crate::item::prose;
 
 /// How many of a story's patches, or of the files that it changes, must be BPF's: one in so many.
 const SHARE: usize = 4;
@@ -196,7 +197,7 @@ fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
 /// How many words of a text hold one of `words`; addresses, links and quoted lines do not count.
 fn mentions(text: &str, words: &[String]) -> usize {
     let text = text.to_lowercase();
-    let lines = text.lines().filter(|line| !line.starts_with('>'));
+    let lines = prose::lines(&text).filter(|line| !line.starts_with('>'));
     lines
         .flat_map(str::split_whitespace)
         .filter(|word| words.iter().any(|said| word.contains(said)))

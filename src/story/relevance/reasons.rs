@@ -351,7 +351,8 @@ fn names_type(titles: &[String], prefix: &str) -> bool {
 /// Whether `text`, which is in lower case, has the word or words, not as a part of others.
 fn has_word(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
+    let mut found = memchr::memmem::find_iter(text.as_bytes(), word);
+    found.any(|at| {
         !text[..at].chars().next_back().is_some_and(is_part)
             && !text[at + word.len()..].chars().next().is_some_and(is_part)
     })

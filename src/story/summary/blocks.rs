@@ -5,6 +5,7 @@ use super::lines::{
     bullet, indent, is_closing, is_diffstat, is_git_speech, is_heading, is_machine, is_quote,
     is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
 };
+use crate::item::prose::lines;
 
 /// Prose indented further than this is code or output.
 const INDENT_MAX: usize = 3;
@@ -88,13 +89,12 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
 
 /// The lines without the indentation that all of them share, as `git log` adds it.
 fn dedented(text: &str) -> Vec<&str> {
-    let shared = text
-        .lines()
+    let shared = lines(text)
         .filter(|line| !line.trim().is_empty())
         .map(|line| line.len() - line.trim_start_matches(' ').len())
         .min()
         .unwrap_or(0);
-    text.lines()
+    lines(text)
         .map(|line| line.get(shared..).unwrap_or_default().trim_end())
         .collect()
 }

@@ -5,6 +5,7 @@ use super::lines::{
     is_trailer,
 };
 use super::sentences;
+use crate::item::prose::lines;
 
 /// The most characters of a line that says what changed.
 const CHANGE_CHARS_MAX: usize = 240;
@@ -61,7 +62,7 @@ pub(super) fn is_bare_header(line: &str) -> bool {
 /// What changed in revision `version`, on one line of at most 240 characters; `None` where its author does not say.
 pub fn change(text: &str, version: u32) -> Option<String> {
     let text = sentences::without_marks(text);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let lines: Vec<&str> = lines(&text).map(str::trim_end).collect();
     let headers: Vec<(usize, Header<'_>)> = lines
         .iter()
         .enumerate()

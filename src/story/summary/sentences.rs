@@ -1,5 +1,7 @@
 //! Prose to sentences. Code names, abbreviations and versions are kept whole.
 
+use crate::item::prose::lines;
+
 /// What stands before a full stop that ends no sentence, in lower case.
 const ABBREVIATIONS: [&str; 22] = [
     "a.k.a", "aka", "al", "approx", "ca", "cf", "dr", "e.g", "eg", "esp", "i.e", "ie", "incl",
@@ -162,8 +164,7 @@ fn sentence_end(chars: &[char], start: usize, at: usize) -> Option<usize> {
 /// The text without reference marks such as ` [1]`, except where one stands for a noun (`see [1]`). A mark right behind
 /// a word is one where the text explains it: `ring[0]` is code.
 pub(super) fn without_marks(text: &str) -> String {
-    let explained: Vec<&str> = text
-        .lines()
+    let explained: Vec<&str> = lines(text)
         .filter_map(|line| {
             let line = line.trim();
             let head = line
