@@ -161,14 +161,17 @@ pub(crate) async fn unchanged(
     feeds: &Feeds,
     changed: Option<(PathBuf, u64)>,
 ) -> anyhow::Result<Value> {
-    let touch = |wanted: &Option<(PathBuf, u64)>| match wanted {
-        Some((folder, permille)) if *permille > 0 => {
-            let round = std::process::id().into();
-            let touched = data::touch(folder, feeds.feeds, *permille, round);
-            std::thread::sleep(GRANULARITY);
-            touched
-        }
-        _ => Ok(0),
+    let touch = |wanted: &Option<(PathBuf, u64)>| {
+        let touched = match wanted {
+            Some((folder, permille)) if *permille > 0 => {
+                let round = std::process::id().into();
+                data::touch(folder, feeds.feeds, *permille, round)
+            }
+            _ => Ok(0),
+        };
+        // Where nothing was touched too, for what has rested runs slower than what goes on.
+        std::thread::sleep(GRANULARITY);
+        touched
     };
     let work = if changed.is_some() {
         "changed"

@@ -1,5 +1,7 @@
 //! Digests: several stories in one message, when a channel wants it so or has had its share of an hour.
 
+use std::sync::{MutexGuard, PoisonError};
+
 use chrono::{DateTime, Utc};
 use tracing::warn;
 
@@ -23,11 +25,12 @@ impl Ingest {
     /// When the database fails.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
-        if let Some(by) = ahead::was_set_back(self.store.read(), now).await? {
+        if let Some(by) = ahead::set_back_by(self.last_poll_at().await?, now) {
             warn!("the clock was set back by {by} s; what it had written ahead is moved back too");
             let mut tx = self.store.write().await?;
             ahead::set_back(&mut tx, by, now).await?;
             tx.commit().await?;
+            *self.last_poll() = None;
         }
         self.end_recalls().await?;
         for desk in &self.desks {
@@ -38,6 +41,29 @@ impl Ingest {
             }
         }
         Ok(())
+    }
+
+    /// When a feed was polled last, unix seconds: asked of the database once.
+    async fn last_poll_at(&self) -> anyhow::Result<i64> {
+        let known = *self.last_poll();
+        if let Some(at) = known {
+            return Ok(at);
+        }
+        let stored = ahead::last_poll_at(self.store.read()).await?;
+        Ok(*self.last_poll().insert(stored))
+    }
+
+    /// A poll ended at that moment.
+    pub(super) fn polled(&self, at: DateTime<Utc>) {
+        if let Some(last) = &mut *self.last_poll() {
+            *last = at.timestamp().max(*last);
+        }
+    }
+
+    fn last_poll(&self) -> MutexGuard<'_, Option<i64>> {
+        self.last_poll
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the next digest is due.

@@ -16,7 +16,7 @@ mod sample;
 mod waiting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -79,6 +79,8 @@ pub struct Ingest {
     /// A poll that reads has one of these.
     readers: Semaphore,
     waiting: Waiting,
+    /// When a feed was polled last, unix seconds; `None`: the database has yet to be asked.
+    last_poll: Mutex<Option<i64>>,
 }
 
 /// How one poll went.
@@ -373,6 +375,7 @@ impl Ingest {
             quiet,
         };
         self.commit(Left::Ended(Box::new(ended))).await?;
+        self.polled(now);
         Ok(())
     }
 }

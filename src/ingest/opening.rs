@@ -1,6 +1,6 @@
 //! Opening what reads: over a configuration, over another one while it runs, and beside a bpfnews that runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
@@ -100,6 +100,7 @@ impl Ingest {
             pages: Semaphore::new(PAGES_AT_ONCE_MAX),
             readers: Semaphore::new(READ_AT_ONCE_MAX),
             waiting: Waiting::default(),
+            last_poll: Mutex::default(),
         })
     }
 }

@@ -20,7 +20,7 @@ const CATCH_UP_MAX: TimeDelta = TimeDelta::hours(1);
 const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
 /// When the coming issue is due; `None` where editors alone publish. `began_at` is when there was anything to tell of at
-/// all (unix seconds): no issue is due for a time before that.
+/// all (unix seconds), which is asked where there was no issue yet: none is due for a time before that.
 pub fn due_at(
     rules: Rules<'_>,
     last: Option<&IssueRow>,
@@ -58,8 +58,11 @@ pub async fn pass(
     if rules.issue.publish.is_none() {
         return Ok(None);
     }
-    let began_at = turns::began_at(store.read()).await?;
     let last = issues::last_issue(store.read().into()).await?;
+    let began_at = match &last {
+        Some(_) => None,
+        None => turns::began_at(store.read()).await?,
+    };
     let due = due_at(rules, last.as_ref(), began_at, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);

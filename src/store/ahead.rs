@@ -9,14 +9,18 @@ use super::{Readers, Tx};
 /// What two readings of one clock may differ by.
 const SLACK_S: i64 = 60;
 
-/// How far the clock was set back since the last poll, in seconds; `None`: it was not.
-pub async fn was_set_back(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
-    let last = sqlx::query_scalar!(r#"SELECT MAX(last_polled_at) AS "at: i64" FROM feeds"#)
+/// When a feed was polled last, unix seconds; 0: none was. It looks at all feeds.
+pub async fn last_poll_at(readers: &Readers) -> anyhow::Result<i64> {
+    sqlx::query_scalar!(r#"SELECT COALESCE(MAX(last_polled_at), 0) AS "at!: i64" FROM feeds"#)
         .fetch_one(&mut *readers.turn().await?)
         .await
-        .context("asking when a feed was polled last")?;
-    let ahead = last.map(|last| last - now.timestamp());
-    Ok(ahead.filter(|ahead| *ahead > SLACK_S))
+        .context("asking when a feed was polled last")
+}
+
+/// How far the clock was set back since the last poll, in seconds; `None`: it was not.
+pub fn set_back_by(last_poll_at: i64, now: DateTime<Utc>) -> Option<i64> {
+    let ahead = last_poll_at - now.timestamp();
+    (ahead > SLACK_S).then_some(ahead)
 }
 
 /// Moves what lies in the future back by so many seconds, at most to now: waits go on as they were, and what happened
