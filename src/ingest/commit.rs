@@ -20,8 +20,8 @@ use crate::source::Walk;
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::{Trouble, Tx, items, troubles};
 
-/// How long a poll that brought nothing waits for what others leave, while any of them still read: the more go together,
-/// the less is written …
+/// How long a poll that brought nothing waits for what others leave, if any of them reads when it ends: the more go
+/// together, the less is written …
 const QUIET_WAIT: Duration = Duration::from_millis(25);
 /// … up to so many, so that others may be under way meanwhile.
 const QUIET_MAX: usize = POLLS_AT_ONCE_MAX / 2;

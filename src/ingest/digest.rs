@@ -16,6 +16,15 @@ use crate::store::{Tx, ahead};
 /// The most stories of one digest message; more make a second one.
 const DIGEST_LINES_MAX: usize = 15;
 
+/// When a feed was polled last.
+#[derive(Debug, Default)]
+pub(super) struct LastPoll {
+    /// Unix seconds, as far as this process knows.
+    at: i64,
+    /// Whether the database was asked, which has to look at all feeds.
+    is_asked: bool,
+}
+
 impl Ingest {
     /// Makes the digests that are due. Before that, what is in the way of them: a clock that was set back, and, after a
     /// restore, matching what was found in channels.
@@ -30,7 +39,7 @@ impl Ingest {
             let mut tx = self.store.write().await?;
             ahead::set_back(&mut tx, by, now).await?;
             tx.commit().await?;
-            *self.last_poll() = None;
+            *self.last_poll() = LastPoll::default();
         }
         self.end_recalls().await?;
         for desk in &self.desks {
@@ -43,24 +52,25 @@ impl Ingest {
         Ok(())
     }
 
-    /// When a feed was polled last, unix seconds: asked of the database once.
+    /// When a feed was polled last, unix seconds.
     async fn last_poll_at(&self) -> anyhow::Result<i64> {
-        let known = *self.last_poll();
-        if let Some(at) = known {
-            return Ok(at);
+        if !self.last_poll().is_asked {
+            let stored = ahead::last_poll_at(self.store.read()).await?;
+            let mut last = self.last_poll();
+            // A poll may have ended meanwhile.
+            last.at = last.at.max(stored);
+            last.is_asked = true;
         }
-        let stored = ahead::last_poll_at(self.store.read()).await?;
-        Ok(*self.last_poll().insert(stored))
+        Ok(self.last_poll().at)
     }
 
-    /// A poll ended at that moment.
+    /// A poll ended, and says that it was at that moment.
     pub(super) fn polled(&self, at: DateTime<Utc>) {
-        if let Some(last) = &mut *self.last_poll() {
-            *last = at.timestamp().max(*last);
-        }
+        let mut last = self.last_poll();
+        last.at = last.at.max(at.timestamp());
     }
 
-    fn last_poll(&self) -> MutexGuard<'_, Option<i64>> {
+    fn last_poll(&self) -> MutexGuard<'_, LastPoll> {
         self.last_poll
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -45,7 +45,7 @@ pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Re
     tell_clusters(tx, &joined.touched, joined.readings, words).await
 }
 
-/// Makes all stories anew from the stored items. Gives how many differ from what they were, and how many there are.
+/// Makes all stories anew from the stored items.
 ///
 /// # Errors
 ///

@@ -41,6 +41,7 @@ pub use self::plan::restate;
 pub use self::retract::retract;
 
 use self::commit::{Kept, NotKept};
+use self::digest::LastPoll;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 use self::waiting::{Ended, Left, ReadPage, Waiting};
 
@@ -48,10 +49,10 @@ use self::waiting::{Ended, Left, ReadPage, Waiting};
 pub(crate) const READ_AT_ONCE_MAX: usize = 16;
 /// Polls under way: beside those that read, those that wait until what they found, or how they ended, is on the disk.
 pub(crate) const POLLS_AT_ONCE_MAX: usize = 128;
-/// Polls of which pages may lie in memory: those that read, and those whose pages wait for the disk.
+/// Polls of which pages may lie in memory: those that read or are about to, and those whose pages wait for the disk.
 const PAGES_AT_ONCE_MAX: usize = 64;
 
-/// Bytes of a page that waits for the disk while somebody else reads: so many pages may lie in memory at once.
+/// Bytes of a page that waits for the disk while somebody else reads, for many of them may lie in memory at once.
 const WAITS_BYTES_MAX: usize = 256 * 1024;
 
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
@@ -79,8 +80,7 @@ pub struct Ingest {
     /// A poll that reads has one of these.
     readers: Semaphore,
     waiting: Waiting,
-    /// When a feed was polled last, unix seconds; `None`: the database has yet to be asked.
-    last_poll: Mutex<Option<i64>>,
+    last_poll: Mutex<LastPoll>,
 }
 
 /// How one poll went.

@@ -153,7 +153,7 @@ impl Left {
         }
     }
 
-    /// Whether it brought nothing, so that nobody waits for it.
+    /// Whether it brought nothing, so that there is no hurry.
     pub(super) fn is_quiet(&self) -> bool {
         matches!(self, Self::Ended(ended) if ended.quiet.is_some())
     }

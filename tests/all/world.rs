@@ -285,6 +285,7 @@ impl World {
     /// Begins a pass and gives it up after it was woken `wakes` times; tells whether it had ended by then.
     pub(crate) async fn poll_and_give_up(&mut self, wakes: usize) -> bool {
         let ended = self.give_up(wakes).await;
+        assert_eq!(self.ingest.waiting(), 0, "nobody waits any more");
         // A commit may still be under way; whoever writes next waits for it, as a program that starts anew does.
         let tx = self.ingest.store.write().await;
         drop(tx.expect("the database may be written"));

@@ -23,7 +23,7 @@ pub struct EndedPoll<'a> {
     pub cursor: Option<(Option<&'a str>, &'a str)>,
 }
 
-/// Records how polls ended. One whose feed no longer stands where it stood is due still.
+/// Records how polls ended.
 ///
 /// # Errors
 ///
@@ -40,7 +40,8 @@ pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Resul
     settle_loud(tx, &loud).await
 }
 
-/// Of feeds that were well and are: nearly all polls, so of these no more is written than what changed.
+/// Of feeds that were well and are: nearly all polls, so of these no more is written than what changed. One whose feed no
+/// longer stands where it stood is due still.
 async fn settle_quiet(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
     if rows.is_empty() {
         return Ok(());

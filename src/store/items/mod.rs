@@ -121,11 +121,7 @@ pub async fn put_items(
     stored.changed.extend(&stored.seen_again);
     stored.changed.sort_unstable();
     stored.changed.dedup();
-    let shown = sighted.into_iter();
-    stored.new_here = shown
-        .filter(|(id, _, _)| new_here.contains(id))
-        .map(|(_, key, _)| key)
-        .collect();
+    stored.new_here = sighted.into_iter().map(|(_, key, _)| key).collect();
     Ok(stored)
 }
 
@@ -200,7 +196,7 @@ async fn sight(
     }
     let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
     let shown = serde_json::to_string(&shown)?;
-    // An item may stand twice on a page: under its key, and under its link.
+    // An item may stand twice on a page, by its key or by its link; the first wording stays.
     sqlx::query!(
         "INSERT INTO sightings (item_id, feed_id, print)
          SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",

@@ -40,7 +40,7 @@ pub struct Member {
     pub kept: Kept,
 }
 
-/// Gives new items a cluster of their own; known ones keep theirs. Gives those that were new.
+/// Gives new items a cluster of their own; known ones keep theirs.
 pub async fn add_members(tx: &mut Tx, items: &[i64]) -> anyhow::Result<()> {
     let items = serde_json::to_string(items)?;
     sqlx::query!(
