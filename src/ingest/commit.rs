@@ -109,7 +109,7 @@ impl Ingest {
                 ended = &mut ended => return Ok(ended.context(broken_off)??),
                 _turn = self.waiting.turn.lock() => {
                     let (left, senders) = self.waiting.take();
-                    // Apart, as one of many who wait does it.
+                    // Boxed, so that only the one who commits holds the room for it.
                     let kept = Box::pin(self.commit_all(&left)).await;
                     for (kept, sender) in kept.into_iter().zip(senders) {
                         // Who does not wait any more was dropped.

@@ -239,7 +239,7 @@ impl Ingest {
             }
             report.requests += 1;
             let answer = tokio::select! {
-                // Apart, as most polls wait for other things most of the time.
+                // Boxed, so that a poll which waits for its turn or for the disk does not hold the room for it.
                 answer = Box::pin(self.fetcher_of(&row.name).fetch(&request)) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::Excused { why: "stopped while polling; the next poll goes on".to_owned() };
