@@ -73,7 +73,9 @@ impl Store {
                 path.display()
             ))
         };
-        let writer = Writer::open(options.clone()).await.map_err(what)?;
+        // Before a statement changes a page it copies it, in case it fails half-way: else into a file made for that each time.
+        let writing = options.clone().pragma("temp_store", "MEMORY");
+        let writer = Writer::open(writing).await.map_err(what)?;
         let mut turn = writer.turn().await.map_err(what)?;
         schema::bring_up_to_date(&mut turn, path)
             .await
