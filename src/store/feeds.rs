@@ -104,16 +104,22 @@ pub enum Outcome {
 }
 
 /// Makes the table agree with the configuration: new feeds are added, changed ones changed, missing ones paused. Where
-/// polling stands is kept as long as the kind stays.
+/// polling stands is kept as long as the kind stays. What agrees is not written.
 pub async fn sync_feeds(
     tx: &mut Tx,
     feeds: &[Arc<FeedConfig>],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let now = now.timestamp();
-    sqlx::query!("UPDATE feeds SET configured = 0")
-        .execute(&mut **tx)
-        .await?;
+    let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
+    let names = serde_json::to_string(&names)?;
+    sqlx::query!(
+        "UPDATE feeds SET configured = 0 WHERE configured = 1 AND name NOT IN (SELECT value FROM json_each($1))",
+        names
+    )
+    .execute(&mut **tx)
+    .await
+    .context("pausing feeds that are configured no more")?;
     for feed in feeds {
         let (kind, url) = (feed.kind.word(), feed.url.as_str());
         let (role, branch) = match &feed.kind {
@@ -134,7 +140,9 @@ pub async fn sync_feeds(
                  url = excluded.url,
                  role = excluded.role,
                  branch = excluded.branch,
-                 bpf_only = excluded.bpf_only",
+                 bpf_only = excluded.bpf_only
+             WHERE (configured, kind, url, role, branch, bpf_only)
+                   IS NOT (1, excluded.kind, excluded.url, excluded.role, excluded.branch, excluded.bpf_only)",
             feed.name,
             kind,
             url,
@@ -293,4 +301,64 @@ pub async fn list_faults(readers: &Readers) -> anyhow::Result<Vec<(i64, String, 
         .into_iter()
         .map(|r| (r.feed_id, r.what, r.met, r.last_at))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::store::Store;
+
+    /// Rows written to make the table agree with feeds of these names and addresses.
+    async fn written(store: &Store, feeds: &[(&str, &str)]) -> i64 {
+        let feeds = feeds.iter().map(|(name, url)| {
+            format!("[[feed]]\nname = \"{name}\"\nkind = \"feed\"\nurl = \"{url}\"\n")
+        });
+        let feeds: String = feeds.collect();
+        let config = Config::parse(&feeds, Path::new("config.toml")).expect("a configuration");
+        let mut tx = store.write().await.expect("a transaction");
+        let before = changes(&mut tx).await;
+        let now = DateTime::UNIX_EPOCH;
+        sync_feeds(&mut tx, &config.feeds, now)
+            .await
+            .expect("feeds");
+        let written = changes(&mut tx).await - before;
+        tx.commit().await.expect("a commit");
+        written
+    }
+
+    async fn changes(tx: &mut Tx) -> i64 {
+        sqlx::query_scalar("SELECT total_changes()")
+            .fetch_one(&mut **tx)
+            .await
+            .expect("a number")
+    }
+
+    #[tokio::test]
+    async fn only_feeds_that_differ_from_the_configuration_are_written() {
+        let home = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&home.path().join("bpfnews.sqlite")).await;
+        let store = store.expect("a database");
+        let (one, two) = (
+            ("one", "https://one.example/"),
+            ("two", "https://two.example/"),
+        );
+        assert_eq!(written(&store, &[one, two]).await, 2);
+        assert_eq!(written(&store, &[two, one]).await, 0);
+        assert_eq!(
+            written(&store, &[one, ("two", "https://2.example/")]).await,
+            1
+        );
+        assert_eq!(written(&store, &[one]).await, 1);
+        assert_eq!(written(&store, &[one]).await, 0);
+        let rows = list_feeds(store.read()).await.expect("feeds");
+        let configured: Vec<bool> = rows.iter().map(|row| row.configured).collect();
+        assert_eq!(configured, [true, false]);
+        assert_eq!(
+            written(&store, &[one, ("two", "https://2.example/")]).await,
+            1
+        );
+    }
 }
