@@ -1,6 +1,7 @@
 """What a bot that is connected and does nothing keeps in memory: bpfnews with both platforms, or discord.js alone.
 
-The memory is what /proc says is resident after so many seconds; both speak to the same stand-in, see fake.py.
+The memory is what /proc says is resident after so many seconds; both speak to the same stand-in, see fake.py, and both run
+with the number of glibc's arenas that bpfnews' unit and container set.
 """
 
 import os
@@ -80,7 +81,8 @@ def main():
         is_ours = given.side == "ours"
         argv = bpfnews(os.path.abspath(given.program), home, port) if is_ours else discordjs(given.packages, port)
         with open(f"{home}/log", "wb") as log:
-            bot = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            env = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+            bot = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
         time.sleep(given.seconds)
         if bot.poll() is not None:
             sys.exit(f"{argv[0]} ended with status {bot.returncode}: {measured.tail(f'{home}/log')}")

@@ -33,7 +33,8 @@ const SLEEP_MIN: Duration = Duration::from_millis(500);
 /// … but for the next poll.
 const POLL_SLEEP_MIN: Duration = Duration::from_millis(10);
 /// Feeds that are due are asked for so many at a time: with thousands of them, each poll that ends would ask for all. Those
-/// under way are due still and come again with every answer, so it is several times what can be under way.
+/// under way are due still and come again with every answer, so it must be more than can be under way, and is several times
+/// that.
 const DUE_AT_ONCE: u32 = 4 * POLLS_AT_ONCE_MAX as u32;
 
 /// A chat system refuses the bot, or cannot be set up: what a person must mend, and another try does not.

@@ -119,7 +119,7 @@ pub async fn sync_feeds(
     )
     .execute(&mut **tx)
     .await
-    .context("pausing feeds that are configured no more")?;
+    .context("pausing feeds that are no longer configured")?;
     for feed in feeds {
         let (kind, url) = (feed.kind.word(), feed.url.as_str());
         let (role, branch) = match &feed.kind {
