@@ -32,8 +32,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
 
 use self::tx::{Connection, Writer};
 
@@ -74,15 +74,13 @@ impl Store {
                 path.display()
             ))
         };
-        // By a connection of its own: on the other one, what makes an index of a large table would take memory, not a file.
         let mut connection = options.connect().await.map_err(what)?;
         schema::bring_up_to_date(&mut connection, path)
             .await
             .with_context(|| format!("opening the database {}", path.display()))?;
-        // What a statement may have to take back is, beyond 64 KiB, else a file that is made and deleted each time.
-        let writing = options.clone().pragma("temp_store", "MEMORY");
-        let writer = Writer::open(writing).await.map_err(what)?;
-        connection.close().await.map_err(what)?;
+        let writer = Writer::on(connection, options.clone())
+            .await
+            .map_err(what)?;
         let options = options
             .create_if_missing(false)
             .pragma("cache_size", READER_CACHE);

@@ -16,6 +16,9 @@ use super::readers::Reader;
 
 /// How long a writer waits for the others of its own process.
 const TURN_TIMEOUT: Duration = Duration::from_secs(600);
+/// What a statement may have to take back is, beyond 64 KiB, else a file that is made and deleted each time. Not yet while
+/// the database is migrated, for an index that is made of a large table is sorted there too.
+const TEMPORARY: &str = "PRAGMA temp_store = MEMORY";
 
 /// The connection for writing; it is made anew where it was lost.
 #[derive(Clone)]
@@ -31,8 +34,12 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(super) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
-        let connection = options.connect().await?;
+    /// On a connection that is open, and that `options` make anew.
+    pub(super) async fn on(
+        mut connection: SqliteConnection,
+        options: SqliteConnectOptions,
+    ) -> sqlx::Result<Self> {
+        sqlx::query(TEMPORARY).execute(&mut connection).await?;
         Ok(Self {
             options,
             connection: Arc::new(Mutex::new(Some(connection))),
@@ -46,7 +53,9 @@ impl Writer {
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?;
         if turn.is_none() {
-            *turn = Some(self.options.connect().await?);
+            let mut connection = self.options.connect().await?;
+            sqlx::query(TEMPORARY).execute(&mut connection).await?;
+            *turn = Some(connection);
         }
         Ok(Connection::Writer(turn))
     }
