@@ -361,4 +361,12 @@ mod tests {
             1
         );
     }
+
+    #[tokio::test]
+    async fn a_database_in_memory_has_its_tables() {
+        let store = Store::open(Path::new(":memory:")).await;
+        let store = store.expect("a database");
+        let one = ("one", "https://one.example/");
+        assert_eq!(written(&store, &[one]).await, 1);
+    }
 }
