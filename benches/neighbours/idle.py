@@ -1,7 +1,7 @@
 """What a bot that is connected and does nothing keeps in memory: bpfnews with both platforms, or discord.js alone.
 
 The memory is what /proc says is resident after so many seconds; both speak to the same stand-in, see fake.py, and both run
-with the number of glibc's arenas that bpfnews' unit and container set.
+with what bpfnews' unit sets in the environment.
 """
 
 import os
@@ -11,6 +11,7 @@ import time
 
 import measured
 
+UNIT = os.path.join(os.path.dirname(__file__), "..", "..", "contrib", "bpfnews.service")
 CONFIG = """database = "bpfnews.sqlite"
 [network]
 allow_private_hosts = ["127.0.0.1"]
@@ -54,6 +55,12 @@ def discordjs(packages, port):
     return ["node", os.path.join(os.path.dirname(__file__), "discordjs.mjs"), os.path.abspath(packages), str(port)]
 
 
+def environment():
+    with open(UNIT) as unit:
+        set_there = [line.strip().removeprefix("Environment=") for line in unit if line.startswith("Environment=")]
+    return {**os.environ, **dict(setting.split("=", 1) for setting in set_there)}
+
+
 def resident(pid):
     with open(f"/proc/{pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status)
@@ -81,8 +88,7 @@ def main():
         is_ours = given.side == "ours"
         argv = bpfnews(os.path.abspath(given.program), home, port) if is_ours else discordjs(given.packages, port)
         with open(f"{home}/log", "wb") as log:
-            env = {**os.environ, "MALLOC_ARENA_MAX": "2"}
-            bot = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+            bot = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
         time.sleep(given.seconds)
         if bot.poll() is not None:
             sys.exit(f"{argv[0]} ended with status {bot.returncode}: {measured.tail(f'{home}/log')}")

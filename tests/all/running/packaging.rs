@@ -65,6 +65,9 @@ fn the_container_starts_what_was_built() {
             .unwrap_or_else(|| panic!("{key}"));
         serde_json::from_str(line.trim()).expect("a list of words")
     };
+    let unit = read("contrib/bpfnews.service");
+    let set = file.lines().filter_map(|line| line.strip_prefix("ENV "));
+    assert_eq!(set.collect::<Vec<_>>(), values(&unit, "Environment"));
     let (entry, words) = (list("ENTRYPOINT"), list("CMD"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     check_words(&words);
