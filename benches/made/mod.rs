@@ -6,7 +6,8 @@ use std::time::Duration;
 use bpfnews::config::{FeedConfig, FeedKind};
 use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item, MessageId, Person, What};
-use bpfnews::store::{Store, feeds, items};
+use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::{Store, feeds};
 use bpfnews::story::Story;
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -141,7 +142,9 @@ pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
     let stored = items::put_items(&mut tx, feed, mails, now())
         .await
         .expect("a good database");
-    let told = fold::fold_items(&mut tx, &stored.touched(), &Words::default())
+    let mut at_hand = AtHand::new();
+    stored.put_at_hand(mails, &mut at_hand);
+    let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &Words::default())
         .await
         .expect("a good database");
     assert!(!told.is_empty(), "nothing was folded");

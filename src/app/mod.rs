@@ -32,6 +32,9 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 const SLEEP_MIN: Duration = Duration::from_millis(500);
 /// … but for the next poll.
 const POLL_SLEEP_MIN: Duration = Duration::from_millis(10);
+/// How soon everything is looked at again after polls that brought something: at once, but not for each of those that end in
+/// one go.
+const LOOK_GAP: Duration = Duration::from_millis(50);
 /// Feeds that are due are asked for so many at a time: with thousands of them, each poll that ends would ask for all. Those
 /// under way are due still and come again with every answer, so it must be more than can be under way, and is several times
 /// that.
@@ -106,8 +109,8 @@ pub async fn run(
         ears.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
-    // When to look at everything again. A poll that brought nothing is no reason to.
-    let mut look_at = Instant::now();
+    // When everything was looked at, and when it is to be again. A poll that brought nothing is no reason to.
+    let (mut looked_at, mut look_at) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         let now = live.now();
         let (ingest, courier) = (&now.ingest, &now.courier);
@@ -124,10 +127,13 @@ pub async fn run(
                 begin_due(ingest, &mut under_way, stop);
                 look_at.saturating_duration_since(Instant::now())
             }
-            None => match begin(ingest, courier, rules, &mut under_way, stop).await {
-                Ok(sleep) => sleep,
-                Err(error) => disk.met(live, error).await?,
-            },
+            None => {
+                looked_at = Instant::now();
+                match begin(ingest, courier, rules, &mut under_way, stop).await {
+                    Ok(sleep) => sleep,
+                    Err(error) => disk.met(live, error).await?,
+                }
+            }
         };
         let asleep_to = Instant::now() + sleep;
         look_at = Instant::now();
@@ -168,7 +174,7 @@ pub async fn run(
                             Ok(report) if report.is_quiet() => {
                                 look_at = asleep_to.min(Instant::now() + report.rest);
                             }
-                            Ok(_) => {}
+                            Ok(_) => look_at = asleep_to.min(looked_at + LOOK_GAP),
                             Err(error) => if let Err(error) = disk.met(live, error).await {
                                 warn!("{name}: {error:#}");
                             }

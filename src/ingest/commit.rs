@@ -16,9 +16,10 @@ use super::news::{known_now, news};
 use super::plan::{self, News};
 use super::waiting::{Ended, KeptOrNot, Left, ReadPage};
 use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
-use crate::source::Walk;
+use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
-use crate::store::{Trouble, Tx, items, troubles};
+use crate::store::items::{self, AtHand};
+use crate::store::{Trouble, Tx, troubles};
 
 /// How long a poll that brought nothing waits for what others leave, if any of them reads when it ends: the more go
 /// together, the less is written …
@@ -33,6 +34,10 @@ pub(super) struct Kept {
     pub(super) walk: Walk,
     /// Where polling stands.
     pub(super) cursor: String,
+    /// What the walk asks for next.
+    pub(super) next: Option<Request>,
+    /// How its poll ended, if this was the last page of one: that was kept too.
+    pub(super) ended: Option<Ended>,
     /// Items that no feed had shown before.
     pub(super) fresh: usize,
     /// Items that this feed had not shown before.
@@ -174,7 +179,8 @@ impl Ingest {
         }
         progress.save(&mut tx, now).await?;
         if !brought.touched.is_empty() {
-            let moved = fold::fold_items(&mut tx, &brought.touched, &self.words).await?;
+            let moved =
+                fold::fold_items(&mut tx, &brought.touched, &brought.at_hand, &self.words).await?;
             let opened = plan::plan(&mut tx, &self.desks, moved, &brought.news, now).await?;
             for (place, opened) in opened {
                 if let Some(kept) = &mut kept[place] {
@@ -182,19 +188,26 @@ impl Ingest {
                 }
             }
         }
-        self.settle(&mut tx, left).await?;
+        let ended = left
+            .iter()
+            .zip(&kept)
+            .filter_map(|(left, kept)| match left {
+                Left::Page(_) => kept.as_ref()?.ended.as_ref(),
+                Left::Ended(ended) => Some(&**ended),
+            });
+        self.settle(&mut tx, &ended.collect::<Vec<_>>()).await?;
         tx.commit().await?;
         Ok(kept)
     }
 
     /// Keeps a page: its items, what is missing, and its walk's cursor.
-    async fn keep(
+    async fn keep<'a>(
         &self,
         tx: &mut Tx,
-        read: &ReadPage,
+        read: &'a ReadPage,
         place: usize,
         progress: &mut Progress,
-        brought: &mut Brought,
+        brought: &mut Brought<'a>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Option<Kept>> {
         let (row, page) = (&read.row, &read.page);
@@ -217,6 +230,7 @@ impl Ingest {
         items::mark_known(tx, row.id, &known, seen_again, now).await?;
         progress.count_items(row.id, stored.sighted);
         brought.touched.extend(stored.touched());
+        stored.put_at_hand(&page.items, &mut brought.at_hand);
         let news = news(row, telling, &page.items, place, &stored, now);
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
@@ -235,9 +249,18 @@ impl Ingest {
         if let Some(moved_to) = &read.moved_to {
             feeds::save_move(tx, row.id, moved_to).await?;
         }
+        let next = walk.next();
+        let ended = match (&next, read.leave_alone, self.feeds.get(&row.name)) {
+            (None, Some(leave_alone), Some(config)) => {
+                Some(self.ended(row, config, Ok(walk.is_cut_short()), leave_alone, None))
+            }
+            _ => None,
+        };
         Ok(Some(Kept {
             walk,
             cursor,
+            next,
+            ended,
             fresh: stored.fresh.len(),
             sighted: stored.sighted,
             news: 0,
@@ -246,17 +269,11 @@ impl Ingest {
     }
 
     /// Records how polls ended.
-    async fn settle(&self, tx: &mut Tx, left: &[Left]) -> anyhow::Result<()> {
-        let ended: Vec<&Ended> = left
-            .iter()
-            .filter_map(|left| match left {
-                Left::Ended(ended) => Some(&**ended),
-                Left::Page(_) => None,
-            })
-            .collect();
+    async fn settle(&self, tx: &mut Tx, ended: &[&Ended]) -> anyhow::Result<()> {
         let polls: Vec<EndedPoll<'_>> = ended.iter().map(|ended| ended.poll()).collect();
         feeds::settle_polls(tx, &polls).await?;
-        let loud: Vec<&Ended> = ended.into_iter().filter(|e| e.quiet.is_none()).collect();
+        let loud = ended.iter().filter(|ended| ended.quiet.is_none());
+        let loud: Vec<&Ended> = loud.copied().collect();
         let subjects: Vec<String> = loud.iter().map(|ended| subject(&ended.row)).collect();
         let in_trouble = troubles::in_trouble(tx, &subjects).await?;
         for (ended, subject) in loud.into_iter().zip(&subjects) {
@@ -278,9 +295,11 @@ fn span(row: &FeedRow) -> Span {
 
 /// What pages brought that are kept together.
 #[derive(Default)]
-struct Brought {
+struct Brought<'a> {
     /// Items that are new, or of which something changed.
     touched: Vec<i64>,
+    /// Those of them that are new, as they were stored.
+    at_hand: AtHand<'a>,
     news: News,
 }
 

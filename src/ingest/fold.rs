@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::item::Kind;
 use crate::source;
 use crate::store::Tx;
+use crate::store::items::AtHand;
 use crate::store::stories::{self, After, Before, Member};
 use crate::story::fold::{Outside, groups, sort};
 use crate::story::key::Key;
@@ -29,19 +30,25 @@ pub struct Moved {
     pub before: Option<Vec<u8>>,
 }
 
-/// Folds new and changed items into stories. Gives the stories that are new or changed.
+/// Folds new and changed items into stories. Gives the stories that are new or changed. What is at hand is as it was
+/// stored.
 ///
 /// # Errors
 ///
 /// When the database fails.
-pub async fn fold_items(tx: &mut Tx, items: &[i64], words: &Words) -> anyhow::Result<Vec<Moved>> {
+pub async fn fold_items(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+) -> anyhow::Result<Vec<Moved>> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
     // New and changed at once: two entries of a page may be one item.
     let items: BTreeSet<i64> = items.iter().copied().collect();
     let items: Vec<i64> = items.into_iter().collect();
-    let joined = join_clusters(tx, &items).await?;
+    let joined = join_clusters(tx, &items, at_hand).await?;
     tell_clusters(tx, &joined.touched, joined.readings, words).await
 }
 
@@ -59,7 +66,7 @@ pub async fn refold(
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        touched.extend(join_clusters(tx, batch).await?.touched);
+        touched.extend(join_clusters(tx, batch, &AtHand::new()).await?.touched);
     }
     // Clusters that were joined by a later batch stand under the number that they have now.
     let touched: Vec<i64> = touched.into_iter().collect();
@@ -80,9 +87,13 @@ struct JoinedItems {
 }
 
 /// Puts items into clusters by their join keys.
-async fn join_clusters(tx: &mut Tx, items: &[i64]) -> anyhow::Result<JoinedItems> {
+async fn join_clusters(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
-    let members = stories::members_by_number(tx, items).await?;
+    let members = stories::members_by_number(tx, items, at_hand).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
         .map(|member| (member.cluster, read(member.kept)))
@@ -174,7 +185,7 @@ impl Joined {
 /// Every id that the story of an item has, had, or could have: each of its items gives it one.
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
-    let members = stories::members_by_number(tx, &items).await?;
+    let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
     let own = |member: Member| life::id_of(read(member.kept).own);
     Ok(members.into_iter().map(own).collect())
 }
@@ -287,7 +298,7 @@ pub(crate) async fn outside<'a>(
     if speaking.is_empty() {
         return Ok(Outside::default());
     }
-    let members = stories::members_by_number(tx, &speaking).await?;
+    let members = stories::members_by_number(tx, &speaking, &AtHand::new()).await?;
     let requests: BTreeSet<i64> = members
         .iter()
         .filter(|member| member.kept.kind == Kind::Message)

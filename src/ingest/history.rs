@@ -12,7 +12,7 @@ use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome, Progress};
-use crate::store::items::{self, Stored};
+use crate::store::items::{self, AtHand, Stored};
 
 impl Ingest {
     /// Walks a feed back to `since`, remembering everything and telling nothing. It is polled to its end first: what
@@ -41,7 +41,8 @@ impl Ingest {
             )
             .map_err(|why| anyhow::anyhow!("{}: {why}", row.name))?;
         let mut report = Report::of(&row);
-        while let Some(request) = walk.next() {
+        let mut next = walk.next();
+        while let Some(request) = next {
             told(walk.progress(), report.fresh);
             report.requests += 1;
             let answer = tokio::select! {
@@ -65,13 +66,14 @@ impl Ingest {
                 learned: None,
                 moved_to: None,
                 cursor: None,
+                leave_alone: None,
                 is_first: false,
                 was_sampled: false,
             };
             let kept = self.commit(Left::Page(Box::new(read))).await?;
             let kept = kept.context("a walk back is in nobody's way")?;
             report.add(&kept);
-            walk = kept.walk;
+            (walk, next) = (kept.walk, kept.next);
         }
         told(1.0, report.fresh);
         Ok(report)
@@ -113,7 +115,9 @@ impl Ingest {
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;
-        let moved = fold::fold_items(&mut tx, &stored.touched(), &self.words).await?;
+        let mut at_hand = AtHand::new();
+        stored.put_at_hand(mails, &mut at_hand);
+        let moved = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
         plan::plan(&mut tx, &self.desks, moved, &News::new(), now).await?;
         tx.commit().await?;
         Ok(stored)

@@ -126,6 +126,11 @@ impl Report {
         self.faults += kept.faults;
     }
 
+    fn end(&mut self, ended: &Ended) {
+        self.outcome = ended.outcome.clone();
+        self.rest = (ended.next_poll_at - ended.at).to_std().unwrap_or_default();
+    }
+
     /// Whether it went well and brought nothing that anybody waits for.
     pub fn is_quiet(&self) -> bool {
         self.outcome == Outcome::Ok && self.fresh == 0 && self.sighted == 0 && self.news == 0
@@ -233,7 +238,8 @@ impl Ingest {
         let mut error = None;
         let mut cursor = row.cursor.clone();
         let mut is_quiet = mode == Mode::Live && row.is_well();
-        while let Some(request) = walk.next() {
+        let mut next = walk.next();
+        while let Some(request) = next {
             if reads.is_none() {
                 reads = Some(self.readers.acquire().await?);
             }
@@ -271,6 +277,7 @@ impl Ingest {
                     if is_quiet && stays && self.is_known(&row, &page).await? {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
                         if gaps.is_empty() {
+                            next = walk.next();
                             continue;
                         }
                         learned = Some(gaps);
@@ -284,6 +291,7 @@ impl Ingest {
                         learned,
                         moved_to,
                         cursor,
+                        leave_alone: Some(leave_alone),
                         is_first: report.requests == 1,
                         was_sampled: report.news > 0,
                     };
@@ -305,14 +313,19 @@ impl Ingest {
                             drop((reads, page_turn));
                             error!("{}: {error:#}", row.name);
                             let why = format!("what it shows cannot be kept: {}", not_kept.cause());
-                            let error = Some(FetchError::Broken { why });
-                            self.end(&row, config, error, leave_alone, None, &mut report)
-                                .await?;
+                            let how = Err(FetchError::Broken { why });
+                            let ended = self.ended(&row, config, how, leave_alone, None);
+                            self.end(ended, &mut report).await?;
                             return Ok(report);
                         }
                     };
                     report.add(&kept);
-                    (walk, cursor) = (kept.walk, Some(kept.cursor));
+                    if let Some(ended) = kept.ended {
+                        report.end(&ended);
+                        self.polled(ended.at);
+                        return Ok(report);
+                    }
+                    (walk, cursor, next) = (kept.walk, Some(kept.cursor), kept.next);
                 }
                 Err(e) => {
                     error = Some(e);
@@ -320,14 +333,12 @@ impl Ingest {
                 }
             }
         }
-        if error.is_none() && walk.is_cut_short() {
-            report.outcome = Outcome::OkSoFar;
-        }
         drop((reads, page_turn));
-        let quietly = is_quiet && report.outcome == Outcome::Ok;
-        let quiet = (quietly && error.is_none()).then(|| walk.cursor());
-        self.end(&row, config, error, leave_alone, quiet, &mut report)
-            .await?;
+        let is_cut_short = walk.is_cut_short();
+        let quiet = (is_quiet && error.is_none() && !is_cut_short).then(|| walk.cursor());
+        let how = error.map_or(Ok(is_cut_short), Err);
+        let ended = self.ended(&row, config, how, leave_alone, quiet);
+        self.end(ended, &mut report).await?;
         Ok(report)
     }
 
@@ -338,44 +349,43 @@ impl Ingest {
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
 
-    /// Records how a poll ended. `quiet` is the cursor of one that brought nothing, of which nothing was kept yet.
-    async fn end(
+    /// How a poll ended: well, and whether it was cut short, or by an error. `quiet` is the cursor of one that brought
+    /// nothing, of which nothing was kept yet.
+    fn ended(
         &self,
         row: &Arc<FeedRow>,
         config: &Arc<FeedConfig>,
-        error: Option<FetchError>,
+        how: Result<bool, FetchError>,
         leave_alone: Duration,
         quiet: Option<String>,
-        report: &mut Report,
-    ) -> anyhow::Result<()> {
-        let now = self.clock.now();
+    ) -> Ended {
+        let at = self.clock.now();
         let gap = TimeDelta::from_std(config.poll_gap).unwrap_or(BACK_OFF_MAX);
-        let pause = match error {
-            None if report.is_cut_short() => CUT_SHORT_PAUSE.min(gap),
-            None => with_jitter(
-                gap.max(
-                    TimeDelta::from_std(leave_alone)
-                        .unwrap_or(gap)
-                        .min(BACK_OFF_MAX),
-                ),
-            ),
-            Some(error) => {
-                let (outcome, pause) = judge(&error, gap, row.failures);
-                report.outcome = outcome;
-                pause
+        let (outcome, pause) = match how {
+            Ok(true) => (Outcome::OkSoFar, CUT_SHORT_PAUSE.min(gap)),
+            Ok(false) => {
+                let leave_alone = TimeDelta::from_std(leave_alone).unwrap_or(gap);
+                let pause = with_jitter(gap.max(leave_alone.min(BACK_OFF_MAX)));
+                (Outcome::Ok, pause)
             }
+            Err(error) => judge(&error, gap, row.failures),
         };
-        report.rest = pause.to_std().unwrap_or_default();
-        let ended = Ended {
+        Ended {
             row: Arc::clone(row),
             config: Arc::clone(config),
-            outcome: report.outcome.clone(),
-            at: now,
-            next_poll_at: now + pause,
+            outcome,
+            at,
+            next_poll_at: at + pause,
             quiet,
-        };
+        }
+    }
+
+    /// Records how a poll ended that left nothing else to be kept.
+    async fn end(&self, ended: Ended, report: &mut Report) -> anyhow::Result<()> {
+        report.end(&ended);
+        let at = ended.at;
         self.commit(Left::Ended(Box::new(ended))).await?;
-        self.polled(now);
+        self.polled(at);
         Ok(())
     }
 }

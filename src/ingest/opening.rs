@@ -55,7 +55,7 @@ impl Ingest {
         sample::sample_new_channels(&mut tx, &desks, now).await?;
         troubles::forget_strangers(&mut tx).await?;
         tx.commit().await?;
-        Self::over(store, config, clock, fetcher, desks)
+        Ok(Self::over(store, config, clock, fetcher, desks))
     }
 
     /// The same beside a bpfnews that runs: the database is left as that one wants it.
@@ -71,7 +71,7 @@ impl Ingest {
         let rows = outbox::channels(store.read().into()).await?;
         let desks = desk::desks(rows, &config.channels());
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::over(store, config, clock, fetcher, desks)
+        Ok(Self::over(store, config, clock, fetcher, desks))
     }
 
     fn over(
@@ -80,14 +80,14 @@ impl Ingest {
         clock: Arc<dyn Clock>,
         fetcher: Arc<Fetcher>,
         desks: Vec<Desk>,
-    ) -> anyhow::Result<Self> {
-        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config))?);
+    ) -> Self {
+        let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config)));
         let feeds = config
             .feeds
             .iter()
             .map(|feed| (feed.name.clone(), Arc::clone(feed)))
             .collect();
-        Ok(Self {
+        Self {
             store,
             fetcher,
             guarded,
@@ -101,6 +101,6 @@ impl Ingest {
             readers: Semaphore::new(READ_AT_ONCE_MAX),
             waiting: Waiting::default(),
             last_poll: Mutex::default(),
-        })
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -37,6 +38,8 @@ pub(super) struct ReadPage {
     pub(super) moved_to: Option<String>,
     /// Where the walk began, or was last saved.
     pub(super) cursor: Option<String>,
+    /// How long the feed is to be left alone after its poll, which ends with its last page; `None` where it is no poll.
+    pub(super) leave_alone: Option<Duration>,
     /// Whether it is the first page of its poll.
     pub(super) is_first: bool,
     /// Whether its new feed has shown a sample.
@@ -56,6 +59,7 @@ impl ReadPage {
 }
 
 /// How a poll ended.
+#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) row: Arc<FeedRow>,
     pub(super) config: Arc<FeedConfig>,

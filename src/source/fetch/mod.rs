@@ -20,10 +20,9 @@ mod sniff;
 mod verdict;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
@@ -50,12 +49,17 @@ const ERROR_PAGE_BYTES_MAX: u64 = 4096;
 
 /// The HTTP client all feeds share: it knows which hosts are busy, resting or out of reach.
 pub struct Fetcher {
-    client: Client,
+    client: LazyClient,
     allowed: Arc<Allowed>,
     gates: Arc<Gates>,
     reach: Arc<Reach>,
     request_timeout: Duration,
 }
+
+/// A client that is made when somebody first asks with it, for making one takes as long as hundreds of requests: it reads
+/// all certificate authorities of the system. Why it could not be is kept in words.
+type LazyClient =
+    LazyLock<Result<Client, String>, Box<dyn FnOnce() -> Result<Client, String> + Send>>;
 
 /// What one request over the wire led to, when it did not fail.
 enum Hop {
@@ -73,8 +77,12 @@ impl Fetcher {
 
     fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
+        let client = client(config, &allowed, lookup);
+        if let Err(why) = &*client {
+            anyhow::bail!("{why}");
+        }
         Ok(Self {
-            client: client(config, &allowed, lookup)?,
+            client,
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
@@ -84,23 +92,15 @@ impl Fetcher {
 
     /// A client for addresses that people gave in chat, which takes turns with this one. Of private hosts it asks those
     /// among `places` (host and port) alone, and its errors tell nothing of the network that the bot runs in.
-    ///
-    /// # Errors
-    ///
-    /// As [`Fetcher::new`].
-    pub fn narrowed(
-        &self,
-        config: &NetworkConfig,
-        places: &[(String, u16)],
-    ) -> anyhow::Result<Self> {
+    pub fn narrowed(&self, config: &NetworkConfig, places: &[(String, u16)]) -> Self {
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
-        Ok(Self {
-            client: client(config, &allowed, address::system_lookup())?,
+        Self {
+            client: client(config, &allowed, address::system_lookup()),
             allowed,
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
-        })
+        }
     }
 
     /// Makes one request and follows its redirects.
@@ -156,7 +156,10 @@ impl Fetcher {
     }
 
     async fn exchange(&self, request: &Request, url: &Url, gate: &str) -> Result<Hop, FetchError> {
-        let sent = self.send(request, url).await;
+        let client = self.client.as_ref().map_err(|why| FetchError::Broken {
+            why: format!("{}: {why}", shown(url)),
+        })?;
+        let sent = send(client, request, url).await;
         let response = sent.map_err(|error| self.not_sent(url, &error))?;
         let from_loopback = response.remote_addr().is_some_and(|a| a.ip().is_loopback());
         if !from_loopback {
@@ -168,14 +171,6 @@ impl Fetcher {
             status if status.is_redirection() => redirect(request, url, &response),
             _ => Err(self.refused(url, gate, response).await),
         }
-    }
-
-    async fn send(&self, request: &Request, url: &Url) -> reqwest::Result<Response> {
-        let builder = match request.method {
-            Method::Get => self.client.get(url.clone()),
-            Method::Post => self.client.post(url.clone()),
-        };
-        builder.headers(headers::of_request(request)).send().await
     }
 
     fn held(&self, url: &Url, held: &Held) -> FetchError {
@@ -218,15 +213,11 @@ impl Fetcher {
     }
 }
 
-fn client(
-    config: &NetworkConfig,
-    allowed: &Arc<Allowed>,
-    lookup: Lookup,
-) -> anyhow::Result<Client> {
+fn client(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> LazyClient {
     let resolver = GuardedResolver::new(Arc::clone(allowed), lookup);
     let contact = config.contact.as_deref();
     let page = config.page.as_ref().map_or("", Url::as_str);
-    Client::builder()
+    let builder = Client::builder()
         .user_agent(headers::user_agent(page, contact))
         .redirect(Policy::none())
         .referer(false)
@@ -240,9 +231,22 @@ fn client(
         .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-        .dns_resolver(resolver)
-        .build()
-        .context("setting up the HTTP client (are certificate authorities installed?)")
+        .dns_resolver(resolver);
+    LazyLock::new(Box::new(|| {
+        let advice = "setting up the HTTP client (are certificate authorities installed?)";
+        builder.build().map_err(|error| {
+            let error = anyhow::Error::new(error).context(advice);
+            format!("{error:#}")
+        })
+    }))
+}
+
+async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<Response> {
+    let builder = match request.method {
+        Method::Get => client.get(url.clone()),
+        Method::Post => client.post(url.clone()),
+    };
+    builder.headers(headers::of_request(request)).send().await
 }
 
 /// The host and port requests queue for.

@@ -35,7 +35,7 @@ pub struct Stored {
     pub fresh: Vec<(usize, i64)>,
     /// The keys of those.
     pub fresh_keys: HashSet<ItemKey>,
-    /// The numbers of known items of which something changed: another feed shows them, or they are told in more detail.
+    /// The numbers of known items that are told in more detail, or in other words.
     pub changed: Vec<i64>,
     /// Positions of new items that resemble one that was there: a rebased or picked commit.
     pub twins: HashSet<usize>,
@@ -47,11 +47,24 @@ pub struct Stored {
     pub seen_again: Vec<i64>,
 }
 
+/// Items by their numbers, of which what they say need not be read from the database.
+pub type AtHand<'a> = HashMap<i64, &'a Item>;
+
 impl Stored {
     /// The numbers of the items that are new or of which something changed.
     pub fn touched(&self) -> Vec<i64> {
-        let fresh = self.fresh.iter().map(|(_, id)| *id);
-        fresh.chain(self.changed.iter().copied()).collect()
+        let fresh = self.fresh.iter().map(|(_, id)| id);
+        let touched = fresh.chain(&self.changed).chain(&self.seen_again);
+        touched.copied().collect()
+    }
+
+    /// Puts at hand what is new of the page that was stored, and takes away what says something else now.
+    pub fn put_at_hand<'a>(&self, page: &'a [Item], at_hand: &mut AtHand<'a>) {
+        let fresh = self.fresh.iter();
+        at_hand.extend(fresh.map(|(position, id)| (*id, &page[*position])));
+        for changed in &self.changed {
+            at_hand.remove(changed);
+        }
     }
 }
 
@@ -118,9 +131,6 @@ pub async fn put_items(
     let fresh: HashSet<i64> = stored.fresh.iter().map(|(_, id)| *id).collect();
     let again = new_here.iter().filter(|id| !fresh.contains(id));
     stored.seen_again.extend(again);
-    stored.changed.extend(&stored.seen_again);
-    stored.changed.sort_unstable();
-    stored.changed.dedup();
     stored.new_here = sighted.into_iter().map(|(_, key, _)| key).collect();
     Ok(stored)
 }

@@ -26,7 +26,7 @@ pub use self::told::{
 };
 
 use super::Tx;
-use super::items::{day, unpack};
+use super::items::{AtHand, day, unpack};
 use crate::item::{Kind, Person};
 use crate::story::Kept;
 use crate::story::key::{Key, of_digest};
@@ -227,14 +227,21 @@ pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
     .context("reading a story's items")
 }
 
-/// New or changed items with their clusters.
-pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Member>> {
+/// Items with their clusters; what those say that are at hand is not read.
+pub async fn members_by_number(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+) -> anyhow::Result<Vec<Member>> {
     let items = serde_json::to_string(items)?;
+    let known: Vec<i64> = at_hand.keys().copied().collect();
+    let known = serde_json::to_string(&known)?;
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
-                  i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
+                  i.free_on, i.freed_at, iif(i.id IN (SELECT value FROM json_each($2)), NULL, i.head) AS "head: Vec<u8>",
+                  iif(i.id IN (SELECT value FROM json_each($2)), NULL, i.tail) AS "tail: Vec<u8>",
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
                                                        'seen_at', s.seen_at)
@@ -242,12 +249,22 @@ pub async fn members_by_number(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value
            CROSS JOIN whole_items i ON i.id = m.item_id"#,
-        items
+        items,
+        known
     )
     .fetch_all(&mut **tx)
     .await
     .context("reading items")?;
-    rows.into_iter().map(Row::member).collect()
+    let member = |row: Row| {
+        let item = at_hand.get(&row.id);
+        let mut member = row.member()?;
+        if let Some(item) = item {
+            let kept = &mut member.kept;
+            (kept.headers, kept.text) = (item.headers.clone(), item.text.clone());
+        }
+        Ok(member)
+    };
+    rows.into_iter().map(member).collect()
 }
 
 /// An item's row, as folding reads it.

@@ -3,8 +3,9 @@
 use bpfnews::ingest::fold;
 use bpfnews::item::{CommitHash, Detail, Item, ItemKey, Person, What};
 use bpfnews::source::mail;
+use bpfnews::store::items::{self, AtHand};
 use bpfnews::store::stories::{self, Wanted};
-use bpfnews::store::{Store, items};
+use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -196,19 +197,22 @@ impl Shelf {
     /// Stores and folds a batch in one transaction.
     pub(crate) async fn take(&self, batch: &[(Item, &'static str)]) {
         let mut tx = self.store.write().await.expect("a transaction");
-        let mut touched = Vec::new();
-        for (name, number) in &self.feeds {
-            let mine: Vec<Item> = batch
-                .iter()
-                .filter(|(_, feed)| feed == name)
-                .map(|(item, _)| item.clone())
-                .collect();
-            let stored = items::put_items(&mut tx, *number, &mine, begin() + TimeDelta::days(900))
+        let (mut touched, mut at_hand) = (Vec::new(), AtHand::new());
+        let page = |name: &str| {
+            let mine = batch.iter().filter(|(_, feed)| *feed == name);
+            mine.map(|(item, _)| item.clone()).collect::<Vec<_>>()
+        };
+        let pages = self.feeds.iter().map(|(name, number)| (number, page(name)));
+        let pages: Vec<_> = pages.collect();
+        for (number, page) in &pages {
+            let stored = items::put_items(&mut tx, **number, page, begin() + TimeDelta::days(900))
                 .await
                 .expect("stored");
             touched.extend(stored.touched());
+            stored.put_at_hand(page, &mut at_hand);
         }
-        fold::fold_items(&mut tx, &touched, &Words::default())
+        same_as_stored(&mut tx, &touched, &at_hand).await;
+        fold::fold_items(&mut tx, &touched, &at_hand, &Words::default())
             .await
             .expect("folded");
         tx.commit().await.expect("a commit");
@@ -275,4 +279,13 @@ pub(crate) fn sketch(story: &Story) -> String {
         format!(" | {}", revisions.join(", "))
     };
     format!("{head}{revisions} | {}", ids.join(" "))
+}
+
+/// What is at hand is what would be read.
+async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &AtHand<'_>) {
+    stories::add_members(tx, touched).await.expect("added");
+    let known = stories::members_by_number(tx, touched, at_hand).await;
+    let read = stories::members_by_number(tx, touched, &AtHand::new()).await;
+    let (known, read) = (known.expect("read"), read.expect("read"));
+    assert_eq!(format!("{known:?}"), format!("{read:?}"));
 }

@@ -3,7 +3,7 @@
 use bpfnews::ingest::fold;
 use bpfnews::item::Item;
 use bpfnews::source::mail;
-use bpfnews::store::items;
+use bpfnews::store::items::{self, AtHand};
 use bpfnews::story::relevance::Words;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
@@ -111,9 +111,14 @@ async fn a_fold_that_ends_early_leaves_nothing_half_done() {
     let stored = items::put_items(&mut tx, shelf.feeds[0].1, &more, super::desk::begin())
         .await
         .expect("stored");
-    fold::fold_items(&mut tx, &stored.touched(), &Words::default())
-        .await
-        .expect("folded");
+    fold::fold_items(
+        &mut tx,
+        &stored.touched(),
+        &AtHand::new(),
+        &Words::default(),
+    )
+    .await
+    .expect("folded");
     drop(tx);
     assert_eq!(shelf.all().await, before);
     shelf.take(second).await;

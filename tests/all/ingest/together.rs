@@ -65,15 +65,9 @@ async fn a_page_that_cannot_be_kept_stops_no_other() {
     }
     world.poll().await;
     world.tell().await;
-    let mut tx = world.ingest.store.write().await.expect("nobody writes");
-    sqlx::query(
-        "CREATE TRIGGER poison BEFORE INSERT ON items WHEN NEW.title = 'Poison'
-         BEGIN SELECT RAISE(ABORT, 'this cannot be kept'); END",
-    )
-    .execute(&mut *tx)
-    .await
-    .expect("a good trigger");
-    tx.commit().await.expect("room on the disk");
+    let poison = "CREATE TRIGGER poison BEFORE INSERT ON items WHEN NEW.title = 'Poison'
+                  BEGIN SELECT RAISE(ABORT, 'this cannot be kept'); END";
+    alter(&world, poison).await;
     for (path, names) in [
         ("/a.rss", "A2 A"),
         ("/b.rss", "B2 B"),
@@ -99,6 +93,36 @@ async fn a_page_that_cannot_be_kept_stops_no_other() {
     let mut told = world.tell().await;
     told.sort();
     assert_eq!(told, [["A2"], ["B2"], ["D2"]]);
+}
+
+/// Does something to the database that bpfnews never would.
+async fn alter(world: &World, statement: &'static str) {
+    let mut tx = world.ingest.store.write().await.expect("nobody writes");
+    let altered = sqlx::query(statement).execute(&mut *tx).await;
+    altered.expect("a good statement");
+    tx.commit().await.expect("room on the disk");
+}
+
+#[tokio::test]
+async fn a_poll_ends_with_what_its_last_page_brought_or_not_at_all() {
+    let mut world = World::new(&[feed("a", "/a.rss")]).await;
+    world.put("/a.rss", rss(&articles("A")));
+    world.poll().await;
+    world.tell().await;
+    world.put("/a.rss", rss(&articles("B A")));
+    let (row, stop) = (world.row("a").await, CancellationToken::new());
+    let endless = "CREATE TRIGGER endless BEFORE UPDATE OF next_poll_at ON feeds
+                   BEGIN SELECT RAISE(ABORT, 'no poll ends'); END";
+    alter(&world, endless).await;
+    let ended = world.ingest.poll(row.clone(), &stop).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(world.titles("a").await, ["A"]);
+    alter(&world, "DROP TRIGGER endless").await;
+    let ended = world.ingest.poll(row, &stop).await;
+    assert_eq!(ended.expect("no error").news, 1);
+    assert_eq!(world.titles("a").await, ["A", "B"]);
+    assert_eq!(world.tell().await, [["B"]]);
+    world.check_ok("a").await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemKey, Kind, Paid, Person, What};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{Filter, list_items, put_items};
+use bpfnews::store::items::{AtHand, Filter, list_items, put_items};
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -290,7 +290,7 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
             let stored = put_items(&mut tx, 1, &[article(None)], seen_at).await;
             let touched = stored.expect("a good database").touched();
             let rules = Words::default();
-            let moved = fold_items(&mut tx, &touched, &rules).await;
+            let moved = fold_items(&mut tx, &touched, &AtHand::new(), &rules).await;
             assert_eq!(
                 moved.expect("a good database").len(),
                 usize::from(again == 0)
