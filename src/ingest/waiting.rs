@@ -14,7 +14,7 @@ use crate::source::{Gap, Page, Walk};
 use crate::store::feeds::{EndedPoll, FeedRow, Outcome};
 
 /// The items of the pages of one transaction, but for a page that holds more: they lie in memory with their clusters.
-const ITEMS_MAX: usize = 1_000;
+const ITEMS_MAX: usize = 2_000;
 
 /// What a poll leaves to be committed.
 pub(super) enum Left {
