@@ -250,12 +250,11 @@ impl Ingest {
             feeds::save_move(tx, row.id, moved_to).await?;
         }
         let next = walk.next();
-        let ended = match (&next, read.leave_alone, self.feeds.get(&row.name)) {
-            (None, Some(leave_alone), Some(config)) => {
-                Some(self.ended(row, config, Ok(walk.is_cut_short()), leave_alone, None))
-            }
-            _ => None,
-        };
+        let config = self.feeds.get(&row.name);
+        let ended = config.filter(|_| is_poll && next.is_none()).map(|config| {
+            let how = Ok(walk.is_cut_short());
+            self.ended(row, config, how, read.leave_alone, None)
+        });
         Ok(Some(Kept {
             walk,
             cursor,

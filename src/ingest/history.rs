@@ -1,6 +1,7 @@
 //! Walking a feed back: what comes is remembered and not told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -66,7 +67,7 @@ impl Ingest {
                 learned: None,
                 moved_to: None,
                 cursor: None,
-                leave_alone: None,
+                leave_alone: Duration::ZERO,
                 is_first: false,
                 was_sampled: false,
             };

@@ -291,7 +291,7 @@ impl Ingest {
                         learned,
                         moved_to,
                         cursor,
-                        leave_alone: Some(leave_alone),
+                        leave_alone,
                         is_first: report.requests == 1,
                         was_sampled: report.news > 0,
                     };

@@ -38,8 +38,8 @@ pub(super) struct ReadPage {
     pub(super) moved_to: Option<String>,
     /// Where the walk began, or was last saved.
     pub(super) cursor: Option<String>,
-    /// How long the feed is to be left alone after its poll, which ends with its last page; `None` where it is no poll.
-    pub(super) leave_alone: Option<Duration>,
+    /// How long the feed is to be left alone after its poll, which ends with its last page.
+    pub(super) leave_alone: Duration,
     /// Whether it is the first page of its poll.
     pub(super) is_first: bool,
     /// Whether its new feed has shown a sample.
