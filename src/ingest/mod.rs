@@ -185,7 +185,17 @@ impl Ingest {
     pub async fn poll(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
         let span = info_span!("poll", feed.name = row.name);
         let started = Instant::now();
-        let report = self.poll_inner(row, stop).instrument(span.clone()).await?;
+        let mut report = Report::of(&row);
+        let turn = self.pages.acquire().await?;
+        // Boxed, so that a poll which waits for its turn, or until the disk has how it ended, holds no room for how it reads.
+        let read = Box::pin(self.read(row, stop, &mut report));
+        let ended = read.instrument(span.clone()).await?;
+        drop(turn);
+        if let Some(ended) = ended {
+            self.end(ended, &mut report)
+                .instrument(span.clone())
+                .await?;
+        }
         let _entered = span.enter();
         let took_ms = started.elapsed().as_millis();
         match &report.outcome {
@@ -208,8 +218,13 @@ impl Ingest {
         Ok(report)
     }
 
-    async fn poll_inner(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
-        let mut report = Report::of(&row);
+    /// Reads what a feed has, and keeps it; gives how its poll ended, unless that is kept too or is not to be.
+    async fn read(
+        &self,
+        row: FeedRow,
+        stop: &CancellationToken,
+        report: &mut Report,
+    ) -> anyhow::Result<Option<Ended>> {
         let row = Arc::new(row);
         let Some(config) = self.feeds.get(&row.name) else {
             anyhow::bail!("the feed {} is not in the configuration", row.name);
@@ -232,7 +247,6 @@ impl Ingest {
         } else {
             Mode::Seed
         };
-        let page_turn = self.pages.acquire().await?;
         let mut reads = None;
         let mut leave_alone = Duration::ZERO;
         let mut error = None;
@@ -249,7 +263,7 @@ impl Ingest {
                 answer = Box::pin(self.fetcher_of(&row.name).fetch(&request)) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::Excused { why: "stopped while polling; the next poll goes on".to_owned() };
-                    return Ok(report);
+                    return Ok(None);
                 }
             };
             if let Ok(Answer {
@@ -304,26 +318,23 @@ impl Ingest {
                         Ok(None) => {
                             let why = "another poll of this feed came first".to_owned();
                             report.outcome = Outcome::Excused { why };
-                            return Ok(report);
+                            return Ok(None);
                         }
                         Err(error) => {
                             let Some(not_kept) = NotKept::of_page(&error) else {
                                 return Err(error);
                             };
-                            drop((reads, page_turn));
                             error!("{}: {error:#}", row.name);
                             let why = format!("what it shows cannot be kept: {}", not_kept.cause());
                             let how = Err(FetchError::Broken { why });
-                            let ended = self.ended(&row, config, how, leave_alone, None);
-                            self.end(ended, &mut report).await?;
-                            return Ok(report);
+                            return Ok(Some(self.ended(&row, config, how, leave_alone, None)));
                         }
                     };
                     report.add(&kept);
                     if let Some(ended) = kept.ended {
                         report.end(&ended);
                         self.polled(ended.at);
-                        return Ok(report);
+                        return Ok(None);
                     }
                     (walk, cursor, next) = (kept.walk, Some(kept.cursor), kept.next);
                 }
@@ -333,13 +344,10 @@ impl Ingest {
                 }
             }
         }
-        drop((reads, page_turn));
         let is_cut_short = walk.is_cut_short();
         let quiet = (is_quiet && error.is_none() && !is_cut_short).then(|| walk.cursor());
         let how = error.map_or(Ok(is_cut_short), Err);
-        let ended = self.ended(&row, config, how, leave_alone, quiet);
-        self.end(ended, &mut report).await?;
-        Ok(report)
+        Ok(Some(self.ended(&row, config, how, leave_alone, quiet)))
     }
 
     /// Whether a page holds nothing that is not stored already, as nearly all do.
