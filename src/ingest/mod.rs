@@ -292,7 +292,10 @@ impl Ingest {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
                         if gaps.is_empty() {
                             next = walk.next();
-                            continue;
+                            // How far one came that is cut short is kept here, or the next would come no further.
+                            if next.is_some() || !walk.is_cut_short() {
+                                continue;
+                            }
                         }
                         learned = Some(gaps);
                     }

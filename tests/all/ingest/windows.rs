@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use bpfnews::store::feeds::Progress;
 use chrono::TimeDelta;
 
 use crate::documents::{Article, articles, cgit, commit, mail, public_inbox, rss};
@@ -63,6 +64,55 @@ async fn an_archive_is_climbed_until_it_overlaps() {
     let told = world.tell().await;
     assert_eq!(told.len(), 60, "each told once");
     assert!(world.gaps("bpf").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
+    let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
+    let serve = |world: &World, count: i64| {
+        let mails: Vec<_> = (0..count)
+            .map(|n| mail(&format!("m{n}"), 12 * n - 500, &format!("mail {n:03}"), ""))
+            .collect();
+        world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));
+    };
+    serve(&world, 8);
+    world.poll().await;
+    world.tell().await;
+    world.advance(TimeDelta::hours(130));
+    serve(&world, 600);
+    world.poll().await;
+    let stopped = world.row("bpf").await;
+    assert!(world.titles("bpf").await.len() < 400, "it was cut short");
+    for _ in 0..4 {
+        world.advance(TimeDelta::seconds(20));
+        world.poll().await;
+    }
+    world.check_ok("bpf").await;
+    assert_eq!(world.titles("bpf").await.len(), 597);
+    // As after an import of the same mails: the feed stands where it stood, and knows what comes.
+    let mut tx = world.ingest.store.write().await.expect("it may be written");
+    let progress = Progress::of(&mut tx, &[stopped.id]).await;
+    let mut progress = progress.expect("a good database");
+    progress.put_cursor(stopped.id, stopped.cursor.expect("it was polled"));
+    let saved = progress.save(&mut tx, world.now()).await;
+    saved.expect("it may be written");
+    tx.commit().await.expect("it may be written");
+    world.advance(TimeDelta::hours(2));
+    let mut polls = 0;
+    loop {
+        let reports = world.poll().await;
+        let report = reports.iter().find(|report| report.feed == "bpf");
+        let report = report.expect("it was polled");
+        assert_eq!(report.fresh, 0);
+        if !report.is_cut_short() {
+            break;
+        }
+        polls += 1;
+        assert!(polls < 4, "it goes no further");
+        world.advance(TimeDelta::seconds(20));
+    }
+    assert!(polls > 0, "more than a poll's worth was to be climbed");
+    world.check_ok("bpf").await;
 }
 
 #[tokio::test]
