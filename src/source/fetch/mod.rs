@@ -20,9 +20,10 @@ mod sniff;
 mod verdict;
 mod words;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::Context as _;
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
@@ -49,17 +50,13 @@ const ERROR_PAGE_BYTES_MAX: u64 = 4096;
 
 /// The HTTP client all feeds share: it knows which hosts are busy, resting or out of reach.
 pub struct Fetcher {
-    client: LazyClient,
+    client: OnceLock<Client>,
+    make_client: Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync>,
     allowed: Arc<Allowed>,
     gates: Arc<Gates>,
     reach: Arc<Reach>,
     request_timeout: Duration,
 }
-
-/// A client that is made when somebody first asks with it, for making one takes as long as hundreds of requests: it reads
-/// all certificate authorities of the system. Why it could not be is kept in words.
-type LazyClient =
-    LazyLock<Result<Client, String>, Box<dyn FnOnce() -> Result<Client, String> + Send>>;
 
 /// What one request over the wire led to, when it did not fail.
 enum Hop {
@@ -77,17 +74,16 @@ impl Fetcher {
 
     fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
-        let client = client(config, &allowed, lookup);
-        if let Err(why) = &*client {
-            anyhow::bail!("{why}");
-        }
-        Ok(Self {
-            client,
+        let fetcher = Self {
+            client: OnceLock::new(),
+            make_client: client(config, &allowed, lookup),
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
             request_timeout: config.request_timeout,
-        })
+        };
+        fetcher.client()?;
+        Ok(fetcher)
     }
 
     /// A client for addresses that people gave in chat, which takes turns with this one. Of private hosts it asks those
@@ -95,12 +91,23 @@ impl Fetcher {
     pub fn narrowed(&self, config: &NetworkConfig, places: &[(String, u16)]) -> Self {
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
         Self {
-            client: client(config, &allowed, address::system_lookup()),
+            client: OnceLock::new(),
+            make_client: client(config, &allowed, address::system_lookup()),
             allowed,
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
         }
+    }
+
+    /// The client, made by whoever first asks with it: making one takes as long as hundreds of requests, for it reads all
+    /// certificate authorities of the system. One that could not be made is tried again.
+    fn client(&self) -> anyhow::Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = (self.make_client)()?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Makes one request and follows its redirects.
@@ -156,8 +163,9 @@ impl Fetcher {
     }
 
     async fn exchange(&self, request: &Request, url: &Url, gate: &str) -> Result<Hop, FetchError> {
-        let client = self.client.as_ref().map_err(|why| FetchError::Broken {
-            why: format!("{}: {why}", shown(url)),
+        // No fault of the feed's.
+        let client = self.client().map_err(|error| FetchError::Offline {
+            why: format!("{}: {error:#}", shown(url)),
         })?;
         let sent = send(client, request, url).await;
         let response = sent.map_err(|error| self.not_sent(url, &error))?;
@@ -213,32 +221,36 @@ impl Fetcher {
     }
 }
 
-fn client(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> LazyClient {
-    let resolver = GuardedResolver::new(Arc::clone(allowed), lookup);
+/// Makes a client whenever it is called.
+fn client(
+    config: &NetworkConfig,
+    allowed: &Arc<Allowed>,
+    lookup: Lookup,
+) -> Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync> {
+    let resolver = Arc::new(GuardedResolver::new(Arc::clone(allowed), lookup));
     let contact = config.contact.as_deref();
     let page = config.page.as_ref().map_or("", Url::as_str);
-    let builder = Client::builder()
-        .user_agent(headers::user_agent(page, contact))
-        .redirect(Policy::none())
-        .referer(false)
-        .no_proxy()
-        // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-        // Half of the whole, so that a host that is not there is told from a host that is slow.
-        .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2))
-        .pool_max_idle_per_host(1)
-        .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-        .dns_resolver(resolver);
-    LazyLock::new(Box::new(|| {
-        let advice = "setting up the HTTP client (are certificate authorities installed?)";
-        builder.build().map_err(|error| {
-            let error = anyhow::Error::new(error).context(advice);
-            format!("{error:#}")
-        })
-    }))
+    let user_agent = headers::user_agent(page, contact);
+    // Half of the whole, so that a host that is not there is told from a host that is slow.
+    let connect_timeout = CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2);
+    Box::new(move || {
+        Client::builder()
+            .user_agent(user_agent.clone())
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
+            .connect_timeout(connect_timeout)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
+            .dns_resolver(Arc::clone(&resolver))
+            .build()
+            .context("setting up the HTTP client (are certificate authorities installed?)")
+    })
 }
 
 async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<Response> {

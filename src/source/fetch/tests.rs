@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::{Expect, Validators};
 use super::*;
@@ -138,4 +139,33 @@ async fn a_refused_connection_is_no_sign_of_an_outage() {
             "{url}: {got:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_made_is_our_own_trouble_and_tried_again() {
+    let good = fetcher(&["127.0.0.1"], &[]);
+    let is_there = Arc::new(AtomicBool::new(false));
+    let (make, made) = (good.make_client, Arc::clone(&is_there));
+    let late = Fetcher {
+        client: OnceLock::new(),
+        make_client: Box::new(move || match made.load(Ordering::Relaxed) {
+            true => make(),
+            false => anyhow::bail!("no certificate authorities"),
+        }),
+        ..good
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
+    let url = format!("http://127.0.0.1:{port}/");
+    let Err(FetchError::Offline { why }) = get(&late, &url).await else {
+        panic!("it was asked without a client");
+    };
+    assert!(why.contains("no certificate authorities"), "{why}");
+    is_there.store(true, Ordering::Relaxed);
+    let asked = get(&late, &url).await;
+    assert!(
+        matches!(asked, Err(FetchError::Unreachable { .. })),
+        "{asked:?}"
+    );
 }
