@@ -76,7 +76,7 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
 struct UnderWay {
     /// Feeds that are due and wait for their turn, the longest due first.
     due: VecDeque<FeedRow>,
-    /// More were due than were asked for.
+    /// More may be due than were told when it was asked.
     more_due: bool,
     polls: JoinSet<(String, anyhow::Result<Report>)>,
     in_flight: HashSet<String>,
@@ -215,6 +215,9 @@ async fn begin(
         under_way.more_due = due.len() >= DUE_AT_ONCE as usize;
         let is_waiting = |row: &FeedRow| !under_way.in_flight.contains(&row.name);
         under_way.due = due.into_iter().filter(is_waiting).collect();
+    } else {
+        // Since it was asked, more may have fallen due.
+        under_way.more_due = true;
     }
     begin_due(ingest, under_way, stop);
     begin_lanes(courier, under_way).await?;
