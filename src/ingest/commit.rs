@@ -247,7 +247,7 @@ impl Ingest {
             Mode::Seed | Mode::Live => progress.put_cursor(row.id, cursor.clone()),
         }
         if let Some(moved_to) = &read.moved_to {
-            feeds::save_move(tx, row.id, moved_to).await?;
+            feeds::save_move(tx, row.id, row.url.as_deref(), moved_to).await?;
         }
         let next = walk.next();
         let config = self.feeds.get(&row.name);
@@ -295,7 +295,7 @@ fn span(row: &FeedRow) -> Span {
 /// What pages brought that are kept together.
 #[derive(Default)]
 struct Brought<'a> {
-    /// Items that are new, or of which something changed.
+    /// Items of which the stories are to be told anew.
     touched: Vec<i64>,
     /// Those of them that are new, as they were stored.
     at_hand: AtHand<'a>,

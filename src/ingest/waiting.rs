@@ -79,6 +79,7 @@ impl Ended {
         let was = self.row.cursor.as_deref();
         EndedPoll {
             feed: self.row.id,
+            url: self.row.url.as_deref(),
             outcome: &self.outcome,
             at: self.at,
             next_poll_at: self.next_poll_at,

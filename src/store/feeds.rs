@@ -199,11 +199,17 @@ pub async fn save_backfill(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Records where a feed has moved for good, once the new place has proved good.
-pub async fn save_move(tx: &mut Tx, feed: i64, moved_to: &str) -> anyhow::Result<()> {
+/// Records where a feed has moved for good, once the new place has proved good; `from` is the address that it has.
+pub async fn save_move(
+    tx: &mut Tx,
+    feed: i64,
+    from: Option<&str>,
+    moved_to: &str,
+) -> anyhow::Result<()> {
     sqlx::query!(
-        "UPDATE feeds SET moved_to = $2 WHERE id = $1",
+        "UPDATE feeds SET moved_to = $3 WHERE id = $1 AND url IS $2",
         feed,
+        from,
         moved_to
     )
     .execute(&mut **tx)

@@ -12,6 +12,8 @@ use crate::store::Tx;
 pub struct EndedPoll<'a> {
     /// The feed.
     pub feed: i64,
+    /// Where it was when the poll began. One that has another address since is due still, for nobody asked there.
+    pub url: Option<&'a str>,
     /// How.
     pub outcome: &'a Outcome,
     /// When.
@@ -50,7 +52,7 @@ async fn settle_quiet(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
     sqlx::query!(
         "WITH j (v) AS MATERIALIZED (SELECT value FROM json_each($1))
          UPDATE feeds SET last_polled_at = v ->> 1, last_ok_at = v ->> 1, next_poll_at = v ->> 2, cursor = v ->> 4
-         FROM j WHERE feeds.id = v ->> 0 AND feeds.cursor IS v ->> 3",
+         FROM j WHERE feeds.id = v ->> 0 AND feeds.cursor IS v ->> 3 AND feeds.url IS v ->> 5",
         rows
     )
     .execute(&mut **tx)
@@ -77,7 +79,7 @@ async fn settle_loud(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
                                                    WHEN 'so far' THEN COALESCE(last_ok_at, j.value ->> 'at')
                                                    ELSE last_ok_at END,
              next_poll_at = j.value ->> 'next'
-         FROM json_each($1) j WHERE feeds.id = j.value ->> 'feed'",
+         FROM json_each($1) j WHERE feeds.id = j.value ->> 'feed' AND feeds.url IS j.value ->> 'url'",
         rows
     )
     .execute(&mut **tx)
@@ -88,7 +90,7 @@ async fn settle_loud(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
 
 fn quiet_row(poll: &EndedPoll<'_>, was: Option<&str>, cursor: &str) -> Value {
     let (at, next) = (poll.at.timestamp(), poll.next_poll_at.timestamp());
-    json!([poll.feed, at, next, was, cursor])
+    json!([poll.feed, at, next, was, cursor, poll.url])
 }
 
 fn loud_row(poll: &EndedPoll<'_>) -> Value {
@@ -100,6 +102,6 @@ fn loud_row(poll: &EndedPoll<'_>) -> Value {
     };
     json!({
         "feed": poll.feed, "ended": ended, "state": state, "why": why, "at": poll.at.timestamp(),
-        "next": poll.next_poll_at.timestamp(),
+        "next": poll.next_poll_at.timestamp(), "url": poll.url,
     })
 }

@@ -1,8 +1,11 @@
 //! Polling again, or after things changed places, adds nothing.
 
+use std::sync::Arc;
+
 use bpfnews::store::feeds::Progress;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::documents::{articles, cgit, commit, mail, public_inbox, rss};
 use crate::world::{World, archive, feed, tree};
@@ -112,4 +115,27 @@ async fn two_polls_of_one_feed_at_once_lose_nothing() {
     // Three stood below the window when the list was added.
     assert_eq!(world.titles("bpf").await.len(), 297);
     assert_eq!(world.tell().await.len(), 293, "292 mails and an article");
+}
+
+#[tokio::test]
+async fn a_poll_that_began_at_another_address_settles_nothing() {
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world.put("/blog.rss", rss(&articles("B A")));
+    world.poll().await;
+    for path in ["/same.rss", "/nothing.rss"] {
+        world.put("/same.rss", rss(&articles("B A")));
+        let url = world.url("127.0.0.1", path);
+        let stale = world.row("blog").await;
+        world
+            .restart(|config| {
+                let feed = config.feeds.iter_mut().find(|feed| feed.name == "blog");
+                let feed = Arc::make_mut(feed.expect("it is configured"));
+                feed.url = Url::parse(&url).expect("a URL");
+            })
+            .await;
+        let stop = CancellationToken::new();
+        world.ingest.poll(stale, &stop).await.expect("no error");
+        let row = world.row("blog").await;
+        assert_eq!((row.next_poll_at, row.failures), (0, 0), "{path}: {row:?}");
+    }
 }
