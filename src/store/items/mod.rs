@@ -51,7 +51,7 @@ pub struct Stored {
 pub type AtHand<'a> = HashMap<i64, &'a Item>;
 
 impl Stored {
-    /// The numbers of the items that are new or of which something changed.
+    /// The numbers of the items of which the stories are to be told anew.
     pub fn touched(&self) -> Vec<i64> {
         let fresh = self.fresh.iter().map(|(_, id)| id);
         let touched = fresh.chain(&self.changed).chain(&self.seen_again);

@@ -1,14 +1,14 @@
 //! Order and batching play no part, a refold changes nothing, and a fold that ends early leaves nothing.
 
 use bpfnews::ingest::fold;
-use bpfnews::item::Item;
+use bpfnews::item::{Detail, Item};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, AtHand};
 use bpfnews::story::relevance::Words;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
 
-use super::desk::Shelf;
+use super::desk::{Desk, Shelf};
 use crate::mails::Mails;
 use crate::world::corpus;
 
@@ -125,4 +125,36 @@ async fn a_fold_that_ends_early_leaves_nothing_half_done() {
     let whole = Shelf::new().await;
     whole.take(&mails).await;
     assert_eq!(shelf.all().await, whole.all().await);
+}
+
+#[tokio::test]
+async fn what_one_page_tells_in_brief_and_another_whole_is_folded_from_the_whole() {
+    let (brief, whole) = (
+        "Pens: red",
+        "All pens are made red here, since red is seen by all.",
+    );
+    let desk = Desk::default()
+        .commit(
+            "ab12",
+            "Ann Author",
+            1,
+            "pens: paint them red",
+            "next",
+            brief,
+        )
+        .commit(
+            "ab12",
+            "Ann Author",
+            1,
+            "pens: paint them red",
+            "mainline",
+            whole,
+        );
+    let mut commits = desk.items;
+    commits[0].0.detail = Detail::Brief;
+    let shelf = Shelf::new().await;
+    shelf.take(&commits).await;
+    let stories = shelf.all().await;
+    assert_eq!(stories.len(), 1);
+    assert_eq!(stories[0].summary, [whole]);
 }
