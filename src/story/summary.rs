@@ -29,8 +29,13 @@ struct Candidate {
     text: String,
     /// The number of its block.
     block: usize,
-    /// It says what the author's work does.
-    tells: bool,
+}
+
+impl Candidate {
+    /// Whether it says what the author's work does.
+    fn tells(&self) -> bool {
+        worth::tells_what_is_done(&self.text)
+    }
 }
 
 /// The sentences of a summary: two or three of a cover letter, a merge message, a commit or a mail; fewer where there
@@ -53,12 +58,10 @@ pub fn summary(text: &str) -> Vec<String> {
             candidates.push(Candidate {
                 text: sentence.clone(),
                 block: number,
-                tells: worth::tells_what_is_done(sentence),
             });
         }
         if let Some(list) = joined_list(block, prose.last()) {
             lists.push(Candidate {
-                tells: worth::tells_what_is_done(&list),
                 text: list,
                 block: number,
             });
@@ -72,11 +75,11 @@ pub fn summary(text: &str) -> Vec<String> {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
     // A list is for when no sentence before it says what is done.
-    let first_told = candidates.iter().find(|candidate| candidate.tells);
-    let told_in = first_told.map_or(usize::MAX, |candidate| candidate.block);
+    let mut told = candidates.iter().position(Candidate::tells);
+    let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
     match lists
         .iter()
-        .position(|list| list.tells && list.block < told_in)
+        .position(|list| list.block < told_in && list.tells())
     {
         Some(at) => {
             let list = lists.swap_remove(at);
@@ -85,6 +88,7 @@ pub fn summary(text: &str) -> Vec<String> {
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
             candidates.insert(place, list);
+            told = Some(place);
         }
         None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
         None => {}
@@ -92,12 +96,11 @@ pub fn summary(text: &str) -> Vec<String> {
     if candidates.is_empty() {
         return dangling(&blocks);
     }
-    within_limits(picked(&candidates))
+    within_limits(picked(&candidates, told))
 }
 
-/// The sentences to show, in the author's order: the opening, and what tells what is done.
-fn picked(candidates: &[Candidate]) -> Vec<&Candidate> {
-    let told = candidates.iter().position(|candidate| candidate.tells);
+/// The sentences to show, in the author's order: the opening, and the first that tells what is done, which is `told`.
+fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
     let mut picked: Vec<&Candidate> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let (has_told, left) = match told {

@@ -93,6 +93,16 @@ fn header(line: &str) -> Option<Header<'_>> {
             rest: "",
         });
     }
+    // Nearly all lines name no version, and need not be taken apart to see that.
+    let has_digit = line.bytes().any(|b| b.is_ascii_digit());
+    let has_rfc = || {
+        line.as_bytes()
+            .windows(3)
+            .any(|word| word.eq_ignore_ascii_case(b"rfc"))
+    };
+    if !has_digit && !has_rfc() {
+        return None;
+    }
     let mut rest = line.trim_start();
     let (mut headed, mut since) = (false, false);
     loop {

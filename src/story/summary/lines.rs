@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+
+use crate::item::prose::find;
 
 /// The pseudo headers and trailers without `-by` that are met in messages, in lower case.
 #[rustfmt::skip]
@@ -14,16 +16,8 @@ const TRAILERS: [&str; 36] = [
     "upstream-commit", "url", "webrev",
 ];
 /// How mails greet.
-const GREETINGS: [&str; 8] = [
-    "hi",
-    "hello",
-    "hey",
-    "dear",
-    "greetings",
-    "howdy",
-    "hola",
-    "folks",
-];
+#[rustfmt::skip]
+const GREETINGS: [&str; 8] = ["hi", "hello", "hey", "dear", "greetings", "howdy", "hola", "folks"];
 /// How mails end, in lower case.
 #[rustfmt::skip]
 const CLOSINGS: [&str; 21] = [
@@ -39,6 +33,11 @@ const LOG_STARTS: [&str; 29] = [
     "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "cc1: ",
     "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
 ];
+static LOG_STARTED: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let mut builder = AhoCorasick::builder();
+    let built = builder.start_kind(StartKind::Anchored).build(LOG_STARTS);
+    built.expect("few and short beginnings")
+});
 /// What stands inside such lines.
 const LOG_MARKS: [&str; 7] = [
     "+0x",
@@ -113,13 +112,11 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
 /// Whether a line quotes another mail, or says that the next ones do.
 pub(super) fn is_quote(line: &str) -> bool {
     let line = line.trim_start();
-    let says_wrote = ["wrote:", "writes:", "napsal(a):", "schrieb:"]
-        .iter()
-        .any(|end| line.ends_with(end));
+    let said = ["wrote:", "writes:", "napsal(a):", "schrieb:"];
     line.starts_with('>')
         || line.starts_with("|>")
-        || says_wrote
-        || line.contains("Original Message")
+        || said.iter().any(|end| line.ends_with(end))
+        || find(line, "Original Message").is_some()
 }
 
 /// Whether a line is a trailer or a pseudo header: `Signed-off-by: …`, `Fixes: …`, `base-commit: …`.
@@ -131,13 +128,14 @@ pub(super) fn is_trailer(line: &str) -> bool {
     let Some((name, value)) = line.split_once(':') else {
         return false;
     };
-    let name = name.trim_end().to_ascii_lowercase();
+    let name = name.trim_end();
     let is_name = name
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !is_name || name.is_empty() {
         return false;
     }
+    let name = name.to_ascii_lowercase();
     let spaced = value.is_empty() || value.starts_with([' ', '\t']);
     let known = TRAILERS.contains(&name.as_str());
     // `cc: x` may stand before prose; a trailer's value is a person, a link or a commit.
@@ -174,7 +172,7 @@ pub(super) fn is_diffstat(line: &str) -> bool {
             return true;
         }
     }
-    (trimmed.contains(" changed, ") && trimmed.starts_with(|c: char| c.is_ascii_digit()))
+    (trimmed.starts_with(|c: char| c.is_ascii_digit()) && trimmed.contains(" changed, "))
         || ["create mode ", "delete mode ", "mode change ", "rename "]
             .iter()
             .any(|start| trimmed.starts_with(start) && line.starts_with(' '))
@@ -216,18 +214,10 @@ pub(super) fn is_reference(line: &str) -> bool {
         .iter()
         .any(|start| text.starts_with(start))
     };
-    let words = line.split_whitespace().count();
-    let label_ends = line
-        .split_whitespace()
-        .next()
-        .is_some_and(|w| w.ends_with(':'));
-    if is_address(line) && words <= 2 {
-        return true;
-    }
-    if label_ends && words == 2 && line.split_whitespace().nth(1).is_some_and(is_address) {
-        return true;
-    }
-    marked(line).is_some()
+    let mut words = line.split_whitespace();
+    let (label, address) = (words.next(), words.next());
+    let is_labelled = || label.is_some_and(|w| w.ends_with(':')) && address.is_some_and(is_address);
+    (words.next().is_none() && (is_address(line) || is_labelled())) || marked(line).is_some()
 }
 
 /// What stands behind `[1]`, `[1]:`, `(1)`-less marks at the start of a line.
@@ -250,7 +240,7 @@ pub(super) fn is_machine(line: &str) -> bool {
         || first.starts_with("./")
         || first.ends_with("]#")
         || first.ends_with("]$");
-    let log = LOG_STARTS.iter().any(|start| trimmed.starts_with(start))
+    let log = LOG_STARTED.is_match(Input::new(trimmed).anchored(Anchored::Yes))
         || LOG_MARKED.is_match(trimmed)
         || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
         || (first.ends_with("Error:") && first.len() > "Error:".len())
@@ -278,11 +268,10 @@ fn has_call(line: &str) -> bool {
 
 /// `a = b(c)` with hardly a plain word in it.
 fn is_assignment(line: &str) -> bool {
-    let plain = line
-        .split_whitespace()
-        .filter(|word| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase()))
-        .count();
-    line.contains(" = ") && plain < 4 && !line.ends_with('.')
+    let is_plain = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
+    !line.ends_with('.')
+        && find(line, " = ").is_some()
+        && line.split_whitespace().filter(is_plain).count() < 4
 }
 
 /// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
@@ -308,16 +297,17 @@ fn has_timestamp(line: &str) -> bool {
 
 /// `main.c:12:5:`, as compilers say where.
 fn has_place(word: &str) -> bool {
-    let parts: Vec<&str> = word.trim_end_matches(':').split(':').collect();
-    parts.len() >= 2
-        && parts[0].contains('.')
-        && parts[1].starts_with(|c: char| c.is_ascii_digit())
-        && !word.contains("//")
+    let mut parts = word.trim_end_matches(':').split(':');
+    let (Some(file), Some(line)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    file.contains('.') && line.starts_with(|c: char| c.is_ascii_digit()) && !word.contains("//")
 }
 
 /// Columns: two gaps of three or more spaces (or a tab) inside the line, or cells between bars.
 fn is_table_row(line: &str) -> bool {
-    let cells = line.matches(" | ").count() + usize::from(line.starts_with('|'));
+    let bars = |line: &str| line.matches(" | ").count() + usize::from(line.starts_with('|'));
+    let cells = if line.contains('|') { bars(line) } else { 0 };
     let mut gaps = line.matches('\t').count();
     let mut spaces = 0;
     for c in line.chars() {
@@ -333,8 +323,11 @@ fn is_table_row(line: &str) -> bool {
 
 /// Mostly figures and marks, as in measurements and dumps.
 fn is_numbers(line: &str) -> bool {
-    let marks = line.chars().filter(|c| !c.is_whitespace()).count();
-    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
+    let (mut marks, mut letters) = (0, 0);
+    for c in line.chars().filter(|c| !c.is_whitespace()) {
+        marks += 1;
+        letters += usize::from(c.is_alphabetic());
+    }
     marks >= 16 && letters * 2 < marks
 }
 
@@ -347,7 +340,10 @@ pub(super) fn without_greeting(line: &str) -> &str {
         .unwrap_or_default();
     let good_day = ["good morning", "good afternoon", "good evening", "good day"]
         .iter()
-        .any(|start| trimmed.to_ascii_lowercase().starts_with(start));
+        .any(|start| {
+            let head = trimmed.get(..start.len());
+            head.is_some_and(|head| head.eq_ignore_ascii_case(start))
+        });
     if !good_day && !GREETINGS.contains(&first.to_ascii_lowercase().as_str()) {
         return line;
     }

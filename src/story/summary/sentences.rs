@@ -1,5 +1,7 @@
 //! Prose to sentences. Code names, abbreviations and versions are kept whole.
 
+use std::borrow::Cow;
+
 use crate::item::prose::lines;
 
 /// What stands before a full stop that ends no sentence, in lower case.
@@ -45,12 +47,20 @@ pub(super) fn split(paragraph: &str) -> Vec<String> {
 }
 
 fn push(sentences: &mut Vec<String>, chars: &[char]) {
-    let words: String = chars.iter().collect();
-    let sentence = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut sentence = String::with_capacity(chars.len());
+    for word in chars
+        .split(|c| c.is_whitespace())
+        .filter(|word| !word.is_empty())
+    {
+        if !sentence.is_empty() {
+            sentence.push(' ');
+        }
+        sentence.extend(word);
+    }
     // A stop that was set apart belongs to no sentence.
-    let sentence = sentence.trim_start_matches(". ").to_owned();
-    if !sentence.is_empty() {
-        sentences.push(sentence);
+    let bare = sentence.trim_start_matches(". ");
+    if !bare.is_empty() {
+        sentences.push(bare.to_owned());
     }
 }
 
@@ -163,10 +173,14 @@ fn sentence_end(chars: &[char], start: usize, at: usize) -> Option<usize> {
 
 /// The text without reference marks such as ` [1]`, except where one stands for a noun (`see [1]`). A mark right behind
 /// a word is one where the text explains it: `ring[0]` is code.
-pub(super) fn without_marks(text: &str) -> String {
+pub(super) fn without_marks(text: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'[', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
     let explained: Vec<&str> = lines(text)
+        .map(str::trim)
+        .filter(|line| line.starts_with('[') || line.ends_with(']'))
         .filter_map(|line| {
-            let line = line.trim();
             let head = line
                 .split_once(']')
                 .map(|(head, _)| head)
@@ -182,32 +196,36 @@ pub(super) fn without_marks(text: &str) -> String {
         .filter(|mark| is_mark(mark))
         .collect();
     let mut kept = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let mut rest = line;
-        while let Some(at) = rest.find('[') {
-            let (before, from) = rest.split_at(at);
-            let Some(end) = from.find(']') else {
-                break;
-            };
-            let marks = &from[1..end];
-            let after = &from[end + 1..];
-            kept.push_str(before);
-            let drop = marks
-                .split([',', ' '])
-                .filter(|mark| !mark.is_empty())
-                .all(is_mark)
-                && !marks.trim().is_empty()
-                && is_dropped(&kept, after, marks, &explained);
-            if drop {
-                kept.truncate(kept.trim_end_matches([' ', '\t']).len());
-            } else {
-                kept.push_str(&from[..=end]);
-            }
-            rest = after;
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'[', rest.as_bytes()) {
+        let (before, from) = rest.split_at(at);
+        kept.push_str(before);
+        let line = match memchr::memchr(b'\n', from.as_bytes()) {
+            Some(end) => &from[..=end],
+            None => from,
+        };
+        let Some(end) = memchr::memchr(b']', line.as_bytes()) else {
+            kept.push_str(line);
+            rest = &from[line.len()..];
+            continue;
+        };
+        let marks = &from[1..end];
+        let after = &from[end + 1..];
+        let drop = marks
+            .split([',', ' '])
+            .filter(|mark| !mark.is_empty())
+            .all(is_mark)
+            && !marks.trim().is_empty()
+            && is_dropped(&kept, after, marks, &explained);
+        if drop {
+            kept.truncate(kept.trim_end_matches([' ', '\t']).len());
+        } else {
+            kept.push_str(&from[..=end]);
         }
-        kept.push_str(rest);
+        rest = after;
     }
-    kept
+    kept.push_str(rest);
+    Cow::Owned(kept)
 }
 
 fn is_mark(mark: &str) -> bool {

@@ -79,7 +79,10 @@ static SAYS_NOTHING_ANYWHERE: LazyLock<AhoCorasick> =
 
 /// Whether a sentence is for those who handle the patches, and says nothing to a reader.
 pub(super) fn says_nothing(sentence: &str) -> bool {
-    let lower = sentence.to_lowercase().replace('’', "'");
+    let mut lower = sentence.to_lowercase();
+    if lower.contains('’') {
+        lower = lower.replace('’', "'");
+    }
     let opening = lower.trim_start_matches(['(', '*', '"', '[', '-', ' ']);
     SAYS_NOTHING_ANYWHERE.is_match(&lower)
         || OPENS_NOTHING.iter().any(|said| opening.starts_with(said))
@@ -159,37 +162,36 @@ fn is_about_versions(lower: &str) -> bool {
 
 /// `This series is based on …`, `The patches apply to …`, `It depends on …`.
 fn is_about_base(lower: &str) -> bool {
-    let head: String = lower
-        .split_whitespace()
-        .take(9)
-        .collect::<Vec<_>>()
-        .join(" ");
-    let works =
-        head.split(' ').take(5).any(|word| WORKS.contains(&word)) || head.starts_with("it ");
-    works
-        && [
-            " based on",
-            " based upon",
-            " applies to",
-            " apply to",
-            " applies on",
-            " depends on",
-            " depend on",
-            " goes on top",
-            " on top of",
-            " is organized",
-            " is organised",
-            " is split",
-            " are split",
-            " is structured",
-            " was tested",
-            " were tested",
-            " has been tested",
-            " have been tested",
-            " is against",
-        ]
-        .iter()
-        .any(|said| head.contains(said))
+    let words = || lower.split_whitespace().take(9);
+    let works = words().take(5).any(|word| WORKS.contains(&word))
+        || (words().next() == Some("it") && words().nth(1).is_some());
+    if !works {
+        return false;
+    }
+    let head = words().collect::<Vec<_>>().join(" ");
+    [
+        " based on",
+        " based upon",
+        " applies to",
+        " apply to",
+        " applies on",
+        " depends on",
+        " depend on",
+        " goes on top",
+        " on top of",
+        " is organized",
+        " is organised",
+        " is split",
+        " are split",
+        " is structured",
+        " was tested",
+        " were tested",
+        " has been tested",
+        " have been tested",
+        " is against",
+    ]
+    .iter()
+    .any(|said| head.contains(said))
 }
 
 /// What goes on with the sentence before it, and needs it.
