@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::serve_mails;
 use crate::documents::{articles, cgit, commit, mail, public_inbox, rss};
 use crate::world::{World, archive, feed, tree};
 
@@ -81,18 +82,12 @@ async fn the_same_poll_twice_adds_nothing() {
 #[tokio::test]
 async fn two_polls_of_one_feed_at_once_lose_nothing() {
     let mut world = World::new(&[archive("bpf", "/bpf/"), feed("blog", "/blog.rss")]).await;
-    let serve = |world: &World, count: i64| {
-        let mails: Vec<_> = (0..count)
-            .map(|n| mail(&format!("m{n}"), 12 * n - 500, &format!("mail {n:03}"), ""))
-            .collect();
-        world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));
-    };
-    serve(&world, 8);
+    serve_mails(&world, 8);
     world.put("/blog.rss", rss(&articles("B A")));
     world.poll().await;
     world.tell().await;
     world.advance(TimeDelta::hours(60));
-    serve(&world, 300);
+    serve_mails(&world, 300);
     world.put("/blog.rss", rss(&articles("C B A")));
     // Another process, or the same one, read where the feeds stand before the first poll moved that.
     let stale = [world.row("bpf").await, world.row("blog").await];

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bpfnews::store::feeds::Progress;
 use chrono::TimeDelta;
 
+use super::serve_mails;
 use crate::documents::{Article, articles, cgit, commit, mail, public_inbox, rss};
 use crate::rude::answer;
 use crate::world::{World, archive, feed, noon, tree};
@@ -69,17 +70,11 @@ async fn an_archive_is_climbed_until_it_overlaps() {
 #[tokio::test]
 async fn a_climb_over_what_is_known_goes_on_where_the_poll_before_it_stopped() {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
-    let serve = |world: &World, count: i64| {
-        let mails: Vec<_> = (0..count)
-            .map(|n| mail(&format!("m{n}"), 12 * n - 500, &format!("mail {n:03}"), ""))
-            .collect();
-        world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));
-    };
-    serve(&world, 8);
+    serve_mails(&world, 8);
     world.poll().await;
     world.tell().await;
     world.advance(TimeDelta::hours(130));
-    serve(&world, 600);
+    serve_mails(&world, 600);
     world.poll().await;
     let stopped = world.row("bpf").await;
     assert!(world.titles("bpf").await.len() < 400, "it was cut short");
