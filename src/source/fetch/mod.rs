@@ -51,12 +51,15 @@ const ERROR_PAGE_BYTES_MAX: u64 = 4096;
 /// The HTTP client all feeds share: it knows which hosts are busy, resting or out of reach.
 pub struct Fetcher {
     client: OnceLock<Client>,
-    make_client: Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync>,
+    make_client: MakeClient,
     allowed: Arc<Allowed>,
     gates: Arc<Gates>,
     reach: Arc<Reach>,
     request_timeout: Duration,
 }
+
+/// What makes a client, each time that it is called.
+type MakeClient = Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync>;
 
 /// What one request over the wire led to, when it did not fail.
 enum Hop {
@@ -76,7 +79,7 @@ impl Fetcher {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
         let fetcher = Self {
             client: OnceLock::new(),
-            make_client: client(config, &allowed, lookup),
+            make_client: client_maker(config, &allowed, lookup),
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
@@ -92,7 +95,7 @@ impl Fetcher {
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
         Self {
             client: OnceLock::new(),
-            make_client: client(config, &allowed, address::system_lookup()),
+            make_client: client_maker(config, &allowed, address::system_lookup()),
             allowed,
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
@@ -221,12 +224,7 @@ impl Fetcher {
     }
 }
 
-/// Makes a client whenever it is called.
-fn client(
-    config: &NetworkConfig,
-    allowed: &Arc<Allowed>,
-    lookup: Lookup,
-) -> Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync> {
+fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> MakeClient {
     let resolver = Arc::new(GuardedResolver::new(Arc::clone(allowed), lookup));
     let contact = config.contact.as_deref();
     let page = config.page.as_ref().map_or("", Url::as_str);
