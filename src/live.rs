@@ -68,7 +68,7 @@ impl Live {
         let effective = with_additions(&file, &store).await?;
         let ingest =
             Arc::new(Ingest::open(store.clone(), &effective.config, Arc::clone(&clock)).await?);
-        let desks = ingest.desks.clone();
+        let desks = ingest.desks();
         let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, senders.clone());
         let generation = Generation {
             effective,
@@ -223,9 +223,9 @@ impl Live {
     }
 
     async fn swap(&self, before: &Generation, effective: Effective) -> anyhow::Result<()> {
-        let refused = desk::paused(&before.ingest.desks, &self.store).await?;
+        let refused = desk::paused(&before.ingest.desks(), &self.store).await?;
         let ingest = Arc::new(before.ingest.reopen(&effective.config).await?);
-        let courier = Arc::new(before.courier.over(ingest.desks.clone(), &refused));
+        let courier = Arc::new(before.courier.over(ingest.desks(), &refused));
         let generation = Arc::new(Generation {
             effective,
             ingest,
@@ -263,7 +263,7 @@ impl Live {
     async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
-        let desks = &now.ingest.desks;
+        let desks = &now.ingest.desks();
         desk::tell_maintainers(&mut tx, desks, title, text, self.clock.now()).await?;
         tx.commit().await?;
         self.changed.notify_one();
@@ -305,7 +305,7 @@ async fn tell_left_out(now: &Generation, before: &Effective) -> anyhow::Result<(
         let (kind, name) = (addition.kind.word(), &addition.name);
         let title = format!("The {kind} {name} is left out");
         let text = format!("It was added in chat and does not fit the file any more: {why}");
-        desk::tell_maintainers(&mut tx, &ingest.desks, &title, &text, ingest.clock.now()).await?;
+        desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
     }
     tx.commit().await.context("telling what is left out")
 }

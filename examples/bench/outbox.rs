@@ -68,7 +68,7 @@ pub(crate) async fn settle(
     let courier = Courier::new(
         store.clone(),
         Arc::new(SystemClock),
-        desks.clone(),
+        desks.clone().into(),
         platforms.into(),
     );
     let measure = Measure::start()?;

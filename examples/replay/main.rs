@@ -107,7 +107,7 @@ async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyh
     let courier = Courier::new(
         ingest.store.clone(),
         clock.clone(),
-        ingest.desks.clone(),
+        ingest.desks(),
         platforms,
     );
     let gap = TimeDelta::from_std(config.feeds[0].poll_gap)?;

@@ -109,7 +109,7 @@ impl Disk {
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
-            let desks = &now.ingest.desks;
+            let desks = &now.ingest.desks();
             desk::tell_maintainers(&mut tx, desks, title, &text, live.clock.now()).await?;
         }
         tx.commit().await?;
@@ -120,11 +120,8 @@ impl Disk {
 /// Tells maintainers at once: an outbox that cannot be written takes no notice.
 async fn tell(live: &Live, trouble: Trouble) {
     let now = live.now();
-    let theirs = now
-        .ingest
-        .desks
-        .iter()
-        .filter(|desk| desk.config.maintainers);
+    let desks = now.ingest.desks();
+    let theirs = desks.iter().filter(|desk| desk.config.maintainers);
     for desk in theirs {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),

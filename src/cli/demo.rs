@@ -96,7 +96,7 @@ async fn publish(ingest: &Ingest, courier: &Courier, config: &Config) -> anyhow:
     let now = period.to;
     let mut tx = ingest.store.write().await?;
     let by = "the demo";
-    let out = publish::publish(&mut tx, &ingest.desks, rules, 1, Some(period), by, now).await?;
+    let out = publish::publish(&mut tx, &ingest.desks(), rules, 1, Some(period), by, now).await?;
     out?;
     tx.commit().await?;
     courier.pass().await?;

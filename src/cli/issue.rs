@@ -198,23 +198,13 @@ async fn publish(path: &Path, span: &Span) -> anyhow::Result<ExitCode> {
     let mut tx = ingest.store.write().await?;
     let last = issues::last_issue((&mut tx).into()).await?;
     let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
-    let out = publish::publish(
-        &mut tx,
-        &ingest.desks,
-        rules,
-        number,
-        period,
-        "command line",
-        now,
-    );
+    let desks = ingest.desks();
+    let by = "command line";
+    let out = publish::publish(&mut tx, &desks, rules, number, period, by, now);
     let issue = out.await??;
     tx.commit().await?;
     files::write(&ingest.store, rules).await;
-    let channels = ingest
-        .desks
-        .iter()
-        .filter(|desk| desk.config.issues)
-        .count();
+    let channels = desks.iter().filter(|desk| desk.config.issues).count();
     writeln!(
         anstream::stdout(),
         "{} is out. Channels that are told of it: {channels}, by the bpfnews that runs.",

@@ -154,7 +154,7 @@ pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courie
     Ok(Courier::new(
         store,
         clock,
-        ingest.desks.clone(),
+        ingest.desks(),
         connect(config)?.senders(),
     ))
 }

@@ -62,7 +62,7 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ask.generation.ingest.desks, told, ask.now).await?;
+        tell_editors(&mut tx, &ask.generation.ingest.desks(), told, ask.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {

@@ -52,7 +52,7 @@ struct Holds {
 pub struct Courier {
     store: Store,
     clock: Arc<dyn Clock>,
-    desks: Vec<Desk>,
+    desks: Arc<[Desk]>,
     platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
     holds: Arc<Mutex<Holds>>,
 }
@@ -62,7 +62,7 @@ impl Courier {
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
-        desks: Vec<Desk>,
+        desks: Arc<[Desk]>,
         platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
     ) -> Self {
         let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
@@ -81,7 +81,7 @@ impl Courier {
     }
 
     /// The same for other channels. Waits are kept, but for those of channels that were refused: they are tried again.
-    pub fn over(&self, desks: Vec<Desk>, refused: &[i64]) -> Self {
+    pub fn over(&self, desks: Arc<[Desk]>, refused: &[i64]) -> Self {
         let mut holds = self.holds.lock().expect("no holder of the waits panics");
         holds
             .channels

@@ -181,7 +181,7 @@ impl Ingest {
         if !brought.touched.is_empty() {
             let moved =
                 fold::fold_items(&mut tx, &brought.touched, &brought.at_hand, &self.words).await?;
-            let opened = plan::plan(&mut tx, &self.desks, moved, &brought.news, now).await?;
+            let opened = plan::plan(&mut tx, &self.desks(), moved, &brought.news, now).await?;
             for (place, opened) in opened {
                 if let Some(kept) = &mut kept[place] {
                     kept.news = opened;

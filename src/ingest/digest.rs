@@ -42,7 +42,7 @@ impl Ingest {
             *self.last_poll() = LastPoll::default();
         }
         self.end_recalls().await?;
-        for desk in &self.desks {
+        for desk in &*self.desks() {
             if self.digest_due(desk).await?.is_some_and(|due| due <= now) {
                 let mut tx = self.store.write().await?;
                 make_digest(&mut tx, desk, now).await?;
@@ -71,9 +71,8 @@ impl Ingest {
     }
 
     fn last_poll(&self) -> MutexGuard<'_, LastPoll> {
-        self.last_poll
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let last = self.lasting.last_poll.lock();
+        last.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the next digest is due.
@@ -83,7 +82,7 @@ impl Ingest {
     /// When the database fails.
     pub async fn next_digest_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let mut next = None;
-        for desk in &self.desks {
+        for desk in &*self.desks() {
             let due = self.digest_due(desk).await?;
             next = [next, due].into_iter().flatten().min();
         }

@@ -31,7 +31,7 @@ impl Ingest {
         let (state, why) = match outcome {
             Outcome::Ok | Outcome::OkSoFar => {
                 let title = format!("{name} is well again");
-                return desk::is_well(tx, &self.desks, &subject, &title, now).await;
+                return desk::is_well(tx, &self.desks(), &subject, &title, now).await;
             }
             // Our own network, or a stop: nothing is wrong with the feed.
             Outcome::Excused { .. } => return Ok(()),
@@ -108,7 +108,7 @@ impl Ingest {
         trouble: &Trouble<'_>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        if desk::tell_trouble(tx, &self.desks, trouble, now).await? {
+        if desk::tell_trouble(tx, &self.desks(), trouble, now).await? {
             warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
         }
         Ok(())

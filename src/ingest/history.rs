@@ -119,7 +119,7 @@ impl Ingest {
         let mut at_hand = AtHand::new();
         stored.put_at_hand(mails, &mut at_hand);
         let moved = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
-        plan::plan(&mut tx, &self.desks, moved, &News::new(), now).await?;
+        plan::plan(&mut tx, &self.desks(), moved, &News::new(), now).await?;
         tx.commit().await?;
         Ok(stored)
     }

@@ -16,7 +16,7 @@ mod sample;
 mod waiting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -27,7 +27,6 @@ use tracing::{Instrument as _, debug, error, info, info_span, warn};
 
 use crate::clock::Clock;
 use crate::config::{FeedConfig, NetworkConfig};
-use crate::desk::Desk;
 use crate::item::Item;
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, FetchError, Goal, Page, Source};
@@ -41,7 +40,7 @@ pub use self::plan::restate;
 pub use self::retract::retract;
 
 use self::commit::{Kept, NotKept};
-use self::digest::LastPoll;
+use self::opening::Lasting;
 use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 use self::waiting::{Ended, Left, ReadPage, Waiting};
 
@@ -70,8 +69,6 @@ pub struct Ingest {
     pub clock: Arc<dyn Clock>,
     /// What makes a story relevant.
     pub words: Words,
-    /// The channels that are told.
-    pub desks: Vec<Desk>,
     feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
@@ -80,7 +77,7 @@ pub struct Ingest {
     /// A poll that reads has one of these.
     readers: Semaphore,
     waiting: Waiting,
-    last_poll: Mutex<LastPoll>,
+    lasting: Arc<Lasting>,
 }
 
 /// How one poll went.
@@ -249,9 +246,7 @@ impl Ingest {
         };
         let mut reads = None;
         let mut leave_alone = Duration::ZERO;
-        let mut error = None;
         let mut cursor = row.cursor.clone();
-        let mut is_quiet = mode == Mode::Live && row.is_well();
         let mut next = walk.next();
         while let Some(request) = next {
             if reads.is_none() {
@@ -285,21 +280,25 @@ impl Ingest {
                 Ok(page) => {
                     leave_alone = leave_alone.max(page.leave_alone_for.unwrap_or_default());
                     let moved_to = moved_to.map(String::from);
-                    // Nothing to keep but the cursor, and that goes with how the poll ended.
+                    let is_first = report.requests == 1;
                     let stays = moved_to.is_none() || moved_to == row.moved_to;
+                    let may_be_quiet = is_first && stays && mode == Mode::Live && row.is_well();
                     let mut learned = None;
-                    if is_quiet && stays && self.is_known(&row, &page).await? {
+                    if may_be_quiet && self.is_known(&row, &page).await? {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
-                        if gaps.is_empty() {
-                            next = walk.next();
-                            // How far one came that is cut short is kept here, or the next would come no further.
-                            if next.is_some() || !walk.is_cut_short() {
-                                continue;
-                            }
+                        if gaps.is_empty() && !walk.is_cut_short() {
+                            // Nothing to keep but the cursor, and that goes with how the poll ended.
+                            let quiet = Some(walk.cursor());
+                            return Ok(Some(self.ended(
+                                &row,
+                                config,
+                                Ok(false),
+                                leave_alone,
+                                quiet,
+                            )));
                         }
                         learned = Some(gaps);
                     }
-                    is_quiet = false;
                     let read = ReadPage {
                         row: Arc::clone(&row),
                         mode,
@@ -309,7 +308,7 @@ impl Ingest {
                         moved_to,
                         cursor,
                         leave_alone,
-                        is_first: report.requests == 1,
+                        is_first,
                         was_sampled: report.news > 0,
                     };
                     // While a page of the usual size waits for the disk, somebody else may read.
@@ -341,16 +340,15 @@ impl Ingest {
                     }
                     (walk, cursor, next) = (kept.walk, Some(kept.cursor), kept.next);
                 }
-                Err(e) => {
-                    error = Some(e);
-                    break;
+                Err(error) => {
+                    let how = Err(error);
+                    return Ok(Some(self.ended(&row, config, how, leave_alone, None)));
                 }
             }
         }
-        let is_cut_short = walk.is_cut_short();
-        let quiet = (is_quiet && error.is_none() && !is_cut_short).then(|| walk.cursor());
-        let how = error.map_or(Ok(is_cut_short), Err);
-        Ok(Some(self.ended(&row, config, how, leave_alone, quiet)))
+        // It had nothing to ask for.
+        let how = Ok(walk.is_cut_short());
+        Ok(Some(self.ended(&row, config, how, leave_alone, None)))
     }
 
     /// Whether a page holds nothing that is not stored already, as nearly all do.

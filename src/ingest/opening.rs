@@ -1,9 +1,10 @@
 //! Opening what reads: over a configuration, over another one while it runs, and beside a bpfnews that runs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
 
+use super::digest::LastPoll;
 use super::look::places;
 use super::waiting::Waiting;
 use super::{Ingest, PAGES_AT_ONCE_MAX, READ_AT_ONCE_MAX, sample};
@@ -13,7 +14,35 @@ use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
 use crate::store::{Store, feeds, outbox, troubles};
 
+/// What stays while configurations change, for a poll that began before goes on in what read the old one.
+pub(super) struct Lasting {
+    desks: RwLock<Arc<[Desk]>>,
+    pub(super) last_poll: Mutex<LastPoll>,
+}
+
+impl Lasting {
+    fn new(desks: Vec<Desk>) -> Arc<Self> {
+        Arc::new(Self {
+            desks: RwLock::new(desks.into()),
+            last_poll: Mutex::default(),
+        })
+    }
+
+    /// Has other channels told from now on; gives those of before.
+    fn replace_desks(&self, desks: Arc<[Desk]>) -> Arc<[Desk]> {
+        let mut now = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut now, desks)
+    }
+}
+
 impl Ingest {
+    /// The channels that are told now, whatever the configuration was when a poll began: ask within the transaction that
+    /// tells them.
+    pub fn desks(&self) -> Arc<[Desk]> {
+        let now = self.lasting.desks.read();
+        Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Opens the sources of a configuration and makes the database agree with it.
     ///
     /// # Errors
@@ -25,7 +54,7 @@ impl Ingest {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::in_step(store, config, clock, fetcher).await
+        Self::in_step(store, config, clock, fetcher, None).await
     }
 
     /// The same over another configuration. The HTTP client stays while `[network]` does, with all that it knows of
@@ -39,7 +68,8 @@ impl Ingest {
             true => Arc::clone(&self.fetcher),
             false => Arc::new(Fetcher::new(&config.network)?),
         };
-        Self::in_step(self.store.clone(), config, Arc::clone(&self.clock), fetcher).await
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        Self::in_step(store, config, clock, fetcher, Some(&self.lasting)).await
     }
 
     async fn in_step(
@@ -47,6 +77,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
         fetcher: Arc<Fetcher>,
+        lasting: Option<&Arc<Lasting>>,
     ) -> anyhow::Result<Self> {
         let mut tx = store.write().await?;
         let now = clock.now();
@@ -54,8 +85,29 @@ impl Ingest {
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         sample::sample_new_channels(&mut tx, &desks, now).await?;
         troubles::forget_strangers(&mut tx).await?;
-        tx.commit().await?;
-        Ok(Self::over(store, config, clock, fetcher, desks))
+        let Some(lasting) = lasting else {
+            tx.commit().await?;
+            return Ok(Self::over(
+                store,
+                config,
+                clock,
+                fetcher,
+                Lasting::new(desks),
+            ));
+        };
+        // Before this ends nobody else writes: what polls commit after it is told to these.
+        let before = lasting.replace_desks(desks.into());
+        if let Err(error) = tx.commit().await {
+            lasting.replace_desks(before);
+            return Err(error.into());
+        }
+        Ok(Self::over(
+            store,
+            config,
+            clock,
+            fetcher,
+            Arc::clone(lasting),
+        ))
     }
 
     /// The same beside a bpfnews that runs: the database is left as that one wants it.
@@ -71,7 +123,13 @@ impl Ingest {
         let rows = outbox::channels(store.read().into()).await?;
         let desks = desk::desks(rows, &config.channels());
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Ok(Self::over(store, config, clock, fetcher, desks))
+        Ok(Self::over(
+            store,
+            config,
+            clock,
+            fetcher,
+            Lasting::new(desks),
+        ))
     }
 
     fn over(
@@ -79,7 +137,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
         fetcher: Arc<Fetcher>,
-        desks: Vec<Desk>,
+        lasting: Arc<Lasting>,
     ) -> Self {
         let guarded = Arc::new(fetcher.narrowed(&config.network, &places(config)));
         let feeds = config
@@ -93,14 +151,13 @@ impl Ingest {
             guarded,
             clock,
             words: config.relevance.clone(),
-            desks,
             feeds,
             network: config.network.clone(),
             from_chat: config.from_chat.clone(),
             pages: Semaphore::new(PAGES_AT_ONCE_MAX),
             readers: Semaphore::new(READ_AT_ONCE_MAX),
             waiting: Waiting::default(),
-            last_poll: Mutex::default(),
+            lasting,
         }
     }
 }

@@ -141,12 +141,15 @@ impl House {
 
     /// The same, read so much later.
     pub(crate) async fn post_within(&mut self, time: TimeDelta, mails: &[Mail]) {
-        self.mails
-            .lock()
-            .expect("no holder panics")
-            .extend_from_slice(mails);
+        self.list(mails);
         self.advance(time);
         self.pass().await;
+    }
+
+    /// The archive has these mails too.
+    pub(crate) fn list(&self, mails: &[Mail]) {
+        let mut listed = self.mails.lock().expect("no holder panics");
+        listed.extend_from_slice(mails);
     }
 
     /// A pass over what is due, and over what is owed.

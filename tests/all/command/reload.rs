@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
 
 use super::house::{House, NEWS, OPS};
 use crate::deliver::platform::Answer;
@@ -45,6 +46,28 @@ async fn a_good_file_is_in_effect_at_once() {
             .contains(&"bpf: Do it: posted".to_owned())
     );
     assert_eq!(house.chat.room(OPS), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
+    let house = House::new().await;
+    let before = house.live.now();
+    change(
+        &house,
+        "[commands]",
+        "[[channel]]\nname = \"third\"\nplatform = \"discord\"\nid = \"300300300\"\n\n[commands]",
+    );
+    house.live.reload().await.expect("the file is good");
+    house.list(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")]);
+    house.advance(TimeDelta::hours(2));
+    let stop = CancellationToken::new();
+    let polled = before.ingest.pass(&stop, |_| ()).await;
+    polled.expect("no feed stops a pass");
+    house.pass().await;
+    let told = "bpf: Do it: posted";
+    assert_eq!(house.chat.room(NEWS), [told]);
+    // A new channel shows a sample first.
+    assert_eq!(house.chat.room("300300300"), ["hello: open", told]);
 }
 
 #[tokio::test]

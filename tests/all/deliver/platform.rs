@@ -69,7 +69,7 @@ impl Chat {
         Courier::new(
             ingest.store.clone(),
             Arc::clone(&ingest.clock),
-            ingest.desks.clone(),
+            ingest.desks(),
             platforms,
         )
     }

@@ -204,7 +204,7 @@ impl Stage {
         let platform: Arc<dyn Platform> = Arc::new(discord(&self.fake));
         let ingest = &self.world.ingest;
         let platforms = HashMap::from([(PlatformKind::Discord, platform)]);
-        Courier::new(ingest.store.clone(), clock, ingest.desks.clone(), platforms)
+        Courier::new(ingest.store.clone(), clock, ingest.desks(), platforms)
     }
 
     /// What tells the channels, by the world's clock.

@@ -11,13 +11,27 @@ mod strange;
 mod together;
 mod windows;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::documents::{mail, public_inbox};
+use crate::rude::answer;
 use crate::world::World;
 
 /// Lets the archive at `/bpf/` hold so many mails, one every twelve minutes, and show five on a page.
 fn serve_mails(world: &World, count: i64) {
+    serve_mails_failing(world, count, usize::MAX);
+}
+
+/// The same, by a server that fails after it answered so many requests.
+fn serve_mails_failing(world: &World, count: i64, after: usize) {
     let mails: Vec<_> = (0..count)
         .map(|n| mail(&format!("m{n}"), 12 * n - 500, &format!("mail {n:03}"), ""))
         .collect();
-    world.put_folder("/bpf/", move |path| public_inbox("/bpf/", &mails, 5, path));
+    let answered = AtomicUsize::new(0);
+    world.put_folder("/bpf/", move |path| {
+        match answered.fetch_add(1, Ordering::Relaxed) < after {
+            true => public_inbox("/bpf/", &mails, 5, path),
+            false => answer("503 Service Unavailable", &[], "Busy"),
+        }
+    });
 }
