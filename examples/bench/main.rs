@@ -16,6 +16,7 @@ mod archive;
 mod chat;
 mod data;
 mod growth;
+mod kept;
 mod lag;
 #[path = "../../benches/made/mod.rs"]
 mod made;

@@ -1,7 +1,8 @@
 //! Polling: the first time, when nothing or little has changed, and what memory that takes.
 //!
 //! Feeds lie on a server at `http://127.0.0.1 … 16:PORT/N/`, spread over the addresses as feeds are over hosts: each gets one
-//! request at a time. The floors ask with the same client, as many at once, and keep nothing.
+//! request at a time. The floors ask with the same client, as many at once, and keep nothing, but for one: it keeps what must
+//! be kept, by hand.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use bpfnews::store::Store;
 use bpfnews::store::feeds::Outcome;
 use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
-use futures_util::StreamExt as _;
 use quick_xml::events::Event;
 use reqwest::header::{ETAG, HeaderMap, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{Client, StatusCode};
@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::data;
+use crate::kept::{Answer, Keeper};
 use crate::measure::Measure;
 use crate::world::{self, HOSTS};
 
@@ -40,6 +41,10 @@ pub(crate) enum Side {
     Floor,
     /// Download alone.
     Download,
+    /// Download and feed-rs over whole documents.
+    Read,
+    /// The floor, and what must be kept on the disk.
+    Kept,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,16 +131,7 @@ pub(crate) async fn cold(side: Side, kind: Kind, feeds: &Feeds) -> anyhow::Resul
         Kind::News => 15,
     };
     if side != Side::Ours {
-        let floor = Floor::new(feeds.urls(kind))?;
-        let measure = Measure::start()?;
-        let done = floor.run(side == Side::Floor).await?;
-        ensure!(
-            side == Side::Download || done.entries == feeds.feeds * entries,
-            "{} entries",
-            done.entries
-        );
-        let count = json!({"requests": feeds.feeds, "entries": done.entries, "bytes": done.bytes});
-        return measure.end("cold", name(side), feeds.feeds, &count);
+        return cold_floor(side, kind, feeds, entries).await;
     }
     world::empty(&feeds.scratch)?;
     let config = feeds.config(kind);
@@ -152,6 +148,43 @@ pub(crate) async fn cold(side: Side, kind: Kind, feeds: &Feeds) -> anyhow::Resul
     );
     ensure!(shown == feeds.feeds * entries, "{shown} were shown");
     let count = json!({"requests": done.requests, "entries": shown, "items": items});
+    measure.end("cold", name(side), feeds.feeds, &count)
+}
+
+async fn cold_floor(side: Side, kind: Kind, feeds: &Feeds, entries: u64) -> anyhow::Result<Value> {
+    let floor = Floor::new(feeds.urls(kind))?;
+    let measure = Measure::start()?;
+    let keeper = match side {
+        Side::Kept => Some(Keeper::open(&feeds.scratch, kind == Kind::Archive)?),
+        _ => None,
+    };
+    let read = |answer: Answer| {
+        let Some(document) = &answer.document else {
+            anyhow::bail!("nothing came");
+        };
+        match (&keeper, side) {
+            (Some(keeper), _) => keeper.keep(answer),
+            (None, Side::Download) => Ok(0),
+            (None, Side::Read) => {
+                Ok(feed_rs::parser::parse(document.as_slice())?.entries.len() as u64)
+            }
+            (None, _) => scan(std::str::from_utf8(document)?),
+        }
+    };
+    let done = floor.run(read).await?;
+    let kept = keeper.map(Keeper::end).transpose()?;
+    ensure!(
+        side == Side::Download || done.entries == feeds.feeds * entries,
+        "{} entries",
+        done.entries
+    );
+    ensure!(
+        kept.is_none_or(|kept| kept.polls == feeds.feeds && kept.shown == done.entries),
+        "{kept:?} is kept"
+    );
+    let count = json!({
+        "requests": feeds.feeds, "entries": done.entries, "bytes": done.bytes, "items": kept.map(|kept| kept.items),
+    });
     measure.end("cold", name(side), feeds.feeds, &count)
 }
 
@@ -180,16 +213,25 @@ pub(crate) async fn unchanged(
     };
     if side != Side::Ours {
         let mut floor = Floor::new(feeds.urls(Kind::News))?;
-        let first = floor.run(false).await?;
-        floor.validators = first.validators;
+        let keeper = match side {
+            Side::Kept => Some(Keeper::open(&feeds.scratch, false)?),
+            _ => None,
+        };
+        let keep = |answer| keeper.as_ref().map_or(Ok(0), |keeper| keeper.keep(answer));
+        floor.validators = floor.run(keep).await?.validators;
         let touched = touch(&changed)?;
         let measure = Measure::start()?;
-        let done = floor.run(false).await?;
+        let done = floor.run(keep).await?;
+        let kept = keeper.map(Keeper::end).transpose()?;
         ensure!(
             done.unchanged == feeds.feeds - touched,
             "{} of {} unchanged",
             done.unchanged,
             feeds.feeds
+        );
+        ensure!(
+            kept.is_none_or(|kept| kept.polls == 2 * feeds.feeds),
+            "{kept:?} is kept"
         );
         let count = json!({"requests": feeds.feeds, "unchanged": done.unchanged});
         return measure.end(work, name(side), feeds.feeds, &count);
@@ -259,9 +301,9 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
 pub(crate) async fn memory(side: Side, feeds: &Feeds) -> anyhow::Result<Value> {
     if side != Side::Ours {
         let mut floor = Floor::new(feeds.urls(Kind::News))?;
-        floor.validators = floor.run(false).await?.validators;
+        floor.validators = floor.run(|_| Ok(0)).await?.validators;
         let measure = Measure::start()?;
-        let done = floor.run(false).await?;
+        let done = floor.run(|_| Ok(0)).await?;
         ensure!(
             done.unchanged == feeds.feeds,
             "{} unchanged",
@@ -316,10 +358,12 @@ fn name(side: Side) -> &'static str {
         Side::Ours => "ours",
         Side::Floor => "floor",
         Side::Download => "download",
+        Side::Read => "read",
+        Side::Kept => "kept",
     }
 }
 
-/// Requests alone, or with a scan of what comes.
+/// Requests alone, or with what is done with each answer.
 struct Floor {
     client: Client,
     urls: Vec<String>,
@@ -347,55 +391,53 @@ impl Floor {
         })
     }
 
-    /// One request at a time to each host.
-    async fn run(&self, scans: bool) -> anyhow::Result<Asked> {
+    /// One request at a time to each host; `read` counts an answer's entries.
+    async fn run(&self, read: impl Fn(Answer) -> anyhow::Result<u64>) -> anyhow::Result<Asked> {
         let hosts = usize::try_from(HOSTS)?;
-        let host = |host: usize| async move {
-            let mut asked = Vec::new();
-            for at in (host..self.urls.len()).step_by(hosts) {
-                asked.push((at, self.ask(at, scans).await?));
-            }
-            Ok::<_, anyhow::Error>(asked)
-        };
-        let mut all = Asked {
+        let all = std::cell::RefCell::new(Asked {
             validators: vec![HeaderMap::new(); self.urls.len()],
             ..Asked::default()
-        };
-        let mut hosts = futures_util::stream::iter((0..hosts).map(host)).buffer_unordered(hosts);
-        while let Some(asked) = hosts.next().await {
-            for (at, (validators, unchanged, entries, bytes)) in asked? {
-                all.validators[at] = validators;
-                all.unchanged += u64::from(unchanged);
-                all.entries += entries;
-                all.bytes += bytes;
+        });
+        let host = async |host: usize| {
+            for at in (host..self.urls.len()).step_by(hosts) {
+                let answer = self.ask(at).await?;
+                let all = &mut *all.borrow_mut();
+                all.validators[at] = answer.validators.clone();
+                all.unchanged += u64::from(answer.document.is_none());
+                all.bytes += answer.document.as_ref().map_or(0, Vec::len) as u64;
+                all.entries += read(answer)?;
             }
-        }
-        Ok(all)
+            Ok::<_, anyhow::Error>(())
+        };
+        futures_util::future::try_join_all((0..hosts).map(host)).await?;
+        Ok(all.into_inner())
     }
 
-    async fn ask(&self, at: usize, scans: bool) -> anyhow::Result<(HeaderMap, bool, u64, u64)> {
+    async fn ask(&self, at: usize) -> anyhow::Result<Answer> {
         let mut request = self.client.get(&self.urls[at]);
         if let Some(validators) = self.validators.get(at) {
             request = request.headers(validators.clone());
         }
         let answer = request.send().await?;
+        let mut validators = HeaderMap::new();
         if answer.status() == StatusCode::NOT_MODIFIED {
-            return Ok((HeaderMap::new(), true, 0, 0));
+            return Ok(Answer {
+                feed: at,
+                validators,
+                document: None,
+            });
         }
         let headers = answer.error_for_status_ref()?.headers();
-        let mut validators = HeaderMap::new();
         for (told, asked) in [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)] {
             if let Some(value) = headers.get(told) {
                 validators.insert(asked, value.clone());
             }
         }
-        let body = answer.bytes().await?;
-        let entries = if scans {
-            scan(std::str::from_utf8(&body)?)?
-        } else {
-            0
-        };
-        Ok((validators, false, entries, body.len() as u64))
+        Ok(Answer {
+            feed: at,
+            validators,
+            document: Some(answer.bytes().await?.into()),
+        })
     }
 }
 

@@ -1,0 +1,214 @@
+//! The floor of what a poll must leave on the disk: new entries with their texts, who showed them, and where to go on.
+//!
+//! By hand, in a thread of its own; polls that end at the same time share a transaction. No story is made, nothing is read
+//! beyond what is written, and no feed waits until its poll is on the disk.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, anyhow};
+use bpfnews::item::ItemKey;
+use chrono::Utc;
+use quick_xml::events::Event;
+use reqwest::header::HeaderMap;
+use rusqlite::{Connection, Transaction, params};
+use tokio::sync::mpsc;
+use zstd::bulk::Compressor;
+
+use crate::world;
+
+/// As `bpfnews` has them: the level of what is compressed, and the most polls of one transaction.
+const LEVEL: i32 = 3;
+const TOGETHER: usize = 64;
+
+const TABLES: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    CREATE TABLE items (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, text_id INTEGER NOT NULL);
+    CREATE TABLE texts (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+    CREATE TABLE sightings (feed_id INTEGER, item_id INTEGER, PRIMARY KEY (feed_id, item_id)) WITHOUT ROWID;
+    CREATE TABLE feeds (id INTEGER PRIMARY KEY, validators TEXT NOT NULL, polled_at INTEGER NOT NULL);
+";
+
+/// What a feed answered; without a document nothing has changed.
+pub(crate) struct Answer {
+    pub(crate) feed: usize,
+    pub(crate) validators: HeaderMap,
+    pub(crate) document: Option<Vec<u8>>,
+}
+
+struct Poll {
+    feed: i64,
+    validators: String,
+    entries: Option<Vec<Entry>>,
+}
+
+struct Entry {
+    key: [u8; 16],
+    text: String,
+}
+
+/// How much was kept.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) polls: u64,
+    pub(crate) items: u64,
+    pub(crate) shown: u64,
+}
+
+pub(crate) struct Keeper {
+    is_shared: bool,
+    polls: mpsc::UnboundedSender<Poll>,
+    writer: JoinHandle<anyhow::Result<Kept>>,
+}
+
+impl Keeper {
+    /// Begins an empty database. What has the same name in two feeds is one item where names are shared, as those of mails.
+    pub(crate) fn open(scratch: &Path, is_shared: bool) -> anyhow::Result<Self> {
+        world::empty(scratch)?;
+        let database = Connection::open(scratch.join("kept.sqlite"))?;
+        database.execute_batch(TABLES)?;
+        let (polls, waiting) = mpsc::unbounded_channel();
+        let writer = std::thread::spawn(move || write(database, waiting));
+        Ok(Self {
+            is_shared,
+            polls,
+            writer,
+        })
+    }
+
+    /// Reads an answer and has it written; gives how many entries it has.
+    pub(crate) fn keep(&self, answer: Answer) -> anyhow::Result<u64> {
+        let within = match self.is_shared {
+            true => String::new(),
+            false => answer.feed.to_string(),
+        };
+        let entries = match &answer.document {
+            Some(document) => Some(entries(std::str::from_utf8(document)?, &within)?),
+            None => None,
+        };
+        let many = entries.as_ref().map_or(0, Vec::len) as u64;
+        let headers = answer.validators.iter();
+        let validators = headers
+            .map(|(name, value)| Ok(format!("{name}: {}\n", value.to_str()?)))
+            .collect::<anyhow::Result<_>>()?;
+        let poll = Poll {
+            feed: i64::try_from(answer.feed)?,
+            validators,
+            entries,
+        };
+        self.polls
+            .send(poll)
+            .map_err(|_| anyhow!("the database takes nothing more"))?;
+        Ok(many)
+    }
+
+    /// Waits until everything is on the disk.
+    pub(crate) fn end(self) -> anyhow::Result<Kept> {
+        drop(self.polls);
+        let ended = self.writer.join();
+        ended.map_err(|_| anyhow!("writing panicked"))?
+    }
+}
+
+fn write(
+    mut database: Connection,
+    mut waiting: mpsc::UnboundedReceiver<Poll>,
+) -> anyhow::Result<Kept> {
+    let mut compressor = Compressor::new(LEVEL)?;
+    let (mut kept, mut polls) = (Kept::default(), Vec::new());
+    while waiting.blocking_recv_many(&mut polls, TOGETHER) > 0 {
+        let tx = database.transaction()?;
+        let now = Utc::now().timestamp();
+        for poll in polls.drain(..) {
+            kept.polls += 1;
+            match poll.entries {
+                Some(entries) => {
+                    kept.shown += entries.len() as u64;
+                    kept.items += put(&tx, &mut compressor, poll.feed, &entries, now)?;
+                    tx.prepare_cached("INSERT OR REPLACE INTO feeds VALUES (?1, ?2, ?3)")?
+                        .execute(params![poll.feed, poll.validators, now])?;
+                }
+                None => {
+                    tx.prepare_cached("UPDATE feeds SET polled_at = ?2 WHERE id = ?1")?
+                        .execute(params![poll.feed, now])?;
+                }
+            }
+        }
+        tx.commit()?;
+    }
+    Ok(kept)
+}
+
+/// Keeps what is new of a page, its texts together; gives how many entries that are.
+fn put(
+    tx: &Transaction<'_>,
+    compressor: &mut Compressor<'_>,
+    feed: i64,
+    entries: &[Entry],
+    now: i64,
+) -> anyhow::Result<u64> {
+    let mut asked = tx.prepare_cached("SELECT id FROM items WHERE key = ?1")?;
+    let mut shown = tx.prepare_cached("INSERT OR IGNORE INTO sightings VALUES (?1, ?2)")?;
+    let mut put = tx.prepare_cached("INSERT INTO items (key, at, text_id) VALUES (?1, ?2, ?3)")?;
+    let mut put_text = tx.prepare_cached("INSERT INTO texts (packed) VALUES (?1)")?;
+    let mut fresh = Vec::new();
+    for entry in entries {
+        match asked.query([entry.key])?.next()? {
+            Some(row) => {
+                shown.execute(params![feed, row.get::<_, i64>(0)?])?;
+            }
+            None => fresh.push(entry),
+        }
+    }
+    if fresh.is_empty() {
+        return Ok(0);
+    }
+    let texts: String = fresh.iter().map(|entry| entry.text.as_str()).collect();
+    let text = put_text.insert([compressor.compress(texts.as_bytes())?])?;
+    for entry in &fresh {
+        let item = put.insert(params![entry.key, now, text])?;
+        shown.execute(params![feed, item])?;
+    }
+    Ok(fresh.len() as u64)
+}
+
+/// A document's entries: what names each, beginning with `within`, and all that it says.
+fn entries(document: &str, within: &str) -> anyhow::Result<Vec<Entry>> {
+    let mut reader = quick_xml::Reader::from_str(document);
+    let mut entries = Vec::new();
+    // What an entry says so far, and its name; outside of entries there is none.
+    let (mut open, mut is_name) = (None::<(String, Option<[u8; 16]>)>, false);
+    loop {
+        match reader.read_event()? {
+            Event::Start(tag) => match tag.local_name().into_inner() {
+                "entry" | "item" => open = Some(Default::default()),
+                name => is_name = matches!(name, "id" | "guid"),
+            },
+            Event::Text(text) => match &mut open {
+                Some((_, name)) if is_name => {
+                    *name = Some(ItemKey::guid(&format!("{within} {}", &*text)).digest());
+                }
+                Some((said, _)) => said.push_str(&text),
+                None => {}
+            },
+            Event::GeneralRef(entity) => {
+                if let Some((said, _)) = &mut open {
+                    said.push_str(&entity);
+                }
+            }
+            Event::End(tag) => {
+                is_name = false;
+                if matches!(tag.local_name().into_inner(), "entry" | "item")
+                    && let Some((text, key)) = open.take()
+                {
+                    let key = key.context("an entry without a name")?;
+                    entries.push(Entry { key, text });
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    Ok(entries)
+}
