@@ -1,7 +1,8 @@
 //! What is running now: the configuration in effect, and the reading and the telling over it.
 //!
-//! The three are a [`Generation`], which is swapped as a whole: what is under way ends on the old one, and waits for
-//! servers are kept. What platforms need (secrets, addresses) is read once, at the start.
+//! The three are a [`Generation`], which is swapped as a whole: what is under way ends on the old one, but what it brings is
+//! told by the channels of now; waits for servers are kept. What platforms need (secrets, addresses) is read once, at the
+//! start.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -263,8 +264,8 @@ impl Live {
     async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
-        let desks = &now.ingest.desks();
-        desk::tell_maintainers(&mut tx, desks, title, text, self.clock.now()).await?;
+        let desks = now.ingest.desks();
+        desk::tell_maintainers(&mut tx, &desks, title, text, self.clock.now()).await?;
         tx.commit().await?;
         self.changed.notify_one();
         Ok(())

@@ -109,8 +109,8 @@ impl Disk {
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
-            let desks = &now.ingest.desks();
-            desk::tell_maintainers(&mut tx, desks, title, &text, live.clock.now()).await?;
+            let desks = now.ingest.desks();
+            desk::tell_maintainers(&mut tx, &desks, title, &text, live.clock.now()).await?;
         }
         tx.commit().await?;
         Ok(())

@@ -207,8 +207,8 @@ async fn begin(
 ) -> anyhow::Result<Duration> {
     // First, for it sets right what is due after a clock was set.
     ingest.make_digests().await?;
-    let issue_at =
-        schedule::pass(&ingest.store, &ingest.desks(), rules, ingest.clock.now()).await?;
+    let desks = || ingest.desks();
+    let issue_at = schedule::pass(&ingest.store, desks, rules, ingest.clock.now()).await?;
     // The same moment for what is due and for what is due later: nothing may fall between.
     let now = ingest.clock.now();
     if under_way.due.is_empty() {

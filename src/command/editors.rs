@@ -229,7 +229,7 @@ async fn owe_reader(
     was: &SuggestionRow,
     word: &str,
 ) -> anyhow::Result<bool> {
-    let desks = &ask.generation.ingest.desks();
+    let desks = ask.generation.ingest.desks();
     let desk = desks.iter().find(|desk| {
         desk.row.platform == was.platform
             && desk.row.address == was.room
@@ -266,9 +266,9 @@ async fn tell_reader(ask: &Ask<'_>, was: &SuggestionRow, word: &str) -> String {
 pub(super) async fn publish(ask: &Ask<'_>) -> Told {
     let number: u32 = ask.needed("number").parse().unwrap_or_default();
     let rules = Rules::of(&ask.generation.effective.config);
-    let desks = &ask.generation.ingest.desks();
     let mut tx = ask.live.store.write().await?;
-    let out = publish::publish(&mut tx, desks, rules, number, None, &who(ask), ask.now).await?;
+    let desks = ask.generation.ingest.desks();
+    let out = publish::publish(&mut tx, &desks, rules, number, None, &who(ask), ask.now).await?;
     let issue = match out {
         Ok(issue) => issue,
         Err(why) => return mistake(format!("It was not published: {why}.")),

@@ -247,6 +247,8 @@ impl Ingest {
         let mut reads = None;
         let mut leave_alone = Duration::ZERO;
         let mut cursor = row.cursor.clone();
+        let may_be_quiet = mode == Mode::Live && row.is_well();
+        let mut has_kept = false;
         let mut next = walk.next();
         while let Some(request) = next {
             if reads.is_none() {
@@ -282,23 +284,25 @@ impl Ingest {
                     let moved_to = moved_to.map(String::from);
                     let is_first = report.requests == 1;
                     let stays = moved_to.is_none() || moved_to == row.moved_to;
-                    let may_be_quiet = is_first && stays && mode == Mode::Live && row.is_well();
                     let mut learned = None;
-                    if may_be_quiet && self.is_known(&row, &page).await? {
+                    if may_be_quiet && stays && self.is_known(&row, &page).await? {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
-                        if gaps.is_empty() && !walk.is_cut_short() {
+                        let (stands, goes_on) = (walk.cursor(), walk.is_cut_short());
+                        if gaps.is_empty() && !goes_on && !has_kept {
                             // Nothing to keep but the cursor, and that goes with how the poll ended.
-                            let quiet = Some(walk.cursor());
-                            return Ok(Some(self.ended(
-                                &row,
-                                config,
-                                Ok(false),
-                                leave_alone,
-                                quiet,
-                            )));
+                            let how = Ok(false);
+                            let ended = self.ended(&row, config, how, leave_alone, Some(stands));
+                            return Ok(Some(ended));
+                        }
+                        // What was learned of the first page is kept with the next, and what changes nothing is not kept.
+                        let is_idle = is_first || cursor.as_ref() == Some(&stands);
+                        if gaps.is_empty() && goes_on && is_idle {
+                            next = walk.next();
+                            continue;
                         }
                         learned = Some(gaps);
                     }
+                    has_kept = true;
                     let read = ReadPage {
                         row: Arc::clone(&row),
                         mode,
@@ -346,7 +350,7 @@ impl Ingest {
                 }
             }
         }
-        // It had nothing to ask for.
+        // Nothing is left to ask for, this time.
         let how = Ok(walk.is_cut_short());
         Ok(Some(self.ended(&row, config, how, leave_alone, None)))
     }

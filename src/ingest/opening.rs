@@ -14,20 +14,14 @@ use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
 use crate::store::{Store, feeds, outbox, troubles};
 
-/// What stays while configurations change, for a poll that began before goes on in what read the old one.
+/// What lasts over changes of the configuration, for polls that began before one end after it.
+#[derive(Default)]
 pub(super) struct Lasting {
     desks: RwLock<Arc<[Desk]>>,
     pub(super) last_poll: Mutex<LastPoll>,
 }
 
 impl Lasting {
-    fn new(desks: Vec<Desk>) -> Arc<Self> {
-        Arc::new(Self {
-            desks: RwLock::new(desks.into()),
-            last_poll: Mutex::default(),
-        })
-    }
-
     /// Has other channels told from now on; gives those of before.
     fn replace_desks(&self, desks: Arc<[Desk]>) -> Arc<[Desk]> {
         let mut now = self.desks.write().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +48,7 @@ impl Ingest {
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Self::in_step(store, config, clock, fetcher, None).await
+        Self::in_step(store, config, clock, fetcher, Arc::default()).await
     }
 
     /// The same over another configuration. The HTTP client stays while `[network]` does, with all that it knows of
@@ -69,7 +63,7 @@ impl Ingest {
             false => Arc::new(Fetcher::new(&config.network)?),
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
-        Self::in_step(store, config, clock, fetcher, Some(&self.lasting)).await
+        Self::in_step(store, config, clock, fetcher, Arc::clone(&self.lasting)).await
     }
 
     async fn in_step(
@@ -77,7 +71,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
         fetcher: Arc<Fetcher>,
-        lasting: Option<&Arc<Lasting>>,
+        lasting: Arc<Lasting>,
     ) -> anyhow::Result<Self> {
         let mut tx = store.write().await?;
         let now = clock.now();
@@ -85,29 +79,13 @@ impl Ingest {
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         sample::sample_new_channels(&mut tx, &desks, now).await?;
         troubles::forget_strangers(&mut tx).await?;
-        let Some(lasting) = lasting else {
-            tx.commit().await?;
-            return Ok(Self::over(
-                store,
-                config,
-                clock,
-                fetcher,
-                Lasting::new(desks),
-            ));
-        };
         // Before this ends nobody else writes: what polls commit after it is told to these.
         let before = lasting.replace_desks(desks.into());
         if let Err(error) = tx.commit().await {
             lasting.replace_desks(before);
             return Err(error.into());
         }
-        Ok(Self::over(
-            store,
-            config,
-            clock,
-            fetcher,
-            Arc::clone(lasting),
-        ))
+        Ok(Self::over(store, config, clock, fetcher, lasting))
     }
 
     /// The same beside a bpfnews that runs: the database is left as that one wants it.
@@ -123,13 +101,9 @@ impl Ingest {
         let rows = outbox::channels(store.read().into()).await?;
         let desks = desk::desks(rows, &config.channels());
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
-        Ok(Self::over(
-            store,
-            config,
-            clock,
-            fetcher,
-            Lasting::new(desks),
-        ))
+        let lasting = Arc::<Lasting>::default();
+        lasting.replace_desks(desks.into());
+        Ok(Self::over(store, config, clock, fetcher, lasting))
     }
 
     fn over(

@@ -1,5 +1,7 @@
 //! When an issue is due by itself.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
@@ -44,14 +46,15 @@ pub fn due_at(
     Some(when.next_after(since))
 }
 
-/// Publishes the coming issue if it is due, and has files written that are missing. Gives when to look again.
+/// Publishes the coming issue if it is due, and has files written that are missing. Gives when to look again. `desks` is
+/// asked for the channels of now when nobody else writes any more.
 ///
 /// # Errors
 ///
 /// When the database fails.
 pub async fn pass(
     store: &Store,
-    desks: &[Desk],
+    desks: impl Fn() -> Arc<[Desk]>,
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<DateTime<Utc>>> {
@@ -81,7 +84,7 @@ pub async fn pass(
     let is_due = due_at(rules, last.as_ref(), began_at, now).is_some_and(|due| due <= now);
     if is_due {
         let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
-        match publish(&mut tx, desks, rules, number, None, "schedule", now).await? {
+        match publish(&mut tx, &desks(), rules, number, None, "schedule", now).await? {
             Ok(_) => tx.commit().await?,
             Err(why) => warn!("the issue that was due on {due} did not come out: {why}"),
         }

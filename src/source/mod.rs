@@ -141,7 +141,7 @@ impl Walk {
         }
     }
 
-    /// Whether there is more to fetch that had to wait for the next poll.
+    /// Whether there is more to fetch: once nothing comes next, at the next poll.
     pub fn is_cut_short(&self) -> bool {
         match self {
             Self::Tree(walk) => walk.is_cut_short(),

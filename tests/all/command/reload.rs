@@ -61,8 +61,10 @@ async fn what_a_poll_brings_that_began_before_is_told_by_the_channels_of_now() {
     house.list(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")]);
     house.advance(TimeDelta::hours(2));
     let stop = CancellationToken::new();
-    let polled = before.ingest.pass(&stop, |_| ()).await;
-    polled.expect("no feed stops a pass");
+    let mut fresh = 0;
+    let polled = before.ingest.pass(&stop, |report| fresh += report.fresh);
+    polled.await.expect("no feed stops a pass");
+    assert_eq!(fresh, 1, "the poll of before brought it");
     house.pass().await;
     let told = "bpf: Do it: posted";
     assert_eq!(house.chat.room(NEWS), [told]);
