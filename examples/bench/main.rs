@@ -16,7 +16,6 @@ mod archive;
 mod chat;
 mod data;
 mod growth;
-mod kept;
 mod lag;
 #[path = "../../benches/made/mod.rs"]
 mod made;
@@ -25,6 +24,7 @@ mod measure;
 mod outbox;
 mod poll;
 mod questions;
+mod stored;
 mod world;
 
 use std::path::PathBuf;

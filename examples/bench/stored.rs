@@ -1,26 +1,33 @@
 //! The floor of what a poll must leave on the disk: new entries with their texts, who showed them, and where to go on.
 //!
-//! By hand, in a thread of its own; polls that end at the same time share a transaction. No story is made, nothing is read
-//! beyond what is written, and no feed waits until its poll is on the disk.
+//! By hand, in a thread of its own; polls that end at the same time share a transaction. It is less than what is needed to
+//! show anything: no title, no time and no length of a text is kept, no entity read, no story made; and no feed waits until
+//! its poll is on the disk.
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
+use axum::body::Bytes;
 use bpfnews::item::ItemKey;
 use chrono::Utc;
 use quick_xml::events::Event;
 use reqwest::header::HeaderMap;
 use rusqlite::{Connection, Transaction, params};
-use tokio::sync::mpsc;
 use zstd::bulk::Compressor;
 
 use crate::world;
 
-/// As `bpfnews` has them: the level of what is compressed, and the most polls of one transaction.
+/// The level of what is compressed, as `bpfnews` has it.
 const LEVEL: i32 = 3;
+/// The most polls of one transaction, and how long it waits for as many.
 const TOGETHER: usize = 64;
+const WAIT: Duration = Duration::from_millis(25);
 
+const FILE: &str = "stored.sqlite";
+const SETTINGS: &str = "PRAGMA synchronous = FULL";
 const TABLES: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -34,7 +41,7 @@ const TABLES: &str = "
 pub(crate) struct Answer {
     pub(crate) feed: usize,
     pub(crate) validators: HeaderMap,
-    pub(crate) document: Option<Vec<u8>>,
+    pub(crate) document: Option<Bytes>,
 }
 
 struct Poll {
@@ -48,7 +55,7 @@ struct Entry {
     text: String,
 }
 
-/// How much was kept.
+/// How many polls were written, and what the database holds after them.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) polls: u64,
@@ -58,7 +65,7 @@ pub(crate) struct Kept {
 
 pub(crate) struct Keeper {
     is_shared: bool,
-    polls: mpsc::UnboundedSender<Poll>,
+    polls: mpsc::Sender<Poll>,
     writer: JoinHandle<anyhow::Result<Kept>>,
 }
 
@@ -66,25 +73,33 @@ impl Keeper {
     /// Begins an empty database. What has the same name in two feeds is one item where names are shared, as those of mails.
     pub(crate) fn open(scratch: &Path, is_shared: bool) -> anyhow::Result<Self> {
         world::empty(scratch)?;
-        let database = Connection::open(scratch.join("kept.sqlite"))?;
+        let database = Connection::open(scratch.join(FILE))?;
         database.execute_batch(TABLES)?;
-        let (polls, waiting) = mpsc::unbounded_channel();
-        let writer = std::thread::spawn(move || write(database, waiting));
-        Ok(Self {
+        Ok(Self::over(database, is_shared))
+    }
+
+    /// Goes on in the database that is there.
+    pub(crate) fn reopen(scratch: &Path) -> anyhow::Result<Self> {
+        let database = Connection::open(scratch.join(FILE))?;
+        database.execute_batch(SETTINGS)?;
+        Ok(Self::over(database, false))
+    }
+
+    fn over(database: Connection, is_shared: bool) -> Self {
+        let (polls, waiting) = mpsc::channel();
+        let writer = std::thread::spawn(move || write(database, &waiting));
+        Self {
             is_shared,
             polls,
             writer,
-        })
+        }
     }
 
     /// Reads an answer and has it written; gives how many entries it has.
     pub(crate) fn keep(&self, answer: Answer) -> anyhow::Result<u64> {
-        let within = match self.is_shared {
-            true => String::new(),
-            false => answer.feed.to_string(),
-        };
+        let within = (!self.is_shared).then_some(answer.feed);
         let entries = match &answer.document {
-            Some(document) => Some(entries(std::str::from_utf8(document)?, &within)?),
+            Some(document) => Some(entries(std::str::from_utf8(document)?, within)?),
             None => None,
         };
         let many = entries.as_ref().map_or(0, Vec::len) as u64;
@@ -111,43 +126,52 @@ impl Keeper {
     }
 }
 
-fn write(
-    mut database: Connection,
-    mut waiting: mpsc::UnboundedReceiver<Poll>,
-) -> anyhow::Result<Kept> {
+fn write(mut database: Connection, waiting: &mpsc::Receiver<Poll>) -> anyhow::Result<Kept> {
     let mut compressor = Compressor::new(LEVEL)?;
-    let (mut kept, mut polls) = (Kept::default(), Vec::new());
-    while waiting.blocking_recv_many(&mut polls, TOGETHER) > 0 {
+    let mut kept = Kept::default();
+    while let Ok(first) = waiting.recv() {
+        let (until, mut polls) = (Instant::now() + WAIT, vec![first]);
+        while polls.len() < TOGETHER
+            && let Ok(poll) = waiting.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            polls.push(poll);
+        }
         let tx = database.transaction()?;
         let now = Utc::now().timestamp();
-        for poll in polls.drain(..) {
+        for poll in polls {
             kept.polls += 1;
             match poll.entries {
                 Some(entries) => {
-                    kept.shown += entries.len() as u64;
-                    kept.items += put(&tx, &mut compressor, poll.feed, &entries, now)?;
+                    put(&tx, &mut compressor, poll.feed, &entries, now)?;
                     tx.prepare_cached("INSERT OR REPLACE INTO feeds VALUES (?1, ?2, ?3)")?
                         .execute(params![poll.feed, poll.validators, now])?;
                 }
                 None => {
-                    tx.prepare_cached("UPDATE feeds SET polled_at = ?2 WHERE id = ?1")?
+                    let many = tx
+                        .prepare_cached("UPDATE feeds SET polled_at = ?2 WHERE id = ?1")?
                         .execute(params![poll.feed, now])?;
+                    ensure!(many == 1, "a feed that was not polled before is unchanged");
                 }
             }
         }
         tx.commit()?;
     }
+    let count = |table: &str| {
+        let asked = format!("SELECT COUNT(*) FROM {table}");
+        database.query_row(&asked, [], |row| row.get(0))
+    };
+    (kept.items, kept.shown) = (count("items")?, count("sightings")?);
     Ok(kept)
 }
 
-/// Keeps what is new of a page, its texts together; gives how many entries that are.
+/// Keeps what is new of a page, its texts together.
 fn put(
     tx: &Transaction<'_>,
     compressor: &mut Compressor<'_>,
     feed: i64,
     entries: &[Entry],
     now: i64,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<()> {
     let mut asked = tx.prepare_cached("SELECT id FROM items WHERE key = ?1")?;
     let mut shown = tx.prepare_cached("INSERT OR IGNORE INTO sightings VALUES (?1, ?2)")?;
     let mut put = tx.prepare_cached("INSERT INTO items (key, at, text_id) VALUES (?1, ?2, ?3)")?;
@@ -162,7 +186,7 @@ fn put(
         }
     }
     if fresh.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let texts: String = fresh.iter().map(|entry| entry.text.as_str()).collect();
     let text = put_text.insert([compressor.compress(texts.as_bytes())?])?;
@@ -170,11 +194,12 @@ fn put(
         let item = put.insert(params![entry.key, now, text])?;
         shown.execute(params![feed, item])?;
     }
-    Ok(fresh.len() as u64)
+    Ok(())
 }
 
-/// A document's entries: what names each, beginning with `within`, and all that it says.
-fn entries(document: &str, within: &str) -> anyhow::Result<Vec<Entry>> {
+/// A document's entries: what names each within the feed, or, where names are shared, the mail that its link names; and all
+/// that it says.
+fn entries(document: &str, within: Option<usize>) -> anyhow::Result<Vec<Entry>> {
     let mut reader = quick_xml::Reader::from_str(document);
     let mut entries = Vec::new();
     // What an entry says so far, and its name; outside of entries there is none.
@@ -187,11 +212,22 @@ fn entries(document: &str, within: &str) -> anyhow::Result<Vec<Entry>> {
             },
             Event::Text(text) => match &mut open {
                 Some((_, name)) if is_name => {
-                    *name = Some(ItemKey::guid(&format!("{within} {}", &*text)).digest());
+                    if let Some(feed) = within {
+                        *name = Some(ItemKey::guid(&format!("{feed} {}", &*text)).digest());
+                    }
                 }
                 Some((said, _)) => said.push_str(&text),
                 None => {}
             },
+            Event::Empty(tag) if within.is_none() => {
+                if let Some((_, name)) = &mut open
+                    && tag.local_name().into_inner() == "link"
+                    && let Some(href) = tag.try_get_attribute("href")?
+                {
+                    let mail = href.value.trim_end_matches('/').rsplit('/').next();
+                    *name = Some(ItemKey::guid(mail.unwrap_or_default()).digest());
+                }
+            }
             Event::GeneralRef(entity) => {
                 if let Some((said, _)) = &mut open {
                     said.push_str(&entity);
