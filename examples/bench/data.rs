@@ -1,14 +1,17 @@
 //! What is measured over: feeds as an archive and a news site write them, epochs, mboxes; from any mbox.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use bpfnews::item::hex;
 use chrono::Utc;
 use clap::{Args, Subcommand};
+use regex::{Captures, Regex};
 use sha2::{Digest as _, Sha256};
 
 use crate::mails::{Mail, read};
@@ -21,6 +24,16 @@ const STRIDE: usize = 8;
 /// The most characters of a mail on a page, and of a news item.
 const BODY_CHARS_MAX: usize = 24_000;
 const NEWS_CHARS_MAX: usize = 700;
+
+/// Who wrote and what a mail is called, what stands before a mail's id in a link, and hashes of commits and changes.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("(?m)^From: (.+) <").expect("a good pattern"));
+static TITLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^Subject: (.*\S)").expect("a good pattern"));
+static LINK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"lore\.kernel\.org/[\w.-]+/").expect("a good pattern"));
+static HASH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[0-9a-f]{12,40}\b").expect("a good pattern"));
 
 /// What is to be made.
 #[derive(Subcommand)]
@@ -139,8 +152,8 @@ fn uuid(text: &str) -> String {
     )
 }
 
-/// A mail on a page. In another round through the mbox it is another mail, by another author: who writes the same twice
-/// has written one story.
+/// A mail on a page. In another round through the mbox it is another mail, by other people and under another title: what is
+/// written twice, or called the same, is one story.
 #[derive(Clone, Copy)]
 struct Posted<'a> {
     mail: &'a Mail,
@@ -151,6 +164,13 @@ impl Posted<'_> {
     fn id(&self, id: &str) -> String {
         let id = id.replace(['/', '%', '?', '#', ' '], "_");
         self.own(&id)
+    }
+
+    fn title(&self) -> Cow<'_, str> {
+        match self.round {
+            0 => self.mail.subject.as_str().into(),
+            round => format!("{} {round}", self.mail.subject).into(),
+        }
     }
 
     fn own(&self, text: &str) -> String {
@@ -191,13 +211,14 @@ fn entry(list: &str, posted: Posted<'_>) -> String {
         )
     });
     let body: String = mail.text.chars().take(BODY_CHARS_MAX).collect();
+    let body = said_again(&body, posted.round);
     format!(
         "<entry><author><name>{}</name><email>{}</email></author><title\ntype=\"html\">{}</title><updated>{}</updated><link\n\
          href=\"{own}\"/><id>{}</id>{above}<content\ntype=\"xhtml\"><div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\n\
          style=\"white-space:pre-wrap\">{}</pre></div></content></entry>",
-        xml(&mail.name),
+        posted.own(&mail.name),
         posted.own(&mail.email),
-        xml(&xml(&mail.subject)),
+        xml(&xml(&posted.title())),
         mail.at.format("%FT%TZ"),
         uuid(&own),
         body.split('\n').map(line).collect::<Vec<_>>().join("\n"),
@@ -304,14 +325,33 @@ pub(crate) fn touch(out: &Path, feeds: u64, permille: u64, round: u64) -> anyhow
     Ok(touched)
 }
 
-/// A mail of a round: each time that the mbox is gone through again, ids are others.
+/// A mail of a round: each time that the mbox is gone through again, ids, people and titles are others.
 fn again(mail: &Mail, round: usize) -> Vec<u8> {
     let raw = String::from_utf8_lossy(&mail.raw);
     if round == 0 {
         return mail.raw.clone();
     }
     let (head, body) = raw.split_once("\n\n").unwrap_or((&raw, ""));
-    format!("{}\n\n{body}", head.replace('<', &format!("<{round}."))).into_bytes()
+    let head = said_again(head, round).replace('<', &format!("<{round}."));
+    let head = TITLE.replace(&head, format!("Subject: ${{1}} {round}"));
+    format!("{head}\n\n{}", said_again(body, round)).into_bytes()
+}
+
+/// A text of a round: who wrote, and what it leads to, are those of the same round.
+fn said_again(text: &str, round: usize) -> Cow<'_, str> {
+    if round == 0 {
+        return text.into();
+    }
+    let text = NAME.replace_all(text, format!("From: {round} ${{1}} <{round}."));
+    let text = LINK.replace_all(&text, format!("${{0}}{round}."));
+    let other = |hash: &Captures<'_>| -> String {
+        let digits = hash[0].chars().filter_map(|digit| digit.to_digit(16));
+        let others = digits.map(|digit| (digit + round as u32) % 16);
+        others
+            .filter_map(|digit| char::from_digit(digit, 16))
+            .collect()
+    };
+    HASH.replace_all(&text, other).into_owned().into()
 }
 
 fn rounds(mails: &[Mail], many: usize) -> impl Iterator<Item = (usize, &Mail)> {
