@@ -27,15 +27,15 @@ const TOGETHER: usize = 64;
 const WAIT: Duration = Duration::from_millis(25);
 
 const FILE: &str = "stored.sqlite";
-const SETTINGS: &str = "PRAGMA synchronous = FULL";
+/// What a database keeps, and what each connection to it must be told.
 const TABLES: &str = "
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
     CREATE TABLE items (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, text_id INTEGER NOT NULL);
     CREATE TABLE texts (id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
     CREATE TABLE sightings (feed_id INTEGER, item_id INTEGER, PRIMARY KEY (feed_id, item_id)) WITHOUT ROWID;
     CREATE TABLE feeds (id INTEGER PRIMARY KEY, validators TEXT NOT NULL, polled_at INTEGER NOT NULL);
 ";
+const SETTINGS: &str = "PRAGMA synchronous = FULL";
 
 /// What a feed answered; without a document nothing has changed.
 pub(crate) struct Answer {
@@ -75,24 +75,23 @@ impl Keeper {
         world::empty(scratch)?;
         let database = Connection::open(scratch.join(FILE))?;
         database.execute_batch(TABLES)?;
-        Ok(Self::over(database, is_shared))
+        Self::over(database, is_shared)
     }
 
     /// Goes on in the database that is there.
     pub(crate) fn reopen(scratch: &Path) -> anyhow::Result<Self> {
-        let database = Connection::open(scratch.join(FILE))?;
-        database.execute_batch(SETTINGS)?;
-        Ok(Self::over(database, false))
+        Self::over(Connection::open(scratch.join(FILE))?, false)
     }
 
-    fn over(database: Connection, is_shared: bool) -> Self {
+    fn over(database: Connection, is_shared: bool) -> anyhow::Result<Self> {
+        database.execute_batch(SETTINGS)?;
         let (polls, waiting) = mpsc::channel();
         let writer = std::thread::spawn(move || write(database, &waiting));
-        Self {
+        Ok(Self {
             is_shared,
             polls,
             writer,
-        }
+        })
     }
 
     /// Reads an answer and has it written; gives how many entries it has.
