@@ -1,5 +1,6 @@
 //! Join keys: what may tie one item to another. Items that share none never meet in one story.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -55,6 +56,18 @@ pub fn titled(author: &str, title: &str) -> Key {
 /// The key of a run of `git send-email`.
 pub fn run(run: &str) -> Key {
     hashed("run", run)
+}
+
+/// The key of a line that somebody's patch changes, known by its hash.
+pub fn line(author: &str, line: u32) -> Key {
+    hashed("line", &format!("{author}\n{line:06x}"))
+}
+
+/// The key of the files that a version of somebody's patch touches in a month, counted from 1970.
+pub fn files(author: &str, files: &BTreeSet<String>, version: u32, month: i64) -> Key {
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let files = files.join("\n");
+    hashed("files", &format!("{author}\nv{version} {month}\n{files}"))
 }
 
 /// The key of a branch that a series was merged from, or a tag that is to be pulled.
