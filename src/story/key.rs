@@ -1,6 +1,5 @@
 //! Join keys: what may tie one item to another. Items that share none never meet in one story.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -63,13 +62,6 @@ pub fn line(author: &str, line: u32) -> Key {
     hashed("line", &format!("{author}\n{line:06x}"))
 }
 
-/// The key of the files that a version of somebody's patch touches in a month, counted from 1970.
-pub fn files(author: &str, files: &BTreeSet<String>, version: u32, month: i64) -> Key {
-    let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let files = files.join("\n");
-    hashed("files", &format!("{author}\nv{version} {month}\n{files}"))
-}
-
 /// The key of a branch that a series was merged from, or a tag that is to be pulled.
 pub fn branch(name: &str) -> Key {
     hashed("branch", &name.to_ascii_lowercase())
@@ -117,8 +109,8 @@ pub fn normal(title: &str) -> String {
 pub fn identities(person: &Person) -> Vec<String> {
     let name = clean_name(&person.name).to_lowercase();
     let email = person.email.to_lowercase();
-    // b4's relay sends for others, from an address that spells theirs.
-    let is_relay = email.starts_with("devnull+");
+    // b4's relay sends for others, from an address that spells theirs; a list that rewrites senders, from its own.
+    let is_relay = email.starts_with("devnull+") || person.name.contains(" via ");
     let mut known = Vec::new();
     if name.contains(' ') || email.is_empty() {
         known.push(name);

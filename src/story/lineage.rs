@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
-use self::shape::Shape;
+use self::shape::{Common, Shape};
 use super::key::{self, Key};
 use super::series::{Place, Posting, RUN_WITHIN, Union};
 
@@ -14,16 +14,16 @@ use super::series::{Place, Posting, RUN_WITHIN, Union};
 const NEAR: TimeDelta = TimeDelta::days(180);
 /// How far apart two postings of one version may be to be one effort.
 const REPOST: TimeDelta = TimeDelta::days(60);
-/// How far apart two versions may be that have nothing but their files in common.
-const NEXT_WITHIN: TimeDelta = TimeDelta::days(30);
 /// How alike two titles must be that are not the same (normalised Levenshtein, 0 … 1).
 const LIKE: f64 = 0.8;
+/// How alike titles are that differ in nothing but a letter or two.
+const SAME: f64 = 0.9;
 /// How alike where an answer in the thread, or the same files, tie them too.
 const LIKE_IN_THREAD: f64 = 0.6;
 /// The share of the smaller patch's changed lines that makes the other one a version of it.
 const SAME_LINES: f64 = 0.5;
-/// The share that two patches have in common by chance at the most.
-const OTHER_LINES: f64 = 0.2;
+/// The share that is enough where a `Link:` ties them too.
+const LINKED_LINES: f64 = 0.2;
 
 /// What is known of two postings that may be one effort.
 struct Pair<'a> {
@@ -108,20 +108,37 @@ impl<'a> Efforts<'a> {
                 let here = self.place.by_key.get(&earlier.key);
                 let named = here.and_then(|at| by_mail.get(at)).into_iter();
                 for &other in named.chain(by_ghost.get(&earlier.key).into_iter().flatten()) {
-                    let (a, b) = self.ordered(other, p);
-                    if b == p && a != p && self.pair(a, b).is_revision_named(earlier.version) {
-                        self.union.join(a, b);
-                    }
+                    let is_named = |pair: &Pair<'_>| pair.is_revision_named(earlier.version);
+                    self.join_former(other, p, is_named);
+                }
+                // A link may lead to what was said of the earlier version.
+                if let Some(&other) = here.and_then(|at| owner.get(at)) {
+                    let is_version = |of: &Pair<'_>| Some(of.a.version()) == earlier.version;
+                    let is_named = |of: &Pair<'_>| is_version(of) && of.is_revision_named(None);
+                    self.join_former(other, p, is_named);
+                }
+            }
+            for link in &self.shapes[p].links {
+                let here = self.place.by_key.get(link);
+                if let Some(&other) = here.and_then(|at| by_mail.get(at)) {
+                    self.join_former(other, p, |pair| pair.is_linked());
                 }
             }
             let over = self.place.nearest_above(self.shapes[p].posting.lead());
-            let over = over.filter(|_| !self.shapes[p].lead.above.is_empty());
             if let Some(&other) = over.and_then(|over| owner.get(&over))
                 && other != p
                 && self.pair(other, p).is_answered(over)
             {
                 self.union.join(other, p);
             }
+        }
+    }
+
+    /// Joins a posting to an earlier one, if that is so.
+    fn join_former(&mut self, former: usize, later: usize, is_one: impl Fn(&Pair<'_>) -> bool) {
+        let is_before = former != later && self.rank[former] < self.rank[later];
+        if is_before && is_one(&self.pair(former, later)) {
+            self.union.join(former, later);
         }
     }
 
@@ -165,10 +182,7 @@ impl<'a> Efforts<'a> {
                         continue;
                     }
                     let pair = self.pair(a, b);
-                    pairs.extend(
-                        pair.likeness_of_content()
-                            .map(|like| (like, pair.apart(), a, b)),
-                    );
+                    pairs.extend(pair.likeness().map(|like| (like, pair.apart(), a, b)));
                 }
             }
         }
@@ -178,7 +192,7 @@ impl<'a> Efforts<'a> {
         pairs.sort_by_key(by_rank);
         pairs.dedup();
         let mut versions = self.versions();
-        for (like, _, a, b) in pairs {
+        for (_, _, a, b) in pairs {
             let (one, other) = (self.union.find(a), self.union.find(b));
             if one == other {
                 continue;
@@ -187,8 +201,7 @@ impl<'a> Efforts<'a> {
             // What grew up begins anew at version 1.
             let is_taken = of_a != of_b
                 && (versions[&one].contains(&of_b) || versions[&other].contains(&of_a));
-            let is_alone = like != Likeness::Files || self.is_only_candidate(a, b);
-            if is_taken || !is_alone {
+            if is_taken {
                 continue;
             }
             self.union.join(a, b);
@@ -208,20 +221,6 @@ impl<'a> Efforts<'a> {
         }
         versions
     }
-
-    /// Whether no other patch of that version and author touches the same files.
-    fn is_only_candidate(&self, a: usize, b: usize) -> bool {
-        let rivals = self.shapes.iter().enumerate().filter(|(p, shape)| {
-            let at = [a, b].map(|of| shape.version() == self.shapes[of].version());
-            ![a, b].contains(p) && (at[0] || at[1]) && shape.paths == self.shapes[b].paths
-        });
-        rivals
-            .filter(|(_, shape)| shape.is_by_author_of(&self.shapes[b]))
-            .all(|(_, shape)| {
-                let apart = (shape.sent_at - self.shapes[b].sent_at).abs();
-                apart > NEXT_WITHIN
-            })
-    }
 }
 
 /// What makes one posting a later version of another whose title differs, the strongest first.
@@ -233,8 +232,6 @@ enum Likeness {
     Parts,
     /// Their titles are alike.
     Title,
-    /// They touch the same files.
-    Files,
 }
 
 impl Pair<'_> {
@@ -251,6 +248,15 @@ impl Pair<'_> {
         is_said || is_earlier && (self.is_one_author() || self.title_likeness() >= LIKE_IN_THREAD)
     }
 
+    /// Whether a `Link:` of the later to the earlier leads to its former version: links lead to much else.
+    fn is_linked(&self) -> bool {
+        let is_like = || {
+            let lines = self.lines_in_common();
+            lines.is_surely_at_least(LINKED_LINES) || self.title_likeness() >= LIKE_IN_THREAD
+        };
+        self.is_one_author() && self.a.version() < self.b.version() && is_like()
+    }
+
     /// Whether the later was sent in the earlier one's thread, as an answer to the mail at `over`: as the next version, or in
     /// one run with it.
     fn is_answered(&self, over: Option<usize>) -> bool {
@@ -261,7 +267,8 @@ impl Pair<'_> {
         let is_in_run = b.posting.total > 1
             && over.is_some_and(|over| a.posting.cover == Some(over))
             && (b.sent_at - a.sent_at).abs() <= RUN_WITHIN;
-        a.version() < b.version() || is_in_run || self.title_likeness() >= LIKE_IN_THREAD
+        let is_like = || self.title_likeness() >= LIKE_IN_THREAD && self.titles_agree();
+        a.version() < b.version() || is_in_run || is_like()
     }
 
     /// How far apart they were sent.
@@ -322,7 +329,7 @@ impl Pair<'_> {
 
     /// Whether most of the smaller one is in the other.
     fn shares_most(&self) -> bool {
-        self.parts_in_common() || self.lines_in_common() >= SAME_LINES
+        self.parts_in_common() || self.shares_lines()
     }
 
     /// Whether the later holds at least half of the patches of the smaller of the two.
@@ -337,57 +344,71 @@ impl Pair<'_> {
         }
     }
 
-    /// The share of the smaller one's changed lines that the other changes too.
-    fn lines_in_common(&self) -> f64 {
-        self.a.lines.share_with(&self.b.lines)
+    /// What of the smaller one's changed lines the other changes too, in the same files.
+    fn lines_in_common(&self) -> Common {
+        match self.a.paths.is_disjoint(&self.b.paths) {
+            true => Common::default(),
+            false => self.a.lines.common_with(&self.b.lines),
+        }
+    }
+
+    fn shares_lines(&self) -> bool {
+        self.lines_in_common().is_at_least(SAME_LINES)
     }
 
     /// Whether the later may be the next version under another title.
     fn follows(&self) -> bool {
         let (a, b) = (self.a, self.b);
+        if a.recurs || b.recurs {
+            return false;
+        }
         let is_next = b.version() == a.version() + 1 || self.grew_up();
-        let is_repost = !b.posting.versioned && a.posting.versioned && b.posting.total > 1;
-        (b.version() > a.version() || self.grew_up() || is_repost)
-            && !b.names_other_than(a)
-            && !(a.recurs || b.recurs)
-            && (is_next || self.apart() <= REPOST)
+        is_next || (b.version() > a.version() && self.apart() <= REPOST) || self.is_sent_anew()
+    }
+
+    /// Whether the later is the earlier under nearly the same title, by an author who does not count.
+    fn is_sent_anew(&self) -> bool {
+        let (a, b) = (self.a, self.b);
+        let is_uncounted = a.version() == 1 && !b.posting.versioned && self.apart() <= REPOST;
+        is_uncounted && {
+            let like = self.title_likeness();
+            self.titles_agree()
+                && (like >= LIKE && self.shares_lines() || like >= SAME && a.paths == b.paths)
+        }
     }
 
     /// What makes the later a version of the earlier, if anything does.
-    fn likeness_of_content(&self) -> Option<Likeness> {
+    fn likeness(&self) -> Option<Likeness> {
         if !self.may_be_one() || !self.follows() {
             return None;
         }
         let (a, b) = (self.a, self.b);
+        let is_next = b.version() == a.version() + 1 || self.grew_up();
         let lines = self.lines_in_common();
-        if lines >= SAME_LINES {
+        if lines.is_surely_at_least(SAME_LINES) || (is_next && lines.is_at_least(SAME_LINES)) {
             return Some(Likeness::Lines);
         }
         if b.version() > a.version() && self.parts_in_common() {
             return Some(Likeness::Parts);
         }
-        if self.is_apart() || b.version() != a.version() + 1 {
-            return None;
-        }
-        if self.has_like_title() {
-            return Some(Likeness::Title);
-        }
-        // What is known to change other lines needs more than its files.
-        let is_other = a.lines.is_known() && b.lines.is_known() && lines < OTHER_LINES;
-        let is_in_files = !a.paths.is_empty() && a.paths == b.paths;
-        (is_in_files && !is_other && self.apart() <= NEXT_WITHIN).then_some(Likeness::Files)
+        let is_like = b.version() == a.version() + 1 && !self.is_apart() && self.has_like_title();
+        (is_like || self.is_sent_anew()).then_some(Likeness::Title)
     }
 
     fn has_like_title(&self) -> bool {
         let (a, b) = (&self.a.lead.subject.title, &self.b.lead.subject.title);
+        let is_in_files = !self.a.paths.is_empty() && self.a.paths == self.b.paths;
         let like = self.title_likeness();
-        shape::numbers(a) == shape::numbers(b)
-            && shape::names_agree(a, b)
+        self.titles_agree()
             && (like >= LIKE
                 || shape::shared_words(a, b) >= 0.75
-                || like >= LIKE_IN_THREAD
-                    && !self.a.paths.is_empty()
-                    && self.a.paths == self.b.paths)
+                || like >= LIKE_IN_THREAD && is_in_files)
+    }
+
+    /// Whether nothing in the titles says that they are of different things: a number, a piece of code.
+    fn titles_agree(&self) -> bool {
+        let (a, b) = (&self.a.lead.subject.title, &self.b.lead.subject.title);
+        shape::numbers(a) == shape::numbers(b) && shape::names_agree(a, b)
     }
 
     fn title_likeness(&self) -> f64 {

@@ -130,12 +130,12 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
         if let Some(run) = reading.run {
             join(&mut union, format!("run {run} {revision}"), at);
         }
-        if number == 0 {
-            join(&mut union, format!("above {} {revision}", reading.own), at);
-            continue;
-        }
-        if let Some(&over) = reading.above.first() {
-            join(&mut union, format!("above {over} {revision}"), at);
+        let root = match number {
+            0 => Some(reading.own),
+            _ => reading.above.first().copied(),
+        };
+        if let Some(root) = root {
+            join(&mut union, format!("above {root} {revision}"), at);
         }
         let over = reading
             .above
@@ -170,11 +170,12 @@ fn revision(reading: &Reading) -> String {
     )
 }
 
-/// Whether a part stands in the revision of a mail above it: that of the same version and count, or, where their tags
-/// disagree, its own author's cover letter that it answers directly, sent a little before.
+/// Whether a patch stands in the revision of a mail above it: that of the same version and count, or, where their tags
+/// disagree, its own author's cover letter that it answers directly, sent a little before. A cover letter that was
+/// forgotten may answer one of its author's patches.
 fn is_part_of(part: &Reading, upper: &Reading) -> bool {
     if upper.subject.same_revision(&part.subject) && upper.subject.resend == part.subject.resend {
-        return true;
+        return !part.subject.is_cover() || is_same_sender(upper, part);
     }
     let (a, b) = (&upper.subject, &part.subject);
     let after = part.sent_at() - upper.sent_at();
@@ -240,16 +241,20 @@ fn mend_alike(place: &Place<'_>, postings: &mut Vec<Posting>) {
 /// Whether `later` is the rest of `former`: its parts follow on those, or it has the parts of which that is the cover.
 fn goes_on(place: &Place<'_>, former: &Posting, later: &Posting) -> bool {
     let reading = |at: usize| &place.readings[at];
-    let (lead, last) = (reading(later.lead()), former.mails[former.mails.len() - 1]);
-    let after = lead.sent_at() - reading(last).sent_at();
-    if number(lead) == 0 || after < -RUN_SKEW || after > RUN_WITHIN {
+    let (lead, last) = (
+        reading(later.lead()),
+        reading(former.mails[former.mails.len() - 1]),
+    );
+    let after = lead.sent_at() - last.sent_at();
+    if number(lead) == 0 || after > RUN_WITHIN {
         return false;
     }
-    // A provider that replaces Message-IDs leaves parts that answer a mail which never was: their cover letter lists them.
+    // A provider that replaces Message-IDs leaves parts that answer a mail which never was, and a cover letter may be sent
+    // once it was missed: it lists them.
     let is_cover_alone = former.cover.is_some() && former.mails.len() == 1;
     let is_unthreaded = place.nearest_above(later.lead()).is_none();
-    (is_cover_alone && is_unthreaded && lists(reading(last), lead))
-        || (lead.above.is_empty() && number(reading(last)) + 1 == number(lead))
+    (is_cover_alone && is_unthreaded && after >= -RUN_WITHIN && lists(last, lead))
+        || (lead.above.is_empty() && number(last) + 1 == number(lead) && after >= -RUN_SKEW)
 }
 
 /// Whether a cover letter's list of patches has a part, as far as a wrapped line shows its title.

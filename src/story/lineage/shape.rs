@@ -9,7 +9,7 @@ use crate::story::key;
 use crate::story::reading::{Earlier, Reading, first_line_author};
 use crate::story::series::{Place, Posting};
 
-/// Fewer lines in common are chance, if there are more to compare.
+/// So few lines tell something only where they are all there are.
 const LINES_MIN: usize = 3;
 /// A mail's own date is believed if it is so much older than its arrival at the most.
 const DELAYED_MAX: TimeDelta = TimeDelta::days(60);
@@ -32,8 +32,8 @@ pub(super) struct Shape<'a> {
     pub(super) changes: BTreeSet<&'a str>,
     /// The mails that it names as former versions.
     pub(super) earlier: Vec<Earlier>,
-    /// All that its mails are or answer.
-    keys: BTreeSet<key::Key>,
+    /// The mails that the `Link:` trailers of its patches name.
+    pub(super) links: Vec<key::Key>,
     /// When it was sent.
     pub(super) sent_at: DateTime<Utc>,
     /// Whether its author uses its title for one batch of patches after another.
@@ -66,14 +66,11 @@ impl<'a> Shape<'a> {
                 .iter()
                 .flat_map(|mail| mail.changes.iter().map(String::as_str))
                 .collect(),
+            links: parts().flat_map(|mail| &mail.links).copied().collect(),
             earlier: mails
                 .iter()
                 .flat_map(|mail| &mail.earlier)
                 .copied()
-                .collect(),
-            keys: mails
-                .iter()
-                .flat_map(|mail| mail.above.iter().copied().chain([mail.own]))
                 .collect(),
             sent_at: mails
                 .iter()
@@ -91,16 +88,6 @@ impl<'a> Shape<'a> {
     pub(super) fn is_by_author_of(&self, other: &Self) -> bool {
         !self.authors.is_disjoint(&other.authors)
     }
-
-    /// Whether it names a mail of that version that is no mail of `former`, nor one that `former` answers.
-    pub(super) fn names_other_than(&self, former: &Self) -> bool {
-        let mut named = self
-            .earlier
-            .iter()
-            .filter(|earlier| earlier.version == Some(former.version()))
-            .peekable();
-        named.peek().is_some() && !named.any(|earlier| former.keys.contains(&earlier.key))
-    }
 }
 
 /// When a mail was sent: its own date, but for one that cannot be.
@@ -112,23 +99,18 @@ fn sent_at(mail: &Reading) -> DateTime<Utc> {
     }
 }
 
+/// A cover letter is its author's, and so is a single patch; a series may hold other people's patches.
 fn authors(mails: &[&Reading]) -> BTreeSet<String> {
     let lead = mails[0];
-    if mails.len() == 1 && lead.subject.part.is_none_or(|(_, total)| total <= 1) {
+    let is_single = lead.subject.part.is_none_or(|(_, total)| total <= 1);
+    if is_single || lead.subject.is_cover() {
         return lead.authors.iter().cloned().collect();
     }
     let mut authors: BTreeSet<String> = key::identities(&lead.kept.author).into_iter().collect();
-    // A cover letter is its author's; patches may be other people's.
-    let named = |mail: &&Reading| first_line_author(&mail.kept.text);
-    let named = match lead.subject.is_cover() {
-        true => mails.iter().take(1).filter_map(named).next(),
-        false => {
-            let mut all = mails.iter().map(named);
-            let first = all.next().flatten();
-            first.filter(|first| all.all(|other| other.as_ref() == Some(first)))
-        }
-    };
-    authors.extend(named.iter().flat_map(key::identities));
+    let mut named = mails.iter().map(|mail| first_line_author(&mail.kept.text));
+    let first = named.next().flatten();
+    let is_agreed = mails.len() > 1 && named.all(|other| other == first);
+    authors.extend(first.iter().filter(|_| is_agreed).flat_map(key::identities));
     authors
 }
 
@@ -179,33 +161,48 @@ impl<'a> Lines<'a> {
         }
     }
 
-    pub(super) fn is_known(&self) -> bool {
-        !self.hashes.is_empty()
-    }
-
     /// Whether a line with that hash would be in the samples if it was changed.
     fn would_show(&self, hash: u32) -> bool {
         let mut ends = self.samples.iter().map(|sample| sample.whole_to());
         ends.all(|end| end.is_none_or(|end| hash <= end))
     }
 
-    /// The share of the smaller side's lines that the other has too, of those that both would show; 0 where these are too
-    /// few to tell.
-    pub(super) fn share_with(&self, other: &Self) -> f64 {
+    /// What two postings change in common.
+    pub(super) fn common_with(&self, other: &Self) -> Common {
         let shown = |one: &Self, other: &Self| {
             let shown = one.hashes.iter().filter(|hash| other.would_show(**hash));
             shown.copied().collect::<BTreeSet<u32>>()
         };
         let (a, b) = (shown(self, other), shown(other, self));
-        let least = a.len().min(b.len());
-        let common = a.intersection(&b).count();
-        // Of a patch of a line or two, all must be there.
-        let is_enough = common >= LINES_MIN
-            || (common == least && least == self.hashes.len().min(other.hashes.len()));
-        match least > 0 && is_enough {
-            true => common as f64 / least as f64,
-            false => 0.0,
+        let of = a.len().min(b.len());
+        Common {
+            lines: a.intersection(&b).count(),
+            of,
+            is_sampled: of < self.hashes.len().min(other.hashes.len()),
         }
+    }
+}
+
+/// How many lines two postings change in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Common {
+    lines: usize,
+    /// Of how many of the smaller side's that both samples would show.
+    of: usize,
+    /// Whether the smaller side has more than that.
+    is_sampled: bool,
+}
+
+impl Common {
+    /// Whether at least that share is in common. A few lines out of many tell nothing.
+    pub(super) fn is_at_least(self, share: f64) -> bool {
+        let is_enough = self.of > LINES_MIN || (self.of > 0 && !self.is_sampled);
+        is_enough && self.lines as f64 >= share * self.of as f64
+    }
+
+    /// The same, of more than a line or two.
+    pub(super) fn is_surely_at_least(self, share: f64) -> bool {
+        self.of > LINES_MIN && self.is_at_least(share)
     }
 }
 

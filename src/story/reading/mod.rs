@@ -22,10 +22,8 @@ use crate::item::{Kind, MessageId};
 const KEYS_MAX: usize = 64;
 /// See [`Reading::posting_keys`].
 const HALF_DAY_S: i64 = 43_200;
-/// See [`Reading::content_keys`].
-const MONTH_S: i64 = 30 * 86_400;
 /// How many of its changed lines may tie a patch to other versions of it.
-const LINE_KEYS: usize = 3;
+const LINE_KEYS: usize = 4;
 
 /// What part an item plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +67,7 @@ pub struct Reading {
     pub changes: Vec<String>,
     /// The commits whose part this is: itself, those that a notice lists, those that it is a copy of.
     pub commits: Vec<Key>,
-    /// The mails that a commit's `Link:` trailers name.
+    /// The mails that the `Link:` trailers of a commit or a patch name.
     pub links: Vec<Key>,
     /// The branch that a series became, or the tag that is to be pulled.
     pub branch: Option<Key>,
@@ -215,20 +213,11 @@ impl Reading {
         vec![posting(half_day), posting(half_day + 1)]
     }
 
-    /// By which versions of a patch meet whose titles differ: its author with some of the lines that it changes, and, for
-    /// the next version within a month or two, with the files that it touches.
-    fn content_keys(&self) -> Vec<Key> {
+    /// By which versions of a patch meet whose titles differ: its author with some of the lines that it changes.
+    fn content_keys(&self) -> impl Iterator<Item = Key> {
         let author = self.best_known_as();
         let lines = self.lines.hashes.iter().take(LINE_KEYS);
-        let mut keys: Vec<Key> = lines.map(|line| key::line(author, *line)).collect();
-        if !self.paths.is_empty() {
-            let month = self.sent_at().timestamp().div_euclid(MONTH_S);
-            for version in [self.subject.version.saturating_sub(1), self.subject.version] {
-                let files = |month: i64| key::files(author, &self.paths, version, month);
-                keys.extend([files(month), files(month + 1)]);
-            }
-        }
-        keys
+        lines.map(move |line| key::line(author, *line))
     }
 
     /// The spelling by which its author is best known over the years: a whole name, which stays when addresses change.
@@ -254,6 +243,7 @@ impl Reading {
         self.changes.sort();
         self.changes.dedup();
         self.earlier = earlier(text);
+        self.links = linked(text).collect();
         self.run = key::run_of(&self.kept.reference).map(|run| key::run(&run));
         // A diffstat shortens long paths; a cover letter has nothing else.
         let files = self.kept.header(diff::FILES).unwrap_or_default();
@@ -269,11 +259,9 @@ impl Reading {
         let text = &self.kept.text;
         self.commits.extend(key::commit(&self.kept.reference));
         self.commits.extend(upstream(text));
-        self.links = trailers(text)
-            .filter(|trailer| trailer.is("Link"))
-            .flat_map(|trailer| linked_mails(trailer.value))
-            .chain(bracketed(text))
-            .map(|id| key::mail(&id))
+        let bracketed = bracketed(text);
+        self.links = linked(text)
+            .chain(bracketed.iter().map(key::mail))
             .collect();
         self.paths = paths(text);
         self.branch = merged(&self.subject.title).map(|name| key::branch(&name));
@@ -292,6 +280,14 @@ impl Reading {
             self.above.extend(merge.request.as_ref().map(key::mail));
         }
     }
+}
+
+/// The mails that `Link:` trailers name.
+fn linked(text: &str) -> impl Iterator<Item = Key> {
+    trailers(text)
+        .filter(|trailer| trailer.is("Link"))
+        .flat_map(|trailer| linked_mails(trailer.value))
+        .map(|id| key::mail(&id))
 }
 
 fn own_key(kept: &Kept) -> Key {
