@@ -370,7 +370,7 @@ impl Pair<'_> {
     fn is_sent_anew(&self) -> bool {
         let (a, b) = (self.a, self.b);
         let is_uncounted = a.version() == 1 && !b.posting.versioned && self.apart() <= REPOST;
-        is_uncounted && {
+        is_uncounted && !self.is_apart() && {
             let like = self.title_likeness();
             self.titles_agree()
                 && (like >= LIKE && self.shares_lines() || like >= SAME && a.paths == b.paths)

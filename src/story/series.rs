@@ -178,13 +178,18 @@ fn is_part_of(part: &Reading, upper: &Reading) -> bool {
         return !part.subject.is_cover() || is_same_sender(upper, part);
     }
     let (a, b) = (&upper.subject, &part.subject);
+    // A cover letter without a version may be that of an earlier one, which a later version often answers.
+    let within = match b.versioned && !a.versioned {
+        true => RUN_SKEW,
+        false => RUN_WITHIN,
+    };
     let after = part.sent_at() - upper.sent_at();
     a.is_cover()
         && part.above.first() == Some(&upper.own)
         && is_same_sender(upper, part)
         && (a.version == b.version || !(a.versioned && b.versioned))
         && after >= -RUN_SKEW
-        && after <= RUN_WITHIN
+        && after <= within
 }
 
 fn is_same_sender(a: &Reading, b: &Reading) -> bool {

@@ -4,3 +4,4 @@ pub(crate) mod desk;
 mod lives;
 pub(crate) mod order;
 mod series;
+mod shapes;
