@@ -167,22 +167,16 @@ impl<'a> Efforts<'a> {
     /// Last what is only alike, the nearest first: a later version that has no other predecessor, with an earlier that has
     /// no other heir.
     fn join_alike(&mut self) {
-        let mut by_author: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (p, shape) in self.shapes.iter().enumerate() {
-            for author in &shape.authors {
-                by_author.entry(author).or_default().push(p);
-            }
-        }
         let mut pairs: Vec<(Likeness, TimeDelta, usize, usize)> = Vec::new();
-        for together in by_author.into_values() {
+        for together in self.by_author() {
             for (at, &one) in together.iter().enumerate() {
                 for &other in &together[at + 1..] {
                     let (a, b) = self.ordered(one, other);
-                    if self.union.find(a) == self.union.find(b) {
-                        continue;
+                    if self.union.find(a) != self.union.find(b) {
+                        let pair = self.pair(a, b);
+                        let like = pair.likeness();
+                        pairs.extend(like.map(|like| (like, pair.apart(), a, b)));
                     }
-                    let pair = self.pair(a, b);
-                    pairs.extend(pair.likeness().map(|like| (like, pair.apart(), a, b)));
                 }
             }
         }
@@ -190,7 +184,6 @@ impl<'a> Efforts<'a> {
             (like, apart, self.rank[a], self.rank[b])
         };
         pairs.sort_by_key(by_rank);
-        pairs.dedup();
         let mut versions = self.versions();
         for (_, _, a, b) in pairs {
             let (one, other) = (self.union.find(a), self.union.find(b));
@@ -209,6 +202,22 @@ impl<'a> Efforts<'a> {
             let moved = versions.remove(&gone).unwrap_or_default();
             versions.entry(stays).or_default().extend(moved);
         }
+    }
+
+    /// Postings by people who share a spelling, directly or through others.
+    fn by_author(&self) -> Vec<Vec<usize>> {
+        let mut people = Union::new(self.shapes.len());
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (p, shape) in self.shapes.iter().enumerate() {
+            for author in &shape.authors {
+                people.join(*first.entry(author).or_insert(p), p);
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for p in 0..self.shapes.len() {
+            groups.entry(people.find(p)).or_default().push(p);
+        }
+        groups.into_values().collect()
     }
 
     /// The versions in each effort, by the posting that stands for it.
@@ -267,7 +276,7 @@ impl Pair<'_> {
         let is_in_run = b.posting.total > 1
             && over.is_some_and(|over| a.posting.cover == Some(over))
             && (b.sent_at - a.sent_at).abs() <= RUN_WITHIN;
-        let is_like = || self.title_likeness() >= LIKE_IN_THREAD && self.titles_agree();
+        let is_like = || self.title_likeness() >= LIKE_IN_THREAD && self.a.titles_agree(self.b);
         a.version() < b.version() || is_in_run || is_like()
     }
 
@@ -369,11 +378,15 @@ impl Pair<'_> {
     /// Whether the later is the earlier under nearly the same title, by an author who does not count.
     fn is_sent_anew(&self) -> bool {
         let (a, b) = (self.a, self.b);
-        let is_uncounted = a.version() == 1 && !b.posting.versioned && self.apart() <= REPOST;
-        is_uncounted && !self.is_apart() && {
+        let may_be = a.version() == 1
+            && !b.posting.versioned
+            && self.apart() <= REPOST
+            && !self.is_apart()
+            && !a.paths.is_disjoint(&b.paths)
+            && a.titles_agree(b);
+        may_be && {
             let like = self.title_likeness();
-            self.titles_agree()
-                && (like >= LIKE && self.shares_lines() || like >= SAME && a.paths == b.paths)
+            like >= LIKE && self.shares_lines() || like >= SAME && a.paths == b.paths
         }
     }
 
@@ -399,16 +412,10 @@ impl Pair<'_> {
         let (a, b) = (&self.a.lead.subject.title, &self.b.lead.subject.title);
         let is_in_files = !self.a.paths.is_empty() && self.a.paths == self.b.paths;
         let like = self.title_likeness();
-        self.titles_agree()
+        self.a.titles_agree(self.b)
             && (like >= LIKE
                 || shape::shared_words(a, b) >= 0.75
                 || like >= LIKE_IN_THREAD && is_in_files)
-    }
-
-    /// Whether nothing in the titles says that they are of different things: a number, a piece of code.
-    fn titles_agree(&self) -> bool {
-        let (a, b) = (&self.a.lead.subject.title, &self.b.lead.subject.title);
-        shape::numbers(a) == shape::numbers(b) && shape::names_agree(a, b)
     }
 
     fn title_likeness(&self) -> f64 {

@@ -22,6 +22,10 @@ pub(super) struct Shape<'a> {
     pub(super) authors: BTreeSet<String>,
     /// Its title, normalised.
     pub(super) title: String,
+    /// The numbers in its title: part 4 is not part 5.
+    numbers: Vec<&'a str>,
+    /// The pieces of code that its title names.
+    names: BTreeSet<String>,
     /// The normalised titles of its patches.
     pub(super) titles: BTreeSet<String>,
     /// The files that it touches.
@@ -54,6 +58,8 @@ impl<'a> Shape<'a> {
             lead,
             authors: authors(&mails),
             title: key::normal(&lead.subject.title),
+            numbers: numbers(&lead.subject.title),
+            names: names(&lead.subject.title),
             titles: parts()
                 .map(|mail| key::normal(&mail.subject.title))
                 .collect(),
@@ -83,6 +89,13 @@ impl<'a> Shape<'a> {
 
     pub(super) fn version(&self) -> u32 {
         self.posting.version
+    }
+
+    /// Whether nothing in the titles says that they are of different things: a number, or a piece of code that only one of
+    /// them names where both name some.
+    pub(super) fn titles_agree(&self, other: &Self) -> bool {
+        let (a, b) = (&self.names, &other.names);
+        self.numbers == other.numbers && (a.is_subset(b) || b.is_subset(a))
     }
 
     pub(super) fn is_by_author_of(&self, other: &Self) -> bool {
@@ -206,25 +219,19 @@ impl Common {
     }
 }
 
-/// The numbers in a title: part 4 is not part 5.
-pub(super) fn numbers(title: &str) -> Vec<&str> {
+fn numbers(title: &str) -> Vec<&str> {
     title
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
         .collect()
 }
 
-/// Whether neither title names a piece of code that the other does not, unless one of them names none.
-pub(super) fn names_agree(a: &str, b: &str) -> bool {
-    let names = |title: &str| -> BTreeSet<String> {
-        let words = title.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        words
-            .filter(|word| word.contains('_'))
-            .map(str::to_lowercase)
-            .collect()
-    };
-    let (a, b) = (names(a), names(b));
-    a.is_subset(&b) || b.is_subset(&a)
+fn names(title: &str) -> BTreeSet<String> {
+    title
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| word.contains('_'))
+        .map(str::to_lowercase)
+        .collect()
 }
 
 /// The share of the shorter title's words that the other has too, prefix apart.
