@@ -24,6 +24,17 @@ const SUMMARY_CHARS_MAX: usize = 600;
 /// The fewest words of a sentence that says something on its own.
 const WORDS_MIN: usize = 4;
 
+/// The fewest words of a sentence that announces what is left out, and sets the scene all the same.
+const OPENING_WORDS_MIN: usize = 6;
+
+/// After `as`, these cite somebody.
+#[rustfmt::skip]
+const CITES: [&str; 10] = [
+    "described", "discussed", "documented", "explained", "mentioned", "noted", "reported", "said", "stated", "suggested",
+];
+/// A sentence that announces something ends with these where it only points to an address.
+const POINTS: [&str; 8] = ["here", "below", "at", "in", "from", "link", "thread", "url"];
+
 /// A sentence that may be shown.
 struct Candidate {
     text: String,
@@ -41,32 +52,13 @@ impl Candidate {
 /// The sentences of a summary: two or three of a cover letter, a merge message, a commit or a mail; fewer where there
 /// are no more. Each has at most 300 characters, all together 600; every word is the author's.
 pub fn summary(text: &str) -> Vec<String> {
-    let text = sentences::without_marks(text);
+    let text = lines::unescaped(text);
+    let text = sentences::without_marks(&text);
     let blocks = blocks::blocks(&text);
-    let mut candidates = Vec::new();
-    let mut lists = Vec::new();
-    for (number, block) in blocks.iter().enumerate() {
-        let prose = sentences::split(&block.lead);
-        let last = prose.len().saturating_sub(1);
-        for (at, sentence) in prose.iter().enumerate() {
-            // A sentence that points to what is left out, or comes from there, says nothing without it.
-            let dangles = (at == last && block.dangles) || announces(sentence);
-            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
-            if dangles || resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
-                continue;
-            }
-            candidates.push(Candidate {
-                text: sentence.clone(),
-                block: number,
-            });
-        }
-        if let Some(list) = joined_list(block, prose.last()) {
-            lists.push(Candidate {
-                text: list,
-                block: number,
-            });
-        }
-    }
+    let Read {
+        mut candidates,
+        mut lists,
+    } = read(&blocks);
     // What does not pair was written or split wrong; a reader stumbles over it.
     if candidates
         .iter()
@@ -74,21 +66,25 @@ pub fn summary(text: &str) -> Vec<String> {
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    // A list is for when no sentence before it says what is done.
     let mut told = candidates.iter().position(Candidate::tells);
     let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
-    match lists
+    // A list is for when no sentence before it says what is done; or when the paragraph that says it ends with one.
+    let before = |list: &Candidate| list.block < told_in && list.tells();
+    let at = lists
         .iter()
-        .position(|list| list.block < told_in && list.tells())
-    {
+        .position(before)
+        .or_else(|| lists.iter().position(|list| list.block == told_in));
+    match at {
         Some(at) => {
             let list = lists.swap_remove(at);
             let place = candidates
                 .iter()
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
+            if list.block != told_in {
+                told = Some(place);
+            }
             candidates.insert(place, list);
-            told = Some(place);
         }
         None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
         None => {}
@@ -97,6 +93,84 @@ pub fn summary(text: &str) -> Vec<String> {
         return dangling(&blocks);
     }
     within_limits(picked(&candidates, told))
+}
+
+/// What of a text may be shown.
+struct Read {
+    candidates: Vec<Candidate>,
+    /// Lists, each on one line with what announces it.
+    lists: Vec<Candidate>,
+}
+
+fn read(blocks: &[Block]) -> Read {
+    let mut read = Read {
+        candidates: Vec::new(),
+        lists: Vec::new(),
+    };
+    for (number, block) in blocks.iter().enumerate() {
+        let prose = sentences::split(&block.lead);
+        let last = prose.len().saturating_sub(1);
+        for (at, sentence) in prose.iter().enumerate() {
+            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            let dangles = (at == last && block.dangles) || announces(sentence);
+            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
+            if resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
+                continue;
+            }
+            let is_opening = read.candidates.is_empty() && read.lists.is_empty();
+            let text = match dangles {
+                false => sentence.clone(),
+                true if is_opening && at == last && block.items.is_empty() && !block.quotes => {
+                    match opening(sentence) {
+                        Some(text) => text,
+                        None => continue,
+                    }
+                }
+                true => continue,
+            };
+            read.candidates.push(Candidate {
+                text,
+                block: number,
+            });
+        }
+        if let Some(list) = joined_list(block, prose.last()) {
+            let is_opening = read.candidates.is_empty() && read.lists.is_empty();
+            let announced = prose.last().is_some_and(|lead| announces(lead));
+            let list = Candidate {
+                text: list,
+                block: number,
+            };
+            match is_opening && announced && !block.resumes {
+                true => read.candidates.push(list),
+                false => read.lists.push(list),
+            }
+        }
+    }
+    read
+}
+
+/// A sentence that sets the scene and announces something that is left out, up to there; `None` where that is all it
+/// does: `As was told here:`.
+fn opening(sentence: &str) -> Option<String> {
+    let mut said = sentence.trim_end_matches([':', ' ', ',', ';', '-']);
+    for pointer in [
+        ", for example",
+        " for example",
+        ", e.g.",
+        ", i.e.",
+        ", such as",
+    ] {
+        said = said.strip_suffix(pointer).unwrap_or(said);
+    }
+    let lower = said.to_lowercase();
+    let mut words = lower.split_whitespace();
+    let cites = words.next() == Some("as") && words.take(2).any(|word| CITES.contains(&word));
+    let points = lower
+        .split_whitespace()
+        .next_back()
+        .is_some_and(|last| POINTS.contains(&last));
+    let is_long = said.split_whitespace().count() >= OPENING_WORDS_MIN;
+    (is_long && !cites && !points).then(|| format!("{said} …"))
 }
 
 /// The sentences to show, in the author's order: the opening, and the first that tells what is done, which is `told`.

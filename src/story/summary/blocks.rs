@@ -2,9 +2,11 @@
 
 use super::changes;
 use super::lines::{
-    bullet, indent, is_closing, is_diffstat, is_git_speech, is_heading, is_machine, is_quote,
+    bullet, indent, is_address, is_attribution, is_closing, is_command, is_diffstat, is_field,
+    is_git_speech, is_heading, is_machine, is_marked_prose, is_numbered, is_printed, is_quote,
     is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
 };
+use super::sentences;
 use crate::item::prose::lines;
 
 /// Prose indented further than this is code or output.
@@ -23,6 +25,8 @@ pub(super) struct Block {
     pub(super) dangles: bool,
     /// It begins behind something that is left out.
     pub(super) resumes: bool,
+    /// Another mail is quoted right below it.
+    pub(super) quotes: bool,
 }
 
 /// What the lines that follow belong to.
@@ -56,6 +60,12 @@ struct Reader {
     fenced: bool,
     /// A changelog stood above.
     changelog_seen: bool,
+    /// Where the first mark of the changelog's list stands, and whether it counts.
+    log_mark: Option<(usize, bool)>,
+    /// The paragraph began right below a line that was left out.
+    below: bool,
+    /// The last paragraph announces what follows.
+    announced: bool,
 }
 
 /// The blocks of a text, in its order.
@@ -72,6 +82,9 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         closed: false,
         fenced: false,
         changelog_seen: false,
+        log_mark: None,
+        below: false,
+        announced: false,
     };
     for (at, line) in lines.iter().enumerate() {
         let next = lines.get(at + 1).copied().unwrap_or_default();
@@ -119,8 +132,10 @@ impl Reader {
         }
         let after_blank = std::mem::take(&mut self.after_blank);
         let indented = indent(line) > 0;
+        let printed = is_command(line) || self.is_output(line);
         let within = self.within;
         match within {
+            Within::Skipped if is_rule(line) => self.within = Within::Prose,
             Within::Skipped => return,
             Within::Trailer if indented => return,
             Within::Changelog(_) if self.is_changelog_still(line, after_blank, rest) => return,
@@ -133,6 +148,7 @@ impl Reader {
             self.leave_out();
         } else if self.changelog_seen && is_start(line) {
             // Some put all changelogs first; what they stand above was no introduction.
+            self.changelog_seen = false;
             self.paragraph.clear();
             self.blocks.clear();
             self.within = Within::Prose;
@@ -141,22 +157,75 @@ impl Reader {
         } else if changes::is_header(line) {
             self.flush(false);
             self.within = Within::Changelog(!changes::is_bare_header(line));
-            self.changelog_seen = true;
+            (self.changelog_seen, self.log_mark) = (true, None);
         } else if is_trailer(line) {
             self.flush(false);
             self.within = Within::Trailer;
-        } else if is_shortlog_author(line) || is_closing(line) || is_git_speech(line) {
+        } else if is_shortlog_author(line) || is_closing(line) || self.is_gits(line) {
             self.flush(false);
             self.closed |= is_closing(line);
             self.within = Within::Skipped;
-        } else if is_quote(line) || (line.starts_with("On ") && is_quote(next)) || is_diffstat(line)
-        {
+        } else if is_quote(line) || is_diffstat(line) || self.introduces_quote(line, rest) {
             self.flush(false);
-        } else if is_reference(line) || is_machine(line) {
+            if let (true, Some(block)) = (!is_diffstat(line), self.blocks.last_mut()) {
+                block.quotes = true;
+            }
+        } else if is_reference(line) && self.goes_on(line, next) {
+            self.go_on(line, after_blank, next);
+        } else if is_reference(line) || is_machine(line) || printed {
             self.leave_out();
+            if printed {
+                // What follows a command without an empty line is what it printed.
+                self.within = Within::Skipped;
+            }
         } else if let Some(item) = bullet(line) {
             self.item(indent(line), item);
         } else {
+            self.prose(line, after_blank, next);
+        }
+    }
+
+    /// A commit's hash may stand at the beginning of any line of a paragraph.
+    fn is_gits(&self, line: &str) -> bool {
+        is_git_speech(line) && (self.paragraph.is_empty() || !line.starts_with("commit "))
+    }
+
+    /// Whether a line says who wrote what is quoted below it, on the next line or the one behind that.
+    fn introduces_quote(&self, line: &str, rest: &[&str]) -> bool {
+        let mut below = rest.iter().filter(|line| !line.is_empty());
+        let (next, second) = (below.next(), below.next());
+        let is_next = next.is_some_and(|next| is_quote(next));
+        let is_second = next.is_some_and(|next| next.ends_with(':'))
+            && second.is_some_and(|second| is_quote(second));
+        is_attribution(line) && (is_next || (is_second && line.starts_with("On ")))
+    }
+
+    /// What a program printed, right below words that announce it.
+    fn is_output(&self, line: &str) -> bool {
+        let announced = match self.paragraph.last() {
+            Some(last) => last.ends_with(':'),
+            None => self.announced,
+        };
+        announced && is_printed(line)
+    }
+
+    /// Whether an address or a mark is part of a sentence that is wrapped around it.
+    fn goes_on(&self, line: &str, next: &str) -> bool {
+        let is_open = self.paragraph.last().is_some_and(|last| !is_finished(last));
+        if is_address(line.trim()) {
+            return is_open && next.starts_with(|c: char| c.is_ascii_lowercase());
+        }
+        is_marked_prose(line) && (is_open || self.paragraph.is_empty())
+    }
+
+    /// Takes such a line; an address is left out where the sentence stands without.
+    fn go_on(&mut self, line: &str, after_blank: bool, next: &str) {
+        let last = self
+            .paragraph
+            .last()
+            .and_then(|last| last.split(' ').next_back());
+        let is_needed = last.is_some_and(sentences::needs_noun);
+        if !is_address(line.trim()) || is_needed {
             self.prose(line, after_blank, next);
         }
     }
@@ -187,6 +256,14 @@ impl Reader {
         }
         if is_rule(line) {
             return true;
+        }
+        if let Some((column, numbered)) = self.log_mark {
+            let is_other = bullet(line).is_some() && is_numbered(line) != numbered;
+            if after_blank && is_other && indent(line) <= column {
+                return false;
+            }
+        } else if bullet(line).is_some() {
+            self.log_mark = Some((indent(line), is_numbered(line)));
         }
         self.within = Within::Changelog(true);
         let announces = line.ends_with(':')
@@ -231,6 +308,7 @@ impl Reader {
             }
             self.within = Within::List(column);
         }
+        self.announced = false;
         if let Some(block) = self.blocks.last_mut() {
             block.items.push(item.trim_end().to_owned());
             self.item_open = true;
@@ -274,6 +352,9 @@ impl Reader {
             self.leave_out();
             return;
         }
+        if self.paragraph.is_empty() {
+            self.below = self.left_out;
+        }
         self.paragraph.push(line.trim().to_owned());
     }
 
@@ -290,6 +371,7 @@ impl Reader {
         if let Within::List(_) = self.within {
             self.within = Within::Prose;
         }
+        let below = std::mem::take(&mut self.below);
         let Some(first) = lines.first() else {
             if let (true, Some(block)) = (cut, self.blocks.last_mut()) {
                 block.dangles |= !is_finished(&block.lead);
@@ -303,13 +385,22 @@ impl Reader {
         if self.closed && is_signature {
             return;
         }
+        if lines.len() > 1 && lines.iter().all(|line| is_field(line)) {
+            return;
+        }
         let lead = lines.join(" ");
+        // What goes on right below something that a machine wrote was written by it too.
+        if below && !lead.starts_with(|c: char| c.is_uppercase() || "`\"'(".contains(c)) {
+            self.interrupted = true;
+            return;
+        }
+        self.announced = lead.ends_with(':');
         let interrupted = std::mem::take(&mut self.interrupted);
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
-            resumes: resumes(&lead, self.left_out, interrupted),
+            resumes: resumes(&lead, interrupted),
             lead,
-            items: Vec::new(),
+            ..Block::default()
         });
     }
 }
@@ -333,7 +424,7 @@ fn is_start(line: &str) -> bool {
 }
 
 /// Whether a paragraph goes on with a sentence that began above what was left out.
-fn resumes(lead: &str, left_out: bool, interrupted: bool) -> bool {
+fn resumes(lead: &str, interrupted: bool) -> bool {
     let first = lead
         .split(' ')
         .next()
@@ -343,7 +434,6 @@ fn resumes(lead: &str, left_out: bool, interrupted: bool) -> bool {
         "and", "or", "but", "which", "where", "because", "though", "although",
     ];
     joins.contains(&first.to_ascii_lowercase().as_str())
-        || (left_out && first.starts_with(char::is_lowercase))
         // Some never write capitals: `this series …` begins something all the same.
         || (interrupted
             && first.bytes().all(|b| b.is_ascii_lowercase())
@@ -383,7 +473,7 @@ mod tests {
             ("wrapped lines are joined", "One line\nand another.\n\nThe next.", "One line and another. | The next."),
             ("what git log sets in is set out", "    A cat is\n    a cat.\n\n        code();", "A cat is a cat."),
             ("code goes", "It runs this one here\n\n    foo bar\n\nand ends there.", "It runs this one here… | …and ends there."),
-            ("what code interrupts dangles", "It prints the words\n$ foo bar\ncut by it.", "…cut by it."),
+            ("what follows a command was printed", "It prints the words here\n$ foo bar\nNo foo.\n\nIt is so.", "It prints the words here… | It is so."),
             ("an item is not its neighbour", "All that is done:\n- eat\n\n  or drink\n  as you like\n- sleep", "All that is done: <eat> <sleep>"),
             ("letters may begin late", "v2:\n====\n\nI made it blue.\n\nIt was hard.\n\n* TL;DR:\n--------\n\nA pen is red.", "A pen is red."),
             ("a list belongs to its lead", "We do two things here:\n\n- eat\n  well\n- sleep\n\nThat is all we do.", "We do two things here: <eat well> <sleep> | That is all we do."),

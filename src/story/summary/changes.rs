@@ -1,42 +1,65 @@
 //! Changelogs: which revision an entry is about, and what it says.
 
 use super::lines::{
-    bullet, indent, is_closing, is_diffstat, is_machine, is_reference, is_rule, is_shortlog_author,
-    is_trailer,
+    bullet, indent, is_closing, is_diffstat, is_machine, is_numbered, is_reference, is_rule,
+    is_shortlog_author, is_trailer, unescaped,
 };
-use super::sentences;
+use super::{sentences, worth};
 use crate::item::prose::lines;
 
 /// The most characters of a line that says what changed.
 const CHANGE_CHARS_MAX: usize = 240;
 /// A line of plain text shorter than this, in characters, was not wrapped: what follows is another change.
 const WRAPPED_CHARS_MIN: usize = 58;
+/// The most words of a line that only says that a link follows: `Details are here:`.
+const POINTER_WORDS_MAX: usize = 5;
 /// No series comes in more revisions.
 const VERSION_MAX: u32 = 99;
 /// What may stand before a version in a heading.
 #[rustfmt::skip]
-const HEADS: [&str; 36] = [
-    "#", "##", "*", "+", "-", "=", "==", "===", "change", "changed", "changelog", "changelog:", "changes",
-    "changes:", "delta", "detailed", "diff", "difference", "differences", "full", "history", "history:", "key",
-    "log", "main", "major", "minor", "new", "notable", "noteworthy", "o", "other", "patch", "revision",
-    "summary", "updates",
+const HEADS: [&str; 39] = [
+    "#", "##", "*", "+", "-", "--", "=", "==", "===", "change", "change-log", "changed", "changelog",
+    "changelogs", "changes", "delta", "detailed", "diff", "difference", "differences", "full", "history",
+    "key", "log", "main", "major", "minor", "modifications", "new", "notable", "noteworthy", "o", "other",
+    "patch", "revision", "significant", "summary", "update", "updates",
 ];
 /// What may stand between those and the version.
 #[rustfmt::skip]
-const JOINTS: [&str; 11] = [
-    "in", "for", "of", "with", "the", "since", "from", "between", "compared", "to", "vs",
+const JOINTS: [&str; 16] = [
+    "in", "for", "of", "with", "the", "since", "from", "between", "compared", "to", "vs", "vs.", "against",
+    "over", "log", "history",
 ];
 /// After these the change is to a version, not in it.
-const SINCE: [&str; 5] = ["since", "from", "compared", "vs", "between"];
+const SINCE: [&str; 8] = [
+    "since", "from", "compared", "vs", "vs.", "between", "against", "over",
+];
+/// These open a heading without a word such as `changes` before them: `Since v2:`.
+const OPENING_SINCE: [&str; 3] = ["since", "from", "compared"];
+/// After these `to` means `since`.
+const DIFFERING: [&str; 4] = ["diff", "difference", "differences", "delta"];
 /// Headings of a changelog that name no version.
 #[rustfmt::skip]
-const BARE: [&str; 21] = [
-    "changes", "changelog", "change log", "change-log", "changelogs", "major changes", "minor changes",
-    "main changes since last version", "detailed changelog", "detailed changes", "full changelog",
-    "other changes", "revision history", "version history", "patch history", "history", "revisions",
-    "changes since last version", "changes since previous version", "changes since last revision",
-    "changes from previous version",
+const BARE: [&str; 18] = [
+    "changes", "changelog", "change log", "change-log", "changelogs", "change history", "major changes",
+    "minor changes", "detailed changelog", "detailed changes", "full changelog", "other changes",
+    "revision history", "version history", "patch history", "history", "revisions", "revision log",
 ];
+/// What an earlier revision is called without its number.
+const PREVIOUS: [&str; 5] = ["previous", "last", "prior", "earlier", "preceding"];
+/// What a revision is called.
+const REVISIONS: [&str; 9] = [
+    "version",
+    "revision",
+    "posting",
+    "submission",
+    "iteration",
+    "round",
+    "series",
+    "patchset",
+    "patch",
+];
+/// The most words of a heading that names the previous revision.
+const HEADING_WORDS_MAX: usize = 10;
 
 /// A heading in a changelog.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,32 +84,37 @@ pub(super) fn is_bare_header(line: &str) -> bool {
 
 /// What changed in revision `version`, on one line of at most 240 characters; `None` where its author does not say.
 pub fn change(text: &str, version: u32) -> Option<String> {
-    let text = sentences::without_marks(text);
+    let text = unescaped(text);
+    let text = sentences::without_marks(&text);
     let lines: Vec<&str> = lines(&text).map(str::trim_end).collect();
     let headers: Vec<(usize, Header<'_>)> = lines
         .iter()
         .enumerate()
         .filter_map(|(at, line)| header(line).map(|header| (at, header)))
         .collect();
-    let names_versions = headers.iter().any(|(_, header)| header.version.is_some());
-    let told = headers.iter().filter(|(_, header)| match header.version {
+    let told = |is_it: &dyn Fn(&Header<'_>) -> bool| {
+        headers
+            .iter()
+            .filter(|(_, header)| is_it(header))
+            .map(|(at, header)| entry(&lines, *at, header))
+            .find_map(|items| joined(&items))
+    };
+    if version == 1 {
         // A first version has changed only where comments were asked for before.
-        Some(told) if version == 1 => header.after_rfc && told <= 2,
-        Some(told) => told == version,
+        return told(&|header| header.after_rfc && header.version.is_some_and(|told| told <= 2));
+    }
+    let named: Vec<u32> = headers.iter().filter_map(|(_, one)| one.version).collect();
+    // `Changes since v2` in a v2 that names no other: its author counts the revisions in another way.
+    let miscounted = !named.is_empty() && named.iter().all(|told| *told == version + 1);
+    told(&|header| header.version == Some(version))
+        .or_else(|| told(&|header| miscounted && header.version == Some(version + 1)))
         // A changelog without versions tells of the revision that it comes with.
-        None => version > 1 && !names_versions,
-    });
-    told.map(|(at, header)| entry(&lines, *at, header))
-        .find_map(|items| joined(&items))
+        .or_else(|| told(&|header| header.version.is_none()))
 }
 
-/// Reads a heading: `v2 -> v3:`, `Changes in v3:`, `- v3: what`, `[v3]`, `Changelog:`.
+/// Reads a heading: `v2 -> v3:`, `Changes in v3:`, `- v3: what`, `[v3]`, `Since v2:`, `Changelog:`.
 fn header(line: &str) -> Option<Header<'_>> {
-    let bare = line
-        .trim()
-        .trim_matches(['=', '#', '*', ' ', '-', '~', '_'])
-        .trim_end_matches([':', ' ']);
-    if BARE.iter().any(|known| bare.eq_ignore_ascii_case(known)) {
+    if is_bare(line) {
         return Some(Header {
             version: None,
             after_rfc: false,
@@ -103,22 +131,13 @@ fn header(line: &str) -> Option<Header<'_>> {
     if !has_digit && !has_rfc() {
         return None;
     }
-    let mut rest = line.trim_start();
-    let (mut headed, mut since) = (false, false);
-    loop {
-        let word = rest.split([' ', '\t']).next().unwrap_or_default();
-        let lower = word.to_ascii_lowercase();
-        let is_head = HEADS.contains(&lower.as_str());
-        let is_joint = headed && JOINTS.contains(&lower.as_str());
-        if word.is_empty() || (!is_head && !is_joint) {
-            break;
-        }
-        headed |= is_head && lower.len() > 2;
-        since |= SINCE.contains(&lower.as_str());
-        rest = rest[word.len()..].trim_start();
-    }
+    let Lead {
+        rest,
+        headed,
+        since,
+    } = lead(line);
     let bracketed = rest.starts_with(['[', '(']);
-    rest = rest.trim_start_matches(['[', '(']);
+    let rest = rest.trim_start_matches(['[', '(']);
     let (first, mut rest) = version_of(rest)?;
     let mut told = first;
     let mut to = false;
@@ -130,7 +149,7 @@ fn header(line: &str) -> Option<Header<'_>> {
     if bracketed {
         rest = rest.trim_start().strip_prefix([']', ')']).unwrap_or(rest);
     }
-    let rest = said_behind(rest, headed || to || bracketed)?;
+    let rest = said_behind(rest, headed || to || bracketed || since)?;
     if since && !to {
         return Some(Header {
             version: Some(told.number + 1),
@@ -145,6 +164,70 @@ fn header(line: &str) -> Option<Header<'_>> {
     })
 }
 
+/// Whether a line heads a changelog and names no version: `Changelog:`, `Changes since the last version:`.
+fn is_bare(line: &str) -> bool {
+    let line = line.trim();
+    let bare = line
+        .trim_matches(['=', '#', '*', ' ', '-', '~', '_'])
+        .trim_end_matches([':', ' ']);
+    if BARE.iter().any(|known| bare.eq_ignore_ascii_case(known)) {
+        return true;
+    }
+    // Nearly all lines end otherwise, and need not be copied to see that.
+    let ends = line.ends_with(':')
+        || REVISIONS.iter().any(|word| {
+            let start = bare.len().saturating_sub(word.len());
+            bare.get(start..)
+                .is_some_and(|end| end.eq_ignore_ascii_case(word))
+        });
+    if !ends {
+        return false;
+    }
+    let lower = bare.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let names_previous = words.windows(2).any(|pair| {
+        PREVIOUS.contains(&pair[0]) && REVISIONS.contains(&pair[1].trim_end_matches([',', ':']))
+    });
+    let opens = words
+        .first()
+        .is_some_and(|first| HEADS.contains(first) || OPENING_SINCE.contains(first));
+    names_previous && opens && words.len() <= HEADING_WORDS_MAX
+}
+
+/// What stands before the version in a heading.
+struct Lead<'a> {
+    /// What follows it.
+    rest: &'a str,
+    /// It has a word such as `changes`.
+    headed: bool,
+    /// It says that the change is to the version, not in it.
+    since: bool,
+}
+
+fn lead(line: &str) -> Lead<'_> {
+    let mut lead = Lead {
+        rest: line.trim_start(),
+        headed: false,
+        since: false,
+    };
+    let mut differs = false;
+    loop {
+        let word = lead.rest.split([' ', '\t']).next().unwrap_or_default();
+        let lower = word.trim_end_matches(':').to_ascii_lowercase();
+        let lower = lower.as_str();
+        let is_head = HEADS.contains(&lower);
+        let opens = !lead.since && OPENING_SINCE.contains(&lower);
+        let is_joint = (lead.headed || lead.since) && JOINTS.contains(&lower);
+        if lower.is_empty() || !(is_head || is_joint || opens) {
+            return lead;
+        }
+        differs |= DIFFERING.contains(&lower);
+        lead.headed |= is_head && lower.len() > 2;
+        lead.since |= SINCE.contains(&lower) || (differs && lower == "to");
+        lead.rest = lead.rest[word.len()..].trim_start();
+    }
+}
+
 /// A version as it is named.
 #[derive(Debug, Clone, Copy)]
 struct Named {
@@ -152,11 +235,11 @@ struct Named {
     rfc: bool,
 }
 
-/// Takes `v3`, `V3`, `RFC v3`, `RFC`, `PATCH v3`, `version 3` from the front.
+/// Takes `v3`, `V3`, `RFC v3`, `RFC`, `PATCH v3`, `version 3`, `rev 3` from the front.
 fn version_of(text: &str) -> Option<(Named, &str)> {
     let mut rest = text.trim_start();
     let mut rfc = false;
-    for prefix in ["rfc", "patch", "version"] {
+    for prefix in ["rfc", "patch", "version", "ver", "rev"] {
         let Some(head) = rest.get(..prefix.len()) else {
             continue;
         };
@@ -167,7 +250,8 @@ fn version_of(text: &str) -> Option<(Named, &str)> {
             if rest.starts_with(['-', '/']) && rest[1..].starts_with(['v', 'V']) {
                 rest = &rest[1..];
             }
-            if prefix == "version" && rest.starts_with(|c: char| c.is_ascii_digit()) {
+            let counts = ["version", "ver", "rev"].contains(&prefix);
+            if counts && rest.starts_with(|c: char| c.is_ascii_digit()) {
                 return number(rest).map(|(number, rest)| (Named { number, rfc }, rest));
             }
         }
@@ -205,6 +289,7 @@ fn arrow(text: &str) -> Option<&str> {
     let text = text.trim_start();
     [
         "-->", "->", "=>", "==>", "~>", "→", "⇒", "...", "..", "to ", "and ", "- ", "/", ">", "–",
+        "vs. ", "vs ",
     ]
     .iter()
     .find_map(|arrow| text.strip_prefix(arrow))
@@ -213,7 +298,16 @@ fn arrow(text: &str) -> Option<&str> {
 /// What is said on a heading's line, behind its colon; `None` where the line is prose that begins with a version.
 fn said_behind(rest: &str, sure: bool) -> Option<&str> {
     let mut rest = rest.trim_start();
-    for word in ["changes", "changelog", "updates", "change", "diff"] {
+    for word in [
+        "changes",
+        "changelog",
+        "updates",
+        "change",
+        "diff",
+        "+",
+        "resend",
+        "repost",
+    ] {
         let parted = rest
             .get(..word.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(word));
@@ -253,90 +347,171 @@ struct Entry {
     marked: bool,
 }
 
+/// The changes that stand below a heading, while its lines are read.
+struct Entries<'a> {
+    items: Vec<Entry>,
+    lines: &'a [&'a str],
+    /// How far the heading is set in.
+    column: usize,
+    /// The heading's own line names an address: it may be the head of a list of links.
+    links: bool,
+    after_blank: bool,
+    /// A line without a mark may go on with the last item.
+    goes_on: bool,
+    /// What a machine printed is being left out.
+    in_output: bool,
+    /// Whether the first mark is a number.
+    numbered: Option<bool>,
+    last_chars: usize,
+}
+
+/// What a line does to the entry above it.
+enum Step {
+    Ends,
+    Skipped,
+    Read,
+}
+
 /// The changes that stand below the heading at line `at`.
 fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entry> {
-    let mut items: Vec<Entry> = Vec::new();
-    let take = |items: &mut Vec<Entry>, said: &str, column: usize, marked: bool| {
-        items.push(Entry {
+    let mut entries = Entries {
+        items: Vec::new(),
+        lines,
+        column: indent(lines[at]),
+        links: is_link(heading.rest),
+        after_blank: false,
+        goes_on: false,
+        in_output: false,
+        numbered: None,
+        last_chars: usize::MAX,
+    };
+    if !heading.rest.is_empty() && !entries.links {
+        let (said, marked) =
+            bullet(heading.rest).map_or((heading.rest, false), |said| (said, true));
+        entries.take(said, lines[at].len() - heading.rest.len(), marked);
+    }
+    for place in at + 1..lines.len() {
+        match entries.step(place) {
+            Step::Ends => break,
+            Step::Skipped => {}
+            Step::Read => entries.read(lines[place]),
+        }
+    }
+    entries.items
+}
+
+impl Entries<'_> {
+    fn take(&mut self, said: &str, column: usize, marked: bool) {
+        self.items.push(Entry {
             said: said.trim().to_owned(),
             column,
             marked,
         });
-    };
-    if !heading.rest.is_empty() && !is_link(heading.rest) {
-        let (said, marked) =
-            bullet(heading.rest).map_or((heading.rest, false), |said| (said, true));
-        let column = lines[at].len() - heading.rest.len();
-        take(&mut items, said, column, marked);
+        self.goes_on = true;
     }
-    let heading_column = indent(lines[at]);
-    let (mut after_blank, mut goes_on, mut last_chars) = (false, !items.is_empty(), usize::MAX);
-    for line in &lines[at + 1..] {
+
+    /// Whether a line belongs to the entry.
+    fn step(&mut self, place: usize) -> Step {
+        let line = self.lines[place];
         if line.trim().is_empty() {
-            after_blank = true;
-            goes_on = false;
-            continue;
+            (self.after_blank, self.goes_on, self.in_output) = (true, false, false);
+            return Step::Skipped;
         }
-        let column = indent(line);
-        let item = bullet(line).or_else(|| {
-            line.trim_start()
-                .strip_prefix('-')
-                .filter(|said| said.starts_with(char::is_alphabetic))
-        });
-        let inside = column > heading_column || item.is_some();
+        let item = marked(line);
+        if line == "--" || (is_rule(line) && !self.items.is_empty()) {
+            return Step::Ends;
+        }
         if is_rule(line) {
-            if items.is_empty() {
-                continue;
-            }
-            break;
+            return Step::Skipped;
         }
-        if !items.is_empty() && is_link(line) || line.trim_start().starts_with("Link:") {
-            goes_on = false;
-            continue;
+        if let Some(other) = header(line) {
+            let is_note = self.items.is_empty() && !self.links && is_link(other.rest);
+            let is_text_below = self
+                .lines
+                .get(place + 1)
+                .is_some_and(|next| indent(next) > indent(line) && marked(next).is_none());
+            // `v1: URL` right below `v1 -> v2:` says where v1 is; with text of its own it heads that.
+            return match other.version {
+                Some(_) if is_note && !is_text_below => Step::Skipped,
+                None if self.items.is_empty() => Step::Skipped,
+                Some(_) | None => Step::Ends,
+            };
         }
-        if header(line).is_some_and(|other| other.version.is_some() || !items.is_empty())
-            || is_trailer(line)
+        let inside = indent(line) > self.column || item.is_some();
+        if is_trailer_of_patch(line)
             || is_diffstat(line)
             || is_shortlog_author(line)
             || is_closing(line)
-            || (after_blank && !items.is_empty() && !inside)
+            || (self.after_blank && !self.items.is_empty() && (!inside || self.is_other_list(line)))
         {
-            break;
+            return Step::Ends;
         }
-        after_blank = false;
-        if is_link(item.unwrap_or(line)) || header(line).is_some() {
-            goes_on = false;
-            continue;
+        let next = self.lines[place + 1..]
+            .iter()
+            .find(|next| !next.trim().is_empty());
+        let points = line.ends_with(':')
+            && line.split_whitespace().count() <= POINTER_WORDS_MAX
+            && next.is_some_and(|next| is_link(next));
+        if is_link(item.unwrap_or(line)) || points {
+            self.goes_on = false;
+            return Step::Skipped;
         }
-        let chars = line.chars().count();
-        match item {
-            Some(said) => {
-                take(&mut items, said, column, true);
-                goes_on = true;
-            }
-            None => {
-                let starts = line.trim_start().starts_with(char::is_uppercase);
-                let last = items.last_mut().filter(|last| {
-                    goes_on
-                        && (last.marked || !starts || last_chars >= WRAPPED_CHARS_MIN)
-                        && !is_machine(line)
-                });
-                match last {
-                    Some(last) => {
-                        last.said.push(' ');
-                        last.said.push_str(line.trim());
-                    }
-                    None if is_machine(line) => goes_on = false,
-                    None => {
-                        take(&mut items, line, column, false);
-                        goes_on = true;
-                    }
-                }
-            }
-        }
-        last_chars = chars;
+        Step::Read
     }
-    items
+
+    /// Whether an item belongs to another list: numbers behind dashes, or dashes behind numbers.
+    fn is_other_list(&self, line: &str) -> bool {
+        let column = self.items.first().map_or(0, |first| first.column);
+        bullet(line).is_some()
+            && self
+                .numbered
+                .is_some_and(|known| known != is_numbered(line))
+            && indent(line) <= column
+    }
+
+    fn read(&mut self, line: &str) {
+        self.after_blank = false;
+        let column = indent(line);
+        if let Some(said) = marked(line) {
+            self.numbered.get_or_insert(is_numbered(line));
+            self.in_output = false;
+            self.take(said, column, true);
+        } else if self.in_output || is_machine(line) {
+            (self.in_output, self.goes_on) = (true, false);
+        } else {
+            let starts = line.trim_start().starts_with(char::is_uppercase);
+            let wrapped = self.last_chars >= WRAPPED_CHARS_MIN;
+            let last = self.items.last_mut();
+            match last.filter(|last| self.goes_on && (last.marked || !starts || wrapped)) {
+                Some(last) => {
+                    last.said.push(' ');
+                    last.said.push_str(line.trim());
+                }
+                None => self.take(line, column, false),
+            }
+        }
+        self.last_chars = line.chars().count();
+    }
+}
+
+/// What stands behind the mark of an item; changelogs have `-word` too.
+fn marked(line: &str) -> Option<&str> {
+    bullet(line).or_else(|| {
+        line.trim_start()
+            .strip_prefix('-')
+            .filter(|said| said.starts_with(char::is_alphabetic))
+    })
+}
+
+/// A trailer that ends a changelog; `Link:` stands inside one.
+fn is_trailer_of_patch(line: &str) -> bool {
+    is_trailer(line) && !is_link_line(line)
+}
+
+fn is_link_line(line: &str) -> bool {
+    ["Link:", "Links:", "URL:"]
+        .iter()
+        .any(|start| line.trim_start().starts_with(start))
 }
 
 /// A link to a revision says nothing of what changed.
@@ -357,7 +532,11 @@ fn is_link(said: &str) -> bool {
     let address = lower
         .split_whitespace()
         .any(|word| word.contains("://") || word.starts_with("lore.kernel.org"));
-    named || is_reference(said) || (address && words <= 3) || lower.starts_with("http")
+    named
+        || is_link_line(said)
+        || is_reference(said)
+        || (address && words <= 3)
+        || lower.starts_with("http")
 }
 
 /// The changes on one line.
@@ -369,13 +548,26 @@ fn joined(items: &[Entry]) -> Option<String> {
         [note, rest @ ..] if is_note(note) && !rest.is_empty() => rest,
         _ => items,
     };
-    for (at, item) in items.iter().enumerate() {
-        let said = item.said.split_whitespace().collect::<Vec<_>>().join(" ");
-        let announces = said.ends_with(':');
-        let nested = items
-            .get(at + 1)
-            .is_some_and(|next| next.column > item.column || !item.marked && next.marked);
-        let said = if announces && nested {
+    let announces = |at: usize| {
+        let (item, next) = (&items[at], items.get(at + 1));
+        item.said.ends_with(':')
+            && next.is_some_and(|next| next.column > item.column || !item.marked && next.marked)
+    };
+    // What was done to tags and bases comes last; a reader is told what else was done.
+    let outer = items.iter().map(|item| item.column).min();
+    let (chores, said): (Vec<usize>, Vec<usize>) = (0..items.len()).partition(|&at| {
+        let is_outer = Some(items[at].column) == outer;
+        is_outer && worth::is_chore(&items[at].said) && !announces(at)
+    });
+    let shown = if said.is_empty() { chores } else { said };
+    for (place, at) in shown.iter().enumerate() {
+        let nested = announces(*at);
+        let said = items[*at]
+            .said
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let said = if nested {
             said.as_str()
         } else {
             sentences::bare_item(&said)
@@ -392,7 +584,7 @@ fn joined(items: &[Entry]) -> Option<String> {
         };
         let chars = line.chars().count() + joint.len() + said.chars().count();
         // Room for `; …`, unless this is the last.
-        let room = if at + 1 == items.len() { 0 } else { 3 };
+        let room = if place + 1 == shown.len() { 0 } else { 3 };
         if chars + room > CHANGE_CHARS_MAX {
             if line.is_empty() {
                 return Some(sentences::cut(said, CHANGE_CHARS_MAX));

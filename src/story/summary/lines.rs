@@ -1,5 +1,6 @@
 //! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
@@ -27,11 +28,13 @@ const CLOSINGS: [&str; 21] = [
 ];
 /// How lines of logs, of tests' output and of version control begin.
 #[rustfmt::skip]
-const LOG_STARTS: [&str; 29] = [
-    "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ",
-    "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic", "Modules linked in:", "RAX:",
-    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "cc1: ",
-    "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
+const LOG_STARTS: [&str; 41] = [
+    "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ", "ERROR: ",
+    "Error: ", "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic",
+    "Modules linked in:", "Oops[", "RAX:", "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (",
+    "UBSAN: ", "Unable to handle ", "WARNING: ", "Would remove ", "cc1: ", "clang: ", "collect2: ", "error: ",
+    "gcc: ", "in_atomic()", "kernel BUG at", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1", "rcu: ",
+    "warning: ",
 ];
 static LOG_STARTED: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let mut builder = AhoCorasick::builder();
@@ -39,7 +42,9 @@ static LOG_STARTED: LazyLock<AhoCorasick> = LazyLock::new(|| {
     built.expect("few and short beginnings")
 });
 /// What stands inside such lines.
-const LOG_MARKS: [&str; 7] = [
+const LOG_MARKS: [&str; 9] = [
+    ":FAIL:",
+    ":PASS:",
     "+0x",
     ": error: ",
     ": warning: ",
@@ -52,17 +57,41 @@ const LOG_MARKS: [&str; 7] = [
 static LOG_MARKED: LazyLock<AhoCorasick> =
     LazyLock::new(|| AhoCorasick::new(LOG_MARKS).expect("few and short marks"));
 /// How such lines end.
-const LOG_ENDS: [&str; 7] = [
+const LOG_ENDS: [&str; 9] = [
     " FAILED",
     " PASSED",
     ":FAIL",
     ":OK",
     ":SKIP",
+    "error generated.",
+    "errors generated.",
     "warning generated.",
     "warnings generated.",
 ];
+/// The longest name of a value, in characters.
+const FIELD_CHARS_MAX: usize = 24;
 /// The longest greeting of a mail, in characters.
 const GREETING_CHARS_MAX: usize = 60;
+
+/// The fewest words behind a mark that are prose.
+const MARKED_WORDS_MIN: usize = 3;
+/// What may be told by hours and minutes, in characters: `02:48`.
+const CLOCK_CHARS: usize = 5;
+
+/// The text without the `>` that mailboxes set before a line that begins with `From `.
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    match text.contains(">From ") {
+        false => Cow::Borrowed(text),
+        true => {
+            let all = text.split('\n');
+            let all = all.map(|line| match line.starts_with(">From ") {
+                true => &line[1..],
+                false => line,
+            });
+            Cow::Owned(all.collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
 
 /// How far a line is indented, in columns; a tab counts to the next eighth.
 pub(super) fn indent(line: &str) -> usize {
@@ -83,7 +112,7 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     let mark = line.split_whitespace().next()?;
     let rest = line[mark.len()..].trim_start();
     if [
-        "-", "*", "o", "+", "•", "·", "–", "—", "->", "=>", "‣", "◦", "#)",
+        "-", "--", "*", "o", "+", "•", "·", "–", "—", "->", "=>", "‣", "◦", "#)",
     ]
     .contains(&mark)
     {
@@ -109,14 +138,43 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     ((is_digits || is_letter || is_roman) && !rest.is_empty()).then_some(rest)
 }
 
-/// Whether a line quotes another mail, or says that the next ones do.
+/// Whether the mark of a list item counts it: `1. `, `2) `.
+pub(super) fn is_numbered(line: &str) -> bool {
+    line.trim_start_matches([' ', '\t', '('])
+        .starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a line quotes another mail, or says that the next ones do. Some quote by a bar instead.
 pub(super) fn is_quote(line: &str) -> bool {
     let line = line.trim_start();
     let said = ["wrote:", "writes:", "napsal(a):", "schrieb:"];
     line.starts_with('>')
+        || line.starts_with("| ")
         || line.starts_with("|>")
+        || line == "|"
         || said.iter().any(|end| line.ends_with(end))
         || find(line, "Original Message").is_some()
+}
+
+/// Whether a line, with a quote right below it, says who wrote that: by a day and a time, an address, or `On …`.
+pub(super) fn is_attribution(line: &str) -> bool {
+    let line = line.trim();
+    let is_clock = |word: &str| {
+        let mut digits = word.split(':').map(|part| part.parse::<u8>());
+        word.len() >= CLOCK_CHARS - 1
+            && matches!(
+                (digits.next(), digits.next()),
+                (Some(Ok(0..24)), Some(Ok(0..60)))
+            )
+    };
+    let words = || line.split_whitespace();
+    let address = line.split_once('<').is_some_and(|(_, rest)| {
+        rest.split_once('>')
+            .is_some_and(|(address, _)| address.contains('@') && !address.contains(' '))
+    });
+    line.starts_with("On ")
+        || address
+        || words().any(|word| is_clock(word.trim_end_matches([',', ':', ')'])))
 }
 
 /// Whether a line is a trailer or a pseudo header: `Signed-off-by: …`, `Fixes: …`, `base-commit: …`.
@@ -201,23 +259,44 @@ pub(super) fn is_rule(line: &str) -> bool {
 /// Whether a line is nothing but an address, or a reference to one: `[1] https://…`, `[2]: Documentation/x.rst`.
 pub(super) fn is_reference(line: &str) -> bool {
     let line = line.trim();
-    let is_address = |text: &str| {
-        [
-            "https://",
-            "http://",
-            "git://",
-            "<http",
-            "ftp://",
-            "lore.kernel.org",
-            "git@",
-        ]
-        .iter()
-        .any(|start| text.starts_with(start))
-    };
     let mut words = line.split_whitespace();
     let (label, address) = (words.next(), words.next());
     let is_labelled = || label.is_some_and(|w| w.ends_with(':')) && address.is_some_and(is_address);
     (words.next().is_none() && (is_address(line) || is_labelled())) || marked(line).is_some()
+}
+
+/// Whether a text begins as an address does.
+pub(super) fn is_address(text: &str) -> bool {
+    [
+        "https://",
+        "http://",
+        "git://",
+        "<http",
+        "ftp://",
+        "lore.kernel.org",
+        "git@",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+}
+
+/// Whether a line begins with a mark such as `[1]` that stands for a noun: `[1] added a map, and …`.
+pub(super) fn is_marked_prose(line: &str) -> bool {
+    marked(line.trim()).is_some_and(|rest| {
+        let explains = ["see ", "cf. ", "e.g. "]
+            .iter()
+            .any(|start| rest.starts_with(start));
+        rest.starts_with(|c: char| c.is_ascii_lowercase())
+            && rest.split_whitespace().count() >= MARKED_WORDS_MIN
+            && !line.trim()[1..].contains("]:")
+            && !rest.contains("://")
+            && !rest
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .contains(['/', '.', '@'])
+            && !explains
+    })
 }
 
 /// What stands behind `[1]`, `[1]:`, `(1)`-less marks at the start of a line.
@@ -235,11 +314,6 @@ fn marked(line: &str) -> Option<&str> {
 pub(super) fn is_machine(line: &str) -> bool {
     let trimmed = line.trim();
     let first = trimmed.split_whitespace().next().unwrap_or_default();
-    let prompt = matches!(first, "$" | "%" | "#" | "~#" | "#>" | "(gdb)" | ">>>")
-        || first.starts_with("root@")
-        || first.starts_with("./")
-        || first.ends_with("]#")
-        || first.ends_with("]$");
     let log = LOG_STARTED.is_match(Input::new(trimmed).anchored(Anchored::Yes))
         || LOG_MARKED.is_match(trimmed)
         || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
@@ -256,7 +330,51 @@ pub(super) fn is_machine(line: &str) -> bool {
         || trimmed.starts_with("#define")
         || trimmed.starts_with("/*")
         || trimmed.starts_with("//");
-    prompt || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+    is_command(trimmed) || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+}
+
+/// Whether a line is typed into a shell: what follows it is what that printed.
+pub(super) fn is_command(line: &str) -> bool {
+    let trimmed = line.trim();
+    let mut words = trimmed.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let second = words.next();
+    let is_setting = |word: &str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+            name.len() > 1 && name.bytes().all(is_name)
+        })
+    };
+    let runs = |word: &str| matches!(word, "make" | "sudo" | "\\") || word.starts_with("./");
+    let is_root = first == "#"
+        && second.is_some_and(|word| word.starts_with(|c: char| !c.is_uppercase() && c != '#'));
+    matches!(first, "$" | "%" | "~#" | "#>" | "(gdb)" | ">>>")
+        || is_root
+        || first.starts_with("root@")
+        || first.starts_with("./")
+        || first.ends_with("]#")
+        || first.ends_with("]$")
+        || (is_setting(first) && second.is_some_and(|word| is_setting(word) || runs(word)))
+        || (trimmed.ends_with(" \\") && words.next().is_some())
+}
+
+/// Whether a line, right below words that announce it, is what a program printed: `cp: no such file`, `#3 map:OK`.
+pub(super) fn is_printed(line: &str) -> bool {
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let program = first.strip_suffix(':').unwrap_or_default();
+    let is_program = !program.is_empty()
+        && program.starts_with(|c: char| c.is_ascii_lowercase() || c == '/')
+        && !program.ends_with('.')
+        && program
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-./+".contains(&b));
+    let counted = first.strip_prefix('#').unwrap_or_default();
+    is_program
+        || counted.starts_with(|c: char| c.is_ascii_digit())
+        || (indent(line) > 0
+            && line
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
 /// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
@@ -395,9 +513,23 @@ pub(super) fn is_heading(line: &str) -> bool {
     bracketed || (decorated && words <= 10) || (!spoken && words <= 4)
 }
 
+/// Whether a line gives a value for a name, as reports do: `Hardware: a pen`, `configs tested: 3`.
+pub(super) fn is_field(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(name, value)| {
+        name.chars().count() <= FIELD_CHARS_MAX
+            && name.split_whitespace().count() <= 3
+            && name.starts_with(char::is_alphabetic)
+            && !value.ends_with(['.', ','])
+    })
+}
+
 /// Whether a line opens what git says of a pull request, or lists what was merged.
 pub(super) fn is_git_speech(line: &str) -> bool {
-    [
+    let is_commit = |rest: &str| {
+        let hash = rest.split_whitespace().next().unwrap_or_default();
+        hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let speaks = [
         "Merge branch ",
         "Merge branches ",
         "Merge tag ",
@@ -407,11 +539,25 @@ pub(super) fn is_git_speech(line: &str) -> bool {
         "are available in the ",
         "for you to fetch changes up to",
         "(cherry picked from",
-        "commit ",
     ]
     .iter()
-    .any(|start| line.starts_with(start))
-        && !line.ends_with('.')
+    .any(|start| line.starts_with(start));
+    (speaks || line.strip_prefix("commit ").is_some_and(is_commit)) && !line.ends_with('.')
+        || is_dated_title(line)
+}
+
+/// `maps: paint them (2026-01-02 03:04:05 +0200)`, as git tells the ends of what is to be pulled.
+fn is_dated_title(line: &str) -> bool {
+    line.trim()
+        .strip_suffix(')')
+        .and_then(|head| head.rsplit_once(" ("))
+        .is_some_and(|(_, date)| {
+            let shape: String = date
+                .chars()
+                .map(|c| if c.is_ascii_digit() { '0' } else { c })
+                .collect();
+            ["0000-00-00 00:00:00 +0000", "0000-00-00 00:00:00 -0000"].contains(&shape.as_str())
+        })
 }
 
 #[cfg(test)]

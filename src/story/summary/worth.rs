@@ -6,38 +6,51 @@ use aho_corasick::AhoCorasick;
 
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
-const SAYS_NOTHING: [&str; 114] = [
-    "-by tag", "address comments", "address feedback", "address the comments", "addressed comments",
+const SAYS_NOTHING: [&str; 146] = [
+    "-by tag", "acked-by", "address comments", "address feedback", "address the comments", "addressed comments",
     "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
-    "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
+    "all tests pass", "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
     "applies on top", "apply cleanly", "are available in the git", "as organized as", "as usual,",
-    "be applied on top", "bear with me", "before this series", "can also be found", "can be found at", "can be found here",
-    "can be found in the git", "can you pick", "cc'ed", "cc'ing", "cc-ing", "changelog",
+    "bcc", "be applied on top", "bear with me", "before this series", "can also be found", "can be found at", "can be found here",
+    "can be found in http", "can be found in the git", "can you pick", "cc'ed", "cc'ing", "cc-ing", "changelog",
     "comments and suggestions", "comments are", "comments in the previous", "comments?", "could you please",
-    "depends on the series", "diff for pull", "diff for this pull", "feedback from the previous", "feedback is",
-    "feedback on", "feedback welcome", "for review", "for the feedback", "for the review", "for their review",
-    "from the previous version", "full changes can", "git tree", "go in asap", "i also can push", "i am new to",
-    "i can also push", "i'd appreciate", "i'm new to", "in my next version", "in the next revision",
-    "in this version", "is based on commit", "kindly", "last version", "let me know", "look forward",
-    "looking forward", "merge window", "my first patch", "new revision", "next version",
-    "no functional or code changes", "no material changes", "non-merge commits", "organised as follows",
+    "depends on the series", "diff for pull", "diff for this pull", "do you want", "feedback from the previous", "feedback is",
+    "feedback on", "feedback welcome", "feel free to", "for review", "for the feedback", "for the review", "for their review",
+    "from the previous version", "full changes can", "git tree", "go in asap", "happy to provide", "happy to test", "i also can push",
+    "i am hesitant", "i am new to", "i am not sure", "i can also push", "i can provide", "i might have missed",
+    "i will re-send", "i will resend", "i will send", "i'd appreciate", "i'll re-send", "i'll resend",
+    "i'll send", "i'm hesitant", "i'm new to", "i'm not sure", "if you see any problem", "internship", "in my next version", "in the next revision",
+    "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "look forward",
+    "looking forward", "merge window", "my first attempt", "my first contribution", "my first patch", "new revision", "next version",
+    "no functional change", "no functional or code changes", "no material changes", "non-merge commits", "organised as follows",
     "organized as follows", "other than that v", "please apply", "please consider", "please find",
     "please help", "please pull", "please review", "please see the individual", "please take a look",
     "please take it", "previous posting", "previous revision", "previous series", "previous version",
     "pull request contains", "pull-request contains", "re-post", "re-run", "re-sending", "re-spin",
-    "re-verification", "rebased", "remains in rfc", "repost", "resend", "respin", "sending again",
-    "sending this", "sent separately", "should go in", "should go through", "sorry for",
-    "structured as follows", "suggestions are", "thanks for", "thanks to everyone", "this cover letter",
-    "this revision", "what do you think",
+    "re-verification", "rebased", "remains in rfc", "repost", "resend", "respin", "reviewed-by", "sending again",
+    "sending this", "semi-automatic", "sent separately", "shall i ", "should go in", "should go through", "should i ", "sorry for",
+    "structured as follows", "suggestions are", "tested-by", "thanks for", "thanks to everyone", "this cover letter",
+    "this revision", "what do you think", "your ack",
+];
+/// How a sentence points to what stood above it, and is left out.
+#[rustfmt::skip]
+const POINTS_ABOVE: [&str; 23] = [
+    "above code", "above command", "above diagram", "above error", "above example", "above figure",
+    "above listing", "above log", "above message", "above output", "above program", "above scenario",
+    "above splat", "above table", "above trace", "above warning", "code above", "error above", "example above",
+    "log above", "output above", "shown above", "trace above",
 ];
 /// How sentences begin that are said to reviewers only, in lower case.
 #[rustfmt::skip]
-const OPENS_NOTHING: [&str; 31] = [
-    "all comments", "another version", "based on ", "based upon", "cc ", "changes from", "changes since",
-    "for details", "i hope", "let me know", "many thanks", "merge ", "more details in", "no changes",
-    "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "thank you",
+const OPENS_NOTHING: [&str; 52] = [
+    "after this fix, all", "all comments", "also tested", "also, tested", "another version", "based on ", "based upon", "build tested", "build-tested", "cc ", "changes from", "changes since", "compile tested",
+    "compile-tested",
+    "follow up to ", "follow-up to ", "followup to ", "for details", "for reference", "fyi", "here are the ",
+    "here is the ", "here's ", "honestly", "i hope", "i have tested", "i tested", "let me know", "many thanks", "merge ", "more details in", "no changes",
+    "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "tested ", "thank you",
     "thanks a lot", "thanks again", "thanks for", "thanks!", "thanks,", "the code is available", "the full ",
-    "the series is also", "the series is available", "this applies", "you can find",
+    "the series is also", "the series is available", "this applies",
+    "this is my ", "you can find", "you will ",
 ];
 /// What an author calls the work that is posted.
 #[rustfmt::skip]
@@ -47,11 +60,23 @@ const WORKS: [&str; 19] = [
 ];
 /// What stands before it.
 const POINTERS: [&str; 7] = ["this", "these", "the", "here", "current", "following", "my"];
+/// How a sentence tells what is done without naming who does it.
+#[rustfmt::skip]
+const SOLVED: [&str; 8] = [
+    " addressed by ", " avoided by ", " fixed by ", " fixed with ", " mended by ", " prevented by ", " resolved by ",
+    " solved by ",
+];
 /// What may stand before an imperative.
 #[rustfmt::skip]
 const LEADS: [&str; 13] = [
     "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so", "then,",
     "therefore,", "therefore", "thus,",
+];
+/// No sentence ends with these.
+#[rustfmt::skip]
+const BREAKS_OFF: [&str; 20] = [
+    "a", "an", "and", "as", "at", "because", "by", "for", "from", "if", "in", "is", "of", "or", "see", "than",
+    "that", "the", "to", "with",
 ];
 /// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`. In the order of the alphabet.
 #[rustfmt::skip]
@@ -73,6 +98,35 @@ const VERBS: [&str; 158] = [
     "unify", "update", "use", "validate", "verify", "wire", "wrap", "write", "zero",
 ];
 
+/// What an author did to a series beside its code, as changelogs tell it, in lower case: `Rebased on …`.
+#[rustfmt::skip]
+const CHORES: [&str; 16] = [
+    "address comment", "address feedback", "address review", "addressed comment", "addressed feedback",
+    "addressed review", "addressing comment", "no change", "no code change", "no functional change",
+    "no other change", "re-send", "rebase", "repost", "resend", "resent",
+];
+/// How they tell of trailers, in lower case.
+#[rustfmt::skip]
+const TAKES: [&str; 20] = [
+    "add", "added", "adding", "adds", "append", "apply", "applied", "carry", "collect", "collected", "collecting",
+    "fetch", "gather", "include", "included", "pick", "picked", "received", "take", "took",
+];
+/// What they call trailers, in lower case.
+const TAGS: [&str; 8] = [
+    "-by", "ack", "acks", "acked", "ack-by", "tag", "tags", "r-b",
+];
+/// The most words of such an item; a longer one tells something else too.
+const CHORE_WORDS_MAX: usize = 12;
+/// The most words of a sentence that only points to a reference.
+const POINTER_WORDS_MAX: usize = 10;
+/// Words with a comma behind them that open a sentence, and name nobody, in lower case; those that end in `ly` too.
+#[rustfmt::skip]
+const ADVERBS: [&str; 25] = [
+    "also", "alternatively", "besides", "first", "further", "furthermore", "hence", "here", "however", "instead",
+    "moreover", "nevertheless", "next", "now", "otherwise", "second", "so", "still", "then", "therefore", "third",
+    "thus", "today", "unfortunately", "yes",
+];
+
 /// All of them are looked for at once: every sentence of every mail is asked.
 static SAYS_NOTHING_ANYWHERE: LazyLock<AhoCorasick> =
     LazyLock::new(|| AhoCorasick::new(SAYS_NOTHING).expect("few and short words"));
@@ -85,6 +139,7 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
     }
     let opening = lower.trim_start_matches(['(', '*', '"', '[', '-', ' ']);
     SAYS_NOTHING_ANYWHERE.is_match(&lower)
+        || POINTS_ABOVE.iter().any(|said| lower.contains(said))
         || OPENS_NOTHING.iter().any(|said| opening.starts_with(said))
         || is_about_versions(opening)
         || is_about_base(opening)
@@ -92,6 +147,47 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || is_pointer(&lower)
         || is_citation(&lower)
         || is_fragment(sentence)
+        || is_aside(sentence)
+        || is_to_somebody(sentence)
+}
+
+/// Whether an item of a changelog tells of trailers, a base or answers only, and not of the code.
+pub(super) fn is_chore(item: &str) -> bool {
+    let lower = item.trim_start_matches(['(', '[', ' ']).to_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    if words.len() > CHORE_WORDS_MAX || lower.contains(" and ") && !lower.contains("-by") {
+        return false;
+    }
+    let is_tag = |word: &&str| {
+        let word = bare(word);
+        TAGS.contains(&word) || word.ends_with("-by") || word.ends_with("-bys")
+    };
+    let takes = words.first().is_some_and(|first| TAKES.contains(first));
+    let starts = CHORES.iter().any(|said| lower.starts_with(said)) && !lower.contains(':');
+    starts || (takes && words.iter().skip(1).any(is_tag))
+}
+
+/// A whole sentence in brackets.
+fn is_aside(sentence: &str) -> bool {
+    sentence.starts_with('(') && sentence.trim_end_matches('.').ends_with(')')
+}
+
+/// `Ann, I kept your paint.`
+fn is_to_somebody(sentence: &str) -> bool {
+    let Some((name, rest)) = sentence.split_once(", ") else {
+        return false;
+    };
+    let lower = name.to_lowercase();
+    let rest = rest.to_lowercase();
+    let is_name = name.starts_with(char::is_uppercase)
+        && name.chars().all(char::is_alphabetic)
+        && !lower.ends_with("ly")
+        && !ADVERBS.contains(&lower.as_str());
+    let speaks = |word| {
+        rest.split(|c: char| !c.is_alphanumeric())
+            .any(|said| said == word)
+    };
+    is_name && (rest.starts_with("you ") || speaks("your") || (speaks("i") && speaks("you")))
 }
 
 /// `This is v3 of …`, `In v2 we …`, `v10 is almost …`.
@@ -194,11 +290,15 @@ fn is_about_base(lower: &str) -> bool {
     .any(|said| head.contains(said))
 }
 
-/// What goes on with the sentence before it, and needs it.
+/// What goes on with the sentence before it, and needs it; or breaks off where a noun must follow.
 fn is_fragment(sentence: &str) -> bool {
-    ["because ", "which ", "and ", "or ", "where ", "whereas "]
-        .iter()
-        .any(|joint| sentence.starts_with(joint))
+    let last = sentence.split_whitespace().next_back().unwrap_or_default();
+    [
+        "because ", "which ", "and ", "or ", "where ", "whereas ", "&& ", "|| ",
+    ]
+    .iter()
+    .any(|joint| sentence.starts_with(joint))
+        || (last.bytes().all(|b| b.is_ascii_lowercase()) && BREAKS_OFF.contains(&last))
 }
 
 /// Nothing but a commit's hash and its title.
@@ -210,10 +310,18 @@ fn is_citation(lower: &str) -> bool {
     is_hash && title.starts_with("(\"") && title.trim_end_matches('.').ends_with("\")")
 }
 
-/// A sentence that ends in an address: what it points to is not shown.
+/// A sentence that ends in an address, or is about a reference: what it points to is not shown.
 fn is_pointer(lower: &str) -> bool {
-    lower.split_whitespace().any(|word| word.contains("://"))
-        && lower.split_whitespace().count() < 14
+    let words = || lower.split_whitespace();
+    let is_mark = |word: &str| {
+        let word = word.trim_end_matches(['.', ',', ';', ':', ')']);
+        let number = word
+            .strip_prefix('[')
+            .and_then(|word| word.strip_suffix(']'));
+        number.is_some_and(|number| number.parse::<u8>().is_ok())
+    };
+    words().any(|word| word.contains("://")) && words().count() < 14
+        || words().any(is_mark) && words().count() <= POINTER_WORDS_MAX
 }
 
 fn letters(text: &str) -> usize {
@@ -233,7 +341,7 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
             && (words.get(at + 2) != Some(&"of")
                 || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word))))
     });
-    if works {
+    if works || SOLVED.iter().any(|said| lower.contains(said)) {
         return true;
     }
     let is_verb = |word: &str| {
