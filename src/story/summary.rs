@@ -33,7 +33,9 @@ const CITES: [&str; 10] = [
     "described", "discussed", "documented", "explained", "mentioned", "noted", "reported", "said", "stated", "suggested",
 ];
 /// A sentence that announces something ends with these where it only points to an address.
-const POINTS: [&str; 8] = ["here", "below", "at", "in", "from", "link", "thread", "url"];
+const POINTS: [&str; 10] = [
+    "here", "below", "at", "in", "from", "on", "to", "link", "thread", "url",
+];
 
 /// A sentence that may be shown.
 struct Candidate {
@@ -110,11 +112,19 @@ fn read(blocks: &[Block]) -> Read {
     for (number, block) in blocks.iter().enumerate() {
         let prose = sentences::split(&block.lead);
         let last = prose.len().saturating_sub(1);
+        let mut left_out = false;
         for (at, sentence) in prose.iter().enumerate() {
             // A sentence that points to what is left out, or comes from there, says nothing without it.
             let dangles = (at == last && block.dangles) || announces(sentence);
             let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
-            if resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
+            let opens = read.candidates.is_empty() && read.lists.is_empty();
+            let stands_alone = match (left_out, opens) {
+                (true, _) => !worth::leans(sentence),
+                (false, true) => !worth::leans_on_nothing(sentence),
+                (false, false) => true,
+            };
+            left_out = worth::says_nothing(sentence) || !stands_alone;
+            if resumes || left_out || is_too_short(sentence) {
                 continue;
             }
             let is_opening = read.candidates.is_empty() && read.lists.is_empty();
@@ -158,6 +168,7 @@ fn opening(sentence: &str) -> Option<String> {
         " for example",
         ", e.g.",
         ", i.e.",
+        ", eg.",
         ", such as",
     ] {
         said = said.strip_suffix(pointer).unwrap_or(said);
@@ -259,7 +270,8 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
         .iter()
         .filter_map(|block| {
             let sentences = sentences::split(&block.lead);
-            sentences.last().cloned()
+            let last = sentences.last().cloned();
+            last.filter(|last| block.dangles || announces(last))
         })
         .find(|sentence| !is_too_short(sentence) && !worth::says_nothing(sentence))
         .map(|sentence| {
@@ -272,7 +284,7 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
 
 /// Whether a sentence ends where it announces something.
 fn announces(sentence: &str) -> bool {
-    [":", ",", "e.g.", "i.e."]
+    [":", ",", "e.g.", "i.e.", " eg.", " ie."]
         .iter()
         .any(|end| sentence.ends_with(end))
 }
@@ -399,6 +411,24 @@ mod tests {
         Pens are sold in boxes, and the boxes are sold in shops, and the shops are found in towns, and the towns lie near rivers, and the rivers flow to the sea, and the sea is full of ships, and the ships carry boxes, and in the boxes there are pens, and the pens are sold again, and so it goes on and on …
         # nothing
         ");
+    }
+
+    #[test]
+    fn what_announces_something_sets_the_scene() {
+        #[rustfmt::skip]
+        let table = [
+            ("The test of pens stops with this error:\n\n    no ink\n\nPut more ink into it.", "The test of pens stops with this error … Put more ink into it."),
+            ("The test has two faults:\n1. Pens are red.\n2. Ink is dry.\n\nMend both of them at once.", "The test has two faults: Pens are red; Ink is dry Mend both of them at once."),
+            ("Pens are copied without their caps, for example:\n\n    pen(1)\n\nPut caps on all pens.", "Pens are copied without their caps … Put caps on all pens."),
+            ("As is described in the book of all pens:\n\n    red\n\nPut more ink into it.", "Put more ink into it."),
+            ("This makes what Ann asked for here:\nhttps://a.example/1\n\nPens are red from now on.", "Pens are red from now on."),
+            ("This adds a red pen to all drawers. It has three parts:\n- a cap\n- a clip", "This adds a red pen to all drawers. It has three parts: a cap; a clip"),
+            ("Please review. It was slow all the time.\n\nPens are fast now, and red.", "Pens are fast now, and red."),
+            ("A pen is red since the cap was lost and found in a", ""),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(summary(text).join(" "), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -202,11 +202,12 @@ impl Reader {
 
     /// What a program printed, right below words that announce it.
     fn is_output(&self, line: &str) -> bool {
-        let announced = match self.paragraph.last() {
-            Some(last) => last.ends_with(':'),
-            None => self.announced,
+        let above = match (self.paragraph.last(), self.announced) {
+            (Some(last), _) => Some(last.as_str()).filter(|last| last.ends_with(':')),
+            (None, true) => self.blocks.last().map(|block| block.lead.as_str()),
+            (None, false) => None,
         };
-        announced && is_printed(line)
+        above.is_some_and(|above| is_printed(line, above))
     }
 
     /// Whether an address or a mark is part of a sentence that is wrapped around it.
@@ -361,6 +362,7 @@ impl Reader {
     /// Leaves out a line in the middle of prose.
     fn leave_out(&mut self) {
         self.flush(true);
+        self.announced = false;
         self.left_out = true;
         self.interrupted = true;
     }
@@ -394,7 +396,9 @@ impl Reader {
             self.interrupted = true;
             return;
         }
-        self.announced = lead.ends_with(':');
+        self.announced = [":", " eg.", " e.g.", " i.e."]
+            .iter()
+            .any(|end| lead.ends_with(end));
         let interrupted = std::mem::take(&mut self.interrupted);
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
@@ -492,6 +496,20 @@ mod tests {
             ("fences and what they hold go", "A pen is red.\n```\npen is\n```\n\nAll pens are.", "A pen is red. | All pens are."),
             ("a name below the close is no prose", "A pen is red.\n\nThanks,\n\nAnn Author\nPens Inc.", "A pen is red."),
             ("what code cut goes on", "A pen can do this:\n\n    pen_put()\n\nputs it down.\n\nthis is all.", "A pen can do this: | …puts it down. | this is all."),
+            ("a changelog ends where another list begins", "v2:\n- one\n- two\n\n1) Pens are kept\n   in a drawer.\n\n2) Caps are closed.", " <Pens are kept in a drawer.> <Caps are closed.>"),
+            ("an address in a sentence goes", "A pen that was sold there\nhttps://a.example/1\nwas red all the time.", "A pen that was sold there was red all the time."),
+            ("an address that is a noun stays", "A pen is shown at\nhttps://a.example/1\nfor all who ask.", "A pen is shown at https://a.example/1 for all who ask."),
+            ("a mark may be a noun", "[1] added a red pen to\nthe drawer, and it leaks.\n\n[1] https://a.example/1", "[1] added a red pen to the drawer, and it leaks."),
+            ("who is quoted is not told", "2026-01-02 03:04 UTC+0100 ~ Ann Author\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
+            ("who is quoted is not told, by mail", "Ann Author <ann@a.example> says\n\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
+            ("some quote with bars", "No, it is red, as I said.\n\n| A pen is blue.\n|\n| It was always so.", "No, it is red, as I said."),
+            ("what goes on below a log was logged", "It fails as told here:\nmain.c:1:2: warning: the pen\nis not red. Should it be?\n\nMake it red.", "It fails as told here: | Make it red."),
+            ("what a program printed goes", "The test stops with this error:\n\ncp: cannot copy a pen\n\nMake it red.", "The test stops with this error: | Make it red."),
+            ("what somebody says stays", "Ann says:\n pens are copied without their caps.\n\nMake it red.", "Ann says: pens are copied without their caps. | Make it red."),
+            ("a rule ends what was printed", "It fails in the end.\n----\n # pens: test\n # Pens 2\n----\nMake it red at once.", "It fails in the end. | Make it red at once."),
+            ("fields go", "I met a bug in pens today.\n\nHardware: a pen of steel\nDriver: ink 2.1\n\nIt is red.", "I met a bug in pens today. | It is red."),
+            ("a commit may be wrapped", "A pen is red since\ncommit 0123456789ab (\"pens: paint\") came to be.", "A pen is red since commit 0123456789ab (\"pens: paint\") came to be."),
+            ("only the first start counts", "v2:\n- one\n\nSummary\n-------\nHi, all,\nA pen is red.\n\nOverview\n--------\nIt has a cap of steel.", "A pen is red. | It has a cap of steel."),
             ("nothing is nothing", "", ""),
         ];
         for (name, text, wanted) in table {

@@ -95,7 +95,9 @@ pub fn change(text: &str, version: u32) -> Option<String> {
     let told = |is_it: &dyn Fn(&Header<'_>) -> bool| {
         headers
             .iter()
-            .filter(|(_, header)| is_it(header))
+            .enumerate()
+            .filter(|(place, (_, header))| is_it(header) && !is_note(&headers, *place))
+            .map(|(_, header)| header)
             .map(|(at, header)| entry(&lines, *at, header))
             .find_map(|items| joined(&items))
     };
@@ -110,6 +112,16 @@ pub fn change(text: &str, version: u32) -> Option<String> {
         .or_else(|| told(&|header| miscounted && header.version == Some(version + 1)))
         // A changelog without versions tells of the revision that it comes with.
         .or_else(|| told(&|header| header.version.is_none()))
+}
+
+/// Whether a heading only says where an earlier version is: `v1: URL` right below `v1 -> v2:`.
+fn is_note(headers: &[(usize, Header<'_>)], place: usize) -> bool {
+    let (at, header) = &headers[place];
+    let above = place.checked_sub(1).map(|above| &headers[above]);
+    is_link(header.rest)
+        && above.is_some_and(|(above, heading)| {
+            above + 1 == *at && heading.rest.is_empty() && heading.version.is_some()
+        })
 }
 
 /// Reads a heading: `v2 -> v3:`, `Changes in v3:`, `- v3: what`, `[v3]`, `Since v2:`, `Changelog:`.
@@ -622,6 +634,12 @@ mod tests {
             ("Changelog v3:", Some((3, ""))), ("v3 changes:", Some((3, ""))), ("- v3: paint", Some((3, "paint"))),
             ("  * V3: paint", Some((3, "paint"))), ("=== v3 ===", Some((3, ""))), ("v3 - paint", Some((3, "paint"))),
             ("v2 -> v3: (as Ann said)", Some((3, "(as Ann said)"))), ("v3 (as Ann said):", Some((3, ""))),
+            ("Since V2:", Some((3, ""))), ("From v2[0]:", Some((3, ""))), ("From v2 to v3:", Some((3, ""))),
+            ("Compared to v2:", Some((3, ""))), ("Diff to v2:", Some((3, ""))), ("Changes against v2:", Some((3, ""))),
+            ("V2->V3", Some((3, ""))), ("v3 vs v2:", Some((3, ""))), ("Change-log v3:", Some((3, ""))),
+            ("v3 + resend:", Some((3, ""))), ("* v3", Some((3, ""))), ("-- v3", Some((3, ""))), ("Rev 3:", Some((3, ""))),
+            ("Changes in v3 (https://a.example/3)", Some((3, ""))), ("Since v2 [1], I did this:", Some((3, "I did this:"))),
+            ("Since v2 of the map it is red.", None), ("From v2 on all is red.", None), ("From 3 to 4.", None),
             ("Changes in RFC v3:", Some((3, ""))), ("Version 3:", Some((3, ""))), ("Differences between v2 and v3:", Some((3, ""))),
             ("v3 paints it.", None), ("v6.12: a kernel", None), ("v4l2: a thing", None), ("Changes in the map:", None),
             ("RFC patches are here", None), ("The v3: no", None), ("", None),
@@ -630,11 +648,55 @@ mod tests {
             let found = header(line).and_then(|header| Some((header.version?, header.rest)));
             assert_eq!(found, wanted, "{line}");
         }
-        assert!(
-            is_bare_header("Changelog:")
-                && is_bare_header("=== Changes ===")
-                && !is_header("Changes are good")
-        );
+        for (line, wanted) in [
+            ("Changelog:", true),
+            ("Change-log:", true),
+            ("=== Changes ===", true),
+            ("Changes since last version", true),
+            ("Compared to the previous version, the changes are:", true),
+            ("Changes are good", false),
+            ("The previous version was red:", false),
+            (
+                "Changes to the last version of a map that was made in the first place are these:",
+                false,
+            ),
+        ] {
+            assert_eq!(is_bare_header(line), wanted, "{line}");
+        }
+    }
+
+    /// A changelog of three versions in many shapes; each version says a word of its own.
+    #[test]
+    fn no_version_tells_what_another_does() {
+        #[rustfmt::skip]
+        let table = [
+            "v3: paint it\nv2: sell it\n",
+            "v3: https://a.example/3\n    paint it\nv2: https://a.example/2\n    sell it\nv1: https://a.example/1\n",
+            "v3: https://a.example/3\npaint it\nv2: https://a.example/2\nsell it\nv1: https://a.example/1\n",
+            "Since V2:\n - paint it\nSince V1:\n - sell it\n",
+            ">From v2[0]:\n- paint it\n\n>From v1[1]:\n- sell it\n\n[0]: https://a.example/2\n",
+            "v1 -> v2\n- sell it\n\nv2 -> v3\n- paint it\n",
+            "V1->V2: sell it\nV2->V3: paint it\n",
+            "Change-log:\n v3:\n - paint it\n v2:\n - sell it\n",
+            "Changelog:\n---\nv2 => v3\n+ paint it\nv1 => v2\n+ sell it\n",
+            "Changes from v2:\n* paint it\nChanges from v1:\n* sell it\n",
+            "Changes in v3 (https://a.example/3)\n- paint it\n- Link to v2: https://a.example/2\n\nChanges in v2\n- sell it\n",
+            "* v3\n  * paint it\n* v2\n  * sell it\n",
+            "- v2:\n  - sell it\n- v3:\n  - paint it\n",
+            "v2..v3:\nv2: https://a.example/2\n- paint it\n\nv1..v2:\nv1: https://a.example/1\n- sell it\n",
+            "---\nv3:\n  paint it\n\nv2:\n  sell it\n\n a.c | 2 +-\n",
+            "=== v3 ===\npaint it\n\n=== v2 ===\nsell it\n",
+            "v3 - paint it\nv2 - sell it\n",
+            "Patch history:\nv3\n1. paint it\nv2\n1. sell it\n",
+            "v3:\n-- paint it\nv2:\n-- sell it\n",
+        ];
+        for text in table {
+            let text = format!("A pen.\n\n{text}\nSigned-off-by: A <a@a.example>\n");
+            let told = |version| change(&text, version);
+            assert_eq!(told(3).as_deref(), Some("paint it"), "{text}");
+            assert_eq!(told(2).as_deref(), Some("sell it"), "{text}");
+            assert_eq!((told(1), told(4)), (None, None), "{text}");
+        }
     }
 
     #[test]
@@ -663,6 +725,16 @@ mod tests {
             ("Changelog:\n- paint it\n- sell it\n", 1, None),
             ("V1\n\t- https://a.example/1\nV2\n\t- https://a.example/2\n\t- paint it\n", 2, Some("paint it")),
             ("v2:\n  -Paint it.\n", 2, Some("Paint it")),
+            ("Change-log:\n- paint it\n\nV2: https://a.example/2\nV1: https://a.example/1\n", 3, Some("paint it")),
+            ("Changes since v2:\n- paint it", 2, Some("paint it")),
+            ("Compared to the previous version:\n1. paint it\n2. sell it", 2, Some("paint it; sell it")),
+            ("v3:\n- paint it\n- sell it\n\n1) Pens are kept in a drawer.\n\n2) Caps are closed.", 3, Some("paint it; sell it")),
+            ("v2:\n- paint it\n--\n2.1", 2, Some("paint it")),
+            ("v2: as Ann said\n- paint it\nDetails are here:\nhttps://a.example/1", 2, Some("as Ann said; paint it")),
+            ("v2:\n- paint it\nmain.c:1:2: error: no pen\nno pen either\n- sell it", 2, Some("paint it; sell it")),
+            ("v2:\n- rebased on the red tree\n- paint it\n- add Ann's Acked-by\n- address comments from Ann", 2, Some("paint it")),
+            ("v2:\n- Rebased on the red tree", 2, Some("Rebased on the red tree")),
+            ("v2:\n- add tags:\n  - collect Ann's Acked-by\n- paint it", 2, Some("add tags: collect Ann's Acked-by; paint it")),
             ("no changes are told", 2, None),
             ("v2:\n\nAnn Author (2):\n  one\n", 2, None),
         ];

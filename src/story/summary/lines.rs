@@ -26,6 +26,12 @@ const CLOSINGS: [&str; 21] = [
     "many thanks", "regards", "rgds", "sincerely", "thank you", "thank you very much", "thanks", "thanks a lot",
     "thanks again", "thanks and regards", "thanks in advance", "thx", "warm regards",
 ];
+/// What is called that programs print, in lower case.
+#[rustfmt::skip]
+const OUTPUTS: [&str; 14] = [
+    "backtrace", "below", "command", "dump", "error", "fails", "following", "log:", "message", "output", "print",
+    "splat", "trace", "warning",
+];
 /// How lines of logs, of tests' output and of version control begin.
 #[rustfmt::skip]
 const LOG_STARTS: [&str; 41] = [
@@ -320,8 +326,10 @@ pub(super) fn is_machine(line: &str) -> bool {
         || (first.ends_with("Error:") && first.len() > "Error:".len())
         || is_register(trimmed)
         || has_timestamp(trimmed)
+        || has_clock(first)
         || has_place(first);
-    let code = trimmed.ends_with('{')
+    let code = is_blame(trimmed)
+        || trimmed.ends_with('{')
         || trimmed == "}"
         || trimmed == "};"
         || (trimmed.ends_with(';') && (trimmed.contains(" = ") || has_call(trimmed)))
@@ -359,7 +367,7 @@ pub(super) fn is_command(line: &str) -> bool {
 }
 
 /// Whether a line, right below words that announce it, is what a program printed: `cp: no such file`, `#3 map:OK`.
-pub(super) fn is_printed(line: &str) -> bool {
+pub(super) fn is_printed(line: &str, announced_by: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
     let program = first.strip_suffix(':').unwrap_or_default();
     let is_program = !program.is_empty()
@@ -369,12 +377,19 @@ pub(super) fn is_printed(line: &str) -> bool {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-./+".contains(&b));
     let counted = first.strip_prefix('#').unwrap_or_default();
+    let starts_small = line
+        .trim_start()
+        .starts_with(|c: char| c.is_ascii_lowercase());
     is_program
+        || first == "#"
         || counted.starts_with(|c: char| c.is_ascii_digit())
-        || (indent(line) > 0
-            && line
-                .trim_start()
-                .starts_with(|c: char| c.is_ascii_lowercase()))
+        || (starts_small && announces_output(announced_by))
+}
+
+/// Whether words announce what a program prints: `It fails with this error:`.
+fn announces_output(line: &str) -> bool {
+    let lower = line.to_ascii_lowercase();
+    OUTPUTS.iter().any(|said| lower.contains(said))
 }
 
 /// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
@@ -390,6 +405,19 @@ fn is_assignment(line: &str) -> bool {
     !line.ends_with('.')
         && find(line, " = ").is_some()
         && line.split_whitespace().filter(is_plain).count() < 4
+}
+
+/// `0123456789ab Ann Author 2026-01-02 12 int paint`, as `git blame` tells who wrote a line.
+fn is_blame(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_hash = words
+        .next()
+        .is_some_and(|hash| hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_date = |word: &str| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        word.len() == 10 && digits == 8 && word.matches('-').count() == 2
+    };
+    is_hash && words.any(is_date)
 }
 
 /// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
@@ -411,6 +439,15 @@ fn has_timestamp(line: &str) -> bool {
             let stamp = stamp.trim();
             stamp.contains('.') && stamp.bytes().all(|b| b.is_ascii_digit() || b == b'.')
         })
+}
+
+/// `12:34:56 …`, as tests log.
+fn has_clock(word: &str) -> bool {
+    let shape: String = word
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    shape.starts_with("00:00:00")
 }
 
 /// `main.c:12:5:`, as compilers say where.
@@ -446,7 +483,15 @@ fn is_numbers(line: &str) -> bool {
         marks += 1;
         letters += usize::from(c.is_alphabetic());
     }
-    marks >= 16 && letters * 2 < marks
+    // The end of a sentence may be mostly an example: `array, e.g. "1@-9(%a,8)".`
+    let first = line.split_whitespace().next().unwrap_or_default();
+    let is_prose = line.ends_with('.')
+        && first.len() > 2
+        && first
+            .trim_end_matches(',')
+            .bytes()
+            .all(|b| b.is_ascii_lowercase());
+    marks >= 16 && letters * 2 < marks && !is_prose
 }
 
 /// What is left of a line that greets; the line itself where it does not.
@@ -602,6 +647,16 @@ mod tests {
             ("Thanks,", "closing"),
             ("Best regards", "closing"),
             ("Cheers, Ann", "closing"),
+            ("| so you say", "quote"),
+            ("0123456789ab Ann Author 2026-01-02 12 int pen;", "machine"),
+            ("12:34:56 DEBUG| pen", "machine"),
+            ("PEN=red INK=blue make pens", "machine"), ("make PEN=red \\", "machine"),
+            ("run_pen:FAIL:no ink 2", "machine"),
+            ("CONFIG_PEN=y makes it red.", ""),
+            ("# Motivation", ""),
+            ("array, e.g. \"1@-9(%a,%b,8)\" \"2@(%a)\".", ""),
+            ("pens: paint all of them red and some of them blue (2026-01-02 03:04:05 +0200)", "git"),
+            ("commit 0123456789abcdef", "git"),
             ("Merge branch 'x' into y", "git"),
             ("paints it red (as Ann said);", ""),
             ("A = B + 3 = 0x12", "machine"),
@@ -620,6 +675,38 @@ mod tests {
                 .collect();
             assert_eq!(found.join(" "), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn lines_are_known_by_what_stands_near() {
+        for (line, above, wanted) in [
+            ("cp: no such pen", "It stops here:", true),
+            ("#3/1 pens:OK", "It stops here:", true),
+            ("qdisc pen 0: red", "It has this output:", true),
+            (" pens are copied.", "Ann says:", false),
+            ("Pens: they are red.", "It has this output:", false),
+        ] {
+            assert_eq!(is_printed(line, above), wanted, "{line}");
+        }
+        for (line, wanted) in [
+            ("On Friday Ann said", true),
+            ("2026-01-02 03:04 UTC+0100 ~ Ann Author", true),
+            ("Ann Author <ann@a.example>:", true),
+            ("It is red: so they say:", false),
+            ("Use #include <pen.h>:", false),
+        ] {
+            assert_eq!(is_attribution(line), wanted, "{line}");
+        }
+        for (line, wanted) in [
+            ("[1] added a red pen to", true),
+            ("[1]: added a red pen to", false),
+            ("[1] pens/drawer.c has a red", false),
+            ("[1] see the red pen", false),
+            ("[1] Introduced in the red tree", false),
+        ] {
+            assert_eq!(is_marked_prose(line), wanted, "{line}");
+        }
+        assert_eq!(unescaped("a\n>From it\n> From us"), "a\nFrom it\n> From us");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use crate::item::prose::lines;
 
 /// What stands before a full stop that ends no sentence, in lower case.
-const ABBREVIATIONS: [&str; 22] = [
+const ABBREVIATIONS: [&str; 23] = [
     "a.k.a", "aka", "al", "approx", "ca", "cf", "dr", "e.g", "eg", "esp", "i.e", "ie", "incl",
-    "jr", "mr", "mrs", "ms", "resp", "st", "viz", "vs", "w.r.t",
+    "jr", "mr", "mrs", "ms", "resp", "st", "viz", "vs", "w.r.t", "wrt",
 ];
 /// What is shortened before a number only.
 const NUMBERED: [&str; 10] = [

@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
-const SAYS_NOTHING: [&str; 146] = [
+const SAYS_NOTHING: [&str; 153] = [
     "-by tag", "acked-by", "address comments", "address feedback", "address the comments", "addressed comments",
     "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
     "all tests pass", "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
@@ -19,10 +19,10 @@ const SAYS_NOTHING: [&str; 146] = [
     "from the previous version", "full changes can", "git tree", "go in asap", "happy to provide", "happy to test", "i also can push",
     "i am hesitant", "i am new to", "i am not sure", "i can also push", "i can provide", "i might have missed",
     "i will re-send", "i will resend", "i will send", "i'd appreciate", "i'll re-send", "i'll resend",
-    "i'll send", "i'm hesitant", "i'm new to", "i'm not sure", "if you see any problem", "internship", "in my next version", "in the next revision",
-    "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "look forward",
+    "i'll send", "i'm hesitant", "i'll investigate", "i'm new to", "i'm not sure", "if you see any problem", "internship", "in my next version", "in the next revision",
+    "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "let's see", "look forward",
     "looking forward", "merge window", "my first attempt", "my first contribution", "my first patch", "new revision", "next version",
-    "no functional change", "no functional or code changes", "no material changes", "non-merge commits", "organised as follows",
+    "no functional change", "no functional or code changes", "no material changes", "non-merge commits", "not sure if", "not sure whether", "organised as follows",
     "organized as follows", "other than that v", "please apply", "please consider", "please find",
     "please help", "please pull", "please review", "please see the individual", "please take a look",
     "please take it", "previous posting", "previous revision", "previous series", "previous version",
@@ -30,7 +30,7 @@ const SAYS_NOTHING: [&str; 146] = [
     "re-verification", "rebased", "remains in rfc", "repost", "resend", "respin", "reviewed-by", "sending again",
     "sending this", "semi-automatic", "sent separately", "shall i ", "should go in", "should go through", "should i ", "sorry for",
     "structured as follows", "suggestions are", "tested-by", "thanks for", "thanks to everyone", "this cover letter",
-    "this revision", "what do you think", "your ack",
+    "this revision", "was presented at", "was previously presented", "were presented at", "what do you think", "your ack",
 ];
 /// How a sentence points to what stood above it, and is left out.
 #[rustfmt::skip]
@@ -42,15 +42,15 @@ const POINTS_ABOVE: [&str; 23] = [
 ];
 /// How sentences begin that are said to reviewers only, in lower case.
 #[rustfmt::skip]
-const OPENS_NOTHING: [&str; 52] = [
+const OPENS_NOTHING: [&str; 56] = [
     "after this fix, all", "all comments", "also tested", "also, tested", "another version", "based on ", "based upon", "build tested", "build-tested", "cc ", "changes from", "changes since", "compile tested",
     "compile-tested",
     "follow up to ", "follow-up to ", "followup to ", "for details", "for reference", "fyi", "here are the ",
-    "here is the ", "here's ", "honestly", "i hope", "i have tested", "i tested", "let me know", "many thanks", "merge ", "more details in", "no changes",
+    "here is the ", "here's ", "honestly", "i dropped", "i have rebased", "i have tested", "i hope", "i reworded", "i tested", "let me know", "many thanks", "merge ", "more details in", "no changes",
     "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "tested ", "thank you",
     "thanks a lot", "thanks again", "thanks for", "thanks!", "thanks,", "the code is available", "the full ",
     "the series is also", "the series is available", "this applies",
-    "this is my ", "you can find", "you will ",
+    "this is my ", "you can find", "you will ", "your ",
 ];
 /// What an author calls the work that is posted.
 #[rustfmt::skip]
@@ -60,6 +60,13 @@ const WORKS: [&str; 19] = [
 ];
 /// What stands before it.
 const POINTERS: [&str; 7] = ["this", "these", "the", "here", "current", "following", "my"];
+/// What `this` and `it` do where they mean the work: most other verbs tell how things were before.
+#[rustfmt::skip]
+const WORK_VERBS: [&str; 25] = [
+    "adds", "avoids", "cleans", "converts", "drops", "enables", "ensures", "extends", "fixes", "implements",
+    "introduces", "mends", "moves", "prevents", "refactors", "removes", "renames", "replaces",
+    "reverts", "reworks", "simplifies", "splits", "teaches", "unifies", "updates",
+];
 /// How a sentence tells what is done without naming who does it.
 #[rustfmt::skip]
 const SOLVED: [&str; 8] = [
@@ -148,7 +155,41 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || is_citation(&lower)
         || is_fragment(sentence)
         || is_aside(sentence)
+        || is_short_pointer(opening)
         || is_to_somebody(sentence)
+}
+
+/// Whether a sentence leans on the one before it, and does not stand without: `Together with it, …`, `It was slow.`
+pub(super) fn leans(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase();
+    let mut words = lower.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    let second = words.next().unwrap_or_default();
+    let joins = [
+        "also,", "besides,", "but", "however,", "it", "so", "that", "they", "together",
+    ]
+    .contains(&first);
+    let points = ["this", "these"].contains(&first)
+        && [
+            "are", "can", "causes", "does", "happens", "has", "is", "leads", "makes", "means",
+            "results", "was", "will",
+        ]
+        .contains(&second);
+    (joins || points) && !tells_what_is_done(sentence)
+}
+
+/// Whether `It` opens a sentence and stands for something: `It works.`, but not `It is known that maps leak.`
+pub(super) fn leans_on_nothing(sentence: &str) -> bool {
+    let mut words = sentence.split_whitespace();
+    let stands_for_nothing = [
+        "is", "was", "isn't", "wasn't", "has", "had", "would", "may", "might", "can", "should",
+        "seems", "seemed", "appears", "looks", "turns", "turned", "takes", "makes", "happens",
+    ];
+    words.next() == Some("It")
+        && words
+            .next()
+            .is_some_and(|verb| !stands_for_nothing.contains(&verb))
+        && !tells_what_is_done(sentence)
 }
 
 /// Whether an item of a changelog tells of trailers, a base or answers only, and not of the code.
@@ -165,6 +206,14 @@ pub(super) fn is_chore(item: &str) -> bool {
     let takes = words.first().is_some_and(|first| TAKES.contains(first));
     let starts = CHORES.iter().any(|said| lower.starts_with(said)) && !lower.contains(':');
     starts || (takes && words.iter().skip(1).any(is_tag))
+}
+
+/// `See the next patch.`, `Here follows the new round.`: a longer one tells something too.
+fn is_short_pointer(lower: &str) -> bool {
+    ["see ", "here follow", "here come"]
+        .iter()
+        .any(|said| lower.starts_with(said))
+        && lower.split_whitespace().count() <= POINTER_WORDS_MAX
 }
 
 /// A whole sentence in brackets.
@@ -208,13 +257,23 @@ fn is_about_versions(lower: &str) -> bool {
             !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())
         })
     };
+    let is_protocol = |word: &str| ["v4", "v6"].contains(&word.trim_end_matches(['.', ':', ';']));
+    let both = ["v4", "v6"].iter().all(|version| {
+        words
+            .iter()
+            .any(|word| word.trim_end_matches(['.', ':', ';']) == *version)
+    });
+    let tells_of_packets = both
+        || ["packet", "ipv4", "ipv6", "nat", "address", "socket"]
+            .iter()
+            .any(|said| lower.contains(said));
     words.first().is_some_and(|word| is_version(word))
         || words.windows(2).enumerate().any(|(at, pair)| {
             let before = [
                 "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for",
                 "with", "rfc", "my", "our", "version",
             ];
-            // Addresses, cgroups and the like come in versions too.
+            // Addresses, cgroups and the like come in versions too; a protocol is told by what stands near.
             let after = [
                 "address",
                 "addresses",
@@ -229,6 +288,7 @@ fn is_about_versions(lower: &str) -> bool {
             ];
             is_version(pair[1])
                 && before.contains(&pair[0])
+                && !(is_protocol(pair[1]) && tells_of_packets)
                 && !words
                     .get(at + 2)
                     .is_some_and(|word| after.contains(&word.trim_end_matches('.')))
@@ -341,7 +401,9 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
             && (words.get(at + 2) != Some(&"of")
                 || words.iter().skip(at + 3).take(3).any(|word| WORKS.contains(&bare(word))))
     });
-    if works || SOLVED.iter().any(|said| lower.contains(said)) {
+    let is_work = |word: &str| WORK_VERBS.contains(&bare(word));
+    let does = matches!(words.as_slice(), ["it" | "this", verb, ..] if is_work(verb));
+    if works || does || SOLVED.iter().any(|said| lower.contains(said)) {
         return true;
     }
     let is_verb = |word: &str| {
@@ -406,9 +468,68 @@ mod tests {
             ("The lookup depends on the size of the map.", false),
             ("Maps are now red.", false),
             ("0123456789ab (\"maps: paint them\").", true),
+            ("I kept your Tested-by for the red map.", true),
+            ("Ann, I kept your paint in this one.", true),
+            ("Feel free to shout.", true),
+            ("(Maintainers are not asked this time.)", true),
+            ("In the code above maps are blue.", true),
+            ("No functional changes are meant by it.", true),
+            ("Here is the first try.", true),
+            ("See the next patch.", true),
+            ("This set was taken out of [1].", true),
+            ("Maps were painted after a change in", true),
+            ("&& maps is the same as !pens.", true),
+            ("This is my first patch.", true),
+            ("Tested with a red map and a blue one.", true),
+            ("It flips packets from v4 to v6.", false),
+            ("Currently, you need to paint your maps.", false),
+            ("Since [1] came, all maps that are made by a program on its own are blue.", false),
+            ("Maps are copied (see the table).", false),
         ];
         for (sentence, wanted) in table {
             assert_eq!(says_nothing(sentence), wanted, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn chores_are_told_from_changes() {
+        for (item, wanted) in [
+            ("Rebased on the red tree", true),
+            ("rebase and paint the map", false),
+            ("Collect tags from Ann and Ben", false),
+            ("add Ann's Acked-by", true),
+            ("picked up Reviewed-by and Tested-by from Ann", true),
+            ("Address comments from Ann", true),
+            ("Address comments: paint the map", false),
+            (
+                "add a tag to each map that is painted so that all who read it may know what it is",
+                false,
+            ),
+            ("no changes", true),
+            ("add a map", false),
+        ] {
+            assert_eq!(is_chore(item), wanted, "{item}");
+        }
+    }
+
+    #[test]
+    fn sentences_that_lean_are_known() {
+        for (sentence, leaning) in [
+            ("Together with it, maps are red.", true),
+            ("This is slow.", true),
+            ("This adds a map.", false),
+            ("Maps are slow.", false),
+            ("It adds a map.", false),
+        ] {
+            assert_eq!(leans(sentence), leaning, "{sentence}");
+        }
+        for (sentence, leaning) in [
+            ("It works, more or less.", true),
+            ("It is known that maps leak.", false),
+            ("It adds a map.", false),
+            ("Maps work.", false),
+        ] {
+            assert_eq!(leans_on_nothing(sentence), leaning, "{sentence}");
         }
     }
 
@@ -425,6 +546,9 @@ mod tests {
             ("So let the map be red.", true),
             ("To help with it, introduce a red map.", true),
             ("We now also remove maps.", true),
+            ("This adds a map.", true),
+            ("This reads a map.", false),
+            ("The leak is fixed by a lock.", true),
             ("Maps are blue today.", false),
             ("The verifier walks the set of states.", false),
             ("Addition is commutative.", false),
