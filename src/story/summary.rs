@@ -94,6 +94,10 @@ pub fn summary(text: &str) -> Vec<String> {
     if candidates.is_empty() {
         return dangling(&blocks);
     }
+    let told = told.or_else(|| {
+        let sums_up = |candidate: &Candidate| worth::sums_up(&candidate.text);
+        candidates.iter().position(sums_up)
+    });
     within_limits(picked(&candidates, told))
 }
 
@@ -173,6 +177,16 @@ fn opening(sentence: &str) -> Option<String> {
     ] {
         said = said.strip_suffix(pointer).unwrap_or(said);
     }
+    // `Fix the following warning:` needs no pointer.
+    if let Some((verb, what)) = said.split_once(' ')
+        && let Some(what) = ["the following ", "following "]
+            .iter()
+            .find_map(|pointer| what.strip_prefix(pointer))
+        && worth::tells_what_is_done(said)
+        && what.split_whitespace().count() <= OPENING_WORDS_MIN
+    {
+        return Some(format!("{verb} {what}."));
+    }
     let lower = said.to_lowercase();
     let mut words = lower.split_whitespace();
     let cites = words.next() == Some("as") && words.take(2).any(|word| CITES.contains(&word));
@@ -198,9 +212,10 @@ fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
         let is_told = told == Some(at);
         // The first sentence sets the scene; of a long background one more is enough.
         let is_opening = picked.is_empty();
-        let follows = picked
-            .last()
-            .is_some_and(|last| last.block == candidate.block);
+        // A scene that breaks off needs one sentence more.
+        let follows = picked.last().is_some_and(|last| {
+            last.block == candidate.block || (picked.len() == 1 && last.text.ends_with('…'))
+        });
         let take = if is_told || is_opening {
             true
         } else if has_told {
@@ -276,7 +291,8 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
         .find(|sentence| !is_too_short(sentence) && !worth::says_nothing(sentence))
         .map(|sentence| {
             let said = sentence.trim_end_matches([':', ' ', ',']);
-            sentences::cut(&format!("{said} …"), SENTENCE_CHARS_MAX)
+            let said = opening(&sentence).unwrap_or_else(|| format!("{said} …"));
+            sentences::cut(&said, SENTENCE_CHARS_MAX)
         })
         .into_iter()
         .collect()
@@ -424,6 +440,9 @@ mod tests {
             ("This makes what Ann asked for here:\nhttps://a.example/1\n\nPens are red from now on.", "Pens are red from now on."),
             ("This adds a red pen to all drawers. It has three parts:\n- a cap\n- a clip", "This adds a red pen to all drawers. It has three parts: a cap; a clip"),
             ("Please review. It was slow all the time.\n\nPens are fast now, and red.", "Pens are fast now, and red."),
+            ("Fix the following warnings of pens:\n\n    no ink", "Fix warnings of pens."),
+            ("The test of pens stops with this error:\n\n    no ink\n\nInk is dry today.\n\nIt was always dry.\n\nPut more ink into it.", "The test of pens stops with this error … Ink is dry today. Put more ink into it."),
+            ("Pens are red all the time. Ink is dry.\n\nNobody cares for them.\n\nAs a result, they dry up at once.", "Pens are red all the time. As a result, they dry up at once."),
             ("A pen is red since the cap was lost and found in a", ""),
         ];
         for (text, wanted) in table {

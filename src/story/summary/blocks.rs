@@ -3,10 +3,10 @@
 use super::changes;
 use super::lines::{
     bullet, indent, is_address, is_attribution, is_closing, is_command, is_diffstat, is_field,
-    is_git_speech, is_heading, is_machine, is_marked_prose, is_numbered, is_printed, is_quote,
-    is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
+    is_git_speech, is_heading, is_log, is_machine, is_marked_prose, is_numbered, is_printed,
+    is_quote, is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
 };
-use super::sentences;
+use super::{sentences, worth};
 use crate::item::prose::lines;
 
 /// Prose indented further than this is code or output.
@@ -66,6 +66,8 @@ struct Reader {
     below: bool,
     /// The last paragraph announces what follows.
     announced: bool,
+    /// The last paragraph breaks off where a noun must follow: what is set apart below is one.
+    breaks_off: bool,
 }
 
 /// The blocks of a text, in its order.
@@ -85,6 +87,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         log_mark: None,
         below: false,
         announced: false,
+        breaks_off: false,
     };
     for (at, line) in lines.iter().enumerate() {
         let next = lines.get(at + 1).copied().unwrap_or_default();
@@ -132,7 +135,7 @@ impl Reader {
         }
         let after_blank = std::mem::take(&mut self.after_blank);
         let indented = indent(line) > 0;
-        let printed = is_command(line) || self.is_output(line);
+        let printed = is_command(line) || self.is_output(line, next);
         let within = self.within;
         match within {
             Within::Skipped if is_rule(line) => self.within = Within::Prose,
@@ -173,9 +176,10 @@ impl Reader {
         } else if is_reference(line) && self.goes_on(line, next) {
             self.go_on(line, after_blank, next);
         } else if is_reference(line) || is_machine(line) || printed {
+            let begins = self.paragraph.is_empty() && is_log(line) && self.within == Within::Prose;
             self.leave_out();
-            if printed {
-                // What follows a command without an empty line is what it printed.
+            if printed || (begins && after_blank) {
+                // What follows a command without an empty line is what it printed; what a log begins is a log.
                 self.within = Within::Skipped;
             }
         } else if let Some(item) = bullet(line) {
@@ -201,18 +205,28 @@ impl Reader {
     }
 
     /// What a program printed, right below words that announce it.
-    fn is_output(&self, line: &str) -> bool {
-        let above = match (self.paragraph.last(), self.announced) {
+    fn is_output(&self, line: &str, next: &str) -> bool {
+        let is_set_apart = self.breaks_off && self.paragraph.is_empty();
+        let above = match (self.paragraph.last(), self.announced || is_set_apart) {
             (Some(last), _) => Some(last.as_str()).filter(|last| last.ends_with(':')),
             (None, true) => self.blocks.last().map(|block| block.lead.as_str()),
             (None, false) => None,
         };
-        above.is_some_and(|above| is_printed(line, above))
+        // One line, set in, and no sentence: `Run it by:`, and what is typed.
+        let is_typed = (indent(line) > 0 || is_set_apart)
+            && next.is_empty()
+            && !line.ends_with(['.', ',', ':', ';', '!', '?'])
+            && line
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        above.is_some_and(|above| is_typed || is_printed(line, above))
     }
 
     /// Whether an address or a mark is part of a sentence that is wrapped around it.
     fn goes_on(&self, line: &str, next: &str) -> bool {
-        let is_open = self.paragraph.last().is_some_and(|last| !is_finished(last));
+        let ends = ['.', '!', '?'];
+        let last = self.paragraph.last();
+        let is_open = last.is_some_and(|last| !last.ends_with(ends));
         if is_address(line.trim()) {
             return is_open && next.starts_with(|c: char| c.is_ascii_lowercase());
         }
@@ -225,8 +239,9 @@ impl Reader {
             .paragraph
             .last()
             .and_then(|last| last.split(' ').next_back());
-        let is_needed = last.is_some_and(sentences::needs_noun);
-        if !is_address(line.trim()) || is_needed {
+        let is_needed = last.is_some_and(|last| last.ends_with(':') || sentences::needs_noun(last));
+        let is_alone = is_address(line.trim()) && line.split_whitespace().nth(1).is_none();
+        if !is_alone || is_needed {
             self.prose(line, after_blank, next);
         }
     }
@@ -362,7 +377,7 @@ impl Reader {
     /// Leaves out a line in the middle of prose.
     fn leave_out(&mut self) {
         self.flush(true);
-        self.announced = false;
+        (self.announced, self.breaks_off) = (false, false);
         self.left_out = true;
         self.interrupted = true;
     }
@@ -399,6 +414,7 @@ impl Reader {
         self.announced = [":", " eg.", " e.g.", " i.e."]
             .iter()
             .any(|end| lead.ends_with(end));
+        self.breaks_off = worth::breaks_off(&lead);
         let interrupted = std::mem::take(&mut self.interrupted);
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
@@ -429,11 +445,9 @@ fn is_start(line: &str) -> bool {
 
 /// Whether a paragraph goes on with a sentence that began above what was left out.
 fn resumes(lead: &str, interrupted: bool) -> bool {
-    let first = lead
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(',');
+    let mut words = lead.split(' ');
+    let first = words.next().unwrap_or_default().trim_end_matches(',');
+    let second = words.next().unwrap_or_default();
     let joins = [
         "and", "or", "but", "which", "where", "because", "though", "although",
     ];
@@ -441,7 +455,8 @@ fn resumes(lead: &str, interrupted: bool) -> bool {
         // Some never write capitals: `this series …` begins something all the same.
         || (interrupted
             && first.bytes().all(|b| b.is_ascii_lowercase())
-            && !["this", "these", "the", "we", "it", "i", "in", "to", "so"].contains(&first))
+            && !["this", "these", "the", "we", "it", "i", "to", "so"].contains(&first)
+            && !(first == "in" && ["this", "these", "my", "our"].contains(&second)))
 }
 
 fn is_finished(lead: &str) -> bool {
@@ -504,7 +519,10 @@ mod tests {
             ("who is quoted is not told, by mail", "Ann Author <ann@a.example> says\n\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
             ("some quote with bars", "No, it is red, as I said.\n\n| A pen is blue.\n|\n| It was always so.", "No, it is red, as I said."),
             ("what goes on below a log was logged", "It fails as told here:\nmain.c:1:2: warning: the pen\nis not red. Should it be?\n\nMake it red.", "It fails as told here: | Make it red."),
+            ("what a log begins is a log", "Warning: no pen in drawer\nPens were for the table\n\nMake it red.", "Make it red."),
             ("what a program printed goes", "The test stops with this error:\n\ncp: cannot copy a pen\n\nMake it red.", "The test stops with this error: | Make it red."),
+            ("what is typed goes", "Pens are run by:\n\n  pen -c red\n\nignores the cap. It is so.\n\nMake it red.", "Pens are run by: | …ignores the cap. It is so. | Make it red."),
+            ("what is typed in the middle of a sentence goes", "Pens are run all day long with\n\npen -c red\n\nignoring the cap.\n\nMake it red.", "Pens are run all day long with… | …ignoring the cap. | Make it red."),
             ("what somebody says stays", "Ann says:\n pens are copied without their caps.\n\nMake it red.", "Ann says: pens are copied without their caps. | Make it red."),
             ("a rule ends what was printed", "It fails in the end.\n----\n # pens: test\n # Pens 2\n----\nMake it red at once.", "It fails in the end. | Make it red at once."),
             ("fields go", "I met a bug in pens today.\n\nHardware: a pen of steel\nDriver: ink 2.1\n\nIt is red.", "I met a bug in pens today. | It is red."),

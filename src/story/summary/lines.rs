@@ -34,11 +34,11 @@ const OUTPUTS: [&str; 14] = [
 ];
 /// How lines of logs, of tests' output and of version control begin.
 #[rustfmt::skip]
-const LOG_STARTS: [&str; 41] = [
+const LOG_STARTS: [&str; 42] = [
     "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ", "ERROR: ",
     "Error: ", "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic",
     "Modules linked in:", "Oops[", "RAX:", "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (",
-    "UBSAN: ", "Unable to handle ", "WARNING: ", "Would remove ", "cc1: ", "clang: ", "collect2: ", "error: ",
+    "UBSAN: ", "Unable to handle ", "WARNING: ", "Warning: ", "Would remove ", "cc1: ", "clang: ", "collect2: ", "error: ",
     "gcc: ", "in_atomic()", "kernel BUG at", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1", "rcu: ",
     "warning: ",
 ];
@@ -79,6 +79,8 @@ const FIELD_CHARS_MAX: usize = 24;
 /// The longest greeting of a mail, in characters.
 const GREETING_CHARS_MAX: usize = 60;
 
+/// As many plain words has prose that ends with a call.
+const PLAIN_WORDS_MIN: usize = 3;
 /// The fewest words behind a mark that are prose.
 const MARKED_WORDS_MIN: usize = 3;
 /// What may be told by hours and minutes, in characters: `02:48`.
@@ -319,26 +321,34 @@ fn marked(line: &str) -> Option<&str> {
 /// Whether a line is what a machine wrote or reads: a command, a log line, code, a table's row.
 pub(super) fn is_machine(line: &str) -> bool {
     let trimmed = line.trim();
-    let first = trimmed.split_whitespace().next().unwrap_or_default();
-    let log = LOG_STARTED.is_match(Input::new(trimmed).anchored(Anchored::Yes))
-        || LOG_MARKED.is_match(trimmed)
-        || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
-        || (first.ends_with("Error:") && first.len() > "Error:".len())
-        || is_register(trimmed)
-        || has_timestamp(trimmed)
-        || has_clock(first)
-        || has_place(first);
+    let log = is_log(trimmed);
     let code = is_blame(trimmed)
         || trimmed.ends_with('{')
         || trimmed == "}"
         || trimmed == "};"
-        || (trimmed.ends_with(';') && (trimmed.contains(" = ") || has_call(trimmed)))
+        || (trimmed.ends_with(';')
+            && (trimmed.contains(" = ") || has_call(trimmed))
+            && !is_spoken(trimmed))
         || is_assignment(trimmed)
         || trimmed.starts_with("#include")
         || trimmed.starts_with("#define")
         || trimmed.starts_with("/*")
         || trimmed.starts_with("//");
     is_command(trimmed) || log || code || is_table_row(trimmed) || is_numbers(trimmed)
+}
+
+/// Whether a line was logged or printed: by a kernel, a compiler, a test.
+pub(super) fn is_log(line: &str) -> bool {
+    let trimmed = line.trim();
+    let first = trimmed.split_whitespace().next().unwrap_or_default();
+    LOG_STARTED.is_match(Input::new(trimmed).anchored(Anchored::Yes))
+        || LOG_MARKED.is_match(trimmed)
+        || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
+        || (first.ends_with("Error:") && first.len() > "Error:".len())
+        || is_register(trimmed)
+        || has_timestamp(trimmed)
+        || has_clock(first)
+        || has_place(first)
 }
 
 /// Whether a line is typed into a shell: what follows it is what that printed.
@@ -390,6 +400,17 @@ pub(super) fn is_printed(line: &str, announced_by: &str) -> bool {
 fn announces_output(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     OUTPUTS.iter().any(|said| lower.contains(said))
+}
+
+/// Whether a line that ends with a call has as many plain words as prose: `sent from there, when calling send();`
+fn is_spoken(line: &str) -> bool {
+    let is_plain = |word: &&str| {
+        let word = word.strip_suffix(',').unwrap_or(word);
+        word.len() > 1
+            && word.bytes().all(|b| b.is_ascii_lowercase())
+            && !["return", "else", "goto", "struct", "const", "static", "if"].contains(&word)
+    };
+    line.split_whitespace().filter(is_plain).count() >= PLAIN_WORDS_MIN
 }
 
 /// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
@@ -659,6 +680,7 @@ mod tests {
             ("commit 0123456789abcdef", "git"),
             ("Merge branch 'x' into y", "git"),
             ("paints it red (as Ann said);", ""),
+            ("sent from there, when calling send();", ""),
             ("A = B + 3 = 0x12", "machine"),
             ("Thanks to it, loading takes half the time.", ""),
             ("This reads a ring (or two).", ""),

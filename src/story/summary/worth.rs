@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
-const SAYS_NOTHING: [&str; 153] = [
+const SAYS_NOTHING: [&str; 154] = [
     "-by tag", "acked-by", "address comments", "address feedback", "address the comments", "addressed comments",
     "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
     "all tests pass", "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
@@ -19,7 +19,7 @@ const SAYS_NOTHING: [&str; 153] = [
     "from the previous version", "full changes can", "git tree", "go in asap", "happy to provide", "happy to test", "i also can push",
     "i am hesitant", "i am new to", "i am not sure", "i can also push", "i can provide", "i might have missed",
     "i will re-send", "i will resend", "i will send", "i'd appreciate", "i'll re-send", "i'll resend",
-    "i'll send", "i'm hesitant", "i'll investigate", "i'm new to", "i'm not sure", "if you see any problem", "internship", "in my next version", "in the next revision",
+    "i'll send", "i'm hesitant", "i'll investigate", "i'm new to", "i'm not sure", "if you fix the bug", "if you see any problem", "internship", "in my next version", "in the next revision",
     "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "let's see", "look forward",
     "looking forward", "merge window", "my first attempt", "my first contribution", "my first patch", "new revision", "next version",
     "no functional change", "no functional or code changes", "no material changes", "non-merge commits", "not sure if", "not sure whether", "organised as follows",
@@ -34,19 +34,20 @@ const SAYS_NOTHING: [&str; 153] = [
 ];
 /// How a sentence points to what stood above it, and is left out.
 #[rustfmt::skip]
-const POINTS_ABOVE: [&str; 23] = [
+const POINTS_ABOVE: [&str; 28] = [
     "above code", "above command", "above diagram", "above error", "above example", "above figure",
     "above listing", "above log", "above message", "above output", "above program", "above scenario",
     "above splat", "above table", "above trace", "above warning", "code above", "error above", "example above",
-    "log above", "output above", "shown above", "trace above",
+    "like below", "like the above", "listed below", "log above", "output above", "shown above", "shown below",
+    "trace above", "warning below",
 ];
 /// How sentences begin that are said to reviewers only, in lower case.
 #[rustfmt::skip]
-const OPENS_NOTHING: [&str; 56] = [
+const OPENS_NOTHING: [&str; 57] = [
     "after this fix, all", "all comments", "also tested", "also, tested", "another version", "based on ", "based upon", "build tested", "build-tested", "cc ", "changes from", "changes since", "compile tested",
     "compile-tested",
     "follow up to ", "follow-up to ", "followup to ", "for details", "for reference", "fyi", "here are the ",
-    "here is the ", "here's ", "honestly", "i dropped", "i have rebased", "i have tested", "i hope", "i reworded", "i tested", "let me know", "many thanks", "merge ", "more details in", "no changes",
+    "here is the ", "here's ", "honestly", "i am a beginner", "i dropped", "i have rebased", "i have tested", "i hope", "i reworded", "i tested", "let me know", "many thanks", "merge ", "more details in", "no changes",
     "note: this", "please ", "please note that this patch series", "prerequisite", "sorry", "tested ", "thank you",
     "thanks a lot", "thanks again", "thanks for", "thanks!", "thanks,", "the code is available", "the full ",
     "the series is also", "the series is available", "this applies",
@@ -67,6 +68,12 @@ const WORK_VERBS: [&str; 25] = [
     "introduces", "mends", "moves", "prevents", "refactors", "removes", "renames", "replaces",
     "reverts", "reworks", "simplifies", "splits", "teaches", "unifies", "updates",
 ];
+/// How a sentence opens that sums up what a text tells of, in lower case.
+#[rustfmt::skip]
+const SUMS_UP: [&str; 15] = [
+    "as a consequence", "as a result", "as such", "consequently", "in short", "in summary", "root cause", "the aim", "the bug is",
+    "the fix is", "the goal", "the idea", "the issue is", "the problem is", "the root cause",
+];
 /// How a sentence tells what is done without naming who does it.
 #[rustfmt::skip]
 const SOLVED: [&str; 8] = [
@@ -75,8 +82,8 @@ const SOLVED: [&str; 8] = [
 ];
 /// What may stand before an imperative.
 #[rustfmt::skip]
-const LEADS: [&str; 13] = [
-    "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so", "then,",
+const LEADS: [&str; 12] = [
+    "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so",
     "therefore,", "therefore", "thus,",
 ];
 /// No sentence ends with these.
@@ -87,22 +94,29 @@ const BREAKS_OFF: [&str; 20] = [
 ];
 /// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`. In the order of the alphabet.
 #[rustfmt::skip]
-const VERBS: [&str; 158] = [
-    "adapt", "add", "address", "adjust", "align", "allocate", "allow", "annotate", "append", "apply", "assign",
-    "attach", "avoid", "bail", "bring", "build", "bump", "cache", "centralize", "change", "check", "clamp",
-    "clarify", "clean", "cleanup", "clear", "close", "combine", "complete", "compute", "convert", "correct",
-    "count", "cover", "create", "decouple", "defer", "define", "delete", "demote", "deprecate", "describe",
-    "detect", "disable", "do", "document", "drop", "emit", "enable", "enforce", "enhance", "ensure", "expand",
-    "export", "expose", "extend", "extract", "factor", "filter", "fix", "fold", "force", "free", "generalize",
-    "guard", "handle", "ignore", "implement", "improve", "include", "increase", "initialize", "inline",
-    "insert", "install", "introduce", "keep", "let", "lift", "limit", "load", "lower", "make", "mark", "merge",
-    "migrate", "modify", "move", "open", "optimize", "parse", "pass", "port", "prefer", "preserve", "prevent",
-    "print", "promote", "propagate", "provide", "put", "raise", "read", "rebuild", "record", "reduce",
-    "refactor", "refuse", "register", "reject", "relax", "release", "remove", "rename", "reorder", "repair",
-    "replace", "report", "require", "reset", "resolve", "restore", "restrict", "return", "reuse", "revert",
-    "rework", "rewrite", "run", "save", "separate", "set", "shrink", "silence", "simplify", "skip", "split",
-    "start", "stop", "store", "support", "swap", "switch", "take", "teach", "track", "treat", "trim", "turn",
-    "unify", "update", "use", "validate", "verify", "wire", "wrap", "write", "zero",
+const VERBS: [&str; 231] = [
+    "adapt", "add", "address", "adjust", "adopt", "align", "allocate", "allow", "annotate", "append", "apply",
+    "assign", "attach", "avoid", "bail", "bind", "bring", "build", "bump", "cache", "calculate", "cancel",
+    "centralize", "change", "check", "clamp", "clarify", "clean", "cleanup", "clear", "clone", "close", "combine",
+    "complete", "compute", "configure", "consolidate", "convert", "correct", "count", "cover", "create", "declare",
+    "decouple", "decrease", "defer", "define", "delete", "demote", "deprecate", "derive", "describe", "destroy",
+    "detect", "disable", "discard", "distinguish", "do", "document", "drop", "eliminate", "emit", "enable", "enforce",
+    "enhance", "ensure", "expand", "explain", "export", "expose", "extend", "extract", "factor", "filter", "fix",
+    "flush", "fold", "force", "free", "generalize", "grab", "guard", "handle", "hide", "hoist", "honor", "ignore",
+    "implement", "improve", "include", "increase", "inherit", "inhibit", "initialize", "inline", "insert", "install",
+    "introduce", "invalidate", "keep", "let", "lift", "limit", "load", "lower", "make", "mark", "merge", "migrate",
+    "minimize", "mirror", "mitigate", "modify", "move", "narrow", "normalize", "notify", "omit", "open", "optimize",
+    "override", "parameterize", "parse", "pass", "perform", "permit", "populate", "port", "postpone", "prefer",
+    "preserve", "prevent", "print", "promote", "propagate", "protect", "provide", "pull", "put", "raise", "read",
+    "rearrange", "rebuild", "recompute", "reconfigure", "record", "redirect", "reduce", "refactor", "refresh",
+    "refuse", "register", "reinitialize", "reject", "relax", "release", "relocate", "remove", "rename", "reorder",
+    "repair", "replace", "report", "require", "reserve", "reset", "resolve", "respect", "restore", "restrict",
+    "retain", "retire", "retrieve", "return", "reuse", "revert", "revise", "rework", "rewrite", "run", "save",
+    "select", "send", "separate", "serialize", "set", "shorten", "shrink", "silence", "simplify", "skip", "specify",
+    "split", "start", "stash", "stop", "store", "strip", "substitute", "support", "suppress", "swap", "switch",
+    "synchronize", "take", "teach", "terminate", "tighten", "toggle", "track", "transform", "translate", "treat",
+    "trim", "turn", "undo", "unify", "unlock", "unregister", "unset", "update", "use", "validate", "verify", "warn",
+    "widen", "wire", "wrap", "write", "zap", "zero",
 ];
 
 /// What an author did to a series beside its code, as changelogs tell it, in lower case: `Rebased on …`.
@@ -157,6 +171,15 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || is_aside(sentence)
         || is_short_pointer(opening)
         || is_to_somebody(sentence)
+}
+
+/// Whether a sentence sums up what a text tells of: `As a result, maps leak.`
+pub(super) fn sums_up(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase();
+    SUMS_UP.iter().any(|said| lower.starts_with(said))
+        || [", the goal is ", ", the idea is "]
+            .iter()
+            .any(|said| lower.contains(said))
 }
 
 /// Whether a sentence leans on the one before it, and does not stand without: `Together with it, …`, `It was slow.`
@@ -352,13 +375,18 @@ fn is_about_base(lower: &str) -> bool {
 
 /// What goes on with the sentence before it, and needs it; or breaks off where a noun must follow.
 fn is_fragment(sentence: &str) -> bool {
-    let last = sentence.split_whitespace().next_back().unwrap_or_default();
     [
         "because ", "which ", "and ", "or ", "where ", "whereas ", "&& ", "|| ",
     ]
     .iter()
     .any(|joint| sentence.starts_with(joint))
-        || (last.bytes().all(|b| b.is_ascii_lowercase()) && BREAKS_OFF.contains(&last))
+        || breaks_off(sentence)
+}
+
+/// Whether a text breaks off where a noun must follow.
+pub(super) fn breaks_off(text: &str) -> bool {
+    let last = text.split_whitespace().next_back().unwrap_or_default();
+    BREAKS_OFF.contains(&last)
 }
 
 /// Nothing but a commit's hash and its title.
@@ -421,8 +449,20 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
     let Some(first) = rest.first() else {
         return false;
     };
+    // `Do not call it.` tells; `So do it there.` does not.
+    if bare(first) == "do" {
+        return rest.get(1).is_some_and(|second| bare(second) == "not");
+    }
     if is_verb(first) {
         return true;
+    }
+    if first == &"for"
+        && rest
+            .iter()
+            .take(4)
+            .any(|word| bare(word).starts_with("reason"))
+    {
+        return rest.iter().skip(2).take(4).any(|word| is_verb(word));
     }
     if ["we", "i", "let's", "let"].contains(first) {
         return rest.iter().skip(1).take(3).any(|word| is_verb(word));
@@ -513,6 +553,12 @@ mod tests {
     }
 
     #[test]
+    fn sentences_that_sum_up_are_known() {
+        assert!(sums_up("As a result, maps leak.") && sums_up("The idea is to paint maps."));
+        assert!(!sums_up("Maps leak as a result."));
+    }
+
+    #[test]
     fn sentences_that_lean_are_known() {
         for (sentence, leaning) in [
             ("Together with it, maps are red.", true),
@@ -549,6 +595,9 @@ mod tests {
             ("This adds a map.", true),
             ("This reads a map.", false),
             ("The leak is fixed by a lock.", true),
+            ("For the reasons above stop painting maps.", true),
+            ("Do not paint maps.", true),
+            ("So do it in all of the maps.", false),
             ("Maps are blue today.", false),
             ("The verifier walks the set of states.", false),
             ("Addition is commutative.", false),
