@@ -1,13 +1,19 @@
 //! The sentences of a story worth showing: extracted from what its author wrote, never invented.
 //!
 //! A text is read in four steps, each in a file of its own: `lines` tells what a line is, `blocks` keeps the prose,
-//! `sentences` splits it, `worth` judges a sentence. `changes` reads changelogs, `faults` checks what comes out.
+//! `sentences` splits it, `worth` and `told` judge a sentence. `changes` reads changelogs (`headings`, `entries`), `faults`
+//! checks what comes out.
 
 mod blocks;
 mod changes;
+mod entries;
 mod faults;
+mod headings;
+mod joints;
 mod lines;
+mod machine;
 mod sentences;
+mod told;
 mod worth;
 
 pub use changes::change;
@@ -47,7 +53,7 @@ struct Candidate {
 impl Candidate {
     /// Whether it says what the author's work does.
     fn tells(&self) -> bool {
-        worth::tells_what_is_done(&self.text)
+        told::tells_what_is_done(&self.text)
     }
 }
 
@@ -95,7 +101,7 @@ pub fn summary(text: &str) -> Vec<String> {
         return dangling(&blocks);
     }
     let told = told.or_else(|| {
-        let sums_up = |candidate: &Candidate| worth::sums_up(&candidate.text);
+        let sums_up = |candidate: &Candidate| told::sums_up(&candidate.text);
         candidates.iter().position(sums_up)
     });
     within_limits(picked(&candidates, told))
@@ -123,8 +129,8 @@ fn read(blocks: &[Block]) -> Read {
             let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
             let opens = read.candidates.is_empty() && read.lists.is_empty();
             let stands_alone = match (left_out, opens) {
-                (true, _) => !worth::leans(sentence),
-                (false, true) => !worth::leans_on_nothing(sentence),
+                (true, _) => !told::leans(sentence),
+                (false, true) => !told::leans_on_nothing(sentence),
                 (false, false) => true,
             };
             left_out = worth::says_nothing(sentence) || !stands_alone;
@@ -182,7 +188,7 @@ fn opening(sentence: &str) -> Option<String> {
         && let Some(what) = ["the following ", "following "]
             .iter()
             .find_map(|pointer| what.strip_prefix(pointer))
-        && worth::tells_what_is_done(said)
+        && told::tells_what_is_done(said)
         && what.split_whitespace().count() <= OPENING_WORDS_MIN
     {
         return Some(format!("{verb} {what}."));
@@ -308,7 +314,7 @@ fn announces(sentence: &str) -> bool {
 /// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
     let words = sentence.split_whitespace().count();
-    words < WORDS_MIN && (words < 2 || !worth::tells_what_is_done(sentence))
+    words < WORDS_MIN && (words < 2 || !told::tells_what_is_done(sentence))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! A text to the blocks of prose in it; everything that is no prose is left out here.
 
-use super::changes;
+use super::headings;
+use super::joints::{dedented, introduces_quote, is_finished, is_start, resumes};
 use super::lines::{
-    bullet, indent, is_address, is_attribution, is_closing, is_command, is_diffstat, is_field,
-    is_git_speech, is_heading, is_log, is_machine, is_marked_prose, is_numbered, is_printed,
-    is_quote, is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
+    bullet, indent, is_address, is_closing, is_diffstat, is_field, is_git_speech, is_heading,
+    is_marked_prose, is_numbered, is_quote, is_reference, is_rule, is_shortlog_author, is_trailer,
+    without_greeting,
 };
+use super::machine::{is_command, is_log, is_machine, is_printed};
 use super::{sentences, worth};
-use crate::item::prose::lines;
 
 /// Prose indented further than this is code or output.
 const INDENT_MAX: usize = 3;
@@ -103,18 +104,6 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     reader.blocks
 }
 
-/// The lines without the indentation that all of them share, as `git log` adds it.
-fn dedented(text: &str) -> Vec<&str> {
-    let shared = lines(text)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| line.len() - line.trim_start_matches(' ').len())
-        .min()
-        .unwrap_or(0);
-    lines(text)
-        .map(|line| line.get(shared..).unwrap_or_default().trim_end())
-        .collect()
-}
-
 impl Reader {
     /// Whether the prose ends here: a signature, or `---` below a patch's message.
     fn ends_at(&self, line: &str) -> bool {
@@ -157,9 +146,9 @@ impl Reader {
             self.within = Within::Prose;
         } else if is_rule(line) {
             self.rule();
-        } else if changes::is_header(line) {
+        } else if headings::is_header(line) {
             self.flush(false);
-            self.within = Within::Changelog(!changes::is_bare_header(line));
+            self.within = Within::Changelog(!headings::is_bare_header(line));
             (self.changelog_seen, self.log_mark) = (true, None);
         } else if is_trailer(line) {
             self.flush(false);
@@ -168,7 +157,7 @@ impl Reader {
             self.flush(false);
             self.closed |= is_closing(line);
             self.within = Within::Skipped;
-        } else if is_quote(line) || is_diffstat(line) || self.introduces_quote(line, rest) {
+        } else if is_quote(line) || is_diffstat(line) || introduces_quote(line, rest) {
             self.flush(false);
             if let (true, Some(block)) = (!is_diffstat(line), self.blocks.last_mut()) {
                 block.quotes = true;
@@ -192,16 +181,6 @@ impl Reader {
     /// A commit's hash may stand at the beginning of any line of a paragraph.
     fn is_gits(&self, line: &str) -> bool {
         is_git_speech(line) && (self.paragraph.is_empty() || !line.starts_with("commit "))
-    }
-
-    /// Whether a line says who wrote what is quoted below it, on the next line or the one behind that.
-    fn introduces_quote(&self, line: &str, rest: &[&str]) -> bool {
-        let mut below = rest.iter().filter(|line| !line.is_empty());
-        let (next, second) = (below.next(), below.next());
-        let is_next = next.is_some_and(|next| is_quote(next));
-        let is_second = next.is_some_and(|next| next.ends_with(':'))
-            && second.is_some_and(|second| is_quote(second));
-        is_attribution(line) && (is_next || (is_second && line.starts_with("On ")))
     }
 
     /// What a program printed, right below words that announce it.
@@ -267,7 +246,7 @@ impl Reader {
         let Within::Changelog(seen) = self.within else {
             return false;
         };
-        if changes::is_header(line) {
+        if headings::is_header(line) {
             return false;
         }
         if is_rule(line) {
@@ -423,45 +402,6 @@ impl Reader {
             ..Block::default()
         });
     }
-}
-
-/// Headings below which a letter begins to tell what it is about.
-fn is_start(line: &str) -> bool {
-    let bare = line
-        .trim_matches(|c: char| !c.is_alphanumeric())
-        .to_ascii_lowercase();
-    [
-        "tl;dr",
-        "tldr",
-        "abstract",
-        "summary",
-        "overview",
-        "introduction",
-        "description",
-        "intro",
-    ]
-    .contains(&bare.as_str())
-}
-
-/// Whether a paragraph goes on with a sentence that began above what was left out.
-fn resumes(lead: &str, interrupted: bool) -> bool {
-    let mut words = lead.split(' ');
-    let first = words.next().unwrap_or_default().trim_end_matches(',');
-    let second = words.next().unwrap_or_default();
-    let joins = [
-        "and", "or", "but", "which", "where", "because", "though", "although",
-    ];
-    joins.contains(&first.to_ascii_lowercase().as_str())
-        // Some never write capitals: `this series …` begins something all the same.
-        || (interrupted
-            && first.bytes().all(|b| b.is_ascii_lowercase())
-            && !["this", "these", "the", "we", "it", "i", "to", "so"].contains(&first)
-            && !(first == "in" && ["this", "these", "my", "our"].contains(&second)))
-}
-
-fn is_finished(lead: &str) -> bool {
-    lead.trim_end_matches(['"', ')', '\'', '`'])
-        .ends_with(['.', '!', '?', ':'])
 }
 
 #[cfg(test)]

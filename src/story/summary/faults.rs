@@ -1,6 +1,6 @@
 //! What must not stand in a summary, found by looking at what came out and nothing else.
 
-use super::changes;
+use super::headings;
 use super::lines::{is_closing, is_diffstat, is_quote, is_reference, is_trailer, without_greeting};
 use super::sentences::is_balanced;
 
@@ -38,7 +38,7 @@ pub fn faults(sentence: &str) -> Vec<&'static str> {
         ("cut word", is_cut),
         ("quote", is_quote(sentence) || sentence.contains(" > > ")),
         ("address only", words_are_addresses || is_reference(sentence)),
-        ("changelog header", changes::is_header(sentence)),
+        ("changelog header", headings::is_header(sentence)),
         ("base commit", is_base),
         ("unbalanced", !is_balanced(sentence)),
         ("dangling colon", said.ends_with(':')),
