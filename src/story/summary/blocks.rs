@@ -252,12 +252,16 @@ impl Reader {
         if is_rule(line) {
             return true;
         }
-        if let Some((column, numbered)) = self.log_mark {
-            let is_other = bullet(line).is_some() && is_numbered(line) != numbered;
-            if after_blank && is_other && indent(line) <= column {
-                return false;
-            }
-        } else if bullet(line).is_some() {
+        let is_item = bullet(line).is_some();
+        let is_other = match self.log_mark {
+            Some((column, numbered)) => is_numbered(line) != numbered && indent(line) <= column,
+            // Words without marks were all; what is counted behind them is told of the whole.
+            None => seen && is_numbered(line) && indent(line) == 0,
+        };
+        if after_blank && is_item && is_other {
+            return false;
+        }
+        if is_item && self.log_mark.is_none() {
             self.log_mark = Some((indent(line), is_numbered(line)));
         }
         self.within = Within::Changelog(true);
@@ -452,6 +456,7 @@ mod tests {
             ("a name below the close is no prose", "A pen is red.\n\nThanks,\n\nAnn Author\nPens Inc.", "A pen is red."),
             ("what code cut goes on", "A pen can do this:\n\n    pen_put()\n\nputs it down.\n\nthis is all.", "A pen can do this: | …puts it down. | this is all."),
             ("a changelog ends where another list begins", "v2:\n- one\n- two\n\n1) Pens are kept\n   in a drawer.\n\n2) Caps are closed.", " <Pens are kept in a drawer.> <Caps are closed.>"),
+            ("a changelog in words ends there too", "v2: paint it\n    red at once\n\n1) Pens are kept.\n\n2) Caps are closed.", " <Pens are kept.> <Caps are closed.>"),
             ("an address in a sentence goes", "A pen that was sold there\nhttps://a.example/1\nwas red all the time.", "A pen that was sold there was red all the time."),
             ("an address that is a noun stays", "A pen is shown at\nhttps://a.example/1\nfor all who ask.", "A pen is shown at https://a.example/1 for all who ask."),
             ("a mark may be a noun", "[1] added a red pen to\nthe drawer, and it leaks.\n\n[1] https://a.example/1", "[1] added a red pen to the drawer, and it leaks."),

@@ -185,6 +185,7 @@ mod tests {
             ("Changes since v2:\n- paint it", 2, Some("paint it")),
             ("Compared to the previous version:\n1. paint it\n2. sell it", 2, Some("paint it; sell it")),
             ("v3:\n- paint it\n- sell it\n\n1) Pens are kept in a drawer.\n\n2) Caps are closed.", 3, Some("paint it; sell it")),
+            ("v2: paint it\n    red\n\n1) Pens are kept in a drawer.\n\n2) Caps are closed.", 2, Some("paint it red")),
             ("v2:\n- paint it\n--\n2.1", 2, Some("paint it")),
             ("v2: as Ann said\n- paint it\nDetails are here:\nhttps://a.example/1", 2, Some("as Ann said; paint it")),
             ("v2:\n- paint it\nmain.c:1:2: error: no pen\nno pen either\n- sell it", 2, Some("paint it; sell it")),

@@ -130,14 +130,14 @@ impl Entries<'_> {
         Step::Read
     }
 
-    /// Whether an item belongs to another list: numbers behind dashes, or dashes behind numbers.
+    /// Whether an item belongs to another list: numbers behind dashes, dashes behind numbers, numbers behind words.
     fn is_other_list(&self, line: &str) -> bool {
         let column = self.items.first().map_or(0, |first| first.column);
         bullet(line).is_some()
-            && self
-                .numbered
-                .is_some_and(|known| known != is_numbered(line))
-            && indent(line) <= column
+            && match self.numbered {
+                Some(known) => known != is_numbered(line) && indent(line) <= column,
+                None => is_numbered(line) && indent(line) <= self.column,
+            }
     }
 
     fn read(&mut self, line: &str) {

@@ -408,7 +408,7 @@ mod tests {
             ("[1] https://a.example/1", "reference"),
             ("https://a.example/1", "reference"),
             ("[2]: Documentation/x.rst", "reference"),
-            ("$ make", "machine"),
+            ("$ make", "machine"), ("~ # pen [WARN] it is dry", "machine"),
             ("# ./run me", "machine"),
             ("[   12.345678] a line of the log", "machine"),
             ("a.c:12:3: warning: no use", "machine"),

@@ -105,7 +105,9 @@ pub(super) fn is_command(line: &str) -> bool {
     let runs = |word: &str| matches!(word, "make" | "sudo" | "\\") || word.starts_with("./");
     let is_root = first == "#"
         && second.is_some_and(|word| word.starts_with(|c: char| !c.is_uppercase() && c != '#'));
-    matches!(first, "$" | "%" | "~#" | "#>" | "(gdb)" | ">>>")
+    let is_at_home = first == "~" && second.is_some_and(|word| matches!(word, "#" | "$"));
+    is_at_home
+        || matches!(first, "$" | "%" | "~#" | "#>" | "(gdb)" | ">>>")
         || is_root
         || first.starts_with("root@")
         || first.starts_with("./")

@@ -314,6 +314,8 @@ pub(super) fn is_balanced(text: &str) -> bool {
             '\'' if in_code && !chars.get(at + 1).is_some_and(|c| c.is_alphanumeric()) => {
                 in_code = false
             }
+            // `` `call(` `` names what it says.
+            '(' | ')' if in_code => {}
             '(' if !is_face => depth += 1,
             ')' if depth > 0 => depth -= 1,
             ')' if !(is_face || last.is_alphanumeric() && before(at, 2).is_whitespace()) => {
@@ -387,7 +389,7 @@ mod tests {
             assert!(cut.chars().count() <= most);
         }
         assert!(
-            is_balanced("a) b (c) :) `d` `e'")
+            is_balanced("a) b (c) :) `d` `e' `f(`")
                 && !is_balanced("(a")
                 && !is_balanced("ab cd)")
                 && !is_balanced("`a")

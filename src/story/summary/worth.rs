@@ -8,7 +8,7 @@ use super::told::{WORKS, bare};
 
 /// What is said to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
-const SAYS_NOTHING: [&str; 154] = [
+const SAYS_NOTHING: [&str; 155] = [
     "-by tag", "acked-by", "address comments", "address feedback", "address the comments", "addressed comments",
     "addressed feedback", "addressed the feedback", "addresses comments", "addresses feedback",
     "all tests pass", "all the feedback", "any comments", "any feedback", "any thoughts", "apologies", "applies cleanly",
@@ -21,8 +21,8 @@ const SAYS_NOTHING: [&str; 154] = [
     "from the previous version", "full changes can", "git tree", "go in asap", "happy to provide", "happy to test", "i also can push",
     "i am hesitant", "i am new to", "i am not sure", "i can also push", "i can provide", "i might have missed",
     "i will re-send", "i will resend", "i will send", "i'd appreciate", "i'll re-send", "i'll resend",
-    "i'll send", "i'm hesitant", "i'll investigate", "i'm new to", "i'm not sure", "if you fix the bug", "if you see any problem", "internship", "in my next version", "in the next revision",
-    "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "let's see", "look forward",
+    "i'll send", "i'm hesitant", "i'll investigate", "i'm new to", "i'm not sure", "if you fix the", "if you see any problem", "internship", "in my next version", "in the next revision",
+    "in this version", "is based on commit", "kept your", "kindly", "last version", "let me know", "let's see", "look forward", "looks good to me",
     "looking forward", "merge window", "my first attempt", "my first contribution", "my first patch", "new revision", "next version",
     "no functional change", "no functional or code changes", "no material changes", "non-merge commits", "not sure if", "not sure whether", "organised as follows",
     "organized as follows", "other than that v", "please apply", "please consider", "please find",
@@ -144,8 +144,18 @@ fn is_aside(sentence: &str) -> bool {
     sentence.starts_with('(') && sentence.trim_end_matches('.').ends_with(')')
 }
 
-/// `Ann, I kept your paint.`
+/// `Ann, I kept your paint.`, `I read your mail twice.`
 fn is_to_somebody(sentence: &str) -> bool {
+    let is_answer = ["I ", "I'm ", "I've ", "I'll "]
+        .iter()
+        .any(|start| sentence.starts_with(start));
+    if is_answer
+        && [" your ", " you "]
+            .iter()
+            .any(|said| sentence.contains(said))
+    {
+        return true;
+    }
     let Some((name, rest)) = sentence.split_once(", ") else {
         return false;
     };
@@ -340,6 +350,8 @@ mod tests {
             ("0123456789ab (\"maps: paint them\").", true),
             ("I kept your Tested-by for the red map.", true),
             ("Ann, I kept your paint in this one.", true),
+            ("I read your mail on red maps twice.", true),
+            ("I read two mails on red maps.", false),
             ("Feel free to shout.", true),
             ("(Maintainers are not asked this time.)", true),
             ("In the code above maps are blue.", true),
