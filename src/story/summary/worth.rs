@@ -172,81 +172,79 @@ fn is_to_somebody(sentence: &str) -> bool {
     is_name && (rest.starts_with("you ") || speaks("your") || (speaks("i") && speaks("you")))
 }
 
+/// What may stand before a version of a series.
+#[rustfmt::skip]
+const BEFORE_VERSIONS: [&str; 16] = [
+    "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for", "with", "rfc", "my", "our", "version",
+];
+/// Addresses, cgroups and the like come in versions too: what stands behind those.
+#[rustfmt::skip]
+const BEHIND_PROTOCOLS: [&str; 10] = [
+    "address", "addresses", "mapped", "socket", "sockets", "packet", "packets", "route", "routes", "hierarchy",
+];
+/// What `this is` says of a posting.
+#[rustfmt::skip]
+const POSTINGS: [&str; 9] = [
+    "version", "revision", "resubmission", "repost", "rfc,", "rfc", "continuation", "follow-up", "followup",
+];
+
 /// `This is v3 of …`, `In v2 we …`, `v10 is almost …`.
 fn is_about_versions(lower: &str) -> bool {
     let words: Vec<&str> = lower
         .split([' ', ',', '(', ')'])
         .filter(|word| !word.is_empty())
         .collect();
-    let is_version = |word: &str| {
-        let digits = word
-            .trim_end_matches(['.', ':', ';'])
-            .strip_prefix("rfc")
-            .unwrap_or(word);
-        let digits = digits
-            .trim_end_matches(['.', ':', ';', ']'])
-            .trim_start_matches('[');
-        digits.strip_prefix('v').is_some_and(|digits| {
-            !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())
-        })
-    };
-    let is_protocol = |word: &str| ["v4", "v6"].contains(&word.trim_end_matches(['.', ':', ';']));
-    let both = ["v4", "v6"].iter().all(|version| {
-        words
-            .iter()
-            .any(|word| word.trim_end_matches(['.', ':', ';']) == *version)
-    });
-    let tells_of_packets = both
-        || ["packet", "ipv4", "ipv6", "nat", "address", "socket"]
-            .iter()
-            .any(|said| lower.contains(said));
+    let of_protocols = tells_of_protocols(&words);
     words.first().is_some_and(|word| is_version(word))
         || words.windows(2).enumerate().any(|(at, pair)| {
-            let before = [
-                "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for",
-                "with", "rfc", "my", "our", "version",
-            ];
-            // Addresses, cgroups and the like come in versions too; a protocol is told by what stands near.
-            let after = [
-                "address",
-                "addresses",
-                "mapped",
-                "socket",
-                "sockets",
-                "packet",
-                "packets",
-                "route",
-                "routes",
-                "hierarchy",
-            ];
+            let behind = words.get(at + 2).map(|word| word.trim_end_matches('.'));
             is_version(pair[1])
-                && before.contains(&pair[0])
-                && !(is_protocol(pair[1]) && tells_of_packets)
-                && !words
-                    .get(at + 2)
-                    .is_some_and(|word| after.contains(&word.trim_end_matches('.')))
+                && BEFORE_VERSIONS.contains(&pair[0])
+                && !(is_protocol(pair[1]) && of_protocols)
+                && !behind.is_some_and(|word| BEHIND_PROTOCOLS.contains(&word))
         })
         || words
             .windows(2)
             .any(|pair| is_version(pair[0]) && pair[1] == "of")
         || (lower.starts_with("this is ")
-            && words.iter().take(6).any(|word| {
-                [
-                    "version",
-                    "revision",
-                    "resubmission",
-                    "repost",
-                    "rfc,",
-                    "rfc",
-                    "continuation",
-                    "follow-up",
-                    "followup",
-                ]
-                .contains(word)
-            }))
+            && words.iter().take(6).any(|word| POSTINGS.contains(word)))
         || ["this revision", "this version", "this iteration"]
             .iter()
             .any(|said| lower.starts_with(said))
+}
+
+fn is_version(word: &str) -> bool {
+    let digits = word
+        .trim_end_matches(['.', ':', ';'])
+        .strip_prefix("rfc")
+        .unwrap_or(word);
+    let digits = digits
+        .trim_end_matches(['.', ':', ';', ']'])
+        .trim_start_matches('[');
+    digits.strip_prefix('v').is_some_and(|digits| {
+        !digits.is_empty() && digits.len() <= 2 && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// What may be a version of the internet protocol.
+fn is_protocol(word: &str) -> bool {
+    ["v4", "v6"].contains(&word.trim_end_matches(['.', ':', ';']))
+}
+
+/// Whether a sentence names both versions of the internet protocol, or what is sent by it.
+fn tells_of_protocols(words: &[&str]) -> bool {
+    let has = |version: &str| {
+        words
+            .iter()
+            .any(|word| word.trim_end_matches(['.', ':', ';']) == version)
+    };
+    let starts = [
+        "packet", "ipv4", "ipv6", "nat4", "nat6", "address", "socket",
+    ];
+    (has("v4") && has("v6"))
+        || words
+            .iter()
+            .any(|word| starts.iter().any(|start| word.starts_with(start)))
 }
 
 /// `This series is based on …`, `The patches apply to …`, `It depends on …`.
