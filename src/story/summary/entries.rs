@@ -61,11 +61,11 @@ pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entr
             bullet(heading.rest).map_or((heading.rest, false), |said| (said, true));
         entries.take(said, lines[at].len() - heading.rest.len(), marked);
     }
-    for place in at + 1..lines.len() {
+    for (place, line) in lines.iter().enumerate().skip(at + 1) {
         match entries.step(place) {
             Step::Ends => break,
             Step::Skipped => {}
-            Step::Read => entries.read(lines[place]),
+            Step::Read => entries.read(line),
         }
     }
     entries.items

@@ -264,7 +264,7 @@ fn is_dropped(before: &str, after: &str, mark: &str, explained: &[&str]) -> bool
     let goes_on = after
         .trim_start()
         .starts_with(|c: char| c.is_ascii_lowercase());
-    !needs_noun(word) && !(opens && goes_on)
+    !(needs_noun(word) || opens && goes_on)
 }
 
 /// A sentence of at most `chars_max` characters, `…` included: cut behind a clause if that keeps half, else a word;
