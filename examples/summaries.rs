@@ -1,30 +1,56 @@
-//! Writes the summaries of all series in some mboxes for a person to read, and checks them.
+//! Writes summaries and changes of stories for a person to judge, and checks them.
 //!
-//! `cargo run --example summaries -- FILE.mbox.gz…` writes `target/review/summaries.md`; it ends with 1 where a fault
-//! was found.
+//!     cargo run --example summaries -- [--seed N] [--count N] [--text] FILE.mbox.gz…
+//!
+//! Each mbox is folded in memory, as one archive. Of its series, commits, pull requests and of the threads whose first
+//! mail is here, `--count` are drawn by `--seed`, in the order of the draw; without `--count`, all are shown.
+//! `target/review/summaries.md` gets their titles, summaries and changes. The program ends with 1 where a fault was
+//! found.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bpfnews::item::Item;
 use bpfnews::item::subject::Subject;
+use bpfnews::item::{Item, ItemKey, Kind, What};
 use bpfnews::source::mail;
-use bpfnews::story::summary::{change, faults, summary};
+use bpfnews::story::fold::{Outside, groups, sort};
+use bpfnews::story::key::{self, Key};
+use bpfnews::story::reading::Reading;
+use bpfnews::story::relevance::Words;
+use bpfnews::story::summary::faults;
+use bpfnews::story::{Carrier, Kept, Story, StoryKind, life};
+use chrono::{DateTime, Utc};
+use clap::Parser;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
 
 const REVIEW: &str = "target/review/summaries.md";
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+#[derive(Parser)]
+struct Asked {
+    /// Decides which stories are drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many stories are drawn from each file; all where it is left out.
+    #[arg(long)]
+    count: Option<usize>,
+    /// Shows the texts too: of the mail that speaks for each story, and of revisions without a change.
+    #[arg(long)]
+    text: bool,
+    /// Files in the format of `git send-email`'s mbox, packed by gzip or not.
+    files: Vec<PathBuf>,
+}
+
 /// What was found over all files.
 #[derive(Default)]
 struct Tally {
-    series: usize,
+    stories: usize,
     without_summary: usize,
     one_sentence: usize,
     later_revisions: usize,
@@ -33,22 +59,39 @@ struct Tally {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
+    let asked = Asked::parse();
     let mut tally = Tally::default();
     let mut review = String::new();
-    for file in std::env::args().skip(1) {
-        writeln!(review, "# {file}\n")?;
-        read(Path::new(&file), |item| {
-            tell(&item, &mut tally, &mut review)
-        })
-        .with_context(|| format!("reading {file}"))?;
+    for file in &asked.files {
+        let mails = read(file).with_context(|| format!("reading {}", file.display()))?;
+        let by_id: HashMap<&str, &Kept> = mails
+            .iter()
+            .map(|mail| (mail.reference.as_str(), mail))
+            .collect();
+        let mut stories = fold(&mails);
+        stories.retain(|story| is_told(story, &by_id));
+        stories.sort_by(|a, b| (a.first_at, &a.id).cmp(&(b.first_at, &b.id)));
+        let all = stories.len();
+        writeln!(review, "# {}: {all} stories\n", file.display())?;
+        if asked.count.is_some() {
+            fastrand::Rng::with_seed(asked.seed).shuffle(&mut stories);
+        }
+        for story in stories.iter().take(asked.count.unwrap_or(all)) {
+            tell(story, &by_id, &mut tally, &mut review)?;
+            if asked.text {
+                for mail in speakers(story, &by_id) {
+                    writeln!(review, "~~~ {}\n{}\n~~~\n", mail.title, mail.text)?;
+                }
+            }
+        }
     }
     fs::create_dir_all("target/review")?;
     fs::write(REVIEW, review).with_context(|| format!("writing {REVIEW}"))?;
     let mut out = anstream::stdout();
     writeln!(
         out,
-        "{} series: {} without summary, {} with one sentence; {} of {} later revisions say what changed",
-        tally.series,
+        "{} stories: {} without summary, {} with one sentence; {} of {} later revisions say what changed",
+        tally.stories,
         tally.without_summary,
         tally.one_sentence,
         tally.changes,
@@ -65,7 +108,8 @@ fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
-fn read(file: &Path, mut take: impl FnMut(Item) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// The mails of a file, each once, as they would be kept.
+fn read(file: &Path) -> anyhow::Result<Vec<Kept>> {
     let mut reader = BufReader::new(File::open(file)?);
     let packed = reader.fill_buf()?.starts_with(&GZIP_MAGIC);
     let plain: Box<dyn Read> = if packed {
@@ -73,64 +117,186 @@ fn read(file: &Path, mut take: impl FnMut(Item) -> anyhow::Result<()>) -> anyhow
     } else {
         Box::new(reader)
     };
-    for mail in mbox::MessageIterator::new(BufReader::new(plain)) {
-        let mail = mail.map_err(|_| anyhow::anyhow!("the file is damaged, or cut off"))?;
-        if let Ok(item) = mail::message(mail.contents(), None) {
-            take(item)?;
-        }
+    let mut mails = Vec::new();
+    let mut seen = HashSet::new();
+    for raw in mbox::MessageIterator::new(BufReader::new(plain)) {
+        let raw = raw.map_err(|_| anyhow::anyhow!("the file is damaged, or cut off"))?;
+        let arrived = i64::try_from(raw.internal_date())
+            .ok()
+            .and_then(|at| DateTime::from_timestamp(at, 0));
+        let Ok(item) = mail::message(raw.contents(), arrived) else {
+            continue;
+        };
+        let number = i64::try_from(mails.len())?;
+        mails.extend(kept(item, number).filter(|mail| seen.insert(mail.reference.clone())));
     }
-    Ok(())
+    Ok(mails)
 }
 
-/// Writes what is said of a cover letter, a single patch, a pull request or a mail that starts a thread.
-fn tell(item: &Item, tally: &mut Tally, review: &mut String) -> anyhow::Result<()> {
-    let subject = Subject::parse(&item.title);
-    let starts_thread = !item.headers.iter().any(|(name, _)| name == "In-Reply-To");
-    let is_series = subject.patch && (subject.part.is_none() || subject.is_cover());
-    let is_single = subject.part == Some((1, 1));
-    if subject.reply
-        || !(is_series || is_single || subject.pull || (starts_thread && !subject.patch))
-    {
-        return Ok(());
+fn kept(item: Item, number: i64) -> Option<Kept> {
+    let What::Message { id, in_reply_to } = &item.what else {
+        return None;
+    };
+    let at: DateTime<Utc> = item.at?;
+    Some(Kept {
+        id: number,
+        kind: Kind::Message,
+        reference: id.as_str().to_owned(),
+        parent: in_reply_to
+            .as_ref()
+            .and_then(|parent| key::of_digest(&ItemKey::message(parent).digest())),
+        title: item.title,
+        author: item.author,
+        at,
+        known_at: at,
+        written_at: item.written_at,
+        url: item.url,
+        paid: None,
+        freed_at: None,
+        feeds: vec![Carrier {
+            name: "list".to_owned(),
+            kind: "archive".to_owned(),
+            url: None,
+            role: None,
+            branch: None,
+            home: false,
+            seen_at: None,
+        }],
+        text: item.text,
+        headers: item.headers,
+    })
+}
+
+/// The stories of some mails, in no order.
+fn fold(mails: &[Kept]) -> Vec<Story> {
+    let readings: Vec<Reading> = mails.iter().cloned().map(Reading::of).collect();
+    let mut cluster: Vec<usize> = (0..readings.len()).collect();
+    let find = |cluster: &[usize], mut at: usize| {
+        while cluster[at] != at {
+            at = cluster[at];
+        }
+        at
+    };
+    let mut carriers: HashMap<Key, usize> = HashMap::new();
+    for (at, reading) in readings.iter().enumerate() {
+        for key in reading.keys() {
+            let other = *carriers.entry(*key).or_insert(at);
+            let (a, b) = (find(&cluster, at), find(&cluster, other));
+            cluster[a.max(b)] = a.min(b);
+        }
     }
-    tally.series += 1;
-    let sentences = summary(&item.text);
-    writeln!(review, "## {}. {}\n", tally.series, item.title)?;
-    if sentences.is_empty() {
+    let mut clusters: BTreeMap<usize, Vec<Reading>> = BTreeMap::new();
+    for (at, reading) in readings.into_iter().enumerate() {
+        let first = find(&cluster, at);
+        clusters.entry(first).or_default().push(reading);
+    }
+    let (outside, words) = (Outside::default(), Words::default());
+    let mut stories = Vec::new();
+    for readings in clusters.values_mut() {
+        sort(readings);
+        let told = groups(readings);
+        stories.extend(told.iter().map(|group| life::tell(group, &outside, &words)));
+    }
+    stories
+}
+
+/// Whether a story opens a post: a thread does only where its first mail is here.
+fn is_told(story: &Story, mails: &HashMap<&str, &Kept>) -> bool {
+    let first = || {
+        let first = story.events.first()?;
+        mails.get(first.source.as_str())
+    };
+    match story.kind {
+        StoryKind::Series | StoryKind::Commit | StoryKind::Pull => true,
+        StoryKind::Thread => {
+            first().is_some_and(|mail| mail.parent.is_none() && !Subject::parse(&mail.title).reply)
+        }
+        StoryKind::Article | StoryKind::Release | StoryKind::Video => false,
+    }
+}
+
+/// The mail that speaks for a story, and those of revisions that do not say what changed.
+fn speakers<'a>(story: &Story, mails: &HashMap<&str, &'a Kept>) -> Vec<&'a Kept> {
+    let newest = story.revisions.last().map(|revision| &revision.root);
+    let first = || story.events.first().map(|event| &event.source);
+    let silent = story.revisions.iter().filter(|revision| {
+        revision.version > 1
+            && !story
+                .changes
+                .contains_key(&format!("v{}", revision.version))
+    });
+    let silent = silent.flat_map(|revision| {
+        let parts = revision.patches.iter().map(|patch| &patch.message_id);
+        std::iter::once(&revision.root).chain(parts.take(1))
+    });
+    let mut ids: Vec<&String> = Vec::new();
+    for id in newest.or_else(first).into_iter().chain(silent) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids.into_iter()
+        .filter_map(|id| mails.get(id.as_str()).copied())
+        .collect()
+}
+
+/// Writes what is said of a story.
+fn tell(
+    story: &Story,
+    mails: &HashMap<&str, &Kept>,
+    tally: &mut Tally,
+    review: &mut String,
+) -> anyhow::Result<()> {
+    tally.stories += 1;
+    let kind = format!("{:?}", story.kind).to_lowercase();
+    writeln!(review, "## {}. {} ({kind})\n", tally.stories, story.title)?;
+    if story.summary.is_empty() {
         tally.without_summary += 1;
         writeln!(review, "NONE")?;
     }
-    tally.one_sentence += usize::from(sentences.len() == 1);
-    let words: HashSet<&str> = item.text.split_whitespace().collect();
-    for sentence in &sentences {
+    tally.one_sentence += usize::from(story.summary.len() == 1);
+    let words: HashSet<&str> = story
+        .messages
+        .iter()
+        .filter_map(|id| mails.get(id.as_str()))
+        .flat_map(|mail| mail.text.split_whitespace())
+        .collect();
+    let mut found = Vec::new();
+    for sentence in &story.summary {
         writeln!(review, "- {sentence}")?;
-        let mut found: Vec<&str> = faults(sentence);
-        if let Some(word) = foreign(sentence, &words) {
-            writeln!(review, "  FOREIGN {word}")?;
-            found.push("not the author's word");
-        }
-        for fault in found {
-            writeln!(review, "  FAULT {fault}")?;
-            *tally.faults.entry(fault.to_owned()).or_default() += 1;
-        }
+        found.extend(faults(sentence).into_iter().map(str::to_owned));
+        found
+            .extend(foreign(sentence, &words).map(|word| format!("not the author's word: {word}")));
     }
-    let chars: usize = sentences
+    let chars: usize = story
+        .summary
         .iter()
         .map(|sentence| sentence.chars().count() + 1)
         .sum();
-    if sentences.len() > 3 || chars > 601 {
-        *tally.faults.entry("too long".to_owned()).or_default() += 1;
+    if story.summary.len() > 3 || chars > 601 {
+        found.push("too long".to_owned());
     }
-    tally.later_revisions += usize::from(subject.version > 1);
-    if let Some(change) = change(&item.text, subject.version) {
-        tally.changes += usize::from(subject.version > 1);
-        writeln!(review, "- v{}: {change}", subject.version)?;
-        for fault in faults(&change) {
-            writeln!(review, "  FAULT in change: {fault}")?;
-            *tally.faults.entry(format!("change: {fault}")).or_default() += 1;
+    let mut versions: Vec<u32> = story.revisions.iter().map(|one| one.version).collect();
+    versions.dedup();
+    for version in versions.into_iter().filter(|version| *version > 1) {
+        tally.later_revisions += 1;
+        let version = format!("v{version}");
+        match story.changes.get(&version) {
+            Some(change) => {
+                tally.changes += 1;
+                writeln!(review, "- {version}: {change}")?;
+                let wrong = faults(change).into_iter();
+                found.extend(wrong.map(|fault| format!("change: {fault}")));
+            }
+            None => writeln!(review, "- {version}: NOT SAID")?,
         }
-    } else if subject.version > 1 {
-        writeln!(review, "- v{}: NOT SAID", subject.version)?;
+    }
+    for fault in found {
+        writeln!(review, "  FAULT {fault}")?;
+        let fault = fault
+            .split_once("word: ")
+            .map_or(fault.as_str(), |(head, _)| head);
+        *tally.faults.entry(fault.to_owned()).or_default() += 1;
     }
     writeln!(review)?;
     Ok(())

@@ -1,5 +1,6 @@
 //! Posts: platform-neutral text about stories, and which channels take them. Pure.
 
+mod matters;
 pub mod route;
 mod steps;
 pub mod story;

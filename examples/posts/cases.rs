@@ -23,7 +23,10 @@ pub(crate) fn cases() -> Vec<(&'static str, Content)> {
 }
 
 fn series() -> Vec<(&'static str, Content)> {
-    let v1 = json!({"revisions": [revision(1, 3, 3)]});
+    let v1 = json!({
+        "revisions": [revision(1, 3, 3)],
+        "why": ["is about kfuncs (+3)", "changes what user space sees (uapi) (+3)", "touches the verifier (+2)"],
+    });
     let v3 = json!({
         "revisions": [revision(1, 3, 3), revision(2, 3, 3), revision(3, 4, 4)],
         "state": "discussed", "follow_ups": 9,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::matters::matters;
 pub use super::steps::told;
 use super::steps::{short_tree, steps};
 use super::{About, is_for_readers, plain};
@@ -156,7 +157,7 @@ pub struct Post {
     pub at: DateTime<Utc>,
     /// The feeds that carry it.
     pub feeds: Vec<String>,
-    /// Notes beside the title: `v3`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`.
+    /// Notes beside the title: `v3`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`, `new kfunc`.
     pub notes: Vec<String>,
     /// The patches of the newest revision: number and title.
     pub parts: Vec<(String, String)>,
@@ -330,6 +331,7 @@ fn notes(story: &Story) -> Vec<String> {
     {
         notes.push(format!("free on {}", day.format("%-d %B %Y")));
     }
+    notes.extend(matters(story));
     notes
 }
 

@@ -1,13 +1,19 @@
 //! The sentences of a story worth showing: extracted from what its author wrote, never invented.
 //!
 //! A text is read in four steps, each in a file of its own: `lines` tells what a line is, `blocks` keeps the prose,
-//! `sentences` splits it, `worth` judges a sentence. `changes` reads changelogs, `faults` checks what comes out.
+//! `sentences` splits it, `worth` and `told` judge a sentence. `changes` reads changelogs (`headings`, `entries`), `faults`
+//! checks what comes out.
 
 mod blocks;
 mod changes;
+mod entries;
 mod faults;
+mod headings;
+mod joints;
 mod lines;
+mod machine;
 mod sentences;
+mod told;
 mod worth;
 
 pub use changes::change;
@@ -24,6 +30,19 @@ const SUMMARY_CHARS_MAX: usize = 600;
 /// The fewest words of a sentence that says something on its own.
 const WORDS_MIN: usize = 4;
 
+/// The fewest words of a sentence that announces what is left out, and sets the scene all the same.
+const OPENING_WORDS_MIN: usize = 6;
+
+/// After `as`, these cite somebody.
+#[rustfmt::skip]
+const CITES: [&str; 10] = [
+    "described", "discussed", "documented", "explained", "mentioned", "noted", "reported", "said", "stated", "suggested",
+];
+/// A sentence that announces something ends with these where it only points to an address.
+const POINTS: [&str; 10] = [
+    "here", "below", "at", "in", "from", "on", "to", "link", "thread", "url",
+];
+
 /// A sentence that may be shown.
 struct Candidate {
     text: String,
@@ -34,39 +53,20 @@ struct Candidate {
 impl Candidate {
     /// Whether it says what the author's work does.
     fn tells(&self) -> bool {
-        worth::tells_what_is_done(&self.text)
+        told::tells_what_is_done(&self.text)
     }
 }
 
 /// The sentences of a summary: two or three of a cover letter, a merge message, a commit or a mail; fewer where there
 /// are no more. Each has at most 300 characters, all together 600; every word is the author's.
 pub fn summary(text: &str) -> Vec<String> {
-    let text = sentences::without_marks(text);
+    let text = lines::unescaped(text);
+    let text = sentences::without_marks(&text);
     let blocks = blocks::blocks(&text);
-    let mut candidates = Vec::new();
-    let mut lists = Vec::new();
-    for (number, block) in blocks.iter().enumerate() {
-        let prose = sentences::split(&block.lead);
-        let last = prose.len().saturating_sub(1);
-        for (at, sentence) in prose.iter().enumerate() {
-            // A sentence that points to what is left out, or comes from there, says nothing without it.
-            let dangles = (at == last && block.dangles) || announces(sentence);
-            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
-            if dangles || resumes || is_too_short(sentence) || worth::says_nothing(sentence) {
-                continue;
-            }
-            candidates.push(Candidate {
-                text: sentence.clone(),
-                block: number,
-            });
-        }
-        if let Some(list) = joined_list(block, prose.last()) {
-            lists.push(Candidate {
-                text: list,
-                block: number,
-            });
-        }
-    }
+    let Read {
+        mut candidates,
+        mut lists,
+    } = read(&blocks);
     // What does not pair was written or split wrong; a reader stumbles over it.
     if candidates
         .iter()
@@ -74,21 +74,25 @@ pub fn summary(text: &str) -> Vec<String> {
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    // A list is for when no sentence before it says what is done.
     let mut told = candidates.iter().position(Candidate::tells);
     let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
-    match lists
+    // A list is for when no sentence before it says what is done; or when the paragraph that says it ends with one.
+    let before = |list: &Candidate| list.block < told_in && list.tells();
+    let at = lists
         .iter()
-        .position(|list| list.block < told_in && list.tells())
-    {
+        .position(before)
+        .or_else(|| lists.iter().position(|list| list.block == told_in));
+    match at {
         Some(at) => {
             let list = lists.swap_remove(at);
             let place = candidates
                 .iter()
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
+            if list.block != told_in {
+                told = Some(place);
+            }
             candidates.insert(place, list);
-            told = Some(place);
         }
         None if candidates.is_empty() => candidates.extend(lists.into_iter().next()),
         None => {}
@@ -96,7 +100,108 @@ pub fn summary(text: &str) -> Vec<String> {
     if candidates.is_empty() {
         return dangling(&blocks);
     }
+    let told = told.or_else(|| {
+        let sums_up = |candidate: &Candidate| told::sums_up(&candidate.text);
+        candidates.iter().position(sums_up)
+    });
     within_limits(picked(&candidates, told))
+}
+
+/// What of a text may be shown.
+struct Read {
+    candidates: Vec<Candidate>,
+    /// Lists, each on one line with what announces it.
+    lists: Vec<Candidate>,
+}
+
+fn read(blocks: &[Block]) -> Read {
+    let mut read = Read {
+        candidates: Vec::new(),
+        lists: Vec::new(),
+    };
+    for (number, block) in blocks.iter().enumerate() {
+        let prose = sentences::split(&block.lead);
+        let last = prose.len().saturating_sub(1);
+        let mut left_out = false;
+        for (at, sentence) in prose.iter().enumerate() {
+            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            let dangles = (at == last && block.dangles) || announces(sentence);
+            let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
+            let opens = read.candidates.is_empty() && read.lists.is_empty();
+            let stands_alone = match (left_out, opens) {
+                (true, _) => !told::leans(sentence),
+                (false, true) => !told::leans_on_nothing(sentence),
+                (false, false) => true,
+            };
+            left_out = worth::says_nothing(sentence) || !stands_alone;
+            if resumes || left_out || is_too_short(sentence) {
+                continue;
+            }
+            let is_opening = read.candidates.is_empty() && read.lists.is_empty();
+            let text = match dangles {
+                false => sentence.clone(),
+                true if is_opening && at == last && block.items.is_empty() && !block.quotes => {
+                    match opening(sentence) {
+                        Some(text) => text,
+                        None => continue,
+                    }
+                }
+                true => continue,
+            };
+            read.candidates.push(Candidate {
+                text,
+                block: number,
+            });
+        }
+        if let Some(list) = joined_list(block, prose.last()) {
+            let is_opening = read.candidates.is_empty() && read.lists.is_empty();
+            let announced = prose.last().is_some_and(|lead| announces(lead));
+            let list = Candidate {
+                text: list,
+                block: number,
+            };
+            match is_opening && announced && !block.resumes {
+                true => read.candidates.push(list),
+                false => read.lists.push(list),
+            }
+        }
+    }
+    read
+}
+
+/// A sentence that sets the scene and announces something that is left out, up to there; `None` where that is all it
+/// does: `As was told here:`.
+fn opening(sentence: &str) -> Option<String> {
+    let mut said = sentence.trim_end_matches([':', ' ', ',', ';', '-']);
+    for pointer in [
+        ", for example",
+        " for example",
+        ", e.g.",
+        ", i.e.",
+        ", eg.",
+        ", such as",
+    ] {
+        said = said.strip_suffix(pointer).unwrap_or(said);
+    }
+    // `Fix the following warning:` needs no pointer.
+    if let Some((verb, what)) = said.split_once(' ')
+        && let Some(what) = ["the following ", "following "]
+            .iter()
+            .find_map(|pointer| what.strip_prefix(pointer))
+        && told::tells_what_is_done(said)
+        && what.split_whitespace().count() <= OPENING_WORDS_MIN
+    {
+        return Some(format!("{verb} {what}."));
+    }
+    let lower = said.to_lowercase();
+    let mut words = lower.split_whitespace();
+    let cites = words.next() == Some("as") && words.take(2).any(|word| CITES.contains(&word));
+    let points = lower
+        .split_whitespace()
+        .next_back()
+        .is_some_and(|last| POINTS.contains(&last));
+    let is_long = said.split_whitespace().count() >= OPENING_WORDS_MIN;
+    (is_long && !cites && !points).then(|| format!("{said} …"))
 }
 
 /// The sentences to show, in the author's order: the opening, and the first that tells what is done, which is `told`.
@@ -113,9 +218,10 @@ fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
         let is_told = told == Some(at);
         // The first sentence sets the scene; of a long background one more is enough.
         let is_opening = picked.is_empty();
-        let follows = picked
-            .last()
-            .is_some_and(|last| last.block == candidate.block);
+        // A scene that breaks off needs one sentence more.
+        let follows = picked.last().is_some_and(|last| {
+            last.block == candidate.block || (picked.len() == 1 && last.text.ends_with('…'))
+        });
         let take = if is_told || is_opening {
             true
         } else if has_told {
@@ -185,12 +291,14 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
         .iter()
         .filter_map(|block| {
             let sentences = sentences::split(&block.lead);
-            sentences.last().cloned()
+            let last = sentences.last().cloned();
+            last.filter(|last| block.dangles || announces(last))
         })
         .find(|sentence| !is_too_short(sentence) && !worth::says_nothing(sentence))
         .map(|sentence| {
             let said = sentence.trim_end_matches([':', ' ', ',']);
-            sentences::cut(&format!("{said} …"), SENTENCE_CHARS_MAX)
+            let said = opening(&sentence).unwrap_or_else(|| format!("{said} …"));
+            sentences::cut(&said, SENTENCE_CHARS_MAX)
         })
         .into_iter()
         .collect()
@@ -198,7 +306,7 @@ fn dangling(blocks: &[Block]) -> Vec<String> {
 
 /// Whether a sentence ends where it announces something.
 fn announces(sentence: &str) -> bool {
-    [":", ",", "e.g.", "i.e."]
+    [":", ",", "e.g.", "i.e.", " eg.", " ie."]
         .iter()
         .any(|end| sentence.ends_with(end))
 }
@@ -206,7 +314,7 @@ fn announces(sentence: &str) -> bool {
 /// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
     let words = sentence.split_whitespace().count();
-    words < WORDS_MIN && (words < 2 || !worth::tells_what_is_done(sentence))
+    words < WORDS_MIN && (words < 2 || !told::tells_what_is_done(sentence))
 }
 
 #[cfg(test)]
@@ -325,6 +433,27 @@ mod tests {
         Pens are sold in boxes, and the boxes are sold in shops, and the shops are found in towns, and the towns lie near rivers, and the rivers flow to the sea, and the sea is full of ships, and the ships carry boxes, and in the boxes there are pens, and the pens are sold again, and so it goes on and on …
         # nothing
         ");
+    }
+
+    #[test]
+    fn what_announces_something_sets_the_scene() {
+        #[rustfmt::skip]
+        let table = [
+            ("The test of pens stops with this error:\n\n    no ink\n\nPut more ink into it.", "The test of pens stops with this error … Put more ink into it."),
+            ("The test has two faults:\n1. Pens are red.\n2. Ink is dry.\n\nMend both of them at once.", "The test has two faults: Pens are red; Ink is dry Mend both of them at once."),
+            ("Pens are copied without their caps, for example:\n\n    pen(1)\n\nPut caps on all pens.", "Pens are copied without their caps … Put caps on all pens."),
+            ("As is described in the book of all pens:\n\n    red\n\nPut more ink into it.", "Put more ink into it."),
+            ("This makes what Ann asked for here:\nhttps://a.example/1\n\nPens are red from now on.", "Pens are red from now on."),
+            ("This adds a red pen to all drawers. It has three parts:\n- a cap\n- a clip", "This adds a red pen to all drawers. It has three parts: a cap; a clip"),
+            ("Please review. It was slow all the time.\n\nPens are fast now, and red.", "Pens are fast now, and red."),
+            ("Fix the following warnings of pens:\n\n    no ink", "Fix warnings of pens."),
+            ("The test of pens stops with this error:\n\n    no ink\n\nInk is dry today.\n\nIt was always dry.\n\nPut more ink into it.", "The test of pens stops with this error … Ink is dry today. Put more ink into it."),
+            ("Pens are red all the time. Ink is dry.\n\nNobody cares for them.\n\nAs a result, they dry up at once.", "Pens are red all the time. As a result, they dry up at once."),
+            ("A pen is red since the cap was lost and found in a", ""),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(summary(text).join(" "), wanted, "{text}");
+        }
     }
 
     #[test]

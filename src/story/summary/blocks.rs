@@ -1,11 +1,14 @@
 //! A text to the blocks of prose in it; everything that is no prose is left out here.
 
-use super::changes;
+use super::headings;
+use super::joints::{dedented, introduces_quote, is_finished, is_start, resumes};
 use super::lines::{
-    bullet, indent, is_closing, is_diffstat, is_git_speech, is_heading, is_machine, is_quote,
-    is_reference, is_rule, is_shortlog_author, is_trailer, without_greeting,
+    bullet, indent, is_address, is_closing, is_diffstat, is_field, is_git_speech, is_heading,
+    is_marked_prose, is_numbered, is_quote, is_reference, is_rule, is_shortlog_author, is_trailer,
+    without_greeting,
 };
-use crate::item::prose::lines;
+use super::machine::{is_command, is_log, is_machine, is_printed};
+use super::{sentences, worth};
 
 /// Prose indented further than this is code or output.
 const INDENT_MAX: usize = 3;
@@ -23,6 +26,8 @@ pub(super) struct Block {
     pub(super) dangles: bool,
     /// It begins behind something that is left out.
     pub(super) resumes: bool,
+    /// Another mail is quoted right below it.
+    pub(super) quotes: bool,
 }
 
 /// What the lines that follow belong to.
@@ -56,6 +61,14 @@ struct Reader {
     fenced: bool,
     /// A changelog stood above.
     changelog_seen: bool,
+    /// Where the first mark of the changelog's list stands, and whether it counts.
+    log_mark: Option<(usize, bool)>,
+    /// The paragraph began right below a line that was left out.
+    below: bool,
+    /// The last paragraph announces what follows.
+    announced: bool,
+    /// The last paragraph breaks off where a noun must follow: what is set apart below is one.
+    breaks_off: bool,
 }
 
 /// The blocks of a text, in its order.
@@ -72,6 +85,10 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         closed: false,
         fenced: false,
         changelog_seen: false,
+        log_mark: None,
+        below: false,
+        announced: false,
+        breaks_off: false,
     };
     for (at, line) in lines.iter().enumerate() {
         let next = lines.get(at + 1).copied().unwrap_or_default();
@@ -85,18 +102,6 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
         .blocks
         .retain(|block| !block.lead.is_empty() || !block.items.is_empty());
     reader.blocks
-}
-
-/// The lines without the indentation that all of them share, as `git log` adds it.
-fn dedented(text: &str) -> Vec<&str> {
-    let shared = lines(text)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| line.len() - line.trim_start_matches(' ').len())
-        .min()
-        .unwrap_or(0);
-    lines(text)
-        .map(|line| line.get(shared..).unwrap_or_default().trim_end())
-        .collect()
 }
 
 impl Reader {
@@ -119,8 +124,10 @@ impl Reader {
         }
         let after_blank = std::mem::take(&mut self.after_blank);
         let indented = indent(line) > 0;
+        let printed = is_command(line) || self.is_output(line, next);
         let within = self.within;
         match within {
+            Within::Skipped if is_rule(line) => self.within = Within::Prose,
             Within::Skipped => return,
             Within::Trailer if indented => return,
             Within::Changelog(_) if self.is_changelog_still(line, after_blank, rest) => return,
@@ -133,30 +140,87 @@ impl Reader {
             self.leave_out();
         } else if self.changelog_seen && is_start(line) {
             // Some put all changelogs first; what they stand above was no introduction.
+            self.changelog_seen = false;
             self.paragraph.clear();
             self.blocks.clear();
             self.within = Within::Prose;
         } else if is_rule(line) {
             self.rule();
-        } else if changes::is_header(line) {
+        } else if headings::is_header(line) {
             self.flush(false);
-            self.within = Within::Changelog(!changes::is_bare_header(line));
-            self.changelog_seen = true;
+            self.within = Within::Changelog(!headings::is_bare_header(line));
+            (self.changelog_seen, self.log_mark) = (true, None);
         } else if is_trailer(line) {
             self.flush(false);
             self.within = Within::Trailer;
-        } else if is_shortlog_author(line) || is_closing(line) || is_git_speech(line) {
+        } else if is_shortlog_author(line) || is_closing(line) || self.is_gits(line) {
             self.flush(false);
             self.closed |= is_closing(line);
             self.within = Within::Skipped;
-        } else if is_quote(line) || (line.starts_with("On ") && is_quote(next)) || is_diffstat(line)
-        {
+        } else if is_quote(line) || is_diffstat(line) || introduces_quote(line, rest) {
             self.flush(false);
-        } else if is_reference(line) || is_machine(line) {
+            if let (true, Some(block)) = (!is_diffstat(line), self.blocks.last_mut()) {
+                block.quotes = true;
+            }
+        } else if is_reference(line) && self.goes_on(line, next) {
+            self.go_on(line, after_blank, next);
+        } else if is_reference(line) || is_machine(line) || printed {
+            let begins = self.paragraph.is_empty() && is_log(line) && self.within == Within::Prose;
             self.leave_out();
+            if printed || (begins && after_blank) {
+                // What follows a command without an empty line is what it printed; what a log begins is a log.
+                self.within = Within::Skipped;
+            }
         } else if let Some(item) = bullet(line) {
             self.item(indent(line), item);
         } else {
+            self.prose(line, after_blank, next);
+        }
+    }
+
+    /// A commit's hash may stand at the beginning of any line of a paragraph.
+    fn is_gits(&self, line: &str) -> bool {
+        is_git_speech(line) && (self.paragraph.is_empty() || !line.starts_with("commit "))
+    }
+
+    /// What a program printed, right below words that announce it.
+    fn is_output(&self, line: &str, next: &str) -> bool {
+        let is_set_apart = self.breaks_off && self.paragraph.is_empty();
+        let above = match (self.paragraph.last(), self.announced || is_set_apart) {
+            (Some(last), _) => Some(last.as_str()).filter(|last| last.ends_with(':')),
+            (None, true) => self.blocks.last().map(|block| block.lead.as_str()),
+            (None, false) => None,
+        };
+        // One line, set in, and no sentence: `Run it by:`, and what is typed.
+        let is_typed = (indent(line) > 0 || is_set_apart)
+            && next.is_empty()
+            && !line.ends_with(['.', ',', ':', ';', '!', '?'])
+            && line
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_lowercase());
+        above.is_some_and(|above| is_typed || is_printed(line, above))
+    }
+
+    /// Whether an address or a mark is part of a sentence that is wrapped around it.
+    fn goes_on(&self, line: &str, next: &str) -> bool {
+        let ends = ['.', '!', '?'];
+        let last = self.paragraph.last();
+        let is_open = last.is_some_and(|last| !last.ends_with(ends));
+        if is_address(line.trim()) {
+            return is_open && next.starts_with(|c: char| c.is_ascii_lowercase());
+        }
+        is_marked_prose(line) && (is_open || self.paragraph.is_empty())
+    }
+
+    /// Takes such a line; an address is left out where the sentence stands without.
+    fn go_on(&mut self, line: &str, after_blank: bool, next: &str) {
+        let last = self
+            .paragraph
+            .last()
+            .and_then(|last| last.split(' ').next_back());
+        let is_needed = last.is_some_and(|last| last.ends_with(':') || sentences::needs_noun(last));
+        let is_alone = is_address(line.trim()) && line.split_whitespace().nth(1).is_none();
+        if !is_alone || is_needed {
             self.prose(line, after_blank, next);
         }
     }
@@ -182,11 +246,23 @@ impl Reader {
         let Within::Changelog(seen) = self.within else {
             return false;
         };
-        if changes::is_header(line) {
+        if headings::is_header(line) {
             return false;
         }
         if is_rule(line) {
             return true;
+        }
+        let is_item = bullet(line).is_some();
+        let is_other = match self.log_mark {
+            Some((column, numbered)) => is_numbered(line) != numbered && indent(line) <= column,
+            // Words without marks were all; what is counted behind them is told of the whole.
+            None => seen && is_numbered(line) && indent(line) == 0,
+        };
+        if after_blank && is_item && is_other {
+            return false;
+        }
+        if is_item && self.log_mark.is_none() {
+            self.log_mark = Some((indent(line), is_numbered(line)));
         }
         self.within = Within::Changelog(true);
         let announces = line.ends_with(':')
@@ -231,6 +307,7 @@ impl Reader {
             }
             self.within = Within::List(column);
         }
+        self.announced = false;
         if let Some(block) = self.blocks.last_mut() {
             block.items.push(item.trim_end().to_owned());
             self.item_open = true;
@@ -274,12 +351,16 @@ impl Reader {
             self.leave_out();
             return;
         }
+        if self.paragraph.is_empty() {
+            self.below = self.left_out;
+        }
         self.paragraph.push(line.trim().to_owned());
     }
 
     /// Leaves out a line in the middle of prose.
     fn leave_out(&mut self) {
         self.flush(true);
+        (self.announced, self.breaks_off) = (false, false);
         self.left_out = true;
         self.interrupted = true;
     }
@@ -290,6 +371,7 @@ impl Reader {
         if let Within::List(_) = self.within {
             self.within = Within::Prose;
         }
+        let below = std::mem::take(&mut self.below);
         let Some(first) = lines.first() else {
             if let (true, Some(block)) = (cut, self.blocks.last_mut()) {
                 block.dangles |= !is_finished(&block.lead);
@@ -303,56 +385,27 @@ impl Reader {
         if self.closed && is_signature {
             return;
         }
+        if lines.len() > 1 && lines.iter().all(|line| is_field(line)) {
+            return;
+        }
         let lead = lines.join(" ");
+        // What goes on right below something that a machine wrote was written by it too.
+        if below && !lead.starts_with(|c: char| c.is_uppercase() || "`\"'(".contains(c)) {
+            self.interrupted = true;
+            return;
+        }
+        self.announced = [":", " eg.", " e.g.", " i.e."]
+            .iter()
+            .any(|end| lead.ends_with(end));
+        self.breaks_off = worth::breaks_off(&lead);
         let interrupted = std::mem::take(&mut self.interrupted);
         self.blocks.push(Block {
             dangles: cut && !is_finished(&lead),
-            resumes: resumes(&lead, self.left_out, interrupted),
+            resumes: resumes(&lead, interrupted),
             lead,
-            items: Vec::new(),
+            ..Block::default()
         });
     }
-}
-
-/// Headings below which a letter begins to tell what it is about.
-fn is_start(line: &str) -> bool {
-    let bare = line
-        .trim_matches(|c: char| !c.is_alphanumeric())
-        .to_ascii_lowercase();
-    [
-        "tl;dr",
-        "tldr",
-        "abstract",
-        "summary",
-        "overview",
-        "introduction",
-        "description",
-        "intro",
-    ]
-    .contains(&bare.as_str())
-}
-
-/// Whether a paragraph goes on with a sentence that began above what was left out.
-fn resumes(lead: &str, left_out: bool, interrupted: bool) -> bool {
-    let first = lead
-        .split(' ')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(',');
-    let joins = [
-        "and", "or", "but", "which", "where", "because", "though", "although",
-    ];
-    joins.contains(&first.to_ascii_lowercase().as_str())
-        || (left_out && first.starts_with(char::is_lowercase))
-        // Some never write capitals: `this series …` begins something all the same.
-        || (interrupted
-            && first.bytes().all(|b| b.is_ascii_lowercase())
-            && !["this", "these", "the", "we", "it", "i", "in", "to", "so"].contains(&first))
-}
-
-fn is_finished(lead: &str) -> bool {
-    lead.trim_end_matches(['"', ')', '\'', '`'])
-        .ends_with(['.', '!', '?', ':'])
 }
 
 #[cfg(test)]
@@ -383,7 +436,7 @@ mod tests {
             ("wrapped lines are joined", "One line\nand another.\n\nThe next.", "One line and another. | The next."),
             ("what git log sets in is set out", "    A cat is\n    a cat.\n\n        code();", "A cat is a cat."),
             ("code goes", "It runs this one here\n\n    foo bar\n\nand ends there.", "It runs this one here… | …and ends there."),
-            ("what code interrupts dangles", "It prints the words\n$ foo bar\ncut by it.", "…cut by it."),
+            ("what follows a command was printed", "It prints the words here\n$ foo bar\nNo foo.\n\nIt is so.", "It prints the words here… | It is so."),
             ("an item is not its neighbour", "All that is done:\n- eat\n\n  or drink\n  as you like\n- sleep", "All that is done: <eat> <sleep>"),
             ("letters may begin late", "v2:\n====\n\nI made it blue.\n\nIt was hard.\n\n* TL;DR:\n--------\n\nA pen is red.", "A pen is red."),
             ("a list belongs to its lead", "We do two things here:\n\n- eat\n  well\n- sleep\n\nThat is all we do.", "We do two things here: <eat well> <sleep> | That is all we do."),
@@ -402,6 +455,24 @@ mod tests {
             ("fences and what they hold go", "A pen is red.\n```\npen is\n```\n\nAll pens are.", "A pen is red. | All pens are."),
             ("a name below the close is no prose", "A pen is red.\n\nThanks,\n\nAnn Author\nPens Inc.", "A pen is red."),
             ("what code cut goes on", "A pen can do this:\n\n    pen_put()\n\nputs it down.\n\nthis is all.", "A pen can do this: | …puts it down. | this is all."),
+            ("a changelog ends where another list begins", "v2:\n- one\n- two\n\n1) Pens are kept\n   in a drawer.\n\n2) Caps are closed.", " <Pens are kept in a drawer.> <Caps are closed.>"),
+            ("a changelog in words ends there too", "v2: paint it\n    red at once\n\n1) Pens are kept.\n\n2) Caps are closed.", " <Pens are kept.> <Caps are closed.>"),
+            ("an address in a sentence goes", "A pen that was sold there\nhttps://a.example/1\nwas red all the time.", "A pen that was sold there was red all the time."),
+            ("an address that is a noun stays", "A pen is shown at\nhttps://a.example/1\nfor all who ask.", "A pen is shown at https://a.example/1 for all who ask."),
+            ("a mark may be a noun", "[1] added a red pen to\nthe drawer, and it leaks.\n\n[1] https://a.example/1", "[1] added a red pen to the drawer, and it leaks."),
+            ("who is quoted is not told", "2026-01-02 03:04 UTC+0100 ~ Ann Author\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
+            ("who is quoted is not told, by mail", "Ann Author <ann@a.example> says\n\n> A pen is blue.\n\nNo, it is red, as I said.", "No, it is red, as I said."),
+            ("some quote with bars", "No, it is red, as I said.\n\n| A pen is blue.\n|\n| It was always so.", "No, it is red, as I said."),
+            ("what goes on below a log was logged", "It fails as told here:\nmain.c:1:2: warning: the pen\nis not red. Should it be?\n\nMake it red.", "It fails as told here: | Make it red."),
+            ("what a log begins is a log", "Warning: no pen in drawer\nPens were for the table\n\nMake it red.", "Make it red."),
+            ("what a program printed goes", "The test stops with this error:\n\ncp: cannot copy a pen\n\nMake it red.", "The test stops with this error: | Make it red."),
+            ("what is typed goes", "Pens are run by:\n\n  pen -c red\n\nignores the cap. It is so.\n\nMake it red.", "Pens are run by: | …ignores the cap. It is so. | Make it red."),
+            ("what is typed in the middle of a sentence goes", "Pens are run all day long with\n\npen -c red\n\nignoring the cap.\n\nMake it red.", "Pens are run all day long with… | …ignoring the cap. | Make it red."),
+            ("what somebody says stays", "Ann says:\n pens are copied without their caps.\n\nMake it red.", "Ann says: pens are copied without their caps. | Make it red."),
+            ("a rule ends what was printed", "It fails in the end.\n----\n # pens: test\n # Pens 2\n----\nMake it red at once.", "It fails in the end. | Make it red at once."),
+            ("fields go", "I met a bug in pens today.\n\nHardware: a pen of steel\nDriver: ink 2.1\n\nIt is red.", "I met a bug in pens today. | It is red."),
+            ("a commit may be wrapped", "A pen is red since\ncommit 0123456789ab (\"pens: paint\") came to be.", "A pen is red since commit 0123456789ab (\"pens: paint\") came to be."),
+            ("only the first start counts", "v2:\n- one\n\nSummary\n-------\nHi, all,\nA pen is red.\n\nOverview\n--------\nIt has a cap of steel.", "A pen is red. | It has a cap of steel."),
             ("nothing is nothing", "", ""),
         ];
         for (name, text, wanted) in table {

@@ -1,7 +1,9 @@
 //! What must not stand in a summary, found by looking at what came out and nothing else.
 
-use super::changes;
-use super::lines::{is_closing, is_diffstat, is_quote, is_reference, is_trailer, without_greeting};
+use super::headings;
+use super::lines::{
+    is_closing, is_diffstat, is_marked_prose, is_quote, is_reference, is_trailer, without_greeting,
+};
 use super::sentences::is_balanced;
 
 /// What is wrong with a sentence of a summary; empty where nothing is.
@@ -37,8 +39,8 @@ pub fn faults(sentence: &str) -> Vec<&'static str> {
         ("trailer", is_trailer(sentence) && !is_base),
         ("cut word", is_cut),
         ("quote", is_quote(sentence) || sentence.contains(" > > ")),
-        ("address only", words_are_addresses || is_reference(sentence)),
-        ("changelog header", changes::is_header(sentence)),
+        ("address only", words_are_addresses || is_reference(sentence) && !is_marked_prose(sentence)),
+        ("changelog header", headings::is_header(sentence)),
         ("base commit", is_base),
         ("unbalanced", !is_balanced(sentence)),
         ("dangling colon", said.ends_with(':')),
@@ -63,7 +65,7 @@ mod tests {
             ("Hi all,", "greeting"), ("Thanks,", "sign-off"), ("Signed-off-by: A <a@b.c>", "sign-off trailer"),
             ("@@ -1 +1 @@", "diff line"), ("a/b.c | 2 +-", "diff line"), ("Fixes: 012345678901 (\"x\")", "trailer"),
             ("It is half-", "cut word"), ("Some maps, e.g.", "cut word"), (", and so on.", "cut word"),
-            ("> so you say", "quote"), ("https://a.example/1", "address only"), ("Changes in v3:", "changelog header dangling colon"),
+            ("> so you say", "quote"), ("https://a.example/1", "address only"), ("[1] made all of it red.", ""), ("Changes in v3:", "changelog header dangling colon"),
             ("base-commit: 0123", "base commit"), ("It (and that", "unbalanced"), ("Use `it", "unbalanced"),
             ("Like this:", "dangling colon"), ("Pens ==== are red", "frame"), ("a\nb", "line break"),
             ("It is red (or blue).", ""), ("Cut behind a word …", ""), ("no stop", ""), (".text holds code.", ""),

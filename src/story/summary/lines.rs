@@ -1,8 +1,6 @@
 //! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
+use std::borrow::Cow;
 
 use crate::item::prose::find;
 
@@ -25,44 +23,30 @@ const CLOSINGS: [&str; 21] = [
     "many thanks", "regards", "rgds", "sincerely", "thank you", "thank you very much", "thanks", "thanks a lot",
     "thanks again", "thanks and regards", "thanks in advance", "thx", "warm regards",
 ];
-/// How lines of logs, of tests' output and of version control begin.
-#[rustfmt::skip]
-const LOG_STARTS: [&str; 29] = [
-    "Allocated by task", "BUG: ", "CPU: ", "Call Trace:", "Call trace:", "Chain exists of", "Code: ",
-    "Freed by task", "Hardware name:", "INFO: ", "Kernel Offset:", "Kernel panic", "Modules linked in:", "RAX:",
-    "RIP:", "Stack :", "Summary: ", "TAP version", "Traceback (", "WARNING: ", "Would remove ", "cc1: ",
-    "in_atomic()", "ld: ", "libbpf: ", "make: ", "make[", "not ok ", "ok 1",
-];
-static LOG_STARTED: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let mut builder = AhoCorasick::builder();
-    let built = builder.start_kind(StartKind::Anchored).build(LOG_STARTS);
-    built.expect("few and short beginnings")
-});
-/// What stands inside such lines.
-const LOG_MARKS: [&str; 7] = [
-    "+0x",
-    ": error: ",
-    ": warning: ",
-    "[-W",
-    "^~",
-    "undefined reference",
-    "~~~",
-];
-/// All of them are looked for at once.
-static LOG_MARKED: LazyLock<AhoCorasick> =
-    LazyLock::new(|| AhoCorasick::new(LOG_MARKS).expect("few and short marks"));
-/// How such lines end.
-const LOG_ENDS: [&str; 7] = [
-    " FAILED",
-    " PASSED",
-    ":FAIL",
-    ":OK",
-    ":SKIP",
-    "warning generated.",
-    "warnings generated.",
-];
+/// The longest name of a value, in characters.
+const FIELD_CHARS_MAX: usize = 24;
 /// The longest greeting of a mail, in characters.
 const GREETING_CHARS_MAX: usize = 60;
+
+/// The fewest words behind a mark that are prose.
+const MARKED_WORDS_MIN: usize = 3;
+/// What may be told by hours and minutes, in characters: `02:48`.
+const CLOCK_CHARS: usize = 5;
+
+/// The text without the `>` that mailboxes set before a line that begins with `From `.
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
+    match text.contains(">From ") {
+        false => Cow::Borrowed(text),
+        true => {
+            let all = text.split('\n');
+            let all = all.map(|line| match line.starts_with(">From ") {
+                true => &line[1..],
+                false => line,
+            });
+            Cow::Owned(all.collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
 
 /// How far a line is indented, in columns; a tab counts to the next eighth.
 pub(super) fn indent(line: &str) -> usize {
@@ -83,7 +67,7 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     let mark = line.split_whitespace().next()?;
     let rest = line[mark.len()..].trim_start();
     if [
-        "-", "*", "o", "+", "•", "·", "–", "—", "->", "=>", "‣", "◦", "#)",
+        "-", "--", "*", "o", "+", "•", "·", "–", "—", "->", "=>", "‣", "◦", "#)",
     ]
     .contains(&mark)
     {
@@ -109,14 +93,43 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     ((is_digits || is_letter || is_roman) && !rest.is_empty()).then_some(rest)
 }
 
-/// Whether a line quotes another mail, or says that the next ones do.
+/// Whether the mark of a list item counts it: `1. `, `2) `.
+pub(super) fn is_numbered(line: &str) -> bool {
+    line.trim_start_matches([' ', '\t', '('])
+        .starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a line quotes another mail, or says that the next ones do. Some quote by a bar instead.
 pub(super) fn is_quote(line: &str) -> bool {
     let line = line.trim_start();
     let said = ["wrote:", "writes:", "napsal(a):", "schrieb:"];
     line.starts_with('>')
+        || line.starts_with("| ")
         || line.starts_with("|>")
+        || line == "|"
         || said.iter().any(|end| line.ends_with(end))
         || find(line, "Original Message").is_some()
+}
+
+/// Whether a line, with a quote right below it, says who wrote that: by a day and a time, an address, or `On …`.
+pub(super) fn is_attribution(line: &str) -> bool {
+    let line = line.trim();
+    let is_clock = |word: &str| {
+        let mut digits = word.split(':').map(|part| part.parse::<u8>());
+        word.len() >= CLOCK_CHARS - 1
+            && matches!(
+                (digits.next(), digits.next()),
+                (Some(Ok(0..24)), Some(Ok(0..60)))
+            )
+    };
+    let words = || line.split_whitespace();
+    let address = line.split_once('<').is_some_and(|(_, rest)| {
+        rest.split_once('>')
+            .is_some_and(|(address, _)| address.contains('@') && !address.contains(' '))
+    });
+    line.starts_with("On ")
+        || address
+        || words().any(|word| is_clock(word.trim_end_matches([',', ':', ')'])))
 }
 
 /// Whether a line is a trailer or a pseudo header: `Signed-off-by: …`, `Fixes: …`, `base-commit: …`.
@@ -201,23 +214,44 @@ pub(super) fn is_rule(line: &str) -> bool {
 /// Whether a line is nothing but an address, or a reference to one: `[1] https://…`, `[2]: Documentation/x.rst`.
 pub(super) fn is_reference(line: &str) -> bool {
     let line = line.trim();
-    let is_address = |text: &str| {
-        [
-            "https://",
-            "http://",
-            "git://",
-            "<http",
-            "ftp://",
-            "lore.kernel.org",
-            "git@",
-        ]
-        .iter()
-        .any(|start| text.starts_with(start))
-    };
     let mut words = line.split_whitespace();
     let (label, address) = (words.next(), words.next());
     let is_labelled = || label.is_some_and(|w| w.ends_with(':')) && address.is_some_and(is_address);
     (words.next().is_none() && (is_address(line) || is_labelled())) || marked(line).is_some()
+}
+
+/// Whether a text begins as an address does.
+pub(super) fn is_address(text: &str) -> bool {
+    [
+        "https://",
+        "http://",
+        "git://",
+        "<http",
+        "ftp://",
+        "lore.kernel.org",
+        "git@",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+}
+
+/// Whether a line begins with a mark such as `[1]` that stands for a noun: `[1] added a map, and …`.
+pub(super) fn is_marked_prose(line: &str) -> bool {
+    marked(line.trim()).is_some_and(|rest| {
+        let explains = ["see ", "cf. ", "e.g. "]
+            .iter()
+            .any(|start| rest.starts_with(start));
+        rest.starts_with(|c: char| c.is_ascii_lowercase())
+            && rest.split_whitespace().count() >= MARKED_WORDS_MIN
+            && !line.trim()[1..].contains("]:")
+            && !rest.contains("://")
+            && !rest
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .contains(['/', '.', '@'])
+            && !explains
+    })
 }
 
 /// What stands behind `[1]`, `[1]:`, `(1)`-less marks at the start of a line.
@@ -229,106 +263,6 @@ fn marked(line: &str) -> Option<&str> {
             .bytes()
             .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'*');
     is_mark.then_some(rest.trim_start_matches([':', ' ', '\t']))
-}
-
-/// Whether a line is what a machine wrote or reads: a command, a log line, code, a table's row.
-pub(super) fn is_machine(line: &str) -> bool {
-    let trimmed = line.trim();
-    let first = trimmed.split_whitespace().next().unwrap_or_default();
-    let prompt = matches!(first, "$" | "%" | "#" | "~#" | "#>" | "(gdb)" | ">>>")
-        || first.starts_with("root@")
-        || first.starts_with("./")
-        || first.ends_with("]#")
-        || first.ends_with("]$");
-    let log = LOG_STARTED.is_match(Input::new(trimmed).anchored(Anchored::Yes))
-        || LOG_MARKED.is_match(trimmed)
-        || LOG_ENDS.iter().any(|end| trimmed.ends_with(end))
-        || (first.ends_with("Error:") && first.len() > "Error:".len())
-        || is_register(trimmed)
-        || has_timestamp(trimmed)
-        || has_place(first);
-    let code = trimmed.ends_with('{')
-        || trimmed == "}"
-        || trimmed == "};"
-        || (trimmed.ends_with(';') && (trimmed.contains(" = ") || has_call(trimmed)))
-        || is_assignment(trimmed)
-        || trimmed.starts_with("#include")
-        || trimmed.starts_with("#define")
-        || trimmed.starts_with("/*")
-        || trimmed.starts_with("//");
-    prompt || log || code || is_table_row(trimmed) || is_numbers(trimmed)
-}
-
-/// A bracket right behind a name, as in `run(x);`; prose sets brackets apart.
-fn has_call(line: &str) -> bool {
-    line.match_indices('(')
-        .any(|(at, _)| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
-        && line.ends_with(");")
-}
-
-/// `a = b(c)` with hardly a plain word in it.
-fn is_assignment(line: &str) -> bool {
-    let is_plain = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
-    !line.ends_with('.')
-        && find(line, " = ").is_some()
-        && line.split_whitespace().filter(is_plain).count() < 4
-}
-
-/// `RAX: 0000000000000001 …`, a compiler's `  12 | code`.
-fn is_register(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let (Some(name), Some(value)) = (words.next(), words.next()) else {
-        return false;
-    };
-    let is_hex = value.len() >= 8 && value.bytes().all(|b| b.is_ascii_hexdigit());
-    (name.ends_with(':') && is_hex && words.next().is_none_or(|third| !third.starts_with("(\"")))
-        || (value == "|" && name.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// `[   12.345678] …`, as the kernel logs.
-fn has_timestamp(line: &str) -> bool {
-    line.strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-        .is_some_and(|(stamp, _)| {
-            let stamp = stamp.trim();
-            stamp.contains('.') && stamp.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        })
-}
-
-/// `main.c:12:5:`, as compilers say where.
-fn has_place(word: &str) -> bool {
-    let mut parts = word.trim_end_matches(':').split(':');
-    let (Some(file), Some(line)) = (parts.next(), parts.next()) else {
-        return false;
-    };
-    file.contains('.') && line.starts_with(|c: char| c.is_ascii_digit()) && !word.contains("//")
-}
-
-/// Columns: two gaps of three or more spaces (or a tab) inside the line, or cells between bars.
-fn is_table_row(line: &str) -> bool {
-    let bars = |line: &str| line.matches(" | ").count() + usize::from(line.starts_with('|'));
-    let cells = if line.contains('|') { bars(line) } else { 0 };
-    let mut gaps = line.matches('\t').count();
-    let mut spaces = 0;
-    for c in line.chars() {
-        if c == ' ' {
-            spaces += 1;
-        } else {
-            gaps += usize::from(spaces >= 3);
-            spaces = 0;
-        }
-    }
-    gaps >= 2 || cells >= 2
-}
-
-/// Mostly figures and marks, as in measurements and dumps.
-fn is_numbers(line: &str) -> bool {
-    let (mut marks, mut letters) = (0, 0);
-    for c in line.chars().filter(|c| !c.is_whitespace()) {
-        marks += 1;
-        letters += usize::from(c.is_alphabetic());
-    }
-    marks >= 16 && letters * 2 < marks
 }
 
 /// What is left of a line that greets; the line itself where it does not.
@@ -395,9 +329,23 @@ pub(super) fn is_heading(line: &str) -> bool {
     bracketed || (decorated && words <= 10) || (!spoken && words <= 4)
 }
 
+/// Whether a line gives a value for a name, as reports do: `Hardware: a pen`, `configs tested: 3`.
+pub(super) fn is_field(line: &str) -> bool {
+    line.split_once(": ").is_some_and(|(name, value)| {
+        name.chars().count() <= FIELD_CHARS_MAX
+            && name.split_whitespace().count() <= 3
+            && name.starts_with(char::is_alphabetic)
+            && !value.ends_with(['.', ','])
+    })
+}
+
 /// Whether a line opens what git says of a pull request, or lists what was merged.
 pub(super) fn is_git_speech(line: &str) -> bool {
-    [
+    let is_commit = |rest: &str| {
+        let hash = rest.split_whitespace().next().unwrap_or_default();
+        hash.len() >= 8 && hash.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let speaks = [
         "Merge branch ",
         "Merge branches ",
         "Merge tag ",
@@ -407,15 +355,30 @@ pub(super) fn is_git_speech(line: &str) -> bool {
         "are available in the ",
         "for you to fetch changes up to",
         "(cherry picked from",
-        "commit ",
     ]
     .iter()
-    .any(|start| line.starts_with(start))
-        && !line.ends_with('.')
+    .any(|start| line.starts_with(start));
+    (speaks || line.strip_prefix("commit ").is_some_and(is_commit)) && !line.ends_with('.')
+        || is_dated_title(line)
+}
+
+/// `maps: paint them (2026-01-02 03:04:05 +0200)`, as git tells the ends of what is to be pulled.
+fn is_dated_title(line: &str) -> bool {
+    line.trim()
+        .strip_suffix(')')
+        .and_then(|head| head.rsplit_once(" ("))
+        .is_some_and(|(_, date)| {
+            let shape: String = date
+                .chars()
+                .map(|c| if c.is_ascii_digit() { '0' } else { c })
+                .collect();
+            ["0000-00-00 00:00:00 +0000", "0000-00-00 00:00:00 -0000"].contains(&shape.as_str())
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::machine::{is_machine, is_printed};
     use super::*;
 
     #[test]
@@ -445,7 +408,7 @@ mod tests {
             ("[1] https://a.example/1", "reference"),
             ("https://a.example/1", "reference"),
             ("[2]: Documentation/x.rst", "reference"),
-            ("$ make", "machine"),
+            ("$ make", "machine"), ("~ # pen [WARN] it is dry", "machine"),
             ("# ./run me", "machine"),
             ("[   12.345678] a line of the log", "machine"),
             ("a.c:12:3: warning: no use", "machine"),
@@ -456,8 +419,19 @@ mod tests {
             ("Thanks,", "closing"),
             ("Best regards", "closing"),
             ("Cheers, Ann", "closing"),
+            ("| so you say", "quote"),
+            ("0123456789ab Ann Author 2026-01-02 12 int pen;", "machine"),
+            ("12:34:56 DEBUG| pen", "machine"),
+            ("PEN=red INK=blue make pens", "machine"), ("make PEN=red \\", "machine"),
+            ("run_pen:FAIL:no ink 2", "machine"),
+            ("CONFIG_PEN=y makes it red.", ""),
+            ("# Motivation", ""),
+            ("array, e.g. \"1@-9(%a,%b,8)\" \"2@(%a)\".", ""),
+            ("pens: paint all of them red and some of them blue (2026-01-02 03:04:05 +0200)", "git"),
+            ("commit 0123456789abcdef", "git"),
             ("Merge branch 'x' into y", "git"),
             ("paints it red (as Ann said);", ""),
+            ("sent from there, when calling send();", ""),
             ("A = B + 3 = 0x12", "machine"),
             ("Thanks to it, loading takes half the time.", ""),
             ("This reads a ring (or two).", ""),
@@ -474,6 +448,38 @@ mod tests {
                 .collect();
             assert_eq!(found.join(" "), wanted, "{line}");
         }
+    }
+
+    #[test]
+    fn lines_are_known_by_what_stands_near() {
+        for (line, above, wanted) in [
+            ("cp: no such pen", "It stops here:", true),
+            ("#3/1 pens:OK", "It stops here:", true),
+            ("qdisc pen 0: red", "It has this output:", true),
+            (" pens are copied.", "Ann says:", false),
+            ("Pens: they are red.", "It has this output:", false),
+        ] {
+            assert_eq!(is_printed(line, above), wanted, "{line}");
+        }
+        for (line, wanted) in [
+            ("On Friday Ann said", true),
+            ("2026-01-02 03:04 UTC+0100 ~ Ann Author", true),
+            ("Ann Author <ann@a.example>:", true),
+            ("It is red: so they say:", false),
+            ("Use #include <pen.h>:", false),
+        ] {
+            assert_eq!(is_attribution(line), wanted, "{line}");
+        }
+        for (line, wanted) in [
+            ("[1] added a red pen to", true),
+            ("[1]: added a red pen to", false),
+            ("[1] pens/drawer.c has a red", false),
+            ("[1] see the red pen", false),
+            ("[1] Introduced in the red tree", false),
+        ] {
+            assert_eq!(is_marked_prose(line), wanted, "{line}");
+        }
+        assert_eq!(unescaped("a\n>From it\n> From us"), "a\nFrom it\n> From us");
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use crate::item::prose::lines;
 
 /// What stands before a full stop that ends no sentence, in lower case.
-const ABBREVIATIONS: [&str; 22] = [
+const ABBREVIATIONS: [&str; 23] = [
     "a.k.a", "aka", "al", "approx", "ca", "cf", "dr", "e.g", "eg", "esp", "i.e", "ie", "incl",
-    "jr", "mr", "mrs", "ms", "resp", "st", "viz", "vs", "w.r.t",
+    "jr", "mr", "mrs", "ms", "resp", "st", "viz", "vs", "w.r.t", "wrt",
 ];
 /// What is shortened before a number only.
 const NUMBERED: [&str; 10] = [
@@ -18,11 +18,20 @@ const MAY_END: [&str; 4] = ["al", "etc", "inc", "ltd"];
 /// A bracket that closes further away than this was never meant to pair.
 const BRACKET_CHARS_MAX: usize = 400;
 /// A reference mark behind these words stands for a noun: without it the sentence would break.
-const BEFORE_NOUNS: [&str; 34] = [
-    "a", "and", "as", "at", "both", "by", "commit", "commits", "for", "from", "given", "in",
-    "into", "is", "like", "of", "on", "or", "patch", "per", "posted", "see", "since", "than",
-    "that", "the", "this", "through", "to", "under", "via", "was", "with", "both:",
+#[rustfmt::skip]
+const BEFORE_NOUNS: [&str; 64] = [
+    "a", "about", "after", "against", "although", "and", "are", "around", "as", "at", "be", "because", "before",
+    "between", "both", "both:", "but", "by", "commit", "commits", "following", "for", "from", "given", "how",
+    "if", "in", "into", "is", "like", "of", "on", "only", "onto", "or", "over", "patch", "per", "posted", "see",
+    "since", "than", "that", "the", "this", "though", "through", "to", "towards", "under", "unless", "until",
+    "upon", "using", "via", "was", "were", "what", "when", "where", "whether", "while", "with", "without",
 ];
+
+/// Whether a noun must follow a word: without it the sentence would break.
+pub(super) fn needs_noun(word: &str) -> bool {
+    let word = word.trim_start_matches('(').to_lowercase();
+    BEFORE_NOUNS.contains(&word.as_str())
+}
 
 /// Splits a paragraph, given on one line, into its sentences.
 pub(super) fn split(paragraph: &str) -> Vec<String> {
@@ -240,12 +249,7 @@ fn is_dropped(before: &str, after: &str, mark: &str, explained: &[&str]) -> bool
             && after.starts_with(['.', ',', ';', ')'])
             && !before.trim_end().is_empty();
     }
-    let word = before
-        .split_whitespace()
-        .next_back()
-        .unwrap_or_default()
-        .trim_start_matches('(')
-        .to_lowercase();
+    let word = before.split_whitespace().next_back().unwrap_or_default();
     if !before.ends_with(char::is_whitespace) {
         let behind_word = before
             .ends_with(|c: char| c.is_alphanumeric() || matches!(c, ')' | '"' | '.' | ',' | ':'));
@@ -255,7 +259,12 @@ fn is_dropped(before: &str, after: &str, mark: &str, explained: &[&str]) -> bool
             && parted
             && mark.split([',', ' ']).any(|mark| explained.contains(&mark));
     }
-    !BEFORE_NOUNS.contains(&word.as_str())
+    // `It is so. [1] added it.`
+    let opens = word.ends_with(['.', '!', '?']) && after.starts_with(" ");
+    let goes_on = after
+        .trim_start()
+        .starts_with(|c: char| c.is_ascii_lowercase());
+    !(needs_noun(word) || opens && goes_on)
 }
 
 /// A sentence of at most `chars_max` characters, `…` included: cut behind a clause if that keeps half, else a word;
@@ -305,6 +314,8 @@ pub(super) fn is_balanced(text: &str) -> bool {
             '\'' if in_code && !chars.get(at + 1).is_some_and(|c| c.is_alphanumeric()) => {
                 in_code = false
             }
+            // `` `call(` `` names what it says.
+            '(' | ')' if in_code => {}
             '(' if !is_face => depth += 1,
             ')' if depth > 0 => depth -= 1,
             ')' if !(is_face || last.is_alphanumeric() && before(at, 2).is_whitespace()) => {
@@ -349,6 +360,9 @@ mod tests {
             ("It was found [0].", "It was found."),
             ("It was found [0, 1] there.", "It was found there."),
             ("As told in [1], it was.", "As told in [1], it was."),
+            ("It went since it broke when [1] came.", "It went since it broke when [1] came."),
+            ("It broke. [1] mended it.", "It broke. [1] mended it."),
+            ("It broke. [1]\nIt works.", "It broke.\nIt works."),
             ("It reads ring[0] now.", "It reads ring[0] now."),
             ("It was found[0].\n\n[0] https://a.example", "It was found.\n\n[0] https://a.example"),
             ("A set [a, b] stays [x86].", "A set [a, b] stays [x86]."),
@@ -375,7 +389,7 @@ mod tests {
             assert!(cut.chars().count() <= most);
         }
         assert!(
-            is_balanced("a) b (c) :) `d` `e'")
+            is_balanced("a) b (c) :) `d` `e' `f(`")
                 && !is_balanced("(a")
                 && !is_balanced("ab cd)")
                 && !is_balanced("`a")
