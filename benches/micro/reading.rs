@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use bpfnews::config::{FeedConfig, FeedKind, TreeRole};
+use bpfnews::config::{FeedConfig, FeedKind, Identity, TreeRole};
 use bpfnews::item::subject::Subject;
 use bpfnews::source::{Answer, Body, Goal, Page, Source, Validators, mail};
 use criterion::{BatchSize, Criterion, Throughput};
@@ -51,7 +51,10 @@ fn served() -> [Served; 4] {
         Served {
             name: "RSS of 15 whole articles",
             url: "https://blog.example.org/feed",
-            kind: FeedKind::Feed { gives: None },
+            kind: FeedKind::Feed {
+                gives: None,
+                identity: Identity::default(),
+            },
             document: documents::news(),
             items: ARTICLES,
         },

@@ -135,6 +135,7 @@ pub(crate) fn passages(stories: Vec<Story>, mails: &[Item]) -> Vec<Passage> {
                 .filter_map(|id| Some((id.clone(), listed(subjects.get(id)?, id))))
                 .collect(),
             commits: BTreeMap::new(),
+            links: BTreeMap::new(),
             after,
         })
         .collect()

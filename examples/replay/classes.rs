@@ -1,4 +1,4 @@
-//! Four classes of stories that nobody who follows BPF may miss, told by titles, files and trailers alone: the score, which
+//! Five classes of stories that nobody who follows BPF may miss, told by titles, files and trailers alone: the score, which
 //! they are to examine, plays no part.
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,10 +14,17 @@ pub(crate) enum Class {
     Uapi,
     Cve,
     Revert,
+    Crash,
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 4] = [Self::Feature, Self::Uapi, Self::Cve, Self::Revert];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Feature,
+        Self::Uapi,
+        Self::Cve,
+        Self::Revert,
+        Self::Crash,
+    ];
 
     pub(crate) fn told(self) -> &'static str {
         match self {
@@ -25,6 +32,7 @@ impl Class {
             Self::Uapi => "change of uapi",
             Self::Cve => "CVE",
             Self::Revert => "revert",
+            Self::Crash => "applied fix of a crash, of lost data or of a hole",
         }
     }
 }
@@ -66,6 +74,27 @@ const NOT_NEW: [&str; 22] = [
     "validation",
     "cleanup",
 ];
+/// Words that tell what a fix is against.
+const CRASH: [&str; 16] = [
+    "crash",
+    "panic",
+    "oops",
+    "deref",
+    "dereference",
+    "uaf",
+    "oob",
+    "deadlock",
+    "lockup",
+    "hang",
+    "hung",
+    "segfault",
+    "corruption",
+    "use-after-free",
+    "out-of-bounds",
+    "null-ptr-deref",
+];
+/// Words that tell that it is one.
+const FIX: [&str; 6] = ["fix", "fixes", "fixing", "avoid", "prevent", "resolve"];
 /// Folders of what is no part of a kernel or of a library.
 const ASIDE: [&str; 4] = [
     "tools/testing/",
@@ -95,7 +124,24 @@ pub(crate) fn classes(story: &Story, mails: &HashMap<&str, &Letter>) -> BTreeSet
     if titles(story).any(|title| title.starts_with("Revert ")) {
         classes.insert(Class::Revert);
     }
+    if is_applied(story) && titles(story).any(mends_crash) && has_code(story, mails) {
+        classes.insert(Class::Crash);
+    }
     classes
+}
+
+/// Whether a title is that of a fix against a crash, a hang, lost data or a hole.
+fn mends_crash(title: &str) -> bool {
+    let title = title.to_lowercase();
+    let words = title.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+    let words: Vec<&str> = words.collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    has(&CRASH) && has(&FIX)
+}
+
+/// Whether a newest patch changes more than tests and texts.
+fn has_code(story: &Story, mails: &HashMap<&str, &Letter>) -> bool {
+    paths(story, mails).any(|path| !ASIDE.iter().any(|aside| path.starts_with(aside)))
 }
 
 fn is_applied(story: &Story) -> bool {

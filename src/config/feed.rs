@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::reader::{Field, Table, quoted};
-use super::{FeedConfig, FeedKind, Gives, NetworkConfig, TreeRole};
+use super::{FeedConfig, FeedKind, Gives, Identity, NetworkConfig, TreeRole};
 
 /// The longest name of a feed, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -47,6 +47,7 @@ const OWN_KEYS: &[(&str, Kind)] = &[
     ("role", Kind::Tree),
     ("query", Kind::Archive),
     ("gives", Kind::Feed),
+    ("identity", Kind::Feed),
 ];
 
 impl Kind {
@@ -91,6 +92,7 @@ struct Own {
     role: Option<TreeRole>,
     query: Option<Option<String>>,
     gives: Option<Option<Gives>>,
+    identity: Option<Identity>,
 }
 
 impl Own {
@@ -112,7 +114,10 @@ impl Own {
             },
             Kind::Archive => FeedKind::Archive { query: self.query? },
             Kind::Lwn => FeedKind::Lwn,
-            Kind::Feed => FeedKind::Feed { gives: self.gives? },
+            Kind::Feed => FeedKind::Feed {
+                gives: self.gives?,
+                identity: self.identity?,
+            },
         })
     }
 }
@@ -230,6 +235,10 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
             .map(Some),
         None => Some(None),
     };
+    let identity = match table.take("identity") {
+        Some(field) => field.one_of(&[("link", Identity::Link), ("guid", Identity::Guid)]),
+        None => Some(Identity::default()),
+    };
 
     Own {
         branch,
@@ -237,6 +246,7 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         role,
         query,
         gives,
+        identity,
     }
 }
 

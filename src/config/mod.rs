@@ -118,6 +118,8 @@ pub enum FeedKind {
     Feed {
         /// What its entries are; `None` lets the URL tell (GitHub's releases, YouTube) and else means articles.
         gives: Option<Gives>,
+        /// What tells its entries apart.
+        identity: Identity,
     },
 }
 
@@ -134,6 +136,16 @@ pub enum TreeRole {
     Stable,
     /// One topic's tree (sched_ext, a compiler's backend).
     Topic,
+}
+
+/// What tells the entries of a plain feed apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Identity {
+    /// Their guid, and their link: one link under two guids is one entry, unless a document shows that it is not.
+    #[default]
+    Link,
+    /// Their guid alone.
+    Guid,
 }
 
 /// What the entries of a plain feed are.

@@ -149,6 +149,7 @@ sched_ext = -8
 security = -9
 revert = -10
 breakage = -11
+crash = -20
 nack = -12
 review = -13
 applied = -14
@@ -181,6 +182,7 @@ name = "f"
 kind = "feed"
 url = "https://a.example/feed?format=json"
 gives = "videos"
+identity = "guid"
 [discord]
 token_file = "token"
 api = "http://127.0.0.1:3020/"
@@ -323,7 +325,8 @@ url = "https://news.example.org"
     assert_eq!(
         plain.kind,
         FeedKind::Feed {
-            gives: Some(Gives::Videos)
+            gives: Some(Gives::Videos),
+            identity: Identity::Guid
         }
     );
 }
@@ -552,7 +555,7 @@ fn bad_values_say_what_would_be_right() {
             "role = \"next\"",
             "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
         ),
-        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives".to_owned()),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity".to_owned()),
         (
             tree,
             "poll_gap = 60",
@@ -566,7 +569,7 @@ fn bad_values_say_what_would_be_right() {
         (
             tree,
             "\"\\u001b[31m\" = 1",
-            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives".to_owned(),
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity".to_owned(),
         ),
     ];
     for (base, key, right) in cases {

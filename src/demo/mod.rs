@@ -36,7 +36,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedConfig, FeedKind, Gives, IssueConfig, NetworkConfig, TreeRole,
+    CommandsConfig, Config, FeedConfig, FeedKind, Gives, Identity, IssueConfig, NetworkConfig,
+    TreeRole,
 };
 use crate::issue::Period;
 use crate::story::relevance::Words;
@@ -107,7 +108,10 @@ pub fn config(base: &Url, database: &Path) -> Config {
         paths: Vec::new(),
         role,
     };
-    let plain = |gives| FeedKind::Feed { gives: Some(gives) };
+    let plain = |gives| FeedKind::Feed {
+        gives: Some(gives),
+        identity: Identity::default(),
+    };
     Config {
         database: database.to_path_buf(),
         relevance: Words::default(),

@@ -8,13 +8,14 @@ use super::cycle::{Release, cycle};
 use super::edits::{Accepted, Decided, Edit, EditKind, OfStory};
 use super::entry::entry;
 use super::escape::escape;
-use super::patches::{patches, posted_revision};
-use super::way::{is_applied, is_mainline, leads_to_slides, leads_to_video, way};
+use super::patches::patches;
+use super::way::{leads_to_slides, leads_to_video, way};
 use super::{Entry, Issue, Last, Passage, Period, Section, SectionKind};
 use crate::item::link::canonical_link;
 use crate::post::words::counted;
 use crate::post::{is_for_readers, plain};
-use crate::story::{Story, StoryKind};
+use crate::story::StoryKind;
+use crate::story::relevance::REASONS;
 
 /// What makes a story a highlight: as much as a route that takes what matters asks for.
 const HIGHLIGHT_SCORE_MIN: i32 = 3;
@@ -46,6 +47,8 @@ pub struct Compiled {
     pub edits: Vec<i64>,
     /// The numbers of the suggestions that are in it.
     pub suggestions: Vec<i64>,
+    /// The ids by which it names stories, as they were known then, each with the number of the item that it came from.
+    pub ids: Vec<(String, i64)>,
 }
 
 /// A story with where it would stand.
@@ -53,6 +56,8 @@ pub(super) struct Placed<'a> {
     pub(super) passage: &'a Passage,
     pub(super) decided: OfStory<'a>,
     pub(super) kind: SectionKind,
+    /// The section by how it moved.
+    pub(super) way: Option<SectionKind>,
     rank: i32,
 }
 
@@ -97,6 +102,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
                 passage,
                 decided,
                 kind,
+                way,
                 rank,
             });
         }
@@ -118,6 +124,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     );
     edits.sort_unstable();
     let mut sections = sections(&placed, period);
+    let counts = counts(&placed);
     drop_boilerplate(&mut sections);
     let suggestions = place_suggestions(&mut sections, &material.decided.accepted);
     let patches = patches(&listed);
@@ -126,27 +133,32 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
         number,
         period,
         intro: intro.map_or_else(String::new, |edit: &Edit| edit.text.clone()),
-        counts: counts(&listed, period),
+        counts,
         cycle: cycle(&listed, material.release.as_ref(), period.to),
         sections,
         patches,
         missing: material.missing.clone(),
         last: material.last,
     };
+    let ids = listed.iter().filter_map(|passage| {
+        let item = passage.items.first()?;
+        Some((passage.after.id.clone(), *item))
+    });
     Compiled {
         issue,
         edits,
         suggestions,
+        ids: ids.collect(),
     }
 }
 
 /// Raises what matters: the best to the highlights, what else was applied and matters to the developments.
 fn raise(placed: &mut [Placed<'_>]) {
     let is_fixed = |placed: &Placed<'_>| placed.decided.section.is_some();
-    let mut highlights = placed
-        .iter()
-        .filter(|placed| placed.kind == SectionKind::Highlights)
-        .count();
+    let many = |kind: SectionKind| placed.iter().filter(|placed| placed.kind == kind).count();
+    let mut highlights = many(SectionKind::Highlights);
+    // What there is no room for stays in the section of its own.
+    let mut developments = many(SectionKind::Developments);
     for placed in placed.iter_mut() {
         let is_in = placed.kind.is_in_a_tree();
         let is_posted = matches!(
@@ -161,8 +173,13 @@ fn raise(placed: &mut [Placed<'_>]) {
         if placed.decided.is_pinned || is_high {
             placed.kind = SectionKind::Highlights;
             highlights += 1;
-        } else if is_in && score >= DEVELOPMENT_SCORE_MIN {
+        } else if is_in
+            && score >= DEVELOPMENT_SCORE_MIN
+            && !has_reason(placed, &["selftests_only", "trivial"])
+            && developments < SectionKind::Developments.room()
+        {
             placed.kind = SectionKind::Developments;
+            developments += 1;
         }
     }
 }
@@ -174,14 +191,38 @@ fn sections(placed: &[Placed<'_>], period: Period) -> Vec<Section> {
             kind: placed.kind,
             entries: Vec::new(),
             left_out: 0,
+            elsewhere: 0,
         });
-        if section.entries.len() >= placed.kind.room() && !placed.decided.is_chosen() {
+        let is_full = section.entries.len() >= placed.kind.room();
+        if (is_full || is_small(placed)) && !placed.decided.is_chosen() {
             section.left_out += 1;
             continue;
         }
         section.entries.push(entry(placed, period));
     }
+    for placed in placed {
+        let of_its_way = placed.way.and_then(|way| by_kind.get_mut(&way));
+        if let Some(section) = of_its_way.filter(|section| section.kind != placed.kind) {
+            section.elsewhere += 1;
+        }
+    }
     by_kind.into_values().collect()
+}
+
+/// Whether it stands among the patches alone: what mends spelling is no news, however quiet the week.
+fn is_small(placed: &Placed<'_>) -> bool {
+    let is_posted = matches!(
+        placed.kind,
+        SectionKind::NewSeries | SectionKind::NewVersions
+    );
+    is_posted && has_reason(placed, &["trivial"])
+}
+
+/// Whether one of these reasons made its score.
+fn has_reason(placed: &Placed<'_>, names: &[&str]) -> bool {
+    let why = &placed.passage.after.why;
+    let mut reasons = REASONS.iter().filter(|reason| names.contains(&reason.name));
+    reasons.any(|reason| why.iter().any(|why| why.starts_with(reason.told)))
 }
 
 /// What several entries say word for word says nothing of any of them.
@@ -236,9 +277,11 @@ fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<
             stands: String::new(),
             on: suggestion.at.date_naive(),
             commit: None,
+            commits: None,
             text: plain(&suggestion.note),
             notes: Vec::new(),
             is_pinned: true,
+            moved: None,
         };
         match sections.iter_mut().find(|section| section.kind == kind) {
             Some(section) => section.entries.push(entry),
@@ -246,6 +289,7 @@ fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<
                 kind,
                 entries: vec![entry],
                 left_out: 0,
+                elsewhere: 0,
             }),
         }
     }
@@ -253,46 +297,38 @@ fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<
     accepted.iter().map(|suggestion| suggestion.id).collect()
 }
 
-/// What the opening sentence counts.
-fn counts(listed: &[&Passage], period: Period) -> Vec<String> {
-    let mut many: HashMap<&'static str, u32> = HashMap::new();
-    for passage in listed {
-        let (before, after) = (passage.before.as_ref(), &passage.after);
-        let reached = |is: fn(&Story) -> bool| is(after) && !before.is_some_and(is);
-        let mut count =
-            |what: &'static str, is: bool| *many.entry(what).or_default() += u32::from(is);
-        match after.kind {
-            StoryKind::Series | StoryKind::Commit => {
-                let newest = posted_revision(passage);
-                let is_again = before.is_some() || newest.is_some_and(|newest| newest.version > 1);
-                count("new series or patch", newest.is_some() && !is_again);
-                count("new version", newest.is_some() && is_again);
-                count("applied", reached(is_applied));
-                count("in mainline", reached(is_mainline));
-            }
-            StoryKind::Article => count("article", way(passage, period).is_some()),
-            StoryKind::Release => count("release", before.is_none()),
-            StoryKind::Video => count("video", before.is_none()),
-            StoryKind::Pull | StoryKind::Thread => {}
-        }
-    }
-    let of = |what: &str| many.get(what).copied().unwrap_or(0);
+/// What the opening sentence counts: each story that moved once, by the section that tells of such a move. What is told in
+/// another section says so (`Entry::moved`), and what a section left out is counted with it.
+fn counts(placed: &[Placed<'_>]) -> Vec<String> {
+    let many = |is: &dyn Fn(&Placed<'_>, SectionKind) -> bool| {
+        let moved = placed.iter();
+        let moved = moved.filter(|placed| placed.way.is_some_and(|way| is(placed, way)));
+        u32::try_from(moved.count()).unwrap_or(u32::MAX)
+    };
+    let of_way = |way: SectionKind| many(&|_, moved| moved == way);
+    // Some articles are slides, and the first of them are LWN's.
+    let of_kind = |kind: StoryKind| many(&|placed, _| placed.passage.after.kind == kind);
     let mut counts = Vec::new();
-    let new = of("new series or patch");
-    if new > 0 {
-        counts.push(match new {
-            1 => "1 new patch or series".to_owned(),
-            new => format!("{new} new patches and series"),
-        });
+    match of_way(SectionKind::NewSeries) {
+        0 => {}
+        1 => counts.push("1 new patch or series".to_owned()),
+        new => counts.push(format!("{new} new patches and series")),
     }
-    for what in ["new version", "article", "release", "video"] {
-        let many = of(what);
+    for (many, what) in [
+        (of_way(SectionKind::NewVersions), "new version"),
+        (of_kind(StoryKind::Article), "article"),
+        (of_kind(StoryKind::Thread), "thread"),
+        (of_kind(StoryKind::Release), "release"),
+        (of_kind(StoryKind::Video), "video"),
+    ] {
         if many > 0 {
             counts.push(counted(many, what));
         }
     }
-    for what in ["applied", "in mainline"] {
-        let many = of(what);
+    for (many, what) in [
+        (of_way(SectionKind::Applied), "applied"),
+        (of_way(SectionKind::Mainline), "in mainline"),
+    ] {
         if many > 0 {
             counts.push(format!("{many} {what}"));
         }

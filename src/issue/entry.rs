@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 
 use super::compile::Placed;
-use super::way::{is_applied, is_free, is_lwn};
-use super::{Commit, Entry, Passage, Period, SectionKind, shown_link, shown_title};
+use super::tree::in_tree;
+use super::way::{is_free, is_lwn};
+use super::{Entry, Passage, Period, SectionKind, shown_link, shown_title};
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::standing;
@@ -17,6 +18,7 @@ const TEXT_CHARS_MAX: usize = 320;
 
 pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
     let story = &placed.passage.after;
+    let (commit, commits) = in_tree(placed.passage);
     let notes = placed.decided.notes.iter();
     Entry {
         story: Some(story.id.clone()),
@@ -34,10 +36,12 @@ pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
         },
         stands: stands(placed, period),
         on: moved_on(placed.passage),
-        commit: commit(placed),
+        commit,
+        commits,
         text: text(placed),
         notes: notes.map(|&note| note.to_owned()).collect(),
         is_pinned: placed.decided.is_pinned,
+        moved: placed.way,
     }
 }
 
@@ -106,50 +110,4 @@ fn text(placed: &Placed<'_>) -> String {
         | SectionKind::Note => plain(&story.summary.join(" ")),
     };
     prose::shorten(words.trim(), most)
-}
-
-/// The commit that it became: its only one, the merge of its branch, or the last that was applied.
-fn commit(placed: &Placed<'_>) -> Option<Commit> {
-    let story = &placed.passage.after;
-    if !is_applied(story) {
-        return None;
-    }
-    let here = &placed.passage.commits;
-    let whole = |told: &str| here.iter().find(|(hash, _)| hash.starts_with(told));
-    let applied = story.applied.iter().rfind(|applied| !applied.claimed);
-    let merge = here
-        .values()
-        .find(|commit| commit.subject.starts_with("Merge branch"));
-    if let Some(merge) = merge {
-        return Some(merge.clone());
-    }
-    let told = applied.and_then(|applied| Some((applied, applied.commits.last()?)));
-    let Some((applied, told)) = told else {
-        return here.values().next_back().cloned();
-    };
-    if let Some((_, commit)) = whole(&told.hash) {
-        return Some(match applied.commits.len() {
-            1 => commit.clone(),
-            _ => Commit {
-                subject: plain(&story.title),
-                ..commit.clone()
-            },
-        });
-    }
-    let subject = match applied.commits.len() {
-        1 => &told.subject,
-        _ => &story.title,
-    };
-    let link = kernel_link(&applied.tree, &told.hash);
-    let on = applied.at.date_naive();
-    Some(Commit::shown(&told.hash, subject, on, link.as_deref()))
-}
-
-/// Where git.kernel.org shows a commit of a tree that a notice named: `bpf/bpf-next.git`.
-fn kernel_link(tree: &str, hash: &str) -> Option<String> {
-    let tree = tree.trim_end_matches(".git");
-    let (family, name) = tree.split_once('/')?;
-    let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    let is_known = matches!(family, "bpf" | "netdev") && is_plain(name) && is_plain(hash);
-    is_known.then(|| format!("https://git.kernel.org/{family}/{name}/c/{hash}"))
 }

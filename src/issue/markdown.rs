@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::escape::{code, escape, link_to};
-use super::{Commit, Entry, Issue, Posted, SectionKind, prose, title};
+use super::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind, prose, title};
 use crate::post::plain;
 
 /// A note that corrects a published issue.
@@ -149,11 +149,11 @@ pub fn body(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> St
         for entry in &section.entries {
             out.push_str(&self::entry(section.kind, entry, home));
         }
-        if is_list(section.kind) {
+        if is_list(section.kind) && !section.entries.is_empty() {
             out.push('\n');
         }
-        if section.left_out > 0 {
-            let _ = write!(out, "{}\n\n", left_out(section.kind, section.left_out));
+        if let Some(rest) = rest(section) {
+            let _ = write!(out, "{rest}\n\n");
         }
     }
     if !issue.patches.is_empty() {
@@ -169,13 +169,28 @@ pub fn body(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> St
     out
 }
 
-/// What a section had no room for.
-pub fn left_out(kind: SectionKind, many: u32) -> String {
-    let are = if many == 1 { "is" } else { "are" };
+/// What a section does not tell of what the opening counts: what stands in other sections, and what it had no room for.
+pub fn rest(section: &Section) -> Option<String> {
+    let more = if section.entries.is_empty() {
+        ""
+    } else {
+        " more"
+    };
+    let count = |many: u32, where_to: &str| {
+        let are = if many == 1 { "is" } else { "are" };
+        (many > 0).then(|| format!("{many}{more} {are} {where_to}."))
+    };
+    let told = [
+        count(section.elsewhere, "told in other sections"),
+        count(section.left_out, left_out(section.kind)),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join(" "))
+}
+
+fn left_out(kind: SectionKind) -> &'static str {
     match kind {
-        SectionKind::NewSeries | SectionKind::NewVersions => {
-            format!("{many} more {are} among the patches below.")
-        }
+        SectionKind::NewSeries | SectionKind::NewVersions => "among the patches below",
         SectionKind::Lwn
         | SectionKind::Highlights
         | SectionKind::Developments
@@ -185,7 +200,7 @@ pub fn left_out(kind: SectionKind, many: u32) -> String {
         | SectionKind::Slides
         | SectionKind::Missed
         | SectionKind::Projects
-        | SectionKind::Note => format!("{many} more {are} left out here."),
+        | SectionKind::Note => "left out here",
     }
 }
 
@@ -277,15 +292,13 @@ fn line(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
     let story = entry.story.as_deref();
     let link = read_at(entry.link.as_deref(), story, home);
     let title = link_to(&entry.title, link.as_deref());
-    let commit_line = |commit: &Commit| {
-        let link = commit.link.as_deref().or(entry.link.as_deref());
-        let link = read_at(link, story, home);
-        commit_line(commit, link.as_deref())
-    };
     let by = match entry.author.is_empty() {
         true => String::new(),
         false => format!("{}, ", escape(&entry.author)),
     };
+    if let Some(commits) = &entry.commits {
+        return format!("{by}{title} ({}){told}", commits_told(commits));
+    }
     match (kind, &entry.commit) {
         (SectionKind::Highlights, Some(commit)) if entry.author.is_empty() => {
             format!("{}{told}", commit_line(commit))
@@ -304,11 +317,24 @@ fn line(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
     }
 }
 
+/// `2 commits in bpf-next, [b0e92279d3ec](url) and [4de9932ffbc5](url), 2017-05-02`; of a single one with its subject.
+fn commits_told(commits: &Commits) -> String {
+    let counted = escape(&commits.counted());
+    let hash = |commit: &Commit| link_to(&commit.digits, commit.link.as_deref());
+    let (first, last) = (hash(&commits.first), hash(&commits.last));
+    let on = commits.last.on.format("%Y-%m-%d");
+    match commits.many {
+        0 | 1 => format!("{counted}: {}", commit_line(&commits.last)),
+        2 => format!("{counted}, {first} and {last}, {on}"),
+        _ => format!("{counted}, {first} to {last}, {on}"),
+    }
+}
+
 /// `[b0e92279d3ec](url) (Merge branch 'thunderx-xdp', 2017-05-02)`.
-fn commit_line(commit: &Commit, link: Option<&str>) -> String {
+fn commit_line(commit: &Commit) -> String {
     format!(
         "{} ({}, {})",
-        link_to(&commit.digits, link),
+        link_to(&commit.digits, commit.link.as_deref()),
         escape(&commit.subject),
         commit.on.format("%Y-%m-%d")
     )
@@ -375,7 +401,7 @@ mod tests {
             link: Some("https://a.example/c/?id=0123456789ab".to_owned()),
         };
         assert_eq!(
-            commit_line(&commit, commit.link.as_deref()),
+            commit_line(&commit),
             "[0123456789ab](https://a.example/c/?id=0123456789ab) (Merge branch 'maps-grow', 2025-03-02)"
         );
         let series = Posted {

@@ -13,6 +13,7 @@ mod patches;
 pub mod post;
 pub mod prose;
 mod section;
+mod tree;
 mod way;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,8 @@ pub struct Passage {
     pub mails: BTreeMap<String, Mail>,
     /// Its commits that are here, by hash.
     pub commits: BTreeMap<String, Commit>,
+    /// Where a commit is read, by its hash, both as a notice told them.
+    pub links: BTreeMap<String, String>,
 }
 
 /// A mail as it is listed.
@@ -126,7 +129,7 @@ pub struct Issue {
     pub counts: Vec<String>,
     /// Where the kernel is.
     pub cycle: Cycle,
-    /// The sections, in their order; none is empty.
+    /// The sections, in their order. Each has entries, or left some out.
     pub sections: Vec<Section>,
     /// All that was posted, by author.
     pub patches: Vec<Patches>,
@@ -214,6 +217,9 @@ pub struct Section {
     pub entries: Vec<Entry>,
     /// How many stories it had no room for.
     pub left_out: u32,
+    /// How many stories that moved as its entries did are told in other sections, since they matter more.
+    #[serde(default)]
+    pub elsewhere: u32,
 }
 
 /// One story, or one suggestion, in a section.
@@ -231,14 +237,50 @@ pub struct Entry {
     pub stands: String,
     /// Its day.
     pub on: NaiveDate,
-    /// The commit that it became.
+    /// The commit that it became, if that is one.
     pub commit: Option<Commit>,
+    /// The commits that it became, where no single one speaks for it.
+    #[serde(default)]
+    pub commits: Option<Commits>,
     /// The author's own words: a summary, a teaser, what changed; may be empty.
     pub text: String,
     /// What editors say of it, in Markdown.
     pub notes: Vec<String>,
     /// Whether an editor pinned it.
     pub is_pinned: bool,
+    /// The section by how it moved, as the opening counts it; `None` for what did not move so, and for suggestions.
+    #[serde(default)]
+    pub moved: Option<SectionKind>,
+}
+
+/// The commits of a series in one tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commits {
+    /// How many are known.
+    pub many: u32,
+    /// Of how many patches.
+    pub of: u32,
+    /// The tree's name; may be empty.
+    pub tree: String,
+    /// The first of them.
+    pub first: Commit,
+    /// The last of them; where there is one only, the same.
+    pub last: Commit,
+}
+
+impl Commits {
+    /// What they are in numbers: `3 commits in bpf-next`, `1 of 3 patches`.
+    pub fn counted(&self) -> String {
+        let counted = match (self.many == self.of, self.many) {
+            (true, 1) => "1 commit".to_owned(),
+            (true, many) => format!("{many} commits"),
+            (false, many) => format!("{many} of {} patches", self.of),
+        };
+        match self.tree.as_str() {
+            "" => counted,
+            tree => format!("{counted} in {tree}"),
+        }
+    }
 }
 
 /// A commit as a line tells it: `b0e92279d3ec (Merge branch 'thunderx-xdp', 2017-05-02)`.

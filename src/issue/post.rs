@@ -123,17 +123,20 @@ fn line(kind: SectionKind, entry: &Entry) -> Line {
         (_, stands) => stands.to_owned(),
     };
     let link = match &entry.commit {
-        Some(commit) if kind != SectionKind::Highlights => {
-            commit.link.clone().or(entry.link.clone())
-        }
+        Some(commit) if kind != SectionKind::Highlights => commit.link.clone(),
         Some(_) | None => entry.link.clone(),
+    };
+    // A hash stands with the subject of its own commit.
+    let title = match &entry.commit {
+        Some(commit) if kind != SectionKind::Highlights => &commit.subject,
+        Some(_) | None => &entry.title,
     };
     let title = match entry.notes.first() {
         Some(note) => {
             let note = prose::to_text(&prose::read(note)).replace('\n', " ");
-            format!("{} ({})", entry.title, shorten(&note, NOTE_CHARS_MAX))
+            format!("{title} ({})", shorten(&note, NOTE_CHARS_MAX))
         }
-        None => entry.title.clone(),
+        None => title.clone(),
     };
     Line {
         what,

@@ -270,6 +270,8 @@ pub enum What {
     Article {
         /// Its identity.
         key: ItemKey,
+        /// What its link says of which article it is.
+        linked: Linked,
         /// Whether it is for subscribers for now, and until when.
         paid: Option<Paid>,
     },
@@ -277,12 +279,28 @@ pub enum What {
     Release {
         /// Its identity.
         key: ItemKey,
+        /// What its link says of which release it is.
+        linked: Linked,
     },
     /// A video.
     Video {
         /// Its identity.
         key: ItemKey,
+        /// What its link says of which video it is.
+        linked: Linked,
     },
+}
+
+/// What the link of an entry says of which item it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Linked {
+    /// It is this item's own: an entry that leads there is this item, whatever guid it has.
+    #[default]
+    Own,
+    /// Several entries of its feed lead there, and their guids tell them apart. To other feeds it is the first of them.
+    Several,
+    /// It says nothing: it leads to a site's front page, or all entries of its feed lead there.
+    Nothing,
 }
 
 /// An article for subscribers.
@@ -317,7 +335,9 @@ impl Item {
         match &self.what {
             What::Commit { hash } => ItemKey::commit(hash),
             What::Message { id, .. } => ItemKey::message(id),
-            What::Article { key, .. } | What::Release { key } | What::Video { key } => key.clone(),
+            What::Article { key, .. } | What::Release { key, .. } | What::Video { key, .. } => {
+                key.clone()
+            }
         }
     }
 }

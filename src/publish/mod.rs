@@ -16,6 +16,7 @@ use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, Absent};
 use crate::store::outbox;
+use crate::store::stories;
 use crate::store::{Store, Tx};
 use crate::story::relevance::Words;
 
@@ -225,6 +226,7 @@ pub async fn publish(
     }
     let compiled = coming(tx, rules, period, now).await?;
     issues::put_issue(tx, &compiled.issue, by, now).await?;
+    remember_ids(tx, &compiled.ids).await?;
     issues::settle_decisions(tx, due, &compiled.edits, &compiled.suggestions).await?;
     let page = rules.page(due);
     let told = post::announcement(&compiled.issue, page.as_deref());
@@ -237,6 +239,13 @@ pub async fn publish(
     ingest::meet_all(tx, now).await?;
     info!("issue {due} is published by {by}");
     Ok(Ok(compiled.issue))
+}
+
+/// Remembers the ids by which an issue names stories: with what came later a story may have another by now, or none had
+/// this one but in that week.
+async fn remember_ids(tx: &mut Tx, ids: &[(String, i64)]) -> anyhow::Result<()> {
+    let ids: Vec<(&str, i64)> = ids.iter().map(|(id, item)| (&**id, *item)).collect();
+    stories::remember_ids(tx, &ids).await
 }
 
 /// Publishes what weeks of the past would have brought, numbered in order, telling no channel; only while nothing is
@@ -265,12 +274,14 @@ pub async fn backfill(
     // Quiet weeks before the first news and after the last are none: nothing is known of them.
     let mut waiting: Vec<Issue> = Vec::new();
     while period.to <= now {
-        let issue = of_period(&mut tx, rules, number + 1, period, last).await?;
-        let is_quiet = issue.is_quiet();
+        let nobody = Decided::default();
+        let compiled = compile(&mut tx, rules, number + 1, period, nobody, last).await?;
+        let is_quiet = compiled.issue.is_quiet();
         if number > 0 || !is_quiet {
-            waiting.push(issue);
+            waiting.push(compiled.issue);
         }
         if !is_quiet {
+            remember_ids(&mut tx, &compiled.ids).await?;
             for mut issue in std::mem::take(&mut waiting) {
                 number += 1;
                 (issue.number, issue.last) = (number, last);

@@ -7,16 +7,17 @@ use chrono::{DateTime, Utc};
 
 use crate::ingest::fold::{outside, read};
 use crate::issue::{Commit, Mail, Passage, Period, is_applied, is_mainline};
-use crate::item::Kind;
+use crate::item::trailer::commit_in_link;
+use crate::item::{Kind, prose};
 use crate::store::Tx;
 use crate::store::mutes::{self, Mutes};
 use crate::store::stories;
 use crate::story::fold::{Group, Outside, groups, sort};
 use crate::story::key::Key;
-use crate::story::reading::{Reading, mentions};
+use crate::story::reading::{Reading, Role, mentions};
 use crate::story::relevance::Words;
 use crate::story::series::Union;
-use crate::story::{Story, life};
+use crate::story::{Story, bot, life};
 
 /// The stories that moved in a period, or hang on one of these items; none that a maintainer muted or took back.
 ///
@@ -161,6 +162,7 @@ struct Told {
     keys: Vec<Key>,
     mails: BTreeMap<String, Mail>,
     commits: BTreeMap<String, Commit>,
+    links: BTreeMap<String, String>,
 }
 
 fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
@@ -178,6 +180,9 @@ fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
         keys: group.readings.iter().map(|reading| reading.own).collect(),
         mails: of(Kind::Message).map(|reading| mail(reading)).collect(),
         commits: of(Kind::Commit).map(|reading| commit(reading)).collect(),
+        links: of(Kind::Message)
+            .flat_map(|reading| links(reading))
+            .collect(),
     }
 }
 
@@ -210,6 +215,23 @@ fn commit(reading: &Reading) -> (String, Commit) {
     (kept.reference.clone(), commit)
 }
 
+/// Where commits are read, as a notice that lists them says.
+fn links(reading: &Reading) -> Vec<(String, String)> {
+    let kept = &reading.kept;
+    let is_notice = match reading.role {
+        Role::Machine => bot::applied(kept).is_some(),
+        Role::Talk => bot::thanks(kept).is_some(),
+        Role::Patch | Role::Backport | Role::Pull | Role::Commit | Role::Lone => false,
+    };
+    if !is_notice {
+        return Vec::new();
+    }
+    let own = prose::lines(&kept.text).map(str::trim);
+    let own = own.filter(|line| line.starts_with("https://"));
+    own.filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
+        .collect()
+}
+
 fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<Key>)> {
     if mutes.silences(&told.items) || mutes.bars(&told.story) {
         return None;
@@ -220,6 +242,7 @@ fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<Key>)> {
         items: told.items,
         mails: told.mails,
         commits: told.commits,
+        links: told.links,
     };
     Some((passage, told.keys))
 }

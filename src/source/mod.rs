@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::config::{FeedConfig, FeedKind};
+use crate::config::{FeedConfig, FeedKind, Identity};
 use crate::item::{Item, ItemKey, Kind};
 
 /// An upstream that can be read.
@@ -53,10 +53,15 @@ impl Source {
             FeedKind::Archive { query } => {
                 Self::Archive(archive::Archive::new(&feed.url, query.as_deref()))
             }
-            FeedKind::Lwn => Self::Feed(feed::Feed::new(&feed.url, feed::Flavour::Lwn)),
-            FeedKind::Feed { gives } => Self::Feed(feed::Feed::new(
+            FeedKind::Lwn => Self::Feed(feed::Feed::new(
+                &feed.url,
+                feed::Flavour::Lwn,
+                Identity::default(),
+            )),
+            FeedKind::Feed { gives, identity } => Self::Feed(feed::Feed::new(
                 &feed.url,
                 feed::Flavour::of(&feed.url, *gives),
+                *identity,
             )),
         }
     }

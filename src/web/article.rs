@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::pages::{STYLE, head_of_any};
-use crate::issue::markdown::{self, Correction, is_list, left_out, opening, read_at};
+use crate::issue::markdown::{self, Correction, is_list, opening, read_at, rest};
 use crate::issue::prose::{Block, Span, read};
-use crate::issue::{Commit, Entry, Issue, Posted, Section, SectionKind};
+use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
 
 /// Where pages lead to.
 #[derive(Clone, Copy)]
@@ -99,11 +99,13 @@ fn section_of(section: &Section, links: Links<'_>) -> Markup {
             @if is_below { h3 id=(word) { (section.kind.heading()) } }
             @else { h2 id=(word) { (section.kind.heading()) } }
             @if is_list(section.kind) {
-                ul { @for entry in &section.entries { li { (list_entry(section.kind, entry, links)) } } }
+                @if !section.entries.is_empty() {
+                    ul { @for entry in &section.entries { li { (list_entry(section.kind, entry, links)) } } }
+                }
             } @else {
                 @for entry in &section.entries { (headed_entry(entry, is_below, links)) }
             }
-            @if section.left_out > 0 { p { (left_out(section.kind, section.left_out)) } }
+            @if let Some(rest) = rest(section) { p { (rest) } }
         }
     }
 }
@@ -115,14 +117,11 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
         @if !entry.author.is_empty() { (entry.author) ", " }
         (linked(&entry.title, at(entry.link.as_deref()).as_deref()))
     };
-    let commit = |commit: &Commit| {
-        html! {
-            code { (linked(&commit.digits, at(commit.link.as_deref().or(entry.link.as_deref())).as_deref())) }
-            " (" (commit.subject) ", " (iso(commit.on)) ")"
-        }
-    };
     let text = html! { @if !entry.text.is_empty() { ": " (entry.text) } };
     html! {
+        @if let Some(commits) = &entry.commits {
+            (titled) " (" (commits_told(commits)) ")" (text)
+        } @else {
         @match (kind, &entry.commit) {
             (SectionKind::Highlights, Some(told)) if entry.author.is_empty() => { (commit(told)) (text) }
             (SectionKind::Highlights, Some(told)) => { (titled) (text) " " (commit(told)) }
@@ -136,8 +135,33 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
                 (text)
             }
         }
+        }
         (timeline(links.story(story).filter(|_| entry.link.is_some() || entry.commit.is_some()), &entry.title))
         @for note in &entry.notes { div.note { (written(note)) } }
+    }
+}
+
+/// A hash with the subject of its own commit.
+fn commit(told: &Commit) -> Markup {
+    html! { (hash(told)) " (" (told.subject) ", " (iso(told.on)) ")" }
+}
+
+fn hash(told: &Commit) -> Markup {
+    html! { code { (linked(&told.digits, told.link.as_deref())) } }
+}
+
+/// The commits of a series, as [`markdown`] tells them.
+fn commits_told(commits: &Commits) -> Markup {
+    html! {
+        (commits.counted())
+        @match commits.many {
+            0 | 1 => { ": " (commit(&commits.last)) }
+            many => {
+                ", " (hash(&commits.first))
+                @if many == 2 { " and " } @else { " to " }
+                (hash(&commits.last)) ", " (iso(commits.last.on))
+            }
+        }
     }
 }
 

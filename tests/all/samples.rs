@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use bpfnews::config::{FeedConfig, FeedKind, Gives, TreeRole};
+use bpfnews::config::{FeedConfig, FeedKind, Gives, Identity, TreeRole};
 use bpfnews::item::{Detail, Item, Kind, What};
 use bpfnews::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Validators, Walk};
 use chrono::{DateTime, Utc};
@@ -66,7 +66,10 @@ fn archive(query: Option<&str>) -> FeedKind {
 }
 
 fn articles() -> FeedKind {
-    FeedKind::Feed { gives: None }
+    FeedKind::Feed {
+        gives: None,
+        identity: Identity::default(),
+    }
 }
 
 fn tree() -> FeedKind {
@@ -503,6 +506,7 @@ fn releases_and_videos_are_what_they_are() {
     }
     let told = FeedKind::Feed {
         gives: Some(Gives::Articles),
+        identity: Identity::default(),
     };
     let file = corpus.join("feeds/github-releases.atom");
     let page = first(

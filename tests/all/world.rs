@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, IssueConfig, NetworkConfig,
-    TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
+    NetworkConfig, TreeRole,
 };
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::Reader;
@@ -57,7 +57,14 @@ pub(crate) type Upstream = (&'static str, FeedKind, &'static str);
 
 /// A feed of articles.
 pub(crate) fn feed(name: &'static str, path: &'static str) -> Upstream {
-    (name, FeedKind::Feed { gives: None }, path)
+    (
+        name,
+        FeedKind::Feed {
+            gives: None,
+            identity: Identity::default(),
+        },
+        path,
+    )
 }
 
 /// LWN.

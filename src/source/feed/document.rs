@@ -1,13 +1,14 @@
 //! What a whole document says of itself, and the parts of its entries that take some reading: dates, texts, links.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use feed_rs::model;
 use url::Url;
 
+use crate::item::Linked;
 use crate::item::link::canonical_link;
 use crate::item::prose::{self, find};
 use crate::source::wire;
@@ -120,22 +121,44 @@ pub(super) fn body_text(entry: &model::Entry) -> String {
     })
 }
 
-/// Links that several entries of one document share, or that lead to the site's front page: no identity.
-pub(super) fn shared_links(feed: &model::Feed) -> HashSet<String> {
-    let mut met = HashSet::new();
-    let mut shared = HashSet::new();
-    for entry in &feed.entries {
-        let Some(link) = entry
-            .links
-            .first()
-            .and_then(|link| Url::parse(link.href.trim()).ok())
-        else {
+/// Where an entry leads to, if that is a page of the web.
+pub(super) fn link_of(entry: &model::Entry) -> Option<Url> {
+    let is_page = |link: &&model::Link| link.rel.as_deref().is_none_or(|rel| rel == "alternate");
+    let link = entry.links.iter().find(is_page).or(entry.links.first())?;
+    let url = Url::parse(link.href.trim()).ok()?;
+    (["http", "https"].contains(&url.scheme()) && url.username().is_empty()).then_some(url)
+}
+
+/// The canonical links that are not an entry's own: several entries of the document have them, or they lead to a site's
+/// front page. An entry that stands there twice under one guid is one.
+pub(super) fn shared_links(feed: &model::Feed) -> HashMap<String, Linked> {
+    let mut entries: HashSet<(String, String)> = HashSet::new();
+    let mut shared = HashMap::new();
+    for (place, entry) in feed.entries.iter().enumerate() {
+        let Some(link) = link_of(entry) else {
             continue;
         };
         let canonical = canonical_link(&link);
-        let is_front_page = link.path() == "/" && link.query().is_none();
-        if is_front_page || !met.insert(canonical.clone()) {
-            shared.insert(canonical);
+        if link.path() == "/" && link.query().is_none() {
+            shared.insert(canonical.clone(), Linked::Nothing);
+        }
+        let id = match entry.id.trim() {
+            "" => format!("{place}"),
+            id => format!("id {id}"),
+        };
+        entries.insert((canonical, id));
+    }
+    let mut many: HashMap<&str, usize> = HashMap::new();
+    for (link, _) in &entries {
+        *many.entry(link).or_default() += 1;
+    }
+    for (link, many) in many {
+        if many > 1 {
+            let linked = match many == entries.len() {
+                true => Linked::Nothing,
+                false => Linked::Several,
+            };
+            shared.entry(link.to_owned()).or_insert(linked);
         }
     }
     shared

@@ -4,22 +4,24 @@
 //! recorded as a gap.
 
 mod document;
+mod reused;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
 use feed_rs::model;
 use url::Url;
 
 use super::{Page, wire};
-use crate::config::Gives;
+use crate::config::{Gives, Identity};
 use crate::item::link::{canonical_link, readable_link};
-use crate::item::{Detail, Item, ItemKey, Paid, Person, What, prose};
+use crate::item::{Detail, Item, ItemKey, Linked, Paid, Person, What, prose};
 
 use self::document::{
-    body_text, familiar, is_html, leave_alone_for, project, shared_links, timestamp,
+    body_text, familiar, is_html, leave_alone_for, link_of, project, shared_links, timestamp,
 };
+use self::reused::Reused;
 pub use self::walk::Walk;
 
 /// Entries of one document that are read; a feed of more is a dump of a whole site.
@@ -32,6 +34,7 @@ pub struct Feed {
     /// Where it was configured to be: what a bare identifier means must not change when the feed moves.
     home: Url,
     flavour: Flavour,
+    identity: Identity,
 }
 
 /// What the entries of a feed are.
@@ -69,11 +72,12 @@ impl Flavour {
 
 impl Feed {
     /// The feed at `url`.
-    pub fn new(url: &Url, flavour: Flavour) -> Self {
+    pub fn new(url: &Url, flavour: Flavour, identity: Identity) -> Self {
         Self {
             url: url.clone(),
             home: url.clone(),
             flavour,
+            identity,
         }
     }
 
@@ -85,8 +89,8 @@ impl Feed {
         }
     }
 
-    /// Reads a document into items.
-    fn read(&self, document: &str) -> Result<Page, String> {
+    /// Reads a document into items, and notes which links its entries share.
+    fn read(&self, document: &str, reused: &mut Reused) -> Result<Page, String> {
         let parser = feed_rs::parser::Builder::new()
             .base_uri(Some(self.url.as_str()))
             .id_generator(|_, _, _| String::new())
@@ -101,6 +105,7 @@ impl Feed {
             ..Page::default()
         };
         let shared = shared_links(&feed);
+        reused.note(&shared);
         let project = project(&self.home, &feed);
         if feed.entries.len() > ENTRIES_MAX {
             let entries = feed.entries.len();
@@ -109,7 +114,7 @@ impl Feed {
             page.faults.push(fault);
         }
         for entry in feed.entries.into_iter().take(ENTRIES_MAX) {
-            match self.item(entry, &shared, &project) {
+            match self.item(entry, &shared, reused, &project) {
                 Ok(item) => page.items.push(item),
                 Err(fault) => page.faults.push(fault),
             }
@@ -123,18 +128,11 @@ impl Feed {
     fn item(
         &self,
         entry: model::Entry,
-        shared: &HashSet<String>,
+        shared: &HashMap<String, Linked>,
+        reused: &Reused,
         project: &str,
     ) -> Result<Item, String> {
-        let link = entry
-            .links
-            .iter()
-            .find(|link| link.rel.as_deref().is_none_or(|rel| rel == "alternate"))
-            .or(entry.links.first())
-            .and_then(|link| Url::parse(link.href.trim()).ok())
-            .filter(|link| {
-                ["http", "https"].contains(&link.scheme()) && link.username().is_empty()
-            });
+        let link = link_of(&entry);
         let title = entry
             .title
             .as_ref()
@@ -148,10 +146,21 @@ impl Feed {
         let canonical = link.as_ref().map(canonical_link);
         let key = self.key(
             &entry.id,
-            canonical.as_deref().filter(|link| !shared.contains(*link)),
+            canonical
+                .as_deref()
+                .filter(|link| !shared.contains_key(*link)),
             &title,
             &text,
         );
+        let linked = canonical.as_deref().map_or(Linked::Nothing, |link| {
+            let is_reused = || self.identity == Identity::Guid || reused.has(link);
+            let by_guids = || is_reused().then_some(Linked::Several);
+            shared
+                .get(link)
+                .copied()
+                .or_else(by_guids)
+                .unwrap_or_default()
+        });
         let (title, paid) = self.title(title, &text, at);
         let title = match self.flavour {
             Flavour::Releases
@@ -165,9 +174,9 @@ impl Feed {
         let author = entry.authors.first();
         Ok(Item {
             what: match self.flavour {
-                Flavour::Lwn | Flavour::Articles => What::Article { key, paid },
-                Flavour::Releases => What::Release { key },
-                Flavour::Videos => What::Video { key },
+                Flavour::Lwn | Flavour::Articles => What::Article { key, linked, paid },
+                Flavour::Releases => What::Release { key, linked },
+                Flavour::Videos => What::Video { key, linked },
             },
             title,
             author: Person {
@@ -261,7 +270,8 @@ mod tests {
 
     fn read(flavour: Flavour, document: &str) -> Page {
         let url = Url::parse("https://lwn.net/headlines/rss").expect("a URL");
-        Feed::new(&url, flavour).read(document).expect("a feed")
+        let feed = Feed::new(&url, flavour, Identity::default());
+        feed.read(document, &mut Reused::default()).expect("a feed")
     }
 
     #[test]
@@ -391,8 +401,9 @@ mod tests {
             let page = Feed::new(
                 &Url::parse("https://x.y/feed").expect("a URL"),
                 Flavour::Articles,
+                Identity::default(),
             )
-            .read(&document)
+            .read(&document, &mut Reused::default())
             .unwrap_or_else(|why| panic!("{name}: {why}"));
             let [item] = &page.items[..] else {
                 panic!("{name}: {} items", page.items.len())

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Feed;
+use super::{Feed, Reused};
 use crate::item::ItemKey;
 use crate::source::{Answer, Body, FetchError, Gap, Kept, Page, Request, broken, wire};
 
@@ -19,6 +19,9 @@ struct Cursor {
     newest_at: Option<i64>,
     /// When it was read last, by our clock.
     polled_at: Option<i64>,
+    /// The links that several of its entries had.
+    #[serde(skip_serializing_if = "Reused::is_empty")]
+    reused: Reused,
 }
 
 /// A poll of one document under way.
@@ -66,9 +69,10 @@ impl Walk {
         let Body::Bytes { bytes, charset } = &answer.body else {
             return Ok(Page::default());
         };
+        let document = wire::decode(bytes, charset.as_deref());
         let page = self
             .feed
-            .read(&wire::decode(bytes, charset.as_deref()))
+            .read(&document, &mut self.cursor.reused)
             .map_err(|e| broken(&answer.url, e))?;
         if page.items.is_empty() && self.cursor.entries.is_some_and(|entries| entries > 0) {
             return Err(broken(

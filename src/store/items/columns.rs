@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::texts::Place;
 use crate::item::link::canonical_link;
-use crate::item::{Item, ItemKey, What, hex};
+use crate::item::{Item, ItemKey, Linked, What, hex};
 use crate::store::packed;
 
 /// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
@@ -97,6 +97,16 @@ pub fn day(number: i64) -> Option<chrono::NaiveDate> {
         .checked_add_days(Days::new(u64::try_from(number).ok()?))
 }
 
+/// What the link of an article, a release or a video says of which one it is; nothing of a mail or a commit.
+pub(super) fn linked(item: &Item) -> Linked {
+    match item.what {
+        What::Article { linked, .. }
+        | What::Release { linked, .. }
+        | What::Video { linked, .. } => linked,
+        What::Commit { .. } | What::Message { .. } => Linked::Nothing,
+    }
+}
+
 /// What else an item is known by: a commit by author, author date and subject; an article by its link.
 pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     let digest = |text: String| ItemKey::content(&text).digest();
@@ -112,7 +122,9 @@ pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
                 .chain([(SUBJECT, digest(subject))])
                 .collect()
         }
-        (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _) => {
+        (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _)
+            if linked(item) != Linked::Nothing =>
+        {
             vec![(
                 LINK,
                 digest(

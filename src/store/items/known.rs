@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use sqlx::SqliteConnection;
 
-use super::columns::{LINK, SUBJECT, TWIN, aliases, print};
+use super::columns::{LINK, SUBJECT, TWIN, aliases, linked, print};
 use super::texts::Last;
-use crate::item::{Detail, Item};
+use crate::item::{Detail, Item, Linked};
 use crate::store::Readers;
 
 /// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
@@ -21,7 +21,7 @@ pub(super) struct Known {
     pub(super) detail: i64,
     /// What this feed said of it last time; `None` where it never did.
     print: Option<i64>,
-    /// It is known by its link alone: another feed names it otherwise.
+    /// It is known by its link alone: another feed, or this one until now, names it otherwise.
     pub(super) by_link: bool,
     /// This feed has shown it before.
     pub(super) seen_here: bool,
@@ -115,7 +115,7 @@ pub(super) async fn known_items(
         next_id: answer.next_id,
         last_text: Last { row, bytes },
     };
-    let mut linked = HashSet::new();
+    let mut linked_to = HashSet::new();
     for row in found {
         let (position, seen_here) = (positions[row.key], row.seen_here.is_some());
         if row.kind == TWIN {
@@ -134,11 +134,13 @@ pub(super) async fn known_items(
             }
             continue;
         }
-        // Another feed's article with this link is the same article; this feed itself tells its entries apart.
-        if row.kind == LINK && (seen_here || known.own.contains_key(&position)) {
+        // An article with this link is the same article, whichever feed has it and whatever guid it has by now; but where
+        // a feed has several with one link, its guids tell them apart.
+        let is_apart = seen_here && linked(&items[position]) != Linked::Own;
+        if row.kind == LINK && (is_apart || known.own.contains_key(&position)) {
             continue;
         }
-        if row.kind == LINK && !linked.insert(row.id) {
+        if row.kind == LINK && !linked_to.insert(row.id) {
             continue;
         }
         known.own.insert(

@@ -128,7 +128,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::item::{Detail, ItemKey, Person, What};
+    use crate::item::{Detail, ItemKey, Linked, Person, What};
     use crate::store::Store;
     use crate::store::items::{put_items, text_of};
 
@@ -138,6 +138,7 @@ mod tests {
         Item {
             what: What::Article {
                 key: ItemKey::content(&number.to_string()),
+                linked: Linked::default(),
                 paid: None,
             },
             title: "On BPF".to_owned(),

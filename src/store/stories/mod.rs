@@ -21,7 +21,7 @@ pub use self::shown::{
     story_of_link, unanswered_stories,
 };
 pub use self::told::{
-    After, Before, latest_stories, next_number, pack, put_stories, remove_stories,
+    After, Before, latest_stories, next_number, pack, put_stories, remember_ids, remove_stories,
     stories_of_clusters, unpack_story,
 };
 

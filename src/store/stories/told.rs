@@ -60,24 +60,32 @@ pub async fn next_number(tx: &mut Tx) -> anyhow::Result<i64> {
         .context("asking for the next story's number")
 }
 
+/// Remembers ids that lead to the story of an item, each beside the item that it was derived from.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn remember_ids(tx: &mut Tx, ids: &[(&str, i64)]) -> anyhow::Result<()> {
+    let ids = serde_json::to_string(ids)?;
+    sqlx::query!(
+        "INSERT INTO story_aliases (alias, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
+         ON CONFLICT DO NOTHING",
+        ids
+    )
+    .execute(&mut **tx)
+    .await
+    .context("remembering the ids of stories")?;
+    Ok(())
+}
+
 /// Removes stories whose items are in others now. Their ids stay as aliases.
 pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
-    let aliases: Vec<_> = gone
-        .iter()
-        .map(|before| (&before.id, before.item_id))
-        .collect();
-    let aliases = serde_json::to_string(&aliases)?;
-    sqlx::query!(
-        "INSERT INTO story_aliases (alias, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
-         ON CONFLICT DO NOTHING",
-        aliases
-    )
-    .execute(&mut **tx)
-    .await
-    .context("remembering the ids of stories")?;
+    let ids = gone.iter();
+    let ids: Vec<(&str, i64)> = ids.map(|before| (&*before.id, before.item_id)).collect();
+    remember_ids(tx, &ids).await?;
     let gone: Vec<i64> = gone.iter().map(|before| before.number).collect();
     take_out_of_search(tx, &gone).await?;
     let gone = serde_json::to_string(&gone)?;

@@ -3,9 +3,14 @@
 //! It is judged by what its author wrote and changed: whom a mail was copied to says little, and a passing word in a long
 //! text says nothing.
 
+mod harm;
 mod reasons;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use self::reasons::{Looked, holds};
 pub use self::reasons::{REASONS, Reason};
@@ -168,7 +173,8 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
     let text = matter.texts.first().map_or("", String::as_str);
     let mentions = mentions(text, &words.title);
     let count = text.split_whitespace().count();
-    let is_bare = matter.paths.is_empty() && patches.len() <= 1;
+    // A build robot's list names files of everybody.
+    let is_bare = matter.paths.is_empty() && patches.len() <= 1 && !is_build_report(own);
     if is_bare && mentions >= MENTIONS_MIN && count <= mentions * WORDS_PER_MENTION_MAX {
         return Ok(format!(
             "its text names it {mentions} times in {count} words"
@@ -185,18 +191,42 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
     })
 }
 
-/// The first of `words` that is in `text`, whatever the case.
+/// The first of `words` that is in `text`, whatever the case; not as a part of a name that means something else.
 fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
     let text = text.to_lowercase();
+    let text = without_namesakes(&text);
     words
         .iter()
         .map(String::as_str)
         .find(|word| text.contains(*word))
 }
 
+/// A text in lower case without names that hold a word of BPF's and mean something else: the conference of storage, file
+/// systems, memory and BPF, and the tests and samples of seccomp, whose filters are classic ones.
+fn without_namesakes(text: &str) -> Cow<'_, str> {
+    static NAMESAKE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"lsf(?:\W{0,3}|\W+and\W+)mm(?:\W{0,3}|\W+and\W+)bpf|seccomp[-_/]bpf(?:[-_]\w+)*(?:\.[cho]\b)?")
+            .expect("the pattern is sound")
+    });
+    // Few texts have one, and most are long.
+    match text.contains("lsf") || text.contains("seccomp") {
+        true => NAMESAKE.replace_all(text, " "),
+        false => text.into(),
+    }
+}
+
+/// Whether a title is that of a build robot's report of a whole tree: `[linux-next:master] BUILD REGRESSION 0123abc`.
+fn is_build_report(title: &str) -> bool {
+    let behind = title
+        .strip_prefix('[')
+        .and_then(|title| title.split_once(']'));
+    behind.is_some_and(|(tree, rest)| tree.contains(':') && rest.trim_start().starts_with("BUILD "))
+}
+
 /// How many words of a text hold one of `words`; addresses, links and quoted lines do not count.
 fn mentions(text: &str, words: &[String]) -> usize {
     let text = text.to_lowercase();
+    let text = without_namesakes(&text);
     let lines = prose::lines(&text).filter(|line| !line.starts_with('>'));
     lines
         .flat_map(str::split_whitespace)
@@ -236,6 +266,14 @@ mod tests {
             (false, matter("a question", &[], &[], &format!("BPF {long} bpf xdp")), "named 3 times in a text of 403 words only"),
             (false, matter("a question", &[], &[], "> bpf bpf bpf bpf\nno"), "nothing of it in title, tags, files or text"),
             (false, matter("a question", &[], &[], "bpf@x.org https://x/bpf bpf@y"), "nothing of it in title, tags, files or text"),
+            // The conference and seccomp's programs only sound like it.
+            (false, matter("[LSF/MM/BPF TOPIC] Larger pages", &[], &[], "See you at LSF/MM/BPF, LSFMM+BPF or LSFMMBPF."), "nothing of it in title, tags, files or text"),
+            (true, matter("[LSF/MM/BPF TOPIC] BPF in larger pages", &[], &[], ""), "\"bpf\" in the title"),
+            (false, matter("selftests: seccomp_bpf: Count", &[], &["tools/testing/selftests/seccomp/seccomp_bpf.c"], "seccomp_bpf seccomp-bpf seccomp_bpf.c"), "nothing of it in title, tags, files or text"),
+            (false, matter("samples: Count", &[], &["samples/seccomp/bpf-direct.c", "samples/seccomp/bpf-helper.h"], ""), "nothing of it in title, tags, files or text"),
+            (true, matter("samples: Count", &[], &["samples/seccomp/bpf-direct.c", "samples/bpf/count.c"], ""), "1 of 2 files are BPF's"),
+            (false, matter("[linux-next:master] BUILD REGRESSION 0123abc", &[], &[], "kernel/bpf/a.c kernel/bpf/b.c net/xdp/c.c"), "named 3 times in a text of 3 words only"),
+            (true, matter("[bpf-next:master] BUILD REGRESSION 0123abc", &[], &[], ""), "\"bpf\" in the title"),
         ];
         for (wanted, matter, why) in table {
             let judged = judge(&matter, &Words::default());
@@ -246,6 +284,8 @@ mod tests {
         let mut tagged = matter("net: x", &[], &[], "");
         tagged.trees = vec!["bpf-next/net".to_owned()];
         assert!(judge(&tagged, &Words::default()).relevant);
+        tagged.trees = vec!["LSF/MM/BPF".to_owned()];
+        assert!(!judge(&tagged, &Words::default()).relevant);
         let mut home = matter("1.2.3", &[], &[], "");
         home.home = vec!["libbpf".to_owned()];
         assert!(judge(&home, &Words::default()).relevant);
@@ -255,7 +295,7 @@ mod tests {
     fn every_reason_holds_for_something_and_not_for_its_like() {
         let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
         #[rustfmt::skip]
-        let table: [(&str, Matter, Matter); 20] = [
+        let table: [(&str, Matter, Matter); 27] = [
             ("feature", matter("bpf: Add guards", &[], &[], ""), matter("bpf: Add missing guards", &[], &[], "")),
             ("feature", matter("Guards", &["bpf: x", "libbpf: Support guards"], &[], ""), matter("Guards", &["bpf: x", "selftests/bpf: Add guards"], &[], "")),
             ("feature", matter("mlx: Introduce XDP", &[], &["drivers/net/a.c"], ""), matter("bpf: Fix x and y", &["bpf: Add y"], &[], "")),
@@ -276,6 +316,12 @@ mod tests {
             ("breakage", matter("bpf: fix a regression", &[], &[], ""), matter("bpf: fix it", &[], &[], "")),
             ("selftests_only", files(&["tools/testing/selftests/bpf/a.c"]), files(&["tools/testing/a.c", "kernel/bpf/a.c"])),
             ("trivial", matter("bpf: fix a typo", &[], &[], ""), matter("bpf: fix types", &[], &[], "")),
+            ("crash", matter("bpf: Fix a NULL pointer dereference", &[], &[], ""), matter("bpf: Detect an infinite loop", &[], &[], "")),
+            ("crash", matter("bpf: Avoid deadlock in pens", &[], &[], ""), matter("selftests/bpf: Fix a crash", &[], &[], "")),
+            ("crash", matter("Two fixes", &["bpf: x", "bpf: Prevent a panic in pens"], &[], ""), matter("bpf: Fix the counting of panics_of", &[], &[], "")),
+            ("crash", matter("bpf: Hold the pen", &[], &[], "It ends so:\n BUG: KASAN: slab-use-after-free in pen\n\nFixes: 0123456789ab (\"bpf: Add pens\")"), matter("bpf: Hold the pen", &[], &[], "BUG: KASAN: slab-use-after-free in pen")),
+            ("crash", matter("bpf, ktls: Fix data corruption of pens", &[], &[], ""), matter("bpf: Fix corner cases", &[], &[], "Fixes: 0123456789ab (\"bpf: Add pens\")")),
+            ("security", matter("bpf: Fix a use after free", &[], &[], ""), matter("bpf: Free after use", &[], &[], "")),
         ];
         for (reason, does, does_not) in table {
             assert!(
@@ -294,6 +340,7 @@ mod tests {
         for (title, path) in [
             ("bpf: x", "drivers/net/a_xdp.c"),
             ("a: Add XDP", "drivers/net/a.c"),
+            ("a: Fix a panic in XDP", "drivers/net/a.c"),
         ] {
             let matter = matter(title, &[], &[path], "");
             assert!(
@@ -301,6 +348,23 @@ mod tests {
                 "{title}"
             );
         }
+    }
+
+    #[test]
+    fn what_was_applied_against_a_crash_lost_data_or_a_hole_matters_enough_for_the_examples_channel()
+     {
+        const SCORE_MIN: i32 = 3;
+        #[rustfmt::skip]
+        let titles = ["bpf: Fix a crash", "xdp: Fix data corruption", "a: Fix an out-of-bounds write in XDP", "bpf: Fix x"];
+        let score = |title: &str| {
+            let mut matter = matter(title, &[], &["drivers/net/a.c"], "");
+            matter.applied = true;
+            judge(&matter, &Words::default()).score
+        };
+        for title in &titles[..3] {
+            assert!(score(title) >= SCORE_MIN, "{title}: {}", score(title));
+        }
+        assert!(score(titles[3]) < SCORE_MIN);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::harm::mends_harm;
 use super::{Matter, Words, found};
 
 /// Much review: as many people as that.
@@ -19,7 +20,7 @@ pub struct Reason {
 }
 
 /// All reasons, in the order in which they are told.
-pub const REASONS: [Reason; 21] = [
+pub const REASONS: [Reason; 22] = [
     Reason {
         name: "feature",
         told: "brings something new",
@@ -76,6 +77,11 @@ pub const REASONS: [Reason; 21] = [
         weight: 4,
     },
     Reason {
+        name: "crash",
+        told: "mends a crash, a hang or lost data",
+        weight: 2,
+    },
+    Reason {
         name: "revert",
         told: "takes something back",
         weight: 3,
@@ -127,6 +133,21 @@ pub const REASONS: [Reason; 21] = [
     },
 ];
 
+/// How titles call holes.
+const HOLES: [&str; 11] = [
+    "vulnerability",
+    "cve",
+    "privilege escalation",
+    "out-of-bounds",
+    "out of bounds",
+    "use-after-free",
+    "use after free",
+    "uaf",
+    "oob",
+    "information leak",
+    "buffer overflow",
+];
+
 /// What reasons look at, with the titles in lower case: each reason asks for several words in them.
 pub(super) struct Looked<'a> {
     matter: &'a Matter,
@@ -134,16 +155,19 @@ pub(super) struct Looked<'a> {
     titles: Vec<String>,
     is_test: bool,
     brings_new: bool,
+    is_crash: bool,
 }
 
 impl<'a> Looked<'a> {
     pub(super) fn at(matter: &'a Matter, words: &'a Words) -> Self {
         let titles: Vec<String> = matter.titles.iter().map(|t| t.to_lowercase()).collect();
+        let is_test = is_for_tests(&titles, &matter.paths);
         Self {
             matter,
             words,
-            is_test: is_for_tests(&titles, &matter.paths),
+            is_test,
             brings_new: brings_new(&titles),
+            is_crash: !is_test && mends_harm(&titles, &matter.texts),
             titles,
         }
     }
@@ -157,6 +181,7 @@ pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
         ref titles,
         is_test,
         brings_new,
+        is_crash,
     } = *looked;
     let own = titles.first().map_or("", String::as_str);
     let in_titles = |word: &str| {
@@ -199,20 +224,8 @@ pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
         "verifier" => !is_test && (in_titles("verifier") || in_paths("bpf/verifier.c")),
         "arena" => in_titles("arena") || in_titles("arenas"),
         "sched_ext" => in_titles("sched_ext") || in_paths("sched/ext.c"),
-        "security" => {
-            matter.cve
-                || [
-                    "vulnerability",
-                    "cve",
-                    "privilege escalation",
-                    "out-of-bounds",
-                    "use-after-free",
-                    "uaf",
-                    "oob",
-                ]
-                .iter()
-                .any(|word| in_titles(word))
-        }
+        "security" => matter.cve || HOLES.iter().any(|word| in_titles(word)),
+        "crash" => is_crash,
         "revert" => titles.iter().any(|title| title.starts_with("revert ")),
         "breakage" => {
             ["regression", "regressions", "breakage", "breaks"]
@@ -233,6 +246,11 @@ pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
             "typos",
             "spelling",
             "misspelling",
+            "misspelled",
+            "typographical",
+            "clerical",
+            "checkpatch",
+            "coccicheck",
             "whitespace",
             "blank line",
             "blank lines",
@@ -241,9 +259,10 @@ pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
         ]
         .iter()
         .any(|word| has_word(own, word)),
-        // A driver that learns XDP is news for more than its owners.
+        // A driver that learns XDP, or crashed in it, is news for more than its owners.
         "driver" => {
             !brings_new
+                && !is_crash
                 && is_all(&matter.paths, |path| {
                     path.starts_with("drivers/") && found(path, &words.paths).is_none()
                 })
@@ -267,7 +286,7 @@ fn is_for_tests(titles: &[String], paths: &BTreeSet<String>) -> bool {
 }
 
 /// Whether a title in lower case is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
-fn is_test_title(title: &str) -> bool {
+pub(super) fn is_test_title(title: &str) -> bool {
     let heads = ["bpf: ", "bpf, ", "bpf/"];
     let rest = heads.iter().find_map(|head| title.strip_prefix(head));
     let rest = rest.unwrap_or(title);
@@ -349,7 +368,7 @@ fn names_type(titles: &[String], prefix: &str) -> bool {
 }
 
 /// Whether `text`, which is in lower case, has the word or words, not as a part of others.
-fn has_word(text: &str, word: &str) -> bool {
+pub(super) fn has_word(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let mut found = memchr::memmem::find_iter(text.as_bytes(), word);
     found.any(|at| {

@@ -1,7 +1,7 @@
 //! A desk on which mails and commits of our own are laid in any order, folded into a real database, and looked at.
 
 use bpfnews::ingest::fold;
-use bpfnews::item::{CommitHash, Detail, Item, ItemKey, Person, What};
+use bpfnews::item::{CommitHash, Detail, Item, ItemKey, Linked, Person, What};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, AtHand};
 use bpfnews::store::stories::{self, Wanted};
@@ -101,6 +101,7 @@ impl Desk {
             Item {
                 what: What::Article {
                     key: ItemKey::link(link),
+                    linked: Linked::default(),
                     paid: None,
                 },
                 title: title.to_owned(),

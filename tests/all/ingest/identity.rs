@@ -1,5 +1,6 @@
 //! One thing is one item, whichever feeds carry it and however they word it; two things are two.
 
+use bpfnews::config::{FeedKind, Identity};
 use chrono::TimeDelta;
 
 use crate::documents::{Article, articles, cgit, commit, mail, public_inbox, rss};
@@ -310,4 +311,109 @@ async fn a_temporary_redirect_is_followed_once() {
     world.check_ok("blog").await;
     assert_eq!(world.row("blog").await.moved_to, None);
     assert_eq!(world.titles("blog").await, ["A"]);
+}
+
+/// One article under these guids in turn, beside one that stays.
+fn under(guid: &str, title: &str) -> Vec<Article> {
+    let renamed = Article {
+        guid: guid.to_owned(),
+        link: "https://blog.example/renamed".to_owned(),
+        ..Article::new(1, title)
+    };
+    vec![renamed, Article::new(2, "Other")]
+}
+
+#[tokio::test]
+async fn one_link_under_a_new_guid_is_one_article() {
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world.put("/blog.rss", rss(&articles("Z")));
+    world.poll().await;
+    world.tell().await;
+    world.put("/blog.rss", rss(&under("1", "A")));
+    world.poll_when_due("blog").await;
+    assert_eq!(world.tell().await.len(), 2);
+    for (guid, title) in [("2", "A"), ("3", "A, in other words"), ("1", "A")] {
+        world.restart(|_| ()).await;
+        world.put("/blog.rss", rss(&under(guid, title)));
+        world.poll_when_due("blog").await;
+        world.check_ok("blog").await;
+        assert_eq!(world.titles("blog").await, ["Other", title, "Z"]);
+        assert!(world.tell().await.is_empty(), "{guid}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_guid_and_another_feed_with_the_link_are_still_one_article() {
+    for order in [["blog", "planet"], ["planet", "blog"]] {
+        let mut world =
+            World::new(&[feed("blog", "/blog.rss"), feed("planet", "/planet.rss")]).await;
+        for file in ["/blog.rss", "/planet.rss"] {
+            world.put(file, rss(&articles("Z")));
+        }
+        world.poll().await;
+        world.tell().await;
+        for (round, feeds) in [order, ["blog", "planet"], ["planet", "blog"]]
+            .iter()
+            .enumerate()
+        {
+            for name in feeds {
+                let shown = under(&format!("{name} {round}"), "A");
+                world.put(&format!("/{name}.rss"), rss(&shown));
+                world.poll_when_due(name).await;
+            }
+            let told = world.tell().await.len();
+            assert_eq!(told, if round == 0 { 2 } else { 0 }, "{order:?} {round}");
+        }
+        assert_eq!(world.items("blog").await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn entries_that_share_a_link_are_told_apart_by_their_guids_and_that_is_remembered() {
+    for link in ["https://blog.example/", "https://blog.example/changes"] {
+        let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+        let shown = |titles: &str| -> Vec<Article> {
+            let articles = articles(titles).into_iter();
+            articles
+                .map(|article| Article {
+                    guid: format!("id {}", article.title),
+                    link: link.to_owned(),
+                    ..article
+                })
+                .collect()
+        };
+        world.put("/blog.rss", rss(&shown("B A")));
+        world.poll().await;
+        world.tell().await;
+        for (titles, told) in [("C B A", 1), ("D", 1), ("D", 0), ("E", 1)] {
+            world.restart(|_| ()).await;
+            world.put("/blog.rss", rss(&shown(titles)));
+            world.poll_when_due("blog").await;
+            assert_eq!(world.tell().await.len(), told, "{link} {titles}");
+        }
+        assert_eq!(world.items("blog").await.len(), 5, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_whose_guids_alone_decide_says_so() {
+    for (identity, told) in [(Identity::Guid, 1), (Identity::Link, 0)] {
+        let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+        world
+            .restart(|config| {
+                let feed = config.feeds.iter_mut().find(|feed| feed.name == "blog");
+                let feed = feed.expect("the blog");
+                std::sync::Arc::make_mut(feed).kind = FeedKind::Feed {
+                    gives: None,
+                    identity,
+                };
+            })
+            .await;
+        world.put("/blog.rss", rss(&under("1", "A")));
+        world.poll().await;
+        world.tell().await;
+        world.put("/blog.rss", rss(&under("2", "B")));
+        world.poll_when_due("blog").await;
+        assert_eq!(world.tell().await.len(), told, "{identity:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod lines;
 mod pages;
 mod published;
 mod reader;

@@ -4,7 +4,7 @@ use bpfnews::config::{Config, FeedConfig, FeedKind};
 use bpfnews::ingest::Ingest;
 use bpfnews::ingest::fold::fold_items;
 use bpfnews::issue::{Issue, Period, SectionKind};
-use bpfnews::item::{Detail, Item, ItemKey, Kind, Paid, Person, What};
+use bpfnews::item::{Detail, Item, ItemKey, Kind, Linked, Paid, Person, What};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
 use bpfnews::store::items::{AtHand, Filter, list_items, put_items};
@@ -16,7 +16,7 @@ use super::issue_of;
 use crate::fold::desk::{Desk, begin};
 
 /// A database of an archive, with these mails imported in this order.
-async fn shelf(items: &[Item]) -> (TempDir, Ingest) {
+pub(super) async fn shelf(items: &[Item]) -> (TempDir, Ingest) {
     let folder = TempDir::new().expect("a folder");
     let database = folder.path().join("b.sqlite");
     let config = configured(&database);
@@ -94,7 +94,7 @@ fn life() -> Vec<Item> {
     desk.items.into_iter().map(|(item, _)| item).collect()
 }
 
-fn week(number: i64) -> Period {
+pub(super) fn week(number: i64) -> Period {
     let from = begin() + TimeDelta::days(7 * number);
     Period {
         from,
@@ -237,6 +237,7 @@ fn article(paid: Option<Paid>) -> Item {
     Item {
         what: What::Article {
             key: ItemKey::content("https://lwn.net/Articles/1/"),
+            linked: Linked::default(),
             paid,
         },
         title: "BPF gets maps".to_owned(),

@@ -1,0 +1,277 @@
+//! Each line of an issue is true: hashes, counts, links.
+
+use bpfnews::issue::{Entry, Issue, SectionKind, markdown};
+use bpfnews::item::Item;
+use bpfnews::publish;
+use bpfnews::store::stories::find_story;
+
+use super::weeks::{shelf, week};
+use super::{Set, issue_of};
+use crate::fold::desk::Desk;
+
+/// A series of three parts behind a cover letter: its mails are `NAME-0` to `NAME-3`.
+fn series(desk: Desk, name: &str, hours: i64, parts: [&str; 3]) -> Desk {
+    let cover = format!("{name}-0");
+    let mut desk = desk.mail(
+        &cover,
+        "Ann Author",
+        hours,
+        &format!("[PATCH bpf-next 0/3] {name} for pens"),
+        &[],
+        "Pens get caps, so that they last.",
+    );
+    for (number, part) in (1..).zip(parts) {
+        let subject = format!("[PATCH bpf-next {number}/3] {part}");
+        let id = format!("{name}-{number}");
+        desk = desk.mail(
+            &id,
+            "Ann Author",
+            hours,
+            &subject,
+            &[&cover],
+            "It is needed.\n---\n kernel/bpf/pen.c | 1 +",
+        );
+    }
+    desk
+}
+
+/// A notice by patchwork-bot of parts that were applied, each with its commit.
+fn notice(desk: Desk, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> Desk {
+    let listed: Vec<String> = commits
+        .iter()
+        .map(|(number, subject, hash)| format!("  - [bpf-next,{number}/3] {subject}\n    https://git.kernel.org/pens/pens-next/c/{hash}"))
+        .collect();
+    let text = format!(
+        "Hello:\n\nThis series was applied to pens/pens-next.git (master)\nby Mae Maintainer <mae@example.org>:\n\n\
+         On Tue, 9 May 2017 you wrote:\n> Pens get caps.\n\nHere is the summary with links:\n{}\n\nYou are awesome, thank you!",
+        listed.join("\n")
+    );
+    let cover = format!("{name}-0");
+    let by = "patchwork-bot+netdevbpf@kernel.org <patchwork-bot+netdevbpf@kernel.org>";
+    desk.mail(
+        &format!("{name}-applied"),
+        by,
+        hours,
+        &format!("Re: [PATCH bpf-next 0/3] {name} for pens"),
+        &[&cover],
+        &text,
+    )
+}
+
+fn items(desk: Desk) -> Vec<Item> {
+    desk.items.into_iter().map(|(item, _)| item).collect()
+}
+
+fn entries(issue: &Issue) -> impl Iterator<Item = &Entry> {
+    issue.sections.iter().flat_map(|section| &section.entries)
+}
+
+const PARTS: [&str; 3] = [
+    "bpf: Cap pens",
+    "bpf: Count caps",
+    "selftests/bpf: Test caps",
+];
+
+#[tokio::test]
+async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_title() {
+    let desk = series(Desk::default(), "Caps", 1, PARTS);
+    let desk = notice(
+        desk,
+        "Caps",
+        30,
+        &[
+            (1, PARTS[0], "111111111111"),
+            (2, PARTS[1], "222222222222"),
+            (3, PARTS[2], "333333333333"),
+        ],
+    );
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    let entry = entries(&issue).next().expect("an entry");
+    assert_eq!(entry.commit, None);
+    let body = markdown::body(&issue, &[], None);
+    let told = "[Caps for pens](https://lore.kernel.org/bpf/Caps-0@example.org/) (3 commits in pens-next, \
+                [111111111111](https://git.kernel.org/pens/pens-next/c/111111111111) to \
+                [333333333333](https://git.kernel.org/pens/pens-next/c/333333333333), 2017-05-";
+    assert!(body.contains(told), "{body}");
+}
+
+#[tokio::test]
+async fn one_part_that_was_applied_does_not_stand_for_its_series() {
+    let desk = series(Desk::default(), "Caps", 1, PARTS);
+    let desk = notice(desk, "Caps", 30, &[(3, PARTS[2], "333333333333")]);
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    let body = markdown::body(&issue, &[], None);
+    let told = "[Caps for pens](https://lore.kernel.org/bpf/Caps-0@example.org/) (1 of 3 patches in pens-next: \
+                [333333333333](https://git.kernel.org/pens/pens-next/c/333333333333) (selftests/bpf: Test caps, 2017-05-";
+    assert!(body.contains(told), "{body}");
+}
+
+#[tokio::test]
+async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
+    let desk = series(Desk::default(), "Caps", 1, PARTS);
+    let desk = notice(
+        desk,
+        "Caps",
+        30,
+        &[(1, PARTS[0], "111111111111"), (2, PARTS[1], "222222222222")],
+    );
+    let mut merge = items(Desk::default().commit(
+        "4444444444444444444444444444444444444444",
+        "Mae Maintainer",
+        29,
+        "Merge branch 'caps-for-pens'",
+        "Ann Author says:\n\nPens get caps.\n\nLink: https://lore.kernel.org/bpf/Caps-0@example.org",
+        "bpf",
+    ));
+    let mut all = items(desk);
+    all.append(&mut merge);
+    let (_folder, ingest) = shelf(&all).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    let commit = entries(&issue).find_map(|entry| entry.commit.as_ref());
+    let commit = commit.expect("the merge");
+    assert_eq!(
+        (commit.digits.as_str(), commit.subject.as_str()),
+        ("444444444444", "Merge branch 'caps-for-pens'")
+    );
+    let body = markdown::body(&issue, &[], Some("https://news.example/"));
+    assert!(
+        body.contains("444444444444 (Merge branch 'caps-for-pens', 2017-05-"),
+        "{body}"
+    );
+    assert!(
+        !body.contains("[444444444444](https://lore"),
+        "a mail's link is no commit's: {body}"
+    );
+}
+
+/// How many stories an issue tells that moved so, in whatever section, and leaves out.
+fn told(issue: &Issue, kind: SectionKind) -> u32 {
+    let moved = entries(issue).filter(|entry| entry.moved == Some(kind));
+    let left_out = issue.sections.iter().filter(|section| section.kind == kind);
+    let left_out: u32 = left_out.map(|section| section.left_out).sum();
+    u32::try_from(moved.count()).expect("few") + left_out
+}
+
+#[tokio::test]
+async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patches_alone() {
+    let mut desk = Desk::default();
+    for number in 0..14_i64 {
+        let id = format!("p{number}");
+        let what = ["Hold", "Turn", "Sell"][usize::try_from(number % 3).expect("few")];
+        let title = format!("[PATCH bpf-next] bpf: {what} pen {number}");
+        desk = desk.mail(
+            &id,
+            &format!("Author {number}"),
+            number,
+            &title,
+            &[],
+            "It is needed.\n---\n kernel/bpf/pen.c | 1 +",
+        );
+    }
+    desk = desk.mail(
+        "typo",
+        "Tim Typist",
+        20,
+        "[PATCH bpf-next] bpf: Fix a typo",
+        &[],
+        "Mend it.\n---\n kernel/bpf/pen.c | 1 +",
+    );
+    desk = desk.mail(
+        "map",
+        "Ann Author",
+        21,
+        "[PATCH bpf-next] bpf: Add a map type",
+        &[],
+        "Maps are useful.\n---\n kernel/bpf/a.c | 1 +",
+    );
+    desk = series(desk, "Caps", 22, PARTS);
+    desk = notice(
+        desk,
+        "Caps",
+        30,
+        &[
+            (1, PARTS[0], "111111111111"),
+            (2, PARTS[1], "222222222222"),
+            (3, PARTS[2], "333333333333"),
+        ],
+    );
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    assert_eq!(issue.counts, ["16 new patches and series", "1 applied"]);
+    assert_eq!(told(&issue, SectionKind::NewSeries), 16);
+    assert_eq!(told(&issue, SectionKind::Applied), 1);
+    let new = issue
+        .sections
+        .iter()
+        .find(|section| section.kind == SectionKind::NewSeries);
+    let new = new.expect("new series");
+    assert_eq!((new.entries.len(), new.elsewhere, new.left_out), (10, 1, 5));
+    assert!(
+        new.entries
+            .iter()
+            .all(|entry| !entry.title.contains("typo"))
+    );
+    let body = markdown::body(&issue, &[], None);
+    let rest = "1 more is told in other sections. 5 more are among the patches below.";
+    assert!(
+        body.contains(rest) && body.contains("[PATCH bpf-next] bpf: Fix a typo"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
+    let week_h = 7 * 24;
+    let text = "It is needed.\n---\n kernel/bpf/pen.c | 1 +";
+    let links = "Pens last.\n---\nChanges in v3:\n- Count caps.\n- Link to v2: https://lore.kernel.org/r/b2@example.org\n\n\
+                 Changes in v2:\n- Link to v1: https://lore.kernel.org/r/a1@example.org\n\n kernel/bpf/pen.c | 1 +";
+    let desk = Desk::default()
+        .mail(
+            "a1",
+            "Ann Author",
+            1,
+            "[PATCH bpf-next] bpf: Cap pens",
+            &[],
+            text,
+        )
+        .mail(
+            "b2",
+            "Ann Author",
+            week_h + 1,
+            "[PATCH bpf-next v2] bpf: Ink that dries slowly",
+            &[],
+            "Ink dries.\n---\n net/core/ink.c | 1 +",
+        )
+        .mail(
+            "c3",
+            "Ann Author",
+            2 * week_h + 1,
+            "[PATCH bpf-next v3] bpf: Pens that last",
+            &[],
+            links,
+        );
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let set = Set::new();
+    let (since, now) = (week(0).from, week(4).to);
+    let mut ids = Vec::new();
+    let made = publish::backfill(&ingest.store, set.rules(), since, "test", now, |issue| {
+        ids.extend(entries(issue).filter_map(|entry| entry.story.clone()));
+    });
+    made.await.expect("issues");
+    assert_eq!(ids.len(), 3, "{ids:?}");
+    assert!(
+        ids[0] != ids[1] && ids[0] == ids[2],
+        "two stories that became one: {ids:?}"
+    );
+    let mut found = Vec::new();
+    for id in &ids {
+        let story = find_story(ingest.store.read(), id, 0)
+            .await
+            .expect("an answer");
+        found.push(story.unwrap_or_else(|| panic!("{id} leads nowhere")).id);
+    }
+    found.dedup();
+    assert_eq!(found, [ids[0].clone()]);
+}
