@@ -8,9 +8,8 @@ use crate::story::key;
 use crate::story::reading::Reading;
 use crate::story::series::Posting;
 
-/// A posting of at most one in so many parts of the effort is a small part of it; so is a single one of three.
+/// A posting of at most one in so many parts of the effort is a small part of it.
 const SMALL_PART: u32 = 4;
-const SINGLE_OF: u32 = 3;
 
 /// Which of a group's postings is the newest of the whole effort: not of a few parts that go their own way.
 pub(super) fn main_posting(group: &Group<'_>) -> Option<usize> {
@@ -26,10 +25,7 @@ pub(super) fn main_posting(group: &Group<'_>) -> Option<usize> {
 /// The numbers that the parts of posting `p` had in posting `main`, if it is a small part of that.
 pub(super) fn parts_alone(group: &Group<'_>, main: usize, p: usize) -> Option<Vec<u32>> {
     let (whole, part) = (&group.postings[main], &group.postings[p]);
-    let is_small = match part.total {
-        0 | 1 => whole.total >= SINGLE_OF,
-        parts => parts.saturating_mul(SMALL_PART) <= whole.total,
-    };
+    let is_small = part.total.max(1).saturating_mul(SMALL_PART) <= whole.total;
     if !is_small || part.cover.is_some() {
         return None;
     }

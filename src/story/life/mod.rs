@@ -456,7 +456,7 @@ impl Teller<'_> {
             others,
             is_incomplete,
             home: names(home),
-            titles: std::iter::once(story.title.clone())
+            titles: std::iter::once(lead_of(group).subject.title.clone())
                 .chain(patches.map(|reading| reading.subject.title.clone()))
                 .collect(),
             trees: own

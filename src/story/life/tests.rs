@@ -270,7 +270,7 @@ fn commits_that_only_a_persons_mail_lists_are_claimed_until_a_commit_or_the_bot_
 
     // Another commit of the same tree says nothing of those.
     let mut bench = said();
-    let whole = "00000000abc0".to_owned() + &"7".repeat(28);
+    let whole = format!("00000000abc0{}", "7".repeat(28));
     let mut kept = bench.kept(Kind::Commit, &whole, "Ann Author", 20);
     kept.title = TITLES[0].to_owned();
     bench.0.push(Reading::of(kept));
