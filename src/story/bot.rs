@@ -1,14 +1,17 @@
 //! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, CI, and
 //! a person's sentence. Only what is not quoted counts: people quote bots.
 
+mod claim;
 mod said;
+mod sentences;
 mod tree;
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-pub use self::said::{Claim, Share, Word, claim, word};
+pub use self::claim::{Claim, claim};
+pub use self::said::{Share, Word, word};
 pub use self::tree::{Place, is_tree, may_be_tree};
 use super::{AppliedCommit, Kept};
 use crate::item::MessageId;
@@ -149,7 +152,7 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
     if commits.is_empty() {
         return None;
     }
-    let place = said::heading(&kept.text)?.place;
+    let place = claim::heading(&kept.text)?.place;
     Some(Notice {
         tree: place.tree,
         branch: place.branch,

@@ -1,3 +1,5 @@
+//! Lives told from mails and commits of our own.
+
 use chrono::DateTime;
 
 use super::*;

@@ -1,5 +1,8 @@
+//! Sentences that say so, and sentences that only look it.
+
 use chrono::DateTime;
 
+use super::super::claim::claim;
 use super::*;
 use crate::item::{Kind, Person};
 
