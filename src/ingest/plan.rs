@@ -19,7 +19,7 @@ use crate::store::items;
 use crate::store::mutes;
 use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Sent, Verb};
 use crate::store::stories;
-use crate::story::{State, Story, StoryKind};
+use crate::story::{State, Story, StoryKind, life};
 
 /// How long a series waits for its parts before it is shown as it is.
 const SERIES_HOLD: TimeDelta = TimeDelta::minutes(10);
@@ -93,9 +93,10 @@ pub(super) async fn plan(
             if mutes.bars(&moved.story) {
                 continue;
             }
-            // An answer to what was said before we listened opens nothing.
+            // An answer to what was said before we listened opens nothing, and neither does one to a patch that is not here.
             if moved.story.kind == StoryKind::Thread
-                && items::answer_ghosts(tx, &moved.items[..1]).await?
+                && (life::answers_missing_patch(&moved.story)
+                    || items::answer_ghosts(tx, &moved.items[..1]).await?)
             {
                 continue;
             }

@@ -36,7 +36,13 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         false => format!("{words} by {}", plain(&event.by)),
     };
     match event.state {
-        Step::Posted | Step::Revised | Step::Discussed | Step::Claimed => None,
+        Step::Posted | Step::Revised | Step::Discussed => None,
+        Step::Claimed => {
+            // What was confirmed has a step of its own.
+            let mut applied = story.applied.iter();
+            let is_open = applied.any(|applied| applied.claimed && applied.at == event.at);
+            is_open.then(|| by(&in_its_tree("said to be applied", story, event)))
+        }
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::Nacked => Some(by("nacked")),
         Step::Applied => Some(by(&in_its_tree("applied", story, event))),

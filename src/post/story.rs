@@ -153,11 +153,12 @@ pub struct Post {
     pub title: String,
     /// Who wrote it; empty where nobody is named.
     pub author: String,
-    /// When it became news.
+    /// When it became news: of a series, its newest revision.
     pub at: DateTime<Utc>,
     /// The feeds that carry it.
     pub feeds: Vec<String>,
-    /// Notes beside the title: `v3`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`, `new kfunc`.
+    /// Notes beside the title: `v3`, `first 2 March 2017`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`,
+    /// `new kfunc`.
     pub notes: Vec<String>,
     /// The patches of the newest revision: number and title.
     pub parts: Vec<(String, String)>,
@@ -211,7 +212,7 @@ pub fn compose(story: &Story) -> Post {
         tree: plain(story.tree.as_deref().unwrap_or_default()),
         title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
         author: plain(story.author.as_deref().unwrap_or_default()),
-        at: story.first_at,
+        at: newest.map_or(story.first_at, |newest| newest.posted_at),
         feeds: story.feeds.iter().map(|feed| plain(feed)).collect(),
         notes: notes(story),
         parts: patches[..listed]
@@ -285,9 +286,14 @@ pub fn standing(story: &Story) -> String {
         let tree = story.applied.last().map(|applied| applied.tree.as_str());
         plain(tree.map_or("", short_tree))
     };
+    // What only a mail says is told as that.
+    let said = match is_only_said(story) {
+        true => "said to be ",
+        false => "",
+    };
     let in_tree = |words: &str| match tree() {
-        tree if tree.is_empty() => words.to_owned(),
-        tree => format!("{words} to {tree}"),
+        tree if tree.is_empty() => format!("{said}{words}"),
+        tree => format!("{said}{words} to {tree}"),
     };
     match story.state {
         State::Posted | State::Discussed => match story.revisions.last() {
@@ -310,11 +316,20 @@ pub fn standing(story: &Story) -> String {
     }
 }
 
+/// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
+fn is_only_said(story: &Story) -> bool {
+    !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
+}
+
 fn notes(story: &Story) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(newest) = story.revisions.last() {
         if newest.version > 1 && standing(story) != format!("v{}", newest.version) {
             notes.push(format!("v{}", newest.version));
+        }
+        let is_later = newest.posted_at.date_naive() != story.first_at.date_naive();
+        if story.revisions.len() > 1 && is_later {
+            notes.push(format!("first {}", story.first_at.format("%-d %B %Y")));
         }
         if newest.total > 1 {
             let (here, total) = (newest.patches.len(), newest.total);
@@ -351,6 +366,7 @@ fn refs(story: &Story) -> Vec<String> {
 /// The milestone that a story reached, if its state is one: a word that is the same for the same milestone.
 pub fn milestone(story: &Story) -> Option<&'static str> {
     match story.state {
+        State::Applied if is_only_said(story) => None,
         State::Applied => Some("applied"),
         State::Mainline | State::Stable => Some("mainline"),
         State::Free => Some("free"),
@@ -433,6 +449,14 @@ mod tests {
             ("v2", "Grow faster.")
         );
         assert_eq!(post.steps, ["v1 1 Mar", "v2 2 Mar"]);
+        assert_eq!(
+            (post.at, post.notes.as_slice()),
+            (
+                day(2),
+                &["first 1 March 2025", "3 patches"].map(str::to_owned)[..]
+            ),
+            "the date is that of the newest revision, the first stands beside it"
+        );
 
         story.state = State::Applied;
         story.applied.push(Applied {
@@ -454,7 +478,7 @@ mod tests {
             (post.state.as_str(), post.tone),
             ("applied to bpf-next", Tone::Applied)
         );
-        assert_eq!(post.notes, ["v2", "3 patches"]);
+        assert_eq!(post.notes, ["v2", "first 1 March 2025", "3 patches"]);
         assert_eq!(
             post.steps,
             [
@@ -473,6 +497,51 @@ mod tests {
         assert_eq!(
             post.steps[2], "applied to bpf-next by M. Maintainer 5 Mar",
             "a step keeps its own tree"
+        );
+    }
+
+    #[test]
+    fn what_only_a_mail_says_is_told_as_that_and_is_no_milestone() {
+        let mut story = series();
+        story.revisions = vec![revision(1, 2, 2)];
+        story.applied.push(Applied {
+            tree: "bpf-next".to_owned(),
+            branch: None,
+            by: "M. Maintainer".to_owned(),
+            at: day(5),
+            claimed: true,
+            commits: Vec::new(),
+        });
+        story.events.push(Event {
+            at: day(5),
+            state: Step::Claimed,
+            by: "M. Maintainer".to_owned(),
+            source: "5@example.org".to_owned(),
+        });
+        for (state, said) in [
+            (State::Applied, "said to be applied to bpf-next"),
+            (
+                State::PartlyApplied,
+                "said to be partly applied to bpf-next",
+            ),
+        ] {
+            story.state = state;
+            let post = compose(&story);
+            assert_eq!((post.state.as_str(), milestone(&story)), (said, None));
+            assert_eq!(
+                post.steps,
+                [
+                    "v1 1 Mar",
+                    "said to be applied to bpf-next by M. Maintainer 5 Mar"
+                ]
+            );
+        }
+        story.state = State::Applied;
+        story.applied[0].claimed = false;
+        assert_eq!(milestone(&story), Some("applied"));
+        assert!(
+            compose(&story).steps.is_empty(),
+            "what was confirmed has a step of its own"
         );
     }
 

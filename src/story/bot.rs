@@ -1,15 +1,23 @@
 //! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, CI, and
 //! a person's sentence. Only what is not quoted counts: people quote bots.
 
+mod claim;
+mod said;
+mod sentences;
+mod tree;
+
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+pub use self::claim::{Claim, claim};
+pub use self::said::{Share, Word, word};
+pub use self::tree::{Place, is_tree, may_be_tree};
 use super::{AppliedCommit, Kept};
 use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
-use crate::item::trailer::{commit_in_link, trailers};
+use crate::item::trailer::commit_in_link;
 
 /// Addresses and names that machines send from: the beginning of the address, or all of it.
 const MACHINES: [&str; 13] = [
@@ -50,6 +58,23 @@ pub struct Notice {
     pub commits: Vec<AppliedCommit>,
     /// The patches that it says have no commit.
     pub without: Vec<Option<u32>>,
+    /// Whether it speaks of a pull request.
+    pub is_of_pull: bool,
+}
+
+impl Notice {
+    /// Whether it tells of all of `total` patches. Who applies a series edits a part of it, or makes two into one, and
+    /// then no commit matches that part. So a gap counts only where no later part has a commit, or where gaps outweigh.
+    pub fn is_whole(&self, total: usize) -> bool {
+        if self.commits.is_empty() || self.without.is_empty() {
+            return self.without.is_empty()
+                && (self.commits.is_empty() || self.commits.len() >= total);
+        }
+        let last = self.commits.iter().filter_map(|commit| commit.number).max();
+        let gap = self.without.iter().flatten().copied().max();
+        let is_told = self.commits.len() + self.without.len() >= total;
+        is_told && gap < last && self.without.len() * 2 <= self.commits.len() + 1
+    }
 }
 
 /// A pull request that was merged.
@@ -85,49 +110,56 @@ pub fn is_machine(kept: &Kept) -> bool {
         || kept.header("X-PR-Tracked-Message-Id").is_some()
 }
 
+/// Whether a mail is from a bot by its whole address: names, and addresses that only begin alike, are anybody's.
+fn is_from(kept: &Kept, address: &Regex) -> bool {
+    address.is_match(kept.author.email.trim())
+}
+
 /// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice.
 pub fn applied(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?m)^This (?:patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
+        Regex::new(r"(?m)^This (patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    let address = kept.author.email.to_lowercase();
-    if address.starts_with("tip-bot2@") {
+    static PATCHWORK: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^patchwork-bot(?:\+[\w.-]+)?@kernel\.org$").expect("the pattern is sound")
+    });
+    static TIP: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^tip-bot2?@linutronix\.de$").expect("the pattern is sound")
+    });
+    if is_from(kept, &TIP) {
         return tip_merged(kept);
     }
-    if !address.starts_with("patchwork-bot") {
+    if !is_from(kept, &PATCHWORK) {
         return None;
     }
     let head = HEAD.captures(&kept.text)?;
     let (commits, without) = listed(&kept.text);
     Some(Notice {
-        tree: head[1].to_owned(),
-        branch: head.get(2).map(|branch| branch.as_str().to_owned()),
-        by: head[3].to_owned(),
+        tree: head[2].to_owned(),
+        branch: head.get(3).map(|branch| branch.as_str().to_owned()),
+        by: head[4].to_owned(),
         commits,
         without,
+        is_of_pull: &head[1] == "pull request",
     })
 }
 
 /// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` or `Applied, thanks!` with
 /// a list of commits. The tree is empty where none is named.
 pub fn thanks(kept: &Kept) -> Option<Notice> {
-    static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?mi)^(?:(?:patch|patches|series)\b[^\n]{0,40}\s)?(?:applied|merged|pushed|queued)(?:,? thanks)?(?: (?:in)?to (.{1,120}?))?(?:[,!]? ?(?:thanks|thank you)[^\n]{0,10})?[.!,]?$")
-            .expect("the pattern is sound")
-    });
     let (commits, without) = listed(&kept.text);
     if commits.is_empty() {
         return None;
     }
-    let head = HEAD.captures(&kept.text)?;
-    let (tree, branch) = split_tree(head.get(1).map_or("", |tree| tree.as_str()).trim());
+    let place = claim::heading(&kept.text)?.place;
     Some(Notice {
-        tree,
-        branch,
+        tree: place.tree,
+        branch: place.branch,
         by: String::new(),
         commits,
         without,
+        is_of_pull: false,
     })
 }
 
@@ -157,38 +189,8 @@ fn tip_merged(kept: &Kept) -> Option<Notice> {
             subject: title.to_owned(),
         }],
         without: Vec::new(),
+        is_of_pull: false,
     })
-}
-
-/// `bpf/bpf-next.git (master)` into tree and branch.
-fn split_tree(tree: &str) -> (String, Option<String>) {
-    let bare = tree
-        .strip_suffix(')')
-        .and_then(|tree| tree.rsplit_once(" ("));
-    match bare {
-        Some((tree, branch)) => (tree.trim().to_owned(), Some(branch.trim().to_owned())),
-        None => (tree.to_owned(), None),
-    }
-}
-
-/// What a maintainer says in a sentence; `Some("")` where no tree is named.
-pub fn claim(kept: &Kept) -> Option<String> {
-    static CLAIM: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            r"(?i)^(?:(?:i(?:'ve| have)? |both |all |series |patch(?:es)? |now |thanks[,.!]? |thank you[,.!]? )*)(?:applied|pushed)(?:[,.]? ?(?:thanks|thank you)?)?(?: (?:it|this|these|them|all|the series|the patch(?:es)?))?(?: (?:to|on|into|in) (?:the )?([\w./_-]+?)(?:[ -]tree| branch)?)?(?:$|[.,!;]+$|[.,!;]? +(?:thanks|thank you|with |for |after |now|as )[^\n]*$|[.,!] +[^\n]*$)",
-        )
-        .expect("the pattern is sound")
-    });
-    for line in lines(&kept.text).map(str::trim) {
-        if line.is_empty() || line.starts_with('>') {
-            continue;
-        }
-        if let Some(found) = CLAIM.captures(line) {
-            let tree = found.get(1).map_or("", |tree| tree.as_str());
-            return Some(tree.trim_end_matches('.').to_owned());
-        }
-    }
-    None
 }
 
 /// The list of a notice: `- [v7,1/7] subject` or `[1/9] subject`, a link to the commit or `(no …)` in the line below.
@@ -261,12 +263,10 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    if !kept
-        .author
-        .email
-        .to_lowercase()
-        .starts_with("pr-tracker-bot@")
-    {
+    static TRACKER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^pr-tracker-bot@kernel\.org$").expect("the pattern is sound")
+    });
+    if !is_from(kept, &TRACKER) {
         return None;
     }
     let request = kept
@@ -299,52 +299,6 @@ pub fn verdict(kept: &Kept) -> Verdict {
         Some(_) => Verdict::Failed,
         None => Verdict::Reported,
     }
-}
-
-/// What a person's answer does to a series beside talking of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// Its author takes it back.
-    Withdrawn,
-    /// Somebody refuses it.
-    Nacked,
-    /// Something else takes its place.
-    Superseded,
-}
-
-/// The strongest such word in what is not quoted.
-pub fn word(kept: &Kept, is_author: bool) -> Option<Word> {
-    static WITHDRAWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            r"(?i)^(?:\S+[,.!] +|sorry\W+|so |hi \S+ )?(?:please|pls|kindly|you can|let's)?,? ?(?:kindly |just )?(?:(?:ignore|disregard|drop|discard|forget) (?:this|the|my)(?: \w+)? (?:patch\w*|series|set|version|v\d+|one|submission|mail|email)\b|(?:ignore|disregard) (?:this|it)(?:[.!,]|$)|self[- ]?na(?:c)?k\b)",
-        )
-            .expect("the pattern is sound")
-    });
-    static NACKED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?i:nack|nak)\b[.! ]*(?:$|[A-Z])").expect("the pattern is sound")
-    });
-    static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:is|was|been|now) superseded by\b|^superseded\b")
-            .expect("the pattern is sound")
-    });
-    if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
-        return Some(Word::Nacked);
-    }
-    let own = lines(&kept.text)
-        .map(str::trim)
-        .filter(|line| !line.starts_with('>'));
-    for line in own {
-        if SUPERSEDED.is_match(line) {
-            return Some(Word::Superseded);
-        }
-        if is_author && WITHDRAWN.is_match(line) {
-            return Some(Word::Withdrawn);
-        }
-        if !is_author && NACKED.is_match(line) {
-            return Some(Word::Nacked);
-        }
-    }
-    None
 }
 
 /// The CVE that a mail announces: `CVE-2024-12345: title`, from the list that announces them.

@@ -161,7 +161,7 @@ pub enum Step {
     Discussed,
     /// Somebody refused it in so many words (`Nacked-by`).
     Nacked,
-    /// A maintainer says that it was applied; no commit confirms it yet.
+    /// A person's mail says that it was applied; neither a commit nor a bot that saw the tree confirms it yet.
     Claimed,
     /// In a tree.
     Applied,
@@ -254,7 +254,7 @@ pub struct Applied {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
-    /// Said in a sentence only; no commit confirms it.
+    /// Said in a person's mail only: neither a commit that is here nor a bot that saw the tree confirms it.
     pub claimed: bool,
     /// The commits, as far as they are known.
     pub commits: Vec<AppliedCommit>,

@@ -98,7 +98,8 @@ fn names(content: &Content) -> (Vec<&'static str>, Option<&'static str>) {
 }
 
 fn states(post: &Post) -> Vec<&'static str> {
-    let exact: &[&str] = match post.state.as_str() {
+    let state = post.state.trim_start_matches("said to be ");
+    let exact: &[&str] = match state {
         state if state.starts_with("partly applied") => &["partly applied"],
         "in a pull request" => &["pulled"],
         "in stable" => &["stable"],

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+mod effort;
+mod matter;
 mod parts;
 mod steps;
 
+use self::effort::main_posting;
 use self::parts::{
-    author_of, changes, fixes, kind_of, lead_of, name_of, names, references, revision, short_tree,
-    telling_text, title_of, tree_tag,
+    answers_missing, author_of, changes, fixes, kind_of, lead_of, names, references, revision,
+    short_tree, telling_text, title_of, tree_tag,
 };
 use super::bot::{self};
 use super::fold::{Group, Outside};
 use super::key::{Key, clean_name};
 use super::reading::{self, Reading, Role};
-use super::relevance::{self, Matter, Words};
+use super::relevance::{self, Words};
 use super::{Applied, Backport, Event, Landed, Part, State, Step, Story, StoryKind, summary};
 use crate::item::Kind;
 use crate::item::trailer::trailers;
@@ -26,6 +29,8 @@ const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ID_LENGTH: usize = 10;
 /// A pull request lists what was posted in the half year before it; an older namesake is another patch.
 const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
+/// What stands before the title of a patch that others answer and that is not here.
+const NOT_HERE: &str = "Replies to a patch that is not here: ";
 /// Who merges into mainline.
 const MAINLINE_BY: &str = "Linus Torvalds";
 
@@ -37,14 +42,21 @@ pub fn id_of(own: Key) -> String {
         .collect()
 }
 
+/// Whether a story is of answers to a patch that is not here: nobody began it, as far as is known.
+pub fn answers_missing_patch(story: &Story) -> bool {
+    story.kind == StoryKind::Thread && story.author.is_none() && story.title.starts_with(NOT_HERE)
+}
+
 /// Tells the story of a group.
 pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
     let mut teller = Teller {
         group,
         outside: mentions(group, outside),
         around: &outside.readings,
+        main: main_posting(group),
         events: Vec::new(),
         applied: Vec::new(),
+        said: Said::default(),
     };
     teller.postings();
     teller.mails();
@@ -83,8 +95,22 @@ struct Teller<'a> {
     outside: Vec<&'a Reading>,
     /// That, and what became of the pull requests among it.
     around: &'a [Reading],
+    /// The newest posting of the whole effort.
+    main: Option<usize>,
     events: Vec<Event>,
     applied: Vec<Applied>,
+    said: Said,
+}
+
+/// What people say that only the whole of a story can weigh.
+#[derive(Default)]
+struct Said {
+    /// Somebody says that all of it was applied.
+    all: bool,
+    /// Lists of commits that a person sent, with the step that they tell and the mail.
+    thanks: Vec<(Applied, Step, String)>,
+    /// Mails that refuse a part only.
+    of_parts: BTreeSet<String>,
 }
 impl Teller<'_> {
     fn story(mut self, words: &Words) -> Story {
@@ -113,7 +139,8 @@ impl Teller<'_> {
             kind,
             title: title_of(lead),
             url: lead.kept.url.clone(),
-            author: Some(author_of(lead)).filter(|author| !author.is_empty()),
+            author: Some(author_of(lead))
+                .filter(|author| !author.is_empty() && !answers_missing(lead)),
             tree: tree_tag(lead).or_else(|| {
                 self.applied
                     .first()
@@ -197,30 +224,29 @@ impl Teller<'_> {
     }
 
     fn series_state(&self) -> State {
-        let newest = self.group.postings.last();
-        let total = newest.map_or(1, |posting| posting.total as usize);
+        let main = self.main.map(|main| &self.group.postings[main]);
+        let total = main.map_or(1, |posting| posting.total as usize);
         let subjects: BTreeSet<&str> = self
             .applied
             .iter()
             .flat_map(|applied| applied.commits.iter().map(|commit| commit.subject.as_str()))
             .collect();
         let said = self.applied.iter().any(|applied| applied.claimed);
-        if self.has(Step::Applied) || (!subjects.is_empty() && subjects.len() >= total) {
+        let is_all = !subjects.is_empty() && subjects.len() >= total;
+        if self.has(Step::Applied) || self.said.all || is_all {
             return State::Applied;
         }
-        if !subjects.is_empty() {
+        if !subjects.is_empty() || said {
             return State::PartlyApplied;
         }
-        if said {
-            return State::Applied;
-        }
-        let since = newest.map(|posting| posting.at);
+        let since = self.group.postings.last().map(|posting| posting.at);
         let word = self.events.iter().rev().find(|event| {
             let ends = matches!(
                 event.state,
                 Step::Withdrawn | Step::Superseded | Step::Nacked | Step::Rejected
             );
             ends && since.is_none_or(|since| event.at >= since)
+                && !self.said.of_parts.contains(&event.source)
         });
         match word.map(|event| event.state) {
             Some(Step::Withdrawn) => State::Withdrawn,
@@ -318,7 +344,12 @@ impl Teller<'_> {
                 });
             }
         };
-        put("author", &author_of(lead));
+        if !answers_missing(lead) {
+            put("author", &author_of(lead));
+        }
+        for &at in self.main_mails() {
+            put("author", &author_of(self.group.readings[at]));
+        }
         for reading in &self.group.readings {
             if reading.role == Role::Machine {
                 continue;
@@ -335,6 +366,12 @@ impl Teller<'_> {
         people.into_iter().collect()
     }
 
+    /// The mails of the newest posting of the whole effort.
+    fn main_mails(&self) -> &[usize] {
+        self.main
+            .map_or(&[], |main| &self.group.postings[main].mails)
+    }
+
     fn hashes(&self) -> Vec<String> {
         let mut hashes: Vec<String> = references(self.group, Kind::Commit);
         for applied in &self.applied {
@@ -346,71 +383,7 @@ impl Teller<'_> {
         }
         hashes
     }
-
-    /// Whether LWN wrote it, or wrote of it.
-    fn is_of_lwn(&self) -> bool {
-        let own = self.group.readings.iter().copied();
-        let mut articles = own
-            .chain(self.outside.iter().copied())
-            .filter(|reading| reading.role == Role::Lone);
-        articles.any(|article| article.kept.feeds.iter().any(|feed| feed.kind == "lwn"))
-    }
-
-    fn matter(&self, story: &Story) -> Matter {
-        let group = self.group;
-        let own = group.postings.last().map_or_else(
-            || {
-                let all = group.readings.iter().copied();
-                let own: Vec<&Reading> = match story.kind {
-                    StoryKind::Thread | StoryKind::Pull => all.take(1).collect(),
-                    _ => all
-                        .filter(|reading| {
-                            reading.role != Role::Talk && reading.role != Role::Machine
-                        })
-                        .collect(),
-                };
-                own
-            },
-            |posting| posting.mails.iter().map(|&at| group.readings[at]).collect(),
-        );
-        let home = group
-            .readings
-            .iter()
-            .flat_map(|reading| &reading.kept.feeds)
-            .filter(|feed| feed.home);
-        let reviewers: BTreeSet<String> = group
-            .readings
-            .iter()
-            .filter(|reading| reading.role == Role::Talk && !reading.same_author(lead_of(group)))
-            .map(|reading| name_of(reading))
-            .collect();
-        let patches = own.iter().filter(|reading| !reading.subject.is_cover());
-        Matter {
-            home: names(home),
-            titles: std::iter::once(story.title.clone())
-                .chain(patches.map(|reading| reading.subject.title.clone()))
-                .collect(),
-            trees: own
-                .first()
-                .map(|reading| reading.subject.trees.clone())
-                .unwrap_or_default(),
-            texts: own
-                .iter()
-                .map(|reading| reading.kept.text.clone())
-                .collect(),
-            paths: own
-                .iter()
-                .flat_map(|reading| reading.paths.iter().cloned())
-                .collect(),
-            reviewers: u32::try_from(reviewers.len()).unwrap_or(u32::MAX),
-            nacked: story.events.iter().any(|event| event.state == Step::Nacked),
-            applied: !story.applied.is_empty() || !story.commits.is_empty(),
-            cve: !story.cves.is_empty(),
-            lwn: self.is_of_lwn(),
-            backport: group
-                .readings
-                .iter()
-                .all(|reading| reading.role == Role::Backport),
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

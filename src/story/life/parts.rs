@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::item::Kind;
+use crate::story::bot;
 use crate::story::fold::Group;
 use crate::story::key::{self, clean_name};
 use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
 use crate::story::{Carrier, Patch, Revision, StoryKind, summary};
+
+use super::NOT_HERE;
+use super::effort::{main_posting, own_way, parts_alone};
 
 pub(super) fn kind_of(group: &Group<'_>) -> StoryKind {
     let has = |role: Role| group.readings.iter().any(|reading| reading.role == role);
@@ -31,10 +35,11 @@ pub(super) fn kind_of(group: &Group<'_>) -> StoryKind {
     }
 }
 
-/// The item that speaks for a story: the newest revision's lead, the request, the commit, the first mail by a person.
+/// The item that speaks for a story: the lead of the newest revision of the whole effort, the request, the commit, the
+/// first mail by a person.
 pub(super) fn lead_of<'a>(group: &Group<'a>) -> &'a Reading {
-    if let Some(posting) = group.postings.last() {
-        return group.readings[posting.lead()];
+    if let Some(main) = main_posting(group) {
+        return group.readings[group.postings[main].lead()];
     }
     let by_role = |role: Role| group.readings.iter().find(|reading| reading.role == role);
     by_role(Role::Pull)
@@ -51,15 +56,25 @@ pub(super) fn lead_of<'a>(group: &Group<'a>) -> &'a Reading {
 }
 
 pub(super) fn title_of(reading: &Reading) -> String {
-    match reading.subject.title.is_empty() {
-        true => "(no subject)".to_owned(),
-        false => reading.subject.title.clone(),
+    let title = match reading.subject.title.is_empty() {
+        true => "(no subject)",
+        false => reading.subject.title.as_str(),
+    };
+    match answers_missing(reading) {
+        true => format!("{NOT_HERE}{title}"),
+        false => title.to_owned(),
     }
 }
 
-/// Who wrote an item: whom a patch's first line names, else who sent it.
+/// Whether an item that speaks for a story is an answer to a patch: that patch is not here.
+pub(super) fn answers_missing(lead: &Reading) -> bool {
+    matches!(lead.role, Role::Talk | Role::Machine) && lead.subject.reply && lead.subject.patch
+}
+
+/// Who wrote an item: whom a patch's or a cover letter's first line names, else who sent it. Whoever answers a patch that
+/// is not here did not write it.
 pub(super) fn author_of(reading: &Reading) -> String {
-    let named = (reading.role == Role::Patch && !reading.subject.is_cover())
+    let named = matches!(reading.role, Role::Patch | Role::Backport)
         .then(|| reading::first_line_author(&reading.kept.text))
         .flatten();
     match named.filter(|person| !person.name.is_empty()) {
@@ -91,15 +106,25 @@ pub(super) fn references(group: &Group<'_>, kind: Kind) -> Vec<String> {
     mine.map(|reading| reading.kept.reference.clone()).collect()
 }
 
-/// The tree that a subject's tags name: the first word that is one.
+/// The tree that a subject's tags name: the first word that is one, else the first that may be one.
 pub(super) fn tree_tag(reading: &Reading) -> Option<String> {
-    const TREES: [&str; 6] = ["bpf", "net", "next", "fixes", "for-", "sched_ext"];
     let tags = &reading.subject.trees;
-    let is_tree = |tag: &&String| {
-        let tag = tag.to_ascii_lowercase();
-        TREES.iter().any(|tree| tag.contains(tree))
-    };
-    tags.iter().find(is_tree).or_else(|| tags.first()).cloned()
+    let sure = tags.iter().find(|tag| bot::is_tree(tag));
+    sure.or_else(|| {
+        tags.iter()
+            .find(|tag| bot::may_be_tree(tag) && !is_list(reading, tag))
+    })
+    .cloned()
+}
+
+/// Whether a tag is the name of a list that carries the mail.
+fn is_list(reading: &Reading, tag: &str) -> bool {
+    reading.kept.feeds.iter().any(|feed| {
+        let url = feed.url.as_deref().unwrap_or_default();
+        let last = url.trim_end_matches('/').rsplit('/').next();
+        feed.name.eq_ignore_ascii_case(tag)
+            || last.is_some_and(|last| last.eq_ignore_ascii_case(tag))
+    })
 }
 
 /// A tree's name without folder and `.git`.
@@ -175,10 +200,8 @@ pub(super) fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
 
 /// The text that a summary is made from.
 pub(super) fn telling_text<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str {
-    let is_bare = group
-        .postings
-        .last()
-        .is_some_and(|posting| posting.cover.is_none() && posting.total > 1);
+    let main = main_posting(group).map(|main| &group.postings[main]);
+    let is_bare = main.is_some_and(|posting| posting.cover.is_none() && posting.total > 1);
     let merge = group.readings.iter().find(|reading| reading.is_merge());
     match merge.filter(|_| is_bare) {
         Some(merge) => &merge.kept.text,
@@ -186,6 +209,7 @@ pub(super) fn telling_text<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str 
     }
 }
 
+/// What changed, by revision, and that parts of the effort go their own way in it.
 pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     let mut changes = BTreeMap::new();
     for posting in group.postings.iter().filter(|posting| posting.version > 1) {
@@ -198,12 +222,27 @@ pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
             changes.insert(format!("v{}", posting.version), said);
         }
     }
+    let main = main_posting(group).unwrap_or_default();
+    for p in main + 1..group.postings.len() {
+        if let Some(numbers) = parts_alone(group, main, p) {
+            let said = own_way(&numbers, group.postings[main].total);
+            let key = format!("v{}", group.postings[p].version);
+            let with = match changes.get(&key) {
+                Some(other) if *other != said && !other.starts_with(&said) => {
+                    format!("{said} {other}")
+                }
+                Some(_) | None => said,
+            };
+            changes.insert(key, with);
+        }
+    }
     changes
 }
 
 /// What the newest revision, or else the commits, say they mend.
 pub(super) fn fixes(group: &Group<'_>) -> Vec<String> {
-    let newest: Vec<&Reading> = match group.postings.last() {
+    let main = main_posting(group).map(|main| &group.postings[main]);
+    let newest: Vec<&Reading> = match main {
         Some(posting) => posting.mails.iter().map(|&at| group.readings[at]).collect(),
         None => {
             let commits = group.readings.iter().copied();

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 
+use super::effort::{Answered, answered, is_subset, parts_alone};
 use super::parts::{
     author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, short_tree, tree_tag,
 };
 use super::{MAINLINE_BY, PULLED_WITHIN, Teller};
-use crate::story::bot::{self, Notice, Verdict, Word};
+use crate::story::bot::{self, Claim, Notice, Share, Verdict, Word};
 use crate::story::key::clean_name;
 use crate::story::reading::{Reading, Role};
-use crate::story::series::Posting;
 use crate::story::{Applied, AppliedCommit, Carrier, Event, Step};
 
 impl Teller<'_> {
@@ -67,49 +67,105 @@ impl Teller<'_> {
 
     fn talk(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
-        let posting = group.owner.get(&at).map(|&p| &group.postings[p]);
-        let Some(posting) = posting else {
+        let Some(&p) = group.owner.get(&at) else {
             return;
         };
-        let is_author = reading.same_author(group.readings[posting.lead()]);
+        let posting = &group.postings[p];
+        let lead = group.readings[posting.lead()];
+        let is_author = reading.same_author(lead);
+        let of = answered(group, posting, reading);
         if let Some(mut notice) = bot::thanks(&reading.kept) {
             notice.by = name_of(reading);
             if notice.tree.is_empty() {
-                notice.tree = tree_tag(group.readings[posting.lead()]).unwrap_or_default();
+                notice.tree = tree_tag(lead).unwrap_or_default();
             }
-            self.notice(reading, notice, Some(posting));
+            let step = self.step_of(&notice, p);
+            let source = reading.kept.reference.clone();
+            let applied = applied_by(reading, notice, true);
+            self.said.thanks.push((applied, step, source));
             return;
         }
-        match bot::word(&reading.kept, is_author) {
-            Some(Word::Withdrawn) => self.event(reading, Step::Withdrawn, &name_of(reading)),
-            Some(Word::Nacked) => self.event(reading, Step::Nacked, &name_of(reading)),
-            Some(Word::Superseded) => self.event(reading, Step::Superseded, &name_of(reading)),
-            None => {}
+        if let Some((word, share)) = bot::word(&reading.kept, is_author) {
+            self.word(reading, p, (word, share), of);
         }
-        if let Some(tree) =
-            bot::claim(&reading.kept).filter(|_| !is_author && reading.subject.reply)
+        if let Some(claim) = bot::claim(&reading.kept).filter(|_| reading.subject.reply)
+            && (!is_author || claim.is_plain && claim.place.is_sure && !claim.place.tree.is_empty())
         {
-            let lead = group.readings[posting.lead()];
-            let tree = if tree.is_empty() {
-                tree_tag(lead).unwrap_or_default()
-            } else {
-                tree
-            };
-            self.event(reading, Step::Claimed, &name_of(reading));
-            self.applied.push(Applied {
-                tree,
-                branch: None,
-                by: name_of(reading),
-                at: reading.kept.at,
-                claimed: true,
-                commits: Vec::new(),
-            });
+            self.claim(reading, p, claim, of);
         }
+    }
+
+    /// A word that ends a posting, if it is about all of it and nothing newer stands.
+    fn word(&mut self, reading: &Reading, p: usize, (word, share): (Word, Share), of: Answered) {
+        let group = self.group;
+        let is_of_effort = self
+            .main
+            .is_none_or(|main| parts_alone(group, main, p).is_none());
+        let is_whole = is_of_effort
+            && match share {
+                Share::Series => true,
+                Share::Answered => of.part.is_none() && (of.is_direct || word == Word::Nacked),
+                Share::This => of.part.is_none(),
+                Share::Parts(_) | Share::Some => false,
+            };
+        let by = name_of(reading);
+        if word == Word::Nacked {
+            self.event(reading, Step::Nacked, &by);
+            if !is_whole {
+                self.said.of_parts.insert(reading.kept.reference.clone());
+            }
+            return;
+        }
+        if !is_whole || p + 1 < group.postings.len() {
+            return;
+        }
+        match word {
+            Word::Withdrawn => self.event(reading, Step::Withdrawn, &by),
+            Word::Superseded => self.event(reading, Step::Superseded, &by),
+            Word::Nacked => {}
+        }
+    }
+
+    /// What a person says in a sentence that he applied.
+    fn claim(&mut self, reading: &Reading, p: usize, claim: Claim, of: Answered) {
+        let group = self.group;
+        let posting = &group.postings[p];
+        let tag = tree_tag(group.readings[posting.lead()]);
+        let total = posting.total;
+        // Who takes a part into a tree of his own says so below that part; who takes all often says so below the last.
+        let is_home = match claim.place.tree.as_str() {
+            "" => tag.is_some(),
+            tree => tag.as_deref().is_some_and(|tag| is_same_tree(tree, tag)),
+        };
+        let is_all = match &claim.share {
+            Share::Series => true,
+            Share::Parts(numbers) => (1..=total).all(|number| numbers.contains(&number)),
+            Share::Some => false,
+            Share::This => of.part.is_none(),
+            Share::Answered => of.part.is_none_or(|part| is_home || part == total),
+        };
+        let is_of_effort = self
+            .main
+            .is_none_or(|main| parts_alone(group, main, p).is_none());
+        self.said.all |= is_all && is_of_effort && !is_subset(reading);
+        self.event(reading, Step::Claimed, &name_of(reading));
+        let (tree, branch) = match claim.place.tree.is_empty() {
+            true => (tag.unwrap_or_default(), claim.place.branch),
+            false => (claim.place.tree, claim.place.branch),
+        };
+        self.applied.push(Applied {
+            tree,
+            branch,
+            by: name_of(reading),
+            at: reading.kept.at,
+            claimed: true,
+            commits: Vec::new(),
+        });
     }
 
     fn machine(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
-        let posting = group.owner.get(&at).map(|&p| &group.postings[p]);
+        let posting = group.owner.get(&at).copied();
         if let Some(notice) = bot::applied(&reading.kept) {
             self.notice(reading, notice, posting);
         } else if let Some(merge) = bot::pull_merged(&reading.kept) {
@@ -134,9 +190,13 @@ impl Teller<'_> {
         }
     }
 
-    fn notice(&mut self, reading: &Reading, notice: Notice, posting: Option<&Posting>) {
+    fn notice(&mut self, reading: &Reading, mut notice: Notice, posting: Option<usize>) {
         let by = clean_name(notice.by.split('<').next().unwrap_or_default());
-        if posting.is_none() {
+        let is_pull = || {
+            let mut readings = self.group.readings.iter();
+            notice.is_of_pull || readings.any(|reading| reading.role == Role::Pull)
+        };
+        if posting.is_none() && is_pull() {
             // A pull request that Linus Torvalds took is in mainline, whatever tree patchwork saw it in first.
             let state = if by == MAINLINE_BY {
                 Step::Mainline
@@ -146,31 +206,39 @@ impl Teller<'_> {
             self.event(reading, state, &by);
             return;
         }
-        let total = posting.map_or(1, |posting| posting.total as usize);
-        let is_whole = notice.without.is_empty() && notice.commits.len() >= total
-            || notice.commits.is_empty() && notice.without.is_empty();
         // Without a single commit nothing confirms it.
         let claimed = notice.commits.is_empty();
-        let state = match (claimed, is_whole) {
+        let state = match (claimed, posting) {
             (true, _) => Step::Claimed,
-            (false, true) => Step::Applied,
-            (false, false) => Step::PartlyApplied,
+            (false, Some(p)) => self.step_of(&notice, p),
+            (false, None) => match notice.without.is_empty() {
+                true => Step::Applied,
+                false => Step::PartlyApplied,
+            },
         };
+        self.said.all |= claimed;
         self.event(reading, state, &by);
-        self.applied.push(Applied {
-            tree: notice.tree,
-            branch: notice.branch,
-            by,
-            at: reading.kept.at,
-            claimed,
-            commits: notice.commits,
-        });
+        notice.by = by;
+        self.applied.push(applied_by(reading, notice, claimed));
+    }
+
+    /// Whether a notice tells of all of an effort, or of parts only.
+    fn step_of(&self, notice: &Notice, p: usize) -> Step {
+        let group = self.group;
+        let is_part = self
+            .main
+            .is_some_and(|main| parts_alone(group, main, p).is_some());
+        match !is_part && notice.is_whole(group.postings[p].total as usize) {
+            true => Step::Applied,
+            false => Step::PartlyApplied,
+        }
     }
 
     /// What the trees themselves tell, which confirms what mails say.
     pub(super) fn commits(&mut self) {
         let group = self.group;
         let newest = group.postings.last();
+        let mut thanks = std::mem::take(&mut self.said.thanks);
         for reading in group
             .readings
             .iter()
@@ -183,11 +251,16 @@ impl Teller<'_> {
                     .filter(|feed| feed.role.as_deref() == Some(role))
                     .min()
             };
-            if let Some(told) = self.applied.iter_mut().find_map(|applied| {
-                let mut commits = applied.commits.iter_mut();
-                commits.find(|told| hash.starts_with(&told.hash))
-            }) {
-                told.hash.clone_from(hash);
+            let by_mail = thanks.iter_mut().map(|(applied, ..)| applied);
+            if let Some((applied, at)) =
+                self.applied.iter_mut().chain(by_mail).find_map(|applied| {
+                    let mut commits = applied.commits.iter();
+                    let at = commits.position(|told| hash.starts_with(&told.hash))?;
+                    Some((applied, at))
+                })
+            {
+                applied.commits[at].hash.clone_from(hash);
+                applied.claimed = false;
             } else if let Some(tree) = ["next", "fixes", "topic"].into_iter().find_map(in_role) {
                 let number = newest.and_then(|posting| number_of(group, posting, reading));
                 self.apply(reading, tree, number);
@@ -199,15 +272,52 @@ impl Teller<'_> {
                 self.event(reading, Step::Stable, "");
             }
         }
+        self.settle(thanks);
+    }
+
+    /// What people said counts as done where a commit, or a bot that saw the tree, says the same.
+    fn settle(&mut self, thanks: Vec<(Applied, Step, String)>) {
+        let is_sure = |applied: &&Applied| !applied.claimed;
+        let seen: Vec<String> = self
+            .applied
+            .iter()
+            .filter(is_sure)
+            .flat_map(|applied| applied.commits.iter().map(|commit| commit.hash.clone()))
+            .collect();
+        for (mut applied, step, source) in thanks {
+            let mut hashes = applied.commits.iter().map(|commit| &commit.hash);
+            let is_seen = hashes.any(|hash| {
+                let mut seen = seen.iter();
+                seen.any(|other| {
+                    other.starts_with(hash.as_str()) || hash.starts_with(other.as_str())
+                })
+            });
+            applied.claimed &= !is_seen;
+            let state = match applied.claimed {
+                true => Step::Claimed,
+                false => step,
+            };
+            self.said.all |= step == Step::Applied;
+            self.events.push(Event {
+                at: applied.at,
+                state,
+                by: applied.by.clone(),
+                source,
+            });
+            self.applied.push(applied);
+        }
         // A sentence that a commit confirms has done its work.
         let confirmed: Vec<String> = self
             .applied
             .iter()
-            .filter(|applied| !applied.claimed)
+            .filter(is_sure)
             .map(|applied| short_tree(&applied.tree))
             .collect();
-        self.applied
-            .retain(|applied| !applied.claimed || !is_confirmed(&applied.tree, &confirmed));
+        self.applied.retain(|applied| {
+            !applied.claimed
+                || !applied.commits.is_empty()
+                || !is_confirmed(&applied.tree, &confirmed)
+        });
     }
 
     fn apply(&mut self, reading: &Reading, tree: &Carrier, number: Option<u32>) {
@@ -282,4 +392,23 @@ impl Teller<'_> {
             });
         }
     }
+}
+
+/// What a mail says was applied.
+fn applied_by(reading: &Reading, notice: Notice, claimed: bool) -> Applied {
+    Applied {
+        tree: notice.tree,
+        branch: notice.branch,
+        by: notice.by,
+        at: reading.kept.at,
+        claimed,
+        commits: notice.commits,
+    }
+}
+
+/// Whether a tree that a person names is the one that a subject's tag names: `bpf/bpf-next.git` and `bpf-next`.
+fn is_same_tree(named: &str, tag: &str) -> bool {
+    let first = tag.split('/').next().unwrap_or(tag);
+    let mut parts = named.trim_end_matches(".git").split('/');
+    parts.any(|part| part.eq_ignore_ascii_case(first)) || named.eq_ignore_ascii_case(tag)
 }

@@ -29,6 +29,10 @@ pub struct Matter {
     pub home: Vec<String>,
     /// Titles without tags: first the story's own, then those of its patches and commits.
     pub titles: Vec<String>,
+    /// Titles of patches that are not here, as far as the cover letter lists them and tells no files.
+    pub others: Vec<String>,
+    /// Whether there are patches of which nothing is known: neither title nor files.
+    pub is_incomplete: bool,
     /// Words of the subject's tags, such as `bpf-next`.
     pub trees: Vec<String>,
     /// What its author wrote: cover letters, messages of patches and commits, articles.

@@ -161,7 +161,7 @@ pub(super) struct Looked<'a> {
 impl<'a> Looked<'a> {
     pub(super) fn at(matter: &'a Matter, words: &'a Words) -> Self {
         let titles: Vec<String> = matter.titles.iter().map(|t| t.to_lowercase()).collect();
-        let is_test = is_for_tests(&titles, &matter.paths);
+        let is_test = is_for_tests(&titles, matter);
         Self {
             matter,
             words,
@@ -277,11 +277,20 @@ fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
 }
 
 /// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles in lower case.
-fn is_for_tests(titles: &[String], paths: &BTreeSet<String>) -> bool {
-    let is_test_path = |path: &str| path.contains("testing/") || path.contains("selftests");
+/// What is not here counts as well: a cover letter tells files and titles of all parts, and what nobody tells is no test.
+fn is_for_tests(titles: &[String], matter: &Matter) -> bool {
+    let is_test_path = |path: &str| {
+        path.contains("testing/") || path.contains("selftests") || path.starts_with("samples/")
+    };
+    let is_other = |path: &String| !is_test_path(path) && !path.starts_with("...");
+    let mut others = matter.others.iter().map(|title| title.to_lowercase());
+    let is_known = !matter.is_incomplete && others.all(|title| is_test_title(&title));
+    if !is_known || matter.paths.iter().any(is_other) {
+        return false;
+    }
     let patches = titles.get(1..).filter(|titles| !titles.is_empty());
     let titles = patches.unwrap_or(titles);
-    is_all(paths, is_test_path)
+    is_all(&matter.paths, is_test_path)
         || (!titles.is_empty() && titles.iter().all(|title| is_test_title(title)))
 }
 

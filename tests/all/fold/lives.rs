@@ -97,9 +97,9 @@ fn patchworks_notice_tells_tree_branch_person_and_commits() {
 }
 
 #[test]
-fn a_part_without_a_commit_makes_it_partly_applied() {
-    let list = "  - [bpf-next,1/2] bpf: Add it\n    (no matching commit)\n  \
-                - [bpf-next,2/2] selftests/bpf: Test it\n    https://git.kernel.org/bpf/bpf-next/c/222222222222";
+fn a_last_part_without_a_commit_makes_it_partly_applied() {
+    let list = "  - [bpf-next,1/2] bpf: Add it\n    https://git.kernel.org/bpf/bpf-next/c/222222222222\n  \
+                - [bpf-next,2/2] selftests/bpf: Test it\n    (no matching commit)";
     let story = one(&series().mail(
         "b",
         BOT,
@@ -209,7 +209,7 @@ fn other_lists_of_commits_are_read_too() {
                 Gitweb:        https://git.kernel.org/tip/1111\nAuthor:        Ann Author <a@x>\nCommitter:     Mae Maintainer <m@x>\n\nbpf: Add it\n";
     let story = one(&series().mail(
         "t",
-        "tip-bot2 for Ann Author <tip-bot2@example.org>",
+        "tip-bot2 for Ann Author <tip-bot2@linutronix.de>",
         30,
         "[tip: perf/core] bpf: Add it",
         &["p1"],
