@@ -81,6 +81,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Feed, "role"),
     (Within::Feed, "query"),
     (Within::Feed, "gives"),
+    (Within::Feed, "new_max"),
     (Within::Top, "discord"),
     (Within::Discord, "token_file"),
     (Within::Discord, "api"),

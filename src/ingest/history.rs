@@ -47,13 +47,15 @@ impl Ingest {
             told(walk.progress(), report.fresh);
             report.requests += 1;
             let answer = tokio::select! {
-                answer = self.fetcher_of(&row.name).fetch(&request) => answer,
+                answer = self.fetch(&row, &request) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::OkSoFar;
                     return Ok(report);
                 }
             };
-            let page = walk.read(answer).map_err(|e| {
+            let (walked, read) = self.read_answer(&row, &request, walk, answer).await;
+            walk = walked;
+            let page = read.map_err(|e| {
                 anyhow::anyhow!(
                     "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
                     row.name
