@@ -21,7 +21,7 @@ const TREE_TIP: &str =
     "<feed><entry><link href='/c/?id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'/></entry></feed>";
 
 /// Every kind of input, by the name of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+pub(crate) const ALL: [(&str, fn(&[u8])); 7] = [
     ("documents", documents),
     ("mails", mails),
     ("html", html),
@@ -72,7 +72,7 @@ fn polled(source: &Source, cursor: Option<&str>) -> Walk {
 }
 
 /// Feeds of all kinds, and mails by the thousand.
-pub fn documents(data: &[u8]) {
+pub(crate) fn documents(data: &[u8]) {
     for flavour in [Flavour::Lwn, Flavour::Articles, Flavour::Releases] {
         read(
             &mut polled(&Source::Feed(Feed::new(url(), flavour)), None),
@@ -90,7 +90,7 @@ pub fn documents(data: &[u8]) {
 }
 
 /// A mail by itself, and as an mbox.
-pub fn mails(data: &[u8]) {
+pub(crate) fn mails(data: &[u8]) {
     if let Ok(item) = mail::message(data, None) {
         assert!(
             item.text.len() <= prose::TEXT_BYTES_MAX,
@@ -105,7 +105,7 @@ pub fn mails(data: &[u8]) {
 }
 
 /// HTML in an entry, and as its title.
-pub fn html(data: &[u8]) {
+pub(crate) fn html(data: &[u8]) {
     let html = String::from_utf8_lossy(data);
     let document = serde_json::json!({
         "version": "https://jsonfeed.org/version/1.1",
@@ -117,7 +117,7 @@ pub fn html(data: &[u8]) {
 }
 
 /// Subject lines.
-pub fn subjects(data: &[u8]) {
+pub(crate) fn subjects(data: &[u8]) {
     for line in String::from_utf8_lossy(data).lines() {
         let subject = Subject::parse(line);
         assert!(subject.same_revision(&subject));
@@ -125,7 +125,7 @@ pub fn subjects(data: &[u8]) {
 }
 
 /// Pages of cgit's log.
-pub fn logs(data: &[u8]) {
+pub(crate) fn logs(data: &[u8]) {
     let tree = Source::Tree(Tree::new(url(), "master", &[]));
     let mut walk = polled(&tree, Some(TREE_CURSOR));
     read(&mut walk, TREE_TIP.as_bytes()).expect("a feed of one commit");
@@ -134,14 +134,14 @@ pub fn logs(data: &[u8]) {
 }
 
 /// Configurations.
-pub fn configuration(data: &[u8]) {
+pub(crate) fn configuration(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Config::parse(text, Path::new("config.toml"));
     }
 }
 
 /// What people write in chat.
-pub fn chat(data: &[u8]) {
+pub(crate) fn chat(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for audience in [Audience::Readers, Audience::Editors, Audience::Maintainers] {
         if let Ok(call) = grammar::parse(audience, &text) {

@@ -46,14 +46,17 @@ impl Ingest {
         while let Some(request) = next {
             told(walk.progress(), report.fresh);
             report.requests += 1;
-            let answer = tokio::select! {
-                answer = self.fetch(&row, &request) => answer,
+            let asked = async {
+                let answer = self.fetch(&row, &request).await;
+                self.read_answer(&row, &request, walk, answer).await
+            };
+            let (walked, read) = tokio::select! {
+                read = asked => read,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::OkSoFar;
                     return Ok(report);
                 }
             };
-            let (walked, read) = self.read_answer(&row, &request, walk, answer).await;
             walk = walked;
             let page = read.map_err(|e| {
                 anyhow::anyhow!(

@@ -20,6 +20,8 @@ use crate::store::attempts::Attempt;
 const AT_ONCE_MAX: usize = 4;
 /// Threads that may be left to themselves; with so many nothing more is read until one of them ends.
 const LEFT_MAX: usize = 8;
+/// How long a feed is left alone that could not be read because of that.
+const FULL_PAUSE: Duration = Duration::from_secs(60);
 /// The time that reading one answer may take, and what each MiB of it adds: many times what any needs.
 const TIME_MAX: Duration = Duration::from_secs(10);
 const TIME_MAX_PER_MIB: Duration = Duration::from_secs(1);
@@ -100,7 +102,15 @@ impl Reading {
             Err(unread) => {
                 let why = format!("{host}: {unread}");
                 error!("{why}");
-                let read = before.read(Err(FetchError::Broken { why }));
+                let error = match unread {
+                    // That others take too long is no fault of this feed's.
+                    Unread::TooManyLeft => FetchError::Held {
+                        after: FULL_PAUSE,
+                        why,
+                    },
+                    Unread::Panicked | Unread::TookTooLong(_) => FetchError::Broken { why },
+                };
+                let read = before.read(Err(error));
                 (before, read)
             }
         }

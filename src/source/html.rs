@@ -14,10 +14,10 @@ use html5ever::tokenizer::{
 /// The most of a piece of HTML that is read as text, in bytes: more than an item keeps.
 const TEXT_BYTES_MAX: usize = 128 * 1024;
 /// Pieces in which HTML goes into the tokenizer, in bytes.
-const FEED_BYTES: usize = 4 * 1024;
+const FEED_BYTES: usize = 2 * 1024;
 /// The longest tag or comment that is read, in bytes; the rest of a longer one is passed over. The tokenizer compares
 /// each attribute with all before it.
-const TAG_BYTES_MAX: usize = 8 * 1024;
+const TAG_BYTES_MAX: usize = 4 * 1024;
 /// Elements of which the text is not for readers.
 const HIDING: [&str; 3] = ["script", "style", "title"];
 

@@ -58,9 +58,11 @@ impl Bounded<'_> {
 ///
 /// Text for a person when it is not well-formed, or is too much in a way that nothing can be cut out for.
 pub(super) fn bounded(document: &str) -> Result<Bounded<'_>, String> {
-    match document.trim_start().starts_with('<') {
-        true => Scan::default().read(document),
-        false => json(document),
+    // As feed-rs tells them apart.
+    match document.find(['<', '{']).map(|at| document.as_bytes()[at]) {
+        Some(b'<') => Scan::default().read(document),
+        Some(_) => json(document),
+        None => Err("neither XML nor JSON".to_owned()),
     }
 }
 
@@ -176,7 +178,7 @@ impl Scan {
                 let around = self.names.iter().rev();
                 self.closing = around.map(|name| format!("</{name}>")).collect();
             }
-        } else if is_too_much && self.entry.is_none() {
+        } else if is_too_much && (self.entry.is_none() || self.entries.is_empty()) {
             return Err(format!("more than {ELEMENTS_MAX} elements"));
         } else if self.elements > ELEMENTS_MAX + ENTRY_ELEMENTS_MAX {
             let read = self.entries.len();
@@ -363,9 +365,14 @@ mod tests {
     #[test]
     fn a_declaration_inside_is_cut_out() {
         let within = "<item>1<?xml version='1.0' encoding='utf-16'?></item><item>2</item>";
+        for before in ["", "\u{feff}", "junk "] {
+            let document = format!("{before}{}", rss(within));
+            let read = bounded(&document).expect("the rest is well");
+            let wanted = format!("{before}{}", rss("<item>1</item><item>2</item>"));
+            assert_eq!(read.text, wanted);
+        }
         let document = rss(within);
         let read = bounded(&document).expect("the rest is well");
-        assert_eq!(read.text, rss("<item>1</item><item>2</item>"));
         assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
     }
 
@@ -383,6 +390,7 @@ mod tests {
             ("many elements", rss(&"<a/>".repeat(ELEMENTS_MAX + 1))),
             ("a cut tag", "<rss><channel><item><a".to_owned()),
             ("a long list", format!("{{\"authors\":[{}]}}", vec!["1"; LIST_MAX + 1].join(","))),
+            ("neither", "plain".to_owned()),
             ("many values", format!("{{{}}}", vec!["\"a\":1"; VALUES_MAX + 2].join(","))),
         ];
         for (name, document) in table {
