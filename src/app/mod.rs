@@ -2,13 +2,16 @@
 
 mod disk;
 pub mod platforms;
+mod stop;
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +19,7 @@ use tracing::{error, info, warn};
 
 use self::disk::Disk;
 use self::platforms::Listener;
+pub use self::stop::stop_on_signals;
 use crate::config::PlatformKind;
 use crate::deliver::{Courier, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
@@ -26,8 +30,8 @@ use crate::store::{Trouble, feeds};
 
 /// The longest sleep, so that a clock that was set is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
-/// How long a stop waits for deliveries that are under way.
-const STOP_MAX: Duration = Duration::from_secs(20);
+/// How long a stop waits for polls and deliveries that are under way.
+const STOP_MAX: Duration = Duration::from_secs(6);
 /// The shortest, so that what is due and cannot be done does not make the loop spin …
 const SLEEP_MIN: Duration = Duration::from_millis(500);
 /// … but for the next poll.
@@ -44,32 +48,6 @@ const DUE_AT_ONCE: u32 = 4 * POLLS_AT_ONCE_MAX as u32;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
-
-/// A token that SIGINT (Ctrl-C) or SIGTERM cancels; a second signal ends the process at once, which loses nothing that
-/// was committed.
-///
-/// # Errors
-///
-/// When the signals cannot be listened to.
-pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
-    let token = stop.clone();
-    tokio::spawn(async move {
-        for is_second in [false, true] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if is_second {
-                std::process::exit(130);
-            }
-            token.cancel();
-        }
-    });
-    Ok(stop)
-}
 
 /// What is under way. It outlives the generation that it was begun on.
 #[derive(Default)]
@@ -180,16 +158,15 @@ pub async fn run(
                             }
                         }
                     }
-                    // Its feed stays among those in flight, so it rests until the next start; the others go on.
                     Err(error) => error!("a poll came to a bad end: {error}"),
                 }
             }
         }
     }
     info!("stopping");
-    while under_way.polls.join_next().await.is_some() {}
     // What is under way is let finish, so that its outcome is known; the rest is owed at the next start.
     let finish = async {
+        while under_way.polls.join_next().await.is_some() {}
         while under_way.lanes.join_next().await.is_some() {}
         while ears.join_next().await.is_some() {}
     };
@@ -235,7 +212,11 @@ fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &Cancellation
         if ingest.reads(&row.name) && under_way.in_flight.insert(row.name.clone()) {
             let (ingest, stop, name) = (Arc::clone(ingest), stop.clone(), row.name.clone());
             under_way.polls.spawn(async move {
-                let report = ingest.poll(row, &stop).await;
+                // Its feed must not stay among those in flight, whatever happens.
+                let polled = AssertUnwindSafe(ingest.poll(row, &stop)).catch_unwind();
+                let report = polled
+                    .await
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll came to a bad end")));
                 if report
                     .as_ref()
                     .is_err_and(|error| Trouble::of(error).is_none())

@@ -24,7 +24,7 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 #[derive(Debug, Default)]
 pub struct Terminal;
 
-fn print(work: &Work) -> std::io::Result<Receipt> {
+async fn print(work: &Work) -> std::io::Result<Receipt> {
     let (text, said) = match &work.act {
         Act::Send { content, .. } => (Some(render(content, width())), standing(content)),
         Act::Edit { content, receipt } if standing(content) != receipt.message => {
@@ -33,9 +33,13 @@ fn print(work: &Work) -> std::io::Result<Receipt> {
         Act::Edit { receipt, .. } | Act::Remove { receipt } => (None, receipt.message.clone()),
     };
     if let Some(text) = text {
-        let mut out = anstream::stdout().lock();
-        writeln!(out, "{text}")?;
-        out.flush()?;
+        // Whoever reads it may have stopped doing so, and a thread that others need must not wait for that.
+        let written = tokio::task::spawn_blocking(move || {
+            let mut out = anstream::stdout().lock();
+            writeln!(out, "{text}")?;
+            out.flush()
+        });
+        written.await.map_err(std::io::Error::other)??;
     }
     Ok(Receipt {
         message: said,
@@ -65,7 +69,7 @@ impl Platform for Terminal {
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
         async move {
-            print(work).map_err(|error| SendError::Never {
+            print(work).await.map_err(|error| SendError::Never {
                 scope: Scope::Platform,
                 why: format!("the terminal cannot be written to: {error}"),
             })

@@ -1,16 +1,15 @@
 //! The command that reads mails from files, through the same path as an archive's.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use chrono::Utc;
-use flate2::read::MultiGzDecoder;
+use chrono::{DateTime, Utc};
 use indicatif::ProgressBar;
-use mail_parser::mailbox::{maildir, mbox};
 use tokio::sync::mpsc;
 
 use super::opening::open;
@@ -19,6 +18,7 @@ use crate::app;
 use crate::item::Item;
 use crate::source::archive::{GZIP_MAGIC, arrival};
 use crate::source::mail;
+use crate::source::mbox::{Gunzip, MAIL_BYTES_MAX, Mails};
 use crate::store::feeds;
 
 /// Mails stored in one transaction.
@@ -146,7 +146,7 @@ fn read_file(
 ) -> anyhow::Result<bool> {
     let mut reader = BufReader::with_capacity(1 << 16, bar.wrap_read(File::open(file)?));
     if reader.fill_buf()?.starts_with(&GZIP_MAGIC) {
-        let unpacked = BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader));
+        let unpacked = BufReader::with_capacity(1 << 16, Gunzip::new(reader));
         return read_mbox(unpacked, take);
     }
     read_mbox(reader, take)
@@ -161,33 +161,62 @@ fn read_mbox(
         return Ok(true);
     }
     if !head[..head.len().min(HEAD_BYTES)].starts_with(b"From ") {
-        let mut raw = Vec::new();
-        reader.read_to_end(&mut raw)?;
-        let one = mail::message(&raw, None).map_err(|_| {
-            "neither an mbox (its first line begins with `From `) nor a mail".to_owned()
+        let one = read_whole(reader)?.and_then(|raw| {
+            message(&raw, None).map_err(|_| {
+                "neither an mbox (its first line begins with `From `) nor a mail".to_owned()
+            })
         });
         return Ok(take(one));
     }
-    for mail in mbox::MessageIterator::new(reader) {
-        let mail = mail.context("the file is damaged, or cut off")?;
-        if !take(mail::message(
-            mail.contents(),
-            arrival(mail.internal_date()),
-        )) {
+    for raw in Mails::new(reader) {
+        let raw = raw.context("the file is damaged, or cut off")?;
+        let mail = match raw {
+            Ok(raw) => message(&raw.contents, arrival(raw.internal_date)),
+            Err(too_large) => Err(too_large.to_string()),
+        };
+        if !take(mail) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
+/// A file that is one mail; why not, where it is too large for one.
+fn read_whole(reader: impl std::io::Read) -> std::io::Result<Result<Vec<u8>, String>> {
+    let mut raw = Vec::new();
+    reader
+        .take(MAIL_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut raw)?;
+    if raw.len() > MAIL_BYTES_MAX {
+        return Ok(Err(format!(
+            "more than {MAIL_BYTES_MAX} bytes, passed over"
+        )));
+    }
+    Ok(Ok(raw))
+}
+
+/// Reads a mail; one that its reader comes to a bad end over stops no other.
+fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Read1 {
+    catch_unwind(AssertUnwindSafe(|| mail::message(raw, arrived_at)))
+        .unwrap_or_else(|_| Err("it brought its reader to a bad end".to_owned()))
+}
+
 fn read_maildir(folder: &Path, take: &mut impl FnMut(Read1) -> bool) -> anyhow::Result<bool> {
     if !folder.join("cur").is_dir() {
         bail!("a folder without `cur`: not a maildir");
     }
-    for mail in maildir::MessageIterator::new(folder)? {
-        let mail = mail?;
-        if !take(mail::message(mail.contents(), None)) {
-            return Ok(false);
+    for part in ["cur", "new"] {
+        for entry in std::fs::read_dir(folder.join(part))? {
+            let entry = entry?;
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if is_hidden || !entry.path().is_file() {
+                continue;
+            }
+            let mail = read_whole(File::open(entry.path())?)?.and_then(|raw| message(&raw, None));
+            let name = || entry.file_name().display().to_string();
+            if !take(mail.map_err(|why| format!("{}: {why}", name()))) {
+                return Ok(false);
+            }
         }
     }
     Ok(true)

@@ -37,6 +37,7 @@ pub(super) async fn open_alone(
     let config = live::with_additions(&file, &store).await?.config;
     let lock = Lock::take(&config.database, command)?;
     let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
+    ingest.note_attempts(&config.database);
     Ok((config, Arc::new(ingest), lock))
 }
 

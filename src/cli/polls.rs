@@ -37,7 +37,7 @@ const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Re
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 /// How long a stop waits for pages that are being read.
-const PAGES_STOP_MAX: Duration = Duration::from_secs(5);
+const PAGES_STOP_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let file = Effective::load(path)?;
@@ -50,6 +50,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let live = Arc::new(live);
     let generation = live.now();
     let config = &generation.effective.config;
+    generation.ingest.note_attempts(&config.database);
     tracing::info!(
         database = %config.database.display(),
         "polling {} feeds; what is new is {}; Ctrl-C stops",

@@ -19,6 +19,9 @@ const POLL_GAP_S_MAX: u64 = 7 * 24 * 60 * 60;
 /// The most paths of one tree: each costs a request at every poll.
 const PATHS_MAX: usize = 32;
 
+/// The most that one poll of a plain feed may be let bring: what one document may hold.
+const NEW_MAX_MOST: u64 = 2_000;
+
 /// The branch of a tree that names none.
 const BRANCH_DEFAULT: &str = "master";
 
@@ -93,6 +96,7 @@ struct Own {
     query: Option<Option<String>>,
     gives: Option<Option<Gives>>,
     identity: Option<Identity>,
+    new_max: Option<usize>,
 }
 
 impl Own {
@@ -137,19 +141,21 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
         None => Some(kind == Some(Kind::Feed)),
     };
     let own = read_own(&mut table, kind);
+    let new_max = own.new_max;
     let place = table.place().to_owned();
     table.finish();
 
     let upstream = kind.zip(url.as_ref());
     let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
     let kind = kind.and_then(|kind| own.into_kind(kind));
-    let feed = match (&name, url, poll_gap, kind, bpf_only) {
-        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only)) => {
+    let feed = match (&name, url, poll_gap, kind, bpf_only, new_max) {
+        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only), Some(new_max)) => {
             Some(FeedConfig {
                 name: name.clone(),
                 url,
                 poll_gap,
                 bpf_only,
+                new_max,
                 kind,
             })
         }
@@ -240,6 +246,11 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         None => Some(Identity::default()),
     };
 
+    let new_max = match table.take("new_max") {
+        Some(field) => read_new_max(&field, kind),
+        None => Some(FeedConfig::NEW_MAX),
+    };
+
     Own {
         branch,
         paths,
@@ -247,7 +258,21 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         query,
         gives,
         identity,
+        new_max,
     }
+}
+
+/// Reads how much one poll may bring. Trees and archives can go on where a poll ended, so they need no such bound.
+fn read_new_max(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<usize> {
+    if let Some(kind @ (Kind::Tree | Kind::Archive)) = kind {
+        let kind = kind.word();
+        field.note(format!(
+            "belongs to feeds of kind \"feed\" or \"lwn\"; this feed is of kind \"{kind}\""
+        ));
+        return None;
+    }
+    let most = field.whole("entries", 1..=NEW_MAX_MOST)?;
+    usize::try_from(most).ok()
 }
 
 /// Reads a URL and brings it into the one form its kind has, so that the same place is always written the same way.

@@ -83,6 +83,7 @@ pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Feed, "query"),
     (Within::Feed, "gives"),
     (Within::Feed, "identity"),
+    (Within::Feed, "new_max"),
     (Within::Top, "discord"),
     (Within::Discord, "token_file"),
     (Within::Discord, "api"),

@@ -91,8 +91,15 @@ pub struct FeedConfig {
     pub poll_gap: Duration,
     /// Whether all that it carries is about BPF; else every story is judged by what it says.
     pub bpf_only: bool,
+    /// New entries that one poll of a plain feed (LWN or any other) may bring; the rest is left out and recorded as a gap.
+    pub new_max: usize,
     /// Which kind of upstream, with what only that kind has.
     pub kind: FeedKind,
+}
+
+impl FeedConfig {
+    /// `new_max` where the configuration does not say.
+    pub const NEW_MAX: usize = 100;
 }
 
 /// Which kind of upstream a feed is, with what only that kind has.

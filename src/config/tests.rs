@@ -183,6 +183,7 @@ kind = "feed"
 url = "https://a.example/feed?format=json"
 gives = "videos"
 identity = "guid"
+new_max = 7
 [discord]
 token_file = "token"
 api = "http://127.0.0.1:3020/"
@@ -329,6 +330,7 @@ url = "https://news.example.org"
             identity: Identity::Guid
         }
     );
+    assert_eq!((plain.new_max, lwn.new_max), (7, FeedConfig::NEW_MAX));
 }
 
 #[test]
@@ -555,7 +557,7 @@ fn bad_values_say_what_would_be_right() {
             "role = \"next\"",
             "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
         ),
-        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity".to_owned()),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned()),
         (
             tree,
             "poll_gap = 60",
@@ -569,7 +571,7 @@ fn bad_values_say_what_would_be_right() {
         (
             tree,
             "\"\\u001b[31m\" = 1",
-            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity".to_owned(),
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned(),
         ),
     ];
     for (base, key, right) in cases {

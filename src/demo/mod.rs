@@ -97,6 +97,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
                 .expect("a relative path joins to any http address"),
             // They hold what the newsletter picked, and nothing else.
             bpf_only: true,
+            new_max: FeedConfig::NEW_MAX,
             poll_gap: POLL_GAP,
             kind,
         };

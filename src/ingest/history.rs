@@ -46,14 +46,19 @@ impl Ingest {
         while let Some(request) = next {
             told(walk.progress(), report.fresh);
             report.requests += 1;
-            let answer = tokio::select! {
-                answer = self.fetcher_of(&row.name).fetch(&request) => answer,
+            let asked = async {
+                let answer = self.fetch(&row, &request).await;
+                self.read_answer(&row, &request, walk, answer).await
+            };
+            let (walked, read) = tokio::select! {
+                read = asked => read,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::OkSoFar;
                     return Ok(report);
                 }
             };
-            let page = walk.read(answer).map_err(|e| {
+            walk = walked;
+            let page = read.map_err(|e| {
                 anyhow::anyhow!(
                     "{}: {e}\nWhat came so far is kept; the same command goes on from there.",
                     row.name

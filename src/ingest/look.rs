@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Ingest;
 use crate::config::{Config, FeedConfig};
 use crate::source::fetch::Fetcher;
-use crate::source::{FetchError, Goal, Page, Source};
+use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
+use crate::store::feeds::FeedRow;
 
 impl Ingest {
     /// Fetches a feed once without keeping anything, and says what it saw.
@@ -34,7 +35,44 @@ impl Ingest {
         let Some(request) = walk.next() else {
             return Ok(Page::default());
         };
-        walk.read(fetcher.fetch(&request).await)
+        let answer = fetcher.fetch(&request).await;
+        let (_, read) = self.lasting.reading.read(walk, answer, None).await;
+        read
+    }
+
+    /// Asks for what a feed's walk wants, but for what the process died over.
+    pub(super) async fn fetch(
+        &self,
+        row: &FeedRow,
+        request: &Request,
+    ) -> Result<Answer, FetchError> {
+        let attempts = self.lasting.attempts.get();
+        let until = attempts
+            .and_then(|attempts| attempts.left_alone_until(row.id, &request.url, self.clock.now()));
+        if let Some(until) = until {
+            let until = until.format("%Y-%m-%d %H:%M");
+            let why = format!(
+                "{}: bpfnews ended more than once while it read this, so it is left alone until {until} UTC",
+                request.url
+            );
+            return Err(FetchError::Broken { why });
+        }
+        self.fetcher_of(&row.name).fetch(request).await
+    }
+
+    /// Has a feed's walk read what it asked for.
+    pub(super) async fn read_answer(
+        &self,
+        row: &FeedRow,
+        request: &Request,
+        walk: Walk,
+        answer: Result<Answer, FetchError>,
+    ) -> (Walk, Result<Page, FetchError>) {
+        let has_document = |answer: &Answer| matches!(answer.body, Body::Bytes { .. });
+        let is_read = answer.as_ref().is_ok_and(has_document);
+        let attempts = self.lasting.attempts.get().filter(|_| is_read);
+        let attempt = attempts.and_then(|attempts| attempts.begin(row.id, &request.url));
+        self.lasting.reading.read(walk, answer, attempt).await
     }
 
     /// The HTTP client for a feed.

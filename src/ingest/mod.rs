@@ -2,6 +2,8 @@
 
 mod commit;
 mod digest;
+mod ending;
+mod flood;
 pub mod fold;
 mod health;
 mod history;
@@ -11,16 +13,17 @@ mod news;
 mod opening;
 mod pause;
 pub mod plan;
+mod reading;
 mod retract;
 mod sample;
 mod waiting;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info, info_span, warn};
@@ -41,7 +44,6 @@ pub use self::retract::retract;
 
 use self::commit::{Kept, NotKept};
 use self::opening::Lasting;
-use self::pause::{BACK_OFF_MAX, CUT_SHORT_PAUSE, judge, with_jitter};
 use self::waiting::{Ended, Left, ReadPage, Waiting};
 
 /// Feeds read (or looked at) side by side; each host still gets one request at a time.
@@ -185,8 +187,14 @@ impl Ingest {
         let mut report = Report::of(&row);
         let turn = self.pages.acquire().await?;
         // Boxed, so that a poll which waits for its turn, or until the disk has how it ended, holds no room for how it reads.
-        let read = Box::pin(self.read(row, stop, &mut report));
-        let ended = read.instrument(span.clone()).await?;
+        let row = Arc::new(row);
+        let read = Box::pin(self.read(Arc::clone(&row), stop, &mut report));
+        let read = AssertUnwindSafe(read.instrument(span.clone())).catch_unwind();
+        let ended = match read.await {
+            Ok(ended) => ended?,
+            // It was told where it happened. What was kept of the poll so far is kept.
+            Err(_) => self.came_to_a_bad_end(&row),
+        };
         drop(turn);
         if let Some(ended) = ended {
             self.end(ended, &mut report)
@@ -218,11 +226,10 @@ impl Ingest {
     /// Reads what a feed has, and keeps it; gives how its poll ended, unless that is kept too or is not to be.
     async fn read(
         &self,
-        row: FeedRow,
+        row: Arc<FeedRow>,
         stop: &CancellationToken,
         report: &mut Report,
     ) -> anyhow::Result<Option<Ended>> {
-        let row = Arc::new(row);
         let Some(config) = self.feeds.get(&row.name) else {
             anyhow::bail!("the feed {} is not in the configuration", row.name);
         };
@@ -257,7 +264,7 @@ impl Ingest {
             report.requests += 1;
             let answer = tokio::select! {
                 // Boxed, so that a poll which waits for its turn or for the disk does not hold the room for it.
-                answer = Box::pin(self.fetcher_of(&row.name).fetch(&request)) => answer,
+                answer = Box::pin(self.fetch(&row, &request)) => answer,
                 () = stop.cancelled() => {
                     report.outcome = Outcome::Excused { why: "stopped while polling; the next poll goes on".to_owned() };
                     return Ok(None);
@@ -278,8 +285,19 @@ impl Ingest {
                 .as_ref()
                 .ok()
                 .and_then(|answer| answer.moved_to.clone());
-            match walk.read(answer) {
-                Ok(page) => {
+            let (walked, read) = tokio::select! {
+                read = self.read_answer(&row, &request, walk, answer) => read,
+                () = stop.cancelled() => {
+                    report.outcome = Outcome::Excused { why: "stopped while reading; the next poll goes on".to_owned() };
+                    return Ok(None);
+                }
+            };
+            walk = walked;
+            match read {
+                Ok(mut page) => {
+                    if mode == Mode::Live {
+                        self.bound_flood(&row, config, &mut walk, &mut page).await?;
+                    }
                     leave_alone = leave_alone.max(page.leave_alone_for.unwrap_or_default());
                     let moved_to = moved_to.map(String::from);
                     let is_first = report.requests == 1;
@@ -360,45 +378,5 @@ impl Ingest {
         Ok(page.faults.is_empty()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
-    }
-
-    /// How a poll ended: well, and whether it was cut short, or by an error. `quiet` is the cursor of one that brought
-    /// nothing, of which nothing was kept yet.
-    fn ended(
-        &self,
-        row: &Arc<FeedRow>,
-        config: &Arc<FeedConfig>,
-        how: Result<bool, FetchError>,
-        leave_alone: Duration,
-        quiet: Option<String>,
-    ) -> Ended {
-        let at = self.clock.now();
-        let gap = TimeDelta::from_std(config.poll_gap).unwrap_or(BACK_OFF_MAX);
-        let (outcome, pause) = match how {
-            Ok(true) => (Outcome::OkSoFar, CUT_SHORT_PAUSE.min(gap)),
-            Ok(false) => {
-                let leave_alone = TimeDelta::from_std(leave_alone).unwrap_or(gap);
-                let pause = with_jitter(gap.max(leave_alone.min(BACK_OFF_MAX)));
-                (Outcome::Ok, pause)
-            }
-            Err(error) => judge(&error, gap, row.failures),
-        };
-        Ended {
-            row: Arc::clone(row),
-            config: Arc::clone(config),
-            outcome,
-            at,
-            next_poll_at: at + pause,
-            quiet,
-        }
-    }
-
-    /// Records how a poll ended that left nothing else to be kept.
-    async fn end(&self, ended: Ended, report: &mut Report) -> anyhow::Result<()> {
-        report.end(&ended);
-        let at = ended.at;
-        self.commit(Left::Ended(Box::new(ended))).await?;
-        self.polled(at);
-        Ok(())
     }
 }

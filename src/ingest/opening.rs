@@ -1,17 +1,21 @@
 //! Opening what reads: over a configuration, over another one while it runs, and beside a bpfnews that runs.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use super::digest::LastPoll;
 use super::look::places;
+use super::reading::Reading;
 use super::waiting::Waiting;
 use super::{Ingest, PAGES_AT_ONCE_MAX, READ_AT_ONCE_MAX, sample};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
+use crate::store::attempts::Attempts;
 use crate::store::{Store, feeds, outbox, troubles};
 
 /// What lasts over changes of the configuration, for polls that began before one end after it.
@@ -19,6 +23,8 @@ use crate::store::{Store, feeds, outbox, troubles};
 pub(super) struct Lasting {
     desks: RwLock<Arc<[Desk]>>,
     pub(super) last_poll: Mutex<LastPoll>,
+    pub(super) reading: Reading,
+    pub(super) attempts: OnceLock<Attempts>,
 }
 
 impl Lasting {
@@ -35,6 +41,15 @@ impl Ingest {
     pub fn desks(&self) -> Arc<[Desk]> {
         let now = self.lasting.desks.read();
         Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes beside the database what is read from now on: for the one process that polls.
+    pub fn note_attempts(&self, database: &Path) {
+        match Attempts::open(database, self.clock.now()) {
+            // What was noted first stays.
+            Ok(attempts) => drop(self.lasting.attempts.set(attempts)),
+            Err(error) => warn!("{error:#}; a document over which bpfnews dies is read again"),
+        }
     }
 
     /// Opens the sources of a configuration and makes the database agree with it.

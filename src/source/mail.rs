@@ -1,10 +1,10 @@
 //! A raw mail (RFC 5322 with MIME) to a message item.
 
 use chrono::{DateTime, TimeZone as _, Utc};
-use mail_parser::{Address, HeaderName, HeaderValue, MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 
 use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
-use crate::source::wire;
+use crate::source::{mime, wire};
 
 /// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
 /// and what bots say in headers only.
@@ -22,6 +22,8 @@ const HEADERS_KEPT: [&str; 8] = [
 const HEADER_PREFIXES_KEPT: [&str; 2] = ["X-PR-", "X-Patchwork-"];
 /// The most bytes kept of one header; a Cc line of a tree-wide series is long.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
+/// The most headers kept of one mail.
+const HEADERS_MAX: usize = 64;
 
 /// Reads a raw mail. `arrived_at` is when it reached the archive, where that is known from outside (an mbox's `From `
 /// line); else the topmost readable `Received:` header tells, else `Date:`.
@@ -31,8 +33,9 @@ const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Text for a person when it is no mail at all. A mail without Message-ID gets one made from its bytes, so that it is
 /// kept all the same.
 pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, String> {
+    let (head, body) = mime::head_and_body(raw);
     let mail = MessageParser::default()
-        .parse(raw)
+        .parse_headers(&head)
         .ok_or("not a mail: no headers")?;
     let id = match mail
         .message_id()
@@ -70,8 +73,8 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
         .into_iter()
         .next_back()
         .or_else(|| ids(mail.references()).into_iter().next_back());
-    let text = text(&mail);
-    let mut headers = headers(&mail, raw);
+    let text = mime::text(&mail, body);
+    let mut headers = headers(&mail, &head);
     headers.extend(diff::headers(&text));
     Ok(Item {
         what: What::Message {
@@ -111,32 +114,7 @@ fn person(from: Option<&Address<'_>>) -> Person {
     }
 }
 
-/// The text parts of a mail one after the other; HTML only where there is no plain text.
-fn text(mail: &mail_parser::Message<'_>) -> String {
-    let mut text = String::new();
-    for part in mail.text_bodies() {
-        match &part.body {
-            PartType::Text(plain) => text.push_str(plain),
-            PartType::Html(html) => text.push_str(&wire::html_text(html)),
-            _ => continue,
-        }
-        text.push('\n');
-    }
-    // A patch that is attached rather than inline still carries its message.
-    for part in mail.attachments() {
-        let is_patch = part
-            .attachment_name()
-            .is_some_and(|name| name.ends_with(".patch") || name.ends_with(".diff"));
-        if let (true, PartType::Text(patch)) =
-            (is_patch && text.len() < prose::TEXT_BYTES_MAX, &part.body)
-        {
-            text.push_str(patch);
-        }
-    }
-    text
-}
-
-fn headers(mail: &mail_parser::Message<'_>, raw: &[u8]) -> Vec<(String, String)> {
+fn headers(mail: &mail_parser::Message<'_>, head: &[u8]) -> Vec<(String, String)> {
     mail.headers()
         .iter()
         .filter(|header| {
@@ -150,20 +128,18 @@ fn headers(mail: &mail_parser::Message<'_>, raw: &[u8]) -> Vec<(String, String)>
                 })
         })
         .filter_map(|header| {
-            let value = raw.get(header.offset_start() as usize..header.offset_end() as usize)?;
+            let value = head.get(header.offset_start() as usize..header.offset_end() as usize)?;
             let mut value = wire_line(&String::from_utf8_lossy(value));
-            let end = (0..=HEADER_BYTES_MAX.min(value.len()))
-                .rev()
-                .find(|&end| value.is_char_boundary(end))?;
-            value.truncate(end);
+            value.truncate(value.floor_char_boundary(HEADER_BYTES_MAX));
             Some((header.name().to_owned(), value))
         })
+        .take(HEADERS_MAX)
         .collect()
 }
 
-/// A header unfolded onto one line, without a limit of its own.
+/// A header unfolded onto one line.
 fn wire_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    wire::joined(text.split_whitespace(), HEADER_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 pub mod archive;
 pub mod feed;
 pub mod fetch;
+mod html;
 pub mod mail;
+pub mod mbox;
+mod mime;
 pub mod tree;
 mod wire;
 

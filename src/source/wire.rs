@@ -8,7 +8,8 @@ use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use scraper::{Html, Node};
+
+use super::html::html_text;
 
 /// A title is one line; a longer one is abuse.
 const TITLE_CHARS_MAX: usize = 1_000;
@@ -17,8 +18,8 @@ const DEPTH_MAX: usize = 200;
 
 /// Entries of an honest Atom document are a few hundred at the most.
 const ENTRIES_MAX: usize = 10_000;
-/// The most of a piece of HTML that is read: a parser's work may grow with the square of its nesting.
-const HTML_BYTES_MAX: usize = 128 * 1024;
+/// The most of a title that is read, in bytes.
+const TITLE_BYTES_MAX: usize = 64 * 1024;
 
 /// Decodes a document: byte order mark, then the charset of the Content-Type, then the XML declaration, then UTF-8.
 /// Bytes that are not in the charset they claim are read as Windows-1252, which is what they are in practice. The XML
@@ -64,66 +65,29 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
 /// One line of plain text: control characters and runs of white space become one space, and it is cut at
 /// [`TITLE_CHARS_MAX`] characters.
 pub(crate) fn one_line(text: &str) -> String {
-    let words = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(TITLE_CHARS_MAX) {
-        Some((end, _)) => line[..end].to_owned(),
-        None => line,
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let mut line = joined(words, TITLE_CHARS_MAX * 4);
+    if let Some((end, _)) = line.char_indices().nth(TITLE_CHARS_MAX) {
+        line.truncate(end);
     }
+    line
 }
 
-/// The text of a piece of HTML, with line breaks where a browser would break lines.
-pub(crate) fn html_text(html: &str) -> String {
-    const BREAKS: [&str; 14] = [
-        "p",
-        "br",
-        "div",
-        "li",
-        "ul",
-        "ol",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "tr",
-        "pre",
-        "blockquote",
-        "hr",
-    ];
-    let html = &html[..html.floor_char_boundary(HTML_BYTES_MAX)];
-    let document = Html::parse_fragment(html);
-    let mut text = String::with_capacity(html.len());
-    let mut hidden = 0_usize;
-    for edge in document.tree.root().traverse() {
-        let (node, opens) = match edge {
-            ego_tree::iter::Edge::Open(node) => (node, true),
-            ego_tree::iter::Edge::Close(node) => (node, false),
-        };
-        match node.value() {
-            Node::Text(piece) if opens && hidden == 0 => text.push_str(piece),
-            Node::Element(element) => {
-                let name = element.name();
-                if ["script", "style", "head", "title"].contains(&name) {
-                    hidden = if opens {
-                        hidden + 1
-                    } else {
-                        hidden.saturating_sub(1)
-                    };
-                } else if BREAKS.contains(&name) && !text.ends_with("\n\n") {
-                    text.push('\n');
-                }
-            }
-            Node::Text(_)
-            | Node::Document
-            | Node::Fragment
-            | Node::Doctype(_)
-            | Node::Comment(_)
-            | Node::ProcessingInstruction(_) => {}
+/// Words with a space between, as many as are needed for so many bytes; the last may stand beyond.
+pub(crate) fn joined<'a>(words: impl Iterator<Item = &'a str>, bytes: usize) -> String {
+    let mut line = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        if line.len() > bytes {
+            break;
         }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        // One word may be a whole document.
+        let rest = bytes.saturating_sub(line.len()) + 4;
+        line.push_str(&word[..word.floor_char_boundary(rest)]);
     }
-    text.trim().to_owned()
+    line
 }
 
 /// The text of a title that may or may not be HTML: markup and entities are read where there are any, and
@@ -133,6 +97,7 @@ pub(crate) fn title_text(raw: &str, is_html: bool) -> String {
         "i", "b", "em", "strong", "code", "a", "span", "tt", "sub", "sup", "br", "p", "cite", "q",
         "u", "s",
     ];
+    let raw = &raw[..raw.floor_char_boundary(TITLE_BYTES_MAX)];
     let has_tag = raw.match_indices('<').any(|(at, _)| {
         let name: String = raw[at + 1..]
             .trim_start_matches('/')
@@ -249,7 +214,9 @@ impl Atom {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), String> {
         let name = tag.local_name().into_inner().to_owned();
         let attribute = |wanted: &str| {
+            // Without a look at what stands twice, which takes time that grows with the square of their number.
             tag.attributes()
+                .with_checks(false)
                 .flatten()
                 .find(|a| a.key.into_inner() == wanted)
                 .and_then(|a| {

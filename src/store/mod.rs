@@ -4,6 +4,7 @@
 
 pub mod additions;
 pub mod ahead;
+pub mod attempts;
 pub mod audit;
 pub mod backup;
 pub mod feeds;

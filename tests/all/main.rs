@@ -1,5 +1,6 @@
 #![recursion_limit = "256"]
 
+mod attacks;
 mod cli;
 mod command;
 mod deliver;

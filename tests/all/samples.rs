@@ -54,6 +54,7 @@ fn source(url: &str, kind: FeedKind) -> Source {
         name: "sample".to_owned(),
         url: Url::parse(url).expect("a URL"),
         bpf_only: false,
+        new_max: FeedConfig::NEW_MAX,
         poll_gap: std::time::Duration::from_secs(60),
         kind,
     })

@@ -204,6 +204,7 @@ impl Reader {
             name: "list".to_owned(),
             url: Url::parse("http://archive.invalid/list/").expect("a URL"),
             bpf_only: false,
+            new_max: FeedConfig::NEW_MAX,
             poll_gap: Duration::from_secs(300),
             kind: FeedKind::Archive { query: None },
         });

@@ -145,6 +145,7 @@ impl World {
                         name: (*name).to_owned(),
                         url: Url::parse(&upstream.url(path)).expect("the test's URL"),
                         bpf_only: false,
+                        new_max: FeedConfig::NEW_MAX,
                         poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
                         kind: kind.clone(),
                     })

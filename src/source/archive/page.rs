@@ -3,11 +3,10 @@
 use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
-use flate2::read::MultiGzDecoder;
-use mail_parser::mailbox::mbox::MessageIterator;
 use url::Url;
 
 use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
+use crate::source::mbox::{Gunzip, Mails};
 use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
 
 /// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
@@ -18,6 +17,8 @@ const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
 
 /// Mails in one mbox; a small file may unpack to millions of them, each larger in memory than it was.
 const MAILS_MAX: usize = 50_000;
+/// What the mails of one mbox may take in memory, in bytes.
+const MAILS_BYTES_MAX: usize = 128 << 20;
 
 /// The first bytes of a gzip file.
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -85,34 +86,44 @@ pub(super) fn unpacks_to_too_much(url: &Url) -> FetchError {
     }
 }
 
-/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`] or
-/// [`MAILS_MAX`].
+/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`],
+/// [`MAILS_MAX`] or [`MAILS_BYTES_MAX`].
 pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
     let mut page = Page::default();
     if !bytes.starts_with(&GZIP_MAGIC) {
-        mbox_items(bytes, &mut page)?;
-        return Ok(is_below_max(&page).then_some(page));
+        let is_whole = mbox_items(bytes, &mut page)?;
+        return Ok(is_whole.then_some(page));
     }
-    let unpacked = MultiGzDecoder::new(bytes).take(UNPACKED_BYTES_MAX);
+    let unpacked = Gunzip::new(bytes).take(UNPACKED_BYTES_MAX);
     let mut reader = std::io::BufReader::with_capacity(1 << 16, unpacked);
-    mbox_items(&mut reader, &mut page)?;
-    let is_whole = reader.get_ref().limit() > 0 && is_below_max(&page);
+    let is_whole = match mbox_items(&mut reader, &mut page) {
+        Err(e) if e.kind() == std::io::ErrorKind::FileTooLarge => false,
+        read => read? && reader.get_ref().limit() > 0,
+    };
     Ok(is_whole.then_some(page))
 }
 
-fn is_below_max(page: &Page) -> bool {
-    page.items.len() + page.faults.len() < MAILS_MAX
-}
-
-pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<()> {
-    for mail in MessageIterator::new(mbox).take(MAILS_MAX) {
-        let mail = mail?;
-        match mail::message(mail.contents(), arrival(mail.internal_date())) {
-            Ok(item) => page.items.push(item),
+/// Adds the mails of an mbox to a page; gives whether that is all of them.
+pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<bool> {
+    let (mut mails, mut bytes) = (0, 0);
+    for raw in Mails::new(mbox) {
+        if mails >= MAILS_MAX || bytes >= MAILS_BYTES_MAX {
+            return Ok(false);
+        }
+        mails += 1;
+        let read = match raw? {
+            Ok(raw) => mail::message(&raw.contents, arrival(raw.internal_date)),
+            Err(too_large) => Err(too_large.to_string()),
+        };
+        match read {
+            Ok(item) => {
+                bytes += item.bytes();
+                page.items.push(item);
+            }
             Err(fault) => page.faults.push(fault),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".

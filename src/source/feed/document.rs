@@ -11,6 +11,7 @@ use url::Url;
 use crate::item::Linked;
 use crate::item::link::canonical_link;
 use crate::item::prose::{self, find};
+use crate::source::html::html_text;
 use crate::source::wire;
 
 /// Where a document's root element stands, if it is one of ours.
@@ -115,7 +116,7 @@ pub(super) fn body_text(entry: &model::Entry) -> String {
         .unwrap_or_default();
     let looks_like_html = raw.contains('<') || raw.contains('&');
     prose::without_diffs(&if looks_like_html {
-        wire::html_text(&raw)
+        html_text(&raw)
     } else {
         raw
     })

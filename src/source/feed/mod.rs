@@ -3,11 +3,13 @@
 //! Such a feed is one document without a way back: when it no longer overlaps what was seen, the stretch between is
 //! recorded as a gap.
 
+mod bounds;
 mod document;
 mod reused;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
 use feed_rs::model;
@@ -18,14 +20,15 @@ use crate::config::{Gives, Identity};
 use crate::item::link::{canonical_link, readable_link};
 use crate::item::{Detail, Item, ItemKey, Linked, Paid, Person, What, prose};
 
+use self::bounds::{Bounded, bounded};
 use self::document::{
     body_text, familiar, is_html, leave_alone_for, link_of, project, shared_links, timestamp,
 };
 use self::reused::Reused;
 pub use self::walk::Walk;
 
-/// Entries of one document that are read; a feed of more is a dump of a whole site.
-const ENTRIES_MAX: usize = 2_000;
+/// Entries that bring feed-rs to a bad end before the rest of their document is given up.
+const PANICS_MAX: usize = 20;
 
 /// A feed that is one document.
 #[derive(Debug, Clone)]
@@ -91,29 +94,19 @@ impl Feed {
 
     /// Reads a document into items, and notes which links its entries share.
     fn read(&self, document: &str, reused: &mut Reused) -> Result<Page, String> {
-        let parser = feed_rs::parser::Builder::new()
-            .base_uri(Some(self.url.as_str()))
-            .id_generator(|_, _, _| String::new())
-            .timestamp_parser(timestamp)
-            .build();
         let document = &familiar(document);
-        let feed = parser
-            .parse(document.as_bytes())
-            .map_err(|e| format!("not a feed that can be read: {e}"))?;
+        let document =
+            bounded(document).map_err(|e| format!("not a feed that can be read: {e}"))?;
         let mut page = Page {
-            leave_alone_for: leave_alone_for(&feed, document),
+            faults: document.faults.clone(),
             ..Page::default()
         };
+        let feed = self.parse_all(&document, &mut page.faults)?;
+        page.leave_alone_for = leave_alone_for(&feed, &document.text);
         let shared = shared_links(&feed);
         reused.note(&shared);
         let project = project(&self.home, &feed);
-        if feed.entries.len() > ENTRIES_MAX {
-            let entries = feed.entries.len();
-            let fault =
-                format!("{entries} entries in one document; the first {ENTRIES_MAX} are read");
-            page.faults.push(fault);
-        }
-        for entry in feed.entries.into_iter().take(ENTRIES_MAX) {
+        for entry in feed.entries {
             match self.item(entry, &shared, reused, &project) {
                 Ok(item) => page.items.push(item),
                 Err(fault) => page.faults.push(fault),
@@ -123,6 +116,48 @@ impl Feed {
         let mut met = HashSet::new();
         page.items.retain(|item| met.insert(item.key()));
         Ok(page)
+    }
+
+    /// Has feed-rs read a document; where that comes to a bad end, each of its entries, so that it loses no other.
+    fn parse_all(
+        &self,
+        document: &Bounded<'_>,
+        faults: &mut Vec<String>,
+    ) -> Result<model::Feed, String> {
+        let unread =
+            |e: feed_rs::parser::ParseFeedError| format!("not a feed that can be read: {e}");
+        if let Some(read) = self.parse(&document.text) {
+            return read.map_err(unread);
+        }
+        let mut whole: Option<model::Feed> = None;
+        let mut panics = 0;
+        for alone in document.one_by_one() {
+            match self.parse(&alone) {
+                Some(Ok(feed)) => match &mut whole {
+                    Some(whole) => whole.entries.extend(feed.entries),
+                    None => whole = Some(feed),
+                },
+                Some(Err(e)) => faults.push(unread(e)),
+                None => {
+                    panics += 1;
+                    faults.push("an entry brought its reader to a bad end".to_owned());
+                }
+            }
+            if panics >= PANICS_MAX {
+                break;
+            }
+        }
+        whole.ok_or_else(|| "the document brought its reader to a bad end".to_owned())
+    }
+
+    /// What feed-rs makes of a document; `None` where it came to a bad end.
+    fn parse(&self, document: &str) -> Option<feed_rs::parser::ParseFeedResult<model::Feed>> {
+        let parser = feed_rs::parser::Builder::new()
+            .base_uri(Some(self.url.as_str()))
+            .id_generator(|_, _, _| String::new())
+            .timestamp_parser(timestamp)
+            .build();
+        catch_unwind(AssertUnwindSafe(|| parser.parse(document.as_bytes()))).ok()
     }
 
     fn item(

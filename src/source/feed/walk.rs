@@ -22,6 +22,9 @@ struct Cursor {
     /// The links that several of its entries had.
     #[serde(skip_serializing_if = "Reused::is_empty")]
     reused: Reused,
+    /// Entries that were left out and are still in the document, each by the first eight bytes of its key's digest.
+    #[serde(skip_serializing_if = "HashSet::is_empty")]
+    left_out: HashSet<u64>,
 }
 
 /// A poll of one document under way.
@@ -33,6 +36,13 @@ pub struct Walk {
     asked: bool,
     /// Keys and dates of the page just read.
     page: Option<Vec<(ItemKey, Option<i64>)>>,
+    /// What was left out of it.
+    flood: Option<Gap>,
+}
+
+fn mark(key: &ItemKey) -> u64 {
+    let digest = key.digest();
+    u64::from_be_bytes(std::array::from_fn(|at| digest[at]))
 }
 
 impl Feed {
@@ -46,6 +56,7 @@ impl Feed {
             cursor,
             asked: false,
             page: None,
+            flood: None,
         }
     }
 }
@@ -70,7 +81,7 @@ impl Walk {
             return Ok(Page::default());
         };
         let document = wire::decode(bytes, charset.as_deref());
-        let page = self
+        let mut page = self
             .feed
             .read(&document, &mut self.cursor.reused)
             .map_err(|e| broken(&answer.url, e))?;
@@ -86,6 +97,7 @@ impl Walk {
                 "the feed has entries, but none that can be read",
             ));
         }
+        self.pass_over(&mut page);
         self.cursor.newest = Kept::of(&self.feed.url, &answer.validators);
         self.page = Some(
             page.items
@@ -110,6 +122,11 @@ impl Walk {
         let nothing_known = !page.is_empty() && page.iter().all(|(key, _)| new_here.contains(key));
         let from_at = self.cursor.newest_at.or(polled_at);
         let to_at = dates().min().unwrap_or(self.now);
+        self.cursor.entries = Some(page.len());
+        self.cursor.newest_at = self.cursor.newest_at.max(dates().max());
+        if let Some(flood) = self.flood.take() {
+            return vec![flood];
+        }
         let mut gaps = Vec::new();
         if let Some(from_at) =
             from_at.filter(|from_at| had_some && nothing_known && to_at > *from_at)
@@ -121,9 +138,48 @@ impl Walk {
                 why,
             });
         }
-        self.cursor.entries = Some(page.len());
-        self.cursor.newest_at = self.cursor.newest_at.max(dates().max());
         gaps
+    }
+
+    /// Takes entries out that an earlier poll left out, and forgets those that the document shows no more.
+    fn pass_over(&mut self, page: &mut Page) {
+        if self.cursor.left_out.is_empty() {
+            return;
+        }
+        let before = std::mem::take(&mut self.cursor.left_out);
+        page.items.retain(|item| {
+            let mark = mark(&item.key());
+            !before.contains(&mark) || !self.cursor.left_out.insert(mark)
+        });
+    }
+
+    /// Leaves the items at these positions out of the page just read: of `new` new ones there are too many.
+    pub(crate) fn leave_out(&mut self, page: &mut Page, positions: &[usize], new: usize) {
+        let positions: HashSet<usize> = positions.iter().copied().collect();
+        let out = positions
+            .iter()
+            .filter_map(|&position| page.items.get(position));
+        let (mut from_at, mut to_at) = (i64::MAX, 0);
+        for item in out {
+            self.cursor.left_out.insert(mark(&item.key()));
+            let at = item.at.map_or(self.now, |at| at.timestamp());
+            (from_at, to_at) = (from_at.min(at), to_at.max(at));
+        }
+        let mut position = 0..;
+        let mut stays = || position.next().is_some_and(|at| !positions.contains(&at));
+        page.items.retain(|_| stays());
+        let items = page.items.iter();
+        self.page = Some(
+            items
+                .map(|item| (item.key(), item.at.map(|at| at.timestamp())))
+                .collect(),
+        );
+        let kept = new.saturating_sub(positions.len());
+        self.flood = Some(Gap {
+            from_at: from_at.min(to_at),
+            to_at,
+            why: format!("{new} new entries in one poll; the newest {kept} were kept (new_max)"),
+        });
     }
 
     pub(in crate::source) fn cursor(&self) -> String {

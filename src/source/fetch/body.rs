@@ -7,13 +7,16 @@ use async_compression::zstd::DParameter;
 use futures_util::TryStreamExt;
 use reqwest::Response;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 
 use super::words;
 
 /// The largest window of a zstd frame, as a power of two: what RFC 9659 lets a content encoding ask for, 8 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// Members of one gzip or zstd stream; a server makes one, or a few.
+const MEMBERS_MAX: usize = 10_000;
 
 /// Why a body could not be read; the words go after the URL.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,19 +39,49 @@ pub(super) async fn read(response: Response, bytes_max: u64) -> Result<Vec<u8>, 
     {
         return Err(too_big());
     }
-    let mut bytes = Vec::new();
-    let mut reader = decoded(response, coding, bytes_max).take(bytes_max.saturating_add(1));
-    reader
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::FileTooLarge => too_big(),
-            _ => judge(&error, coding),
-        })?;
+    let bytes = match coding {
+        Coding::Identity | Coding::Brotli => {
+            let mut reader = decoded(response, coding, bytes_max).take(bytes_max.saturating_add(1));
+            let mut bytes = Vec::new();
+            let read = reader.read_to_end(&mut bytes).await;
+            read.map(|_| bytes)
+        }
+        Coding::Gzip | Coding::Zstd => members(response, coding, bytes_max).await,
+    };
+    let bytes = bytes.map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => too_big(),
+        _ => judge(&error, coding),
+    })?;
     if bytes.len() as u64 > bytes_max {
         return Err(too_big());
     }
     Ok(bytes)
+}
+
+/// Every member of a gzip or zstd stream. An empty one is ten or twenty bytes and takes time all the same, so there is a
+/// bound on their number, and others get their turn after each.
+async fn members(response: Response, coding: Coding, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut wire = wire(response, bytes_max);
+    let mut bytes = Vec::new();
+    for _ in 0..MEMBERS_MAX {
+        let room = bytes_max.saturating_add(1) - bytes.len() as u64;
+        match coding {
+            Coding::Zstd => {
+                let params = [DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)];
+                let decoder = ZstdDecoder::with_params(&mut wire, &params);
+                decoder.take(room).read_to_end(&mut bytes).await?;
+            }
+            _ => {
+                let decoder = GzipDecoder::new(&mut wire);
+                decoder.take(room).read_to_end(&mut bytes).await?;
+            }
+        }
+        if bytes.len() as u64 > bytes_max || wire.fill_buf().await?.is_empty() {
+            return Ok(bytes);
+        }
+        tokio::task::yield_now().await;
+    }
+    Err(io::ErrorKind::FileTooLarge.into())
 }
 
 /// At most the first `bytes_max` bytes of a page that comes with an error; what cannot be read is left out.

@@ -1,9 +1,16 @@
 //! What a tree's server answers, read into commits: an entry of its Atom, a page of cgit's log.
 
-use scraper::{ElementRef, Html, Selector};
+use html5ever::Attribute;
 
 use crate::item::{CommitHash, Detail, Item, Person, What, prose};
-use crate::source::wire;
+use crate::source::{html, wire};
+
+/// Rows of one page of the log that are read; cgit shows fifty, or as many as its server says.
+const ROWS_MAX: usize = 5_000;
+/// Cells of one row that are read.
+const CELLS_MAX: usize = 12;
+/// The most text of one cell, in bytes: more than an item keeps.
+const CELL_BYTES_MAX: usize = 2 * prose::TEXT_BYTES_MAX;
 
 /// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
 const WRAPPED: &str = " ↵";
@@ -56,75 +63,235 @@ pub(super) struct LogRows {
 }
 
 /// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
-pub(super) fn log_rows(html: &str) -> Option<LogRows> {
-    let select =
-        |selector: &str| Selector::parse(selector).expect("a selector of ours is well-formed");
-    let (row, cell, dated, linked) = (
-        select("tr"),
-        select("td"),
-        select("span[title]"),
-        select("a[href]"),
-    );
-    let document = Html::parse_document(html);
-    let table = document.select(&select("#cgit table.list")).next()?;
-    let has_more = document
-        .select(&select("ul.pager a"))
-        .any(|a| a.text().collect::<String>().contains("next"));
-    let mut rows = LogRows {
-        commits: Vec::new(),
-        faults: Vec::new(),
-        has_more,
-    };
-    for row in table.select(&row) {
-        let cells: Vec<ElementRef<'_>> = row.select(&cell).collect();
-        if let Some(message) = cells
-            .iter()
-            .find(|cell| cell.value().classes().any(|class| class == "logmsg"))
-        {
-            if let Some((_, item)) = rows.commits.last_mut() {
-                let text = message.text().collect::<String>();
-                let text = match item.title.strip_suffix(WRAPPED) {
-                    None => text.as_str(),
-                    Some(begun) => {
-                        let (rest, text) = text.split_once("\n\n").unwrap_or((&text, ""));
-                        item.title = wire::one_line(&format!("{begun} {rest}"));
-                        text
-                    }
-                };
-                item.text = prose::without_diffs(text);
+pub(super) fn log_rows(page: &str) -> Option<LogRows> {
+    let mut log = Log::default();
+    html::read(page, &mut log);
+    log.end_row();
+    log.table?;
+    Some(LogRows {
+        commits: log.commits,
+        faults: log.faults,
+        has_more: log.has_more,
+    })
+}
+
+/// A page of the log while it is gone through.
+#[derive(Default)]
+struct Log {
+    /// Whether cgit's own part of the page has begun.
+    is_cgit: bool,
+    /// How many tables are open, from the list of commits on; `None` before it.
+    table: Option<usize>,
+    row: Vec<Cell>,
+    rows: usize,
+    /// The next message is that of the last commit.
+    awaits_message: bool,
+    in_cell: bool,
+    in_link: bool,
+    /// In the list of pages; in one of its links.
+    in_pager: bool,
+    page_link: Option<String>,
+    commits: Vec<(CommitHash, Item)>,
+    faults: Vec<String>,
+    has_more: bool,
+}
+
+/// A cell of a row.
+#[derive(Default)]
+struct Cell {
+    is_message: bool,
+    text: String,
+    /// The first link, and its text.
+    link: Option<String>,
+    link_text: String,
+    /// The first title: a date.
+    title: Option<String>,
+}
+
+fn has_class(attributes: &[Attribute], class: &str) -> bool {
+    html::value(attributes, "class")
+        .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class))
+}
+
+impl html::Hears for Log {
+    fn open(&mut self, name: &str, attributes: &[Attribute]) {
+        self.is_cgit |= html::value(attributes, "id") == Some("cgit");
+        match (name, &mut self.table) {
+            ("ul", _) => self.in_pager = has_class(attributes, "pager"),
+            ("a", _) if self.in_pager => self.page_link = Some(String::new()),
+            ("table", None) if self.is_cgit && has_class(attributes, "list") => {
+                self.table = Some(1);
             }
-            continue;
+            ("table", Some(open)) if *open > 0 => *open += 1,
+            (_, None | Some(0)) => {}
+            ("tr", _) => self.end_row(),
+            ("td", _) => {
+                (self.in_cell, self.in_link) = (self.row.len() < CELLS_MAX, false);
+                if self.in_cell {
+                    self.row.push(Cell {
+                        is_message: has_class(attributes, "logmsg"),
+                        ..Cell::default()
+                    });
+                }
+            }
+            ("span" | "a", _) if self.in_cell => self.open_in_cell(name, attributes),
+            _ => {}
         }
-        let [age, subject, author, ..] = cells[..] else {
-            continue;
+    }
+
+    fn close(&mut self, name: &str) {
+        match (name, &mut self.table) {
+            ("ul", _) => self.in_pager = false,
+            ("a", _) => {
+                self.in_link = false;
+                let told = self.page_link.take();
+                self.has_more |= told.is_some_and(|text| text.contains("next"));
+            }
+            ("td", _) => (self.in_cell, self.in_link) = (false, false),
+            ("tr", _) => self.end_row(),
+            ("table", Some(open)) if *open > 0 => {
+                *open -= 1;
+                if *open == 0 {
+                    self.end_row();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(link) = &mut self.page_link
+            && link.len() < CELL_BYTES_MAX
+        {
+            link.push_str(text);
+        }
+        let Some(cell) = self.row.last_mut().filter(|_| self.in_cell) else {
+            return;
         };
-        let Some(link) = subject.select(&linked).next() else {
-            continue;
+        if cell.text.len() < CELL_BYTES_MAX {
+            cell.text.push_str(text);
+            if self.in_link {
+                cell.link_text.push_str(text);
+            }
+        }
+    }
+}
+
+impl Log {
+    fn open_in_cell(&mut self, name: &str, attributes: &[Attribute]) {
+        let Some(cell) = self.row.last_mut() else {
+            return;
         };
-        let Some(hash) = link.attr("href").and_then(last_word) else {
-            rows.faults
+        if name == "a" {
+            let link = html::value(attributes, "href").filter(|_| cell.link.is_none());
+            self.in_link = link.is_some();
+            cell.link = cell.link.take().or(link.map(str::to_owned));
+        } else if cell.title.is_none() {
+            cell.title = html::value(attributes, "title").map(str::to_owned);
+        }
+    }
+
+    /// The row that was gone through is a commit, its message, or something else.
+    fn end_row(&mut self) {
+        (self.in_cell, self.in_link) = (false, false);
+        let mut row = std::mem::take(&mut self.row);
+        if row.is_empty() || self.rows >= ROWS_MAX {
+            return;
+        }
+        self.rows += 1;
+        if let Some(message) = row.iter().find(|cell| cell.is_message) {
+            let commit = self.commits.last_mut().filter(|_| self.awaits_message);
+            if let Some((_, item)) = commit {
+                tell(item, &message.text);
+            }
+            return;
+        }
+        self.awaits_message = false;
+        let [age, subject, author, ..] = &mut row[..] else {
+            return;
+        };
+        let Some(link) = subject.link.take() else {
+            return;
+        };
+        let Some(hash) = last_word(&link) else {
+            self.faults
                 .push("a row of the log names no commit".to_owned());
-            continue;
+            return;
         };
-        let date = age
-            .select(&dated)
-            .next()
-            .and_then(|span| wire::date(span.attr("title")?));
         let item = Item {
             what: What::Commit { hash: hash.clone() },
-            title: wire::one_line(&link.text().collect::<String>()),
+            title: wire::one_line(&subject.link_text),
             author: Person {
-                name: wire::one_line(&author.text().collect::<String>()),
+                name: wire::one_line(&author.text),
                 email: String::new(),
             },
             url: None,
-            at: date,
+            at: age.title.as_deref().and_then(wire::date),
             written_at: None,
             text: String::new(),
             headers: Vec::new(),
             detail: Detail::Brief,
         };
-        rows.commits.push((hash, item));
+        self.commits.push((hash, item));
+        self.awaits_message = true;
     }
-    Some(rows)
+}
+
+/// Gives a commit its message, which begins with the rest of a long subject.
+fn tell(item: &mut Item, message: &str) {
+    let text = match item.title.strip_suffix(WRAPPED) {
+        None => message,
+        Some(begun) => {
+            let (rest, text) = message.split_once("\n\n").unwrap_or((message, ""));
+            item.title = wire::one_line(&format!("{begun} {rest}"));
+            text
+        }
+    };
+    item.text = prose::without_diffs(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(hash: &str, subject: &str, message: &str) -> String {
+        format!(
+            "<tr><td><span title='2026-07-30 11:20:16 -0700'>3 days</span></td><td><a href='/c/?id={hash}'>{subject}</a>\
+             <span class='decoration'><a href='/t'>tag</a></span></td><td>A. Author</td></tr>\
+             <tr class='nohover'><td/><td colspan='3' class='logmsg'>{message}</td></tr>"
+        )
+    }
+
+    #[test]
+    fn rows_are_commits_with_their_messages() {
+        let (one, two) = ("a".repeat(40), "b".repeat(40));
+        let rows = [
+            row(&one, "bpf: &lt;one&gt;", "It is &amp; was.\n\nMore."),
+            row(&two, "bpf: A long ↵", "subject\n\nText."),
+            row("none", "x", "y"),
+        ]
+        .concat();
+        let page = format!(
+            "<table class='list'><tr><td>menu</td></tr></table><div id='cgit'><table class='list nowrap'><tr><th>Age</th></tr>\
+             {rows}</table><ul class='pager'><li><a href='?ofs=50'>[next]</a></li></ul></div>"
+        );
+        let log = log_rows(&page).expect("it is a log");
+        let shown: Vec<(&str, &str, &str, &str)> = log
+            .commits
+            .iter()
+            .map(|(hash, item)| (hash.as_str(), &*item.title, &*item.text, &*item.author.name))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (&*one, "bpf: <one>", "It is & was.\n\nMore.", "A. Author"),
+                (&*two, "bpf: A long subject", "Text.", "A. Author"),
+            ]
+        );
+        assert_eq!(log.commits[0].1.at, wire::date("2026-07-30T18:20:16Z"));
+        assert!(log.has_more);
+        assert_eq!(log.faults.len(), 1);
+        assert!(log_rows("<p>no log</p>").is_none());
+        assert!(log_rows("<table class='list'></table>").is_none());
+    }
 }

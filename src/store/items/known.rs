@@ -43,6 +43,17 @@ pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::
     }))
 }
 
+/// The positions of items that this feed has not shown before.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn new_here(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<Vec<usize>> {
+    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
+    let is_new = |position: &usize| !known.own.get(position).is_some_and(|known| known.seen_here);
+    Ok((0..items.len()).filter(is_new).collect())
+}
+
 /// What is known of a page's items, by their positions.
 pub(super) struct KnownItems {
     pub(super) own: HashMap<usize, Known>,

@@ -21,7 +21,7 @@ pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
 use self::columns::{aliases, free_on, print, row};
-pub use self::known::are_known;
+pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
     Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,

@@ -3,6 +3,7 @@
 
 mod breaks;
 mod failures;
+mod floods;
 mod identity;
 mod order;
 mod posts;

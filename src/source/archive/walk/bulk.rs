@@ -132,7 +132,7 @@ impl Walk {
                 body: Body::Bytes { bytes, .. },
                 ..
             }) => match mbox_items(&bytes[..], &mut page) {
-                Ok(()) => page.items.retain(|item| {
+                Ok(_) => page.items.retain(|item| {
                     wanted
                         .as_ref()
                         .is_some_and(|id| item.key() == ItemKey::message(id))

@@ -1,10 +1,10 @@
 //! The way through cgit's log: its pages, and the patches that add what it leaves out.
 
 use chrono::{DateTime, Utc};
-use mail_parser::mailbox::mbox::MessageIterator;
 
 use super::{PATCHES_MAX, Stage, Walk};
 use crate::item::{CommitHash, Detail, Item};
+use crate::source::mbox::Mails;
 use crate::source::tree::page::log_rows;
 use crate::source::tree::walk::Pending;
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Page, broken, mail, wire};
@@ -136,13 +136,14 @@ impl Walk {
         else {
             return page;
         };
-        for patch in MessageIterator::new(&bytes[..]).map_while(Result::ok) {
+        // One that is too large adds nothing to what the log told.
+        for patch in Mails::new(&bytes[..]).map_while(Result::ok).flatten() {
             let Some(brief) =
-                CommitHash::parse(patch.from()).and_then(|hash| self.brief.remove(&hash))
+                CommitHash::parse(&patch.from).and_then(|hash| self.brief.remove(&hash))
             else {
                 continue;
             };
-            if let Ok(read) = mail::message(patch.contents(), None) {
+            if let Ok(read) = mail::message(&patch.contents, None) {
                 page.items.push(Item {
                     author: read.author,
                     written_at: read.written_at,

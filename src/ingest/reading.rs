@@ -1,0 +1,267 @@
+//! Where outside bytes are read: on threads of their own, a few at a time, each answer within a time limit, and with every
+//! panic caught.
+//!
+//! What reads is bounded and linear (see `source/`); this is the second line, for what is wrong there all the same. A thread
+//! cannot be ended, so one that takes too long is left to itself: it is counted, and there are never many.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+use tracing::{error, warn};
+
+use crate::source::{Answer, Body, FetchError, Page, Walk};
+use crate::store::attempts::Attempt;
+
+/// Answers that are read at the same time.
+const AT_ONCE_MAX: usize = 4;
+/// Threads that may be left to themselves; with so many nothing more is read until one of them ends.
+const LEFT_MAX: usize = 8;
+/// How long a feed is left alone that could not be read because of that.
+const FULL_PAUSE: Duration = Duration::from_secs(60);
+/// The time that reading one answer may take, and what each MiB of it adds: many times what any needs.
+const TIME_MAX: Duration = Duration::from_secs(10);
+const TIME_MAX_PER_MIB: Duration = Duration::from_secs(1);
+/// The stack of a thread that reads.
+const STACK_BYTES: usize = 4 << 20;
+
+/// Faults that are told of one document.
+const FAULTS_MAX: usize = 100;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that read. They start when they are first needed, and end with this.
+pub(super) struct Reading {
+    turns: Semaphore,
+    idle: Mutex<Vec<Sender<Job>>>,
+    left: Arc<AtomicUsize>,
+    time_max: Duration,
+}
+
+/// Why nothing came of a job.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Unread {
+    #[error("reading it came to a bad end")]
+    Panicked,
+    #[error("reading it took more than {0} s and was given up")]
+    TookTooLong(u64),
+    #[error("it was not read: {LEFT_MAX} documents have been read for too long already")]
+    TooManyLeft,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            turns: Semaphore::new(AT_ONCE_MAX),
+            idle: Mutex::default(),
+            left: Arc::default(),
+            time_max: TIME_MAX,
+        }
+    }
+}
+
+impl Reading {
+    /// Has a walk read an answer. Where that comes to a bad end or takes too long, the walk hears of it as of an answer that
+    /// makes no sense, and goes another way if it has one. What holds no document is read at once. `attempt` lasts as long
+    /// as somebody reads.
+    pub(super) async fn read(
+        &self,
+        mut walk: Walk,
+        answer: Result<Answer, FetchError>,
+        attempt: Option<Attempt>,
+    ) -> (Walk, Result<Page, FetchError>) {
+        let bytes = match &answer {
+            Ok(Answer {
+                body: Body::Bytes { bytes, .. },
+                ..
+            }) => bytes.len(),
+            _ => {
+                let read = walk.read(answer);
+                return (walk, read);
+            }
+        };
+        let host = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.url.host_str());
+        let host = host.unwrap_or("the answer").to_owned();
+        let mut before = walk.clone();
+        let job = move || {
+            // Until the end, however long that takes and whoever waits for it.
+            let _attempt = attempt;
+            let read = walk.read(answer);
+            (walk, read)
+        };
+        let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
+        let most = self.time_max + TIME_MAX_PER_MIB * mib;
+        match self.run(most, job).await {
+            Ok((walk, read)) => (walk, read.map(with_few_faults)),
+            Err(unread) => {
+                let why = format!("{host}: {unread}");
+                error!("{why}");
+                let error = match unread {
+                    // That others take too long is no fault of this feed's.
+                    Unread::TooManyLeft => FetchError::Held {
+                        after: FULL_PAUSE,
+                        why,
+                    },
+                    Unread::Panicked | Unread::TookTooLong(_) => FetchError::Broken { why },
+                };
+                let read = before.read(Err(error));
+                (before, read)
+            }
+        }
+    }
+
+    /// Runs a job on a thread of ours.
+    async fn run<T: Send + 'static>(
+        &self,
+        most: Duration,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unread> {
+        // Never closed.
+        let _turn = self.turns.acquire().await;
+        if self.left.load(Ordering::Acquire) >= LEFT_MAX {
+            return Err(Unread::TooManyLeft);
+        }
+        let (sender, ended) = oneshot::channel();
+        let (left, met) = (Arc::clone(&self.left), Arc::<AtomicBool>::default());
+        let mut waits = Waits {
+            left: Arc::clone(&left),
+            met: Arc::clone(&met),
+            is_over: false,
+        };
+        let job: Job = Box::new(move || {
+            let _ = sender.send(catch_unwind(AssertUnwindSafe(job)));
+            // Who waited left first, and counted this thread.
+            if met.swap(true, Ordering::AcqRel) {
+                left.fetch_sub(1, Ordering::AcqRel);
+            }
+        });
+        let thread = self.thread(job);
+        let ended = tokio::time::timeout(most, ended).await;
+        let Ok(ended) = ended else {
+            drop(waits);
+            let left = self.left.load(Ordering::Acquire);
+            warn!("{left} threads are left to what they read");
+            return Err(Unread::TookTooLong(most.as_secs()));
+        };
+        waits.is_over = true;
+        self.idle().push(thread);
+        match ended {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(_)) | Err(_) => Err(Unread::Panicked),
+        }
+    }
+
+    /// Has an idle thread do a job, or a new one.
+    fn thread(&self, mut job: Job) -> Sender<Job> {
+        while let Some(thread) = self.idle_one() {
+            match thread.send(job) {
+                Ok(()) => return thread,
+                Err(unsent) => job = unsent.0,
+            }
+        }
+        let (thread, jobs) = channel();
+        let builder = std::thread::Builder::new()
+            .name("reading".to_owned())
+            .stack_size(STACK_BYTES);
+        // A job that cannot be sent drops what its result is awaited by.
+        match builder.spawn(move || work(&jobs)) {
+            Ok(_) => drop(thread.send(job)),
+            Err(error) => error!("a thread to read on cannot be started: {error}"),
+        }
+        thread
+    }
+
+    fn idle_one(&self) -> Option<Sender<Job>> {
+        self.idle().pop()
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender<Job>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A page of which so many faults are told at the most, each of which is written.
+fn with_few_faults(mut page: Page) -> Page {
+    if page.faults.len() > FAULTS_MAX {
+        let more = page.faults.len() - FAULTS_MAX;
+        page.faults.truncate(FAULTS_MAX);
+        page.faults.push(format!("and {more} more in one document"));
+    }
+    page
+}
+
+fn work(jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.recv() {
+        job();
+    }
+}
+
+/// Who waits for a job. Counts its thread where it is left before its end: its time was over, or who waited was dropped.
+struct Waits {
+    left: Arc<AtomicUsize>,
+    /// Whether one of the two, who waits and the job, has come to its end.
+    met: Arc<AtomicBool>,
+    is_over: bool,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        self.left.fetch_add(1, Ordering::AcqRel);
+        if self.met.swap(true, Ordering::AcqRel) {
+            self.left.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_job_that_panics_harms_no_other() {
+        let reading = Reading::default();
+        let panics = || -> u8 { panic!("as it should") };
+        assert_eq!(reading.run(LONG, panics).await, Err(Unread::Panicked));
+        assert_eq!(reading.run(LONG, || 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn threads_are_used_again() {
+        let reading = Reading::default();
+        let id = || std::thread::current().id();
+        let first = reading.run(LONG, id).await;
+        assert_eq!(reading.run(LONG, id).await, first);
+        assert_ne!(first, Ok(id()));
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up_and_so_many_at_the_most() {
+        let reading = Reading::default();
+        let mut blocked = Vec::new();
+        for _ in 0..LEFT_MAX {
+            let (unblock, wait) = channel::<()>();
+            blocked.push(unblock);
+            let job = move || wait.recv().is_ok();
+            let given_up = reading.run(Duration::from_millis(1), job).await;
+            assert_eq!(given_up, Err(Unread::TookTooLong(0)));
+        }
+        assert_eq!(reading.run(LONG, || 1).await, Err(Unread::TooManyLeft));
+        drop(blocked);
+        while reading.left.load(Ordering::Relaxed) > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(reading.run(LONG, || 1).await, Ok(1));
+    }
+}

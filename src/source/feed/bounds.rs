@@ -1,0 +1,407 @@
+//! Bounds on a document, held before feed-rs makes anything of it: what it makes of one byte may take a hundred.
+//!
+//! The document is gone through once, as feed-rs will go through it, and nothing is kept but where its entries stand. What
+//! is too much is cut out of the text that feed-rs gets.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+/// Entries of one document that are read; a feed of more is a dump of a whole site.
+pub(super) const ENTRIES_MAX: usize = 2_000;
+/// Elements of one document, and of one entry. Each may be half a kilobyte in memory.
+const ELEMENTS_MAX: usize = 200_000;
+const ENTRY_ELEMENTS_MAX: usize = 10_000;
+/// Attributes of one tag, by the signs that stand before their values.
+const ATTRIBUTES_MAX: usize = 2_000;
+/// Bytes of the tags that are open and give a base for links: each element below has a copy of what they come to.
+const BASE_BYTES_MAX: usize = 8 * 1024;
+/// The deepest nesting of an honest document.
+const DEPTH_MAX: usize = 200;
+/// Values of one JSON document, and members of a list in it that is not the list of entries.
+const VALUES_MAX: usize = 100_000;
+const LIST_MAX: usize = 200;
+/// What stands before the first entry, where each is read by itself.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// A document that can be read within bounds.
+#[derive(Debug)]
+pub(super) struct Bounded<'a> {
+    pub(super) text: Cow<'a, str>,
+    /// What was cut out, in words for a maintainer.
+    pub(super) faults: Vec<String>,
+    /// Where its entries stand in the text.
+    entries: Vec<Range<usize>>,
+    /// What closes the elements around an entry.
+    closing: String,
+}
+
+impl Bounded<'_> {
+    /// Documents of one entry each; none where what stands around them is large, or where this is no XML.
+    pub(super) fn one_by_one(&self) -> impl Iterator<Item = String> {
+        let first = self.entries.first().map_or(0, |entry| entry.start);
+        let head = &self.text[..first];
+        let entries = self
+            .entries
+            .iter()
+            .filter(|_| head.len() <= HEAD_BYTES_MAX)
+            .map(|entry| &self.text[entry.clone()]);
+        entries.map(move |entry| format!("{head}{entry}{}", self.closing))
+    }
+}
+
+/// Holds a document to the bounds.
+///
+/// # Errors
+///
+/// Text for a person when it is not well-formed, or is too much in a way that nothing can be cut out for.
+pub(super) fn bounded(document: &str) -> Result<Bounded<'_>, String> {
+    // As feed-rs tells them apart.
+    match document.find(['<', '{']).map(|at| document.as_bytes()[at]) {
+        Some(b'<') => Scan::default().read(document),
+        Some(_) => json(document),
+        None => Err("neither XML nor JSON".to_owned()),
+    }
+}
+
+/// An entry that is being gone through.
+struct Begun {
+    start: usize,
+    /// Elements around it.
+    depth: usize,
+    /// Elements, cuts and bytes cut out before it.
+    elements: usize,
+    cuts: usize,
+    removed: usize,
+}
+
+#[derive(Default)]
+struct Scan {
+    /// The open elements: bytes of a tag that gives a base for links.
+    open: Vec<usize>,
+    /// The names of the outer ones.
+    names: Vec<String>,
+    elements: usize,
+    entry: Option<Begun>,
+    entries: Vec<Range<usize>>,
+    closing: String,
+    cuts: Vec<Range<usize>>,
+    removed: usize,
+    faults: Vec<String>,
+}
+
+impl Scan {
+    fn read(mut self, document: &str) -> Result<Bounded<'_>, String> {
+        let mut reader = Reader::from_str(document);
+        reader.config_mut().trim_markup_names_in_closing_tags = true;
+        let mut end = document.len();
+        loop {
+            let start = position(reader.buffer_position());
+            let event = match reader.read_event() {
+                Ok(event) => event,
+                // Behind what holds the entries nothing is wanted.
+                Err(_) if self.open.len() < self.closing.matches("</").count() => {
+                    end = start;
+                    break;
+                }
+                Err(e) => return Err(format!("not well-formed XML near byte {start}: {e}")),
+            };
+            let after = position(reader.buffer_position());
+            match event {
+                Event::Start(tag) => {
+                    if !self.opens(&tag, start)? {
+                        end = self.entry.as_ref().map_or(start, |entry| entry.start);
+                        break;
+                    }
+                }
+                Event::Empty(tag) => {
+                    if !self.opens(&tag, start)? {
+                        end = self.entry.as_ref().map_or(start, |entry| entry.start);
+                        break;
+                    }
+                    self.closes(after);
+                }
+                Event::End(_) => self.closes(after),
+                // The encoding that it names holds no more, and feed-rs would change to it.
+                Event::Decl(_) => self.cut(start..after),
+                Event::Eof => break,
+                Event::Text(_)
+                | Event::CData(_)
+                | Event::GeneralRef(_)
+                | Event::Comment(_)
+                | Event::PI(_)
+                | Event::DocType(_) => {}
+            }
+        }
+        Ok(self.finish(document, end))
+    }
+
+    /// An element opens; gives whether to go on.
+    fn opens(&mut self, tag: &BytesStart<'_>, start: usize) -> Result<bool, String> {
+        if self.open.len() >= DEPTH_MAX {
+            return Err(format!("elements nested more than {DEPTH_MAX} deep"));
+        }
+        let text: &str = tag;
+        let values = memchr::memchr_iter(b'=', text.as_bytes()).count();
+        if values > ATTRIBUTES_MAX {
+            return Err(format!("a tag of more than {ATTRIBUTES_MAX} attributes"));
+        }
+        let gives_base = values > 0 && memchr::memmem::find(text.as_bytes(), b"xml:base").is_some();
+        let base = if gives_base { text.len() } else { 0 };
+        if gives_base && self.open.iter().sum::<usize>() + base > BASE_BYTES_MAX {
+            return Err(format!(
+                "bases for links of more than {BASE_BYTES_MAX} bytes"
+            ));
+        }
+        self.elements += 1;
+        let is_too_much = self.elements > ELEMENTS_MAX;
+        let name = tag.local_name().into_inner();
+        let is_entry = matches!(name, "item" | "entry") && matches!(self.open.len(), 1 | 2);
+        if is_entry && self.entry.is_none() {
+            if self.entries.len() >= ENTRIES_MAX || is_too_much {
+                let read = self.entries.len();
+                self.faults.push(format!(
+                    "more than {read} entries in one document; the first {read} are read"
+                ));
+                return Ok(false);
+            }
+            self.entry = Some(Begun {
+                start,
+                depth: self.open.len(),
+                elements: self.elements,
+                cuts: self.cuts.len(),
+                removed: self.removed,
+            });
+            if self.closing.is_empty() {
+                let around = self.names.iter().rev();
+                self.closing = around.map(|name| format!("</{name}>")).collect();
+            }
+        } else if is_too_much && (self.entry.is_none() || self.entries.is_empty()) {
+            return Err(format!("more than {ELEMENTS_MAX} elements"));
+        } else if self.elements > ELEMENTS_MAX + ENTRY_ELEMENTS_MAX {
+            let read = self.entries.len();
+            self.faults.push(format!(
+                "more than {ELEMENTS_MAX} elements; the first {read} entries are read"
+            ));
+            return Ok(false);
+        }
+        if self.open.len() < 2 {
+            let whole: &str = tag.name().into_inner();
+            self.names.push(whole.to_owned());
+        }
+        self.open.push(base);
+        Ok(true)
+    }
+
+    /// An element closes; what follows it begins at `after`.
+    fn closes(&mut self, after: usize) {
+        self.open.pop();
+        self.names.truncate(self.open.len());
+        let depth = self.open.len();
+        let Some(entry) = self.entry.take_if(|entry| entry.depth >= depth) else {
+            return;
+        };
+        if self.elements - entry.elements <= ENTRY_ELEMENTS_MAX {
+            let start = entry.start - entry.removed;
+            self.entries.push(start..after - self.removed);
+            return;
+        }
+        self.cuts.truncate(entry.cuts);
+        self.removed = entry.removed;
+        self.cut(entry.start..after);
+        self.faults.push(format!(
+            "an entry of more than {ENTRY_ELEMENTS_MAX} elements"
+        ));
+    }
+
+    fn cut(&mut self, range: Range<usize>) {
+        self.removed += range.len();
+        self.cuts.push(range);
+    }
+
+    fn finish(self, document: &str, end: usize) -> Bounded<'_> {
+        let mut text = Cow::Borrowed(document);
+        if !self.cuts.is_empty() || end < document.len() {
+            let (mut kept, mut at) = (String::with_capacity(end), 0);
+            for cut in self.cuts.iter().filter(|cut| cut.end <= end) {
+                kept.push_str(&document[at..cut.start]);
+                at = cut.end;
+            }
+            kept.push_str(&document[at..end]);
+            if end < document.len() {
+                let open = self.names.iter().rev();
+                kept.extend(open.map(|name| format!("</{name}>")));
+            }
+            text = Cow::Owned(kept);
+        }
+        Bounded {
+            text,
+            faults: self.faults,
+            entries: self.entries,
+            closing: self.closing,
+        }
+    }
+}
+
+fn position(at: u64) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+/// Holds a JSON document to the bounds. Whether it is well-formed is for its parser to say.
+fn json(document: &str) -> Result<Bounded<'_>, String> {
+    let bytes = document.as_bytes();
+    // Whether each open value is a list, and what of it came so far.
+    let mut open: Vec<(bool, usize)> = Vec::new();
+    let (mut at, mut values) = (0, 0);
+    let mut key = "";
+    let mut faults = Vec::new();
+    let mut text = Cow::Borrowed(document);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(bytes, at + 1);
+                if open.len() == 1 {
+                    key = document.get(at + 1..end).unwrap_or_default();
+                }
+                at = end;
+            }
+            b'{' | b'[' => open.push((byte == b'[', 1)),
+            b'}' | b']' => {
+                open.pop();
+            }
+            b',' => {
+                values += 1;
+                let depth = open.len();
+                if let Some((true, members)) = open.last_mut() {
+                    let are_entries = depth == 2 && key == "items";
+                    if are_entries && *members >= ENTRIES_MAX {
+                        faults.push(format!(
+                            "more than {ENTRIES_MAX} entries in one document; the first {ENTRIES_MAX} are read"
+                        ));
+                        text = format!("{}]}}", &document[..at]).into();
+                        break;
+                    }
+                    if !are_entries && *members >= LIST_MAX {
+                        return Err(format!("a list of more than {LIST_MAX} members"));
+                    }
+                    *members += 1;
+                }
+                if values > VALUES_MAX {
+                    return Err(format!("more than {VALUES_MAX} values"));
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Ok(Bounded {
+        text,
+        faults,
+        entries: Vec::new(),
+        closing: String::new(),
+    })
+}
+
+/// Where the string that goes on at `at` has its closing quote.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
+    {
+        at += found;
+        if bytes[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rss(inside: &str) -> String {
+        format!("<rss version='2.0'><channel><title>t</title>{inside}</channel></rss>")
+    }
+
+    #[test]
+    fn an_honest_document_is_left_as_it_is() {
+        let honest = rss("<item><title>a</title></item><item/>");
+        let read = bounded(&honest).expect("it is within bounds");
+        assert!(matches!(read.text, Cow::Borrowed(_)) && read.faults.is_empty());
+        let alone: Vec<String> = read.one_by_one().collect();
+        assert_eq!(
+            alone,
+            [rss("<item><title>a</title></item>"), rss("<item/>")]
+        );
+    }
+
+    #[test]
+    fn entries_beyond_the_most_are_cut_off() {
+        let flood = rss(&"<item/>".repeat(ENTRIES_MAX + 10));
+        let read = bounded(&flood).expect("the rest is cut off");
+        assert_eq!(read.text, rss(&"<item/>".repeat(ENTRIES_MAX)));
+        assert_eq!(read.faults.len(), 1);
+        let json = |n: usize| format!("{{\"items\":[{}]}}", vec!["{\"a\":\",\"}"; n].join(","));
+        let flood = json(ENTRIES_MAX + 10);
+        let read = bounded(&flood).expect("the rest is cut off");
+        assert_eq!(read.text, json(ENTRIES_MAX));
+        assert_eq!(read.faults.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_is_too_much_is_cut_out_alone() {
+        let large = format!("<item>{}</item>", "<a/>".repeat(ENTRY_ELEMENTS_MAX + 1));
+        let document = rss(&format!("<item>1</item>{large}<item>2</item>"));
+        let read = bounded(&document).expect("the rest is well");
+        assert_eq!(read.text, rss("<item>1</item><item>2</item>"));
+        assert_eq!(read.faults.len(), 1);
+        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+    }
+
+    #[test]
+    fn a_declaration_inside_is_cut_out() {
+        let within = "<item>1<?xml version='1.0' encoding='utf-16'?></item><item>2</item>";
+        for before in ["", "\u{feff}", "junk "] {
+            let document = format!("{before}{}", rss(within));
+            let read = bounded(&document).expect("the rest is well");
+            let wanted = format!("{before}{}", rss("<item>1</item><item>2</item>"));
+            assert_eq!(read.text, wanted);
+        }
+        let document = rss(within);
+        let read = bounded(&document).expect("the rest is well");
+        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+    }
+
+    #[test]
+    fn what_nothing_can_be_cut_out_for_is_refused() {
+        let base = format!(
+            "<item xml:base='http://x.y/{}'/>",
+            "a".repeat(BASE_BYTES_MAX)
+        );
+        #[rustfmt::skip]
+        let table = [
+            ("deep", format!("<rss>{}", "<a>".repeat(DEPTH_MAX + 1))),
+            ("many attributes", rss(&format!("<item{}/>", " a='b'".repeat(ATTRIBUTES_MAX + 1)))),
+            ("a long base", rss(&base)),
+            ("many elements", rss(&"<a/>".repeat(ELEMENTS_MAX + 1))),
+            ("a cut tag", "<rss><channel><item><a".to_owned()),
+            ("a long list", format!("{{\"authors\":[{}]}}", vec!["1"; LIST_MAX + 1].join(","))),
+            ("neither", "plain".to_owned()),
+            ("many values", format!("{{{}}}", vec!["\"a\":1"; VALUES_MAX + 2].join(","))),
+        ];
+        for (name, document) in table {
+            assert!(bounded(&document).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_entry_need_not_be_well_formed() {
+        let document = format!("{}<oops", rss("<item/>"));
+        let read = bounded(&document).expect("the entries are well");
+        assert!(read.text.starts_with(&rss("<item/>")));
+    }
+}
