@@ -22,6 +22,8 @@ const PATHS_MAX: usize = 32;
 /// The branch of a tree that names none.
 const BRANCH_DEFAULT: &str = "master";
 
+const GITHUB_RIGHT: &str = "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub";
+
 const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
 /// The kinds of upstream by their words.
@@ -52,12 +54,10 @@ const OWN_KEYS: &[(&str, Kind)] = &[
 
 impl Kind {
     fn word(self) -> &'static str {
-        match self {
-            Kind::Tree => "tree",
-            Kind::Archive => "archive",
-            Kind::Lwn => "lwn",
-            Kind::Feed => "feed",
-        }
+        let mut kinds = KINDS.iter();
+        kinds
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(word, _)| word)
     }
 
     /// How often such a feed is polled unless the configuration says otherwise, in seconds.
@@ -139,7 +139,6 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let own = read_own(&mut table, kind);
     let place = table.place().to_owned();
     table.finish();
-
     let upstream = kind.zip(url.as_ref());
     let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
     let kind = kind.and_then(|kind| own.into_kind(kind));
@@ -239,7 +238,6 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         Some(field) => field.one_of(&[("link", Identity::Link), ("guid", Identity::Guid)]),
         None => Some(Identity::default()),
     };
-
     Own {
         branch,
         paths,
@@ -307,15 +305,11 @@ fn tree_url(mut url: Url) -> Result<Url, String> {
     if host == "github.com" || host == "www.github.com" {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let [owner, repository] = parts[..] else {
-            return Err(
-                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
-            );
+            return Err(GITHUB_RIGHT.to_owned());
         };
         let repository = repository.strip_suffix(".git").unwrap_or(repository);
         if host != "github.com" || owner.is_empty() || repository.is_empty() {
-            return Err(
-                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
-            );
+            return Err(GITHUB_RIGHT.to_owned());
         }
         let path = format!("/{owner}/{repository}");
         url.set_path(&path);
