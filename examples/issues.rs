@@ -227,11 +227,21 @@ fn patches(issue: &Issue, mails: &Mails, found: &mut Found) {
                 .rsplit('/')
                 .next()
                 .unwrap_or(link);
-            let subject = mails.subjects.get(id);
+            let id = percent_decoded(id);
+            let subject = mails.subjects.get(&id);
             let is_own = subject.is_some_and(|subject| is_like(subject, title));
             found.check("mail with subject", is_own, || format!("{title} {link}"));
         }
     }
+}
+
+/// A part of an address as it was before it was put there.
+fn percent_decoded(part: &str) -> String {
+    let pair = format!("x={}", part.replace('+', "%2B"));
+    let mut decoded = url::form_urlencoded::parse(pair.as_bytes());
+    decoded
+        .next()
+        .map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
 /// Reads what the mails pair: a line with a subject above a line with a commit's link, as notices list them, and what the

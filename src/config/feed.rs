@@ -25,6 +25,8 @@ const NEW_MAX_MOST: u64 = 2_000;
 /// The branch of a tree that names none.
 const BRANCH_DEFAULT: &str = "master";
 
+const GITHUB_RIGHT: &str = "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub";
+
 const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
 /// The kinds of upstream by their words.
@@ -55,12 +57,10 @@ const OWN_KEYS: &[(&str, Kind)] = &[
 
 impl Kind {
     fn word(self) -> &'static str {
-        match self {
-            Kind::Tree => "tree",
-            Kind::Archive => "archive",
-            Kind::Lwn => "lwn",
-            Kind::Feed => "feed",
-        }
+        let mut kinds = KINDS.iter();
+        kinds
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(word, _)| word)
     }
 
     /// How often such a feed is polled unless the configuration says otherwise, in seconds.
@@ -144,7 +144,6 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let new_max = own.new_max;
     let place = table.place().to_owned();
     table.finish();
-
     let upstream = kind.zip(url.as_ref());
     let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
     let kind = kind.and_then(|kind| own.into_kind(kind));
@@ -332,15 +331,11 @@ fn tree_url(mut url: Url) -> Result<Url, String> {
     if host == "github.com" || host == "www.github.com" {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let [owner, repository] = parts[..] else {
-            return Err(
-                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
-            );
+            return Err(GITHUB_RIGHT.to_owned());
         };
         let repository = repository.strip_suffix(".git").unwrap_or(repository);
         if host != "github.com" || owner.is_empty() || repository.is_empty() {
-            return Err(
-                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
-            );
+            return Err(GITHUB_RIGHT.to_owned());
         }
         let path = format!("/{owner}/{repository}");
         url.set_path(&path);
