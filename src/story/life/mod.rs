@@ -298,7 +298,9 @@ impl Teller<'_> {
             .iter()
             .copied()
             .chain(self.outside.iter().copied());
-        let cves: BTreeSet<String> = all.filter_map(|reading| bot::cve(&reading.kept)).collect();
+        let cves: BTreeSet<String> = all
+            .filter_map(|reading| bot::announced_cve(&reading.kept))
+            .collect();
         cves.into_iter().collect()
     }
 
