@@ -93,11 +93,7 @@ pub(super) async fn plan(
             if mutes.bars(&moved.story) {
                 continue;
             }
-            // An answer to what was said before we listened opens nothing, and neither does one to a patch that is not here.
-            if moved.story.kind == StoryKind::Thread
-                && (life::answers_missing_patch(&moved.story)
-                    || items::answer_ghosts(tx, &moved.items[..1]).await?)
-            {
+            if is_only_an_answer(tx, moved).await? {
                 continue;
             }
             match told {
@@ -119,6 +115,14 @@ pub(super) async fn plan(
     }
     meet_all(tx, now).await?;
     Ok(opened)
+}
+
+/// Whether a thread's first mail answers what was said before we listened, or a patch that is not here: it opens nothing.
+async fn is_only_an_answer(tx: &mut Tx, moved: &Moved) -> anyhow::Result<bool> {
+    let is_thread = moved.story.kind == StoryKind::Thread;
+    Ok(is_thread
+        && (life::answers_missing_patch(&moved.story)
+            || items::answer_ghosts(tx, &moved.items[..1]).await?))
 }
 
 /// The news in a story.

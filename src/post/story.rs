@@ -1,6 +1,6 @@
 //! Posts about stories, as channels will show them: a story in, words out. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::matters::matters;
@@ -157,7 +157,7 @@ pub struct Post {
     pub at: DateTime<Utc>,
     /// The feeds that carry it.
     pub feeds: Vec<String>,
-    /// Notes beside the title: `v3`, `first 2 March 2017`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`,
+    /// Notes beside the title: `v3`, `first 2 Mar`, `3 of 4 patches`, `CVE-2025-1234`, `free on 2 March 2017`,
     /// `new kfunc`.
     pub notes: Vec<String>,
     /// The patches of the newest revision: number and title.
@@ -329,7 +329,9 @@ fn notes(story: &Story) -> Vec<String> {
         }
         let is_later = newest.posted_at.date_naive() != story.first_at.date_naive();
         if story.revisions.len() > 1 && is_later {
-            notes.push(format!("first {}", story.first_at.format("%-d %B %Y")));
+            let is_same_year = newest.posted_at.year() == story.first_at.year();
+            let day = if is_same_year { "%-d %b" } else { "%-d %b %Y" };
+            notes.push(format!("first {}", story.first_at.format(day)));
         }
         if newest.total > 1 {
             let (here, total) = (newest.patches.len(), newest.total);
@@ -451,10 +453,7 @@ mod tests {
         assert_eq!(post.steps, ["v1 1 Mar", "v2 2 Mar"]);
         assert_eq!(
             (post.at, post.notes.as_slice()),
-            (
-                day(2),
-                &["first 1 March 2025", "3 patches"].map(str::to_owned)[..]
-            ),
+            (day(2), &["first 1 Mar", "3 patches"].map(str::to_owned)[..]),
             "the date is that of the newest revision, the first stands beside it"
         );
 
@@ -478,7 +477,7 @@ mod tests {
             (post.state.as_str(), post.tone),
             ("applied to bpf-next", Tone::Applied)
         );
-        assert_eq!(post.notes, ["v2", "first 1 March 2025", "3 patches"]);
+        assert_eq!(post.notes, ["v2", "first 1 Mar", "3 patches"]);
         assert_eq!(
             post.steps,
             [

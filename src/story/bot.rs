@@ -301,12 +301,21 @@ pub fn verdict(kept: &Kept) -> Verdict {
     }
 }
 
-/// The CVE that a mail announces: `CVE-2024-12345: title`, from the list that announces them.
+/// The CVE that a mail's title names as announcements do: `CVE-2024-12345: title`. Anybody may write such a mail.
 pub fn cve(kept: &Kept) -> Option<String> {
     static CVE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^(CVE-\d{4}-\d{4,})\b").expect("the pattern is sound"));
     let found = CVE.captures(kept.title.trim())?;
     Some(found[1].to_owned())
+}
+
+/// The same where an archive vouches for it: that of a list to which only those who assign CVEs may write.
+pub fn announced_cve(kept: &Kept) -> Option<String> {
+    let is_announcing = kept.feeds.iter().any(|feed| {
+        let url = feed.url.as_deref().unwrap_or_default();
+        feed.kind == "archive" && url.trim_end_matches('/').ends_with("/linux-cve-announce")
+    });
+    cve(kept).filter(|_| is_announcing)
 }
 
 /// The commits that a CVE's announcement says mend it.

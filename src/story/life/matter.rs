@@ -46,6 +46,7 @@ impl Teller<'_> {
 
     pub(super) fn matter(&self, story: &Story) -> Matter {
         let group = self.group;
+        let lead = lead_of(group);
         let own = self.main.map_or_else(
             || {
                 let all = group.readings.iter().copied();
@@ -74,7 +75,7 @@ impl Teller<'_> {
         let reviewers: BTreeSet<String> = group
             .readings
             .iter()
-            .filter(|reading| reading.role == Role::Talk && !reading.same_author(lead_of(group)))
+            .filter(|reading| reading.role == Role::Talk && !reading.same_author(lead))
             .map(|reading| name_of(reading))
             .collect();
         let patches = own.iter().filter(|reading| !reading.subject.is_cover());
@@ -83,7 +84,7 @@ impl Teller<'_> {
             others,
             is_incomplete,
             home: names(home),
-            titles: std::iter::once(lead_of(group).subject.title.clone())
+            titles: std::iter::once(lead.subject.title.clone())
                 .chain(patches.map(|reading| reading.subject.title.clone()))
                 .collect(),
             trees: own

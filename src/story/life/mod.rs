@@ -11,7 +11,7 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    answers_missing, author_of, changes, fixes, kind_of, lead_of, names, references, revision,
+    author_of, changes, fixes, kind_of, lead_of, named_author, names, references, revision,
     short_tree, telling_text, title_of, tree_tag,
 };
 use super::bot::{self};
@@ -139,8 +139,7 @@ impl Teller<'_> {
             kind,
             title: title_of(lead),
             url: lead.kept.url.clone(),
-            author: Some(author_of(lead))
-                .filter(|author| !author.is_empty() && !answers_missing(lead)),
+            author: named_author(lead),
             tree: tree_tag(lead).or_else(|| {
                 self.applied
                     .first()
@@ -298,7 +297,9 @@ impl Teller<'_> {
             .iter()
             .copied()
             .chain(self.outside.iter().copied());
-        let cves: BTreeSet<String> = all.filter_map(|reading| bot::cve(&reading.kept)).collect();
+        let cves: BTreeSet<String> = all
+            .filter_map(|reading| bot::announced_cve(&reading.kept))
+            .collect();
         cves.into_iter().collect()
     }
 
@@ -344,9 +345,7 @@ impl Teller<'_> {
                 });
             }
         };
-        if !answers_missing(lead) {
-            put("author", &author_of(lead));
-        }
+        put("author", &named_author(lead).unwrap_or_default());
         for &at in self.main_mails() {
             put("author", &author_of(self.group.readings[at]));
         }

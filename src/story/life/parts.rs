@@ -67,12 +67,11 @@ pub(super) fn title_of(reading: &Reading) -> String {
 }
 
 /// Whether an item that speaks for a story is an answer to a patch: that patch is not here.
-pub(super) fn answers_missing(lead: &Reading) -> bool {
+fn answers_missing(lead: &Reading) -> bool {
     matches!(lead.role, Role::Talk | Role::Machine) && lead.subject.reply && lead.subject.patch
 }
 
-/// Who wrote an item: whom a patch's or a cover letter's first line names, else who sent it. Whoever answers a patch that
-/// is not here did not write it.
+/// Who wrote an item: whom a patch's or a cover letter's first line names, else who sent it.
 pub(super) fn author_of(reading: &Reading) -> String {
     let named = matches!(reading.role, Role::Patch | Role::Backport)
         .then(|| reading::first_line_author(&reading.kept.text))
@@ -81,6 +80,11 @@ pub(super) fn author_of(reading: &Reading) -> String {
         Some(person) => clean_name(&person.name),
         None => name_of(reading),
     }
+}
+
+/// The author of a story that an item speaks for; none is known where that item only answers a patch that is not here.
+pub(super) fn named_author(lead: &Reading) -> Option<String> {
+    Some(author_of(lead)).filter(|author| !author.is_empty() && !answers_missing(lead))
 }
 
 pub(super) fn name_of(reading: &Reading) -> String {

@@ -357,7 +357,9 @@ impl Teller<'_> {
                     };
                     self.event(other, state, &author_of(other));
                 }
-                Role::Talk if bot::cve(&other.kept).is_some() => self.event(other, Step::Cve, ""),
+                Role::Talk if bot::announced_cve(&other.kept).is_some() => {
+                    self.event(other, Step::Cve, "")
+                }
                 Role::Talk | Role::Machine | Role::Patch | Role::Backport | Role::Lone => {}
             }
             self.outside.push(other);

@@ -270,15 +270,15 @@ fn commits_that_only_a_persons_mail_lists_are_claimed_until_a_commit_or_the_bot_
         story.applied
     );
 
-    // Another commit of the same tree says nothing of those.
-    let mut bench = said();
     let whole = format!("00000000abc0{}", "7".repeat(28));
-    let mut kept = bench.kept(Kind::Commit, &whole, "Ann Author", 20);
-    kept.title = TITLES[0].to_owned();
-    bench.0.push(Reading::of(kept));
-    let story = bench.one();
+    let story = said().commit(&whole, "Ann Author", 20, TITLES[0]).one();
     assert_eq!(steps(&story), [Step::Applied]);
     assert!(!story.applied[0].claimed && story.applied[0].commits[0].hash == whole);
+
+    // A commit of another hash says nothing of those that were listed.
+    let story = said().commit("7a", "Ann Author", 20, TITLES[0]).one();
+    let claimed = |applied: &Applied| applied.claimed;
+    assert!(story.applied.len() == 2 && story.applied.iter().any(claimed));
 }
 
 #[test]

@@ -62,6 +62,12 @@ impl Desk {
         self
     }
 
+    /// The last mail came on the list that announces CVEs.
+    pub(crate) fn announced(mut self) -> Self {
+        self.items.last_mut().expect("a mail").1 = "cve";
+        self
+    }
+
     /// A commit in a tree (`next`, `mainline` or `stable`).
     pub(crate) fn commit(
         mut self,
@@ -172,6 +178,7 @@ impl Shelf {
             .await
             .expect("a database");
         let config = "[[feed]]\nname = \"list\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n\
+             [[feed]]\nname = \"cve\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/linux-cve-announce/\"\n\
              [[feed]]\nname = \"next\"\nkind = \"tree\"\nrole = \"next\"\nurl = \"https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git\"\n\
              [[feed]]\nname = \"mainline\"\nkind = \"tree\"\nrole = \"mainline\"\nurl = \"https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git\"\n\
              [[feed]]\nname = \"stable\"\nkind = \"tree\"\nrole = \"stable\"\nbranch = \"linux-4.11.y\"\nurl = \"https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git\"\n";
@@ -187,7 +194,7 @@ impl Shelf {
             .expect("feeds");
         let number = |name: &str| rows.iter().find(|row| row.name == name).expect("a feed").id;
         Self {
-            feeds: ["list", "next", "mainline", "stable"]
+            feeds: ["list", "cve", "next", "mainline", "stable"]
                 .map(|name| (name, number(name)))
                 .to_vec(),
             store,

@@ -451,6 +451,15 @@ fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
             "CVE-2017-12345: bpf: Mend it",
             &[],
             &format!("Fixed in 4.12 with commit {}", long("5e")),
+        )
+        .announced()
+        .mail(
+            "w",
+            "Mal Forger",
+            410,
+            "CVE-2017-99999: bpf: Mend it",
+            &[],
+            &format!("Fixed in 4.12 with commit {}", long("5e")),
         );
     let stories = desk.stories();
     let first = &stories[0];
