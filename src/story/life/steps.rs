@@ -72,7 +72,7 @@ impl Teller<'_> {
             return;
         };
         let is_author = reading.same_author(group.readings[posting.lead()]);
-        if let Some(mut notice) = bot::thanks(&reading.kept) {
+        if let Some(mut notice) = reading.thanks() {
             notice.by = name_of(reading);
             if notice.tree.is_empty() {
                 notice.tree = tree_tag(group.readings[posting.lead()]).unwrap_or_default();
@@ -80,14 +80,15 @@ impl Teller<'_> {
             self.notice(reading, notice, Some(posting));
             return;
         }
-        match bot::word(&reading.kept, is_author) {
+        match reading.word(is_author) {
             Some(Word::Withdrawn) => self.event(reading, Step::Withdrawn, &name_of(reading)),
             Some(Word::Nacked) => self.event(reading, Step::Nacked, &name_of(reading)),
             Some(Word::Superseded) => self.event(reading, Step::Superseded, &name_of(reading)),
             None => {}
         }
-        if let Some(tree) =
-            bot::claim(&reading.kept).filter(|_| !is_author && reading.subject.reply)
+        if let Some(tree) = reading
+            .claim()
+            .filter(|_| !is_author && reading.subject.reply)
         {
             let lead = group.readings[posting.lead()];
             let tree = if tree.is_empty() {

@@ -6,10 +6,12 @@ use std::sync::{LazyLock, OnceLock};
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+mod said;
 mod text;
 
 pub use self::text::{first_line_author, mended, paths, slug, upstream};
 
+use self::said::Said;
 use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
 use super::key::{self, Key};
 use super::{Kept, bot};
@@ -72,6 +74,8 @@ pub struct Reading {
     pub paths: BTreeSet<String>,
     /// See [`Reading::keys`].
     keys: OnceLock<BTreeSet<Key>>,
+    /// What was asked of its text.
+    said: Said,
 }
 
 impl Reading {
@@ -98,6 +102,7 @@ impl Reading {
             run: None,
             paths: BTreeSet::new(),
             keys: OnceLock::new(),
+            said: Said::default(),
             subject,
             role,
             kept,
@@ -114,7 +119,7 @@ impl Reading {
             Role::Commit => reading.read_commit(),
             Role::Machine => reading.read_notice(),
             Role::Talk => {
-                if let Some(thanks) = bot::thanks(&reading.kept) {
+                if let Some(thanks) = reading.thanks() {
                     reading.commits = thanks
                         .commits
                         .iter()
@@ -329,9 +334,8 @@ fn change_in_id(id: &str) -> Option<String> {
     Some(B4.captures(id)?[1].to_owned())
 }
 
-/// What an item says of things that are not its own: the commits that it mends or takes back, the patches that a pull
-/// request lists, the mails that an article links.
-pub fn mentions(reading: &Reading) -> BTreeSet<Key> {
+/// See [`Reading::mentions`].
+fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
     let text = &reading.kept.text;
     match reading.role {
         Role::Commit if !reading.is_merge() => mended(text)
