@@ -2,6 +2,7 @@
 //!
 //! Pure: no IO, no clock. Identity stands here and nowhere else: see [`ItemKey`].
 
+pub mod diff;
 pub mod link;
 pub mod prose;
 pub mod subject;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeZone as _, Utc};
 use mail_parser::{Address, HeaderName, HeaderValue, MessageParser, MimeHeaders as _, PartType};
 
-use crate::item::{Detail, Item, MessageId, Person, What, prose};
+use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
 use crate::source::wire;
 
 /// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
@@ -70,6 +70,9 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
         .into_iter()
         .next_back()
         .or_else(|| ids(mail.references()).into_iter().next_back());
+    let text = text(&mail);
+    let mut headers = headers(&mail, raw);
+    headers.extend(diff::headers(&text));
     Ok(Item {
         what: What::Message {
             in_reply_to: in_reply_to.filter(|parent| *parent != id),
@@ -80,8 +83,8 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
         url: None,
         at: arrived_at.or(received_at).or(written_at),
         written_at,
-        text: prose::without_diffs(&text(&mail)),
-        headers: headers(&mail, raw),
+        text: prose::without_diffs(&text),
+        headers,
         detail: Detail::Whole,
     })
 }

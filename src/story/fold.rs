@@ -89,7 +89,6 @@ impl Group<'_> {
         }
         self.readings.len().hash(&mut hasher);
         for posting in &self.postings {
-            // All of it, also what will be added to it.
             let Posting {
                 mails,
                 cover,
@@ -99,8 +98,11 @@ impl Group<'_> {
                 at,
                 rfc,
                 resend,
+                versioned,
+                is_backport,
             } = posting;
-            (mails, cover, ghost, version, total, at, rfc, resend).hash(&mut hasher);
+            (mails, cover, ghost, version, total, at).hash(&mut hasher);
+            (rfc, resend, versioned, is_backport).hash(&mut hasher);
         }
         let owned = (0..self.readings.len()).map(|at| self.owner.get(&at));
         owned.for_each(|owner| owner.hash(&mut hasher));

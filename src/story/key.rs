@@ -57,6 +57,11 @@ pub fn run(run: &str) -> Key {
     hashed("run", run)
 }
 
+/// The key of a line that somebody's patch changes, known by its hash.
+pub fn line(author: &str, line: u32) -> Key {
+    hashed("line", &format!("{author}\n{line:06x}"))
+}
+
 /// The key of a branch that a series was merged from, or a tag that is to be pulled.
 pub fn branch(name: &str) -> Key {
     hashed("branch", &name.to_ascii_lowercase())
@@ -104,8 +109,8 @@ pub fn normal(title: &str) -> String {
 pub fn identities(person: &Person) -> Vec<String> {
     let name = clean_name(&person.name).to_lowercase();
     let email = person.email.to_lowercase();
-    // b4's relay sends for others, from an address that spells theirs.
-    let is_relay = email.starts_with("devnull+");
+    // b4's relay sends for others, from an address that spells theirs; a list that rewrites senders, from its own.
+    let is_relay = email.starts_with("devnull+") || person.name.contains(" via ");
     let mut known = Vec::new();
     if name.contains(' ') || email.is_empty() {
         known.push(name);

@@ -6,11 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::key::Key;
 use super::reading::{Reading, Role};
+use crate::item::subject::Subject;
 
 /// How long after the last mail of a run the next one goes on.
-const RUN_WITHIN: TimeDelta = TimeDelta::hours(12);
+pub(super) const RUN_WITHIN: TimeDelta = TimeDelta::hours(12);
 /// Mails of one run may be out of order by so much.
 const RUN_SKEW: TimeDelta = TimeDelta::minutes(10);
+/// A cover letter's list of patches wraps a title no sooner.
+const LISTED_CHARS: usize = 40;
 
 /// Sets that grow together.
 #[derive(Debug)]
@@ -61,6 +64,10 @@ pub struct Posting {
     pub rfc: bool,
     /// Sent again.
     pub resend: bool,
+    /// Whether it says which version it is.
+    pub versioned: bool,
+    /// Meant for a stable tree.
+    pub is_backport: bool,
 }
 
 impl Posting {
@@ -104,7 +111,7 @@ impl<'a> Place<'a> {
 pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     let readings = place.readings;
     let mut union = Union::new(readings.len());
-    let mut slots: BTreeMap<String, usize> = BTreeMap::new();
+    let mut slots: HashMap<String, usize> = HashMap::new();
     let patches: Vec<usize> = (0..readings.len())
         .filter(|&at| readings[at].role == Role::Patch)
         .collect();
@@ -116,40 +123,26 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     };
     for &at in &patches {
         let reading = &readings[at];
-        let Some((number, total)) = reading.subject.part else {
+        let Some((number, _)) = reading.subject.part else {
             continue;
         };
-        let author = reading.kept.author.email.to_lowercase();
-        let revision = format!(
-            "{author} v{} {}of {total}",
-            reading.subject.version,
-            if reading.subject.resend {
-                "resent "
-            } else {
-                ""
-            }
-        );
+        let revision = revision(reading);
         if let Some(run) = reading.run {
             join(&mut union, format!("run {run} {revision}"), at);
         }
-        if number == 0 {
-            join(&mut union, format!("above {} {revision}", reading.own), at);
-            continue;
+        let root = match number {
+            0 => Some(reading.own),
+            _ => reading.above.first().copied(),
+        };
+        if let Some(root) = root {
+            join(&mut union, format!("above {root} {revision}"), at);
         }
-        if let Some(&over) = reading.above.first() {
-            join(&mut union, format!("above {over} {revision}"), at);
-        }
-        // A part that answers the part before it belongs to what that one answers.
         let over = reading
             .above
             .iter()
             .filter_map(|key| place.by_key.get(key).copied());
         for over in over.filter(|&over| over != at) {
-            let upper = &readings[over];
-            if upper.role == Role::Patch
-                && upper.subject.same_revision(&reading.subject)
-                && upper.subject.resend == reading.subject.resend
-            {
+            if readings[over].role == Role::Patch && is_part_of(reading, &readings[over]) {
                 union.join(over, at);
             }
         }
@@ -158,52 +151,86 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     for &at in &patches {
         sets.entry(union.find(at)).or_default().push(at);
     }
-    let mut postings: Vec<Posting> = sets
+    let postings: Vec<Posting> = sets
         .into_values()
         .map(|mails| posting(place, mails))
         .collect();
-    mend(place, &mut postings);
-    postings
+    mend(place, postings)
 }
 
-/// Puts together what was sent in several runs, or without threading: a posting that answers nothing and goes on where
-/// another of the same author, version and total ends, within hours.
-fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
-    let reading = |at: usize| &place.readings[at];
-    let number = |at: usize| reading(at).subject.part.map_or(1, |(number, _)| number);
-    let ends = |posting: &Posting| {
-        let numbers = posting.mails.iter().map(|&at| number(at));
-        (
-            numbers.clone().min().unwrap_or(0),
-            numbers.max().unwrap_or(0),
-        )
+/// What the mails of one revision have in common, as their subjects tell it.
+fn revision(reading: &Reading) -> String {
+    let subject = &reading.subject;
+    format!(
+        "{} v{} {}of {}",
+        reading.kept.author.email.to_lowercase(),
+        subject.version,
+        if subject.resend { "resent " } else { "" },
+        subject.part.map_or(1, |(_, total)| total)
+    )
+}
+
+/// Whether a patch stands in the revision of a mail above it: that of the same version and count, or, where their tags
+/// disagree, its own author's cover letter that it answers directly, sent a little before. A cover letter that was
+/// forgotten may answer one of its author's patches.
+fn is_part_of(part: &Reading, upper: &Reading) -> bool {
+    if upper.subject.same_revision(&part.subject) && upper.subject.resend == part.subject.resend {
+        return !part.subject.is_cover() || is_same_sender(upper, part);
+    }
+    let (a, b) = (&upper.subject, &part.subject);
+    // A cover letter without a version may be that of an earlier one, which a later version often answers.
+    let within = match b.versioned && !a.versioned {
+        true => RUN_SKEW,
+        false => RUN_WITHIN,
     };
-    postings.sort_by_key(|posting| (ends(posting).0, posting.at, posting.lead()));
+    let after = part.sent_at() - upper.sent_at();
+    a.is_cover()
+        && part.above.first() == Some(&upper.own)
+        && is_same_sender(upper, part)
+        && (a.version == b.version || !(a.versioned && b.versioned))
+        && after >= -RUN_SKEW
+        && after <= within
+}
+
+fn is_same_sender(a: &Reading, b: &Reading) -> bool {
+    let (a, b) = (&a.kept.author, &b.kept.author);
+    a.email.eq_ignore_ascii_case(&b.email)
+}
+
+fn number(reading: &Reading) -> u32 {
+    reading.subject.part.map_or(1, |(number, _)| number)
+}
+
+/// Puts together what was sent in several runs, or without threading: postings of one author, version and total of which
+/// one goes on where another ends, or one is the cover letter that the others lack, within hours.
+fn mend(place: &Place<'_>, postings: Vec<Posting>) -> Vec<Posting> {
+    let mut alike: BTreeMap<String, Vec<Posting>> = BTreeMap::new();
+    for posting in postings {
+        let lead = &place.readings[posting.lead()];
+        let trees = lead.subject.trees.join(" ");
+        let key = format!("{} {} {trees}", revision(lead), posting.rfc);
+        alike.entry(key).or_default().push(posting);
+    }
+    let mut mended: Vec<Posting> = Vec::new();
+    for mut postings in alike.into_values() {
+        if postings.len() > 1 && postings[0].total > 1 {
+            mend_alike(place, &mut postings);
+        }
+        mended.extend(postings);
+    }
+    mended.sort_by_key(Posting::lead);
+    mended
+}
+
+fn mend_alike(place: &Place<'_>, postings: &mut Vec<Posting>) {
+    let first = |posting: &Posting| number(&place.readings[posting.mails[0]]);
+    postings.sort_by_key(|posting| (first(posting), posting.at, posting.lead()));
     let mut at = 0;
     while at < postings.len() {
         let later = &postings[at];
-        let (least, _) = ends(later);
-        let lead = reading(later.lead());
-        let is_rest = later.total > 1 && least > 0 && lead.above.is_empty();
         let former = (0..postings.len())
-            .filter(|&p| p != at && is_rest)
-            .find(|&p| {
-                let former = &postings[p];
-                let first = reading(former.lead());
-                let after =
-                    lead.sent_at() - reading(former.mails[former.mails.len() - 1]).sent_at();
-                ends(former).1 + 1 == least
-                    && (former.version, former.total, former.resend, former.rfc)
-                        == (later.version, later.total, later.resend, later.rfc)
-                    && first.subject.trees == lead.subject.trees
-                    && first
-                        .kept
-                        .author
-                        .email
-                        .eq_ignore_ascii_case(&lead.kept.author.email)
-                    && after >= -RUN_SKEW
-                    && after <= RUN_WITHIN
-            });
+            .filter(|&p| p != at)
+            .find(|&p| goes_on(place, &postings[p], later));
         let Some(former) = former else {
             at += 1;
             continue;
@@ -214,37 +241,66 @@ fn mend(place: &Place<'_>, postings: &mut Vec<Posting>) {
         postings.remove(at);
         at = 0;
     }
-    postings.sort_by_key(|posting| posting.lead());
+}
+
+/// Whether `later` is the rest of `former`: its parts follow on those, or it has the parts of which that is the cover.
+fn goes_on(place: &Place<'_>, former: &Posting, later: &Posting) -> bool {
+    let reading = |at: usize| &place.readings[at];
+    let (lead, last) = (
+        reading(later.lead()),
+        reading(former.mails[former.mails.len() - 1]),
+    );
+    let after = lead.sent_at() - last.sent_at();
+    if number(lead) == 0 || after > RUN_WITHIN {
+        return false;
+    }
+    // A provider that replaces Message-IDs leaves parts that answer a mail which never was, and a cover letter may be sent
+    // once it was missed: it lists them.
+    let is_cover_alone = former.cover.is_some() && former.mails.len() == 1;
+    let is_unthreaded = place.nearest_above(later.lead()).is_none();
+    (is_cover_alone && is_unthreaded && after >= -RUN_WITHIN && lists(last, lead))
+        || (lead.above.is_empty() && number(last) + 1 == number(lead) && after >= -RUN_SKEW)
+}
+
+/// Whether a cover letter's list of patches has a part, as far as a wrapped line shows its title.
+fn lists(cover: &Reading, part: &Reading) -> bool {
+    let title: String = part.subject.title.chars().take(LISTED_CHARS).collect();
+    !title.is_empty() && cover.kept.text.contains(&title)
 }
 
 fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
-    let number = |at: usize| {
-        place.readings[at]
-            .subject
-            .part
-            .map_or(1, |(number, _)| number)
-    };
-    mails.sort_by_key(|&at| (number(at), at));
-    let lead = &place.readings[mails[0]];
-    let has_first = number(mails[0]) <= 1;
+    let reading = |at: usize| &place.readings[at];
+    mails.sort_by_key(|&at| (number(reading(at)), at));
+    let lead = reading(mails[0]);
+    let has_first = number(lead) <= 1;
     let ghost = lead
         .above
         .first()
         .copied()
-        .filter(|over| number(mails[0]) > 0 && !place.by_key.contains_key(over));
+        .filter(|over| number(lead) > 0 && !place.by_key.contains_key(over));
+    // Where cover and parts disagree, those of them that say a version are believed, and the parts know how many they are.
+    let subjects = || mails.iter().map(|&at| &reading(at).subject);
+    let versioned = subjects().find(|subject| subject.versioned);
+    let total = |subject: &Subject| subject.part.map_or(1, |(_, total)| total);
+    let parts = subjects().filter(|subject| !subject.is_cover());
+    let total = parts
+        .map(total)
+        .max()
+        .unwrap_or_else(|| total(&lead.subject));
     Posting {
-        cover: (number(mails[0]) == 0).then_some(mails[0]),
-        ghost: ghost
-            .filter(|_| lead.subject.part.is_some_and(|(_, total)| total > 1) || !has_first),
-        version: lead.subject.version,
-        total: lead.subject.part.map_or(1, |(_, total)| total.max(1)),
+        cover: (number(lead) == 0).then_some(mails[0]),
+        ghost: ghost.filter(|_| total > 1 || !has_first),
+        version: versioned.map_or(1, |subject| subject.version),
+        total: total.max(1),
         at: mails
             .iter()
-            .map(|&at| place.readings[at].kept.at)
+            .map(|&at| reading(at).kept.at)
             .min()
             .unwrap_or(lead.kept.at),
         rfc: lead.subject.rfc,
         resend: lead.subject.resend,
+        versioned: versioned.is_some(),
+        is_backport: lead.is_backport,
         mails,
     }
 }

@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox::MessageIterator;
 use url::Url;
 
-use crate::item::{Detail, Item, MessageId, Person, What, prose};
+use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
 use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
 
 /// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
@@ -52,7 +52,7 @@ pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
         at: entry.updated,
         written_at: None,
         text: prose::without_diffs(&entry.text),
-        headers: Vec::new(),
+        headers: diff::headers(&entry.text),
         detail: Detail::Entry,
     })
 }

@@ -15,6 +15,7 @@ use self::said::Said;
 use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
 use super::key::{self, Key};
 use super::{Kept, bot};
+use crate::item::diff::{self, Sample};
 use crate::item::subject::Subject;
 use crate::item::trailer::{linked_mails, trailers};
 use crate::item::{Kind, MessageId};
@@ -23,13 +24,15 @@ use crate::item::{Kind, MessageId};
 const KEYS_MAX: usize = 64;
 /// See [`Reading::posting_keys`].
 const HALF_DAY_S: i64 = 43_200;
+/// How many of its changed lines may tie a patch to other versions of it.
+const LINE_KEYS: usize = 4;
 
 /// What part an item plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A cover letter or a patch, as its author posted it.
     Patch,
-    /// A patch on its way to a stable tree, sent for review by a machine or its keeper.
+    /// A single patch on its way to a stable tree, sent for review by a machine or its keeper.
     Backport,
     /// A request to pull.
     Pull,
@@ -59,12 +62,14 @@ pub struct Reading {
     /// Who wrote it, in all the spellings that are known: the sender, and whom a first line `From:` names.
     pub authors: Vec<String>,
     /// Earlier revisions that a patch names.
-    pub earlier: Vec<Key>,
+    pub earlier: Vec<Earlier>,
+    /// Whether its tags say that it is for a stable tree.
+    pub is_backport: bool,
     /// b4's change-ids.
     pub changes: Vec<String>,
     /// The commits whose part this is: itself, those that a notice lists, those that it is a copy of.
     pub commits: Vec<Key>,
-    /// The mails that a commit's `Link:` trailers name.
+    /// The mails that the `Link:` trailers of a commit or a patch name.
     pub links: Vec<Key>,
     /// The branch that a series became, or the tag that is to be pulled.
     pub branch: Option<Key>,
@@ -72,16 +77,30 @@ pub struct Reading {
     pub run: Option<Key>,
     /// The paths in its diffstat.
     pub paths: BTreeSet<String>,
+    /// The lines that its diff changes, as far as they are kept.
+    pub lines: Sample,
     /// See [`Reading::keys`].
     keys: OnceLock<BTreeSet<Key>>,
     /// What was asked of its text.
     said: Said,
 }
 
+/// A mail that a patch names as an earlier revision of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The mail.
+    pub key: Key,
+    /// Which version that was, where the line says nothing else: `Link to v2: …`.
+    pub version: Option<u32>,
+}
+
 impl Reading {
     /// Reads an item.
     pub fn of(kept: Kept) -> Self {
         let subject = match kept.kind {
+            Kind::Message if kept.header(diff::FILES).is_some() => {
+                Subject::parse_with_diff(&kept.title)
+            }
             Kind::Message => Subject::parse(&kept.title),
             Kind::Commit | Kind::Article | Kind::Release | Kind::Video => Subject {
                 title: kept.title.clone(),
@@ -95,12 +114,14 @@ impl Reading {
             above: above(&kept),
             authors: authors(&kept, role),
             earlier: Vec::new(),
+            is_backport: is_for_stable(&subject),
             changes: Vec::new(),
             commits: Vec::new(),
             links: Vec::new(),
             branch: None,
             run: None,
             paths: BTreeSet::new(),
+            lines: Sample::default(),
             keys: OnceLock::new(),
             said: Said::default(),
             subject,
@@ -139,8 +160,9 @@ impl Reading {
 
     fn all_keys(&self) -> BTreeSet<Key> {
         let mut keys: BTreeSet<Key> = BTreeSet::from([self.own]);
-        let many = [&self.above, &self.earlier, &self.links, &self.commits];
+        let many = [&self.above, &self.links, &self.commits];
         keys.extend(many.into_iter().flat_map(|keys| keys.iter().take(KEYS_MAX)));
+        keys.extend(self.earlier.iter().map(|earlier| earlier.key));
         keys.extend(self.changes.iter().map(|id| key::change(id)));
         keys.extend(self.branch);
         keys.extend(self.run);
@@ -164,6 +186,7 @@ impl Reading {
         }
         if self.role == Role::Patch {
             keys.extend(self.posting_keys());
+            keys.extend(self.content_keys());
         }
         if self.role == Role::Patch && self.subject.is_cover() {
             keys.insert(key::branch(&slug(&self.subject.title)));
@@ -195,6 +218,19 @@ impl Reading {
         vec![posting(half_day), posting(half_day + 1)]
     }
 
+    /// By which versions of a patch meet whose titles differ: its author with some of the lines that it changes.
+    fn content_keys(&self) -> impl Iterator<Item = Key> {
+        let author = self.best_known_as();
+        let lines = self.lines.hashes.iter().take(LINE_KEYS);
+        lines.map(move |line| key::line(author, *line))
+    }
+
+    /// The spelling by which its author is best known over the years: a whole name, which stays when addresses change.
+    fn best_known_as(&self) -> &str {
+        let name = self.authors.iter().find(|author| author.contains(' '));
+        name.or(self.authors.first()).map_or("", String::as_str)
+    }
+
     /// Whether both were written by one person.
     pub fn same_author(&self, other: &Self) -> bool {
         self.authors
@@ -211,20 +247,26 @@ impl Reading {
         self.changes.extend(change_in_id(&self.kept.reference));
         self.changes.sort();
         self.changes.dedup();
-        self.earlier = earlier(text).iter().map(key::mail).collect();
+        self.earlier = earlier(text);
+        self.links = linked(text).collect();
         self.run = key::run_of(&self.kept.reference).map(|run| key::run(&run));
-        self.paths = paths(text);
+        // A diffstat shortens long paths; a cover letter has nothing else.
+        let files = self.kept.header(diff::FILES).unwrap_or_default();
+        self.paths = files.split_whitespace().map(str::to_owned).collect();
+        if self.paths.is_empty() {
+            self.paths = paths(text);
+        }
+        let lines = self.kept.header(diff::LINES).and_then(Sample::parse);
+        self.lines = lines.unwrap_or_default();
     }
 
     fn read_commit(&mut self) {
         let text = &self.kept.text;
         self.commits.extend(key::commit(&self.kept.reference));
         self.commits.extend(upstream(text));
-        self.links = trailers(text)
-            .filter(|trailer| trailer.is("Link"))
-            .flat_map(|trailer| linked_mails(trailer.value))
-            .chain(bracketed(text))
-            .map(|id| key::mail(&id))
+        let bracketed = bracketed(text);
+        self.links = linked(text)
+            .chain(bracketed.iter().map(key::mail))
             .collect();
         self.paths = paths(text);
         self.branch = merged(&self.subject.title).map(|name| key::branch(&name));
@@ -243,6 +285,14 @@ impl Reading {
             self.above.extend(merge.request.as_ref().map(key::mail));
         }
     }
+}
+
+/// The mails that `Link:` trailers name.
+fn linked(text: &str) -> impl Iterator<Item = Key> {
+    trailers(text)
+        .filter(|trailer| trailer.is("Link"))
+        .flat_map(|trailer| linked_mails(trailer.value))
+        .map(|id| key::mail(&id))
 }
 
 fn own_key(kept: &Kept) -> Key {
@@ -270,20 +320,27 @@ fn role(kept: &Kept, subject: &Subject) -> Role {
     }
 }
 
-/// Patches of a stable review or of AUTOSEL say so in their tags, and name the commit that they copy.
+/// A single patch of a stable review or of AUTOSEL says so in its tags, and names the commit that it copies. Several of one
+/// posting are a series like any other.
 fn is_backport(kept: &Kept, subject: &Subject) -> bool {
-    let is_marked = subject.trees.iter().any(|tree| {
+    let is_single = subject.part.is_none_or(|(_, total)| total == 1);
+    let is_copy = || {
+        let is_of_autosel = subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL"));
+        is_of_autosel || upstream(&kept.text).is_some()
+    };
+    subject.patch && is_single && is_for_stable(subject) && is_copy()
+}
+
+/// Whether the tags name a stable tree: `AUTOSEL 6.12-6.6`, `6.12.y`, `v6.6`, `linux-6.6.y`, `stable`.
+fn is_for_stable(subject: &Subject) -> bool {
+    subject.trees.iter().any(|tree| {
         let tree = tree.to_ascii_lowercase();
-        tree.starts_with("autosel") || tree.contains("stable") || is_release(&tree)
-    });
-    subject.patch
-        && is_marked
-        && (subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL"))
-            || upstream(&kept.text).is_some())
+        tree.starts_with("autosel") || tree.contains("stable") || tree.split('-').any(is_release)
+    })
 }
 
 fn is_release(word: &str) -> bool {
-    let word = word.trim_end_matches(".y");
+    let word = word.trim_start_matches('v').trim_end_matches(".y");
     word.split_once('.').is_some_and(|(major, minor)| {
         !major.is_empty()
             && !minor.is_empty()

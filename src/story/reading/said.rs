@@ -79,6 +79,7 @@ impl Reading {
         let paths: usize = self.paths.iter().map(|path| path.len() + EACH).sum();
         let mentions = self.said.mentions.get().map_or(0, BTreeSet::len);
         let lists = self.keys().len() + self.above.len() + mentions + kept.feeds.len() * 8;
+        let lists = lists + self.lines.hashes.len();
         size_of::<Self>()
             + 2 * (kept.title.len() + kept.reference.len())
             + kept.text.len()

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::KEYS_MAX;
+use super::{Earlier, KEYS_MAX};
 use crate::item::prose::lines;
 use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
@@ -24,14 +24,21 @@ pub fn first_line_author(text: &str) -> Option<Person> {
 
 /// The mails that lines about revisions name: `Link to v1: URL`, `v2: URL`, `[1]` where such a line cites it, and a
 /// `Link:` alone below a heading such as `v1 -> v2:`.
-pub(super) fn earlier(text: &str) -> Vec<MessageId> {
+pub(super) fn earlier(text: &str) -> Vec<Earlier> {
     static VERSION: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)\b(?:v\d+|rfc(?:\s*v\d+)?|previous (?:version|revision)|prior version|earlier version)\b")
             .expect("the pattern is sound")
     });
     static CITED: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\[(\d{1,2})\]").expect("the pattern is sound"));
-    let mut ids = Vec::new();
+    let mut named = Vec::new();
+    let mut name = |mails: Vec<MessageId>, version: Option<u32>| {
+        let key = |id: &MessageId| Earlier {
+            key: key::mail(id),
+            version,
+        };
+        named.extend(mails.iter().map(key));
+    };
     let mut cited = BTreeSet::new();
     let mut heading = false;
     for line in lines(text) {
@@ -52,7 +59,7 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
         let is_version = may_name_version(&around) && VERSION.is_match(&around);
         let is_link_alone = heading && is_link_alone(&around);
         if !mails.is_empty() && (is_version || is_link_alone) {
-            ids.extend(mails);
+            name(mails, only_version(&around));
         } else if is_version {
             cited.extend(
                 CITED
@@ -68,11 +75,20 @@ pub(super) fn earlier(text: &str) -> Vec<MessageId> {
             .captures(line)
             .filter(|found| line.trim_start().starts_with(&found[0]));
         if number.is_some_and(|found| cited.contains(&found[1])) {
-            ids.extend(linked_mails(line));
+            name(linked_mails(line), None);
         }
     }
-    ids.truncate(KEYS_MAX);
-    ids
+    named.truncate(KEYS_MAX);
+    named
+}
+
+/// The version that a line names with a link, where it says nothing else: `Link to v2: URL`, `[v1] URL`, `v3 URL`.
+fn only_version(around: &str) -> Option<u32> {
+    static ONLY: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)^(?:link to )?[\[(]?(?:(?:rfc|patch) )?v(\d{1,3})(?: link)?[\])]?[\s:=-]*[<>(\[\]).]*\s*$")
+            .expect("the pattern is sound")
+    });
+    ONLY.captures(around.trim())?[1].parse().ok()
 }
 
 /// Whether a line can name a version at all: `v2`, `rfc`, `version` or `revision`, in any spelling. Most lines cannot, and

@@ -558,37 +558,22 @@ fn reviewers_are_people_who_said_so_themselves() {
 }
 
 #[test]
-fn patches_for_stable_trees_join_what_they_copy() {
-    let copy = format!("[ Upstream commit {} ]\n\nDo it.", long("2b"));
-    let desk = series()
-        .commit(
-            "2b",
-            "Ann Author",
-            20,
-            "selftests/bpf: Test it",
-            "next",
-            "Do it.",
-        )
-        .mail(
-            "s1",
-            "Stan Stable",
-            300,
-            "[PATCH AUTOSEL 4.11 01/99] selftests/bpf: Test it",
-            &[],
-            &copy,
-        )
-        .mail(
-            "s2",
-            "Stan Stable",
-            300,
-            "[PATCH AUTOSEL 4.11 02/99] mm: something else",
-            &["s1"],
-            &format!("[ Upstream commit {} ]", long("77")),
-        );
+fn a_patch_for_a_stable_tree_joins_what_it_copies_and_a_batch_of_them_is_one_story() {
+    let copy = |hash: &str| format!("[ Upstream commit {} ]\n\nDo it.", long(hash));
+    let stan = |desk: Desk, id: &str, tags: &str, hash: &str, above: &[&str]| {
+        let subject = format!("[PATCH AUTOSEL {tags}] selftests/bpf: Test it");
+        desk.mail(id, "Stan Stable", 300, &subject, above, &copy(hash))
+    };
+    let title = "selftests/bpf: Test it";
+    let desk = series().commit("2b", "Ann Author", 20, title, "next", "Do it.");
+    let desk = stan(desk, "s1", "4.11", "2b", &[]);
+    let desk = stan(desk, "t1", "4.9 01/99", "2b", &[]);
+    let desk = stan(desk, "t2", "4.9 02/99", "77", &["t1"]);
     let stories = desk.stories();
     assert_eq!(stories.len(), 2);
     assert!(stories[0].messages.contains(&"s1@example.org".to_owned()));
     assert_eq!(stories[0].revisions.len(), 1);
+    assert_eq!(stories[1].messages, ["t1@example.org", "t2@example.org"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod kept;
 mod lives;
 pub(crate) mod order;
 mod series;
+mod shapes;
 #[expect(dead_code, reason = "the bench takes in whole years")]
 #[path = "../../../benches/made/years.rs"]
 mod years;

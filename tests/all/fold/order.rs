@@ -99,6 +99,26 @@ async fn real_mails_fold_alike_in_every_order_and_batching() {
     check_orders(items, 2).await;
 }
 
+/// Other lists and years, each whole, in a long run.
+#[tokio::test]
+async fn real_windows_fold_alike_in_every_order_and_batching() {
+    const WINDOWS: [&str; 5] = [
+        "bpf-2021",
+        "bpf-2023",
+        "bpf-2025a",
+        "intel-wired-lan",
+        "netfilter-devel",
+    ];
+    if std::env::var_os("BPFNEWS_LONG").is_none() {
+        return;
+    }
+    for window in WINDOWS {
+        if let Some(items) = real(&format!("windows/{window}/mbox.gz"), usize::MAX) {
+            check_orders(items, 3).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_fold_that_ends_early_leaves_nothing_half_done() {
     let mails = labelled(generated(300));

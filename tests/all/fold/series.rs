@@ -242,7 +242,7 @@ fn a_change_id_joins_and_another_keeps_apart() {
             "c",
             "Ann Author",
             95,
-            "[PATCH v3 0/2] net: new name",
+            "[PATCH v3 0/2] net: new names",
             &[],
             &id("20170502-y-ba9876543210"),
         );
@@ -250,7 +250,7 @@ fn a_change_id_joins_and_another_keeps_apart() {
         &desk,
         &[
             "series posted: net: new name | v1 0+0/2, v2 0+0/2 | a b",
-            "series posted: net: new name | v3 0+0/2 | c",
+            "series posted: net: new names | v3 0+0/2 | c",
         ],
     );
 }

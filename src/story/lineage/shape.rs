@@ -1,0 +1,242 @@
+//! What is compared of a posting: who wrote it, what it is called, what it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::item::diff::Sample;
+use crate::story::key;
+use crate::story::reading::{Earlier, Reading, first_line_author};
+use crate::story::series::{Place, Posting};
+
+/// So few lines tell something only where they are all there are.
+const LINES_MIN: usize = 3;
+/// A mail's own date is believed if it is so much older than its arrival at the most.
+const DELAYED_MAX: TimeDelta = TimeDelta::days(60);
+
+/// A posting, as it is compared with others.
+pub(super) struct Shape<'a> {
+    pub(super) posting: &'a Posting,
+    pub(super) lead: &'a Reading,
+    /// Whose work it is, in all spellings: of several patches the sender, and another only where each names that one.
+    pub(super) authors: BTreeSet<String>,
+    /// Its title, normalised.
+    pub(super) title: String,
+    /// The normalised titles of its patches.
+    pub(super) titles: BTreeSet<String>,
+    /// The files that it touches.
+    pub(super) paths: BTreeSet<&'a str>,
+    /// The lines that it changes.
+    pub(super) lines: Lines<'a>,
+    /// b4's change-ids.
+    pub(super) changes: BTreeSet<&'a str>,
+    /// The mails that it names as former versions.
+    pub(super) earlier: Vec<Earlier>,
+    /// The mails that the `Link:` trailers of its patches name.
+    pub(super) links: Vec<key::Key>,
+    /// When it was sent.
+    pub(super) sent_at: DateTime<Utc>,
+    /// Whether its author uses its title for one batch of patches after another.
+    pub(super) recurs: bool,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn of(place: &'a Place<'a>, posting: &'a Posting) -> Self {
+        let mails: Vec<&Reading> = posting
+            .mails
+            .iter()
+            .map(|&at| &place.readings[at])
+            .collect();
+        let parts = || mails.iter().filter(|mail| !mail.subject.is_cover());
+        let lead = mails[0];
+        Self {
+            posting,
+            lead,
+            authors: authors(&mails),
+            title: key::normal(&lead.subject.title),
+            titles: parts()
+                .map(|mail| key::normal(&mail.subject.title))
+                .collect(),
+            paths: mails
+                .iter()
+                .flat_map(|mail| mail.paths.iter().map(String::as_str))
+                .collect(),
+            lines: Lines::of(parts().map(|mail| &mail.lines)),
+            changes: mails
+                .iter()
+                .flat_map(|mail| mail.changes.iter().map(String::as_str))
+                .collect(),
+            links: parts().flat_map(|mail| &mail.links).copied().collect(),
+            earlier: mails
+                .iter()
+                .flat_map(|mail| &mail.earlier)
+                .copied()
+                .collect(),
+            sent_at: mails
+                .iter()
+                .map(|mail| sent_at(mail))
+                .min()
+                .unwrap_or_default(),
+            recurs: false,
+        }
+    }
+
+    pub(super) fn version(&self) -> u32 {
+        self.posting.version
+    }
+
+    pub(super) fn is_by_author_of(&self, other: &Self) -> bool {
+        !self.authors.is_disjoint(&other.authors)
+    }
+}
+
+/// When a mail was sent: its own date, but for one that cannot be.
+fn sent_at(mail: &Reading) -> DateTime<Utc> {
+    let arrived_at = mail.kept.at;
+    match mail.kept.written_at {
+        Some(at) if at < arrived_at && arrived_at - at <= DELAYED_MAX => at,
+        _ => arrived_at,
+    }
+}
+
+/// A cover letter is its author's, and so is a single patch; a series may hold other people's patches.
+fn authors(mails: &[&Reading]) -> BTreeSet<String> {
+    let lead = mails[0];
+    let is_single = lead.subject.part.is_none_or(|(_, total)| total <= 1);
+    if is_single || lead.subject.is_cover() {
+        return lead.authors.iter().cloned().collect();
+    }
+    let mut authors: BTreeSet<String> = key::identities(&lead.kept.author).into_iter().collect();
+    let mut named = mails.iter().map(|mail| first_line_author(&mail.kept.text));
+    let first = named.next().flatten();
+    let is_agreed = mails.len() > 1 && named.all(|other| other == first);
+    authors.extend(first.iter().filter(|_| is_agreed).flat_map(key::identities));
+    authors
+}
+
+/// Marks the titles under which an author sends one batch of patches after another: two of one version that have no patch
+/// in common.
+pub(super) fn mark_recurring(shapes: &mut [Shape<'_>]) {
+    let mut titled: BTreeMap<key::Key, Vec<usize>> = BTreeMap::new();
+    for (p, shape) in shapes.iter().enumerate() {
+        let is_batch = shape.posting.cover.is_some() && shape.titles.len() > 1;
+        for author in shape.authors.iter().filter(|_| is_batch) {
+            let title = key::titled(author, &shape.title);
+            titled.entry(title).or_default().push(p);
+        }
+    }
+    for together in titled.into_values() {
+        let differ = |&a: &usize, &b: &usize| {
+            let (a, b): (&Shape<'_>, &Shape<'_>) = (&shapes[a], &shapes[b]);
+            a.version() == b.version()
+                && a.posting.rfc == b.posting.rfc
+                && a.titles.is_disjoint(&b.titles)
+        };
+        let recurs = together
+            .iter()
+            .enumerate()
+            .any(|(at, a)| together[at + 1..].iter().any(|b| differ(a, b)));
+        if recurs {
+            together.iter().for_each(|&p| shapes[p].recurs = true);
+        }
+    }
+}
+
+/// The lines that the patches of a posting change, as far as samples of them are kept.
+#[derive(Debug, Default)]
+pub(super) struct Lines<'a> {
+    samples: Vec<&'a Sample>,
+    hashes: BTreeSet<u32>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(samples: impl Iterator<Item = &'a Sample>) -> Self {
+        let samples: Vec<&Sample> = samples.filter(|sample| sample.total > 0).collect();
+        Self {
+            hashes: samples
+                .iter()
+                .flat_map(|sample| sample.hashes.iter().copied())
+                .collect(),
+            samples,
+        }
+    }
+
+    /// Whether a line with that hash would be in the samples if it was changed.
+    fn would_show(&self, hash: u32) -> bool {
+        let mut ends = self.samples.iter().map(|sample| sample.whole_to());
+        ends.all(|end| end.is_none_or(|end| hash <= end))
+    }
+
+    /// What two postings change in common.
+    pub(super) fn common_with(&self, other: &Self) -> Common {
+        let shown = |one: &Self, other: &Self| {
+            let shown = one.hashes.iter().filter(|hash| other.would_show(**hash));
+            shown.copied().collect::<BTreeSet<u32>>()
+        };
+        let (a, b) = (shown(self, other), shown(other, self));
+        let of = a.len().min(b.len());
+        Common {
+            lines: a.intersection(&b).count(),
+            of,
+            is_sampled: of < self.hashes.len().min(other.hashes.len()),
+        }
+    }
+}
+
+/// How many lines two postings change in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Common {
+    lines: usize,
+    /// Of how many of the smaller side's that both samples would show.
+    of: usize,
+    /// Whether the smaller side has more than that.
+    is_sampled: bool,
+}
+
+impl Common {
+    /// Whether at least that share is in common. A few lines out of many tell nothing.
+    pub(super) fn is_at_least(self, share: f64) -> bool {
+        let is_enough = self.of > LINES_MIN || (self.of > 0 && !self.is_sampled);
+        is_enough && self.lines as f64 >= share * self.of as f64
+    }
+
+    /// The same, of more than a line or two.
+    pub(super) fn is_surely_at_least(self, share: f64) -> bool {
+        self.of > LINES_MIN && self.is_at_least(share)
+    }
+}
+
+/// The numbers in a title: part 4 is not part 5.
+pub(super) fn numbers(title: &str) -> Vec<&str> {
+    title
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()))
+        .collect()
+}
+
+/// Whether neither title names a piece of code that the other does not, unless one of them names none.
+pub(super) fn names_agree(a: &str, b: &str) -> bool {
+    let names = |title: &str| -> BTreeSet<String> {
+        let words = title.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words
+            .filter(|word| word.contains('_'))
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let (a, b) = (names(a), names(b));
+    a.is_subset(&b) || b.is_subset(&a)
+}
+
+/// The share of the shorter title's words that the other has too, prefix apart.
+pub(super) fn shared_words(a: &str, b: &str) -> f64 {
+    let words = |title: &str| -> BTreeSet<String> {
+        let title = title.split_once(": ").map_or(title, |(_, rest)| rest);
+        key::normal(title).split(' ').map(str::to_owned).collect()
+    };
+    let (a, b) = (words(a), words(b));
+    let least = a.len().min(b.len());
+    if least < 3 {
+        return 0.0;
+    }
+    a.intersection(&b).count() as f64 / least as f64
+}
