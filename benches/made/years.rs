@@ -86,19 +86,20 @@ impl Years {
         mails
     }
 
-    /// Efforts that build on each other, with so many revisions of so many patches and answers; and the id of the last
-    /// revision's first mail.
+    /// Efforts of one person that build on each other, with so many revisions of so many patches and answers; and the id of
+    /// the last revision's first mail. Another `person`'s have nothing to do with them.
     pub(crate) fn cluster(
+        person: usize,
         efforts: usize,
-        revisions: usize,
-        patches: usize,
-        answers: usize,
+        (revisions, patches, answers): (usize, usize, usize),
     ) -> (Vec<Item>, String) {
         let mut made = Self::new();
+        made.random.seed(person as u64);
+        let who = format!("Ada Example{person}");
         let mut builds_on = None;
         for number in 0..efforts {
             let effort = Effort {
-                who: "Ada Example",
+                who: &who,
                 title: format!("{}: part {number} of the work", made.words(3)),
                 revisions,
                 patches,

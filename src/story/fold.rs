@@ -347,13 +347,7 @@ fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
         .filter_map(|key| place.by_key.get(key).copied());
     linked.into_iter().find(|&other| {
         let patch = &place.readings[other];
-        let is_like = || {
-            let (a, b) = (
-                key::normal(&commit.subject.title),
-                key::normal(&patch.subject.title),
-            );
-            strsim::normalized_levenshtein(&a, &b) >= LIKE
-        };
+        let is_like = || strsim::normalized_levenshtein(commit.title(), patch.title()) >= LIKE;
         patch.role == Role::Patch
             && (commit.is_merge()
                 || patch.subject.is_cover()
@@ -404,16 +398,13 @@ struct Patches(HashMap<Key, Vec<usize>>);
 impl Patches {
     fn of(readings: &[Reading]) -> Self {
         let mut by_title: HashMap<Key, Vec<usize>> = HashMap::new();
-        for (at, reading) in readings
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.role == Role::Patch && !r.subject.is_cover())
-        {
-            for author in &reading.authors {
-                by_title
-                    .entry(key::titled(author, &reading.subject.title))
-                    .or_default()
-                    .push(at);
+        let has_commits = readings.iter().any(|reading| reading.role == Role::Commit);
+        let patches = readings.iter().enumerate().filter(|(_, reading)| {
+            has_commits && reading.role == Role::Patch && !reading.subject.is_cover()
+        });
+        for (at, reading) in patches {
+            for &title in reading.titled() {
+                by_title.entry(title).or_default().push(at);
             }
         }
         Self(by_title)
@@ -425,11 +416,8 @@ impl Patches {
         if commit.role != Role::Commit || commit.is_merge() {
             return None;
         }
-        let same = commit
-            .authors
-            .iter()
-            .filter_map(|author| self.0.get(&key::titled(author, &commit.subject.title)))
-            .flatten();
+        let titles = commit.titled().iter();
+        let same = titles.filter_map(|title| self.0.get(title)).flatten();
         let fits = same.filter(|&&patch| {
             let after = commit.kept.at - readings[patch].kept.at;
             after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
@@ -440,14 +428,14 @@ impl Patches {
 
 /// Joins commits that were rebased or picked: one author, one title, one author date.
 fn join_twins(readings: &[Reading], union: &mut Union) {
-    let mut first: BTreeMap<(i64, String), Vec<usize>> = BTreeMap::new();
+    let mut first: BTreeMap<(i64, &str), Vec<usize>> = BTreeMap::new();
     for (at, reading) in readings
         .iter()
         .enumerate()
         .filter(|(_, r)| r.role == Role::Commit && !r.is_merge())
     {
         if let Some(written_at) = reading.kept.written_at {
-            let key = (written_at.timestamp(), key::normal(&reading.subject.title));
+            let key = (written_at.timestamp(), reading.title());
             first.entry(key).or_default().push(at);
         }
     }

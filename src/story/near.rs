@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::fold::Group;
-use super::key::{self, Key};
+use super::key::Key;
 use super::reading::Role;
 
 /// Of many patches with one author and title, so many before and after each one are noted: a longer list helps nobody.
@@ -21,11 +21,8 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
             .iter()
             .map(|posting| group.readings[posting.lead()])
         {
-            for author in &lead.authors {
-                titled
-                    .entry(key::titled(author, &lead.subject.title))
-                    .or_default()
-                    .insert(number);
+            for &title in lead.titled() {
+                titled.entry(title).or_default().insert(number);
             }
         }
     }

@@ -53,10 +53,8 @@ impl<'a> Shape<'a> {
             posting,
             lead,
             authors: authors(&mails),
-            title: key::normal(&lead.subject.title),
-            titles: parts()
-                .map(|mail| key::normal(&mail.subject.title))
-                .collect(),
+            title: lead.title().to_owned(),
+            titles: parts().map(|mail| mail.title().to_owned()).collect(),
             paths: mails
                 .iter()
                 .flat_map(|mail| mail.paths.iter().map(String::as_str))

@@ -169,8 +169,8 @@ impl Reading {
         let is_part = self.subject.part.is_some_and(|(number, _)| number > 1);
         match self.role {
             Role::Patch | Role::Commit if !self.is_merge() => {
+                keys.extend(self.titled());
                 for author in &self.authors {
-                    keys.insert(key::titled(author, &self.subject.title));
                     if self.role == Role::Patch && !is_part {
                         keys.extend(key::retitled(author, &self.subject.title));
                     }

@@ -7,12 +7,14 @@ use std::sync::OnceLock;
 use super::{Reading, mentions_in};
 use crate::item::trailer::trailers;
 use crate::story::bot::{self, Notice, Word};
-use crate::story::key::Key;
+use crate::story::key::{self, Key};
 use crate::story::summary;
 
 /// What was asked for so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
+    title: OnceLock<String>,
+    titled: OnceLock<Vec<Key>>,
     mentions: OnceLock<BTreeSet<Key>>,
     signed: OnceLock<Vec<(String, String)>>,
     thanks: OnceLock<Option<Notice>>,
@@ -24,6 +26,22 @@ pub(super) struct Said {
 }
 
 impl Reading {
+    /// Its title as titles are compared; see [`key::normal`].
+    pub fn title(&self) -> &str {
+        let title = || key::normal(&self.subject.title);
+        self.said.title.get_or_init(title)
+    }
+
+    /// The keys of its title, one for each spelling of its author; see [`key::titled`].
+    pub fn titled(&self) -> &[Key] {
+        self.said.titled.get_or_init(|| {
+            let authors = self.authors.iter();
+            authors
+                .map(|author| key::titled(author, &self.subject.title))
+                .collect()
+        })
+    }
+
     /// What it says of things that are not its own: the commits that it mends or takes back, the patches that a pull
     /// request lists, the mails that an article links.
     pub fn mentions(&self) -> &BTreeSet<Key> {

@@ -17,7 +17,7 @@ type Carried = (Item, &'static str);
 /// A cluster of efforts that build on each other, and what speaks of it from outside: commits that mend its commits, a pull
 /// request that lists its patches and was merged.
 fn laid() -> Vec<Carried> {
-    let (mails, last) = Years::cluster(3, 4, 4, 3);
+    let (mails, last) = Years::cluster(0, 3, (4, 4, 3));
     let mut desk = Desk::default();
     let title = |mail: &Item| {
         mail.title
@@ -45,7 +45,7 @@ fn laid() -> Vec<Carried> {
         );
         desk = desk.commit(
             &format!("a{number}"),
-            "Ada Example",
+            "Ada Example0",
             hours + 30,
             &title,
             "next",
@@ -68,7 +68,7 @@ fn laid() -> Vec<Carried> {
     }
     let pull = format!(
         "The following changes since commit 123:\n\nare available in the Git repository at:\n\n  \
-         https://git.kernel.org/x tags/pens-9\n\nfor you to fetch changes up to 456:\n\nAda Example (4):\n{listed}\n"
+         https://git.kernel.org/x tags/pens-9\n\nfor you to fetch changes up to 456:\n\nAda Example0 (4):\n{listed}\n"
     );
     desk = desk
         .mail("pull", "Cid Keeper", hours + 80, "[GIT PULL] pens for 9", &[], &pull)
@@ -180,7 +180,7 @@ async fn kept_clusters_give_the_stories_that_a_refold_gives() {
 /// How often SQLite was asked for rows of the texts is not told; that a text was not read again is: it is gone.
 #[tokio::test]
 async fn a_kept_cluster_is_not_read_again() {
-    let (mails, last) = Years::cluster(1, 5, 4, 3);
+    let (mails, last) = Years::cluster(0, 1, (5, 4, 3));
     let at = mails
         .iter()
         .filter_map(|mail| mail.at)
