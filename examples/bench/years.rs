@@ -46,13 +46,17 @@ pub(crate) enum Size {
 pub(crate) async fn years(years: usize, scratch: &Path) -> anyhow::Result<Value> {
     world::empty(scratch)?;
     let mails = Years::make(years);
-    let (store, feed) = made::open(&scratch.join("years.sqlite")).await;
+    let list =
+        "[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
+    let ingest = world::ingest(scratch, list).await?;
+    let store = &ingest.store;
+    let feed = feeds::list_feeds(store.read()).await?[0].id;
     let measure = Measure::start()?;
     let mut per_year: Vec<(i32, usize, f64)> = Vec::new();
     for batch in mails.chunks(BATCH) {
         let year = batch[0].at.map_or(0, |at| at.year());
         let before = cpu_s()?;
-        made::take(&store, feed, batch).await;
+        ingest.import(feed, batch).await?;
         let took = cpu_s()? - before;
         match per_year.last_mut() {
             Some((last, many, all)) if *last == year => {
@@ -67,8 +71,8 @@ pub(crate) async fn years(years: usize, scratch: &Path) -> anyhow::Result<Value>
         .map(|(_, many, took)| (took / *many as f64 * 1e7).round() / 10.0)
         .collect();
     let largest = "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM members GROUP BY cluster)";
-    let largest = world::count(&store, largest).await?;
-    let stories = world::count(&store, "SELECT COUNT(*) FROM stories").await?;
+    let largest = world::count(store, largest).await?;
+    let stories = world::count(store, "SELECT COUNT(*) FROM stories").await?;
     let last_to_first = us.last().unwrap_or(&0.0) / us.first().unwrap_or(&1.0);
     let count = json!({
         "mails": mails.len(), "us_a_mail_by_year": us, "last_to_first": last_to_first, "largest_cluster": largest,

@@ -21,6 +21,10 @@ use crate::story::{Kept, Story, bot, life};
 
 pub(super) use self::kept::rest;
 
+/// The most bytes of clusters that stay in memory between folds …
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// … and between those of an import.
+const IMPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Items refolded at once; more would have to lie in memory together.
 const REFOLD_BATCH: usize = 2_000;
 
@@ -47,6 +51,30 @@ pub async fn fold_items(
     at_hand: &AtHand<'_>,
     words: &Words,
 ) -> anyhow::Result<Vec<Moved>> {
+    fold_keeping(tx, items, at_hand, words, KEPT_BYTES_MAX).await
+}
+
+/// The same for many mails in one go, by a process that does nothing else: more of what they go into stays in memory.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn fold_imported(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+) -> anyhow::Result<Vec<Moved>> {
+    fold_keeping(tx, items, at_hand, words, IMPORTED_BYTES_MAX).await
+}
+
+async fn fold_keeping(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+    bytes_max: usize,
+) -> anyhow::Result<Vec<Moved>> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
@@ -58,9 +86,9 @@ pub async fn fold_items(
     let mut folding = gather(tx, &mut kept, joined).await?;
     let moved = tell_clusters(tx, &mut folding, words).await?;
     for (number, cluster) in folding.clusters {
-        kept.put(number, cluster);
+        kept.put(number, cluster, bytes_max);
     }
-    kept.put_aside(tx).await?;
+    kept.put_aside(tx, bytes_max).await?;
     Ok(moved)
 }
 

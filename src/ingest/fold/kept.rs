@@ -10,8 +10,6 @@ use crate::story::relevance::Words;
 
 /// Smaller clusters are not kept: they are read in no time, and most are never touched again.
 const ITEMS_MIN: usize = 32;
-/// The most that all kept clusters take.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// After so long without a fold all of them are dropped.
 const QUIET: Duration = Duration::from_secs(15 * 60);
 
@@ -84,9 +82,9 @@ impl Kept {
     }
 
     /// Keeps a cluster that was folded, if it is worth that.
-    pub(super) fn put(&mut self, number: i64, mut cluster: Cluster) {
+    pub(super) fn put(&mut self, number: i64, mut cluster: Cluster, bytes_max: usize) {
         cluster.bytes = cluster.readings.iter().map(Reading::bytes).sum();
-        if cluster.readings.len() < ITEMS_MIN || cluster.bytes > BYTES_MAX {
+        if cluster.readings.len() < ITEMS_MIN || cluster.bytes > bytes_max {
             return;
         }
         cluster.used = self.folds;
@@ -94,19 +92,17 @@ impl Kept {
         self.clusters.insert(number, cluster);
     }
 
-    /// Puts it all beside the connection, without what was longest not used and is too much.
-    pub(super) async fn put_aside(mut self, tx: &mut Tx) -> anyhow::Result<()> {
-        let mut oldest: Vec<(u64, i64)> = self
-            .clusters
-            .iter()
-            .map(|(number, cluster)| (cluster.used, *number))
-            .collect();
-        oldest.sort_unstable();
-        for (_, number) in oldest {
-            if self.bytes <= BYTES_MAX {
-                break;
+    /// Puts it all beside the connection, without what is too much: what was longest not used goes, the newest first.
+    pub(super) async fn put_aside(mut self, tx: &mut Tx, bytes_max: usize) -> anyhow::Result<()> {
+        if self.bytes > bytes_max {
+            let clusters = self.clusters.iter();
+            let mut oldest: Vec<(u64, i64)> = clusters.map(|(at, c)| (c.used, -*at)).collect();
+            oldest.sort_unstable();
+            for (_, number) in oldest {
+                if self.bytes > bytes_max {
+                    self.remove(-number);
+                }
             }
-            self.remove(number);
         }
         if self.clusters.is_empty() {
             return Ok(());

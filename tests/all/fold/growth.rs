@@ -7,18 +7,21 @@ use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item, ItemKey, Person, What};
 use bpfnews::store::items::{self, AtHand};
 use bpfnews::story::relevance::Words;
+use chrono::TimeDelta;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::desk::{Desk, Shelf, begin};
 use super::years::mail;
 
 /// What is made four times as large, with its smaller size.
-const INPUTS: [(&str, usize); 6] = [
+const INPUTS: [(&str, usize); 8] = [
     ("entries", 60),
     ("links", 15),
     ("references", 16),
     ("thread", 150),
     ("commits", 100),
+    ("revisions", 60),
+    ("namesakes", 60),
     ("one more mail", 150),
 ];
 /// Four times as much takes at most so many times as long: `n log n` makes it 5 to 6, `n²` 16.
@@ -75,6 +78,8 @@ async fn in_a_process_of_its_own() {
         "references" => (Vec::new(), referring(n)),
         "thread" => (Vec::new(), thread(n)),
         "commits" => (Vec::new(), commits(n)),
+        "revisions" => (Vec::new(), patches(n, |number| format!(" v{}", number + 1))),
+        "namesakes" => (Vec::new(), patches(n, |_| String::new())),
         "one more mail" => {
             let mut thread = thread(n);
             (thread.split_off(1), thread)
@@ -99,7 +104,8 @@ fn cpu() -> f64 {
 
 async fn take(shelf: &Shelf, page: &[Item]) {
     let mut tx = shelf.store.write().await.expect("a transaction");
-    let stored = items::put_items(&mut tx, shelf.feeds[0].1, page, begin())
+    let now = begin() + TimeDelta::days(900);
+    let stored = items::put_items(&mut tx, shelf.feeds[0].1, page, now)
         .await
         .expect("stored");
     let mut at_hand = AtHand::new();
@@ -188,6 +194,17 @@ fn thread(mails: usize) -> Vec<Item> {
         .collect();
     mails.reverse();
     mails
+}
+
+/// Patches of one author and title, an hour apart.
+fn patches(patches: usize, version: impl Fn(usize) -> String) -> Vec<Item> {
+    let patches = (0..patches).map(|number| {
+        let title = format!("[PATCH{}] pens: paint them", version(number));
+        let at = begin() + TimeDelta::hours(number as i64);
+        let text = format!("Red.\n---\n pens/{number}.c | 2 +-\n");
+        mail(&id(number), &[], "Some One", at, title, text)
+    });
+    patches.collect()
 }
 
 /// Commits of one author and title, each of which mends the one before.
