@@ -17,6 +17,8 @@ mod chat;
 mod data;
 mod growth;
 mod lag;
+#[path = "../../benches/made/years.rs"]
+mod list;
 #[path = "../../benches/made/mod.rs"]
 mod made;
 mod mails;
@@ -26,6 +28,7 @@ mod poll;
 mod questions;
 mod stored;
 mod world;
+mod years;
 
 use std::path::PathBuf;
 
@@ -102,6 +105,22 @@ enum Work {
         #[arg(long)]
         scratch: PathBuf,
     },
+    /// Takes in years of a list, and tells what a mail of the first and of the last year took.
+    Years {
+        #[arg(long)]
+        years: usize,
+        #[arg(long)]
+        scratch: PathBuf,
+    },
+    /// Folds one more mail into a cluster of that many.
+    Cluster {
+        #[arg(long)]
+        side: years::Side,
+        #[arg(long)]
+        mails: years::Size,
+        #[arg(long)]
+        scratch: PathBuf,
+    },
     /// Settles deliveries durably.
     Outbox {
         #[arg(long)]
@@ -169,6 +188,12 @@ fn main() -> anyhow::Result<()> {
                 scratch,
             } => growth::check(side, items, &scratch).await.map(Some),
             Work::Fold { items, scratch } => growth::fold(items, &scratch).await.map(Some),
+            Work::Years { years, scratch } => years::years(years, &scratch).await.map(Some),
+            Work::Cluster {
+                side,
+                mails,
+                scratch,
+            } => years::cluster(side, mails, &scratch).await.map(Some),
             Work::Outbox {
                 side,
                 n,

@@ -79,7 +79,7 @@ fn round(seconds: f64) -> f64 {
 }
 
 /// CPU seconds of this process and of its children that ended; those of children in ticks.
-fn cpu_s() -> anyhow::Result<f64> {
+pub(crate) fn cpu_s() -> anyhow::Result<f64> {
     let own = clock_gettime(ClockId::ProcessCPUTime);
     let stat = std::fs::read_to_string("/proc/self/stat").context("this needs Linux")?;
     let (_, after_name) = stat

@@ -188,6 +188,7 @@ impl Ingest {
                 }
             }
         }
+        fold::rest(&mut tx);
         let ended = left
             .iter()
             .zip(&kept)

@@ -1,10 +1,13 @@
 //! Folding in the loop: which clusters new items touch, and what becomes of their stories. What a story is, `story`
 //! decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod kept;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::Context as _;
 
+use self::kept::{Cluster, Kept as KeptClusters};
 use crate::item::Kind;
 use crate::source;
 use crate::store::Tx;
@@ -12,10 +15,16 @@ use crate::store::items::AtHand;
 use crate::store::stories::{self, After, Before, Member};
 use crate::story::fold::{Outside, groups, sort};
 use crate::story::key::Key;
-use crate::story::reading::{Reading, mentions};
+use crate::story::reading::Reading;
 use crate::story::relevance::Words;
 use crate::story::{Kept, Story, bot, life};
 
+pub(super) use self::kept::rest;
+
+/// The most bytes of clusters that stay in memory between folds …
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// … and between those of an import.
+const IMPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Items refolded at once; more would have to lie in memory together.
 const REFOLD_BATCH: usize = 2_000;
 
@@ -42,14 +51,45 @@ pub async fn fold_items(
     at_hand: &AtHand<'_>,
     words: &Words,
 ) -> anyhow::Result<Vec<Moved>> {
+    fold_keeping(tx, items, at_hand, words, KEPT_BYTES_MAX).await
+}
+
+/// The same for many mails in one go, by a process that does nothing else: more of what they go into stays in memory.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn fold_imported(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+) -> anyhow::Result<Vec<Moved>> {
+    fold_keeping(tx, items, at_hand, words, IMPORTED_BYTES_MAX).await
+}
+
+async fn fold_keeping(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+    bytes_max: usize,
+) -> anyhow::Result<Vec<Moved>> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
     // New and changed at once: two entries of a page may be one item.
     let items: BTreeSet<i64> = items.iter().copied().collect();
     let items: Vec<i64> = items.into_iter().collect();
+    let mut kept = KeptClusters::take(tx, words).await?;
     let joined = join_clusters(tx, &items, at_hand).await?;
-    tell_clusters(tx, &joined.touched, joined.readings, words).await
+    let mut folding = gather(tx, &mut kept, joined).await?;
+    let moved = tell_clusters(tx, &mut folding, words).await?;
+    for (number, cluster) in folding.clusters {
+        kept.put(number, cluster, bytes_max);
+    }
+    kept.put_aside(tx, bytes_max).await?;
+    Ok(moved)
 }
 
 /// Makes all stories anew from the stored items.
@@ -63,15 +103,24 @@ pub async fn refold(
     words: &Words,
     mut told: impl FnMut(usize),
 ) -> anyhow::Result<()> {
+    tx.forget_aside();
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        touched.extend(join_clusters(tx, batch, &AtHand::new()).await?.touched);
+        let mut joined = join_clusters(tx, batch, &AtHand::new()).await?;
+        stories::move_clusters(tx, &joined.union.moves()).await?;
+        touched.extend(joined.touched);
     }
     // Clusters that were joined by a later batch stand under the number that they have now.
     let touched: Vec<i64> = touched.into_iter().collect();
     for batch in touched.chunks(REFOLD_BATCH / 4) {
-        tell_clusters(tx, &batch.iter().copied().collect(), Vec::new(), words).await?;
+        let joined = JoinedItems {
+            touched: batch.iter().copied().collect(),
+            ..JoinedItems::default()
+        };
+        let mut none = KeptClusters::none(words);
+        let mut folding = gather(tx, &mut none, joined).await?;
+        tell_clusters(tx, &mut folding, words).await?;
         told(batch.len());
     }
     stories::forget_needless_aliases(tx).await?;
@@ -79,14 +128,19 @@ pub async fn refold(
 }
 
 /// What joining items to clusters gave.
+#[derive(Default)]
 struct JoinedItems {
-    /// The clusters whose stories may have changed.
+    /// The clusters whose stories may have changed, by the numbers that they will have.
     touched: BTreeSet<i64>,
-    /// The items, read, each with its cluster.
+    /// Which clusters become one.
+    union: Joined,
+    /// The items, read, each with the cluster that it was in.
     readings: Vec<(i64, Reading)>,
+    /// Items that mention something in a cluster, by the number that it will have.
+    speaking: Vec<(i64, i64)>,
 }
 
-/// Puts items into clusters by their join keys.
+/// Finds out which clusters items join by their keys, and which they speak of.
 async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
@@ -98,22 +152,16 @@ async fn join_clusters(
         .into_iter()
         .map(|member| (member.cluster, read(member.kept)))
         .collect();
-    let keys: Vec<&BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
-    let all: Vec<Key> = keys
-        .iter()
-        .copied()
-        .flatten()
-        .copied()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let keys = readings.iter().flat_map(|(_, reading)| reading.keys());
+    let all: BTreeSet<Key> = keys.copied().collect();
+    let all: Vec<Key> = all.into_iter().collect();
     let mut known = stories::clusters_of_keys(tx, &all).await?;
-    let mut joined = Joined::default();
+    let mut union = Joined::default();
     let mut put = Vec::new();
-    for ((cluster, reading), keys) in readings.iter().zip(&keys) {
-        for key in *keys {
+    for (cluster, reading) in &readings {
+        for key in reading.keys() {
             match known.get(key) {
-                Some(other) => joined.join(*cluster, *other),
+                Some(other) => union.join(*cluster, *other),
                 None => {
                     known.insert(*key, *cluster);
                     put.push((*key, reading.kept.id));
@@ -122,39 +170,57 @@ async fn join_clusters(
         }
     }
     stories::put_keys(tx, &put).await?;
-    stories::move_clusters(tx, &joined.moves()).await?;
+    let mut joined = JoinedItems {
+        touched: readings
+            .iter()
+            .map(|(cluster, _)| union.find(*cluster))
+            .collect(),
+        union,
+        readings,
+        speaking: Vec::new(),
+    };
+    joined.hear(tx).await?;
+    Ok(joined)
+}
 
-    // Whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
-    let mut spoken = BTreeSet::new();
-    let mut put = Vec::new();
-    for (_, reading) in &readings {
-        for key in mentions(reading) {
-            put.push((key, reading.kept.id));
-            spoken.insert(key);
+impl JoinedItems {
+    /// Finds out whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
+    async fn hear(&mut self, tx: &mut Tx) -> anyhow::Result<()> {
+        let mut spoken: BTreeMap<Key, Vec<i64>> = BTreeMap::new();
+        let mut put = Vec::new();
+        for (_, reading) in &self.readings {
+            for key in reading.mentions() {
+                put.push((*key, reading.kept.id));
+                spoken.entry(*key).or_default().push(reading.kept.id);
+            }
         }
-    }
-    stories::put_mentions(tx, &put).await?;
-    let mut touched: BTreeSet<i64> = readings
-        .iter()
-        .map(|(cluster, _)| joined.find(*cluster))
-        .collect();
-    let merged: Vec<i64> = readings
-        .iter()
-        .filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some())
-        .map(|(cluster, _)| joined.find(*cluster))
-        .collect();
-    if !merged.is_empty() {
-        for member in stories::members_of_clusters(tx, &merged, &[]).await? {
-            spoken.extend(mentions(&read(member.kept)));
+        stories::put_mentions(tx, &put).await?;
+        let union = &mut self.union;
+        let merged = self.readings.iter();
+        let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some());
+        let merged: BTreeSet<i64> = merged.map(|(cluster, _)| union.find(*cluster)).collect();
+        if !merged.is_empty() {
+            let sources = union.sources();
+            let parts = merged
+                .iter()
+                .flat_map(|number| sources_of(&sources, *number));
+            let parts: Vec<i64> = parts.collect();
+            for member in stories::members_of_clusters(tx, &parts, &[]).await? {
+                let number = member.kept.id;
+                for key in read(member.kept).mentions() {
+                    spoken.entry(*key).or_default().push(number);
+                }
+            }
         }
+        let keys: Vec<Key> = spoken.keys().copied().collect();
+        for (key, cluster) in stories::clusters_of_keys(tx, &keys).await? {
+            let cluster = self.union.find(cluster);
+            self.touched.insert(cluster);
+            let speaking = spoken.get(&key).into_iter().flatten();
+            self.speaking.extend(speaking.map(|item| (cluster, *item)));
+        }
+        Ok(())
     }
-    let spoken: Vec<Key> = spoken.into_iter().collect();
-    touched.extend(stories::clusters_of_keys(tx, &spoken).await?.into_values());
-    let readings = readings.into_iter();
-    let readings = readings
-        .map(|(cluster, reading)| (joined.find(cluster), reading))
-        .collect();
-    Ok(JoinedItems { touched, readings })
 }
 
 /// Clusters that become one; the smallest number stays.
@@ -162,12 +228,17 @@ async fn join_clusters(
 struct Joined(BTreeMap<i64, i64>);
 
 impl Joined {
-    fn find(&self, cluster: i64) -> i64 {
-        let mut cluster = cluster;
-        while let Some(&to) = self.0.get(&cluster) {
-            cluster = to;
+    fn find(&mut self, cluster: i64) -> i64 {
+        let mut root = cluster;
+        while let Some(&to) = self.0.get(&root) {
+            root = to;
         }
-        cluster
+        // So that the next one need not go all the way.
+        let mut at = cluster;
+        while let Some(to) = self.0.get_mut(&at).filter(|to| **to != root) {
+            at = std::mem::replace(to, root);
+        }
+        root
     }
 
     fn join(&mut self, a: i64, b: i64) {
@@ -177,9 +248,106 @@ impl Joined {
         }
     }
 
-    fn moves(&self) -> Vec<(i64, i64)> {
-        self.0.keys().map(|&from| (from, self.find(from))).collect()
+    fn moves(&mut self) -> Vec<(i64, i64)> {
+        let from: Vec<i64> = self.0.keys().copied().collect();
+        from.into_iter()
+            .map(|from| (from, self.find(from)))
+            .collect()
     }
+
+    /// The clusters that go into another one, by that one's number.
+    fn sources(&mut self) -> HashMap<i64, Vec<i64>> {
+        let mut sources: HashMap<i64, Vec<i64>> = HashMap::new();
+        for (from, to) in self.moves() {
+            sources.entry(to).or_default().push(from);
+        }
+        sources
+    }
+}
+
+/// A cluster and those that go into it.
+fn sources_of(sources: &HashMap<i64, Vec<i64>>, number: i64) -> impl Iterator<Item = i64> {
+    let more = sources.get(&number).into_iter().flatten().copied();
+    std::iter::once(number).chain(more)
+}
+
+/// Clusters as they are folded.
+struct Folding {
+    clusters: BTreeMap<i64, Cluster>,
+    /// What speaks of them.
+    outside: Outside,
+    /// Items that are new or changed, and items outside of which others are.
+    stirred: HashSet<i64>,
+}
+
+/// Reads the clusters that are touched, as far as they are not kept, and makes those one that were joined.
+async fn gather(
+    tx: &mut Tx,
+    kept: &mut KeptClusters,
+    joined: JoinedItems,
+) -> anyhow::Result<Folding> {
+    let JoinedItems {
+        touched,
+        mut union,
+        readings,
+        speaking,
+    } = joined;
+    let mut stirred: HashSet<i64> = readings.iter().map(|(_, r)| r.kept.id).collect();
+    let sources = union.sources();
+    let mut clusters: BTreeMap<i64, Cluster> = BTreeMap::new();
+    let mut unread = Vec::new();
+    for &number in &touched {
+        let cluster = clusters.entry(number).or_default();
+        for part in sources_of(&sources, number) {
+            match kept.remove(part) {
+                Some(part) => cluster.absorb(part),
+                None => unread.push(part),
+            }
+        }
+        cluster
+            .readings
+            .retain(|reading| !stirred.contains(&reading.kept.id));
+    }
+    let known: Vec<i64> = stirred.iter().copied().collect();
+    let members = stories::members_of_clusters(tx, &unread, &known).await?;
+    stories::move_clusters(tx, &union.moves()).await?;
+    let members = members.into_iter();
+    let fresh = members.map(|member| (member.cluster, read(member.kept)));
+    let mut by_key: HashMap<Key, i64> = HashMap::new();
+    for (cluster, reading) in fresh.chain(readings) {
+        let number = union.find(cluster);
+        by_key.extend(reading.keys().iter().map(|key| (*key, number)));
+        if let Some(cluster) = clusters.get_mut(&number) {
+            cluster.readings.push(reading);
+        }
+    }
+    // Who speaks of what was kept is known, but for those that do so now.
+    let keys: Vec<Key> = by_key.keys().copied().collect();
+    let found = stories::items_that_mention(tx, &keys).await?;
+    let found = found.into_iter().map(|(key, item)| (by_key[&key], item));
+    for (number, item) in found.chain(speaking) {
+        if let Some(cluster) = clusters.get_mut(&number) {
+            cluster.speaking.insert(item);
+        }
+    }
+    let speaking: BTreeSet<i64> = clusters
+        .values()
+        .flat_map(|c| &c.speaking)
+        .copied()
+        .collect();
+    let (outside, requests) = read_outside(tx, speaking).await?;
+    let asked = requests
+        .into_iter()
+        .filter(|(_, cluster)| touched.contains(cluster));
+    stirred.extend(asked.map(|(item, _)| item));
+    for cluster in clusters.values_mut() {
+        sort(&mut cluster.readings);
+    }
+    Ok(Folding {
+        clusters,
+        outside,
+        stirred,
+    })
 }
 
 /// Every id that the story of an item has, had, or could have: each of its items gives it one.
@@ -201,78 +369,109 @@ pub(crate) fn read(mut kept: Kept) -> Reading {
     Reading::of(kept)
 }
 
-/// Tells the stories of these clusters anew, and stores those that differ from what they were. `read_before` are those of
-/// their items that were read already, with their clusters.
+/// Tells the stories anew that may have changed, and stores those that differ from what they were.
 async fn tell_clusters(
     tx: &mut Tx,
-    clusters: &BTreeSet<i64>,
-    read_before: Vec<(i64, Reading)>,
+    folding: &mut Folding,
     words: &Words,
 ) -> anyhow::Result<Vec<Moved>> {
-    let asked: Vec<i64> = clusters.iter().copied().collect();
-    let mut by_cluster: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
-    let known: Vec<i64> = read_before
-        .iter()
-        .map(|(_, reading)| reading.kept.id)
-        .collect();
-    for Member { cluster, kept } in stories::members_of_clusters(tx, &asked, &known).await? {
-        by_cluster.entry(cluster).or_default().push(read(kept));
-    }
-    for (cluster, reading) in read_before {
-        by_cluster.entry(cluster).or_default().push(reading);
-    }
-    let outside = outside(tx, by_cluster.values().flatten()).await?;
+    let asked: Vec<i64> = folding.clusters.keys().copied().collect();
     let mut before: HashMap<String, Before> = stories::stories_of_clusters(tx, &asked)
         .await?
         .into_iter()
         .map(|before| (before.id.clone(), before))
         .collect();
-    let mut told: Vec<(i64, Story, Vec<i64>)> = Vec::new();
-    for (cluster, readings) in &mut by_cluster {
-        sort(readings);
-        for group in groups(readings) {
-            let items = group
-                .readings
-                .iter()
-                .map(|reading| reading.kept.id)
-                .collect();
-            told.push((*cluster, life::tell(&group, &outside, words), items));
+    let mut told: Vec<Told> = Vec::new();
+    for (number, cluster) in &mut folding.clusters {
+        let mut prints = HashMap::new();
+        for group in groups(&cluster.readings) {
+            let first = group.readings[0];
+            let heard = folding.outside.of(&group);
+            let print = group.print(&heard);
+            let known = before.remove(&life::id_of(first.own));
+            let mut items = group.readings.iter().chain(&heard);
+            let is_same = cluster.prints.get(&first.kept.id) == Some(&print)
+                && known.is_some()
+                && !items.any(|reading| folding.stirred.contains(&reading.kept.id));
+            prints.insert(first.kept.id, print);
+            if !is_same {
+                told.push(Told {
+                    cluster: *number,
+                    items: group.readings.iter().map(|r| r.kept.id).collect(),
+                    story: life::tell(&group, &folding.outside, words),
+                    known,
+                });
+            }
         }
+        cluster.prints = prints;
     }
+    let gone: Vec<Before> = before.into_values().collect();
+    store_told(tx, &mut folding.clusters, told, &gone).await
+}
+
+/// A story that was told.
+struct Told {
+    cluster: i64,
+    /// Its items, the earliest first.
+    items: Vec<i64>,
+    story: Story,
+    /// The one that had its id.
+    known: Option<Before>,
+}
+
+/// Stores what was told, where it differs from what was.
+async fn store_told(
+    tx: &mut Tx,
+    clusters: &mut BTreeMap<i64, Cluster>,
+    told: Vec<Told>,
+    gone: &[Before],
+) -> anyhow::Result<Vec<Moved>> {
+    let known = told
+        .iter()
+        .filter_map(|told| Some(told.known.as_ref()?.number));
+    let known: Vec<i64> = known.collect();
+    let mut before = stories::told_of(tx, &known).await?;
     let mut next = stories::next_number(tx).await?;
     let mut changed: Vec<(After<'_>, Vec<u8>)> = Vec::new();
     let mut was = Vec::new();
-    for (cluster, story, items) in &told {
-        let packed = stories::pack(story)?;
-        let known = before.remove(&story.id);
-        let is_same = known
-            .as_ref()
-            .is_some_and(|known| known.told == packed && known.cluster == *cluster);
-        if is_same {
-            continue;
-        }
-        let number = known.as_ref().map_or_else(
+    for told in &told {
+        let packed = stories::pack(&told.story)?;
+        let known = told.known.as_ref();
+        let said = known.and_then(|known| before.remove(&known.number));
+        let number = known.map_or_else(
             || {
                 next += 1;
                 next - 1
             },
             |known| known.number,
         );
-        let is_new = known.is_none();
-        was.push(known.map(|known| known.told));
+        let placed = clusters
+            .get_mut(&told.cluster)
+            .map(|cluster| &mut cluster.stories);
+        let unplaced = told.items.iter().copied();
+        let unplaced: Vec<i64> = match placed {
+            Some(placed) => unplaced
+                .filter(|item| placed.insert(*item, number) != Some(number))
+                .collect(),
+            None => unplaced.collect(),
+        };
+        if said.as_ref() == Some(&packed) && known.is_some_and(|k| k.cluster == told.cluster) {
+            continue;
+        }
+        was.push(said);
         changed.push((
             After {
                 number,
-                is_new,
-                cluster: *cluster,
-                items: items.clone(),
-                story,
+                is_new: known.is_none(),
+                cluster: told.cluster,
+                items: told.items.clone(),
+                unplaced,
+                story: &told.story,
             },
             packed,
         ));
     }
-    let gone: Vec<Before> = before.into_values().collect();
-    stories::remove_stories(tx, &gone).await?;
+    stories::remove_stories(tx, gone).await?;
     stories::put_stories(tx, &changed)
         .await
         .context("storing what was folded")?;
@@ -295,26 +494,37 @@ pub(crate) async fn outside<'a>(
     let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).copied().collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let speaking = stories::items_that_mention(tx, &keys).await?;
+    let speaking = speaking.into_iter().map(|(_, item)| item).collect();
+    Ok(read_outside(tx, speaking).await?.0)
+}
+
+/// Reads these items, and what became of the pull requests among them: those with their clusters.
+async fn read_outside(
+    tx: &mut Tx,
+    speaking: BTreeSet<i64>,
+) -> anyhow::Result<(Outside, Vec<(i64, i64)>)> {
     if speaking.is_empty() {
-        return Ok(Outside::default());
+        return Ok((Outside::default(), Vec::new()));
     }
+    let speaking: Vec<i64> = speaking.into_iter().collect();
     let members = stories::members_by_number(tx, &speaking, &AtHand::new()).await?;
-    let requests: BTreeSet<i64> = members
+    let mails = members
         .iter()
-        .filter(|member| member.kept.kind == Kind::Message)
-        .map(|member| member.cluster)
+        .filter(|member| member.kept.kind == Kind::Message);
+    let requests: Vec<(i64, i64)> = mails
+        .map(|member| (member.kept.id, member.cluster))
         .collect();
     let mut readings: BTreeMap<i64, Reading> = BTreeMap::new();
     for member in members {
         readings.insert(member.kept.id, read(member.kept));
     }
-    let requests: Vec<i64> = requests.into_iter().collect();
-    for member in stories::members_of_clusters(tx, &requests, &[]).await? {
-        readings
-            .entry(member.kept.id)
-            .or_insert_with(|| read(member.kept));
+    let clusters: BTreeSet<i64> = requests.iter().map(|(_, cluster)| *cluster).collect();
+    let clusters: Vec<i64> = clusters.into_iter().collect();
+    let spoken: Vec<i64> = readings.keys().copied().collect();
+    for member in stories::members_of_clusters(tx, &clusters, &spoken).await? {
+        readings.insert(member.kept.id, read(member.kept));
     }
     let mut readings: Vec<Reading> = readings.into_values().collect();
     sort(&mut readings);
-    Ok(Outside { readings })
+    Ok((Outside::new(readings), requests))
 }

@@ -123,7 +123,7 @@ impl Ingest {
         progress.save(&mut tx, now).await?;
         let mut at_hand = AtHand::new();
         stored.put_at_hand(mails, &mut at_hand);
-        let moved = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
+        let moved = fold::fold_imported(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
         plan::plan(&mut tx, &self.desks(), moved, &News::new(), now).await?;
         tx.commit().await?;
         Ok(stored)

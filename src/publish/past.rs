@@ -14,7 +14,7 @@ use crate::store::mutes::{self, Mutes};
 use crate::store::stories;
 use crate::story::fold::{Group, Outside, groups, sort};
 use crate::story::key::Key;
-use crate::story::reading::{Reading, Role, mentions};
+use crate::story::reading::{Reading, Role};
 use crate::story::relevance::Words;
 use crate::story::series::Union;
 use crate::story::{Story, bot, life};
@@ -115,7 +115,8 @@ struct Known {
 impl Known {
     /// Forgets what became known at a moment or later.
     fn forget_from(&mut self, to: DateTime<Utc>) {
-        for known in [&mut self.readings, &mut self.around.readings] {
+        let mut around = std::mem::take(&mut self.around).into_readings();
+        for known in [&mut self.readings, &mut around] {
             known.retain(|reading| reading.kept.known_at < to);
             for reading in known {
                 let is_seen = |at: Option<i64>| at.is_none_or(|at| at < to.timestamp());
@@ -123,14 +124,15 @@ impl Known {
                 reading.kept.freed_at = reading.kept.freed_at.filter(|&at| at < to);
             }
         }
+        self.around = Outside::new(around);
     }
 
     /// What was spoken of, if anybody spoke since then. What becomes of a pull request is said by an answer to it, so all
     /// that is spoken of counts.
     fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<Key> {
-        let around = &self.around.readings;
+        let around = self.around.readings();
         match around.iter().any(|reading| is_since(reading, from)) {
-            true => around.iter().flat_map(mentions).collect(),
+            true => around.iter().flat_map(Reading::mentions).copied().collect(),
             false => BTreeSet::new(),
         }
     }

@@ -110,6 +110,8 @@ pub async fn sync_feeds(
     feeds: &[Arc<FeedConfig>],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    // Items that were read say which feeds carry them, and what those are for.
+    tx.forget_aside();
     let now = now.timestamp();
     let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
     let names = serde_json::to_string(&names)?;

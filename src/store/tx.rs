@@ -3,6 +3,7 @@
 //! The connection for writing stands under a lock of its own rather than in a pool: a pool asks a connection whether it
 //! lives before and after each use, and each such question wakes SQLite's thread once more.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -24,8 +25,18 @@ const TEMPORARY: &str = "PRAGMA temp_store = MEMORY";
 #[derive(Clone)]
 pub(super) struct Writer {
     options: SqliteConnectOptions,
-    connection: Arc<Mutex<Option<SqliteConnection>>>,
+    writing: Arc<Mutex<Writing>>,
 }
+
+/// What one writer hands to the next.
+#[derive(Default)]
+pub(super) struct Writing {
+    connection: Option<SqliteConnection>,
+    aside: Aside,
+}
+
+/// What lies in memory beside the database. See [`Tx::take_aside`].
+type Aside = Option<Box<dyn Any + Send>>;
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,26 +53,33 @@ impl Writer {
         sqlx::query(TEMPORARY).execute(&mut connection).await?;
         Ok(Self {
             options,
-            connection: Arc::new(Mutex::new(Some(connection))),
+            writing: Arc::new(Mutex::new(Writing {
+                connection: Some(connection),
+                aside: None,
+            })),
         })
     }
 
     /// The connection, once nobody else of this process writes.
     pub(super) async fn turn(&self) -> sqlx::Result<Connection> {
-        let turn = Arc::clone(&self.connection).lock_owned();
+        let turn = Arc::clone(&self.writing).lock_owned();
         let mut turn = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?;
-        if turn.is_none() {
+        if turn.connection.is_none() {
             let mut connection = self.options.connect().await?;
             sqlx::query(TEMPORARY).execute(&mut connection).await?;
-            *turn = Some(connection);
+            *turn = Writing {
+                connection: Some(connection),
+                aside: None,
+            };
         }
         Ok(Connection::Writer(turn))
     }
 
     pub(super) async fn close(&self) {
-        if let Some(connection) = self.connection.lock().await.take()
+        let writing = std::mem::take(&mut *self.writing.lock().await);
+        if let Some(connection) = writing.connection
             && let Err(error) = connection.close().await
         {
             tracing::debug!("closing the database: {error}");
@@ -71,7 +89,7 @@ impl Writer {
 
 /// A connection that somebody has to himself.
 pub(super) enum Connection {
-    Writer(OwnedMutexGuard<Option<SqliteConnection>>),
+    Writer(OwnedMutexGuard<Writing>),
     Reader(Reader),
 }
 
@@ -80,7 +98,7 @@ impl Deref for Connection {
 
     fn deref(&self) -> &SqliteConnection {
         match self {
-            Self::Writer(turn) => turn.as_ref().expect("a turn begins with a connection"),
+            Self::Writer(turn) => turn.connection.as_ref().expect("a turn begins with one"),
             Self::Reader(connection) => connection,
         }
     }
@@ -89,7 +107,7 @@ impl Deref for Connection {
 impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
-            Self::Writer(turn) => turn.as_mut().expect("a turn begins with a connection"),
+            Self::Writer(turn) => turn.connection.as_mut().expect("a turn begins with one"),
             Self::Reader(connection) => connection,
         }
     }
@@ -102,9 +120,17 @@ impl Connection {
             // SQLite itself ends a transaction when the disk is full.
             tracing::debug!("rolling back: {error}");
             match self {
-                Self::Writer(mut turn) => *turn = None,
+                Self::Writer(mut turn) => *turn = Writing::default(),
                 Self::Reader(reader) => reader.give_up(),
             }
+        }
+    }
+
+    /// What lies in memory beside the database, if this is the connection for writing.
+    fn aside(&mut self) -> Option<&mut Aside> {
+        match self {
+            Self::Writer(turn) => Some(&mut turn.aside),
+            Self::Reader(_) => None,
         }
     }
 }
@@ -113,6 +139,9 @@ impl Connection {
 pub struct Tx {
     /// `None` once it has ended.
     connection: Option<Connection>,
+    aside: Aside,
+    /// See [`Tx::version`].
+    version: Option<i64>,
 }
 
 impl Tx {
@@ -120,9 +149,68 @@ impl Tx {
         // Whoever gives up waiting may have begun it: it is rolled back then.
         let mut tx = Self {
             connection: Some(connection),
+            aside: None,
+            version: None,
         };
         sqlx::query(begin).execute(&mut *tx).await?;
+        // Out of the others' reach: it is put back by a commit alone.
+        tx.aside = tx
+            .connection
+            .as_mut()
+            .and_then(Connection::aside)
+            .and_then(Option::take);
         Ok(tx)
+    }
+
+    /// Takes what earlier transactions put aside, which lies in memory and says what the database says. Where this one is not
+    /// committed, or another process has written since, nothing of it is left for the next.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked whether somebody else wrote.
+    pub async fn take_aside<T: Send + 'static>(&mut self) -> sqlx::Result<Option<T>> {
+        let Some(aside) = self.aside.take() else {
+            return Ok(None);
+        };
+        let version = self.version().await?;
+        let aside = aside.downcast::<(i64, T)>().ok();
+        Ok(aside
+            .filter(|aside| aside.0 == version)
+            .map(|aside| aside.1))
+    }
+
+    /// Puts aside what the next transaction may take.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be asked.
+    pub async fn put_aside<T: Send + 'static>(&mut self, value: T) -> sqlx::Result<()> {
+        let version = self.version().await?;
+        self.aside = Some(Box::new((version, value)));
+        Ok(())
+    }
+
+    /// Looks at what was put aside.
+    pub fn aside<T: Send + 'static>(&self) -> Option<&T> {
+        let aside = self.aside.as_ref()?.downcast_ref::<(i64, T)>()?;
+        Some(&aside.1)
+    }
+
+    /// Forgets what was put aside: what it was made from has changed.
+    pub fn forget_aside(&mut self) {
+        self.aside = None;
+    }
+
+    /// A number that changes when another connection writes, which none can before this transaction ends.
+    async fn version(&mut self) -> sqlx::Result<i64> {
+        if let Some(version) = self.version {
+            return Ok(version);
+        }
+        let version = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut **self)
+            .await?;
+        self.version = Some(version);
+        Ok(version)
     }
 
     /// Keeps what was written.
@@ -132,6 +220,10 @@ impl Tx {
     /// When it cannot be written; nothing of it is kept then.
     pub async fn commit(mut self) -> sqlx::Result<()> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
+        let aside = self.aside.take();
+        if let Some(place) = self.connection.as_mut().and_then(Connection::aside) {
+            *place = aside;
+        }
         self.connection = None;
         Ok(())
     }
@@ -174,7 +266,7 @@ impl Drop for Tx {
                 runtime.spawn(connection.roll_back());
             }
             // Closing it ends the transaction too.
-            (Err(_), Connection::Writer(mut turn)) => *turn = None,
+            (Err(_), Connection::Writer(mut turn)) => *turn = Writing::default(),
             (Err(_), Connection::Reader(reader)) => reader.give_up(),
         }
     }

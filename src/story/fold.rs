@@ -1,7 +1,8 @@
 //! The fold: the items of a cluster become stories. A cluster is what join keys may tie together; what is in no
 //! common cluster never meets in one story, so clusters are folded one by one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::TimeDelta;
 
@@ -34,8 +35,80 @@ pub struct Group<'a> {
 /// What stories learn from items that are not theirs: pull requests that list them, commits that mend them.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {
-    /// Items that mention what is in the cluster, oldest first, and what became of the pull requests among them.
-    pub readings: Vec<Reading>,
+    readings: Vec<Reading>,
+    /// Which of them mention a key.
+    by_key: HashMap<Key, Vec<usize>>,
+}
+
+impl Outside {
+    /// Items that mention what is folded, oldest first, and what became of the pull requests among them.
+    pub fn new(readings: Vec<Reading>) -> Self {
+        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (at, reading) in readings.iter().enumerate() {
+            for &key in reading.mentions() {
+                by_key.entry(key).or_default().push(at);
+            }
+        }
+        Self { readings, by_key }
+    }
+
+    /// All of them.
+    pub fn readings(&self) -> &[Reading] {
+        &self.readings
+    }
+
+    /// The same, given away.
+    pub fn into_readings(self) -> Vec<Reading> {
+        self.readings
+    }
+
+    /// Those that speak of a group and are not in it, oldest first.
+    pub fn of(&self, group: &Group<'_>) -> Vec<&Reading> {
+        if self.by_key.is_empty() {
+            return Vec::new();
+        }
+        let keys = group.readings.iter().flat_map(|reading| reading.keys());
+        let speaking = keys.filter_map(|key| self.by_key.get(key)).flatten();
+        let speaking: BTreeSet<usize> = speaking.copied().collect();
+        if speaking.is_empty() {
+            return Vec::new();
+        }
+        let own: HashSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
+        let others = speaking.into_iter().map(|at| &self.readings[at]);
+        others.filter(|other| !own.contains(&other.own)).collect()
+    }
+}
+
+impl Group<'_> {
+    /// A number that is another one where the story would be told from other items, in another arrangement or in other
+    /// company. What the items themselves say plays no part. `heard` speaks of the group from outside.
+    pub fn print(&self, heard: &[&Reading]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for reading in self.readings.iter().chain(heard) {
+            reading.kept.id.hash(&mut hasher);
+        }
+        self.readings.len().hash(&mut hasher);
+        for posting in &self.postings {
+            let Posting {
+                mails,
+                cover,
+                ghost,
+                version,
+                total,
+                at,
+                rfc,
+                resend,
+                versioned,
+                is_backport,
+            } = posting;
+            (mails, cover, ghost, version, total, at).hash(&mut hasher);
+            (rfc, resend, versioned, is_backport).hash(&mut hasher);
+        }
+        let owned = (0..self.readings.len()).map(|at| self.owner.get(&at));
+        owned.for_each(|owner| owner.hash(&mut hasher));
+        self.near.hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 /// Puts readings in the order that the fold goes by: by time, then by what names them.
@@ -64,13 +137,19 @@ pub fn groups(readings: &[Reading]) -> Vec<Group<'_>> {
         union.join(posting.lead(), first);
     }
     join_commits(&place, &postings, &mut union);
-    let mut sets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut sets: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for at in 0..readings.len() {
-        sets.entry(union.find(at)).or_default().push(at);
+        sets.entry(union.find(at)).or_default().0.push(at);
+    }
+    for (p, posting) in postings.iter().enumerate() {
+        sets.entry(union.find(posting.lead()))
+            .or_default()
+            .1
+            .push(p);
     }
     let mut groups: Vec<Group<'_>> = sets
         .into_values()
-        .map(|members| group(readings, &postings, &owner, members))
+        .map(|(members, mine)| group(readings, &postings, &owner, members, mine))
         .collect();
     near::find_near(&mut groups);
     groups
@@ -81,14 +160,12 @@ fn group<'a>(
     postings: &[Posting],
     owner: &HashMap<usize, usize>,
     members: Vec<usize>,
+    mut mine: Vec<usize>,
 ) -> Group<'a> {
     let here: HashMap<usize, usize> = members
         .iter()
         .enumerate()
         .map(|(new, &old)| (old, new))
-        .collect();
-    let mut mine: Vec<usize> = (0..postings.len())
-        .filter(|&p| here.contains_key(&postings[p].lead()))
         .collect();
     // Versions that came in the same second are told apart by their numbers.
     mine.sort_by_key(|&p| (postings[p].at, postings[p].version, postings[p].lead()));
@@ -152,17 +229,29 @@ fn join_answers(
             }
         }
     }
-    // Whose answer a mail is: climb to the first mail that is part of a posting.
+    join_owners(place, &ghosts, owner);
+}
+
+/// Finds out whose answer a mail is: climbs to the first mail that is part of a posting. No mail is climbed over twice.
+fn join_owners(place: &Place<'_>, ghosts: &HashMap<Key, usize>, owner: &mut HashMap<usize, usize>) {
+    let readings = place.readings;
+    let mut over_nothing = vec![false; readings.len()];
+    let mut climbed_from = vec![usize::MAX; readings.len()];
     for start in 0..readings.len() {
-        let mut path = vec![start];
+        let (mut path, mut at) = (Vec::new(), start);
         let found = loop {
-            let at = path[path.len() - 1];
             if let Some(&posting) = owner.get(&at) {
                 break Some(posting);
             }
+            if over_nothing[at] {
+                break None;
+            }
+            path.push(at);
+            // Mails that answer each other in a circle are climbed once.
+            climbed_from[at] = start;
             match place.nearest_above(at) {
-                Some(over) if !path.contains(&over) && readings[at].role != Role::Pull => {
-                    path.push(over)
+                Some(over) if climbed_from[over] != start && readings[at].role != Role::Pull => {
+                    at = over;
                 }
                 Some(_) | None => {
                     let ghost = readings[at].above.iter().find_map(|key| ghosts.get(key));
@@ -170,8 +259,9 @@ fn join_answers(
                 }
             }
         };
-        if let Some(posting) = found {
-            owner.extend(path.into_iter().map(|at| (at, posting)));
+        match found {
+            Some(posting) => owner.extend(path.into_iter().map(|at| (at, posting))),
+            None => path.into_iter().for_each(|at| over_nothing[at] = true),
         }
     }
 }
@@ -194,12 +284,14 @@ fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
         }
     }
     let patches = Patches::of(readings);
+    let notices = notices(readings);
+    let series = Covers::of(place, postings);
     let copies = (0..readings.len())
         .filter(|&at| matches!(readings[at].role, Role::Commit | Role::Backport));
     for at in copies {
         let reading = &readings[at];
         let target = linked_patch(place, at)
-            .or_else(|| notice_of(readings, reading))
+            .or_else(|| notice_of(&notices, reading))
             .or_else(|| {
                 let upstream = reading
                     .commits
@@ -209,7 +301,7 @@ fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
                     .filter_map(|key| spoken.get(key).copied())
                     .find(|&other| other != at)
             })
-            .or_else(|| merged_series(place, postings, at))
+            .or_else(|| series.merged(place, postings, at))
             .or_else(|| patches.like(readings, at));
         if let Some(target) = target {
             union.join(at, target);
@@ -226,15 +318,24 @@ fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
     join_pulls(readings, union);
 }
 
+/// The first notice that lists each commit.
+fn notices(readings: &[Reading]) -> HashMap<Key, usize> {
+    let mut notices = HashMap::new();
+    for (at, reading) in readings.iter().enumerate() {
+        if matches!(reading.role, Role::Machine | Role::Talk) {
+            for &commit in &reading.commits {
+                notices.entry(commit).or_insert(at);
+            }
+        }
+    }
+    notices
+}
+
 /// The notice that lists a commit.
-fn notice_of(readings: &[Reading], commit: &Reading) -> Option<usize> {
-    let own = *commit
-        .commits
-        .first()
-        .filter(|_| commit.role == Role::Commit)?;
-    readings.iter().position(|other| {
-        matches!(other.role, Role::Machine | Role::Talk) && other.commits.contains(&own)
-    })
+fn notice_of(notices: &HashMap<Key, usize>, commit: &Reading) -> Option<usize> {
+    let own = commit.commits.first();
+    let own = own.filter(|_| commit.role == Role::Commit)?;
+    notices.get(own).copied()
 }
 
 /// The patch that a commit's `Link:` leads to, if it is like it: links lead to reports and discussions as well.
@@ -246,13 +347,7 @@ fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
         .filter_map(|key| place.by_key.get(key).copied());
     linked.into_iter().find(|&other| {
         let patch = &place.readings[other];
-        let is_like = || {
-            let (a, b) = (
-                key::normal(&commit.subject.title),
-                key::normal(&patch.subject.title),
-            );
-            strsim::normalized_levenshtein(&a, &b) >= LIKE
-        };
+        let is_like = || strsim::normalized_levenshtein(commit.title(), patch.title()) >= LIKE;
         patch.role == Role::Patch
             && (commit.is_merge()
                 || patch.subject.is_cover()
@@ -261,26 +356,40 @@ fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
     })
 }
 
-/// The series whose cover letter's title a merge's branch is named after, and whose author its message names.
-fn merged_series(place: &Place<'_>, postings: &[Posting], at: usize) -> Option<usize> {
-    let merge = &place.readings[at];
-    let branch = merge.branch.filter(|_| merge.is_merge())?;
-    let text = merge.kept.text.to_lowercase();
-    let fits = postings.iter().filter(|posting| {
-        let Some(cover) = posting.cover.map(|cover| &place.readings[cover]) else {
-            return false;
-        };
-        let after = merge.kept.at - posting.at;
-        key::branch(&slug(&cover.subject.title)) == branch
-            && after >= -CLOCK_SKEW
-            && after <= APPLIED_WITHIN
-            && cover
-                .authors
-                .iter()
-                .any(|author| text.contains(author.as_str()))
-    });
-    fits.max_by_key(|posting| (posting.at, posting.lead()))
-        .map(Posting::lead)
+/// Series by the branches that may be named after their cover letters' titles.
+struct Covers(HashMap<Key, Vec<usize>>);
+
+impl Covers {
+    fn of(place: &Place<'_>, postings: &[Posting]) -> Self {
+        let mut by_branch: HashMap<Key, Vec<usize>> = HashMap::new();
+        let has_merges = place.readings.iter().any(Reading::is_merge);
+        for (p, posting) in postings.iter().enumerate().filter(|_| has_merges) {
+            if let Some(cover) = posting.cover.map(|cover| &place.readings[cover]) {
+                let branch = key::branch(&slug(&cover.subject.title));
+                by_branch.entry(branch).or_default().push(p);
+            }
+        }
+        Self(by_branch)
+    }
+
+    /// The series whose cover letter's title a merge's branch is named after, and whose author its message names.
+    fn merged(&self, place: &Place<'_>, postings: &[Posting], at: usize) -> Option<usize> {
+        let merge = &place.readings[at];
+        let branch = merge.branch.filter(|_| merge.is_merge())?;
+        let named = self.0.get(&branch)?;
+        let text = merge.kept.text.to_lowercase();
+        let fits = named.iter().map(|&p| &postings[p]).filter(|posting| {
+            let after = merge.kept.at - posting.at;
+            after >= -CLOCK_SKEW
+                && after <= APPLIED_WITHIN
+                && posting.cover.is_some_and(|cover| {
+                    let authors = &place.readings[cover].authors;
+                    authors.iter().any(|author| text.contains(author.as_str()))
+                })
+        });
+        fits.max_by_key(|posting| (posting.at, posting.lead()))
+            .map(Posting::lead)
+    }
 }
 
 /// Patches by author and title.
@@ -289,16 +398,13 @@ struct Patches(HashMap<Key, Vec<usize>>);
 impl Patches {
     fn of(readings: &[Reading]) -> Self {
         let mut by_title: HashMap<Key, Vec<usize>> = HashMap::new();
-        for (at, reading) in readings
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.role == Role::Patch && !r.subject.is_cover())
-        {
-            for author in &reading.authors {
-                by_title
-                    .entry(key::titled(author, &reading.subject.title))
-                    .or_default()
-                    .push(at);
+        let has_commits = readings.iter().any(|reading| reading.role == Role::Commit);
+        let patches = readings.iter().enumerate().filter(|(_, reading)| {
+            has_commits && reading.role == Role::Patch && !reading.subject.is_cover()
+        });
+        for (at, reading) in patches {
+            for &title in reading.titled() {
+                by_title.entry(title).or_default().push(at);
             }
         }
         Self(by_title)
@@ -310,11 +416,8 @@ impl Patches {
         if commit.role != Role::Commit || commit.is_merge() {
             return None;
         }
-        let same = commit
-            .authors
-            .iter()
-            .filter_map(|author| self.0.get(&key::titled(author, &commit.subject.title)))
-            .flatten();
+        let titles = commit.titled().iter();
+        let same = titles.filter_map(|title| self.0.get(title)).flatten();
         let fits = same.filter(|&&patch| {
             let after = commit.kept.at - readings[patch].kept.at;
             after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
@@ -325,24 +428,29 @@ impl Patches {
 
 /// Joins commits that were rebased or picked: one author, one title, one author date.
 fn join_twins(readings: &[Reading], union: &mut Union) {
-    let mut first: BTreeMap<(i64, String), Vec<usize>> = BTreeMap::new();
+    let mut first: BTreeMap<(i64, &str), Vec<usize>> = BTreeMap::new();
     for (at, reading) in readings
         .iter()
         .enumerate()
         .filter(|(_, r)| r.role == Role::Commit && !r.is_merge())
     {
         if let Some(written_at) = reading.kept.written_at {
-            let key = (written_at.timestamp(), key::normal(&reading.subject.title));
+            let key = (written_at.timestamp(), reading.title());
             first.entry(key).or_default().push(at);
         }
     }
-    for twins in first.values() {
-        for (n, &at) in twins.iter().enumerate().skip(1) {
-            let twin = twins[..n]
+    for twins in first.values().filter(|twins| twins.len() > 1) {
+        let mut by_author: HashMap<&str, usize> = HashMap::new();
+        for &at in twins {
+            let authors = &readings[at].authors;
+            let twin = authors
                 .iter()
-                .find(|&&other| readings[other].same_author(&readings[at]));
-            if let Some(&twin) = twin {
+                .filter_map(|author| by_author.get(author.as_str()));
+            if let Some(&twin) = twin.min() {
                 union.join(twin, at);
+            }
+            for author in authors {
+                by_author.entry(author).or_insert(at);
             }
         }
     }
@@ -350,21 +458,26 @@ fn join_twins(readings: &[Reading], union: &mut Union) {
 
 /// Joins pull requests with the merge that they became, and with what pr-tracker-bot says of them.
 fn join_pulls(readings: &[Reading], union: &mut Union) {
-    let requests: Vec<usize> = (0..readings.len())
-        .filter(|&at| readings[at].role == Role::Pull)
-        .collect();
+    let mut requests: HashMap<Key, Vec<usize>> = HashMap::new();
+    let mut notices: HashMap<Key, usize> = HashMap::new();
+    for (at, reading) in readings.iter().enumerate() {
+        match (reading.role, reading.branch) {
+            (Role::Pull, Some(branch)) => requests.entry(branch).or_default().push(at),
+            (Role::Machine, _) => {
+                for &commit in &reading.commits {
+                    notices.entry(commit).or_insert(at);
+                }
+            }
+            _ => {}
+        }
+    }
     for (at, merge) in readings.iter().enumerate().filter(|(_, r)| r.is_merge()) {
-        let told: BTreeSet<Key> = merge.commits.iter().copied().collect();
-        let notice = readings.iter().position(|other| {
-            other.role == Role::Machine && other.commits.iter().any(|key| told.contains(key))
-        });
-        let request = requests.iter().copied().find(|&request| {
-            let request = &readings[request];
-            let after = merge.kept.at - request.kept.at;
-            merge.branch.is_some()
-                && request.branch == merge.branch
-                && after >= -CLOCK_SKEW
-                && after <= APPLIED_WITHIN
+        let told = merge.commits.iter().filter_map(|key| notices.get(key));
+        let notice = told.min().copied();
+        let asked = merge.branch.and_then(|branch| requests.get(&branch));
+        let request = asked.into_iter().flatten().copied().find(|&request| {
+            let after = merge.kept.at - readings[request].kept.at;
+            after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
         });
         if let Some(with) = request.or(notice) {
             union.join(at, with);

@@ -1,10 +1,13 @@
 //! What may be one story and was not joined: told, so that a person can decide.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::fold::Group;
-use super::key::{self, Key};
+use super::key::Key;
 use super::reading::Role;
+
+/// Of many patches with one author and title, so many before and after each one are noted: a longer list helps nobody.
+const NAMESAKES_MAX: usize = 4;
 
 /// Notes which groups may be one without enough to say so: patches of one author and title, and patches that their
 /// author sent as an answer in another's thread.
@@ -18,25 +21,23 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
             .iter()
             .map(|posting| group.readings[posting.lead()])
         {
-            for author in &lead.authors {
-                titled
-                    .entry(key::titled(author, &lead.subject.title))
-                    .or_default()
-                    .insert(number);
+            for &title in lead.titled() {
+                titled.entry(title).or_default().insert(number);
             }
         }
     }
     let mut near: Vec<(usize, usize, &'static str)> = Vec::new();
     for together in titled.values() {
-        let pairs = together
-            .iter()
-            .flat_map(|&a| together.iter().map(move |&b| (a, b)));
-        near.extend(
-            pairs
-                .filter(|(a, b)| a != b)
-                .map(|(a, b)| (a, b, "the same author and title")),
-        );
+        let together: Vec<usize> = together.iter().copied().collect();
+        for (at, &a) in together.iter().enumerate() {
+            let later = together[at + 1..].iter().take(NAMESAKES_MAX);
+            for &b in later {
+                near.push((a, b, "the same author and title"));
+                near.push((b, a, "the same author and title"));
+            }
+        }
     }
+    let senders: Vec<HashSet<&str>> = groups.iter().map(senders).collect();
     for (number, group) in groups.iter().enumerate() {
         for lead in group
             .postings
@@ -49,13 +50,11 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
                 .find_map(|key| at.get(key))
                 .copied()
                 .filter(|&over| over != number);
-            let is_own = over.is_some_and(|over| {
-                groups[over]
-                    .readings
-                    .iter()
-                    .any(|reading| reading.role == Role::Patch && reading.same_author(lead))
-            });
-            if let Some(over) = over.filter(|_| is_own) {
+            let is_own = |over: &usize| {
+                let mut authors = lead.authors.iter();
+                authors.any(|author| senders[*over].contains(author.as_str()))
+            };
+            if let Some(over) = over.filter(is_own) {
                 near.push((number, over, "sent by its author in its thread"));
                 near.push((over, number, "sent by its author in its thread"));
             }
@@ -65,4 +64,13 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
         let own = groups[other].readings[0].own;
         groups[number].near.insert((own, why));
     }
+}
+
+/// Who sent patches of a group.
+fn senders<'a>(group: &Group<'a>) -> HashSet<&'a str> {
+    let readings = group.readings.iter().copied();
+    let patches = readings.filter(|reading| reading.role == Role::Patch);
+    patches
+        .flat_map(|reading| reading.authors.iter().map(String::as_str))
+        .collect()
 }

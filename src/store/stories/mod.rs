@@ -22,7 +22,7 @@ pub use self::shown::{
 };
 pub use self::told::{
     After, Before, latest_stories, next_number, pack, put_stories, remember_ids, remove_stories,
-    stories_of_clusters, unpack_story,
+    stories_of_clusters, told_of, unpack_story,
 };
 
 use super::Tx;
@@ -190,6 +190,9 @@ pub async fn members_of_clusters(
     clusters: &[i64],
     but: &[i64],
 ) -> anyhow::Result<Vec<Member>> {
+    if clusters.is_empty() {
+        return Ok(Vec::new());
+    }
     let (clusters, but) = (
         serde_json::to_string(clusters)?,
         serde_json::to_string(but)?,
@@ -342,14 +345,18 @@ pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result
     .context("asking what moved")
 }
 
-/// The items that mention any of these keys.
-pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<i64>> {
+/// The items that mention any of these keys, each with a key that it mentions.
+pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<(Key, i64)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let keys = serde_json::to_string(keys)?;
-    sqlx::query_scalar!(
-        r#"SELECT DISTINCT n.item_id AS "item_id!" FROM json_each($1) j CROSS JOIN mentions n ON n.key = j.value"#,
+    let rows = sqlx::query!(
+        r#"SELECT n.key AS "key!", n.item_id AS "item_id!" FROM json_each($1) j CROSS JOIN mentions n ON n.key = j.value"#,
         keys
     )
     .fetch_all(&mut **tx)
     .await
-    .context("asking who mentions this")
+    .context("asking who mentions this")?;
+    Ok(rows.into_iter().map(|row| (row.key, row.item_id)).collect())
 }

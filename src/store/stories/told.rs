@@ -1,5 +1,7 @@
 //! Stories as they are stored: the whole as compressed JSON, what lists filter by as columns, and full text.
 
+use std::collections::HashMap;
+
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate};
 use serde_json::json;
@@ -19,8 +21,6 @@ pub struct Before {
     pub cluster: i64,
     /// Its earliest item.
     pub item_id: i64,
-    /// The whole of it, compressed.
-    pub told: Vec<u8>,
 }
 
 /// The stories of these clusters, as they stand.
@@ -28,13 +28,29 @@ pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
     let clusters = serde_json::to_string(clusters)?;
     sqlx::query_as!(
         Before,
-        r#"SELECT s.number AS "number!", s.id AS "id!", s.cluster AS "cluster!", s.item_id AS "item_id!", s.told AS "told!"
+        r#"SELECT s.number AS "number!", s.id AS "id!", s.cluster AS "cluster!", s.item_id AS "item_id!"
            FROM json_each($1) j CROSS JOIN stories s ON s.cluster = j.value"#,
         clusters
     )
     .fetch_all(&mut **tx)
     .await
     .context("reading stories")
+}
+
+/// What the stories of these numbers say, compressed.
+pub async fn told_of(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let numbers = serde_json::to_string(numbers)?;
+    let rows = sqlx::query!(
+        r#"SELECT s.number AS "number!", s.told AS "told!" FROM json_each($1) j CROSS JOIN stories s ON s.number = j.value"#,
+        numbers
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("reading what stories say")?;
+    Ok(rows.into_iter().map(|row| (row.number, row.told)).collect())
 }
 
 /// A story to be stored.
@@ -48,6 +64,8 @@ pub struct After<'a> {
     pub cluster: i64,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
+    /// Those of them that may be in no story yet, or in another.
+    pub unplaced: Vec<i64>,
     /// The story.
     pub story: &'a Story,
 }
@@ -156,7 +174,7 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
         }));
         let (title, people, words) = searched(story);
         searched_by.push(json!([number, title, people, words]));
-        members.extend(after.items.iter().map(|item| json!([item, number])));
+        members.extend(after.unplaced.iter().map(|item| json!([item, number])));
     }
     let (rows, searched_by) = (
         serde_json::to_string(&rows)?,
@@ -211,6 +229,9 @@ async fn take_out_of_search(tx: &mut Tx, stories: &[i64]) -> anyhow::Result<()> 
 }
 
 async fn put_members(tx: &mut Tx, members: &[serde_json::Value]) -> anyhow::Result<()> {
+    if members.is_empty() {
+        return Ok(());
+    }
     let members = serde_json::to_string(members)?;
     sqlx::query!(
         "UPDATE members SET story = j.value ->> 1 FROM json_each($1) j

@@ -17,11 +17,10 @@ use self::parts::{
 use super::bot::{self};
 use super::fold::{Group, Outside};
 use super::key::{Key, clean_name};
-use super::reading::{self, Reading, Role};
+use super::reading::{Reading, Role};
 use super::relevance::{self, Words};
 use super::{Applied, Backport, Event, Landed, Part, State, Step, Story, StoryKind, summary};
 use crate::item::Kind;
-use crate::item::trailer::trailers;
 
 /// The letters of a story's id: no vowels but `a` and `e`, nothing that is mistaken for something else.
 const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -51,8 +50,8 @@ pub fn answers_missing_patch(story: &Story) -> bool {
 pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
     let mut teller = Teller {
         group,
-        outside: mentions(group, outside),
-        around: &outside.readings,
+        outside: outside.of(group),
+        around: outside.readings(),
         main: main_posting(group),
         events: Vec::new(),
         applied: Vec::new(),
@@ -63,30 +62,6 @@ pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
     teller.commits();
     teller.others();
     teller.story(words)
-}
-
-/// What of the outside speaks of this group.
-fn mentions<'a>(group: &Group<'_>, outside: &'a Outside) -> Vec<&'a Reading> {
-    if outside.readings.is_empty() {
-        return Vec::new();
-    }
-    let keys: BTreeSet<Key> = group
-        .readings
-        .iter()
-        .flat_map(|reading| reading.keys())
-        .copied()
-        .collect();
-    let own: BTreeSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
-    outside
-        .readings
-        .iter()
-        .filter(|other| !own.contains(&other.own))
-        .filter(|other| {
-            reading::mentions(other)
-                .iter()
-                .any(|key| keys.contains(key))
-        })
-        .collect()
 }
 
 struct Teller<'a> {
@@ -353,9 +328,10 @@ impl Teller<'_> {
             if reading.role == Role::Machine {
                 continue;
             }
-            for trailer in trailers(&reading.kept.text) {
-                if let Some((_, role)) = ROLES.iter().find(|(name, _)| trailer.is(name)) {
-                    put(role, trailer.person());
+            for (signed, person) in reading.signed() {
+                let is_it = |(name, _): &&(&str, _)| signed.eq_ignore_ascii_case(name);
+                if let Some((_, role)) = ROLES.iter().find(is_it) {
+                    put(role, person);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::story::fold::Group;
 use crate::story::key::{self, clean_name};
 use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
-use crate::story::{Carrier, Patch, Revision, StoryKind, summary};
+use crate::story::{Carrier, Patch, Revision, StoryKind};
 
 use super::NOT_HERE;
 use super::effort::{main_posting, own_way, parts_alone};
@@ -221,7 +221,7 @@ pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
             .mails
             .iter()
             .take(2)
-            .find_map(|&at| summary::change(&group.readings[at].kept.text, posting.version));
+            .find_map(|&at| group.readings[at].change(posting.version));
         if let Some(said) = said {
             changes.insert(format!("v{}", posting.version), said);
         }

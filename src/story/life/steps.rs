@@ -74,7 +74,7 @@ impl Teller<'_> {
         let lead = group.readings[posting.lead()];
         let is_author = reading.same_author(lead);
         let of = answered(group, posting, reading);
-        if let Some(mut notice) = bot::thanks(&reading.kept) {
+        if let Some(mut notice) = reading.thanks() {
             notice.by = name_of(reading);
             if notice.tree.is_empty() {
                 notice.tree = tree_tag(lead).unwrap_or_default();
@@ -85,10 +85,10 @@ impl Teller<'_> {
             self.said.thanks.push((applied, step, source));
             return;
         }
-        if let Some((word, share)) = bot::word(&reading.kept, is_author) {
+        if let Some((word, share)) = reading.word(is_author) {
             self.word(reading, p, (word, share), of);
         }
-        if let Some(claim) = bot::claim(&reading.kept).filter(|_| reading.subject.reply)
+        if let Some(claim) = reading.claim().filter(|_| reading.subject.reply)
             && (!is_author || claim.is_plain && claim.place.is_sure && !claim.place.tree.is_empty())
         {
             self.claim(reading, p, claim, of);

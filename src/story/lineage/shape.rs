@@ -57,12 +57,10 @@ impl<'a> Shape<'a> {
             posting,
             lead,
             authors: authors(&mails),
-            title: key::normal(&lead.subject.title),
+            title: lead.title().to_owned(),
             numbers: numbers(&lead.subject.title),
             names: names(&lead.subject.title),
-            titles: parts()
-                .map(|mail| key::normal(&mail.subject.title))
-                .collect(),
+            titles: parts().map(|mail| mail.title().to_owned()).collect(),
             paths: mails
                 .iter()
                 .flat_map(|mail| mail.paths.iter().map(String::as_str))

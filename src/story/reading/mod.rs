@@ -6,10 +6,12 @@ use std::sync::{LazyLock, OnceLock};
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+mod said;
 mod text;
 
 pub use self::text::{first_line_author, mended, paths, slug, upstream};
 
+use self::said::Said;
 use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
 use super::key::{self, Key};
 use super::{Kept, bot};
@@ -79,6 +81,8 @@ pub struct Reading {
     pub lines: Sample,
     /// See [`Reading::keys`].
     keys: OnceLock<BTreeSet<Key>>,
+    /// What was asked of its text.
+    said: Said,
 }
 
 /// A mail that a patch names as an earlier revision of itself.
@@ -119,6 +123,7 @@ impl Reading {
             paths: BTreeSet::new(),
             lines: Sample::default(),
             keys: OnceLock::new(),
+            said: Said::default(),
             subject,
             role,
             kept,
@@ -135,7 +140,7 @@ impl Reading {
             Role::Commit => reading.read_commit(),
             Role::Machine => reading.read_notice(),
             Role::Talk => {
-                if let Some(thanks) = bot::thanks(&reading.kept) {
+                if let Some(thanks) = reading.thanks() {
                     reading.commits = thanks
                         .commits
                         .iter()
@@ -164,8 +169,8 @@ impl Reading {
         let is_part = self.subject.part.is_some_and(|(number, _)| number > 1);
         match self.role {
             Role::Patch | Role::Commit if !self.is_merge() => {
+                keys.extend(self.titled());
                 for author in &self.authors {
-                    keys.insert(key::titled(author, &self.subject.title));
                     if self.role == Role::Patch && !is_part {
                         keys.extend(key::retitled(author, &self.subject.title));
                     }
@@ -386,9 +391,8 @@ fn change_in_id(id: &str) -> Option<String> {
     Some(B4.captures(id)?[1].to_owned())
 }
 
-/// What an item says of things that are not its own: the commits that it mends or takes back, the patches that a pull
-/// request lists, the mails that an article links.
-pub fn mentions(reading: &Reading) -> BTreeSet<Key> {
+/// See [`Reading::mentions`].
+fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
     let text = &reading.kept.text;
     match reading.role {
         Role::Commit if !reading.is_merge() => mended(text)

@@ -168,7 +168,7 @@ pub(crate) fn long(hash: &str) -> String {
 pub(crate) struct Shelf {
     pub(crate) store: Store,
     pub(crate) feeds: Vec<(&'static str, i64)>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Shelf {
@@ -198,8 +198,14 @@ impl Shelf {
                 .map(|name| (name, number(name)))
                 .to_vec(),
             store,
-            _home: home,
+            home,
         }
+    }
+
+    /// The same database, opened once more, as another process does.
+    pub(crate) async fn again(&self) -> Store {
+        let file = self.home.path().join("bpfnews.sqlite");
+        Store::open(&file).await.expect("a database")
     }
 
     /// Stores and folds a batch in one transaction.

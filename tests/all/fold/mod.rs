@@ -1,7 +1,12 @@
 //! Items folded into stories, through a real database, in many orders.
 
 pub(crate) mod desk;
+mod growth;
+mod kept;
 mod lives;
 pub(crate) mod order;
 mod series;
 mod shapes;
+#[expect(dead_code, reason = "the bench takes in whole years")]
+#[path = "../../../benches/made/years.rs"]
+mod years;

@@ -1,0 +1,232 @@
+//! What a transaction takes grows no faster than n log n in anything that others decide on: entries, links, references, and
+//! how much is tied together.
+
+use std::process::Command;
+
+use bpfnews::ingest::fold;
+use bpfnews::item::{Detail, Item, ItemKey, Person, What};
+use bpfnews::store::items::{self, AtHand};
+use bpfnews::story::relevance::Words;
+use chrono::TimeDelta;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::desk::{Desk, Shelf, begin};
+use super::years::mail;
+
+/// What is made four times as large, with its smaller size.
+const INPUTS: [(&str, usize); 8] = [
+    ("entries", 60),
+    ("links", 15),
+    ("references", 16),
+    ("thread", 150),
+    ("commits", 100),
+    ("revisions", 60),
+    ("namesakes", 60),
+    ("one more mail", 150),
+];
+/// Four times as much takes at most so many times as long: `n log n` makes it 5 to 6, `n²` 16.
+const MOST: f64 = 9.0;
+/// Each is measured so often; the least counts.
+const ROUNDS: usize = 3;
+/// Tells the process of its own what to do.
+const INPUT: &str = "BPFNEWS_TEST_GROWTH";
+
+#[test]
+fn no_transaction_grows_faster_than_its_input() {
+    for (input, small) in INPUTS {
+        let least = |n: usize| {
+            let rounds = (0..ROUNDS).map(|_| cpu_s(input, n));
+            rounds.fold(f64::INFINITY, f64::min)
+        };
+        let (few, many) = (least(small), least(4 * small));
+        assert!(
+            many <= few * MOST,
+            "{input}: {small} take {few:.4} s, four times as many {many:.4} s"
+        );
+    }
+}
+
+/// CPU seconds, as a process of its own counts them: other tests run beside this one.
+fn cpu_s(input: &str, n: usize) -> f64 {
+    let test = std::env::current_exe().expect("this test has a file");
+    let ended = Command::new(test)
+        .args([
+            "--exact",
+            "fold::growth::in_a_process_of_its_own",
+            "--nocapture",
+        ])
+        .env(INPUT, format!("{input}={n}"))
+        .output()
+        .expect("it runs once more");
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let took = said.lines().find_map(|line| line.split_once("took "));
+    let took = took.and_then(|(_, took)| took.trim().parse().ok());
+    took.unwrap_or_else(|| panic!("{input}: {said}{}", String::from_utf8_lossy(&ended.stderr)))
+}
+
+/// Does nothing unless the test above asks for it.
+#[tokio::test]
+async fn in_a_process_of_its_own() {
+    let Ok(asked) = std::env::var(INPUT) else {
+        return;
+    };
+    let (input, n) = asked.split_once('=').expect("an input and a number");
+    let n: usize = n.parse().expect("a number");
+    let (before, taken) = match input {
+        "entries" => linking(n, 30),
+        "links" => linking(60, n),
+        "references" => (Vec::new(), referring(n)),
+        "thread" => (Vec::new(), thread(n)),
+        "commits" => (Vec::new(), commits(n)),
+        "revisions" => (Vec::new(), patches(n, |number| format!(" v{}", number + 1))),
+        "namesakes" => (Vec::new(), patches(n, |_| String::new())),
+        "one more mail" => {
+            let mut thread = thread(n);
+            (thread.split_off(1), thread)
+        }
+        other => panic!("{other} is not made"),
+    };
+    let shelf = Shelf::new().await;
+    if !before.is_empty() {
+        take(&shelf, &before).await;
+    }
+    let started = cpu();
+    take(&shelf, &taken).await;
+    let took = cpu() - started;
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "\ntook {took}").expect("somebody reads it");
+}
+
+fn cpu() -> f64 {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
+}
+
+async fn take(shelf: &Shelf, page: &[Item]) {
+    let mut tx = shelf.store.write().await.expect("a transaction");
+    let now = begin() + TimeDelta::days(900);
+    let stored = items::put_items(&mut tx, shelf.feeds[0].1, page, now)
+        .await
+        .expect("stored");
+    let mut at_hand = AtHand::new();
+    stored.put_at_hand(page, &mut at_hand);
+    fold::fold_items(&mut tx, &stored.touched(), &at_hand, &Words::default())
+        .await
+        .expect("folded");
+    tx.commit().await.expect("a commit");
+}
+
+fn id(number: usize) -> String {
+    format!("20170502120000.{number}-1-some.one@example.org")
+}
+
+/// Mails that are here, and articles that link them: each the same ones.
+fn linking(entries: usize, links: usize) -> (Vec<Item>, Vec<Item>) {
+    let mails = (0..links).map(|number| {
+        let title = format!("[PATCH] pens{number}: paint them");
+        mail(
+            &id(number),
+            &[],
+            &format!("Dev {number}"),
+            begin(),
+            title,
+            "Red.".to_owned(),
+        )
+    });
+    let links: String = (0..links)
+        .map(|number| format!("See https://lore.kernel.org/bpf/{}/ too.\n", id(number)))
+        .collect();
+    let articles = (0..entries).map(|number| {
+        let link = format!("https://example.org/{number}");
+        Item {
+            what: What::Article {
+                key: ItemKey::link(&link),
+                paid: None,
+            },
+            title: format!("On pens, part {number}"),
+            author: Person::default(),
+            url: Some(link),
+            at: Some(begin()),
+            written_at: None,
+            text: links.clone(),
+            headers: Vec::new(),
+            detail: Detail::Entry,
+        }
+    });
+    (mails.collect(), articles.collect())
+}
+
+/// Mails with so many references each, to mails that are not here.
+fn referring(references: usize) -> Vec<Item> {
+    let mails = (0..60).map(|number| {
+        let above: Vec<String> = (0..references)
+            .map(|above| id(1_000 * number + above))
+            .collect();
+        let title = format!("Re: pens {number}");
+        mail(
+            &format!("answer-{number}@example.org"),
+            &above,
+            "Some One",
+            begin(),
+            title,
+            "Yes.".to_owned(),
+        )
+    });
+    mails.collect()
+}
+
+/// Mails each of which answers the one before; the last of them first.
+fn thread(mails: usize) -> Vec<Item> {
+    let mut mails: Vec<Item> = (0..mails)
+        .map(|number| {
+            let above = number.checked_sub(1).map(|above| vec![id(above)]);
+            let title = "Re: pens".to_owned();
+            let who = format!("Dev {}", number % 7);
+            mail(
+                &id(number),
+                &above.unwrap_or_default(),
+                &who,
+                begin(),
+                title,
+                "Yes.".to_owned(),
+            )
+        })
+        .collect();
+    mails.reverse();
+    mails
+}
+
+/// Patches of one author and title, an hour apart.
+fn patches(patches: usize, version: impl Fn(usize) -> String) -> Vec<Item> {
+    let patches = (0..patches).map(|number| {
+        let title = format!("[PATCH{}] pens: paint them", version(number));
+        let at = begin() + TimeDelta::hours(number as i64);
+        let text = format!("Red.\n---\n pens/{number}.c | 2 +-\n");
+        mail(&id(number), &[], "Some One", at, title, text)
+    });
+    patches.collect()
+}
+
+/// Commits of one author and title, each of which mends the one before.
+fn commits(commits: usize) -> Vec<Item> {
+    let mut desk = Desk::default();
+    for number in 0..commits {
+        let mends = format!(
+            "Fixes: {} (\"pens: paint them\")",
+            &hash(number.saturating_sub(1))[..12]
+        );
+        desk = desk.commit(
+            &hash(number),
+            "Some One",
+            number as i64 % 7,
+            "pens: paint them",
+            "next",
+            &mends,
+        );
+    }
+    desk.items.into_iter().map(|(item, _)| item).collect()
+}
+
+fn hash(number: usize) -> String {
+    format!("{:012x}{:028}", (number + 1) * 7_919, 0)
+}
