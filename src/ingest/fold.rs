@@ -26,6 +26,8 @@ pub struct Moved {
     pub story: Story,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
+    /// Those of them that are only what a machine says of others; they are no news.
+    pub quiet: Vec<i64>,
     /// What it was, packed; `None` where no story had its id.
     pub before: Option<Vec<u8>>,
 }
@@ -48,7 +50,7 @@ pub async fn fold_items(
     // New and changed at once: two entries of a page may be one item.
     let items: BTreeSet<i64> = items.iter().copied().collect();
     let items: Vec<i64> = items.into_iter().collect();
-    let joined = join_clusters(tx, &items, at_hand).await?;
+    let joined = join_clusters(tx, &items, at_hand, words).await?;
     tell_clusters(tx, &joined.touched, joined.readings, words).await
 }
 
@@ -66,7 +68,11 @@ pub async fn refold(
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        touched.extend(join_clusters(tx, batch, &AtHand::new()).await?.touched);
+        touched.extend(
+            join_clusters(tx, batch, &AtHand::new(), words)
+                .await?
+                .touched,
+        );
     }
     // Clusters that were joined by a later batch stand under the number that they have now.
     let touched: Vec<i64> = touched.into_iter().collect();
@@ -91,12 +97,13 @@ async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
     at_hand: &AtHand<'_>,
+    words: &Words,
 ) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
     let members = stories::members_by_number(tx, items, at_hand).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
-        .map(|member| (member.cluster, read(member.kept)))
+        .map(|member| (member.cluster, read(member.kept, words)))
         .collect();
     let keys: Vec<&BTreeSet<Key>> = readings.iter().map(|(_, reading)| reading.keys()).collect();
     let all: Vec<Key> = keys
@@ -145,7 +152,7 @@ async fn join_clusters(
         .collect();
     if !merged.is_empty() {
         for member in stories::members_of_clusters(tx, &merged, &[]).await? {
-            spoken.extend(mentions(&read(member.kept)));
+            spoken.extend(mentions(&read(member.kept, words)));
         }
     }
     let spoken: Vec<Key> = spoken.into_iter().collect();
@@ -186,19 +193,21 @@ impl Joined {
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
     let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
-    let own = |member: Member| life::id_of(read(member.kept).own);
+    // Who is a machine makes no difference to what names an item.
+    let words = Words::default();
+    let own = |member: Member| life::id_of(read(member.kept, &words).own);
     Ok(members.into_iter().map(own).collect())
 }
 
 /// Reads an item; where it says nothing of its own address, its feeds tell.
-pub(crate) fn read(mut kept: Kept) -> Reading {
+pub(crate) fn read(mut kept: Kept, words: &Words) -> Reading {
     if kept.url.is_none() {
         kept.url = kept.feeds.iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
             source::item_url(kept.kind, &base, &kept.reference)
         });
     }
-    Reading::of(kept)
+    Reading::of(kept, &words.machines)
 }
 
 /// Tells the stories of these clusters anew, and stores those that differ from what they were. `read_before` are those of
@@ -216,18 +225,21 @@ async fn tell_clusters(
         .map(|(_, reading)| reading.kept.id)
         .collect();
     for Member { cluster, kept } in stories::members_of_clusters(tx, &asked, &known).await? {
-        by_cluster.entry(cluster).or_default().push(read(kept));
+        by_cluster
+            .entry(cluster)
+            .or_default()
+            .push(read(kept, words));
     }
     for (cluster, reading) in read_before {
         by_cluster.entry(cluster).or_default().push(reading);
     }
-    let outside = outside(tx, by_cluster.values().flatten()).await?;
+    let outside = outside(tx, by_cluster.values().flatten(), words).await?;
     let mut before: HashMap<String, Before> = stories::stories_of_clusters(tx, &asked)
         .await?
         .into_iter()
         .map(|before| (before.id.clone(), before))
         .collect();
-    let mut told: Vec<(i64, Story, Vec<i64>)> = Vec::new();
+    let mut told: Vec<(i64, Story, Vec<i64>, Vec<i64>)> = Vec::new();
     for (cluster, readings) in &mut by_cluster {
         sort(readings);
         for group in groups(readings) {
@@ -236,13 +248,15 @@ async fn tell_clusters(
                 .iter()
                 .map(|reading| reading.kept.id)
                 .collect();
-            told.push((*cluster, life::tell(&group, &outside, words), items));
+            let quiet = group.readings.iter().filter(|reading| reading.is_quiet());
+            let quiet = quiet.map(|reading| reading.kept.id).collect();
+            told.push((*cluster, life::tell(&group, &outside, words), items, quiet));
         }
     }
     let mut next = stories::next_number(tx).await?;
     let mut changed: Vec<(After<'_>, Vec<u8>)> = Vec::new();
     let mut was = Vec::new();
-    for (cluster, story, items) in &told {
+    for (cluster, story, items, quiet) in &told {
         let packed = stories::pack(story)?;
         let known = before.remove(&story.id);
         let is_same = known
@@ -259,7 +273,7 @@ async fn tell_clusters(
             |known| known.number,
         );
         let is_new = known.is_none();
-        was.push(known.map(|known| known.told));
+        was.push((known.map(|known| known.told), quiet.clone()));
         changed.push((
             After {
                 number,
@@ -279,9 +293,10 @@ async fn tell_clusters(
     let moved = changed
         .into_iter()
         .zip(was)
-        .map(|((after, _), before)| Moved {
+        .map(|((after, _), (before, quiet))| Moved {
             story: after.story.clone(),
             items: after.items,
+            quiet,
             before,
         });
     Ok(moved.collect())
@@ -291,6 +306,7 @@ async fn tell_clusters(
 pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
+    words: &Words,
 ) -> anyhow::Result<Outside> {
     let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).copied().collect();
     let keys: Vec<Key> = keys.into_iter().collect();
@@ -306,13 +322,13 @@ pub(crate) async fn outside<'a>(
         .collect();
     let mut readings: BTreeMap<i64, Reading> = BTreeMap::new();
     for member in members {
-        readings.insert(member.kept.id, read(member.kept));
+        readings.insert(member.kept.id, read(member.kept, words));
     }
     let requests: Vec<i64> = requests.into_iter().collect();
     for member in stories::members_of_clusters(tx, &requests, &[]).await? {
         readings
             .entry(member.kept.id)
-            .or_insert_with(|| read(member.kept));
+            .or_insert_with(|| read(member.kept, words));
     }
     let mut readings: Vec<Reading> = readings.into_values().collect();
     sort(&mut readings);

@@ -1,41 +1,16 @@
-//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, CI, and
-//! a person's sentence. Only what is not quoted counts: people quote bots.
+//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, and a
+//! person's sentence. Only what is not quoted counts: people quote bots.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::machine::{self, Sort};
 use super::{AppliedCommit, Kept};
 use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::{commit_in_link, trailers};
-
-/// Addresses and names that machines send from: the beginning of the address, or all of it.
-const MACHINES: [&str; 13] = [
-    "tip-bot2@",
-    "patchwork-bot+",
-    "patchwork-bot@",
-    "pr-tracker-bot@",
-    "bot+bpf-ci@",
-    "bot+",
-    "bot@kernelci.org",
-    "lkp@intel.com",
-    "oliver.sang@intel.com",
-    "syzbot+",
-    "syzbot@",
-    "gregkh-bot@",
-    "noreply@",
-];
-/// Names that machines sign with.
-const MACHINE_NAMES: [&str; 6] = [
-    "kernel test robot",
-    "kernelci bot",
-    "kernelci.org bot",
-    "syzbot",
-    "syzbot ci",
-    "regzbot",
-];
 
 /// What was applied, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,42 +38,16 @@ pub struct Merge {
     pub request: Option<MessageId>,
 }
 
-/// What a machine found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Tests passed.
-    Passed,
-    /// Tests failed.
-    Failed,
-    /// It reported something, or reviewed.
-    Reported,
-}
-
-/// Whether a mail is a machine's: by its address or name, which anybody may forge; nothing but notes follows from it.
-pub fn is_machine(kept: &Kept) -> bool {
-    let (email, name) = (
-        kept.author.email.to_lowercase(),
-        kept.author.name.to_lowercase(),
-    );
-    MACHINES.iter().any(|machine| email.starts_with(machine))
-        || MACHINE_NAMES.contains(&name.as_str())
-        || kept.header("X-PR-Tracked-Message-Id").is_some()
-}
-
-/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice.
+/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice. Whether it is the bot's mail, its
+/// address told before.
 pub fn applied(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (?:patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    let address = kept.author.email.to_lowercase();
-    if address.starts_with("tip-bot2@") {
+    let Some(head) = HEAD.captures(&kept.text) else {
         return tip_merged(kept);
-    }
-    if !address.starts_with("patchwork-bot") {
-        return None;
-    }
-    let head = HEAD.captures(&kept.text)?;
+    };
     let (commits, without) = listed(&kept.text);
     Some(Notice {
         tree: head[1].to_owned(),
@@ -261,12 +210,7 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    if !kept
-        .author
-        .email
-        .to_lowercase()
-        .starts_with("pr-tracker-bot@")
-    {
+    if !machine::is_known(&kept.author, Sort::Tracker) {
         return None;
     }
     let request = kept
@@ -286,19 +230,6 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
         tree,
         request,
     })
-}
-
-/// What a machine found that is neither of the two above.
-pub fn verdict(kept: &Kept) -> Verdict {
-    static STATUS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?mi)^\s*(?:overall )?(?:status|conclusion|result):?\s+\W*(success|pass(?:ed)?|failure|fail(?:ed)?|conflict)\b")
-            .expect("the pattern is sound")
-    });
-    match STATUS.captures(&kept.text) {
-        Some(found) if found[1].to_ascii_lowercase().starts_with(['s', 'p']) => Verdict::Passed,
-        Some(_) => Verdict::Failed,
-        None => Verdict::Reported,
-    }
 }
 
 /// What a person's answer does to a series beside talking of it.

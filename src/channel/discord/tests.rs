@@ -27,6 +27,7 @@ fn post(text: &str, link: &str) -> Content {
         parts_left_out: 8,
         summary: text.to_owned(),
         change: text.to_owned(),
+        checks: text.to_owned(),
         steps: vec![text.to_owned(), "v2 3 May".to_owned()],
         link: Some(link.to_owned()),
         refs: vec![text.to_owned()],

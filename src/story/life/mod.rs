@@ -4,21 +4,23 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+mod machines;
 mod parts;
+mod people;
 mod steps;
 
+use self::machines::Said;
 use self::parts::{
     author_of, changes, fixes, kind_of, lead_of, name_of, names, references, revision, short_tree,
     telling_text, title_of, tree_tag,
 };
 use super::bot::{self};
 use super::fold::{Group, Outside};
-use super::key::{Key, clean_name};
+use super::key::Key;
 use super::reading::{self, Reading, Role};
 use super::relevance::{self, Matter, Words};
-use super::{Applied, Backport, Event, Landed, Part, State, Step, Story, StoryKind, summary};
+use super::{Applied, Backport, Event, Landed, State, Step, Story, StoryKind, summary};
 use crate::item::Kind;
-use crate::item::trailer::trailers;
 
 /// The letters of a story's id: no vowels but `a` and `e`, nothing that is mistaken for something else.
 const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -45,6 +47,7 @@ pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
         around: &outside.readings,
         events: Vec::new(),
         applied: Vec::new(),
+        said: Vec::new(),
     };
     teller.postings();
     teller.mails();
@@ -85,7 +88,10 @@ struct Teller<'a> {
     around: &'a [Reading],
     events: Vec<Event>,
     applied: Vec<Applied>,
+    /// What machines say of patches.
+    said: Vec<Said>,
 }
+
 impl Teller<'_> {
     fn story(mut self, words: &Words) -> Story {
         self.events.sort();
@@ -137,17 +143,22 @@ impl Teller<'_> {
                 .map(|posting| revision(group, posting))
                 .collect(),
             follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
-            people: self.people(lead),
+            people: self.people(lead, &words.machines),
             mainline,
             stable,
             fixes: fixes(group),
             cves,
             messages: references(group, Kind::Message),
             commits: self.hashes(),
-            summary: summary::summary(telling_text(group, lead)),
+            summary: match lead.role {
+                // What a machine writes tells nobody what a story is about.
+                Role::Machine => Vec::new(),
+                _ => summary::summary(telling_text(group, lead)),
+            },
             changes: changes(group),
             free_on,
             events: std::mem::take(&mut self.events),
+            checks: self.checks(),
             applied: std::mem::take(&mut self.applied),
         };
         let judged = relevance::judge(&self.matter(&story), words);
@@ -157,6 +168,7 @@ impl Teller<'_> {
             .iter()
             .map(|(own, why)| format!("perhaps one with {}: {why}, but nothing more", id_of(*own)));
         story.why.extend(near);
+        story.why.extend(self.why_machines());
         story
     }
 
@@ -283,56 +295,14 @@ impl Teller<'_> {
             .readings
             .iter()
             .filter(|reading| reading.role != Role::Machine);
-        let steps = self.events.iter().filter(|event| {
-            !matches!(
-                event.state,
-                Step::CiPassed | Step::CiFailed | Step::Reported
-            )
-        });
+        let steps = self.events.iter();
+        let steps = steps.filter(|event| !event.state.is_of_machine());
         let first = self.group.readings[0].kept.at;
         people
             .map(|reading| reading.kept.at)
             .chain(steps.map(|event| event.at))
             .max()
             .unwrap_or(first)
-    }
-
-    fn people(&self, lead: &Reading) -> Vec<Part> {
-        const ROLES: [(&str, &str); 8] = [
-            ("Reviewed-by", "reviewer"),
-            ("Acked-by", "acker"),
-            ("Tested-by", "tester"),
-            ("Nacked-by", "nacker"),
-            ("Reported-by", "reporter"),
-            ("Suggested-by", "suggester"),
-            ("Co-developed-by", "author"),
-            ("NAKed-by", "nacker"),
-        ];
-        let mut people = BTreeSet::new();
-        let mut put = |role: &str, name: &str| {
-            let name = clean_name(name);
-            if !name.is_empty() {
-                people.insert(Part {
-                    role: role.to_owned(),
-                    name,
-                });
-            }
-        };
-        put("author", &author_of(lead));
-        for reading in &self.group.readings {
-            if reading.role == Role::Machine {
-                continue;
-            }
-            for trailer in trailers(&reading.kept.text) {
-                if let Some((_, role)) = ROLES.iter().find(|(name, _)| trailer.is(name)) {
-                    put(role, trailer.person());
-                }
-            }
-        }
-        for applied in &self.applied {
-            put("applier", &applied.by);
-        }
-        people.into_iter().collect()
     }
 
     fn hashes(&self) -> Vec<String> {

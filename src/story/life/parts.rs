@@ -59,7 +59,8 @@ pub(super) fn title_of(reading: &Reading) -> String {
 
 /// Who wrote an item: whom a patch's first line names, else who sent it.
 pub(super) fn author_of(reading: &Reading) -> String {
-    let named = (reading.role == Role::Patch && !reading.subject.is_cover())
+    let is_for_person = reading.machine.is_some();
+    let named = (reading.role == Role::Patch && (!reading.subject.is_cover() || is_for_person))
         .then(|| reading::first_line_author(&reading.kept.text))
         .flatten();
     match named.filter(|person| !person.name.is_empty()) {

@@ -2,5 +2,6 @@
 
 pub(crate) mod desk;
 mod lives;
+mod machines;
 pub(crate) mod order;
 mod series;
