@@ -305,6 +305,16 @@ url = "https://news.example.org"
         (words.weights["kfunc"], words.weights["backport"]),
         (0, -19)
     );
+    let senders = [
+        ("review-bot@example.org", Sort::AiReview),
+        ("ci+*@example.org", Sort::Ci),
+        ("build@example.org", Sort::Build),
+        ("applied@example.org", Sort::Notices),
+        ("any@example.org", Sort::Other),
+    ];
+    let senders = senders.map(|(pattern, sort)| (pattern.to_owned(), sort));
+    assert_eq!(words.machines.senders, senders);
+    assert_eq!(words.machines.people, ["tim-bot@example.org"]);
     let [tree, archive, lwn, plain] = &config.feeds[..] else {
         panic!("four feeds, got {:?}", config.feeds);
     };
@@ -985,20 +995,7 @@ fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
 }
 
 #[test]
-fn machines_are_read_and_what_is_wrong_with_them_is_told() {
-    const FEED: &str =
-        "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n";
-    let text = "[machines]\nai_review = [\"Review-Bot@example.org\"]\nci = [\"ci+*@example.org\"]\npeople = [\"tim-bot@example.org\"]\n";
-    let config = parse(&format!("{text}{FEED}")).unwrap_or_else(|errors| panic!("{errors}"));
-    let machines = &config.relevance.machines;
-    assert_eq!(
-        machines.senders,
-        [
-            ("review-bot@example.org".to_owned(), Sort::AiReview),
-            ("ci+*@example.org".to_owned(), Sort::Ci),
-        ]
-    );
-    assert_eq!(machines.people, ["tim-bot@example.org"]);
+fn what_is_wrong_with_the_machines_is_told() {
     check(
         &format!(
             "[machines]\nci = [\"ci\", \"x@*\", \"@example.org\", 7]\nbots = []\nother = \"x@example.org\"\n{FEED}"

@@ -8,6 +8,8 @@ use crate::story::machine::{Findings, Sort, Topic, Verdict, verdict};
 use crate::story::reading::Reading;
 use crate::story::{Check, Event, Step, bot};
 
+/// The most senders that are told of.
+const WHY_MAX: usize = 20;
 /// What is said of an answer that is an AI's review.
 const AI_MADE: &str = "an AI's review, passed on";
 
@@ -122,7 +124,8 @@ impl Teller<'_> {
         let group = self.group;
         let checks = sums.into_iter().filter_map(|((posting, topic), said)| {
             let lead = group.readings[group.postings[posting].lead()];
-            sum(topic, &said, lead.kept.reference.clone())
+            let total = group.postings[posting].total as usize;
+            sum(topic, &said, total, lead.kept.reference.clone())
         });
         checks.collect()
     }
@@ -142,12 +145,12 @@ impl Teller<'_> {
                 _ => {}
             }
         }
-        why.into_iter().collect()
+        why.into_iter().take(WHY_MAX).collect()
     }
 }
 
-/// What several verdicts come to; `None` where none of them is about the patch.
-fn sum(topic: Topic, said: &[&Said], root: String) -> Option<Check> {
+/// What several verdicts on a revision of so many patches come to; `None` where none of them is about the patch.
+fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check> {
     let last = said.iter().max_by_key(|said| said.at)?;
     let (what, text, findings) = match topic {
         Topic::AiReview => {
@@ -157,6 +160,11 @@ fn sum(topic: Topic, said: &[&Said], root: String) -> Option<Check> {
                 return None;
             }
             let text = match findings {
+                // Nothing found in some patches says nothing of the others.
+                Some(findings) if findings == Findings::default() && said.len() < total => {
+                    let told = findings.told();
+                    format!("AI review: {told} in {} of {total} patches", said.len())
+                }
                 Some(findings) => format!("AI review: {}", findings.told()),
                 None => "AI review".to_owned(),
             };

@@ -192,7 +192,7 @@ fn behaviour(kept: &Kept, email: &str) -> Option<String> {
     })
 }
 
-/// The form of a bot's address, if it has one: `bot+…@`, `…-bot@`, `bot@`, `noreply@`.
+/// The form of a bot's address, if it has one: `bot+…@`, `…-bot@`, `bot@`, `robot@`, `noreply@`.
 fn of_a_bot(email: &str) -> Option<&'static str> {
     let (local, _) = email.split_once('@')?;
     let (bare, tag) = local.split_once('+').unwrap_or((local, ""));
@@ -201,6 +201,7 @@ fn of_a_bot(email: &str) -> Option<&'static str> {
         "bot" => Some("bot+"),
         "noreply" | "no-reply" | "donotreply" => Some("noreply@"),
         _ if bare.ends_with("-bot") || tag.ends_with("-bot") => Some("-bot@"),
+        _ if bare == "robot" || bare.ends_with("-robot") => Some("robot@"),
         _ => None,
     }
 }

@@ -1,3 +1,5 @@
+//! Tables of senders and of their mails, all of them invented.
+
 use super::*;
 use crate::item::Kind;
 use crate::story::Step;
@@ -84,6 +86,7 @@ fn who_behaves_like_a_machine_is_one_and_why_is_told() {
         ("review-bot@example.org", "-bot@"),
         ("mae+review-bot@example.org", "-bot@"),
         ("bot@example.org", "bot@"),
+        ("build-robot@example.org", "robot@"),
         ("noreply@example.org", "noreply@"),
     ] {
         let kept = mail("", email, "");

@@ -133,7 +133,7 @@ fn built(kept: &Kept) -> Verdict {
             .expect("the pattern is sound")
     });
     static NOTICED: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?mi)^(?:kernel test robot noticed|FYI, we noticed|Greeting,.*noticed)[^\n]{0,40}?(?:build (errors?|warnings?)|"([^"\n]{1,300})"|(-?[\d.]+% (?:regression|improvement)))"#)
+        Regex::new(r#"(?mi)^(?:kernel test robot noticed|FYI, we noticed|Greeting,.*noticed)[^\n]{0,40}?(?:build (errors?|warnings?)|"([^"\n]{1,300})"|(-?[\d.]{1,12}% (?:regression|improvement)))"#)
             .expect("the pattern is sound")
     });
     static CANNOT: LazyLock<Regex> = LazyLock::new(|| {

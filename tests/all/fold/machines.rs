@@ -185,6 +185,32 @@ fn verdicts_are_summed_by_revision_and_the_latest_of_each_patch_counts() {
 }
 
 #[test]
+fn nothing_found_in_one_patch_says_nothing_of_the_other() {
+    let fine = "> bpf: Add it\n\nSashiko has reviewed this patch and found no issues. It looks great!\n\n-- \nSashiko AI review · x\n";
+    let desk = series("", 0).mail(
+        "s1",
+        SASHIKO,
+        1,
+        "Re: [PATCH bpf-next 1/2] bpf: Add it",
+        &["c", "p1"],
+        fine,
+    );
+    assert_eq!(
+        checks(&one(&desk)),
+        ["AI review: no findings in 1 of 2 patches"]
+    );
+    let desk = desk.mail(
+        "s2",
+        SASHIKO,
+        1,
+        "Re: [PATCH bpf-next 2/2] bpf: Use it",
+        &["c", "p2"],
+        fine,
+    );
+    assert_eq!(checks(&one(&desk)), ["AI review: no findings"]);
+}
+
+#[test]
 fn faults_from_before_the_patch_are_no_verdict_on_it() {
     let story = one(&series("", 0).mail(
         "s1",
