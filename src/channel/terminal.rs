@@ -261,12 +261,13 @@ fn story(post: &Post, width: usize) -> String {
     if !post.change.is_empty() {
         lines.extend(wrap(&format!("Changed: {}", post.change), inner));
     }
-    let steps = post.steps.join(" → ");
-    lines.extend(
-        wrap(&steps, inner)
-            .into_iter()
-            .map(|line| format!("{DIM}{line}{DIM:#}")),
-    );
+    for quiet in [&post.checks, &post.steps.join(" → ")] {
+        lines.extend(
+            wrap(quiet, inner)
+                .into_iter()
+                .map(|line| format!("{DIM}{line}{DIM:#}")),
+        );
+    }
     lines.extend(
         post.link
             .iter()
@@ -336,6 +337,7 @@ mod tests {
             tone: Tone::Applied,
             parts_left_out: 1,
             change: "It works now.".to_owned(),
+            checks: "AI review: 1 finding (1 high)".to_owned(),
             steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
             refs: Vec::new(),
             tree: "bpf-next".to_owned(),
@@ -372,6 +374,7 @@ mod tests {
         ▌   and 1 more
         ▌ This series adds a thing.
         ▌ Changed: It works now.
+        ▌ AI review: 1 finding (1 high)
         ▌ v1 1 Jan → applied 3 Jan
         ▌ https://lore.kernel.org/bpf/20250103.1@example.org/
         ");

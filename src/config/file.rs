@@ -11,8 +11,9 @@ use super::network::read_network;
 use super::reader::{self, Field, Notes, Table, What};
 use super::{
     CommandsConfig, Config, ConfigErrors, FeedConfig, IssueConfig, NetworkConfig, PlatformKind,
-    Problem, channel, commands, feed, issue, platform, relevance,
+    Problem, channel, commands, feed, issue, machines, platform, relevance,
 };
+use crate::story::machine::Machines;
 use crate::story::relevance::Words;
 
 /// The largest configuration file that is read, in bytes.
@@ -125,7 +126,15 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
             "a table: write [relevance], its keys below",
         )
     });
-    let relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let mut relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let machines = top.take("machines");
+    let machines = machines.and_then(|field| {
+        field.table(
+            Within::Machines,
+            "a table: write [machines], its keys below",
+        )
+    });
+    relevance.machines = machines.map_or_else(Machines::default, machines::read_machines);
     let feeds = match top.take("feed") {
         Some(field) => read_feeds(field, notes, &network, &mut lines.feeds),
         None => no_feeds(notes, None),

@@ -9,6 +9,7 @@ mod feed;
 mod file;
 mod issue;
 mod keys;
+mod machines;
 mod network;
 mod platform;
 mod problem;
@@ -44,7 +45,7 @@ pub struct Config {
     pub database: PathBuf,
     /// How we behave on the network.
     pub network: NetworkConfig,
-    /// What makes a story relevant, and how much it matters.
+    /// What makes a story relevant, how much it matters, and who is a machine.
     pub relevance: Words,
     /// The feeds, in the file's order; names are unique.
     pub feeds: Vec<Arc<FeedConfig>>,

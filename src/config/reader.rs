@@ -199,6 +199,7 @@ impl<'n, 't> Table<'n, 't> {
             Within::Network
             | Within::Relevance
             | Within::Weights
+            | Within::Machines
             | Within::Discord
             | Within::Matrix
             | Within::Commands

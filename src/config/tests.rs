@@ -9,6 +9,7 @@ use chrono::{NaiveTime, Weekday};
 use super::keys::{KEYS, Within};
 use super::*;
 use crate::post::route::Route;
+use crate::story::machine::Sort;
 use crate::story::{State, StoryKind};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -158,6 +159,13 @@ selftests_only = -16
 trivial = -17
 driver = -18
 backport = -19
+[machines]
+ai_review = ["Review-Bot@example.org"]
+ci = ["ci+*@example.org"]
+build = ["build@example.org"]
+notices = ["applied@example.org"]
+other = ["any@example.org"]
+people = ["tim-bot@example.org"]
 [[feed]]
 name = "t"
 kind = "tree"
@@ -300,6 +308,16 @@ url = "https://news.example.org"
         (words.weights["kfunc"], words.weights["backport"]),
         (0, -19)
     );
+    let senders = [
+        ("review-bot@example.org", Sort::AiReview),
+        ("ci+*@example.org", Sort::Ci),
+        ("build@example.org", Sort::Build),
+        ("applied@example.org", Sort::Notices),
+        ("any@example.org", Sort::Other),
+    ];
+    let senders = senders.map(|(pattern, sort)| (pattern.to_owned(), sort));
+    assert_eq!(words.machines.senders, senders);
+    assert_eq!(words.machines.people, ["tim-bot@example.org"]);
     let [tree, archive, lwn, plain] = &config.feeds[..] else {
         panic!("four feeds, got {:?}", config.feeds);
     };
@@ -871,6 +889,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (Within::Top, "feed") => line == "[[feed]]",
                 (Within::Top, "relevance") => line == "[relevance]",
                 (Within::Relevance, "weights") => line == "[relevance.weights]",
+                (Within::Top, "machines") => line == "[machines]",
                 (Within::Top, "discord") => line == "[discord]",
                 (Within::Top, "matrix") => line == "[matrix]",
                 (Within::Top, "channel") => line == "[[channel]]",
@@ -882,6 +901,7 @@ fn the_example_is_good_and_explains_every_key() {
                     | Within::Network
                     | Within::Relevance
                     | Within::Weights
+                    | Within::Machines
                     | Within::Feed
                     | Within::Discord
                     | Within::Matrix
@@ -897,8 +917,8 @@ fn the_example_is_good_and_explains_every_key() {
         let at = at.unwrap_or_else(|| panic!("{key} is not in config.example.toml"));
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
-            "network" | "feed" | "relevance" | "weights" | "discord" | "matrix" | "channel"
-            | "commands" | "issue" | "web" => {
+            "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
+            | "channel" | "commands" | "issue" | "web" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),
@@ -977,4 +997,21 @@ fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
     let missing =
         parse(&format!("{feed}[web]\nurl = \"https://x.example/\"\n")).expect_err("no address");
     assert!(missing.to_string().contains("web.listen"), "{missing}");
+}
+
+#[test]
+fn what_is_wrong_with_the_machines_is_told() {
+    check(
+        &format!(
+            "[machines]\nci = [\"ci\", \"x@*\", \"@example.org\", 7]\nbots = []\nother = \"x@example.org\"\n{FEED}"
+        ),
+        &[
+            "config.toml:2: machines.ci[1]: expected an address with its domain, such as \"ci+*@example.org\"; * only before the @, found \"ci\"",
+            "config.toml:2: machines.ci[2]: expected an address with its domain, such as \"ci+*@example.org\"; * only before the @, found \"x@*\"",
+            "config.toml:2: machines.ci[3]: expected an address with its domain, such as \"ci+*@example.org\"; * only before the @, found \"@example.org\"",
+            "config.toml:2: machines.ci[4]: expected an address with its domain, such as \"ci+*@example.org\"; * only before the @, found 7",
+            "config.toml:3: machines.bots: unknown key; expected one of ai_review, ci, build, notices, other, people",
+            "config.toml:4: machines.other: expected a list of addresses, such as [\"review-bot@example.org\", \"ci+*@example.org\"], found \"x@example.org\"",
+        ],
+    );
 }

@@ -35,6 +35,8 @@ pub struct Moved {
     pub story: Story,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
+    /// Those of them that are only what a machine says of others; they are no news.
+    pub quiet: Vec<i64>,
     /// What it was, packed; `None` where no story had its id.
     pub before: Option<Vec<u8>>,
 }
@@ -82,8 +84,8 @@ async fn fold_keeping(
     let items: BTreeSet<i64> = items.iter().copied().collect();
     let items: Vec<i64> = items.into_iter().collect();
     let mut kept = KeptClusters::take(tx, words).await?;
-    let joined = join_clusters(tx, &items, at_hand).await?;
-    let mut folding = gather(tx, &mut kept, joined).await?;
+    let joined = join_clusters(tx, &items, at_hand, words).await?;
+    let mut folding = gather(tx, &mut kept, joined, words).await?;
     let moved = tell_clusters(tx, &mut folding, words).await?;
     for (number, cluster) in folding.clusters {
         kept.put(number, cluster, bytes_max);
@@ -107,7 +109,7 @@ pub async fn refold(
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        let mut joined = join_clusters(tx, batch, &AtHand::new()).await?;
+        let mut joined = join_clusters(tx, batch, &AtHand::new(), words).await?;
         stories::move_clusters(tx, &joined.union.moves()).await?;
         touched.extend(joined.touched);
     }
@@ -119,7 +121,7 @@ pub async fn refold(
             ..JoinedItems::default()
         };
         let mut none = KeptClusters::none(words);
-        let mut folding = gather(tx, &mut none, joined).await?;
+        let mut folding = gather(tx, &mut none, joined, words).await?;
         tell_clusters(tx, &mut folding, words).await?;
         told(batch.len());
     }
@@ -145,12 +147,13 @@ async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
     at_hand: &AtHand<'_>,
+    words: &Words,
 ) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
     let members = stories::members_by_number(tx, items, at_hand).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
-        .map(|member| (member.cluster, read(member.kept)))
+        .map(|member| (member.cluster, read(member.kept, words)))
         .collect();
     let keys = readings.iter().flat_map(|(_, reading)| reading.keys());
     let all: BTreeSet<Key> = keys.copied().collect();
@@ -179,13 +182,13 @@ async fn join_clusters(
         readings,
         speaking: Vec::new(),
     };
-    joined.hear(tx).await?;
+    joined.hear(tx, words).await?;
     Ok(joined)
 }
 
 impl JoinedItems {
     /// Finds out whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
-    async fn hear(&mut self, tx: &mut Tx) -> anyhow::Result<()> {
+    async fn hear(&mut self, tx: &mut Tx, words: &Words) -> anyhow::Result<()> {
         let mut spoken: BTreeMap<Key, Vec<i64>> = BTreeMap::new();
         let mut put = Vec::new();
         for (_, reading) in &self.readings {
@@ -207,7 +210,7 @@ impl JoinedItems {
             let parts: Vec<i64> = parts.collect();
             for member in stories::members_of_clusters(tx, &parts, &[]).await? {
                 let number = member.kept.id;
-                for key in read(member.kept).mentions() {
+                for key in read(member.kept, words).mentions() {
                     spoken.entry(*key).or_default().push(number);
                 }
             }
@@ -285,6 +288,7 @@ async fn gather(
     tx: &mut Tx,
     kept: &mut KeptClusters,
     joined: JoinedItems,
+    words: &Words,
 ) -> anyhow::Result<Folding> {
     let JoinedItems {
         touched,
@@ -312,7 +316,7 @@ async fn gather(
     let members = stories::members_of_clusters(tx, &unread, &known).await?;
     stories::move_clusters(tx, &union.moves()).await?;
     let members = members.into_iter();
-    let fresh = members.map(|member| (member.cluster, read(member.kept)));
+    let fresh = members.map(|member| (member.cluster, read(member.kept, words)));
     let mut by_key: HashMap<Key, i64> = HashMap::new();
     for (cluster, reading) in fresh.chain(readings) {
         let number = union.find(cluster);
@@ -335,7 +339,7 @@ async fn gather(
         .flat_map(|c| &c.speaking)
         .copied()
         .collect();
-    let (outside, requests) = read_outside(tx, speaking).await?;
+    let (outside, requests) = read_outside(tx, speaking, words).await?;
     let asked = requests
         .into_iter()
         .filter(|(_, cluster)| touched.contains(cluster));
@@ -354,19 +358,21 @@ async fn gather(
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
     let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
-    let own = |member: Member| life::id_of(read(member.kept).own);
+    // Who is a machine makes no difference to what names an item.
+    let words = Words::default();
+    let own = |member: Member| life::id_of(read(member.kept, &words).own);
     Ok(members.into_iter().map(own).collect())
 }
 
 /// Reads an item; where it says nothing of its own address, its feeds tell.
-pub(crate) fn read(mut kept: Kept) -> Reading {
+pub(crate) fn read(mut kept: Kept, words: &Words) -> Reading {
     if kept.url.is_none() {
         kept.url = kept.feeds.iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
             source::item_url(kept.kind, &base, &kept.reference)
         });
     }
-    Reading::of(kept)
+    Reading::of(kept, &words.machines)
 }
 
 /// Tells the stories anew that may have changed, and stores those that differ from what they were.
@@ -395,7 +401,9 @@ async fn tell_clusters(
                 && !items.any(|reading| folding.stirred.contains(&reading.kept.id));
             prints.insert(first.kept.id, print);
             if !is_same {
+                let quiet = group.readings.iter().filter(|reading| reading.is_quiet());
                 told.push(Told {
+                    quiet: quiet.map(|reading| reading.kept.id).collect(),
                     cluster: *number,
                     items: group.readings.iter().map(|r| r.kept.id).collect(),
                     story: life::tell(&group, &folding.outside, words),
@@ -414,6 +422,8 @@ struct Told {
     cluster: i64,
     /// Its items, the earliest first.
     items: Vec<i64>,
+    /// Those of them that are only what a machine says.
+    quiet: Vec<i64>,
     story: Story,
     /// The one that had its id.
     known: Option<Before>,
@@ -458,7 +468,7 @@ async fn store_told(
         if said.as_ref() == Some(&packed) && known.is_some_and(|k| k.cluster == told.cluster) {
             continue;
         }
-        was.push(said);
+        was.push((said, told.quiet.clone()));
         changed.push((
             After {
                 number,
@@ -478,9 +488,10 @@ async fn store_told(
     let moved = changed
         .into_iter()
         .zip(was)
-        .map(|((after, _), before)| Moved {
+        .map(|((after, _), (before, quiet))| Moved {
             story: after.story.clone(),
             items: after.items,
+            quiet,
             before,
         });
     Ok(moved.collect())
@@ -490,18 +501,20 @@ async fn store_told(
 pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
+    words: &Words,
 ) -> anyhow::Result<Outside> {
     let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).copied().collect();
     let keys: Vec<Key> = keys.into_iter().collect();
     let speaking = stories::items_that_mention(tx, &keys).await?;
     let speaking = speaking.into_iter().map(|(_, item)| item).collect();
-    Ok(read_outside(tx, speaking).await?.0)
+    Ok(read_outside(tx, speaking, words).await?.0)
 }
 
 /// Reads these items, and what became of the pull requests among them: those with their clusters.
 async fn read_outside(
     tx: &mut Tx,
     speaking: BTreeSet<i64>,
+    words: &Words,
 ) -> anyhow::Result<(Outside, Vec<(i64, i64)>)> {
     if speaking.is_empty() {
         return Ok((Outside::default(), Vec::new()));
@@ -516,13 +529,13 @@ async fn read_outside(
         .collect();
     let mut readings: BTreeMap<i64, Reading> = BTreeMap::new();
     for member in members {
-        readings.insert(member.kept.id, read(member.kept));
+        readings.insert(member.kept.id, read(member.kept, words));
     }
     let clusters: BTreeSet<i64> = requests.iter().map(|(_, cluster)| *cluster).collect();
     let clusters: Vec<i64> = clusters.into_iter().collect();
     let spoken: Vec<i64> = readings.keys().copied().collect();
     for member in stories::members_of_clusters(tx, &clusters, &spoken).await? {
-        readings.insert(member.kept.id, read(member.kept));
+        readings.insert(member.kept.id, read(member.kept, words));
     }
     let mut readings: Vec<Reading> = readings.into_values().collect();
     sort(&mut readings);

@@ -125,10 +125,12 @@ async fn is_only_an_answer(tx: &mut Tx, moved: &Moved) -> anyhow::Result<bool> {
             || items::answer_ghosts(tx, &moved.items[..1]).await?))
 }
 
-/// The news in a story.
+/// The news in a story. What a machine says changes posts and opens none.
 fn news_of(moved: &Moved, news: &News) -> Vec<(i64, Fresh)> {
     let of = |item: &i64| news.get(item).map(|fresh| (*item, *fresh));
-    moved.items.iter().filter_map(of).collect()
+    let items = moved.items.iter();
+    let loud = items.filter(|item| !moved.quiet.contains(item));
+    loud.filter_map(of).collect()
 }
 
 /// Whether the change is one that opens a post: for a story that began before the channel did, an answer is none.

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
-use super::MessageId;
 use super::prose::lines;
+use super::{MessageId, Person};
 
 /// A line `Name: value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,23 @@ impl Trailer<'_> {
     pub fn person(&self) -> &str {
         let name = self.value.split('<').next().unwrap_or_default();
         name.trim().trim_matches('"')
+    }
+}
+
+impl Trailer<'_> {
+    /// Whom it tells of; of `a@b.c` alone only the address.
+    pub fn whom(&self) -> Person {
+        let (name, email) = match self.value.split_once('<') {
+            Some((name, email)) => (name, email.split('>').next().unwrap_or_default()),
+            None => match self.value.split_whitespace().next() {
+                Some(word) if word.contains('@') => ("", word),
+                Some(_) | None => (self.value, ""),
+            },
+        };
+        Person {
+            name: name.trim().trim_matches('"').to_owned(),
+            email: email.trim().to_owned(),
+        }
     }
 }
 
@@ -93,6 +110,14 @@ mod tests {
         assert_eq!(names, ["Text", "Fixes", "Acked-by", "change-id"]);
         assert_eq!(found[2].person(), "A. B");
         assert!(found[3].is("Change-Id"));
+        for (line, name, email) in [
+            ("Acked-by: \"A. B\" <a@b>", "A. B", "a@b"),
+            ("Acked-by: a@b # by mail", "", "a@b"),
+            ("Acked-by: A. B", "A. B", ""),
+        ] {
+            let whom = trailers(line).next().expect("a trailer").whom();
+            assert_eq!((whom.name.as_str(), whom.email.as_str()), (name, email));
+        }
     }
 
     #[test]

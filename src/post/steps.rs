@@ -44,6 +44,7 @@ fn step(story: &Story, event: &Event) -> Option<String> {
             is_open.then(|| by(&in_its_tree("said to be applied", story, event)))
         }
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
+        Step::ReviewedByMachine | Step::BuildBroken => None,
         Step::Nacked => Some(by("nacked")),
         Step::Applied => Some(by(&in_its_tree("applied", story, event))),
         Step::PartlyApplied => Some(by(&in_its_tree("partly applied", story, event))),
@@ -78,6 +79,8 @@ pub fn told(story: &Story, event: &Event) -> String {
         Step::CiPassed => "tests passed",
         Step::CiFailed => "tests failed",
         Step::Reported => "a report of a machine",
+        Step::ReviewedByMachine => "an AI review",
+        Step::BuildBroken => "build broken",
         Step::Nacked
         | Step::Applied
         | Step::PartlyApplied
@@ -91,8 +94,13 @@ pub fn told(story: &Story, event: &Event) -> String {
         | Step::Reverted
         | Step::Cve => "moved",
     };
+    let what = match (event.text.is_empty(), event.state) {
+        (true, _) => what.to_owned(),
+        (false, Step::Discussed) => format!("{what} with {}", plain(&event.text)),
+        (false, _) => plain(&event.text),
+    };
     match event.by.is_empty() {
-        true => what.to_owned(),
+        true => what,
         false => format!("{what} by {}", plain(&event.by)),
     }
 }

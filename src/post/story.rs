@@ -168,6 +168,9 @@ pub struct Post {
     pub summary: String,
     /// What changed in the newest revision, the author's own words; may be empty.
     pub change: String,
+    /// What machines say of the newest revision, in one line; may be empty.
+    #[serde(default)]
+    pub checks: String,
     /// Its life so far, a few words each: `v1 3 May`, `applied to bpf-next by A. Maintainer 7 May`.
     pub steps: Vec<String>,
     /// Where to read on.
@@ -230,6 +233,7 @@ pub fn compose(story: &Story) -> Post {
         },
         summary: prose::shorten(&plain(&story.summary.join(" ")), SUMMARY_CHARS_MAX),
         change: prose::shorten(&plain(change.map_or("", String::as_str)), SUMMARY_CHARS_MAX),
+        checks: checks(story),
         steps: steps(story),
         link: story.url.clone().filter(|link| is_for_readers(link)),
         refs: refs(story),
@@ -352,6 +356,19 @@ fn notes(story: &Story) -> Vec<String> {
     notes
 }
 
+/// What machines say of the newest revision: `AI review: 1 high · CI passed`.
+fn checks(story: &Story) -> String {
+    let Some(newest) = story.revisions.last() else {
+        return String::new();
+    };
+    let of_newest = story
+        .checks
+        .iter()
+        .filter(|check| check.root == newest.root);
+    let words: Vec<String> = of_newest.map(|check| plain(&check.text)).collect();
+    words.join(" · ")
+}
+
 fn refs(story: &Story) -> Vec<String> {
     let commit = match (&story.mainline, story.commits.as_slice()) {
         (Some(landed), _) => Some(landed.hash.as_str()),
@@ -391,7 +408,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::story::{Applied, Event, Patch, Revision, Step};
+    use crate::story::{Applied, Check, Event, Patch, Revision, Step};
 
     fn day(day: u32) -> DateTime<Utc> {
         Utc.with_ymd_and_hms(2025, 3, day, 9, 0, 0)
@@ -471,6 +488,7 @@ mod tests {
             state: Step::Applied,
             by: "M. Maintainer".to_owned(),
             source: "5@example.org".to_owned(),
+            ..Event::default()
         });
         let post = compose(&story);
         assert_eq!(
@@ -556,11 +574,36 @@ mod tests {
             state: Step::PartlyApplied,
             by: String::new(),
             source: "5@example.org".to_owned(),
+            ..Event::default()
         });
         let post = compose(&story);
         assert_eq!(post.notes, ["2 patches", "CVE-2025-1"]);
         assert_eq!(post.refs, ["commit 0123456789ab"]);
         assert_eq!(post.steps, ["v1 1 Mar", "partly applied 5 Mar"]);
+    }
+
+    #[test]
+    fn machines_have_one_line_about_the_newest_revision() {
+        let check = |root: &str, text: &str| Check {
+            root: root.to_owned(),
+            what: "tests".to_owned(),
+            text: text.to_owned(),
+            at: day(5),
+            link: None,
+            findings: None,
+        };
+        let mut story = series();
+        story.checks = vec![check("1@example.org", "CI failed")];
+        assert_eq!(compose(&story).checks, "", "it has no revision");
+        story.revisions = vec![revision(1, 1, 1)];
+        assert_eq!(compose(&story).checks, "CI failed");
+        story.revisions.push(revision(2, 1, 1));
+        assert_eq!(compose(&story).checks, "", "that was the one before");
+        story
+            .checks
+            .push(check("2@example.org", "AI review: 1 \u{202e}finding"));
+        story.checks.push(check("2@example.org", "CI passed"));
+        assert_eq!(compose(&story).checks, "AI review: 1 finding · CI passed");
     }
 
     #[test]

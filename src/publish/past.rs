@@ -38,9 +38,9 @@ pub(super) async fn passages(
     let members = stories::members_of_clusters(tx, &clusters, &[]).await?;
     let readings: Vec<Reading> = members
         .into_iter()
-        .map(|member| read(member.kept))
+        .map(|member| read(member.kept, words))
         .collect();
-    let around = outside(tx, readings.iter()).await?;
+    let around = outside(tx, readings.iter(), words).await?;
     let mut known = Known { readings, around };
     let mutes = mutes::mutes(tx).await?;
 

@@ -7,8 +7,8 @@ use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
 use crate::source::{mime, wire};
 
 /// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
-/// and what bots say in headers only.
-const HEADERS_KEPT: [&str; 8] = [
+/// what bots say in headers only, and whether a program wrote it.
+const HEADERS_KEPT: [&str; 10] = [
     "To",
     "Cc",
     "References",
@@ -17,6 +17,8 @@ const HEADERS_KEPT: [&str; 8] = [
     "Reply-To",
     "User-Agent",
     "X-Mailer",
+    "Auto-Submitted",
+    "Precedence",
 ];
 /// Every header that starts so is kept too: patchwork's and pr-tracker-bot's.
 const HEADER_PREFIXES_KEPT: [&str; 2] = ["X-PR-", "X-Patchwork-"];
@@ -148,6 +150,15 @@ mod tests {
 
     fn read(raw: &str) -> Item {
         message(raw.as_bytes(), None).expect("a mail")
+    }
+
+    #[test]
+    fn headers_that_tell_a_program_are_kept() {
+        let item = read(
+            "From: a@b.c\nSubject: x\nAuto-Submitted: auto-generated\nPrecedence: bulk\nX-Other: no\n\nx\n",
+        );
+        let names: Vec<&str> = item.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["Auto-Submitted", "Precedence"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, CI, and
-//! a person's sentence. Only what is not quoted counts: people quote bots.
+//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, and a
+//! person's sentence. Only what is not quoted counts: people quote bots.
 
 mod claim;
 mod said;
@@ -13,37 +13,12 @@ use regex::Regex;
 pub use self::claim::{Claim, claim};
 pub use self::said::{Share, Word, word};
 pub use self::tree::{Place, is_tree, may_be_tree};
+use super::machine::{self, Sort};
 use super::{AppliedCommit, Kept};
 use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::commit_in_link;
-
-/// Addresses and names that machines send from: the beginning of the address, or all of it.
-const MACHINES: [&str; 13] = [
-    "tip-bot2@",
-    "patchwork-bot+",
-    "patchwork-bot@",
-    "pr-tracker-bot@",
-    "bot+bpf-ci@",
-    "bot+",
-    "bot@kernelci.org",
-    "lkp@intel.com",
-    "oliver.sang@intel.com",
-    "syzbot+",
-    "syzbot@",
-    "gregkh-bot@",
-    "noreply@",
-];
-/// Names that machines sign with.
-const MACHINE_NAMES: [&str; 6] = [
-    "kernel test robot",
-    "kernelci bot",
-    "kernelci.org bot",
-    "syzbot",
-    "syzbot ci",
-    "regzbot",
-];
 
 /// What was applied, and where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,52 +63,16 @@ pub struct Merge {
     pub request: Option<MessageId>,
 }
 
-/// What a machine found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Tests passed.
-    Passed,
-    /// Tests failed.
-    Failed,
-    /// It reported something, or reviewed.
-    Reported,
-}
-
-/// Whether a mail is a machine's: by its address or name, which anybody may forge; nothing but notes follows from it.
-pub fn is_machine(kept: &Kept) -> bool {
-    let (email, name) = (
-        kept.author.email.to_lowercase(),
-        kept.author.name.to_lowercase(),
-    );
-    MACHINES.iter().any(|machine| email.starts_with(machine))
-        || MACHINE_NAMES.contains(&name.as_str())
-        || kept.header("X-PR-Tracked-Message-Id").is_some()
-}
-
-/// Whether a mail is from a bot by its whole address: names, and addresses that only begin alike, are anybody's.
-fn is_from(kept: &Kept, address: &Regex) -> bool {
-    address.is_match(kept.author.email.trim())
-}
-
-/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice.
+/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice. Whether it is the bot's mail, its
+/// address told before.
 pub fn applied(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    static PATCHWORK: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^patchwork-bot(?:\+[\w.-]+)?@kernel\.org$").expect("the pattern is sound")
-    });
-    static TIP: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^tip-bot2?@linutronix\.de$").expect("the pattern is sound")
-    });
-    if is_from(kept, &TIP) {
+    let Some(head) = HEAD.captures(&kept.text) else {
         return tip_merged(kept);
-    }
-    if !is_from(kept, &PATCHWORK) {
-        return None;
-    }
-    let head = HEAD.captures(&kept.text)?;
+    };
     let (commits, without) = listed(&kept.text);
     Some(Notice {
         tree: head[2].to_owned(),
@@ -263,10 +202,7 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    static TRACKER: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)^pr-tracker-bot@kernel\.org$").expect("the pattern is sound")
-    });
-    if !is_from(kept, &TRACKER) {
+    if !machine::is_known(&kept.author, Sort::Tracker) {
         return None;
     }
     let request = kept
@@ -286,19 +222,6 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
         tree,
         request,
     })
-}
-
-/// What a machine found that is neither of the two above.
-pub fn verdict(kept: &Kept) -> Verdict {
-    static STATUS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?mi)^\s*(?:overall )?(?:status|conclusion|result):?\s+\W*(success|pass(?:ed)?|failure|fail(?:ed)?|conflict)\b")
-            .expect("the pattern is sound")
-    });
-    match STATUS.captures(&kept.text) {
-        Some(found) if found[1].to_ascii_lowercase().starts_with(['s', 'p']) => Verdict::Passed,
-        Some(_) => Verdict::Failed,
-        None => Verdict::Reported,
-    }
 }
 
 /// The CVE that a mail's title names as announcements do: `CVE-2024-12345: title`. Anybody may write such a mail.

@@ -8,6 +8,7 @@ pub mod fold;
 pub mod key;
 pub mod life;
 mod lineage;
+pub mod machine;
 mod near;
 pub mod reading;
 pub mod relevance;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::machine::Findings;
 use crate::item::{Kind, Person};
 
 /// An item as it was stored: what folding reads.
@@ -150,10 +152,13 @@ pub enum State {
 }
 
 /// One step in a story's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// First shown: a first revision, a commit, a mail that starts a thread, an article …
+    #[default]
     Posted,
     /// A later revision.
     Revised,
@@ -183,8 +188,12 @@ pub enum Step {
     CiPassed,
     /// A machine tested it and found fault.
     CiFailed,
-    /// A machine reported or reviewed.
+    /// A machine reported something else.
     Reported,
+    /// An AI reviewed it: a machine did, or a person who passes its review on.
+    ReviewedByMachine,
+    /// A machine could not build it.
+    BuildBroken,
     /// A later commit says that it mends this one.
     Fixed,
     /// A later commit takes it back.
@@ -193,8 +202,22 @@ pub enum Step {
     Cve,
 }
 
+impl Step {
+    /// Whether a machine's mail tells of it; such a step moves no story.
+    pub fn is_of_machine(self) -> bool {
+        matches!(
+            self,
+            Self::CiPassed
+                | Self::CiFailed
+                | Self::Reported
+                | Self::ReviewedByMachine
+                | Self::BuildBroken
+        )
+    }
+}
+
 /// A dated step.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Event {
     /// When, as the item that tells of it has it.
     pub at: DateTime<Utc>,
@@ -204,6 +227,32 @@ pub struct Event {
     pub by: String,
     /// The item that tells of it: a Message-ID, a commit hash, a URL.
     pub source: String,
+    /// What a machine says, in words: `AI review: 2 findings (1 high)`; empty for other steps.
+    #[serde(default)]
+    pub text: String,
+    /// Where a machine's mail or its page is read.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// What a machine's review found.
+    #[serde(default)]
+    pub findings: Option<Findings>,
+}
+
+/// What the machines say of one revision, summed over its patches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The revision, by its `root`.
+    pub root: String,
+    /// `ai_review`, `tests` or `build`.
+    pub what: String,
+    /// In words: `AI review: 2 findings (1 high)`, `CI failed`, `build broken`.
+    pub text: String,
+    /// When a machine last said something of it.
+    pub at: DateTime<Utc>,
+    /// Where that is read.
+    pub link: Option<String>,
+    /// What was found, of reviews that can be counted.
+    pub findings: Option<Findings>,
 }
 
 /// One posting of a series.
@@ -330,6 +379,9 @@ pub struct Story {
     pub people: Vec<Part>,
     /// Its life, oldest first.
     pub events: Vec<Event>,
+    /// What machines say of each revision.
+    #[serde(default)]
+    pub checks: Vec<Check>,
     /// What was applied, and where.
     pub applied: Vec<Applied>,
     /// When it reached mainline.

@@ -50,6 +50,8 @@ fn is_answer(step: Step) -> bool {
         | Step::CiPassed
         | Step::CiFailed
         | Step::Reported
+        | Step::ReviewedByMachine
+        | Step::BuildBroken
         | Step::Fixed
         | Step::Reverted
         | Step::Cve => false,

@@ -12,8 +12,8 @@ use super::answer::{Missing, Page};
 use super::article::{HERE, day, issue_article, linked, long_day};
 use crate::issue::{markdown, title};
 use crate::item::prose::shorten;
-use crate::post::plain;
 use crate::post::story::{compose, line, standing, told};
+use crate::post::{is_for_readers, plain};
 use crate::store::{issues, stories};
 use crate::story::Story;
 
@@ -128,6 +128,7 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
                 ol.parts { @for (number, title) in &post.parts { li { (number) " " (title) } } }
                 @if post.parts_left_out > 0 { p { "and " (post.parts_left_out) " more" } }
             }
+            @if !post.checks.is_empty() { p.about { (checks(&story)) } }
             @if !story.events.is_empty() { h2 { "Timeline" } (events(&story)) }
             @if !story.people.is_empty() {
                 h2 { "People" }
@@ -139,11 +140,34 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
     Ok(page(&post.title, "", &content))
 }
 
+/// A link that a machine's mail gave, if readers can follow it.
+fn followed(link: Option<&str>) -> Option<&str> {
+    link.filter(|link| is_for_readers(link))
+}
+
+/// What machines say of the newest revision, each with a link.
+fn checks(story: &Story) -> Markup {
+    let newest = story
+        .revisions
+        .last()
+        .map_or("", |newest| newest.root.as_str());
+    let of_newest = story.checks.iter().filter(|check| check.root == newest);
+    html! {
+        @for (place, check) in of_newest.enumerate() {
+            @if place > 0 { " · " }
+            (linked(&plain(&check.text), followed(check.link.as_deref())))
+        }
+    }
+}
+
 fn events(story: &Story) -> Markup {
     html! {
         ol.events {
             @for event in &story.events {
-                li { time datetime=(event.at.to_rfc3339()) { (day_of(event.at)) } " " (told(story, event)) }
+                li {
+                    time datetime=(event.at.to_rfc3339()) { (day_of(event.at)) } " "
+                    (linked(&told(story, event), followed(event.link.as_deref())))
+                }
             }
         }
     }

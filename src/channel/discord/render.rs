@@ -159,6 +159,7 @@ fn description(post: &Post) -> String {
         change,
     ];
     let after = [
+        cut(&escape(&post.checks), REFS_MAX),
         cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
         cut(&escape(&post.refs.join(DOT)), REFS_MAX),
     ];

@@ -154,6 +154,7 @@ mod tests {
             parts_left_out: 0,
             summary: String::new(),
             change: String::new(),
+            checks: String::new(),
             steps: Vec::new(),
             link: None,
             refs: Vec::new(),

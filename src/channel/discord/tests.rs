@@ -27,6 +27,7 @@ fn post(text: &str, link: &str) -> Content {
         parts_left_out: 8,
         summary: text.to_owned(),
         change: text.to_owned(),
+        checks: text.to_owned(),
         steps: vec![text.to_owned(), "v2 3 May".to_owned()],
         link: Some(link.to_owned()),
         refs: vec![text.to_owned()],
@@ -148,7 +149,7 @@ fn a_story_looks_so() {
     let body = body(&Content::Story(post));
     let wanted = json!({"allowed_mentions": {"parse": []}, "embeds": [{
         "author": {"name": "x"}, "title": r"bpf: Add \_\_sk\_buff", "url": "https://x.org/", "color": 0x22_C5_5E,
-        "description": "**applied to bpf-next** · x\n\nx\n\n**What changed:** x\n\n- **1/20** x\n… and 8 more\n\nx → v2 3 May\n\nx",
+        "description": "**applied to bpf-next** · x\n\nx\n\n**What changed:** x\n\n- **1/20** x\n… and 8 more\n\nx\n\nx → v2 3 May\n\nx",
         "footer": {"text": "series · x, bpf-next · 5tab1e0001"}, "timestamp": "2023-11-14T22:13:20Z"}]});
     assert_eq!(body, wanted);
 }

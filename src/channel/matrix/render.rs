@@ -226,6 +226,10 @@ fn story(text: &mut Text, post: &Post) {
     });
     let over = post.parts.len().saturating_sub(PARTS_MAX);
     text.list(parts.collect(), post.parts_left_out + over);
+    let checks = shown(&post.checks, LINE_CHARS_MAX);
+    if !checks.is_empty() {
+        text.paragraph(&checks, &escape(&checks));
+    }
     let steps = shown(&post.steps.join(" → "), TEXT_CHARS_MAX);
     let about = about(post);
     let (lead, marked) = match steps.is_empty() {
@@ -434,6 +438,7 @@ mod tests {
             parts_left_out: 1,
             summary: words.to_owned(),
             change: words.to_owned(),
+            checks: String::new(),
             steps: vec!["v1 1 Jan".to_owned()],
             link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
             refs: vec!["0123456789ab".to_owned()],
@@ -453,6 +458,16 @@ mod tests {
             "story_html",
             event["formatted_body"].as_str().expect("HTML")
         );
+    }
+
+    #[test]
+    fn what_machines_say_is_a_paragraph_of_its_own() {
+        let mut post = post("x");
+        post.checks = "AI review: 1 finding <b> · CI failed".to_owned();
+        let (plain, shown) = read(&event(&Content::Story(Box::new(post))));
+        let line = "AI review: 1 finding <b> · CI failed";
+        assert!(plain.lines().any(|said| said == line), "{plain}");
+        assert!(shown.contains(line), "{shown}");
     }
 
     #[test]

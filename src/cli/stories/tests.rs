@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::timeline::timeline;
 use super::view::{fit, line, span, waiting, waiting_line};
-use crate::story::{State, Story};
+use crate::story::machine::Findings;
+use crate::story::{Check, State, Story};
 
 fn now() -> DateTime<Utc> {
     let now = Utc.with_ymd_and_hms(2017, 5, 20, 12, 0, 0).single();
@@ -316,6 +317,33 @@ fn reasons_are_for_those_who_ask() {
 }
 
 #[test]
+fn what_machines_say_is_told_with_a_link_and_not_twice() {
+    let said = |id: &str, text: &str| {
+        json!({"at": day(6), "state": "reviewed_by_machine", "by": "Reviewer", "source": id, "text": text,
+               "link": format!("https://reviews.example/{id}")})
+    };
+    let check = |version: u32, text: &str| {
+        json!({"root": format!("2017050{version}.0.ada@host.example"), "what": "ai_review", "text": text, "at": day(6),
+               "link": "https://reviews.example/all", "findings": null})
+    };
+    let story = counters(json!({
+        "events": and(began(), &[said("1", "AI review: 1 finding"), said("2", "AI review: 1 finding"), said("3", "AI review: no findings")]),
+        "checks": [check(1, "AI review: 7 findings"), check(2, "AI review: 2 findings")],
+    }));
+    let told = shown(&story, 100);
+    for (part, times) in [
+        ("AI review: 2 findings · https://reviews.example/all", 1),
+        ("AI review: 7 findings", 0),
+        ("AI review       1 finding by Reviewer (2 times)", 1),
+        ("https://reviews.example/2", 1),
+        ("https://reviews.example/1", 0),
+        ("no findings by Reviewer", 1),
+    ] {
+        assert_eq!(told.matches(part).count(), times, "{part}\n{told}");
+    }
+}
+
+#[test]
 fn text_from_outside_does_nothing_on_a_terminal() {
     let evil = "a\u{1b}]0;title\u{7}\u{202e}b\n\u{200b}c";
     let mut story = counters(json!({
@@ -431,17 +459,31 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         words.sort();
         words
     };
-    let story = serde_json::to_value(stable()).expect("JSON");
+    let mut story = stable();
+    story.checks.push(Check {
+        root: SECOND.to_owned(),
+        what: "ai_review".to_owned(),
+        text: "AI review: no findings".to_owned(),
+        at: now(),
+        link: None,
+        findings: Some(Findings::default()),
+    });
+    let story = serde_json::to_value(story).expect("JSON");
     let table = [
         (
             "",
             "id aliases kind title url author tree state score relevant why first_at last_at feeds revisions follow_ups \
-              people events applied mainline stable fixes cves messages commits summary changes",
+              people events checks applied mainline stable fixes cves messages commits summary changes",
         ),
         ("/revisions/0", "version posted_at root cover total patches"),
         ("/revisions/0/patches/0", "number subject message_id"),
         ("/people/0", "role name"),
-        ("/events/0", "at state by source"),
+        ("/events/0", "at state by source text link findings"),
+        ("/checks/0", "root what text at link findings"),
+        (
+            "/checks/0/findings",
+            "total critical high medium low remarks earlier",
+        ),
         ("/applied/0", "tree branch by at claimed commits"),
         ("/applied/0/commits/0", "hash number subject"),
         ("/mainline", "hash at"),

@@ -37,6 +37,7 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
     page.row("", 0, &subtitle(story, now), DIM);
     page.blank();
     page.row(&dot, 2, &standing(story, now), CALM);
+    checks(&mut page, story);
     if !story.summary.is_empty() {
         page.blank();
         page.row("  ", 2, &story.summary.join(" "), CALM);
@@ -52,6 +53,18 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
         reasons(&mut page, story);
     }
     page.text
+}
+
+/// What machines say of the newest revision, with where it is read.
+fn checks(page: &mut Page, story: &Story) {
+    let newest = story
+        .revisions
+        .last()
+        .map_or("", |newest| newest.root.as_str());
+    for check in story.checks.iter().filter(|check| check.root == newest) {
+        let link = check.link.clone();
+        page.row("  ", 2, &joined([Some(check.text.clone()), link]), DIM);
+    }
 }
 
 /// A story in which no text can do more than be read.
@@ -99,7 +112,7 @@ fn life(page: &mut Page, story: &Story) {
         // Machines repeat themselves, for each patch anew.
         let alike = story.events[next..]
             .iter()
-            .take_while(|other| is_machine(event.state) && same_report(event, other))
+            .take_while(|other| event.state.is_of_machine() && same_report(event, other))
             .count()
             .max(1);
         let mut words = event_words(story, event);
@@ -116,9 +129,16 @@ fn life(page: &mut Page, story: &Story) {
         let shown = if day == last_day { "" } else { &day };
         let (word, style) = step(event.state);
         let pad = " ".repeat(STEP.saturating_sub(word.len()));
-        let quiet = if is_machine(event.state) { DIM } else { CALM };
+        let quiet = if event.state.is_of_machine() {
+            DIM
+        } else {
+            CALM
+        };
         let head = format!("  {DIM}{shown:>DATE$}{DIM:#}  {style}{word}{style:#}{pad}  ");
         page.row(&head, EVENT, &words, quiet);
+        if let Some(link) = &story.events[next + alike - 1].link {
+            page.row(&" ".repeat(EVENT), EVENT, link, DIM);
+        }
         if let Some(change) = revision_of(story, event)
             .and_then(|revision| story.changes.get(&format!("v{}", revision.version)))
         {
@@ -131,11 +151,8 @@ fn life(page: &mut Page, story: &Story) {
 
 fn same_report(one: &Event, other: &Event) -> bool {
     let day = |event: &Event| event.at.date_naive();
-    one.state == other.state && one.by == other.by && day(one) == day(other)
-}
-
-fn is_machine(step: Step) -> bool {
-    matches!(step, Step::CiPassed | Step::CiFailed | Step::Reported)
+    let said = |event: &Event| (event.state, event.by.clone(), event.text.clone());
+    said(one) == said(other) && day(one) == day(other)
 }
 
 fn event_words(story: &Story, event: &Event) -> String {
@@ -155,7 +172,8 @@ fn event_words(story: &Story, event: &Event) -> String {
         },
         Step::Discussed => match event.by.as_str() {
             "" => "first answer".to_owned(),
-            name => format!("first answer by {name}"),
+            name if event.text.is_empty() => format!("first answer by {name}"),
+            name => format!("first answer by {name}: {}", event.text),
         },
         Step::Pulled => by("in a pull request"),
         Step::Mainline | Step::Fixed | Step::Reverted => by(&short_hash(&event.source)),
@@ -168,13 +186,17 @@ fn event_words(story: &Story, event: &Event) -> String {
             joined([branch, Some(short_hash(&event.source))])
         }
         Step::Cve => story.cves.join(", "),
-        Step::Nacked
-        | Step::Superseded
-        | Step::Withdrawn
-        | Step::Rejected
-        | Step::CiPassed
+        Step::CiPassed
         | Step::CiFailed
-        | Step::Reported => by(""),
+        | Step::Reported
+        | Step::ReviewedByMachine
+        | Step::BuildBroken => {
+            // The step's word stands before it already.
+            let (word, _) = step(event.state);
+            let said = event.text.strip_prefix(word).unwrap_or(&event.text);
+            by(said.trim_start_matches([':', ' ']))
+        }
+        Step::Nacked | Step::Superseded | Step::Withdrawn | Step::Rejected => by(""),
     }
 }
 
@@ -386,6 +408,8 @@ fn step(step: Step) -> (&'static str, Style) {
         Step::CiPassed => ("CI passed", AnsiColor::BrightBlack),
         Step::CiFailed => ("CI failed", AnsiColor::Yellow),
         Step::Reported => ("bot report", AnsiColor::BrightBlack),
+        Step::ReviewedByMachine => ("AI review", AnsiColor::BrightBlack),
+        Step::BuildBroken => ("build broken", AnsiColor::Yellow),
         Step::Fixed => ("fixed later", AnsiColor::Yellow),
         Step::Reverted => ("reverted", AnsiColor::Red),
         Step::Cve => ("CVE", AnsiColor::Red),

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 mod effort;
+mod machines;
 mod matter;
 mod parts;
+mod people;
 mod steps;
 
 use self::effort::main_posting;
@@ -16,10 +18,10 @@ use self::parts::{
 };
 use super::bot::{self};
 use super::fold::{Group, Outside};
-use super::key::{Key, clean_name};
+use super::key::Key;
 use super::reading::{Reading, Role};
 use super::relevance::{self, Words};
-use super::{Applied, Backport, Event, Landed, Part, State, Step, Story, StoryKind, summary};
+use super::{Applied, Backport, Event, Landed, State, Step, Story, StoryKind, summary};
 use crate::item::Kind;
 
 /// The letters of a story's id: no vowels but `a` and `e`, nothing that is mistaken for something else.
@@ -56,6 +58,7 @@ pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
         events: Vec::new(),
         applied: Vec::new(),
         said: Said::default(),
+        checked: Vec::new(),
     };
     teller.postings();
     teller.mails();
@@ -75,6 +78,8 @@ struct Teller<'a> {
     events: Vec<Event>,
     applied: Vec<Applied>,
     said: Said,
+    /// What machines say of patches.
+    checked: Vec<machines::Said>,
 }
 
 /// What people say that only the whole of a story can weigh.
@@ -87,6 +92,7 @@ struct Said {
     /// Mails that refuse a part only.
     of_parts: BTreeSet<String>,
 }
+
 impl Teller<'_> {
     fn story(mut self, words: &Words) -> Story {
         self.events.sort();
@@ -138,17 +144,22 @@ impl Teller<'_> {
                 .map(|posting| revision(group, posting))
                 .collect(),
             follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
-            people: self.people(lead),
+            people: self.people(lead, &words.machines),
             mainline,
             stable,
             fixes: fixes(group),
             cves,
             messages: references(group, Kind::Message),
             commits: self.hashes(),
-            summary: summary::summary(telling_text(group, lead)),
+            summary: match lead.role {
+                // What a machine writes tells nobody what a story is about.
+                Role::Machine => Vec::new(),
+                _ => summary::summary(telling_text(group, lead)),
+            },
             changes: changes(group),
             free_on,
             events: std::mem::take(&mut self.events),
+            checks: self.checks(),
             applied: std::mem::take(&mut self.applied),
         };
         let judged = relevance::judge(&self.matter(&story), words);
@@ -158,6 +169,7 @@ impl Teller<'_> {
             .iter()
             .map(|(own, why)| format!("perhaps one with {}: {why}, but nothing more", id_of(*own)));
         story.why.extend(near);
+        story.why.extend(self.why_machines());
         story
     }
 
@@ -285,66 +297,14 @@ impl Teller<'_> {
             .readings
             .iter()
             .filter(|reading| reading.role != Role::Machine);
-        let steps = self.events.iter().filter(|event| {
-            !matches!(
-                event.state,
-                Step::CiPassed | Step::CiFailed | Step::Reported
-            )
-        });
+        let steps = self.events.iter();
+        let steps = steps.filter(|event| !event.state.is_of_machine());
         let first = self.group.readings[0].kept.at;
         people
             .map(|reading| reading.kept.at)
             .chain(steps.map(|event| event.at))
             .max()
             .unwrap_or(first)
-    }
-
-    fn people(&self, lead: &Reading) -> Vec<Part> {
-        const ROLES: [(&str, &str); 8] = [
-            ("Reviewed-by", "reviewer"),
-            ("Acked-by", "acker"),
-            ("Tested-by", "tester"),
-            ("Nacked-by", "nacker"),
-            ("Reported-by", "reporter"),
-            ("Suggested-by", "suggester"),
-            ("Co-developed-by", "author"),
-            ("NAKed-by", "nacker"),
-        ];
-        let mut people = BTreeSet::new();
-        let mut put = |role: &str, name: &str| {
-            let name = clean_name(name);
-            if !name.is_empty() {
-                people.insert(Part {
-                    role: role.to_owned(),
-                    name,
-                });
-            }
-        };
-        put("author", &named_author(lead).unwrap_or_default());
-        for &at in self.main_mails() {
-            put("author", &author_of(self.group.readings[at]));
-        }
-        for reading in &self.group.readings {
-            if reading.role == Role::Machine {
-                continue;
-            }
-            for (signed, person) in reading.signed() {
-                let is_it = |(name, _): &&(&str, _)| signed.eq_ignore_ascii_case(name);
-                if let Some((_, role)) = ROLES.iter().find(is_it) {
-                    put(role, person);
-                }
-            }
-        }
-        for applied in &self.applied {
-            put("applier", &applied.by);
-        }
-        people.into_iter().collect()
-    }
-
-    /// The mails of the newest posting of the whole effort.
-    fn main_mails(&self) -> &[usize] {
-        self.main
-            .map_or(&[], |main| &self.group.postings[main].mails)
     }
 
     fn hashes(&self) -> Vec<String> {

@@ -7,18 +7,19 @@ use super::parts::{
     author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, short_tree, tree_tag,
 };
 use super::{MAINLINE_BY, PULLED_WITHIN, Teller};
-use crate::story::bot::{self, Claim, Notice, Share, Verdict, Word};
+use crate::story::bot::{self, Claim, Notice, Share, Word};
 use crate::story::key::clean_name;
 use crate::story::reading::{Reading, Role};
 use crate::story::{Applied, AppliedCommit, Carrier, Event, Step};
 
 impl Teller<'_> {
-    fn event(&mut self, reading: &Reading, state: Step, by: &str) {
+    pub(super) fn event(&mut self, reading: &Reading, state: Step, by: &str) {
         self.events.push(Event {
             at: reading.kept.at,
             state,
             by: by.to_owned(),
             source: reading.kept.reference.clone(),
+            ..Event::default()
         });
     }
 
@@ -32,6 +33,7 @@ impl Teller<'_> {
                 state,
                 by: author_of(lead),
                 source: lead.kept.reference.clone(),
+                ..Event::default()
             });
             let answer = group.readings.iter().enumerate().find(|(at, reading)| {
                 reading.role == Role::Talk
@@ -40,6 +42,7 @@ impl Teller<'_> {
             });
             if let Some((_, answer)) = answer {
                 self.event(answer, Step::Discussed, &name_of(answer));
+                self.mark_ai_made(answer);
             }
         }
         if group.postings.is_empty() {
@@ -58,7 +61,10 @@ impl Teller<'_> {
         let group = self.group;
         for (at, reading) in group.readings.iter().enumerate() {
             match reading.role {
-                Role::Talk => self.talk(at, reading),
+                Role::Talk => {
+                    self.ai_made(at, reading);
+                    self.talk(at, reading);
+                }
                 Role::Machine => self.machine(at, reading),
                 Role::Patch | Role::Backport | Role::Pull | Role::Commit | Role::Lone => {}
             }
@@ -163,34 +169,7 @@ impl Teller<'_> {
         });
     }
 
-    fn machine(&mut self, at: usize, reading: &Reading) {
-        let group = self.group;
-        let posting = group.owner.get(&at).copied();
-        if let Some(notice) = bot::applied(&reading.kept) {
-            self.notice(reading, notice, posting);
-        } else if let Some(merge) = bot::pull_merged(&reading.kept) {
-            let state = if is_mainline_tree(&merge.tree) {
-                Step::Mainline
-            } else {
-                Step::Pulled
-            };
-            self.events.push(Event {
-                at: reading.kept.at,
-                state,
-                by: String::new(),
-                source: merge.hash,
-            });
-        } else {
-            let state = match bot::verdict(&reading.kept) {
-                Verdict::Passed => Step::CiPassed,
-                Verdict::Failed => Step::CiFailed,
-                Verdict::Reported => Step::Reported,
-            };
-            self.event(reading, state, &name_of(reading));
-        }
-    }
-
-    fn notice(&mut self, reading: &Reading, mut notice: Notice, posting: Option<usize>) {
+    pub(super) fn notice(&mut self, reading: &Reading, mut notice: Notice, posting: Option<usize>) {
         let by = clean_name(notice.by.split('<').next().unwrap_or_default());
         let is_pull = || {
             let mut readings = self.group.readings.iter();
@@ -391,6 +370,7 @@ impl Teller<'_> {
                 state: Step::Mainline,
                 by: MAINLINE_BY.to_owned(),
                 source: merge.hash,
+                ..Event::default()
             });
         }
     }

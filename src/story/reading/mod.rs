@@ -14,6 +14,7 @@ pub use self::text::{first_line_author, mended, paths, slug, upstream};
 use self::said::Said;
 use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
 use super::key::{self, Key};
+use super::machine::{Machine, Machines, Sort, is_ai_made};
 use super::{Kept, bot};
 use crate::item::diff::{self, Sample};
 use crate::item::subject::Subject;
@@ -55,6 +56,10 @@ pub struct Reading {
     pub subject: Subject,
     /// Its part.
     pub role: Role,
+    /// The machine that sent it; where the part is not a machine's, it sent the mail for a person.
+    pub machine: Option<Machine>,
+    /// Whether it is an AI's review that a person passes on.
+    pub ai_made: bool,
     /// Its own key.
     pub own: Key,
     /// The mails above it, nearest first.
@@ -95,8 +100,8 @@ pub struct Earlier {
 }
 
 impl Reading {
-    /// Reads an item.
-    pub fn of(kept: Kept) -> Self {
+    /// Reads an item; `machines` are what the configuration knows of senders.
+    pub fn of(kept: Kept, machines: &Machines) -> Self {
         let subject = match kept.kind {
             Kind::Message if kept.header(diff::FILES).is_some() => {
                 Subject::parse_with_diff(&kept.title)
@@ -108,11 +113,16 @@ impl Reading {
                 ..Subject::default()
             },
         };
-        let role = role(&kept, &subject);
+        let machine = match kept.kind {
+            Kind::Message => machines.sender(&kept),
+            Kind::Commit | Kind::Article | Kind::Release | Kind::Video => None,
+        };
+        let is_machines = machine.is_some() && !is_for_person(&kept, &subject, machines);
+        let role = role(&kept, &subject, is_machines);
         let mut reading = Self {
             own: own_key(&kept),
             above: above(&kept),
-            authors: authors(&kept, role),
+            authors: authors(&kept, role, machine.is_some()),
             earlier: Vec::new(),
             is_backport: is_for_stable(&subject),
             changes: Vec::new(),
@@ -126,6 +136,8 @@ impl Reading {
             said: Said::default(),
             subject,
             role,
+            machine,
+            ai_made: role == Role::Talk && is_ai_made(&kept.text),
             kept,
         };
         match role {
@@ -272,8 +284,24 @@ impl Reading {
         self.branch = merged(&self.subject.title).map(|name| key::branch(&name));
     }
 
+    /// Whether it comes from a machine of that kind.
+    pub fn is_from(&self, sort: Sort) -> bool {
+        self.role == Role::Machine
+            && self
+                .machine
+                .as_ref()
+                .is_some_and(|machine| machine.sort == sort)
+    }
+
+    /// Whether it is a machine's mail that only says something of others: no notice that moves a story.
+    pub fn is_quiet(&self) -> bool {
+        self.role == Role::Machine && !self.is_from(Sort::Notices) && !self.is_from(Sort::Tracker)
+    }
+
     fn read_notice(&mut self) {
-        if let Some(notice) = bot::applied(&self.kept) {
+        if self.is_from(Sort::Notices)
+            && let Some(notice) = bot::applied(&self.kept)
+        {
             self.commits = notice
                 .commits
                 .iter()
@@ -307,11 +335,18 @@ fn own_key(kept: &Kept) -> Key {
     .unwrap_or_else(|| key::of_item(&ItemKey::content(&kept.reference)))
 }
 
-fn role(kept: &Kept, subject: &Subject) -> Role {
+/// Whether a machine's account sent a patch for a person, whom the first line of its text names.
+fn is_for_person(kept: &Kept, subject: &Subject, machines: &Machines) -> bool {
+    subject.patch
+        && !subject.reply
+        && first_line_author(&kept.text).is_some_and(|person| !machines.is_machine(&person))
+}
+
+fn role(kept: &Kept, subject: &Subject, is_machines: bool) -> Role {
     match kept.kind {
         Kind::Commit => Role::Commit,
         Kind::Article | Kind::Release | Kind::Video => Role::Lone,
-        Kind::Message if bot::is_machine(kept) => Role::Machine,
+        Kind::Message if is_machines => Role::Machine,
         Kind::Message if subject.reply => Role::Talk,
         Kind::Message if is_backport(kept, subject) => Role::Backport,
         Kind::Message if subject.patch => Role::Patch,
@@ -368,8 +403,12 @@ fn above(kept: &Kept) -> Vec<Key> {
     above
 }
 
-fn authors(kept: &Kept, role: Role) -> Vec<String> {
-    let mut authors = key::identities(&kept.author);
+fn authors(kept: &Kept, role: Role, is_from_machine: bool) -> Vec<String> {
+    // One account that sends for many is nobody's name.
+    let mut authors = match is_from_machine && role != Role::Machine {
+        true => Vec::new(),
+        false => key::identities(&kept.author),
+    };
     if role == Role::Patch {
         authors.extend(
             first_line_author(&kept.text)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::{Reading, mentions_in};
+use crate::item::Person;
 use crate::item::trailer::trailers;
 use crate::story::bot::{self, Claim, Notice, Share, Word};
 use crate::story::key::{self, Key};
@@ -16,13 +17,24 @@ pub(super) struct Said {
     title: OnceLock<String>,
     titled: OnceLock<Vec<Key>>,
     mentions: OnceLock<BTreeSet<Key>>,
-    signed: OnceLock<Vec<(String, String)>>,
+    signed: OnceLock<Vec<Signed>>,
     thanks: OnceLock<Option<Notice>>,
     claim: OnceLock<Option<Claim>>,
     /// By its author, and by somebody else.
     words: [OnceLock<Option<(Word, Share)>>; 2],
     /// Of which version it was asked for.
     change: OnceLock<(u32, Option<String>)>,
+}
+
+/// A trailer `…-by`.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Its name, as written.
+    pub name: String,
+    /// The name of the person whom it names.
+    pub person: String,
+    /// That person.
+    pub whom: Person,
 }
 
 impl Reading {
@@ -48,12 +60,16 @@ impl Reading {
         self.said.mentions.get_or_init(|| mentions_in(self))
     }
 
-    /// Its trailers `…-by`: their names, and the names of the people.
-    pub fn signed(&self) -> &[(String, String)] {
+    /// Its trailers `…-by`.
+    pub fn signed(&self) -> &[Signed] {
         self.said.signed.get_or_init(|| {
             trailers(&self.kept.text)
                 .filter(|trailer| trailer.name.to_ascii_lowercase().ends_with("-by"))
-                .map(|trailer| (trailer.name.to_owned(), trailer.person().to_owned()))
+                .map(|trailer| Signed {
+                    name: trailer.name.to_owned(),
+                    person: trailer.person().to_owned(),
+                    whom: trailer.whom(),
+                })
                 .collect()
         })
     }
@@ -73,7 +89,9 @@ impl Reading {
     /// See [`bot::word`].
     pub fn word(&self, is_author: bool) -> Option<(Word, Share)> {
         let word = || bot::word(&self.kept, is_author);
-        self.said.words[usize::from(is_author)].get_or_init(word).clone()
+        self.said.words[usize::from(is_author)]
+            .get_or_init(word)
+            .clone()
     }
 
     /// See [`summary::change`].

@@ -14,6 +14,7 @@ use regex::Regex;
 
 use self::reasons::{Looked, holds};
 pub use self::reasons::{REASONS, Reason};
+use super::machine::Machines;
 use crate::item::prose;
 
 /// How many of a story's patches, or of the files that it changes, must be BPF's: one in so many.
@@ -64,7 +65,7 @@ pub struct Judgement {
     pub why: Vec<String>,
 }
 
-/// Words, paths and weights.
+/// What the configuration tells the fold: words, paths and weights, and who is a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
     /// What makes a title, or a tag, BPF's: found anywhere in it, whatever the case.
@@ -73,6 +74,8 @@ pub struct Words {
     pub paths: Vec<String>,
     /// What each reason weighs, by its name.
     pub weights: BTreeMap<&'static str, i32>,
+    /// Senders that are machines, or are none, beside those that are known.
+    pub machines: Machines,
 }
 
 impl Default for Words {
@@ -111,6 +114,7 @@ impl Default for Words {
                 .iter()
                 .map(|reason| (reason.name, reason.weight))
                 .collect(),
+            machines: Machines::default(),
         }
     }
 }

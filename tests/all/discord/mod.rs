@@ -67,6 +67,7 @@ pub(crate) fn story(mark: &str, title: &str, state: &str, tone: Tone) -> Content
         parts_left_out: 0,
         summary: "It is so.".to_owned(),
         change: String::new(),
+        checks: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.kernel.org/bpf/x@y/".to_owned()),
         refs: Vec::new(),

@@ -20,6 +20,8 @@ pub(crate) fn begin() -> DateTime<Utc> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Desk {
     pub(crate) items: Vec<(Item, &'static str)>,
+    /// What the configuration tells the fold.
+    pub(crate) words: Words,
 }
 
 impl Desk {
@@ -65,6 +67,13 @@ impl Desk {
     /// The last mail came on the list that announces CVEs.
     pub(crate) fn announced(mut self) -> Self {
         self.items.last_mut().expect("a mail").1 = "cve";
+        self
+    }
+
+    /// Gives the last mail another header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        let (last, _) = self.items.last_mut().expect("a mail");
+        last.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -131,12 +140,12 @@ impl Desk {
             .enable_all()
             .build()
             .expect("a runtime");
-        let first = runtime.block_on(fold_all(&self.items, self.items.len()));
+        let first = runtime.block_on(fold_all(&self.items, self.items.len(), &self.words));
         let mut random = fastrand::Rng::with_seed(7);
         let mut order = self.items.clone();
         order.reverse();
         for batch in [self.items.len(), 1, 2, 1] {
-            let again = runtime.block_on(fold_all(&order, batch));
+            let again = runtime.block_on(fold_all(&order, batch, &self.words));
             assert_eq!(first, again, "another order gives other stories");
             random.shuffle(&mut order);
         }
@@ -168,6 +177,8 @@ pub(crate) fn long(hash: &str) -> String {
 pub(crate) struct Shelf {
     pub(crate) store: Store,
     pub(crate) feeds: Vec<(&'static str, i64)>,
+    /// What the configuration tells the fold.
+    words: Words,
     home: TempDir,
 }
 
@@ -198,6 +209,7 @@ impl Shelf {
                 .map(|name| (name, number(name)))
                 .to_vec(),
             store,
+            words: Words::default(),
             home,
         }
     }
@@ -226,7 +238,7 @@ impl Shelf {
             stored.put_at_hand(page, &mut at_hand);
         }
         same_as_stored(&mut tx, &touched, &at_hand).await;
-        fold::fold_items(&mut tx, &touched, &at_hand, &Words::default())
+        fold::fold_items(&mut tx, &touched, &at_hand, &self.words)
             .await
             .expect("folded");
         tx.commit().await.expect("a commit");
@@ -245,8 +257,9 @@ impl Shelf {
     }
 }
 
-async fn fold_all(items: &[(Item, &'static str)], batch: usize) -> Vec<Story> {
-    let shelf = Shelf::new().await;
+async fn fold_all(items: &[(Item, &'static str)], batch: usize, words: &Words) -> Vec<Story> {
+    let mut shelf = Shelf::new().await;
+    shelf.words = words.clone();
     for batch in items.chunks(batch.max(1)) {
         shelf.take(batch).await;
     }

@@ -499,7 +499,7 @@ fn machines_report_and_never_review() {
     assert_eq!((story.state, story.follow_ups), (State::Posted, 0));
     assert_eq!(
         steps(&story),
-        [Step::Posted, Step::Reported, Step::CiFailed]
+        [Step::Posted, Step::BuildBroken, Step::CiFailed]
     );
     assert_eq!(story.last_at, story.first_at);
     assert!(story.people.iter().all(|part| part.role == "author"));

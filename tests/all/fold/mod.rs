@@ -4,6 +4,7 @@ pub(crate) mod desk;
 mod growth;
 mod kept;
 mod lives;
+mod machines;
 pub(crate) mod order;
 mod series;
 mod shapes;

@@ -128,6 +128,60 @@ async fn answers_and_the_next_revision_are_told_by_the_same_post() {
     assert_eq!((owed.len(), owed[0].len()), (1, 6), "{owed:?}");
 }
 
+/// Shows mails, of which those with `robot` in their ids come from a machine.
+fn show_with_robots(world: &World, mails: &[Mail]) {
+    let mut all = mails.to_vec();
+    all.push(mail("seed", -60, "hello", ""));
+    all.sort_by_key(|mail| std::cmp::Reverse(mail.at));
+    let document = mails_atom("http://list.example/bpf/", &all);
+    let entries =
+        document
+            .split("<entry>")
+            .map(|entry| match entry.contains("<id>urn:uuid:robot") {
+                true => entry.replace("a@x.example", "lkp@intel.com"),
+                false => entry.to_owned(),
+            });
+    let entries: Vec<String> = entries.collect();
+    world.put("/bpf/new.atom", entries.join("<entry>"));
+}
+
+#[tokio::test]
+async fn a_machines_mail_changes_a_post_and_opens_none() {
+    let mut world = list().await;
+    let mut mails = vec![cover(62), part(1, 63), part(2, 64)];
+    show_with_robots(&world, &mails);
+    world.poll().await;
+    assert_eq!(world.tell().await.len(), 1);
+    mails.push(mail(
+        "robot1",
+        65,
+        "Re: [PATCH bpf-next 1/2] part 1, BUILD REGRESSION",
+        "p1",
+    ));
+    mails.push(mail("robot2", 66, "[bpf-next:master] BUILD REGRESSION", ""));
+    show_with_robots(&world, &mails);
+    world.poll_when_due("bpf").await;
+    assert_eq!(world.titles("bpf").await.len(), 6);
+    assert!(world.owed().await.is_empty(), "no post of their own");
+    let edits: Vec<(String,)> =
+        sqlx::query_as("SELECT content FROM deliveries WHERE verb = 'edit' AND state = 'owed'")
+            .fetch_all(&mut *world.reader().await)
+            .await
+            .expect("the database answers");
+    assert_eq!(edits.len(), 1, "{edits:?}");
+    assert!(edits[0].0.contains("build broken"), "{edits:?}");
+    // A person's answer makes the thread one of people.
+    mails.push(mail(
+        "a1",
+        200,
+        "Re: [bpf-next:master] BUILD REGRESSION",
+        "robot2",
+    ));
+    show_with_robots(&world, &mails);
+    world.poll_when_due("bpf").await;
+    assert_eq!(world.owed().await.len(), 1);
+}
+
 /// The post of a story in which every text that a stranger wrote is `text`.
 fn post(kind: &str, text: &str) -> Post {
     let at = crate::world::noon();
@@ -136,6 +190,7 @@ fn post(kind: &str, text: &str) -> Post {
         "state": "applied", "score": 40, "relevant": true, "why": [], "first_at": at, "last_at": at, "feeds": [text],
         "revisions": [{"version": 1, "posted_at": at, "root": "a", "cover": true, "total": 2, "patches": [
             {"number": 1, "subject": text, "message_id": "b"}]}],
+        "checks": [{"root": "a", "what": "tests", "text": text, "at": at, "link": text, "findings": null}],
         "follow_ups": 0, "people": [], "events": [{"at": at, "state": "applied", "by": text, "source": text}],
         "applied": [{"tree": text, "branch": text, "by": text, "at": at, "claimed": false, "commits": []}],
         "mainline": {"hash": text, "at": at}, "stable": [], "fixes": [], "cves": [text], "messages": [], "commits": [],
@@ -169,6 +224,7 @@ fn text_that_acts_is_harmless_in_a_post() {
                 words.extend(post.feeds);
                 words.extend(post.steps);
                 words.extend(post.refs);
+                words.push(post.checks);
                 words.extend(
                     post.parts
                         .into_iter()

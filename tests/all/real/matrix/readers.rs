@@ -58,6 +58,7 @@ fn story(words: &str) -> Post {
         parts_left_out: 0,
         summary: format!("It takes {words} now. It could not before."),
         change: String::new(),
+        checks: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
         refs: Vec::new(),

@@ -1,0 +1,196 @@
+//! What machines say of a story, and AI's reviews that people pass on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Teller;
+use super::parts::{is_mainline_tree, name_of};
+use crate::story::machine::{Findings, Sort, Topic, Verdict, verdict};
+use crate::story::reading::Reading;
+use crate::story::{Check, Event, Step, bot};
+
+/// The most senders that are told of.
+const WHY_MAX: usize = 20;
+/// What is said of an answer that is an AI's review.
+const AI_MADE: &str = "an AI's review, passed on";
+
+/// What a machine says of a patch.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// The posting, by its place among the group's.
+    posting: usize,
+    /// Who says it, of which mail, and in which report: what has the same three takes this one's place. Each report of
+    /// a build stands for itself; reviews and tests are done anew.
+    of: (String, Option<i64>, String),
+    /// When, as the mail has it.
+    at: chrono::DateTime<chrono::Utc>,
+    /// What.
+    verdict: Verdict,
+}
+
+impl Teller<'_> {
+    pub(super) fn machine(&mut self, at: usize, reading: &Reading) {
+        let group = self.group;
+        let posting = group.owner.get(&at).copied();
+        if reading.is_from(Sort::Notices)
+            && let Some(notice) = bot::applied(&reading.kept)
+        {
+            return self.notice(reading, notice, posting);
+        }
+        if let Some(merge) = bot::pull_merged(&reading.kept) {
+            let state = if is_mainline_tree(&merge.tree) {
+                Step::Mainline
+            } else {
+                Step::Pulled
+            };
+            self.events.push(Event {
+                at: reading.kept.at,
+                state,
+                source: merge.hash,
+                ..Event::default()
+            });
+            return;
+        }
+        let Some(machine) = &reading.machine else {
+            return;
+        };
+        let mut verdict = verdict(machine, &reading.kept);
+        verdict.link = verdict.link.or_else(|| reading.kept.url.clone());
+        self.events.push(Event {
+            at: reading.kept.at,
+            state: verdict.step,
+            by: machine.name.clone(),
+            source: reading.kept.reference.clone(),
+            text: verdict.text.clone(),
+            link: verdict.link.clone(),
+            findings: verdict.findings,
+        });
+        if let Some(posting) = posting {
+            let report = match verdict.topic {
+                Some(Topic::Build) => reading.kept.reference.clone(),
+                Some(Topic::AiReview | Topic::Tests) | None => String::new(),
+            };
+            self.checked.push(Said {
+                posting,
+                of: (machine.name.clone(), reading.kept.parent, report),
+                at: reading.kept.at,
+                verdict,
+            });
+        }
+    }
+
+    /// Tells of an answer that it is an AI's review, which a person sent and answers for.
+    pub(super) fn ai_made(&mut self, at: usize, reading: &Reading) {
+        if !self.group.owner.contains_key(&at) || !reading.ai_made {
+            return;
+        }
+        self.events.push(Event {
+            at: reading.kept.at,
+            state: Step::ReviewedByMachine,
+            by: name_of(reading),
+            source: reading.kept.reference.clone(),
+            text: AI_MADE.to_owned(),
+            link: reading.kept.url.clone(),
+            findings: None,
+        });
+    }
+
+    /// Marks the step that was told last, if the answer that it tells of is an AI's review.
+    pub(super) fn mark_ai_made(&mut self, answer: &Reading) {
+        if answer.ai_made
+            && let Some(event) = self.events.last_mut()
+        {
+            AI_MADE.clone_into(&mut event.text);
+        }
+    }
+
+    /// What machines say of each revision, the oldest first, summed over its patches. Of what one machine says of one
+    /// mail the latest counts.
+    pub(super) fn checks(&self) -> Vec<Check> {
+        let mut latest: BTreeMap<_, &Said> = BTreeMap::new();
+        for said in &self.checked {
+            if let Some(topic) = said.verdict.topic {
+                let before = latest
+                    .entry((said.posting, topic, &said.of))
+                    .or_insert(said);
+                if said.at >= before.at {
+                    *before = said;
+                }
+            }
+        }
+        let mut sums: BTreeMap<(usize, Topic), Vec<&Said>> = BTreeMap::new();
+        for ((posting, topic, _), said) in latest {
+            sums.entry((posting, topic)).or_default().push(said);
+        }
+        let group = self.group;
+        let checks = sums.into_iter().filter_map(|((posting, topic), said)| {
+            let lead = group.readings[group.postings[posting].lead()];
+            let total = group.postings[posting].total as usize;
+            sum(topic, &said, total, lead.kept.reference.clone())
+        });
+        checks.collect()
+    }
+
+    /// Who was taken for a machine without being known as one, and which answers an AI made.
+    pub(super) fn why_machines(&self) -> Vec<String> {
+        let mut why = BTreeSet::new();
+        for reading in &self.group.readings {
+            let email = &reading.kept.author.email;
+            match &reading.machine {
+                Some(machine) if !machine.why.is_empty() => {
+                    why.insert(format!("{email} is taken for a machine: {}", machine.why));
+                }
+                _ if reading.ai_made => {
+                    why.insert(format!("{} passed on an AI's review", name_of(reading)));
+                }
+                _ => {}
+            }
+        }
+        why.into_iter().take(WHY_MAX).collect()
+    }
+}
+
+/// What several verdicts on a revision of so many patches come to; `None` where none of them is about the patch.
+fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check> {
+    let last = said.iter().max_by_key(|said| said.at)?;
+    let (what, text, findings) = match topic {
+        Topic::AiReview => {
+            let counted = said.iter().filter_map(|said| said.verdict.findings);
+            let findings = counted.reduce(Findings::plus);
+            if findings.is_some_and(|findings| findings.is_of_the_past()) {
+                return None;
+            }
+            let text = match findings {
+                // Nothing found in some patches says nothing of the others.
+                Some(findings) if findings == Findings::default() && said.len() < total => {
+                    let told = findings.told();
+                    format!("AI review: {told} in {} of {total} patches", said.len())
+                }
+                Some(findings) => format!("AI review: {}", findings.told()),
+                None => "AI review".to_owned(),
+            };
+            ("ai_review", text, findings)
+        }
+        Topic::Tests | Topic::Build => {
+            let (_, words) = said.iter().map(|said| said.verdict.grade).max()?;
+            let what = match topic {
+                Topic::Build => "build",
+                Topic::Tests | Topic::AiReview => "tests",
+            };
+            (what, words.to_owned(), None)
+        }
+    };
+    let link = last.verdict.link.clone();
+    let link = match said.len() {
+        1 => link,
+        // The page of one part of several is not that of the whole.
+        _ => link.map(|link| link.split("?part=").next().unwrap_or_default().to_owned()),
+    };
+    Some(Check {
+        root,
+        what: what.to_owned(),
+        text,
+        at: last.at,
+        link,
+        findings,
+    })
+}

@@ -1,0 +1,227 @@
+//! What a machine's mail says of the patch that it answers.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::findings::{Findings, findings};
+use super::{Machine, Sort, is_ai_made};
+use crate::item::prose::{lines, shorten};
+use crate::story::{Kept, Step};
+
+/// The longest link to a machine's page that is kept, in bytes.
+const LINK_BYTES_MAX: usize = 500;
+/// The most characters of what a machine calls a fault.
+const FAULT_CHARS_MAX: usize = 80;
+
+/// What a verdict is about: those of one topic are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// A review by an AI.
+    AiReview,
+    /// Tests that ran.
+    Tests,
+    /// Whether it builds.
+    Build,
+}
+
+/// What a machine says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The step that it is in a story's life.
+    pub step: Step,
+    /// The same in words: `AI review: 2 findings (1 high)`; may be empty.
+    pub text: String,
+    /// What it is about; `None` where it says nothing of the patch.
+    pub topic: Option<Topic>,
+    /// How bad it is, and in what words a sum tells it: of several verdicts the worst stands for all.
+    pub grade: (u8, &'static str),
+    /// What a review found.
+    pub findings: Option<Findings>,
+    /// The machine's page about it.
+    pub link: Option<String>,
+}
+
+/// Reads what a machine's mail says. Nothing follows from it but notes.
+pub fn verdict(machine: &Machine, kept: &Kept) -> Verdict {
+    let mut verdict = match machine.sort {
+        Sort::AiReview | Sort::Ci => tested(machine.sort, kept),
+        Sort::Build => built(kept),
+        Sort::Fuzzer => fuzzed(kept),
+        Sort::Notices | Sort::Tracker | Sort::Other => reported(""),
+    };
+    verdict.link = page(machine, &kept.text);
+    verdict
+}
+
+fn reported(text: &str) -> Verdict {
+    Verdict {
+        step: Step::Reported,
+        text: text.to_owned(),
+        topic: None,
+        grade: (0, ""),
+        findings: None,
+        link: None,
+    }
+}
+
+fn of(step: Step, topic: Topic, grade: (u8, &'static str), text: String) -> Verdict {
+    Verdict {
+        step,
+        topic: Some(topic),
+        grade,
+        ..reported(&text)
+    }
+}
+
+const PASSED: (u8, &str) = (1, "CI passed");
+const FAILED: (u8, &str) = (2, "CI failed");
+const BUILDS: (u8, &str) = (1, "builds");
+const DOES_NOT_APPLY: (u8, &str) = (2, "does not apply");
+const WARNS: (u8, &str) = (3, "build warning");
+const BROKEN: (u8, &str) = (4, "build broken");
+
+/// A test's result, else a review.
+fn tested(sort: Sort, kept: &Kept) -> Verdict {
+    static STATUS: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?mi)^\s*(?:overall )?(?:status|conclusion|result):?\s+\W*(success|pass(?:ed)?|failure|fail(?:ed)?|conflict)\b")
+            .expect("the pattern is sound")
+    });
+    static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\b(\d+) (?:failed|regressions?)\b").expect("the pattern is sound")
+    });
+    let passed = |passed: bool| match passed {
+        true => of(Step::CiPassed, Topic::Tests, PASSED, "CI passed".to_owned()),
+        false => of(Step::CiFailed, Topic::Tests, FAILED, "CI failed".to_owned()),
+    };
+    if sort == Sort::AiReview && is_ai_made(&kept.text) {
+        return reviewed(&kept.text);
+    }
+    if let Some(found) = STATUS.captures(&kept.text) {
+        return passed(found[1].to_ascii_lowercase().starts_with(['s', 'p']));
+    }
+    if sort == Sort::AiReview {
+        return reviewed(&kept.text);
+    }
+    match COUNTED.captures(&kept.title) {
+        Some(found) => passed(found[1].bytes().all(|digit| digit == b'0')),
+        None => reported(""),
+    }
+}
+
+/// An AI's review. What was wrong before the patch is no verdict on the patch.
+fn reviewed(text: &str) -> Verdict {
+    let findings = findings(text);
+    let words = match findings {
+        Some(findings) => format!("AI review: {}", findings.told()),
+        None => "AI review".to_owned(),
+    };
+    let step = match findings.is_some_and(|findings| findings.is_of_the_past()) {
+        true => Step::Reported,
+        false => Step::ReviewedByMachine,
+    };
+    Verdict {
+        findings,
+        ..of(step, Topic::AiReview, (0, ""), words)
+    }
+}
+
+/// What the kernel test robot says: `[auto build test ERROR on TREE]`, `noticed "FAULT" on:`, `BUILD SUCCESS`.
+fn built(kept: &Kept) -> Verdict {
+    static AUTO: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?mi)^\[auto build test (ERROR|WARNING) on ([^\]\s]{1,80})")
+            .expect("the pattern is sound")
+    });
+    static NOTICED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?mi)^(?:kernel test robot noticed|FYI, we noticed|Greeting,.*noticed)[^\n]{0,40}?(?:build (errors?|warnings?)|"([^"\n]{1,300})"|(-?[\d.]{1,12}% (?:regression|improvement)))"#)
+            .expect("the pattern is sound")
+    });
+    static CANNOT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?mi)^\[cannot apply to ([^\]\s]{1,80})").expect("the pattern is sound")
+    });
+    let broken = |is_error: bool, tree: &str| {
+        let on = match tree.bytes().all(|b| b.is_ascii_hexdigit()) {
+            // A commit's hash tells a reader nothing.
+            true => String::new(),
+            false => format!(" on {tree}"),
+        };
+        match is_error {
+            true => of(
+                Step::BuildBroken,
+                Topic::Build,
+                BROKEN,
+                format!("build broken{on}"),
+            ),
+            false => of(
+                Step::Reported,
+                Topic::Build,
+                WARNS,
+                format!("build warning{on}"),
+            ),
+        }
+    };
+    if kept.title.contains("BUILD SUCCESS") {
+        return of(Step::CiPassed, Topic::Build, BUILDS, "builds".to_owned());
+    }
+    if kept.title.contains("BUILD REGRESSION") {
+        return broken(true, "");
+    }
+    if let Some(found) = AUTO.captures(&kept.text) {
+        return broken(found[1].eq_ignore_ascii_case("error"), &found[2]);
+    }
+    if let Some(found) = NOTICED.captures(&kept.text) {
+        return match (found.get(1), found.get(2), found.get(3)) {
+            (Some(what), ..) => broken(what.as_str().to_ascii_lowercase().starts_with("error"), ""),
+            (_, Some(fault), _) => failed(fault.as_str()),
+            (.., measured) => reported(measured.map_or("", |measured| measured.as_str())),
+        };
+    }
+    match CANNOT.captures(&kept.text) {
+        Some(found) => of(
+            Step::Reported,
+            Topic::Build,
+            DOES_NOT_APPLY,
+            format!("does not apply to {}", &found[1]),
+        ),
+        None => reported(""),
+    }
+}
+
+/// What syzbot says: it tested a series and found a fault, or it reports one.
+fn fuzzed(kept: &Kept) -> Verdict {
+    static FOUND: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^and found the following issues?:[ \t]*\n(?:[ \t]*\n)*(?:[*-] )?([^\n]+)")
+            .expect("the pattern is sound")
+    });
+    if !kept.text.contains("syzbot ci has tested") {
+        return reported("");
+    }
+    match FOUND.captures(&kept.text) {
+        Some(found) => failed(&found[1]),
+        None => reported(""),
+    }
+}
+
+fn failed(fault: &str) -> Verdict {
+    let fault = shorten(fault.trim(), FAULT_CHARS_MAX);
+    of(
+        Step::CiFailed,
+        Topic::Tests,
+        FAILED,
+        format!("CI failed: {fault}"),
+    )
+}
+
+/// The last link to one of the machine's own pages, in what it did not quote.
+fn page(machine: &Machine, text: &str) -> Option<String> {
+    let mut found = None;
+    for line in lines(text).filter(|line| !line.starts_with('>')) {
+        for word in line.split_whitespace() {
+            if machine.pages.iter().any(|page| word.starts_with(page)) {
+                found = Some(word);
+            }
+        }
+    }
+    let link = found?.trim_end_matches(['.', ',', ')', '>', ';']);
+    (link.len() <= LINK_BYTES_MAX).then(|| link.to_owned())
+}
