@@ -287,3 +287,23 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
     found.dedup();
     assert_eq!(found, [ids[0].clone()]);
 }
+
+#[tokio::test]
+async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
+    let text = "Who has seen a regression in bpf pens?";
+    let desk = Desk::default()
+        .mail("q", "Ann Author", 1, "bpf: a regression in pens", &[], text)
+        .mail(
+            "a",
+            "Bob Reader",
+            2,
+            "Re: [PATCH bpf] bpf: mend a regression in caps",
+            &["gone"],
+            text,
+        );
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    let titles: Vec<&str> = entries(&issue).map(|entry| &*entry.title).collect();
+    assert_eq!(titles, ["bpf: a regression in pens"]);
+    assert_eq!(issue.counts, ["1 thread"]);
+}
