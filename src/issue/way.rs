@@ -5,6 +5,7 @@ use url::Url;
 
 use super::patches::{is_lone_patch, posted_revision};
 use super::{Passage, Period, SectionKind};
+use crate::item::subject::Subject;
 use crate::story::{State, Step, Story, StoryKind};
 
 /// What makes a thread worth telling that is no patch.
@@ -20,7 +21,7 @@ pub(super) fn way(passage: &Passage, period: Period) -> Option<SectionKind> {
         StoryKind::Series | StoryKind::Commit => way_of_patches(passage),
         // The cycle tells of pull requests.
         StoryKind::Pull => None,
-        StoryKind::Thread if is_lone_patch(passage) => None,
+        StoryKind::Thread if is_lone_patch(passage) || begins_with_answer(passage) => None,
         StoryKind::Thread => {
             (before.is_none() && after.score >= THREAD_SCORE_MIN).then_some(SectionKind::Missed)
         }
@@ -37,6 +38,13 @@ pub(super) fn way(passage: &Passage, period: Period) -> Option<SectionKind> {
         StoryKind::Release => before.is_none().then_some(SectionKind::Projects),
         StoryKind::Video => before.is_none().then_some(SectionKind::Videos),
     }
+}
+
+/// Whether the first mail of a thread that is here answers another one: what it is about is not told then.
+fn begins_with_answer(passage: &Passage) -> bool {
+    let mut mails = passage.after.messages.iter();
+    let first = mails.find_map(|id| passage.mails.get(id));
+    first.is_some_and(|first| Subject::parse(&first.title).reply)
 }
 
 pub(super) fn way_of_patches(passage: &Passage) -> Option<SectionKind> {

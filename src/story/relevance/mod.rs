@@ -303,7 +303,7 @@ mod tests {
     fn every_reason_holds_for_something_and_not_for_its_like() {
         let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
         #[rustfmt::skip]
-        let table: [(&str, Matter, Matter); 27] = [
+        let table: [(&str, Matter, Matter); 26] = [
             ("feature", matter("bpf: Add guards", &[], &[], ""), matter("bpf: Add missing guards", &[], &[], "")),
             ("feature", matter("Guards", &["bpf: x", "libbpf: Support guards"], &[], ""), matter("Guards", &["bpf: x", "selftests/bpf: Add guards"], &[], "")),
             ("feature", matter("mlx: Introduce XDP", &[], &["drivers/net/a.c"], ""), matter("bpf: Fix x and y", &["bpf: Add y"], &[], "")),

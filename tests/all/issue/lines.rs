@@ -23,13 +23,17 @@ fn series(desk: Desk, name: &str, hours: i64, parts: [&str; 3]) -> Desk {
     for (number, part) in (1..).zip(parts) {
         let subject = format!("[PATCH bpf-next {number}/3] {part}");
         let id = format!("{name}-{number}");
+        let folder = match part.starts_with("selftests/") {
+            true => "tools/testing/selftests/bpf",
+            false => "kernel/bpf",
+        };
         desk = desk.mail(
             &id,
             "Ann Author",
             hours,
             &subject,
             &[&cover],
-            "It is needed.\n---\n kernel/bpf/pen.c | 1 +",
+            &format!("It is needed.\n---\n {folder}/pen.c | 1 +"),
         );
     }
     desk
@@ -286,4 +290,71 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
     }
     found.dedup();
     assert_eq!(found, [ids[0].clone()]);
+}
+
+#[tokio::test]
+async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
+    let text = "Who has seen a regression in bpf pens?";
+    let desk = Desk::default()
+        .mail("q", "Ann Author", 1, "bpf: a regression in pens", &[], text)
+        .mail(
+            "a",
+            "Bob Reader",
+            2,
+            "Re: [PATCH bpf] bpf: mend a regression in caps",
+            &["gone"],
+            text,
+        );
+    let (_folder, ingest) = shelf(&items(desk)).await;
+    let issue = issue_of(&ingest.store, 1, week(0), None).await;
+    let titles: Vec<&str> = entries(&issue).map(|entry| &*entry.title).collect();
+    assert_eq!(titles, ["bpf: a regression in pens"]);
+    assert_eq!(issue.counts, ["1 thread"]);
+}
+
+/// Much talked about, and applied: a highlight, but where it changes tests alone not even a development.
+#[tokio::test]
+async fn what_changes_tests_alone_stands_under_applied() {
+    for (area, section) in [("bpf", "highlights"), ("selftests/bpf", "applied")] {
+        let parts = ["Cap pens", "Count caps", "Test caps"].map(|part| format!("{area}: {part}"));
+        let mut desk = series(
+            Desk::default(),
+            "Caps",
+            1,
+            parts.each_ref().map(String::as_str),
+        );
+        for (hours, who) in [(2, "Bob Reader"), (3, "Cid Critic"), (4, "Dan Doubter")] {
+            let subject = "Re: [PATCH bpf-next 0/3] Caps for pens";
+            desk = desk.mail(
+                &who.replace(' ', "-"),
+                who,
+                hours,
+                subject,
+                &["Caps-0"],
+                "How large are they?",
+            );
+        }
+        let desk = notice(
+            desk,
+            "Caps",
+            30,
+            &[
+                (1, &parts[0], "111111111111"),
+                (2, &parts[1], "222222222222"),
+                (3, &parts[2], "333333333333"),
+            ],
+        );
+        let (_folder, ingest) = shelf(&items(desk)).await;
+        let issue = issue_of(&ingest.store, 1, week(0), None).await;
+        let words: Vec<&str> = issue
+            .sections
+            .iter()
+            .map(|section| section.kind.word())
+            .collect();
+        let story = find_story(ingest.store.read(), "Caps-0@example.org", 0)
+            .await
+            .expect("an answer")
+            .expect("a story");
+        assert_eq!(words, [section], "{} {:?}", story.score, story.why);
+    }
 }
