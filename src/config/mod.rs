@@ -10,6 +10,7 @@ mod file;
 mod issue;
 mod keys;
 mod network;
+mod place;
 mod platform;
 mod problem;
 mod reader;
