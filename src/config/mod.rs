@@ -11,6 +11,7 @@ mod issue;
 mod keys;
 mod machines;
 mod network;
+mod place;
 mod platform;
 mod problem;
 mod reader;

@@ -38,7 +38,6 @@ pub(super) struct Reading {
     turns: Semaphore,
     idle: Mutex<Vec<Sender<Job>>>,
     left: Arc<AtomicUsize>,
-    time_max: Duration,
 }
 
 /// Why nothing came of a job.
@@ -58,7 +57,6 @@ impl Default for Reading {
             turns: Semaphore::new(AT_ONCE_MAX),
             idle: Mutex::default(),
             left: Arc::default(),
-            time_max: TIME_MAX,
         }
     }
 }
@@ -96,7 +94,7 @@ impl Reading {
             (walk, read)
         };
         let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
-        let most = self.time_max + TIME_MAX_PER_MIB * mib;
+        let most = TIME_MAX + TIME_MAX_PER_MIB * mib;
         match self.run(most, job).await {
             Ok((walk, read)) => (walk, read.map(with_few_faults)),
             Err(unread) => {

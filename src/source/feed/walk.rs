@@ -1,6 +1,6 @@
 //! A poll of one document under way.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ struct Cursor {
     #[serde(skip_serializing_if = "Reused::is_empty")]
     reused: Reused,
     /// Entries that were left out and are still in the document, each by the first eight bytes of its key's digest.
-    #[serde(skip_serializing_if = "HashSet::is_empty")]
-    left_out: HashSet<u64>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    left_out: BTreeSet<u64>,
 }
 
 /// A poll of one document under way.

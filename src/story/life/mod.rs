@@ -13,7 +13,7 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    author_of, changes, fixes, kind_of, lead_of, named_author, names, references, revision,
+    changes, fixes, kind_of, lead_of, named_author, names, references, revision,
     short_tree, telling_text, title_of, tree_tag,
 };
 use super::bot::{self};

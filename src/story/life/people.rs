@@ -58,7 +58,7 @@ impl Teller<'_> {
     }
 
     /// The mails of the newest posting of the whole effort.
-    fn main_mails(&self) -> &[usize] {
+    pub(super) fn main_mails(&self) -> &[usize] {
         self.main
             .map_or(&[], |main| &self.group.postings[main].mails)
     }

@@ -282,6 +282,7 @@ impl Teller<'_> {
                 state,
                 by: applied.by.clone(),
                 source,
+                ..Event::default()
             });
             self.applied.push(applied);
         }

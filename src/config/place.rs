@@ -1,0 +1,123 @@
+//! Where a feed is: its URL, in the one form that its kind has.
+
+use url::Url;
+
+use super::feed::Kind;
+use super::reader::{Field, quoted};
+
+pub(super) const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
+
+/// Reads a URL and brings it into the one form its kind has, so that the same place is always written the same way.
+pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<Url> {
+    let text = field.text(URL_RIGHT)?;
+    let checked = check_url(text).and_then(|url| match kind {
+        Some(Kind::Tree) => tree_url(url),
+        Some(Kind::Archive) => archive_url(url),
+        Some(Kind::Lwn | Kind::Feed) | None => Ok(url),
+    });
+    checked.map_err(|message| field.note(message)).ok()
+}
+
+/// What every URL must keep. A URL with a password in it is never repeated in a message.
+fn check_url(text: &str) -> Result<Url, String> {
+    let shown = if text.contains('@') {
+        "one with an \"@\" in it".to_owned()
+    } else {
+        quoted(text)
+    };
+    let wrong = |why: &str| Err(format!("expected {URL_RIGHT}, found {shown}{why}"));
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong(" with a space or a control character in it");
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => return wrong(&format!(": {error}")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "has a user or a password in it; secrets never stand in the configuration";
+        return Err(message.to_owned());
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        return wrong("");
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return wrong(", which names no host");
+    }
+    if url.fragment().is_some() {
+        return Err(
+            "has a fragment (from the \"#\" on), which is never sent; leave it out".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// A tree is a repository's page, without a slash at its end: what is read below it is for us to know.
+fn tree_url(mut url: Url) -> Result<Url, String> {
+    if url.query().is_some() {
+        return Err(
+            "has a query (from the \"?\" on); name a branch by `branch`, folders by `paths`"
+                .to_owned(),
+        );
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let host = url.host_str().unwrap_or_default();
+    if host == "github.com" || host == "www.github.com" {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let [owner, repository] = parts[..] else {
+            return Err(
+                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
+            );
+        };
+        let repository = repository.strip_suffix(".git").unwrap_or(repository);
+        if host != "github.com" || owner.is_empty() || repository.is_empty() {
+            return Err(
+                "expected https://github.com/OWNER/REPOSITORY for a tree on GitHub".to_owned(),
+            );
+        }
+        let path = format!("/{owner}/{repository}");
+        url.set_path(&path);
+        return Ok(url);
+    }
+    if path.is_empty() {
+        let message = "names a host only; expected a cgit repository, such as \
+                       https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git";
+        return Err(message.to_owned());
+    }
+    // cgit's own pages stand right below the repository, which at kernel.org ends in .git.
+    if let Some((repository, page)) = path.split_once(".git/") {
+        url.set_path(&format!("{repository}.git"));
+        return Err(format!(
+            "leads to the page {} inside a repository; write {}",
+            quoted(page),
+            url.as_str()
+        ));
+    }
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// An archive is a list's base URL, with a slash at its end.
+fn archive_url(mut url: Url) -> Result<Url, String> {
+    if url.query().is_some() {
+        return Err("has a query (from the \"?\" on); write a search as `query`".to_owned());
+    }
+    let path = url.path().to_owned();
+    if let Some((list, page)) = path
+        .rsplit_once('/')
+        .filter(|(_, page)| page.ends_with(".atom"))
+    {
+        let page = page.to_owned();
+        url.set_path(&format!("{list}/"));
+        return Err(format!(
+            "leads to {page}, one page of the list; write {}",
+            url.as_str()
+        ));
+    }
+    if path == "/" && url.host_str() == Some("lore.kernel.org") {
+        return Err("names no list; expected one such as https://lore.kernel.org/bpf/".to_owned());
+    }
+    if !path.ends_with('/') {
+        url.set_path(&format!("{path}/"));
+    }
+    Ok(url)
+}
