@@ -13,8 +13,8 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    changes, fixes, kind_of, lead_of, named_author, names, references, revision,
-    short_tree, telling_text, title_of, tree_tag,
+    changes, fixes, kind_of, lead_of, named_author, names, references, revision, short_tree,
+    telling_text, title_of, tree_tag,
 };
 use super::bot::{self};
 use super::fold::{Group, Outside};
