@@ -12,6 +12,7 @@ mod feeds;
 pub mod grammar;
 pub mod heard;
 mod issues;
+mod letters;
 mod mutes;
 mod pace;
 mod pages;

@@ -212,6 +212,7 @@ impl Live {
             },
             key: format!("try-{:x}", fastrand::u64(..)),
             is_retry: false,
+            tried_ago: None,
         };
         let sent = sender.deliver(&work).await;
         sent.map(|_| ())
@@ -221,6 +222,39 @@ impl Live {
     /// The loops are to look again: something is due that was not.
     pub fn wake(&self) {
         self.changed.notify_one();
+    }
+
+    /// Something changed on a platform, in one room or (`None`) anywhere: what was refused there is tried again now.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn try_again(
+        &self,
+        platform: PlatformKind,
+        room: Option<&str>,
+    ) -> anyhow::Result<()> {
+        if self.now().courier.try_again(platform, room).await? {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// A platform says that another room took a channel's place.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn was_replaced(
+        &self,
+        platform: PlatformKind,
+        room: &str,
+        by: &str,
+    ) -> anyhow::Result<()> {
+        let courier = Arc::clone(&self.now().courier);
+        courier.was_replaced(platform, room, by).await?;
+        self.wake();
+        Ok(())
     }
 
     async fn swap(&self, before: &Generation, effective: Effective) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@ use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::command::heard::Ear;
-use crate::config::{ChannelConfig, Config, PlatformKind};
+use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
 use crate::store::{Store, registered};
 
 /// Told to Discord, which insists on a page, where the configuration names none.
@@ -63,12 +63,15 @@ impl Platforms {
         })
     }
 
-    /// What a channel's platform says of it; nothing where there is none to ask.
+    /// What a channel's platform says of it, once it lets the bot do there what it will be asked to; nothing where there is none to ask.
     pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
         match channel.platform {
             PlatformKind::Terminal => None,
             PlatformKind::Discord => {
-                let facts = self.discord.as_ref()?.look(&channel.address).await;
+                let needs = discord::Needs {
+                    threads: channel.milestones == Milestones::Thread,
+                };
+                let facts = self.discord.as_ref()?.check(&channel.address, needs).await;
                 let told = |facts: ChannelFacts| {
                     let kind = if facts.is_forum() { "forum" } else { "channel" };
                     format!("the {kind} #{} on Discord", facts.name)

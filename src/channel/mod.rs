@@ -26,6 +26,8 @@ pub struct Work {
     pub key: String,
     /// Whether this may have been done by an earlier attempt whose answer never came.
     pub is_retry: bool,
+    /// How long ago an attempt failed whose request may be on its way still.
+    pub tried_ago: Option<Duration>,
 }
 
 /// What a delivery does.
@@ -106,6 +108,16 @@ pub enum SendError {
         /// What the server said.
         why: String,
     },
+    /// Nothing happened, and nobody asked to wait: a request failed that comes before the message. It counts as a failed try.
+    #[error("failed: {why}")]
+    Failed {
+        /// How long `scope` is left alone at least.
+        after: Duration,
+        /// Who must wait. The delivery alone: its channel goes on meanwhile.
+        scope: Scope,
+        /// What went wrong.
+        why: String,
+    },
     /// It may have happened: the answer was lost, late, or made no sense. The same key is tried again.
     #[error("unknown outcome: {why}")]
     Unknown {
@@ -119,6 +131,12 @@ pub enum SendError {
         scope: Scope,
         /// What the server said, and what to do about it, for a maintainer.
         why: String,
+    },
+    /// Another room took the place of this one, where nothing can be said any more.
+    #[error("the room was replaced by {by}")]
+    Replaced {
+        /// The other room, in the platform's own terms.
+        by: String,
     },
     /// The message to be edited or removed is gone: somebody deleted it.
     #[error("the message is gone")]

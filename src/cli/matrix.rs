@@ -173,10 +173,12 @@ fn ask(what: &str) -> anyhow::Result<SecretString> {
 fn told(error: SendError) -> anyhow::Error {
     match error {
         SendError::Later { why, .. }
+        | SendError::Failed { why, .. }
         | SendError::Unknown { why }
         | SendError::Never { why, .. } => {
             anyhow::anyhow!(why)
         }
+        replaced @ SendError::Replaced { .. } => replaced.into(),
         SendError::Gone => anyhow::anyhow!("it is gone"),
     }
 }

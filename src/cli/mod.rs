@@ -3,6 +3,7 @@
 mod demo;
 mod import;
 mod issue;
+mod letters;
 mod lists;
 #[cfg(feature = "matrix")]
 mod matrix;
@@ -198,6 +199,9 @@ enum Command {
         #[command(flatten)]
         which: stories::Which,
     },
+    /// The messages that could not be delivered: list them, have them tried again, or drop them.
+    #[command(subcommand)]
+    Letters(letters::LettersCommand),
     /// The Matrix account: log in, make its recovery key, use it.
     #[cfg(feature = "matrix")]
     #[command(subcommand)]
@@ -313,6 +317,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             route::test(path, &channel, since).await
         }
         Command::Issue(command) => issue::run(path, &command).await,
+        Command::Letters(command) => letters::run(path, &command).await,
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,

@@ -9,11 +9,11 @@ use tracing::{Instrument as _, error, info, info_span};
 
 use super::answer::{Answer, Ask, Told, Trouble, mistake, notice, platform_of, typed};
 use super::grammar::{Audience, Call, Completes, WrongCall};
-use super::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
+use super::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
 use super::pace::{Pace, Verdict};
 use super::pages::{self, Shelf};
 use super::rights::{self, Right};
-use super::{complete, editors, feeds, issues, mutes, readers, records, routes, suggest};
+use super::{complete, editors, feeds, issues, letters, mutes, readers, records, routes, suggest};
 use crate::config::{Origin, PlatformKind, TableKind};
 use crate::live::{Generation, Live};
 use crate::store::outbox::{self, Place};
@@ -29,7 +29,8 @@ const AT_ONCE_MAX: usize = 3;
 /// Commands that wait for somebody else's server.
 const SLOW: [&str; 3] = ["feeds add", "feeds test", "route add"];
 /// Commands whose answer is for maintainers alone: people's ids, addresses, what servers said.
-const FOR_MAINTAINERS_ALONE: [&str; 6] = [
+const FOR_MAINTAINERS_ALONE: [&str; 7] = [
+    "letters list",
     "feeds list",
     "feeds test",
     "route list",
@@ -220,6 +221,23 @@ impl Ears for Clerk {
         }
         .boxed()
     }
+
+    fn notice(&self, platform: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+        async move {
+            let mut all = PlatformKind::ALL.into_iter();
+            let Some(platform) = all.find(|kind| kind.word() == platform) else {
+                return;
+            };
+            let done = match &noticed {
+                Noticed::Changed { room } => self.live.try_again(platform, room.as_deref()).await,
+                Noticed::Replaced { room, by } => self.live.was_replaced(platform, room, by).await,
+            };
+            if let Err(fault) = done {
+                error!("taking note of {noticed:?} failed: {fault:#}");
+            }
+        }
+        .boxed()
+    }
 }
 
 async fn carry_out(ask: &Ask<'_>) -> Told {
@@ -263,6 +281,9 @@ async fn carry_out(ask: &Ask<'_>) -> Told {
         (Audience::Maintainers, "suggest ban") => records::ban(ask).await,
         (Audience::Maintainers, "suggest lift") => records::lift(ask).await,
         (Audience::Maintainers, "audit") => records::audit(ask).await,
+        (Audience::Maintainers, "letters list") => letters::list(ask).await,
+        (Audience::Maintainers, "letters retry") => letters::retry(ask).await,
+        (Audience::Maintainers, "letters drop") => letters::drop(ask).await,
         (_, path) => {
             Err(anyhow::anyhow!("{path} is in the table, and nobody carries it out").into())
         }

@@ -201,8 +201,8 @@ async fn judge(ask: &Ask<'_>, verdict: Verdict<'_>) -> Told {
         let told = Content::Suggestion(told.clone());
         ingest::restate(&mut tx, post, told, ask.now).await?;
     }
-    // One that decides it anew need not be told twice.
-    let is_news = was.state != state;
+    // One that decides it anew need not be told twice. What was declined is not spread in public: it may be spam.
+    let is_news = was.state != state && matches!(verdict, Verdict::Accepted { .. });
     let is_owed = is_news && owe_reader(&mut tx, ask, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ask.live.wake();

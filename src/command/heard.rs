@@ -62,6 +62,23 @@ pub struct Choice {
     pub value: String,
 }
 
+/// What a platform noticed of rooms by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noticed {
+    /// Rights, members or the room itself changed: what was refused may be taken now.
+    Changed {
+        /// The room, in the platform's own terms; `None`: any.
+        room: Option<String>,
+    },
+    /// Another room took the place of one.
+    Replaced {
+        /// The old one.
+        room: String,
+        /// The new one.
+        by: String,
+    },
+}
+
 /// Who hears commands.
 pub trait Ears: Send + Sync {
     /// Answers a command; nothing where silence is the answer.
@@ -74,6 +91,12 @@ pub trait Ears: Send + Sync {
         completes: Completes,
         begun: &'a str,
     ) -> BoxFuture<'a, Vec<Choice>>;
+
+    /// Takes note of what a platform noticed of rooms.
+    fn notice(&self, platform: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+        let _ = (platform, noticed);
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Ears that several tasks share.

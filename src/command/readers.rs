@@ -185,7 +185,12 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
     if told.is_empty() {
         told.push("Nothing is told here by itself".to_owned());
     }
-    let text = format!("{}. {last}\n{}.", parts.join(", "), told.join(".\n"));
+    let aside = match outbox::letters_aside(readers).await? {
+        0 => String::new(),
+        1 => "One message could not be delivered and is set aside. ".to_owned(),
+        many => format!("{many} messages could not be delivered and are set aside. "),
+    };
+    let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), told.join(".\n"));
     ask.says(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
         Taken::Kept(_) => {
             ask.live.wake();
             let text = format!(
-                "It is kept for the next issue; here you are told what the editors decide.\n{known}"
+                "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
             );
             ask.says("Thank you", text.trim_end())
         }

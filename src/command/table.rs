@@ -84,6 +84,13 @@ const ISSUE: Arg = arg(
     true,
 );
 
+const LETTER: Arg = arg(
+    "number",
+    "its number in the list, or all",
+    ArgKind::Text,
+    true,
+);
+
 /// Every command.
 #[rustfmt::skip]
 pub const COMMANDS: &[Spec] = &[
@@ -192,6 +199,9 @@ pub const COMMANDS: &[Spec] = &[
         arg("person", "the person's id", ArgKind::Text, true),
     ]),
     maintainer("audit", "Who changed what", &[PAGE]),
+    maintainer("letters list", "Messages that could not be delivered", &[PAGE]),
+    maintainer("letters retry", "Try again what could not be delivered", &[LETTER]),
+    maintainer("letters drop", "Give up what could not be delivered", &[LETTER]),
     maintainer("help", "What maintainers can do", &[
         arg("command", "which", ArgKind::Known(Completes::Command), false),
     ]),

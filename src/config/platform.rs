@@ -9,9 +9,11 @@ use super::reader::{Field, Table};
 
 /// Where Discord is.
 const API_DEFAULT: &str = "https://discord.com";
-/// What the address of a chat system must be.
-const SERVER: &str =
+/// What Discord's address must be.
+const API: &str =
     "an https address, such as \"https://discord.com\"; http only for this machine's loopback";
+/// What a homeserver's address must be.
+const HOMESERVER: &str = "the homeserver's https address, such as \"https://matrix.org\"; http only for this machine's loopback";
 /// The most people who may invite.
 const INVITERS_MAX: usize = 1000;
 /// The longest that may lie between two messages to Matrix.
@@ -53,7 +55,7 @@ pub(super) fn read_discord(mut table: Table<'_, '_>, folder: &Path) -> DiscordCo
     let token_file = table.take("token_file");
     let token_file = token_file.and_then(|field| read_path(&field, FILE, folder));
     let api = table.take("api");
-    let api = api.and_then(|field| read_server(&field));
+    let api = api.and_then(|field| read_server(&field, API));
     table.finish();
     DiscordConfig {
         token_file,
@@ -61,8 +63,8 @@ pub(super) fn read_discord(mut table: Table<'_, '_>, folder: &Path) -> DiscordCo
     }
 }
 
-fn read_server(field: &Field<'_, '_>) -> Option<String> {
-    let text = field.text(SERVER)?;
+fn read_server(field: &Field<'_, '_>, right: &str) -> Option<String> {
+    let text = field.text(right)?;
     let is_good = |url: &Url| {
         let is_loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
@@ -74,9 +76,19 @@ fn read_server(field: &Field<'_, '_>) -> Option<String> {
     };
     let url = Url::parse(text).ok().filter(is_good);
     if url.is_none() {
-        field.expected(SERVER);
+        match is_bare_host(text) {
+            // Its name alone: what is missing is named.
+            true => field.expected(&format!("{right}; \"https://{text}\" may be meant")),
+            false => field.expected(right),
+        }
     }
     url.map(|url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether a text is a host's name alone: `matrix.org`.
+fn is_bare_host(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+    text.contains('.') && !text.contains("//") && text.bytes().all(is_of_name)
 }
 
 /// Reads `[matrix]`; `None` where it is wrong.
@@ -86,8 +98,8 @@ pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<Mat
         "a list of accounts, such as \"@alice:example.org\" or \"*:example.org\"";
     const FILE: &str = "the path of a file that holds the account's password";
     const FOLDER: &str = "the path of a folder of the bot's own";
-    let homeserver = table.need("homeserver", SERVER);
-    let homeserver = homeserver.and_then(|field| read_server(&field));
+    let homeserver = table.need("homeserver", HOMESERVER);
+    let homeserver = homeserver.and_then(|field| read_server(&field, HOMESERVER));
     let user = table.need("user", USER);
     let user = user.and_then(|field| {
         let text = field.text(USER)?;

@@ -975,6 +975,19 @@ fn what_is_wrong_with_the_commands_is_told() {
     assert_eq!(config.commands, CommandsConfig::default());
 }
 
+/// A homeserver's name alone is no address; what is suggested is its own.
+#[test]
+fn a_homeserver_without_its_scheme_is_told_its_address() {
+    let text = "[matrix]\nhomeserver = \"matrix.org\"\nuser = \"@bot:matrix.org\"\n";
+    let errors = parse(text).expect_err("it is wrong");
+    let said = errors.to_string();
+    assert!(
+        said.contains("\"https://matrix.org\" may be meant"),
+        "{said}"
+    );
+    assert!(!said.contains("discord"), "{said}");
+}
+
 #[test]
 fn a_wrong_newsletter_and_wrong_pages_are_told_all_at_once() {
     let feed =

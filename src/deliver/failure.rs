@@ -1,24 +1,24 @@
 //! What follows when a delivery did not happen. The platform decided; here it is carried out and recorded.
 
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
+use super::counted::Failure;
 use super::{Courier, HOLD_MAX};
 use crate::channel::{Scope, SendError};
 use crate::desk::{self, Desk, Trouble};
-use crate::store::outbox::{self, Claimed, PostState, Settled};
+use crate::store::Tx;
+use crate::store::outbox::{self, Claimed, PostState, Settled, Verb};
 
-/// Tries whose outcome stays unknown, after which a delivery goes behind the channel's others. Where those get through, it
-/// is given up the next time: something about it breaks the server. Where nothing does, the server is down.
-const UNKNOWN_MAX: i64 = 16;
-/// The wait after the first of them; it doubles.
-const UNKNOWN_WAIT: TimeDelta = TimeDelta::seconds(2);
-/// The longest wait between two of them.
-const UNKNOWN_WAIT_MAX: TimeDelta = TimeDelta::minutes(10);
 /// Waits from this length on are kept over a restart.
 const HOLD_KEPT_MIN: TimeDelta = TimeDelta::seconds(5);
+/// How long a delivery that was refused is left alone while the next one shows whether its channel refuses all.
+const DOUBT: TimeDelta = TimeDelta::minutes(1);
+/// The most dead letters of a channel in a day that maintainers are told one by one; the list has them all.
+const TOLD_A_DAY_MAX: i64 = 10;
 
 impl Courier {
     pub(super) async fn fail(
@@ -31,21 +31,23 @@ impl Courier {
             SendError::Later { after, scope, why } => {
                 self.wait(desk, claimed, after, scope, why).await
             }
-            SendError::Unknown { why } if self.breaks_the_server(claimed).await? => {
-                let why = format!("given up after {} tries: {why}", claimed.attempts);
-                self.give_up(desk, claimed, why).await
-            }
             SendError::Unknown { why } => {
-                warn!("{}: outcome unknown, tried again: {why}", desk.config.name);
-                let is_last = claimed.attempts >= UNKNOWN_MAX;
-                let due_at = is_last.then(|| self.clock.now());
-                self.settle(claimed, &Settled::Unknown { due_at, why })
-                    .await?;
-                let doublings = u32::try_from(claimed.attempts - 1)
-                    .unwrap_or(u32::MAX)
-                    .min(16);
-                let wait = (UNKNOWN_WAIT * 2_i32.saturating_pow(doublings)).min(UNKNOWN_WAIT_MAX);
-                self.hold(desk, wait, Scope::Channel).await
+                let failure = Failure {
+                    may_be_done: true,
+                    after: Duration::ZERO,
+                    scope: Scope::Channel,
+                    why,
+                };
+                self.count(desk, claimed, failure).await
+            }
+            SendError::Failed { after, scope, why } => {
+                let failure = Failure {
+                    may_be_done: false,
+                    after,
+                    scope,
+                    why,
+                };
+                self.count(desk, claimed, failure).await
             }
             SendError::Never {
                 scope: Scope::Delivery,
@@ -54,7 +56,7 @@ impl Courier {
             SendError::Never {
                 scope: Scope::Channel,
                 why,
-            } => self.pause(desk, claimed, why).await,
+            } => self.refused(desk, claimed, why).await,
             SendError::Never {
                 scope: Scope::Platform,
                 why,
@@ -68,22 +70,14 @@ impl Courier {
                 self.refuse(desk, why);
                 Ok(())
             }
+            SendError::Replaced { by } => self.replace(desk, &by).await,
             SendError::Gone => self.mute(desk, claimed).await,
         }
     }
 
-    /// Whether a delivery fails again and again while others of its channel get through.
-    async fn breaks_the_server(&self, claimed: &Claimed) -> anyhow::Result<bool> {
-        if claimed.attempts < UNKNOWN_MAX {
-            return Ok(false);
-        }
-        let mut tx = self.store.write().await?;
-        outbox::took_others_since(&mut tx, claimed).await
-    }
-
     /// A platform refuses everything from now on.
     pub(super) fn refuse(&self, desk: &Desk, why: String) {
-        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        let mut holds = self.holds();
         holds.refused.insert(desk.config.platform, why);
     }
 
@@ -114,7 +108,7 @@ impl Courier {
     ) -> anyhow::Result<()> {
         let to = self.clock.now() + wait;
         {
-            let mut holds = self.holds.lock().expect("no holder of the waits panics");
+            let mut holds = self.holds();
             match scope {
                 Scope::Delivery => return Ok(()),
                 Scope::Channel => holds.channels.insert(desk.row.id, to),
@@ -129,56 +123,142 @@ impl Courier {
         Ok(())
     }
 
-    async fn give_up(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
-        error!("{}: a delivery was given up: {why}", desk.config.name);
+    /// Sets a delivery aside as a dead letter, and names it to maintainers.
+    pub(super) async fn give_up(
+        &self,
+        desk: &Desk,
+        claimed: &Claimed,
+        why: String,
+    ) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        let dead = Settled::Dead { why: why.clone() };
-        outbox::settle_delivery(&mut tx, claimed, &dead, now).await?;
+        let aside = Settled::Aside { why: why.clone() };
+        outbox::settle_delivery(&mut tx, claimed, &aside, now).await?;
+        let lost = named(&mut tx, claimed).await?;
+        error!(
+            "{}: set aside as number {}: {lost}: {why}",
+            desk.config.name, claimed.id
+        );
         // A notice that cannot be told must not make another one.
         if claimed.post.is_some() {
-            let day = now.format("%F").to_string();
-            let trouble = Trouble {
-                subject: &format!("posts {}", desk.row.id),
-                // A channel that takes no post at all is told of once a day.
-                kind: &day,
-                title: format!("{}: one post could not be delivered", desk.config.name),
-                text: format!("{why}\nThe rest of the day the log alone tells of others there."),
+            let from = now - TimeDelta::days(1);
+            let many = outbox::set_aside_since(&mut tx, desk.row.id, from).await?;
+            let more = match many.cmp(&TOLD_A_DAY_MAX) {
+                std::cmp::Ordering::Less => "",
+                std::cmp::Ordering::Equal => "\nOthers of these 24 hours are in the list alone.",
+                std::cmp::Ordering::Greater => {
+                    tx.commit().await?;
+                    return Ok(());
+                }
             };
-            desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await?;
+            let title = format!("{}: a message could not be delivered", desk.config.name);
+            let id = claimed.id;
+            let text = format!(
+                "{lost}\n{why}\nIt is set aside as number {id}: bpfnews-admin has letters list, letters retry {id} and \
+                 letters drop {id}.{more}"
+            );
+            desk::tell_maintainers(&mut tx, &self.desks, &title, &text, now).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    async fn pause(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
+    /// A channel refuses a delivery, which may be to blame itself. So the next delivery is tried before the channel is paused,
+    /// and what is refused again while the channel takes others is set aside.
+    async fn refused(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        let later = Settled::Later {
-            due_at: None,
+        let is_to_blame =
+            claimed.failures > 0 && outbox::took_others_since(&mut tx, claimed).await?;
+        let has_others = outbox::has_others_due(&mut tx, claimed, now).await?;
+        drop(tx);
+        if is_to_blame {
+            return self.give_up(desk, claimed, why).await;
+        }
+        let is_doubt = claimed.failures == 0 && has_others && self.doubts(desk, claimed);
+        let due_at = match (is_doubt, claimed.failures) {
+            (true, _) => Some(now + DOUBT),
+            // Posts keep their order, unless it is the same one that is refused each time.
+            (false, 0) => None,
+            (false, _) => Some(now),
+        };
+        let failed = Settled::Failed {
+            may_be_done: false,
+            is_passed: false,
+            due_at,
             why: why.clone(),
         };
-        outbox::settle_delivery(&mut tx, claimed, &later, now).await?;
-        tx.commit().await?;
-        self.pause_channel(desk, why).await
+        self.settle(claimed, &failed).await?;
+        match is_doubt {
+            true => Ok(()),
+            false => self.pause_channel(desk, why).await,
+        }
+    }
+
+    /// Whether this is the first that its channel refuses.
+    fn doubts(&self, desk: &Desk, claimed: &Claimed) -> bool {
+        match self.holds().doubted.entry(desk.row.id) {
+            Entry::Vacant(place) => {
+                place.insert((claimed.id, claimed.due_at));
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
     }
 
     /// A channel is refused: nothing more is tried there.
     pub(super) async fn pause_channel(&self, desk: &Desk, why: String) -> anyhow::Result<()> {
         let now = self.clock.now();
+        let doubted = self.holds().doubted.remove(&desk.row.id);
         let mut tx = self.store.write().await?;
+        if let Some((delivery, due_at)) = doubted {
+            outbox::put_back(&mut tx, delivery, due_at).await?;
+        }
         outbox::pause_channel(&mut tx, desk.row.id, &why, now).await?;
         let trouble = Trouble {
             subject: &subject(desk),
             kind: &why,
             title: format!("{} is paused", desk.config.name),
-            text: format!("{why} It is tried again every six hours, and when bpfnews starts."),
+            text: format!(
+                "{why} It is tried again when its platform tells of a change there, every six hours, and when bpfnews starts."
+            ),
         };
         if desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await? {
             error!("{}: {}", trouble.title, trouble.text);
         }
         tx.commit().await?;
-        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        let mut holds = self.holds();
+        holds.channels.insert(desk.row.id, now + HOLD_MAX);
+        holds.paused.insert(desk.row.id);
+        Ok(())
+    }
+
+    /// Another room took a channel's place: what is owed is set aside, for it would be lost there.
+    pub(super) async fn replace(&self, desk: &Desk, by: &str) -> anyhow::Result<()> {
+        let (now, name) = (self.clock.now(), &desk.config.name);
+        let why = format!("its room was replaced by {by}");
+        let mut tx = self.store.write().await?;
+        outbox::replace_channel(&mut tx, desk.row.id, by).await?;
+        let many = outbox::set_all_aside(&mut tx, desk.row.id, &why, now).await?;
+        outbox::pause_channel(&mut tx, desk.row.id, &why, now).await?;
+        let aside = match many {
+            0 => "Nothing was owed to the old room.".to_owned(),
+            1 => "One message that was owed to the old room is set aside: letters list of bpfnews-admin names it.".to_owned(),
+            many => format!("{many} messages that were owed to the old room are set aside: letters list of bpfnews-admin names them."),
+        };
+        let trouble = Trouble {
+            subject: &subject(desk),
+            kind: &why,
+            title: format!("The room of {name} was replaced"),
+            text: format!(
+                "The new room is {by}. Invite the bot there, and set id = \"{by}\" for {name} in the configuration. {aside}"
+            ),
+        };
+        if desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await? {
+            error!("{}: {}", trouble.title, trouble.text);
+        }
+        tx.commit().await?;
+        let mut holds = self.holds();
         holds.channels.insert(desk.row.id, now + HOLD_MAX);
         holds.paused.insert(desk.row.id);
         Ok(())
@@ -202,6 +282,25 @@ impl Courier {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// What a delivery would have told: its title, and its link.
+async fn named(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<String> {
+    let content = match (&claimed.content, claimed.post) {
+        (Some(content), _) => content.clone(),
+        (None, Some(post)) => outbox::post(tx, post).await?.content,
+        (None, None) => return Ok("a message".to_owned()),
+    };
+    let doing = match claimed.verb {
+        Verb::Send => "",
+        Verb::Reply => "a step of ",
+        Verb::Edit => "the change of ",
+        Verb::Remove => "the removal of ",
+    };
+    let link = content
+        .link()
+        .map_or_else(String::new, |link| format!(" {link}"));
+    Ok(format!("{doing}{}{link}", content.title()))
 }
 
 /// A channel as a subject of troubles.

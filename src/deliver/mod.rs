@@ -3,11 +3,12 @@
 //! A lane is what is sent one after another: a channel, or a whole platform where that is asked for. Lanes do not wait
 //! for each other. What an error means was decided by the platform; here it is only carried out.
 
+mod counted;
 mod failure;
 mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,6 +17,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
+use self::counted::Streak;
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
@@ -46,6 +48,14 @@ struct Holds {
     refused: BTreeMap<PlatformKind, String>,
     /// Channels that refused their last delivery.
     paused: HashSet<i64>,
+    /// Channels that refused a delivery, which may be to blame itself: it, and since when it was due.
+    doubted: HashMap<i64, (i64, i64)>,
+    /// Channels whose last tries failed.
+    streaks: HashMap<i64, Streak>,
+    /// When channels that are refused were last tried since their platform told of a change.
+    again_at: HashMap<i64, DateTime<Utc>>,
+    /// Channels that took something since this process began.
+    well: HashSet<i64>,
 }
 
 /// What telling needs.
@@ -82,7 +92,7 @@ impl Courier {
 
     /// The same for other channels. Waits are kept, but for those of channels that were refused: they are tried again.
     pub fn over(&self, desks: Arc<[Desk]>, refused: &[i64]) -> Self {
-        let mut holds = self.holds.lock().expect("no holder of the waits panics");
+        let mut holds = self.holds();
         holds
             .channels
             .retain(|channel, _| !refused.contains(channel));
@@ -101,7 +111,7 @@ impl Courier {
 
     /// Why a platform refuses everything, if one does.
     pub fn refusal(&self) -> Option<String> {
-        let holds = self.holds.lock().expect("no holder of the waits panics");
+        let holds = self.holds();
         holds.refused.values().next().cloned()
     }
 
@@ -221,6 +231,10 @@ impl Courier {
         }
     }
 
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().expect("no holder of the waits panics")
+    }
+
     fn desk(&self, channel: i64) -> Option<&Desk> {
         self.desks.iter().find(|desk| desk.row.id == channel)
     }
@@ -228,14 +242,14 @@ impl Courier {
     /// The platform of a channel, unless it is not set up or refuses everything.
     fn platform(&self, desk: &Desk) -> Option<&Arc<dyn Platform>> {
         let kind = desk.config.platform;
-        let holds = self.holds.lock().expect("no holder of the waits panics");
+        let holds = self.holds();
         let platform = self.platforms.get(&kind);
         platform.filter(|_| !holds.refused.contains_key(&kind))
     }
 
     /// Until when a channel waits: for itself or for its platform.
     fn held_to(&self, desk: &Desk) -> Option<DateTime<Utc>> {
-        let holds = self.holds.lock().expect("no holder of the waits panics");
+        let holds = self.holds();
         let channel = holds.channels.get(&desk.row.id);
         let to = channel
             .max(holds.platforms.get(&desk.config.platform))
@@ -265,6 +279,7 @@ impl Courier {
             act,
             key: format!("{:x}-{:x}", claimed.nonce, claimed.version),
             is_retry: claimed.attempts > 1,
+            tried_ago: self.tried_ago(claimed),
         };
         let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
             Ok(Some(found)) => Ok(found),
@@ -306,7 +321,7 @@ impl Courier {
             Ok(since) if since < dedupes_for => Ok(None),
             _ => {
                 self.let_land(claimed)?;
-                platform.find(work).await
+                platform.find(work).await.map_err(counted::only_looked)
             }
         }
     }
@@ -338,18 +353,24 @@ impl Courier {
 
     /// A channel that took a delivery is well again, if it was not.
     async fn is_well(&self, desk: &Desk) -> anyhow::Result<()> {
-        {
-            let mut holds = self.holds.lock().expect("no holder of the waits panics");
-            if !holds.paused.remove(&desk.row.id) {
-                return Ok(());
-            }
+        let id = desk.row.id;
+        let was_ill = {
+            let mut holds = self.holds();
+            holds.doubted.remove(&id);
+            let streak = holds.streaks.remove(&id);
+            let was_told = streak.is_some_and(|streak| streak.was_told());
+            // What was wrong before this process began is known to the database alone.
+            let is_first = holds.well.insert(id);
+            holds.paused.remove(&id) || was_told || is_first
+        };
+        if !was_ill {
+            return Ok(());
         }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        if outbox::channel_is_well(&mut tx, desk.row.id).await? {
-            let title = format!("{} is well again", desk.config.name);
-            desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
-        }
+        outbox::channel_is_well(&mut tx, id).await?;
+        let title = format!("{} is well again", desk.config.name);
+        desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
         tx.commit().await?;
         Ok(())
     }

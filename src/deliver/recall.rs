@@ -2,7 +2,7 @@
 //! decided where posts are planned.
 
 use chrono::TimeDelta;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::Courier;
 use crate::channel::{Platform, Scope, SendError, Standing};
@@ -41,9 +41,8 @@ impl Courier {
                 };
                 self.hold(desk, after.min(super::HOLD_MAX), scope).await
             }
-            Err(SendError::Unknown { why }) => {
-                warn!("{name}: could not be looked through, tried again: {why}");
-                self.hold(desk, READ_AGAIN_AFTER, Scope::Channel).await
+            Err(SendError::Unknown { why } | SendError::Failed { why, .. }) => {
+                self.unread(desk, &why).await
             }
             Err(SendError::Never {
                 scope: Scope::Platform,
@@ -59,6 +58,7 @@ impl Courier {
                 );
                 self.pause_channel(desk, why).await
             }
+            Err(SendError::Replaced { by }) => self.replace(desk, &by).await,
             Err(SendError::Gone) => {
                 let why = "it is gone, and cannot be looked through after the restore".to_owned();
                 self.pause_channel(desk, why).await

@@ -1,7 +1,7 @@
 //! What channels are owed after a fold: which posts open, which are edited, and when. In the fold's transaction.
 //!
 //! The rules: a post opens when a route first takes a story that moved, and lives on whatever the route says later.
-//! A story has one post in a channel; where two stories became one, the younger post becomes a line.
+//! A story has one post in a channel; where two stories became one, the younger post is taken away.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::digest::list_anew;
 use super::fold::Moved;
 use super::matching::meet_all;
+use super::retract::take_away;
 use super::sample::{SAMPLE_NOTE, Samples};
 use crate::config::{ChannelMode, Milestones};
 use crate::desk::Desk;
@@ -179,13 +180,9 @@ async fn keep_true(
                 let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
                 post.milestone = reached.map(str::to_owned).or(post.milestone);
                 let was_joined = post.state == PostState::Joined;
-                if was_joined {
-                    post.state = PostState::Open;
-                }
                 let waits = story::waits_for_parts(story) || has_ghosts(tx, story, fresh).await?;
-                let is_unsent = was_joined && post.digest_id.is_none();
-                if is_unsent && outbox::was_sent(tx, post.id).await? == Sent::Never {
-                    // It was dropped when another post told its story.
+                if was_joined && !stands_again(tx, &mut post, now).await? {
+                    // It was taken away when another post told its story.
                     owe_send(tx, &post, content, now).await?;
                     continue;
                 }
@@ -196,17 +193,28 @@ async fn keep_true(
             }
             (false, PostState::Open | PostState::Waiting) => {
                 post.state = PostState::Joined;
-                let line = story::line(
-                    &moved.story,
-                    "told in another post".to_owned(),
-                    post.content.mark().to_owned(),
-                );
-                say(tx, &mut post, Content::Line(line), None, now).await?;
+                take_away(tx, &post, "its story is told by another post", now).await?;
             }
             (false, PostState::Joined | PostState::Muted | PostState::Retracted) => {}
         }
     }
     Ok(())
+}
+
+/// Lets a post live again that another one stood for. Gives whether its message, or the list that names it, stands still.
+async fn stands_again(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    post.state = PostState::Open;
+    if let Some(list) = post.digest_id {
+        if outbox::post(tx, list).await?.state == PostState::Open {
+            outbox::save_post(tx, post).await?;
+            list_anew(tx, list, now).await?;
+            return Ok(true);
+        }
+        post.digest_id = None;
+    }
+    // A removal that was not tried yet is not needed any more.
+    outbox::forget_deliveries(tx, post.id, "its story is its own again", now).await?;
+    Ok(outbox::was_sent(tx, post.id).await? == Sent::Maybe)
 }
 
 /// Sends a post after all.
@@ -268,9 +276,6 @@ pub(super) async fn say(
         };
     }
     match outbox::was_sent(tx, post.id).await? {
-        Sent::NotYet if post.state == PostState::Joined => {
-            outbox::forget_deliveries(tx, post.id, "its story is told by another post", now).await
-        }
         Sent::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
         Sent::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
         Sent::Maybe | Sent::Never => Ok(()),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::digest::list_anew;
 use crate::store::Tx;
-use crate::store::outbox::{self, NewDelivery, PostState, Sent, Verb};
+use crate::store::outbox::{self, NewDelivery, PostRow, PostState, Sent, Verb};
 
 const WHY: &str = "its story was taken back";
 
@@ -26,36 +26,62 @@ pub async fn retract(tx: &mut Tx, items: &[i64], now: DateTime<Utc>) -> anyhow::
             PostState::Muted | PostState::Retracted => continue,
             PostState::Open | PostState::Waiting | PostState::Joined => {}
         }
-        outbox::save_post(tx, &post).await?;
         taken_back += usize::from(was != PostState::Waiting);
-        if let Some(list) = post.digest_id {
-            lists.insert(list);
-            continue;
-        }
-        outbox::forget_deliveries(tx, post.id, WHY, now).await?;
-        if outbox::was_sent(tx, post.id).await? == Sent::Maybe {
-            remove(tx, post.channel_id, post.id, now).await?;
-        }
-        for answer in outbox::answers_below(tx, post.id, now).await? {
-            remove(tx, post.channel_id, answer, now).await?;
+        match post.digest_id {
+            Some(list) => {
+                outbox::save_post(tx, &post).await?;
+                lists.insert(list);
+            }
+            None => take_away(tx, &post, WHY, now).await?,
         }
     }
     for list in lists {
-        let members = outbox::posts_in_digest(tx, list).await?;
-        if members.iter().any(|post| post.state == PostState::Open) {
-            list_anew(tx, list, now).await?;
-            continue;
-        }
-        // A list of nothing says nothing.
-        let mut post = outbox::post(tx, list).await?;
-        post.state = PostState::Retracted;
-        outbox::save_post(tx, &post).await?;
-        outbox::forget_deliveries(tx, list, WHY, now).await?;
-        if outbox::was_sent(tx, list).await? == Sent::Maybe {
-            remove(tx, post.channel_id, list, now).await?;
-        }
+        list_without(tx, list, WHY, now).await?;
     }
     Ok(taken_back)
+}
+
+/// Takes away what stands of a post that lives no more: its message and the answers below it, or its line in a list. What
+/// was not sent yet is forgotten.
+///
+/// # Errors
+///
+/// When the database fails.
+pub(super) async fn take_away(
+    tx: &mut Tx,
+    post: &PostRow,
+    why: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    outbox::save_post(tx, post).await?;
+    if let Some(list) = post.digest_id {
+        return list_without(tx, list, why, now).await;
+    }
+    outbox::forget_deliveries(tx, post.id, why, now).await?;
+    if outbox::was_sent(tx, post.id).await? == Sent::Maybe {
+        remove(tx, post.channel_id, post.id, now).await?;
+    }
+    for answer in outbox::answers_below(tx, post.id, now).await? {
+        remove(tx, post.channel_id, answer, now).await?;
+    }
+    Ok(())
+}
+
+/// Lets a list name those of its stories that still live.
+async fn list_without(tx: &mut Tx, list: i64, why: &str, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let members = outbox::posts_in_digest(tx, list).await?;
+    if members.iter().any(|post| post.state == PostState::Open) {
+        return list_anew(tx, list, now).await;
+    }
+    // A list of nothing says nothing.
+    let mut post = outbox::post(tx, list).await?;
+    post.state = PostState::Retracted;
+    outbox::save_post(tx, &post).await?;
+    outbox::forget_deliveries(tx, list, why, now).await?;
+    if outbox::was_sent(tx, list).await? == Sent::Maybe {
+        remove(tx, post.channel_id, list, now).await?;
+    }
+    Ok(())
 }
 
 async fn remove(tx: &mut Tx, channel: i64, post: i64, now: DateTime<Utc>) -> anyhow::Result<()> {

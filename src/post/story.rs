@@ -59,6 +59,29 @@ impl Content {
             Self::Notice { mark, .. } => mark,
         }
     }
+
+    /// What it is called: the story's title, a list's, an issue's.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Story(post) => post.title.clone(),
+            Self::Line(line) => line.title.clone(),
+            Self::Digest(digest) => digest.title.clone(),
+            Self::Issue(issue) => issue.title.clone(),
+            Self::Suggestion(suggestion) => format!("suggestion {}", suggestion.number),
+            Self::Notice { title, .. } => title.clone(),
+        }
+    }
+
+    /// Where to read on, if it leads anywhere.
+    pub fn link(&self) -> Option<String> {
+        match self {
+            Self::Story(post) => post.link.clone(),
+            Self::Line(line) => line.link.clone(),
+            Self::Issue(issue) => issue.link.clone(),
+            Self::Suggestion(suggestion) => Some(suggestion.link.clone()),
+            Self::Digest(_) | Self::Notice { .. } => None,
+        }
+    }
 }
 
 /// A line about a story.

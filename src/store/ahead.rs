@@ -39,7 +39,7 @@ pub async fn set_back(tx: &mut Tx, by: i64, now: DateTime<Utc>) -> anyhow::Resul
     .context("moving the times of feeds back")?;
     sqlx::query!(
         "UPDATE channels SET held_to = iif(held_to > $1, MAX(held_to - $2, $1), held_to),
-                paused_at = MIN(paused_at, $1), added_at = MIN(added_at, $1)",
+                paused_at = MIN(paused_at, $1), added_at = MIN(added_at, $1), took_at = MIN(took_at, $1)",
         now,
         by
     )

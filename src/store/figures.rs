@@ -26,6 +26,8 @@ pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
         r#"SELECT (SELECT COALESCE(MAX(id), 0) FROM items) AS "items!: i64",
                   (SELECT COALESCE(MAX(number), 0) FROM issues) AS "issues!: i64",
                   (SELECT COUNT(*) FROM deliveries WHERE state = 'owed') AS "owed!: i64",
+                  (SELECT COUNT(*) FROM deliveries WHERE set_aside_at IS NOT NULL) AS "aside!: i64",
+                  (SELECT COUNT(*) FROM deliveries WHERE state = 'owed' AND failures > 0) AS "retried!: i64",
                   (SELECT COUNT(*) FROM channels WHERE configured = 1) AS "channels!: i64",
                   (SELECT COUNT(*) FROM channels WHERE configured = 1 AND paused_at IS NOT NULL) AS "paused!: i64",
                   (SELECT COUNT(*) FROM troubles) AS "troubles!: i64",
@@ -73,6 +75,16 @@ pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
             "bpfnews_deliveries_owed",
             "What channels are owed and have not got yet.",
             vec![("", row.owed)],
+        ),
+        gauge(
+            "bpfnews_deliveries_failing",
+            "What channels are owed and did not get at the last try.",
+            vec![("", row.retried)],
+        ),
+        gauge(
+            "bpfnews_dead_letters",
+            "Deliveries that were set aside; bpfnews letters list names them.",
+            vec![("", row.aside)],
         ),
         gauge(
             "bpfnews_channels",

@@ -11,6 +11,8 @@ mod fold;
 mod ingest;
 mod issue;
 mod mails;
+#[cfg(feature = "matrix")]
+mod matrix;
 mod posts;
 mod real;
 mod rude;

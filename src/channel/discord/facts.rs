@@ -14,6 +14,8 @@ use crate::channel::SendError;
 const FACTS_LAST: Duration = Duration::from_mins(10);
 /// Discord's numbers for channels that hold threads alone: forums and media channels.
 const FORUMS: [u64; 2] = [15, 16];
+/// Discord's numbers for threads.
+const THREADS: [u64; 3] = [10, 11, 12];
 /// Discord's numbers for channels whose messages can have threads: text and announcements.
 const WITH_THREADS: [u64; 2] = [0, 5];
 /// Discord's flag of a forum where every post must have a tag.
@@ -38,6 +40,11 @@ impl ChannelFacts {
     /// Whether every post there is a thread of its own.
     pub fn is_forum(&self) -> bool {
         FORUMS.contains(&self.kind)
+    }
+
+    /// Whether it is a thread itself.
+    pub(super) fn is_thread(&self) -> bool {
+        THREADS.contains(&self.kind)
     }
 
     /// Whether a message there can have a thread.

@@ -4,31 +4,32 @@
 //! a runtime of their own, which ends with all of them. It asks for the gateway's address and falls back on the real one
 //! when that fails; so the address is asked for here, and put in place of whatever it found.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serenity::all::{
-    ClientBuilder, ConnectionStage, Context, Event, GatewayError, GatewayIntents, HttpBuilder,
-    Interaction, RawEventHandler, ShardManager,
+    ClientBuilder, ConnectionStage, GatewayError, GatewayIntents, HttpBuilder, Interaction,
+    ShardManager,
 };
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 use url::{Host, Url};
 
 use super::commands::{self, Memory};
+use super::events::Handler;
 use super::interactions::Answering;
 use super::refusal::Aim;
 use super::rest::{Request, Rest};
 use super::{Discord, senseless};
 use crate::channel::{Scope, SendError};
-use crate::command::heard::Ear;
+use crate::command::heard::{Ear, Noticed};
 
 /// How long a gateway that failed is left alone, at first and at most. Discord allows one start of a session in five
 /// seconds.
@@ -55,7 +56,7 @@ struct Door {
 }
 
 /// What the gateway told.
-enum Heard {
+pub(super) enum Heard {
     Ready { application: String },
     Interaction(Box<Interaction>),
 }
@@ -90,7 +91,8 @@ impl Discord {
             let end = match door {
                 Ok(door) => {
                     let mut line = Line::open(self, door);
-                    line.follow(&answering, &memory, &mut tasks, stop).await
+                    line.follow(self, &answering, &memory, &mut tasks, stop)
+                        .await
                 }
                 Err(
                     error @ SendError::Never {
@@ -98,7 +100,7 @@ impl Discord {
                         ..
                     },
                 ) => End::Refused(error),
-                Err(SendError::Later { after, why, .. }) => {
+                Err(SendError::Later { after, why, .. } | SendError::Failed { after, why, .. }) => {
                     backoff = backoff.max(after);
                     End::Lost { why, was_up: false }
                 }
@@ -168,7 +170,7 @@ async fn open_door(rest: &Rest) -> Result<Door, SendError> {
 }
 
 /// Whether the token may go to a gateway's address: it is encrypted, or on this machine where Discord's stand-in is too.
-fn is_door(url: &Url, is_loopback: bool) -> bool {
+pub(super) fn is_door(url: &Url, is_loopback: bool) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -184,9 +186,13 @@ fn is_door(url: &Url, is_loopback: bool) -> bool {
 
 /// What serenity made, once it did.
 #[derive(Default)]
-struct Inside {
+pub(super) struct Inside {
     shards: OnceLock<Arc<ShardManager>>,
-    url: OnceLock<Arc<Mutex<String>>>,
+    pub(super) url: OnceLock<Arc<Mutex<String>>>,
+    /// Told when a server came back, or something changed in one.
+    pub(super) changed: Notify,
+    /// Whether a channel is not what it was.
+    pub(super) is_stale: AtomicBool,
 }
 
 /// A connection to the gateway, or serenity's tries at one.
@@ -236,6 +242,7 @@ impl Line {
 
     async fn follow(
         &mut self,
+        discord: &Discord,
         answering: &Arc<Answering>,
         memory: &Arc<dyn Memory>,
         tasks: &mut JoinSet<()>,
@@ -244,6 +251,7 @@ impl Line {
         let mut look = interval(LOOK_GAP);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_up = Instant::now();
+        let inside = Arc::clone(&self.inside);
         loop {
             tokio::select! {
                 () = stop.cancelled() => {
@@ -267,6 +275,13 @@ impl Line {
                         tasks.spawn(async move { answering.hear(*interaction).await });
                     }
                 },
+                () = inside.changed.notified() => {
+                    if inside.is_stale.swap(false, Ordering::Relaxed) {
+                        discord.channels().clear();
+                    }
+                    let answering = Arc::clone(answering);
+                    tasks.spawn(async move { answering.noticed(Noticed::Changed { room: None }).await });
+                }
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                     if let Err(error) = ended {
                         error!("answering on Discord came to a bad end: {error}");
@@ -354,52 +369,6 @@ async fn connect(
     let _ = inside.url.set(Arc::clone(&client.ws_url));
     let _ = inside.shards.set(Arc::clone(&client.shard_manager));
     client.start().await
-}
-
-struct Handler {
-    events: mpsc::Sender<Heard>,
-    inside: Arc<Inside>,
-    is_loopback: bool,
-    unknown: Arc<AtomicU64>,
-}
-
-#[serenity::async_trait]
-impl RawEventHandler for Handler {
-    async fn raw_event(&self, _: Context, event: Event) {
-        let heard = match event {
-            Event::Ready(ready) => {
-                self.resume_at(&ready.ready.resume_gateway_url).await;
-                Heard::Ready {
-                    application: ready.ready.application.id.to_string(),
-                }
-            }
-            Event::InteractionCreate(event) => Heard::Interaction(Box::new(event.interaction)),
-            Event::Unknown(event) => {
-                self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: an event that is not understood: {}", event.kind);
-                return;
-            }
-            _ => return,
-        };
-        if self.events.try_send(heard).is_err() {
-            warn!("Discord: too many events at once; one is dropped");
-        }
-    }
-}
-
-impl Handler {
-    /// Lets a lost session be taken up where Discord says; serenity would go where it first went.
-    async fn resume_at(&self, told: &str) {
-        let url = Url::parse(told).ok();
-        let url = url.filter(|url| is_door(url, self.is_loopback));
-        match (url, self.inside.url.get()) {
-            (Some(url), Some(place)) => {
-                *place.lock().await = url.as_str().trim_end_matches('/').to_owned();
-            }
-            (None, _) => debug!("Discord: {told:?} is no address for a gateway"),
-            (Some(_), None) => {}
-        }
-    }
 }
 
 #[cfg(test)]

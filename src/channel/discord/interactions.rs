@@ -22,7 +22,7 @@ use super::rest::{Failure, Request, Rest};
 use super::text::cut;
 use crate::channel::SendError;
 use crate::command::grammar::Audience;
-use crate::command::heard::{Asked, Asker, Choice, Ear, Pages, Reply};
+use crate::command::heard::{Asked, Asker, Choice, Ear, Noticed, Pages, Reply};
 use crate::post::plain;
 use crate::post::story::Content;
 
@@ -85,6 +85,11 @@ impl Answering {
 
     pub(super) fn rest(&self) -> Arc<Rest> {
         Arc::clone(&self.rest)
+    }
+
+    /// Tells what was noticed of rooms.
+    pub(super) async fn noticed(&self, noticed: Noticed) {
+        self.ear.notice("discord", noticed).await;
     }
 
     /// Answers one interaction.

@@ -4,6 +4,7 @@
 //! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
 
 mod commands;
+mod events;
 mod facts;
 mod gateway;
 mod interactions;
@@ -11,6 +12,7 @@ mod pages;
 mod refusal;
 pub mod render;
 pub mod rest;
+mod rights;
 mod standing;
 mod tags;
 pub mod text;
@@ -31,18 +33,21 @@ use serde_json::{Value, json};
 pub use self::commands::{Memory, registered};
 pub use self::facts::ChannelFacts;
 pub use self::rest::Settings;
+pub use self::rights::Needs;
 pub use self::tags::Tag;
 
 use self::refusal::Aim;
 use self::render::{body, carries};
-use self::rest::{Request, Rest};
+use self::rest::{Failure, Request, Rest};
 use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::story::Content;
 
 /// How long Discord surely remembers a nonce; it says "a few minutes".
 const NONCE_LASTS: Duration = Duration::from_mins(2);
-/// How long a channel waits when what must be read before a send could not be.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// How long a request may take, from connecting to the answer's last byte.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Discord's number for a thread that takes nothing since it is archived.
+const ARCHIVED: u64 = 50083;
 /// The messages that are looked through; Discord gives no more at once.
 const MESSAGES_LOOKED_AT: usize = 100;
 
@@ -61,8 +66,13 @@ pub struct Discord {
 impl Discord {
     /// Sets the client up; nothing is asked yet.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
+        Self::with_timeout(settings, REQUEST_TIMEOUT)
+    }
+
+    /// The same, with another longest time for a request.
+    pub fn with_timeout(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
-            rest: Arc::new(Rest::new(settings)?),
+            rest: Arc::new(Rest::new(settings, timeout)?),
             me: Mutex::default(),
             channels: Mutex::default(),
             warned: Mutex::default(),
@@ -201,6 +211,28 @@ impl Discord {
             None => check_channel(room)?,
         }
         check_id(&receipt.message)?;
+        let asked = self.ask_to_change(room, receipt, content).await;
+        // A thread that was put away meanwhile takes no change until it is open again.
+        let asked = match asked {
+            Err(failure) if failure.code == ARCHIVED => {
+                self.reopen(room, receipt.thread.is_some()).await?;
+                self.ask_to_change(room, receipt, content).await
+            }
+            asked => asked,
+        };
+        match (asked.map_err(|failure| failure.error), content) {
+            (Ok(message), Some(_)) => id_of(&message).map(|_| receipt.clone()),
+            (Ok(_) | Err(SendError::Gone), None) => Ok(receipt.clone()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn ask_to_change(
+        &self,
+        room: &str,
+        receipt: &Receipt,
+        content: Option<&Content>,
+    ) -> Result<Value, Failure> {
         let request = Request {
             method: match content {
                 Some(_) => Method::PATCH,
@@ -214,11 +246,7 @@ impl Discord {
                 in_thread: receipt.thread.is_some(),
             },
         };
-        match (self.rest.ask(request).await, content) {
-            (Ok(message), Some(_)) => id_of(&message).map(|_| receipt.clone()),
-            (Ok(_) | Err(SendError::Gone), None) => Ok(receipt.clone()),
-            (Err(error), _) => Err(error),
-        }
+        self.rest.ask_for(request).await
     }
 }
 
@@ -350,11 +378,11 @@ fn senseless() -> SendError {
     }
 }
 
-/// What a failed look before a send means: nothing was sent, so nothing can be unknown.
+/// What a failed look before a send means: nothing was sent, so nothing can be unknown. It is a failed try all the same.
 fn nothing_sent(error: SendError) -> SendError {
     match error {
-        SendError::Unknown { why } => SendError::Later {
-            after: READ_AGAIN_AFTER,
+        SendError::Unknown { why } => SendError::Failed {
+            after: Duration::ZERO,
             scope: Scope::Channel,
             why,
         },

@@ -127,6 +127,13 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
         scope,
         why: words.clone(),
     };
+    // All wait, but one request alone may be to blame, so it is counted.
+    let turned_away = || SendError::Failed {
+        after: TURNED_AWAY,
+        scope: Scope::Platform,
+        why: words.clone(),
+    };
+    let is_change = matches!(aim, Aim::Change { .. });
     // A thread that is archived or gone says nothing about the forum that it is in.
     let thread_scope = match in_thread {
         true => Scope::Delivery,
@@ -193,7 +200,9 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
             Scope::Delivery,
             "the server's AutoMod or Discord's link filter refuses the text",
         ),
-        (403, 0) if answer.body.is_none() => later(Scope::Platform, TURNED_AWAY),
+        (403, 0) if answer.body.is_none() => turned_away(),
+        // Discord names no reason that concerns the channel.
+        (403 | 404, _) if is_change => never(Scope::Delivery, ""),
         (403, _) => never(
             Scope::Channel,
             "Discord forbids it: give the bot View Channel, Send Messages, Embed Links and Read Message History",
@@ -202,7 +211,7 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
             Scope::Channel,
             "Discord does not know the channel: check its id, and that the bot was invited",
         ),
-        (300..=399, _) => later(Scope::Platform, TURNED_AWAY),
+        (300..=399, _) => turned_away(),
         _ => never(Scope::Delivery, ""),
     }
 }

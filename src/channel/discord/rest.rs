@@ -17,8 +17,6 @@ use url::{Host, Url};
 use super::refusal::{Aim, Answer, DELAY_MAX, DELAY_UNREADABLE, verdict};
 use crate::channel::{Scope, SendError};
 
-/// How long a request may take, from connecting to the answer's last byte.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// The most of an answer that is read: a hundred messages with full embeds, and room.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// How many buckets are remembered before those that are over are forgotten.
@@ -83,7 +81,7 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    pub(super) fn new(settings: Settings) -> anyhow::Result<Self> {
+    pub(super) fn new(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
         let base = Url::parse(&settings.base).context("Discord's address is none")?;
         let is_loopback = match base.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -115,7 +113,7 @@ impl Rest {
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
-            .timeout(REQUEST_TIMEOUT)
+            .timeout(timeout)
             .build()
             .context("setting up the HTTP client (are certificate authorities installed?)")?;
         Ok(Self {
@@ -273,11 +271,12 @@ impl Rest {
     fn without_token(&self, mut error: SendError) -> SendError {
         match &mut error {
             SendError::Later { why, .. }
+            | SendError::Failed { why, .. }
             | SendError::Unknown { why }
             | SendError::Never { why, .. } => {
                 *why = why.replace(self.token.expose_secret(), "…");
             }
-            SendError::Gone => {}
+            SendError::Replaced { .. } | SendError::Gone => {}
         }
         error
     }

@@ -1,5 +1,7 @@
 //! Threads: a forum, where every post is one, and the thread of a post in any other channel.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use tracing::warn;
@@ -16,6 +18,8 @@ use crate::post::story::Content;
 const THREADS_LOOKED_AT: usize = 5;
 /// How long a story's thread stays among the open ones after its last message, in minutes: a week.
 const OPEN_FOR_MIN: u64 = 10_080;
+/// How long a request whose answer did not come may take to make a post: there is no key that would keep a second one away.
+const LANDS_WITHIN: Duration = Duration::from_secs(30);
 /// Discord's numbers for errors that mean something here.
 const NO_SUCH_CHANNEL: u64 = 10003;
 const NO_SUCH_MESSAGE: u64 = 10008;
@@ -38,10 +42,19 @@ impl Discord {
         work: &Work,
         content: &Content,
     ) -> Result<Receipt, SendError> {
-        if work.is_retry
-            && let Some(there) = self.find_in_forum(&work.address, content).await?
-        {
-            return Ok(there);
+        if work.is_retry {
+            let there = self.find_in_forum(&work.address, content).await;
+            if let Some(there) = there.map_err(nothing_sent)? {
+                return Ok(there);
+            }
+            let still = work.tried_ago.and_then(|ago| LANDS_WITHIN.checked_sub(ago));
+            if let Some(still) = still {
+                return Err(SendError::Later {
+                    after: still + Duration::from_secs(1),
+                    scope: Scope::Delivery,
+                    why: "an earlier attempt may still make the post".to_owned(),
+                });
+            }
         }
         let forum = &work.address;
         let mut facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
@@ -217,6 +230,38 @@ impl Discord {
             is_archived,
             change,
         })
+    }
+
+    /// Opens a thread that was archived, so that what stands in it can be changed.
+    pub(super) async fn reopen(&self, thread: &str, is_below: bool) -> Result<(), SendError> {
+        let request = Request {
+            method: Method::PATCH,
+            route: "/channels/{}",
+            major: thread.to_owned(),
+            path: format!("/channels/{thread}"),
+            body: Some(json!({"archived": false})),
+            aim: Aim::Around,
+        };
+        match self.rest.ask_for(request).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.code == NO_SUCH_CHANNEL && is_below => Err(SendError::Gone),
+            Err(failure) => Err(match failure.error {
+                SendError::Never {
+                    scope: Scope::Channel | Scope::Delivery,
+                    why,
+                } => SendError::Never {
+                    // A post's thread says nothing of the channel that it is below.
+                    scope: match is_below {
+                        true => Scope::Delivery,
+                        false => Scope::Channel,
+                    },
+                    why: format!(
+                        "the thread is archived and could not be opened: unlock it, or give the bot Manage Threads [{why}]"
+                    ),
+                },
+                error => nothing_sent(error),
+            }),
+        }
     }
 
     /// Changes a thread of the bot's own. That it may not is no reason to leave its message as it was. A limit on

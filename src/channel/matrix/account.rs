@@ -39,6 +39,8 @@ pub struct RoomFacts {
     pub is_encrypted: bool,
     /// Whether the account may send messages there.
     pub can_send: bool,
+    /// Whether it may take its own messages back.
+    pub can_redact: bool,
 }
 
 impl Matrix {
@@ -76,9 +78,17 @@ impl Matrix {
         self.session().await?.catch_up().await?;
         let room = self.room(address).await?;
         let facts = facts(&room).await?;
-        match facts.can_send {
-            true => Ok(facts),
-            false => Err(SendError::Never {
+        match (facts.can_send, facts.can_redact) {
+            (true, true) => Ok(facts),
+            (true, false) => Err(SendError::Never {
+                scope: Scope::Channel,
+                why: format!(
+                    "the bot may send messages in {}, but not take its own back: let it redact its own events \
+                     (m.room.redaction in the room's permissions)",
+                    crate::post::plain(&facts.name)
+                ),
+            }),
+            (false, _) => Err(SendError::Never {
                 scope: Scope::Channel,
                 why: format!(
                     "the bot is in {}, but may not send messages there: give it a power level that may (events_default \
@@ -171,12 +181,16 @@ async fn facts(room: &Room) -> Result<RoomFacts, SendError> {
     let name = room.display_name().await;
     let encryption = room.latest_encryption_state().await.map_err(from_sdk)?;
     let levels = room.power_levels_or_default().await;
+    let kind = match encryption.is_encrypted() {
+        true => MessageLikeEventType::RoomEncrypted,
+        false => MessageLikeEventType::RoomMessage,
+    };
     Ok(RoomFacts {
         id: room.room_id().to_string(),
         name: name.map_or_else(|_| room.room_id().to_string(), |name| name.to_string()),
         is_encrypted: encryption.is_encrypted(),
-        can_send: levels
-            .user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage),
+        can_send: levels.user_can_send_message(room.own_user_id(), kind),
+        can_redact: levels.user_can_redact_own_event(room.own_user_id()),
     })
 }
 

@@ -107,6 +107,8 @@ mod tests {
         match error {
             SendError::Later { .. } => "later",
             SendError::Unknown { .. } => "unknown",
+            SendError::Failed { .. } => "failed",
+            SendError::Replaced { .. } => "replaced",
             SendError::Gone => "gone",
             SendError::Never { scope, .. } => match scope {
                 Scope::Delivery => "delivery",

@@ -1,26 +1,27 @@
-//! What comes from the server: invites, and commands of people. Answers go into the thread of their question.
+//! What comes from the server: invites, commands of people, changes of rooms. Answers go into the thread of their question.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use matrix_sdk::event_handler::Ctx;
 use matrix_sdk::ruma::events::reaction::OriginalSyncReactionEvent;
-use matrix_sdk::ruma::events::room::member::StrippedRoomMemberEvent;
 use matrix_sdk::ruma::events::room::message::{
     MessageType, OriginalSyncRoomMessageEvent, Relation,
 };
 use matrix_sdk::ruma::{EventId, MilliSecondsSinceUnixEpoch, RoomId, UserId};
-use matrix_sdk::{Client, Room, RoomState};
+use matrix_sdk::{Room, RoomState};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::hear::Heard;
+use super::line::Place;
 use super::send::Outlet;
 use super::session::Session;
 use super::{Matrix, decision, render};
 use crate::channel::{Scope, SendError};
 use crate::command::grammar::{self, Audience, Call, WrongCall};
-use crate::command::heard::{Asked, Asker, Ear};
+use crate::command::heard::{Asked, Asker, Ear, Noticed};
+use crate::post::story::Content;
 
 /// What is older was asked while nobody listened; an answer now would only puzzle.
 const QUESTION_AGE_MAX_S: i64 = 300;
@@ -32,11 +33,8 @@ const BACKOFF_MAX: Duration = Duration::from_mins(1);
 const SYNC_WAIT: Duration = Duration::from_secs(30);
 /// The least time between two answers of a server that waits for nothing.
 const SYNC_GAP: Duration = Duration::from_millis(200);
-/// How often, and how long, an answer is put off before it is dropped: the person who asked has gone.
-const ANSWER_TRIES_MAX: u32 = 10;
-const ANSWER_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// What the handlers need.
+/// What is needed to take up what was heard.
 #[derive(Clone)]
 struct Listening {
     ear: Ear,
@@ -85,23 +83,30 @@ impl Matrix {
             now: Arc::clone(&self.settings.now),
         };
         let client = &session.client;
-        // No event will come for an invite of the time in which nobody listened.
+        // No event will come for what was so before: invites, and rooms that were replaced.
         for room in client.invited_rooms() {
             if let Ok(invite) = room.invite_details().await {
-                answer_invite(&room, &invite.inviter_id, &listening.host).await;
+                answer_invite(&room, &invite.inviter_id, &listening).await;
             }
         }
-        client.add_event_handler_context(listening);
-        let handlers = [
-            client.add_event_handler(invited),
-            client.add_event_handler(said),
-            client.add_event_handler(reacted),
-        ];
-        let ended = follow(session, stop).await;
-        for handler in handlers {
-            client.remove_event_handler(handler);
+        for room in client.joined_rooms() {
+            if let Some(by) = room.successor_room() {
+                let (room, by) = (room.room_id().to_owned(), by.room_id);
+                take_up(listening.clone(), Heard::Replaced { room, by }).await;
+            }
         }
-        ended
+        let mut heard = session.heard.lock().await;
+        let hearing = async {
+            while let Some(heard) = heard.recv().await {
+                // What takes time must hold up nothing else.
+                tokio::spawn(take_up(listening.clone(), heard));
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            ended = follow(session, stop) => ended,
+            () = hearing => Ok(()),
+        }
     }
 
     /// The session, however long the server takes to answer; none where it is told to stop.
@@ -168,29 +173,42 @@ async fn rests(stop: &CancellationToken, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
 }
 
-async fn invited(
-    event: StrippedRoomMemberEvent,
-    client: Client,
-    room: Room,
-    listening: Ctx<Listening>,
-) {
-    let is_me = client.user_id().is_some_and(|me| event.state_key == me);
-    if is_me && room.state() == RoomState::Invited {
-        // The sync loop waits for this handler; joining must not hold it.
-        tokio::spawn(async move {
-            answer_invite(&room, &event.sender, &listening.host).await;
-        });
+async fn take_up(listening: Listening, heard: Heard) {
+    match heard {
+        Heard::Invited { room, by } if room.state() == RoomState::Invited => {
+            answer_invite(&room, &by, &listening).await;
+        }
+        Heard::Invited { .. } => {}
+        Heard::Said { room, event } => said(&listening, &room, &event).await,
+        Heard::Reacted { room, event } => reacted(&listening, &room, &event).await,
+        Heard::Changed { room } => {
+            let room = Some(room.to_string());
+            let changed = Noticed::Changed { room };
+            listening.ear.notice("matrix", changed).await;
+        }
+        Heard::Replaced { room, by } => {
+            let replaced = Noticed::Replaced {
+                room: room.to_string(),
+                by: by.to_string(),
+            };
+            listening.ear.notice("matrix", replaced).await;
+        }
     }
 }
 
-async fn answer_invite(room: &Room, inviter: &UserId, host: &Host) {
-    let is_allowed = host.lets_join(room.room_id(), inviter);
+async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
+    let is_allowed = listening.host.lets_join(room.room_id(), inviter);
     let answered = match is_allowed {
         true => room.join().await,
         false => room.leave().await,
     };
     match (answered, is_allowed) {
-        (Ok(()), true) => info!("Matrix: {inviter} invited to {}; joined", room.room_id()),
+        (Ok(()), true) => {
+            info!("Matrix: {inviter} invited to {}; joined", room.room_id());
+            let room = Some(room.room_id().to_string());
+            let changed = Noticed::Changed { room };
+            listening.ear.notice("matrix", changed).await;
+        }
         (Ok(()), false) => info!(
             "Matrix: {inviter} invited to {}; declined: not among the inviters under [matrix]",
             room.room_id()
@@ -199,41 +217,30 @@ async fn answer_invite(room: &Room, inviter: &UserId, host: &Host) {
     }
 }
 
-async fn said(
-    event: OriginalSyncRoomMessageEvent,
-    client: Client,
-    room: Room,
-    listening: Ctx<Listening>,
-) {
-    // A notice is a bot's, and an edit was answered when it was a question.
+async fn said(listening: &Listening, room: &Room, event: &OriginalSyncRoomMessageEvent) {
+    let is_mine = event.sender == room.own_user_id();
+    if is_mine || room.state() != RoomState::Joined {
+        return;
+    }
     let MessageType::Text(text) = &event.content.msgtype else {
         return;
     };
-    let is_edit = matches!(event.content.relates_to, Some(Relation::Replacement(_)));
-    let is_mine = client.user_id().is_some_and(|me| event.sender == me);
-    if is_edit || is_mine || room.state() != RoomState::Joined {
-        return;
-    }
     let Some((audience, words)) = command_in(&text.body) else {
         return;
     };
-    if !is_timely(event.origin_server_ts, &room, (listening.now)()).await {
+    if !is_timely(event.origin_server_ts, room, (listening.now)()).await {
         return;
     }
-    let call = grammar::parse(audience, words);
-    // The sync loop waits for this handler; what takes time must not hold it.
-    tokio::spawn(async move {
-        let root = match &event.content.relates_to {
-            Some(Relation::Thread(thread)) => thread.event_id.clone(),
-            _ => event.event_id.clone(),
-        };
-        let question = Question {
-            sender: &event.sender,
-            event: &event.event_id,
-            root: &root,
-        };
-        answer(&listening, &room, call, &question).await;
-    });
+    let root = match &event.content.relates_to {
+        Some(Relation::Thread(thread)) => thread.event_id.clone(),
+        _ => event.event_id.clone(),
+    };
+    let question = Question {
+        sender: &event.sender,
+        event: &event.event_id,
+        root: &root,
+    };
+    answer(listening, room, grammar::parse(audience, words), &question).await;
 }
 
 /// What is answered.
@@ -252,6 +259,21 @@ async fn answer(
     call: Result<Call, WrongCall>,
     question: &Question<'_>,
 ) {
+    let person = question.sender.as_str();
+    let key = format!("cmd-{}", question.event);
+    // Before anything is done: what cannot be answered in time is not carried out either.
+    let Some(place) = listening.outlet.line_up(person) else {
+        warn!("Matrix: {person} asks, and the account may not send so much; refused");
+        let Some(place) = listening.outlet.line_up_with_a_word(person) else {
+            return;
+        };
+        let word = Content::Notice {
+            title: "Too much is asked just now".to_owned(),
+            text: "This was not done. Ask again in a minute, please.".to_owned(),
+            mark: "bpfnews".to_owned(),
+        };
+        return give(listening, place, room, &word, question, &key).await;
+    };
     let member = room.get_member_no_sync(question.sender).await;
     let by = Asker {
         platform: "matrix",
@@ -261,45 +283,53 @@ async fn answer(
         roles: Vec::new(),
         is_manager: member.ok().flatten().is_some_and(|member| member.can_ban()),
     };
-    let Some(reply) = listening.ear.answer(Asked { by, call }).await else {
-        return;
-    };
-    let mut answer = render::event(&reply.content);
-    render::below(&mut answer, question.root.as_str());
-    give(&listening.outlet, room, answer, question.event.as_str()).await;
+    if let Some(reply) = listening.ear.answer(Asked { by, call }).await {
+        give(listening, place, room, &reply.content, question, &key).await;
+    }
+}
+
+/// Gives an answer in its turn.
+async fn give(
+    listening: &Listening,
+    place: Place,
+    room: &Room,
+    content: &Content,
+    question: &Question<'_>,
+    key: &str,
+) {
+    let mut event = render::event(content);
+    render::below(&mut event, question.root.as_str());
+    if let Err(error) = listening.outlet.answer(place, room, event, key).await {
+        warn!(
+            "Matrix: an answer to {} could not be given: {error}",
+            question.sender
+        );
+    }
 }
 
 /// An editor decides a suggestion by a reaction to the message that tells of it.
-async fn reacted(
-    event: OriginalSyncReactionEvent,
-    client: Client,
-    room: Room,
-    listening: Ctx<Listening>,
-) {
-    let is_mine = client.user_id().is_some_and(|me| event.sender == me);
+async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactionEvent) {
+    let is_mine = event.sender == room.own_user_id();
     let Some(word) = decision::decision(&event.content.relates_to.key) else {
         return;
     };
     if is_mine || room.state() != RoomState::Joined {
         return;
     }
-    if !is_timely(event.origin_server_ts, &room, (listening.now)()).await {
+    if !is_timely(event.origin_server_ts, room, (listening.now)()).await {
         return;
     }
-    // The sync loop waits for this handler; looking up what was reacted to must not hold it.
-    tokio::spawn(async move {
-        let message = &event.content.relates_to.event_id;
-        let Some(number) = suggestion_in(&room, message).await else {
-            return;
-        };
-        let call = grammar::parse(Audience::Editors, &format!("{word} {number}"));
-        let question = Question {
-            sender: &event.sender,
-            event: &event.event_id,
-            root: message,
-        };
-        answer(&listening, &room, call, &question).await;
-    });
+    let message = &event.content.relates_to.event_id;
+    let Some(number) = suggestion_in(room, message).await else {
+        return;
+    };
+    let call = grammar::parse(Audience::Editors, &format!("{word} {number}"));
+    let question = Question {
+        sender: &event.sender,
+        event: &event.event_id,
+        root: message,
+    };
+    answer(listening, room, call, &question).await;
 }
 
 /// The number of the suggestion that a message of ours tells of.
@@ -328,19 +358,14 @@ async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> boo
     age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| at.0 >= came_at)
 }
 
-/// Gives an answer, as soon as the account may send.
-async fn give(outlet: &Outlet, room: &Room, answer: Value, question: &str) {
-    let key = format!("cmd-{question}");
-    for _ in 0..ANSWER_TRIES_MAX {
-        let wait = match outlet.put(room, answer.clone(), &key).await {
-            Ok(_) => return,
-            Err(SendError::Later { after, .. }) if after <= ANSWER_WAIT_MAX => after,
-            Err(SendError::Unknown { .. }) => BACKOFF_MIN,
-            Err(error) => return warn!("Matrix: an answer could not be given: {error}"),
-        };
-        tokio::time::sleep(wait).await;
+/// Whether somebody may mean us: most of what is said in a room is no command.
+pub(super) fn may_be_command(event: &OriginalSyncRoomMessageEvent) -> bool {
+    // A notice is a bot's, and an edit was answered when it was a question.
+    let is_edit = matches!(event.content.relates_to, Some(Relation::Replacement(_)));
+    match &event.content.msgtype {
+        MessageType::Text(text) => !is_edit && command_in(&text.body).is_some(),
+        _ => false,
     }
-    debug!("Matrix: an answer was put off too often");
 }
 
 /// Whom a command is for, and the words after its name; none where it is no command of ours.

@@ -6,7 +6,11 @@
 mod account;
 mod decision;
 mod failure;
+mod find;
+mod hear;
+mod line;
 mod listen;
+mod login;
 mod pace;
 pub mod render;
 mod send;
@@ -21,7 +25,7 @@ pub use self::account::{Account, RoomFacts};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use matrix_sdk::deserialized_responses::TimelineEvent;
-use matrix_sdk::room::{IncludeRelations, MessagesOptions, RelationsOptions};
+use matrix_sdk::room::{IncludeRelations, RelationsOptions};
 use matrix_sdk::ruma::api::error::ErrorKind;
 use matrix_sdk::ruma::events::relation::RelationType;
 use matrix_sdk::ruma::{EventId, OwnedEventId, RoomId, uint};
@@ -30,7 +34,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use self::failure::{broken, from_sdk};
+use self::failure::from_sdk;
 use self::send::{Outlet, SEND_MAX};
 use self::session::Session;
 use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
@@ -38,10 +42,6 @@ use crate::post::story::Content;
 
 /// How long a homeserver surely remembers a transaction id; it says a day.
 const KEYS_LAST: Duration = Duration::from_hours(20);
-/// How often a room is asked for older messages when one of ours is looked for, a hundred at a time.
-const PAGES_LOOKED_AT: usize = 20;
-/// How long what this device cannot read may be what is looked for.
-const DOUBT_LASTS_S: i64 = 24 * 60 * 60;
 
 /// Tells the time, in unix seconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -136,7 +136,12 @@ impl Matrix {
             ))
         })?;
         match session.client.get_room(&id) {
-            Some(room) if room.state() == RoomState::Joined => Ok(room),
+            Some(room) if room.state() == RoomState::Joined => match room.successor_room() {
+                None => Ok(room),
+                Some(by) => Err(SendError::Replaced {
+                    by: by.room_id.to_string(),
+                }),
+            },
             // Whoever removed it does not want it back, open as the room may be.
             Some(room) if matches!(room.state(), RoomState::Left | RoomState::Banned) => {
                 Err(refused(format!(
@@ -144,7 +149,7 @@ impl Matrix {
                     self.settings.user
                 )))
             }
-            _ => session.join(&id).await.map_err(nothing_sent),
+            _ => session.join(&id).await.map_err(unsent),
         }
     }
 
@@ -204,50 +209,11 @@ impl Matrix {
         let event = match room.event(message, None).await {
             Ok(event) => event,
             Err(error) if is_missing(&error) => return Err(SendError::Gone),
-            Err(error) => return Err(nothing_sent(from_sdk(error))),
+            Err(error) => return Err(unsent(from_sdk(error))),
         };
         match is_redacted(&event) {
             true => Err(SendError::Gone),
             false => Ok(()),
-        }
-    }
-
-    async fn find_in(&self, room: &Room, mark: &str) -> Result<Option<Receipt>, SendError> {
-        let me = &self.session().await?.client;
-        let me = me.user_id().ok_or_else(|| broken("there is no session"))?;
-        let since_ms = ((self.settings.now)() - DOUBT_LASTS_S) * 1000;
-        let mut is_in_doubt = false;
-        let mut from = None;
-        for _ in 0..PAGES_LOOKED_AT {
-            let mut options = MessagesOptions::backward();
-            options.from = from;
-            options.limit = uint!(100);
-            let page = room.messages(options).await.map_err(from_sdk)?;
-            for event in &page.chunk {
-                match Seen::of(event, me.as_str(), mark) {
-                    Seen::It(message) => {
-                        return Ok(Some(Receipt {
-                            message: message.to_string(),
-                            thread: None,
-                        }));
-                    }
-                    Seen::Sealed { at_ms } => is_in_doubt |= at_ms > since_ms,
-                    Seen::Other => {}
-                }
-            }
-            match page.end {
-                Some(end) if !page.chunk.is_empty() => from = Some(end),
-                _ => break,
-            }
-        }
-        match is_in_doubt {
-            false => Ok(None),
-            true => Err(SendError::Never {
-                scope: Scope::Channel,
-                why: "whether a post was sent cannot be told: a device that is lost encrypted what stands there. \
-                      `bpfnews matrix recover` makes it readable; what is older than a day is sent again."
-                    .to_owned(),
-            }),
         }
     }
 }
@@ -291,9 +257,7 @@ impl Platform for Matrix {
                 return Ok(None);
             };
             let room = self.room(&work.address).await?;
-            self.find_in(&room, content.mark())
-                .await
-                .map_err(nothing_sent)
+            self.find_in(&room, content.mark()).await.map_err(unsent)
         }
         .boxed()
     }
@@ -305,7 +269,7 @@ impl Platform for Matrix {
     ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
         async move {
             let room = self.room(address).await?;
-            self.standing_in(&room, since).await.map_err(nothing_sent)
+            self.standing_in(&room, since).await.map_err(unsent)
         }
         .boxed()
     }
@@ -321,7 +285,7 @@ async fn edits(room: &Room, message: &EventId) -> Result<Vec<OwnedEventId>, Send
     let related = match room.relations(message.to_owned(), options).boxed().await {
         Ok(related) => related,
         Err(error) if is_missing(&error) => return Err(SendError::Gone),
-        Err(error) => return Err(nothing_sent(from_sdk(error))),
+        Err(error) => return Err(unsent(from_sdk(error))),
     };
     let is_ours = |event: &&TimelineEvent| {
         let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
@@ -347,42 +311,19 @@ fn is_redacted(event: &TimelineEvent) -> bool {
     raw.is_ok_and(|event| !event["unsigned"]["redacted_because"].is_null())
 }
 
-/// What an event of a room is to somebody who looks for a message of ours.
-enum Seen {
-    /// The message with the mark; an edit of it is not.
-    It(OwnedEventId),
-    /// Ours, and this device cannot read it.
-    Sealed {
-        /// When it was sent, unix milliseconds.
-        at_ms: i64,
-    },
-    /// Something else.
-    Other,
-}
-
-impl Seen {
-    fn of(event: &TimelineEvent, me: &str, mark: &str) -> Self {
-        let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
-        let Some(raw) = raw.ok().filter(|raw| raw["sender"] == me) else {
-            return Self::Other;
-        };
-        let content = &raw["content"];
-        if content["m.relates_to"]["rel_type"] == "m.replace" {
-            return Self::Other;
-        }
-        if raw["type"] == "m.room.encrypted" && content["ciphertext"].is_string() {
-            let at_ms = raw["origin_server_ts"].as_i64().unwrap_or_default();
-            return Self::Sealed { at_ms };
-        }
-        let is_it = content[render::MARK] == mark;
-        match event.event_id().filter(|_| is_it) {
-            Some(id) => Self::It(id),
-            None => Self::Other,
-        }
+/// What a failure means of something in a room that comes before a message: nothing was sent, and the try failed.
+fn unsent(error: SendError) -> SendError {
+    match error {
+        SendError::Unknown { why } => SendError::Failed {
+            after: Duration::ZERO,
+            scope: Scope::Channel,
+            why,
+        },
+        other => other,
     }
 }
 
-/// What a failure means of something that sends nothing.
+/// What a failure means of something that all wait for.
 fn nothing_sent(error: SendError) -> SendError {
     match error {
         SendError::Unknown { why } => SendError::Later {

@@ -15,16 +15,20 @@ use futures_util::future::FutureExt as _;
 use matrix_sdk::authentication::matrix::MatrixSession;
 use matrix_sdk::config::{RequestConfig, SyncSettings};
 use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
-use matrix_sdk::ruma::RoomId;
 use matrix_sdk::ruma::api::client::filter::FilterDefinition;
+use matrix_sdk::ruma::{RoomId, uint};
 use matrix_sdk::store::RoomLoadSettings;
 use matrix_sdk::{Client, Room, SqliteStoreConfig};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+use tokio::sync::mpsc;
+
 use super::Settings;
 use super::failure::{broken, from_sdk, from_setup};
+use super::hear::{Heard, hear};
+use super::login;
 use crate::channel::{Scope, SendError};
 
 /// How long one request may take; a sync waits for the server besides.
@@ -57,6 +61,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// Since when this device sends, unix seconds: the server knows the keys of no other.
     pub(super) since: i64,
+    /// What is heard, for whoever listens.
+    pub(super) heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
     /// Held while the server is asked for what is new: two answers at once would be taken in out of order.
     syncing: tokio::sync::Mutex<()>,
     /// Held as long as the session is.
@@ -79,10 +85,7 @@ impl Session {
     }
 
     async fn ask(&self, wait: Duration) -> Result<(), SendError> {
-        let filter = FilterDefinition::with_lazy_loading();
-        let settings = SyncSettings::new().filter(filter.into()).timeout(wait);
-        let synced = self.client.sync_once(settings).boxed().await;
-        synced.map(drop).map_err(from_sdk)
+        sync_once(&self.client, wait).await
     }
 
     /// Joins a room. Who is in there, and whether it is encrypted, is known then.
@@ -98,6 +101,15 @@ impl Session {
         let device = device.ok().flatten();
         device.is_some_and(|device| device.is_cross_signed_by_owner())
     }
+}
+
+async fn sync_once(client: &Client, wait: Duration) -> Result<(), SendError> {
+    let mut filter = FilterDefinition::with_lazy_loading();
+    // What was said while the program was down is not to be cut to the last few words.
+    filter.room.timeline.limit = Some(uint!(50));
+    let settings = SyncSettings::new().filter(filter.into()).timeout(wait);
+    let synced = client.sync_once(settings).boxed().await;
+    synced.map(drop).map_err(from_sdk)
 }
 
 /// Opens the session that is kept, or logs in, and asks the server once what there is.
@@ -121,6 +133,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
         None => format!("{STORE}{:016x}", fastrand::u64(..)),
     };
     let client = build(settings, &folder.join(&store), &key).await?;
+    let is_new = kept.is_none();
     let since = match kept {
         Some(kept) => {
             let auth = client.matrix_auth();
@@ -132,9 +145,15 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     };
     let encryption = client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
+    if is_new {
+        // A new device is told what was said before: nobody asked that of it.
+        sync_once(&client, Duration::ZERO).await?;
+    }
+    let heard = hear(&client);
     let session = Session {
         client,
         since,
+        heard: tokio::sync::Mutex::new(heard),
         syncing: tokio::sync::Mutex::default(),
         _lock: lock,
     };
@@ -214,14 +233,8 @@ pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> 
 }
 
 async fn log_in(client: &Client, settings: &Settings, store: String) -> Result<i64, SendError> {
-    let auth = client.matrix_auth();
-    let password = password(settings)?.expose_secret();
-    let login = auth.login_username(&settings.user, password);
-    let login = login.initial_device_display_name("bpfnews").send().await;
-    login.map_err(|error| refused_login(&settings.user, from_sdk(error)))?;
-    let session = auth
-        .session()
-        .ok_or_else(|| broken("the login gave no session"))?;
+    let password = password(settings)?;
+    let session = login::log_in(client, settings, password).await?;
     info!(
         "Matrix: logged in as {}, device {}",
         session.meta.user_id, session.meta.device_id
@@ -236,17 +249,6 @@ async fn log_in(client: &Client, settings: &Settings, store: String) -> Result<i
     let text = serde_json::to_vec(&kept).map_err(|error| broken(&error.to_string()))?;
     write_secret(&folder.join(FILE), &text).map_err(|error| unusable(folder, &error))?;
     Ok(kept.since)
-}
-
-/// What a refusal means when it is the login that is refused, and not a room.
-fn refused_login(user: &str, error: SendError) -> SendError {
-    match error {
-        SendError::Never { why, .. } => SendError::Never {
-            scope: Scope::Platform,
-            why: format!("{user} cannot log in. Are name and password right? {why}"),
-        },
-        other => other,
-    }
 }
 
 fn lock(folder: &Path) -> Result<File, SendError> {

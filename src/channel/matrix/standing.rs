@@ -7,6 +7,7 @@ use matrix_sdk::deserialized_responses::TimelineEvent;
 use matrix_sdk::room::MessagesOptions;
 use matrix_sdk::ruma::uint;
 use serde_json::Value;
+use tracing::warn;
 
 use super::failure::{broken, from_sdk};
 use super::{Matrix, render};
@@ -22,17 +23,13 @@ impl Matrix {
         since: i64,
     ) -> Result<Vec<Standing>, SendError> {
         let client = &self.session().await?.client;
-        let backups = client.encryption().backups();
-        if room.encryption_state().is_encrypted() && backups.are_enabled().await {
-            // What an earlier device said, this one reads with the keys that the recovery key opened.
-            let keys = backups.download_room_keys_for_room(room.room_id()).await;
-            keys.map_err(|error| broken(&format!("the keys of older messages: {error}")))?;
-        }
+        // What an earlier device said, this one reads with the keys that the recovery key opened.
+        let has_keys = room.encryption_state().is_encrypted() && self.fetch_keys(room).await?;
         let me = client
             .user_id()
             .ok_or_else(|| broken("there is no session"))?;
         let mut found = Found::default();
-        let mut from = None;
+        let (mut from, mut sealed) = (None, 0_u32);
         for _ in 0..PAGES_MAX {
             let mut options = MessagesOptions::backward();
             options.from = from;
@@ -48,13 +45,15 @@ impl Matrix {
                 // One that was taken back says nothing any more, and needs no keys.
                 let is_redacted = !raw["unsigned"]["redacted_because"].is_null();
                 if raw["sender"] == me.as_str() && !is_redacted {
-                    check_readable(event)?;
-                    found.take(&raw);
+                    match is_sealed(event, &raw) {
+                        true => sealed += 1,
+                        false => found.take(&raw),
+                    }
                 }
             }
             match page.end {
                 Some(end) if !is_older => from = Some(end),
-                _ => return Ok(found.standing()),
+                _ => return check_sealed(room, sealed, has_keys).map(|()| found.standing()),
             }
         }
         Err(SendError::Never {
@@ -65,11 +64,25 @@ impl Matrix {
     }
 }
 
-/// A message whose keys are with a device that is gone may be any of ours.
-fn check_readable(event: &TimelineEvent) -> Result<(), SendError> {
-    match event.kind.is_utd() {
-        false => Ok(()),
-        true => Err(SendError::Never {
+/// Whether an event is a message of ours that this device cannot read. What an edit says is not needed: what it edits stands.
+fn is_sealed(event: &TimelineEvent, raw: &Value) -> bool {
+    event.kind.is_utd() && raw["content"]["m.relates_to"]["rel_type"] != "m.replace"
+}
+
+/// A message whose keys are with a device that is gone may be any of ours. Where the backup's keys were used and some are
+/// nowhere, nobody can do more: the room goes on, at the risk of telling those a second time.
+fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendError> {
+    match (sealed, has_keys) {
+        (0, _) => Ok(()),
+        (many, true) => {
+            warn!(
+                "Matrix: {many} of the bot's messages in {} cannot be decrypted, and their keys are nowhere; what they said \
+                 may be told again",
+                room.room_id()
+            );
+            Ok(())
+        }
+        (_, false) => Err(SendError::Never {
             scope: Scope::Channel,
             why: "messages of ours there cannot be decrypted, so nobody can tell what was posted: give the recovery \
                   key (bpfnews matrix recover), then start bpfnews again; or post to a new room"

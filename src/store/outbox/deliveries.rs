@@ -78,6 +78,18 @@ pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
     .execute(&mut **tx)
     .await
     .context("owing a delivery")?;
+    if let Some(post) = new.post {
+        // What takes the place of a dead letter leaves nothing to decide.
+        sqlx::query!(
+            "UPDATE deliveries SET set_aside_at = NULL WHERE post_id = $1 AND verb = $2 AND verb <> 'reply'
+               AND set_aside_at IS NOT NULL",
+            post,
+            verb
+        )
+        .execute(&mut **tx)
+        .await
+        .context("dropping a dead letter")?;
+    }
     Ok(())
 }
 
@@ -88,15 +100,15 @@ pub enum Sent {
     NotYet,
     /// It may be there, or is.
     Maybe,
-    /// It never will be.
+    /// It never will be, or was taken back.
     Never,
 }
 
 /// What became of a post's first message.
 pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
     let row = sqlx::query!(
-        r#"SELECT state AS "state!", attempts AS "attempts!" FROM deliveries
-           WHERE post_id = $1 AND verb = 'send' ORDER BY id DESC LIMIT 1"#,
+        r#"SELECT verb AS "verb!", state AS "state!", attempts AS "attempts!" FROM deliveries
+           WHERE post_id = $1 AND verb IN ('send', 'remove') ORDER BY id DESC LIMIT 1"#,
         post
     )
     .fetch_optional(&mut **tx)
@@ -104,6 +116,11 @@ pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
     .context("asking whether a post was sent")?;
     Ok(match row {
         None => Sent::Never,
+        // What was taken back, or is about to be, is as if it had never been sent; where that failed, it stands.
+        Some(row) if row.verb == "remove" => match row.state.as_str() {
+            "dead" => Sent::Maybe,
+            _ => Sent::Never,
+        },
         Some(row) if row.state == "owed" && row.attempts == 0 => Sent::NotYet,
         Some(row) if row.state == "dead" => Sent::Never,
         Some(_) => Sent::Maybe,
@@ -158,6 +175,12 @@ pub async fn forget_deliveries(
     .execute(&mut **tx)
     .await
     .context("giving up deliveries")?;
+    sqlx::query!(
+        "UPDATE deliveries SET set_aside_at = NULL WHERE post_id = $1 AND set_aside_at IS NOT NULL",
+        post
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -198,6 +221,12 @@ pub struct Claimed {
     pub first_tried_at: i64,
     /// When it, or what it said before, was last tried and not heard of, unix seconds.
     pub tried_before_at: Option<i64>,
+    /// Since when it is due, unix seconds.
+    pub due_at: i64,
+    /// How many tries failed before this one.
+    pub failures: i64,
+    /// How many of them failed while the channel took others.
+    pub passed: i64,
     /// Where the post stands, JSON.
     pub receipt: Option<String>,
 }
@@ -232,6 +261,7 @@ pub async fn claim_delivery(
            RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
+                     due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
                      (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String""#,
         next.id,
         now
@@ -251,130 +281,11 @@ pub async fn claim_delivery(
         attempts: row.attempts,
         first_tried_at: row.first_tried_at,
         tried_before_at: next.last_tried_at,
+        due_at: row.due_at,
+        failures: row.failures,
+        passed: row.passed,
         receipt: row.receipt,
     }))
-}
-
-/// How a claimed delivery ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settled {
-    /// It was done; a post stands where the receipt (JSON) says.
-    Done {
-        /// Where, for a send or an edit.
-        receipt: Option<String>,
-    },
-    /// Nothing happened: this was no attempt. It may be tried from `due_at` on.
-    Later {
-        /// Then; `None`: as before.
-        due_at: Option<DateTime<Utc>>,
-        /// Why.
-        why: String,
-    },
-    /// It may have happened; it is tried again, from `due_at` on.
-    Unknown {
-        /// Then; `None`: as before.
-        due_at: Option<DateTime<Utc>>,
-        /// Why.
-        why: String,
-    },
-    /// It will not happen.
-    Dead {
-        /// Why.
-        why: String,
-    },
-}
-
-/// Records how a claimed delivery ended. One whose content has changed since stays owed.
-pub async fn settle_delivery(
-    tx: &mut Tx,
-    claimed: &Claimed,
-    settled: &Settled,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let now = now.timestamp();
-    match settled {
-        Settled::Done { receipt } => {
-            if let (Verb::Send | Verb::Edit, Some(post), Some(receipt)) =
-                (claimed.verb, claimed.post, receipt)
-            {
-                sqlx::query!("UPDATE posts SET receipt = $2 WHERE id = $1", post, receipt)
-                    .execute(&mut **tx)
-                    .await?;
-            }
-            if let (Verb::Reply, Some(receipt)) = (claimed.verb, receipt) {
-                let id = claimed.id;
-                sqlx::query!(
-                    "UPDATE deliveries SET receipt = $2 WHERE id = $1",
-                    id,
-                    receipt
-                )
-                .execute(&mut **tx)
-                .await?;
-            }
-            sqlx::query!(
-                "UPDATE deliveries SET state = 'done', why = NULL, content = NULL, settled_at = $3
-                 WHERE id = $1 AND version = $2",
-                claimed.id,
-                claimed.version,
-                now
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        Settled::Later { due_at, why } => {
-            let due_at = due_at.map(|at| at.timestamp());
-            sqlx::query!(
-                "UPDATE deliveries SET attempts = MAX(attempts - 1, 0), why = $3, due_at = COALESCE($4, due_at),
-                        first_tried_at = iif(attempts <= 1, NULL, first_tried_at), last_tried_at = $5
-                 WHERE id = $1 AND version = $2",
-                claimed.id,
-                claimed.version,
-                why,
-                due_at,
-                claimed.tried_before_at
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        Settled::Unknown { due_at, why } => {
-            let due_at = due_at.map(|at| at.timestamp());
-            sqlx::query!(
-                "UPDATE deliveries SET why = $2, due_at = COALESCE($3, due_at), last_tried_at = MAX(last_tried_at, $4)
-                 WHERE id = $1",
-                claimed.id,
-                why,
-                due_at,
-                now
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        Settled::Dead { why } => {
-            sqlx::query!(
-                "UPDATE deliveries SET state = 'dead', why = $3, settled_at = $4 WHERE id = $1 AND version = $2",
-                claimed.id,
-                claimed.version,
-                why,
-                now
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a channel took anything since a delivery was first tried there.
-pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<bool> {
-    let took = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM deliveries
-                          WHERE channel_id = $1 AND state = 'done' AND settled_at > $2) AS "took!: bool""#,
-        claimed.channel,
-        claimed.first_tried_at
-    );
-    took.fetch_one(&mut **tx)
-        .await
-        .context("asking what a channel took")
 }
 
 /// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then, one

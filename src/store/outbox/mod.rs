@@ -4,17 +4,24 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 mod deliveries;
+mod letters;
 mod posts;
+mod settled;
 mod standing;
 
 pub use self::deliveries::{
-    Claimed, NewDelivery, Sent, Settled, Verb, claim_delivery, forget_deliveries, next_deliveries,
-    owe, restate_send, sends_since, settle_delivery, took_others_since, was_sent,
+    Claimed, NewDelivery, Sent, Verb, claim_delivery, forget_deliveries, next_deliveries, owe,
+    restate_send, sends_since, was_sent,
+};
+pub use self::letters::{
+    Decided, Fate, Letter, decide_letters, letters, letters_aside, replace_channel, set_all_aside,
+    set_aside_since,
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
     post_apart, posts_in_digest, posts_of_items, save_post, waiting_posts, waiting_since,
 };
+pub use self::settled::{Settled, has_others_due, put_back, settle_delivery, took_others_since};
 pub use self::standing::{
     StandingRow, Unsent, channels_to_match, end_recall, free_standing, keep_standing, list_by_mark,
     lists_strangers, owed_marks, recalls, settle_as_done, settle_as_sent, take_standing,
@@ -179,4 +186,21 @@ pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> 
     .execute(&mut **tx)
     .await?;
     Ok(changed.rows_affected() > 0)
+}
+
+/// Lets a channel that was refused be tried again now: something changed there. Why it was refused stays known until it
+/// takes something.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn try_channel_again(tx: &mut Tx, channel: i64) -> anyhow::Result<()> {
+    sqlx::query!(
+        "UPDATE channels SET paused_at = NULL, held_to = 0 WHERE id = $1",
+        channel
+    )
+    .execute(&mut **tx)
+    .await
+    .context("letting a channel be tried again")?;
+    Ok(())
 }

@@ -268,6 +268,12 @@ pub async fn settle_as_sent(
     .execute(&mut **tx)
     .await?;
     sqlx::query!(
+        "UPDATE deliveries SET set_aside_at = NULL WHERE post_id = $1 AND verb = 'send' AND set_aside_at IS NOT NULL",
+        post.id
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
         "INSERT INTO deliveries (id, channel_id, post_id, verb, nonce, due_at, state, settled_at)
          VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, 'send', $3, 0, 'done', $4)",
         post.channel_id,

@@ -3,6 +3,7 @@
 mod changes;
 mod hostile;
 pub(crate) mod house;
+mod letters;
 mod readers;
 mod reload;
 mod rights;

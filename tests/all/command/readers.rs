@@ -335,7 +335,7 @@ async fn links_are_suggested_once_and_within_caps() {
     };
     assert_eq!(
         suggest("1", "https://a.example/x?utm_source=y").await,
-        "Thank you | It is kept for the next issue; here you are told what the editors decide."
+        "Thank you | It is kept for the next issue; if the editors take it, that is said here."
     );
     assert_eq!(
         suggest("2", "<https://a.example/x#top>").await,

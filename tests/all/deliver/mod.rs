@@ -2,6 +2,8 @@
 //! the program dies.
 
 mod crash;
+mod joined;
+mod letters;
 pub(crate) mod platform;
 mod restore;
 
@@ -145,13 +147,15 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
         scope: Scope::Channel,
         why: "the bot lacks a permission".to_owned(),
     };
-    chat.answer_in("", &[Answer::Fails(never.clone())]);
+    // One alone may be to blame itself; with the next one it is the channel.
+    let twice = [Answer::Fails(never.clone()), Answer::Fails(never.clone())];
+    chat.answer_in("", &twice);
     chat.courier(&world).pass().await.expect("a pass");
     assert_eq!(chat.room(""), [""; 0]);
     assert_eq!(chat.room("ops"), ["terminal is paused"]);
     // Refused again after a restart: nothing new to tell.
     world.restart(|_| {}).await;
-    chat.answer_in("", &[Answer::Fails(never)]);
+    chat.answer_in("", &twice[..1]);
     chat.courier(&world).pass().await.expect("a pass");
     assert_eq!(chat.room("ops").len(), 1);
     world.restart(|_| {}).await;
@@ -193,9 +197,9 @@ async fn what_is_over_the_cap_waits_for_a_list() {
     assert_eq!((before, listed), (2 + 4, 37), "{lists:?}");
 }
 
-/// Hours of lost answers lose nothing; what fails again and again while others get through is given up.
+/// Hours of lost answers lose nothing, and change no order for good.
 #[tokio::test]
-async fn an_outage_loses_nothing_and_one_that_breaks_the_server_is_given_up() {
+async fn an_outage_loses_nothing() {
     let chat = Chat::new();
     let mut world = list(&chat).await;
     let mails = [
@@ -216,41 +220,13 @@ async fn an_outage_loses_nothing_and_one_that_breaks_the_server_is_given_up() {
         world.advance(TimeDelta::minutes(11));
     }
     chat.answer_next(&[]);
-    courier.pass().await.expect("a pass");
-    world.advance(TimeDelta::minutes(11));
-    courier.pass().await.expect("a pass");
+    for _ in 0..2 {
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(11));
+    }
     let mut told = chat.bpf();
     told.sort();
     assert_eq!(told, ["bpf: Do it later: posted", "bpf: Do it now: posted"]);
-
-    put_mails(
-        &world,
-        &[
-            mails.to_vec(),
-            vec![
-                mail("p3", 900, "[PATCH bpf-next] bpf: Do it badly", ""),
-                mail("p4", 901, "[PATCH bpf-next] bpf: Do it well", ""),
-            ],
-        ]
-        .concat(),
-    );
-    world.poll_when_due("bpf").await;
-    chat.break_on("Do it badly");
-    let mut rounds = 0;
-    while chat.bpf().len() < 3 && rounds < 60 {
-        courier.pass().await.expect("a pass");
-        world.advance(TimeDelta::minutes(11));
-        rounds += 1;
-    }
-    for _ in 0..3 {
-        courier.pass().await.expect("a pass");
-        world.advance(TimeDelta::minutes(11));
-    }
-    let owed: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM deliveries WHERE state = 'owed'")
-        .fetch_one(&mut *world.reader().await)
-        .await
-        .expect("the database answers");
-    assert_eq!((chat.bpf().len(), owed.0), (3, 0), "after {rounds} rounds");
 }
 
 /// An attempt that was put off leaves no edit behind that says what was true before.
@@ -301,7 +277,7 @@ async fn a_refused_channel_is_tried_again_without_a_restart() {
         why: "the bot lacks a permission".to_owned(),
     };
     let courier = chat.courier(&world);
-    chat.answer_in("", &[Answer::Fails(never)]);
+    chat.answer_in("", &[Answer::Fails(never.clone()), Answer::Fails(never)]);
     courier.pass().await.expect("a pass");
     world.advance(TimeDelta::hours(5));
     courier.pass().await.expect("a pass");

@@ -37,6 +37,8 @@ struct Message {
 #[derive(Debug, Default)]
 struct Inside {
     messages: Vec<Message>,
+    /// Requests that came in.
+    tried: usize,
     next: VecDeque<Answer>,
     next_in: HashMap<String, VecDeque<Answer>>,
     sends: usize,
@@ -45,8 +47,10 @@ struct Inside {
     made: usize,
     /// Whether keys are remembered: a broken chat forgets them.
     forgets_keys: bool,
-    /// What a message says that breaks the chat.
-    breaks_on: Option<String>,
+    /// What a message says that the chat fails on, and how.
+    breaks_on: Option<(String, SendError)>,
+    /// Whether it fails on edits alone.
+    breaks_edits: bool,
     /// How often a room was looked through.
     looks: usize,
     fails_to_look: VecDeque<SendError>,
@@ -87,8 +91,21 @@ impl Chat {
         self.inside().forgets_keys = true;
     }
 
-    pub(crate) fn break_on(&self, words: &str) {
-        self.inside().breaks_on = Some(words.to_owned());
+    /// What says these words fails so from now on.
+    pub(crate) fn break_with(&self, words: &str, error: SendError) {
+        self.inside().breaks_on = Some((words.to_owned(), error));
+    }
+
+    /// An edit that says these words fails so from now on.
+    pub(crate) fn break_edits_with(&self, words: &str, error: SendError) {
+        self.break_with(words, error);
+        self.inside().breaks_edits = true;
+    }
+
+    /// All goes well again.
+    pub(crate) fn mend(&self) {
+        let mut inside = self.inside();
+        (inside.breaks_on, inside.breaks_edits) = (None, false);
     }
 
     /// How often a room was looked through.
@@ -226,6 +243,10 @@ impl Chat {
         self.inside().sends
     }
 
+    pub(crate) fn tried(&self) -> usize {
+        self.inside().tried
+    }
+
     pub(crate) fn edits_tried(&self) -> usize {
         self.inside().edits
     }
@@ -254,6 +275,7 @@ impl Chat {
 
     fn act(&self, work: &Work) -> Result<Receipt, SendError> {
         let mut inside = self.inside();
+        inside.tried += 1;
         let answer = inside
             .next_in
             .get_mut(&work.address)
@@ -262,12 +284,15 @@ impl Chat {
         if let Some(Answer::Fails(error)) = answer {
             return Err(error);
         }
-        if let (Act::Send { content, .. }, Some(bad)) = (&work.act, &inside.breaks_on)
-            && words(content).contains(bad)
+        let said = match &work.act {
+            Act::Send { content, .. } if !inside.breaks_edits => Some(content),
+            Act::Edit { content, .. } => Some(content),
+            Act::Send { .. } | Act::Remove { .. } => None,
+        };
+        if let (Some(said), Some((bad, error))) = (said, &inside.breaks_on)
+            && words(said).contains(bad)
         {
-            return Err(SendError::Unknown {
-                why: "500".to_owned(),
-            });
+            return Err(error.clone());
         }
         let receipt = |id: &str| Receipt {
             message: id.to_owned(),

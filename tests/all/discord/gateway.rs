@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bpfnews::channel::discord::{Discord, Memory};
 use bpfnews::channel::{Platform as _, Scope, SendError};
 use bpfnews::command::grammar::{Call, Completes, WrongCall};
-use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
+use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::json;
@@ -27,6 +27,8 @@ pub(super) struct Ear {
     pub(super) pages: Mutex<i64>,
     pub(super) panics: Mutex<bool>,
     pub(super) choices: Mutex<Vec<Choice>>,
+    /// What was noticed of rooms.
+    pub(super) noticed: Mutex<Vec<Noticed>>,
     /// Who typed what.
     pub(super) typed: Mutex<Vec<(Asker, Completes, String)>>,
 }
@@ -95,6 +97,11 @@ impl Ears for Ear {
             of(&self.choices)
         }
         .boxed()
+    }
+
+    fn notice(&self, _: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+        self.noticed.lock().expect("no holder panics").push(noticed);
+        std::future::ready(()).boxed()
     }
 }
 

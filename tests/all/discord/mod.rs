@@ -11,6 +11,7 @@ mod interactions;
 mod newsletter;
 mod refusals;
 mod standing;
+mod stuck;
 mod threads;
 
 use std::collections::HashMap;
@@ -90,6 +91,7 @@ pub(crate) fn work(room: &str, key: &str, act: Act) -> Work {
         act,
         key: key.to_owned(),
         is_retry: false,
+        tried_ago: None,
     }
 }
 
@@ -202,7 +204,22 @@ impl Stage {
     }
 
     fn courier_by(&self, clock: Arc<dyn Clock>) -> Courier {
-        let platform: Arc<dyn Platform> = Arc::new(discord(&self.fake));
+        self.courier_over(discord(&self.fake), clock)
+    }
+
+    /// What tells the channels by the world's clock, and waits no longer for an answer.
+    pub(crate) fn hasty_courier(&self, timeout: Duration) -> Courier {
+        let settings = Settings {
+            base: self.fake.base(),
+            token: fake::TOKEN.to_owned().into(),
+            page: "https://example.org/bpfnews".to_owned(),
+        };
+        let discord = Discord::with_timeout(settings, timeout).expect("the settings are well");
+        self.courier_over(discord, Arc::clone(&self.world.ingest.clock))
+    }
+
+    fn courier_over(&self, discord: Discord, clock: Arc<dyn Clock>) -> Courier {
+        let platform: Arc<dyn Platform> = Arc::new(discord);
         let ingest = &self.world.ingest;
         let platforms = HashMap::from([(PlatformKind::Discord, platform)]);
         Courier::new(ingest.store.clone(), clock, ingest.desks(), platforms)

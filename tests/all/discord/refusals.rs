@@ -81,7 +81,10 @@ async fn refusals_say_what_follows() {
             .expect_err(text);
         assert!(!error.to_string().contains(TOKEN), "{error}");
         match (&error, wait) {
-            (SendError::Later { after, scope, .. }, Some(wait)) => {
+            (
+                SendError::Later { after, scope, .. } | SendError::Failed { after, scope, .. },
+                Some(wait),
+            ) => {
                 assert_eq!(
                     (*after, *scope),
                     (Duration::from_secs_f64(wait), wanted),

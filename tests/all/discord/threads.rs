@@ -32,7 +32,7 @@ async fn steps_are_told_in_the_posts_thread_which_is_made_once() {
         let applied = step(&room.id, "k2", &receipt);
         let error = discord.deliver(&applied).await;
         assert!(
-            matches!(error, Err(SendError::Later { .. })),
+            matches!(error, Err(SendError::Failed { .. })),
             "nothing was said: {error:?}"
         );
         let there = discord.deliver(&applied).await.expect("it is said");
@@ -41,7 +41,7 @@ async fn steps_are_told_in_the_posts_thread_which_is_made_once() {
         fake.fail(On::Path("/messages".to_owned()), Fault::After(502, ""));
         assert!(matches!(
             discord.deliver(&mainline).await,
-            Err(SendError::Later { .. } | SendError::Unknown { .. })
+            Err(SendError::Failed { .. } | SendError::Unknown { .. })
         ));
         let said = discord.deliver(&mainline).await.expect("it is said once");
         assert_eq!(discord.find(&mainline).await, Ok(Some(said)));

@@ -266,6 +266,12 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
     );
     let declined = house.ask(&editor(), "edit decline 1").await;
     assert!(declined.contains("is declined"), "{declined}");
+    house.pass().await;
+    let told = house.chat.room(NEWS);
+    assert!(
+        !told.iter().any(|told| told.contains("suggestion")),
+        "what was declined is not spread in public: {told:?}"
+    );
     house.ask(&editor(), "edit publish 2").await;
     let again = house.ask(&editor(), "edit accept 1").await;
     assert!(

@@ -189,6 +189,7 @@ fn work(room: &RoomId, act: Act, key: &str) -> Work {
         act,
         key: key.to_owned(),
         is_retry: false,
+        tried_ago: None,
     }
 }
 

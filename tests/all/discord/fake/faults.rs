@@ -12,11 +12,14 @@ pub(crate) enum On {
     Change,
     /// One whose method and path hold this.
     Path(String),
+    /// One whose method and path hold the first, and whose body holds the second.
+    Says(&'static str, &'static str),
 }
 
 impl On {
-    pub(super) fn is(&self, what: &str) -> bool {
+    pub(super) fn is(&self, what: &str, body: &str) -> bool {
         match self {
+            Self::Says(part, words) => what.contains(part) && body.contains(words),
             Self::Change => !what.starts_with("GET "),
             Self::Path(part) => what.contains(part.as_str()),
         }
@@ -30,6 +33,12 @@ pub(crate) enum Fault {
     Before(u16, &'static str),
     /// Done, then answered so.
     After(u16, &'static str),
+    /// The connection breaks; nothing is done.
+    Cut,
+    /// Nothing is done, and the answer comes only then.
+    Late(Duration),
+    /// Answered with 504; done when the fake is told to, as a request that is long on its way.
+    Held,
     /// Done, and the connection breaks in the middle of the answer.
     DropAfter,
     /// Done, and the answer comes only then.

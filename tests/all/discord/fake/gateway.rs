@@ -366,20 +366,60 @@ fn ready(session: &str, again: &str) -> Value {
     })
 }
 
-fn guild(rooms: &[Value]) -> Value {
-    let everyone = json!({
+/// What everybody may: all that is needed, but for being an administrator.
+const EVERYBODY: u64 = 0x7fff_ffff & !(1 << 3) | 1 << 35 | 1 << 38;
+
+fn everyone() -> Value {
+    json!({
         "id": GUILD, "name": "@everyone", "color": 0, "colors": {"primary_color": 0, "secondary_color": null, "tertiary_color": null},
-        "hoist": false, "managed": false, "mentionable": false, "permissions": "2147483647", "position": 0, "flags": 0,
+        "hoist": false, "managed": false, "mentionable": false, "permissions": EVERYBODY.to_string(), "position": 0, "flags": 0,
         "icon": null, "unicode_emoji": null,
-    });
-    let me = json!({
+    })
+}
+
+/// The bot as a member of the server.
+pub(super) fn member() -> Value {
+    json!({
         "user": user(ME, true), "nick": null, "avatar": null, "roles": [], "joined_at": AT, "premium_since": null,
-        "deaf": false, "mute": false, "flags": 0, "pending": false, "communication_disabled_until": null,
+        "deaf": false, "mute": false, "flags": 0, "pending": false, "communication_disabled_until": null, "banner": null,
+    })
+}
+
+/// The server as REST shows it: somebody else's.
+pub(super) fn server() -> Value {
+    let mut server = guild(&[]);
+    for name in [
+        "joined_at",
+        "large",
+        "unavailable",
+        "member_count",
+        "voice_states",
+        "members",
+        "channels",
+        "threads",
+        "presences",
+        "stage_instances",
+        "guild_scheduled_events",
+        "soundboard_sounds",
+    ] {
+        server.as_object_mut().expect("an object").remove(name);
+    }
+    let more = json!({
+        "owner_id": "900000000000000009", "region": "deprecated", "widget_enabled": false, "widget_channel_id": null,
+        "safety_alerts_channel_id": null, "home_header": null, "discovery_splash": null,
     });
+    for (name, value) in more.as_object().expect("an object") {
+        server[name.as_str()] = value.clone();
+    }
+    server
+}
+
+fn guild(rooms: &[Value]) -> Value {
+    let me = member();
     json!({
         "id": GUILD, "name": "A server", "icon": null, "icon_hash": null, "splash": null, "discovery_splash": null,
         "owner_id": ME, "afk_channel_id": null, "afk_timeout": 300, "verification_level": 0,
-        "default_message_notifications": 0, "explicit_content_filter": 0, "roles": [everyone], "emojis": [],
+        "default_message_notifications": 0, "explicit_content_filter": 0, "roles": [everyone()], "emojis": [],
         "features": [], "mfa_level": 0, "application_id": null, "system_channel_id": null, "system_channel_flags": 0,
         "rules_channel_id": null, "max_members": 500_000, "vanity_url_code": null, "description": null, "banner": null,
         "premium_tier": 0, "premium_subscription_count": 0, "preferred_locale": "en-US", "public_updates_channel_id": null,

@@ -52,6 +52,10 @@ pub(crate) struct State {
     nonces: HashMap<String, (Instant, String, String)>,
     nonce_lasts: Duration,
     faults: Vec<(On, Fault)>,
+    /// What happens to every such request.
+    lasting: Vec<(On, Fault)>,
+    /// Requests that are long on their way.
+    held: Vec<(axum::http::Method, String, Value)>,
     limits: Limits,
     seen: Vec<Seen>,
     wrongs: Vec<String>,
@@ -93,6 +97,8 @@ impl Fake {
             nonces: HashMap::new(),
             nonce_lasts: NONCE_LASTS,
             faults: Vec::new(),
+            lasting: Vec::new(),
+            held: Vec::new(),
             limits: Limits::default(),
             seen: Vec::new(),
             wrongs: Vec::new(),
@@ -128,6 +134,25 @@ impl Fake {
     /// The next request that `on` means meets `fault`.
     pub(crate) fn fail(&self, on: On, fault: Fault) {
         self.state().faults.push((on, fault));
+    }
+
+    /// Every request that `on` means meets `fault`, until [`Fake::mend`].
+    pub(crate) fn fail_always(&self, on: On, fault: Fault) {
+        self.state().lasting.push((on, fault));
+    }
+
+    /// Nothing fails any more.
+    pub(crate) fn mend(&self) {
+        self.state().lasting.clear();
+    }
+
+    /// What was long on its way arrives.
+    pub(crate) fn land(&self) {
+        let mut state = self.state();
+        for (method, path, body) in std::mem::take(&mut state.held) {
+            let parts: Vec<&str> = path.split('/').collect();
+            state.act(&method, &parts, &HashMap::new(), &body);
+        }
     }
 
     /// Whether every fault that was set was met.

@@ -90,9 +90,24 @@ fn handle(
             .wrongs
             .push(format!("{what}: earlier than an answer allowed"));
     }
-    let fault = state.faults.iter().position(|(on, _)| on.is(&what));
-    let fault = fault.map(|place| state.faults.remove(place).1);
+    let said = parsed.to_string();
+    let once = state.faults.iter().position(|(on, _)| on.is(&what, &said));
+    let fault = match once {
+        Some(place) => Some(state.faults.remove(place).1),
+        None => {
+            let mut lasting = state.lasting.iter();
+            let found = lasting.find(|(on, _)| on.is(&what, &said));
+            found.map(|(_, fault)| fault.clone())
+        }
+    };
     match &fault {
+        Some(Fault::Cut) => return (broken(), None),
+        Some(Fault::Late(wait)) => return (plain(504, &[], ""), Some(*wait)),
+        Some(Fault::Held) => {
+            let held = (method.clone(), parts.join("/"), parsed.clone());
+            state.held.push(held);
+            return (plain(504, &[], ""), None);
+        }
         Some(Fault::Before(status, text)) => return (plain(*status, &[], text), None),
         Some(Fault::Limited { scope, after }) => {
             state.limits.hold(&counted, route.major, scope, *after);
@@ -165,6 +180,8 @@ fn route<'p>(method: &Method, parts: &[&'p str]) -> Option<Route<'p>> {
             ("/channels/{channel_id}/threads/archived/public", *id)
         }
         ("GET", ["guilds", id, "threads", "active"]) => ("/guilds/{guild_id}/threads/active", *id),
+        ("GET", ["guilds", id]) => ("/guilds/{guild_id}", *id),
+        ("GET", ["guilds", id, "members", _]) => ("/guilds/{guild_id}/members/{user_id}", *id),
         ("PUT", ["applications", id, "commands"]) => {
             ("/applications/{application_id}/commands", *id)
         }
@@ -233,7 +250,13 @@ pub(super) fn refused(status: u16, code: u64, message: &str) -> Done {
 }
 
 impl State {
-    fn act(&mut self, method: &Method, parts: &[&str], query: &Query, body: &Value) -> Done {
+    pub(super) fn act(
+        &mut self,
+        method: &Method,
+        parts: &[&str],
+        query: &Query,
+        body: &Value,
+    ) -> Done {
         match (method.as_str(), parts) {
             ("GET", ["gateway"]) => (200, json!({"url": self.gateway_url()})),
             ("GET", ["gateway", "bot"]) => {
@@ -260,6 +283,14 @@ impl State {
                 let body = (*method == Method::PATCH).then_some(body);
                 interactions::change(self, application, token, body)
             }
+            ("GET", ["guilds", guild, ..]) if *guild != GUILD => {
+                refused(404, 10004, "Unknown Guild")
+            }
+            ("GET", ["guilds", _]) => (200, super::gateway::server()),
+            ("GET", ["guilds", _, "members", id]) => match *id == ME {
+                true => (200, super::gateway::member()),
+                false => refused(404, 10013, "Unknown User"),
+            },
             ("GET", ["guilds", guild, "threads", "active"]) => match *guild == GUILD {
                 true => self.active_threads(),
                 false => refused(404, 10004, "Unknown Guild"),

@@ -16,6 +16,7 @@ pub(crate) enum Right {
     SendInThreads,
     CreateThreads,
     ReadHistory,
+    Embed,
 }
 
 /// A channel or a thread.
@@ -101,6 +102,22 @@ impl Room {
         names.collect()
     }
 
+    /// What is denied to everybody, as Discord shows it.
+    fn overwrites(&self) -> Value {
+        let bit = |right: &Right| match right {
+            Right::View => 1_u64 << 10,
+            Right::Send => 1 << 11,
+            Right::Embed => 1 << 14,
+            Right::ReadHistory => 1 << 16,
+            Right::CreateThreads => 1 << 35,
+            Right::SendInThreads => 1 << 38,
+        };
+        match self.denied.iter().map(bit).sum::<u64>() {
+            0 => json!([]),
+            denied => json!([{"id": GUILD, "type": 0, "allow": "0", "deny": denied.to_string()}]),
+        }
+    }
+
     pub(super) fn show(&self, messages: usize) -> Value {
         if self.is_thread() {
             return json!({
@@ -120,7 +137,7 @@ impl Room {
         let flags = if self.wants_tag { 1 << 4 } else { 0 };
         json!({
             "id": self.id, "type": self.kind, "flags": flags, "guild_id": GUILD, "name": self.name, "position": 1,
-            "parent_id": self.parent, "permission_overwrites": [], "nsfw": false, "topic": null,
+            "parent_id": self.parent, "permission_overwrites": self.overwrites(), "nsfw": false, "topic": null,
             "last_message_id": null, "rate_limit_per_user": 0, "available_tags": tags,
         })
     }

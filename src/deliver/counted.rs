@@ -1,0 +1,269 @@
+//! Tries that failed: counted, backed off, and at last set aside where the channel takes others.
+//!
+//! The rules: the first tries of a delivery hold its channel, so that a short fault changes no order. Then it goes behind the
+//! others. The channel waits the longer the more tries failed in a row, whatever was tried: where everything fails, the server
+//! is down, and nothing is given up. A delivery that goes on failing while others get through is set aside. The sign of an
+//! outage is that a delivery fails, since the channel last took something, that did not fail before.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tracing::{info, warn};
+
+use super::{Courier, HOLD_MAX, failure};
+use crate::channel::{Scope, SendError};
+use crate::config::PlatformKind;
+use crate::desk::{self, Desk, Trouble};
+use crate::store::Tx;
+use crate::store::outbox::{self, Claimed, Settled};
+
+/// Tries of a delivery that hold its channel.
+const TRIES_IN_ORDER: i64 = 3;
+/// Tries that must fail before a delivery is set aside: about three quarters of an hour …
+const TRIES_MAX: i64 = 12;
+/// … and how many of them while others got through.
+const PASSED_MIN: i64 = 8;
+/// The wait after the first try; it doubles.
+const WAIT: TimeDelta = TimeDelta::seconds(2);
+/// The longest wait between two tries.
+const WAIT_MAX: TimeDelta = TimeDelta::minutes(10);
+/// The least wait after a channel could not be read.
+const UNREAD_WAIT_MIN: TimeDelta = TimeDelta::seconds(30);
+/// Tries that fail in a row in a channel before maintainers hear of it: about ten minutes.
+const TOLD_AT: u32 = 8;
+/// The least time between two tries of a channel that is refused, however often its platform tells of changes.
+const AGAIN_GAP: TimeDelta = TimeDelta::seconds(30);
+
+/// A try that failed.
+pub(super) struct Failure {
+    /// Whether it may have been done all the same.
+    pub(super) may_be_done: bool,
+    /// How long `scope` is left alone at least.
+    pub(super) after: Duration,
+    pub(super) scope: Scope,
+    pub(super) why: String,
+}
+
+/// Tries of a channel that failed in a row.
+#[derive(Debug, Clone)]
+pub(super) struct Streak {
+    many: u32,
+    since: DateTime<Utc>,
+    /// Whether a delivery is among them that did not fail before while the channel took others: the server may be down.
+    has_new: bool,
+}
+
+impl Streak {
+    fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            many: 0,
+            since: now,
+            has_new: false,
+        }
+    }
+
+    /// Whether maintainers were told of it.
+    pub(super) fn was_told(&self) -> bool {
+        self.many >= TOLD_AT
+    }
+}
+
+/// What it means that a look failed: nothing was sent this time.
+pub(super) fn only_looked(error: SendError) -> SendError {
+    match error {
+        SendError::Unknown { why } => SendError::Failed {
+            after: Duration::ZERO,
+            scope: Scope::Channel,
+            why,
+        },
+        other => other,
+    }
+}
+
+fn backoff(tries: i64) -> TimeDelta {
+    let doublings = u32::try_from(tries - 1).unwrap_or(u32::MAX).min(16);
+    (WAIT * 2_i32.saturating_pow(doublings)).min(WAIT_MAX)
+}
+
+impl Courier {
+    /// Counts a try that failed; says when the next one is, or that there is none.
+    pub(super) async fn count(
+        &self,
+        desk: &Desk,
+        claimed: &Claimed,
+        failure: Failure,
+    ) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let Failure {
+            may_be_done,
+            after,
+            scope,
+            why,
+        } = failure;
+        let after = TimeDelta::from_std(after).unwrap_or(HOLD_MAX).min(HOLD_MAX);
+        let failures = claimed.failures + 1;
+        warn!(
+            "{}: failed {failures} times, tried again: {why}",
+            desk.config.name
+        );
+        let mut tx = self.store.write().await?;
+        // An outage fails those too that never failed before.
+        let is_known = outbox::took_others_since(&mut tx, claimed).await?;
+        let streak = self.lengthen(desk, !is_known, now);
+        let is_passed = is_known && !streak.has_new;
+        if is_passed && failures >= TRIES_MAX && claimed.passed + 1 >= PASSED_MIN {
+            drop(tx);
+            let why = format!("given up after {failures} tries: {why}");
+            return self.give_up(desk, claimed, why).await;
+        }
+        let own = backoff(failures).max(after);
+        // What turns all away may do so for one message alone: the others come first next time.
+        let is_behind = failures >= TRIES_IN_ORDER || scope != Scope::Channel;
+        let failed = Settled::Failed {
+            may_be_done,
+            is_passed,
+            due_at: is_behind.then(|| now + own),
+            why: why.clone(),
+        };
+        outbox::settle_delivery(&mut tx, claimed, &failed, now).await?;
+        // Where others got through, it is this one that fails.
+        if !is_passed {
+            self.tell_streak(&mut tx, desk, &streak, &why).await?;
+        }
+        tx.commit().await?;
+        if scope == Scope::Platform {
+            self.hold(desk, after, Scope::Platform).await?;
+        }
+        if scope != Scope::Delivery {
+            let wait = backoff(i64::from(streak.many)).max(after);
+            self.hold(desk, wait, Scope::Channel).await?;
+        }
+        Ok(())
+    }
+
+    /// A channel could not be read, which must be before anything is sent there.
+    pub(super) async fn unread(&self, desk: &Desk, why: &str) -> anyhow::Result<()> {
+        let streak = self.lengthen(desk, true, self.clock.now());
+        warn!(
+            "{}: could not be looked through, tried again: {why}",
+            desk.config.name
+        );
+        let mut tx = self.store.write().await?;
+        self.tell_streak(&mut tx, desk, &streak, why).await?;
+        tx.commit().await?;
+        let wait = backoff(i64::from(streak.many)).max(UNREAD_WAIT_MIN);
+        self.hold(desk, wait, Scope::Channel).await
+    }
+
+    /// Maintainers hear of a channel to which nothing gets through.
+    async fn tell_streak(
+        &self,
+        tx: &mut Tx,
+        desk: &Desk,
+        streak: &Streak,
+        why: &str,
+    ) -> anyhow::Result<()> {
+        if !streak.was_told() {
+            return Ok(());
+        }
+        let trouble = Trouble {
+            subject: &failure::subject(desk),
+            kind: "failing",
+            title: format!("Nothing gets through to {}", desk.config.name),
+            text: format!(
+                "Every try since {} UTC failed. All that is owed is kept, and tried every ten minutes. The last answer: {why}",
+                streak.since.format("%Y-%m-%d %H:%M")
+            ),
+        };
+        desk::tell_trouble(tx, &self.desks, &trouble, self.clock.now()).await?;
+        Ok(())
+    }
+
+    /// How long ago a try failed that may be on its way still.
+    pub(super) fn tried_ago(&self, claimed: &Claimed) -> Option<Duration> {
+        let tried_at = claimed
+            .tried_before_at
+            .filter(|_| claimed.failures > 0 && claimed.attempts > 1)?;
+        let age = self.clock.now().timestamp() - tried_at;
+        u64::try_from(age).ok().map(Duration::from_secs)
+    }
+
+    fn lengthen(&self, desk: &Desk, is_new: bool, now: DateTime<Utc>) -> Streak {
+        let mut holds = self.holds();
+        let streak = holds
+            .streaks
+            .entry(desk.row.id)
+            .or_insert_with(|| Streak::new(now));
+        streak.many = streak.many.saturating_add(1);
+        streak.has_new |= is_new;
+        streak.clone()
+    }
+
+    /// Something changed on a platform, in one room or (`None`) anywhere: what was refused there, or failed, is tried again
+    /// now. Gives whether there was any.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn try_again(
+        &self,
+        platform: PlatformKind,
+        room: Option<&str>,
+    ) -> anyhow::Result<bool> {
+        let now = self.clock.now();
+        let mut again = Vec::new();
+        {
+            let mut holds = self.holds();
+            for desk in &*self.desks {
+                let id = desk.row.id;
+                let is_meant = desk.config.platform == platform
+                    && room.is_none_or(|room| room == desk.row.address);
+                let is_ill = holds.paused.contains(&id) || holds.streaks.contains_key(&id);
+                if !is_meant || !is_ill {
+                    continue;
+                }
+                let at = match holds.again_at.get(&id) {
+                    // It waits for its turn already.
+                    Some(at) if *at >= now => (*at).min(now + AGAIN_GAP),
+                    Some(last) => (*last + AGAIN_GAP).max(now),
+                    None => now,
+                };
+                holds.again_at.insert(id, at);
+                holds.channels.insert(id, at);
+                again.push(desk);
+            }
+        }
+        if again.is_empty() {
+            return Ok(false);
+        }
+        let mut tx = self.store.write().await?;
+        for desk in again {
+            info!(
+                "{}: something changed there; trying again",
+                desk.config.name
+            );
+            outbox::try_channel_again(&mut tx, desk.row.id).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A platform says that another room took a channel's place.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn was_replaced(
+        &self,
+        platform: PlatformKind,
+        room: &str,
+        by: &str,
+    ) -> anyhow::Result<()> {
+        let mut desks = self.desks.iter();
+        let desk = desks.find(|desk| desk.config.platform == platform && desk.row.address == room);
+        match desk {
+            Some(desk) => self.replace(desk, by).await,
+            None => Ok(()),
+        }
+    }
+}

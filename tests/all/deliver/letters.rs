@@ -1,0 +1,497 @@
+//! One request that fails for ever stalls nobody: it is counted, backed off, set aside, named, and tried again or dropped.
+
+use std::time::Duration;
+
+use bpfnews::channel::{Scope, SendError};
+use bpfnews::config::PlatformKind;
+use bpfnews::deliver::Courier;
+use bpfnews::store::outbox::{self, Decided, Fate, Letter};
+use chrono::TimeDelta;
+
+use super::platform::{Answer, Chat};
+use super::put_mails;
+use crate::documents::{Article, Mail, mail, rss};
+use crate::world::{World, archive, everything, feed};
+
+/// A world with a list that was seeded, and a channel for maintainers.
+async fn house(chat: &Chat) -> World {
+    let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
+    world
+        .restart(|config| {
+            let mut ops = everything();
+            (ops.name, ops.address, ops.maintainers) = ("ops".to_owned(), "ops".to_owned(), true);
+            config.channels.push(ops);
+        })
+        .await;
+    put_mails(&world, &[]);
+    world.poll().await;
+    chat.courier(&world).pass().await.expect("a pass");
+    chat.forget();
+    world.advance(TimeDelta::hours(2));
+    world
+}
+
+fn bad_and_good() -> [Mail; 2] {
+    [
+        mail("p1", 62, "[PATCH bpf-next] bpf: Do it badly", ""),
+        mail("p2", 63, "[PATCH bpf-next] bpf: Do it well", ""),
+    ]
+}
+
+fn unknown() -> SendError {
+    SendError::Unknown {
+        why: "500".to_owned(),
+    }
+}
+
+fn failed(scope: Scope) -> SendError {
+    SendError::Failed {
+        after: Duration::ZERO,
+        scope,
+        why: "500 before it was sent".to_owned(),
+    }
+}
+
+fn refused() -> SendError {
+    SendError::Never {
+        scope: Scope::Channel,
+        why: "the bot lacks a permission".to_owned(),
+    }
+}
+
+async fn letters(world: &World) -> Vec<Letter> {
+    outbox::letters(world.ingest.store.read(), 100)
+        .await
+        .expect("the database answers")
+}
+
+async fn decide(world: &World, which: Option<i64>, fate: Fate) -> Decided {
+    let mut tx = world.ingest.store.write().await.expect("a transaction");
+    let decided = outbox::decide_letters(&mut tx, which, fate, world.now()).await;
+    tx.commit().await.expect("it is kept");
+    decided.expect("the database answers")
+}
+
+/// Passes so many times, eleven minutes apart.
+async fn pass(world: &World, courier: &Courier, times: usize) {
+    for _ in 0..times {
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(11));
+    }
+}
+
+#[tokio::test]
+async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
+    for error in [
+        unknown(),
+        failed(Scope::Channel),
+        failed(Scope::Delivery),
+        failed(Scope::Platform),
+    ] {
+        let chat = Chat::new();
+        let mut world = house(&chat).await;
+        put_mails(&world, &bad_and_good());
+        world.poll().await;
+        chat.break_with("Do it badly", error.clone());
+        let courier = chat.courier(&world);
+        pass(&world, &courier, 4).await;
+        assert_eq!(
+            chat.bpf(),
+            ["bpf: Do it well: posted"],
+            "{error:?}: others go on"
+        );
+        let tried = letters(&world).await;
+        assert!(
+            tried.len() == 1 && !tried[0].is_aside,
+            "{error:?}: {tried:?}"
+        );
+        assert!(chat.room("ops").is_empty(), "{error:?}");
+        pass(&world, &courier, 12).await;
+        let aside = letters(&world).await;
+        assert!(
+            aside.len() == 1 && aside[0].is_aside,
+            "{error:?}: {aside:?}"
+        );
+        assert_eq!(
+            (aside[0].title().as_str(), aside[0].failures),
+            ("bpf: Do it badly", 11)
+        );
+        assert_eq!(
+            chat.room("ops"),
+            ["terminal: a message could not be delivered"]
+        );
+        let notice = chat.notice_in("ops");
+        let number = aside[0].id;
+        for words in ["bpf: Do it badly", &format!("letters retry {number}")] {
+            assert!(notice.contains(words), "{words} in {notice}");
+        }
+        let figures = bpfnews::store::figures::figures(world.ingest.store.read()).await;
+        let figures = figures.expect("the database answers");
+        let dead = figures
+            .iter()
+            .find(|figure| figure.name == "bpfnews_dead_letters");
+        assert_eq!(dead.expect("it is counted").values, [("", 1)]);
+        // Nothing more is tried, whatever time passes.
+        pass(&world, &courier, 3).await;
+        assert_eq!(chat.bpf().len(), 1);
+        chat.mend();
+        assert_eq!(
+            decide(&world, Some(number), Fate::Retry).await,
+            Decided::Done(1)
+        );
+        pass(&world, &courier, 2).await;
+        assert_eq!(
+            chat.bpf(),
+            ["bpf: Do it well: posted", "bpf: Do it badly: posted"],
+            "{error:?}"
+        );
+        assert!(letters(&world).await.is_empty());
+        assert!(chat.all_keys_stand_once());
+    }
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    put_mails(&world, &bad_and_good());
+    world.poll().await;
+    let never = SendError::Never {
+        scope: Scope::Delivery,
+        why: "the filter refuses the text".to_owned(),
+    };
+    chat.break_with("Do it badly", never);
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 1).await;
+    let aside = letters(&world).await;
+    assert!(
+        aside.len() == 1 && aside[0].is_aside,
+        "refused for good: {aside:?}"
+    );
+    assert_eq!(
+        decide(&world, Some(9_999), Fate::Drop).await,
+        Decided::Unknown
+    );
+    let done = outbox::letters(world.ingest.store.read(), 100).await;
+    assert_eq!(done.expect("the database answers").len(), 1);
+    assert_eq!(decide(&world, None, Fate::Drop).await, Decided::Done(1));
+    chat.mend();
+    pass(&world, &courier, 2).await;
+    assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
+    assert_eq!(decide(&world, None, Fate::Retry).await, Decided::Done(0));
+}
+
+/// Several that fail for ever are told from an outage by what gets through after them.
+#[tokio::test]
+async fn several_that_fail_for_ever_are_set_aside_too() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    let mut mails = bad_and_good().to_vec();
+    mails.push(mail("p3", 64, "[PATCH bpf-next] bpf: Do it badly too", ""));
+    put_mails(&world, &mails);
+    world.poll().await;
+    chat.break_with("Do it badly", unknown());
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 20).await;
+    // Nothing got through since the second one failed first: it may be an outage.
+    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+    mails.push(mail(
+        "p4",
+        340,
+        "[PATCH bpf-next] bpf: Do it well again",
+        "",
+    ));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    pass(&world, &courier, 20).await;
+    assert_eq!(
+        chat.bpf(),
+        ["bpf: Do it well: posted", "bpf: Do it well again: posted"]
+    );
+    let aside = letters(&world).await;
+    assert!(
+        aside.len() == 2 && aside.iter().all(|letter| letter.is_aside),
+        "{aside:?}"
+    );
+}
+
+/// What its post says by the time of the retry is told, once.
+#[tokio::test]
+async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
+    for error in [unknown(), failed(Scope::Channel)] {
+        let chat = Chat::new();
+        let mut world = house(&chat).await;
+        let mut mails = bad_and_good().to_vec();
+        put_mails(&world, &mails);
+        world.poll().await;
+        chat.break_with("Do it badly", error);
+        let courier = chat.courier(&world);
+        pass(&world, &courier, 16).await;
+        assert!(letters(&world).await[0].is_aside);
+        mails.push(mail(
+            "p3",
+            400,
+            "[PATCH bpf-next v2] bpf: Do it badly",
+            "p1",
+        ));
+        put_mails(&world, &mails);
+        world.poll_when_due("bpf").await;
+        chat.mend();
+        decide(&world, None, Fate::Retry).await;
+        pass(&world, &courier, 3).await;
+        assert_eq!(
+            chat.bpf(),
+            ["bpf: Do it well: posted", "bpf: Do it badly: v2"]
+        );
+    }
+}
+
+/// Where nothing gets through, maintainers hear of it once, and when it is over.
+#[tokio::test]
+async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    put_mails(&world, &bad_and_good());
+    world.poll().await;
+    chat.break_with("Do it", failed(Scope::Channel));
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 60).await;
+    assert_eq!(chat.room("ops"), ["Nothing gets through to terminal"]);
+    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+    chat.mend();
+    pass(&world, &courier, 2).await;
+    let mut told = chat.bpf();
+    told.sort();
+    assert_eq!(
+        told,
+        ["bpf: Do it badly: posted", "bpf: Do it well: posted"]
+    );
+    assert_eq!(
+        chat.room("ops"),
+        ["Nothing gets through to terminal", "terminal is well again"]
+    );
+}
+
+/// A change that is refused may be to blame itself: its channel goes on, and the second refusal sets it aside.
+#[tokio::test]
+async fn a_change_that_is_refused_pauses_no_channel() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it badly", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 1).await;
+    mails.push(mail(
+        "p2",
+        200,
+        "[PATCH bpf-next v2] bpf: Do it badly",
+        "p1",
+    ));
+    mails.push(mail("p3", 201, "[PATCH bpf-next] bpf: Do it well", ""));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    chat.break_edits_with("Do it badly", refused());
+    pass(&world, &courier, 2).await;
+    assert_eq!(
+        chat.bpf(),
+        ["bpf: Do it badly: posted", "bpf: Do it well: posted"]
+    );
+    let aside = letters(&world).await;
+    assert!(
+        aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+        "{aside:?}"
+    );
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal: a message could not be delivered"]
+    );
+    // The next change takes its place, and leaves nothing to decide.
+    chat.mend();
+    mails.push(mail(
+        "p4",
+        600,
+        "[PATCH bpf-next v3] bpf: Do it badly",
+        "p1",
+    ));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    pass(&world, &courier, 2).await;
+    assert_eq!(chat.bpf()[0], "bpf: Do it badly: v3");
+    assert!(letters(&world).await.is_empty());
+}
+
+/// A post that is refused may be to blame as well.
+#[tokio::test]
+async fn a_post_that_is_refused_alone_pauses_no_channel() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    put_mails(&world, &bad_and_good());
+    world.poll().await;
+    chat.break_with("Do it badly", refused());
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 2).await;
+    assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
+    let aside = letters(&world).await;
+    assert!(aside.len() == 1 && aside[0].is_aside, "{aside:?}");
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal: a message could not be delivered"]
+    );
+}
+
+/// Where all is refused, the channel is paused, and keeps its order.
+#[tokio::test]
+async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 1).await;
+    mails.push(mail("p2", 200, "[PATCH bpf-next v2] bpf: Do it", "p1"));
+    mails.push(mail("p3", 201, "[PATCH bpf-next] bpf: Do it too", ""));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    chat.break_with("Do it", refused());
+    pass(&world, &courier, 2).await;
+    assert_eq!(chat.room("ops"), ["terminal is paused"]);
+    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+}
+
+/// The platform tells that something changed: what it refused is tried at once, and not after six hours.
+#[tokio::test]
+async fn a_channel_that_was_mended_is_tried_at_once() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    put_mails(&world, &bad_and_good());
+    world.poll().await;
+    chat.answer_in("", &[Answer::Fails(refused()), Answer::Fails(refused())]);
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 1).await;
+    assert!(chat.bpf().is_empty());
+    let elsewhere = courier
+        .try_again(PlatformKind::Terminal, Some("elsewhere"))
+        .await;
+    assert!(!elsewhere.expect("the database answers"));
+    let other = courier.try_again(PlatformKind::Discord, None).await;
+    assert!(!other.expect("the database answers"));
+    pass(&world, &courier, 1).await;
+    assert!(chat.bpf().is_empty(), "nothing changed there");
+    let here = courier.try_again(PlatformKind::Terminal, Some("")).await;
+    assert!(here.expect("the database answers"));
+    pass(&world, &courier, 1).await;
+    assert_eq!(chat.bpf().len(), 2);
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal is paused", "terminal is well again"]
+    );
+    // However often it tells so, a channel that is refused still is asked twice a minute at most.
+    put_mails(
+        &world,
+        &[
+            bad_and_good().to_vec(),
+            vec![mail("p5", 300, "[PATCH bpf-next] bpf: Do it more", "")],
+        ]
+        .concat(),
+    );
+    world.poll_when_due("bpf").await;
+    chat.break_with("Do it", refused());
+    let before = chat.tried();
+    for _ in 0..20 {
+        courier
+            .try_again(PlatformKind::Terminal, None)
+            .await
+            .expect("the database answers");
+        courier.pass().await.expect("a pass");
+        world.advance(TimeDelta::seconds(1));
+    }
+    // Two tries, and what maintainers are told of it.
+    assert!(chat.tried() - before <= 6, "{}", chat.tried() - before);
+}
+
+/// Another room took its place: what was owed is set aside, and both are named once.
+#[tokio::test]
+async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    put_mails(&world, &bad_and_good());
+    world.poll().await;
+    let courier = chat.courier(&world);
+    chat.break_with(
+        "Do it",
+        SendError::Replaced {
+            by: "!new:x".to_owned(),
+        },
+    );
+    pass(&world, &courier, 2).await;
+    let told = courier
+        .was_replaced(PlatformKind::Terminal, "", "!new:x")
+        .await;
+    told.expect("the database answers");
+    pass(&world, &courier, 2).await;
+    let aside = letters(&world).await;
+    assert!(
+        aside.iter().filter(|letter| letter.is_aside).count() >= 2,
+        "{aside:?}"
+    );
+    assert_eq!(chat.room("ops"), ["The room of terminal was replaced"]);
+    let notice = chat.notice_in("ops");
+    assert!(
+        notice.contains("!new:x") && notice.contains("set aside"),
+        "{notice}"
+    );
+    let number = aside[0].id;
+    assert!(matches!(
+        decide(&world, Some(number), Fate::Retry).await,
+        Decided::NoChannel(_)
+    ));
+    assert_eq!(
+        decide(&world, Some(number), Fate::Drop).await,
+        Decided::Done(1)
+    );
+}
+
+/// A message that is lost in spite of all is named with its link; of very many, the list alone tells.
+#[tokio::test]
+async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
+    let chat = Chat::new();
+    let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
+    world
+        .restart(|config| {
+            let mut ops = everything();
+            (ops.name, ops.address, ops.maintainers) = ("ops".to_owned(), "ops".to_owned(), true);
+            config.channels.push(ops);
+        })
+        .await;
+    world.put("/blog.rss", rss(&[Article::new(0, "Seed")]));
+    world.poll().await;
+    let courier = chat.courier(&world);
+    pass(&world, &courier, 1).await;
+    world.advance(TimeDelta::hours(2));
+    let article = |n: i64| Article {
+        at: Some(world.now() - TimeDelta::minutes(n)),
+        ..Article::new(0, &format!("Bad {n}"))
+    };
+    let articles: Vec<Article> = (1..=15).map(article).collect();
+    world.put("/blog.rss", rss(&articles));
+    let never = SendError::Never {
+        scope: Scope::Delivery,
+        why: "the text is refused".to_owned(),
+    };
+    chat.break_with("Bad", never);
+    world.poll_when_due("blog").await;
+    pass(&world, &courier, 2).await;
+    assert_eq!(letters(&world).await.len(), 15);
+    let mut notices = chat.notices();
+    notices.retain(|text| text.contains("Bad"));
+    assert_eq!(notices.len(), 10, "{notices:?}");
+    assert!(
+        notices
+            .iter()
+            .any(|text| text.contains("Bad 15 https://blog.example/Bad-15")),
+        "{notices:?}"
+    );
+    assert!(notices[9].contains("in the list alone"), "{notices:?}");
+}

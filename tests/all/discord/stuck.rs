@@ -1,0 +1,465 @@
+//! A request that fails for ever, of every kind and in every way: the rest of its channel goes on, what it would have told is
+//! a dead letter that is named, and tried again once all is well.
+
+use std::time::Duration;
+
+use bpfnews::channel::{Platform as _, SendError};
+use bpfnews::config::{ChannelConfig, Milestones};
+use bpfnews::post::story::Tone;
+use bpfnews::store::outbox::{self, Decided, Fate, Letter};
+use chrono::TimeDelta;
+
+use super::fake::{Fake, Fault, On, Right, Room};
+use super::gateway::Bot;
+use super::{FORUM, OPS, ROOM, Stage, THREAD, channel, discord, edit, send, story};
+
+/// How long the client waits for an answer here.
+const HASTE: Duration = Duration::from_millis(300);
+
+/// What a server does that never does what it is asked.
+fn ways() -> Vec<Fault> {
+    vec![
+        Fault::Before(500, ""),
+        Fault::Before(502, "<html>"),
+        Fault::Cut,
+        Fault::Late(HASTE * 2),
+        Fault::Before(403, "<html>"),
+    ]
+}
+
+/// The same, and what it refuses for good.
+fn ways_and_refusals() -> Vec<Fault> {
+    let mut all = ways();
+    all.push(Fault::Before(
+        404,
+        r#"{"code":0,"message":"404: Not Found"}"#,
+    ));
+    all.push(Fault::Before(
+        403,
+        r#"{"code":50005,"message":"Cannot edit"}"#,
+    ));
+    all
+}
+
+fn ops() -> ChannelConfig {
+    ChannelConfig {
+        maintainers: true,
+        ..channel(OPS)
+    }
+}
+
+async fn letters(stage: &Stage) -> Vec<Letter> {
+    outbox::letters(stage.world.ingest.store.read(), 100)
+        .await
+        .expect("the database answers")
+}
+
+/// The request that `on` means fails for ever while one story is told and moves on; others go on, then all is mended.
+async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: bool) {
+    let what = format!("{} {on:?} {fault:?}", config.address);
+    let address = config.address.clone();
+    let mut stage = Stage::new(&[room, Room::text(OPS)], vec![config, ops()]).await;
+    let courier = stage.hasty_courier(HASTE);
+    if moves {
+        stage.patch("p", "bpf: Do it badly").await;
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::hours(3));
+        stage.fake.fail_always(on, fault);
+        stage.second("p", "bpf: Do it badly").await;
+    } else {
+        stage.fake.fail_always(on, fault);
+        stage.patch("p", "bpf: Do it badly").await;
+    }
+    stage.patch("q", "bpf: Do it well").await;
+    for _ in 0..5 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+    let told = titles(&stage.fake, &address);
+    assert!(
+        told.iter().any(|title| title.contains("well")),
+        "{what}: others go on: {told:?}"
+    );
+    for _ in 0..14 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+    let aside = letters(&stage).await;
+    assert!(
+        aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
+        "{what}: {aside:?}"
+    );
+    let notices = stage.fake.messages(OPS);
+    let named = notices
+        .iter()
+        .filter(|notice| notice.to_string().contains("Do it badly"));
+    assert_eq!(named.count(), 1, "{what}: {notices:?}");
+    stage.fake.mend();
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
+    let now = stage.world.now();
+    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), Fate::Retry, now).await;
+    tx.commit().await.expect("it is kept");
+    assert_eq!(decided.expect("the database answers"), Decided::Done(1));
+    for _ in 0..3 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+    let mut told = titles(&stage.fake, &address);
+    told.sort();
+    assert_eq!(told, ["bpf: Do it badly", "bpf: Do it well"], "{what}");
+    assert!(letters(&stage).await.is_empty(), "{what}");
+}
+
+/// What is told of patches in a room, or in a forum's threads.
+fn titles(fake: &Fake, room: &str) -> Vec<String> {
+    let mut titles = fake.titles(room);
+    for thread in fake.threads(room) {
+        if room == FORUM {
+            titles.extend(fake.titles(&thread.id).into_iter().take(1));
+        }
+    }
+    titles.retain(|title| title.contains("Do it"));
+    titles
+}
+
+#[tokio::test]
+async fn a_post_that_always_fails_holds_nobody_up() {
+    for fault in ways_and_refusals() {
+        let on = On::Says("POST /channels/100001/messages", "badly");
+        stuck(channel(ROOM), Room::text(ROOM), on, fault, false).await;
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_always_fails_holds_nobody_up() {
+    for fault in ways_and_refusals() {
+        let on = On::Says("PATCH /channels/100001/messages", "badly");
+        stuck(channel(ROOM), Room::text(ROOM), on, fault, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_forum_post_that_always_fails_holds_nobody_up() {
+    for fault in ways_and_refusals() {
+        let on = On::Says("POST /channels/100015/threads", "badly");
+        let forum = Room::forum(FORUM, &["Posted"]);
+        stuck(channel(FORUM), forum, on, fault, false).await;
+    }
+}
+
+#[tokio::test]
+async fn the_change_of_a_forum_post_that_always_fails_holds_nobody_up() {
+    for fault in ways_and_refusals() {
+        let on = On::Says("PATCH /channels/", "v2");
+        let forum = Room::forum(FORUM, &["Posted"]);
+        stuck(channel(FORUM), forum, on, fault, true).await;
+    }
+}
+
+/// The thread of a post cannot be made, whatever is tried: the step is set aside, and the channel goes on.
+#[tokio::test]
+async fn a_thread_that_cannot_be_made_holds_nobody_up() {
+    for fault in ways() {
+        let what = format!("{fault:?}");
+        let config = ChannelConfig {
+            milestones: Milestones::Thread,
+            ..channel(ROOM)
+        };
+        let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;
+        let courier = stage.hasty_courier(HASTE);
+        stage.patch("p", "bpf: Do it badly").await;
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::hours(3));
+        stage
+            .fake
+            .fail_always(On::Path("/threads".to_owned()), fault);
+        stage.apply("bpf: Do it badly").await;
+        stage.patch("q", "bpf: Do it well").await;
+        for _ in 0..20 {
+            courier.pass().await.expect("a pass");
+            stage.world.advance(TimeDelta::minutes(11));
+        }
+        assert_eq!(
+            stage.told(ROOM),
+            ["bpf: Do it badly", "bpf: Do it well"],
+            "{what}"
+        );
+        assert!(
+            stage.states(ROOM)[0].starts_with("applied"),
+            "{what}: the edit goes through"
+        );
+        let aside = letters(&stage).await;
+        assert!(
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "reply",
+            "{what}: {aside:?}"
+        );
+    }
+}
+
+/// A message that cannot be taken back, and a forum post that cannot be looked at: set aside too.
+#[tokio::test]
+async fn a_removal_that_always_fails_holds_nobody_up() {
+    for fault in ways_and_refusals() {
+        let what = format!("{fault:?}");
+        let mut stage = Stage::new(
+            &[Room::text(ROOM), Room::text(OPS)],
+            vec![channel(ROOM), ops()],
+        )
+        .await;
+        let courier = stage.hasty_courier(HASTE);
+        stage.patch("p", "bpf: Do it badly").await;
+        courier.pass().await.expect("a pass");
+        stage
+            .fake
+            .fail_always(On::Path("DELETE /channels/100001".to_owned()), fault);
+        let now = stage.world.now();
+        let mut tx = stage
+            .world
+            .ingest
+            .store
+            .write()
+            .await
+            .expect("a transaction");
+        let (item,): (i64,) =
+            sqlx::query_as("SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'")
+                .fetch_one(&mut *tx)
+                .await
+                .expect("its post");
+        let taken = bpfnews::ingest::retract(&mut tx, &[item], now).await;
+        assert_eq!(taken.expect("the database answers"), 1);
+        tx.commit().await.expect("it is kept");
+        stage.patch("q", "bpf: Do it well").await;
+        for _ in 0..20 {
+            courier.pass().await.expect("a pass");
+            stage.world.advance(TimeDelta::minutes(11));
+        }
+        assert_eq!(
+            stage.told(ROOM),
+            ["bpf: Do it badly", "bpf: Do it well"],
+            "{what}"
+        );
+        let aside = letters(&stage).await;
+        assert!(
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "remove",
+            "{what}: {aside:?}"
+        );
+        stage.fake.mend();
+        let mut tx = stage
+            .world
+            .ingest
+            .store
+            .write()
+            .await
+            .expect("a transaction");
+        let decided = outbox::decide_letters(&mut tx, None, Fate::Retry, stage.world.now()).await;
+        decided.expect("the database answers");
+        tx.commit().await.expect("it is kept");
+        courier.pass().await.expect("a pass");
+        assert_eq!(stage.told(ROOM), ["bpf: Do it well"], "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
+    for fault in ways() {
+        let what = format!("{fault:?}");
+        let forum = Room::forum(FORUM, &["Posted"]);
+        let mut stage = Stage::new(&[forum, Room::text(OPS)], vec![channel(FORUM), ops()]).await;
+        let courier = stage.hasty_courier(HASTE);
+        stage.patch("p", "bpf: Do it badly").await;
+        courier.pass().await.expect("a pass");
+        let threads = stage.fake.threads(FORUM);
+        let thread = threads.iter().find(|thread| thread.name.contains("badly"));
+        let thread = thread.expect("its thread").id.clone();
+        stage.world.advance(TimeDelta::hours(3));
+        stage
+            .fake
+            .fail_always(On::Path(format!("GET /channels/{thread}")), fault);
+        stage.second("p", "bpf: Do it badly").await;
+        stage.patch("q", "bpf: Do it well").await;
+        for _ in 0..20 {
+            courier.pass().await.expect("a pass");
+            stage.world.advance(TimeDelta::minutes(11));
+        }
+        assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
+        let aside = letters(&stage).await;
+        assert!(
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+            "{what}: {aside:?}"
+        );
+    }
+}
+
+/// What a forum is cannot be read: nothing can be posted there. That is an outage of the channel, and loses nothing.
+#[tokio::test]
+async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
+    let forum = Room::forum(FORUM, &["Posted"]);
+    let mut stage = Stage::new(
+        &[forum, Room::text(ROOM), Room::text(OPS)],
+        vec![channel(FORUM), channel(ROOM), ops()],
+    )
+    .await;
+    stage.fake.fail_always(
+        On::Path(format!("GET /channels/{FORUM}")),
+        Fault::Before(500, ""),
+    );
+    let courier = stage.hasty_courier(HASTE);
+    stage.patch("p", "bpf: Do it badly").await;
+    stage.patch("q", "bpf: Do it well").await;
+    for _ in 0..20 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+    assert_eq!(stage.told(ROOM).len(), 2, "other channels go on");
+    let notices = stage.fake.titles(OPS);
+    assert_eq!(
+        notices,
+        [format!("Nothing gets through to channel-{FORUM}")]
+    );
+    let failing = letters(&stage).await;
+    assert!(failing.iter().all(|letter| !letter.is_aside), "{failing:?}");
+    stage.fake.mend();
+    for _ in 0..3 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+    assert_eq!(titles(&stage.fake, FORUM).len(), 2);
+}
+
+/// A thread that is a channel of ours is opened again where Discord put it away; one that is locked holds up nobody.
+#[tokio::test]
+async fn a_thread_as_a_channel_that_was_archived_is_opened_again() {
+    let rooms = [Room::text(ROOM), Room::thread(THREAD, ROOM)];
+    let fake = Fake::start(&rooms).await;
+    let discord = discord(&fake);
+    let first = send(THREAD, "k1", story("m", "bpf: Do it", "posted", Tone::New));
+    let receipt = discord.deliver(&first).await.expect("it is sent");
+    fake.change(THREAD, |thread| thread.is_archived = true);
+    let applied = story("m", "bpf: Do it", "applied", Tone::Applied);
+    let change = edit(THREAD, "k2", &receipt, applied);
+    assert_eq!(discord.deliver(&change).await, Ok(receipt.clone()));
+    assert!(!fake.room(THREAD).is_archived);
+    fake.change(THREAD, |thread| {
+        thread.is_archived = true;
+        thread.is_locked = true;
+    });
+    let error = discord.deliver(&change).await.expect_err("it is locked");
+    assert!(
+        error
+            .to_string()
+            .contains("unlock it, or give the bot Manage Threads"),
+        "{error}"
+    );
+}
+
+/// A request that timed out makes its post twenty seconds later: there is no second one.
+#[tokio::test]
+async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
+    let mut stage = Stage::new(&[Room::forum(FORUM, &["Posted"])], vec![channel(FORUM)]).await;
+    let courier = stage.courier();
+    stage.fake.fail(
+        On::Says("POST /channels/100015/threads", "Do it"),
+        Fault::Held,
+    );
+    stage.patch("p", "bpf: Do it").await;
+    courier.pass().await.expect("a pass");
+    for _ in 0..4 {
+        stage.world.advance(TimeDelta::seconds(6));
+        courier.pass().await.expect("a pass");
+    }
+    assert_eq!(titles(&stage.fake, FORUM).len(), 0, "it is waited for");
+    stage.fake.land();
+    for _ in 0..3 {
+        stage.world.advance(TimeDelta::seconds(40));
+        courier.pass().await.expect("a pass");
+    }
+    assert_eq!(titles(&stage.fake, FORUM), ["bpf: Do it"]);
+    // One that never arrives is made after all.
+    stage.fake.fail(
+        On::Says("POST /channels/100015/threads", "Do it too"),
+        Fault::Held,
+    );
+    stage.patch("q", "bpf: Do it too").await;
+    for _ in 0..4 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::seconds(40));
+    }
+    assert_eq!(titles(&stage.fake, FORUM).len(), 2);
+}
+
+/// What a check of a channel says must be able to send, each kind of channel with what it needs.
+#[tokio::test]
+async fn a_check_asks_for_the_rights_that_posts_need() {
+    use bpfnews::channel::discord::Needs;
+    let (plain, threads) = (Needs { threads: false }, Needs { threads: true });
+    #[rustfmt::skip]
+    let table = [
+        (Room::text(ROOM), threads, None),
+        (Room::forum(FORUM, &[]), plain, None),
+        (Room::text(ROOM).without(Right::Send), plain, Some("Send Messages")),
+        (Room::text(ROOM).without(Right::Embed), plain, Some("Embed Links")),
+        (Room::text(ROOM).without(Right::ReadHistory), plain, Some("Read Message History")),
+        (Room::text(ROOM).without(Right::CreateThreads), plain, None),
+        (Room::text(ROOM).without(Right::CreateThreads), threads, Some("Create Public Threads")),
+        (Room::text(ROOM).without(Right::SendInThreads), threads, Some("Send Messages in Threads")),
+        (Room::forum(FORUM, &[]).without(Right::SendInThreads), plain, Some("Send Messages in Threads")),
+        (Room::text(ROOM).without(Right::View), plain, Some("View Channel")),
+    ];
+    for (room, needs, missing) in table {
+        let fake = Fake::start(std::slice::from_ref(&room)).await;
+        let checked = discord(&fake).check(&room.id, needs).await;
+        match missing {
+            None => assert!(checked.is_ok(), "{room:?}: {checked:?}"),
+            Some(missing) => {
+                let error = checked.expect_err(missing).to_string();
+                assert!(error.contains(missing), "{error}");
+            }
+        }
+    }
+    // A thread has the rights of what it is below.
+    let rooms = [
+        Room::text(ROOM).without(Right::SendInThreads),
+        Room::thread(THREAD, ROOM),
+    ];
+    let fake = Fake::start(&rooms).await;
+    let error = discord(&fake)
+        .check(THREAD, plain)
+        .await
+        .expect_err("it may not");
+    assert!(
+        matches!(&error, SendError::Never { why, .. } if why.contains("in Threads")),
+        "{error}"
+    );
+}
+
+/// A server that comes back, and a channel that changes, are told to whoever listens.
+#[tokio::test]
+async fn a_server_that_comes_back_is_noticed() {
+    use super::fake::Tell;
+    let fake = Fake::start(&[Room::text(ROOM)]).await;
+    let bot = Bot::start(&fake);
+    let many = |bot: &Bot| bot.ear.noticed.lock().expect("no holder panics").len();
+    fake.until("it is connected", Duration::from_secs(10), |_| {
+        many(&bot) > 0
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = many(&bot);
+    let channel = serde_json::json!({
+        "id": ROOM, "type": 0, "flags": 0, "guild_id": super::fake::GUILD, "name": "news", "position": 1,
+        "parent_id": null, "permission_overwrites": [], "nsfw": false, "topic": null, "last_message_id": null,
+        "rate_limit_per_user": 0,
+    });
+    fake.tell(Tell::Event("CHANNEL_UPDATE", channel));
+    fake.until("a change is noticed", Duration::from_secs(10), |_| {
+        many(&bot) > before
+    })
+    .await;
+    assert_eq!(bot.stop().await, 0, "unknown events");
+}

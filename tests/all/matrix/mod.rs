@@ -1,0 +1,646 @@
+//! Matrix, as the bot speaks to it, against a homeserver of our own: what fails for ever, who waits for whom, what is heard
+//! after a restart. What needs keys is tested against a real Synapse (`real`).
+
+mod server;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bpfnews::channel::matrix::{Matrix, Settings};
+use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Work};
+use bpfnews::command::grammar::Completes;
+use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
+use bpfnews::config::{ChannelConfig, PlatformKind};
+use bpfnews::deliver::Courier;
+use bpfnews::post::story::{Content, Line, Tone};
+use bpfnews::store::outbox::{self, Fate, Letter};
+use chrono::TimeDelta;
+use futures_util::future::{BoxFuture, FutureExt as _};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::documents::{Mail, mail, mails_atom};
+use crate::world::{World, archive, everything};
+use server::{Fault, ME, PASSWORD, Server};
+
+const ROOM: &str = "!room:x.example";
+const OTHER: &str = "!other:x.example";
+const OPS: &str = "!ops:x.example";
+const LONG: Duration = Duration::from_secs(30);
+
+/// Says again what was asked, and keeps what was noticed.
+#[derive(Default)]
+struct Echo {
+    asked: Mutex<Vec<String>>,
+    noticed: Mutex<Vec<Noticed>>,
+}
+
+impl Ears for Echo {
+    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+        let words = asked.call.map(|call| call.words()).unwrap_or_default();
+        let said = format!("{} {words}", asked.by.person);
+        self.asked
+            .lock()
+            .expect("no holder panics")
+            .push(said.clone());
+        let content = Content::Notice {
+            title: said,
+            text: String::new(),
+            mark: "answer".to_owned(),
+        };
+        let reply = Reply {
+            content,
+            is_private: false,
+            pages: Pages::default(),
+        };
+        async { Some(reply) }.boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        _: &'a Asker,
+        _: Completes,
+        _: &'a str,
+    ) -> BoxFuture<'a, Vec<Choice>> {
+        async { Vec::new() }.boxed()
+    }
+
+    fn notice(&self, _: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+        self.noticed.lock().expect("no holder panics").push(noticed);
+        std::future::ready(()).boxed()
+    }
+}
+
+impl Echo {
+    fn noticed(&self) -> Vec<Noticed> {
+        self.noticed.lock().expect("no holder panics").clone()
+    }
+}
+
+fn settings(server: &Server, folder: &Path) -> Settings {
+    Settings {
+        homeserver: server.url.clone(),
+        user: ME.to_owned(),
+        password: Some(PASSWORD.to_owned().into()),
+        folder: folder.to_owned(),
+        inviters: vec!["@alice:x.example".to_owned()],
+        rooms: vec![ROOM.to_owned()],
+        send_gap: Duration::ZERO,
+        now: Arc::new(|| chrono::Utc::now().timestamp()),
+    }
+}
+
+/// A bot that listens.
+struct Bot {
+    matrix: Arc<Matrix>,
+    ear: Arc<Echo>,
+    stop: CancellationToken,
+    listening: JoinHandle<Result<(), SendError>>,
+}
+
+impl Bot {
+    fn start(settings: Settings) -> Self {
+        let (matrix, ear) = (Arc::new(Matrix::new(settings)), Arc::new(Echo::default()));
+        let stop = CancellationToken::new();
+        let (its, hers, until) = (Arc::clone(&matrix), Arc::clone(&ear), stop.clone());
+        let listening = tokio::spawn(async move { its.listen(hers, &until).await });
+        Self {
+            matrix,
+            ear,
+            stop,
+            listening,
+        }
+    }
+
+    /// Waits until it is logged in and has heard what there was.
+    async fn ready(self) -> Self {
+        self.matrix.open().await.expect("it logs in");
+        // The listener begins to follow.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        let ended = self.listening.await.expect("it does not panic");
+        assert_eq!(ended, Ok(()));
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < LONG, "{what}: not within {LONG:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn line(mark: &str, title: &str) -> Content {
+    Content::Line(Line {
+        what: "Posted".to_owned(),
+        title: title.to_owned(),
+        link: None,
+        tone: Tone::New,
+        mark: mark.to_owned(),
+    })
+}
+
+fn work(act: Act, key: &str) -> Work {
+    Work {
+        address: ROOM.to_owned(),
+        act,
+        key: key.to_owned(),
+        is_retry: false,
+        tried_ago: None,
+    }
+}
+
+fn send(key: &str, title: &str) -> Work {
+    let act = Act::Send {
+        content: line(key, title),
+        under: None,
+    };
+    work(act, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_are_sent_edited_and_taken_back() {
+    let (server, home) = (
+        Server::start(&[ROOM]).await,
+        TempDir::new().expect("a folder"),
+    );
+    let matrix = Matrix::new(settings(&server, home.path()));
+    let receipt = matrix
+        .deliver(&send("k1", "One"))
+        .await
+        .expect("it is sent");
+    assert_eq!(
+        matrix.deliver(&send("k1", "One")).await,
+        Ok(receipt.clone()),
+        "once"
+    );
+    assert_eq!(
+        matrix.find(&send("k1", "One")).await,
+        Ok(Some(receipt.clone()))
+    );
+    let act = Act::Edit {
+        receipt: receipt.clone(),
+        content: line("k1", "Two"),
+    };
+    assert_eq!(matrix.deliver(&work(act, "k2")).await, Ok(receipt.clone()));
+    assert_eq!(server.bodies(ROOM), ["Posted: Two"]);
+    let act = Act::Remove { receipt };
+    matrix
+        .deliver(&work(act, "k3"))
+        .await
+        .expect("it is taken back");
+    assert_eq!(server.bodies(ROOM), [""; 0]);
+}
+
+/// A world with a list that was seeded, and channels on the homeserver.
+struct Stage {
+    world: World,
+    server: Server,
+    mails: Vec<Mail>,
+    courier: Courier,
+    _home: TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let server = Server::start(&[ROOM, OTHER, OPS]).await;
+        let home = TempDir::new().expect("a folder");
+        let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
+        let channel = |address: &str| ChannelConfig {
+            name: format!("channel {address}"),
+            platform: PlatformKind::Matrix,
+            address: address.to_owned(),
+            maintainers: address == OPS,
+            ..everything()
+        };
+        let channels = vec![channel(ROOM), channel(OTHER), channel(OPS)];
+        world.restart(|config| config.channels = channels).await;
+        let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings(&server, home.path())));
+        let ingest = &world.ingest;
+        let courier = Courier::new(
+            ingest.store.clone(),
+            Arc::clone(&ingest.clock),
+            ingest.desks(),
+            HashMap::from([(PlatformKind::Matrix, matrix)]),
+        );
+        let mut stage = Self {
+            world,
+            server,
+            mails: vec![mail("seed", -60, "hello", "")],
+            courier,
+            _home: home,
+        };
+        stage.put();
+        stage.world.poll().await;
+        stage.pass(2).await;
+        stage.world.advance(TimeDelta::hours(2));
+        stage
+    }
+
+    fn put(&mut self) {
+        self.mails.sort_by_key(|mail| std::cmp::Reverse(mail.at));
+        let atom = mails_atom("http://list.example/bpf/", &self.mails);
+        self.world.put("/bpf/new.atom", atom);
+    }
+
+    async fn patch(&mut self, id: &str, subject: &str, parent: &str) {
+        let minutes = (self.world.now() - crate::world::noon()).num_minutes();
+        self.mails.push(mail(id, minutes, subject, parent));
+        self.put();
+        self.world.poll_when_due("bpf").await;
+    }
+
+    async fn pass(&self, times: usize) {
+        for _ in 0..times {
+            self.courier.pass().await.expect("a pass");
+            self.world.advance(TimeDelta::minutes(11));
+        }
+    }
+
+    fn told(&self, room: &str) -> Vec<String> {
+        let bodies = self.server.bodies(room).into_iter();
+        let mut told: Vec<String> = bodies.filter(|body| body.contains("Do it")).collect();
+        told.sort();
+        told
+    }
+
+    async fn letters(&self) -> Vec<Letter> {
+        let letters = outbox::letters(self.world.ingest.store.read(), 100).await;
+        letters.expect("the database answers")
+    }
+}
+
+fn ways() -> Vec<Fault> {
+    vec![
+        Fault::Says(
+            500,
+            r#"{"errcode":"M_UNKNOWN","error":"Internal server error"}"#,
+        ),
+        Fault::Says(502, "<html>"),
+        Fault::Cut,
+    ]
+}
+
+/// Requests that fail for ever, of every kind and in every way: others go on, and what is stuck is set aside and tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_ever_holds_nobody_up() {
+    // A send, and the look at a message and the send that an edit needs.
+    let kinds = [
+        ("rooms/!room:x.example/send", "badly", false),
+        (
+            "GET /_matrix/client/v3/rooms/!room:x.example/event/",
+            "",
+            true,
+        ),
+        ("rooms/!room:x.example/send", "v2", true),
+    ];
+    for (part, words, moves) in kinds {
+        for fault in ways() {
+            let what = format!("{part} {words} {fault:?}");
+            let mut stage = Stage::new().await;
+            let fail = |stage: &Stage| stage.server.fail_always(part, words, fault.clone());
+            if !moves {
+                fail(&stage);
+            }
+            stage
+                .patch("p", "[PATCH bpf-next] bpf: Do it badly", "")
+                .await;
+            if moves {
+                stage.pass(1).await;
+                stage.world.advance(TimeDelta::hours(3));
+                fail(&stage);
+                stage
+                    .patch("p2", "[PATCH bpf-next v2] bpf: Do it badly", "p")
+                    .await;
+            }
+            stage
+                .patch("q", "[PATCH bpf-next] bpf: Do it well", "")
+                .await;
+            stage.pass(5).await;
+            let told = stage.told(ROOM);
+            assert!(
+                told.iter().any(|told| told.contains("well")),
+                "{what}: {told:?}"
+            );
+            stage.pass(14).await;
+            let aside = stage.letters().await;
+            assert!(
+                !aside.is_empty() && aside.iter().all(|letter| letter.is_aside),
+                "{what}: {aside:?}"
+            );
+            assert!(
+                aside
+                    .iter()
+                    .all(|letter| letter.title() == "bpf: Do it badly"),
+                "{what}: {aside:?}"
+            );
+            let named = stage.server.bodies(OPS);
+            let named = named.iter().filter(|body| body.contains("Do it badly"));
+            assert_eq!(named.count(), aside.len(), "{what}");
+            stage.server.mend();
+            let mut tx = stage
+                .world
+                .ingest
+                .store
+                .write()
+                .await
+                .expect("a transaction");
+            let now = stage.world.now();
+            let decided = outbox::decide_letters(&mut tx, None, Fate::Retry, now).await;
+            decided.expect("the database answers");
+            tx.commit().await.expect("it is kept");
+            stage.pass(3).await;
+            let told = stage.told(ROOM);
+            assert_eq!(told.len(), 2, "{what}: {told:?}");
+            assert!(stage.letters().await.is_empty(), "{what}");
+        }
+    }
+}
+
+/// A server that goes on refusing one message while it takes others: 403 and 404 too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_ever_holds_nobody_up() {
+    for fault in [
+        Fault::Says(403, r#"{"errcode":"M_FORBIDDEN","error":"no"}"#),
+        Fault::Says(404, r#"{"errcode":"M_NOT_FOUND","error":"no"}"#),
+        Fault::Says(413, r#"{"errcode":"M_TOO_LARGE","error":"no"}"#),
+    ] {
+        let what = format!("{fault:?}");
+        let mut stage = Stage::new().await;
+        stage
+            .server
+            .fail_always("rooms/!room:x.example/send", "badly", fault);
+        stage
+            .patch("p", "[PATCH bpf-next] bpf: Do it badly", "")
+            .await;
+        stage
+            .patch("q", "[PATCH bpf-next] bpf: Do it well", "")
+            .await;
+        stage.pass(3).await;
+        let told = stage.told(ROOM);
+        assert!(
+            told.len() == 1 && told[0].contains("well"),
+            "{what}: {told:?}"
+        );
+        assert_eq!(stage.told(OTHER).len(), 2, "{what}");
+        let aside = stage.letters().await;
+        assert!(aside.len() == 1 && aside[0].is_aside, "{what}: {aside:?}");
+        let named = stage.server.bodies(OPS);
+        assert!(
+            named.iter().any(|body| body.contains("Do it badly")),
+            "{what}: {named:?}"
+        );
+    }
+}
+
+/// Somebody asks without end: posts get every second turn, others are answered, and the flooder hears a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_is_not_held_back_by_who_asks_without_end() {
+    let (server, home) = (
+        Server::start(&[ROOM]).await,
+        TempDir::new().expect("a folder"),
+    );
+    // The usual limit, fifty times as fast.
+    let gap = Duration::from_millis(100);
+    server.state().limit = Some((10, gap));
+    let mut settings = settings(&server, home.path());
+    settings.send_gap = gap;
+    let bot = Bot::start(settings).ready().await;
+    let matrix = Arc::clone(&bot.matrix);
+    let posting = tokio::spawn(async move {
+        let begun = Instant::now();
+        for number in 0..30 {
+            let post = send(&format!("p{number}"), &format!("Post {number}"));
+            loop {
+                match matrix.deliver(&post).await {
+                    Ok(_) => break,
+                    Err(SendError::Later { after, .. }) => tokio::time::sleep(after).await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        begun.elapsed()
+    });
+    for number in 0..100 {
+        server.say(
+            ROOM,
+            "@loud:x.example",
+            &format!("!bpfnews search {number}"),
+        );
+        if number == 50 {
+            server.say(ROOM, "@boss:x.example", "!bpfnews status");
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    let took = posting.await.expect("it does not panic");
+    assert!(took < gap * 90, "every second turn is theirs: {took:?}");
+    until("whoever asks once is answered", || {
+        let bodies = server.bodies(ROOM);
+        bodies
+            .iter()
+            .any(|body| body.contains("@boss:x.example status"))
+    })
+    .await;
+    assert!(
+        server.taken() >= 60,
+        "nothing is wasted: {}",
+        server.taken()
+    );
+    assert!(server.state().refused <= 3, "{}", server.state().refused);
+    bot.stop().await;
+}
+
+/// The server allows less than what is configured: its words are learnt, and it is not asked in vain again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_budget_is_learnt_from_the_server() {
+    let (server, home) = (
+        Server::start(&[ROOM]).await,
+        TempDir::new().expect("a folder"),
+    );
+    server.state().limit = Some((2, Duration::from_millis(400)));
+    // Without a gap of its own, the bot knows of no limit.
+    let matrix = Matrix::new(settings(&server, home.path()));
+    for number in 0..10 {
+        let post = send(&format!("p{number}"), &format!("Post {number}"));
+        loop {
+            match matrix.deliver(&post).await {
+                Ok(_) => break,
+                Err(SendError::Later { after, scope, .. }) => {
+                    assert_eq!(scope, Scope::Platform);
+                    tokio::time::sleep(after).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    assert_eq!(server.bodies(ROOM).len(), 10);
+    assert!(server.state().refused <= 3, "{}", server.state().refused);
+}
+
+/// What was asked, and decided by a reaction, while the bot was down for a little while is answered when it is back; what is
+/// older is not, and a new device answers nothing that was said before it came.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_while_it_restarted_is_answered() {
+    let (server, home) = (
+        Server::start(&[ROOM]).await,
+        TempDir::new().expect("a folder"),
+    );
+    server.say(ROOM, "@alice:x.example", "!bpfnews search before");
+    let bot = Bot::start(settings(&server, home.path())).ready().await;
+    let told = Content::Suggestion(bpfnews::post::story::Suggestion {
+        number: 7,
+        link: "https://blog.example/".to_owned(),
+        note: String::new(),
+        known: String::new(),
+        decided: String::new(),
+        mark: "suggestion-7".to_owned(),
+    });
+    let act = Act::Send {
+        content: told,
+        under: None,
+    };
+    let Receipt { message, .. } = bot
+        .matrix
+        .deliver(&work(act, "k"))
+        .await
+        .expect("it is sent");
+    bot.stop().await;
+    let old = chrono::Utc::now() - TimeDelta::minutes(6);
+    server.say_at(ROOM, "@alice:x.example", "!bpfnews search old", old);
+    server.say(ROOM, "@alice:x.example", "!bpfnews search while");
+    server.react(ROOM, "@alice:x.example", &message, "👍");
+    let bot = Bot::start(settings(&server, home.path())).ready().await;
+    until("both are answered", || {
+        bot.ear.asked.lock().expect("no holder panics").len() >= 2
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut asked = bot.ear.asked.lock().expect("no holder panics").clone();
+    asked.sort();
+    assert_eq!(
+        asked,
+        ["@alice:x.example accept 7", "@alice:x.example search while"]
+    );
+    bot.stop().await;
+}
+
+/// What changes in a room is noticed: power levels, an invite after a kick, and another room in its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_mended_or_replaced_is_noticed() {
+    let (server, home) = (
+        Server::start(&[ROOM, OTHER]).await,
+        TempDir::new().expect("a folder"),
+    );
+    let bot = Bot::start(settings(&server, home.path())).ready().await;
+    let changed = |room: &str| Noticed::Changed {
+        room: Some(room.to_owned()),
+    };
+    server.set_level(ROOM, 50);
+    until("the level is noticed", || {
+        bot.ear.noticed().contains(&changed(ROOM))
+    })
+    .await;
+    let refused = bot.matrix.deliver(&send("k1", "One")).await;
+    assert!(
+        matches!(
+            &refused,
+            Err(SendError::Never {
+                scope: Scope::Channel,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    let looked = bot.matrix.look(ROOM).await;
+    assert!(looked.is_err(), "a check says so too: {looked:?}");
+    let before = bot.ear.noticed().len();
+    server.set_level(ROOM, 0);
+    until("it is noticed again", || bot.ear.noticed().len() > before).await;
+    bot.matrix
+        .deliver(&send("k1", "One"))
+        .await
+        .expect("it is sent");
+    server.kick(OTHER);
+    until("the kick is noticed", || {
+        bot.ear.noticed().contains(&changed(OTHER))
+    })
+    .await;
+    let before = bot.ear.noticed().len();
+    server.invite(OTHER);
+    until("it is in again", || bot.ear.noticed().len() > before).await;
+    server.replace(ROOM, "!new:x.example");
+    let replaced = Noticed::Replaced {
+        room: ROOM.to_owned(),
+        by: "!new:x.example".to_owned(),
+    };
+    until("the new room is noticed", || {
+        bot.ear.noticed().contains(&replaced)
+    })
+    .await;
+    let error = bot.matrix.deliver(&send("k2", "Two")).await;
+    assert_eq!(
+        error,
+        Err(SendError::Replaced {
+            by: "!new:x.example".to_owned()
+        })
+    );
+    bot.stop().await;
+    // Known from the first moment of the next start.
+    let bot = Bot::start(settings(&server, home.path())).ready().await;
+    until("it is said again", || bot.ear.noticed().contains(&replaced)).await;
+    bot.stop().await;
+}
+
+/// What is wrong is said: the password, a server without passwords, no homeserver at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_fails_says_what_is_wrong() {
+    let login = |server: &Server, password: &str| {
+        let home = TempDir::new().expect("a folder");
+        let mut settings = settings(server, home.path());
+        settings.password = Some(password.to_owned().into());
+        async move {
+            let error = Matrix::new(settings)
+                .open()
+                .await
+                .expect_err("it is refused");
+            drop(home);
+            match error {
+                SendError::Never {
+                    scope: Scope::Platform,
+                    why,
+                } => why,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let server = Server::start(&[ROOM]).await;
+    let why = login(&server, "wrong").await;
+    assert!(
+        why.contains("cannot log in") && why.contains("the name or the password"),
+        "{why}"
+    );
+    assert!(!why.contains("Invite"), "{why}");
+    for flows in [Some(vec!["m.login.sso", "m.login.token"]), None] {
+        server.state().flows = flows;
+        let why = login(&server, PASSWORD).await;
+        assert!(
+            why.contains("takes no passwords") && why.contains("OAuth"),
+            "{why}"
+        );
+        assert!(!why.contains("room"), "{why}");
+    }
+    server.state().is_homeserver = false;
+    let why = login(&server, PASSWORD).await;
+    assert!(
+        why.contains("no Matrix homeserver answers") && why.contains("base_url"),
+        "{why}"
+    );
+}
