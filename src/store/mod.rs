@@ -6,6 +6,7 @@ pub mod additions;
 pub mod ahead;
 pub mod audit;
 pub mod backup;
+pub mod edits;
 pub mod feeds;
 pub mod figures;
 pub mod issues;
@@ -13,6 +14,7 @@ pub mod items;
 pub mod lock;
 pub mod mutes;
 pub mod outbox;
+mod owner;
 mod packed;
 mod readers;
 pub mod registered;
@@ -23,6 +25,7 @@ mod trouble;
 pub mod troubles;
 pub mod turns;
 mod tx;
+pub mod withdrawn;
 
 pub use self::readers::{Database, Reader, Readers};
 pub use self::trouble::Trouble;
@@ -74,6 +77,7 @@ impl Store {
                 path.display()
             ))
         };
+        owner::keep_to_owner(path);
         let mut connection = options.connect().await.map_err(what)?;
         schema::bring_up_to_date(&mut connection, path)
             .await
