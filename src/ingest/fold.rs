@@ -133,7 +133,8 @@ async fn join_clusters(
             spoken.insert(key);
         }
     }
-    stories::put_mentions(tx, &put).await?;
+    // What was spoken of before and is no more is told anew too.
+    spoken.extend(stories::put_mentions(tx, items, &put).await?);
     let mut touched: BTreeSet<i64> = readings
         .iter()
         .map(|(cluster, _)| joined.find(*cluster))
