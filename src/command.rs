@@ -15,6 +15,7 @@ mod issues;
 mod mutes;
 mod pace;
 mod pages;
+mod publishing;
 mod readers;
 mod records;
 mod rights;

@@ -13,7 +13,8 @@ pub use self::deliveries::{
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
-    post_apart, posts_in_digest, posts_of_items, save_post, waiting_posts, waiting_since,
+    post_apart, posts_by_mark, posts_in_digest, posts_of_items, save_post, waiting_posts,
+    waiting_since,
 };
 pub use self::standing::{
     StandingRow, Unsent, channels_to_match, end_recall, free_standing, keep_standing, list_by_mark,
