@@ -2,7 +2,7 @@
 //!
 //! twilight keeps the connection: it says who the bot is, beats, and takes a lost session up again where Discord says. What is
 //! told is read as serenity's types, as everything else of Discord's is. twilight has a gateway's address built in, so it is
-//! given ours, and it is asked where it would go next before it goes there.
+//! given ours, and where it would take a session up again is looked at as soon as it is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -220,6 +220,10 @@ impl Line {
                 }
                 told = self.shard.next() => match self.hear(told) {
                     Ok(None) => {}
+                    Ok(Some(Heard::Ready { .. })) if !self.resumes_at_a_door() => {
+                        let why = "it names no gateway for sessions that are lost".to_owned();
+                        return End::Lost { why, was_up: false };
+                    }
                     Ok(Some(Heard::Ready { application })) => {
                         if !self.was_up {
                             info!("Discord's gateway is connected");
@@ -322,15 +326,13 @@ impl Line {
             }
             Some(_) | None => {}
         }
+        Ok(())
+    }
+
+    /// Whether a lost session would be taken up where a token may go. twilight goes there without asking.
+    fn resumes_at_a_door(&self) -> bool {
         let next = self.shard.resume_url();
-        let is_door = next
-            .is_none_or(|next| Url::parse(next).is_ok_and(|next| is_door(&next, self.is_loopback)));
-        match is_door {
-            true => Ok(()),
-            false => Err(self.lost(format!(
-                "{next:?} is no address for a gateway, so it is not connected to"
-            ))),
-        }
+        next.is_none_or(|next| Url::parse(next).is_ok_and(|next| is_door(&next, self.is_loopback)))
     }
 
     fn lost(&self, why: String) -> End {

@@ -250,7 +250,7 @@ fn held(house: &House) -> usize {
 #[tokio::test]
 async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
     let mut set = Set::new();
-    let mut house = wednesday(&mut set).await;
+    let house = wednesday(&mut set).await;
     until_wednesday(&house).await;
     house.pass().await;
     pass(&house, &set).await;
