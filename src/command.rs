@@ -16,6 +16,7 @@ mod letters;
 mod mutes;
 mod pace;
 mod pages;
+mod publishing;
 mod readers;
 mod records;
 mod rights;

@@ -122,7 +122,8 @@ async fn show(
         name: config.issue.name.clone(),
         home,
     };
-    web::serve(listener, site, stop.clone()).await
+    web::serve(listener, site, stop.clone()).await;
+    Ok(())
 }
 
 fn intro(feeds: usize) -> anyhow::Result<()> {

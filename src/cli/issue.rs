@@ -1,6 +1,6 @@
-//! The commands about the newsletter: `issue draft`, `show`, `list`, `publish`, `backfill`.
+//! The commands about the newsletter: `issue draft`, `show`, `list`, `publish`, `withdraw`, `backfill`.
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,9 +12,11 @@ use tracing::debug;
 
 use super::moment;
 use super::opening::{open, open_alone};
+use crate::ingest::Ingest;
 use crate::issue::markdown::{self, Correction};
 use crate::issue::{Issue, Period, title};
-use crate::publish::{self, Rules, files};
+use crate::publish::{self, Doubt, Rules, files};
+use crate::store::audit::{self, Hand};
 use crate::store::issues;
 use crate::web;
 
@@ -45,14 +47,26 @@ pub(super) enum IssueCommand {
     /// List the issues that are out, the newest first.
     #[command(after_help = "Example:\n  bpfnews issue list")]
     List,
-    /// Publish the coming issue: nothing of it changes after that. A bpfnews that runs tells the channels.
+    /// Publish the coming issue: nothing of it changes after that. A bpfnews that runs tells the channels. Where something
+    /// speaks against it (it is empty, part of its time was not read, it covers hardly any time or very much), it asks first.
     #[command(
-        after_help = "Examples:\n  bpfnews issue publish\n  bpfnews issue publish --week 2017-W19"
+        after_help = "Examples:\n  bpfnews issue publish\n  bpfnews issue publish --week 2017-W19\n  \
+                      bpfnews issue publish --yes"
     )]
     Publish {
         /// Of which time.
         #[command(flatten)]
         span: Span,
+        /// Do not ask, whatever speaks against it.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the newest issue back, while nothing refers to it: a bpfnews that runs removes its posts. Its number is free again,
+    /// and what editors decided for it is of the coming issue.
+    #[command(after_help = "Example:\n  bpfnews issue withdraw 2")]
+    Withdraw {
+        /// Its number.
+        number: u32,
     },
     /// Make the issues of the past weeks from what is stored, numbered in order and told to no channel. Only before the
     /// first issue is out.
@@ -119,7 +133,8 @@ pub(super) async fn run(path: &Path, command: &IssueCommand) -> anyhow::Result<E
         IssueCommand::Draft { span, format } => draft(path, span, *format).await,
         IssueCommand::Show { number, format } => show(path, *number, *format).await,
         IssueCommand::List => list(path).await,
-        IssueCommand::Publish { span } => publish(path, span).await,
+        IssueCommand::Publish { span, yes } => publish(path, span, *yes).await,
+        IssueCommand::Withdraw { number } => withdraw(path, *number).await,
         IssueCommand::Backfill { since } => backfill(path, *since).await,
     }
 }
@@ -190,26 +205,88 @@ async fn list(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn publish(path: &Path, span: &Span) -> anyhow::Result<ExitCode> {
+async fn publish(path: &Path, span: &Span, yes: bool) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     let rules = Rules::of(&config);
     let now = Utc::now();
     let period = span.period(now)?;
-    let mut tx = ingest.store.write().await?;
+    // Nobody waits for the database while a person thinks.
+    let mut tx = ingest.store.snapshot().await?;
     let last = issues::last_issue((&mut tx).into()).await?;
     let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
+    let prepared = publish::prepare(&mut tx, rules, number, period, now).await??;
+    tx.rollback().await;
+    if !yes && !prepared.doubts.is_empty() && !is_sure(&prepared.doubts)? {
+        bail!("it was not published; --yes publishes it without asking");
+    }
+    let mut tx = ingest.store.write().await?;
     let desks = ingest.desks();
-    let by = "command line";
-    let out = publish::publish(&mut tx, &desks, rules, number, period, by, now);
+    let out = publish::publish(&mut tx, &desks, rules, number, period, BY, now);
     let issue = out.await??;
+    let told = prepared.doubts.iter().map(|doubt| format!(": {doubt}"));
+    let what = format!("published issue {number}{}", told.collect::<String>());
+    audit::record(&mut tx, &hand(), &what, now).await?;
     tx.commit().await?;
-    files::write(&ingest.store, rules).await;
     let channels = desks.iter().filter(|desk| desk.config.issues).count();
     writeln!(
         anstream::stdout(),
         "{} is out. Channels that are told of it: {channels}, by the bpfnews that runs.",
         issue.title()
     )?;
+    write_files(&ingest, rules).await
+}
+
+/// Who publishes here, and takes back.
+const BY: &str = "command line";
+
+fn hand() -> Hand {
+    Hand {
+        platform: BY.to_owned(),
+        person: "operator".to_owned(),
+        room: String::new(),
+        community: None,
+    }
+}
+
+/// Says what speaks against an issue; asks where somebody is there to answer.
+fn is_sure(doubts: &[Doubt]) -> anyhow::Result<bool> {
+    let mut err = anstream::stderr();
+    for doubt in doubts {
+        writeln!(err, "{doubt}")?;
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Ok(false);
+    }
+    write!(err, "Publish it all the same? [y/N] ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+async fn withdraw(path: &Path, number: u32) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let rules = Rules::of(&config);
+    let now = Utc::now();
+    let mut tx = ingest.store.write().await?;
+    let withdrawn = publish::withdraw(&mut tx, rules, number, BY, now).await??;
+    let what = format!("withdrew issue {number}");
+    audit::record(&mut tx, &hand(), &what, now).await?;
+    tx.commit().await?;
+    writeln!(
+        anstream::stdout(),
+        "{} is taken back. Posts that are removed: {}, by the bpfnews that runs.",
+        withdrawn.title,
+        withdrawn.posts
+    )?;
+    write_files(&ingest, rules).await
+}
+
+/// Writes the files of issues, and says which of them somebody changed.
+async fn write_files(ingest: &Ingest, rules: Rules<'_>) -> anyhow::Result<ExitCode> {
+    for kept in files::write(&ingest.store, rules).await {
+        writeln!(anstream::stdout(), "{kept}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -230,11 +307,10 @@ async fn backfill(path: &Path, since: DateTime<Utc>) -> anyhow::Result<ExitCode>
             issue.on()
         );
     };
-    let many = publish::backfill(&ingest.store, rules, since, "command line", now, told).await?;
-    files::write(&ingest.store, rules).await;
+    let many = publish::backfill(&ingest.store, rules, since, BY, now, told).await?;
     writeln!(
         anstream::stdout(),
         "{many} issues, told to no channel; bpfnews issue show N prints one."
     )?;
-    Ok(ExitCode::SUCCESS)
+    write_files(&ingest, rules).await
 }

@@ -10,6 +10,7 @@ mod matrix;
 mod opening;
 mod polls;
 mod route;
+mod secrets;
 mod stories;
 mod upkeep;
 
@@ -29,7 +30,7 @@ use crate::item::Kind;
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
 
 /// What libraries log of their own affairs, down to answers that they expected: what comes of it is logged by us.
-const NOISE: &str = "serenity=off,matrix_sdk=off";
+const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=off";
 
 /// BPF news: kernel trees, mailing lists, LWN, releases and talks, each told once.
 #[derive(Debug, Parser)]

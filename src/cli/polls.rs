@@ -95,11 +95,7 @@ async fn serve(
         home,
     };
     let stop = stop.clone();
-    Ok(tokio::spawn(async move {
-        if let Err(error) = web::serve(listener, site, stop).await {
-            tracing::error!("{error:#}");
-        }
-    }))
+    Ok(tokio::spawn(web::serve(listener, site, stop)))
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -220,6 +216,9 @@ pub(super) async fn check(
         )?,
         1 => writeln!(out, "{GOOD}ok{GOOD:#}  one channel")?,
         many => writeln!(out, "{GOOD}ok{GOOD:#}  {many} channels")?,
+    }
+    for open in super::secrets::open_to_others(&config) {
+        writeln!(out, "{BAD}warning{BAD:#}  {open}")?;
     }
     if config.network.contact.is_none() {
         let hint = "set `contact` under [network], so that a site's operator can reach you";

@@ -47,7 +47,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     let database = given.canonicalize().unwrap_or_else(|_| given.clone());
     let _lock = Lock::take(&database, "restore")?;
     let ready = backup::prepare(&database, file).await?;
-    let ending = format!(".before-restore-{}", Utc::now().format("%Y%m%dT%H%M%SZ"));
+    let ending = free_ending(&[&database, &config.matrix_folder()], Utc::now());
     let recall_from = ready.recall_from;
     // Before the database: whatever happens in between, no encryption store comes back that others have seen go on.
     let session = move_session(&config, &ending)?;
@@ -81,6 +81,18 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is put behind the names of what is kept: the time, and a number where that is taken already.
+fn free_ending(kept: &[&Path], now: DateTime<Utc>) -> String {
+    let time = format!(".before-restore-{}", now.format("%Y%m%dT%H%M%SZ"));
+    let numbered = (2_u32..).map(|number| format!("{time}-{number}"));
+    let mut endings = std::iter::once(time.clone()).chain(numbered);
+    let is_free = |ending: &String| {
+        let taken = |name: &&Path| beside(name, ending).symlink_metadata().is_ok();
+        !kept.iter().any(taken)
+    };
+    endings.find(is_free).unwrap_or(time)
+}
+
 /// Moves the folder of the Matrix session aside, if there is one. Gives where to.
 fn move_session(config: &Config, ending: &str) -> anyhow::Result<Option<PathBuf>> {
     let folder = config.matrix_folder();
@@ -97,5 +109,28 @@ fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restores_within_a_second_keep_what_each_found() {
+        let home = tempfile::tempdir().expect("a folder");
+        let (database, session) = (home.path().join("a.sqlite"), home.path().join("a.matrix"));
+        let now = DateTime::UNIX_EPOCH;
+        let mut endings = Vec::new();
+        for kept in [&database, &session, &database] {
+            let ending = free_ending(&[&database, &session], now);
+            fs::write(beside(kept, &ending), "").expect("room on the disk");
+            endings.push(ending);
+        }
+        let first = ".before-restore-19700101T000000Z";
+        assert_eq!(
+            endings,
+            [first, &format!("{first}-2"), &format!("{first}-3")]
+        );
     }
 }

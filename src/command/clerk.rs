@@ -13,7 +13,9 @@ use super::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
 use super::pace::{Pace, Verdict};
 use super::pages::{self, Shelf};
 use super::rights::{self, Right};
-use super::{complete, editors, feeds, issues, letters, mutes, readers, records, routes, suggest};
+use super::{
+    complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, suggest,
+};
 use crate::config::{Origin, PlatformKind, TableKind};
 use crate::live::{Generation, Live};
 use crate::store::outbox::{self, Place};
@@ -260,8 +262,9 @@ async fn carry_out(ask: &Ask<'_>) -> Told {
         (Audience::Editors, "suggestions") => editors::suggestions(ask).await,
         (Audience::Editors, "accept") => editors::accept(ask).await,
         (Audience::Editors, "decline") => editors::decline(ask).await,
-        (Audience::Editors, "publish") => editors::publish(ask).await,
-        (Audience::Editors, "correct") => editors::correct(ask).await,
+        (Audience::Editors, "publish") => publishing::publish(ask).await,
+        (Audience::Editors, "withdraw") => publishing::withdraw(ask).await,
+        (Audience::Editors, "correct") => publishing::correct(ask).await,
         (Audience::Maintainers, "feeds list") => feeds::list(ask).await,
         (Audience::Maintainers, "feeds add") => feeds::add(ask).await,
         (Audience::Maintainers, "feeds remove") => feeds::remove(ask).await,

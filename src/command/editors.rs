@@ -1,6 +1,8 @@
 //! What editors decide of the coming issue. Every decision hangs on an item of its story, is recorded with who made it, and
 //! holds until the issue is out.
 
+use chrono::DateTime;
+
 use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake};
 use super::feeds::who;
 use super::grammar::Audience;
@@ -8,14 +10,14 @@ use super::mutes::meant;
 use super::readers::shortened;
 use super::records::suggestion_line;
 use crate::config::PlatformKind;
+use crate::desk;
 use crate::ingest;
 use crate::issue::prose::{INTRO_CHARS_MAX, NOTE_CHARS_MAX};
 use crate::issue::{EditKind, SectionKind};
 use crate::item::prose;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
-use crate::publish::{self, Rules, files};
-use crate::store::issues::{self, NewEdit};
+use crate::store::edits::{self, EditRow, NewEdit};
 use crate::store::outbox;
 use crate::store::suggestions::{self, SuggestionRow, Verdict};
 use crate::store::{Tx, audit, stories};
@@ -44,9 +46,13 @@ pub(super) async fn note(ask: &Ask<'_>) -> Told {
     decide(ask, EditKind::Note, &text).await
 }
 
-/// What an editor wrote.
-fn written(ask: &Ask<'_>, most: usize) -> Result<String, Trouble> {
-    let text = plain_lines(ask.needed("text"));
+/// What an editor wrote, line by line. Discord hands over one line, so there `\n` begins a new one.
+pub(super) fn written(ask: &Ask<'_>, most: usize) -> Result<String, Trouble> {
+    let typed = ask.needed("text");
+    let text = match ask.platform() == Some(PlatformKind::Discord) && !typed.contains('\n') {
+        true => plain_lines(&typed.replace("\\n", "\n")),
+        false => plain_lines(typed),
+    };
     match text.chars().count() {
         many if many > most => mistake(format!("{most} characters are the most; that has {many}.")),
         _ => Ok(text),
@@ -60,6 +66,7 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
     let by = who(ask);
     let mut tx = ask.live.store.write().await?;
     let items = stories::items_of_story(&mut tx, &story.id).await?;
+    let before = edits::last_edit(&mut tx, Some(&items)).await?;
     let new = NewEdit {
         kind,
         item: items.first().copied(),
@@ -67,12 +74,12 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
         text,
         by: &by,
     };
-    issues::add_edit(&mut tx, &new, ask.now).await?;
+    edits::add_edit(&mut tx, &new, ask.now).await?;
     let to = section.map_or_else(String::new, |section| format!(" to {}", section.word()));
     let what = format!("issue: {}{to} {}: {title}", kind.word(), story.id);
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ask.hand(), &recorded(what, text), ask.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    let said = match (kind, section) {
+    let mut said = match (kind, section) {
         (EditKind::Pin, None) => "It is in the coming issue, at the top of its section; a patch is among the highlights.".to_owned(),
         (EditKind::Pin | EditKind::Move, Some(section)) => {
             format!(
@@ -84,14 +91,46 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
         (EditKind::Note, _) => "The remark stands under it in the issue that has the story next; pin it to have it in the coming one.".to_owned(),
         (EditKind::Move, None) | (EditKind::Intro, _) => "Kept.".to_owned(),
     };
+    if let Some(other) = before.filter(|before| before.by != by) {
+        let undo = ask.typed(Audience::Editors, &format!("undo {}", story.id));
+        said.push_str(&format!(
+            "\nBefore, {} decided {}: {}. {undo} takes yours back.",
+            plain(&other.by),
+            day_and_time(other.at),
+            described(&other)
+        ));
+    }
     ask.says(title, said)
 }
 
-/// Says what the issue begins with.
+/// What the audit says of a decision, with what was written.
+pub(super) fn recorded(what: String, text: &str) -> String {
+    match text.is_empty() {
+        true => what,
+        false => format!("{what}: {text}"),
+    }
+}
+
+/// A decision in words.
+fn described(edit: &EditRow) -> String {
+    let to = edit
+        .section
+        .map_or_else(String::new, |section| format!(" to {}", section.word()));
+    recorded(format!("{}{to}", edit.kind.word()), &edit.text)
+}
+
+fn day_and_time(at: i64) -> String {
+    let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
+    at.format("on %-d %B at %H:%M UTC").to_string()
+}
+
+/// Says what the issue begins with. What it takes the place of is shown, and can be had back; where somebody else wrote
+/// that, the others hear of it.
 pub(super) async fn intro(ask: &Ask<'_>) -> Told {
     let text = written(ask, INTRO_CHARS_MAX)?;
     let by = who(ask);
     let mut tx = ask.live.store.write().await?;
+    let before = edits::last_edit(&mut tx, None).await?;
     let new = NewEdit {
         kind: EditKind::Intro,
         item: None,
@@ -99,22 +138,35 @@ pub(super) async fn intro(ask: &Ask<'_>) -> Told {
         text: &text,
         by: &by,
     };
-    issues::add_edit(&mut tx, &new, ask.now).await?;
-    audit::record(
-        &mut tx,
-        &ask.hand(),
-        "issue: wrote the introduction",
-        ask.now,
-    )
-    .await?;
+    edits::add_edit(&mut tx, &new, ask.now).await?;
+    let what = recorded("issue: wrote the introduction".to_owned(), &text);
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    let mut said = "The coming issue begins with it; another one takes its place.".to_owned();
+    if let Some(before) = before.filter(|before| before.text != text) {
+        let whose = match before.by == by {
+            true => "yours",
+            false => &format!("what {} wrote", plain(&before.by)),
+        };
+        let undo = ask.typed(Audience::Editors, "undo");
+        let replaced = format!(
+            "{whose} {}, which {undo} brings back:\n{}",
+            day_and_time(before.at),
+            before.text
+        );
+        said.push_str(&format!("\nIt takes the place of {replaced}"));
+        if before.by != by {
+            let desks = ask.generation.ingest.desks();
+            let title = format!("{} changed the introduction", plain(&by));
+            let told = format!("It took the place of {replaced}");
+            desk::tell_maintainers(&mut tx, &desks, &title, &told, ask.now).await?;
+        }
+    }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.says(
-        "The introduction is kept",
-        "The coming issue begins with it; another one takes its place.",
-    )
+    ask.live.wake();
+    ask.says("The introduction is kept", said)
 }
 
-/// Takes back what was decided of a story, or the introduction.
+/// Takes back the last decision of a story, or the last introduction: one step, so that what was before holds again.
 pub(super) async fn undo(ask: &Ask<'_>) -> Told {
     let (shown, id) = match ask.call.get("story") {
         Some(_) => {
@@ -124,20 +176,33 @@ pub(super) async fn undo(ask: &Ask<'_>) -> Told {
         None => ("The introduction".to_owned(), None),
     };
     let mut tx = ask.live.store.write().await?;
-    let gone = match &id {
-        Some(id) => {
-            let items = stories::items_of_story(&mut tx, id).await?;
-            issues::forget_edits(&mut tx, Some(&items)).await?
-        }
-        None => issues::forget_edits(&mut tx, None).await?,
+    let items = match &id {
+        Some(id) => Some(stories::items_of_story(&mut tx, id).await?),
+        None => None,
     };
-    if gone == 0 {
+    let Some(last) = edits::last_edit(&mut tx, items.as_deref()).await? else {
         return mistake("Nothing was decided there.");
-    }
-    let what = format!("issue: took back what was decided: {shown}");
+    };
+    edits::forget_edit(&mut tx, last.id).await?;
+    let before = edits::last_edit(&mut tx, items.as_deref()).await?;
+    let what = format!(
+        "issue: took back what {} decided of {shown}: {}",
+        last.by,
+        described(&last)
+    );
     audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.says(shown, "What was decided of it is taken back.")
+    let mut said = format!("This is taken back: {}", described(&last));
+    said.push_str(&match before {
+        Some(before) => format!(
+            "\nNow holds what {} decided {}: {}",
+            plain(&before.by),
+            day_and_time(before.at),
+            described(&before)
+        ),
+        None => "\nNothing else was decided of it.".to_owned(),
+    });
+    ask.says(shown, said)
 }
 
 /// What readers suggested and nobody has decided.
@@ -260,59 +325,4 @@ async fn tell_reader(ask: &Ask<'_>, was: &SuggestionRow, word: &str) -> String {
         Ok(()) => String::new(),
         Err(why) => format!("\nIts reader could not be told: {}.", plain(&why.0)),
     }
-}
-
-/// Publishes the coming issue.
-pub(super) async fn publish(ask: &Ask<'_>) -> Told {
-    let number: u32 = ask.needed("number").parse().unwrap_or_default();
-    let rules = Rules::of(&ask.generation.effective.config);
-    let mut tx = ask.live.store.write().await?;
-    let desks = ask.generation.ingest.desks();
-    let out = publish::publish(&mut tx, &desks, rules, number, None, &who(ask), ask.now).await?;
-    let issue = match out {
-        Ok(issue) => issue,
-        Err(why) => return mistake(format!("It was not published: {why}.")),
-    };
-    audit::record(
-        &mut tx,
-        &ask.hand(),
-        &format!("published issue {number}"),
-        ask.now,
-    )
-    .await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
-    files::write(&ask.live.store, rules).await;
-    let channels = desks.iter().filter(|desk| desk.config.issues).count();
-    let channels = match channels {
-        0 => "No channel takes issues (issues = true).".to_owned(),
-        1 => "It is on its way to one channel.".to_owned(),
-        many => format!("It is on its way to {many} channels."),
-    };
-    ask.says(format!("{} is out", issue.title()), channels)
-}
-
-/// Adds a correction to an issue that is out.
-pub(super) async fn correct(ask: &Ask<'_>) -> Told {
-    let number: i64 = ask.needed("number").parse().unwrap_or_default();
-    let text = written(ask, NOTE_CHARS_MAX)?;
-    let rules = Rules::of(&ask.generation.effective.config);
-    let mut tx = ask.live.store.write().await?;
-    if issues::issue((&mut tx).into(), number).await?.is_none() {
-        return mistake(format!("Issue {number} is not out."));
-    }
-    issues::add_correction(&mut tx, number, &text, &who(ask), ask.now).await?;
-    audit::record(
-        &mut tx,
-        &ask.hand(),
-        &format!("corrected issue {number}"),
-        ask.now,
-    )
-    .await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
-    files::write(&ask.live.store, rules).await;
-    ask.says(
-        format!("Issue {number} is corrected"),
-        "The note stands at its top, marked; the issue itself is as it was.",
-    )
 }

@@ -294,6 +294,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     let mut given: Vec<(String, String)> = Vec::new();
     let mut rest = rest.trim_start();
     let mut loose = String::new();
+    let mut gap = String::new();
     while !rest.is_empty() {
         let named = named(spec, rest);
         if let Some((arg, value, after)) = named {
@@ -303,10 +304,12 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
         }
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         if !loose.is_empty() {
-            loose.push(' ');
+            loose.push_str(&gap);
         }
         loose.push_str(&rest[..end]);
-        rest = rest[end..].trim_start();
+        let after = rest[end..].trim_start();
+        gap = between(&rest[end..rest.len() - after.len()]);
+        rest = after;
     }
     let is_open = |arg: &&Arg| !given.iter().any(|(name, _)| name == arg.name);
     let mut places: Vec<&Arg> = spec
@@ -352,6 +355,14 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
         });
     }
     spec.call(given)
+}
+
+/// What stands between two words: a space, or the line breaks there with what is indented, which means something to Markdown.
+fn between(blank: &str) -> String {
+    match blank.find('\n') {
+        Some(at) => blank[at..].replace('\r', ""),
+        None => " ".to_owned(),
+    }
 }
 
 /// The command that a text begins with, and what follows; a group's command wins over a group's name.
@@ -488,6 +499,22 @@ mod tests {
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Maintainers, text), right, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_editors_write_keeps_its_lines() {
+        #[rustfmt::skip]
+        let table = [
+            ("intro One  word.\n\nTwo:\r\n- a\n  - b", r#"intro {"text": "One word.\n\nTwo:\n- a\n  - b"}"#),
+            ("intro\nOne.\n", r#"intro {"text": "One."}"#),
+            ("note \"a story\" One.  \nTwo.", r#"note {"story": "a story", "text": "One.\nTwo."}"#),
+            ("correct 1\nOne.\nTwo.", r#"correct {"number": "1", "text": "One.\nTwo."}"#),
+            ("publish 2 sure=yes", r#"publish {"number": "2", "sure": "yes"}"#),
+            ("publish 2 yes", r#"! number is a whole number, not "2 yes""#),
+        ];
+        for (text, right) in table {
+            assert_eq!(read(Audience::Editors, text), right, "{text}");
         }
     }
 

@@ -1,11 +1,13 @@
 //! Issues, as readers ask for them, and the coming one, as editors see it.
 
+use chrono::{DateTime, Utc};
+
 use super::answer::{Answer, Ask, Listing, Told, mistake};
 use super::grammar::Audience;
 use crate::issue::{Issue, post};
 use crate::post::story::{self as telling, IssuePost, Line};
 use crate::publish::{self, Rules, schedule};
-use crate::store::{issues, stories, suggestions, turns};
+use crate::store::{issues, stories, suggestions};
 use crate::story::Story;
 
 /// The latest issue; until there is one, the best of the week.
@@ -62,7 +64,6 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     let rules = Rules::of(config);
     let mut tx = ask.live.store.snapshot().await?;
     let compiled = publish::draft(&mut tx, rules, ask.now).await?;
-    let last = issues::last_issue((&mut tx).into()).await?;
     tx.rollback().await;
     let open = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let number = compiled.issue.number;
@@ -79,17 +80,16 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
         .map(|patches| patches.posted.len())
         .sum();
     sizes.push(format!("patches {posted}"));
-    let began_at = turns::began_at(ask.live.store.read()).await?;
-    let due = match schedule::due_at(rules, last.as_ref(), began_at, ask.now) {
-        Some(at) => format!(
-            "It comes out by itself on {}, or with {}.",
-            at.format("%A, %-d %B at %H:%M UTC"),
-            ask.typed(Audience::Editors, &format!("publish {number}"))
+    let past = schedule::Past::of(&ask.live.store).await?;
+    let day = |at: DateTime<Utc>| at.format("%A, %-d %B at %H:%M UTC").to_string();
+    let publish = ask.typed(Audience::Editors, &format!("publish {number}"));
+    let due = match schedule::due_at(rules, &past, ask.now) {
+        Some(at) if at <= ask.now => format!(
+            "It was due on {}. If maintainers were told that it is held back: {publish} says why.",
+            day(at)
         ),
-        None => format!(
-            "It comes out with {}.",
-            ask.typed(Audience::Editors, &format!("publish {number}"))
-        ),
+        Some(at) => format!("It comes out by itself on {}, or with {publish}.", day(at)),
+        None => format!("It comes out with {publish}."),
     };
     let mut told = post::whole(&compiled.issue, None);
     told.title = format!("Draft of {}", told.title);

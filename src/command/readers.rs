@@ -99,7 +99,7 @@ pub(super) async fn search(ask: &Ask<'_>) -> Told {
     let typed = ask.needed("words");
     let words = stories::match_words(typed);
     if words.is_empty() {
-        return mistake("There is no word in that to look for.");
+        return mistake(stories::NO_WORDS);
     }
     let readers = ask.live.store.read();
     let found = stories::search_stories(readers, &words, ask.today(), FOUND_MAX).await?;

@@ -123,12 +123,12 @@ pub const COMMANDS: &[Spec] = &[
     ]),
     editor("note", "Put a remark under a story", &[
         STORY,
-        arg("text", "the remark; Markdown", ArgKind::Text, true),
+        arg("text", "the remark; Markdown, on Discord \\n for a new line", ArgKind::Text, true),
     ]),
     editor("intro", "Say what the issue begins with", &[
-        arg("text", "the introduction; Markdown", ArgKind::Text, true),
+        arg("text", "the introduction; Markdown, on Discord \\n for a new line", ArgKind::Text, true),
     ]),
-    editor("undo", "Take back what was decided of a story, or the introduction where no story is named", &[
+    editor("undo", "Take back the last decision of a story, or the last introduction where none is named", &[
         Arg { is_required: false, ..STORY },
     ]),
     editor("suggestions", "What readers suggested and nobody has decided", &[PAGE]),
@@ -138,7 +138,11 @@ pub const COMMANDS: &[Spec] = &[
         arg("section", "where it stands", ArgKind::OneOf(SECTIONS), false),
     ]),
     editor("decline", "Do not take a suggestion", &[NUMBER]),
-    editor("publish", "Publish the coming issue now; nothing of it changes after that", &[ISSUE]),
+    editor("publish", "Publish the coming issue now; nothing of it changes after that", &[
+        ISSUE,
+        arg("sure", "yes, where something speaks against it and it is to come out all the same", ArgKind::OneOf(&["yes"]), false),
+    ]),
+    editor("withdraw", "Take the newest issue back: its posts are removed, its number is free again", &[ISSUE]),
     editor("correct", "Add a marked correction to an issue that is out", &[
         ISSUE,
         arg("text", "what is right; Markdown", ArgKind::Text, true),

@@ -197,7 +197,11 @@ impl JoinedItems {
                 spoken.entry(*key).or_default().push(reading.kept.id);
             }
         }
-        stories::put_mentions(tx, &put).await?;
+        let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.kept.id).collect();
+        // What was spoken of before and is no more is told anew too.
+        for key in stories::put_mentions(tx, &items, &put).await? {
+            spoken.entry(key).or_default();
+        }
         let union = &mut self.union;
         let merged = self.readings.iter();
         let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some());

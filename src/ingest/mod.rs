@@ -40,7 +40,7 @@ use crate::story::relevance::Words;
 
 pub use self::matching::meet_all;
 pub use self::plan::restate;
-pub use self::retract::retract;
+pub use self::retract::{retract, take_back};
 
 use self::commit::{Kept, NotKept};
 use self::opening::Lasting;

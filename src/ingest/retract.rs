@@ -8,7 +8,7 @@ use super::digest::list_anew;
 use crate::store::Tx;
 use crate::store::outbox::{self, NewDelivery, PostRow, PostState, Sent, Verb};
 
-const WHY: &str = "its story was taken back";
+const WHY: &str = "it was taken back";
 
 /// Takes back every post of the story with these items; gives how many there were. That it is not told again is the
 /// caller's to record, in the same transaction.
@@ -82,6 +82,24 @@ async fn list_without(tx: &mut Tx, list: i64, why: &str, now: DateTime<Utc>) -> 
         remove(tx, post.channel_id, list, now).await?;
     }
     Ok(())
+}
+
+/// Takes back a post that is of no story; gives whether it stood, or waited to be sent.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn take_back(
+    tx: &mut Tx,
+    post: &mut PostRow,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let was = std::mem::replace(&mut post.state, PostState::Retracted);
+    if matches!(was, PostState::Muted | PostState::Retracted) {
+        return Ok(false);
+    }
+    take_away(tx, post, WHY, now).await?;
+    Ok(true)
 }
 
 async fn remove(tx: &mut Tx, channel: i64, post: i64, now: DateTime<Utc>) -> anyhow::Result<()> {

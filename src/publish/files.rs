@@ -1,8 +1,14 @@
-//! Issues as Markdown files in a folder, for a static site. A file that says what it should is left alone.
+//! Issues as Markdown files in a folder, for a static site. A file that says what it should is left alone, and one that
+//! somebody changed is theirs: what is new is written beside it. Which files are as we wrote them is known by their hashes,
+//! which are kept in the folder, so that it may be moved, and a database be restored.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tracing::{info, warn};
 
 use super::Rules;
@@ -10,21 +16,52 @@ use crate::issue::markdown;
 use crate::store::Store;
 use crate::store::issues;
 
-/// Writes the files that are missing or outdated, where a folder is configured. What goes wrong is logged: the issues are
-/// in the database, and the next one tries again.
-pub async fn write(store: &Store, rules: Rules<'_>) {
+/// What files that somebody changed are told under.
+pub const KEPT: &str = "A file of an issue was changed by hand and is left alone";
+/// The file in which hashes are kept.
+const RECORD: &str = ".bpfnews.json";
+/// What stands behind the name of a file beside the one that somebody changed; a static site takes no notice of it.
+const BESIDE: &str = ".new";
+/// Hashes kept of a file: of what it says, and of what it is about to say.
+const HASHES_MAX: usize = 2;
+
+/// What we wrote, by the files' names.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record(BTreeMap<String, Written>);
+
+/// What we wrote of one file: hashes (SHA-256, hex).
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    /// Of its last contents, the latest last.
+    #[serde(default)]
+    was: Vec<String>,
+    /// Of what was written beside it last, where somebody had changed it.
+    #[serde(default)]
+    beside: Option<String>,
+}
+
+/// Writes the files that are missing or outdated and takes those away whose issue was withdrawn, where a folder is
+/// configured. What goes wrong is logged: the issues are in the database, and the next one tries again. Gives a sentence for
+/// each file that somebody changed and that is therefore left alone, once for each new text.
+pub async fn write(store: &Store, rules: Rules<'_>) -> Vec<String> {
     let Some(folder) = &rules.issue.folder else {
-        return;
+        return Vec::new();
     };
-    if let Err(error) = write_all(store, rules, folder).await {
-        warn!("issues were not written to {}: {error:#}", folder.display());
+    match write_all(store, rules, folder).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            warn!("issues were not written to {}: {error:#}", folder.display());
+            Vec::new()
+        }
     }
 }
 
-async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Result<()> {
+async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Result<Vec<String>> {
     tokio::fs::create_dir_all(folder)
         .await
         .context("making the folder")?;
+    let mut record = Record::read(folder).await;
+    let (mut names, mut kept) = (BTreeSet::new(), Vec::new());
     for row in issues::list_issues(store.read().into()).await? {
         let Some(issue) = issues::issue(store.read().into(), row.number).await? else {
             continue;
@@ -32,22 +69,120 @@ async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Re
         let corrections = issues::corrections(store.read().into(), row.number).await?;
         let text = markdown::file(&issue, &corrections, rules.home);
         let name = format!("{}.md", markdown::file_name(&issue));
-        let path = folder.join(&name);
-        if tokio::fs::read(&path)
-            .await
-            .is_ok_and(|old| old == text.as_bytes())
-        {
-            continue;
-        }
-        // Whole or not at all: a site may be built from it at any moment.
-        let half = folder.join(format!(".{name}.new"));
-        tokio::fs::write(&half, text)
-            .await
-            .with_context(|| format!("writing {name}"))?;
-        tokio::fs::rename(&half, &path)
-            .await
-            .with_context(|| format!("writing {name}"))?;
-        info!("{} is written", path.display());
+        kept.extend(record.write(folder, &name, &text).await?);
+        names.insert(name);
     }
-    Ok(())
+    let gone: Vec<String> = record.0.keys().cloned().collect();
+    for name in gone.into_iter().filter(|name| !names.contains(name)) {
+        kept.extend(record.remove(folder, &name).await?);
+    }
+    for kept in &kept {
+        warn!("{kept}");
+    }
+    Ok(kept)
+}
+
+impl Record {
+    /// As it is kept; what cannot be read counts as nothing, so that no file is taken for ours.
+    async fn read(folder: &Path) -> Self {
+        let text = tokio::fs::read(folder.join(RECORD)).await;
+        let read = text.ok().map(|text| serde_json::from_slice(&text));
+        read.and_then(Result::ok).unwrap_or_default()
+    }
+
+    async fn save(&self, folder: &Path) -> anyhow::Result<()> {
+        put(folder, RECORD, &serde_json::to_string_pretty(self)?).await
+    }
+
+    /// Has a file say this, or what is beside it where somebody changed it: that is told then.
+    async fn write(
+        &mut self,
+        folder: &Path,
+        name: &str,
+        text: &str,
+    ) -> anyhow::Result<Option<String>> {
+        let old = read(folder, name).await?;
+        let new = hash(text.as_bytes());
+        let old = old.map(|old| hash(&old));
+        let known = self.0.entry(name.to_owned()).or_default();
+        let is_ours = old.as_ref().is_none_or(|old| known.was.contains(old));
+        if old.as_ref() == Some(&new) {
+            if known.was != [new.clone()] {
+                *known = Written {
+                    was: vec![new],
+                    beside: None,
+                };
+                self.save(folder).await?;
+            }
+            return Ok(None);
+        }
+        if !is_ours {
+            if known.beside.as_ref() == Some(&new) {
+                return Ok(None);
+            }
+            known.beside = Some(new);
+            let beside = format!("{name}{BESIDE}");
+            put(folder, &beside, text).await?;
+            self.save(folder).await?;
+            return Ok(Some(format!(
+                "{} is not what bpfnews wrote, so it is left as it is; what it would say now is in {beside}.",
+                folder.join(name).display()
+            )));
+        }
+        // Both are ours until it is written: whatever happens in between.
+        known.was.push(new);
+        let many = known.was.len();
+        known.was.drain(..many.saturating_sub(HASHES_MAX));
+        self.save(folder).await?;
+        put(folder, name, text).await?;
+        info!("{} is written", folder.join(name).display());
+        Ok(None)
+    }
+
+    /// Takes a file away whose issue is none any more, unless somebody changed it: that is told then.
+    async fn remove(&mut self, folder: &Path, name: &str) -> anyhow::Result<Option<String>> {
+        let old = read(folder, name).await?;
+        let known = self.0.remove(name).unwrap_or_default();
+        let path = folder.join(name);
+        let told = match old {
+            Some(old) if known.was.contains(&hash(&old)) => {
+                let removed = tokio::fs::remove_file(&path).await;
+                removed.with_context(|| format!("removing {name}"))?;
+                info!("{} is removed", path.display());
+                None
+            }
+            Some(_) => Some(format!(
+                "{} is not what bpfnews wrote, so it is left there, though its issue was withdrawn.",
+                path.display()
+            )),
+            None => None,
+        };
+        self.save(folder).await?;
+        Ok(told)
+    }
+}
+
+/// What a file says; `None` where there is none.
+async fn read(folder: &Path, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    match tokio::fs::read(folder.join(name)).await {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading {name}")),
+    }
+}
+
+/// Writes a file, whole or not at all: a site may be built from it at any moment.
+async fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let half = folder.join(format!(".{}.half", name.trim_start_matches('.')));
+    tokio::fs::write(&half, text)
+        .await
+        .with_context(|| format!("writing {name}"))?;
+    tokio::fs::rename(&half, folder.join(name))
+        .await
+        .with_context(|| format!("writing {name}"))
+}
+
+fn hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

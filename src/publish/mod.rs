@@ -1,9 +1,14 @@
 //! The issue: drafted from what moved since the last one, published by an editor or when it is due, and owed to channels in
 //! the transaction that freezes it.
 
+mod doubt;
 pub mod files;
 mod past;
 pub mod schedule;
+mod withdraw;
+
+pub use self::doubt::Doubt;
+pub use self::withdraw::{NotWithdrawn, Withdrawn, withdraw};
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tracing::info;
@@ -15,9 +20,7 @@ use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, p
 use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, Absent};
-use crate::store::outbox;
-use crate::store::stories;
-use crate::store::{Store, Tx};
+use crate::store::{Store, Tx, edits, outbox, stories, troubles, withdrawn};
 use crate::story::relevance::Words;
 
 /// How far back the first issue goes.
@@ -97,9 +100,12 @@ pub async fn coming(
 ) -> anyhow::Result<Compiled> {
     let last = issues::last_issue((&mut *tx).into()).await?;
     let number = u32::try_from(last.as_ref().map_or(1, |last| last.number + 1))?;
-    let since = last
-        .as_ref()
-        .and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    let since = match &last {
+        Some(last) => Some(last.to_at),
+        // The first one, if it was taken back, is told again from where it began.
+        None => withdrawn::first_began_at(tx).await?,
+    };
+    let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
     let period = period.unwrap_or(Period {
         from: since.unwrap_or(now - FIRST_SPAN),
         to: now,
@@ -110,8 +116,8 @@ pub async fn coming(
         to: period.to.trunc_subsecs(0),
     };
     let decided = Decided {
-        edits: issues::coming_edits(tx).await?,
-        accepted: issues::coming_suggestions(tx).await?,
+        edits: edits::coming_edits(tx).await?,
+        accepted: edits::coming_suggestions(tx).await?,
     };
     let last = last.and_then(|last| last.as_last());
     compile(tx, rules, number, period, decided, last).await
@@ -190,8 +196,89 @@ fn missing(absent: &[Absent], period: Period) -> Vec<String> {
     told
 }
 
-/// Publishes the coming issue, of a period of its own or of the time since the last one: freezes it, settles what editors
-/// decided, and owes it to the channels that take issues. Once for a number, whoever asks at the same time.
+/// The coming issue, ready to be published, and what speaks against that.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What is decided over.
+    compiled: Compiled,
+    /// Why a person is asked first; nothing where it may come out at once.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Makes the coming issue ready, of a period of its own or of the time since the last one.
+///
+/// # Errors
+///
+/// When the database fails; inside, why it is not to be.
+pub async fn prepare(
+    tx: &mut Tx,
+    rules: Rules<'_>,
+    asked: u32,
+    period: Option<Period>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Result<Prepared, NotPublished>> {
+    let last = issues::last_issue((&mut *tx).into()).await?;
+    let due = last.as_ref().map_or(1, |last| last.number + 1);
+    let due = u32::try_from(due)?;
+    if asked != due {
+        return Ok(Err(NotPublished::Number { due, asked }));
+    }
+    let ended_at = last.as_ref();
+    let ended_at = ended_at.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    // What is stored is in whole seconds.
+    let to = period.map_or(now, |period| period.to).trunc_subsecs(0);
+    if ended_at.is_some_and(|ended_at| ended_at >= to) {
+        return Ok(Err(NotPublished::NoTime));
+    }
+    if to > now {
+        return Ok(Err(NotPublished::Early));
+    }
+    if let (Some(ended_at), Some(period)) = (ended_at, period)
+        && period.from < ended_at
+    {
+        return Ok(Err(NotPublished::Overlaps(ended_at)));
+    }
+    let compiled = coming(tx, rules, period, now).await?;
+    let doubts = doubt::doubts(tx, &compiled.issue, last.as_ref(), period, now).await?;
+    Ok(Ok(Prepared { compiled, doubts }))
+}
+
+impl Prepared {
+    /// Publishes it, whatever speaks against it: freezes it, settles what editors decided, and owes it to the channels that
+    /// take issues. In the transaction in which it was made ready.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn publish(
+        self,
+        tx: &mut Tx,
+        desks: &[Desk],
+        rules: Rules<'_>,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Issue> {
+        let compiled = self.compiled;
+        let number = compiled.issue.number;
+        issues::put_issue(tx, &compiled.issue, by, now).await?;
+        remember_ids(tx, &compiled.ids).await?;
+        edits::settle_decisions(tx, number, &compiled.edits, &compiled.suggestions).await?;
+        let page = rules.page(number);
+        let told = post::announcement(&compiled.issue, page.as_deref());
+        let content = Content::Issue(Box::new(told));
+        for desk in desks.iter().filter(|desk| desk.config.issues) {
+            let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
+            outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+        }
+        // After a restore it may stand there already.
+        ingest::meet_all(tx, now).await?;
+        troubles::end_trouble(tx, schedule::HELD).await?;
+        info!("issue {number} is published by {by}");
+        Ok(compiled.issue)
+    }
+}
+
+/// Publishes the coming issue, whatever speaks against it. Once for a number, whoever asks at the same time.
 ///
 /// # Errors
 ///
@@ -205,40 +292,10 @@ pub async fn publish(
     by: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Result<Issue, NotPublished>> {
-    let last = issues::last_issue((&mut *tx).into()).await?;
-    let due = last.as_ref().map_or(1, |last| last.number + 1);
-    let due = u32::try_from(due)?;
-    if asked != due {
-        return Ok(Err(NotPublished::Number { due, asked }));
+    match prepare(tx, rules, asked, period, now).await? {
+        Ok(prepared) => Ok(Ok(prepared.publish(tx, desks, rules, by, now).await?)),
+        Err(why) => Ok(Err(why)),
     }
-    let ended_at = last.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
-    let to = period.map_or(now, |period| period.to);
-    if ended_at.is_some_and(|ended_at| ended_at >= to) {
-        return Ok(Err(NotPublished::NoTime));
-    }
-    if to > now {
-        return Ok(Err(NotPublished::Early));
-    }
-    if let (Some(ended_at), Some(period)) = (ended_at, period)
-        && period.from < ended_at
-    {
-        return Ok(Err(NotPublished::Overlaps(ended_at)));
-    }
-    let compiled = coming(tx, rules, period, now).await?;
-    issues::put_issue(tx, &compiled.issue, by, now).await?;
-    remember_ids(tx, &compiled.ids).await?;
-    issues::settle_decisions(tx, due, &compiled.edits, &compiled.suggestions).await?;
-    let page = rules.page(due);
-    let told = post::announcement(&compiled.issue, page.as_deref());
-    let content = Content::Issue(Box::new(told));
-    for desk in desks.iter().filter(|desk| desk.config.issues) {
-        let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-        outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
-    }
-    // After a restore it may stand there already.
-    ingest::meet_all(tx, now).await?;
-    info!("issue {due} is published by {by}");
-    Ok(Ok(compiled.issue))
 }
 
 /// Remembers the ids by which an issue names stories: with what came later a story may have another by now, or none had

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
-use super::{Rules, files, publish};
-use crate::desk::Desk;
-use crate::store::Store;
+use super::{Doubt, Rules, doubt, files, prepare};
+use crate::desk::{self, Desk, Trouble};
+use crate::issue::title;
 use crate::store::issues::{self, IssueRow};
-use crate::store::turns;
+use crate::store::{Store, Tx, troubles, turns, withdrawn};
 
 /// The first issue comes out at a time that is set, and not long after one that passed while nothing was set.
 const FIRST_LATE_MAX: TimeDelta = TimeDelta::days(1);
@@ -17,37 +17,77 @@ const FIRST_LATE_MAX: TimeDelta = TimeDelta::days(1);
 const WEEKLY_GAP_MIN: TimeDelta = TimeDelta::days(3);
 const DAILY_GAP_MIN: TimeDelta = TimeDelta::hours(12);
 
+/// What maintainers hear of an issue that is held back; its number is the kind.
+pub(super) const HELD: &str = "issue";
+/// How often an issue that is held back is looked at again.
+const HELD_GAP: TimeDelta = TimeDelta::minutes(1);
+
 /// How long feeds that wait for their turn hold up an issue, and how often that is asked.
 const CATCH_UP_MAX: TimeDelta = TimeDelta::hours(1);
 const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
-/// When the coming issue is due; `None` where editors alone publish. `began_at` is when there was anything to tell of at
-/// all (unix seconds), which is asked where there was no issue yet: none is due for a time before that.
-pub fn due_at(
-    rules: Rules<'_>,
-    last: Option<&IssueRow>,
-    began_at: Option<i64>,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
+/// What decides when the coming issue is due, beside the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// The last issue.
+    pub last: Option<IssueRow>,
+    /// When there was anything to tell of at all, unix seconds: while there was no issue, none is due for a time before.
+    pub began_at: Option<i64>,
+    /// When an issue was taken back last, unix seconds: the next one is not due for a time before, but editors may publish.
+    pub withdrawn_at: Option<i64>,
+}
+
+impl Past {
+    /// As it is stored.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn of(store: &Store) -> anyhow::Result<Self> {
+        let last = issues::last_issue(store.read().into()).await?;
+        let began_at = match &last {
+            Some(_) => None,
+            None => turns::began_at(store.read()).await?,
+        };
+        let withdrawn_at = withdrawn::withdrawn_at(store.read().into()).await?;
+        Ok(Self {
+            last,
+            began_at,
+            withdrawn_at,
+        })
+    }
+
+    /// The number of the coming issue.
+    fn coming(&self) -> anyhow::Result<u32> {
+        let number = self.last.as_ref().map_or(1, |last| last.number + 1);
+        Ok(u32::try_from(number)?)
+    }
+}
+
+/// When the coming issue is due; `None` where editors alone publish.
+pub fn due_at(rules: Rules<'_>, past: &Past, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let when = rules.issue.publish?;
     let at = |at: i64| DateTime::from_timestamp(at, 0);
     let gap = match when.day {
         Some(_) => WEEKLY_GAP_MIN,
         None => DAILY_GAP_MIN,
     };
+    let last = past.last.as_ref();
     let since = match last.and_then(|last| at(last.published_at)) {
         // A clock that was ahead then is no reason to wait for it.
         Some(published_at) => published_at.min(now) + gap,
-        None => began_at
+        None => past
+            .began_at
             .and_then(at)
             .unwrap_or(now)
             .max(now - FIRST_LATE_MAX),
     };
-    Some(when.next_after(since))
+    let withdrawn_at = past.withdrawn_at.and_then(at).map(|at| at.min(now));
+    Some(when.next_after(withdrawn_at.map_or(since, |withdrawn_at| since.max(withdrawn_at))))
 }
 
-/// Publishes the coming issue if it is due, and has files written that are missing. Gives when to look again. `desks` is
-/// asked for the channels of now when nobody else writes any more.
+/// Publishes the coming issue if it is due, unless a person is to be asked, and has files written that are missing. Gives
+/// when to look again. `desks` is asked for the channels of now when nobody else writes any more.
 ///
 /// # Errors
 ///
@@ -61,12 +101,8 @@ pub async fn pass(
     if rules.issue.publish.is_none() {
         return Ok(None);
     }
-    let last = issues::last_issue(store.read().into()).await?;
-    let began_at = match &last {
-        Some(_) => None,
-        None => turns::began_at(store.read()).await?,
-    };
-    let due = due_at(rules, last.as_ref(), began_at, now);
+    let past = Past::of(store).await?;
+    let due = due_at(rules, &past, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
     };
@@ -78,20 +114,89 @@ pub async fn pass(
     if turns.are_waiting && began.is_none_or(|began| now - began < CATCH_UP_MAX) {
         return Ok(Some(now + CATCH_UP_GAP));
     }
+    let unread = doubt::unread(store.read().into(), now, past.last.as_ref(), now).await?;
+    if !unread.is_empty() {
+        hold(store, &desks(), rules, &past, &Doubt::Unread(unread), now).await?;
+        return Ok(Some(now + HELD_GAP));
+    }
     let mut tx = store.write().await?;
     // Asked again inside: an editor may have been quicker.
     let last = issues::last_issue((&mut tx).into()).await?;
-    let is_due = due_at(rules, last.as_ref(), began_at, now).is_some_and(|due| due <= now);
-    if is_due {
-        let number = u32::try_from(last.map_or(1, |last| last.number + 1))?;
-        match publish(&mut tx, &desks(), rules, number, None, "schedule", now).await? {
-            Ok(_) => tx.commit().await?,
-            Err(why) => warn!("the issue that was due on {due} did not come out: {why}"),
+    if last != past.last {
+        return Ok(Some(now));
+    }
+    match prepare(&mut tx, rules, past.coming()?, None, now).await? {
+        Ok(prepared) if prepared.doubts.contains(&Doubt::Empty) => {
+            tx.rollback().await;
+            hold(store, &desks(), rules, &past, &Doubt::Empty, now).await?;
+            return Ok(Some(now + HELD_GAP));
+        }
+        Ok(prepared) => {
+            let by = "schedule";
+            prepared.publish(&mut tx, &desks(), rules, by, now).await?;
+            tx.commit().await?;
+        }
+        Err(why) => {
+            tx.rollback().await;
+            warn!("the issue that was due on {due} did not come out: {why}");
+            return Ok(Some(now + HELD_GAP));
         }
     }
-    files::write(store, rules).await;
-    let last = issues::last_issue(store.read().into()).await?;
-    Ok(due_at(rules, last.as_ref(), began_at, now))
+    tell_kept(store, &desks(), rules, now).await?;
+    Ok(due_at(rules, &Past::of(store).await?, now))
+}
+
+/// Holds the coming issue back, and asks maintainers once what is to become of it.
+async fn hold(
+    store: &Store,
+    desks: &[Desk],
+    rules: Rules<'_>,
+    past: &Past,
+    why: &Doubt,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let number = past.coming()?;
+    let kind = number.to_string();
+    if troubles::kind_of_trouble(store.read(), HELD).await? == Some(kind.clone()) {
+        return Ok(());
+    }
+    let by_itself = match why {
+        Doubt::Empty => "It comes out by itself with the first story.",
+        Doubt::Unread(_) | Doubt::Short(_) | Doubt::Long(_) => {
+            "It comes out by itself once all of it is read; a feed that is paused is not waited for."
+        }
+    };
+    let trouble = Trouble {
+        subject: HELD,
+        kind: &kind,
+        title: format!("{} is held back", title(&rules.issue.name, number)),
+        text: format!(
+            "{why}\n{by_itself} An editor has it out as it is with bpfnews-edit publish {number} sure=yes."
+        ),
+    };
+    let mut tx = store.write().await?;
+    if desk::tell_trouble(&mut tx, desks, &trouble, now).await? {
+        warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes the files, and tells maintainers of those that somebody changed.
+async fn tell_kept(
+    store: &Store,
+    desks: &[Desk],
+    rules: Rules<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let kept = files::write(store, rules).await;
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let mut tx: Tx = store.write().await?;
+    desk::tell_maintainers(&mut tx, desks, files::KEPT, &kept.join("\n"), now).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -137,15 +242,28 @@ mod tests {
                 published_at: at(published).timestamp(),
                 published_by: "x".to_owned(),
             });
-            let began = Some(at(began).timestamp());
-            let found = due_at(rules, last.as_ref(), began, at(now));
+            let past = Past {
+                last,
+                began_at: Some(at(began).timestamp()),
+                withdrawn_at: None,
+            };
+            let found = due_at(rules, &past, at(now));
             assert_eq!(found, Some(at(due)), "{what}");
         }
+        // One that was taken back on its day does not come out again by itself before the next one.
+        let past = Past {
+            last: None,
+            began_at: Some(at("2024-01-01T00:00:00Z").timestamp()),
+            withdrawn_at: Some(at("2025-01-15T16:05:00Z").timestamp()),
+        };
+        let found = due_at(rules, &past, at("2025-01-15T16:06:00Z"));
+        assert_eq!(found, Some(at("2025-01-22T16:00:00Z")));
         let by_hand = IssueConfig::default();
         let rules = Rules {
             issue: &by_hand,
             ..rules
         };
-        assert_eq!(due_at(rules, None, None, at("2025-01-09T10:00:00Z")), None);
+        let now = at("2025-01-09T10:00:00Z");
+        assert_eq!(due_at(rules, &Past::default(), now), None);
     }
 }

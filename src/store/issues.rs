@@ -1,11 +1,11 @@
-//! Published issues, their corrections, what editors decide, and what the cycle is told from.
+//! Published issues, their corrections, and what the cycle is told from.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Database, Tx, packed};
 use crate::issue::markdown::Correction;
-use crate::issue::{Accepted, Edit, EditKind, Issue, Last, Period, Release, SectionKind};
+use crate::issue::{Issue, Last, Period, Release};
 use crate::item::Kind;
 
 /// zstd's level for issues.
@@ -117,39 +117,6 @@ pub async fn put_issue(
     Ok(())
 }
 
-/// Keeps that these decisions went into an issue.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn settle_decisions(
-    tx: &mut Tx,
-    number: u32,
-    edits: &[i64],
-    suggestions: &[i64],
-) -> anyhow::Result<()> {
-    let number = i64::from(number);
-    let edits = serde_json::to_string(edits)?;
-    sqlx::query!(
-        "UPDATE edits SET issue = $1 WHERE issue IS NULL AND id IN (SELECT value FROM json_each($2))",
-        number,
-        edits
-    )
-    .execute(&mut **tx)
-    .await
-    .context("keeping which edits an issue has")?;
-    let suggestions = serde_json::to_string(suggestions)?;
-    sqlx::query!(
-        "UPDATE suggestions SET issue = $1 WHERE id IN (SELECT value FROM json_each($2))",
-        number,
-        suggestions
-    )
-    .execute(&mut **tx)
-    .await
-    .context("keeping which suggestions an issue has")?;
-    Ok(())
-}
-
 /// The corrections of an issue, oldest first.
 ///
 /// # Errors
@@ -195,118 +162,6 @@ pub async fn add_correction(
     .await
     .context("keeping a correction")?;
     Ok(())
-}
-
-/// A decision to be kept.
-#[derive(Debug, Clone)]
-pub struct NewEdit<'a> {
-    /// What is decided.
-    pub kind: EditKind,
-    /// The item that the story's id came from.
-    pub item: Option<i64>,
-    /// Where the story is to stand.
-    pub section: Option<SectionKind>,
-    /// A remark or an introduction, in Markdown.
-    pub text: &'a str,
-    /// Who decided.
-    pub by: &'a str,
-}
-
-/// Keeps a decision for the coming issue.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn add_edit(tx: &mut Tx, new: &NewEdit<'_>, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let (kind, section) = (new.kind.word(), new.section.map(SectionKind::word));
-    let now = now.timestamp();
-    sqlx::query!(
-        "INSERT INTO edits (id, kind, item_id, section, text, at, person)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM edits), $1, $2, $3, $4, $5, $6)",
-        kind,
-        new.item,
-        section,
-        new.text,
-        now,
-        new.by
-    )
-    .execute(&mut **tx)
-    .await
-    .context("keeping a decision")?;
-    Ok(())
-}
-
-/// Takes back what was decided for the coming issue: of a story with these items, or the introduction; gives how much.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn forget_edits(tx: &mut Tx, items: Option<&[i64]>) -> anyhow::Result<u64> {
-    let gone = match items {
-        Some(items) => {
-            let items = serde_json::to_string(items)?;
-            sqlx::query!(
-                "DELETE FROM edits WHERE issue IS NULL AND item_id IN (SELECT value FROM json_each($1))",
-                items
-            )
-            .execute(&mut **tx)
-            .await
-        }
-        None => {
-            sqlx::query!("DELETE FROM edits WHERE issue IS NULL AND kind = 'intro'")
-                .execute(&mut **tx)
-                .await
-        }
-    };
-    Ok(gone.context("taking a decision back")?.rows_affected())
-}
-
-/// What was decided for the coming issue, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn coming_edits(tx: &mut Tx) -> anyhow::Result<Vec<Edit>> {
-    let rows = sqlx::query!(
-        "SELECT id, kind, item_id, section, text FROM edits WHERE issue IS NULL ORDER BY id"
-    )
-    .fetch_all(&mut **tx)
-    .await
-    .context("reading what was decided")?;
-    let read = rows.into_iter().map(|row| {
-        Ok(Edit {
-            id: row.id,
-            kind: EditKind::of(&row.kind)
-                .with_context(|| format!("{} is no kind of edit", row.kind))?,
-            item: row.item_id,
-            section: row.section.as_deref().and_then(SectionKind::of),
-            text: row.text,
-        })
-    });
-    read.collect()
-}
-
-/// The suggestions that were taken and are in no issue yet, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn coming_suggestions(tx: &mut Tx) -> anyhow::Result<Vec<Accepted>> {
-    let rows = sqlx::query!(
-        "SELECT id, shown, title, note, section, at FROM suggestions WHERE state = 'accepted' AND issue IS NULL ORDER BY id"
-    )
-    .fetch_all(&mut **tx)
-    .await
-    .context("reading the suggestions that were taken")?;
-    let read = rows.into_iter().map(|row| Accepted {
-        id: row.id,
-        link: row.shown,
-        title: row.title,
-        note: row.note,
-        section: row.section.as_deref().and_then(SectionKind::of),
-        at: DateTime::from_timestamp(row.at, 0).unwrap_or_default(),
-    });
-    Ok(read.collect())
 }
 
 /// The last release of mainline before a moment (unix seconds).

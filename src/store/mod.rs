@@ -7,6 +7,7 @@ pub mod ahead;
 pub mod attempts;
 pub mod audit;
 pub mod backup;
+pub mod edits;
 pub mod feeds;
 pub mod figures;
 pub mod issues;
@@ -14,6 +15,7 @@ pub mod items;
 pub mod lock;
 pub mod mutes;
 pub mod outbox;
+mod owner;
 mod packed;
 mod readers;
 pub mod registered;
@@ -24,6 +26,7 @@ mod trouble;
 pub mod troubles;
 pub mod turns;
 mod tx;
+pub mod withdrawn;
 
 pub use self::readers::{Database, Reader, Readers};
 pub use self::trouble::Trouble;
@@ -75,6 +78,7 @@ impl Store {
                 path.display()
             ))
         };
+        owner::keep_to_owner(path);
         let mut connection = options.connect().await.map_err(what)?;
         schema::bring_up_to_date(&mut connection, path)
             .await

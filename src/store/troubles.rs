@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::Tx;
+use super::{Readers, Tx};
 
 /// Notes that something is wrong. Gives whether that is new: the subject was well, or another kind of trouble.
 pub async fn note_trouble(
@@ -35,6 +35,14 @@ pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i6
     .fetch_optional(&mut **tx)
     .await
     .context("ending a trouble")
+}
+
+/// What kind of trouble a subject is in; `None`: it is well.
+pub async fn kind_of_trouble(readers: &Readers, subject: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar!("SELECT kind FROM troubles WHERE subject = $1", subject)
+        .fetch_optional(&mut *readers.turn().await?)
+        .await
+        .context("asking what is wrong with a subject")
 }
 
 /// Which of these subjects are not well.

@@ -6,6 +6,7 @@ mod article;
 mod atom;
 mod metrics;
 mod pages;
+mod serve;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -57,20 +58,9 @@ pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Serves the pages until `stop` is cancelled; requests that are under way are answered.
-///
-/// # Errors
-///
-/// When serving fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    site: Site,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
     info!("the pages are at {}", site.home);
-    axum::serve(listener, router(site))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .context("serving the pages")
+    serve::serve(listener, router(site), serve::LIMITS, &stop).await;
 }
 
 /// What the pages are made from.

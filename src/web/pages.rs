@@ -193,7 +193,7 @@ pub(super) async fn search(State(site): State<Served>, Query(asked): Query<Asked
         (search_form(&typed))
         @if !typed.is_empty() {
             p role="status" {
-                @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+                @match found.len() { 0 if words.is_empty() => { (stories::NO_WORDS) } 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
             }
             (story_list(&found))
         }

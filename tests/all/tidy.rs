@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that talk to the world, and the standard library's doors to it.
-const CHAT: [&str; 2] = ["serenity", "matrix_sdk"];
+const CHAT: [&str; 3] = ["serenity", "twilight_gateway", "matrix_sdk"];
 const DATABASE: [&str; 1] = ["sqlx"];
 const NETWORK: [&str; 4] = ["reqwest", "axum", "hyper", "std::net"];
 const RUNTIME: [&str; 2] = ["tokio", "tokio_util"];

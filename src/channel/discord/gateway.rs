@@ -1,29 +1,26 @@
-//! The gateway: what Discord tells, over serenity, kept up for as long as the program runs. Answers are made elsewhere.
+//! The gateway: what Discord tells, kept up for as long as the program runs. Answers are made elsewhere.
 //!
-//! serenity's tasks cannot be ended one by one; one that never had a connection goes on trying for ever. So they live in
-//! a runtime of their own, which ends with all of them. It asks for the gateway's address and falls back on the real one
-//! when that fails; so the address is asked for here, and put in place of whatever it found.
+//! twilight keeps the connection: it says who the bot is, beats, and takes a lost session up again where Discord says. What is
+//! told is read as serenity's types, as everything else of Discord's is. twilight has a gateway's address built in, so it is
+//! given ours, and where it would take a session up again is looked at as soon as it is known.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use reqwest::Method;
-use secrecy::{ExposeSecret as _, SecretString};
-use serenity::all::{
-    ClientBuilder, ConnectionStage, GatewayError, GatewayIntents, HttpBuilder, Interaction,
-    ShardManager,
-};
-use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, Notify, mpsc};
-use tokio::task::{JoinHandle, JoinSet};
+use secrecy::ExposeSecret as _;
+use serenity::all::{Event, GatewayEvent, Interaction};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
+use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
+use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Shard, ShardId};
 use url::{Host, Url};
 
 use super::commands::{self, Memory};
-use super::events::Handler;
 use super::interactions::Answering;
 use super::refusal::Aim;
 use super::rest::{Request, Rest};
@@ -35,7 +32,7 @@ use crate::command::heard::{Ear, Noticed};
 /// seconds.
 const BACKOFF_MIN: Duration = Duration::from_secs(5);
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
-/// How long serenity may try to get a connection (back) before all of it is begun anew.
+/// How long a connection may be down before all of it is begun anew, with the question where the gateway is.
 const DOWN_MAX: Duration = Duration::from_secs(30);
 /// How often that is looked at.
 const LOOK_GAP: Duration = Duration::from_millis(500);
@@ -43,8 +40,9 @@ const LOOK_GAP: Duration = Duration::from_millis(500);
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 /// Starts of a session that are left for other programs and for people: Discord takes a token away that uses them up.
 const STARTS_KEPT: u64 = 5;
-/// Events that wait to be taken up; what is more is dropped.
-const EVENTS_MAX: usize = 256;
+/// Codes with which the gateway refuses a token, and intents.
+const WRONG_TOKEN: u16 = 4004;
+const WRONG_INTENTS: [u16; 2] = [4013, 4014];
 /// Interactions that are answered side by side; what is more goes unanswered.
 const ANSWERS_MAX: usize = 64;
 
@@ -56,7 +54,7 @@ struct Door {
 }
 
 /// What the gateway told.
-pub(super) enum Heard {
+enum Heard {
     Ready { application: String },
     Interaction(Box<Interaction>),
 }
@@ -170,7 +168,7 @@ async fn open_door(rest: &Rest) -> Result<Door, SendError> {
 }
 
 /// Whether the token may go to a gateway's address: it is encrypted, or on this machine where Discord's stand-in is too.
-pub(super) fn is_door(url: &Url, is_loopback: bool) -> bool {
+fn is_door(url: &Url, is_loopback: bool) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -184,59 +182,36 @@ pub(super) fn is_door(url: &Url, is_loopback: bool) -> bool {
     }
 }
 
-/// What serenity made, once it did.
-#[derive(Default)]
-pub(super) struct Inside {
-    shards: OnceLock<Arc<ShardManager>>,
-    pub(super) url: OnceLock<Arc<Mutex<String>>>,
-    /// Told when a server came back, or something changed in one.
-    pub(super) changed: Notify,
-    /// Whether a channel is not what it was.
-    pub(super) is_stale: AtomicBool,
-}
-
-/// A connection to the gateway, or serenity's tries at one.
+/// A connection to the gateway, or tries at one.
 struct Line {
-    runtime: Option<Runtime>,
-    serenity: JoinHandle<Result<(), serenity::Error>>,
-    inside: Arc<Inside>,
-    heard: mpsc::Receiver<Heard>,
+    shard: Shard,
+    is_loopback: bool,
+    unknown: Arc<AtomicU64>,
     was_up: bool,
+    /// What changed in servers since that was last looked at.
+    changed: Changed,
 }
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
+/// What may let a channel be used again that could not be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed {
+    /// A server came back, or something in one is not what it was.
+    is_any: bool,
+    /// A channel is not what it was.
+    is_channel: bool,
 }
 
 impl Line {
     fn open(discord: &Discord, door: Door) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("discord-gateway")
-            .enable_all()
-            .build()
-            .expect("the machine can start one more thread");
-        let inside = Arc::new(Inside::default());
-        let (events, heard) = mpsc::channel(EVENTS_MAX);
-        let handler = Handler {
-            events,
-            inside: Arc::clone(&inside),
+        let token = discord.rest.token().expose_secret().to_owned();
+        let url = door.url.as_str().trim_end_matches('/').to_owned();
+        let config = ConfigBuilder::new(token, Intents::GUILDS).proxy_url(url);
+        Self {
+            shard: Shard::with_config(ShardId::ONE, config.build()),
             is_loopback: door.is_loopback,
             unknown: Arc::clone(&discord.unknown),
-        };
-        let base = discord.rest.base().to_owned();
-        let token = discord.rest.token().clone();
-        let serenity = runtime.spawn(connect(door, base, token, handler, Arc::clone(&inside)));
-        Self {
-            runtime: Some(runtime),
-            serenity,
-            inside,
-            heard,
             was_up: false,
+            changed: Changed::default(),
         }
     }
 
@@ -251,124 +226,175 @@ impl Line {
         let mut look = interval(LOOK_GAP);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_up = Instant::now();
-        let inside = Arc::clone(&self.inside);
         loop {
             tokio::select! {
                 () = stop.cancelled() => {
                     self.bid_farewell().await;
                     return End::Stopped;
                 }
-                ended = &mut self.serenity => return self.ended(ended.map_err(|error| error.to_string())),
-                Some(heard) = self.heard.recv() => match heard {
-                    Heard::Ready { application } => {
+                told = self.shard.next() => match self.hear(told) {
+                    Ok(None) => {}
+                    Ok(Some(Heard::Ready { .. })) if !self.resumes_at_a_door() => {
+                        let why = "it names no gateway for sessions that are lost".to_owned();
+                        return End::Lost { why, was_up: false };
+                    }
+                    Ok(Some(Heard::Ready { application })) => {
                         if !self.was_up {
                             info!("Discord's gateway is connected");
                         }
                         self.was_up = true;
                         tasks.spawn(commands::register(answering.rest(), Arc::clone(memory), application));
                     }
-                    Heard::Interaction(_) if tasks.len() >= ANSWERS_MAX => {
+                    Ok(Some(Heard::Interaction(_))) if tasks.len() >= ANSWERS_MAX => {
                         warn!("Discord: {ANSWERS_MAX} commands are under way; one more goes unanswered");
                     }
-                    Heard::Interaction(interaction) => {
+                    Ok(Some(Heard::Interaction(interaction))) => {
                         let answering = Arc::clone(answering);
                         tasks.spawn(async move { answering.hear(*interaction).await });
                     }
+                    Err(end) => return end,
                 },
-                () = inside.changed.notified() => {
-                    if inside.is_stale.swap(false, Ordering::Relaxed) {
-                        discord.channels().clear();
-                    }
-                    let answering = Arc::clone(answering);
-                    tasks.spawn(async move { answering.noticed(Noticed::Changed { room: None }).await });
-                }
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                     if let Err(error) = ended {
                         error!("answering on Discord came to a bad end: {error}");
                     }
                 }
                 _ = look.tick() => {
-                    if self.is_up().await {
+                    let changed = std::mem::take(&mut self.changed);
+                    if changed.is_channel {
+                        discord.channels().clear();
+                    }
+                    if changed.is_any {
+                        let answering = Arc::clone(answering);
+                        let noticed = Noticed::Changed { room: None };
+                        tasks.spawn(async move { answering.noticed(noticed).await });
+                    }
+                    if self.shard.state().is_identified() {
                         last_up = Instant::now();
                     } else if last_up.elapsed() > DOWN_MAX {
-                        let why = format!("no connection for {DOWN_MAX:?}");
-                        return End::Lost { why, was_up: self.was_up };
+                        return self.lost(format!("no connection for {DOWN_MAX:?}"));
                     }
                 }
             }
         }
     }
 
-    fn ended(&self, ended: Result<Result<(), serenity::Error>, String>) -> End {
+    /// What is to be done about what came over the connection, or how following it ends.
+    fn hear(
+        &mut self,
+        told: Option<Result<Message, ReceiveMessageError>>,
+    ) -> Result<Option<Heard>, End> {
+        match told {
+            Some(Ok(Message::Text(text))) => Ok(self.read(&text)),
+            Some(Ok(Message::Close(frame))) => self.closed(frame.as_ref()).map(|()| None),
+            Some(Err(error)) => {
+                // Of what is no event it would say all, which is not for a log.
+                if matches!(error.kind(), ReceiveMessageErrorType::Deserializing { .. }) {
+                    self.unknown.fetch_add(1, Ordering::Relaxed);
+                    debug!("Discord: what is no event");
+                } else {
+                    debug!("Discord's gateway: {error}; it is tried again");
+                }
+                Ok(None)
+            }
+            None => Err(self.lost("the connection ended".to_owned())),
+        }
+    }
+
+    fn read(&mut self, text: &str) -> Option<Heard> {
+        let event = match serde_json::from_str(text) {
+            Ok(GatewayEvent::Dispatch(_, event)) => event,
+            Ok(_) => return None,
+            Err(error) => {
+                self.unknown.fetch_add(1, Ordering::Relaxed);
+                debug!("Discord: what is not understood: {error}");
+                return None;
+            }
+        };
+        match event {
+            Event::Ready(ready) => {
+                self.changed.is_any = true;
+                Some(Heard::Ready {
+                    application: ready.ready.application.id.to_string(),
+                })
+            }
+            // Of members, Discord tells without being asked of the bot itself alone: its roles.
+            Event::GuildCreate(_)
+            | Event::GuildUpdate(_)
+            | Event::GuildRoleCreate(_)
+            | Event::GuildRoleUpdate(_)
+            | Event::GuildRoleDelete(_)
+            | Event::GuildMemberUpdate(_)
+            | Event::ThreadUpdate(_) => {
+                self.changed.is_any = true;
+                None
+            }
+            Event::ChannelCreate(_) | Event::ChannelUpdate(_) => {
+                self.changed = Changed {
+                    is_any: true,
+                    is_channel: true,
+                };
+                None
+            }
+            Event::InteractionCreate(event) => {
+                Some(Heard::Interaction(Box::new(event.interaction)))
+            }
+            Event::Unknown(event) => {
+                self.unknown.fetch_add(1, Ordering::Relaxed);
+                debug!("Discord: an event that is not understood: {}", event.kind);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// The gateway closed the connection: whether it is to be connected to again.
+    fn closed(&self, frame: Option<&CloseFrame<'_>>) -> Result<(), End> {
         let refused = |why: &str| {
-            End::Refused(SendError::Never {
+            Err(End::Refused(SendError::Never {
                 scope: Scope::Platform,
                 why: why.to_owned(),
-            })
+            }))
         };
-        let why = match ended {
-            Ok(Err(serenity::Error::Gateway(GatewayError::InvalidAuthentication))) => {
+        match frame.map(|frame| frame.code) {
+            Some(WRONG_TOKEN) => {
                 return refused(
                     "Discord's gateway does not accept the bot's token: set a valid one",
                 );
             }
-            Ok(Err(serenity::Error::Gateway(
-                GatewayError::InvalidGatewayIntents | GatewayError::DisallowedGatewayIntents,
-            ))) => {
+            Some(code) if WRONG_INTENTS.contains(&code) => {
                 return refused(
                     "Discord's gateway refuses the bot's intents, although it asks for that of servers alone: look at \
                      the application's page, Bot, whether it was limited",
                 );
             }
-            Ok(Err(error)) => error.to_string(),
-            Ok(Ok(())) => "the connection ended".to_owned(),
-            Err(why) => why,
-        };
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a lost session would be taken up where a token may go. twilight goes there without asking.
+    fn resumes_at_a_door(&self) -> bool {
+        let next = self.shard.resume_url();
+        next.is_none_or(|next| Url::parse(next).is_ok_and(|next| is_door(&next, self.is_loopback)))
+    }
+
+    fn lost(&self, why: String) -> End {
         End::Lost {
             why,
             was_up: self.was_up,
         }
     }
 
-    async fn is_up(&self) -> bool {
-        let Some(shards) = self.inside.shards.get() else {
-            return false;
-        };
-        let runners = shards.runners.lock().await;
-        runners
-            .values()
-            .any(|runner| runner.stage == ConnectionStage::Connected)
-    }
-
     /// Tells Discord that the bot goes, so that it is shown as gone.
-    async fn bid_farewell(&self) {
-        let shards = self.inside.shards.get().cloned();
-        if let (Some(shards), Some(runtime)) = (shards, &self.runtime) {
-            let farewell = runtime.spawn(async move { shards.shutdown_all().await });
-            let _ = timeout(FAREWELL_MAX, farewell).await;
+    async fn bid_farewell(&mut self) {
+        if !self.shard.state().is_identified() {
+            return;
         }
+        self.shard.close(CloseFrame::NORMAL);
+        let told = async { while let Some(Ok(Message::Text(_))) = self.shard.next().await {} };
+        let _ = timeout(FAREWELL_MAX, told).await;
     }
-}
-
-async fn connect(
-    door: Door,
-    base: String,
-    token: SecretString,
-    handler: Handler,
-    inside: Arc<Inside>,
-) -> Result<(), serenity::Error> {
-    // With its limiter on, serenity passes over the proxy and speaks to discord.com.
-    let http = HttpBuilder::new(token.expose_secret())
-        .proxy(base)
-        .ratelimiter_disabled(true)
-        .build();
-    let mut client = ClientBuilder::new_with_http(http, GatewayIntents::GUILDS)
-        .raw_event_handler(handler)
-        .await?;
-    *client.ws_url.lock().await = door.url.as_str().trim_end_matches('/').to_owned();
-    let _ = inside.url.set(Arc::clone(&client.ws_url));
-    let _ = inside.shards.set(Arc::clone(&client.shard_manager));
-    client.start().await
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
 
 mod commands;
-mod events;
 mod facts;
 mod gateway;
 mod interactions;

@@ -125,11 +125,6 @@ impl Rest {
         })
     }
 
-    /// Where Discord is.
-    pub(super) fn base(&self) -> &str {
-        &self.base
-    }
-
     /// Whether Discord's place is taken by a server on this machine.
     pub(super) fn is_loopback(&self) -> bool {
         self.is_loopback

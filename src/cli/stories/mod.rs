@@ -40,6 +40,9 @@ pub(super) async fn stories(
     words: Option<&str>,
     which: &Which,
 ) -> anyhow::Result<ExitCode> {
+    if words.is_some_and(|words| stories::match_words(words).is_empty()) {
+        bail!("{}", stories::NO_WORDS);
+    }
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
     let (wanted, format) = (which.wanted(words), which.format);

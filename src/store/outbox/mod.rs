@@ -19,7 +19,8 @@ pub use self::letters::{
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
-    post_apart, posts_in_digest, posts_of_items, save_post, waiting_posts, waiting_since,
+    post_apart, posts_by_mark, posts_in_digest, posts_of_items, save_post, waiting_posts,
+    waiting_since,
 };
 pub use self::settled::{Settled, has_others_due, put_back, settle_delivery, took_others_since};
 pub use self::standing::{

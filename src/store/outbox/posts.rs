@@ -228,6 +228,24 @@ pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
     .read()
 }
 
+/// The posts of no story with this mark, in all channels, the oldest first: an issue's.
+///
+/// # Errors
+///
+/// When the database fails.
+pub async fn posts_by_mark(tx: &mut Tx, mark: &str) -> anyhow::Result<Vec<PostRow>> {
+    let rows = sqlx::query_as!(
+        BarePost,
+        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts
+         WHERE item_id IS NULL AND content ->> '$.mark' = $1 ORDER BY id",
+        mark
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("looking for posts by their mark")?;
+    rows.into_iter().map(BarePost::read).collect()
+}
+
 /// Makes posts of their own of the answers that stand below a post, to be taken back; gives their numbers.
 pub async fn answers_below(tx: &mut Tx, post: i64, now: DateTime<Utc>) -> anyhow::Result<Vec<i64>> {
     let now = now.timestamp();

@@ -1,6 +1,6 @@
 //! Stories, and what leads items to them: clusters, join keys, mentions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use chrono::DateTime;
@@ -13,8 +13,8 @@ mod told;
 
 pub use self::find::find_story;
 pub use self::questions::{
-    Wanted, list_stories, match_begun, match_some, match_words, stories_near_key, story_by_id,
-    story_of_item,
+    NO_WORDS, Wanted, list_stories, match_begun, match_some, match_words, stories_near_key,
+    story_by_id, story_of_item,
 };
 pub use self::shown::{
     best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
@@ -100,21 +100,45 @@ pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores what items say of other things.
-pub async fn put_mentions(tx: &mut Tx, mentions: &[(Key, i64)]) -> anyhow::Result<()> {
-    if mentions.is_empty() {
-        return Ok(());
-    }
-    let mentions = serde_json::to_string(mentions)?;
-    sqlx::query!(
-        "INSERT INTO mentions (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
-         ON CONFLICT DO NOTHING",
-        mentions
+/// Stores what items say of other things, all of it: gives of what each of them speaks no more.
+pub async fn put_mentions(
+    tx: &mut Tx,
+    items: &[i64],
+    mentions: &[(Key, i64)],
+) -> anyhow::Result<Vec<Key>> {
+    let items = serde_json::to_string(items)?;
+    let known = sqlx::query!(
+        r#"SELECT key AS "key!", item_id AS "item_id!" FROM mentions WHERE item_id IN (SELECT value FROM json_each($1))"#,
+        items
     )
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await
-    .context("storing mentions")?;
-    Ok(())
+    .context("asking what items speak of")?;
+    let known: HashSet<(Key, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
+    let now: HashSet<(Key, i64)> = mentions.iter().copied().collect();
+    let gone: Vec<(Key, i64)> = known.difference(&now).copied().collect();
+    let new: Vec<(Key, i64)> = now.difference(&known).copied().collect();
+    if !gone.is_empty() {
+        let gone = serde_json::to_string(&gone)?;
+        sqlx::query!(
+            "DELETE FROM mentions WHERE (key, item_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))",
+            gone
+        )
+        .execute(&mut **tx)
+        .await
+        .context("forgetting what items speak of no more")?;
+    }
+    if !new.is_empty() {
+        let new = serde_json::to_string(&new)?;
+        sqlx::query!(
+            "INSERT INTO mentions (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1)",
+            new
+        )
+        .execute(&mut **tx)
+        .await
+        .context("storing mentions")?;
+    }
+    Ok(gone.into_iter().map(|(key, _)| key).collect())
 }
 
 /// Moves whole clusters: each pair is (from, to), and none goes where another one leaves.

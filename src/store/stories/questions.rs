@@ -39,6 +39,10 @@ pub struct Wanted {
     pub score: Option<i64>,
 }
 
+/// What is said to somebody who looks for nothing.
+pub const NO_WORDS: &str =
+    "There is no word in that to look for: a word has at least one letter or digit.";
+
 /// What a person typed, as full text takes it: words, `"a phrase"`, `word*`, and a column before any of them
 /// (`title:word`, `people:word`). Everything else is quoted, so that nothing is a syntax error.
 pub fn match_words(typed: &str) -> String {

@@ -292,9 +292,8 @@ async fn a_session_that_is_lost_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn packed_events_and_heartbeats_are_understood() {
+async fn heartbeats_are_given() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
-    fake.zip();
     fake.beat_every(Duration::from_millis(700));
     let bot = Bot::start(&fake);
     fake.until_connected().await;
@@ -404,20 +403,24 @@ async fn where_the_gateway_is_must_be_told_by_the_api() {
             .filter(|seen| seen.what == "GET /gateway")
             .count(),
         0,
-        "serenity was not begun"
+        "nobody else asks either"
     );
     bot.stop().await;
-    // serenity's own question fails, upon which it would go to Discord itself: it goes where we were told.
+}
+
+/// A gateway that sends a lost session elsewhere gets no token there: all begins anew.
+#[tokio::test]
+async fn a_session_is_not_taken_up_where_no_gateway_may_be() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
-    fake.fail(
-        On::Path("GET /gateway/bot".to_owned()),
-        Fault::LateAfter(Duration::ZERO),
-    );
-    fake.fail(On::Path("GET /gateway".to_owned()), Fault::Before(500, ""));
+    fake.resume_at("ws://192.0.2.1:9");
     let bot = Bot::start(&fake);
-    fake.until_connected().await;
-    assert!(fake.has_failed());
-    assert_eq!(bot.stop().await, 0);
+    fake.until("a new session", Duration::from_secs(30), |fake| {
+        fake.counts().identified == 2
+    })
+    .await;
+    let counts = fake.counts();
+    assert_eq!((counts.resumed, counts.early), (0, 0), "{counts:?}");
+    bot.stop().await;
 }
 
 #[tokio::test]

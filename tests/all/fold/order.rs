@@ -4,6 +4,7 @@ use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, AtHand};
+use bpfnews::story::Step;
 use bpfnews::story::relevance::Words;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
@@ -177,4 +178,37 @@ async fn what_one_page_tells_in_brief_and_another_whole_is_folded_from_the_whole
     let stories = shelf.all().await;
     assert_eq!(stories.len(), 1);
     assert_eq!(stories[0].summary, [whole]);
+}
+
+/// What a commit says of another is gone once it says so no more, and making all anew changes nothing.
+#[tokio::test]
+async fn a_mention_that_went_away_is_forgotten() {
+    let mends = "Fixes: aaaaaaaaaaaa (\"bpf: Add a thing\")";
+    let desk = Desk::default()
+        .commit("a", "Ann Author", 0, "bpf: Add a thing", "next", "Words.")
+        .commit("c", "Bob Builder", 5, "bpf: Mend a thing", "next", mends);
+    let shelf = Shelf::new().await;
+    let mut items = desk.items;
+    items[1].0.detail = Detail::Entry;
+    shelf.take(&items).await;
+    let fixed = async || {
+        let all = shelf.all().await;
+        let events = all.iter().flat_map(|story| &story.events);
+        events.filter(|event| event.state == Step::Fixed).count()
+    };
+    assert_eq!(fixed().await, 1, "it is mended");
+    // The whole of it says something else.
+    items[1].0.detail = Detail::Whole;
+    items[1].0.text = "Nothing was broken.".to_owned();
+    shelf.take(&items[1..]).await;
+    assert_eq!(fixed().await, 0, "the other story is told anew");
+    let before = shelf.all().await;
+    let numbers = items::all_numbers(shelf.store.read()).await;
+    let numbers = numbers.expect("numbers");
+    let mut tx = shelf.store.write().await.expect("a transaction");
+    fold::refold(&mut tx, &numbers, &Words::default(), |_| ())
+        .await
+        .expect("made anew");
+    tx.commit().await.expect("a commit");
+    assert_eq!(shelf.all().await, before);
 }

@@ -156,11 +156,58 @@ fn issues_are_drafted_backfilled_shown_and_published() {
     }
     let wrong = run(folder, &["issue", "draft", "--week", "2025-W60"]);
     assert_eq!(wrong.status.code(), Some(2));
-    let published = well(folder, &["issue", "publish"]);
+    // Nothing is known of the time since, and it is long: nobody is there to be asked.
+    let refused = run(folder, &["issue", "publish"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", out(&refused));
+    for why in ["It would cover ", "it would be empty", "--yes publishes it"] {
+        assert!(err(&refused).contains(why), "{why}: {}", err(&refused));
+    }
+    let listed = well(folder, &["issue", "list"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    let published = well(folder, &["issue", "publish", "--yes"]);
     assert!(
         published.starts_with("BPF updates 04 is out."),
         "{published}"
     );
+    // It is taken back, with its file; older ones are not.
+    let file = folder.join("issues/bpf-updates-04.md");
+    assert!(file.exists());
+    let refused = run(folder, &["issue", "withdraw", "3"]);
+    assert!(
+        err(&refused).contains("issue 4 is the newest"),
+        "{}",
+        err(&refused)
+    );
+    let withdrawn = well(folder, &["issue", "withdraw", "4"]);
+    assert!(
+        withdrawn.starts_with("BPF updates 04 is taken back. Posts that are removed: "),
+        "{withdrawn}"
+    );
+    assert!(!file.exists());
+    let listed = well(folder, &["issue", "list"]);
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    well(folder, &["issue", "publish", "--yes"]);
+    assert!(file.exists(), "its number is free again");
+}
+
+#[test]
+fn a_search_for_nothing_is_answered_in_a_sentence() {
+    let folder = folder();
+    let folder = folder.path();
+    config(folder, "");
+    import(folder);
+    for words in ["", "*", "(", "\"\"", "title:", "-", "NEAR("] {
+        let told = run(folder, &["search", "--", words]);
+        let said = format!("{}{}", out(&told), err(&told));
+        assert!(
+            said.contains("There is no word in that to look for")
+                || said.contains("No stories match."),
+            "{words:?}: {said}"
+        );
+        assert!(!said.contains("fts5"), "{words:?}: {said}");
+    }
+    let found = well(folder, &["search", "First"]);
+    assert!(found.contains("bpf: First"), "{found}");
 }
 
 /// A child that ends with the test.

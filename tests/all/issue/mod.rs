@@ -7,6 +7,7 @@ mod pages;
 mod published;
 mod reader;
 mod round;
+mod undone;
 mod weeks;
 
 use bpfnews::config::IssueConfig;

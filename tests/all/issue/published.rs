@@ -85,7 +85,7 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
 
 #[tokio::test]
 async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
-    let house = house().await;
+    let mut house = house().await;
     let mut set = Set::new();
     set.issue = IssueConfig {
         publish: Some(When {
@@ -95,8 +95,9 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         ..IssueConfig::default()
     };
     let rules = set.rules();
-    let generation = house.live.now();
-    let store = &house.live.store;
+    let live = std::sync::Arc::clone(&house.live);
+    let generation = live.now();
+    let store = &live.store;
     let mut out = Vec::new();
     // Three weeks, looked at every five hours; the loop is away for four days in the second.
     for step in 0..100 {
@@ -113,7 +114,13 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         if due - house.now() == TimeDelta::seconds(20) {
             assert_eq!(many, out.len(), "what came meanwhile is read first");
         }
-        house.pass().await;
+        let (id, title) = (
+            format!("s{step}"),
+            format!("[PATCH bpf-next] bpf: Do {step}"),
+        );
+        let minutes = (house.now() - crate::world::noon()).num_minutes();
+        let mails = [mail(&id, minutes - 5, &title, "")];
+        house.post_within(TimeDelta::zero(), &mails).await;
         let next = schedule::pass(store, || generation.ingest.desks(), rules, house.now()).await;
         let next = next.expect("a database").expect("a day");
         assert!(next > house.now(), "{next}");
@@ -181,11 +188,31 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
         after.contains("**Correction, 10 January 2025:** It was **not** done."),
         "{after}"
     );
+    // Somebody changes the file: it is theirs, and what is new is beside it, which is said once.
+    std::fs::write(&file, "Mine.").expect("room on the disk");
+    let kept = files::write(&store, rules).await;
+    assert!(
+        matches!(&kept[..], [told] if told.contains("bpf-updates-01.md.new")),
+        "{kept:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "Mine.");
+    let beside = folder.path().join("issues/bpf-updates-01.md.new");
+    assert_eq!(std::fs::read_to_string(&beside).expect("a file"), after);
+    assert!(files::write(&store, rules).await.is_empty());
+    // Once it says what it should, it is ours again.
+    std::fs::write(&file, &after).expect("room on the disk");
+    assert!(files::write(&store, rules).await.is_empty());
+    let names = std::fs::read_dir(folder.path().join("issues")).expect("a folder");
+    let names = names.map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
     assert_eq!(
-        std::fs::read_dir(folder.path().join("issues"))
-            .expect("a folder")
-            .count(),
-        1
+        names,
+        [
+            ".bpfnews.json",
+            "bpf-updates-01.md",
+            "bpf-updates-01.md.new"
+        ]
     );
     let refused = publish::backfill(&store, rules, house.now(), "x", house.now(), |_| ()).await;
     let refused = refused.expect_err("something is out").to_string();

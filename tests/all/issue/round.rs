@@ -279,6 +279,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
         "it is in no issue yet: {again}"
     );
     house.advance(TimeDelta::days(7));
+    house.pass().await;
     house.ask(&editor(), "edit publish 3").await;
     let third = house.ask(&reader(), "issue 3").await;
     assert!(third.contains("https://blog.example/later"), "{third}");

@@ -121,6 +121,9 @@ fn one_process_polls_and_tells_and_others_read_beside_it() {
             .any(|name| name.ends_with(".part") || name.ends_with(".restoring")),
         "{names:?}"
     );
+    // At once after another one: each keeps what it found.
+    check(&run(home, &["restore", name]), 0, &["is kept as"]);
+    check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["feeds"]), 0, &["list"]);
     // Two who wait for nobody: the lock went with the process.
     Running::start(home).stop();

@@ -1,6 +1,5 @@
 //! The gateway: a session with its events numbered and kept, so that it can be taken up again.
 
-use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -52,11 +51,12 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     pub(super) starts_left: u64,
     heartbeat: Duration,
-    is_zipped: bool,
     /// What every new connection is closed with, once it has said who it is.
     close_with: Option<u16>,
     /// Whether connections are taken at all.
     is_deaf: bool,
+    /// Where sessions are taken up again; `None`: here.
+    resume_at: Option<String>,
     session: Option<String>,
     events: Vec<Value>,
     line: Option<UnboundedSender<Tell>>,
@@ -69,9 +69,9 @@ impl Default for Gateway {
             counts: Counts::default(),
             starts_left: 1000,
             heartbeat: Duration::from_millis(41_250),
-            is_zipped: false,
             close_with: None,
             is_deaf: false,
+            resume_at: None,
             session: None,
             events: Vec::new(),
             line: None,
@@ -107,11 +107,6 @@ impl Fake {
         self.state().gateway.counts.clone()
     }
 
-    /// Packs what it sends from now on.
-    pub(crate) fn zip(&self) {
-        self.state().gateway.is_zipped = true;
-    }
-
     pub(crate) fn beat_every(&self, heartbeat: Duration) {
         self.state().gateway.heartbeat = heartbeat;
     }
@@ -125,6 +120,11 @@ impl Fake {
     pub(crate) fn be_deaf(&self, is_deaf: bool) {
         self.tell(Tell::Cut);
         self.state().gateway.is_deaf = is_deaf;
+    }
+
+    /// Sends lost sessions there.
+    pub(crate) fn resume_at(&self, url: &str) {
+        self.state().gateway.resume_at = Some(url.to_owned());
     }
 
     pub(crate) fn let_starts(&self, left: u64) {
@@ -156,11 +156,11 @@ pub(super) async fn connect(
                 .body("down".into())
                 .expect("a plain answer");
         }
-        if uri.query() != Some("v=10") {
+        if uri.query() != Some("v=10&encoding=json") {
             state.wrongs.push(format!("the gateway's address: {uri}"));
         }
         state.gateway.counts.opened += 1;
-        state.gateway.counts.opened_again += usize::from(uri.path() == "/again");
+        state.gateway.counts.opened_again += usize::from(uri.path() == "/again/");
     }
     upgrade.on_upgrade(move |socket| async move {
         let (line, told) = unbounded_channel();
@@ -182,7 +182,7 @@ async fn serve(
 ) -> Option<()> {
     let lock = || state.lock().expect("no holder of the fake panics");
     let beat = lock().gateway.heartbeat.as_millis();
-    say(&mut socket, state, &json!({"op": 10, "d": {"heartbeat_interval": u64::try_from(beat).ok()?}, "s": null, "t": null})).await?;
+    say(&mut socket, &json!({"op": 10, "d": {"heartbeat_interval": u64::try_from(beat).ok()?}, "s": null, "t": null})).await?;
     let mut sent = 0;
     let mut is_known = false;
     loop {
@@ -201,7 +201,7 @@ async fn serve(
                 match next {
                     Next::On(answers) => {
                         for answer in answers {
-                            say(&mut socket, state, &answer).await?;
+                            say(&mut socket, &answer).await?;
                         }
                     }
                     Next::Close(code) => return close(&mut socket, code).await,
@@ -215,7 +215,6 @@ async fn serve(
             Some(Tell::Reconnect) => {
                 say(
                     &mut socket,
-                    state,
                     &json!({"op": 7, "d": null, "s": null, "t": null}),
                 )
                 .await?
@@ -226,7 +225,6 @@ async fn serve(
                 }
                 say(
                     &mut socket,
-                    state,
                     &json!({"op": 9, "d": can_resume, "s": null, "t": null}),
                 )
                 .await?;
@@ -242,7 +240,7 @@ async fn serve(
                 .unwrap_or_default()
                 .to_vec();
             for event in new {
-                say(&mut socket, state, &event).await?;
+                say(&mut socket, &event).await?;
                 sent += 1;
             }
         }
@@ -257,22 +255,8 @@ async fn close(socket: &mut WebSocket, code: u16) -> Option<()> {
     socket.send(Message::Close(Some(frame))).await.ok()
 }
 
-async fn say(socket: &mut WebSocket, state: &Mutex<State>, payload: &Value) -> Option<()> {
-    let is_zipped = state
-        .lock()
-        .expect("no holder of the fake panics")
-        .gateway
-        .is_zipped;
-    let text = payload.to_string();
-    let message = match is_zipped {
-        false => Message::Text(text.into()),
-        true => {
-            let mut packer =
-                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-            packer.write_all(text.as_bytes()).ok()?;
-            Message::Binary(packer.finish().ok()?.into())
-        }
-    };
+async fn say(socket: &mut WebSocket, payload: &Value) -> Option<()> {
+    let message = Message::Text(payload.to_string().into());
     socket.send(message).await.ok()
 }
 
@@ -299,6 +283,9 @@ fn hear(state: &mut State, said: &Value, is_known: &mut bool, sent: &mut usize) 
                     .wrongs
                     .push(format!("the intents {}", data["intents"]));
             }
+            if data["compress"] == true {
+                state.wrongs.push("it asks for packed events".to_owned());
+            }
             if !data["properties"].is_object() || data["shard"] != json!([0, 1]) {
                 state.wrongs.push("who the bot is".to_owned());
             }
@@ -319,6 +306,7 @@ fn hear(state: &mut State, said: &Value, is_known: &mut bool, sent: &mut usize) 
             state.gateway.session = Some(session.clone());
             state.gateway.events.clear();
             let again = format!("{}/again", state.gateway_url());
+            let again = state.gateway.resume_at.clone().unwrap_or(again);
             state.tell(Tell::Event("READY", ready(&session, &again)));
             let rooms: Vec<Value> = state
                 .rooms

@@ -112,7 +112,7 @@ impl Fake {
         let state = Arc::new(Mutex::new(state));
         let app = Router::new()
             .route("/", get(gateway::connect))
-            .route("/again", get(gateway::connect))
+            .route("/again/", get(gateway::connect))
             .fallback(rest::answer)
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, app).await });

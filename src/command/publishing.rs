@@ -1,0 +1,102 @@
+//! An issue goes out, is corrected, or is taken back.
+
+use super::answer::{Ask, Told, mistake};
+use super::editors::{recorded, written};
+use super::feeds::who;
+use super::grammar::Audience;
+use crate::issue::prose::NOTE_CHARS_MAX;
+use crate::publish::{self, Rules, files};
+use crate::store::{audit, issues};
+
+/// Publishes the coming issue; where something speaks against it, once a second command confirms that.
+pub(super) async fn publish(ask: &Ask<'_>) -> Told {
+    let number: u32 = ask.needed("number").parse().unwrap_or_default();
+    let rules = Rules::of(&ask.generation.effective.config);
+    let mut tx = ask.live.store.write().await?;
+    let desks = ask.generation.ingest.desks();
+    let prepared = match publish::prepare(&mut tx, rules, number, None, ask.now).await? {
+        Ok(prepared) => prepared,
+        Err(why) => return mistake(format!("It was not published: {why}.")),
+    };
+    let doubts = prepared.doubts.iter().map(ToString::to_string);
+    let doubts: Vec<String> = doubts.collect();
+    if !doubts.is_empty() && ask.call.get("sure").is_none() {
+        tx.rollback().await;
+        let sure = ask.typed(Audience::Editors, &format!("publish {number} sure=yes"));
+        return ask.says(
+            format!("Issue {number} is not out yet"),
+            format!("{}\nTo publish it all the same: {sure}", doubts.join("\n")),
+        );
+    }
+    let by = who(ask);
+    let issue = prepared.publish(&mut tx, &desks, rules, &by, ask.now);
+    let issue = issue.await?;
+    let what = recorded(format!("published issue {number}"), &doubts.join(" "));
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.live.wake();
+    let channels = desks.iter().filter(|desk| desk.config.issues).count();
+    let channels = match channels {
+        0 => "No channel takes issues (issues = true).".to_owned(),
+        1 => "It is on its way to one channel.".to_owned(),
+        many => format!("It is on its way to {many} channels."),
+    };
+    let kept = write_files(ask, rules).await;
+    ask.says(
+        format!("{} is out", issue.title()),
+        format!("{channels}{kept}"),
+    )
+}
+
+/// Takes the newest issue back.
+pub(super) async fn withdraw(ask: &Ask<'_>) -> Told {
+    let number: u32 = ask.needed("number").parse().unwrap_or_default();
+    let rules = Rules::of(&ask.generation.effective.config);
+    let mut tx = ask.live.store.write().await?;
+    let by = who(ask);
+    let out = publish::withdraw(&mut tx, rules, number, &by, ask.now).await?;
+    let withdrawn = match out {
+        Ok(withdrawn) => withdrawn,
+        Err(why) => return mistake(format!("It was not taken back: {why}.")),
+    };
+    let what = format!("withdrew issue {number}");
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    ask.live.wake();
+    let posts = match withdrawn.posts {
+        0 => "It stood nowhere.".to_owned(),
+        1 => "Its one post is being removed.".to_owned(),
+        many => format!("Its {many} posts are being removed."),
+    };
+    let kept = write_files(ask, rules).await;
+    ask.says(
+        format!("{} is taken back", withdrawn.title),
+        format!("{posts} Its number is free again, and what was decided for it is of the coming issue.{kept}"),
+    )
+}
+
+/// Adds a correction to an issue that is out.
+pub(super) async fn correct(ask: &Ask<'_>) -> Told {
+    let number: i64 = ask.needed("number").parse().unwrap_or_default();
+    let text = written(ask, NOTE_CHARS_MAX)?;
+    let rules = Rules::of(&ask.generation.effective.config);
+    let mut tx = ask.live.store.write().await?;
+    if issues::issue((&mut tx).into(), number).await?.is_none() {
+        return mistake(format!("Issue {number} is not out."));
+    }
+    issues::add_correction(&mut tx, number, &text, &who(ask), ask.now).await?;
+    let what = recorded(format!("corrected issue {number}"), &text);
+    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
+    let kept = write_files(ask, rules).await;
+    ask.says(
+        format!("Issue {number} is corrected"),
+        format!("The note stands at its top, marked; the issue itself is as it was.{kept}"),
+    )
+}
+
+/// Writes the files of issues; gives what is to be said of those that somebody changed.
+async fn write_files(ask: &Ask<'_>, rules: Rules<'_>) -> String {
+    let kept = files::write(&ask.live.store, rules).await;
+    kept.iter().map(|kept| format!("\n{kept}")).collect()
+}

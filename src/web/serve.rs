@@ -1,0 +1,229 @@
+//! Taking connections: no more than leave the loops their file handles, and none for long. A page that is asked for is given
+//! over HTTP/1; a proxy before it speaks whatever browsers like.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+/// How long no connection is taken after one could not be: the process may have no file handle left.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// What a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Connections at once; more wait until one of these ends.
+    pub(super) at_once: usize,
+    /// How long it may take until a request is asked whole, the first and each after it.
+    pub(super) request: Duration,
+    /// How long it may last, whatever is asked.
+    pub(super) whole: Duration,
+}
+
+/// Of 1,024 file handles, which is what a process usually has, three quarters are left.
+pub(super) const LIMITS: Limits = Limits {
+    at_once: 256,
+    request: Duration::from_secs(10),
+    whole: Duration::from_mins(2),
+};
+
+/// Serves until `stop` is cancelled, and then until those that ask have their answers.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: &CancellationToken,
+) {
+    let (seats, connections) = (Arc::new(Semaphore::new(limits.at_once)), TaskTracker::new());
+    let next = async || {
+        let seat = Arc::clone(&seats).acquire_owned().await;
+        (listener.accept().await, seat)
+    };
+    loop {
+        let (accepted, seat) = tokio::select! {
+            next = next() => next,
+            () = stop.cancelled() => break,
+        };
+        let Ok(seat) = seat else { break };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(answer(stream, router, limits, stop, seat));
+            }
+            Err(error) if is_of_the_other(&error) => {}
+            Err(error) => {
+                warn!("no connection for the pages can be taken: {error}");
+                let _ = timeout(ACCEPT_AGAIN_AFTER, stop.cancelled()).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Whether it went away before it was taken.
+fn is_of_the_other(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn answer(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+    seat: OwnedSemaphorePermit,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    let (whole, mut is_stopping) = (sleep(limits.whole), false);
+    tokio::pin!(whole);
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    debug!("a connection for the pages: {error}");
+                }
+                break;
+            }
+            () = &mut whole => break,
+            () = stop.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    drop(seat);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    const SHORT: Limits = Limits {
+        at_once: 4,
+        request: Duration::from_millis(300),
+        whole: Duration::from_millis(1_500),
+    };
+
+    async fn start() -> (SocketAddr, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let until = stop.clone();
+        let router = Router::new().route("/", get(|| async { "here" }));
+        tokio::spawn(async move { serve(listener, router, SHORT, &until).await });
+        (address, stop)
+    }
+
+    /// Says this and gives all that is answered until the connection ends.
+    async fn say(address: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(text.as_bytes()).await.expect("it is sent");
+        let mut heard = Vec::new();
+        // One that is reset says no less.
+        let _ = stream.read_to_end(&mut heard).await;
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_nothing_is_hung_up_on_and_others_get_their_turn() {
+        let (address, _stop) = start().await;
+        let begun = Instant::now();
+        let mut idle = Vec::new();
+        for _ in 0..12 {
+            idle.push(TcpStream::connect(address).await.expect("a connection"));
+        }
+        for stream in idle.iter_mut().step_by(2) {
+            let half = b"GET / HTTP/1.1\r\nHost: ";
+            stream.write_all(half).await.expect("it is sent");
+        }
+        let heard = say(address, "GET / HTTP/1.0\r\n\r\n").await;
+        assert!(heard.ends_with("here"), "{heard}");
+        // Four at once: three times four were waited for, one after the other.
+        let waited = begun.elapsed();
+        assert!(waited >= SHORT.request * 3, "{waited:?}");
+        for mut stream in idle {
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+            assert!(!rest.ends_with(b"here"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_last_whatever_is_asked() {
+        let (address, _stop) = start().await;
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let begun = Instant::now();
+        let mut answers = 0;
+        loop {
+            let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            let mut heard = [0; 1024];
+            match (asked, stream.read(&mut heard).await) {
+                (Ok(()), Ok(1..)) => answers += 1,
+                _ => break,
+            }
+            assert!(begun.elapsed() < SHORT.whole * 10, "it goes on");
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!(answers > 3, "it is kept for a while: {answers}");
+        assert!(begun.elapsed() >= SHORT.whole / 2);
+    }
+
+    #[tokio::test]
+    async fn http_2_is_not_spoken() {
+        let (address, _stop) = start().await;
+        let settings = "\0\0\0\x04\0\0\0\0\0";
+        let heard = say(
+            address,
+            &format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{settings}"),
+        )
+        .await;
+        assert!(
+            heard.is_empty() || heard.starts_with("HTTP/1.1 400"),
+            "{heard:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_idle_connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let until = stop.clone();
+        let router = Router::new().route("/", get(|| async { "here" }));
+        let served = tokio::spawn(async move { serve(listener, router, LIMITS, &until).await });
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let asked = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(asked).await.expect("it is sent");
+        let mut heard = [0; 1024];
+        assert!(stream.read(&mut heard).await.expect("an answer") > 0);
+        stop.cancel();
+        let ended = timeout(Duration::from_secs(5), served).await;
+        ended.expect("it stops").expect("it does not panic");
+    }
+}
