@@ -22,7 +22,7 @@ use crate::story::{Kept, Story, bot, life};
 pub(super) use self::kept::rest;
 
 /// The most bytes of clusters that stay in memory between folds …
-const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+const KEPT_BYTES_MAX: usize = 24 * 1024 * 1024;
 /// … and between those of an import.
 const IMPORTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Items refolded at once; more would have to lie in memory together.
