@@ -4,14 +4,13 @@
 use bpfnews::item::{Detail, Item, MessageId, Person, What};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Revisions of a long effort, the patches of each, and the mails that answer each.
+/// Revisions of a long effort.
 const REVISIONS: usize = 26;
-const PATCHES: usize = 13;
-const ANSWERS: usize = 7;
+/// Lines of work, by the patches of a revision, and the mails that answer it. Each has an effort a year, which builds on the
+/// one of the year before: seven years tie 3,822, 1,638 and 1,638 mails together.
+const LINES: [(usize, usize); 3] = [(13, 7), (5, 3), (5, 3)];
 /// Days from one revision to the next.
 const REST_DAYS: i64 = 13;
-/// How many efforts each of the lines of work has that build on each other.
-const LINES: [usize; 3] = [6, 3, 3];
 /// A year, in seconds.
 const YEAR_S: i64 = 365 * 86_400;
 /// What others do meanwhile: efforts a year, of four to five mails each.
@@ -74,8 +73,14 @@ impl Years {
     pub(crate) fn make(years: usize) -> Vec<Item> {
         let mut made = Self::new();
         let until = begin() + TimeDelta::seconds(YEAR_S * years as i64);
-        for (line, &efforts) in LINES.iter().enumerate() {
-            made.line(line, efforts, until);
+        for (line, &(patches, answers)) in LINES.iter().enumerate() {
+            let who = format!("Ada Example{line}");
+            made.line(
+                &who,
+                years,
+                TimeDelta::seconds(YEAR_S),
+                (REVISIONS, patches, answers),
+            );
         }
         for number in 0..OTHERS * years {
             made.other(number, YEAR_S * years as i64);
@@ -91,49 +96,38 @@ impl Years {
     pub(crate) fn cluster(
         person: usize,
         efforts: usize,
-        (revisions, patches, answers): (usize, usize, usize),
+        shape: (usize, usize, usize),
     ) -> (Vec<Item>, String) {
         let mut made = Self::new();
         made.random.seed(person as u64);
         let who = format!("Ada Example{person}");
-        let mut builds_on = None;
-        for number in 0..efforts {
-            let effort = Effort {
-                who: &who,
-                title: format!("{}: part {number} of the work", made.words(3)),
-                revisions,
-                patches,
-                answers,
-                begins: begin() + TimeDelta::days(400) * i32::try_from(number).expect("a few"),
-                builds_on,
-            };
-            builds_on = Some(made.effort(&effort));
-        }
-        (made.mails, builds_on.unwrap_or_default())
+        let last = made.line(&who, efforts, TimeDelta::days(400), shape);
+        (made.mails, last)
     }
 
-    /// A line of work: efforts one after the other, each of which builds on the one before.
-    fn line(&mut self, line: usize, efforts: usize, until: DateTime<Utc>) {
-        let who = ["Ada Example", "Jorg Example", "Mina Example"][line % 3];
-        let gap = (until - begin()) / i32::try_from(efforts).expect("a few");
+    /// Efforts one after the other, each of which builds on the one before; gives the id of the last revision's first mail.
+    fn line(
+        &mut self,
+        who: &str,
+        efforts: usize,
+        gap: TimeDelta,
+        (revisions, patches, answers): (usize, usize, usize),
+    ) -> String {
         let mut builds_on = None;
         for number in 0..efforts {
-            let title = format!(
-                "{}: part {} of the work",
-                self.words(3),
-                line * 100 + number
-            );
+            let title = format!("{}: part {number} of the work", self.words(3));
             let effort = Effort {
                 who,
                 title,
-                revisions: REVISIONS,
-                patches: PATCHES,
-                answers: ANSWERS,
+                revisions,
+                patches,
+                answers,
                 begins: begin() + gap * i32::try_from(number).expect("a few"),
                 builds_on,
             };
             builds_on = Some(self.effort(&effort));
         }
+        builds_on.unwrap_or_default()
     }
 
     /// What others do: single patches, short series, a question now and then.
@@ -204,7 +198,7 @@ impl Years {
         });
         let mut sent = Vec::new();
         if total > 1 {
-            let text = format!("{}\n{}\n{log}", self.prose(3), builds.unwrap_or_default());
+            let text = format!("{}\n{}\n{log}", self.prose(6), builds.unwrap_or_default());
             let title = format!("[{tags} 0/{total}] {}", effort.title);
             self.mail(&id(0), &[], effort.who, at, title.clone(), text);
             sent.push((id(0), title));
@@ -216,7 +210,7 @@ impl Years {
             };
             let text = format!(
                 "{}\nSigned-off-by: {who} <{slug}@example.org>\n---\n{}\n kernel/bpf/{}.c | {} ++++---\n 1 file changed\n",
-                self.prose(2),
+                self.prose(5),
                 if total == 1 { &log } else { "" },
                 WORDS[number % WORDS.len()],
                 number + version,
@@ -246,14 +240,14 @@ impl Years {
             }
             let reviewer = format!("Reviewer {}", self.random.u8(0..40));
             let quoted: String = self
-                .prose(2)
+                .prose(8)
                 .lines()
                 .map(|line| format!("> {line}\n"))
                 .collect();
             let text = format!(
                 "On Monday, {} wrote:\n{quoted}\n{}\nAcked-by: {reviewer} <r@example.org>\n",
                 effort.who,
-                self.prose(1)
+                self.prose(3)
             );
             let sent_at = at + TimeDelta::hours(5) * i32::try_from(number + 1).expect("a few");
             let id = format!("answer-{}-{number}@example.org", self.random.u64(..));

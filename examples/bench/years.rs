@@ -15,7 +15,7 @@ use crate::measure::{Measure, cpu_s, percentiles};
 use crate::world;
 
 /// Mails in one transaction, as `import` has them.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 /// Answers that are folded one by one.
 const ANSWERS: usize = 40;
 /// How often a database is opened anew for one answer.

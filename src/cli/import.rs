@@ -21,10 +21,10 @@ use crate::source::mail;
 use crate::source::mbox::{Gunzip, MAIL_BYTES_MAX, Mails};
 use crate::store::feeds;
 
-/// Mails stored in one transaction.
-const BATCH: usize = 500;
+/// Mails stored in one transaction: what a long story costs beside the new mails, it costs once for all of them.
+const BATCH: usize = 1_000;
 /// Batches read ahead of the database.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 /// What of a file tells its format.
 const HEAD_BYTES: usize = 5;
 

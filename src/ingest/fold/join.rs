@@ -1,0 +1,163 @@
+//! Which clusters new and changed items join by their keys, and which they speak of.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::read;
+use crate::store::Tx;
+use crate::store::items::AtHand;
+use crate::store::stories;
+use crate::story::bot;
+use crate::story::key::Key;
+use crate::story::reading::Reading;
+
+/// What joining items to clusters gave.
+#[derive(Default)]
+pub(super) struct JoinedItems {
+    /// The clusters whose stories may have changed, by the numbers that they will have.
+    pub(super) touched: BTreeSet<i64>,
+    /// Which clusters become one.
+    pub(super) union: Joined,
+    /// The items, read, each with the cluster that it was in.
+    pub(super) readings: Vec<(i64, Reading)>,
+    /// Items that mention something in a cluster, by the number that it will have.
+    pub(super) speaking: Vec<(i64, i64)>,
+}
+
+/// Finds out which clusters items join by their keys, and which they speak of.
+pub(super) async fn join_clusters(
+    tx: &mut Tx,
+    items: &[i64],
+    at_hand: &AtHand<'_>,
+    words: &Words,
+) -> anyhow::Result<JoinedItems> {
+    stories::add_members(tx, items).await?;
+    let members = stories::members_by_number(tx, items, at_hand).await?;
+    let readings: Vec<(i64, Reading)> = members
+        .into_iter()
+        .map(|member| (member.cluster, read(member.kept, words)))
+        .collect();
+    let keys = readings.iter().flat_map(|(_, reading)| reading.keys());
+    let all: BTreeSet<Key> = keys.copied().collect();
+    let all: Vec<Key> = all.into_iter().collect();
+    let mut known = stories::clusters_of_keys(tx, &all).await?;
+    let mut union = Joined::default();
+    let mut put = Vec::new();
+    for (cluster, reading) in &readings {
+        for key in reading.keys() {
+            match known.get(key) {
+                Some(other) => union.join(*cluster, *other),
+                None => {
+                    known.insert(*key, *cluster);
+                    put.push((*key, reading.kept.id));
+                }
+            }
+        }
+    }
+    stories::put_keys(tx, &put).await?;
+    let mut joined = JoinedItems {
+        touched: readings
+            .iter()
+            .map(|(cluster, _)| union.find(*cluster))
+            .collect(),
+        union,
+        readings,
+        speaking: Vec::new(),
+    };
+    joined.hear(tx, words).await?;
+    Ok(joined)
+}
+
+impl JoinedItems {
+    /// Finds out whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
+    async fn hear(&mut self, tx: &mut Tx, words: &Words) -> anyhow::Result<()> {
+        let mut spoken: BTreeMap<Key, Vec<i64>> = BTreeMap::new();
+        let mut put = Vec::new();
+        for (_, reading) in &self.readings {
+            for key in reading.mentions() {
+                put.push((*key, reading.kept.id));
+                spoken.entry(*key).or_default().push(reading.kept.id);
+            }
+        }
+        let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.kept.id).collect();
+        // What was spoken of before and is no more is told anew too.
+        for key in stories::put_mentions(tx, &items, &put).await? {
+            spoken.entry(key).or_default();
+        }
+        let union = &mut self.union;
+        let merged = self.readings.iter();
+        let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some());
+        let merged: BTreeSet<i64> = merged.map(|(cluster, _)| union.find(*cluster)).collect();
+        if !merged.is_empty() {
+            let sources = union.sources();
+            let parts = merged
+                .iter()
+                .flat_map(|number| sources_of(&sources, *number));
+            let parts: Vec<i64> = parts.collect();
+            for member in stories::members_of_clusters(tx, &parts, &[]).await? {
+                let number = member.kept.id;
+                for key in read(member.kept, words).mentions() {
+                    spoken.entry(*key).or_default().push(number);
+                }
+            }
+        }
+        let keys: Vec<Key> = spoken.keys().copied().collect();
+        for (key, cluster) in stories::clusters_of_keys(tx, &keys).await? {
+            let cluster = self.union.find(cluster);
+            self.touched.insert(cluster);
+            let speaking = spoken.get(&key).into_iter().flatten();
+            self.speaking.extend(speaking.map(|item| (cluster, *item)));
+        }
+        Ok(())
+    }
+}
+
+/// Clusters that become one; the smallest number stays.
+#[derive(Default)]
+pub(super) struct Joined(BTreeMap<i64, i64>);
+
+impl Joined {
+    pub(super) fn find(&mut self, cluster: i64) -> i64 {
+        let mut root = cluster;
+        while let Some(&to) = self.0.get(&root) {
+            root = to;
+        }
+        // So that the next one need not go all the way.
+        let mut at = cluster;
+        while let Some(to) = self.0.get_mut(&at).filter(|to| **to != root) {
+            at = std::mem::replace(to, root);
+        }
+        root
+    }
+
+    fn join(&mut self, a: i64, b: i64) {
+        let (a, b) = (self.find(a), self.find(b));
+        if a != b {
+            self.0.insert(a.max(b), a.min(b));
+        }
+    }
+
+    pub(super) fn moves(&mut self) -> Vec<(i64, i64)> {
+        let from: Vec<i64> = self.0.keys().copied().collect();
+        from.into_iter()
+            .map(|from| (from, self.find(from)))
+            .collect()
+    }
+
+    /// The clusters that go into another one, by that one's number.
+    pub(super) fn sources(&mut self) -> HashMap<i64, Vec<i64>> {
+        let mut sources: HashMap<i64, Vec<i64>> = HashMap::new();
+        for (from, to) in self.moves() {
+            sources.entry(to).or_default().push(from);
+        }
+        sources
+    }
+}
+
+/// A cluster and those that go into it.
+pub(super) fn sources_of(
+    sources: &HashMap<i64, Vec<i64>>,
+    number: i64,
+) -> impl Iterator<Item = i64> {
+    let more = sources.get(&number).into_iter().flatten().copied();
+    std::iter::once(number).chain(more)
+}
