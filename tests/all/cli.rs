@@ -480,6 +480,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
         "applied",
         "author",
         "changes",
+        "checks",
         "commits",
         "cves",
         "events",
