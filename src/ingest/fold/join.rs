@@ -9,6 +9,7 @@ use crate::store::stories;
 use crate::story::bot;
 use crate::story::key::Key;
 use crate::story::reading::Reading;
+use crate::story::relevance::Words;
 
 /// What joining items to clusters gave.
 #[derive(Default)]
