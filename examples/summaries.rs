@@ -20,6 +20,7 @@ use bpfnews::item::{Item, ItemKey, Kind, What};
 use bpfnews::source::mail;
 use bpfnews::story::fold::{Outside, groups, sort};
 use bpfnews::story::key::{self, Key};
+use bpfnews::story::machine::Machines;
 use bpfnews::story::reading::Reading;
 use bpfnews::story::relevance::Words;
 use bpfnews::story::summary::faults;
@@ -169,7 +170,9 @@ fn kept(item: Item, number: i64) -> Option<Kept> {
 
 /// The stories of some mails, in no order.
 fn fold(mails: &[Kept]) -> Vec<Story> {
-    let readings: Vec<Reading> = mails.iter().cloned().map(Reading::of).collect();
+    let machines = Machines::default();
+    let mails = mails.iter().cloned();
+    let readings: Vec<Reading> = mails.map(|mail| Reading::of(mail, &machines)).collect();
     let mut cluster: Vec<usize> = (0..readings.len()).collect();
     let find = |cluster: &[usize], mut at: usize| {
         while cluster[at] != at {

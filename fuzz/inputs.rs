@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use bpfnews::command::grammar::{self, Audience};
-use bpfnews::config::Config;
+use bpfnews::config::{Config, Identity};
 use bpfnews::item::prose;
 use bpfnews::item::subject::Subject;
 use bpfnews::source::archive::Archive;
@@ -75,7 +75,10 @@ fn polled(source: &Source, cursor: Option<&str>) -> Walk {
 pub(crate) fn documents(data: &[u8]) {
     for flavour in [Flavour::Lwn, Flavour::Articles, Flavour::Releases] {
         read(
-            &mut polled(&Source::Feed(Feed::new(url(), flavour)), None),
+            &mut polled(
+                &Source::Feed(Feed::new(url(), flavour, Identity::default())),
+                None,
+            ),
             data,
         );
     }
@@ -112,7 +115,7 @@ pub(crate) fn html(data: &[u8]) {
         "title": "t",
         "items": [{"id": "1", "title": html, "content_html": html}],
     });
-    let feed = Source::Feed(Feed::new(url(), Flavour::Articles));
+    let feed = Source::Feed(Feed::new(url(), Flavour::Articles, Identity::default()));
     read(&mut polled(&feed, None), document.to_string().as_bytes());
 }
 

@@ -557,6 +557,7 @@ mod tests {
             state: Step::Claimed,
             by: "M. Maintainer".to_owned(),
             source: "5@example.org".to_owned(),
+            ..Event::default()
         });
         for (state, said) in [
             (State::Applied, "said to be applied to bpf-next"),

@@ -4,6 +4,7 @@ use chrono::DateTime;
 
 use super::*;
 use crate::item::{MessageId, Person};
+use crate::story::machine::Machines;
 use crate::story::{Carrier, Kept, fold, key};
 
 /// Mails and commits of our own, folded by themselves.
@@ -28,7 +29,7 @@ impl Bench {
         kept.parent = above.last().map(|id| key::mail(&full(id)));
         kept.headers = vec![("References".to_owned(), references.join(" "))];
         (kept.title, kept.text) = (title.to_owned(), text.to_owned());
-        self.0.push(Reading::of(kept));
+        self.0.push(Reading::of(kept, &Machines::default()));
         self
     }
 
@@ -45,7 +46,7 @@ impl Bench {
             home: false,
             seen_at: None,
         }];
-        self.0.push(Reading::of(kept));
+        self.0.push(Reading::of(kept, &Machines::default()));
         self
     }
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, ItemKey, Person, What};
+use bpfnews::item::{Detail, Item, ItemKey, Linked, Person, What};
 use bpfnews::store::items::{self, AtHand};
 use bpfnews::story::relevance::Words;
 use chrono::TimeDelta;
@@ -142,6 +142,7 @@ fn linking(entries: usize, links: usize) -> (Vec<Item>, Vec<Item>) {
             what: What::Article {
                 key: ItemKey::link(&link),
                 paid: None,
+                linked: Linked::default(),
             },
             title: format!("On pens, part {number}"),
             author: Person::default(),
