@@ -20,8 +20,11 @@ const TREE_CURSOR: &str = r#"{"paths":{"":{"tip":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 const TREE_TIP: &str =
     "<feed><entry><link href='/c/?id=bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'/></entry></feed>";
 
+/// Something that reads bytes of strangers: its name, and what reads them.
+pub(crate) type Target = (&'static str, fn(&[u8]));
+
 /// Every kind of input, by the name of its corpus.
-pub(crate) const ALL: [(&str, fn(&[u8])); 7] = [
+pub(crate) const ALL: [Target; 7] = [
     ("documents", documents),
     ("mails", mails),
     ("html", html),
