@@ -1,6 +1,7 @@
 //! Posts: platform-neutral text about stories, and which channels take them. Pure.
 
 mod matters;
+mod notes;
 pub mod route;
 mod steps;
 pub mod story;

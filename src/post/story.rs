@@ -1,9 +1,9 @@
 //! Posts about stories, as channels will show them: a story in, words out. Pure.
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::matters::matters;
+use super::notes::notes;
 pub use super::steps::told;
 use super::steps::{short_tree, steps};
 use super::{About, is_for_readers, plain};
@@ -16,8 +16,6 @@ const TITLE_CHARS_MAX: usize = 240;
 const SUMMARY_CHARS_MAX: usize = 600;
 /// The most patches that are listed; a longer series tells how many more there are.
 const PARTS_MAX: usize = 12;
-/// The most CVEs that are named.
-const CVES_MAX: usize = 3;
 /// Digits of a hash that a person reads.
 const HASH_DIGITS: usize = 12;
 
@@ -346,37 +344,6 @@ pub fn standing(story: &Story) -> String {
 /// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
 fn is_only_said(story: &Story) -> bool {
     !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
-}
-
-fn notes(story: &Story) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some(newest) = story.revisions.last() {
-        if newest.version > 1 && standing(story) != format!("v{}", newest.version) {
-            notes.push(format!("v{}", newest.version));
-        }
-        let is_later = newest.posted_at.date_naive() != story.first_at.date_naive();
-        if story.revisions.len() > 1 && is_later {
-            let is_same_year = newest.posted_at.year() == story.first_at.year();
-            let day = if is_same_year { "%-d %b" } else { "%-d %b %Y" };
-            notes.push(format!("first {}", story.first_at.format(day)));
-        }
-        if newest.total > 1 {
-            let (here, total) = (newest.patches.len(), newest.total);
-            notes.push(match here >= total as usize {
-                true => format!("{total} patches"),
-                false => format!("{here} of {total} patches"),
-            });
-        }
-    }
-    notes.extend(story.cves.iter().take(CVES_MAX).map(|cve| plain(cve)));
-    if story.kind == StoryKind::Article
-        && story.state == State::Paid
-        && let Some(day) = story.free_on
-    {
-        notes.push(format!("free on {}", day.format("%-d %B %Y")));
-    }
-    notes.extend(matters(story));
-    notes
 }
 
 /// What machines say of the newest revision: `AI review: 1 high · CI passed`.

@@ -394,7 +394,8 @@ pub(super) fn server() -> Value {
     }
     let more = json!({
         "owner_id": "900000000000000009", "region": "deprecated", "widget_enabled": false, "widget_channel_id": null,
-        "safety_alerts_channel_id": null, "home_header": null, "discovery_splash": null,
+        "safety_alerts_channel_id": null, "home_header": null, "discovery_splash": null, "max_presences": null,
+        "incidents_data": null,
     });
     for (name, value) in more.as_object().expect("an object") {
         server[name.as_str()] = value.clone();

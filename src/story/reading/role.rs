@@ -1,0 +1,77 @@
+//! What part an item plays.
+
+use super::text::{first_line_author, upstream};
+use crate::item::Kind;
+use crate::item::subject::Subject;
+use crate::story::Kept;
+use crate::story::machine::Machines;
+
+/// What part an item plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A cover letter or a patch, as its author posted it.
+    Patch,
+    /// A single patch on its way to a stable tree, sent for review by a machine or its keeper.
+    Backport,
+    /// A request to pull.
+    Pull,
+    /// Any other mail of a person.
+    Talk,
+    /// A mail of a machine.
+    Machine,
+    /// A commit.
+    Commit,
+    /// An article, a release or a video.
+    Lone,
+}
+
+/// Whether a machine's account sent a patch for a person, whom the first line of its text names.
+pub(super) fn is_for_person(kept: &Kept, subject: &Subject, machines: &Machines) -> bool {
+    subject.patch
+        && !subject.reply
+        && first_line_author(&kept.text).is_some_and(|person| !machines.is_machine(&person))
+}
+
+pub(super) fn role(kept: &Kept, subject: &Subject, is_machines: bool) -> Role {
+    match kept.kind {
+        Kind::Commit => Role::Commit,
+        Kind::Article | Kind::Release | Kind::Video => Role::Lone,
+        Kind::Message if is_machines => Role::Machine,
+        Kind::Message if subject.reply => Role::Talk,
+        Kind::Message if is_backport(kept, subject) => Role::Backport,
+        Kind::Message if subject.patch => Role::Patch,
+        Kind::Message if subject.pull => Role::Pull,
+        Kind::Message => Role::Talk,
+    }
+}
+
+/// A single patch of a stable review or of AUTOSEL says so in its tags, and names the commit that it copies. Several of one
+/// posting are a series like any other.
+fn is_backport(kept: &Kept, subject: &Subject) -> bool {
+    let is_single = subject.part.is_none_or(|(_, total)| total == 1);
+    let is_copy = || {
+        let is_of_autosel = subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL"));
+        is_of_autosel || upstream(&kept.text).is_some()
+    };
+    subject.patch && is_single && is_for_stable(subject) && is_copy()
+}
+
+/// Whether the tags name a stable tree: `AUTOSEL 6.12-6.6`, `6.12.y`, `v6.6`, `linux-6.6.y`, `stable`.
+pub(super) fn is_for_stable(subject: &Subject) -> bool {
+    subject.trees.iter().any(|tree| {
+        let tree = tree.to_ascii_lowercase();
+        tree.starts_with("autosel") || tree.contains("stable") || tree.split('-').any(is_release)
+    })
+}
+
+fn is_release(word: &str) -> bool {
+    let word = word.trim_start_matches('v').trim_end_matches(".y");
+    word.split_once('.').is_some_and(|(major, minor)| {
+        !major.is_empty()
+            && !minor.is_empty()
+            && major
+                .bytes()
+                .chain(minor.bytes())
+                .all(|b| b.is_ascii_digit())
+    })
+}
