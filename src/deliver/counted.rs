@@ -108,7 +108,8 @@ impl Courier {
         );
         let mut tx = self.store.write().await?;
         // An outage fails those too that never failed before.
-        let is_known = outbox::took_others_since(&mut tx, claimed).await?;
+        // What was taken in the second in which it failed first may have been taken before.
+        let is_known = claimed.failures > 0 && outbox::took_others_since(&mut tx, claimed).await?;
         let streak = self.lengthen(desk, !is_known, now);
         let is_passed = is_known && !streak.has_new;
         if is_passed && failures >= TRIES_MAX && claimed.passed + 1 >= PASSED_MIN {
