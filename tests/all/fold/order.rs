@@ -100,7 +100,7 @@ async fn real_mails_fold_alike_in_every_order_and_batching() {
     check_orders(items, 2).await;
 }
 
-/// Other lists and years, each whole, in a long run.
+/// Other lists and years, each whole.
 #[tokio::test]
 async fn real_windows_fold_alike_in_every_order_and_batching() {
     const WINDOWS: [&str; 5] = [
@@ -110,9 +110,6 @@ async fn real_windows_fold_alike_in_every_order_and_batching() {
         "intel-wired-lan",
         "netfilter-devel",
     ];
-    if std::env::var_os("BPFNEWS_LONG").is_none() {
-        return;
-    }
     for window in WINDOWS {
         if let Some(items) = real(&format!("windows/{window}/mbox.gz"), usize::MAX) {
             check_orders(items, 3).await;
