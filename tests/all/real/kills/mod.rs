@@ -34,7 +34,7 @@ const SEEDS: u64 = 50;
 /// Worlds side by side: most of the time a world waits.
 const WORLDS: u64 = 5;
 /// No seed takes longer.
-const SEED_MAX: Duration = Duration::from_secs(300);
+const SEED_MAX: Duration = Duration::from_mins(5);
 /// How long a reader may wait for the keys of what it sees.
 const KEYS_MAX: Duration = Duration::from_secs(5);
 /// How long the program may take to reach the step at which it is killed.
