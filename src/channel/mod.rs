@@ -143,6 +143,20 @@ pub enum SendError {
     Gone,
 }
 
+impl SendError {
+    /// What an error means of a request that comes before a message, such as a look: nothing was sent, and the try failed.
+    pub fn before_sending(self) -> Self {
+        match self {
+            Self::Unknown { why } => Self::Failed {
+                after: Duration::ZERO,
+                scope: Scope::Channel,
+                why,
+            },
+            other => other,
+        }
+    }
+}
+
 /// What an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

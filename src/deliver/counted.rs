@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 
 use super::{Courier, HOLD_MAX, failure};
-use crate::channel::{Scope, SendError};
+use crate::channel::Scope;
 use crate::config::PlatformKind;
 use crate::desk::{self, Desk, Trouble};
 use crate::store::Tx;
@@ -65,18 +65,6 @@ impl Streak {
     /// Whether maintainers were told of it.
     pub(super) fn was_told(&self) -> bool {
         self.many >= TOLD_AT
-    }
-}
-
-/// What it means that a look failed: nothing was sent this time.
-pub(super) fn only_looked(error: SendError) -> SendError {
-    match error {
-        SendError::Unknown { why } => SendError::Failed {
-            after: Duration::ZERO,
-            scope: Scope::Channel,
-            why,
-        },
-        other => other,
     }
 }
 

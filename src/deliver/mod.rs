@@ -321,7 +321,7 @@ impl Courier {
             Ok(since) if since < dedupes_for => Ok(None),
             _ => {
                 self.let_land(claimed)?;
-                platform.find(work).await.map_err(counted::only_looked)
+                platform.find(work).await.map_err(SendError::before_sending)
             }
         }
     }

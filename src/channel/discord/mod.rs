@@ -124,7 +124,10 @@ impl Discord {
         body["nonce"] = work.key.clone().into();
         body["enforce_nonce"] = true.into();
         let Some(under) = under else {
-            let facts = self.facts(&work.address).await.map_err(nothing_sent)?;
+            let facts = self
+                .facts(&work.address)
+                .await
+                .map_err(SendError::before_sending)?;
             return match facts.is_forum() {
                 true => self.send_to_forum(work, content).await,
                 false => self.send_to_room(&work.address, None, body).await,
@@ -374,17 +377,5 @@ fn check_id(id: &str) -> Result<(), SendError> {
 fn senseless() -> SendError {
     SendError::Unknown {
         why: "Discord's answer makes no sense".to_owned(),
-    }
-}
-
-/// What a failed look before a send means: nothing was sent, so nothing can be unknown. It is a failed try all the same.
-fn nothing_sent(error: SendError) -> SendError {
-    match error {
-        SendError::Unknown { why } => SendError::Failed {
-            after: Duration::ZERO,
-            scope: Scope::Channel,
-            why,
-        },
-        other => other,
     }
 }

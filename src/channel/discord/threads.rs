@@ -10,7 +10,7 @@ use super::refusal::Aim;
 use super::render::{body, thread_name};
 use super::rest::{Failure, Request};
 use super::tags::{TAGS_WANTED, fitting, renewed};
-use super::{ChannelFacts, Discord, check_id, id_of, is_ours, nothing_sent, senseless};
+use super::{ChannelFacts, Discord, check_id, id_of, is_ours, senseless};
 use crate::channel::{Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
@@ -44,7 +44,7 @@ impl Discord {
     ) -> Result<Receipt, SendError> {
         if work.is_retry {
             let there = self.find_in_forum(&work.address, content).await;
-            if let Some(there) = there.map_err(nothing_sent)? {
+            if let Some(there) = there.map_err(SendError::before_sending)? {
                 return Ok(there);
             }
             let still = work.tried_ago.and_then(|ago| LANDS_WITHIN.checked_sub(ago));
@@ -57,7 +57,10 @@ impl Discord {
             }
         }
         let forum = &work.address;
-        let mut facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
+        let mut facts = self
+            .fresh_facts(forum)
+            .await
+            .map_err(SendError::before_sending)?;
         let mut is_again = false;
         loop {
             let tags = fitting(&facts.tags, content);
@@ -78,7 +81,7 @@ impl Discord {
             }
             is_again = true;
             let before = facts;
-            facts = self.look(forum).await.map_err(nothing_sent)?;
+            facts = self.look(forum).await.map_err(SendError::before_sending)?;
             if facts == before {
                 return Err(failure.error);
             }
@@ -200,7 +203,7 @@ impl Discord {
         let there = match self.rest.ask_for(request).await {
             Ok(there) => there,
             Err(failure) if failure.code == NO_SUCH_CHANNEL => return Err(SendError::Gone),
-            Err(failure) => return Err(nothing_sent(failure.error)),
+            Err(failure) => return Err(failure.error.before_sending()),
         };
         let is_archived = there["thread_metadata"]["archived"] == true;
         let mut change = Map::new();
@@ -218,7 +221,10 @@ impl Discord {
             .iter()
             .filter_map(|id| id.as_str().map(str::to_owned))
             .collect();
-        let facts = self.fresh_facts(forum).await.map_err(nothing_sent)?;
+        let facts = self
+            .fresh_facts(forum)
+            .await
+            .map_err(SendError::before_sending)?;
         let tags = renewed(&facts.tags, &present, content);
         let is_same = tags.len() == present.len() && tags.iter().all(|id| present.contains(id));
         // A forum that wants tags takes none away from a post.
@@ -259,7 +265,7 @@ impl Discord {
                         "the thread is archived and could not be opened: unlock it, or give the bot Manage Threads [{why}]"
                     ),
                 },
-                error => nothing_sent(error),
+                error => error.before_sending(),
             }),
         }
     }
@@ -311,7 +317,12 @@ impl Discord {
         message: &str,
         content: &Content,
     ) -> Result<Option<String>, SendError> {
-        if !self.facts(room).await.map_err(nothing_sent)?.has_threads() {
+        if !self
+            .facts(room)
+            .await
+            .map_err(SendError::before_sending)?
+            .has_threads()
+        {
             return Ok(None);
         }
         let request = Request {
@@ -342,7 +353,7 @@ impl Discord {
                     }
                     Ok(None)
                 }
-                error => Err(nothing_sent(error)),
+                error => Err(error.before_sending()),
             },
         }
     }

@@ -8,7 +8,7 @@ use matrix_sdk::ruma::{OwnedEventId, uint};
 use serde_json::Value;
 
 use super::failure::{broken, from_sdk};
-use super::{Matrix, render, unsent};
+use super::{Matrix, render};
 use crate::channel::{Receipt, Scope, SendError};
 
 /// How often a room is asked for older messages when one of ours is looked for, a hundred at a time.
@@ -57,8 +57,9 @@ impl Matrix {
             return Ok(false);
         }
         let keys = backups.download_room_keys_for_room(room.room_id()).boxed();
-        keys.await
-            .map_err(|error| unsent(broken(&format!("the keys of older messages: {error}"))))?;
+        keys.await.map_err(|error| {
+            broken(&format!("the keys of older messages: {error}")).before_sending()
+        })?;
         Ok(true)
     }
 

@@ -149,7 +149,7 @@ impl Matrix {
                     self.settings.user
                 )))
             }
-            _ => session.join(&id).await.map_err(unsent),
+            _ => session.join(&id).await.map_err(SendError::before_sending),
         }
     }
 
@@ -209,7 +209,7 @@ impl Matrix {
         let event = match room.event(message, None).await {
             Ok(event) => event,
             Err(error) if is_missing(&error) => return Err(SendError::Gone),
-            Err(error) => return Err(unsent(from_sdk(error))),
+            Err(error) => return Err(from_sdk(error).before_sending()),
         };
         match is_redacted(&event) {
             true => Err(SendError::Gone),
@@ -257,7 +257,9 @@ impl Platform for Matrix {
                 return Ok(None);
             };
             let room = self.room(&work.address).await?;
-            self.find_in(&room, content.mark()).await.map_err(unsent)
+            self.find_in(&room, content.mark())
+                .await
+                .map_err(SendError::before_sending)
         }
         .boxed()
     }
@@ -269,7 +271,9 @@ impl Platform for Matrix {
     ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
         async move {
             let room = self.room(address).await?;
-            self.standing_in(&room, since).await.map_err(unsent)
+            self.standing_in(&room, since)
+                .await
+                .map_err(SendError::before_sending)
         }
         .boxed()
     }
@@ -285,7 +289,7 @@ async fn edits(room: &Room, message: &EventId) -> Result<Vec<OwnedEventId>, Send
     let related = match room.relations(message.to_owned(), options).boxed().await {
         Ok(related) => related,
         Err(error) if is_missing(&error) => return Err(SendError::Gone),
-        Err(error) => return Err(unsent(from_sdk(error))),
+        Err(error) => return Err(from_sdk(error).before_sending()),
     };
     let is_ours = |event: &&TimelineEvent| {
         let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
@@ -309,18 +313,6 @@ fn check_event(id: &str) -> Result<OwnedEventId, SendError> {
 fn is_redacted(event: &TimelineEvent) -> bool {
     let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
     raw.is_ok_and(|event| !event["unsigned"]["redacted_because"].is_null())
-}
-
-/// What a failure means of something in a room that comes before a message: nothing was sent, and the try failed.
-fn unsent(error: SendError) -> SendError {
-    match error {
-        SendError::Unknown { why } => SendError::Failed {
-            after: Duration::ZERO,
-            scope: Scope::Channel,
-            why,
-        },
-        other => other,
-    }
 }
 
 /// What a failure means of something that all wait for.
