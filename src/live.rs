@@ -1,8 +1,8 @@
-//! What is running now: the configuration in effect, and the reading and the telling over it.
+//! The running program: the configuration in effect, with the ingest and the delivery that follow it.
 //!
-//! The three are a [`Generation`], which is swapped as a whole: what is under way ends on the old one, but what it brings is
-//! told by the channels of now; waits for servers are kept. What platforms need (secrets, addresses) is read once, at the
-//! start.
+//! These three form a [`Generation`], which a reload replaces as a whole. Polls under way finish on the old one, but
+//! the channels of the new one get their posts; waits for servers continue. Secrets and addresses of platforms are read
+//! once, at the start.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,31 +22,26 @@ use crate::ingest::Ingest;
 use crate::post::story::Content;
 use crate::store::{Store, additions, audit};
 
-/// The most problems of a file that maintainers are told; the log has them all.
+/// The most problems of a file sent to maintainers; the log has all.
 const PROBLEMS_TOLD_MAX: usize = 10;
 
-/// One configuration, and what runs over it.
+/// One configuration with its ingest and delivery.
 pub struct Generation {
-    /// The configuration in effect.
     pub effective: Effective,
-    /// What reads.
     pub ingest: Arc<Ingest>,
-    /// What tells.
     pub courier: Arc<Courier>,
 }
 
-/// What is running now.
+/// The state shared by the loops and the command handler.
 pub struct Live {
-    /// The database.
     pub store: Store,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     senders: HashMap<PlatformKind, Arc<dyn Platform>>,
     current: RwLock<Arc<Generation>>,
-    /// One change at a time.
+    /// Held during a reload or a change from chat, so that they happen one after another.
     changing: tokio::sync::Mutex<()>,
     changed: Notify,
-    /// Whether the file was wrong when it was read last.
+    /// Whether the last reload refused the file.
     is_refused: AtomicBool,
 }
 
@@ -55,11 +50,11 @@ pub struct Live {
 pub struct NotPosted(pub String);
 
 impl Live {
-    /// Opens the database of a configuration file, and what runs over both.
+    /// Reads the additions made in chat, and opens the ingest and the delivery.
     ///
     /// # Errors
     ///
-    /// When the file is wrong, or the database cannot be used.
+    /// Returns an error if the file is wrong or the database cannot be used.
     pub async fn open(
         file: Effective,
         store: Store,
@@ -87,22 +82,19 @@ impl Live {
         })
     }
 
-    /// What runs now. Whoever goes on with something keeps it until that ends.
+    /// The current generation. Hold it for the whole of one piece of work.
     pub fn now(&self) -> Arc<Generation> {
         let current = self.current.read();
         Arc::clone(&current.expect("no holder of the generation panics"))
     }
 
-    /// Waits until another generation runs.
+    /// Waits until the loops must look again, for example after a reload.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Reads the file again. One that is wrong is refused whole: what runs goes on, and maintainers are told why.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Reloads the file. A wrong file is refused as a whole: the current configuration stays, and maintainers are
+    /// notified.
     pub async fn reload(&self) -> anyhow::Result<()> {
         let _one = self.changing.lock().await;
         let before = self.now();
@@ -130,11 +122,7 @@ impl Live {
         Ok(())
     }
 
-    /// Keeps an addition, and has it in effect at once. Gives what was wrong with it, where something was.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Stores an addition and puts it into effect. The inner error lists the problems of the addition.
     pub async fn add(
         &self,
         addition: &Addition,
@@ -162,11 +150,7 @@ impl Live {
         Ok(Ok(()))
     }
 
-    /// Drops an addition at once; `false` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Removes an addition. Returns `false` if there is none.
     pub async fn remove(
         &self,
         kind: TableKind,
@@ -187,11 +171,6 @@ impl Live {
         Ok(true)
     }
 
-    /// Posts something in a room, as part of the answer to a command.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not posted, for who asked.
     pub async fn post_once(
         &self,
         platform: PlatformKind,
@@ -219,16 +198,12 @@ impl Live {
             .map_err(|error| NotPosted(error.to_string()))
     }
 
-    /// The loops are to look again: something is due that was not.
+    /// Wakes the loops because something became due.
     pub fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Something changed on a platform, in one room or (`None`) anywhere: what was refused there is tried again now.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Retries refused deliveries after something changed on a platform: in one room, or (`None`) anywhere.
     pub async fn try_again(
         &self,
         platform: PlatformKind,
@@ -240,11 +215,7 @@ impl Live {
         Ok(())
     }
 
-    /// A platform says that another room took a channel's place.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Moves a channel to the room that replaced its own.
     pub async fn was_replaced(
         &self,
         platform: PlatformKind,
@@ -294,7 +265,6 @@ impl Live {
             .await
     }
 
-    /// Tells maintainers something.
     async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
@@ -306,11 +276,7 @@ impl Live {
     }
 }
 
-/// A file's configuration with what the database holds of additions to it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The configuration of a file, with the additions stored in the database.
 pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<Effective> {
     let added = additions::list_additions(store.read()).await?;
     let effective = file.with(&added);
@@ -324,7 +290,7 @@ pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<E
     Ok(effective)
 }
 
-/// Maintainers hear of additions that fit no more, once.
+/// Notifies maintainers of additions that no longer fit the file, once for each.
 async fn tell_left_out(now: &Generation, before: &Effective) -> anyhow::Result<()> {
     let is_new = |(addition, _): &&(Addition, String)| {
         let mut known = before.left_out.iter();
@@ -349,7 +315,7 @@ fn problems(errors: &ConfigErrors) -> Vec<String> {
     errors.problems.iter().map(ToString::to_string).collect()
 }
 
-/// What of a file cannot be changed while the program runs, where that was changed.
+/// The changed settings that need a restart.
 fn needs_restart(before: &Effective, file: &Effective) -> Option<String> {
     let (before, after) = (&before.config, &file.config);
     let changed = [

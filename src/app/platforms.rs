@@ -1,4 +1,4 @@
-//! The chat systems that the configuration names: set up once, for sending and for listening.
+//! The configured chat systems, set up once for sending and for listening.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,31 +20,30 @@ use crate::command::heard::Ear;
 use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
 use crate::store::{Store, registered};
 
-/// Told to Discord, which insists on a page, where the configuration names none.
+/// The page sent to Discord, which requires one, if none is configured.
 const PAGE: &str = "https://bpfnews.invalid/";
-/// The environment variable that names the folder of the secrets that systemd hands over.
+/// The environment variable with the folder of systemd's credentials.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-/// The environment variable that holds the bot's token where no file is named.
+/// The environment variable with the bot's token, used if no file is configured.
 const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
-/// The environment variable that holds the Matrix account's password where no file is named.
+/// The environment variable with the Matrix password, used if no file is configured.
 #[cfg(feature = "matrix")]
 const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
 
-/// The chat systems, set up.
 pub struct Platforms {
-    /// Discord, where there is a `[discord]`.
+    /// Set if there is a `[discord]`.
     pub discord: Option<Arc<Discord>>,
-    /// Matrix, where there is a `[matrix]`.
+    /// Set if there is a `[matrix]`.
     #[cfg(feature = "matrix")]
     pub matrix: Option<Arc<Matrix>>,
 }
 
 impl Platforms {
-    /// Sets up what the configuration has tables for; nothing is asked of them yet.
+    /// Sets up the configured platforms without a request to them.
     ///
     /// # Errors
     ///
-    /// When a secret is missing, or a client cannot be made.
+    /// Returns an error if a secret is missing or a client cannot be made.
     pub fn connect(config: &Config) -> anyhow::Result<Self> {
         let discord = config.discord.is_some().then(|| connect_discord(config));
         #[cfg(feature = "matrix")]
@@ -63,7 +62,8 @@ impl Platforms {
         })
     }
 
-    /// What a channel's platform says of it, once it lets the bot do there what it will be asked to; nothing where there is none to ask.
+    /// Checks with a channel's platform that the bot may post there. Returns a description of the channel, or `None`
+    /// for the terminal and for platforms that are not set up.
     pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
         match channel.platform {
             PlatformKind::Terminal => None,
@@ -96,7 +96,7 @@ impl Platforms {
         }
     }
 
-    /// What sends to each platform.
+    /// The platforms, by kind, for sending.
     pub fn senders(&self) -> HashMap<PlatformKind, Arc<dyn Platform>> {
         let terminal: Arc<dyn Platform> = Arc::new(Terminal);
         let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
@@ -117,11 +117,11 @@ impl Platforms {
     }
 }
 
-/// What follows a platform until it is stopped; it ends early only with an error that refuses the bot.
+/// Follows a platform until it is stopped. It ends early only if the platform refuses the bot.
 pub type Listener = BoxFuture<'static, Result<(), SendError>>;
 
 impl Platforms {
-    /// What follows each platform and hands `ear` what people ask.
+    /// Follows each platform and passes commands to `handler`.
     pub fn listeners(
         &self,
         ear: &Ear,
@@ -147,7 +147,7 @@ impl Platforms {
     }
 }
 
-/// The database as Discord's memory of what is registered there.
+/// Stores in the database which commands are registered at Discord.
 pub struct Registered(pub Store);
 
 impl discord::Memory for Registered {
@@ -174,17 +174,17 @@ impl discord::Memory for Registered {
     }
 }
 
-/// A secret that systemd hands over, where the unit's `LoadCredential` names it.
+/// The path of a secret passed by systemd's `LoadCredential`.
 fn credential(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(CREDENTIALS)?;
     Some(Path::new(&folder).join(name)).filter(|file| file.exists())
 }
 
-/// Sets up Discord; nothing is asked of it yet.
+/// Sets up Discord without a request to it.
 ///
 /// # Errors
 ///
-/// When its token is missing, or the client cannot be made.
+/// Returns an error if the token is missing or the client cannot be made.
 pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
     let discord = config
         .discord
@@ -209,11 +209,11 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
     })
 }
 
-/// How Matrix is reached.
+/// The settings of the Matrix client.
 ///
 /// # Errors
 ///
-/// When there is no `[matrix]`, or the password's file cannot be read.
+/// Returns an error if there is no `[matrix]` or the password's file cannot be read.
 #[cfg(feature = "matrix")]
 pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
     let matrix = config
@@ -241,7 +241,7 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
     })
 }
 
-/// The password; it may be gone once the account has logged in.
+/// Reads the password. The file may be gone after the first login.
 #[cfg(feature = "matrix")]
 fn read_password(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {

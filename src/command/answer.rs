@@ -1,4 +1,4 @@
-//! What a command's function is given, and what it gives back.
+//! The input and output of a command's function.
 
 use std::sync::Arc;
 
@@ -12,49 +12,41 @@ use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
 use crate::store::audit::Hand;
 
-/// A command under way.
+/// A command being handled.
 pub(super) struct Ask<'a> {
-    /// What runs.
     pub(super) live: &'a Live,
-    /// The configuration in effect when it was asked.
+    /// The generation that was running when the command came.
     pub(super) generation: Arc<Generation>,
-    /// Who asks.
     pub(super) by: &'a Asker,
-    /// What they may.
     pub(super) right: Right,
-    /// What.
     pub(super) call: &'a Call,
-    /// When.
     pub(super) now: DateTime<Utc>,
 }
 
-/// What a command gives.
+/// The result of a command.
 pub(super) enum Answer {
-    /// One message.
     Says(Content),
-    /// A list, shown by pages.
+    /// A list, shown in pages.
     Lists(Listing),
-    /// An issue, shown by pages.
+    /// An issue, shown in pages.
     Tells(Box<IssuePost>),
 }
 
-/// A list, all of it.
+/// A whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listing {
-    /// What it lists.
     pub(super) title: String,
-    /// A line for each.
     pub(super) lines: Vec<Line>,
-    /// What is said where there is nothing.
+    /// The text for an empty list.
     pub(super) nothing: &'static str,
 }
 
-/// Why a command gives nothing.
+/// Why a command failed.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// Something that who asked can put right; told as it is.
+    /// The person can correct it, so the text is shown as it is.
     Mistake(String),
-    /// Something of ours; logged.
+    /// An internal error: logged, and not shown.
     Fault(anyhow::Error),
 }
 
@@ -64,10 +56,9 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
-/// What a command's function gives.
 pub(super) type Told = Result<Answer, Trouble>;
 
-/// A mistake, as an error.
+/// A refusal with this reason.
 pub(super) fn mistake<T>(what: impl Into<String>) -> Result<T, Trouble> {
     Err(Trouble::Mistake(what.into()))
 }
@@ -78,12 +69,12 @@ impl Ask<'_> {
         self.now.timestamp().div_euclid(86_400)
     }
 
-    /// A command as it is typed where this one was: `/bpfnews latest`.
+    /// A command as a person types it on this platform: `/bpfnews latest`.
     pub(super) fn typed(&self, audience: Audience, words: &str) -> String {
         typed(self.by, audience, words)
     }
 
-    /// Who makes a change.
+    /// The person, as the author of a change.
     pub(super) fn hand(&self) -> Hand {
         Hand {
             platform: self.by.platform.to_owned(),
@@ -93,23 +84,22 @@ impl Ask<'_> {
         }
     }
 
-    /// The platform on which it is asked, where it is one of ours.
     pub(super) fn platform(&self) -> Option<PlatformKind> {
         platform_of(self.by)
     }
 
-    /// An argument that the grammar made sure of.
+    /// An argument that the grammar requires.
     pub(super) fn needed(&self, name: &str) -> &str {
         self.call.get(name).unwrap_or_default()
     }
 
-    /// A few words.
+    /// A short message.
     pub(super) fn says(&self, title: impl Into<String>, text: impl Into<String>) -> Told {
         let mark = mark(self.call.spec.audience, self.call.spec.path);
         Ok(Answer::Says(notice(title, text, mark)))
     }
 
-    /// A short list that has no pages.
+    /// A short list, without pages.
     pub(super) fn shows(&self, title: impl Into<String>, lines: Vec<Line>) -> Told {
         let mark = mark(self.call.spec.audience, self.call.spec.path);
         Ok(Answer::Says(Content::Digest(Digest {
@@ -120,13 +110,12 @@ impl Ask<'_> {
     }
 }
 
-/// The platform on which something is asked, where it is one of ours.
 pub(super) fn platform_of(by: &Asker) -> Option<PlatformKind> {
     let mut all = PlatformKind::ALL.into_iter();
     all.find(|platform| platform.word() == by.platform)
 }
 
-/// A command as it is typed by somebody: `/bpfnews latest`, or `!bpfnews latest` where there are no slash commands.
+/// A command as a person types it: `/bpfnews latest` on Discord, `!bpfnews latest` elsewhere.
 pub(super) fn typed(by: &Asker, audience: Audience, words: &str) -> String {
     let sign = match platform_of(by) {
         Some(PlatformKind::Discord) => '/',
@@ -135,12 +124,11 @@ pub(super) fn typed(by: &Asker, audience: Audience, words: &str) -> String {
     format!("{sign}{} {words}", audience.command())
 }
 
-/// What an answer is marked with: the command that it answers.
+/// The mark of an answer: its command.
 pub(super) fn mark(audience: Audience, path: &str) -> String {
     format!("{} {path}", audience.command())
 }
 
-/// A message of a few words.
 pub(super) fn notice(
     title: impl Into<String>,
     text: impl Into<String>,
@@ -153,7 +141,7 @@ pub(super) fn notice(
     }
 }
 
-/// A line that is about no story.
+/// A line without a story.
 pub(super) fn plain_line(what: impl Into<String>, title: impl Into<String>, tone: Tone) -> Line {
     Line {
         what: what.into(),

@@ -1,4 +1,4 @@
-//! Who answers commands: paces people, checks what they may, has the command carried out, and lays its answer out.
+//! The command handler: limits the rate, checks rights, runs the command, and lays out its answer.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::config::{Origin, PlatformKind, TableKind};
 use crate::live::{Generation, Live};
 use crate::store::outbox::{self, Place};
 
-/// Commands of a person at once, before [`crate::config::CommandsConfig::cooldown_s`] lies between two.
+/// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;
-/// Keys that a person presses at once while something is completed, and the pause between two after that.
+/// Completions a person may request at once, and the interval between two after that.
 const KEYS_BURST: i32 = 20;
 const KEYS_EVERY: TimeDelta = TimeDelta::milliseconds(100);
-/// Commands that read the database side by side: the loops read too.
+/// Commands that read the database in parallel. The loops need the other connections.
 const AT_ONCE_MAX: usize = 3;
 
 /// Commands that wait for somebody else's server.
 const SLOW: [&str; 3] = ["feeds add", "feeds test", "route add"];
-/// Commands whose answer is for maintainers alone: people's ids, addresses, what servers said.
+/// Commands whose answer only maintainers may read: people's ids, addresses, answers of servers.
 const FOR_MAINTAINERS_ALONE: [&str; 7] = [
     "letters list",
     "feeds list",
@@ -41,7 +41,7 @@ const FOR_MAINTAINERS_ALONE: [&str; 7] = [
     "audit",
 ];
 
-/// Who answers commands.
+/// Answers commands.
 pub struct Clerk {
     live: Arc<Live>,
     commands: Pace,
@@ -51,7 +51,6 @@ pub struct Clerk {
 }
 
 impl Clerk {
-    /// A clerk over what is running.
     pub fn new(live: Arc<Live>) -> Self {
         Self {
             live,
@@ -134,7 +133,7 @@ impl Clerk {
         carry_out(&ask).await
     }
 
-    /// What somebody may. Learns on the way which server a channel of ours belongs to.
+    /// The rights of a person. Also stores the server of one of our channels if it is not known yet.
     async fn right(&self, by: &Asker, generation: &Generation) -> anyhow::Result<Right> {
         let places = outbox::places(self.live.store.read().into()).await?;
         let unknown = places.iter().find(|place| {
@@ -293,7 +292,7 @@ async fn carry_out(ask: &Ask<'_>) -> Told {
     }
 }
 
-/// The places of the file's channels: what was added in chat gives nobody a right.
+/// The places of the channels in the file. Channels added in chat give nobody rights.
 fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Place> {
     let is_of_file = |place: &&Place| {
         let origin = generation.effective.origin(TableKind::Channel, &place.name);
@@ -302,7 +301,7 @@ fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Plac
     places.iter().filter(is_of_file).collect()
 }
 
-/// Whether an answer reaches maintainers alone: the platform shows it to nobody else, or they are among themselves.
+/// Whether only maintainers can read the answer: Discord hides it from others, or the room is theirs.
 fn is_among_maintainers(by: &Asker, generation: &Generation) -> bool {
     let platform = platform_of(by);
     let channels = &generation.effective.config.channels;
@@ -328,7 +327,7 @@ fn private(title: &str, text: &str) -> Reply {
     }
 }
 
-/// What is said to something that is no command.
+/// The answer to a text that is no valid command.
 fn help(by: &Asker, wrong: &WrongCall) -> Reply {
     let (audience, usage) = match wrong {
         WrongCall::Nothing(audience) | WrongCall::Unknown { audience, .. } => (*audience, None),

@@ -1,5 +1,5 @@
-//! What editors decide of the coming issue. Every decision hangs on an item of its story, is recorded with who made it, and
-//! holds until the issue is out.
+//! Decisions of editors about the coming issue. Each refers to an item of its story, is recorded with its author, and
+//! holds until the issue is published.
 
 use chrono::DateTime;
 
@@ -22,15 +22,14 @@ use crate::store::outbox;
 use crate::store::suggestions::{self, SuggestionRow, Verdict};
 use crate::store::{Tx, audit, stories};
 
-/// The longest title that an editor gives.
 const TITLE_CHARS_MAX: usize = 200;
 
-/// Has a story in the issue.
+/// Puts a story into the issue.
 pub(super) async fn pin(ask: &Ask<'_>) -> Told {
     decide(ask, EditKind::Pin, "").await
 }
 
-/// Leaves a story out.
+/// Leaves a story out of the issue.
 pub(super) async fn drop(ask: &Ask<'_>) -> Told {
     decide(ask, EditKind::Drop, "").await
 }
@@ -46,7 +45,7 @@ pub(super) async fn note(ask: &Ask<'_>) -> Told {
     decide(ask, EditKind::Note, &text).await
 }
 
-/// What an editor wrote, line by line. Discord hands over one line, so there `\n` begins a new one.
+/// The text of an editor, with its lines. Discord sends one line only, so there `\n` starts a new one.
 pub(super) fn written(ask: &Ask<'_>, most: usize) -> Result<String, Trouble> {
     let typed = ask.needed("text");
     let text = match ask.platform() == Some(PlatformKind::Discord) && !typed.contains('\n') {
@@ -103,7 +102,7 @@ async fn decide(ask: &Ask<'_>, kind: EditKind, text: &str) -> Told {
     ask.says(title, said)
 }
 
-/// What the audit says of a decision, with what was written.
+/// The audit entry of a decision, with the text of the editor.
 pub(super) fn recorded(what: String, text: &str) -> String {
     match text.is_empty() {
         true => what,
@@ -111,7 +110,6 @@ pub(super) fn recorded(what: String, text: &str) -> String {
     }
 }
 
-/// A decision in words.
 fn described(edit: &EditRow) -> String {
     let to = edit
         .section
@@ -124,8 +122,8 @@ fn day_and_time(at: i64) -> String {
     at.format("on %-d %B at %H:%M UTC").to_string()
 }
 
-/// Says what the issue begins with. What it takes the place of is shown, and can be had back; where somebody else wrote
-/// that, the others hear of it.
+/// Sets the introduction. The answer shows the one that it replaces. If somebody else wrote that one, maintainers are
+/// notified.
 pub(super) async fn intro(ask: &Ask<'_>) -> Told {
     let text = written(ask, INTRO_CHARS_MAX)?;
     let by = who(ask);
@@ -166,7 +164,7 @@ pub(super) async fn intro(ask: &Ask<'_>) -> Told {
     ask.says("The introduction is kept", said)
 }
 
-/// Takes back the last decision of a story, or the last introduction: one step, so that what was before holds again.
+/// Undoes the last decision about a story, or the last introduction. The decision before it holds again.
 pub(super) async fn undo(ask: &Ask<'_>) -> Told {
     let (shown, id) = match ask.call.get("story") {
         Some(_) => {
@@ -205,7 +203,7 @@ pub(super) async fn undo(ask: &Ask<'_>) -> Told {
     ask.says(shown, said)
 }
 
-/// What readers suggested and nobody has decided.
+/// Lists the suggestions of readers that no editor decided yet.
 pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     let rows = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
     let line = |row: &SuggestionRow| suggestion_line(row, &row.id.to_string());
@@ -219,7 +217,7 @@ pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// Takes a suggestion.
+/// Accepts a suggestion.
 pub(super) async fn accept(ask: &Ask<'_>) -> Told {
     let title = prose::shorten(
         &plain(ask.call.get("title").unwrap_or_default()),
@@ -232,7 +230,7 @@ pub(super) async fn accept(ask: &Ask<'_>) -> Told {
     judge(ask, verdict).await
 }
 
-/// Does not.
+/// Declines a suggestion.
 pub(super) async fn decline(ask: &Ask<'_>) -> Told {
     judge(ask, Verdict::Declined).await
 }
@@ -266,7 +264,7 @@ async fn judge(ask: &Ask<'_>, verdict: Verdict<'_>) -> Told {
         let told = Content::Suggestion(told.clone());
         ingest::restate(&mut tx, post, told, ask.now).await?;
     }
-    // One that decides it anew need not be told twice. What was declined is not spread in public: it may be spam.
+    // Announced once, and only if accepted: a declined suggestion may be spam.
     let is_news = was.state != state && matches!(verdict, Verdict::Accepted { .. });
     let is_owed = is_news && owe_reader(&mut tx, ask, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -278,7 +276,7 @@ async fn judge(ask: &Ask<'_>, verdict: Verdict<'_>) -> Told {
     ask.says(format!("Suggestion {number}"), said)
 }
 
-/// What a reader is told of what they suggested. It names nobody: it is said where all may read it.
+/// The announcement of a decision, for the room of the suggestion. Everybody there reads it, so it names nobody.
 fn outcome(was: &SuggestionRow, word: &str) -> Content {
     Content::Notice {
         title: format!("A suggestion from here was {word}"),
@@ -287,7 +285,7 @@ fn outcome(was: &SuggestionRow, word: &str) -> Content {
     }
 }
 
-/// Owes the room that a suggestion came from what became of it, where that room is a channel of ours.
+/// Queues the announcement if the suggestion came from a configured channel. Returns whether it did.
 async fn owe_reader(
     tx: &mut Tx,
     ask: &Ask<'_>,
@@ -309,7 +307,8 @@ async fn owe_reader(
     Ok(true)
 }
 
-/// Tells a room that is no channel of ours, at once; says to the editor where that failed.
+/// Sends the announcement at once, to a room that is no configured channel. Returns a note for the editor if that
+/// failed.
 async fn tell_reader(ask: &Ask<'_>, was: &SuggestionRow, word: &str) -> String {
     let mut all = PlatformKind::ALL.into_iter();
     let platform = all.find(|platform| platform.word() == was.platform);

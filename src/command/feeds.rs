@@ -1,4 +1,4 @@
-//! Feeds, as maintainers change them.
+//! Commands that list, add, remove, pause and test feeds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::source::{FetchError, Page};
 use crate::store::feeds::{self, FeedRow};
 use crate::store::{audit, feeds::pause_feed};
 
-/// How long an answer waits for somebody else's server.
+/// The longest wait for a feed's server.
 const FETCH_MAX: Duration = Duration::from_secs(45);
-/// The longest error that is shown in a list.
+/// Characters shown of an error in a list.
 const ERROR_CHARS_MAX: usize = 120;
-/// The most names that are told to somebody who got one wrong.
+/// Names suggested for an unknown one.
 const NAMES_MAX: usize = 5;
-/// The arguments that are keys of the table by the same name.
+/// Arguments with the name of their key in the `[[feed]]` table.
 const KEYS: [&str; 4] = ["branch", "role", "query", "gives"];
 
-/// The feeds: how they fare, where they come from, when they are polled next.
+/// Lists the feeds with their health, origin and next poll.
 pub(super) async fn list(ask: &Ask<'_>) -> Told {
     let rows = feeds::list_feeds(ask.live.store.read()).await?;
     let rows = rows.iter().filter(|row| row.configured);
@@ -81,7 +81,7 @@ fn line(ask: &Ask<'_>, row: &FeedRow) -> Line {
     }
 }
 
-/// Where a feed or a channel comes from, in words.
+/// The origin of a feed or a channel, in words.
 pub(super) fn came_from(ask: &Ask<'_>, kind: TableKind, name: &str) -> String {
     match ask.generation.effective.origin(kind, name) {
         Some(Origin::File { line }) => format!("from the file, line {line}"),
@@ -93,7 +93,7 @@ pub(super) fn came_from(ask: &Ask<'_>, kind: TableKind, name: &str) -> String {
     }
 }
 
-/// Adds a feed, after it was fetched once.
+/// Adds a feed after a test fetch.
 pub(super) async fn add(ask: &Ask<'_>) -> Told {
     let (name, url) = (ask.needed("name"), bare(ask.needed("url")));
     let mut table = toml::Table::new();
@@ -116,7 +116,7 @@ pub(super) async fn add(ask: &Ask<'_>) -> Told {
     let Some(feed) = feeds.find(|feed| feed.name == name) else {
         return Err(anyhow::anyhow!("the feed {name} was read and is not there").into());
     };
-    // Strangers' addresses are fetched by rules of their own, so that nobody looks around in the bot's network.
+    // A guarded fetch, so that a stranger's address cannot probe the bot's network.
     let page = look(ask.generation.ingest.look_guarded(feed)).await;
     let page = match page {
         Ok(page) if page.items.is_empty() && !page.faults.is_empty() => {
@@ -144,13 +144,13 @@ pub(super) async fn add(ask: &Ask<'_>) -> Told {
     ask.says(format!("{name} was added"), text)
 }
 
-/// Takes an address out of the brackets in which people write it to keep it from being shown.
+/// Removes the brackets that keep a chat client from showing a preview.
 fn bare(url: &str) -> &str {
     let inner = url.strip_prefix('<').and_then(|url| url.strip_suffix('>'));
     inner.unwrap_or(url)
 }
 
-/// The kind of feed that somebody means who does not say it.
+/// The kind of a feed if the argument `kind` is missing.
 fn guess(ask: &Ask<'_>, url: &str) -> &'static str {
     let given = |name: &str| ask.call.get(name).is_some();
     if given("branch") || given("role") {
@@ -191,7 +191,7 @@ async fn look(looking: impl Future<Output = Result<Page, FetchError>>) -> Result
     }
 }
 
-/// What a look at a feed gave.
+/// The result of a test fetch, in words.
 fn found(page: &Page) -> String {
     let newest = page.items.iter().max_by_key(|item| item.at);
     let newest = newest.map(|item| {
@@ -243,12 +243,10 @@ pub(super) async fn remove(ask: &Ask<'_>) -> Told {
     }
 }
 
-/// Polls a feed no more.
 pub(super) async fn pause(ask: &Ask<'_>) -> Told {
     set_pause(ask, Some(ask.now)).await
 }
 
-/// Polls a feed again.
 pub(super) async fn resume(ask: &Ask<'_>) -> Told {
     set_pause(ask, None).await
 }
@@ -285,7 +283,7 @@ async fn set_pause(ask: &Ask<'_>, paused_at: Option<DateTime<Utc>>) -> Told {
     ask.says(format!("{name} is {what}"), text)
 }
 
-/// Fetches a feed once, keeping nothing.
+/// Fetches a feed once and stores nothing.
 pub(super) async fn test(ask: &Ask<'_>) -> Told {
     let name = ask.needed("feed");
     let Some(feed) = feed(ask, name) else {
@@ -303,14 +301,14 @@ fn feed<'a>(ask: &'a Ask<'_>, name: &str) -> Option<&'a FeedConfig> {
     feeds.find(|feed| feed.name == name)
 }
 
-/// The file's name, without the folders that are nobody's business in chat.
+/// The name of the configuration file; its folders are private.
 pub(super) fn file_name(ask: &Ask<'_>) -> String {
     let file = ask.generation.effective.file();
     let name = file.file_name().unwrap_or(file.as_os_str());
     plain(&name.to_string_lossy())
 }
 
-/// Who adds something, as it is kept with it.
+/// The person who gives the command, as stored with a change.
 pub(super) fn who(ask: &Ask<'_>) -> String {
     format!("{} on {}", ask.by.person, ask.by.platform)
 }
@@ -321,7 +319,7 @@ fn unknown<T>(ask: &Ask<'_>, name: &str) -> Result<T, Trouble> {
     mistake(no_such("feed", name, names))
 }
 
-/// What is said where there is none of that name.
+/// The refusal for an unknown name, with similar names.
 pub(super) fn no_such<'n>(kind: &str, name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let mut near: Vec<(f64, &str)> = names
         .map(|known| (strsim::jaro_winkler(known, name), known))

@@ -357,7 +357,8 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     spec.call(given)
 }
 
-/// What stands between two words: a space, or the line breaks there with what is indented, which means something to Markdown.
+/// What stands between two words: a space, or the line breaks there with what is indented, which means something to
+/// Markdown.
 fn between(blank: &str) -> String {
     match blank.find('\n') {
         Some(at) => blank[at..].replace('\r', ""),

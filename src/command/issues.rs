@@ -1,4 +1,4 @@
-//! Issues, as readers ask for them, and the coming one, as editors see it.
+//! Published issues for readers, and the draft of the coming one for editors.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +10,7 @@ use crate::publish::{self, Rules, schedule};
 use crate::store::{issues, stories, suggestions};
 use crate::story::Story;
 
-/// The latest issue; until there is one, the best of the week.
+/// The latest issue, or the best of the week before the first issue.
 pub(super) async fn latest(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
     if let Some(last) = issues::last_issue(readers.into()).await?
@@ -27,7 +27,6 @@ pub(super) async fn latest(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// An issue by its number.
 pub(super) async fn issue(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
     let number: i64 = ask.needed("number").parse().unwrap_or_default();
@@ -58,7 +57,7 @@ async fn tells(ask: &Ask<'_>, issue: &Issue) -> Told {
     Ok(Answer::Tells(Box::new(told)))
 }
 
-/// The coming issue as it stands.
+/// The coming issue so far.
 pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     let config = &ask.generation.effective.config;
     let rules = Rules::of(config);
@@ -109,7 +108,7 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
     Ok(Answer::Tells(Box::new(told)))
 }
 
-/// Shows the id before each story, for editors to name it by.
+/// Shows the id before each story, which editors use to name it.
 fn with_ids(told: &mut IssuePost) {
     for part in &mut told.parts {
         for line in &mut part.lines {

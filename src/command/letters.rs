@@ -1,4 +1,4 @@
-//! What could not be delivered: maintainers look it through, have it tried again, or drop it.
+//! Dead letters: messages that could not be delivered. Maintainers list them, retry them or drop them.
 
 use chrono::DateTime;
 
@@ -11,12 +11,11 @@ use crate::post::story::{Line, Tone};
 use crate::store::audit;
 use crate::store::outbox::{self, Decided, Fate, Letter};
 
-/// The most letters that are listed.
 const LETTERS_MAX: i64 = 200;
-/// The most characters of why something failed.
+/// Characters shown of the reason of a failure.
 const WHY_CHARS_MAX: usize = 160;
 
-/// What could not be delivered.
+/// Lists dead letters, and messages that keep failing.
 pub(super) async fn list(ask: &Ask<'_>) -> Told {
     let letters = outbox::letters(ask.live.store.read(), LETTERS_MAX).await?;
     Ok(Answer::Lists(Listing {
@@ -49,12 +48,10 @@ fn line(letter: &Letter) -> Line {
     }
 }
 
-/// Tries again.
 pub(super) async fn retry(ask: &Ask<'_>) -> Told {
     decide(ask, Fate::Retry).await
 }
 
-/// Gives up.
 pub(super) async fn drop(ask: &Ask<'_>) -> Told {
     decide(ask, Fate::Drop).await
 }
@@ -100,7 +97,7 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     tx.commit().await.map_err(anyhow::Error::from)?;
     ask.live.wake();
     if fate == Fate::Retry && many > 0 {
-        // What failed or was refused there need not wait.
+        // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
             ask.live.try_again(platform, None).await?;
         }

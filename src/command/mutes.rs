@@ -1,4 +1,4 @@
-//! What is told no more: muting, and taking back.
+//! Mutes and retractions.
 
 use chrono::DateTime;
 
@@ -13,11 +13,11 @@ use crate::store::mutes::{self, MuteKind, NewMute};
 use crate::store::{audit, stories};
 use crate::story::Story;
 
-/// The fewest and the most characters of words and names that are muted: shorter ones stand in every title.
+/// Characters of muted words and names. Shorter ones occur in every title.
 const WORDS_CHARS_MIN: usize = 3;
 const WORDS_CHARS_MAX: usize = 200;
 
-/// Tells nothing more of a story; its posts stay.
+/// Mutes a story; its posts stay.
 pub(super) async fn story(ask: &Ask<'_>) -> Told {
     let story = meant(ask).await?;
     let title = plain(&story.title);
@@ -41,12 +41,12 @@ pub(super) async fn story(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// Opens no posts for an author's stories.
+/// Mutes an author: their stories open no posts.
 pub(super) async fn author(ask: &Ask<'_>) -> Told {
     mute(ask, MuteKind::Author, ask.needed("name")).await
 }
 
-/// Opens no posts for stories with these words.
+/// Mutes words: stories with them in the title open no posts.
 pub(super) async fn words(ask: &Ask<'_>) -> Told {
     mute(ask, MuteKind::Words, ask.needed("words")).await
 }
@@ -85,7 +85,6 @@ async fn mute(ask: &Ask<'_>, kind: MuteKind, typed: &str) -> Told {
     )
 }
 
-/// What is muted.
 pub(super) async fn list(ask: &Ask<'_>) -> Told {
     let rows = mutes::list_mutes(ask.live.store.read()).await?;
     let line = |row: &mutes::MuteRow| {
@@ -102,7 +101,7 @@ pub(super) async fn list(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// Tells again what was muted.
+/// Ends a mute.
 pub(super) async fn lift(ask: &Ask<'_>) -> Told {
     let number = ask.needed("number").parse().unwrap_or_default();
     let mut tx = ask.live.store.write().await?;
@@ -122,7 +121,7 @@ pub(super) async fn lift(ask: &Ask<'_>) -> Told {
     ask.says(format!("Lifted: {shown}"), text)
 }
 
-/// Takes a story back everywhere.
+/// Removes the posts of a story everywhere, and mutes it.
 pub(super) async fn retract(ask: &Ask<'_>) -> Told {
     let story = meant(ask).await?;
     let title = plain(&story.title);
@@ -153,7 +152,7 @@ pub(super) async fn retract(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// The one story that is meant; where it is not clear which, nothing is changed.
+/// The story named by the argument `story`. If several match, the command is refused.
 pub(super) async fn meant(ask: &Ask<'_>) -> Result<Story, Trouble> {
     let name = ask.needed("story");
     match readers::find(ask, name).await? {

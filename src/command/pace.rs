@@ -1,32 +1,32 @@
-//! How fast a person may ask: a few at once, then one now and then. Who asks faster is told once, then nothing.
+//! The rate limit for one person's commands: a burst, then one per interval. A person who exceeds it gets one warning,
+//! then no answers.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// People who are remembered; those who asked long ago are forgotten first.
+/// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
 const PEOPLE_MAX: usize = 10_000;
 
-/// What a person is to be answered.
+/// The handler's reaction to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// What they ask for.
     Answer,
-    /// That they are too fast.
+    /// Warn the person that they are too fast.
     SlowDown,
-    /// Nothing.
+    /// Do not answer.
     Silence,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Credit {
-    /// When all that was used is free again.
+    /// When the person's whole burst is available again.
     full_at: DateTime<Utc>,
     was_told: bool,
 }
 
-/// The pace of all people.
+/// The rate limits of all people.
 #[derive(Debug)]
 pub(super) struct Pace {
     burst: i32,
@@ -34,7 +34,6 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// So many at once.
     pub(super) fn new(burst: i32) -> Self {
         Self {
             burst,
@@ -42,8 +41,7 @@ impl Pace {
         }
     }
 
-    /// Counts one command of a person, and says what they are to be answered; once all at once are used, one comes free
-    /// `every` so often.
+    /// Counts one command of a person and decides about it. After the burst, one command is allowed per `every`.
     pub(super) fn ask(
         &self,
         platform: &'static str,
@@ -64,7 +62,7 @@ impl Pace {
                 full_at: now,
                 was_told: false,
             });
-        // A clock that was set back makes nobody wait longer than for all that they used.
+        // After a clock was set back, nobody waits longer than for a whole burst.
         let full_at = credit.full_at.clamp(now, now + every * self.burst);
         if full_at + every > now + every * self.burst {
             let verdict = match credit.was_told {

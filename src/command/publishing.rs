@@ -1,4 +1,4 @@
-//! An issue goes out, is corrected, or is taken back.
+//! Publishing, correcting and withdrawing an issue.
 
 use super::answer::{Ask, Told, mistake};
 use super::editors::{recorded, written};
@@ -8,7 +8,7 @@ use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};
 use crate::store::{audit, issues};
 
-/// Publishes the coming issue; where something speaks against it, once a second command confirms that.
+/// Publishes the coming issue. If there are doubts, the editor must confirm with a second command.
 pub(super) async fn publish(ask: &Ask<'_>) -> Told {
     let number: u32 = ask.needed("number").parse().unwrap_or_default();
     let rules = Rules::of(&ask.generation.effective.config);
@@ -48,7 +48,7 @@ pub(super) async fn publish(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// Takes the newest issue back.
+/// Withdraws the newest issue.
 pub(super) async fn withdraw(ask: &Ask<'_>) -> Told {
     let number: u32 = ask.needed("number").parse().unwrap_or_default();
     let rules = Rules::of(&ask.generation.effective.config);
@@ -75,7 +75,7 @@ pub(super) async fn withdraw(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// Adds a correction to an issue that is out.
+/// Adds a correction to a published issue.
 pub(super) async fn correct(ask: &Ask<'_>) -> Told {
     let number: i64 = ask.needed("number").parse().unwrap_or_default();
     let text = written(ask, NOTE_CHARS_MAX)?;
@@ -95,7 +95,7 @@ pub(super) async fn correct(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// Writes the files of issues; gives what is to be said of those that somebody changed.
+/// Writes the files of issues. Returns a note for each file that somebody changed by hand.
 async fn write_files(ask: &Ask<'_>, rules: Rules<'_>) -> String {
     let kept = files::write(&ask.live.store, rules).await;
     kept.iter().map(|kept| format!("\n{kept}")).collect()

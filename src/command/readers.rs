@@ -1,4 +1,4 @@
-//! What everybody may ask.
+//! Commands for all readers.
 
 use chrono::{DateTime, TimeDelta};
 
@@ -15,18 +15,18 @@ use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
 use crate::story::waiting::waiting;
 
-/// The most matches of a search, and series that wait, that are shown.
+/// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
-/// The most stories that are named where one was meant.
+/// The most stories offered if a name is ambiguous.
 const NEAR_MAX: i64 = 8;
-/// What nobody touched for so long was given up.
+/// A series without activity for this long counts as abandoned.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
-/// The most series that are looked at to find those that wait.
+/// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
-/// How much of what somebody typed is repeated.
+/// Characters repeated of a reader's text.
 const TYPED_CHARS_MAX: usize = 80;
 
-/// One story, or those that may be meant.
+/// Shows one story, or the candidates for an ambiguous name.
 pub(super) async fn story(ask: &Ask<'_>) -> Told {
     match find(ask, ask.needed("story")).await? {
         Found::One(story) => {
@@ -47,17 +47,16 @@ pub(super) async fn story(ask: &Ask<'_>) -> Told {
     }
 }
 
-/// What was found of a story that somebody names.
+/// The result of looking up a story by name.
 pub(super) enum Found {
-    /// The one that is meant.
     One(Box<Story>),
-    /// Several that have all the words.
+    /// Several stories with all the words.
     Several(Vec<Story>),
-    /// None, but these have some of the words.
+    /// No story with all the words; these have some of them.
     Near(Vec<Story>),
 }
 
-/// Finds the story that somebody names by its id, a Message-ID, a link, a hash, or words of its title.
+/// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title.
 pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
     let (readers, today) = (ask.live.store.read(), ask.today());
     if let Some(story) = stories::find_story(readers, name, today).await? {
@@ -94,7 +93,7 @@ pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
     }
 }
 
-/// Stories that match.
+/// Searches stories.
 pub(super) async fn search(ask: &Ask<'_>) -> Told {
     let typed = ask.needed("words");
     let words = stories::match_words(typed);
@@ -123,7 +122,7 @@ fn matches(many: usize) -> String {
     }
 }
 
-/// Series that wait for an answer.
+/// Lists series that wait for a review.
 pub(super) async fn open(ask: &Ask<'_>) -> Told {
     let since = (ask.now - GIVEN_UP_AFTER).timestamp();
     let readers = ask.live.store.read();
@@ -148,7 +147,7 @@ pub(super) async fn open(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// How the feeds fare, and what is told here.
+/// Shows the health of the feeds, and the posts that this place gets.
 pub(super) async fn status(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
     let health = feeds::health(readers).await?;
@@ -194,7 +193,7 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
     ask.says(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 
-/// What can be asked, from the table.
+/// Lists the commands of an audience, or explains one.
 pub(super) fn help(ask: &Ask<'_>) -> Told {
     let audience = ask.call.spec.audience;
     let of_audience = |spec: &&Spec| spec.audience == audience;
@@ -232,13 +231,13 @@ pub(super) fn help(ask: &Ask<'_>) -> Told {
     ask.says(ask.typed(audience, &spec.usage()), lines.join("\n"))
 }
 
-/// A story's line, with the id by which it can be asked for.
+/// A story's line, with the id that other commands take.
 fn with_id(story: &Story) -> Line {
     let what = format!("{} · {}", story.id, telling::standing(story));
     telling::line(story, what, story.id.clone())
 }
 
-/// What somebody typed, short and harmless.
+/// A reader's text, made short and plain.
 pub(super) fn shortened(typed: &str) -> String {
     prose::shorten(&plain(typed), TYPED_CHARS_MAX)
 }

@@ -1,4 +1,4 @@
-//! What was handed in, and who changed what.
+//! Suggestions of readers, bans, and the audit log.
 
 use chrono::DateTime;
 
@@ -10,14 +10,14 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::store::{audit, suggestions};
 
-/// The most rows that are shown; there may be years of them.
+/// Rows shown; there may be years of them.
 const ROWS_MAX: i64 = 200;
-/// The most characters of a note in a list.
+/// Characters shown of a note.
 const NOTE_CHARS_MAX: usize = 160;
-/// The longest id of a person: Matrix' limit, in bytes.
+/// Matrix' limit for a person's id, in bytes.
 const PERSON_BYTES_MAX: usize = 255;
 
-/// What readers handed in, and whose suggestions are not taken.
+/// Lists the suggestions of readers, and the banned people.
 pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     let readers = ask.live.store.read();
     let rows = suggestions::list_suggestions(readers, ROWS_MAX).await?;
@@ -39,7 +39,7 @@ pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// A suggestion in a list: why it is worth reading, else its address.
+/// A suggestion in a list: its note, or its address if it has none.
 pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> Line {
     Line {
         what: plain(what),
@@ -53,7 +53,7 @@ pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> L
     }
 }
 
-/// Takes no more suggestions of a person.
+/// Bans a person from suggesting links.
 pub(super) async fn ban(ask: &Ask<'_>) -> Told {
     let Some(person) = person(ask.needed("person")) else {
         return mistake("That is no person's id: on Discord a number, on Matrix @name:server.");
@@ -71,7 +71,7 @@ pub(super) async fn ban(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// Takes a person's suggestions again.
+/// Lifts a ban.
 pub(super) async fn lift(ask: &Ask<'_>) -> Told {
     let typed = ask.needed("person");
     let person = person(typed).unwrap_or_default();
@@ -91,7 +91,7 @@ pub(super) async fn lift(ask: &Ask<'_>) -> Told {
     )
 }
 
-/// A person's id, without what Discord writes round it.
+/// A person's id, without Discord's mention syntax.
 fn person(typed: &str) -> Option<String> {
     let inner = typed.strip_prefix("<@").and_then(|id| id.strip_suffix('>'));
     let id = inner.map_or(typed, |id| id.trim_start_matches('!'));
@@ -101,7 +101,7 @@ fn person(typed: &str) -> Option<String> {
     ((is_number || is_account) && id.len() <= PERSON_BYTES_MAX).then(|| id.to_owned())
 }
 
-/// Who changed what, the newest first.
+/// Lists changes made in chat, the newest first.
 pub(super) async fn audit(ask: &Ask<'_>) -> Told {
     let rows = audit::list_changes(ask.live.store.read(), ROWS_MAX).await?;
     let line = |row: &audit::AuditRow| {

@@ -1,35 +1,35 @@
-//! Who may change things. Pure.
+//! The rights of the person who gives a command. Pure.
 //!
-//! - **Maintainers** are those whom `[commands]` names, by ids that nobody can choose: people and roles on Discord, accounts
-//!   on Matrix. They may do everything, wherever the bot hears them.
-//! - **Editors** are those whom `[issue]` names, in the same way. They finish the issue, and change nothing else.
-//! - **Managers** are those who manage a place of ours, as its platform says: on Discord a server, in Matrix a room. A place
-//!   is ours when the *file* names a channel in it. A channel that was added in chat makes no place ours: else whoever may
-//!   add a channel could make the managers of any server, their own included, managers of this bot. They may do what
-//!   maintainers may, but add and remove channels only where they manage.
+//! - **Maintainers** are listed under `[commands]`, by ids that nobody can choose: people and roles on Discord,
+//!   accounts on Matrix. They may do everything, wherever the bot reads commands.
+//! - **Editors** are listed under `[issue]` in the same way. They finish the issue, and change nothing else.
+//! - **Managers** manage one of our places, according to its platform: a server on Discord, a room in Matrix. A place
+//!   is ours if the *file* names a channel in it. A channel that was added in chat makes no place ours: otherwise a
+//!   manager could add a channel on any server and make its managers, themselves included, managers of this bot.
+//!   Managers have the rights of maintainers, but add and remove channels only where they manage.
 //!
-//! On Matrix the place is the room in which they ask. On Discord it is the server: which one a channel belongs to is known
-//! from the first command that was given in it, by what Discord said then.
+//! On Matrix, the place is the room of the command. On Discord, it is the server. The bot learns a channel's server
+//! from the first command given in that channel.
 
 use super::answer::platform_of;
 use super::heard::Asker;
 use crate::config::{CommandsConfig, IssueConfig, PlatformKind};
 use crate::store::outbox::Place;
 
-/// What a person may.
+/// The rights of a person; each includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Right {
-    /// Ask.
+    /// Ask questions.
     Reader,
     /// Finish the issue.
     Editor,
-    /// Change what is told, and channels of the place that they manage.
+    /// Change feeds, mutes and the channels of the place that they manage.
     Manager,
     /// Change everything.
     Maintainer,
 }
 
-/// What a person may. `ours` are the places of the file's channels.
+/// The rights of a person. `ours` are the places of the channels in the file.
 pub(super) fn of(
     by: &Asker,
     config: &CommandsConfig,
@@ -60,7 +60,7 @@ pub(super) fn of(
     }
 }
 
-/// Whether the configuration names somebody, by an id that nobody can choose.
+/// Whether the configuration lists a person, by an id that nobody can choose.
 fn is_named(by: &Asker, users: &[String], roles: &[String], accounts: &[String]) -> bool {
     match platform_of(by) {
         Some(PlatformKind::Discord) => {
@@ -71,7 +71,7 @@ fn is_named(by: &Asker, users: &[String], roles: &[String], accounts: &[String])
     }
 }
 
-/// Whether somebody asks in this place: in its room, or elsewhere on its server.
+/// Whether a command comes from this place: from its room, or from another room of its server.
 pub(super) fn is_in(by: &Asker, place: &Place) -> bool {
     let is_same_server = by.community.is_some() && by.community == place.community;
     by.platform == place.platform && (by.room == place.address || is_same_server)

@@ -1,4 +1,4 @@
-//! Channels and what they take, as maintainers change them.
+//! Commands that list, add and remove channels.
 
 use super::answer::{Answer, Ask, Listing, Told, mistake, notice, plain_line};
 use super::feeds::{came_from, file_name, no_such, who};
@@ -8,14 +8,12 @@ use crate::live::NotPosted;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 
-/// Arguments that are lists, with commas.
+/// Arguments with lists, separated by commas.
 const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
-/// Arguments that are numbers.
 const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
-/// Arguments that are words.
 const WORDS: [&str; 4] = ["mode", "digest_at", "quiet", "milestones"];
 
-/// The channels that are told, and what each takes.
+/// Lists the channels and their filters.
 pub(super) fn list(ask: &Ask<'_>) -> Told {
     let effective = &ask.generation.effective;
     let line = |channel: &ChannelConfig| {
@@ -42,7 +40,7 @@ pub(super) fn list(ask: &Ask<'_>) -> Told {
     }))
 }
 
-/// What a channel is told, in words.
+/// The posts that a channel gets, in words.
 pub(super) fn describe(channel: &ChannelConfig) -> String {
     if channel.maintainers {
         return "what maintainers should know".to_owned();
@@ -100,7 +98,7 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
     plain(&parts.join(", "))
 }
 
-/// Tells a channel what is new, after a test message was posted there.
+/// Adds a channel after a test post.
 pub(super) async fn add(ask: &Ask<'_>) -> Told {
     let Some(platform) = ask.platform() else {
         return mistake("That works on Discord and Matrix alone.");
@@ -149,7 +147,7 @@ pub(super) async fn add(ask: &Ask<'_>) -> Told {
     ask.says(format!("{name} was added"), text)
 }
 
-/// The room that is meant, without what Discord writes round it.
+/// The room of the argument, without Discord's mention syntax.
 fn room(ask: &Ask<'_>) -> String {
     let room = ask.call.get("room").unwrap_or(&ask.by.room);
     let inner = room
@@ -197,7 +195,7 @@ fn table(
     Ok(table)
 }
 
-/// Tells a channel that was added in chat nothing any more.
+/// Removes a channel that was added in chat.
 pub(super) async fn remove(ask: &Ask<'_>) -> Told {
     let name = ask.needed("channel");
     let effective = &ask.generation.effective;
@@ -230,7 +228,7 @@ pub(super) async fn remove(ask: &Ask<'_>) -> Told {
     }
 }
 
-/// Whether a channel is the room in which it is asked.
+/// Whether a channel is the room of the command.
 fn is_here(ask: &Ask<'_>, channel: Option<&ChannelConfig>) -> bool {
     channel.is_some_and(|channel| {
         Some(channel.platform) == ask.platform() && channel.address == ask.by.room

@@ -1,4 +1,4 @@
-//! Links that readers hand in for the next issue.
+//! Links that readers suggest for the next issue.
 
 use chrono::{DateTime, Utc};
 use url::Url;
@@ -13,12 +13,11 @@ use crate::post::{is_for_readers, plain};
 use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
 use crate::store::{Tx, outbox, stories};
 
-/// The longest address: what a list on Discord still shows.
+/// The longest address: a list on Discord shows one of this length.
 const URL_BYTES_MAX: usize = 500;
-/// The longest note.
 const NOTE_CHARS_MAX: usize = 300;
 
-/// Takes a link, or says why not.
+/// Stores a suggested link, or refuses it with the reason.
 pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
     let url = match address(ask.needed("url")) {
         Ok(url) => url,
@@ -93,7 +92,7 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
     }
 }
 
-/// Owes a suggestion to the maintainers' channels, where editors decide it.
+/// Queues a suggestion for the maintainers' channels, where editors decide it.
 async fn tell_editors(
     tx: &mut Tx,
     desks: &[Desk],
@@ -116,7 +115,7 @@ fn links(many: u32) -> String {
     }
 }
 
-/// The address that somebody hands in: of the web, for everybody, and without a password.
+/// Checks a suggested address: http or https, public, and without a password.
 fn address(typed: &str) -> Result<Url, &'static str> {
     let typed = typed.trim().trim_start_matches('<').trim_end_matches('>');
     if typed.len() > URL_BYTES_MAX {
