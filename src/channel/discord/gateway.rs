@@ -1,8 +1,9 @@
-//! The gateway: what Discord tells, kept up for as long as the program runs. Answers are made elsewhere.
+//! The gateway: a connection that delivers Discord's events for as long as the program runs. Commands are answered
+//! elsewhere.
 //!
-//! twilight keeps the connection: it says who the bot is, beats, and takes a lost session up again where Discord says. What is
-//! told is read as serenity's types, as everything else of Discord's is. twilight has a gateway's address built in, so it is
-//! given ours, and where it would take a session up again is looked at as soon as it is known.
+//! twilight keeps the connection: it identifies, sends heartbeats, and resumes a lost session. Events are parsed with
+//! serenity's types, like the rest of Discord's data. twilight has a built-in gateway address, so ours is passed as a
+//! proxy. The address for resuming is checked as soon as Discord names it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,38 +29,35 @@ use super::{Discord, senseless};
 use crate::channel::{Scope, SendError};
 use crate::command::heard::{Ear, Noticed};
 
-/// How long a gateway that failed is left alone, at first and at most. Discord allows one start of a session in five
-/// seconds.
+/// The first and the longest wait after a failure. Discord allows one new session in five seconds.
 const BACKOFF_MIN: Duration = Duration::from_secs(5);
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
-/// How long a connection may be down before all of it is begun anew, with the question where the gateway is.
+/// How long a connection may be down before it is rebuilt with a new gateway address.
 const DOWN_MAX: Duration = Duration::from_secs(30);
-/// How often that is looked at.
+/// The interval of checks for that.
 const LOOK_GAP: Duration = Duration::from_millis(500);
-/// How long a farewell may take, and answers that are under way when it is time to stop.
+/// The longest wait for the closing handshake and for unfinished answers during a stop.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
-/// Starts of a session that are left for other programs and for people: Discord takes a token away that uses them up.
+/// Session starts left for other programs and people. Discord revokes a token that uses up all.
 const STARTS_KEPT: u64 = 5;
-/// Codes with which the gateway refuses a token, and intents.
+/// Close codes for a refused token and refused intents.
 const WRONG_TOKEN: u16 = 4004;
 const WRONG_INTENTS: [u16; 2] = [4013, 4014];
-/// Interactions that are answered side by side; what is more goes unanswered.
+/// Interactions answered in parallel; further ones are dropped.
 const ANSWERS_MAX: usize = 64;
 
-/// Where the gateway is.
+/// The gateway's address.
 struct Door {
     url: Url,
-    /// Whether it must be on this machine, as the REST interface is.
+    /// Whether it must be on this machine, like the REST interface.
     is_loopback: bool,
 }
 
-/// What the gateway told.
 enum Heard {
     Ready { application: String },
     Interaction(Box<Interaction>),
 }
 
-/// How following the gateway ended.
 enum End {
     Stopped,
     Refused(SendError),
@@ -67,11 +65,11 @@ enum End {
 }
 
 impl Discord {
-    /// Follows the gateway until `stop` is cancelled, keeps the commands registered, and answers them.
+    /// Follows the gateway until `stop` is cancelled, registers the commands, and answers them.
     ///
     /// # Errors
     ///
-    /// When Discord refuses the token or the intents.
+    /// Returns an error if Discord refuses the token or the intents.
     pub async fn listen(
         &self,
         ear: Ear,
@@ -127,13 +125,13 @@ impl Discord {
         Ok(())
     }
 
-    /// How many events came that are not known, or whose content is not.
+    /// The number of events that could not be parsed.
     pub fn unknown_events(&self) -> u64 {
         self.unknown.load(Ordering::Relaxed)
     }
 }
 
-/// Asks where the gateway is, and whether a session may be started there.
+/// Asks for the gateway's address, if a session may be started now.
 async fn open_door(rest: &Rest) -> Result<Door, SendError> {
     let request = Request {
         method: Method::GET,
@@ -167,7 +165,7 @@ async fn open_door(rest: &Rest) -> Result<Door, SendError> {
     }
 }
 
-/// Whether the token may go to a gateway's address: it is encrypted, or on this machine where Discord's stand-in is too.
+/// Whether the token may be sent to this address: encrypted, or on this machine together with the REST stand-in.
 fn is_door(url: &Url, is_loopback: bool) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -182,22 +180,22 @@ fn is_door(url: &Url, is_loopback: bool) -> bool {
     }
 }
 
-/// A connection to the gateway, or tries at one.
+/// One connection to the gateway.
 struct Line {
     shard: Shard,
     is_loopback: bool,
     unknown: Arc<AtomicU64>,
     was_up: bool,
-    /// What changed in servers since that was last looked at.
+    /// Changes in servers since the last check.
     changed: Changed,
 }
 
-/// What may let a channel be used again that could not be.
+/// Changes that can make a refused channel usable.
 #[derive(Debug, Clone, Copy, Default)]
 struct Changed {
-    /// A server came back, or something in one is not what it was.
+    /// A server came back, or something in it changed.
     is_any: bool,
-    /// A channel is not what it was.
+    /// A channel changed.
     is_channel: bool,
 }
 
@@ -279,7 +277,7 @@ impl Line {
         }
     }
 
-    /// What is to be done about what came over the connection, or how following it ends.
+    /// Handles one message of the connection. The error ends the connection.
     fn hear(
         &mut self,
         told: Option<Result<Message, ReceiveMessageError>>,
@@ -288,7 +286,7 @@ impl Line {
             Some(Ok(Message::Text(text))) => Ok(self.read(&text)),
             Some(Ok(Message::Close(frame))) => self.closed(frame.as_ref()).map(|()| None),
             Some(Err(error)) => {
-                // Of what is no event it would say all, which is not for a log.
+                // The error would contain the whole message, which may be private.
                 if matches!(error.kind(), ReceiveMessageErrorType::Deserializing { .. }) {
                     self.unknown.fetch_add(1, Ordering::Relaxed);
                     debug!("Discord: what is no event");
@@ -318,7 +316,7 @@ impl Line {
                     application: ready.ready.application.id.to_string(),
                 })
             }
-            // Of members, Discord tells without being asked of the bot itself alone: its roles.
+            // Without further intents, Discord reports member updates of the bot only: its roles.
             Event::GuildCreate(_)
             | Event::GuildUpdate(_)
             | Event::GuildRoleCreate(_)
@@ -348,7 +346,7 @@ impl Line {
         }
     }
 
-    /// The gateway closed the connection: whether it is to be connected to again.
+    /// Handles a closed connection. The error means that it must not be opened again.
     fn closed(&self, frame: Option<&CloseFrame<'_>>) -> Result<(), End> {
         let refused = |why: &str| {
             Err(End::Refused(SendError::Never {
@@ -373,7 +371,7 @@ impl Line {
         Ok(())
     }
 
-    /// Whether a lost session would be taken up where a token may go. twilight goes there without asking.
+    /// Whether the token may be sent to the address for resuming. twilight connects there on its own.
     fn resumes_at_a_door(&self) -> bool {
         let next = self.shard.resume_url();
         next.is_none_or(|next| Url::parse(next).is_ok_and(|next| is_door(&next, self.is_loopback)))
@@ -386,7 +384,7 @@ impl Line {
         }
     }
 
-    /// Tells Discord that the bot goes, so that it is shown as gone.
+    /// Closes the session, so that Discord shows the bot as offline.
     async fn bid_farewell(&mut self) {
         if !self.shard.state().is_identified() {
             return;

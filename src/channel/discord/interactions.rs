@@ -1,5 +1,5 @@
-//! What people ask of the bot on Discord, and its answers: each within the three seconds that Discord gives, or put off
-//! in time and given later. What is answered is decided by the ear.
+//! Interactions: commands, completions and pressed buttons. Discord waits three seconds for a response, so a slow
+//! answer is deferred first and sent later. The command handler makes the answers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -26,31 +26,31 @@ use crate::command::heard::{Asked, Asker, Choice, Ear, Noticed, Pages, Reply};
 use crate::post::plain;
 use crate::post::story::Content;
 
-/// How long an answer may take before it is put off. Discord waits three seconds, of which the way there takes some.
-/// What comes sooner is one request, and shown to the one person that it is for.
+/// The wait before an answer is deferred, within Discord's three seconds. A faster answer needs one request and can be
+/// private.
 const DEFER_AFTER: Duration = Duration::from_millis(1000);
-/// How long a completion may take; it cannot be put off.
+/// The time limit of a completion, which cannot be deferred.
 const COMPLETE_MAX: Duration = Duration::from_millis(1500);
-/// How long an answer that was put off may take. Discord takes one for fifteen minutes.
+/// The time limit of a deferred answer. Discord's limit is fifteen minutes.
 const ANSWER_MAX: Duration = Duration::from_mins(5);
-/// How long one try at a first answer may take.
+/// The time limit of one attempt at a first response.
 const CALLBACK_MAX: Duration = Duration::from_millis(1500);
-/// How often an answer that was put off is tried, and the wait after the first time; it doubles.
+/// Attempts to send a deferred answer, and the wait after the first; each next wait is twice as long.
 const TRIES_MAX: u32 = 5;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The longest that a limit is waited for.
+/// The longest wait for a rate limit.
 const LIMIT_MAX: Duration = Duration::from_mins(2);
 /// Discord's limits for completions.
 const CHOICES_MAX: usize = 25;
 const CHOICE_CHARS_MAX: usize = 100;
-/// The most of what a person typed that is looked for.
+/// Characters used of the typed text.
 const BEGUN_CHARS_MAX: usize = 200;
-/// Discord's flag for a message that one person alone sees.
+/// Discord's flag for a private message.
 const EPHEMERAL: u64 = 64;
-/// Discord's number for an interaction that was answered already.
+/// Discord's error code for an interaction with a response.
 const ANSWERED_ALREADY: u64 = 40060;
 
-/// Discord's kinds of first answers.
+/// Discord's types of first responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Message = 4,
@@ -60,14 +60,13 @@ enum Kind {
     Choices = 8,
 }
 
-/// Where the answers to an interaction go. The token lets anybody answer, so it is never shown.
+/// The address for responses to an interaction. The token lets anybody respond, so it is never logged.
 struct Ticket {
     id: String,
     application: String,
     token: String,
 }
 
-/// Answers what people ask.
 pub(super) struct Answering {
     rest: Arc<Rest>,
     ear: Ear,
@@ -87,7 +86,7 @@ impl Answering {
         Arc::clone(&self.rest)
     }
 
-    /// Tells what was noticed of rooms.
+    /// Passes a change of rooms to the command handler.
     pub(super) async fn noticed(&self, noticed: Noticed) {
         self.ear.notice("discord", noticed).await;
     }
@@ -130,7 +129,7 @@ impl Answering {
             self.first(ticket, Kind::Message, Some(data)).await;
             return;
         }
-        // Who else sees it must be said now. What maintainers are told is theirs.
+        // A deferred response must say now whether it is private. Answers for editors and maintainers are.
         let was_private = audience != Audience::Readers;
         let flags = was_private.then(|| json!({"flags": EPHEMERAL}));
         let is_waited_for = self.first(ticket, Kind::Defer, flags).await;
@@ -152,7 +151,7 @@ impl Answering {
         }
     }
 
-    /// Says something that the one person alone sees, after the first answer.
+    /// Sends a private message after the first response.
     async fn whisper(&self, ticket: &Ticket, mut data: Value) {
         data["flags"] = EPHEMERAL.into();
         self.later(ticket, Method::POST, "", Some(data)).await;
@@ -185,7 +184,7 @@ impl Answering {
         self.first(ticket, Kind::Choices, Some(data)).await;
     }
 
-    /// A page is turned.
+    /// Turns a page, or carries out a button's command.
     async fn turn(&self, ticket: &Ticket, pressed: &ComponentInteraction) {
         let turn = self.long.read(&pressed.data.custom_id);
         let person = pressed.user.id.to_string();
@@ -219,8 +218,8 @@ impl Answering {
         tokio::pin!(answer);
         if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
             let mut data = self.message(&reply, &person);
-            // What is for one person must not take the place of what all may read, nor an answer that of a suggestion,
-            // which is edited once it is decided.
+            // A private answer must not replace a public message. No answer may replace a suggestion, which is edited
+            // after the decision.
             let kind = match is_for_all || (reply.is_private && !is_private) {
                 true => Kind::Message,
                 false => Kind::Update,
@@ -252,7 +251,7 @@ impl Answering {
         self.first(ticket, Kind::Message, Some(data)).await;
     }
 
-    /// The ear's answer, or why there is none.
+    /// The handler's answer, or an explanation if there is none.
     async fn ask(&self, asked: Asked) -> Reply {
         let answer = AssertUnwindSafe(self.ear.answer(asked)).catch_unwind();
         let (title, text) = match timeout(ANSWER_MAX, answer).await {
@@ -283,8 +282,8 @@ impl Answering {
         data
     }
 
-    /// Gives the first answer; tells whether Discord took it. Tried twice where the first try's outcome is unknown: if
-    /// that one arrived, Discord says so.
+    /// Sends the first response; returns whether Discord took it. If the outcome of the first attempt is unknown, a
+    /// second one follows: Discord then reports whether the first arrived.
     async fn first(&self, ticket: &Ticket, kind: Kind, data: Option<Value>) -> bool {
         let mut body = json!({"type": kind as u8});
         if let Some(data) = data {
@@ -331,7 +330,7 @@ impl Answering {
         }
     }
 
-    /// Gives, changes or takes back an answer after the first one.
+    /// Sends, edits or deletes a message after the first response.
     async fn later(&self, ticket: &Ticket, method: Method, below: &str, data: Option<Value>) {
         let mut wait = TRY_AGAIN_AFTER;
         for _ in 0..TRIES_MAX {
@@ -352,7 +351,7 @@ impl Answering {
                     debug!("Discord: an answer waits {after:?}: {why}");
                     sleep(after.min(LIMIT_MAX)).await;
                 }
-                // What is said anew would be said twice.
+                // A repeated POST could show the message twice.
                 Err(Failure {
                     error: SendError::Unknown { why },
                     ..
@@ -405,7 +404,7 @@ fn asker(
     }
 }
 
-/// Choices as Discord takes them. It shows no markdown there; a value that is too long to be handed over is no choice.
+/// Choices in Discord's format. Discord shows no markdown there. Values that are too long are left out.
 fn shown(choices: &[Choice]) -> Vec<Value> {
     let choices = choices.iter().filter_map(|choice| {
         let name = cut(plain(&choice.shown).trim(), CHOICE_CHARS_MAX);

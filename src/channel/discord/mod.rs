@@ -1,7 +1,7 @@
-//! Discord: posts as embeds that mention nobody, over a REST client of our own.
+//! Discord: posts as embeds without mentions, over our own REST client.
 //!
-//! A channel's message carries the delivery's key as its nonce, so that Discord itself keeps a retry from doubling it.
-//! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
+//! A message carries the delivery's key as its nonce, so that Discord ignores a repeated send. Forum posts have no
+//! nonce: before a retry, the bot searches for the post by its name and by the mark in its footer.
 
 mod commands;
 mod facts;
@@ -41,34 +41,33 @@ use self::rest::{Failure, Request, Rest};
 use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::story::Content;
 
-/// How long Discord surely remembers a nonce; it says "a few minutes".
+/// How long Discord certainly remembers a nonce; its documentation says "a few minutes".
 const NONCE_LASTS: Duration = Duration::from_mins(2);
-/// How long a request may take, from connecting to the answer's last byte.
+/// The time limit of a request, from connecting to the last byte of the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// Discord's number for a thread that takes nothing since it is archived.
+/// Discord's error code for an archived thread.
 const ARCHIVED: u64 = 50083;
-/// The messages that are looked through; Discord gives no more at once.
+/// Messages searched: Discord's limit for one response.
 const MESSAGES_LOOKED_AT: usize = 100;
 
-/// The platform.
 #[derive(Debug)]
 pub struct Discord {
     rest: Arc<Rest>,
     me: Mutex<Option<String>>,
     channels: Mutex<HashMap<String, (Instant, ChannelFacts)>>,
-    /// Rooms that were warned of once.
+    /// Rooms already mentioned in a warning.
     warned: Mutex<HashSet<String>>,
-    /// Events of the gateway's that were not understood.
+    /// Gateway events that could not be parsed.
     unknown: Arc<AtomicU64>,
 }
 
 impl Discord {
-    /// Sets the client up; nothing is asked yet.
+    /// Sets up the client without a request.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         Self::with_timeout(settings, REQUEST_TIMEOUT)
     }
 
-    /// The same, with another longest time for a request.
+    /// The same with another time limit for requests.
     pub fn with_timeout(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             rest: Arc::new(Rest::new(settings, timeout)?),
@@ -79,7 +78,7 @@ impl Discord {
         })
     }
 
-    /// Whether a room is warned of for the first time.
+    /// Whether this is the first warning about a room.
     fn is_first_warning(&self, room: &str) -> bool {
         let mut warned = self.warned.lock().expect("no holder of the names panics");
         warned.insert(room.to_owned())
@@ -143,7 +142,7 @@ impl Discord {
                     .await?
             }
         };
-        // What begins a thread is above all that is said in it.
+        // The message that starts a thread needs no reference.
         if thread.as_deref() != Some(&above.message) {
             body["message_reference"] =
                 json!({"message_id": above.message, "fail_if_not_exists": false});
@@ -189,7 +188,7 @@ impl Discord {
         receipt: &Receipt,
         content: Option<&Content>,
     ) -> Result<Receipt, SendError> {
-        // The message that starts a forum's post; another one in its thread is like any.
+        // Only the message that starts a forum post has the thread's id; others in its thread are ordinary.
         let starts = receipt.thread.as_ref();
         let starts = starts.filter(|thread| **thread == receipt.message);
         match (starts, content) {
@@ -214,7 +213,7 @@ impl Discord {
         }
         check_id(&receipt.message)?;
         let asked = self.ask_to_change(room, receipt, content).await;
-        // A thread that was put away meanwhile takes no change until it is open again.
+        // A thread that was archived in between takes no change until it is open.
         let asked = match asked {
             Err(failure) if failure.code == ARCHIVED => {
                 self.reopen(room, receipt.thread.is_some()).await?;
@@ -257,8 +256,8 @@ impl Platform for Discord {
         "discord"
     }
 
-    /// A forum's posts have no nonce. The type of a channel that nobody asked for yet is not known here, where nothing
-    /// can be asked; it counts as a forum, which costs one look more after a restart, and can double nothing.
+    /// Forum posts have no nonce. This function cannot ask for an unknown channel's type, so it treats it as a forum:
+    /// that costs one search after a restart, and never posts twice.
     fn dedupes_for(&self, address: &str) -> Duration {
         match self.channels().get(address) {
             Some((_, facts)) if !facts.is_forum() => NONCE_LASTS,
@@ -277,8 +276,8 @@ impl Platform for Discord {
         .boxed()
     }
 
-    /// Edits and removals are never found: done twice, they are done once. Needs Read Message History; without it
-    /// Discord shows an empty channel.
+    /// Edits and removals need no search, because they can be repeated. Needs Read Message History: without it, Discord
+    /// returns an empty list.
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
         async move {
             let Act::Send { content, under } = &work.act else {
@@ -293,7 +292,7 @@ impl Platform for Discord {
                 check_id(thread)?;
                 match self.find_in_room(thread, content.mark()).await {
                     Ok(None) => {}
-                    // A thread that is not there holds nothing.
+                    // A missing thread holds nothing.
                     Err(SendError::Never { .. }) => {}
                     found => {
                         return found.map(|message| {
@@ -323,7 +322,7 @@ impl Platform for Discord {
     }
 }
 
-/// The thread in which something stands that belongs to a message. A message's own thread has the message's id.
+/// The thread for a reply. A message's own thread has the message's id.
 fn thread_below(below: &Below) -> Option<String> {
     let above = below.message();
     match below {

@@ -1,5 +1,5 @@
-//! The buttons that turn pages. A button's id carries who may press it and the whole call, so that it works after a
-//! restart too; a call that is too long for that is remembered here for a while, under a short key.
+//! The buttons that turn pages. A button's id contains the person who may press it and the whole call, so that it works
+//! after a restart. A call that is too long is kept in memory under a short key.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -13,29 +13,29 @@ use crate::post::story::Suggestion;
 
 /// Discord's limit for a button's id, in code points.
 const ID_MAX: usize = 100;
-/// Long calls that are remembered; the oldest goes first.
+/// The most long calls kept; the oldest goes first.
 const LONG_MAX: usize = 1000;
-/// Who may press a button that is for all who may give its command.
+/// The person of a button that everybody with the right to its command may press.
 pub(super) const ANYBODY: &str = "0";
-/// What begins the id of a button whose call it carries, and of one whose call is remembered.
+/// The prefixes of ids that contain the call, and of those with a key.
 const CARRIED: &str = "page";
 const REMEMBERED: &str = "long";
 
-/// What a pressed button says.
+/// The content of a button's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turn {
-    /// Who may press it.
+    /// The person who may press it.
     pub(super) person: String,
-    /// What it asks for; nothing where that is forgotten.
+    /// `None` if its call was forgotten.
     pub(super) call: Option<Call>,
 }
 
-/// The calls that no button can carry.
+/// The calls that are too long for a button's id.
 #[derive(Debug, Default)]
 pub(super) struct LongCalls(Mutex<VecDeque<(String, Audience, String)>>);
 
 impl LongCalls {
-    /// The rows of buttons below a reply: none, or one.
+    /// The row of buttons below a reply, or no rows.
     pub(super) fn buttons(&self, pages: &Pages, person: &str) -> Value {
         let button = |call: &Call, label: &str| {
             CreateButton::new(self.id(call, person))
@@ -71,7 +71,7 @@ impl LongCalls {
         format!("{REMEMBERED}:{}:{person}:{key}", letter(audience))
     }
 
-    /// What a button's id means; nothing where it is none of ours.
+    /// Parses a button's id; `None` if it is not ours.
     pub(super) fn read(&self, id: &str) -> Option<Turn> {
         let mut parts = id.splitn(4, ':');
         let (kind, audience) = (parts.next()?, parts.next()?);
@@ -97,7 +97,7 @@ impl LongCalls {
     }
 }
 
-/// The buttons below a suggestion, for editors; none where it is decided.
+/// The buttons of a suggestion for editors; none after the decision.
 pub(super) fn choices(suggested: &Suggestion) -> Value {
     if !suggested.decided.is_empty() {
         return json!([]);
@@ -161,7 +161,7 @@ mod tests {
                     call: Some(call.at_page(page)),
                 };
                 assert_eq!(calls.read(id), Some(turn.clone()), "{id}");
-                // After a restart what was remembered is gone; what was carried is not.
+                // After a restart, only the calls in ids are left.
                 let is_carried = id.starts_with(CARRIED);
                 let forgotten = Turn {
                     call: turn.call.clone().filter(|_| is_carried),

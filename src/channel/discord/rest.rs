@@ -1,4 +1,4 @@
-//! Discord's REST interface: one request, one answer, and no waiting inside. What must wait is told to the caller.
+//! A client for Discord's REST interface: one request, one response. It never waits; limits are returned to the caller.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -17,41 +17,38 @@ use url::{Host, Url};
 use super::refusal::{Aim, Answer, DELAY_MAX, DELAY_UNREADABLE, verdict};
 use crate::channel::{Scope, SendError};
 
-/// The most of an answer that is read: a hundred messages with full embeds, and room.
+/// The most bytes read of a response: more than a hundred messages with full embeds.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// How many buckets are remembered before those that are over are forgotten.
+/// The most buckets remembered before expired ones are dropped.
 const BUCKETS_MAX: usize = 1024;
 
-/// What the client must be told.
 #[derive(Debug)]
 pub struct Settings {
-    /// Where Discord is: `https://discord.com`. Plain HTTP is for this machine's loopback alone.
+    /// Discord's address, `https://discord.com`. Plain HTTP is allowed on the loopback only.
     pub base: String,
-    /// The bot's token.
     pub token: SecretString,
-    /// The project's page, for the User-Agent that Discord asks for.
+    /// The project's page for the User-Agent, which Discord requires.
     pub page: String,
 }
 
-/// One request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: Method,
-    /// The path with its parameters left open, which names the route.
+    /// The path with open parameters: the name of the route.
     pub(super) route: &'static str,
-    /// The channel or server that the limit is counted for.
+    /// The channel or server that the rate limit counts for.
     pub(super) major: String,
-    /// Below `/api/v10`.
+    /// The path below `/api/v10`.
     pub(super) path: String,
     pub(super) body: Option<Value>,
     pub(super) aim: Aim,
 }
 
-/// Why a request failed, with Discord's own number for it.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: SendError,
-    /// Zero where Discord named none.
+    /// Discord's error code; zero if there is none.
     pub(super) code: u64,
 }
 
@@ -64,13 +61,12 @@ impl From<SendError> for Failure {
 #[derive(Debug, Default)]
 struct Holds {
     everything: Option<Instant>,
-    /// The bucket of each route, as far as answers told.
+    /// The bucket of each route, learnt from responses.
     buckets: HashMap<(Method, &'static str), String>,
-    /// Until when a bucket of a channel is empty.
+    /// When the empty bucket of a channel refills.
     empty: HashMap<(String, String), Instant>,
 }
 
-/// The client.
 #[derive(Debug)]
 pub(super) struct Rest {
     client: Client,
@@ -125,7 +121,7 @@ impl Rest {
         })
     }
 
-    /// Whether Discord's place is taken by a server on this machine.
+    /// Whether a server on this machine stands in for Discord.
     pub(super) fn is_loopback(&self) -> bool {
         self.is_loopback
     }
@@ -134,12 +130,12 @@ impl Rest {
         &self.token
     }
 
-    /// Makes one request, unless a limit says that it must wait. An answer without a body is `null`.
+    /// Makes one request, unless a known limit forbids it. A response without a body is `null`.
     pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
         self.ask_for(request).await.map_err(|failure| failure.error)
     }
 
-    /// The same, for who must know the number of the error.
+    /// The same, with Discord's error code.
     pub(super) async fn ask_for(&self, request: Request) -> Result<Value, Failure> {
         let result = self.ask_bare(request).await;
         result.map_err(|failure| Failure {
@@ -210,7 +206,7 @@ impl Rest {
         self.holds.lock().expect("no holder of the limits panics")
     }
 
-    /// Whether a limit known from earlier answers lets the request go.
+    /// Checks the limits learnt from earlier responses.
     fn may_go(&self, request: &Request) -> Result<(), SendError> {
         let holds = self.holds();
         let now = Instant::now();
@@ -236,7 +232,7 @@ impl Rest {
         )
     }
 
-    /// Keeps what an answer told of the limits: its bucket, and in how many seconds it fills if it is empty.
+    /// Remembers the limits in a response: the bucket, and the seconds until it refills if it is empty.
     fn learn(&self, request: &Request, bucket: Option<String>, reset_after: Option<f64>) {
         let mut holds = self.holds();
         if let Some(bucket) = bucket {
@@ -262,7 +258,7 @@ impl Rest {
         }
     }
 
-    /// The error with the token struck out, should a server or a library have repeated it.
+    /// Removes the token from an error, in case a server or a library repeated it.
     fn without_token(&self, mut error: SendError) -> SendError {
         match &mut error {
             SendError::Later { why, .. }
@@ -278,7 +274,7 @@ impl Rest {
 }
 
 impl Holds {
-    /// What a limit is counted by: the bucket, or the route while no answer named it, and the channel.
+    /// The key of a limit: the channel with the bucket, or with the route if the bucket is unknown.
     fn bucket(&self, request: &Request) -> (String, String) {
         let route = (request.method.clone(), request.route);
         let bucket = match self.buckets.get(&route) {
@@ -311,7 +307,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {
     Ok(body)
 }
 
-/// What follows when no answer came, or not the whole of it.
+/// The error for a response that is missing or incomplete.
 fn lost(error: reqwest::Error) -> SendError {
     let (is_connect, is_builder) = (error.is_connect(), error.is_builder());
     let error = error.without_url();

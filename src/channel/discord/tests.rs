@@ -1,5 +1,4 @@
-//! How strangers' words and posts look on Discord. What is sent, and what becomes of it, is tested over sockets in
-//! `tests/all/discord`.
+//! How posts and hostile text look on Discord. Sending is tested over sockets in `tests/all/discord`.
 
 use chrono::DateTime;
 use serde_json::json;
