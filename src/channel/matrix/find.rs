@@ -1,4 +1,4 @@
-//! Looking for a message of ours that an earlier attempt may have sent, also among what an earlier device encrypted.
+//! Finds a message of an earlier attempt, also among messages that an earlier device encrypted.
 
 use futures_util::future::FutureExt as _;
 use matrix_sdk::Room;
@@ -11,14 +11,14 @@ use super::failure::{broken, from_sdk};
 use super::{Matrix, render};
 use crate::channel::{Receipt, Scope, SendError};
 
-/// How often a room is asked for older messages when one of ours is looked for, a hundred at a time.
+/// Pages searched, a hundred events each.
 const PAGES_LOOKED_AT: usize = 20;
-/// How long what this device cannot read may be what is looked for.
+/// Seconds during which an unreadable message may be the one searched for.
 const DOUBT_LASTS_S: i64 = 24 * 60 * 60;
 
 impl Matrix {
-    /// Looks for a message of ours by its mark. Where some of ours cannot be read, the keys in the backup are fetched, and
-    /// the room is looked through again.
+    /// Finds the bot's message with this mark. If some of its messages cannot be decrypted, fetches keys from the
+    /// backup and searches again.
     pub(super) async fn find_in(
         &self,
         room: &Room,
@@ -33,7 +33,7 @@ impl Matrix {
         match (looked.found, looked.is_in_doubt, has_keys) {
             (Some(found), _, _) => Ok(Some(found)),
             (None, false, _) => Ok(None),
-            // There are no more keys to be had: the room goes on, and a person decides about this one message.
+            // No more keys exist. The room continues, and a person decides about this message.
             (None, true, true) => Err(SendError::Never {
                 scope: Scope::Delivery,
                 why: "whether it was sent cannot be told: some of the bot's messages there cannot be decrypted, and their \
@@ -49,8 +49,7 @@ impl Matrix {
         }
     }
 
-    /// Fetches the keys of a room's messages that earlier devices put into the backup. Gives whether there is a backup that
-    /// this device may read.
+    /// Fetches the room's keys from the backup. Returns whether there is a backup that this device may read.
     pub(super) async fn fetch_keys(&self, room: &Room) -> Result<bool, SendError> {
         let backups = self.session().await?.client.encryption().backups();
         if !backups.are_enabled().await {
@@ -96,24 +95,23 @@ impl Matrix {
     }
 }
 
-/// What came of looking through a room.
+/// The result of a search.
 #[derive(Debug, Default)]
 struct Looked {
     found: Option<Receipt>,
-    /// Whether some of our messages could not be read.
+    /// Whether some of the bot's messages could not be decrypted.
     is_in_doubt: bool,
 }
 
-/// What an event of a room is to somebody who looks for a message of ours.
+/// How an event relates to the searched message.
 enum Seen {
-    /// The message with the mark; an edit of it is not.
+    /// The message with the mark; edits of it do not count.
     It(OwnedEventId),
-    /// Ours, and this device cannot read it.
+    /// A message of the bot that this device cannot decrypt.
     Sealed {
-        /// When it was sent, unix milliseconds.
+        /// The time of sending, unix milliseconds.
         at_ms: i64,
     },
-    /// Something else.
     Other,
 }
 

@@ -1,5 +1,5 @@
-//! What a sync brings that concerns the bot, in the order in which it came. The handlers are there before the first sync of a
-//! session that is kept, so that what was asked while the program was down is heard when it is back.
+//! Receives the events of a sync that concern the bot, in their order. The handlers are set up before the first sync of
+//! a saved session, so that they get commands sent while the program was down.
 
 use matrix_sdk::ruma::events::reaction::OriginalSyncReactionEvent;
 use matrix_sdk::ruma::events::room::member::{
@@ -15,31 +15,30 @@ use tracing::warn;
 
 use super::{decision, listen};
 
-/// What waits to be taken up; what is more is dropped.
+/// The most events waiting; further ones are dropped.
 const HEARD_MAX: usize = 1024;
 
-/// Something that was heard.
+/// An event that concerns the bot.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// Somebody invites the bot.
     Invited { room: Room, by: OwnedUserId },
-    /// Somebody says something.
+    /// A message that may be a command.
     Said {
         room: Room,
         event: Box<OriginalSyncRoomMessageEvent>,
     },
-    /// Somebody reacts to something.
+    /// A reaction that may be a decision.
     Reacted {
         room: Room,
         event: Box<OriginalSyncReactionEvent>,
     },
-    /// The rights in a room changed, or the bot came in or went.
+    /// The rights in a room changed, or the bot joined or left it.
     Changed { room: OwnedRoomId },
-    /// Another room took the place of one.
+    /// Another room replaced one.
     Replaced { room: OwnedRoomId, by: OwnedRoomId },
 }
 
-/// Has everything heard from now on; gives where it comes out.
+/// Sets up the handlers; returns the queue of their events.
 pub(super) fn hear(client: &Client) -> mpsc::Receiver<Heard> {
     let (heard, hears) = mpsc::channel(HEARD_MAX);
     let say = move |what: Heard| {
@@ -49,7 +48,7 @@ pub(super) fn hear(client: &Client) -> mpsc::Receiver<Heard> {
     };
     let (on_invite, on_message, on_reaction) = (say.clone(), say.clone(), say.clone());
     let (on_rights, on_member, on_end) = (say.clone(), say.clone(), say);
-    // Handlers are awaited by the sync: they only pass on.
+    // The sync awaits handlers, so they only pass events on.
     client.add_event_handler(
         move |event: StrippedRoomMemberEvent, client: Client, room: Room| {
             if client.user_id().is_some_and(|me| event.state_key == me) {

@@ -1,5 +1,4 @@
-//! The line in which answers wait for their turn: each person in turn, so that whoever asks much waits behind whoever asks
-//! once.
+//! The queue of answers. People take turns, so a person with many commands waits behind one with a single command.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,14 +7,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long an answer counts against the person who got it.
+/// How long an answer counts against its person.
 const COUNTED_FOR: Duration = Duration::from_mins(1);
-/// How long somebody is told no second time that too much is asked.
+/// The least time between two notices to a person that the bot is busy.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_mins(1);
-/// People who are remembered; there are never more, since all of a minute ago are forgotten.
+/// The most people remembered; entries older than a minute are dropped first.
 const PEOPLE_MAX: usize = 10_000;
 
-/// The line.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     inside: Mutex<Inside>,
@@ -31,10 +29,10 @@ struct Inside {
 
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    /// How many answers the person had before this one; `None`: it goes first.
+    /// The number of answers the person had before this one; `None` puts it first.
     round: Option<u32>,
     ticket: u64,
-    /// Whether there is something to be said by now: what is still being found out holds nobody up.
+    /// Whether the answer is ready to send. Unfinished answers block nobody.
     is_ready: bool,
 }
 
@@ -45,7 +43,7 @@ struct Known {
     told_at: Option<Instant>,
 }
 
-/// A place in the line, until it is dropped.
+/// A place in the queue, left when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     line: Arc<Line>,
@@ -57,7 +55,7 @@ impl Line {
         self.inside.lock().expect("no holder of the line panics")
     }
 
-    /// Joins the line, where `wait_of` says for so many others before it that it takes no longer than `most`.
+    /// Joins the queue if `wait_of` returns at most `most` for the number of places ahead.
     pub(super) fn join(
         self: &Arc<Self>,
         person: &str,
@@ -80,7 +78,7 @@ impl Line {
         })
     }
 
-    /// A place before all answers, for the word that too much is asked; none where the person was told lately.
+    /// A place ahead of all answers, for the notice that the bot is busy. `None` if the person got one lately.
     pub(super) fn join_with_a_word(self: &Arc<Self>, person: &str, now: Instant) -> Option<Place> {
         let mut inside = self.inside();
         let known = inside.known(person, now);
@@ -146,13 +144,13 @@ impl Place {
         first.is_some_and(|first| first.ticket == self.ticket)
     }
 
-    /// Waits, now that there is something to be said, until nobody is before it who has too.
+    /// Marks the answer as ready, and waits until no other ready answer is ahead.
     pub(super) async fn until_first(&self) {
         self.make_ready();
         loop {
             let moved = self.line.moved.notified();
             tokio::pin!(moved);
-            // From here on no move is missed.
+            // From here on, no change of the queue is missed.
             moved.as_mut().enable();
             if self.is_first() {
                 return;

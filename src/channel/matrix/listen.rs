@@ -1,4 +1,5 @@
-//! What comes from the server: invites, commands of people, changes of rooms. Answers go into the thread of their question.
+//! Follows the server: accepts invites, answers commands, and reports changes of rooms. Answers go into the command's
+//! thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +24,18 @@ use crate::command::grammar::{self, Audience, Call, WrongCall};
 use crate::command::heard::{Asked, Asker, Ear, Noticed};
 use crate::post::story::Content;
 
-/// What is older was asked while nobody listened; an answer now would only puzzle.
+/// Older commands were given while the bot was down, and a late answer would only confuse.
 const QUESTION_AGE_MAX_S: i64 = 300;
-/// How long a server that failed is left alone, at first and at most.
+/// The first and the longest wait after a failure.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
-/// How long the server may wait for something to tell.
+/// How long the server may hold a sync open.
 const SYNC_WAIT: Duration = Duration::from_secs(30);
-/// The least time between two answers of a server that waits for nothing.
+/// The least time between two syncs, for servers that do not hold them open.
 const SYNC_GAP: Duration = Duration::from_millis(200);
 
-/// What is needed to take up what was heard.
+/// The data needed to handle events.
 #[derive(Clone)]
 struct Listening {
     ear: Ear,
@@ -43,7 +44,7 @@ struct Listening {
     now: super::Now,
 }
 
-/// Whose invites are taken.
+/// The invites that the bot accepts.
 #[derive(Debug)]
 struct Host {
     inviters: Vec<String>,
@@ -51,7 +52,7 @@ struct Host {
 }
 
 impl Host {
-    /// A room that the configuration names is joined whoever invites.
+    /// The bot joins configured rooms after any invite.
     fn lets_join(&self, room: &RoomId, inviter: &UserId) -> bool {
         let is_named = self.rooms.iter().any(|named| room == named.as_str());
         let mut inviters = self.inviters.iter();
@@ -64,11 +65,11 @@ impl Host {
 }
 
 impl Matrix {
-    /// Follows the server until `stop` is cancelled: joins where it may, and answers commands.
+    /// Follows the server until `stop` is cancelled: joins rooms and answers commands.
     ///
     /// # Errors
     ///
-    /// When the account is refused, or its folder cannot be used.
+    /// Returns an error if the account is refused or its folder cannot be used.
     pub async fn listen(&self, ear: Ear, stop: &CancellationToken) -> Result<(), SendError> {
         let Some(session) = self.session_in_time(stop).await? else {
             return Ok(());
@@ -83,7 +84,7 @@ impl Matrix {
             now: Arc::clone(&self.settings.now),
         };
         let client = &session.client;
-        // No event will come for what was so before: invites, and rooms that were replaced.
+        // Invites and replaced rooms from before this start cause no events.
         for room in client.invited_rooms() {
             if let Ok(invite) = room.invite_details().await {
                 answer_invite(&room, &invite.inviter_id, &listening).await;
@@ -98,7 +99,7 @@ impl Matrix {
         let mut heard = session.heard.lock().await;
         let hearing = async {
             while let Some(heard) = heard.recv().await {
-                // What takes time must hold up nothing else.
+                // In tasks, so that a slow command does not block the next one.
                 tokio::spawn(take_up(listening.clone(), heard));
             }
             std::future::pending::<()>().await;
@@ -109,7 +110,7 @@ impl Matrix {
         }
     }
 
-    /// The session, however long the server takes to answer; none where it is told to stop.
+    /// The session, after any number of retries. `None` after a stop.
     async fn session_in_time(
         &self,
         stop: &CancellationToken,
@@ -133,7 +134,7 @@ impl Matrix {
     }
 }
 
-/// Takes in what the server tells, until `stop` or until it refuses the account.
+/// Syncs until `stop`, or until the server refuses the account.
 async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendError> {
     let mut backoff = BACKOFF_MIN;
     loop {
@@ -168,7 +169,7 @@ async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendE
     }
 }
 
-/// Waits; gives whether it was told to stop meanwhile.
+/// Waits. Returns whether `stop` was cancelled.
 async fn rests(stop: &CancellationToken, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
 }
@@ -243,13 +244,11 @@ async fn said(listening: &Listening, room: &Room, event: &OriginalSyncRoomMessag
     answer(listening, room, grammar::parse(audience, words), &question).await;
 }
 
-/// What is answered.
+/// A command or a reaction to answer.
 struct Question<'a> {
-    /// Who asks.
     sender: &'a UserId,
-    /// The event by which.
     event: &'a EventId,
-    /// In whose thread the answer goes.
+    /// The root of the thread for the answer.
     root: &'a EventId,
 }
 
@@ -261,7 +260,7 @@ async fn answer(
 ) {
     let person = question.sender.as_str();
     let key = format!("cmd-{}", question.event);
-    // Before anything is done: what cannot be answered in time is not carried out either.
+    // First of all: a command that cannot be answered in time is not carried out.
     let Some(place) = listening.outlet.line_up(person) else {
         warn!("Matrix: {person} asks, and the account may not send so much; refused");
         let Some(place) = listening.outlet.line_up_with_a_word(person) else {
@@ -288,7 +287,7 @@ async fn answer(
     }
 }
 
-/// Gives an answer in its turn.
+/// Sends an answer when its turn comes.
 async fn give(
     listening: &Listening,
     place: Place,
@@ -307,7 +306,7 @@ async fn give(
     }
 }
 
-/// An editor decides a suggestion by a reaction to the message that tells of it.
+/// Handles an editor's reaction to a suggestion.
 async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactionEvent) {
     let is_mine = event.sender == room.own_user_id();
     let Some(word) = decision::decision(&event.content.relates_to.key) else {
@@ -332,7 +331,7 @@ async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactio
     answer(listening, room, call, &question).await;
 }
 
-/// The number of the suggestion that a message of ours tells of.
+/// The number of the suggestion in a message of the bot.
 async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     let told = match room.event(message, None).await {
         Ok(told) => told,
@@ -349,8 +348,7 @@ async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     (is_ours && is_number).then(|| number.to_owned())
 }
 
-/// Whether somebody still waits for an answer, and meant us: what stands in a room when the bot comes in was said to
-/// others.
+/// Whether a message is recent and came after the bot joined. Messages from before were meant for others.
 async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> bool {
     let age = now - i64::from(at.as_secs());
     let me = room.get_member_no_sync(room.own_user_id()).await;
@@ -358,9 +356,9 @@ async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> boo
     age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| at.0 >= came_at)
 }
 
-/// Whether somebody may mean us: most of what is said in a room is no command.
+/// Whether a message may be a command; most are not.
 pub(super) fn may_be_command(event: &OriginalSyncRoomMessageEvent) -> bool {
-    // A notice is a bot's, and an edit was answered when it was a question.
+    // Notices come from bots. An edited command was answered when it was new.
     let is_edit = matches!(event.content.relates_to, Some(Relation::Replacement(_)));
     match &event.content.msgtype {
         MessageType::Text(text) => !is_edit && command_in(&text.body).is_some(),
@@ -368,7 +366,7 @@ pub(super) fn may_be_command(event: &OriginalSyncRoomMessageEvent) -> bool {
     }
 }
 
-/// Whom a command is for, and the words after its name; none where it is no command of ours.
+/// The audience of a command and the words after its name. `None` for other text.
 fn command_in(text: &str) -> Option<(Audience, &str)> {
     let text = text.trim().strip_prefix(['!', '/'])?;
     let (name, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));

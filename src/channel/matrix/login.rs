@@ -1,4 +1,4 @@
-//! Logging in with a password, and what it means when that is refused.
+//! Logs in with a password, and explains refusals.
 
 use matrix_sdk::authentication::matrix::MatrixSession;
 use matrix_sdk::ruma::api::client::session::get_login_types::v3::LoginType;
@@ -14,7 +14,7 @@ use crate::channel::{Scope, SendError};
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, is none, takes no passwords, or refuses this one.
+/// Returns an error if the address is not a homeserver, or if it takes no passwords or refuses this one.
 pub(super) async fn log_in(
     client: &Client,
     settings: &Settings,
@@ -50,7 +50,7 @@ fn check_offer(settings: &Settings, flows: &[LoginType]) -> Result<(), SendError
     Err(no_passwords(settings, &offered.join(", ")))
 }
 
-/// The server lets people log in on pages of its own alone.
+/// The error for a server that allows logins on its own web pages only.
 fn no_passwords(settings: &Settings, offered: &str) -> SendError {
     let offered = match offered {
         "" => String::new(),
@@ -63,7 +63,7 @@ fn no_passwords(settings: &Settings, offered: &str) -> SendError {
     ))
 }
 
-/// What it means that a server does not say how it lets accounts log in.
+/// The error for a server that does not list its ways to log in.
 async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> SendError {
     let is_unknown = error
         .as_client_api_error()
@@ -81,7 +81,7 @@ async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> Se
     }
 }
 
-/// What a refusal means when it is the login that is refused, and not a room.
+/// The meaning of a refused login.
 fn refused(settings: &Settings, error: Error) -> SendError {
     let user = &settings.user;
     let kind = error.client_api_error_kind().cloned();

@@ -1,5 +1,5 @@
-//! The one way out: what an account sends goes one after another and paced, posts and answers in turn. A server that is
-//! handed several at once refuses some of them.
+//! Sends all messages of an account one at a time, at a limited rate, with posts and answers taking turns. Servers
+//! refuse some of several messages sent at once.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -15,17 +15,16 @@ use super::line::{Line, Place};
 use super::pace::{Class, Pace};
 use crate::channel::{Scope, SendError};
 
-/// How long a send may take; whoever asked for it repeats it, not the SDK.
+/// The time limit of a send. The caller repeats it, not the SDK.
 pub(super) const SEND_MAX: Duration = Duration::from_secs(30);
-/// The longest that somebody waits for an answer: who would wait longer is told so at once.
+/// The longest wait for an answer. A person who would wait longer is refused at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long an answer is tried that was promised, and how often where its outcome is unknown.
+/// How long an accepted answer is retried, and how often if the outcome is unknown.
 const ANSWER_MAX: Duration = Duration::from_mins(3);
 const ANSWER_TRIES_MAX: u32 = 10;
-/// The wait after an outcome that is unknown.
+/// The wait after an unknown outcome.
 const ANSWER_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What everything that is sent passes through.
 #[derive(Debug)]
 pub(super) struct Outlet {
     pace: Mutex<Pace>,
@@ -34,7 +33,7 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    /// An outlet through which messages go with this gap between them, once nine went at once.
+    /// A sender with this gap between messages after a burst of nine.
     pub(super) fn new(gap: Duration) -> Self {
         Self {
             pace: Mutex::new(Pace::new(gap)),
@@ -47,7 +46,7 @@ impl Outlet {
         self.pace.lock().expect("no holder of the pace panics")
     }
 
-    /// Sends a message that a channel is owed.
+    /// Sends a post.
     pub(super) async fn put(
         &self,
         room: &Room,
@@ -59,7 +58,7 @@ impl Outlet {
         self.send(room, event, key).await
     }
 
-    /// Takes a message back.
+    /// Redacts a message.
     pub(super) async fn redact(
         &self,
         room: &Room,
@@ -75,20 +74,20 @@ impl Outlet {
             .map_err(|error| self.learnt(from_http(&error)))
     }
 
-    /// A place in line for an answer to somebody; none where it could not be given in time.
+    /// Reserves a place in the queue for an answer; `None` if it could not be sent in time.
     pub(super) fn line_up(&self, person: &str) -> Option<Place> {
         let now = tokio::time::Instant::now();
         let wait_of = |before| self.pace().wait_of_answer(before, now);
         self.line.join(person, ANSWER_WAIT_MAX, now, wait_of)
     }
 
-    /// A place before all answers, for the word that too much is asked; none where the person was told lately.
+    /// Reserves a place ahead of all answers, for the notice that the bot is busy. `None` if the person got one lately.
     pub(super) fn line_up_with_a_word(&self, person: &str) -> Option<Place> {
         self.line
             .join_with_a_word(person, tokio::time::Instant::now())
     }
 
-    /// Gives an answer when its turn has come, and leaves the line.
+    /// Sends an answer when its turn comes, and leaves the queue.
     pub(super) async fn answer(
         &self,
         place: Place,
@@ -149,7 +148,7 @@ impl Outlet {
         })
     }
 
-    /// Keeps what a server said that has enough.
+    /// Learns from an error that the server limits the rate.
     fn learnt(&self, error: SendError) -> SendError {
         if let SendError::Later { after, .. } = &error {
             self.pace().learn(*after, tokio::time::Instant::now());

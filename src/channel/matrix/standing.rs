@@ -1,4 +1,4 @@
-//! What stands in a room of ours: read whole from a time on, after the database was put back to an older state.
+//! Lists the bot's messages in a room, after the database was restored from a backup.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::failure::{broken, from_sdk};
 use super::{Matrix, render};
 use crate::channel::{Receipt, Scope, SendError, Standing};
 
-/// The most pages that are read, a hundred events each.
+/// The most pages read, a hundred events each.
 const PAGES_MAX: usize = 2_000;
 
 impl Matrix {
@@ -23,7 +23,7 @@ impl Matrix {
         since: i64,
     ) -> Result<Vec<Standing>, SendError> {
         let client = &self.session().await?.client;
-        // What an earlier device said, this one reads with the keys that the recovery key opened.
+        // The keys from the backup also open messages of earlier devices.
         let has_keys = room.encryption_state().is_encrypted() && self.fetch_keys(room).await?;
         let me = client
             .user_id()
@@ -42,7 +42,7 @@ impl Matrix {
                     .deserialize_as_unchecked()
                     .map_err(|error| broken(&format!("an event that makes no sense: {error}")))?;
                 is_older |= raw["origin_server_ts"].as_i64().unwrap_or(i64::MAX) / 1000 < since;
-                // One that was taken back says nothing any more, and needs no keys.
+                // A redacted message needs no keys.
                 let is_redacted = !raw["unsigned"]["redacted_because"].is_null();
                 if raw["sender"] == me.as_str() && !is_redacted {
                     match is_sealed(event, &raw) {
@@ -64,13 +64,13 @@ impl Matrix {
     }
 }
 
-/// Whether an event is a message of ours that this device cannot read. What an edit says is not needed: what it edits stands.
+/// Whether an event is an unreadable message of the bot. An unreadable edit does not matter: its message stands.
 fn is_sealed(event: &TimelineEvent, raw: &Value) -> bool {
     event.kind.is_utd() && raw["content"]["m.relates_to"]["rel_type"] != "m.replace"
 }
 
-/// A message whose keys are with a device that is gone may be any of ours. Where the backup's keys were used and some are
-/// nowhere, nobody can do more: the room goes on, at the risk of telling those a second time.
+/// Decides about unreadable messages, any of which may be a post. If the keys of the backup do not help, nothing will:
+/// the room continues, at the risk of posting those messages again.
 fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendError> {
     match (sealed, has_keys) {
         (0, _) => Ok(()),
@@ -91,10 +91,10 @@ fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendErro
     }
 }
 
-/// Messages and their edits, the newest first, as a room is read.
+/// Messages and their edits, the newest first, as the server returns them.
 #[derive(Debug, Default)]
 struct Found {
-    /// What the latest edit of a message says.
+    /// The content of each message's latest edit.
     edits: HashMap<String, Value>,
     messages: Vec<(String, Value)>,
 }
@@ -118,8 +118,8 @@ impl Found {
         }
     }
 
-    /// A message stands under the mark that it began with and under that of its latest edit: a story's id can change.
-    /// The original of an edit may be older than what was read.
+    /// Lists each message under its first mark and under that of its latest edit, because a story's id can change. The
+    /// original of an edit may be older than the events read.
     fn standing(mut self) -> Vec<Standing> {
         let mut all = Vec::new();
         for (id, content) in &self.messages {
