@@ -45,9 +45,7 @@ pub enum Act {
         content: Content,
     },
     /// Removes a message.
-    Remove {
-        receipt: Receipt,
-    },
+    Remove { receipt: Receipt },
 }
 
 /// How a message refers to an earlier one. Platforms that have only one of the two treat both alike.
@@ -112,9 +110,7 @@ pub enum SendError {
     },
     /// The message may have been sent: the response was lost, late or invalid. Retry with the same key.
     #[error("unknown outcome: {why}")]
-    Unknown {
-        why: String,
-    },
+    Unknown { why: String },
     /// The server refuses it permanently.
     #[error("{why}")]
     Never {

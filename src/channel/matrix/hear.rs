@@ -21,7 +21,10 @@ const HEARD_MAX: usize = 1024;
 /// An event that concerns the bot.
 #[derive(Debug)]
 pub(super) enum Heard {
-    Invited { room: Room, by: OwnedUserId },
+    Invited {
+        room: Room,
+        by: OwnedUserId,
+    },
     /// A message that may be a command.
     Said {
         room: Room,
@@ -33,9 +36,14 @@ pub(super) enum Heard {
         event: Box<OriginalSyncReactionEvent>,
     },
     /// The rights in a room changed, or the bot joined or left it.
-    Changed { room: OwnedRoomId },
+    Changed {
+        room: OwnedRoomId,
+    },
     /// Another room replaced one.
-    Replaced { room: OwnedRoomId, by: OwnedRoomId },
+    Replaced {
+        room: OwnedRoomId,
+        by: OwnedRoomId,
+    },
 }
 
 /// Sets up the handlers; returns the queue of their events.
