@@ -4,22 +4,19 @@
 //! Every argument was written by a stranger. Answers go through [`crate::post::plain`], and platforms escape them. The
 //! handler checks every change, whatever the platform checked, and records the person who made it.
 
-mod answer;
-pub mod clerk;
 mod complete;
+mod context;
 mod editors;
 mod feeds;
-pub mod grammar;
-pub mod heard;
+pub mod handler;
 mod issues;
 mod letters;
 mod mutes;
-mod pace;
 mod pages;
 mod publishing;
+mod rate;
 mod readers;
 mod records;
 mod rights;
 mod routes;
 mod suggest;
-pub mod table;

@@ -4,7 +4,6 @@
 //! the channels of the new one get their posts; waits for servers continue. Secrets and addresses of platforms are read
 //! once, at the start.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -13,17 +12,16 @@ use anyhow::Context as _;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-use crate::channel::{Act, Platform, Work};
+use crate::chat::PlatformKind;
 use crate::clock::Clock;
-use crate::config::{Addition, ConfigErrors, Effective, PlatformKind, TableKind};
-use crate::deliver::Courier;
+use crate::config::{Addition, ConfigErrors, Effective, TableKind};
+use crate::deliver::{Courier, Platforms};
 use crate::desk;
 use crate::ingest::Ingest;
-use crate::post::story::Content;
 use crate::store::{Store, additions, audit};
 
 /// The most problems of a file sent to maintainers; the log has all.
-const PROBLEMS_TOLD_MAX: usize = 10;
+const PROBLEMS_SENT_MAX: usize = 10;
 
 /// One configuration with its ingest and delivery.
 pub struct Generation {
@@ -36,7 +34,6 @@ pub struct Generation {
 pub struct Live {
     pub store: Store,
     pub clock: Arc<dyn Clock>,
-    senders: HashMap<PlatformKind, Arc<dyn Platform>>,
     current: RwLock<Arc<Generation>>,
     /// Held during a reload or a change from chat, so that they happen one after another.
     changing: tokio::sync::Mutex<()>,
@@ -44,10 +41,6 @@ pub struct Live {
     /// Whether the last reload refused the file.
     is_refused: AtomicBool,
 }
-
-/// Why something that was tried in a room did not go well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotPosted(pub String);
 
 impl Live {
     /// Reads the additions made in chat, and opens the ingest and the delivery.
@@ -59,13 +52,13 @@ impl Live {
         file: Effective,
         store: Store,
         clock: Arc<dyn Clock>,
-        senders: HashMap<PlatformKind, Arc<dyn Platform>>,
+        platforms: Platforms,
     ) -> anyhow::Result<Self> {
         let effective = with_additions(&file, &store).await?;
         let ingest =
             Arc::new(Ingest::open(store.clone(), &effective.config, Arc::clone(&clock)).await?);
         let desks = ingest.desks();
-        let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, senders.clone());
+        let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, platforms);
         let generation = Generation {
             effective,
             ingest,
@@ -74,7 +67,6 @@ impl Live {
         Ok(Self {
             store,
             clock,
-            senders,
             current: RwLock::new(Arc::new(generation)),
             changing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
@@ -117,7 +109,8 @@ impl Live {
         let said = format!("{feeds} feeds, {channels} channels");
         info!("{} was read again: {said}", path.display());
         if self.is_refused.swap(false, Ordering::Relaxed) {
-            self.tell("The configuration was read again", &said).await?;
+            self.notify("The configuration was read again", &said)
+                .await?;
         }
         Ok(())
     }
@@ -171,33 +164,6 @@ impl Live {
         Ok(true)
     }
 
-    pub async fn post_once(
-        &self,
-        platform: PlatformKind,
-        room: &str,
-        content: Content,
-    ) -> Result<(), NotPosted> {
-        let Some(sender) = self.senders.get(&platform) else {
-            let word = platform.word();
-            return Err(NotPosted(format!(
-                "{word} is not set up in the configuration"
-            )));
-        };
-        let work = Work {
-            address: room.to_owned(),
-            act: Act::Send {
-                content,
-                under: None,
-            },
-            key: format!("try-{:x}", fastrand::u64(..)),
-            is_retry: false,
-            tried_ago: None,
-        };
-        let sent = sender.deliver(&work).await;
-        sent.map(|_| ())
-            .map_err(|error| NotPosted(error.to_string()))
-    }
-
     /// Wakes the loops because something became due.
     pub fn wake(&self) {
         self.changed.notify_one();
@@ -237,7 +203,7 @@ impl Live {
             ingest,
             courier,
         });
-        tell_left_out(&generation, &before.effective).await?;
+        notify_left_out(&generation, &before.effective).await?;
         let mut current = self
             .current
             .write()
@@ -252,20 +218,20 @@ impl Live {
         for problem in why {
             warn!("not read again: {problem}");
         }
-        let mut told: Vec<String> = why.iter().take(PROBLEMS_TOLD_MAX).cloned().collect();
-        if why.len() > PROBLEMS_TOLD_MAX {
-            told.push(format!("and {} more", why.len() - PROBLEMS_TOLD_MAX));
+        let mut lines: Vec<String> = why.iter().take(PROBLEMS_SENT_MAX).cloned().collect();
+        if why.len() > PROBLEMS_SENT_MAX {
+            lines.push(format!("and {} more", why.len() - PROBLEMS_SENT_MAX));
         }
-        told.push(format!(
+        lines.push(format!(
             "What ran before goes on. Mend {} and send SIGHUP again.",
             path.display()
         ));
         self.is_refused.store(true, Ordering::Relaxed);
-        self.tell("The configuration was not read again", &told.join("\n"))
+        self.notify("The configuration was not read again", &lines.join("\n"))
             .await
     }
 
-    async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
+    async fn notify(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
         let desks = now.ingest.desks();
@@ -291,7 +257,7 @@ pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<E
 }
 
 /// Notifies maintainers of additions that no longer fit the file, once for each.
-async fn tell_left_out(now: &Generation, before: &Effective) -> anyhow::Result<()> {
+async fn notify_left_out(now: &Generation, before: &Effective) -> anyhow::Result<()> {
     let is_new = |(addition, _): &&(Addition, String)| {
         let mut known = before.left_out.iter();
         !known.any(|(other, _)| (other.kind, &other.name) == (addition.kind, &addition.name))
@@ -308,7 +274,9 @@ async fn tell_left_out(now: &Generation, before: &Effective) -> anyhow::Result<(
         let text = format!("It was added in chat and does not fit the file any more: {why}");
         desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
     }
-    tx.commit().await.context("telling what is left out")
+    tx.commit()
+        .await
+        .context("notifying maintainers of additions that are left out")
 }
 
 fn problems(errors: &ConfigErrors) -> Vec<String> {

@@ -131,7 +131,7 @@ async fn tell(live: &Live, trouble: Trouble) {
             mark: format!("n{:x}", fastrand::u64(..)),
         };
         let (platform, room) = (desk.config.platform, &desk.row.address);
-        if let Err(why) = live.post_once(platform, room, notice).await {
+        if let Err(why) = now.courier.post_once(platform, room, notice).await {
             warn!("{}: could not be told: {}", desk.config.name, why.0);
         }
     }

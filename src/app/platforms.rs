@@ -15,8 +15,8 @@ use crate::channel::discord::{self, ChannelFacts, Discord};
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
+use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
-use crate::command::heard::Ear;
 use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
 use crate::store::{Store, registered};
 
@@ -124,21 +124,21 @@ impl Platforms {
     /// Follows each platform and passes commands to `handler`.
     pub fn listeners(
         &self,
-        ear: &Ear,
+        handler: &SharedHandler,
         store: &Store,
         stop: &CancellationToken,
     ) -> Vec<(PlatformKind, Listener)> {
         let discord = self.discord.iter().map(|discord| {
-            let (discord, ear, stop) = (Arc::clone(discord), Arc::clone(ear), stop.clone());
+            let (discord, handler, stop) = (Arc::clone(discord), Arc::clone(handler), stop.clone());
             let memory = Arc::new(Registered(store.clone()));
             let listener: Listener =
-                async move { discord.listen(ear, memory, &stop).await }.boxed();
+                async move { discord.listen(handler, memory, &stop).await }.boxed();
             (PlatformKind::Discord, listener)
         });
         #[cfg(feature = "matrix")]
         let matrix = self.matrix.iter().map(|matrix| {
-            let (matrix, ear, stop) = (Arc::clone(matrix), Arc::clone(ear), stop.clone());
-            let listener: Listener = async move { matrix.listen(ear, &stop).await }.boxed();
+            let (matrix, handler, stop) = (Arc::clone(matrix), Arc::clone(handler), stop.clone());
+            let listener: Listener = async move { matrix.listen(handler, &stop).await }.boxed();
             (PlatformKind::Matrix, listener)
         });
         #[cfg(not(feature = "matrix"))]
@@ -150,7 +150,7 @@ impl Platforms {
 /// Stores in the database which commands are registered at Discord.
 pub struct Registered(pub Store);
 
-impl discord::Memory for Registered {
+impl discord::RegistrationStore for Registered {
     fn registered<'a>(
         &'a self,
         application: &'a str,
@@ -202,7 +202,7 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
         }
     };
     let page = config.network.page.as_ref();
-    Discord::new(discord::Settings {
+    Discord::new(discord::DiscordSettings {
         base: discord.api.clone(),
         token: token.trim().to_owned().into(),
         page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
@@ -215,7 +215,7 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
 ///
 /// Returns an error if there is no `[matrix]` or the password's file cannot be read.
 #[cfg(feature = "matrix")]
-pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
+pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::MatrixSettings> {
     let matrix = config
         .matrix
         .as_ref()
@@ -229,7 +229,7 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
     };
     let channels = config.channels.iter();
     let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);
-    Ok(matrix::Settings {
+    Ok(matrix::MatrixSettings {
         homeserver: matrix.homeserver.clone(),
         user: matrix.user.clone(),
         password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),

@@ -6,6 +6,7 @@ pub mod discord;
 #[cfg(feature = "matrix")]
 pub mod matrix;
 pub mod terminal;
+pub mod text;
 
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ pub struct Receipt {
 
 /// A message of the bot that a channel holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct PostedMessage {
     /// Identifies the content, see [`Content::mark`].
     pub mark: String,
     pub receipt: Receipt,
@@ -177,5 +178,5 @@ pub trait Platform: Send + Sync {
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>>;
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>>;
 }

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
+use super::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::About;
 use crate::post::story::{Content, IssuePost, Line, Post, Tone};
 
@@ -86,7 +86,7 @@ impl Platform for Terminal {
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

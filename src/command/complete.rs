@@ -2,10 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::grammar::{Audience, Completes};
-use super::heard::Choice;
 use super::rights::Right;
-use super::table::COMMANDS;
+use crate::chat::{Audience, Choice, Completes, table::COMMANDS};
 use crate::item::prose;
 use crate::live::{Generation, Live};
 use crate::post::plain;

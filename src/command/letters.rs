@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::answer::{Answer, Ask, Listing, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
 use super::readers::shortened;
 use crate::config::PlatformKind;
 use crate::item::prose;
@@ -16,9 +16,9 @@ const LETTERS_MAX: i64 = 200;
 const WHY_CHARS_MAX: usize = 160;
 
 /// Lists dead letters, and messages that keep failing.
-pub(super) async fn list(ask: &Ask<'_>) -> Told {
-    let letters = outbox::letters(ask.live.store.read(), LETTERS_MAX).await?;
-    Ok(Answer::Lists(Listing {
+pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let letters = outbox::letters(ctx.live.store.read(), LETTERS_MAX).await?;
+    Ok(Answer::List(Listing {
         title: "What could not be delivered".to_owned(),
         lines: letters.iter().map(line).collect(),
         nothing: "Nothing is set aside.",
@@ -48,39 +48,39 @@ fn line(letter: &Letter) -> Line {
     }
 }
 
-pub(super) async fn retry(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Retry).await
+pub(super) async fn retry(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, Fate::Retry).await
 }
 
-pub(super) async fn drop(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Drop).await
+pub(super) async fn drop(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, Fate::Drop).await
 }
 
-async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
-    let typed = ask.needed("number");
+async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandError> {
+    let typed = ctx.required("number");
     let which = match typed {
         "all" => None,
         number => match number.trim_start_matches('#').parse::<i64>() {
             Ok(number) => Some(number),
             Err(_) => {
-                return mistake(format!(
+                return refuse(format!(
                     "{:?} is no number; say the number in the list, or all.",
                     shortened(typed)
                 ));
             }
         },
     };
-    let mut tx = ask.live.store.write().await?;
-    let many = match outbox::decide_letters(&mut tx, which, fate, ask.now).await? {
+    let mut tx = ctx.live.store.write().await?;
+    let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
         Decided::Done(many) => many,
         Decided::Unknown => {
-            return mistake(format!(
+            return refuse(format!(
                 "Nothing that could not be delivered has the number {}.",
                 shortened(typed)
             ));
         }
         Decided::NoChannel(channel) => {
-            return mistake(format!(
+            return refuse(format!(
                 "{} is no longer told, or its room was replaced; this can only be dropped.",
                 plain(&channel)
             ));
@@ -92,14 +92,14 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     };
     if many > 0 {
         let what = format!("{verb} what could not be delivered: {typed}");
-        audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+        audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     if fate == Fate::Retry && many > 0 {
         // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
-            ask.live.try_again(platform, None).await?;
+            ctx.live.try_again(platform, None).await?;
         }
     }
     let said = match (many, fate) {
@@ -109,5 +109,5 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
         (1, Fate::Drop) => "One message is given up.".to_owned(),
         (many, Fate::Drop) => format!("{many} messages are given up."),
     };
-    ask.says("Dead letters", said)
+    ctx.message("Dead letters", said)
 }

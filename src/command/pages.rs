@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::answer::{Listing, mark, notice};
-use super::grammar::Call;
-use super::heard::{Asker, Pages};
+use super::context::{Listing, mark, notice};
+use crate::chat::{Call, PageCalls, PlatformKind, Requester};
 use crate::post::story::{Content, Digest, IssuePost, Line, Part};
 
 const LINES_MAX: usize = 10;
@@ -22,17 +21,22 @@ const KEPT_FOR: TimeDelta = TimeDelta::minutes(15);
 const LISTS_MAX: usize = 200;
 
 /// Platform, room, person, and the call without its page.
-type Key = (&'static str, String, String, String);
+type CacheKey = (PlatformKind, String, String, String);
 /// A list, and the time when it was made.
-type Kept = (DateTime<Utc>, Arc<Listing>);
+type CachedList = (DateTime<Utc>, Arc<Listing>);
 
 /// Lists stored for their other pages.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Key, Kept>>);
+pub(super) struct PageCache(Mutex<HashMap<CacheKey, CachedList>>);
 
-impl Shelf {
+impl PageCache {
     /// The stored list of a call. `None` for a first page, which makes a new list.
-    pub(super) fn find(&self, by: &Asker, call: &Call, now: DateTime<Utc>) -> Option<Arc<Listing>> {
+    pub(super) fn find(
+        &self,
+        by: &Requester,
+        call: &Call,
+        now: DateTime<Utc>,
+    ) -> Option<Arc<Listing>> {
         if call.page() == 1 {
             return None;
         }
@@ -43,7 +47,13 @@ impl Shelf {
     }
 
     /// Stores a list for its other pages.
-    pub(super) fn keep(&self, by: &Asker, call: &Call, listing: Arc<Listing>, now: DateTime<Utc>) {
+    pub(super) fn keep(
+        &self,
+        by: &Requester,
+        call: &Call,
+        listing: Arc<Listing>,
+        now: DateTime<Utc>,
+    ) {
         let mut lists = self.0.lock().expect("no holder of the lists panics");
         if lists.len() >= LISTS_MAX {
             lists.retain(|_, (made_at, _)| now - *made_at < KEPT_FOR);
@@ -55,7 +65,7 @@ impl Shelf {
     }
 }
 
-fn key(by: &Asker, call: &Call) -> Key {
+fn key(by: &Requester, call: &Call) -> CacheKey {
     let words = call.at_page(1).words();
     let words = format!("{} {words}", call.spec.audience.command());
     (by.platform, by.room.clone(), by.person.clone(), words)
@@ -66,11 +76,11 @@ fn key(by: &Asker, call: &Call) -> Key {
 /// # Errors
 ///
 /// Returns the number of pages if this page does not exist.
-pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), usize> {
+pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, PageCalls), usize> {
     let mark = mark(call.spec.audience, call.spec.path);
     if listing.lines.is_empty() {
         let content = notice(listing.title.clone(), listing.nothing, mark);
-        return Ok((content, Pages::default()));
+        return Ok((content, PageCalls::default()));
     }
     let pages = cut(&listing.lines);
     let many = pages.len();
@@ -87,9 +97,9 @@ pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), u
         lines: listing.lines[range].to_vec(),
         mark,
     });
-    let turns = Pages {
+    let turns = PageCalls {
         back: (number > 1).then(|| call.at_page(call.page() - 1)),
-        on: (number < many).then(|| call.at_page(call.page() + 1)),
+        next: (number < many).then(|| call.at_page(call.page() + 1)),
     };
     Ok((content, turns))
 }
@@ -99,7 +109,7 @@ pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), u
 /// # Errors
 ///
 /// Returns the number of pages if this page does not exist.
-pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, Pages), usize> {
+pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, PageCalls), usize> {
     let lines: Vec<(usize, &Line)> = issue
         .parts
         .iter()
@@ -144,9 +154,9 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
         mark: mark(call.spec.audience, call.spec.path),
         ..issue
     }));
-    let turns = Pages {
+    let turns = PageCalls {
         back: (number > 1).then(|| call.at_page(call.page() - 1)),
-        on: (number < many).then(|| call.at_page(call.page() + 1)),
+        next: (number < many).then(|| call.at_page(call.page() + 1)),
     };
     Ok((content, turns))
 }
@@ -186,8 +196,9 @@ fn cost(line: &Line) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grammar::{Audience, parse};
     use super::*;
+    use crate::chat::Audience;
+    use crate::chat::grammar::parse;
     use crate::post::story::Tone;
 
     fn line(title: &str, link: usize) -> Line {
@@ -241,7 +252,7 @@ mod tests {
                 panic!("a list");
             };
             let words = |call: Option<Call>| call.map(|call| call.words());
-            Ok((digest.title, words(pages.back), words(pages.on)))
+            Ok((digest.title, words(pages.back), words(pages.next)))
         };
         let title = |page: u32| format!("All (page {page} of 3)");
         let on = |page: u32| Some(format!("latest page={page}"));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::answer::{Ask, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, refuse};
 use crate::desk::Desk;
 use crate::ingest;
 use crate::item::link::canonical_link;
@@ -18,40 +18,40 @@ const URL_BYTES_MAX: usize = 500;
 const NOTE_CHARS_MAX: usize = 300;
 
 /// Stores a suggested link, or refuses it with the reason.
-pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
-    let url = match address(ask.needed("url")) {
+pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let url = match address(ctx.required("url")) {
         Ok(url) => url,
-        Err(why) => return mistake(why),
+        Err(why) => return refuse(why),
     };
-    let commands = &ask.generation.effective.config.commands;
+    let commands = &ctx.generation.effective.config.commands;
     let caps = Caps {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
     if caps.person_max == 0 || caps.place_max == 0 {
-        return mistake("Suggestions are not taken at the moment.");
+        return refuse("Suggestions are not taken at the moment.");
     }
     let note = prose::shorten(
-        &plain(ask.call.get("note").unwrap_or_default()),
+        &plain(ctx.call.get("note").unwrap_or_default()),
         NOTE_CHARS_MAX,
     );
-    let place = ask.by.community.as_deref().unwrap_or(&ask.by.room);
+    let place = ctx.by.community.as_deref().unwrap_or(&ctx.by.room);
     let canonical = canonical_link(&url);
     let new = NewSuggestion {
         url: &canonical,
         shown: url.as_str(),
         note: &note,
-        platform: ask.by.platform,
-        person: &ask.by.person,
+        platform: ctx.by.platform.word(),
+        person: &ctx.by.person,
         place,
-        room: &ask.by.room,
+        room: &ctx.by.room,
     };
-    let readers = ask.live.store.read();
-    let known = stories::find_story(readers, url.as_str(), ask.today()).await?;
+    let readers = ctx.live.store.read();
+    let known = stories::find_story(readers, url.as_str(), ctx.today()).await?;
     let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
     let known = known.unwrap_or_default();
-    let mut tx = ask.live.store.write().await?;
-    let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
+    let mut tx = ctx.live.store.write().await?;
+    let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
     if let Taken::Kept(number) = taken {
         let told = Suggestion {
             number,
@@ -61,16 +61,16 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ask.generation.ingest.desks(), told, ask.now).await?;
+        tell_editors(&mut tx, &ctx.generation.ingest.desks(), told, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
         Taken::Kept(_) => {
-            ask.live.wake();
+            ctx.live.wake();
             let text = format!(
                 "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
             );
-            ask.says("Thank you", text.trim_end())
+            ctx.message("Thank you", text.trim_end())
         }
         Taken::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
@@ -78,17 +78,17 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
                 "Somebody suggested it on {} already.",
                 day.format("%-d %B %Y")
             );
-            ask.says("Thank you all the same", text)
+            ctx.message("Thank you all the same", text)
         }
-        Taken::PersonFull => mistake(format!(
+        Taken::PersonFull => refuse(format!(
             "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => mistake(format!(
+        Taken::PlaceFull => refuse(format!(
             "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => mistake("Your suggestions are not taken any more; this one was not kept."),
+        Taken::Banned => refuse("Your suggestions are not taken any more; this one was not kept."),
     }
 }
 

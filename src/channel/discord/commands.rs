@@ -15,10 +15,11 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::refusal::Aim;
-use super::rest::{Request, Rest};
+use super::rest::{DiscordRequest, Rest};
 use crate::channel::SendError;
-use crate::command::grammar::{Arg, ArgKind, Audience, Call, Completes, Spec, WrongCall, find};
-use crate::command::table::COMMANDS;
+use crate::chat::{
+    Arg, ArgKind, Audience, Call, CommandSpec, Completes, WrongCall, find, table::COMMANDS,
+};
 
 /// The largest integer that Discord accepts: 2^53 - 1.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
@@ -31,7 +32,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 const WORD_CHARS_MAX: usize = 40;
 
 /// Remembers across restarts which commands are registered.
-pub trait Memory: Send + Sync {
+pub trait RegistrationStore: Send + Sync {
     /// The hash of the last registered commands of an application.
     fn registered<'a>(
         &'a self,
@@ -44,7 +45,11 @@ pub trait Memory: Send + Sync {
 }
 
 /// Registers the commands if they changed.
-pub(super) async fn register(rest: Arc<Rest>, memory: Arc<dyn Memory>, application: String) {
+pub(super) async fn register(
+    rest: Arc<Rest>,
+    memory: Arc<dyn RegistrationStore>,
+    application: String,
+) {
     let commands = registered();
     let hash = Sha256::digest(commands.to_string());
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -58,7 +63,7 @@ pub(super) async fn register(rest: Arc<Rest>, memory: Arc<dyn Memory>, applicati
     }
     let mut wait = TRY_AGAIN_AFTER;
     for _ in 0..TRIES_MAX {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PUT,
             route: "/applications/{}/commands",
             major: application.clone(),
@@ -158,7 +163,7 @@ fn options(audience: Audience) -> Vec<CreateCommandOption> {
 
 fn group_of(audience: Audience, group: &str) -> CreateCommandOption {
     let members = COMMANDS.iter().filter(|spec| spec.audience == audience);
-    let members: Vec<(&Spec, &str)> = members
+    let members: Vec<(&CommandSpec, &str)> = members
         .filter_map(|spec| match spec.path.split_once(' ') {
             Some((of, word)) if of == group => Some((spec, word)),
             _ => None,
@@ -174,7 +179,7 @@ fn group_of(audience: Audience, group: &str) -> CreateCommandOption {
     option.set_sub_options(members)
 }
 
-fn sub_command(spec: &Spec, word: &str) -> CreateCommandOption {
+fn sub_command(spec: &CommandSpec, word: &str) -> CreateCommandOption {
     CreateCommandOption::new(CommandOptionType::SubCommand, word, spec.about)
         .set_sub_options(spec.args.iter().map(option))
 }

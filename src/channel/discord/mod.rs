@@ -4,6 +4,7 @@
 //! nonce: before a retry, the bot searches for the post by its name and by the mark in its footer.
 
 mod commands;
+pub mod escape;
 mod facts;
 mod gateway;
 mod interactions;
@@ -14,7 +15,6 @@ pub mod rest;
 mod rights;
 mod standing;
 mod tags;
-pub mod text;
 mod threads;
 
 #[cfg(test)]
@@ -29,16 +29,16 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use self::commands::{Memory, registered};
+pub use self::commands::{RegistrationStore, registered};
 pub use self::facts::ChannelFacts;
-pub use self::rest::Settings;
+pub use self::rest::DiscordSettings;
 pub use self::rights::Needs;
 pub use self::tags::Tag;
 
 use self::refusal::Aim;
 use self::render::{body, carries};
-use self::rest::{Failure, Request, Rest};
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
+use self::rest::{DiscordRequest, RequestError, Rest};
+use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long Discord certainly remembers a nonce; its documentation says "a few minutes".
@@ -63,12 +63,12 @@ pub struct Discord {
 
 impl Discord {
     /// Sets up the client without a request.
-    pub fn new(settings: Settings) -> anyhow::Result<Self> {
+    pub fn new(settings: DiscordSettings) -> anyhow::Result<Self> {
         Self::with_timeout(settings, REQUEST_TIMEOUT)
     }
 
     /// The same with another time limit for requests.
-    pub fn with_timeout(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
+    pub fn with_timeout(settings: DiscordSettings, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
             rest: Arc::new(Rest::new(settings, timeout)?),
             me: Mutex::default(),
@@ -101,7 +101,7 @@ impl Discord {
         major: &str,
         path: String,
     ) -> Result<Value, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::GET,
             route,
             major: major.to_owned(),
@@ -158,7 +158,7 @@ impl Discord {
         thread: Option<String>,
         body: Value,
     ) -> Result<Receipt, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/messages",
             major: room.to_owned(),
@@ -233,8 +233,8 @@ impl Discord {
         room: &str,
         receipt: &Receipt,
         content: Option<&Content>,
-    ) -> Result<Value, Failure> {
-        let request = Request {
+    ) -> Result<Value, RequestError> {
+        let request = DiscordRequest {
             method: match content {
                 Some(_) => Method::PATCH,
                 None => Method::DELETE,
@@ -317,7 +317,7 @@ impl Platform for Discord {
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         self.standing_in(address, since).boxed()
     }
 }

@@ -7,8 +7,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
-use crate::command::grammar::{self, Audience, Call};
-use crate::command::heard::Pages;
+use crate::chat::{Audience, Call, PageCalls, grammar};
 use crate::post::story::Suggestion;
 
 /// Discord's limit for a button's id, in code points.
@@ -23,7 +22,7 @@ const REMEMBERED: &str = "long";
 
 /// The content of a button's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct PageButton {
     /// The person who may press it.
     pub(super) person: String,
     /// `None` if its call was forgotten.
@@ -36,14 +35,14 @@ pub(super) struct LongCalls(Mutex<VecDeque<(String, Audience, String)>>);
 
 impl LongCalls {
     /// The row of buttons below a reply, or no rows.
-    pub(super) fn buttons(&self, pages: &Pages, person: &str) -> Value {
+    pub(super) fn buttons(&self, pages: &PageCalls, person: &str) -> Value {
         let button = |call: &Call, label: &str| {
             CreateButton::new(self.id(call, person))
                 .label(label)
                 .style(ButtonStyle::Secondary)
         };
         let back = pages.back.as_ref().map(|call| button(call, "Back"));
-        let on = pages.on.as_ref().map(|call| button(call, "Next"));
+        let on = pages.next.as_ref().map(|call| button(call, "Next"));
         let buttons: Vec<CreateButton> = back.into_iter().chain(on).collect();
         match buttons.is_empty() {
             true => json!([]),
@@ -72,7 +71,7 @@ impl LongCalls {
     }
 
     /// Parses a button's id; `None` if it is not ours.
-    pub(super) fn read(&self, id: &str) -> Option<Turn> {
+    pub(super) fn read(&self, id: &str) -> Option<PageButton> {
         let mut parts = id.splitn(4, ':');
         let (kind, audience) = (parts.next()?, parts.next()?);
         let (person, rest) = (parts.next()?, parts.next()?);
@@ -90,7 +89,7 @@ impl LongCalls {
             }
             _ => return None,
         };
-        Some(Turn {
+        Some(PageButton {
             person: person.to_owned(),
             call: words.and_then(|words| grammar::parse(audience, &words).ok()),
         })
@@ -147,23 +146,23 @@ mod tests {
         ] {
             let call = grammar::parse(Audience::Readers, words).expect("a command");
             let calls = LongCalls::default();
-            let pages = Pages {
+            let pages = PageCalls {
                 back: Some(call.at_page(1)),
-                on: Some(call.at_page(3)),
+                next: Some(call.at_page(3)),
             };
             let ids = ids(&calls.buttons(&pages, PERSON));
             assert_eq!(ids.len(), 2);
             assert_ne!(ids[0], ids[1]);
             for (id, page) in ids.iter().zip([1, 3]) {
                 assert!(id.chars().count() <= ID_MAX, "{id}");
-                let turn = Turn {
+                let turn = PageButton {
                     person: PERSON.to_owned(),
                     call: Some(call.at_page(page)),
                 };
                 assert_eq!(calls.read(id), Some(turn.clone()), "{id}");
                 // After a restart, only the calls in ids are left.
                 let is_carried = id.starts_with(CARRIED);
-                let forgotten = Turn {
+                let forgotten = PageButton {
                     call: turn.call.clone().filter(|_| is_carried),
                     ..turn
                 };
@@ -187,6 +186,6 @@ mod tests {
         }
         let turn = calls.read("page:r:1:dance").expect("it has the shape");
         assert_eq!(turn.call, None);
-        assert_eq!(calls.buttons(&Pages::default(), PERSON), json!([]));
+        assert_eq!(calls.buttons(&PageCalls::default(), PERSON), json!([]));
     }
 }

@@ -38,14 +38,14 @@ pub(super) enum Aim {
 
 /// An error response.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ErrorResponse {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,
     pub(super) scope: Option<String>,
     pub(super) body: Option<Value>,
 }
 
-impl Answer {
+impl ErrorResponse {
     /// Discord's error code; zero if there is none.
     pub(super) fn code(&self) -> u64 {
         let code = self.body.as_ref().and_then(|body| body.get("code"));
@@ -94,7 +94,7 @@ impl Answer {
 }
 
 /// The error for a response with a status other than 2xx.
-pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
+pub(super) fn verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
     match (aim, bare_verdict(aim, answer)) {
         // A refused answer says nothing about posts in that channel.
         (
@@ -111,7 +111,7 @@ pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
     }
 }
 
-fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
+fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
     let in_thread = aim == Aim::Change { in_thread: true };
     let words = answer.words();
     let never = |scope, advice: &str| SendError::Never {

@@ -4,7 +4,8 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::text::{count, cut, escape, escape_label};
+use super::escape::{escape, escape_label};
+use crate::channel::text::{count, cut};
 use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion, Tone};
 
 /// Discord's limits, in code points.

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::refusal::{Aim, Answer, DELAY_MAX, DELAY_UNREADABLE, verdict};
+use super::refusal::{Aim, DELAY_MAX, DELAY_UNREADABLE, ErrorResponse, verdict};
 use crate::channel::{Scope, SendError};
 
 /// The most bytes read of a response: more than a hundred messages with full embeds.
@@ -23,7 +23,7 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 const BUCKETS_MAX: usize = 1024;
 
 #[derive(Debug)]
-pub struct Settings {
+pub struct DiscordSettings {
     /// Discord's address, `https://discord.com`. Plain HTTP is allowed on the loopback only.
     pub base: String,
     pub token: SecretString,
@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct DiscordRequest {
     pub(super) method: Method,
     /// The path with open parameters: the name of the route.
     pub(super) route: &'static str,
@@ -46,20 +46,20 @@ pub(super) struct Request {
 
 /// Why a request failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct RequestError {
     pub(super) error: SendError,
     /// Discord's error code; zero if there is none.
     pub(super) code: u64,
 }
 
-impl From<SendError> for Failure {
+impl From<SendError> for RequestError {
     fn from(error: SendError) -> Self {
         Self { error, code: 0 }
     }
 }
 
 #[derive(Debug, Default)]
-struct Holds {
+struct RateLimits {
     everything: Option<Instant>,
     /// The bucket of each route, learnt from responses.
     buckets: HashMap<(Method, &'static str), String>,
@@ -73,11 +73,11 @@ pub(super) struct Rest {
     base: String,
     is_loopback: bool,
     token: SecretString,
-    holds: Mutex<Holds>,
+    limits: Mutex<RateLimits>,
 }
 
 impl Rest {
-    pub(super) fn new(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
+    pub(super) fn new(settings: DiscordSettings, timeout: Duration) -> anyhow::Result<Self> {
         let base = Url::parse(&settings.base).context("Discord's address is none")?;
         let is_loopback = match base.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -117,7 +117,7 @@ impl Rest {
             base: base.as_str().trim_end_matches('/').to_owned(),
             is_loopback,
             token: settings.token,
-            holds: Mutex::default(),
+            limits: Mutex::default(),
         })
     }
 
@@ -131,20 +131,20 @@ impl Rest {
     }
 
     /// Makes one request, unless a known limit forbids it. A response without a body is `null`.
-    pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
+    pub(super) async fn ask(&self, request: DiscordRequest) -> Result<Value, SendError> {
         self.ask_for(request).await.map_err(|failure| failure.error)
     }
 
     /// The same, with Discord's error code.
-    pub(super) async fn ask_for(&self, request: Request) -> Result<Value, Failure> {
+    pub(super) async fn ask_for(&self, request: DiscordRequest) -> Result<Value, RequestError> {
         let result = self.ask_bare(request).await;
-        result.map_err(|failure| Failure {
+        result.map_err(|failure| RequestError {
             error: self.without_token(failure.error),
             ..failure
         })
     }
 
-    async fn ask_bare(&self, request: Request) -> Result<Value, Failure> {
+    async fn ask_bare(&self, request: DiscordRequest) -> Result<Value, RequestError> {
         self.may_go(&request)?;
         let url = format!("{}/api/v10{}", self.base, request.path);
         let mut sent = self.client.request(request.method.clone(), url);
@@ -161,7 +161,7 @@ impl Rest {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned)
         };
-        let mut answer = Answer {
+        let mut answer = ErrorResponse {
             status: status.as_u16(),
             retry_after: header(RETRY_AFTER.as_str()),
             scope: header("x-ratelimit-scope"),
@@ -196,19 +196,19 @@ impl Rest {
         {
             self.hold(&request, *scope, *after);
         }
-        Err(Failure {
+        Err(RequestError {
             error: verdict,
             code: answer.code(),
         })
     }
 
-    fn holds(&self) -> MutexGuard<'_, Holds> {
-        self.holds.lock().expect("no holder of the limits panics")
+    fn limits(&self) -> MutexGuard<'_, RateLimits> {
+        self.limits.lock().expect("no holder of the limits panics")
     }
 
     /// Checks the limits learnt from earlier responses.
-    fn may_go(&self, request: &Request) -> Result<(), SendError> {
-        let holds = self.holds();
+    fn may_go(&self, request: &DiscordRequest) -> Result<(), SendError> {
+        let limits = self.limits();
         let now = Instant::now();
         let later = |until: Option<Instant>, scope, why: &str| match until {
             Some(until) if until > now => Err(SendError::Later {
@@ -220,40 +220,40 @@ impl Rest {
         };
         if request.aim != Aim::Answer {
             later(
-                holds.everything,
+                limits.everything,
                 Scope::Platform,
                 "Discord's limit for the whole bot is reached",
             )?;
         }
         later(
-            holds.empty.get(&holds.bucket(request)).copied(),
+            limits.empty.get(&limits.bucket(request)).copied(),
             Scope::Channel,
             "Discord's limit for the channel is reached",
         )
     }
 
     /// Remembers the limits in a response: the bucket, and the seconds until it refills if it is empty.
-    fn learn(&self, request: &Request, bucket: Option<String>, reset_after: Option<f64>) {
-        let mut holds = self.holds();
+    fn learn(&self, request: &DiscordRequest, bucket: Option<String>, reset_after: Option<f64>) {
+        let mut limits = self.limits();
         if let Some(bucket) = bucket {
-            holds
+            limits
                 .buckets
                 .insert((request.method.clone(), request.route), bucket);
         }
         let seconds = reset_after.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
         if let Some(seconds) = seconds {
             let after = Duration::from_secs_f64(seconds.min(DELAY_MAX.as_secs_f64()));
-            holds.wait(request, after);
+            limits.wait(request, after);
         }
     }
 
-    fn hold(&self, request: &Request, scope: Scope, after: Duration) {
-        let mut holds = self.holds();
+    fn hold(&self, request: &DiscordRequest, scope: Scope, after: Duration) {
+        let mut limits = self.limits();
         match scope {
             Scope::Platform => {
-                holds.everything = holds.everything.max(Some(Instant::now() + after));
+                limits.everything = limits.everything.max(Some(Instant::now() + after));
             }
-            Scope::Channel => holds.wait(request, after),
+            Scope::Channel => limits.wait(request, after),
             Scope::Delivery => {}
         }
     }
@@ -273,9 +273,9 @@ impl Rest {
     }
 }
 
-impl Holds {
+impl RateLimits {
     /// The key of a limit: the channel with the bucket, or with the route if the bucket is unknown.
-    fn bucket(&self, request: &Request) -> (String, String) {
+    fn bucket(&self, request: &DiscordRequest) -> (String, String) {
         let route = (request.method.clone(), request.route);
         let bucket = match self.buckets.get(&route) {
             Some(bucket) => bucket.clone(),
@@ -284,7 +284,7 @@ impl Holds {
         (bucket, request.major.clone())
     }
 
-    fn wait(&mut self, request: &Request, after: Duration) {
+    fn wait(&mut self, request: &DiscordRequest, after: Duration) {
         let now = Instant::now();
         if self.empty.len() >= BUCKETS_MAX {
             self.empty.retain(|_, until| *until > now);

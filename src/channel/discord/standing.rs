@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::render::marks;
 use super::{Discord, check_channel, check_id, id_of, senseless};
-use crate::channel::{Receipt, Scope, SendError, Standing};
+use crate::channel::{PostedMessage, Receipt, Scope, SendError};
 
 /// Discord's limit for messages in one response.
 const PAGE: usize = 100;
@@ -24,7 +24,7 @@ impl Discord {
         &self,
         address: &str,
         since: i64,
-    ) -> Result<Vec<Standing>, SendError> {
+    ) -> Result<Vec<PostedMessage>, SendError> {
         check_channel(address)?;
         let me = self.me().await?;
         let since = id_at(since);
@@ -55,7 +55,7 @@ impl Discord {
         thread: Option<&str>,
         me: &str,
         since: &str,
-        found: &mut Vec<Standing>,
+        found: &mut Vec<PostedMessage>,
     ) -> Result<(), SendError> {
         let mut after = since.to_owned();
         for _ in 0..PAGES_MAX {
@@ -75,7 +75,7 @@ impl Discord {
                 let embeds = message["embeds"].as_array().map_or(&[][..], Vec::as_slice);
                 found.extend(embeds.iter().filter_map(|embed| {
                     let (mark, lists) = marks(embed["footer"]["text"].as_str()?)?;
-                    Some(Standing {
+                    Some(PostedMessage {
                         mark,
                         receipt: Receipt {
                             message: id.clone(),

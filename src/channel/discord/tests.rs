@@ -3,8 +3,9 @@
 use chrono::DateTime;
 use serde_json::json;
 
+use super::escape::escape;
 use super::render::body;
-use super::text::{count, cut, escape};
+use crate::channel::text::{count, cut};
 use crate::post::About;
 use crate::post::story::{Content, Digest, Line, Post, Tone};
 

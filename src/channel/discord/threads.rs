@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::refusal::Aim;
 use super::render::{body, thread_name};
-use super::rest::{Failure, Request};
+use super::rest::{DiscordRequest, RequestError};
 use super::tags::{TAGS_WANTED, fitting, renewed};
 use super::{ChannelFacts, Discord, check_id, id_of, is_ours, senseless};
 use crate::channel::{Receipt, Scope, SendError, Work};
@@ -93,12 +93,12 @@ impl Discord {
         forum: &str,
         content: &Content,
         tags: &[String],
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, RequestError> {
         let mut post = json!({"name": thread_name(content), "message": body(content)});
         if !tags.is_empty() {
             post["applied_tags"] = json!(tags);
         }
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/threads",
             major: forum.to_owned(),
@@ -192,7 +192,7 @@ impl Discord {
         thread: &str,
         content: &Content,
     ) -> Result<Thread, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::GET,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -240,7 +240,7 @@ impl Discord {
 
     /// Opens an archived thread, so that its messages can be edited.
     pub(super) async fn reopen(&self, thread: &str, is_below: bool) -> Result<(), SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PATCH,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -277,7 +277,7 @@ impl Discord {
         thread: &str,
         change: Map<String, Value>,
     ) -> Result<(), SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PATCH,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -325,7 +325,7 @@ impl Discord {
         {
             return Ok(None);
         }
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/messages/{}/threads",
             major: room.to_owned(),

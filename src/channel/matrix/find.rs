@@ -24,13 +24,13 @@ impl Matrix {
         room: &Room,
         mark: &str,
     ) -> Result<Option<Receipt>, SendError> {
-        let looked = self.look_through(room, mark).await?;
-        if looked.found.is_some() || !looked.is_in_doubt {
-            return Ok(looked.found);
+        let result = self.look_through(room, mark).await?;
+        if result.found.is_some() || !result.is_in_doubt {
+            return Ok(result.found);
         }
         let has_keys = self.fetch_keys(room).await?;
-        let looked = self.look_through(room, mark).await?;
-        match (looked.found, looked.is_in_doubt, has_keys) {
+        let result = self.look_through(room, mark).await?;
+        match (result.found, result.is_in_doubt, has_keys) {
             (Some(found), _, _) => Ok(Some(found)),
             (None, false, _) => Ok(None),
             // No more keys exist. The room continues, and a person decides about this message.
@@ -62,11 +62,11 @@ impl Matrix {
         Ok(true)
     }
 
-    async fn look_through(&self, room: &Room, mark: &str) -> Result<Looked, SendError> {
+    async fn look_through(&self, room: &Room, mark: &str) -> Result<SearchResult, SendError> {
         let me = &self.session().await?.client;
         let me = me.user_id().ok_or_else(|| broken("there is no session"))?;
         let since_ms = ((self.settings.now)() - DOUBT_LASTS_S) * 1000;
-        let mut looked = Looked::default();
+        let mut result = SearchResult::default();
         let mut from = None;
         for _ in 0..PAGES_LOOKED_AT {
             let mut options = MessagesOptions::backward();
@@ -74,16 +74,16 @@ impl Matrix {
             options.limit = uint!(100);
             let page = room.messages(options).await.map_err(from_sdk)?;
             for event in &page.chunk {
-                match Seen::of(event, me.as_str(), mark) {
-                    Seen::It(message) => {
-                        looked.found = Some(Receipt {
+                match EventMatch::of(event, me.as_str(), mark) {
+                    EventMatch::It(message) => {
+                        result.found = Some(Receipt {
                             message: message.to_string(),
                             thread: None,
                         });
-                        return Ok(looked);
+                        return Ok(result);
                     }
-                    Seen::Sealed { at_ms } => looked.is_in_doubt |= at_ms > since_ms,
-                    Seen::Other => {}
+                    EventMatch::Sealed { at_ms } => result.is_in_doubt |= at_ms > since_ms,
+                    EventMatch::Other => {}
                 }
             }
             match page.end {
@@ -91,20 +91,20 @@ impl Matrix {
                 _ => break,
             }
         }
-        Ok(looked)
+        Ok(result)
     }
 }
 
 /// The result of a search.
 #[derive(Debug, Default)]
-struct Looked {
+struct SearchResult {
     found: Option<Receipt>,
     /// Whether some of the bot's messages could not be decrypted.
     is_in_doubt: bool,
 }
 
 /// How an event relates to the searched message.
-enum Seen {
+enum EventMatch {
     /// The message with the mark; edits of it do not count.
     It(OwnedEventId),
     /// A message of the bot that this device cannot decrypt.
@@ -115,7 +115,7 @@ enum Seen {
     Other,
 }
 
-impl Seen {
+impl EventMatch {
     fn of(event: &TimelineEvent, me: &str, mark: &str) -> Self {
         let raw: Result<Value, _> = event.raw().deserialize_as_unchecked();
         let Some(raw) = raw.ok().filter(|raw| raw["sender"] == me) else {

@@ -20,7 +20,7 @@ const HEARD_MAX: usize = 1024;
 
 /// An event that concerns the bot.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum SyncEvent {
     Invited {
         room: Room,
         by: OwnedUserId,
@@ -47,9 +47,9 @@ pub(super) enum Heard {
 }
 
 /// Sets up the handlers; returns the queue of their events.
-pub(super) fn hear(client: &Client) -> mpsc::Receiver<Heard> {
+pub(super) fn hear(client: &Client) -> mpsc::Receiver<SyncEvent> {
     let (heard, hears) = mpsc::channel(HEARD_MAX);
-    let say = move |what: Heard| {
+    let say = move |what: SyncEvent| {
         if heard.try_send(what).is_err() {
             warn!("Matrix: too much is said at once; something goes unheard");
         }
@@ -61,7 +61,7 @@ pub(super) fn hear(client: &Client) -> mpsc::Receiver<Heard> {
         move |event: StrippedRoomMemberEvent, client: Client, room: Room| {
             if client.user_id().is_some_and(|me| event.state_key == me) {
                 let by = event.sender;
-                on_invite(Heard::Invited { room, by });
+                on_invite(SyncEvent::Invited { room, by });
             }
             std::future::ready(())
         },
@@ -69,34 +69,34 @@ pub(super) fn hear(client: &Client) -> mpsc::Receiver<Heard> {
     client.add_event_handler(move |event: OriginalSyncRoomMessageEvent, room: Room| {
         if listen::may_be_command(&event) {
             let event = Box::new(event);
-            on_message(Heard::Said { room, event });
+            on_message(SyncEvent::Said { room, event });
         }
         std::future::ready(())
     });
     client.add_event_handler(move |event: OriginalSyncReactionEvent, room: Room| {
         if decision::decision(&event.content.relates_to.key).is_some() {
             let event = Box::new(event);
-            on_reaction(Heard::Reacted { room, event });
+            on_reaction(SyncEvent::Reacted { room, event });
         }
         std::future::ready(())
     });
     client.add_event_handler(move |_: OriginalSyncRoomPowerLevelsEvent, room: Room| {
         let room = room.room_id().to_owned();
-        on_rights(Heard::Changed { room });
+        on_rights(SyncEvent::Changed { room });
         std::future::ready(())
     });
     client.add_event_handler(
         move |event: OriginalSyncRoomMemberEvent, client: Client, room: Room| {
             if client.user_id().is_some_and(|me| event.state_key == me) {
                 let room = room.room_id().to_owned();
-                on_member(Heard::Changed { room });
+                on_member(SyncEvent::Changed { room });
             }
             std::future::ready(())
         },
     );
     client.add_event_handler(move |event: OriginalSyncRoomTombstoneEvent, room: Room| {
         let (room, by) = (room.room_id().to_owned(), event.content.replacement_room);
-        on_end(Heard::Replaced { room, by });
+        on_end(SyncEvent::Replaced { room, by });
         std::future::ready(())
     });
     hears

@@ -14,14 +14,16 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::hear::Heard;
-use super::line::Place;
-use super::send::Outlet;
+use super::hear::SyncEvent;
+use super::queue::QueuePlace;
+use super::send::MatrixSender;
 use super::session::Session;
 use super::{Matrix, decision, render};
 use crate::channel::{Scope, SendError};
-use crate::command::grammar::{self, Audience, Call, WrongCall};
-use crate::command::heard::{Asked, Asker, Ear, Noticed};
+use crate::chat::{
+    Audience, Call, CommandRequest, PlatformKind, Requester, RoomEvent, SharedHandler, WrongCall,
+    grammar,
+};
 use crate::post::story::Content;
 
 /// Older commands were given while the bot was down, and a late answer would only confuse.
@@ -37,23 +39,23 @@ const SYNC_GAP: Duration = Duration::from_millis(200);
 
 /// The data needed to handle events.
 #[derive(Clone)]
-struct Listening {
-    ear: Ear,
-    outlet: Arc<Outlet>,
-    host: Arc<Host>,
+struct ListenContext {
+    handler: SharedHandler,
+    sender: Arc<MatrixSender>,
+    invites: Arc<InvitePolicy>,
     now: super::Now,
 }
 
 /// The invites that the bot accepts.
 #[derive(Debug)]
-struct Host {
+struct InvitePolicy {
     inviters: Vec<String>,
     rooms: Vec<String>,
 }
 
-impl Host {
+impl InvitePolicy {
     /// The bot joins configured rooms after any invite.
-    fn lets_join(&self, room: &RoomId, inviter: &UserId) -> bool {
+    fn allows(&self, room: &RoomId, inviter: &UserId) -> bool {
         let is_named = self.rooms.iter().any(|named| room == named.as_str());
         let mut inviters = self.inviters.iter();
         is_named
@@ -70,14 +72,18 @@ impl Matrix {
     /// # Errors
     ///
     /// Returns an error if the account is refused or its folder cannot be used.
-    pub async fn listen(&self, ear: Ear, stop: &CancellationToken) -> Result<(), SendError> {
+    pub async fn listen(
+        &self,
+        handler: SharedHandler,
+        stop: &CancellationToken,
+    ) -> Result<(), SendError> {
         let Some(session) = self.session_in_time(stop).await? else {
             return Ok(());
         };
-        let listening = Listening {
-            ear,
-            outlet: Arc::clone(&self.outlet),
-            host: Arc::new(Host {
+        let listening = ListenContext {
+            handler,
+            sender: Arc::clone(&self.sender),
+            invites: Arc::new(InvitePolicy {
                 inviters: self.settings.inviters.clone(),
                 rooms: self.settings.rooms.clone(),
             }),
@@ -93,7 +99,7 @@ impl Matrix {
         for room in client.joined_rooms() {
             if let Some(by) = room.successor_room() {
                 let (room, by) = (room.room_id().to_owned(), by.room_id);
-                take_up(listening.clone(), Heard::Replaced { room, by }).await;
+                take_up(listening.clone(), SyncEvent::Replaced { room, by }).await;
             }
         }
         let mut heard = session.heard.lock().await;
@@ -174,31 +180,37 @@ async fn rests(stop: &CancellationToken, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
 }
 
-async fn take_up(listening: Listening, heard: Heard) {
+async fn take_up(listening: ListenContext, heard: SyncEvent) {
     match heard {
-        Heard::Invited { room, by } if room.state() == RoomState::Invited => {
+        SyncEvent::Invited { room, by } if room.state() == RoomState::Invited => {
             answer_invite(&room, &by, &listening).await;
         }
-        Heard::Invited { .. } => {}
-        Heard::Said { room, event } => said(&listening, &room, &event).await,
-        Heard::Reacted { room, event } => reacted(&listening, &room, &event).await,
-        Heard::Changed { room } => {
+        SyncEvent::Invited { .. } => {}
+        SyncEvent::Said { room, event } => said(&listening, &room, &event).await,
+        SyncEvent::Reacted { room, event } => reacted(&listening, &room, &event).await,
+        SyncEvent::Changed { room } => {
             let room = Some(room.to_string());
-            let changed = Noticed::Changed { room };
-            listening.ear.notice("matrix", changed).await;
+            let changed = RoomEvent::Changed { room };
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, changed)
+                .await;
         }
-        Heard::Replaced { room, by } => {
-            let replaced = Noticed::Replaced {
+        SyncEvent::Replaced { room, by } => {
+            let replaced = RoomEvent::Replaced {
                 room: room.to_string(),
                 by: by.to_string(),
             };
-            listening.ear.notice("matrix", replaced).await;
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, replaced)
+                .await;
         }
     }
 }
 
-async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
-    let is_allowed = listening.host.lets_join(room.room_id(), inviter);
+async fn answer_invite(room: &Room, inviter: &UserId, listening: &ListenContext) {
+    let is_allowed = listening.invites.allows(room.room_id(), inviter);
     let answered = match is_allowed {
         true => room.join().await,
         false => room.leave().await,
@@ -207,8 +219,11 @@ async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
         (Ok(()), true) => {
             info!("Matrix: {inviter} invited to {}; joined", room.room_id());
             let room = Some(room.room_id().to_string());
-            let changed = Noticed::Changed { room };
-            listening.ear.notice("matrix", changed).await;
+            let changed = RoomEvent::Changed { room };
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, changed)
+                .await;
         }
         (Ok(()), false) => info!(
             "Matrix: {inviter} invited to {}; declined: not among the inviters under [matrix]",
@@ -218,7 +233,7 @@ async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
     }
 }
 
-async fn said(listening: &Listening, room: &Room, event: &OriginalSyncRoomMessageEvent) {
+async fn said(listening: &ListenContext, room: &Room, event: &OriginalSyncRoomMessageEvent) {
     let is_mine = event.sender == room.own_user_id();
     if is_mine || room.state() != RoomState::Joined {
         return;
@@ -253,7 +268,7 @@ struct Question<'a> {
 }
 
 async fn answer(
-    listening: &Listening,
+    listening: &ListenContext,
     room: &Room,
     call: Result<Call, WrongCall>,
     question: &Question<'_>,
@@ -261,9 +276,9 @@ async fn answer(
     let person = question.sender.as_str();
     let key = format!("cmd-{}", question.event);
     // First of all: a command that cannot be answered in time is not carried out.
-    let Some(place) = listening.outlet.line_up(person) else {
+    let Some(place) = listening.sender.queue_answer(person) else {
         warn!("Matrix: {person} asks, and the account may not send so much; refused");
-        let Some(place) = listening.outlet.line_up_with_a_word(person) else {
+        let Some(place) = listening.sender.queue_notice(person) else {
             return;
         };
         let word = Content::Notice {
@@ -274,23 +289,23 @@ async fn answer(
         return give(listening, place, room, &word, question, &key).await;
     };
     let member = room.get_member_no_sync(question.sender).await;
-    let by = Asker {
-        platform: "matrix",
+    let by = Requester {
+        platform: PlatformKind::Matrix,
         room: room.room_id().to_string(),
         community: None,
         person: question.sender.to_string(),
         roles: Vec::new(),
         is_manager: member.ok().flatten().is_some_and(|member| member.can_ban()),
     };
-    if let Some(reply) = listening.ear.answer(Asked { by, call }).await {
+    if let Some(reply) = listening.handler.answer(CommandRequest { by, call }).await {
         give(listening, place, room, &reply.content, question, &key).await;
     }
 }
 
 /// Sends an answer when its turn comes.
 async fn give(
-    listening: &Listening,
-    place: Place,
+    listening: &ListenContext,
+    place: QueuePlace,
     room: &Room,
     content: &Content,
     question: &Question<'_>,
@@ -298,7 +313,7 @@ async fn give(
 ) {
     let mut event = render::event(content);
     render::below(&mut event, question.root.as_str());
-    if let Err(error) = listening.outlet.answer(place, room, event, key).await {
+    if let Err(error) = listening.sender.answer(place, room, event, key).await {
         warn!(
             "Matrix: an answer to {} could not be given: {error}",
             question.sender
@@ -307,7 +322,7 @@ async fn give(
 }
 
 /// Handles an editor's reaction to a suggestion.
-async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactionEvent) {
+async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncReactionEvent) {
     let is_mine = event.sender == room.own_user_id();
     let Some(word) = decision::decision(&event.content.relates_to.key) else {
         return;

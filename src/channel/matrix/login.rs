@@ -6,7 +6,7 @@ use matrix_sdk::ruma::api::error::ErrorKind;
 use matrix_sdk::{Client, Error, HttpError};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Settings;
+use super::MatrixSettings;
 use super::failure::{broken, from_http, from_sdk};
 use crate::channel::{Scope, SendError};
 
@@ -17,7 +17,7 @@ use crate::channel::{Scope, SendError};
 /// Returns an error if the address is not a homeserver, or if it takes no passwords or refuses this one.
 pub(super) async fn log_in(
     client: &Client,
-    settings: &Settings,
+    settings: &MatrixSettings,
     password: &SecretString,
 ) -> Result<MatrixSession, SendError> {
     let auth = client.matrix_auth();
@@ -39,7 +39,7 @@ fn never(why: String) -> SendError {
     }
 }
 
-fn check_offer(settings: &Settings, flows: &[LoginType]) -> Result<(), SendError> {
+fn check_offer(settings: &MatrixSettings, flows: &[LoginType]) -> Result<(), SendError> {
     if flows
         .iter()
         .any(|flow| matches!(flow, LoginType::Password(_)))
@@ -51,7 +51,7 @@ fn check_offer(settings: &Settings, flows: &[LoginType]) -> Result<(), SendError
 }
 
 /// The error for a server that allows logins on its own web pages only.
-fn no_passwords(settings: &Settings, offered: &str) -> SendError {
+fn no_passwords(settings: &MatrixSettings, offered: &str) -> SendError {
     let offered = match offered {
         "" => String::new(),
         offered => format!(" (it offers {offered})"),
@@ -64,7 +64,7 @@ fn no_passwords(settings: &Settings, offered: &str) -> SendError {
 }
 
 /// The error for a server that does not list its ways to log in.
-async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> SendError {
+async fn no_offer(client: &Client, settings: &MatrixSettings, error: &HttpError) -> SendError {
     let is_unknown = error
         .as_client_api_error()
         .is_some_and(|error| matches!(error.status_code.as_u16(), 400..=499 if error.status_code.as_u16() != 429));
@@ -82,7 +82,7 @@ async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> Se
 }
 
 /// The meaning of a refused login.
-fn refused(settings: &Settings, error: Error) -> SendError {
+fn refused(settings: &MatrixSettings, error: Error) -> SendError {
     let user = &settings.user;
     let kind = error.client_api_error_kind().cloned();
     let said = error.to_string();

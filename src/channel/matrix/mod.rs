@@ -8,10 +8,10 @@ mod decision;
 mod failure;
 mod find;
 mod hear;
-mod line;
 mod listen;
 mod login;
-mod pace;
+mod queue;
+mod rate;
 pub mod render;
 mod send;
 mod session;
@@ -35,9 +35,9 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::failure::from_sdk;
-use self::send::{Outlet, SEND_MAX};
+use self::send::{MatrixSender, SEND_MAX};
 use self::session::Session;
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
+use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver certainly remembers a transaction id; the specification says a day.
@@ -48,7 +48,7 @@ pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// The settings of the client.
 #[derive(Clone)]
-pub struct Settings {
+pub struct MatrixSettings {
     pub homeserver: String,
     /// The account: `@name:server`.
     pub user: String,
@@ -65,7 +65,7 @@ pub struct Settings {
     pub now: Now,
 }
 
-impl Settings {
+impl MatrixSettings {
     /// Whether the account logged in from this folder before.
     pub fn is_logged_in(&self) -> bool {
         self.folder.join(session::FILE).exists()
@@ -82,18 +82,18 @@ impl Settings {
 }
 
 pub struct Matrix {
-    settings: Settings,
+    settings: MatrixSettings,
     session: OnceCell<Session>,
     /// When the sending device logged in; `None` until the session is open.
     since: Mutex<Option<i64>>,
-    outlet: Arc<Outlet>,
+    sender: Arc<MatrixSender>,
 }
 
 impl Matrix {
     /// Sets up the client without a request.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: MatrixSettings) -> Self {
         Self {
-            outlet: Arc::new(Outlet::new(settings.send_gap)),
+            sender: Arc::new(MatrixSender::new(settings.send_gap)),
             settings,
             session: OnceCell::new(),
             since: Mutex::default(),
@@ -187,14 +187,14 @@ impl Matrix {
         // After an interruption, redacted edits are no longer listed.
         for edit in edits(&room, &message).await? {
             let key = format!("{}-{edit}", work.key);
-            self.outlet.redact(&room, &edit, &key).await?;
+            self.sender.redact(&room, &edit, &key).await?;
         }
-        self.outlet.redact(&room, &message, &work.key).await?;
+        self.sender.redact(&room, &message, &work.key).await?;
         Ok(receipt.clone())
     }
 
     async fn put(&self, room: &Room, event: Value, key: &str) -> Result<Receipt, SendError> {
-        let message = self.outlet.put(room, event, key).await?;
+        let message = self.sender.put(room, event, key).await?;
         Ok(Receipt {
             message: message.to_string(),
             thread: None,
@@ -265,7 +265,7 @@ impl Platform for Matrix {
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async move {
             let room = self.room(address).await?;
             self.standing_in(&room, since)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::decision::{ACCEPT, DECLINE};
-use crate::channel::discord::text::cut;
+use crate::channel::text::cut;
 use crate::post::plain;
 use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion};
 
@@ -32,12 +32,12 @@ const DOT: &str = " · ";
 
 /// A text in both formats.
 #[derive(Debug, Default)]
-struct Text {
+struct RenderedText {
     plain: String,
     html: String,
 }
 
-impl Text {
+impl RenderedText {
     /// Adds a paragraph, unless it is empty.
     fn paragraph(&mut self, plain: &str, html: &str) {
         if plain.trim().is_empty() {
@@ -154,7 +154,7 @@ pub(super) fn below(event: &mut Value, root: &str) {
     });
 }
 
-fn notice(text: &Text) -> Value {
+fn notice(text: &RenderedText) -> Value {
     json!({
         "msgtype": "m.notice",
         "body": text.plain,
@@ -164,8 +164,8 @@ fn notice(text: &Text) -> Value {
     })
 }
 
-fn text(content: &Content) -> Text {
-    let mut text = Text::default();
+fn text(content: &Content) -> RenderedText {
+    let mut text = RenderedText::default();
     match content {
         Content::Story(post) => story(&mut text, post),
         Content::Line(line) => {
@@ -185,7 +185,7 @@ fn text(content: &Content) -> Text {
     text
 }
 
-fn story(text: &mut Text, post: &Post) {
+fn story(text: &mut RenderedText, post: &Post) {
     let link = web_link(post.link.as_deref());
     let title = match shown(&post.title, TITLE_CHARS_MAX) {
         title if title.is_empty() => post.about.word().to_owned(),
@@ -246,10 +246,10 @@ fn story(text: &mut Text, post: &Post) {
 
 /// The text beside the state: kind, tree, size, author.
 fn notes(post: &Post) -> String {
-    let tells_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
+    let names_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
     let author = shown(&post.author, SHORT_CHARS_MAX);
     let mut notes = vec![post.about.word().to_owned()];
-    notes.extend((!tells_tree).then(|| shown(&post.tree, SHORT_CHARS_MAX)));
+    notes.extend((!names_tree).then(|| shown(&post.tree, SHORT_CHARS_MAX)));
     notes.extend(post.notes.iter().map(|note| shown(note, SHORT_CHARS_MAX)));
     notes.extend((!author.is_empty()).then(|| format!("by {author}")));
     notes.join(DOT)
@@ -266,7 +266,7 @@ fn about(post: &Post) -> String {
     shown(&parts.join(DOT), TITLE_CHARS_MAX)
 }
 
-fn several(text: &mut Text, digest: &Digest) {
+fn several(text: &mut RenderedText, digest: &Digest) {
     text.heading(&digest.title);
     let lines = digest.lines.iter().take(LINES_MAX);
     let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
@@ -274,7 +274,7 @@ fn several(text: &mut Text, digest: &Digest) {
 }
 
 /// A newsletter: the introduction, lists under headings, and a hint to the rest.
-fn issue(text: &mut Text, post: &IssuePost) {
+fn issue(text: &mut RenderedText, post: &IssuePost) {
     let title = shown(&post.title, TITLE_CHARS_MAX);
     let page = web_link(post.link.as_deref());
     let html = format!("<strong>{}</strong>", escape(&title));
@@ -300,7 +300,7 @@ fn issue(text: &mut Text, post: &IssuePost) {
     }
 }
 
-fn suggestion(text: &mut Text, suggested: &Suggestion) {
+fn suggestion(text: &mut RenderedText, suggested: &Suggestion) {
     text.heading(&format!("Suggestion {}", suggested.number));
     text.says(&shown(&suggested.link, LINK_BYTES_MAX));
     text.says(&shown(&suggested.note, TEXT_CHARS_MAX));
@@ -380,8 +380,8 @@ fn could_mention(word: &str) -> bool {
         let mut rests = word.match_indices(sigil).map(|(at, _)| &word[at + 1..]);
         rests.any(|rest| {
             let parts = rest.split_once(':');
-            parts.is_some_and(|(name, host)| {
-                !name.is_empty() && host.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+            parts.is_some_and(|(name, invites)| {
+                !name.is_empty() && invites.starts_with(|c: char| c.is_alphanumeric() || c == '[')
             })
         })
     };

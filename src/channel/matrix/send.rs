@@ -8,11 +8,11 @@ use matrix_sdk::Room;
 use matrix_sdk::config::RequestConfig;
 use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId};
 use serde_json::Value;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::failure::{from_http, from_sdk};
-use super::line::{Line, Place};
-use super::pace::{Class, Pace};
+use super::queue::{AnswerQueue, QueuePlace};
+use super::rate::{Class, SendRate};
 use crate::channel::{Scope, SendError};
 
 /// The time limit of a send. The caller repeats it, not the SDK.
@@ -26,24 +26,24 @@ const ANSWER_TRIES_MAX: u32 = 10;
 const ANSWER_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Outlet {
-    pace: Mutex<Pace>,
-    turn: Turn<()>,
-    line: Arc<Line>,
+pub(super) struct MatrixSender {
+    rate: Mutex<SendRate>,
+    turn: AsyncMutex<()>,
+    queue: Arc<AnswerQueue>,
 }
 
-impl Outlet {
+impl MatrixSender {
     /// A sender with this gap between messages after a burst of nine.
     pub(super) fn new(gap: Duration) -> Self {
         Self {
-            pace: Mutex::new(Pace::new(gap)),
-            turn: Turn::default(),
-            line: Arc::default(),
+            rate: Mutex::new(SendRate::new(gap)),
+            turn: AsyncMutex::default(),
+            queue: Arc::default(),
         }
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().expect("no holder of the pace panics")
+    fn rate(&self) -> MutexGuard<'_, SendRate> {
+        self.rate.lock().expect("no holder of the pace panics")
     }
 
     /// Sends a post.
@@ -71,26 +71,25 @@ impl Outlet {
         let redacted = room.redact(message, None, Some(key)).await;
         redacted
             .map(drop)
-            .map_err(|error| self.learnt(from_http(&error)))
+            .map_err(|error| self.learn(from_http(&error)))
     }
 
     /// Reserves a place in the queue for an answer; `None` if it could not be sent in time.
-    pub(super) fn line_up(&self, person: &str) -> Option<Place> {
+    pub(super) fn queue_answer(&self, person: &str) -> Option<QueuePlace> {
         let now = tokio::time::Instant::now();
-        let wait_of = |before| self.pace().wait_of_answer(before, now);
-        self.line.join(person, ANSWER_WAIT_MAX, now, wait_of)
+        let wait_of = |before| self.rate().wait_of_answer(before, now);
+        self.queue.join(person, ANSWER_WAIT_MAX, now, wait_of)
     }
 
     /// Reserves a place ahead of all answers, for the notice that the bot is busy. `None` if the person got one lately.
-    pub(super) fn line_up_with_a_word(&self, person: &str) -> Option<Place> {
-        self.line
-            .join_with_a_word(person, tokio::time::Instant::now())
+    pub(super) fn queue_notice(&self, person: &str) -> Option<QueuePlace> {
+        self.queue.join_first(person, tokio::time::Instant::now())
     }
 
     /// Sends an answer when its turn comes, and leaves the queue.
     pub(super) async fn answer(
         &self,
-        place: Place,
+        place: QueuePlace,
         room: &Room,
         event: Value,
         key: &str,
@@ -135,12 +134,12 @@ impl Outlet {
             .with_transaction_id(&key)
             .with_request_config(RequestConfig::new().disable_retry().timeout(SEND_MAX))
             .await
-            .map_err(|error| self.learnt(from_sdk(error)))?;
+            .map_err(|error| self.learn(from_sdk(error)))?;
         Ok(sent.response.event_id)
     }
 
     fn take(&self, class: Class) -> Result<(), SendError> {
-        let taken = self.pace().take(class, tokio::time::Instant::now());
+        let taken = self.rate().take(class, tokio::time::Instant::now());
         taken.map_err(|after| SendError::Later {
             after,
             scope: Scope::Platform,
@@ -149,9 +148,9 @@ impl Outlet {
     }
 
     /// Learns from an error that the server limits the rate.
-    fn learnt(&self, error: SendError) -> SendError {
+    fn learn(&self, error: SendError) -> SendError {
         if let SendError::Later { after, .. } = &error {
-            self.pace().learn(*after, tokio::time::Instant::now());
+            self.rate().learn(*after, tokio::time::Instant::now());
         }
         error
     }

@@ -24,9 +24,9 @@ use tracing::{info, warn};
 
 use tokio::sync::mpsc;
 
-use super::Settings;
+use super::MatrixSettings;
 use super::failure::{broken, from_sdk, from_setup};
-use super::hear::{Heard, hear};
+use super::hear::{SyncEvent, hear};
 use super::login;
 use crate::channel::{Scope, SendError};
 
@@ -43,7 +43,7 @@ pub(super) const FILE: &str = "session.json";
 
 /// A session as stored in its file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+struct SavedSession {
     homeserver: String,
     session: MatrixSession,
     /// The name of the store's folder.
@@ -58,7 +58,7 @@ pub(super) struct Session {
     /// When this device logged in, unix seconds. The server knows no transaction ids of other devices.
     pub(super) since: i64,
     /// The queue of received events, for the listener.
-    pub(super) heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
+    pub(super) heard: tokio::sync::Mutex<mpsc::Receiver<SyncEvent>>,
     /// Held during a sync. Two at once would be processed out of order.
     syncing: tokio::sync::Mutex<()>,
     /// Held as long as the session.
@@ -109,7 +109,7 @@ async fn sync_once(client: &Client, wait: Duration) -> Result<(), SendError> {
 }
 
 /// Opens the saved session or logs in, and syncs once.
-pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
+pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError> {
     let folder = &settings.folder;
     let mut make = fs::DirBuilder::new();
     let made = make.recursive(true).mode(0o700).create(folder);
@@ -117,7 +117,8 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     let lock = lock(folder)?;
     let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
     check_owner(settings, kept.as_ref())?;
-    let is_whole = |kept: &Kept| folder.join("key").exists() && folder.join(&kept.store).exists();
+    let is_whole =
+        |kept: &SavedSession| folder.join("key").exists() && folder.join(&kept.store).exists();
     let kept = kept.filter(is_whole);
     if kept.is_none() {
         password(settings)?;
@@ -164,7 +165,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
 }
 
 /// Deletes the saved session with its keys.
-pub(super) fn forget(settings: &Settings) -> Result<(), SendError> {
+pub(super) fn forget(settings: &MatrixSettings) -> Result<(), SendError> {
     let folder = &settings.folder;
     if !settings.is_logged_in() {
         return Ok(());
@@ -176,7 +177,7 @@ pub(super) fn forget(settings: &Settings) -> Result<(), SendError> {
 }
 
 /// Refuses a folder of another account, so that a misspelt name does not delete its keys.
-fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError> {
+fn check_owner(settings: &MatrixSettings, kept: Option<&SavedSession>) -> Result<(), SendError> {
     let Some(kept) = kept else { return Ok(()) };
     let owner = &kept.session.meta.user_id;
     match owner.as_str().eq_ignore_ascii_case(&settings.user) {
@@ -193,7 +194,7 @@ fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError
 }
 
 async fn build(
-    settings: &Settings,
+    settings: &MatrixSettings,
     store: &Path,
     key: &[u8; KEY_BYTES],
 ) -> Result<Client, SendError> {
@@ -216,7 +217,7 @@ async fn build(
     client.await.map_err(from_setup)
 }
 
-pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> {
+pub(super) fn password(settings: &MatrixSettings) -> Result<&SecretString, SendError> {
     let missing = || SendError::Never {
         scope: Scope::Platform,
         why: format!(
@@ -228,14 +229,18 @@ pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> 
     settings.password.as_ref().ok_or_else(missing)
 }
 
-async fn log_in(client: &Client, settings: &Settings, store: String) -> Result<i64, SendError> {
+async fn log_in(
+    client: &Client,
+    settings: &MatrixSettings,
+    store: String,
+) -> Result<i64, SendError> {
     let password = password(settings)?;
     let session = login::log_in(client, settings, password).await?;
     info!(
         "Matrix: logged in as {}, device {}",
         session.meta.user_id, session.meta.device_id
     );
-    let kept = Kept {
+    let kept = SavedSession {
         homeserver: settings.homeserver.clone(),
         session,
         store,
@@ -262,7 +267,7 @@ fn lock(folder: &Path) -> Result<File, SendError> {
 }
 
 /// Reads the saved session. `None` if the file is damaged: a login replaces it.
-fn read_kept(folder: &Path) -> io::Result<Option<Kept>> {
+fn read_kept(folder: &Path) -> io::Result<Option<SavedSession>> {
     let path = folder.join(FILE);
     match fs::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::failure::{broken, from_sdk};
 use super::{Matrix, render};
-use crate::channel::{Receipt, Scope, SendError, Standing};
+use crate::channel::{PostedMessage, Receipt, Scope, SendError};
 
 /// The most pages read, a hundred events each.
 const PAGES_MAX: usize = 2_000;
@@ -21,14 +21,14 @@ impl Matrix {
         &self,
         room: &Room,
         since: i64,
-    ) -> Result<Vec<Standing>, SendError> {
+    ) -> Result<Vec<PostedMessage>, SendError> {
         let client = &self.session().await?.client;
         // The keys from the backup also open messages of earlier devices.
         let has_keys = room.encryption_state().is_encrypted() && self.fetch_keys(room).await?;
         let me = client
             .user_id()
             .ok_or_else(|| broken("there is no session"))?;
-        let mut found = Found::default();
+        let mut found = RoomMessages::default();
         let (mut from, mut sealed) = (None, 0_u32);
         for _ in 0..PAGES_MAX {
             let mut options = MessagesOptions::backward();
@@ -93,13 +93,13 @@ fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendErro
 
 /// Messages and their edits, the newest first, as the server returns them.
 #[derive(Debug, Default)]
-struct Found {
+struct RoomMessages {
     /// The content of each message's latest edit.
     edits: HashMap<String, Value>,
     messages: Vec<(String, Value)>,
 }
 
-impl Found {
+impl RoomMessages {
     fn take(&mut self, event: &Value) {
         let content = &event["content"];
         let Some(id) = event["event_id"].as_str() else {
@@ -120,7 +120,7 @@ impl Found {
 
     /// Lists each message under its first mark and under that of its latest edit, because a story's id can change. The
     /// original of an edit may be older than the events read.
-    fn standing(mut self) -> Vec<Standing> {
+    fn standing(mut self) -> Vec<PostedMessage> {
         let mut all = Vec::new();
         for (id, content) in &self.messages {
             all.extend(of(id, content));
@@ -137,13 +137,13 @@ impl Found {
     }
 }
 
-fn of(id: &str, content: &Value) -> Vec<Standing> {
+fn of(id: &str, content: &Value) -> Vec<PostedMessage> {
     let Some(mark) = content[render::MARK].as_str() else {
         return Vec::new();
     };
     let list = &content[render::LIST];
     let stories = list["stories"].as_array().map_or(&[][..], Vec::as_slice);
-    vec![Standing {
+    vec![PostedMessage {
         mark: mark.to_owned(),
         receipt: Receipt {
             message: id.to_owned(),
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_message_stands_under_its_first_mark_and_its_latest() {
-        let mut found = Found::default();
+        let mut found = RoomMessages::default();
         let edit = |mark: &str| {
             json!({"event_id": "$e", "content": {"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"},
                    "m.new_content": {"bpfnews.mark": mark}}})

@@ -1,8 +1,8 @@
-//! Bodies as Discord takes them, whatever a stranger wrote; and the proof that the checker would see it if they were not.
+//! Bodies in Discord's format, even with hostile text, and a proof that the checker notices violations.
 
 use bpfnews::channel::discord::registered;
 use bpfnews::channel::discord::render::{body, carries, thread_name};
-use bpfnews::channel::discord::text::count;
+use bpfnews::channel::text::count;
 use bpfnews::post::story::{Content, Digest, Line, Tone};
 use serde_json::{Value, json};
 
@@ -269,7 +269,7 @@ fn the_checks_bite() {
     assert!(table.len() > 50);
 }
 
-/// What Discord's description alone can tell: bodies that break it in ways that no rule by hand looks at.
+/// Violations that only Discord's description covers.
 #[test]
 fn the_description_bites() {
     if !is_described() {

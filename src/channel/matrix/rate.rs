@@ -34,10 +34,10 @@ impl Class {
 
 /// A token bucket.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct SendRate {
     gap: Duration,
     /// The gap that the server wants, and when it said so.
-    learnt: Option<(Duration, Instant)>,
+    learn: Option<(Duration, Instant)>,
     /// The server accepts no message before this time.
     stopped_to: Option<Instant>,
     /// When the bucket is full again.
@@ -47,12 +47,12 @@ pub(super) struct Pace {
     waits: [Option<Instant>; 2],
 }
 
-impl Pace {
+impl SendRate {
     /// A full bucket. A gap of zero means no limit.
     pub(super) fn new(gap: Duration) -> Self {
         Self {
             gap,
-            learnt: None,
+            learn: None,
             stopped_to: None,
             full_at: None,
             last: None,
@@ -62,8 +62,8 @@ impl Pace {
 
     /// The time between two turns: the configured gap, or a longer one that was learnt.
     pub(super) fn gap(&self, now: Instant) -> Duration {
-        let learnt = self.learnt.filter(|(_, at)| now < *at + LEARNT_LASTS);
-        learnt.map_or(self.gap, |(gap, _)| gap.max(self.gap))
+        let learn = self.learn.filter(|(_, at)| now < *at + LEARNT_LASTS);
+        learn.map_or(self.gap, |(gap, _)| gap.max(self.gap))
     }
 
     /// Takes a turn, or returns the wait until the next one.
@@ -133,7 +133,7 @@ impl Pace {
         // A server with one turn in this time has no shorter gap.
         let gap = after.min(GAP_MAX).max(self.gap(now));
         if gap > self.gap {
-            self.learnt = Some((gap, now));
+            self.learn = Some((gap, now));
         }
         // The bucket is empty: after the stop there is one turn, and each further one takes a gap.
         let empty = stopped_to + gap * (BURST - 1);
@@ -149,39 +149,39 @@ mod tests {
 
     #[test]
     fn some_at_once_then_one_per_gap() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         for _ in 0..9 {
-            assert_eq!(pace.take(Class::Post, start), Ok(()));
+            assert_eq!(rate.take(Class::Post, start), Ok(()));
         }
-        assert_eq!(pace.take(Class::Post, start), Err(GAP));
+        assert_eq!(rate.take(Class::Post, start), Err(GAP));
         let later = start + GAP;
-        assert_eq!(pace.take(Class::Post, later), Ok(()));
-        assert_eq!(pace.take(Class::Post, later), Err(GAP));
+        assert_eq!(rate.take(Class::Post, later), Ok(()));
+        assert_eq!(rate.take(Class::Post, later), Err(GAP));
         let much_later = start + Duration::from_secs(3600);
-        let taken = (0..50).take_while(|_| pace.take(Class::Post, much_later).is_ok());
+        let taken = (0..50).take_while(|_| rate.take(Class::Post, much_later).is_ok());
         assert_eq!(taken.count(), 9, "a rest fills the bucket, and no more");
     }
 
     #[test]
     fn no_gap_is_no_limit() {
-        let mut pace = Pace::new(Duration::ZERO);
-        assert!((0..1000).all(|_| pace.take(Class::Answer, Instant::now()).is_ok()));
+        let mut rate = SendRate::new(Duration::ZERO);
+        assert!((0..1000).all(|_| rate.take(Class::Answer, Instant::now()).is_ok()));
     }
 
     /// Without end, one person asks and posts wait: each class gets every second turn.
     #[test]
     fn posts_and_answers_take_turns() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         let mut taken = Vec::new();
         // Answers come first each time, a tenth of a second apart; a post tries once a second.
         for tenth in 0..3_000 {
             let now = start + Duration::from_millis(100 * tenth);
-            if pace.take(Class::Answer, now).is_ok() {
+            if rate.take(Class::Answer, now).is_ok() {
                 taken.push(Class::Answer);
             }
-            if tenth % 10 == 0 && pace.take(Class::Post, now).is_ok() {
+            if tenth % 10 == 0 && rate.take(Class::Post, now).is_ok() {
                 taken.push(Class::Post);
             }
         }
@@ -197,34 +197,34 @@ mod tests {
 
     #[test]
     fn one_class_alone_has_all_turns() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         let taken = (0..3_000)
             .map(|tenth| start + Duration::from_millis(100 * tenth))
-            .filter(|now| pace.take(Class::Answer, *now).is_ok());
+            .filter(|now| rate.take(Class::Answer, *now).is_ok());
         assert!(taken.count() >= 66);
     }
 
     /// The server's limit is stricter than the configured one, and holds after its first error.
     #[test]
     fn what_the_server_says_is_learnt_and_forgotten() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
-        assert_eq!(pace.take(Class::Post, start), Ok(()));
-        pace.learn(Duration::from_secs(20), start);
+        assert_eq!(rate.take(Class::Post, start), Ok(()));
+        rate.learn(Duration::from_secs(20), start);
         assert_eq!(
-            pace.take(Class::Answer, start),
+            rate.take(Class::Answer, start),
             Err(Duration::from_secs(20))
         );
         let open = start + Duration::from_secs(20);
-        assert_eq!(pace.take(Class::Answer, open), Ok(()));
-        assert_eq!(pace.take(Class::Answer, open), Err(Duration::from_secs(20)));
+        assert_eq!(rate.take(Class::Answer, open), Ok(()));
+        assert_eq!(rate.take(Class::Answer, open), Err(Duration::from_secs(20)));
         let much_later = start + Duration::from_secs(2 * 3600);
-        assert_eq!(pace.gap(much_later), GAP);
+        assert_eq!(rate.gap(much_later), GAP);
         // An endless delay must not stop sending for ever.
-        pace.learn(Duration::from_secs(1_000_000), much_later);
+        rate.learn(Duration::from_secs(1_000_000), much_later);
         let an_hour_later = much_later + Duration::from_secs(3601);
-        let wait = pace.take(Class::Post, an_hour_later);
+        let wait = rate.take(Class::Post, an_hour_later);
         assert!(
             wait.is_ok() || wait.is_err_and(|wait| wait <= GAP),
             "{wait:?}"
@@ -233,15 +233,15 @@ mod tests {
 
     #[test]
     fn an_answer_knows_how_long_it_waits() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let now = Instant::now();
-        assert_eq!(pace.wait_of_answer(0, now), Duration::ZERO);
-        while pace.take(Class::Answer, now).is_ok() {}
-        assert_eq!(pace.wait_of_answer(0, now), GAP);
-        assert_eq!(pace.wait_of_answer(3, now), GAP * 4);
-        assert!(pace.take(Class::Post, now).is_err());
+        assert_eq!(rate.wait_of_answer(0, now), Duration::ZERO);
+        while rate.take(Class::Answer, now).is_ok() {}
+        assert_eq!(rate.wait_of_answer(0, now), GAP);
+        assert_eq!(rate.wait_of_answer(3, now), GAP * 4);
+        assert!(rate.take(Class::Post, now).is_err());
         assert_eq!(
-            pace.wait_of_answer(3, now),
+            rate.wait_of_answer(3, now),
             GAP * 8,
             "posts have every second turn"
         );

@@ -7,93 +7,86 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::Semaphore;
 use tracing::{Instrument as _, error, info, info_span};
 
-use super::answer::{Answer, Ask, Told, Trouble, mistake, notice, platform_of, typed};
-use super::grammar::{Audience, Call, Completes, WrongCall};
-use super::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
-use super::pace::{Pace, Verdict};
-use super::pages::{self, Shelf};
+use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed};
+use super::pages::{self, PageCache};
+use super::rate::{RateDecision, RateLimit};
 use super::rights::{self, Right};
 use super::{
     complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, suggest,
 };
-use crate::config::{Origin, PlatformKind, TableKind};
+use crate::chat::{
+    Audience, Call, Choice, CommandId as Id, CommandRequest, Completes, Disclosure, HandleCommands,
+    Pace, PageCalls, PlatformKind, Reply, Requester, RoomEvent, WrongCall,
+};
+use crate::config::{Origin, TableKind};
 use crate::live::{Generation, Live};
 use crate::store::outbox::{self, Place};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;
 /// Completions a person may request at once, and the interval between two after that.
-const KEYS_BURST: i32 = 20;
-const KEYS_EVERY: TimeDelta = TimeDelta::milliseconds(100);
+const COMPLETIONS_BURST: i32 = 20;
+const COMPLETIONS_EVERY: TimeDelta = TimeDelta::milliseconds(100);
 /// Commands that read the database in parallel. The loops need the other connections.
 const AT_ONCE_MAX: usize = 3;
 
-/// Commands that wait for somebody else's server.
-const SLOW: [&str; 3] = ["feeds add", "feeds test", "route add"];
-/// Commands whose answer only maintainers may read: people's ids, addresses, answers of servers.
-const FOR_MAINTAINERS_ALONE: [&str; 7] = [
-    "letters list",
-    "feeds list",
-    "feeds test",
-    "route list",
-    "mute list",
-    "suggest list",
-    "audit",
-];
-
 /// Answers commands.
-pub struct Clerk {
+pub struct CommandHandler {
     live: Arc<Live>,
-    commands: Pace,
-    keys: Pace,
-    shelf: Shelf,
+    commands: RateLimit,
+    completions: RateLimit,
+    page_cache: PageCache,
     seats: Semaphore,
 }
 
-impl Clerk {
+impl CommandHandler {
     pub fn new(live: Arc<Live>) -> Self {
         Self {
             live,
-            commands: Pace::new(BURST),
-            keys: Pace::new(KEYS_BURST),
-            shelf: Shelf::default(),
+            commands: RateLimit::new(BURST),
+            completions: RateLimit::new(COMPLETIONS_BURST),
+            page_cache: PageCache::default(),
             seats: Semaphore::new(AT_ONCE_MAX),
         }
     }
 
-    async fn reply(&self, asked: Asked) -> Option<Reply> {
+    async fn reply(&self, asked: CommandRequest) -> Option<Reply> {
         let now = self.live.clock.now();
         let generation = self.live.now();
         let by = &asked.by;
         let every = TimeDelta::seconds(generation.effective.config.commands.cooldown_s.into());
-        match self.commands.ask(by.platform, &by.person, every, now) {
-            Verdict::Answer => {}
-            Verdict::SlowDown => {
+        match self.commands.count(by.platform, &by.person, every, now) {
+            RateDecision::Answer => {}
+            RateDecision::Warn => {
                 return Some(private("Slow down", "One command at a time, please."));
             }
-            Verdict::Silence => return None,
+            RateDecision::Ignore => return None,
         }
         let call = match &asked.call {
             Ok(call) => call,
             Err(wrong) => return Some(help(by, wrong)),
         };
         let path = call.spec.path;
-        let span = info_span!("command", command.name = path, platform = by.platform);
+        let span = info_span!(
+            "command",
+            command.name = path,
+            platform = by.platform.word()
+        );
         let told = self.told(by, call, generation, now).instrument(span).await;
         Some(self.lay_out(by, call, told, now))
     }
 
     async fn told(
         &self,
-        by: &Asker,
+        by: &Requester,
         call: &Call,
         generation: Arc<Generation>,
         now: DateTime<Utc>,
-    ) -> Told {
+    ) -> Result<Answer, CommandError> {
         let right = self.right(by, &generation).await?;
         if call.spec.audience == Audience::Editors && right < Right::Editor {
             info!("{} may not: {}", by.person, call.spec.path);
-            return mistake(
+            return refuse(
                 "Editors alone may do that: whom [issue] or [commands] names in the configuration, and who manages this \
                  place where it names a channel of it.",
             );
@@ -101,24 +94,24 @@ impl Clerk {
         if call.spec.audience == Audience::Maintainers {
             if right < Right::Manager {
                 info!("{} may not: {}", by.person, call.spec.path);
-                return mistake(
+                return refuse(
                     "Maintainers alone may do that: whom the configuration names, and who manages this place where it \
                      names a channel of it.",
                 );
             }
-            if FOR_MAINTAINERS_ALONE.contains(&call.spec.path)
+            if call.spec.disclosure == Disclosure::Maintainers
                 && !is_among_maintainers(by, &generation)
             {
-                return mistake(
+                return refuse(
                     "That is answered in the maintainers' room alone (a [[channel]] with maintainers = true), since \
                      everybody here would read it.",
                 );
             }
         }
-        if let Some(listing) = self.shelf.find(by, call, now) {
-            return Ok(Answer::Lists((*listing).clone()));
+        if let Some(listing) = self.page_cache.find(by, call, now) {
+            return Ok(Answer::List((*listing).clone()));
         }
-        let ask = Ask {
+        let ctx = CommandContext {
             live: &self.live,
             generation,
             by,
@@ -126,18 +119,18 @@ impl Clerk {
             call,
             now,
         };
-        if SLOW.contains(&call.spec.path) {
-            return carry_out(&ask).await;
+        if call.spec.pace == Pace::Network {
+            return carry_out(&ctx).await;
         }
         let _seat = self.seats.acquire().await.map_err(anyhow::Error::from)?;
-        carry_out(&ask).await
+        carry_out(&ctx).await
     }
 
     /// The rights of a person. Also stores the server of one of our channels if it is not known yet.
-    async fn right(&self, by: &Asker, generation: &Generation) -> anyhow::Result<Right> {
+    async fn right(&self, by: &Requester, generation: &Generation) -> anyhow::Result<Right> {
         let places = outbox::places(self.live.store.read().into()).await?;
         let unknown = places.iter().find(|place| {
-            let is_room = place.platform == by.platform && place.address == by.room;
+            let is_room = place.platform == by.platform.word() && place.address == by.room;
             is_room && by.community.is_some() && place.community != by.community
         });
         if let (Some(place), Some(community)) = (unknown, &by.community) {
@@ -150,16 +143,21 @@ impl Clerk {
         Ok(rights::of(by, &config.commands, &config.issue, &ours))
     }
 
-    fn lay_out(&self, by: &Asker, call: &Call, told: Told, now: DateTime<Utc>) -> Reply {
-        let is_private =
-            call.spec.audience != Audience::Readers || matches!(call.spec.path, "suggest" | "help");
+    fn lay_out(
+        &self,
+        by: &Requester,
+        call: &Call,
+        told: Result<Answer, CommandError>,
+        now: DateTime<Utc>,
+    ) -> Reply {
+        let is_private = call.spec.disclosure != Disclosure::Everybody;
         match told {
-            Ok(Answer::Says(content)) => Reply {
+            Ok(Answer::Message(content)) => Reply {
                 content,
                 is_private,
-                pages: Pages::default(),
+                pages: PageCalls::default(),
             },
-            Ok(Answer::Tells(issue)) => match pages::page_of_issue(*issue, call) {
+            Ok(Answer::Issue(issue)) => match pages::page_of_issue(*issue, call) {
                 Ok((content, pages)) => Reply {
                     content,
                     is_private,
@@ -167,10 +165,10 @@ impl Clerk {
                 },
                 Err(many) => no_such_page(many),
             },
-            Ok(Answer::Lists(listing)) => match pages::page(&listing, call) {
+            Ok(Answer::List(listing)) => match pages::page(&listing, call) {
                 Ok((content, pages)) => {
-                    if call.page() == 1 && pages.on.is_some() {
-                        self.shelf.keep(by, call, Arc::new(listing), now);
+                    if call.page() == 1 && pages.next.is_some() {
+                        self.page_cache.keep(by, call, Arc::new(listing), now);
                     }
                     Reply {
                         content,
@@ -180,8 +178,8 @@ impl Clerk {
                 }
                 Err(many) => no_such_page(many),
             },
-            Err(Trouble::Mistake(what)) => private("That did not work", &what),
-            Err(Trouble::Fault(fault)) => {
+            Err(CommandError::Refused(what)) => private("That did not work", &what),
+            Err(CommandError::Internal(fault)) => {
                 let id = format!("{:08x}", fastrand::u32(..));
                 error!(id, "{} failed: {fault:#}", call.spec.path);
                 private(
@@ -193,20 +191,24 @@ impl Clerk {
     }
 }
 
-impl Ears for Clerk {
-    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+impl HandleCommands for CommandHandler {
+    fn answer(&self, asked: CommandRequest) -> BoxFuture<'_, Option<Reply>> {
         self.reply(asked).boxed()
     }
 
     fn complete<'a>(
         &'a self,
-        by: &'a Asker,
+        by: &'a Requester,
         completes: Completes,
         begun: &'a str,
     ) -> BoxFuture<'a, Vec<Choice>> {
         async move {
             let now = self.live.clock.now();
-            if self.keys.ask(by.platform, &by.person, KEYS_EVERY, now) != Verdict::Answer {
+            if self
+                .completions
+                .count(by.platform, &by.person, COMPLETIONS_EVERY, now)
+                != RateDecision::Answer
+            {
                 return Vec::new();
             }
             let generation = self.live.now();
@@ -223,72 +225,70 @@ impl Ears for Clerk {
         .boxed()
     }
 
-    fn notice(&self, platform: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+    fn room_event(&self, platform: PlatformKind, event: RoomEvent) -> BoxFuture<'_, ()> {
         async move {
-            let mut all = PlatformKind::ALL.into_iter();
-            let Some(platform) = all.find(|kind| kind.word() == platform) else {
-                return;
-            };
-            let done = match &noticed {
-                Noticed::Changed { room } => self.live.try_again(platform, room.as_deref()).await,
-                Noticed::Replaced { room, by } => self.live.was_replaced(platform, room, by).await,
+            let done = match &event {
+                RoomEvent::Changed { room } => self.live.try_again(platform, room.as_deref()).await,
+                RoomEvent::Replaced { room, by } => {
+                    self.live.was_replaced(platform, room, by).await
+                }
             };
             if let Err(fault) = done {
-                error!("taking note of {noticed:?} failed: {fault:#}");
+                error!(
+                    "{event:?} on {} was not handled: {fault:#}",
+                    platform.word()
+                );
             }
         }
         .boxed()
     }
 }
 
-async fn carry_out(ask: &Ask<'_>) -> Told {
-    match (ask.call.spec.audience, ask.call.spec.path) {
-        (Audience::Readers, "latest") => issues::latest(ask).await,
-        (Audience::Readers, "issue") => issues::issue(ask).await,
-        (Audience::Readers, "story") => readers::story(ask).await,
-        (Audience::Readers, "search") => readers::search(ask).await,
-        (Audience::Readers, "open") => readers::open(ask).await,
-        (Audience::Readers, "status") => readers::status(ask).await,
-        (Audience::Readers, "suggest") => suggest::suggest(ask).await,
-        (_, "help") => readers::help(ask),
-        (Audience::Editors, "draft") => issues::draft(ask).await,
-        (Audience::Editors, "pin") => editors::pin(ask).await,
-        (Audience::Editors, "drop") => editors::drop(ask).await,
-        (Audience::Editors, "move") => editors::put(ask).await,
-        (Audience::Editors, "note") => editors::note(ask).await,
-        (Audience::Editors, "intro") => editors::intro(ask).await,
-        (Audience::Editors, "undo") => editors::undo(ask).await,
-        (Audience::Editors, "suggestions") => editors::suggestions(ask).await,
-        (Audience::Editors, "accept") => editors::accept(ask).await,
-        (Audience::Editors, "decline") => editors::decline(ask).await,
-        (Audience::Editors, "publish") => publishing::publish(ask).await,
-        (Audience::Editors, "withdraw") => publishing::withdraw(ask).await,
-        (Audience::Editors, "correct") => publishing::correct(ask).await,
-        (Audience::Maintainers, "feeds list") => feeds::list(ask).await,
-        (Audience::Maintainers, "feeds add") => feeds::add(ask).await,
-        (Audience::Maintainers, "feeds remove") => feeds::remove(ask).await,
-        (Audience::Maintainers, "feeds pause") => feeds::pause(ask).await,
-        (Audience::Maintainers, "feeds resume") => feeds::resume(ask).await,
-        (Audience::Maintainers, "feeds test") => feeds::test(ask).await,
-        (Audience::Maintainers, "route list") => routes::list(ask),
-        (Audience::Maintainers, "route add") => routes::add(ask).await,
-        (Audience::Maintainers, "route remove") => routes::remove(ask).await,
-        (Audience::Maintainers, "mute story") => mutes::story(ask).await,
-        (Audience::Maintainers, "mute author") => mutes::author(ask).await,
-        (Audience::Maintainers, "mute words") => mutes::words(ask).await,
-        (Audience::Maintainers, "mute list") => mutes::list(ask).await,
-        (Audience::Maintainers, "mute lift") => mutes::lift(ask).await,
-        (Audience::Maintainers, "retract") => mutes::retract(ask).await,
-        (Audience::Maintainers, "suggest list") => records::suggestions(ask).await,
-        (Audience::Maintainers, "suggest ban") => records::ban(ask).await,
-        (Audience::Maintainers, "suggest lift") => records::lift(ask).await,
-        (Audience::Maintainers, "audit") => records::audit(ask).await,
-        (Audience::Maintainers, "letters list") => letters::list(ask).await,
-        (Audience::Maintainers, "letters retry") => letters::retry(ask).await,
-        (Audience::Maintainers, "letters drop") => letters::drop(ask).await,
-        (_, path) => {
-            Err(anyhow::anyhow!("{path} is in the table, and nobody carries it out").into())
-        }
+async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    match ctx.call.spec.id {
+        Id::Latest => issues::latest(ctx).await,
+        Id::Issue => issues::issue(ctx).await,
+        Id::Story => readers::story(ctx).await,
+        Id::Search => readers::search(ctx).await,
+        Id::Open => readers::open(ctx).await,
+        Id::Status => readers::status(ctx).await,
+        Id::Suggest => suggest::suggest(ctx).await,
+        Id::Help => readers::help(ctx),
+        Id::Draft => issues::draft(ctx).await,
+        Id::Pin => editors::pin(ctx).await,
+        Id::Drop => editors::drop(ctx).await,
+        Id::Move => editors::put(ctx).await,
+        Id::Note => editors::note(ctx).await,
+        Id::Intro => editors::intro(ctx).await,
+        Id::Undo => editors::undo(ctx).await,
+        Id::Suggestions => editors::suggestions(ctx).await,
+        Id::Accept => editors::accept(ctx).await,
+        Id::Decline => editors::decline(ctx).await,
+        Id::Publish => publishing::publish(ctx).await,
+        Id::Withdraw => publishing::withdraw(ctx).await,
+        Id::Correct => publishing::correct(ctx).await,
+        Id::FeedsList => feeds::list(ctx).await,
+        Id::FeedsAdd => feeds::add(ctx).await,
+        Id::FeedsRemove => feeds::remove(ctx).await,
+        Id::FeedsPause => feeds::pause(ctx).await,
+        Id::FeedsResume => feeds::resume(ctx).await,
+        Id::FeedsTest => feeds::test(ctx).await,
+        Id::RouteList => routes::list(ctx),
+        Id::RouteAdd => routes::add(ctx).await,
+        Id::RouteRemove => routes::remove(ctx).await,
+        Id::MuteStory => mutes::story(ctx).await,
+        Id::MuteAuthor => mutes::author(ctx).await,
+        Id::MuteWords => mutes::words(ctx).await,
+        Id::MuteList => mutes::list(ctx).await,
+        Id::MuteLift => mutes::lift(ctx).await,
+        Id::Retract => mutes::retract(ctx).await,
+        Id::SuggestList => records::suggestions(ctx).await,
+        Id::SuggestBan => records::ban(ctx).await,
+        Id::SuggestLift => records::lift(ctx).await,
+        Id::Audit => records::audit(ctx).await,
+        Id::LettersList => letters::list(ctx).await,
+        Id::LettersRetry => letters::retry(ctx).await,
+        Id::LettersDrop => letters::drop(ctx).await,
     }
 }
 
@@ -302,12 +302,12 @@ fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Plac
 }
 
 /// Whether only maintainers can read the answer: Discord hides it from others, or the room is theirs.
-fn is_among_maintainers(by: &Asker, generation: &Generation) -> bool {
-    let platform = platform_of(by);
+fn is_among_maintainers(by: &Requester, generation: &Generation) -> bool {
     let channels = &generation.effective.config.channels;
-    platform == Some(PlatformKind::Discord)
+    by.platform == PlatformKind::Discord
         || channels.iter().any(|channel| {
-            channel.maintainers && Some(channel.platform) == platform && channel.address == by.room
+            let is_here = channel.platform == by.platform && channel.address == by.room;
+            channel.maintainers && is_here
         })
 }
 
@@ -323,12 +323,12 @@ fn private(title: &str, text: &str) -> Reply {
     Reply {
         content: notice(title, crate::post::plain_lines(text), "bpfnews"),
         is_private: true,
-        pages: Pages::default(),
+        pages: PageCalls::default(),
     }
 }
 
 /// The answer to a text that is no valid command.
-fn help(by: &Asker, wrong: &WrongCall) -> Reply {
+fn help(by: &Requester, wrong: &WrongCall) -> Reply {
     let (audience, usage) = match wrong {
         WrongCall::Nothing(audience) | WrongCall::Unknown { audience, .. } => (*audience, None),
         WrongCall::Argument { spec, .. } => (spec.audience, Some(spec.usage())),

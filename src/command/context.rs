@@ -4,20 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::grammar::{Audience, Call};
-use super::heard::Asker;
 use super::rights::Right;
-use crate::config::PlatformKind;
+use crate::chat::{Audience, Call, PlatformKind, Requester};
 use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
 use crate::store::audit::Hand;
 
 /// A command being handled.
-pub(super) struct Ask<'a> {
+pub(super) struct CommandContext<'a> {
     pub(super) live: &'a Live,
     /// The generation that was running when the command came.
     pub(super) generation: Arc<Generation>,
-    pub(super) by: &'a Asker,
+    pub(super) by: &'a Requester,
     pub(super) right: Right,
     pub(super) call: &'a Call,
     pub(super) now: DateTime<Utc>,
@@ -25,11 +23,11 @@ pub(super) struct Ask<'a> {
 
 /// The result of a command.
 pub(super) enum Answer {
-    Says(Content),
+    Message(Content),
     /// A list, shown in pages.
-    Lists(Listing),
+    List(Listing),
     /// An issue, shown in pages.
-    Tells(Box<IssuePost>),
+    Issue(Box<IssuePost>),
 }
 
 /// A whole list.
@@ -43,27 +41,25 @@ pub(super) struct Listing {
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum CommandError {
     /// The person can correct it, so the text is shown as it is.
-    Mistake(String),
+    Refused(String),
     /// An internal error: logged, and not shown.
-    Fault(anyhow::Error),
+    Internal(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Trouble {
+impl From<anyhow::Error> for CommandError {
     fn from(error: anyhow::Error) -> Self {
-        Self::Fault(error)
+        Self::Internal(error)
     }
 }
 
-pub(super) type Told = Result<Answer, Trouble>;
-
 /// A refusal with this reason.
-pub(super) fn mistake<T>(what: impl Into<String>) -> Result<T, Trouble> {
-    Err(Trouble::Mistake(what.into()))
+pub(super) fn refuse<T>(what: impl Into<String>) -> Result<T, CommandError> {
+    Err(CommandError::Refused(what.into()))
 }
 
-impl Ask<'_> {
+impl CommandContext<'_> {
     /// Days since 1970.
     pub(super) fn today(&self) -> i64 {
         self.now.timestamp().div_euclid(86_400)
@@ -75,34 +71,38 @@ impl Ask<'_> {
     }
 
     /// The person, as the author of a change.
-    pub(super) fn hand(&self) -> Hand {
+    pub(super) fn actor(&self) -> Hand {
         Hand {
-            platform: self.by.platform.to_owned(),
+            platform: self.by.platform.word().to_owned(),
             person: self.by.person.clone(),
             room: self.by.room.clone(),
             community: self.by.community.clone(),
         }
     }
 
-    pub(super) fn platform(&self) -> Option<PlatformKind> {
-        platform_of(self.by)
-    }
-
     /// An argument that the grammar requires.
-    pub(super) fn needed(&self, name: &str) -> &str {
+    pub(super) fn required(&self, name: &str) -> &str {
         self.call.get(name).unwrap_or_default()
     }
 
     /// A short message.
-    pub(super) fn says(&self, title: impl Into<String>, text: impl Into<String>) -> Told {
+    pub(super) fn message(
+        &self,
+        title: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Result<Answer, CommandError> {
         let mark = mark(self.call.spec.audience, self.call.spec.path);
-        Ok(Answer::Says(notice(title, text, mark)))
+        Ok(Answer::Message(notice(title, text, mark)))
     }
 
     /// A short list, without pages.
-    pub(super) fn shows(&self, title: impl Into<String>, lines: Vec<Line>) -> Told {
+    pub(super) fn short_list(
+        &self,
+        title: impl Into<String>,
+        lines: Vec<Line>,
+    ) -> Result<Answer, CommandError> {
         let mark = mark(self.call.spec.audience, self.call.spec.path);
-        Ok(Answer::Says(Content::Digest(Digest {
+        Ok(Answer::Message(Content::Digest(Digest {
             title: title.into(),
             lines,
             mark,
@@ -110,16 +110,11 @@ impl Ask<'_> {
     }
 }
 
-pub(super) fn platform_of(by: &Asker) -> Option<PlatformKind> {
-    let mut all = PlatformKind::ALL.into_iter();
-    all.find(|platform| platform.word() == by.platform)
-}
-
 /// A command as a person types it: `/bpfnews latest` on Discord, `!bpfnews latest` elsewhere.
-pub(super) fn typed(by: &Asker, audience: Audience, words: &str) -> String {
-    let sign = match platform_of(by) {
-        Some(PlatformKind::Discord) => '/',
-        Some(PlatformKind::Matrix | PlatformKind::Terminal) | None => '!',
+pub(super) fn typed(by: &Requester, audience: Audience, words: &str) -> String {
+    let sign = match by.platform {
+        PlatformKind::Discord => '/',
+        PlatformKind::Matrix | PlatformKind::Terminal => '!',
     };
     format!("{sign}{} {words}", audience.command())
 }

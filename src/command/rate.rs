@@ -6,34 +6,36 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::chat::PlatformKind;
+
 /// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
 const PEOPLE_MAX: usize = 10_000;
 
 /// The handler's reaction to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RateDecision {
     Answer,
     /// Warn the person that they are too fast.
-    SlowDown,
+    Warn,
     /// Do not answer.
-    Silence,
+    Ignore,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Credit {
     /// When the person's whole burst is available again.
     full_at: DateTime<Utc>,
-    was_told: bool,
+    was_warned: bool,
 }
 
 /// The rate limits of all people.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimit {
     burst: i32,
-    people: Mutex<HashMap<(&'static str, String), Credit>>,
+    people: Mutex<HashMap<(PlatformKind, String), Credit>>,
 }
 
-impl Pace {
+impl RateLimit {
     pub(super) fn new(burst: i32) -> Self {
         Self {
             burst,
@@ -42,14 +44,14 @@ impl Pace {
     }
 
     /// Counts one command of a person and decides about it. After the burst, one command is allowed per `every`.
-    pub(super) fn ask(
+    pub(super) fn count(
         &self,
-        platform: &'static str,
+        platform: PlatformKind,
         person: &str,
         every: TimeDelta,
         now: DateTime<Utc>,
-    ) -> Verdict {
-        let mut people = self.people.lock().expect("no holder of the pace panics");
+    ) -> RateDecision {
+        let mut people = self.people.lock().expect("no holder of the limits panics");
         if people.len() >= PEOPLE_MAX {
             people.retain(|_, credit| credit.full_at > now);
         }
@@ -60,23 +62,24 @@ impl Pace {
             .entry((platform, person.to_owned()))
             .or_insert(Credit {
                 full_at: now,
-                was_told: false,
+                was_warned: false,
             });
         // After a clock was set back, nobody waits longer than for a whole burst.
         let full_at = credit.full_at.clamp(now, now + every * self.burst);
         if full_at + every > now + every * self.burst {
-            let verdict = match credit.was_told {
-                false => Verdict::SlowDown,
-                true => Verdict::Silence,
+            let decision = if credit.was_warned {
+                RateDecision::Ignore
+            } else {
+                RateDecision::Warn
             };
-            credit.was_told = true;
-            return verdict;
+            credit.was_warned = true;
+            return decision;
         }
         *credit = Credit {
             full_at: full_at + every,
-            was_told: false,
+            was_warned: false,
         };
-        Verdict::Answer
+        RateDecision::Answer
     }
 }
 
@@ -85,38 +88,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_too_fast_is_told_once() {
-        let pace = Pace::new(3);
+    fn a_person_who_is_too_fast_is_warned_once() {
+        let limit = RateLimit::new(3);
         let start = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
         let ask = |person: &str, seconds: i64| {
             let now = start + TimeDelta::seconds(seconds);
-            pace.ask("discord", person, TimeDelta::seconds(10), now)
+            limit.count(PlatformKind::Discord, person, TimeDelta::seconds(10), now)
         };
         for _ in 0..3 {
-            assert_eq!(ask("a", 0), Verdict::Answer);
+            assert_eq!(ask("a", 0), RateDecision::Answer);
         }
-        assert_eq!(ask("a", 1), Verdict::SlowDown);
-        assert_eq!(ask("a", 2), Verdict::Silence);
-        assert_eq!(ask("b", 2), Verdict::Answer, "others are not held");
-        assert_eq!(ask("a", 10), Verdict::Answer);
-        assert_eq!(ask("a", 11), Verdict::SlowDown, "told anew after an answer");
-        assert_eq!(ask("a", -500), Verdict::Silence, "the clock was set back");
-        assert_eq!(ask("a", 600), Verdict::Answer);
+        assert_eq!(ask("a", 1), RateDecision::Warn);
+        assert_eq!(ask("a", 2), RateDecision::Ignore);
+        assert_eq!(ask("b", 2), RateDecision::Answer, "others are not held");
+        assert_eq!(ask("a", 10), RateDecision::Answer);
+        assert_eq!(
+            ask("a", 11),
+            RateDecision::Warn,
+            "warned again after an answer"
+        );
+        assert_eq!(
+            ask("a", -500),
+            RateDecision::Ignore,
+            "the clock was set back"
+        );
+        assert_eq!(ask("a", 600), RateDecision::Answer);
     }
 
     #[test]
     fn no_pause_means_no_limit_and_a_crowd_is_forgotten() {
-        let pace = Pace::new(1);
+        let limit = RateLimit::new(1);
         let now = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
         for _ in 0..50 {
             assert_eq!(
-                pace.ask("matrix", "a", TimeDelta::zero(), now),
-                Verdict::Answer
+                limit.count(PlatformKind::Matrix, "a", TimeDelta::zero(), now),
+                RateDecision::Answer
             );
         }
         for number in 0..PEOPLE_MAX * 2 {
-            pace.ask("matrix", &number.to_string(), TimeDelta::seconds(9), now);
+            limit.count(
+                PlatformKind::Matrix,
+                &number.to_string(),
+                TimeDelta::seconds(9),
+                now,
+            );
         }
-        assert!(pace.people.lock().expect("nobody panics").len() <= PEOPLE_MAX);
+        assert!(limit.people.lock().expect("nobody panics").len() <= PEOPLE_MAX);
     }
 }
