@@ -1,4 +1,4 @@
-//! How stories look, over invented ones: in a list, told whole, on a narrow terminal and on a wide one.
+//! The look of invented stories: in a list, in full, on a narrow terminal and on a wide one.
 
 use anstream::adapter::strip_str;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
@@ -356,7 +356,7 @@ fn text_from_outside_does_nothing_on_a_terminal() {
     }));
     let is_harmless = |text: &str| {
         let plain = strip_str(text).to_string();
-        // What styles there are, are ours: taking them away takes all escapes away.
+        // All styles are ours, so removing them removes every escape.
         let bare: String = text
             .split('\u{1b}')
             .map(|part| match part.strip_prefix('[') {
