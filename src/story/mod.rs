@@ -340,7 +340,7 @@ pub struct Backport {
     pub at: DateTime<Utc>,
 }
 
-/// What a reader follows. The fields are those of `stories --format json`; README.md documents them.
+/// What a reader follows. The fields are those of `stories --format json`; docs/json.md documents them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// Derived from its earliest item.
