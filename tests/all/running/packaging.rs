@@ -102,11 +102,9 @@ fn the_pages_name_commands_that_there_are() {
     let mut named = 0;
     for page in [
         "README.md",
-        "docs/commands.md",
         "docs/json.md",
         "docs/newsletter.md",
         "docs/running.md",
-        "docs/set-up-matrix.md",
         "docs/set-up.md",
         "docs/stories.md",
     ] {
