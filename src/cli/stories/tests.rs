@@ -447,7 +447,7 @@ fn what_is_cut_fits() {
     }
 }
 
-/// Programs rely on these; README.md documents them.
+/// Programs rely on these keys; docs/json.md documents them.
 #[test]
 fn the_keys_of_a_story_are_those_that_are_documented() {
     let keys = |value: &Value| -> Vec<String> {
@@ -489,13 +489,13 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         ("/mainline", "hash at"),
         ("/stable/0", "branch hash at"),
     ];
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/json.md");
     for (place, wanted) in table {
         let mut found = keys(story.pointer(place).expect("it is there"));
         found.sort();
         assert_eq!(found, sorted(wanted), "{place}");
         for key in found {
-            assert!(readme.contains(&key), "README.md does not tell of {key}");
+            assert!(page.contains(&key), "docs/json.md has no {key}");
         }
     }
     assert!(
@@ -508,6 +508,6 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
                   free published";
     for state in states.split_whitespace() {
         serde_json::from_value::<State>(json!(state)).expect("a state");
-        assert!(readme.contains(state), "README.md does not tell of {state}");
+        assert!(page.contains(state), "docs/json.md has no {state}");
     }
 }
