@@ -340,11 +340,7 @@ pub struct Backport {
     pub at: DateTime<Utc>,
 }
 
-<<<<<<< HEAD
 /// A story. Its fields are those of `stories --format json`; docs/json.md documents them.
-=======
-/// What a reader follows. The fields are those of `stories --format json`; docs/json.md documents them.
->>>>>>> g-docs
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// Derived from its earliest item.
