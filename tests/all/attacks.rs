@@ -148,7 +148,9 @@ async fn an_entry_that_its_reader_panics_over_is_a_fault_and_the_rest_is_read() 
 async fn entries_that_are_read_apart_do_not_take_longer_than_an_answer_may() {
     let head = "<category>x</category>".repeat((60 << 10) / 22);
     let bad = |n| {
-        format!("<item><guid>p{n}</guid><itunes:duration>99999999999999999999:00:00</itunes:duration></item>")
+        format!(
+            "<item><guid>p{n}</guid><itunes:duration>99999999999999999999:00:00</itunes:duration></item>"
+        )
     };
     let good = |n| format!("<item><guid>{n}</guid><title>x{n}</title></item>");
     let space = "<rss xmlns:itunes='http://www.itunes.com/dtds/podcast-1.0.dtd'";
@@ -158,7 +160,9 @@ async fn entries_that_are_read_apart_do_not_take_longer_than_an_answer_may() {
     let words = "met 9 times: an entry brought its reader to a bad end";
     attack(document, &[], 0, words).await;
     // More bad entries than are looked for: the rest is named.
-    let entries: String = (0..1_000).map(|n| format!("{}{}", bad(n), good(n))).collect();
+    let entries: String = (0..1_000)
+        .map(|n| format!("{}{}", bad(n), good(n)))
+        .collect();
     let document = rss(&format!("{head}{entries}")).replace("<rss", space);
     attack(document, &[], 0, "entries were not read").await;
 }

@@ -88,9 +88,7 @@ impl Doubles {
                 due.push(post.clone());
             }
         }
-        posts.retain(|post| {
-            now - post.made_at < self.timeout * LATE_MAX || post.looked_at != now
-        });
+        posts.retain(|post| now - post.made_at < self.timeout * LATE_MAX || post.looked_at != now);
         if posts.is_empty() {
             remade.remove(forum);
         }
@@ -137,7 +135,9 @@ impl Discord {
                         self.remove_double(forum, &other).await;
                     }
                 }
-                Err(error) => warn!("Discord: the forum could not be searched for a double: {error}"),
+                Err(error) => {
+                    warn!("Discord: the forum could not be searched for a double: {error}")
+                }
             }
         }
     }

@@ -51,9 +51,7 @@ impl Outlet {
 
     /// One request, which the SDK does not repeat: all others wait for it.
     fn once(&self) -> RequestConfig {
-        RequestConfig::new()
-            .disable_retry()
-            .timeout(self.send_max)
+        RequestConfig::new().disable_retry().timeout(self.send_max)
     }
 
     /// Sends a message that a channel is owed.

@@ -4,8 +4,8 @@ use chrono::Utc;
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::running::stops::{ARTICLE, Running, configure, feed};
 use crate::rude::{Rude, answer};
+use crate::running::stops::{ARTICLE, Running, configure, feed};
 
 /// How long the client waits for an answer here.
 const HASTE: Duration = Duration::from_millis(300);
@@ -78,7 +78,13 @@ impl Kind {
 
 /// The post of "Do it badly" is taken back in [`ROOM`], and stays elsewhere.
 async fn take_back(stage: &Stage) {
-    let mut tx = stage.world.ingest.store.write().await.expect("a transaction");
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
     let item = "SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'";
     let (item,): (i64,) = sqlx::query_as(item)
         .fetch_one(&mut *tx)
@@ -90,7 +96,13 @@ async fn take_back(stage: &Stage) {
 }
 
 async fn decide(stage: &Stage, fate: Fate) {
-    let mut tx = stage.world.ingest.store.write().await.expect("a transaction");
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
     let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
     decided.expect("the database answers");
     tx.commit().await.expect("it is kept");
@@ -101,7 +113,8 @@ async fn cell(kind: Kind, fault: Fault, fate: Fate) {
     let what = format!("{kind:?} {fault:?} {fate:?}");
     let mut stage = Stage::with_requests_of(HASTE).await;
     // A message that is not there is gone, and is left alone.
-    let is_gone = matches!(fault, Fault::Says(404, _)) && matches!(kind, Kind::Event | Kind::Relations);
+    let is_gone =
+        matches!(fault, Fault::Says(404, _)) && matches!(kind, Kind::Event | Kind::Relations);
     kind.prepare(&mut stage, fault).await;
     let good = "[PATCH bpf-next] bpf: Do it well";
     stage.patch("q", good, "").await;
@@ -118,9 +131,9 @@ async fn cell(kind: Kind, fault: Fault, fate: Fate) {
         .all(|letter| letter.is_aside && letter.title() == "bpf: Do it badly");
     assert!(right && aside.is_empty() == is_gone, "{what}: {aside:?}");
     let named = stage.server.bodies(OPS);
-    let named = named.iter().filter(|body| {
-        body.contains("could not be delivered") && body.contains("Do it badly")
-    });
+    let named = named
+        .iter()
+        .filter(|body| body.contains("could not be delivered") && body.contains("Do it badly"));
     assert_eq!(named.count(), aside.len(), "{what}");
     stage.server.mend();
     let is_retry = matches!(fate, Fate::Retry);

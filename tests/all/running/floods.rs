@@ -52,8 +52,15 @@ async fn a_thousand_half_open_connections_hold_up_no_poll() {
         held.push(stream);
     }
     let (before, begun) = (upstream.seen().len(), Instant::now());
-    until("it polls beside them", || upstream.seen().len() >= before + 5).await;
-    assert!(begun.elapsed() < Duration::from_secs(20), "each second: {:?}", begun.elapsed());
+    until("it polls beside them", || {
+        upstream.seen().len() >= before + 5
+    })
+    .await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "each second: {:?}",
+        begun.elapsed()
+    );
     let mut asks = TcpStream::connect(pages).await.expect("a connection");
     let request = b"GET /healthz HTTP/1.0\r\n\r\n";
     asks.write_all(request).await.expect("it is sent");

@@ -77,8 +77,7 @@ pub(crate) fn feed(name: &str, url: &str) -> String {
     format!("[[feed]]\nname = \"{name}\"\nkind = \"feed\"\nurl = \"{url}\"\npoll_gap_s = 1\n")
 }
 
-pub(crate) const ARTICLE: &str =
-    "<rss version='2.0'><channel><title>t</title><item><title>bpf: One</title></item></channel></rss>";
+pub(crate) const ARTICLE: &str = "<rss version='2.0'><channel><title>t</title><item><title>bpf: One</title></item></channel></rss>";
 
 /// A server that answers with an article below `/well`, and never elsewhere.
 async fn silent() -> Rude {
@@ -122,7 +121,9 @@ async fn a_hostile_document_that_is_read_holds_up_no_stop() {
     let flood = format!("{space}<channel><item><title>x</title>{elements}</item></channel></rss>");
     let attributes: String = (0..20_000).map(|n| format!(" a{n}")).collect();
     let entry = |n| {
-        format!("<item><guid>{n}</guid><title>x</title><description>&lt;a{attributes}></description></item>")
+        format!(
+            "<item><guid>{n}</guid><title>x</title><description>&lt;a{attributes}></description></item>"
+        )
     };
     let entries: String = (0..64).map(entry).collect();
     let many = format!("<rss version='2.0'><channel>{entries}</channel></rss>");

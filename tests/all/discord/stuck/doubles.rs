@@ -73,7 +73,11 @@ async fn a_post_that_is_sent_anew_is_no_double() {
     let again = send(FORUM, "k3", story("m", "bpf: Do it", "posted", Tone::New));
     discord.deliver(&again).await.expect("it is made anew");
     tokio::time::sleep(HASTE * 3).await;
-    let other = send(FORUM, "k4", story("n", "bpf: Do it too", "posted", Tone::New));
+    let other = send(
+        FORUM,
+        "k4",
+        story("n", "bpf: Do it too", "posted", Tone::New),
+    );
     discord.deliver(&other).await.expect("it is made");
     assert_eq!(titles(&fake, FORUM).len(), 2);
 }

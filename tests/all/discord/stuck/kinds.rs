@@ -94,7 +94,13 @@ impl Kind {
 
 /// The post of "Do it badly" is taken back.
 async fn take_back(stage: &Stage) {
-    let mut tx = stage.world.ingest.store.write().await.expect("a transaction");
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
     let item = "SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'";
     let (item,): (i64,) = sqlx::query_as(item)
         .fetch_one(&mut *tx)
@@ -106,7 +112,13 @@ async fn take_back(stage: &Stage) {
 }
 
 async fn decide(stage: &Stage, fate: Fate) {
-    let mut tx = stage.world.ingest.store.write().await.expect("a transaction");
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
     let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
     assert_eq!(decided.expect("the database answers"), Decided::Done(1));
     tx.commit().await.expect("it is kept");
