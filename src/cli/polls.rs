@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::opening::{feed_row, open_alone, unknown_feed};
 use crate::app;
 use crate::app::platforms::Platforms;
+use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
-use crate::command::clerk::Clerk;
-use crate::command::heard::Ear;
+use crate::command::handler::CommandHandler;
 use crate::config::{Config, Effective, FeedConfig, WebConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
@@ -67,8 +67,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     drop(generation);
-    let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
-    app::run(&live, platforms.listeners(&ear, &live.store, &stop), &stop).await?;
+    let handler: SharedHandler = Arc::new(CommandHandler::new(Arc::clone(&live)));
+    app::run(
+        &live,
+        platforms.listeners(&handler, &live.store, &stop),
+        &stop,
+    )
+    .await?;
     if let Some(pages) = pages {
         let _ = tokio::time::timeout(PAGES_STOP_MAX, pages).await;
     }
