@@ -24,29 +24,16 @@ impl Matrix {
         room: &Room,
         mark: &str,
     ) -> Result<Option<Receipt>, SendError> {
-        let result = self.look_through(room, mark).await?;
-        if result.found.is_some() || !result.is_in_doubt {
-            return Ok(result.found);
+        let look = async || {
+            let looked = self.look_through(room, mark).await;
+            looked.map_err(SendError::as_failed_look)
+        };
+        let looked = look().await?;
+        if looked.found.is_some() || !looked.is_in_doubt {
+            return Ok(looked.found);
         }
         let has_keys = self.fetch_keys(room).await?;
-        let result = self.look_through(room, mark).await?;
-        match (result.found, result.is_in_doubt, has_keys) {
-            (Some(found), _, _) => Ok(Some(found)),
-            (None, false, _) => Ok(None),
-            // No more keys exist. The room continues, and a person decides about this message.
-            (None, true, true) => Err(SendError::Never {
-                scope: Scope::Delivery,
-                why: "it is unknown whether this was sent: some of the bot's messages there cannot be decrypted, and their \
-                      keys are lost. Look into the room before a retry."
-                    .to_owned(),
-            }),
-            (None, true, false) => Err(SendError::Never {
-                scope: Scope::Channel,
-                why: "it is unknown whether a post was sent, because a lost device encrypted the messages there. \
-                      `bpfnews matrix recover` makes them readable. Without it, posts older than a day are sent again."
-                    .to_owned(),
-            }),
-        }
+        look().await?.decide(has_keys)
     }
 
     /// Fetches the room's keys from the backup. Returns whether there is a backup that this device may read.
@@ -103,6 +90,29 @@ struct SearchResult {
     is_in_doubt: bool,
 }
 
+impl SearchResult {
+    /// The answer after the keys in the backup were fetched, if there is a backup.
+    fn decide(self, has_keys: bool) -> Result<Option<Receipt>, SendError> {
+        match (self.found, self.is_in_doubt, has_keys) {
+            (Some(found), _, _) => Ok(Some(found)),
+            (None, false, _) => Ok(None),
+            // No more keys exist. The room continues, and a person decides about this message.
+            (None, true, true) => Err(SendError::Never {
+                scope: Scope::Delivery,
+                why: "it is unknown whether this was sent: some of the bot's messages there cannot be decrypted, and their \
+                      keys are lost. Look into the room before a retry."
+                    .to_owned(),
+            }),
+            (None, true, false) => Err(SendError::Never {
+                scope: Scope::Channel,
+                why: "it is unknown whether a post was sent, because a lost device encrypted the messages there. \
+                      `bpfnews matrix recover` makes them readable. Without it, posts older than a day are sent again."
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
 /// How an event relates to the searched message.
 enum EventMatch {
     /// The message with the mark; edits of it do not count.
@@ -134,5 +144,38 @@ impl EventMatch {
             Some(id) => Self::It(id),
             None => Self::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(found: Option<&str>, is_in_doubt: bool) -> SearchResult {
+        let receipt = |message: &str| Receipt {
+            message: message.to_owned(),
+            thread: None,
+        };
+        SearchResult {
+            found: found.map(receipt),
+            is_in_doubt,
+        }
+    }
+
+    /// One event whose key is nowhere sets one delivery aside. It pauses the room only while a key can still be given.
+    #[test]
+    fn an_event_that_cannot_be_read_shuts_the_room_only_where_recover_helps() {
+        let scope = |looked: SearchResult, has_keys| match looked.decide(has_keys) {
+            Ok(found) => Ok(found.map(|receipt| receipt.message)),
+            Err(SendError::Never { scope, .. }) => Err(scope),
+            Err(other) => panic!("{other:?}"),
+        };
+        for has_keys in [true, false] {
+            let found = scope(looked(Some("$1"), true), has_keys);
+            assert_eq!(found, Ok(Some("$1".to_owned())));
+            assert_eq!(scope(looked(None, false), has_keys), Ok(None));
+        }
+        assert_eq!(scope(looked(None, true), true), Err(Scope::Delivery));
+        assert_eq!(scope(looked(None, true), false), Err(Scope::Channel));
     }
 }

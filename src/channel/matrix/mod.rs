@@ -35,13 +35,16 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::failure::from_sdk;
-use self::send::{MatrixSender, SEND_MAX};
+use self::send::MatrixSender;
 use self::session::Session;
 use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver certainly remembers a transaction id; the specification says a day.
 const KEYS_LAST: Duration = Duration::from_hours(20);
+
+/// The time limit of one request; a sync waits for the server in addition.
+pub const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 /// Returns the time in unix seconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -62,6 +65,8 @@ pub struct MatrixSettings {
     pub rooms: Vec<String>,
     /// The time between messages after a burst of nine.
     pub send_gap: Duration,
+    /// The time limit of one request: [`REQUEST_MAX`], except in tests.
+    pub request_max: Duration,
     pub now: Now,
 }
 
@@ -93,7 +98,7 @@ impl Matrix {
     /// Sets up the client without a request.
     pub fn new(settings: MatrixSettings) -> Self {
         Self {
-            sender: Arc::new(MatrixSender::new(settings.send_gap)),
+            sender: Arc::new(MatrixSender::new(settings.send_gap, settings.request_max)),
             settings,
             session: OnceCell::new(),
             since: Mutex::default(),
@@ -316,7 +321,7 @@ fn is_redacted(event: &TimelineEvent) -> bool {
 fn nothing_sent(error: SendError) -> SendError {
     match error {
         SendError::Unknown { why } => SendError::Later {
-            after: SEND_MAX,
+            after: REQUEST_MAX,
             scope: Scope::Platform,
             why,
         },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use matrix_sdk::Room;
 use matrix_sdk::config::RequestConfig;
+use matrix_sdk::ruma::api::client::redact::redact_event;
 use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId};
 use serde_json::Value;
 use tokio::sync::Mutex as AsyncMutex;
@@ -15,8 +16,6 @@ use super::queue::{AnswerQueue, QueuePlace};
 use super::rate::{Class, SendRate};
 use crate::channel::{Scope, SendError};
 
-/// The time limit of a send. The caller repeats it, not the SDK.
-pub(super) const SEND_MAX: Duration = Duration::from_secs(30);
 /// The longest wait for an answer. A person who would wait longer is refused at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long an accepted answer is retried, and how often if the outcome is unknown.
@@ -30,20 +29,28 @@ pub(super) struct MatrixSender {
     rate: Mutex<SendRate>,
     turn: AsyncMutex<()>,
     queue: Arc<AnswerQueue>,
+    /// The time limit of a send. The caller repeats it, not the SDK.
+    send_max: Duration,
 }
 
 impl MatrixSender {
     /// A sender with this gap between messages after a burst of nine.
-    pub(super) fn new(gap: Duration) -> Self {
+    pub(super) fn new(gap: Duration, send_max: Duration) -> Self {
         Self {
             rate: Mutex::new(SendRate::new(gap)),
             turn: AsyncMutex::default(),
             queue: Arc::default(),
+            send_max,
         }
     }
 
     fn rate(&self) -> MutexGuard<'_, SendRate> {
         self.rate.lock().expect("no holder of the pace panics")
+    }
+
+    /// The settings of one request, which the SDK does not repeat: all others wait for it.
+    fn once(&self) -> RequestConfig {
+        RequestConfig::new().disable_retry().timeout(self.send_max)
     }
 
     /// Sends a post.
@@ -67,8 +74,10 @@ impl MatrixSender {
     ) -> Result<(), SendError> {
         let _turn = self.turn.lock().await;
         self.take(Class::Post)?;
-        let key = OwnedTransactionId::from(key);
-        let redacted = room.redact(message, None, Some(key)).await;
+        let (room_id, message) = (room.room_id().to_owned(), message.to_owned());
+        let request = redact_event::v3::Request::new(room_id, message, key.into());
+        let redacted = room.client().send(request);
+        let redacted = redacted.with_request_config(self.once()).await;
         redacted
             .map(drop)
             .map_err(|error| self.learn(from_http(&error)))
@@ -132,7 +141,7 @@ impl MatrixSender {
         let sent = room
             .send_raw("m.room.message", event)
             .with_transaction_id(&key)
-            .with_request_config(RequestConfig::new().disable_retry().timeout(SEND_MAX))
+            .with_request_config(self.once())
             .await
             .map_err(|error| self.learn(from_sdk(error)))?;
         Ok(sent.response.event_id)

@@ -30,8 +30,6 @@ use super::hear::{SyncEvent, hear};
 use super::login;
 use crate::channel::{Scope, SendError};
 
-/// The time limit of one request; a sync waits for the server in addition.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// How often the SDK repeats a request that sends nothing.
 const RETRIES_MAX: usize = 3;
 /// The wait if another process holds the lock.
@@ -206,7 +204,7 @@ async fn build(
     };
     let requests = RequestConfig::new()
         .retry_limit(RETRIES_MAX)
-        .timeout(REQUEST_MAX);
+        .timeout(settings.request_max);
     let client = Client::builder()
         .homeserver_url(&settings.homeserver)
         .sqlite_store_with_config_and_cache_path(store.key(Some(key)), None::<&Path>)

@@ -1,6 +1,9 @@
 //! Requests that fail permanently, of every kind and in every way. The rest of the channel continues, the failed
 //! delivery becomes a dead letter, and it is retried after the recovery.
 
+mod doubles;
+mod kinds;
+
 use std::time::Duration;
 
 use bpfnews::channel::{Platform as _, SendError};
