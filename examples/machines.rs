@@ -156,7 +156,7 @@ fn count(
             .filter(|part| names.contains(&&part.name))
         {
             row.as_person
-                .insert(format!("{id}: {} {}", part.role, part.name));
+                .insert(format!("{id}: {} {}", part.role.word(), part.name));
         }
     }
     rows

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notes::notes;
-pub use super::steps::told;
-use super::steps::{short_tree, steps};
+pub use super::steps::event_words;
+use super::steps::steps;
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
-use crate::story::{State, Story, StoryKind};
+use crate::story::key::HASH_DIGITS;
+use crate::story::{Applied, State, Story, StoryKind};
 
 /// The most characters of a title; an author's own is rarely over 100.
 const TITLE_CHARS_MAX: usize = 240;
@@ -16,8 +17,6 @@ const TITLE_CHARS_MAX: usize = 240;
 const SUMMARY_CHARS_MAX: usize = 600;
 /// The most patches that are listed; for a longer series a line counts the rest.
 const PARTS_MAX: usize = 12;
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 
 /// The content of a message in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,8 +307,8 @@ pub fn tone(state: State) -> Tone {
 /// Where a story stands, in a few words.
 pub fn standing(story: &Story) -> String {
     let tree = || {
-        let tree = story.applied.last().map(|applied| applied.tree.as_str());
-        plain(tree.map_or("", short_tree))
+        let tree = story.applied.last().map(Applied::short_tree);
+        plain(tree.unwrap_or_default())
     };
     // A state that only a mail claims is shown as a claim.
     let said = match is_only_said(story) {

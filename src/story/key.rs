@@ -10,7 +10,7 @@ use crate::item::{ItemKey, MessageId, Person};
 /// A join key: the first eight bytes of a digest, as the database keeps it.
 pub type Key = i64;
 
-/// The least digits by which a commit is known.
+/// The digits of a commit's hash that identify it, and that people read.
 pub const HASH_DIGITS: usize = 12;
 
 /// The first eight bytes of an item's digest, as a number.

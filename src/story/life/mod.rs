@@ -13,8 +13,8 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    changes, fixes, kind_of, lead_of, named_author, names, references, revision, short_tree,
-    telling_text, title_of, tree_tag,
+    changes, fixes, kind_of, lead_of, named_author, names, references, revision, telling_text,
+    title_of, tree_tag,
 };
 use super::bot::{self};
 use super::fold::{Group, Outside};
@@ -124,7 +124,7 @@ impl Teller<'_> {
             tree: tree_tag(lead).or_else(|| {
                 self.applied
                     .first()
-                    .map(|applied| short_tree(&applied.tree))
+                    .map(|applied| applied.short_tree().to_owned())
             }),
             state: self.state(kind, lead, mainline.is_some(), !stable.is_empty()),
             score: 0,

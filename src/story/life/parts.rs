@@ -131,12 +131,6 @@ fn is_list(reading: &Reading, tag: &str) -> bool {
     })
 }
 
-/// A tree's name without folder and `.git`.
-pub(super) fn short_tree(tree: &str) -> String {
-    let bare = tree.trim_end_matches('/').trim_end_matches(".git");
-    bare.rsplit('/').next().unwrap_or(bare).to_owned()
-}
-
 pub(super) fn is_mainline_tree(tree: &str) -> bool {
     tree.contains("torvalds/")
 }

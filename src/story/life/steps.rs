@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::effort::{Answered, answered, is_subset, parts_alone};
 use super::parts::{
-    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, short_tree, tree_tag,
+    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
 };
 use super::{MAINLINE_BY, PULLED_WITHIN, Teller};
 use crate::story::bot::{self, Claim, Notice, Share, Word};
@@ -291,7 +291,7 @@ impl Teller<'_> {
             .applied
             .iter()
             .filter(is_sure)
-            .map(|applied| short_tree(&applied.tree))
+            .map(|applied| applied.short_tree().to_owned())
             .collect();
         self.applied.retain(|applied| {
             !applied.claimed

@@ -5,7 +5,7 @@ use chrono::DateTime;
 use super::*;
 use crate::item::{MessageId, Person};
 use crate::story::machine::Machines;
-use crate::story::{Carrier, Kept, fold, key};
+use crate::story::{Carrier, Kept, PersonRole, fold, key};
 
 /// Mails and commits of our own, folded by themselves.
 #[derive(Default)]
@@ -528,7 +528,12 @@ fn answers_to_a_patch_that_is_not_here_are_nobodys_thread() {
         "Replies to a patch that is not here: hid: Add it"
     );
     assert!(answers_missing_patch(&story) && story.author.is_none());
-    assert!(story.people.iter().all(|part| part.role != "author"));
+    assert!(
+        story
+            .people
+            .iter()
+            .all(|part| part.role != PersonRole::Author)
+    );
     let story = Bench::default()
         .mail("r", "Bob Reader", 5, "Re: A question", &["gone"], "Why so?")
         .one();
@@ -568,7 +573,7 @@ fn an_author_is_whom_the_first_line_names_also_of_a_cover_letter() {
     let people: Vec<_> = story
         .people
         .iter()
-        .map(|p| (p.role.as_str(), p.name.as_str()))
+        .map(|p| (p.role.word(), p.name.as_str()))
         .collect();
     assert_eq!(people, [("author", "Ann Author"), ("author", "Ulf Unsent")]);
 }

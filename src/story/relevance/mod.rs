@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use self::reasons::{Looked, holds};
+use self::reasons::Evidence;
 pub use self::reasons::{REASONS, Reason};
 use super::machine::Machines;
 use crate::item::prose;
@@ -129,16 +129,16 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
             Err(why) => format!("not about BPF: {why}"),
         }],
     };
-    let looked = Looked::at(matter, words);
+    let evidence = Evidence::new(matter, words);
     for reason in &REASONS {
         let weight = words
             .weights
             .get(reason.name)
             .copied()
             .unwrap_or(reason.weight);
-        if weight != 0 && holds(reason.name, &looked) {
+        if weight != 0 && (reason.holds)(&evidence) {
             judgement.score += weight;
-            judgement.why.push(format!("{} ({weight:+})", reason.told));
+            judgement.why.push(format!("{} ({weight:+})", reason.words));
         }
     }
     judgement
@@ -298,6 +298,12 @@ mod tests {
         assert!(judge(&home, &Words::default()).relevant);
     }
 
+    fn holds(name: &str, matter: &Matter) -> bool {
+        let rules = Words::default();
+        let reason = REASONS.iter().find(|reason| reason.name == name);
+        (reason.expect("a reason").holds)(&Evidence::new(matter, &rules))
+    }
+
     #[test]
     fn every_reason_holds_for_something_and_not_for_its_like() {
         let files = |paths: &[&str]| matter("bpf: x", &[], paths, "");
@@ -331,29 +337,18 @@ mod tests {
             ("security", matter("bpf: Fix a use after free", &[], &[], ""), matter("bpf: Free after use", &[], &[], "")),
         ];
         for (reason, does, does_not) in table {
-            assert!(
-                holds(reason, &Looked::at(&does, &Words::default())),
-                "{reason}: {:?}",
-                does.titles
-            );
-            assert!(
-                !holds(reason, &Looked::at(&does_not, &Words::default())),
-                "{reason}: {:?}",
-                does_not.titles
-            );
+            assert!(holds(reason, &does), "{reason}: {:?}", does.titles);
+            assert!(!holds(reason, &does_not), "{reason}: {:?}", does_not.titles);
         }
         let driver = files(&["drivers/net/a.c"]);
-        assert!(holds("driver", &Looked::at(&driver, &Words::default())));
+        assert!(holds("driver", &driver));
         for (title, path) in [
             ("bpf: x", "drivers/net/a_xdp.c"),
             ("a: Add XDP", "drivers/net/a.c"),
             ("a: Fix a panic in XDP", "drivers/net/a.c"),
         ] {
             let matter = matter(title, &[], &[path], "");
-            assert!(
-                !holds("driver", &Looked::at(&matter, &Words::default())),
-                "{title}"
-            );
+            assert!(!holds("driver", &matter), "{title}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What became of a series: bots with their traps, maintainers' sentences, commits, pulls, backports.
 
-use bpfnews::story::{State, Step, Story};
+use bpfnews::story::{PersonRole, State, Step, Story};
 
 use super::desk::{Desk, long};
 
@@ -502,7 +502,12 @@ fn machines_report_and_never_review() {
         [Step::Posted, Step::BuildBroken, Step::CiFailed]
     );
     assert_eq!(story.last_at, story.first_at);
-    assert!(story.people.iter().all(|part| part.role == "author"));
+    assert!(
+        story
+            .people
+            .iter()
+            .all(|part| part.role == PersonRole::Author)
+    );
 }
 
 #[test]
@@ -561,7 +566,7 @@ fn reviewers_are_people_who_said_so_themselves() {
     let people: Vec<_> = one(&desk)
         .people
         .into_iter()
-        .map(|part| format!("{} {}", part.role, part.name))
+        .map(|part| format!("{} {}", part.role.word(), part.name))
         .collect();
     assert_eq!(people, ["author Ann Author", "reviewer Bob Reader"]);
 }
