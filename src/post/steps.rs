@@ -1,11 +1,11 @@
-//! The steps of a story's life, in words.
+//! Where a story stands, and the steps of its life, in words.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
 use super::plain;
-use crate::story::{Applied, Event, Step, Story, StoryKind};
+use crate::story::{Applied, Event, State, Step, Story, StoryKind};
 
 /// The steps of a story, oldest first: each revision, and each decision.
 pub(super) fn steps(story: &Story) -> Vec<String> {
@@ -113,4 +113,45 @@ fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
 fn application<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
     let at_once = story.applied.iter().find(|applied| applied.at == event.at);
     at_once.or(story.applied.last())
+}
+
+/// Where a story stands, in a few words.
+pub fn standing(story: &Story) -> String {
+    let tree = || {
+        let tree = story.applied.last().map(Applied::short_tree);
+        plain(tree.unwrap_or_default())
+    };
+    // A state that only a mail claims is shown as a claim.
+    let said = match is_only_said(story) {
+        true => "said to be ",
+        false => "",
+    };
+    let in_tree = |words: &str| match tree() {
+        tree if tree.is_empty() => format!("{said}{words}"),
+        tree => format!("{said}{words} to {tree}"),
+    };
+    match story.state {
+        State::Posted | State::Discussed => match story.revisions.last() {
+            Some(newest) if newest.version > 1 => format!("v{}", newest.version),
+            _ if story.state == State::Discussed => "discussed".to_owned(),
+            _ => "posted".to_owned(),
+        },
+        State::Applied => in_tree("applied"),
+        State::PartlyApplied => in_tree("partly applied"),
+        State::Pulled => "in a pull request".to_owned(),
+        State::Mainline => "in mainline".to_owned(),
+        State::Stable => "in stable".to_owned(),
+        State::Superseded => "superseded".to_owned(),
+        State::Withdrawn => "withdrawn".to_owned(),
+        State::Rejected => "refused".to_owned(),
+        State::Open => "open".to_owned(),
+        State::Paid => "for subscribers".to_owned(),
+        State::Free => "free to read".to_owned(),
+        State::Published => "published".to_owned(),
+    }
+}
+
+/// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
+pub(super) fn is_only_said(story: &Story) -> bool {
+    !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
 }

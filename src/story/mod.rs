@@ -5,6 +5,7 @@
 
 pub mod bot;
 pub mod fold;
+pub mod group;
 pub mod key;
 pub mod life;
 mod lineage;

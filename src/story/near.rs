@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::fold::Group;
+use super::group::Group;
 use super::key::Key;
 use super::reading::Role;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::item::subject::Subject;
-use crate::story::fold::Group;
+use crate::story::group::Group;
 use crate::story::key;
 use crate::story::reading::Reading;
 use crate::story::series::Posting;

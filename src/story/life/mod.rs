@@ -13,11 +13,11 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    changes, fixes, kind_of, lead_of, named_author, names, references, revision, telling_text,
-    title_of, tree_tag,
+    NOT_HERE, changes, fixes, kind_of, lead_of, named_author, names, references, revision,
+    telling_text, title_of, tree_tag,
 };
 use super::bot::{self};
-use super::fold::{Group, Outside};
+use super::group::{Group, Outside};
 use super::key::Key;
 use super::reading::{Reading, Role};
 use super::relevance::{self, Words};
@@ -30,8 +30,6 @@ const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ID_LENGTH: usize = 10;
 /// A pull request lists patches of the half year before it; an older patch of the same name is another.
 const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
-/// The prefix of the title of a missing patch that has answers.
-const NOT_HERE: &str = "Replies to a patch that is not here: ";
 /// The person who merges into mainline.
 const MAINLINE_BY: &str = "Linus Torvalds";
 

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::item::Kind;
 use crate::story::bot;
-use crate::story::fold::Group;
+use crate::story::group::Group;
 use crate::story::key::{self, clean_name};
 use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
 use crate::story::{Carrier, Patch, Revision, StoryKind};
 
-use super::NOT_HERE;
 use super::effort::{main_posting, own_way, parts_alone};
+
+/// The prefix of the title of a missing patch that has answers.
+pub(super) const NOT_HERE: &str = "Replies to a patch that is not here: ";
 
 pub(super) fn kind_of(group: &Group<'_>) -> StoryKind {
     let has = |role: Role| group.readings.iter().any(|reading| reading.role == role);

@@ -8,6 +8,7 @@ mod table;
 mod verdict;
 
 pub use self::findings::Findings;
+pub use self::table::Sort;
 pub use self::verdict::{Topic, Verdict, verdict};
 
 use std::sync::LazyLock;
@@ -18,25 +19,6 @@ use self::table::{KNOWN, Known};
 use super::Kept;
 use crate::item::Person;
 use crate::item::prose::{find, lines};
-
-/// The kind of machine, which decides how its mails are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sort {
-    /// It reviews patches.
-    AiReview,
-    /// It runs tests, and says whether they passed.
-    Ci,
-    /// It builds.
-    Build,
-    /// It looks for crashes.
-    Fuzzer,
-    /// Reports applied patches: patchwork-bot, tip-bot.
-    Notices,
-    /// It says which pull requests were merged: pr-tracker-bot.
-    Tracker,
-    /// Any other.
-    Other,
-}
 
 /// A machine that sent a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

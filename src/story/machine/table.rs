@@ -1,6 +1,23 @@
 //! The machines that are known from the start. `[machines]` in the configuration adds to them.
 
-use super::Sort;
+/// The kind of machine, which decides how its mails are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sort {
+    /// It reviews patches.
+    AiReview,
+    /// It runs tests, and says whether they passed.
+    Ci,
+    /// It builds.
+    Build,
+    /// It looks for crashes.
+    Fuzzer,
+    /// Reports applied patches: patchwork-bot, tip-bot.
+    Notices,
+    /// It says which pull requests were merged: pr-tracker-bot.
+    Tracker,
+    /// Any other.
+    Other,
+}
 
 /// A machine, or several of one make.
 #[derive(Debug)]

@@ -8,14 +8,16 @@ use regex::Regex;
 
 mod role;
 mod said;
+mod statements;
 mod text;
 
 pub use self::role::Role;
-pub use self::text::{first_line_author, mended, paths, slug, upstream};
+pub use self::statements::Signed;
+pub use self::text::{Earlier, first_line_author, mended, paths, slug, upstream};
 
 use self::role::{is_for_person, is_for_stable, role};
-use self::said::Said;
-use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
+use self::statements::Statements;
+use self::text::{KEYS_MAX, bracketed, earlier, merged, pulled_tag};
 use super::key::{self, Key};
 use super::machine::{Machine, Machines, Sort, is_ai_made};
 use super::{Kept, bot};
@@ -24,8 +26,6 @@ use crate::item::subject::Subject;
 use crate::item::trailer::{linked_mails, trailers};
 use crate::item::{Kind, MessageId};
 
-/// The most keys of one kind that one item may have: a page of links must not tie the world together.
-const KEYS_MAX: usize = 64;
 /// See [`Reading::posting_keys`].
 const HALF_DAY_S: i64 = 43_200;
 /// How many of its changed lines may tie a patch to other versions of it.
@@ -71,16 +71,7 @@ pub struct Reading {
     /// See [`Reading::keys`].
     keys: OnceLock<BTreeSet<Key>>,
     /// The statements in its text.
-    said: Said,
-}
-
-/// A mail that a patch names as an earlier revision of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Earlier {
-    /// The mail.
-    pub key: Key,
-    /// Which version that was, where the line says nothing else: `Link to v2: …`.
-    pub version: Option<u32>,
+    statements: Statements,
 }
 
 impl Reading {
@@ -117,7 +108,7 @@ impl Reading {
             paths: BTreeSet::new(),
             lines: Sample::default(),
             keys: OnceLock::new(),
-            said: Said::default(),
+            statements: Statements::default(),
             subject,
             role,
             machine,
@@ -361,26 +352,4 @@ fn change_in_id(id: &str) -> Option<String> {
         Regex::new(r"^(\d{8}-[^@]+)-v\d+-\d+-[0-9a-f]{12}@").expect("the pattern is sound")
     });
     Some(B4.captures(id)?[1].to_owned())
-}
-
-/// See [`Reading::mentions`].
-fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
-    let text = &reading.kept.text;
-    match reading.role {
-        Role::Commit if !reading.is_merge() => mended(text)
-            .iter()
-            .filter_map(|hash| key::commit(hash))
-            .collect(),
-        Role::Pull => shortlog(text),
-        Role::Lone => linked_mails(text)
-            .iter()
-            .map(key::mail)
-            .take(KEYS_MAX)
-            .collect(),
-        Role::Talk if bot::cve(&reading.kept).is_some() => bot::cve_fixes(text)
-            .iter()
-            .filter_map(|hash| key::commit(hash))
-            .collect(),
-        Role::Commit | Role::Talk | Role::Machine | Role::Patch | Role::Backport => BTreeSet::new(),
-    }
 }

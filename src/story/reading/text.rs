@@ -6,11 +6,22 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Earlier, KEYS_MAX};
 use crate::item::prose::lines;
 use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
 use crate::story::key::{self, Key};
+
+/// The most keys of one kind that one item may have: a page of links must not tie the world together.
+pub(super) const KEYS_MAX: usize = 64;
+
+/// A mail that a patch names as an earlier revision of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The mail.
+    pub key: Key,
+    /// Which version that was, where the line says nothing else: `Link to v2: …`.
+    pub version: Option<u32>,
+}
 
 /// The author on a patch's first line: `From: Name <address>`.
 pub fn first_line_author(text: &str) -> Option<Person> {

@@ -3,16 +3,16 @@
 //! The author's text and changes count. The recipients of a mail show little, and a passing word in a long text shows nothing.
 
 mod harm;
+mod matter;
 mod reasons;
+mod titles;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use regex::Regex;
-
+pub use self::matter::Matter;
 use self::reasons::Evidence;
 pub use self::reasons::{REASONS, Reason};
+use self::titles::{found, without_namesakes};
 use super::machine::Machines;
 use crate::item::prose;
 
@@ -21,37 +21,6 @@ const SHARE: usize = 4;
 /// How often a text must name BPF, and in how few words each time, where neither title nor files do.
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
-
-/// The input: the texts of a story's people, and its outcome. Lists and recipients are left out.
-#[derive(Debug, Clone, Default)]
-pub struct Matter {
-    /// The feeds that carry it and nothing but BPF.
-    pub home: Vec<String>,
-    /// Titles without tags: first the story's own, then those of its patches and commits.
-    pub titles: Vec<String>,
-    /// Titles of missing patches, if the cover letter lists them without files.
-    pub others: Vec<String>,
-    /// Whether there are patches of which nothing is known: neither title nor files.
-    pub is_incomplete: bool,
-    /// Words of the subject's tags, such as `bpf-next`.
-    pub trees: Vec<String>,
-    /// The author's texts: cover letters, messages of patches and commits, articles.
-    pub texts: Vec<String>,
-    /// The changed files of the diffstats; long ones may be shortened in front (`.../bpf/core.c`).
-    pub paths: BTreeSet<String>,
-    /// How many people answered.
-    pub reviewers: u32,
-    /// Somebody refused it.
-    pub nacked: bool,
-    /// It was applied.
-    pub applied: bool,
-    /// A CVE was announced for it.
-    pub cve: bool,
-    /// LWN wrote of it, or it is LWN's.
-    pub lwn: bool,
-    /// A backport that was sent for a stable tree.
-    pub backport: bool,
-}
 
 /// A judgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -129,7 +98,7 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
             Err(why) => format!("not about BPF: {why}"),
         }],
     };
-    let evidence = Evidence::new(matter, words);
+    let evidence = Evidence::new(matter, &words.title, &words.paths);
     for reason in &REASONS {
         let weight = words
             .weights
@@ -196,30 +165,6 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
             matter.paths.len()
         ),
     })
-}
-
-/// The first of `words` that is in `text`, in any case. Names that mean something else do not count.
-fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
-    let text = text.to_lowercase();
-    let text = without_namesakes(&text);
-    words
-        .iter()
-        .map(String::as_str)
-        .find(|word| text.contains(*word))
-}
-
-/// A text in lower case without names that contain a BPF word but mean something else: the conference of storage, file systems,
-/// memory and BPF, and seccomp's tests and samples, whose filters are classic BPF.
-fn without_namesakes(text: &str) -> Cow<'_, str> {
-    static NAMESAKE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"lsf(?:\W{0,3}|\W+and\W+)mm(?:\W{0,3}|\W+and\W+)bpf|seccomp[-_/]bpf(?:[-_]\w+)*(?:\.[cho]\b)?")
-            .expect("the pattern is sound")
-    });
-    // Few texts have one, and most are long.
-    match text.contains("lsf") || text.contains("seccomp") {
-        true => NAMESAKE.replace_all(text, " "),
-        false => text.into(),
-    }
 }
 
 /// Whether a title is that of a build robot's report of a whole tree: `[linux-next:master] BUILD REGRESSION 0123abc`.
@@ -301,7 +246,7 @@ mod tests {
     fn holds(name: &str, matter: &Matter) -> bool {
         let rules = Words::default();
         let reason = REASONS.iter().find(|reason| reason.name == name);
-        (reason.expect("a reason").holds)(&Evidence::new(matter, &rules))
+        (reason.expect("a reason").holds)(&Evidence::new(matter, &rules.title, &rules.paths))
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::harm::mends_harm;
-use super::{Matter, Words, found};
+use super::matter::Matter;
+use super::titles::{found, has_word, is_test_title};
 
 /// Much review: as many people as that.
 pub(super) const REVIEWERS_MANY: u32 = 3;
@@ -196,7 +197,10 @@ const BREAKAGES: [&str; 4] = ["regression", "regressions", "breakage", "breaks"]
 /// The facts of a story that reasons test.
 pub(super) struct Evidence<'a> {
     matter: &'a Matter,
-    rules: &'a Words,
+    /// The words that make a title BPF's.
+    bpf_words: &'a [String],
+    /// The parts of a path that make a file BPF's.
+    bpf_paths: &'a [String],
     /// In lower case, because each reason looks for several words in them.
     titles: Vec<String>,
     is_test: bool,
@@ -205,12 +209,17 @@ pub(super) struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
-    pub(super) fn new(matter: &'a Matter, rules: &'a Words) -> Self {
+    pub(super) fn new(
+        matter: &'a Matter,
+        bpf_words: &'a [String],
+        bpf_paths: &'a [String],
+    ) -> Self {
         let titles: Vec<String> = matter.titles.iter().map(|t| t.to_lowercase()).collect();
         let is_test = is_for_tests(&titles, matter);
         Self {
             matter,
-            rules,
+            bpf_words,
+            bpf_paths,
             is_test,
             brings_new: brings_new(&titles),
             is_crash: !is_test && mends_harm(&titles, &matter.texts),
@@ -238,7 +247,7 @@ fn adds_helper(e: &Evidence<'_>) -> bool {
         !is_test_title(title)
             && (has_word(title, "helper") || has_word(title, "helpers"))
             && is_new(title)
-            && found(title, &e.rules.title).is_some()
+            && found(title, e.bpf_words).is_some()
     })
 }
 
@@ -271,7 +280,7 @@ fn is_about_breakage(e: &Evidence<'_>) -> bool {
 
 /// Whether only the owners of a driver care. A driver that learns XDP, or crashed in it, is news for others too.
 fn is_driver_only(e: &Evidence<'_>) -> bool {
-    let is_own = |path: &str| path.starts_with("drivers/") && found(path, &e.rules.paths).is_none();
+    let is_own = |path: &str| path.starts_with("drivers/") && found(path, e.bpf_paths).is_none();
     !e.brings_new && !e.is_crash && is_all(&e.matter.paths, is_own)
 }
 
@@ -295,14 +304,6 @@ fn is_for_tests(titles: &[String], matter: &Matter) -> bool {
     let titles = patches.unwrap_or(titles);
     is_all(&matter.paths, is_test_path)
         || (!titles.is_empty() && titles.iter().all(|title| is_test_title(title)))
-}
-
-/// Whether a title in lower case is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
-pub(super) fn is_test_title(title: &str) -> bool {
-    let heads = ["bpf: ", "bpf, ", "bpf/"];
-    let rest = heads.iter().find_map(|head| title.strip_prefix(head));
-    let rest = rest.unwrap_or(title);
-    rest.starts_with("selftest") || rest.starts_with("samples")
 }
 
 /// Whether it adds something new: its title, or a patch's, opens with a word for that. A fix never counts. Titles are in lower
@@ -377,14 +378,4 @@ fn is_new(title: &str) -> bool {
 /// Whether a title names a type in full, as in `BPF_MAP_TYPE_ARENA`.
 fn names_type(titles: &[String], prefix: &str) -> bool {
     titles.iter().any(|title| title.contains(prefix))
-}
-
-/// Whether `text`, which is in lower case, has the word or words, not as a part of others.
-pub(super) fn has_word(text: &str, word: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let mut found = memchr::memmem::find_iter(text.as_bytes(), word);
-    found.any(|at| {
-        !text[..at].chars().next_back().is_some_and(is_part)
-            && !text[at + word.len()..].chars().next().is_some_and(is_part)
-    })
 }
