@@ -1,4 +1,4 @@
-//! What is shared: databases and configurations in a folder of the run's own.
+//! Shared helpers: databases and configurations in a folder of the run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 /// Addresses of the loopback interface that feeds are spread over, since a host gets one request at a time.
 pub(crate) const HOSTS: u64 = 16;
 
-/// An empty folder, whatever an earlier run left there.
+/// Empties the folder of an earlier run.
 pub(crate) fn empty(scratch: &Path) -> anyhow::Result<()> {
     if scratch.exists() {
         std::fs::remove_dir_all(scratch)?;
@@ -34,7 +34,7 @@ pub(crate) fn configured(scratch: &Path, text: &str) -> anyhow::Result<Effective
     })
 }
 
-/// A new database over these feeds, and what reads them.
+/// A new database over these feeds, and its poller.
 pub(crate) async fn ingest(scratch: &Path, text: &str) -> anyhow::Result<Ingest> {
     let effective = configured(scratch, text)?;
     let store = Store::open(&effective.config.database).await?;

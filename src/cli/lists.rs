@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Format;
 use super::opening::open;
-use crate::item::{Kind, prose};
+use crate::item::{ItemKind, prose};
 use crate::post::plain;
 use crate::source::{self, Gap};
 use crate::store::feeds::{self, FeedRow};
@@ -193,11 +193,13 @@ pub(super) async fn items(
 }
 
 fn item_json(row: &ItemRow) -> serde_json::Value {
-    let kind = Kind::from_code(row.kind);
-    let own = |wanted: Kind| (kind == Some(wanted)).then_some(row.reference.as_str());
+    let kind = ItemKind::from_code(row.kind);
+    let own = |wanted: ItemKind| (kind == Some(wanted)).then_some(row.reference.as_str());
     let key = match kind {
-        Some(kind @ (Kind::Commit | Kind::Message)) => format!("{kind}:{}", row.reference),
-        Some(Kind::Article | Kind::Release | Kind::Video) | None => row.reference.clone(),
+        Some(kind @ (ItemKind::Commit | ItemKind::Message)) => format!("{kind}:{}", row.reference),
+        Some(ItemKind::Article | ItemKind::Release | ItemKind::Video) | None => {
+            row.reference.clone()
+        }
     };
     let author = match (row.author.as_str(), row.email.as_str()) {
         ("", "") => None,
@@ -207,14 +209,14 @@ fn item_json(row: &ItemRow) -> serde_json::Value {
     let feeds: Vec<String> = carriers(row).into_iter().map(|feed| feed.name).collect();
     json!({
         "key": key,
-        "kind": kind.map(Kind::word),
+        "kind": kind.map(ItemKind::word),
         "title": row.title,
         "url": link(row),
         "author": author,
         "at": stamp(row.at),
         "feeds": feeds,
-        "message_id": own(Kind::Message),
-        "hash": own(Kind::Commit),
+        "message_id": own(ItemKind::Message),
+        "hash": own(ItemKind::Commit),
     })
 }
 
@@ -222,7 +224,7 @@ fn item_line(row: &ItemRow) -> String {
     let day = at(row.at)
         .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
-    let kind = Kind::from_code(row.kind).map_or("", Kind::word);
+    let kind = ItemKind::from_code(row.kind).map_or("", ItemKind::word);
     let feeds = carriers(row)
         .into_iter()
         .map(|feed| feed.name)
@@ -298,7 +300,7 @@ fn link(row: &ItemRow) -> Option<String> {
     row.url.clone().or_else(|| {
         carriers(row).iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(Kind::from_code(row.kind)?, &base, &row.reference)
+            source::item_url(ItemKind::from_code(row.kind)?, &base, &row.reference)
         })
     })
 }

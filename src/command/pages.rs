@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::answer::{Listing, mark, notice};
 use super::grammar::Call;
 use super::heard::{Asker, Pages};
-use crate::post::story::{Content, Digest, IssuePost, Line, Part};
+use crate::post::story::{Content, Digest, IssuePart, IssuePost, Line};
 
 /// Lines of a page.
 const LINES_MAX: usize = 10;
@@ -115,12 +115,12 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
     let Some(range) = pages.into_iter().nth(number - 1) else {
         return Err(many);
     };
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<IssuePart> = Vec::new();
     let mut last = None;
     for (part, line) in &lines[range] {
         if last != Some(*part) {
             let told = &issue.parts[*part];
-            parts.push(Part {
+            parts.push(IssuePart {
                 lines: Vec::new(),
                 ..told.clone()
             });

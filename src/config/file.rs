@@ -14,7 +14,7 @@ use super::{
     Problem, channel, commands, feed, issue, machines, platform, relevance,
 };
 use crate::story::machine::Machines;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -126,7 +126,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
             "a table: write [relevance], its keys below",
         )
     });
-    let mut relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let mut relevance = relevance.map_or_else(FoldRules::default, relevance::read_relevance);
     let machines = top.take("machines");
     let machines = machines.and_then(|field| {
         field.table(

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 use url::{Host, Url};
 
 pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
@@ -47,7 +47,7 @@ pub struct Config {
     /// How we behave on the network.
     pub network: NetworkConfig,
     /// What makes a story relevant, how much it matters, and who is a machine.
-    pub relevance: Words,
+    pub relevance: FoldRules,
     /// The feeds, in the file's order; names are unique.
     pub feeds: Vec<Arc<FeedConfig>>,
     /// How Discord is reached, where it is used.

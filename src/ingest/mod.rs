@@ -36,7 +36,7 @@ use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 pub use self::matching::meet_all;
 pub use self::plan::restate;
@@ -70,7 +70,7 @@ pub struct Ingest {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The words that make a story relevant.
-    pub words: Words,
+    pub words: FoldRules,
     feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Mode;
 use super::plan::{Fresh, News};
-use crate::item::{Item, What};
+use crate::item::{Item, ItemData};
 use crate::store::feeds::FeedRow;
 use crate::store::items::Stored;
 
@@ -51,7 +51,7 @@ pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &Store
         return Vec::new();
     }
     let is_new = |position: usize| match page[position].what {
-        What::Commit { .. } => !stored.twins.contains(&position),
+        ItemData::Commit { .. } => !stored.twins.contains(&position),
         _ => is_news(row, page, stored, position),
     };
     let fresh = stored.fresh.iter();
@@ -67,7 +67,7 @@ fn is_news(row: &FeedRow, page: &[Item], stored: &Stored, position: usize) -> bo
     let item = &page[position];
     let at = item.at.map(|at| at.timestamp());
     match (&item.what, at) {
-        (What::Commit { .. }, at) => {
+        (ItemData::Commit { .. }, at) => {
             let newest = page.iter().filter_map(|item| item.at).max();
             let polled = row.last_ok_at.map(|polled| match newest {
                 Some(newest) if newest.timestamp() < polled - AHEAD_S => newest.timestamp(),

@@ -115,7 +115,7 @@ pub struct IssuePost {
     /// The text above the lines; several paragraphs.
     pub lead: String,
     /// Lines under headings.
-    pub parts: Vec<Part>,
+    pub parts: Vec<IssuePart>,
     /// Where the whole of it is read.
     pub link: Option<String>,
     /// How many lines more there are.
@@ -128,7 +128,7 @@ pub struct IssuePost {
 
 /// Lines under a heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct IssuePart {
     /// The heading.
     pub heading: String,
     /// The lines.

@@ -21,7 +21,7 @@ use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, Absent};
 use crate::store::{Store, Tx, edits, outbox, stories, troubles, withdrawn};
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// How far back the first issue goes.
 const FIRST_SPAN: TimeDelta = TimeDelta::days(7);
@@ -34,7 +34,7 @@ pub struct Rules<'a> {
     /// The newsletter.
     pub issue: &'a IssueConfig,
     /// The words that make a story relevant to BPF.
-    pub words: &'a Words,
+    pub words: &'a FoldRules,
     /// Where the pages are, for readers.
     pub home: Option<&'a str>,
 }

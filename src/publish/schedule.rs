@@ -197,12 +197,12 @@ mod tests {
 
     use super::*;
     use crate::config::{IssueConfig, When};
-    use crate::story::relevance::Words;
+    use crate::story::relevance::FoldRules;
 
     #[test]
     fn issues_are_due_on_their_day_and_never_soon_after_one() {
         let at = |text: &str| -> DateTime<Utc> { text.parse().expect("a time") };
-        let words = Words::default();
+        let words = FoldRules::default();
         let wednesday = When {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeZone as _, Utc};
 use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 
-use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
+use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
 use crate::source::{mime, wire};
 
 /// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
@@ -79,7 +79,7 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
     let mut headers = headers(&mail, &head);
     headers.extend(diff::headers(&text));
     Ok(Item {
-        what: What::Message {
+        what: ItemData::Message {
             in_reply_to: in_reply_to.filter(|parent| *parent != id),
             id,
         },
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(item.text, "café");
         assert_eq!(item.at, wire::date("2025-01-02T10:00:01Z"));
         assert_eq!(item.written_at, wire::date("2025-01-01T10:00:00Z"));
-        let What::Message { in_reply_to, .. } = &item.what else {
+        let ItemData::Message { in_reply_to, .. } = &item.what else {
             panic!("a message")
         };
         assert_eq!(in_reply_to.as_ref().map(MessageId::as_str), Some("0@x.y"));
@@ -211,14 +211,14 @@ mod tests {
         let answers_itself = read("Message-ID: <1@x>\nIn-Reply-To: <1@x>\nSubject: x\n\nbody");
         assert!(matches!(
             answers_itself.what,
-            What::Message {
+            ItemData::Message {
                 in_reply_to: None,
                 ..
             }
         ));
         let by_references = read("Message-ID: <3@x>\nReferences: <1@x> <2@x>\nSubject: x\n\nbody");
         assert!(
-            matches!(by_references.what, What::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x")
+            matches!(by_references.what, ItemData::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x")
         );
     }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::config::{FeedConfig, FeedKind, Identity};
-use crate::item::{Item, ItemKey, Kind};
+use crate::item::{Item, ItemKey, ItemKind};
 
 /// An upstream that can be read.
 #[derive(Debug, Clone)]
@@ -259,11 +259,11 @@ impl Request {
 }
 
 /// Where a person reads a mail or a commit of the feed at `base`; `None` for items that carry a link of their own.
-pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
+pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {
     match kind {
-        Kind::Commit => Some(tree::commit_url(base, reference).into()),
-        Kind::Message => Some(archive::message_url(base, reference).into()),
-        Kind::Article | Kind::Release | Kind::Video => None,
+        ItemKind::Commit => Some(tree::commit_url(base, reference).into()),
+        ItemKind::Message => Some(archive::message_url(base, reference).into()),
+        ItemKind::Article | ItemKind::Release | ItemKind::Video => None,
     }
 }
 

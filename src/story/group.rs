@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::key::Key;
+use super::key::JoinKey;
 use super::reading::Reading;
 use super::series::Posting;
 
@@ -17,7 +17,7 @@ pub struct Group<'a> {
     /// The posting that each mail is part of or an answer to; positions in `readings` and `postings`.
     pub owner: HashMap<usize, usize>,
     /// Stories that may be this one too, with the evidence. It is too weak to join them.
-    pub near: BTreeSet<(Key, &'static str)>,
+    pub near: BTreeSet<(JoinKey, &'static str)>,
 }
 
 /// Items of other stories that mention these: pull requests that list them, commits that fix them.
@@ -25,13 +25,13 @@ pub struct Group<'a> {
 pub struct Outside {
     readings: Vec<Reading>,
     /// Which of them mention a key.
-    by_key: HashMap<Key, Vec<usize>>,
+    by_key: HashMap<JoinKey, Vec<usize>>,
 }
 
 impl Outside {
     /// Items that mention the folded ones, oldest first, with the outcome of pull requests among them.
     pub fn new(readings: Vec<Reading>) -> Self {
-        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut by_key: HashMap<JoinKey, Vec<usize>> = HashMap::new();
         for (at, reading) in readings.iter().enumerate() {
             for &key in reading.mentions() {
                 by_key.entry(key).or_default().push(at);
@@ -61,26 +61,26 @@ impl Outside {
         if speaking.is_empty() {
             return Vec::new();
         }
-        let own: HashSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
+        let own: HashSet<JoinKey> = group.readings.iter().map(|reading| reading.own).collect();
         let others = speaking.into_iter().map(|at| &self.readings[at]);
         others.filter(|other| !own.contains(&other.own)).collect()
     }
 }
 
 impl Group<'_> {
-    /// A hash of the story's input: its items, their arrangement and the items that mention them (`heard`). The text of the
+    /// A hash of the story's input: its items, their arrangement and the items that mention them (`mentioning`). The text of the
     /// items does not count, because it never changes.
-    pub fn print(&self, heard: &[&Reading]) -> u64 {
+    pub fn fingerprint(&self, mentioning: &[&Reading]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for reading in self.readings.iter().chain(heard) {
-            reading.kept.id.hash(&mut hasher);
+        for reading in self.readings.iter().chain(mentioning) {
+            reading.item.id.hash(&mut hasher);
         }
         self.readings.len().hash(&mut hasher);
         for posting in &self.postings {
             let Posting {
                 mails,
                 cover,
-                ghost,
+                missing_root,
                 version,
                 total,
                 at,
@@ -89,7 +89,7 @@ impl Group<'_> {
                 versioned,
                 is_backport,
             } = posting;
-            (mails, cover, ghost, version, total, at).hash(&mut hasher);
+            (mails, cover, missing_root, version, total, at).hash(&mut hasher);
             (rfc, resend, versioned, is_backport).hash(&mut hasher);
         }
         let owned = (0..self.readings.len()).map(|at| self.owner.get(&at));

@@ -24,15 +24,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
-use crate::item::{Kind, Person};
+use crate::item::{ItemKind, Person};
 
 /// An item as it was stored, for folding.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct StoredItem {
     /// Its number in the database; says nothing about it.
     pub id: i64,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: ItemKind,
     /// Commit hash, Message-ID or key.
     pub reference: String,
     /// Its title, tags included.
@@ -61,7 +61,7 @@ pub struct Kept {
     pub headers: Vec<(String, String)>,
 }
 
-impl Kept {
+impl StoredItem {
     /// Whether it is for subscribers, as far as its feeds show, and until when.
     pub fn paid_until(&self) -> Option<Option<NaiveDate>> {
         self.paid.filter(|_| self.freed_at.is_none())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::Tx;
 use crate::story::reading::Reading;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// Smaller clusters are not kept: they are read in no time, and most are never touched again.
 const ITEMS_MIN: usize = 32;
@@ -48,13 +48,13 @@ pub(super) struct Kept {
     bytes: usize,
     folds: u64,
     /// The words by which the stories were judged.
-    words: Words,
+    words: FoldRules,
     used_at: Instant,
 }
 
 impl Kept {
     /// Takes the clusters that the last transactions left.
-    pub(super) async fn take(tx: &mut Tx, words: &Words) -> anyhow::Result<Self> {
+    pub(super) async fn take(tx: &mut Tx, words: &FoldRules) -> anyhow::Result<Self> {
         let kept: Option<Self> = tx.take_aside().await?;
         let kept = kept.filter(|kept| kept.words == *words);
         let mut kept = kept.unwrap_or_else(|| Self::none(words));
@@ -64,7 +64,7 @@ impl Kept {
     }
 
     /// No cluster at all.
-    pub(super) fn none(words: &Words) -> Self {
+    pub(super) fn none(words: &FoldRules) -> Self {
         Self {
             clusters: HashMap::new(),
             bytes: 0,

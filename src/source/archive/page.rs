@@ -5,7 +5,7 @@ use std::io::Read as _;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
+use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
 use crate::source::mbox::{Gunzip, Mails};
 use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
 
@@ -39,7 +39,7 @@ pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
         )
     })?;
     Ok(Item {
-        what: What::Message {
+        what: ItemData::Message {
             in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
             id,
         },

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Archive;
 use super::page::{TOLD_IN_HEADERS, means_none, message};
-use crate::item::{ItemKey, MessageId, What};
+use crate::item::{ItemData, ItemKey, MessageId};
 use crate::source::{
     Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
 };
@@ -422,7 +422,7 @@ impl Walk {
             .iter()
             .filter(|item| TOLD_IN_HEADERS.contains(&item.author.email.as_str()))
             .filter_map(|item| match &item.what {
-                What::Message { id, .. } => Some(id.clone()),
+                ItemData::Message { id, .. } => Some(id.clone()),
                 _ => None,
             })
             .collect();

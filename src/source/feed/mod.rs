@@ -18,7 +18,7 @@ use url::Url;
 use super::{Page, wire};
 use crate::config::{Gives, Identity};
 use crate::item::link::{canonical_link, readable_link};
-use crate::item::{Detail, Item, ItemKey, Linked, Paid, Person, What, prose};
+use crate::item::{Detail, Item, ItemData, ItemKey, Linked, Paid, Person, prose};
 
 use self::bounds::{Bounded, bounded};
 use self::document::{
@@ -209,9 +209,9 @@ impl Feed {
         let author = entry.authors.first();
         Ok(Item {
             what: match self.flavour {
-                Flavour::Lwn | Flavour::Articles => What::Article { key, linked, paid },
-                Flavour::Releases => What::Release { key, linked },
-                Flavour::Videos => What::Video { key, linked },
+                Flavour::Lwn | Flavour::Articles => ItemData::Article { key, linked, paid },
+                Flavour::Releases => ItemData::Release { key, linked },
+                Flavour::Videos => ItemData::Video { key, linked },
             },
             title,
             author: Person {
@@ -327,7 +327,7 @@ mod tests {
         );
         let free = NaiveDate::from_ymd_opt(2026, 9, 24);
         assert!(
-            matches!(&page.items[0].what, What::Article { paid: Some(Paid { free_on }), .. } if *free_on == free)
+            matches!(&page.items[0].what, ItemData::Article { paid: Some(Paid { free_on }), .. } if *free_on == free)
         );
         assert_eq!(
             (page.items[1].title.as_str(), page.items[1].at),

@@ -2,7 +2,7 @@
 
 use html5ever::Attribute;
 
-use crate::item::{CommitHash, Detail, Item, Person, What, prose};
+use crate::item::{CommitHash, Detail, Item, ItemData, Person, prose};
 use crate::source::{html, wire};
 
 /// Rows of one page of the log that are read; cgit shows fifty, or as many as its server says.
@@ -36,7 +36,7 @@ pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
         (entry.title, text)
     };
     let item = Item {
-        what: What::Commit { hash: hash.clone() },
+        what: ItemData::Commit { hash: hash.clone() },
         title,
         author: Person {
             name: entry.author,
@@ -219,7 +219,7 @@ impl Log {
             return;
         };
         let item = Item {
-            what: What::Commit { hash: hash.clone() },
+            what: ItemData::Commit { hash: hash.clone() },
             title: wire::one_line(&subject.link_text),
             author: Person {
                 name: wire::one_line(&author.text),

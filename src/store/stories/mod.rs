@@ -27,9 +27,9 @@ pub use self::told::{
 
 use super::Tx;
 use super::items::{AtHand, day, unpack};
-use crate::item::{Kind, Person};
-use crate::story::Kept;
-use crate::story::key::{Key, of_digest};
+use crate::item::{ItemKind, Person};
+use crate::story::StoredItem;
+use crate::story::key::{JoinKey, of_digest};
 
 /// An item with its cluster.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Member {
     /// The cluster's number.
     pub cluster: i64,
     /// The item.
-    pub kept: Kept,
+    pub item: StoredItem,
 }
 
 /// Gives new items a cluster of their own; known ones keep theirs.
@@ -70,7 +70,10 @@ pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Has
 }
 
 /// The clusters that these join keys lead to.
-pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashMap<Key, i64>> {
+pub async fn clusters_of_keys(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<HashMap<JoinKey, i64>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -87,7 +90,7 @@ pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashM
 }
 
 /// Stores join keys with an item that carries each; whoever had one first keeps it.
-pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
+pub async fn put_keys(tx: &mut Tx, keys: &[(JoinKey, i64)]) -> anyhow::Result<()> {
     let keys = serde_json::to_string(keys)?;
     sqlx::query!(
         "INSERT INTO join_keys (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
@@ -104,8 +107,8 @@ pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
 pub async fn put_mentions(
     tx: &mut Tx,
     items: &[i64],
-    mentions: &[(Key, i64)],
-) -> anyhow::Result<Vec<Key>> {
+    mentions: &[(JoinKey, i64)],
+) -> anyhow::Result<Vec<JoinKey>> {
     let items = serde_json::to_string(items)?;
     let known = sqlx::query!(
         r#"SELECT key AS "key!", item_id AS "item_id!" FROM mentions WHERE item_id IN (SELECT value FROM json_each($1))"#,
@@ -114,10 +117,10 @@ pub async fn put_mentions(
     .fetch_all(&mut **tx)
     .await
     .context("asking what items speak of")?;
-    let known: HashSet<(Key, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
-    let now: HashSet<(Key, i64)> = mentions.iter().copied().collect();
-    let gone: Vec<(Key, i64)> = known.difference(&now).copied().collect();
-    let new: Vec<(Key, i64)> = now.difference(&known).copied().collect();
+    let known: HashSet<(JoinKey, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
+    let now: HashSet<(JoinKey, i64)> = mentions.iter().copied().collect();
+    let gone: Vec<(JoinKey, i64)> = known.difference(&now).copied().collect();
+    let new: Vec<(JoinKey, i64)> = now.difference(&known).copied().collect();
     if !gone.is_empty() {
         let gone = serde_json::to_string(&gone)?;
         sqlx::query!(
@@ -286,8 +289,8 @@ pub async fn members_by_number(
         let item = at_hand.get(&row.id);
         let mut member = row.member()?;
         if let Some(item) = item {
-            let kept = &mut member.kept;
-            (kept.headers, kept.text) = (item.headers.clone(), item.text.clone());
+            let stored = &mut member.item;
+            (stored.headers, stored.text) = (item.headers.clone(), item.text.clone());
         }
         Ok(member)
     };
@@ -322,9 +325,9 @@ impl Row {
         let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
         Ok(Member {
             cluster: self.cluster,
-            kept: Kept {
+            item: StoredItem {
                 id: self.id,
-                kind: Kind::from_code(self.kind)
+                kind: ItemKind::from_code(self.kind)
                     .with_context(|| format!("item {} is of no known kind", self.id))?,
                 reference: self.reference,
                 title: self.title,
@@ -370,7 +373,10 @@ pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result
 }
 
 /// The items that mention any of these keys, each with a key that it mentions.
-pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<(Key, i64)>> {
+pub async fn items_that_mention(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<Vec<(JoinKey, i64)>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }

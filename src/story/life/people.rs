@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Teller;
+use super::StoryBuilder;
 use super::parts::{author_of, named_author};
 use crate::story::key::clean_name;
 use crate::story::machine::Machines;
 use crate::story::reading::{Reading, Role};
 use crate::story::{Participant, PersonRole};
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     /// The people with their roles. Machines are left out, as senders and in trailers.
     pub(super) fn people(&self, lead: &Reading, machines: &Machines) -> Vec<Participant> {
         const ROLES: [(&str, PersonRole); 8] = [

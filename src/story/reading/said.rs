@@ -7,8 +7,8 @@ use super::statements::Signed;
 use super::text::{KEYS_MAX, mended, shortlog};
 use super::{Reading, Role};
 use crate::item::trailer::{linked_mails, trailers};
-use crate::story::bot::{self, Claim, Notice, Share, Word};
-use crate::story::key::{self, Key};
+use crate::story::bot::{self, AnswerEffect, Claim, Notice, Share};
+use crate::story::key::{self, JoinKey};
 use crate::story::summary;
 
 impl Reading {
@@ -19,7 +19,7 @@ impl Reading {
     }
 
     /// The keys of its title, one for each spelling of its author; see [`key::titled`].
-    pub fn titled(&self) -> &[Key] {
+    pub fn titled(&self) -> &[JoinKey] {
         self.statements.titled.get_or_init(|| {
             let authors = self.authors.iter();
             authors
@@ -30,14 +30,14 @@ impl Reading {
 
     /// The other things that the text mentions: commits that it fixes or reverts, patches that a pull request lists, mails that
     /// an article links.
-    pub fn mentions(&self) -> &BTreeSet<Key> {
+    pub fn mentions(&self) -> &BTreeSet<JoinKey> {
         self.statements.mentions.get_or_init(|| mentions_in(self))
     }
 
     /// Its trailers `…-by`.
     pub fn signed(&self) -> &[Signed] {
         self.statements.signed.get_or_init(|| {
-            trailers(&self.kept.text)
+            trailers(&self.item.text)
                 .filter(|trailer| trailer.name.to_ascii_lowercase().ends_with("-by"))
                 .map(|trailer| Signed {
                     name: trailer.name.to_owned(),
@@ -50,19 +50,19 @@ impl Reading {
 
     /// See [`bot::thanks`].
     pub fn thanks(&self) -> Option<Notice> {
-        let thanks = || bot::thanks(&self.kept);
+        let thanks = || bot::thanks(&self.item);
         self.statements.thanks.get_or_init(thanks).clone()
     }
 
     /// See [`bot::claim`].
     pub fn claim(&self) -> Option<Claim> {
-        let claim = || bot::claim(&self.kept);
+        let claim = || bot::claim(&self.item);
         self.statements.claim.get_or_init(claim).clone()
     }
 
     /// See [`bot::word`].
-    pub fn word(&self, is_author: bool) -> Option<(Word, Share)> {
-        let word = || bot::word(&self.kept, is_author);
+    pub fn word(&self, is_author: bool) -> Option<(AnswerEffect, Share)> {
+        let word = || bot::word(&self.item, is_author);
         self.statements.words[usize::from(is_author)]
             .get_or_init(word)
             .clone()
@@ -70,7 +70,7 @@ impl Reading {
 
     /// See [`summary::change`].
     pub fn change(&self, version: u32) -> Option<String> {
-        let change = || summary::change(&self.kept.text, version);
+        let change = || summary::change(&self.item.text, version);
         match self.statements.change.get_or_init(|| (version, change())) {
             (known, said) if *known == version => said.clone(),
             _ => change(),
@@ -81,18 +81,18 @@ impl Reading {
     pub fn bytes(&self) -> usize {
         /// Bytes of one key in a set or a list, with its share of the container.
         const EACH: usize = 24;
-        let kept = &self.kept;
-        let headers = kept.headers.iter();
+        let item = &self.item;
+        let headers = item.headers.iter();
         let headers: usize = headers
             .map(|(name, value)| name.len() + value.len() + 2 * EACH)
             .sum();
         let paths: usize = self.paths.iter().map(|path| path.len() + EACH).sum();
         let mentions = self.statements.mentions.get().map_or(0, BTreeSet::len);
-        let lists = self.keys().len() + self.above.len() + mentions + kept.feeds.len() * 8;
+        let lists = self.keys().len() + self.above.len() + mentions + item.feeds.len() * 8;
         let lists = lists + self.lines.hashes.len();
         size_of::<Self>()
-            + 2 * (kept.title.len() + kept.reference.len())
-            + kept.text.len()
+            + 2 * (item.title.len() + item.reference.len())
+            + item.text.len()
             + headers
             + paths
             + (lists + self.authors.len() * 3) * EACH
@@ -100,8 +100,8 @@ impl Reading {
 }
 
 /// See [`Reading::mentions`].
-fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
-    let text = &reading.kept.text;
+fn mentions_in(reading: &Reading) -> BTreeSet<JoinKey> {
+    let text = &reading.item.text;
     match reading.role {
         Role::Commit if !reading.is_merge() => mended(text)
             .iter()
@@ -113,7 +113,7 @@ fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
             .map(key::mail)
             .take(KEYS_MAX)
             .collect(),
-        Role::Talk if bot::cve(&reading.kept).is_some() => bot::cve_fixes(text)
+        Role::Talk if bot::cve(&reading.item).is_some() => bot::cve_fixes(text)
             .iter()
             .filter_map(|hash| key::commit(hash))
             .collect(),

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::item::Person;
-use crate::story::bot::{Claim, Notice, Share, Word};
-use crate::story::key::Key;
+use crate::story::bot::{AnswerEffect, Claim, Notice, Share};
+use crate::story::key::JoinKey;
 
 /// The statements that were read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statements {
     pub(super) title: OnceLock<String>,
-    pub(super) titled: OnceLock<Vec<Key>>,
-    pub(super) mentions: OnceLock<BTreeSet<Key>>,
+    pub(super) titled: OnceLock<Vec<JoinKey>>,
+    pub(super) mentions: OnceLock<BTreeSet<JoinKey>>,
     pub(super) signed: OnceLock<Vec<Signed>>,
     pub(super) thanks: OnceLock<Option<Notice>>,
     pub(super) claim: OnceLock<Option<Claim>>,
     /// By its author, and by somebody else.
-    pub(super) words: [OnceLock<Option<(Word, Share)>>; 2],
+    pub(super) words: [OnceLock<Option<(AnswerEffect, Share)>>; 2],
     /// Of which version it was asked for.
     pub(super) change: OnceLock<(u32, Option<String>)>,
 }

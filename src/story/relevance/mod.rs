@@ -35,7 +35,7 @@ pub struct Judgement {
 
 /// The fold's part of the configuration: words, paths, weights and machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub struct FoldRules {
     /// Words that make a title or a tag BPF's, anywhere in it and in any case.
     pub title: Vec<String>,
     /// Parts of a path that make a file BPF's.
@@ -46,7 +46,7 @@ pub struct Words {
     pub machines: Machines,
 }
 
-impl Default for Words {
+impl Default for FoldRules {
     fn default() -> Self {
         let words = [
             "bpf",
@@ -88,7 +88,7 @@ impl Default for Words {
 }
 
 /// Judges a story.
-pub fn judge(matter: &Matter, words: &Words) -> Judgement {
+pub fn judge(matter: &Matter, words: &FoldRules) -> Judgement {
     let about = about(matter, words);
     let mut judgement = Judgement {
         relevant: about.is_ok(),
@@ -114,7 +114,7 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
 }
 
 /// Whether it is about BPF, and why or why not.
-fn about(matter: &Matter, words: &Words) -> Result<String, String> {
+fn about(matter: &Matter, words: &FoldRules) -> Result<String, String> {
     if let Some(feed) = matter.home.first() {
         return Ok(format!("all that {feed} carries is"));
     }
@@ -228,23 +228,23 @@ mod tests {
             (true, matter("[bpf-next:master] BUILD REGRESSION 0123abc", &[], &[], ""), "\"bpf\" in the title"),
         ];
         for (wanted, matter, why) in table {
-            let judged = judge(&matter, &Words::default());
+            let judged = judge(&matter, &FoldRules::default());
             assert_eq!(judged.relevant, wanted, "{:?}", matter.titles);
             let about = if wanted { "about BPF" } else { "not about BPF" };
             assert_eq!(judged.why[0], format!("{about}: {why}"));
         }
         let mut tagged = matter("net: x", &[], &[], "");
         tagged.trees = vec!["bpf-next/net".to_owned()];
-        assert!(judge(&tagged, &Words::default()).relevant);
+        assert!(judge(&tagged, &FoldRules::default()).relevant);
         tagged.trees = vec!["LSF/MM/BPF".to_owned()];
-        assert!(!judge(&tagged, &Words::default()).relevant);
+        assert!(!judge(&tagged, &FoldRules::default()).relevant);
         let mut home = matter("1.2.3", &[], &[], "");
         home.home = vec!["libbpf".to_owned()];
-        assert!(judge(&home, &Words::default()).relevant);
+        assert!(judge(&home, &FoldRules::default()).relevant);
     }
 
     fn holds(name: &str, matter: &Matter) -> bool {
-        let rules = Words::default();
+        let rules = FoldRules::default();
         let reason = REASONS.iter().find(|reason| reason.name == name);
         (reason.expect("a reason").holds)(&Evidence::new(matter, &rules.title, &rules.paths))
     }
@@ -306,7 +306,7 @@ mod tests {
         let score = |title: &str| {
             let mut matter = matter(title, &[], &["drivers/net/a.c"], "");
             matter.applied = true;
-            judge(&matter, &Words::default()).score
+            judge(&matter, &FoldRules::default()).score
         };
         for title in &titles[..3] {
             assert!(score(title) >= SCORE_MIN, "{title}: {}", score(title));
@@ -318,7 +318,7 @@ mod tests {
     fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
         let mut matter = matter("bpf: rework kfuncs", &[], &[], "");
         (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
-        let mut words = Words::default();
+        let mut words = FoldRules::default();
         words.weights.insert("nack", 0);
         words.weights.insert("review", -7);
         let judged = judge(&matter, &words);
