@@ -10,7 +10,6 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The computer's clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 

@@ -21,7 +21,6 @@ pub(crate) const PAGES: usize = 200;
 /// How long before [`now`] the first item came.
 const DAYS: i64 = 730;
 
-/// What is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
     /// How many items; a tenth as many stories.

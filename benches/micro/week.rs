@@ -17,7 +17,6 @@ const ANSWERS: usize = 3;
 /// One series of so many was posted ten days before for the first time.
 const REVISED: usize = 3;
 
-/// The week.
 pub(crate) fn period() -> Period {
     Period {
         from: now() - TimeDelta::days(7),

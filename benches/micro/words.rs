@@ -32,7 +32,6 @@ impl Words {
         self.random.choice(WORDS).expect("there are some")
     }
 
-    /// So many words.
     pub(crate) fn words(&mut self, count: usize) -> String {
         let words: Vec<&str> = (0..count).map(|_| self.word()).collect();
         words.join(" ")
@@ -54,7 +53,6 @@ impl Words {
         )
     }
 
-    /// A commit's hash.
     pub(crate) fn hash(&mut self) -> String {
         let bytes: Vec<u8> = (0..20).map(|_| self.random.u8(..)).collect();
         hex(&bytes)
@@ -80,7 +78,6 @@ impl Words {
         text
     }
 
-    /// Several of them.
     pub(crate) fn prose(&mut self, paragraphs: usize) -> String {
         let paragraphs: Vec<String> = (0..paragraphs).map(|_| self.paragraph()).collect();
         paragraphs.join("\n")

@@ -26,11 +26,9 @@ const SCORE_MAX: i64 = 1000;
 pub struct ChannelConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-    /// Where it is.
     pub platform: PlatformKind,
     /// The room, in the platform's own terms; empty for the terminal.
     pub address: String,
-    /// What it takes.
     pub route: Route,
     /// A message for each story, or several in one.
     pub mode: ChannelMode,
@@ -49,16 +47,13 @@ pub struct ChannelConfig {
 /// The chat systems there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PlatformKind {
-    /// Discord.
     Discord,
-    /// Matrix.
     Matrix,
     /// The terminal that the program runs in.
     Terminal,
 }
 
 impl PlatformKind {
-    /// Every platform.
     pub const ALL: [PlatformKind; 3] = [
         PlatformKind::Discord,
         PlatformKind::Matrix,
@@ -82,7 +77,6 @@ pub enum ChannelMode {
     Stories,
     /// A list, now and then.
     Digest {
-        /// When.
         when: When,
     },
 }

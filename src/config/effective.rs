@@ -11,14 +11,12 @@ use super::{Config, ConfigErrors};
 /// Which table of the configuration an addition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableKind {
-    /// `[[feed]]`.
     Feed,
     /// `[[channel]]`, which may name feeds.
     Channel,
 }
 
 impl TableKind {
-    /// The table's name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Feed => "feed",
@@ -32,13 +30,11 @@ impl TableKind {
 pub struct Addition {
     /// Which table it is.
     pub kind: TableKind,
-    /// Its name.
     pub name: String,
     /// The table, its header included.
     pub toml: String,
     /// When it was added, unix seconds.
     pub at: i64,
-    /// Who added it.
     pub by: String,
 }
 
@@ -58,16 +54,13 @@ impl Addition {
 /// Where a feed or a channel comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// From the file.
     File {
         /// The line on which it stands.
         line: usize,
     },
-    /// From chat.
     Chat {
         /// When, unix seconds.
         at: i64,
-        /// Who added it.
         by: String,
     },
 }
@@ -75,7 +68,6 @@ pub enum Origin {
 /// The configuration that is in effect.
 #[derive(Debug, Clone)]
 pub struct Effective {
-    /// All of it.
     pub config: Config,
     /// Additions that do not fit the file any more, and why.
     pub left_out: Vec<(Addition, String)>,
@@ -180,7 +172,6 @@ impl Effective {
         })
     }
 
-    /// The file.
     pub fn file(&self) -> &Path {
         &self.file
     }

@@ -15,7 +15,6 @@ use super::times::When;
 const NAME_CHARS_MAX: usize = 60;
 const NAME_DEFAULT: &str = "BPF updates";
 
-/// The newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueConfig {
     /// What it is called.
@@ -45,7 +44,6 @@ impl Default for IssueConfig {
     }
 }
 
-/// The pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebConfig {
     /// Where they are served.

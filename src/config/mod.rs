@@ -58,7 +58,6 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Who may change things in chat, and how much people may ask.
     pub commands: CommandsConfig,
-    /// The newsletter.
     pub issue: IssueConfig,
     /// The pages, where they are served.
     pub web: Option<WebConfig>,
@@ -82,7 +81,6 @@ pub struct NetworkConfig {
     pub request_timeout: Duration,
 }
 
-/// One configured upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
@@ -109,7 +107,6 @@ impl FeedConfig {
 pub enum FeedKind {
     /// A branch of a kernel tree: a cgit repository's URL, or a GitHub repository's.
     Tree {
-        /// The branch.
         branch: String,
         /// Only commits that touch one of these paths; empty means all.
         paths: Vec<String>,
@@ -121,7 +118,6 @@ pub enum FeedKind {
         /// Only mails that this public-inbox search finds.
         query: Option<String>,
     },
-    /// LWN's RSS.
     Lwn,
     /// Any other RSS, Atom or JSON feed.
     Feed {
@@ -139,9 +135,7 @@ pub enum TreeRole {
     Fixes,
     /// New work for the next release (bpf-next, net-next).
     Next,
-    /// Linus Torvalds' tree.
     Mainline,
-    /// A stable tree.
     Stable,
     /// One topic's tree (sched_ext, a compiler's backend).
     Topic,
@@ -153,7 +147,6 @@ pub enum Identity {
     /// Their guid, and their link: one link under two guids is one entry, unless a document shows that it is not.
     #[default]
     Link,
-    /// Their guid alone.
     Guid,
 }
 
@@ -164,7 +157,6 @@ pub enum Gives {
     Articles,
     /// Releases of a project.
     Releases,
-    /// Videos.
     Videos,
 }
 
@@ -221,7 +213,6 @@ impl FeedKind {
 }
 
 impl TreeRole {
-    /// Every role.
     pub const ALL: [TreeRole; 5] = [
         TreeRole::Fixes,
         TreeRole::Next,

@@ -7,7 +7,6 @@ use url::{Host, Url};
 use super::Config;
 use super::reader::{Field, Table};
 
-/// Where Discord is.
 const API_DEFAULT: &str = "https://discord.com";
 /// What Discord's address must be.
 const API: &str =
@@ -35,7 +34,6 @@ pub struct DiscordConfig {
 /// How Matrix is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatrixConfig {
-    /// The homeserver's address.
     pub homeserver: String,
     /// The bot's account: `@name:server`.
     pub user: String,

@@ -130,7 +130,6 @@ pub(super) struct Table<'n, 't> {
 }
 
 impl<'n, 't> Table<'n, 't> {
-    /// The whole document.
     pub(super) fn top(notes: &'n Notes<'t>, entries: DeTable<'t>) -> Self {
         Table {
             notes,
@@ -253,7 +252,6 @@ impl<'n, 't> Field<'n, 't> {
         u64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
-    /// `true` or `false`.
     pub(super) fn truth(&self) -> Option<bool> {
         let truth = self.value.get_ref().as_bool();
         if truth.is_none() {

@@ -31,9 +31,7 @@ impl When {
 /// Hours of a day in which nothing is posted, UTC; they may go over midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quiet {
-    /// From then on.
     pub from: NaiveTime,
-    /// Up to then.
     pub to: NaiveTime,
 }
 

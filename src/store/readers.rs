@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Tx;
 
-/// Connections at most.
 const READERS_MAX: u32 = 4;
 /// How long somebody waits for one.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,7 +24,6 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Database<'a> {
     /// Of a connection that is taken for it alone.
     Readers(&'a Readers),
-    /// Within a transaction.
     Tx(&'a mut Tx),
 }
 
@@ -81,7 +79,6 @@ impl DerefMut for Turn<'_> {
 #[derive(Debug, Clone)]
 pub struct Readers(Arc<Shared>);
 
-/// All of them.
 struct Shared {
     options: SqliteConnectOptions,
     idle: Mutex<Vec<SqliteConnection>>,

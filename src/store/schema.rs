@@ -19,7 +19,6 @@ const COPIES_MAX: usize = 2;
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// It is empty.
     Empty,
     /// It has this version, and lacks migrations.
     Older(i64),

@@ -17,9 +17,7 @@ pub struct NewSuggestion<'a> {
     pub shown: &'a str,
     /// Why it is worth reading; may be empty.
     pub note: &'a str,
-    /// The platform.
     pub platform: &'a str,
-    /// The person's id.
     pub person: &'a str,
     /// The server, or the room where there is no such.
     pub place: &'a str,
@@ -30,9 +28,7 @@ pub struct NewSuggestion<'a> {
 /// How many there are in a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
-    /// Of a person.
     pub person_max: u32,
-    /// Of a server.
     pub place_max: u32,
 }
 
@@ -54,7 +50,6 @@ pub enum Taken {
 /// A suggestion as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestionRow {
-    /// Its number.
     pub id: i64,
     /// Where it was handed in.
     pub room: String,
@@ -66,7 +61,6 @@ pub struct SuggestionRow {
     pub shown: String,
     /// Why it is worth reading.
     pub note: String,
-    /// The platform.
     pub platform: String,
     /// Who handed it in.
     pub person: String,
@@ -75,10 +69,6 @@ pub struct SuggestionRow {
 }
 
 /// Takes a suggestion, or says why not. A day is the last 24 hours.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn take_suggestion(
     tx: &mut Tx,
     new: &NewSuggestion<'_>,
@@ -135,22 +125,15 @@ pub async fn take_suggestion(
 /// What an editor decides of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// It is taken.
     Accepted {
         /// What it is called; may be empty.
         title: &'a str,
-        /// Where it stands.
         section: Option<&'a str>,
     },
-    /// It is not.
     Declined,
 }
 
 /// Decides a suggestion, or decides it anew while it is in no issue. Gives it as it was; `None` where there is none.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn decide_suggestion(
     tx: &mut Tx,
     id: i64,
@@ -190,10 +173,6 @@ pub async fn decide_suggestion(
 }
 
 /// Keeps which post tells editors of a suggestion.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "INSERT INTO suggestion_posts (suggestion_id, post_id) VALUES ($1, $2)",
@@ -207,10 +186,6 @@ pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Resul
 }
 
 /// The posts that tell editors of a suggestion.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT post_id FROM suggestion_posts WHERE suggestion_id = $1 ORDER BY post_id",
@@ -222,10 +197,6 @@ pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> 
 }
 
 /// The suggestions that nobody decided, the oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
@@ -239,10 +210,6 @@ pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Ve
 }
 
 /// The last suggestions, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
@@ -255,10 +222,6 @@ pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Ve
 }
 
 /// Takes no more suggestions of a person; `false` where that was so.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let now = now.timestamp();
     let banned = sqlx::query!(
@@ -274,10 +237,6 @@ pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> any
 }
 
 /// Takes a person's suggestions again; `false` where they were taken.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
     let lifted = sqlx::query!("DELETE FROM bans WHERE person = $1", person)
         .execute(&mut **tx)
@@ -287,10 +246,6 @@ pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
 }
 
 /// The people whose suggestions are not taken.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_bans(readers: &Readers) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
         .fetch_all(&mut *readers.turn().await?)

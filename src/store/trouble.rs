@@ -10,7 +10,6 @@ pub enum Trouble {
     Full,
     /// The file or its folder may not be written.
     ReadOnly,
-    /// The disk fails.
     Disk,
     /// Another process holds the write lock.
     Busy,

@@ -48,7 +48,6 @@ pub async fn began_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
 /// A feed that was not read up to the end of a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
-    /// The feed.
     pub feed: String,
     /// Up to when it was read, or when it was added, unix seconds.
     pub since: i64,
@@ -56,10 +55,6 @@ pub struct Unread {
 
 /// The configured feeds that were not read for a day or more before `to`: they fail, are walled or gone, are behind, or had
 /// no turn. Not those of which that was so at the end of the last issue already (`before`, unix seconds): a person knows.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn unread(
     mut from: Database<'_>,
     to: i64,

@@ -140,7 +140,6 @@ pub struct Tx {
     /// `None` once it has ended.
     connection: Option<Connection>,
     aside: Aside,
-    /// See [`Tx::version`].
     version: Option<i64>,
 }
 

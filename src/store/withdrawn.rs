@@ -11,10 +11,6 @@ use crate::item::link::canonical_link;
 
 /// Takes a published issue back: it is kept among those that were withdrawn, its number is free again, and what editors
 /// decided for it is of the coming issue again. Corrections must be none.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn withdraw_issue(
     tx: &mut Tx,
     number: i64,
@@ -51,10 +47,6 @@ pub async fn withdraw_issue(
 }
 
 /// When an issue was taken back last, unix seconds.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn withdrawn_at(mut from: Database<'_>) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(r#"SELECT MAX(withdrawn_at) AS "at: i64" FROM withdrawn_issues"#)
         .fetch_one(&mut *from.turn().await?)
@@ -63,10 +55,6 @@ pub async fn withdrawn_at(mut from: Database<'_>) -> anyhow::Result<Option<i64>>
 }
 
 /// When the first issue began, of those numbered so that were taken back, unix seconds.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn first_began_at(tx: &mut Tx) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(
         r#"SELECT MIN(from_at) AS "at: i64" FROM withdrawn_issues WHERE number = 1"#
@@ -77,10 +65,6 @@ pub async fn first_began_at(tx: &mut Tx) -> anyhow::Result<Option<i64>> {
 }
 
 /// Whether a feed brought this address, or a reader handed it in.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn is_cited(tx: &mut Tx, link: &Url) -> anyhow::Result<bool> {
     let canonical = canonical_link(link);
     let digest = ItemKey::content(&canonical).digest();

@@ -20,7 +20,6 @@ const STORIES_MAX: i64 = 50;
 /// How far back stories go.
 const SPAN: TimeDelta = TimeDelta::days(14);
 
-/// One entry.
 struct Entry {
     id: String,
     title: String,

@@ -31,9 +31,7 @@ const PAGES_AT_ONCE_MAX: usize = 2;
 /// What is served, and where readers find it.
 #[derive(Clone)]
 pub struct Site {
-    /// The database.
     pub store: Store,
-    /// The time.
     pub clock: Arc<dyn Clock>,
     /// What the newsletter is called.
     pub name: String,

@@ -1,4 +1,4 @@
-//! Which feeds are due.
+//! Queries for feeds that are due.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::FeedRow;
 use crate::store::Readers;
 
-/// At most so many of the configured feeds that are due, the longest due first.
+/// Configured feeds that are due, at most `most`, the longest overdue first.
 pub async fn due_feeds(
     readers: &Readers,
     now: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub async fn due_feeds(
     .context("asking which feeds are due")
 }
 
-/// When the next configured feed is due that is not due now, unix seconds.
+/// When the next feed that is not due yet becomes due, unix seconds.
 pub async fn next_due_after(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Option<i64>> {
     let now = now.timestamp();
     let next = sqlx::query_scalar!(
@@ -40,7 +40,7 @@ pub async fn next_due_after(readers: &Readers, now: DateTime<Utc>) -> anyhow::Re
     Ok(next)
 }
 
-/// When the configured feed is due that is due first, unix seconds; long ago where polling does not go on.
+/// The earliest due time of any configured feed, unix seconds. It lies in the past if polling has stopped.
 pub async fn next_due_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
     next_due_after(readers, DateTime::<Utc>::MIN_UTC).await
 }

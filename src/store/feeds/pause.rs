@@ -1,11 +1,11 @@
-//! Pausing feeds, and how they fare.
+//! Pausing feeds, and their health.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use crate::store::{Readers, Tx};
 
-/// Pauses a feed, or lets it be polled again, at once. Gives whether that changed anything.
+/// Pauses a feed, or lets it be polled again at once. Returns whether that changed anything.
 pub async fn pause_feed(
     tx: &mut Tx,
     name: &str,
@@ -24,22 +24,19 @@ pub async fn pause_feed(
     Ok(changed.rows_affected() == 1)
 }
 
-/// How the configured feeds fare, as everybody may know it.
+/// The health of the configured feeds, in figures that everybody may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// How many there are.
     pub feeds: i64,
-    /// How many of them failed the last time.
+    /// Feeds that failed in their last poll.
     pub failing: i64,
-    /// How many are paused.
     pub paused: i64,
-    /// How many were never polled.
+    /// Feeds that were never polled.
     pub new: i64,
-    /// When one was polled last, unix seconds.
+    /// The time of the latest poll, unix seconds.
     pub last_polled_at: Option<i64>,
 }
 
-/// How the configured feeds fare.
 pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
     sqlx::query_as!(
         Health,

@@ -43,11 +43,9 @@ impl Verb {
 /// A delivery to be owed.
 #[derive(Debug)]
 pub struct NewDelivery<'a> {
-    /// Its channel.
     pub channel: i64,
     /// The post that it is about; `None`: a notice.
     pub post: Option<i64>,
-    /// What it does.
     pub verb: Verb,
     /// What it says; `None` for a removal.
     pub content: Option<&'a Content>,
@@ -201,15 +199,11 @@ pub async fn sends_since(tx: &mut Tx, channel: i64, from_at: DateTime<Utc>) -> a
 /// A delivery that was claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// Its number.
     pub id: i64,
-    /// Its channel.
     pub channel: i64,
     /// The post that it is about.
     pub post: Option<i64>,
-    /// What it does.
     pub verb: Verb,
-    /// What it says.
     pub content: Option<Content>,
     /// With the version: the stable key of its attempts.
     pub nonce: i64,

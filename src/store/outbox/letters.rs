@@ -14,9 +14,7 @@ const LISTED_FROM: i64 = 3;
 /// A delivery that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Its number.
     pub id: i64,
-    /// The channel's name.
     pub channel: String,
     /// The platform, as the configuration writes it.
     pub platform: String,
@@ -50,10 +48,6 @@ impl Letter {
 }
 
 /// The deliveries that were set aside, and those that fail and are still tried, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>> {
     let rows = sqlx::query!(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!", d.failures AS "failures!",
@@ -87,10 +81,6 @@ pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>
 }
 
 /// How many deliveries are set aside.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM deliveries WHERE set_aside_at IS NOT NULL"#
@@ -101,10 +91,6 @@ pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
 }
 
 /// How many deliveries of a channel were set aside from a time on.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn set_aside_since(
     tx: &mut Tx,
     channel: i64,
@@ -142,10 +128,6 @@ pub enum Decided {
 }
 
 /// Decides one letter, or all of them (`None`). Of all, those without a channel are left out of a retry.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn decide_letters(
     tx: &mut Tx,
     which: Option<i64>,
@@ -241,10 +223,6 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
 }
 
 /// Sets aside all that is owed in a channel; gives how many deliveries that were.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn set_all_aside(
     tx: &mut Tx,
     channel: i64,
@@ -266,10 +244,6 @@ pub async fn set_all_aside(
 }
 
 /// Keeps that another room took a channel's place. Gives whether that is new.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn replace_channel(tx: &mut Tx, channel: i64, by: &str) -> anyhow::Result<bool> {
     let kept = sqlx::query!(
         "UPDATE channels SET replaced_by = $2 WHERE id = $1 AND replaced_by IS NOT $2",

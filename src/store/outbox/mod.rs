@@ -36,7 +36,6 @@ use crate::config::ChannelConfig;
 /// A channel as it is stored.
 #[derive(Debug, Clone)]
 pub struct ChannelRow {
-    /// Its number.
     pub id: i64,
     /// Its name in the configuration.
     pub name: String,
@@ -50,16 +49,11 @@ pub struct ChannelRow {
     pub held_to: i64,
     /// Since when the platform refuses it, unix seconds.
     pub paused_at: Option<i64>,
-    /// Why.
     pub paused_why: Option<String>,
 }
 
 /// Makes the table agree with the configuration. A channel is its room: one that gets another name stays the same. What
 /// was paused is tried again, and a clock that was set back makes nobody wait long.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn sync_channels(
     tx: &mut Tx,
     channels: &[ChannelConfig],
@@ -90,7 +84,6 @@ pub async fn sync_channels(
     Ok(())
 }
 
-/// The configured channels.
 pub async fn channels(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelRow>> {
     sqlx::query_as!(
         ChannelRow,
@@ -191,10 +184,6 @@ pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> 
 
 /// Lets a channel that was refused be tried again now: something changed there. Why it was refused stays known until it
 /// takes something.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn try_channel_again(tx: &mut Tx, channel: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE channels SET paused_at = NULL, held_to = 0 WHERE id = $1",

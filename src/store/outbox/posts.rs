@@ -51,13 +51,10 @@ impl PostState {
 /// A post as it is stored.
 #[derive(Debug, Clone)]
 pub struct PostRow {
-    /// Its number.
     pub id: i64,
-    /// Its channel.
     pub channel_id: i64,
     /// The digest that lists it.
     pub digest_id: Option<i64>,
-    /// Where it stands.
     pub state: PostState,
     /// What it is to say.
     pub content: Content,
@@ -89,10 +86,6 @@ impl BarePost {
 }
 
 /// Opens a post that is of no story, and owes it.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn post_apart(
     tx: &mut Tx,
     channel: i64,
@@ -120,10 +113,6 @@ pub async fn post_apart(
 }
 
 /// Owes what a post says now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn owe_content(
     tx: &mut Tx,
     post: &PostRow,
@@ -141,10 +130,6 @@ pub async fn owe_content(
 }
 
 /// Those of these items that posts hang on.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn items_with_posts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<HashSet<i64>> {
     let items = serde_json::to_string(items)?;
     let found = sqlx::query_scalar!(
@@ -229,10 +214,6 @@ pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
 }
 
 /// The posts of no story with this mark, in all channels, the oldest first: an issue's.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn posts_by_mark(tx: &mut Tx, mark: &str) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
@@ -273,13 +254,11 @@ pub async fn answers_below(tx: &mut Tx, post: i64, now: DateTime<Utc>) -> anyhow
 /// A post to be opened.
 #[derive(Debug)]
 pub struct NewPost<'a> {
-    /// Its channel.
     pub channel: i64,
     /// The item that it hangs on; `None`: a digest.
     pub item: Option<i64>,
     /// Open, or waiting for a digest.
     pub state: PostState,
-    /// What it says.
     pub content: &'a Content,
     /// The milestone that it tells.
     pub milestone: Option<&'a str>,

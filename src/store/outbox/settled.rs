@@ -18,7 +18,6 @@ pub enum Settled {
     Later {
         /// Then; `None`: as before.
         due_at: Option<DateTime<Utc>>,
-        /// Why.
         why: String,
     },
     /// The try failed; it is tried again, from `due_at` on.
@@ -29,26 +28,19 @@ pub enum Settled {
         is_passed: bool,
         /// Then; `None`: as before.
         due_at: Option<DateTime<Utc>>,
-        /// Why.
         why: String,
     },
     /// It will not happen, and there is nothing to decide.
     Dead {
-        /// Why.
         why: String,
     },
     /// It is a dead letter: maintainers decide whether it is tried again.
     Aside {
-        /// Why.
         why: String,
     },
 }
 
 /// Records how a claimed delivery ended. One whose content has changed since stays owed.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn settle_delivery(
     tx: &mut Tx,
     claimed: &Claimed,
@@ -186,10 +178,6 @@ async fn count_failure(
 }
 
 /// Whether a channel is owed something else that could be tried now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn has_others_due(
     tx: &mut Tx,
     claimed: &Claimed,
@@ -212,10 +200,6 @@ pub async fn has_others_due(
 }
 
 /// Puts a delivery that was let wait back to its place in the order.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn put_back(tx: &mut Tx, delivery: i64, due_at: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE deliveries SET due_at = $2 WHERE id = $1 AND state = 'owed'",
@@ -254,10 +238,6 @@ async fn dead(
 
 /// Whether a channel took anything since a delivery first failed there. What it took in the same second counts: after a
 /// refusal the next delivery follows at once.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<bool> {
     let took = sqlx::query_scalar!(
         r#"SELECT COALESCE(c.took_at >= d.failing_since, 0) AS "took!: bool"

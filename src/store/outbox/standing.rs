@@ -23,7 +23,6 @@ const MATCHED_FOR_S: i64 = 14 * 86_400;
 /// A message that was found in a channel, or a story on a list that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingRow {
-    /// Its mark.
     pub mark: String,
     /// Where the message stands, JSON.
     pub receipt: String,
@@ -210,9 +209,7 @@ pub async fn lists_strangers(
 /// A post that stands nowhere yet, and the item that it hangs on (`None`: a list).
 #[derive(Debug)]
 pub struct Unsent {
-    /// The post.
     pub post: PostRow,
-    /// Its item.
     pub item: Option<i64>,
 }
 

@@ -34,9 +34,7 @@ use crate::story::key::{Key, of_digest};
 /// An item with its cluster.
 #[derive(Debug)]
 pub struct Member {
-    /// The cluster's number.
     pub cluster: i64,
-    /// The item.
     pub kept: Kept,
 }
 

@@ -23,9 +23,7 @@ pub struct Wanted {
     pub author: Option<String>,
     /// Part of the tree's name.
     pub tree: Option<String>,
-    /// The kind's word.
     pub kind: Option<String>,
-    /// The state's word.
     pub state: Option<String>,
     /// A feed that carries some of it.
     pub feed: Option<String>,
@@ -35,7 +33,6 @@ pub struct Wanted {
     pub until: Option<i64>,
     /// Only what is about BPF.
     pub only_relevant: bool,
-    /// The least score.
     pub score: Option<i64>,
 }
 

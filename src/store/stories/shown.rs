@@ -33,20 +33,12 @@ impl Told {
 }
 
 /// The best stories about BPF of the seven days before `now`, as readers see them while there is no issue.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
     let today = now.timestamp().div_euclid(86_400);
     best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
 /// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn best_stories(
     readers: &Readers,
     since: i64,
@@ -73,10 +65,6 @@ pub async fn best_stories(
 }
 
 /// Stories about BPF that match, the best match first. `words` as [`super::match_words`] writes them.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn search_stories(
     readers: &Readers,
     words: &str,
@@ -103,10 +91,6 @@ pub async fn search_stories(
 }
 
 /// Stories about BPF that match, those that were opened last first: cheap enough for every key that a person presses.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn newest_matches(
     readers: &Readers,
     words: &str,
@@ -133,10 +117,6 @@ pub async fn newest_matches(
 }
 
 /// Series about BPF that may wait for an answer and moved since then (unix seconds).
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn unanswered_stories(
     readers: &Readers,
     since: i64,
@@ -159,10 +139,6 @@ pub async fn unanswered_stories(
 }
 
 /// The story of what is read at this address: an article, a release, a video.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn story_of_link(
     readers: &Readers,
     link: &Url,
@@ -186,10 +162,6 @@ pub async fn story_of_link(
 }
 
 /// Whether a maintainer took the story with this id back.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
     let many = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM stories s
@@ -203,10 +175,6 @@ pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
 }
 
 /// The items of the story with this id, the one that the id came from first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn items_of_story(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT m.item_id FROM stories s JOIN members m ON m.story = s.number WHERE s.id = $1

@@ -13,13 +13,10 @@ use crate::story::Story;
 /// A story as it was stored, before a fold.
 #[derive(Debug)]
 pub struct Before {
-    /// Its number.
     pub number: i64,
-    /// Its id.
     pub id: String,
     /// The cluster that it is in.
     pub cluster: i64,
-    /// Its earliest item.
     pub item_id: i64,
 }
 
@@ -60,13 +57,11 @@ pub struct After<'a> {
     pub number: i64,
     /// Whether there was no story with this id.
     pub is_new: bool,
-    /// Its cluster.
     pub cluster: i64,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
     /// Those of them that may be in no story yet, or in another.
     pub unplaced: Vec<i64>,
-    /// The story.
     pub story: &'a Story,
 }
 
@@ -79,10 +74,6 @@ pub async fn next_number(tx: &mut Tx) -> anyhow::Result<i64> {
 }
 
 /// Remembers ids that lead to the story of an item, each beside the item that it was derived from.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn remember_ids(tx: &mut Tx, ids: &[(&str, i64)]) -> anyhow::Result<()> {
     let ids = serde_json::to_string(ids)?;
     sqlx::query!(
