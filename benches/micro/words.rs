@@ -1,4 +1,4 @@
-//! Text that nobody wrote: prose, titles, names and diffs of the length that people write, the same at every run.
+//! Synthetic text: prose, titles, names and diffs of realistic length, the same in every run.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ const NAMES: [&str; 8] = [
 ];
 const LINE_CHARS_MAX: usize = 72;
 
-/// Writes on and on.
+/// An endless writer.
 pub(crate) struct Words {
     random: fastrand::Rng,
 }
 
 impl Words {
-    /// The same words for the same seed.
+    /// The same seed returns the same words.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
@@ -37,13 +37,13 @@ impl Words {
         words.join(" ")
     }
 
-    /// What a patch is called, without tags.
+    /// A patch's title, without tags.
     pub(crate) fn title(&mut self) -> String {
         let number = self.random.u16(..);
         format!("bpf: {} {number}", self.words(6))
     }
 
-    /// Somebody's name and address.
+    /// A person's name and address.
     pub(crate) fn person(&mut self) -> (String, String) {
         let first = self.random.choice(NAMES).expect("there are some");
         let number = self.random.u16(..);
@@ -83,7 +83,7 @@ impl Words {
         paragraphs.join("\n")
     }
 
-    /// A diff of so many lines.
+    /// A diff of `lines` lines.
     pub(crate) fn diff(&mut self, lines: usize) -> String {
         let mut diff = "diff --git a/kernel/bpf/verifier.c b/kernel/bpf/verifier.c\n\
                         index 0123456789ab..ba9876543210 100644\n\
@@ -107,7 +107,7 @@ impl Words {
         diff
     }
 
-    /// The body of a patch of about 5 KB: why, who, what changed since, the diff, a signature.
+    /// The body of a patch of about 5 KB: reasons, tags, changelog, diff, signature.
     pub(crate) fn patch(&mut self) -> String {
         let (name, email) = self.person();
         format!(
@@ -122,7 +122,7 @@ impl Words {
         )
     }
 
-    /// The body of an answer of about 5 KB: what was said, quoted, with a few words below each piece of it.
+    /// The body of an answer of about 5 KB: quotes, with a few words below each.
     pub(crate) fn answer(&mut self) -> String {
         let (name, email) = self.person();
         let mut body = format!("On Monday, {name} wrote:\n");

@@ -1,4 +1,4 @@
-//! The `[[channel]]` tables: where posts go, and which.
+//! The `[[channel]]` tables: the rooms for posts, and the posts for each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,40 +16,38 @@ use crate::story::{State, StoryKind};
 const CHANNELS_MAX: usize = 500;
 /// The most words, names or trees of one channel.
 const LIST_MAX: usize = 200;
-/// The longest address of a room: Matrix' limit for ids, in bytes.
+/// Matrix' limit for ids, in bytes.
 const ADDRESS_BYTES_MAX: usize = 255;
 const HOURLY_MAX: u64 = 1000;
 const SCORE_MAX: i64 = 1000;
 
-/// One room that is told.
+/// A room that gets posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
     pub platform: PlatformKind,
-    /// The room, in the platform's own terms; empty for the terminal.
+    /// The id of the room on its platform; empty for the terminal.
     pub address: String,
     pub route: Route,
-    /// A message for each story, or several in one.
     pub mode: ChannelMode,
-    /// How many posts an hour it gets; what is more is listed.
+    /// Posts per hour; further ones are listed.
     pub hourly_max: Option<u32>,
-    /// When it gets none.
+    /// Hours without new posts.
     pub quiet: Option<Quiet>,
-    /// How a milestone is told.
+    /// How milestones are announced.
     pub milestones: Milestones,
-    /// Whether it is the maintainers': it is told of faults, and of no stories.
+    /// Whether it gets notices for maintainers instead of stories.
     pub maintainers: bool,
-    /// Whether it is told of each issue.
+    /// Whether it gets each issue.
     pub issues: bool,
 }
 
-/// The chat systems there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PlatformKind {
     Discord,
     Matrix,
-    /// The terminal that the program runs in.
+    /// The terminal of the running program.
     Terminal,
 }
 
@@ -60,7 +58,7 @@ impl PlatformKind {
         PlatformKind::Terminal,
     ];
 
-    /// The platform as the configuration writes it.
+    /// The word in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             PlatformKind::Discord => "discord",
@@ -70,30 +68,29 @@ impl PlatformKind {
     }
 }
 
-/// A message for each story, or several in one.
+/// A post for each story, or lists of stories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelMode {
-    /// A post for each.
     Stories,
-    /// A list, now and then.
+    /// A list at set times.
     Digest {
         when: When,
     },
 }
 
-/// How a milestone (applied, mainline, free to read) is told.
+/// How a milestone (applied, mainline, free to read) is announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Milestones {
-    /// By editing the post.
+    /// By an edit of the post.
     Edit,
-    /// By an answer to the post too.
+    /// By an answer to the post, too.
     Reply,
-    /// By a message in the post's thread too.
+    /// By a message in the post's thread, too.
     Thread,
 }
 
 impl ChannelConfig {
-    /// The terminal, where no channel is configured: all that is about BPF.
+    /// The channel if none is configured: the terminal, with everything about BPF.
     pub fn terminal() -> Self {
         Self {
             name: "terminal".to_owned(),
@@ -110,7 +107,7 @@ impl ChannelConfig {
     }
 }
 
-/// Reads all channels that are good, and holds them against each other and against the feeds.
+/// Reads all good channels, and checks them against each other and against the feeds.
 pub(super) fn read_channels(
     field: Field<'_, '_>,
     notes: &Notes<'_>,
@@ -223,13 +220,13 @@ pub(super) fn is_snowflake(text: &str) -> bool {
     (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is a Matrix room's id; newer rooms have no server in it.
+/// Whether this is the id of a Matrix room; ids of newer rooms contain no server.
 fn is_room(text: &str) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     is_plain && text.len() <= ADDRESS_BYTES_MAX && text.starts_with('!') && text.len() > 1
 }
 
-/// The mode; `None` where it is wrong.
+/// Reads the mode; `None` if it is wrong.
 fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
     let is_digest = table.take("mode");
     let is_digest = match is_digest {
@@ -316,7 +313,7 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
     route
 }
 
-/// A list of words that serde knows: kinds or states of stories.
+/// Reads words that serde knows: kinds or states of stories.
 fn read_words<T: serde::de::DeserializeOwned>(
     table: &mut Table<'_, '_>,
     key: &str,

@@ -1,4 +1,4 @@
-//! The file as a whole: read, and each of its tables handed to who knows its rules.
+//! The whole file: each table goes to the module that knows its rules.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -19,12 +19,12 @@ use crate::story::relevance::Words;
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
-/// The most feeds of one bot; far above what anybody reads.
+/// The most feeds of one bot, far more than anybody reads.
 const FEEDS_MAX: usize = 10_000;
 
 const DATABASE_DEFAULT: &str = "bpfnews.sqlite";
 
-/// The lines on which feeds and channels stand, by their names.
+/// The lines of feeds and channels, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Lines {
     pub(super) feeds: HashMap<String, usize>,
@@ -36,22 +36,22 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, or why it cannot be read.
+    /// Returns all problems of the file, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         Config::parse(&read_text(path)?, path)
     }
 
-    /// Reads a configuration from its text; `file` names it in messages, and a relative `database` stands in its folder.
+    /// Reads a configuration from its text. Messages name `file`, and a relative `database` is relative to its
+    /// folder.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it. After an error of syntax, what it alone may have caused is not told.
+    /// Returns all problems. After a syntax error, problems that it alone may have caused are left out.
     pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
         parse_with_lines(text, file).map(|(config, _)| config)
     }
 }
 
-/// The text of a configuration file.
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let bytes = read_file(path).map_err(|message| only_problem(path, None, message))?;
     String::from_utf8(bytes).map_err(|error| {
@@ -62,7 +62,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     })
 }
 
-/// Reads a configuration and tells where its feeds and channels stand.
+/// Parses a configuration and the lines of its feeds and channels.
 pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines), ConfigErrors> {
     let notes = Notes::new(file, text);
     let document = notes.document();
@@ -90,7 +90,7 @@ fn only_problem(file: &Path, line: Option<usize>, message: String) -> ConfigErro
     }
 }
 
-/// The bytes of the file, or why there are none and what to do.
+/// Reads the file, or returns an error message with advice.
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read =
@@ -109,7 +109,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Reads the whole document; the value is good only where nothing was noted.
+/// Parses the whole document. The result is valid only if no problem was recorded.
 fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (Config, Lines) {
     let mut lines = Lines::default();
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -147,7 +147,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
     let matrix = matrix
         .and_then(|field| field.table(Within::Matrix, "a table: write [matrix], its keys below"));
     let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
-    // One that is there and wrong is told of itself alone.
+    // A wrong [matrix] is reported once, not again for each of its channels.
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
     let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
     let channels = match top.take("channel") {
@@ -203,7 +203,7 @@ fn read_database(field: &Field<'_, '_>) -> Option<String> {
     Some(path.to_owned())
 }
 
-/// Reads all feeds that are good, and holds them against each other.
+/// Reads all good feeds, and checks them against each other.
 fn read_feeds(
     field: Field<'_, '_>,
     notes: &Notes<'_>,

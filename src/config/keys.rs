@@ -1,6 +1,6 @@
-//! Every key of the configuration, and the table that it stands in.
+//! Every key of the configuration, with its table.
 
-/// The tables a key can stand in.
+/// The tables of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Within {
     Top,
@@ -18,7 +18,7 @@ pub(super) enum Within {
 }
 
 impl Within {
-    /// Where that is, for a person.
+    /// The place of a key in that table, for people.
     pub(super) fn place(self) -> &'static str {
         match self {
             Within::Top => "above the first [table]",
@@ -37,8 +37,7 @@ impl Within {
     }
 }
 
-/// Every key there is, and the table it stands in: what a slip of the pen is compared with, and what the example must
-/// explain.
+/// Every key with its table. Misspelt keys are compared with these, and config.example.toml must explain all of them.
 pub(super) const KEYS: &[(Within, &str)] = &[
     (Within::Top, "database"),
     (Within::Top, "network"),

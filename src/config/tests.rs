@@ -1,4 +1,4 @@
-//! Tables of cases for the whole room, and the example held against the keys there are.
+//! Table-driven tests for the whole room, and the example compared with the list of keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn check(text: &str, right: &[&str]) {
     assert_eq!(problems, right, "for:\n{text}");
 }
 
-/// Checks what is said of one feed whose first line is the third of the file; `right` is what follows its name.
+/// Checks the problems of one feed that begins in line 3; `right` is the part after its name.
 #[track_caller]
 fn check_feed(keys: &str, right: &[&str]) {
     let right: Vec<String> = right
@@ -768,7 +768,7 @@ fn hosts_of_ours_are_told_from_others() {
     }
 }
 
-/// Whether a line of the example is prose: a comment that is no commented-out key, header or rule.
+/// Whether a line of the example is prose: a comment, but not a commented-out key, header or rule.
 fn is_prose(line: &str) -> bool {
     let Some(text) = line.strip_prefix("# ") else {
         return false;
@@ -975,7 +975,7 @@ fn what_is_wrong_with_the_commands_is_told() {
     assert_eq!(config.commands, CommandsConfig::default());
 }
 
-/// A homeserver's name alone is no address; what is suggested is its own.
+/// A bare homeserver name is not an address; the message suggests the right one.
 #[test]
 fn a_homeserver_without_its_scheme_is_told_its_address() {
     let text = "[matrix]\nhomeserver = \"matrix.org\"\nuser = \"@bot:matrix.org\"\n";

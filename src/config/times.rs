@@ -1,18 +1,17 @@
-//! Times of a day or a week, UTC, as channels keep them.
+//! Times of a day or a week, UTC.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, Timelike as _, Utc, Weekday};
 
 /// A time of day, or of the week, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct When {
-    /// The weekday; `None`: every day.
+    /// `None`: every day.
     pub day: Option<Weekday>,
-    /// The time of day.
     pub at: NaiveTime,
 }
 
 impl When {
-    /// The first such time after `since`.
+    /// The first time after `since`.
     pub fn next_after(self, since: DateTime<Utc>) -> DateTime<Utc> {
         let mut day = since.date_naive();
         loop {
@@ -28,7 +27,7 @@ impl When {
     }
 }
 
-/// Hours of a day in which nothing is posted, UTC; they may go over midnight.
+/// Hours of a day without new posts, UTC; they may cross midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quiet {
     pub from: NaiveTime,
@@ -36,7 +35,7 @@ pub struct Quiet {
 }
 
 impl Quiet {
-    /// `at`, or the end of the quiet hours that it falls into.
+    /// `at`, or the end of the quiet hours that contain it.
     pub fn end_after(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let seconds = |time: NaiveTime| i64::from(time.num_seconds_from_midnight());
         let day = seconds(NaiveTime::MIN) + 86_400;

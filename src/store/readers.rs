@@ -1,7 +1,7 @@
-//! Connections for reading: few, kept, and the one that was used last is taken first.
+//! A small pool of read connections; the most recently used one is taken first.
 //!
-//! They stand here rather than in sqlx's pool for the reason that the writer does (`tx`): a pool asks SQLite's thread whether a
-//! connection lives after each use of it, so that a small question costs twice.
+//! sqlx's own pool is not used, for the same reason as in `tx`: it pings a connection after each use, which doubles
+//! the cost of a small query.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -16,18 +16,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Tx;
 
 const READERS_MAX: u32 = 4;
-/// How long somebody waits for one.
+/// How long to wait for a free connection.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a question is asked.
+/// The connection for a query.
 #[derive(Debug)]
 pub enum Database<'a> {
-    /// Of a connection that is taken for it alone.
+    /// One from the pool.
     Readers(&'a Readers),
     Tx(&'a mut Tx),
 }
 
-/// A connection, for as long as one question takes.
+/// A connection for one query.
 pub(super) enum Turn<'a> {
     Taken(Reader),
     Lent(&'a mut SqliteConnection),
@@ -46,7 +46,6 @@ impl<'a> From<&'a mut Tx> for Database<'a> {
 }
 
 impl Database<'_> {
-    /// A connection for the question.
     pub(super) async fn turn(&mut self) -> anyhow::Result<Turn<'_>> {
         Ok(match self {
             Self::Readers(readers) => Turn::Taken(readers.turn().await?),
@@ -75,7 +74,7 @@ impl DerefMut for Turn<'_> {
     }
 }
 
-/// Where reading questions are asked: each goes to a connection that nobody uses.
+/// The pool of read connections.
 #[derive(Debug, Clone)]
 pub struct Readers(Arc<Shared>);
 
@@ -108,16 +107,16 @@ impl Readers {
         Ok(readers)
     }
 
-    /// A connection, once one is free. Whoever holds one asks for no other: all of them may be held by those who do.
+    /// Waits for a free connection. Do not ask for a second one while holding the first: if all callers did, all
+    /// would wait.
     ///
     /// # Errors
     ///
-    /// When none can be made, or none is free for long.
+    /// Returns an error if no connection can be opened, or if none becomes free in time.
     pub async fn turn(&self) -> anyhow::Result<Reader> {
         self.take().await.context("reading the database")
     }
 
-    /// The same; made where there is none yet.
     async fn take(&self) -> sqlx::Result<Reader> {
         let turn = Arc::clone(&self.0.turns).acquire_owned();
         let turn = tokio::time::timeout(TURN_TIMEOUT, turn)
@@ -136,7 +135,7 @@ impl Readers {
         })
     }
 
-    /// Closes them, once nobody uses one.
+    /// Closes the pool, once every connection is returned.
     pub(super) async fn close(&self) {
         let all = self.0.turns.acquire_many(READERS_MAX).await;
         self.0.turns.close();
@@ -150,17 +149,17 @@ impl Readers {
     }
 }
 
-/// A connection that somebody reads with.
+/// A read connection. Dropping it returns it to the pool.
 #[derive(Debug)]
 pub struct Reader {
-    /// `None` once it is given up.
+    /// `None` after `give_up`.
     connection: Option<SqliteConnection>,
     home: Arc<Shared>,
     _turn: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    /// Nobody is to use it any more.
+    /// Closes the connection instead of returning it.
     pub(super) fn give_up(mut self) {
         self.connection = None;
     }
@@ -222,7 +221,7 @@ mod tests {
         assert_eq!(timeout(SOON, answer(readers)).await.expect("free"), 0);
         drop(held);
 
-        // Questions that nobody waits for any more leave connections that can be used.
+        // A cancelled query leaves its connection usable.
         for _ in 0..20 {
             let mut reader = readers.turn().await.expect("a connection");
             let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n";

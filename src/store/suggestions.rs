@@ -1,74 +1,70 @@
-//! Links that readers handed in, and whose are not taken.
+//! Links that readers suggested, and people banned from suggesting.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// The most suggestions that editors are shown.
+/// The most open suggestions shown to editors.
 pub const OPEN_MAX: i64 = 100;
 
-/// A link that somebody hands in.
 #[derive(Debug, Clone)]
 pub struct NewSuggestion<'a> {
-    /// In the one form that all ways to write it have.
+    /// The canonical form of the link.
     pub url: &'a str,
-    /// As it was written.
+    /// The link as the reader wrote it.
     pub shown: &'a str,
-    /// Why it is worth reading; may be empty.
+    /// The reader's reason; may be empty.
     pub note: &'a str,
     pub platform: &'a str,
     pub person: &'a str,
-    /// The server, or the room where there is no such.
+    /// The server, or the room if there is no server.
     pub place: &'a str,
-    /// The room, where its reader is told what became of it.
+    /// The room in which the reader is notified of the decision.
     pub room: &'a str,
 }
 
-/// How many there are in a day.
+/// Limits per day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     pub person_max: u32,
     pub place_max: u32,
 }
 
-/// What became of a suggestion.
+/// The result of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is kept, under this number.
+    /// It is stored under this number.
     Kept(i64),
-    /// It is there already, since then (unix seconds).
+    /// It was suggested before, at this time (unix seconds).
     Known(i64),
-    /// The person had their share of the day.
+    /// The person has reached the daily limit.
     PersonFull,
-    /// The server had its share.
+    /// The server has reached its limit.
     PlaceFull,
-    /// The person's suggestions are not taken.
+    /// The person is banned.
     Banned,
 }
 
-/// A suggestion as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestionRow {
     pub id: i64,
-    /// Where it was handed in.
+    /// The room of the suggestion.
     pub room: String,
-    /// open, accepted or declined.
     pub state: String,
-    /// The issue that it went into.
+    /// The issue that contains it.
     pub issue: Option<i64>,
-    /// As it was written.
+    /// The link as the reader wrote it.
     pub shown: String,
-    /// Why it is worth reading.
+    /// The reader's reason.
     pub note: String,
     pub platform: String,
-    /// Who handed it in.
     pub person: String,
-    /// When, unix seconds.
+    /// Unix seconds.
     pub at: i64,
 }
 
-/// Takes a suggestion, or says why not. A day is the last 24 hours.
+/// Stores a suggestion, or returns the reason why not. A day is the last 24 hours.
 pub async fn take_suggestion(
     tx: &mut Tx,
     new: &NewSuggestion<'_>,
@@ -122,18 +118,19 @@ pub async fn take_suggestion(
     Ok(Taken::Kept(id))
 }
 
-/// What an editor decides of a suggestion.
+/// An editor's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'a> {
     Accepted {
-        /// What it is called; may be empty.
+        /// A title for the issue; may be empty.
         title: &'a str,
         section: Option<&'a str>,
     },
     Declined,
 }
 
-/// Decides a suggestion, or decides it anew while it is in no issue. Gives it as it was; `None` where there is none.
+/// Decides a suggestion. A decision may change until the suggestion is in an issue. Returns the suggestion as it was
+/// before.
 pub async fn decide_suggestion(
     tx: &mut Tx,
     id: i64,
@@ -155,7 +152,7 @@ pub async fn decide_suggestion(
     };
     let now = now.timestamp();
     sqlx::query!(
-        // One that is taken again keeps what was said of it the first time.
+        // If it is accepted again, it keeps its title and section unless new ones are given.
         "UPDATE suggestions SET title = iif($3 = '' AND state = $2, title, $3),
                 section = COALESCE($4, iif(state = $2, section, NULL)), state = $2, decided_at = $5, decided_by = $6
          WHERE id = $1 AND issue IS NULL",
@@ -172,7 +169,7 @@ pub async fn decide_suggestion(
     Ok(was)
 }
 
-/// Keeps which post tells editors of a suggestion.
+/// Records a post that shows a suggestion to editors.
 pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "INSERT INTO suggestion_posts (suggestion_id, post_id) VALUES ($1, $2)",
@@ -185,7 +182,7 @@ pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Resul
     Ok(())
 }
 
-/// The posts that tell editors of a suggestion.
+/// The posts that show a suggestion to editors.
 pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT post_id FROM suggestion_posts WHERE suggestion_id = $1 ORDER BY post_id",
@@ -196,7 +193,7 @@ pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> 
     .context("asking where a suggestion is told")
 }
 
-/// The suggestions that nobody decided, the oldest first.
+/// Undecided suggestions, oldest first.
 pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
@@ -209,7 +206,7 @@ pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Ve
     .context("listing open suggestions")
 }
 
-/// The last suggestions, the newest first.
+/// The latest suggestions, newest first.
 pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
@@ -221,7 +218,7 @@ pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Ve
     .context("listing suggestions")
 }
 
-/// Takes no more suggestions of a person; `false` where that was so.
+/// Bans a person from suggesting. Returns `false` if they were banned already.
 pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let now = now.timestamp();
     let banned = sqlx::query!(
@@ -236,7 +233,7 @@ pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> any
     Ok(banned.rows_affected() == 1)
 }
 
-/// Takes a person's suggestions again; `false` where they were taken.
+/// Lifts a ban. Returns `false` if there was none.
 pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
     let lifted = sqlx::query!("DELETE FROM bans WHERE person = $1", person)
         .execute(&mut **tx)
@@ -245,7 +242,7 @@ pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
     Ok(lifted.rows_affected() == 1)
 }
 
-/// The people whose suggestions are not taken.
+/// The banned people.
 pub async fn list_bans(readers: &Readers) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
         .fetch_all(&mut *readers.turn().await?)

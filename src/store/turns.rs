@@ -1,23 +1,22 @@
-//! Since when there are feeds, which of them had their turn since some moment, and which were not read.
+//! Queries about polling as a whole: when it began, which feeds were polled since a time, and which were not.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Database, Readers};
 
-/// A feed that fails for less is no matter for an issue.
+/// A shorter failure does not concern an issue.
 const DAY_S: i64 = 86_400;
 
-/// Which feeds had their turn since some moment.
+/// The polls since a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turns {
-    /// Whether any that is due was not polled since.
+    /// Whether a feed that is due was not polled since.
     pub are_waiting: bool,
-    /// When the first was polled since, unix seconds.
+    /// The first poll since, unix seconds.
     pub first_at: Option<i64>,
 }
 
-/// Which feeds had their turn since some moment.
 pub async fn turns_since(
     readers: &Readers,
     since: DateTime<Utc>,
@@ -37,7 +36,6 @@ pub async fn turns_since(
     .context("asking which feeds had their turn")
 }
 
-/// When the first feed was added, unix seconds.
 pub async fn began_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(r#"SELECT MIN(added_at) AS "at: i64" FROM feeds"#)
         .fetch_one(&mut *readers.turn().await?)
@@ -49,12 +47,13 @@ pub async fn began_at(readers: &Readers) -> anyhow::Result<Option<i64>> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     pub feed: String,
-    /// Up to when it was read, or when it was added, unix seconds.
+    /// The last successful poll, or when it was added; unix seconds.
     pub since: i64,
 }
 
-/// The configured feeds that were not read for a day or more before `to`: they fail, are walled or gone, are behind, or had
-/// no turn. Not those of which that was so at the end of the last issue already (`before`, unix seconds): a person knows.
+/// Configured feeds that were last read a day or more before `to`: they fail, are behind, or were not polled. Leaves
+/// out feeds that were unread at the end of the previous issue (`before`, unix seconds) already, because maintainers
+/// know them.
 pub async fn unread(
     mut from: Database<'_>,
     to: i64,

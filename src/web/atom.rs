@@ -1,4 +1,4 @@
-//! Atom feeds (RFC 4287): of issues, with all that they say, and of stories.
+//! Atom feeds (RFC 4287): issues with their full text, and stories.
 
 use axum::extract::State;
 use axum::http::header;
@@ -17,7 +17,7 @@ use crate::store::{issues, stories};
 /// The most entries of a feed.
 const ISSUES_MAX: usize = 20;
 const STORIES_MAX: i64 = 50;
-/// How far back stories go.
+/// The age of the oldest story.
 const SPAN: TimeDelta = TimeDelta::days(14);
 
 struct Entry {
@@ -146,7 +146,7 @@ fn text(out: &mut Out, name: &str, said: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Text without the characters that XML has no place for, whoever wrote them.
+/// Removes characters that XML does not allow.
 fn written(said: &str) -> String {
     let is_allowed = |c: &char| match c {
         '\t' | '\n' | '\r' => true,

@@ -1,4 +1,4 @@
-//! The pages themselves. Everything that strangers wrote is text here; maud escapes it.
+//! The pages. maud escapes everything that strangers wrote.
 
 use axum::extract::{Path, Query, State};
 use axum::http::header;
@@ -18,7 +18,7 @@ use crate::store::{issues, stories};
 use crate::story::Story;
 
 pub(super) const STYLE: &str = include_str!("style.css");
-/// The most matches of a search, and characters of what is looked for.
+/// The most matches of a search, and the most characters of a query.
 const FOUND_MAX: i64 = 100;
 const ASKED_CHARS_MAX: usize = 200;
 
@@ -140,12 +140,12 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
     Ok(page(&post.title, "", &content))
 }
 
-/// A link that a machine's mail gave, if readers can follow it.
+/// A link from a machine's mail, if people can open it.
 fn followed(link: Option<&str>) -> Option<&str> {
     link.filter(|link| is_for_readers(link))
 }
 
-/// What machines say of the newest revision, each with a link.
+/// Machines' reviews and test results for the newest revision, with links.
 fn checks(story: &Story) -> Markup {
     let newest = story
         .revisions
@@ -173,7 +173,6 @@ fn events(story: &Story) -> Markup {
     }
 }
 
-/// What is looked for.
 #[derive(Deserialize)]
 pub(super) struct Asked {
     #[serde(default)]
@@ -229,7 +228,7 @@ pub(super) fn missing(what: &str) -> Markup {
     page("Not here", "", &html! { h1 { "Not here" } p { (what) } })
 }
 
-/// A whole page. `here` is the path of the navigation's entry that it is.
+/// A whole page. `here` is the path of its entry in the navigation.
 fn page(title: &str, here: &str, content: &Markup) -> Markup {
     let entry = |path: &str, called: &str| {
         let current = (path == here).then_some("page");
@@ -261,7 +260,7 @@ fn page(title: &str, here: &str, content: &Markup) -> Markup {
     }
 }
 
-/// What every page's head has.
+/// The part of the head that all pages share.
 pub(super) fn head_of_any(title: &str) -> Markup {
     html! {
         meta charset="utf-8";

@@ -1,5 +1,5 @@
-//! Dead letters: deliveries that were set aside since they failed again and again, or were refused. Maintainers have them
-//! tried again, or drop them.
+//! Dead letters: deliveries that failed again and again, or that the platform refused. Maintainers retry or drop
+//! them.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use super::deliveries::{NewDelivery, Verb, owe};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
-/// Failed tries from which on a delivery that is still owed is listed too.
+/// A queued delivery is listed too after this many failures.
 const LISTED_FROM: i64 = 3;
 
 /// A delivery that failed.
@@ -16,24 +16,22 @@ const LISTED_FROM: i64 = 3;
 pub struct Letter {
     pub id: i64,
     pub channel: String,
-    /// The platform, as the configuration writes it.
     pub platform: String,
-    /// send, reply, edit or remove.
     pub verb: String,
-    /// What it says, or what the post says that it is about.
+    /// The content of the delivery, or of its post.
     pub content: Option<Content>,
-    /// Why the last try failed.
+    /// The error of the last attempt.
     pub why: String,
-    /// How many tries failed.
+    /// Failed attempts.
     pub failures: i64,
-    /// Since when, unix seconds: when it was set aside, or when it first failed.
+    /// When it became a dead letter, or first failed; unix seconds.
     pub since: i64,
-    /// Whether it was set aside; else it is still tried.
+    /// Whether it is a dead letter. If not, it is still retried.
     pub is_aside: bool,
 }
 
 impl Letter {
-    /// The title of what it says; what it does where it says nothing.
+    /// The title of its content, or its action if it has none.
     pub fn title(&self) -> String {
         match &self.content {
             Some(content) => content.title(),
@@ -41,13 +39,12 @@ impl Letter {
         }
     }
 
-    /// Where to read on.
     pub fn link(&self) -> Option<String> {
         self.content.as_ref().and_then(Content::link)
     }
 }
 
-/// The deliveries that were set aside, and those that fail and are still tried, the newest first.
+/// Dead letters, and deliveries that fail but are still retried, newest first.
 pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>> {
     let rows = sqlx::query!(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!", d.failures AS "failures!",
@@ -80,7 +77,7 @@ pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>
     letter.collect()
 }
 
-/// How many deliveries are set aside.
+/// The number of dead letters.
 pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM deliveries WHERE set_aside_at IS NOT NULL"#
@@ -90,7 +87,7 @@ pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
     .context("counting what is set aside")
 }
 
-/// How many deliveries of a channel were set aside from a time on.
+/// How many dead letters a channel got since a time.
 pub async fn set_aside_since(
     tx: &mut Tx,
     channel: i64,
@@ -107,27 +104,27 @@ pub async fn set_aside_since(
     .context("counting what was set aside")
 }
 
-/// What is asked of a dead letter.
+/// A maintainer's decision about a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is tried again.
+    /// Try it again.
     Retry,
-    /// It is given up.
+    /// Give it up.
     Drop,
 }
 
-/// What became of what was asked.
+/// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decided {
-    /// So many were decided.
+    /// The number of letters decided.
     Done(usize),
-    /// No dead letter has this number.
+    /// There is no dead letter with this number.
     Unknown,
-    /// Its channel is no longer in the configuration, or its room was replaced: it can only be dropped.
+    /// The channel is not configured any more, or its room was replaced: the letter can only be dropped.
     NoChannel(String),
 }
 
-/// Decides one letter, or all of them (`None`). Of all, those without a channel are left out of a retry.
+/// Decides one letter, or all (`None`). A retry of all skips letters without a channel.
 pub async fn decide_letters(
     tx: &mut Tx,
     which: Option<i64>,
@@ -177,8 +174,8 @@ async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result
     Ok(())
 }
 
-/// Owes a letter again. One that may have been sent keeps its key and its words, so that it is found if it was; what its
-/// post says by now follows as an edit. Any other says what its post says by now.
+/// Queues a letter again. If it may have been sent, it keeps its key and content so that the platform finds it, and
+/// an edit with the post's current content follows. Otherwise it gets that content now.
 async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let at = now.timestamp();
     let row = sqlx::query!(
@@ -222,7 +219,7 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
     Ok(())
 }
 
-/// Sets aside all that is owed in a channel; gives how many deliveries that were.
+/// Turns all queued deliveries of a channel into dead letters, and returns how many.
 pub async fn set_all_aside(
     tx: &mut Tx,
     channel: i64,
@@ -243,7 +240,7 @@ pub async fn set_all_aside(
     Ok(usize::try_from(aside.rows_affected()).unwrap_or(usize::MAX))
 }
 
-/// Keeps that another room took a channel's place. Gives whether that is new.
+/// Records that another room replaced a channel's room. Returns whether that is new.
 pub async fn replace_channel(tx: &mut Tx, channel: i64, by: &str) -> anyhow::Result<bool> {
     let kept = sqlx::query!(
         "UPDATE channels SET replaced_by = $2 WHERE id = $1 AND replaced_by IS NOT $2",

@@ -1,4 +1,4 @@
-//! Finding a story by whatever a person has at hand.
+//! Finding a story by an id, a Message-ID, a link or a hash.
 
 use url::Url;
 

@@ -1,5 +1,4 @@
-//! What commands in chat show of stories. Each question reads a bounded number of them, whatever is stored; none gives a
-//! story that a maintainer took back.
+//! Queries for chat commands. Each reads a bounded number of stories and leaves out retracted ones.
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,13 +12,13 @@ use crate::store::items::LINK;
 use crate::store::{Readers, Tx};
 use crate::story::Story;
 
-/// How far back the best are looked for while there is no issue, and how many of them there are.
+/// While there is no issue: the stretch of time to search for the best stories, and how many to return.
 const WEEK: TimeDelta = TimeDelta::days(7);
 const BEST_MAX: i64 = 50;
-/// The matches of a search that are looked at; with more, the words say too little.
+/// The most matches of a search to rank; with more, the words are too common.
 const MATCHES_MAX: i64 = 1_000;
 
-/// A story as it is stored; what it was called before is not shown.
+/// A stored story, without its former titles.
 struct Told {
     told: Vec<u8>,
     state: String,
@@ -32,13 +31,13 @@ impl Told {
     }
 }
 
-/// The best stories about BPF of the seven days before `now`, as readers see them while there is no issue.
+/// The best stories about BPF of the seven days before `now`. Readers see them while there is no issue.
 pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
     let today = now.timestamp().div_euclid(86_400);
     best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
-/// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
+/// The best stories about BPF that changed since `since` (unix seconds): highest score first, then latest.
 pub async fn best_stories(
     readers: &Readers,
     since: i64,
@@ -64,7 +63,7 @@ pub async fn best_stories(
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Stories about BPF that match, the best match first. `words` as [`super::match_words`] writes them.
+/// Stories about BPF that match, best match first. [`super::match_words`] and its like write `words`.
 pub async fn search_stories(
     readers: &Readers,
     words: &str,
@@ -90,7 +89,7 @@ pub async fn search_stories(
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Stories about BPF that match, those that were opened last first: cheap enough for every key that a person presses.
+/// Stories about BPF that match, newest first. Cheap enough to run on every key press.
 pub async fn newest_matches(
     readers: &Readers,
     words: &str,
@@ -116,7 +115,7 @@ pub async fn newest_matches(
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Series about BPF that may wait for an answer and moved since then (unix seconds).
+/// Series about BPF without an answer that changed since `since` (unix seconds).
 pub async fn unanswered_stories(
     readers: &Readers,
     since: i64,
@@ -138,7 +137,7 @@ pub async fn unanswered_stories(
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// The story of what is read at this address: an article, a release, a video.
+/// The story of an article, a release or a video at this address.
 pub async fn story_of_link(
     readers: &Readers,
     link: &Url,
@@ -161,7 +160,7 @@ pub async fn story_of_link(
     }
 }
 
-/// Whether a maintainer took the story with this id back.
+/// Whether a maintainer retracted the story with this id.
 pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
     let many = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM stories s
@@ -174,7 +173,7 @@ pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
     Ok(many > 0)
 }
 
-/// The items of the story with this id, the one that the id came from first.
+/// The items of the story with this id, first the item that gave the id.
 pub async fn items_of_story(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT m.item_id FROM stories s JOIN members m ON m.story = s.number WHERE s.id = $1
