@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::channel::{Act, Platform, Work};
 use crate::clock::Clock;
-use crate::config::{Addition, ConfigErrors, Effective, PlatformKind, TableKind};
+use crate::config::{Addition, ConfigErrors, EffectiveConfig, PlatformKind, TableKind};
 use crate::deliver::Courier;
 use crate::desk;
 use crate::ingest::Ingest;
@@ -28,7 +28,7 @@ const PROBLEMS_TOLD_MAX: usize = 10;
 /// One configuration, and what runs over it.
 pub struct Generation {
     /// The configuration in effect.
-    pub effective: Effective,
+    pub effective: EffectiveConfig,
     /// What reads.
     pub ingest: Arc<Ingest>,
     /// What tells.
@@ -61,7 +61,7 @@ impl Live {
     ///
     /// When the file is wrong, or the database cannot be used.
     pub async fn open(
-        file: Effective,
+        file: EffectiveConfig,
         store: Store,
         clock: Arc<dyn Clock>,
         senders: HashMap<PlatformKind, Arc<dyn Platform>>,
@@ -107,7 +107,7 @@ impl Live {
         let _one = self.changing.lock().await;
         let before = self.now();
         let path = before.effective.file().to_owned();
-        let read = Effective::load(&path).map_err(|errors| problems(&errors));
+        let read = EffectiveConfig::load(&path).map_err(|errors| problems(&errors));
         let fits = read.and_then(|file| match needs_restart(&before.effective, &file) {
             Some(what) => Err(vec![what]),
             None => Ok(file),
@@ -138,7 +138,7 @@ impl Live {
     pub async fn add(
         &self,
         addition: &Addition,
-        hand: &audit::Hand,
+        hand: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<Result<(), Vec<String>>> {
         let _one = self.changing.lock().await;
@@ -171,7 +171,7 @@ impl Live {
         &self,
         kind: TableKind,
         name: &str,
-        hand: &audit::Hand,
+        hand: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<bool> {
         let _one = self.changing.lock().await;
@@ -257,7 +257,7 @@ impl Live {
         Ok(())
     }
 
-    async fn swap(&self, before: &Generation, effective: Effective) -> anyhow::Result<()> {
+    async fn swap(&self, before: &Generation, effective: EffectiveConfig) -> anyhow::Result<()> {
         let refused = desk::paused(&before.ingest.desks(), &self.store).await?;
         let ingest = Arc::new(before.ingest.reopen(&effective.config).await?);
         let courier = Arc::new(before.courier.over(ingest.desks(), &refused));
@@ -311,7 +311,10 @@ impl Live {
 /// # Errors
 ///
 /// When the database fails.
-pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<Effective> {
+pub async fn with_additions(
+    file: &EffectiveConfig,
+    store: &Store,
+) -> anyhow::Result<EffectiveConfig> {
     let added = additions::list_additions(store.read()).await?;
     let effective = file.with(&added);
     for (addition, why) in &effective.left_out {
@@ -325,7 +328,7 @@ pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<E
 }
 
 /// Maintainers hear of additions that fit no more, once.
-async fn tell_left_out(now: &Generation, before: &Effective) -> anyhow::Result<()> {
+async fn tell_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::Result<()> {
     let is_new = |(addition, _): &&(Addition, String)| {
         let mut known = before.left_out.iter();
         !known.any(|(other, _)| (other.kind, &other.name) == (addition.kind, &addition.name))
@@ -350,7 +353,7 @@ fn problems(errors: &ConfigErrors) -> Vec<String> {
 }
 
 /// What of a file cannot be changed while the program runs, where that was changed.
-fn needs_restart(before: &Effective, file: &Effective) -> Option<String> {
+fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<String> {
     let (before, after) = (&before.config, &file.config);
     let changed = [
         ("database", before.database != after.database),

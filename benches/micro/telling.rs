@@ -12,7 +12,7 @@ use bpfnews::issue::{self, Issue, Material, markdown};
 use bpfnews::post::story::{Content, compose};
 use bpfnews::publish::{self, Rules};
 use bpfnews::store::Store;
-use bpfnews::store::stories::{self, Wanted};
+use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::story::Story;
 use bpfnews::story::relevance::Words;
 use bpfnews::web;
@@ -146,9 +146,9 @@ impl Written {
 
 /// The stories that changed in the week.
 async fn moved(store: &Store) -> Vec<Story> {
-    let wanted = Wanted {
+    let wanted = StoryFilter {
         since: Some(week::period().from.timestamp()),
-        ..Wanted::default()
+        ..StoryFilter::default()
     };
     let listed = stories::list_stories(store.read(), &wanted, 0, i64::MAX, 0).await;
     listed.expect("a good database")

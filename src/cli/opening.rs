@@ -6,23 +6,23 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, Effective};
+use crate::config::{Config, EffectiveConfig};
 use crate::ingest::Ingest;
 use crate::live;
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow};
-use crate::store::lock::{Lock, Taken};
+use crate::store::lock::{Lock, LockAttempt};
 
 /// The configuration with what was added to it in chat, its database and its feeds, opened for what may go on beside a bpfnews that runs: reading, and
 /// storing what does not come from upstreams. The database then agrees with the configuration that that one has read.
 pub(super) async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     let store = Store::open(&file.config.database).await?;
     let config = live::with_additions(&file, &store).await?.config;
     let clock = Arc::new(SystemClock);
     let ingest = match Lock::try_take(&config.database, "list")? {
-        Taken::Ours(_lock) => Ingest::open(store, &config, clock).await?,
-        Taken::Theirs(_) => Ingest::beside(store, &config, clock).await?,
+        LockAttempt::Ours(_lock) => Ingest::open(store, &config, clock).await?,
+        LockAttempt::Theirs(_) => Ingest::beside(store, &config, clock).await?,
     };
     Ok((config, Arc::new(ingest)))
 }
@@ -32,7 +32,7 @@ pub(super) async fn open_alone(
     path: &Path,
     command: &str,
 ) -> anyhow::Result<(Config, Arc<Ingest>, Lock)> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     let store = Store::open(&file.config.database).await?;
     let config = live::with_additions(&file, &store).await?.config;
     let lock = Lock::take(&config.database, command)?;

@@ -10,7 +10,7 @@ use super::rights::Right;
 use crate::config::PlatformKind;
 use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
-use crate::store::audit::Hand;
+use crate::store::audit::Actor;
 
 /// A command under way.
 pub(super) struct Ask<'a> {
@@ -84,8 +84,8 @@ impl Ask<'_> {
     }
 
     /// Who makes a change.
-    pub(super) fn hand(&self) -> Hand {
-        Hand {
+    pub(super) fn hand(&self) -> Actor {
+        Actor {
             platform: self.by.platform.to_owned(),
             person: self.by.person.clone(),
             room: self.by.room.clone(),

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::config::{Origin, PlatformKind, TableKind};
 use crate::live::{Generation, Live};
-use crate::store::outbox::{self, Place};
+use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands of a person at once, before [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;
@@ -294,8 +294,8 @@ async fn carry_out(ask: &Ask<'_>) -> Told {
 }
 
 /// The places of the file's channels: what was added in chat gives nobody a right.
-fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Place> {
-    let is_of_file = |place: &&Place| {
+fn of_the_file<'p>(places: &'p [ChannelPlace], generation: &Generation) -> Vec<&'p ChannelPlace> {
+    let is_of_file = |place: &&ChannelPlace| {
         let origin = generation.effective.origin(TableKind::Channel, &place.name);
         matches!(origin, Some(Origin::File { .. }))
     };

@@ -19,7 +19,7 @@ use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
 use crate::store::edits::{self, EditRow, NewEdit};
 use crate::store::outbox;
-use crate::store::suggestions::{self, SuggestionRow, Verdict};
+use crate::store::suggestions::{self, SuggestionRow, SuggestionState, SuggestionVerdict};
 use crate::store::{Tx, audit, stories};
 
 /// The longest title that an editor gives.
@@ -225,7 +225,7 @@ pub(super) async fn accept(ask: &Ask<'_>) -> Told {
         &plain(ask.call.get("title").unwrap_or_default()),
         TITLE_CHARS_MAX,
     );
-    let verdict = Verdict::Accepted {
+    let verdict = SuggestionVerdict::Accepted {
         title: &title,
         section: ask.call.get("section"),
     };
@@ -234,14 +234,14 @@ pub(super) async fn accept(ask: &Ask<'_>) -> Told {
 
 /// Does not.
 pub(super) async fn decline(ask: &Ask<'_>) -> Told {
-    judge(ask, Verdict::Declined).await
+    judge(ask, SuggestionVerdict::Declined).await
 }
 
-async fn judge(ask: &Ask<'_>, verdict: Verdict<'_>) -> Told {
+async fn judge(ask: &Ask<'_>, verdict: SuggestionVerdict<'_>) -> Told {
     let number: i64 = ask.needed("number").parse().unwrap_or_default();
     let (word, state) = match verdict {
-        Verdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
-        Verdict::Declined => ("declined", "declined"),
+        SuggestionVerdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
+        SuggestionVerdict::Declined => ("declined", "declined"),
     };
     let by = who(ask);
     let mut tx = ask.live.store.write().await?;
@@ -267,7 +267,8 @@ async fn judge(ask: &Ask<'_>, verdict: Verdict<'_>) -> Told {
         ingest::restate(&mut tx, post, told, ask.now).await?;
     }
     // One that decides it anew need not be told twice. What was declined is not spread in public: it may be spam.
-    let is_news = was.state != state && matches!(verdict, Verdict::Accepted { .. });
+    let is_news = was.state != SuggestionState::Accepted
+        && matches!(verdict, SuggestionVerdict::Accepted { .. });
     let is_owed = is_news && owe_reader(&mut tx, ask, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ask.live.wake();

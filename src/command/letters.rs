@@ -9,7 +9,7 @@ use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::store::audit;
-use crate::store::outbox::{self, Decided, Fate, Letter};
+use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
 /// The most letters that are listed.
 const LETTERS_MAX: i64 = 200;
@@ -36,7 +36,7 @@ fn line(letter: &Letter) -> Line {
         "{} · {} · {} · {state} since {}",
         letter.id,
         letter.channel,
-        letter.verb,
+        letter.verb.word(),
         at.format("%-d %b %H:%M")
     );
     let why = prose::shorten(&plain(&letter.why), WHY_CHARS_MAX);
@@ -51,15 +51,15 @@ fn line(letter: &Letter) -> Line {
 
 /// Tries again.
 pub(super) async fn retry(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Retry).await
+    decide(ask, LetterFate::Retry).await
 }
 
 /// Gives up.
 pub(super) async fn drop(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Drop).await
+    decide(ask, LetterFate::Drop).await
 }
 
-async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
+async fn decide(ask: &Ask<'_>, fate: LetterFate) -> Told {
     let typed = ask.needed("number");
     let which = match typed {
         "all" => None,
@@ -75,14 +75,14 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     };
     let mut tx = ask.live.store.write().await?;
     let many = match outbox::decide_letters(&mut tx, which, fate, ask.now).await? {
-        Decided::Done(many) => many,
-        Decided::Unknown => {
+        LetterDecision::Done(many) => many,
+        LetterDecision::Unknown => {
             return mistake(format!(
                 "Nothing that could not be delivered has the number {}.",
                 shortened(typed)
             ));
         }
-        Decided::NoChannel(channel) => {
+        LetterDecision::NoChannel(channel) => {
             return mistake(format!(
                 "{} is no longer told, or its room was replaced; this can only be dropped.",
                 plain(&channel)
@@ -90,8 +90,8 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
         }
     };
     let verb = match fate {
-        Fate::Retry => "tries again",
-        Fate::Drop => "dropped",
+        LetterFate::Retry => "tries again",
+        LetterFate::Drop => "dropped",
     };
     if many > 0 {
         let what = format!("{verb} what could not be delivered: {typed}");
@@ -99,7 +99,7 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     ask.live.wake();
-    if fate == Fate::Retry && many > 0 {
+    if fate == LetterFate::Retry && many > 0 {
         // What failed or was refused there need not wait.
         for platform in PlatformKind::ALL {
             ask.live.try_again(platform, None).await?;
@@ -107,10 +107,10 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     }
     let said = match (many, fate) {
         (0, _) => "There is none for which that can be done.".to_owned(),
-        (1, Fate::Retry) => "One message is on its way again.".to_owned(),
-        (many, Fate::Retry) => format!("{many} messages are on their way again."),
-        (1, Fate::Drop) => "One message is given up.".to_owned(),
-        (many, Fate::Drop) => format!("{many} messages are given up."),
+        (1, LetterFate::Retry) => "One message is on its way again.".to_owned(),
+        (many, LetterFate::Retry) => format!("{many} messages are on their way again."),
+        (1, LetterFate::Drop) => "One message is given up.".to_owned(),
+        (many, LetterFate::Drop) => format!("{many} messages are given up."),
     };
     ask.says("Dead letters", said)
 }

@@ -14,7 +14,7 @@
 use super::answer::platform_of;
 use super::heard::Asker;
 use crate::config::{CommandsConfig, IssueConfig, PlatformKind};
-use crate::store::outbox::Place;
+use crate::store::outbox::ChannelPlace;
 
 /// What a person may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ pub(super) fn of(
     by: &Asker,
     config: &CommandsConfig,
     issue: &IssueConfig,
-    ours: &[&Place],
+    ours: &[&ChannelPlace],
 ) -> Right {
     let is_maintainer = is_named(
         by,
@@ -72,7 +72,7 @@ fn is_named(by: &Asker, users: &[String], roles: &[String], accounts: &[String])
 }
 
 /// Whether somebody asks in this place: in its room, or elsewhere on its server.
-pub(super) fn is_in(by: &Asker, place: &Place) -> bool {
+pub(super) fn is_in(by: &Asker, place: &ChannelPlace) -> bool {
     let is_same_server = by.community.is_some() && by.community == place.community;
     by.platform == place.platform && (by.room == place.address || is_same_server)
 }
@@ -81,8 +81,8 @@ pub(super) fn is_in(by: &Asker, place: &Place) -> bool {
 mod tests {
     use super::*;
 
-    fn place(platform: &str, address: &str, community: Option<&str>) -> Place {
-        Place {
+    fn place(platform: &str, address: &str, community: Option<&str>) -> ChannelPlace {
+        ChannelPlace {
             name: "a".to_owned(),
             platform: platform.to_owned(),
             address: address.to_owned(),

@@ -10,7 +10,9 @@ use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
-use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::suggestions::{
+    self, NewSuggestion, SuggestionLimits, SuggestionResult, take_suggestion,
+};
 use crate::store::{Tx, outbox, stories};
 
 /// The longest address: what a list on Discord still shows.
@@ -25,7 +27,7 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
         Err(why) => return mistake(why),
     };
     let commands = &ask.generation.effective.config.commands;
-    let caps = Caps {
+    let caps = SuggestionLimits {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
@@ -53,7 +55,7 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
     let known = known.unwrap_or_default();
     let mut tx = ask.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
-    if let Taken::Kept(number) = taken {
+    if let SuggestionResult::Kept(number) = taken {
         let told = Suggestion {
             number,
             link: url.to_string(),
@@ -66,14 +68,14 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        Taken::Kept(_) => {
+        SuggestionResult::Kept(_) => {
             ask.live.wake();
             let text = format!(
                 "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
             );
             ask.says("Thank you", text.trim_end())
         }
-        Taken::Known(at) => {
+        SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             let text = format!(
                 "Somebody suggested it on {} already.",
@@ -81,15 +83,17 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
             );
             ask.says("Thank you all the same", text)
         }
-        Taken::PersonFull => mistake(format!(
+        SuggestionResult::PersonFull => mistake(format!(
             "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => mistake(format!(
+        SuggestionResult::PlaceFull => mistake(format!(
             "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => mistake("Your suggestions are not taken any more; this one was not kept."),
+        SuggestionResult::Banned => {
+            mistake("Your suggestions are not taken any more; this one was not kept.")
+        }
     }
 }
 

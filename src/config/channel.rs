@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::keys::Within;
-use super::reader::{Field, Notes, Table, What, quoted};
-use super::times::{Quiet, When, time_of_day};
+use super::keys::TableName;
+use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
+use super::times::{QuietHours, Schedule, time_of_day};
 use super::{FeedConfig, feed};
 use crate::post::route::Route;
 use crate::story::{State, StoryKind};
@@ -34,7 +34,7 @@ pub struct ChannelConfig {
     /// Posts per hour; further ones are listed.
     pub hourly_max: Option<u32>,
     /// Hours without new posts.
-    pub quiet: Option<Quiet>,
+    pub quiet: Option<QuietHours>,
     /// How milestones are announced.
     pub milestones: Milestones,
     /// Whether it gets notices for maintainers instead of stories.
@@ -74,7 +74,7 @@ pub enum ChannelMode {
     Stories,
     /// A list at set times.
     Digest {
-        when: When,
+        when: Schedule,
     },
 }
 
@@ -110,7 +110,7 @@ impl ChannelConfig {
 /// Reads all good channels, and checks them against each other and against the feeds.
 pub(super) fn read_channels(
     field: Field<'_, '_>,
-    notes: &Notes<'_>,
+    notes: &ProblemLog<'_>,
     feeds: &[Arc<FeedConfig>],
     set_up: &[PlatformKind],
     names: &mut HashMap<String, usize>,
@@ -122,7 +122,7 @@ pub(super) fn read_channels(
     let mut channels = Vec::new();
     for table in members
         .into_iter()
-        .filter_map(|member| member.table(Within::Channel, RIGHT))
+        .filter_map(|member| member.table(TableName::Channel, RIGHT))
     {
         let line = table.line();
         let Some(channel) = read_channel(table, feeds) else {
@@ -130,7 +130,7 @@ pub(super) fn read_channels(
         };
         let wrong = |message: String| {
             let key = format!("channel {}", quoted(&channel.name));
-            notes.note(What::Wrong, Some(line), &key, message);
+            notes.note(ProblemKind::Wrong, Some(line), &key, message);
         };
         if let Some(first) = names.insert(channel.name.clone(), line) {
             wrong(format!("the channel on line {first} has this name too"));
@@ -243,7 +243,7 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
     }
     let Some(field) = at else {
         return Some(ChannelMode::Digest {
-            when: When {
+            when: Schedule {
                 day: None,
                 at: NaiveTime::from_hms_opt(8, 0, 0)?,
             },
@@ -253,7 +253,7 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
 }
 
 /// A time of day or of the week.
-pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
+pub(super) fn read_when(field: &Field<'_, '_>) -> Option<Schedule> {
     const RIGHT: &str =
         "a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week";
     let text = field.text(RIGHT)?;
@@ -262,7 +262,7 @@ pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
         None => (Some(None), text),
     };
     match (day, time_of_day(time)) {
-        (Some(day), Some(at)) => Some(When { day, at }),
+        (Some(day), Some(at)) => Some(Schedule { day, at }),
         _ => {
             field.expected(RIGHT);
             None
@@ -270,12 +270,12 @@ pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
     }
 }
 
-fn read_quiet(field: &Field<'_, '_>) -> Option<Quiet> {
+fn read_quiet(field: &Field<'_, '_>) -> Option<QuietHours> {
     const RIGHT: &str = "two different times, UTC, such as \"22:00-06:30\"";
     let (from, to) = field.text(RIGHT)?.split_once('-').unwrap_or_default();
     let times = time_of_day(from).zip(time_of_day(to));
     match times.filter(|(from, to)| from != to) {
-        Some((from, to)) => Some(Quiet { from, to }),
+        Some((from, to)) => Some(QuietHours { from, to }),
         None => {
             field.expected(RIGHT);
             None

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{self, Lines};
+use super::file::{self, TableLines};
 use super::{Config, ConfigErrors};
 
 /// The table of an addition.
@@ -65,17 +65,17 @@ pub enum Origin {
 
 /// The configuration that is in effect.
 #[derive(Debug, Clone)]
-pub struct Effective {
+pub struct EffectiveConfig {
     pub config: Config,
     /// Additions that no longer fit the file, and why.
     pub left_out: Vec<(Addition, String)>,
     file: PathBuf,
     text: String,
-    lines: Lines,
+    lines: TableLines,
     additions: Vec<Addition>,
 }
 
-impl Effective {
+impl EffectiveConfig {
     /// Reads a configuration file without additions.
     ///
     /// # Errors
@@ -203,8 +203,8 @@ mod tests {
     const FILE: &str = "[discord]\ntoken_file = \"token\"\n\n[[feed]]\nname = \"a\"\nkind = \"lwn\"\n\
                         url = \"https://lwn.net/headlines/rss\"\n\n[[channel]]\nname = \"c\"\nplatform = \"discord\"\nid = \"123456\"";
 
-    fn file(text: &str) -> Effective {
-        Effective::parse(text.to_owned(), Path::new("config.toml")).expect("a good file")
+    fn file(text: &str) -> EffectiveConfig {
+        EffectiveConfig::parse(text.to_owned(), Path::new("config.toml")).expect("a good file")
     }
 
     fn addition(kind: TableKind, name: &str, keys: &[(&str, &str)]) -> Addition {

@@ -27,50 +27,59 @@ const BRANCH_DEFAULT: &str = "master";
 
 /// The kinds of feed, as words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum UpstreamKind {
     Tree,
     Archive,
     Lwn,
     Feed,
 }
 
-const KINDS: &[(&str, Kind)] = &[
-    ("tree", Kind::Tree),
-    ("archive", Kind::Archive),
-    ("lwn", Kind::Lwn),
-    ("feed", Kind::Feed),
+const KINDS: &[(&str, UpstreamKind)] = &[
+    ("tree", UpstreamKind::Tree),
+    ("archive", UpstreamKind::Archive),
+    ("lwn", UpstreamKind::Lwn),
+    ("feed", UpstreamKind::Feed),
 ];
 
 /// Keys that only one kind has.
-const OWN_KEYS: &[(&str, Kind)] = &[
-    ("branch", Kind::Tree),
-    ("paths", Kind::Tree),
-    ("role", Kind::Tree),
-    ("query", Kind::Archive),
-    ("gives", Kind::Feed),
-    ("identity", Kind::Feed),
+const OWN_KEYS: &[(&str, UpstreamKind)] = &[
+    ("branch", UpstreamKind::Tree),
+    ("paths", UpstreamKind::Tree),
+    ("role", UpstreamKind::Tree),
+    ("query", UpstreamKind::Archive),
+    ("gives", UpstreamKind::Feed),
+    ("identity", UpstreamKind::Feed),
 ];
 
-impl Kind {
-    fn word(self) -> &'static str {
+impl UpstreamKind {
+    /// The word in the configuration and in the database.
+    pub fn word(self) -> &'static str {
         let mut kinds = KINDS.iter();
         kinds
             .find(|(_, kind)| *kind == self)
             .map_or("", |(word, _)| word)
     }
 
+    /// The kind with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        let mut kinds = KINDS.iter();
+        kinds
+            .find(|(known, _)| *known == word)
+            .map(|(_, kind)| *kind)
+    }
+
     /// The default poll gap of the kind, in seconds.
     fn poll_gap_s(self) -> u64 {
         match self {
-            Kind::Tree => 600,
-            Kind::Archive => 300,
-            Kind::Lwn => 1800,
-            Kind::Feed => 3600,
+            UpstreamKind::Tree => 600,
+            UpstreamKind::Archive => 300,
+            UpstreamKind::Lwn => 1800,
+            UpstreamKind::Feed => 3600,
         }
     }
 }
 
-pub(super) struct Read {
+pub(super) struct ReadFeed {
     /// Its name in messages: `feed[3] "bpf-next"`.
     pub(super) place: String,
     /// Its name and the line of the name, if it is valid. No other feed may use it, even if this one is bad.
@@ -84,7 +93,7 @@ pub(super) struct Read {
 }
 
 /// The keys that depend on the kind. `None` if a value is wrong.
-struct Own {
+struct KindKeys {
     branch: Option<String>,
     paths: Option<Vec<String>>,
     role: Option<TreeRole>,
@@ -94,26 +103,26 @@ struct Own {
     new_max: Option<usize>,
 }
 
-impl Own {
-    fn upstream(&self, kind: Kind, url: &Url) -> Option<String> {
+impl KindKeys {
+    fn upstream(&self, kind: UpstreamKind, url: &Url) -> Option<String> {
         let part = match kind {
-            Kind::Tree => self.branch.as_deref()?,
-            Kind::Archive => self.query.as_ref()?.as_deref().unwrap_or_default(),
-            Kind::Lwn | Kind::Feed => "",
+            UpstreamKind::Tree => self.branch.as_deref()?,
+            UpstreamKind::Archive => self.query.as_ref()?.as_deref().unwrap_or_default(),
+            UpstreamKind::Lwn | UpstreamKind::Feed => "",
         };
         Some(format!("{} {url} {part}", kind.word()))
     }
 
-    fn into_kind(self, kind: Kind) -> Option<FeedKind> {
+    fn into_kind(self, kind: UpstreamKind) -> Option<FeedKind> {
         Some(match kind {
-            Kind::Tree => FeedKind::Tree {
+            UpstreamKind::Tree => FeedKind::Tree {
                 branch: self.branch?,
                 paths: self.paths?,
                 role: self.role?,
             },
-            Kind::Archive => FeedKind::Archive { query: self.query? },
-            Kind::Lwn => FeedKind::Lwn,
-            Kind::Feed => FeedKind::Feed {
+            UpstreamKind::Archive => FeedKind::Archive { query: self.query? },
+            UpstreamKind::Lwn => FeedKind::Lwn,
+            UpstreamKind::Feed => FeedKind::Feed {
                 gives: self.gives?,
                 identity: self.identity?,
             },
@@ -122,7 +131,7 @@ impl Own {
 }
 
 /// Reads one `[[feed]]` and records its problems.
-pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
+pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> ReadFeed {
     let name = read_name(&mut table);
     let kind = table.need("kind", "one of tree, archive, lwn, feed");
     let kind = kind.and_then(|field| field.one_of(KINDS));
@@ -133,7 +142,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let bpf_only = match table.take("bpf_only") {
         Some(field) => field.truth(),
         // A blog, a project or a video channel is listed because all of it is about BPF.
-        None => Some(kind == Some(Kind::Feed)),
+        None => Some(kind == Some(UpstreamKind::Feed)),
     };
     let own = read_own(&mut table, kind);
     let new_max = own.new_max;
@@ -155,7 +164,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
         }
         _ => None,
     };
-    Read {
+    ReadFeed {
         place,
         name,
         line,
@@ -181,7 +190,7 @@ pub(super) fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
 /// Reads the poll gap; the default depends on the kind.
 fn read_poll_gap(
     table: &mut Table<'_, '_>,
-    kind: Option<Kind>,
+    kind: Option<UpstreamKind>,
     url: Option<&Url>,
     network: &NetworkConfig,
 ) -> Option<Duration> {
@@ -200,7 +209,7 @@ fn read_poll_gap(
 }
 
 /// Reads the keys that only one kind has. If the kind itself is wrong, checks them all and refuses none.
-fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
+fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>) -> KindKeys {
     for (key, owner) in OWN_KEYS {
         let Some(kind) = kind.filter(|kind| kind != owner) else {
             continue;
@@ -245,7 +254,7 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         None => Some(FeedConfig::NEW_MAX),
     };
 
-    Own {
+    KindKeys {
         branch,
         paths,
         role,
@@ -257,8 +266,8 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
 }
 
 /// Reads the limit for one poll. Trees and archives resume at their cursor, so they have none.
-fn read_new_max(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<usize> {
-    if let Some(kind @ (Kind::Tree | Kind::Archive)) = kind {
+fn read_new_max(field: &Field<'_, '_>, kind: Option<UpstreamKind>) -> Option<usize> {
+    if let Some(kind @ (UpstreamKind::Tree | UpstreamKind::Archive)) = kind {
         let kind = kind.word();
         field.note(format!(
             "belongs to feeds of kind \"feed\" or \"lwn\"; this feed is of kind \"{kind}\""

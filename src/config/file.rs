@@ -6,12 +6,12 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::keys::Within;
+use super::keys::TableName;
 use super::network::read_network;
-use super::reader::{self, Field, Notes, Table, What};
+use super::reader::{self, Field, ProblemKind, ProblemLog, Table};
 use super::{
-    CommandsConfig, Config, ConfigErrors, FeedConfig, IssueConfig, NetworkConfig, PlatformKind,
-    Problem, channel, commands, feed, issue, machines, platform, relevance,
+    CommandsConfig, Config, ConfigErrors, ConfigProblem, FeedConfig, IssueConfig, NetworkConfig,
+    PlatformKind, channel, commands, feed, issue, machines, platform, relevance,
 };
 use crate::story::machine::Machines;
 use crate::story::relevance::Words;
@@ -26,7 +26,7 @@ const DATABASE_DEFAULT: &str = "bpfnews.sqlite";
 
 /// The lines of feeds and channels, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Lines {
+pub(super) struct TableLines {
     pub(super) feeds: HashMap<String, usize>,
     pub(super) channels: HashMap<String, usize>,
 }
@@ -63,8 +63,11 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 }
 
 /// Parses a configuration and the lines of its feeds and channels.
-pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines), ConfigErrors> {
-    let notes = Notes::new(file, text);
+pub(super) fn parse_with_lines(
+    text: &str,
+    file: &Path,
+) -> Result<(Config, TableLines), ConfigErrors> {
+    let notes = ProblemLog::new(file, text);
     let document = notes.document();
     let syntax_lines = notes.lines();
     let read = read_config(Table::top(&notes, document), &notes, file);
@@ -79,7 +82,7 @@ pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines
 }
 
 fn only_problem(file: &Path, line: Option<usize>, message: String) -> ConfigErrors {
-    let problem = Problem {
+    let problem = ConfigProblem {
         file: file.to_owned(),
         line,
         key: String::new(),
@@ -110,19 +113,27 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Parses the whole document. The result is valid only if no problem was recorded.
-fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (Config, Lines) {
-    let mut lines = Lines::default();
+fn read_config<'t>(
+    mut top: Table<'_, 't>,
+    notes: &ProblemLog<'t>,
+    file: &Path,
+) -> (Config, TableLines) {
+    let mut lines = TableLines::default();
     let folder = file.parent().unwrap_or(Path::new(""));
     let database = top.take("database");
     let database = database.and_then(|field| read_database(&field));
     let network = top.take("network");
-    let network = network
-        .and_then(|field| field.table(Within::Network, "a table: write [network], its keys below"));
+    let network = network.and_then(|field| {
+        field.table(
+            TableName::Network,
+            "a table: write [network], its keys below",
+        )
+    });
     let network = network.map_or_else(NetworkConfig::default, read_network);
     let relevance = top.take("relevance");
     let relevance = relevance.and_then(|field| {
         field.table(
-            Within::Relevance,
+            TableName::Relevance,
             "a table: write [relevance], its keys below",
         )
     });
@@ -130,7 +141,7 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
     let machines = top.take("machines");
     let machines = machines.and_then(|field| {
         field.table(
-            Within::Machines,
+            TableName::Machines,
             "a table: write [machines], its keys below",
         )
     });
@@ -140,12 +151,17 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
         None => no_feeds(notes, None),
     };
     let discord = top.take("discord");
-    let discord = discord
-        .and_then(|field| field.table(Within::Discord, "a table: write [discord], its keys below"));
+    let discord = discord.and_then(|field| {
+        field.table(
+            TableName::Discord,
+            "a table: write [discord], its keys below",
+        )
+    });
     let discord = discord.map(|table| platform::read_discord(table, folder));
     let matrix = top.take("matrix");
-    let matrix = matrix
-        .and_then(|field| field.table(Within::Matrix, "a table: write [matrix], its keys below"));
+    let matrix = matrix.and_then(|field| {
+        field.table(TableName::Matrix, "a table: write [matrix], its keys below")
+    });
     let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
     // A wrong [matrix] is reported once, not again for each of its channels.
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
@@ -157,20 +173,20 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
     let commands = top.take("commands");
     let commands = commands.and_then(|field| {
         field.table(
-            Within::Commands,
+            TableName::Commands,
             "a table: write [commands], its keys below",
         )
     });
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
     let issue = top.take("issue");
     let issue = issue
-        .and_then(|field| field.table(Within::Issue, "a table: write [issue], its keys below"));
+        .and_then(|field| field.table(TableName::Issue, "a table: write [issue], its keys below"));
     let issue = issue.map_or_else(IssueConfig::default, |table| {
         issue::read_issue(table, folder)
     });
     let web = top.take("web");
     let web =
-        web.and_then(|field| field.table(Within::Web, "a table: write [web], its keys below"));
+        web.and_then(|field| field.table(TableName::Web, "a table: write [web], its keys below"));
     let web = web.and_then(issue::read_web);
     top.finish();
     let config = Config {
@@ -206,7 +222,7 @@ fn read_database(field: &Field<'_, '_>) -> Option<String> {
 /// Reads all good feeds, and checks them against each other.
 fn read_feeds(
     field: Field<'_, '_>,
-    notes: &Notes<'_>,
+    notes: &ProblemLog<'_>,
     network: &NetworkConfig,
     names: &mut HashMap<String, usize>,
 ) -> Vec<Arc<FeedConfig>> {
@@ -222,7 +238,7 @@ fn read_feeds(
     let mut upstreams: HashMap<String, (String, usize)> = HashMap::new();
     let mut feeds = Vec::new();
     for table in members {
-        let table = table.table(Within::Feed, RIGHT);
+        let table = table.table(TableName::Feed, RIGHT);
         let Some(read) = table.map(|table| feed::read(table, network)) else {
             continue;
         };
@@ -233,7 +249,7 @@ fn read_feeds(
                     reader::quoted(&name)
                 );
                 notes.note(
-                    What::Wrong,
+                    ProblemKind::Wrong,
                     Some(line),
                     &format!("{}: name", read.place),
                     message,
@@ -248,7 +264,7 @@ fn read_feeds(
                     "reads the same place as {first} on line {line}; make one feed of both"
                 );
                 let key = format!("{}: url", read.place);
-                notes.note(What::Wrong, Some(read.line), &key, message);
+                notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
             } else {
                 upstreams.insert(upstream, (read.place, read.line));
             }
@@ -258,8 +274,8 @@ fn read_feeds(
     feeds
 }
 
-fn no_feeds(notes: &Notes<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
+fn no_feeds(notes: &ProblemLog<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
     let message = "none; write a [[feed]] for each, or copy them from config.example.toml";
-    notes.note(What::Missing, line, "feed", message.to_owned());
+    notes.note(ProblemKind::Missing, line, "feed", message.to_owned());
     Vec::new()
 }

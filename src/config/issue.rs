@@ -9,7 +9,7 @@ use super::channel::{is_snowflake, read_when};
 use super::commands::read_ids;
 use super::platform::is_account;
 use super::reader::{Field, Table};
-use super::times::When;
+use super::times::Schedule;
 
 /// The longest name of a newsletter.
 const NAME_CHARS_MAX: usize = 60;
@@ -19,7 +19,7 @@ const NAME_DEFAULT: &str = "BPF updates";
 pub struct IssueConfig {
     pub name: String,
     /// The schedule of automatic publication; `None`: an editor publishes each issue.
-    pub publish: Option<When>,
+    pub publish: Option<Schedule>,
     /// The folder for each issue as a Markdown file.
     pub folder: Option<PathBuf>,
     /// Ids of editors on Discord.

@@ -29,13 +29,14 @@ use std::time::Duration;
 use crate::story::relevance::Words;
 use url::{Host, Url};
 
+pub use self::feed::UpstreamKind;
 pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
 pub use commands::CommandsConfig;
-pub use effective::{Addition, Effective, Origin, TableKind};
+pub use effective::{Addition, EffectiveConfig, Origin, TableKind};
 pub use issue::{IssueConfig, WebConfig};
 pub use platform::{DiscordConfig, MatrixConfig};
-pub use problem::{ConfigErrors, Problem};
-pub use times::{Quiet, When};
+pub use problem::{ConfigErrors, ConfigProblem};
+pub use times::{QuietHours, Schedule};
 
 const HOST_GAP_MS_DEFAULT: u64 = 1000;
 const REQUEST_TIMEOUT_S_DEFAULT: u64 = 60;

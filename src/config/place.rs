@@ -2,18 +2,18 @@
 
 use url::Url;
 
-use super::feed::Kind;
+use super::feed::UpstreamKind;
 use super::reader::{Field, quoted};
 
 pub(super) const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
 /// Reads a URL into the canonical form of its kind, so that one place has one spelling.
-pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<Url> {
+pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<UpstreamKind>) -> Option<Url> {
     let text = field.text(URL_RIGHT)?;
     let checked = check_url(text).and_then(|url| match kind {
-        Some(Kind::Tree) => tree_url(url),
-        Some(Kind::Archive) => archive_url(url),
-        Some(Kind::Lwn | Kind::Feed) | None => Ok(url),
+        Some(UpstreamKind::Tree) => tree_url(url),
+        Some(UpstreamKind::Archive) => archive_url(url),
+        Some(UpstreamKind::Lwn | UpstreamKind::Feed) | None => Ok(url),
     });
     checked.map_err(|message| field.note(message)).ok()
 }

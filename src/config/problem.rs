@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A problem in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The path as the caller gave it.
     pub file: PathBuf,
     /// The line, counted from 1; `None` for the whole file.
@@ -16,7 +16,7 @@ pub struct Problem {
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
         if let Some(line) = self.line {
@@ -34,7 +34,7 @@ impl fmt::Display for Problem {
 /// Its text has one line per problem, and then their number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 impl fmt::Display for ConfigErrors {

@@ -10,8 +10,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, Within};
-use super::{ConfigErrors, Problem};
+use super::keys::{KEYS, TableName};
+use super::{ConfigErrors, ConfigProblem};
 
 /// The most characters of a wrong value that a message repeats.
 const FOUND_CHARS_MAX: usize = 40;
@@ -24,23 +24,23 @@ const LIKENESS_MIN: f64 = 0.8;
 
 /// Whether a value is wrong or missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum ProblemKind {
     Wrong,
     Missing,
 }
 
 /// The problems of one file.
-pub(super) struct Notes<'a> {
+pub(super) struct ProblemLog<'a> {
     file: &'a Path,
     text: &'a str,
     /// The positions of line ends, for fast lookups: a file may have thousands of fields.
     ends: Vec<usize>,
-    problems: RefCell<Vec<(What, Problem)>>,
+    problems: RefCell<Vec<(ProblemKind, ConfigProblem)>>,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> ProblemLog<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Notes {
+        ProblemLog {
             file,
             text,
             ends: text.match_indices('\n').map(|(at, _)| at).collect(),
@@ -53,8 +53,8 @@ impl<'a> Notes<'a> {
         1 + self.ends.partition_point(|&end| end < at)
     }
 
-    pub(super) fn note(&self, what: What, line: Option<usize>, key: &str, message: String) {
-        let problem = Problem {
+    pub(super) fn note(&self, what: ProblemKind, line: Option<usize>, key: &str, message: String) {
+        let problem = ConfigProblem {
             file: self.file.to_owned(),
             line,
             key: key.to_owned(),
@@ -76,12 +76,17 @@ impl<'a> Notes<'a> {
         let more = errors.len().saturating_sub(SYNTAX_ERRORS_MAX);
         for (line, error) in errors.iter().take(SYNTAX_ERRORS_MAX) {
             let message = error.message().replace(['\n', '\r'], " ");
-            self.note(What::Wrong, Some(*line), "", format!("not TOML: {message}"));
+            self.note(
+                ProblemKind::Wrong,
+                Some(*line),
+                "",
+                format!("not TOML: {message}"),
+            );
         }
         if let Some((line, _)) = errors.get(SYNTAX_ERRORS_MAX) {
             let message =
                 format!("not TOML from here on in {more} lines; mend the first ones first");
-            self.note(What::Wrong, Some(*line), "", message);
+            self.note(ProblemKind::Wrong, Some(*line), "", message);
         }
         document.into_inner()
     }
@@ -105,14 +110,15 @@ impl<'a> Notes<'a> {
             let repeats = problem
                 .line
                 .is_some_and(|line| syntax_lines.contains(&line));
-            index <= syntax_lines.len() || (*what == What::Wrong && !repeats)
+            index <= syntax_lines.len() || (*what == ProblemKind::Wrong && !repeats)
         });
     }
 
     /// All problems, sorted by line.
     pub(super) fn into_errors(self) -> ConfigErrors {
         let noted = self.problems.into_inner();
-        let mut problems: Vec<Problem> = noted.into_iter().map(|(_, problem)| problem).collect();
+        let mut problems: Vec<ConfigProblem> =
+            noted.into_iter().map(|(_, problem)| problem).collect();
         problems.sort_by_key(|problem| problem.line);
         ConfigErrors { problems }
     }
@@ -120,8 +126,8 @@ impl<'a> Notes<'a> {
 
 /// A table that is being read.
 pub(super) struct Table<'n, 't> {
-    notes: &'n Notes<'t>,
-    within: Within,
+    notes: &'n ProblemLog<'t>,
+    within: TableName,
     /// The prefix of the table's keys in messages: empty, `network` or `feed[3] "name"`.
     place: String,
     /// The line of its header; 1 for the whole document.
@@ -130,10 +136,10 @@ pub(super) struct Table<'n, 't> {
 }
 
 impl<'n, 't> Table<'n, 't> {
-    pub(super) fn top(notes: &'n Notes<'t>, entries: DeTable<'t>) -> Self {
+    pub(super) fn top(notes: &'n ProblemLog<'t>, entries: DeTable<'t>) -> Self {
         Table {
             notes,
-            within: Within::Top,
+            within: TableName::Top,
             place: String::new(),
             line: 1,
             entries,
@@ -177,7 +183,7 @@ impl<'n, 't> Table<'n, 't> {
             let message = format!("missing; expected {right}");
             let path = self.path(key);
             self.notes
-                .note(What::Missing, Some(self.line), &path, message);
+                .note(ProblemKind::Missing, Some(self.line), &path, message);
         }
         field
     }
@@ -188,32 +194,33 @@ impl<'n, 't> Table<'n, 't> {
             let line = self.notes.line(key.span().start);
             let path = self.path(&printable(key.get_ref()));
             let message = unknown(self.within, key.get_ref());
-            self.notes.note(What::Wrong, Some(line), &path, message);
+            self.notes
+                .note(ProblemKind::Wrong, Some(line), &path, message);
         }
     }
 
     fn path(&self, key: &str) -> String {
         match self.within {
-            Within::Top => key.to_owned(),
-            Within::Network
-            | Within::Relevance
-            | Within::Weights
-            | Within::Machines
-            | Within::Discord
-            | Within::Matrix
-            | Within::Commands
-            | Within::Issue
-            | Within::Web => {
+            TableName::Top => key.to_owned(),
+            TableName::Network
+            | TableName::Relevance
+            | TableName::Weights
+            | TableName::Machines
+            | TableName::Discord
+            | TableName::Matrix
+            | TableName::Commands
+            | TableName::Issue
+            | TableName::Web => {
                 format!("{}.{key}", self.place)
             }
-            Within::Feed | Within::Channel => format!("{}: {key}", self.place),
+            TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),
         }
     }
 }
 
 /// A value that is being read.
 pub(super) struct Field<'n, 't> {
-    notes: &'n Notes<'t>,
+    notes: &'n ProblemLog<'t>,
     key: String,
     line: usize,
     value: Spanned<DeValue<'t>>,
@@ -229,7 +236,7 @@ impl<'n, 't> Field<'n, 't> {
     pub(super) fn note(&self, message: impl Into<String>) {
         let line = Some(self.line);
         self.notes
-            .note(What::Wrong, line, &self.key, message.into());
+            .note(ProblemKind::Wrong, line, &self.key, message.into());
     }
 
     /// Records that the value is not as `right` describes.
@@ -319,7 +326,7 @@ impl<'n, 't> Field<'n, 't> {
     }
 
     /// The value as a table.
-    pub(super) fn table(self, within: Within, right: &str) -> Option<Table<'n, 't>> {
+    pub(super) fn table(self, within: TableName, right: &str) -> Option<Table<'n, 't>> {
         if !self.value.get_ref().is_table() {
             self.expected(right);
             return None;
@@ -370,7 +377,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// The message for a key that this table does not have.
-fn unknown(within: Within, key: &str) -> String {
+fn unknown(within: TableName, key: &str) -> String {
     let elsewhere = KEYS.iter().find(|(_, known)| *known == key);
     if let Some((right, _)) = elsewhere {
         return format!("this key belongs {}", right.place());

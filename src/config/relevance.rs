@@ -1,6 +1,6 @@
 //! The `[relevance]` table.
 
-use super::keys::Within;
+use super::keys::TableName;
 use super::reader::{Field, Table};
 use crate::story::relevance::{REASONS, Words};
 
@@ -22,7 +22,7 @@ pub(super) fn read_relevance(mut table: Table<'_, '_>) -> Words {
     let weights = table.take("weights");
     let weights = weights.and_then(|field| {
         field.table(
-            Within::Weights,
+            TableName::Weights,
             "a table: write [relevance.weights], the reasons below",
         )
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::keys::{KEYS, Within};
+use super::keys::{KEYS, TableName};
 use super::*;
 use crate::post::route::Route;
 use crate::story::machine::Sort;
@@ -25,7 +25,11 @@ fn parse(text: &str) -> Result<Config, ConfigErrors> {
 fn check(text: &str, right: &[&str]) {
     let problems = match parse(text) {
         Ok(_) => Vec::new(),
-        Err(errors) => errors.problems.iter().map(Problem::to_string).collect(),
+        Err(errors) => errors
+            .problems
+            .iter()
+            .map(ConfigProblem::to_string)
+            .collect(),
     };
     assert_eq!(problems, right, "for:\n{text}");
 }
@@ -274,7 +278,7 @@ url = "https://news.example.org"
     assert_eq!(config.commands, commands);
     let issue = IssueConfig {
         name: "BPF weekly".to_owned(),
-        publish: Some(When {
+        publish: Some(Schedule {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
         }),
@@ -824,7 +828,7 @@ fn check_channels(config: &Config) {
     );
     assert!(news.quiet.is_some());
     let at = NaiveTime::from_hms_opt(8, 0, 0).expect("a time of day");
-    let when = When {
+    let when = Schedule {
         day: Some(Weekday::Mon),
         at,
     };
@@ -885,30 +889,30 @@ fn the_example_is_good_and_explains_every_key() {
         let is_first_use = |line: &&str| {
             let line = line.strip_prefix("# ").unwrap_or(line);
             match (*within, *key) {
-                (Within::Top, "network") => line == "[network]",
-                (Within::Top, "feed") => line == "[[feed]]",
-                (Within::Top, "relevance") => line == "[relevance]",
-                (Within::Relevance, "weights") => line == "[relevance.weights]",
-                (Within::Top, "machines") => line == "[machines]",
-                (Within::Top, "discord") => line == "[discord]",
-                (Within::Top, "matrix") => line == "[matrix]",
-                (Within::Top, "channel") => line == "[[channel]]",
-                (Within::Top, "commands") => line == "[commands]",
-                (Within::Top, "issue") => line == "[issue]",
-                (Within::Top, "web") => line == "[web]",
+                (TableName::Top, "network") => line == "[network]",
+                (TableName::Top, "feed") => line == "[[feed]]",
+                (TableName::Top, "relevance") => line == "[relevance]",
+                (TableName::Relevance, "weights") => line == "[relevance.weights]",
+                (TableName::Top, "machines") => line == "[machines]",
+                (TableName::Top, "discord") => line == "[discord]",
+                (TableName::Top, "matrix") => line == "[matrix]",
+                (TableName::Top, "channel") => line == "[[channel]]",
+                (TableName::Top, "commands") => line == "[commands]",
+                (TableName::Top, "issue") => line == "[issue]",
+                (TableName::Top, "web") => line == "[web]",
                 (
-                    Within::Top
-                    | Within::Network
-                    | Within::Relevance
-                    | Within::Weights
-                    | Within::Machines
-                    | Within::Feed
-                    | Within::Discord
-                    | Within::Matrix
-                    | Within::Channel
-                    | Within::Commands
-                    | Within::Issue
-                    | Within::Web,
+                    TableName::Top
+                    | TableName::Network
+                    | TableName::Relevance
+                    | TableName::Weights
+                    | TableName::Machines
+                    | TableName::Feed
+                    | TableName::Discord
+                    | TableName::Matrix
+                    | TableName::Channel
+                    | TableName::Commands
+                    | TableName::Issue
+                    | TableName::Web,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }

@@ -4,13 +4,13 @@ use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, Timelike as _,
 
 /// A time of day, or of the week, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct When {
+pub struct Schedule {
     /// `None`: every day.
     pub day: Option<Weekday>,
     pub at: NaiveTime,
 }
 
-impl When {
+impl Schedule {
     /// The first time after `since`.
     pub fn next_after(self, since: DateTime<Utc>) -> DateTime<Utc> {
         let mut day = since.date_naive();
@@ -29,12 +29,12 @@ impl When {
 
 /// Hours of a day without new posts, UTC; they may cross midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quiet {
+pub struct QuietHours {
     pub from: NaiveTime,
     pub to: NaiveTime,
 }
 
-impl Quiet {
+impl QuietHours {
     /// `at`, or the end of the quiet hours that contain it.
     pub fn end_after(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let seconds = |time: NaiveTime| i64::from(time.num_seconds_from_midnight());
@@ -76,7 +76,7 @@ mod tests {
             ("01:00", "02:00", "2025-01-02T00:30:00Z", "2025-01-02T00:30:00Z"),
         ];
         for (from, to, at, wanted) in table {
-            let quiet = Quiet {
+            let quiet = QuietHours {
                 from: of_day(from),
                 to: of_day(to),
             };
@@ -94,7 +94,7 @@ mod tests {
             (Some(Weekday::Mon), "2025-01-01T07:59:00Z", "2025-01-06T08:00:00Z"),
         ];
         for (day, since, wanted) in table {
-            let when = When {
+            let when = Schedule {
                 day,
                 at: of_day("08:00"),
             };

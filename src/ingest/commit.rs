@@ -19,7 +19,7 @@ use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, AtHand};
-use crate::store::{Trouble, Tx, troubles};
+use crate::store::{StorageProblem, Tx, troubles};
 
 /// How long a poll that brought nothing waits for what others leave, if any of them reads when it ends: the more go
 /// together, the less is written …
@@ -62,7 +62,7 @@ impl NotKept {
 
     /// Whether it is the database's trouble, which passes, rather than that of what was to be kept.
     fn is_trouble(&self) -> bool {
-        Trouble::of(&anyhow::Error::new(self.clone())).is_some()
+        StorageProblem::of(&anyhow::Error::new(self.clone())).is_some()
     }
 
     /// What it comes down to.
@@ -314,7 +314,7 @@ mod tests {
             let not_kept = NotKept::new(error);
             assert!(not_kept.is_trouble(), "{not_kept:?}");
             let error = anyhow::Error::new(not_kept);
-            assert_eq!(Trouble::of(&error), Some(Trouble::Busy));
+            assert_eq!(StorageProblem::of(&error), Some(StorageProblem::Busy));
             assert!(NotKept::of_page(&error).is_none());
         }
         let error = anyhow::Error::new(NotKept::new(Panicked.into()));

@@ -13,7 +13,7 @@ use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome, Progress};
-use crate::store::items::{self, AtHand, Stored};
+use crate::store::items::{self, AtHand, StoredPage};
 
 impl Ingest {
     /// Walks a feed back to `since`, remembering everything and telling nothing. It is polled to its end first: what
@@ -114,7 +114,7 @@ impl Ingest {
     /// # Errors
     ///
     /// When the database fails.
-    pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<Stored> {
+    pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<StoredPage> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let mut progress = Progress::default();

@@ -93,7 +93,7 @@ impl Ingest {
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         sample::sample_new_channels(&mut tx, &desks, now).await?;
-        troubles::forget_strangers(&mut tx).await?;
+        troubles::forget_removed_feeds(&mut tx).await?;
         // Before this ends nobody else writes: what polls commit after it is told to these.
         let before = lasting.replace_desks(desks.into());
         if let Err(error) = tx.commit().await {

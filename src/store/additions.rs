@@ -10,7 +10,7 @@ pub async fn list_additions(readers: &Readers) -> anyhow::Result<Vec<Addition>> 
     let rows = sqlx::query!(
         "SELECT kind, name, toml, added_at, added_by FROM additions ORDER BY added_at, kind, name"
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("reading what was added in chat")?;
     Ok(rows

@@ -12,7 +12,7 @@ const SLACK_S: i64 = 60;
 /// The time of the latest poll of any feed, unix seconds; 0 if there was none. Scans all feeds.
 pub async fn last_poll_at(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(r#"SELECT COALESCE(MAX(last_polled_at), 0) AS "at!: i64" FROM feeds"#)
-        .fetch_one(&mut *readers.turn().await?)
+        .fetch_one(&mut *readers.acquire().await?)
         .await
         .context("asking when a feed was polled last")
 }

@@ -27,7 +27,7 @@ const PAUSE_MAX: TimeDelta = TimeDelta::days(1);
 const NOTE_BYTES: usize = 32;
 
 /// A document: the number of its feed, and a hash of its address.
-type Document = (i64, u64);
+type DocumentKey = (i64, u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Suspect {
@@ -37,25 +37,25 @@ struct Suspect {
 }
 
 #[derive(Debug, Clone)]
-pub struct Attempts(Arc<Notes>);
+pub struct Attempts(Arc<NoteFile>);
 
 #[derive(Debug)]
-struct Notes {
+struct NoteFile {
     file: File,
-    state: Mutex<State>,
+    state: Mutex<NoteState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct NoteState {
     under_way: [bool; UNDER_WAY_MAX],
-    suspects: HashMap<Document, Suspect>,
+    suspects: HashMap<DocumentKey, Suspect>,
 }
 
 /// A document that is being read. Dropping it ends the note.
 #[derive(Debug)]
 pub struct Attempt {
-    notes: Arc<Notes>,
-    document: Document,
+    notes: Arc<NoteFile>,
+    document: DocumentKey,
     slot: usize,
 }
 
@@ -89,11 +89,11 @@ impl Attempts {
             .take(most as u64)
             .read_to_end(&mut bytes)
             .with_context(what)?;
-        let notes = Notes {
+        let notes = NoteFile {
             file,
-            state: Mutex::new(State {
+            state: Mutex::new(NoteState {
                 suspects: left_behind(&bytes, now),
-                ..State::default()
+                ..NoteState::default()
             }),
         };
         notes.write(0, &[0; UNDER_WAY_MAX * NOTE_BYTES]);
@@ -146,8 +146,8 @@ impl Drop for Attempt {
     }
 }
 
-impl Notes {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl NoteFile {
+    fn state(&self) -> MutexGuard<'_, NoteState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -156,7 +156,7 @@ impl Notes {
         let _ = self.file.write_all_at(bytes, (slot * NOTE_BYTES) as u64);
     }
 
-    fn write_suspects(&self, state: &State) {
+    fn write_suspects(&self, state: &NoteState) {
         let mut bytes = [0; SUSPECTS_MAX * NOTE_BYTES];
         let notes = state
             .suspects
@@ -170,10 +170,10 @@ impl Notes {
 }
 
 /// The suspects that an earlier process left: its own suspects, and the documents it was reading when it died.
-fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<Document, Suspect> {
+fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<DocumentKey, Suspect> {
     let notes: Vec<_> = bytes.chunks_exact(NOTE_BYTES).map(of_note).collect();
     let (under_way, before) = notes.split_at(notes.len().min(UNDER_WAY_MAX));
-    let mut suspects: HashMap<Document, Suspect> = before
+    let mut suspects: HashMap<DocumentKey, Suspect> = before
         .iter()
         .filter(|(document, _)| document.0 != 0)
         .copied()
@@ -188,7 +188,7 @@ fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<Document, Suspect> {
     suspects
 }
 
-fn note(document: Document, suspect: Suspect) -> [u8; NOTE_BYTES] {
+fn note(document: DocumentKey, suspect: Suspect) -> [u8; NOTE_BYTES] {
     let parts = [
         document.0.to_le_bytes(),
         document.1.to_le_bytes(),
@@ -198,7 +198,7 @@ fn note(document: Document, suspect: Suspect) -> [u8; NOTE_BYTES] {
     std::array::from_fn(|at| parts[at / 8][at % 8])
 }
 
-fn of_note(note: &[u8]) -> (Document, Suspect) {
+fn of_note(note: &[u8]) -> (DocumentKey, Suspect) {
     let part = |number: usize| std::array::from_fn(|at| note[number * 8 + at]);
     let suspect = Suspect {
         deaths: u64::from_le_bytes(part(2)).min(1_000),

@@ -7,7 +7,7 @@ use super::{Readers, Tx};
 
 /// A person who changes something, and the room in which they do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
+pub struct Actor {
     pub platform: String,
     pub person: String,
     pub room: String,
@@ -27,7 +27,7 @@ pub struct AuditRow {
 
 pub async fn record(
     tx: &mut Tx,
-    hand: &Hand,
+    actor: &Actor,
     what: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
@@ -36,10 +36,10 @@ pub async fn record(
         "INSERT INTO audit (id, at, platform, person, room, community, what)
          VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM audit), $1, $2, $3, $4, $5, $6)",
         now,
-        hand.platform,
-        hand.person,
-        hand.room,
-        hand.community,
+        actor.platform,
+        actor.person,
+        actor.room,
+        actor.community,
         what
     )
     .execute(&mut **tx)
@@ -55,7 +55,7 @@ pub async fn list_changes(readers: &Readers, most: i64) -> anyhow::Result<Vec<Au
         "SELECT at, platform, person, room, what FROM audit ORDER BY id DESC LIMIT $1",
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("reading who changed what")
 }

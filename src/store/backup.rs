@@ -33,7 +33,7 @@ pub struct Checked {
 pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::Result<Checked> {
     let part = beside(file, ".part");
     let done = async {
-        let mut connection = store.read().turn().await?;
+        let mut connection = store.read().acquire().await?;
         copy(&mut connection, &part).await?;
         drop(connection);
         let mut copy = open(&part).await?;

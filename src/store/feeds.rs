@@ -4,6 +4,7 @@ mod due;
 mod pause;
 mod progress;
 mod settle;
+mod state;
 
 use std::sync::Arc;
 
@@ -11,12 +12,13 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 pub use self::due::{due_feeds, next_due_after, next_due_at};
-pub use self::pause::{Health, health, pause_feed};
+pub use self::pause::{FeedHealth, health, pause_feed};
 pub use self::progress::Progress;
 pub use self::settle::{EndedPoll, settle_polls};
+pub use self::state::{FailureState, FeedState};
 
 use super::{Readers, Tx};
-use crate::config::{FeedConfig, FeedKind};
+use crate::config::{FeedConfig, FeedKind, UpstreamKind};
 use crate::source::Gap;
 
 /// The most different faults kept per feed.
@@ -28,12 +30,12 @@ pub struct FeedRow {
     /// The key in other tables.
     pub id: i64,
     pub name: String,
-    pub kind: String,
+    pub kind: UpstreamKind,
     /// `None` if the feed was only imported from a file.
     pub url: Option<String>,
     /// Whether the configuration names it. If not, it is not polled.
     pub configured: bool,
-    pub state: String,
+    pub state: FeedState,
     /// The first successful poll.
     pub seeded_at: Option<i64>,
     /// The oldest date that the first poll showed.
@@ -64,15 +66,15 @@ impl FeedRow {
 
     /// Whether its last poll succeeded and left no error of an earlier poll.
     pub fn is_well(&self) -> bool {
-        self.state == "ok" && self.failures == 0 && self.last_error.is_none()
+        self.state == FeedState::Ok && self.failures == 0 && self.last_error.is_none()
     }
 
     /// The state as maintainers see it.
-    pub fn shown_state(&self) -> &str {
+    pub fn shown_state(&self) -> FeedState {
         if self.is_polled() {
-            &self.state
+            self.state
         } else {
-            "paused"
+            FeedState::Paused
         }
     }
 }
@@ -85,7 +87,7 @@ pub enum Outcome {
     OkSoFar,
     /// It failed; the feed backs off.
     Failed {
-        state: &'static str,
+        state: FailureState,
         why: String,
     },
     /// The feed is not to blame (our network, a shutdown), so this is no failure.
@@ -102,7 +104,7 @@ pub async fn sync_feeds(
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     // Cached items include the names and roles of their feeds.
-    tx.forget_aside();
+    tx.drop_cache();
     let now = now.timestamp();
     let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
     let names = serde_json::to_string(&names)?;
@@ -163,7 +165,8 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
     .await?;
     sqlx::query_as!(
         FeedRow,
-        r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+        r#"SELECT id, name, kind AS "kind: UpstreamKind", url, configured AS "configured: bool",
+           state AS "state: FeedState", seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds WHERE name = $1"#,
         name
     )
@@ -176,10 +179,11 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
 pub async fn list_feeds(readers: &Readers) -> anyhow::Result<Vec<FeedRow>> {
     sqlx::query_as!(
         FeedRow,
-        r#"SELECT id AS "id!", name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+        r#"SELECT id AS "id!", name, kind AS "kind: UpstreamKind", url, configured AS "configured: bool",
+           state AS "state: FeedState", seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds ORDER BY name"#
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing the feeds")
 }
@@ -274,7 +278,7 @@ pub async fn record_gaps(
 /// All gaps with the feed's number, oldest first.
 pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
     let rows = sqlx::query!("SELECT feed_id, from_at, to_at, why FROM gaps ORDER BY from_at")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await?;
     Ok(rows
         .into_iter()
@@ -294,7 +298,7 @@ pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
 /// All faults, newest first: the feed's number, the fault, its count, and when it last occurred (unix seconds).
 pub async fn list_faults(readers: &Readers) -> anyhow::Result<Vec<(i64, String, i64, i64)>> {
     let rows = sqlx::query!("SELECT feed_id, what, met, last_at FROM faults ORDER BY last_at DESC")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await?;
     Ok(rows
         .into_iter()

@@ -31,7 +31,7 @@ pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
                   COALESCE(MAX(last_polled_at), 0) AS "polled_at!: i64"
            FROM feeds WHERE configured = 1 AND url IS NOT NULL"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("counting")?;
     let gauge = |name, about, values| Figure {

@@ -29,7 +29,7 @@ pub async fn list_issues(mut from: Database<'_>) -> anyhow::Result<Vec<IssueRow>
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("listing the issues")
 }
@@ -40,7 +40,7 @@ pub async fn last_issue(mut from: Database<'_>) -> anyhow::Result<Option<IssueRo
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
     )
-    .fetch_optional(&mut *from.turn().await?)
+    .fetch_optional(&mut *from.acquire().await?)
     .await
     .context("asking for the last issue")
 }
@@ -60,7 +60,7 @@ impl IssueRow {
 /// A published issue as it was frozen; `None` if there is none of that number.
 pub async fn issue(mut from: Database<'_>, number: i64) -> anyhow::Result<Option<Issue>> {
     let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
-        .fetch_optional(&mut *from.turn().await?)
+        .fetch_optional(&mut *from.acquire().await?)
         .await
         .context("reading an issue")?;
     told.map(|told| unpack(&told)).transpose()
@@ -103,7 +103,7 @@ pub async fn corrections(mut from: Database<'_>, number: i64) -> anyhow::Result<
         "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
         number
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading corrections")?;
     let read = rows.into_iter().map(|row| Correction {
@@ -159,7 +159,7 @@ pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Relea
 
 /// A missing stretch of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absent {
+pub struct MissingStretch {
     pub feed: String,
     /// Unix seconds.
     pub from_at: i64,
@@ -169,12 +169,12 @@ pub struct Absent {
 
 /// Missing stretches of a period: gaps of configured feeds, and feeds that have failed since a day or more before its
 /// end.
-pub async fn absent(tx: &mut Tx, period: Period) -> anyhow::Result<Vec<Absent>> {
+pub async fn absent(tx: &mut Tx, period: Period) -> anyhow::Result<Vec<MissingStretch>> {
     const DAY_S: i64 = 86_400;
     let (from, to) = (period.from.timestamp(), period.to.timestamp());
     let failing_before = to - DAY_S;
     sqlx::query_as!(
-        Absent,
+        MissingStretch,
         r#"SELECT f.name AS "feed!", g.from_at AS "from_at!", g.to_at AS "to_at: i64"
            FROM gaps g JOIN feeds f ON f.id = g.feed_id WHERE g.from_at < $2 AND g.to_at > $1
            UNION

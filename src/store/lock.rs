@@ -26,7 +26,7 @@ pub struct Lock {
 
 /// The result of an attempt to take the lock.
 #[derive(Debug)]
-pub enum Taken {
+pub enum LockAttempt {
     Ours(Lock),
     Theirs(Holder),
 }
@@ -58,7 +58,7 @@ impl Lock {
     /// # Errors
     ///
     /// Returns an error if the file beside the database cannot be written.
-    pub fn try_take(database: &Path, command: &str) -> anyhow::Result<Taken> {
+    pub fn try_take(database: &Path, command: &str) -> anyhow::Result<LockAttempt> {
         let path = path(database);
         let what = || format!("locking {} (may its folder be written?)", path.display());
         let mut open = OpenOptions::new();
@@ -66,12 +66,12 @@ impl Lock {
         let mut file = open.mode(0o600).open(&path).with_context(what)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Taken::Theirs(holder(&mut file))),
+            Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Theirs(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(error).with_context(what),
         }
         give_to_owner_of(database, &file);
         note(&mut file, command).with_context(what)?;
-        Ok(Taken::Ours(Self { _file: file }))
+        Ok(LockAttempt::Ours(Self { _file: file }))
     }
 
     /// Takes the lock of a database.
@@ -84,10 +84,10 @@ impl Lock {
         loop {
             tries += 1;
             match Self::try_take(database, command)? {
-                Taken::Ours(lock) => return Ok(lock),
+                LockAttempt::Ours(lock) => return Ok(lock),
                 // Commands that only read hold it for a moment.
-                Taken::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
-                Taken::Theirs(holder) => bail!(
+                LockAttempt::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
+                LockAttempt::Theirs(holder) => bail!(
                     "{} is in use by {holder}. One process at a time polls and tells: stop that one first.",
                     database.display()
                 ),

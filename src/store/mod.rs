@@ -20,16 +20,16 @@ mod packed;
 mod readers;
 pub mod registered;
 pub mod schema;
+mod storage_problem;
 pub mod stories;
 pub mod suggestions;
-mod trouble;
 pub mod troubles;
 pub mod turns;
 mod tx;
 pub mod withdrawn;
 
-pub use self::readers::{Database, Reader, Readers};
-pub use self::trouble::Trouble;
+pub use self::readers::{Database, ReadConnection, Readers};
+pub use self::storage_problem::StorageProblem;
 pub use self::tx::Tx;
 
 use std::path::Path;
@@ -71,7 +71,7 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let what = |error: sqlx::Error| {
-            let advice = trouble::advice(&error);
+            let advice = storage_problem::advice(&error);
             anyhow::Error::new(error).context(format!(
                 "opening the database {} ({advice})",
                 path.display()
@@ -99,7 +99,7 @@ impl Store {
     ///
     /// Returns an error if the lock cannot be taken or the file cannot be written.
     pub async fn write(&self) -> anyhow::Result<Tx> {
-        let begin = async || Tx::begin(self.writer.turn().await?, "BEGIN IMMEDIATE").await;
+        let begin = async || Tx::begin(self.writer.acquire().await?, "BEGIN IMMEDIATE").await;
         begin().await.context("taking the database's write lock")
     }
 
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// Returns an error if there is no connection.
     pub async fn snapshot(&self) -> anyhow::Result<Tx> {
-        let reader = Connection::Reader(self.readers.turn().await?);
+        let reader = Connection::Reader(self.readers.acquire().await?);
         Tx::begin(reader, "BEGIN")
             .await
             .context("reading the database")

@@ -126,7 +126,7 @@ pub async fn add_mute(tx: &mut Tx, new: &NewMute<'_>, now: DateTime<Utc>) -> any
 pub async fn list_mutes(readers: &Readers) -> anyhow::Result<Vec<MuteRow>> {
     let rows =
         sqlx::query!("SELECT id, kind, shown, muted_at, muted_by FROM mutes ORDER BY id DESC")
-            .fetch_all(&mut *readers.turn().await?)
+            .fetch_all(&mut *readers.acquire().await?)
             .await
             .context("listing what is muted")?;
     let mute = |row: (i64, String, String, i64, String)| {

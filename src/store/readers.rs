@@ -28,8 +28,8 @@ pub enum Database<'a> {
 }
 
 /// A connection for one query.
-pub(super) enum Turn<'a> {
-    Taken(Reader),
+pub(super) enum QueryConnection<'a> {
+    Taken(ReadConnection),
     Lent(&'a mut SqliteConnection),
 }
 
@@ -46,15 +46,15 @@ impl<'a> From<&'a mut Tx> for Database<'a> {
 }
 
 impl Database<'_> {
-    pub(super) async fn turn(&mut self) -> anyhow::Result<Turn<'_>> {
+    pub(super) async fn acquire(&mut self) -> anyhow::Result<QueryConnection<'_>> {
         Ok(match self {
-            Self::Readers(readers) => Turn::Taken(readers.turn().await?),
-            Self::Tx(tx) => Turn::Lent(tx),
+            Self::Readers(readers) => QueryConnection::Taken(readers.acquire().await?),
+            Self::Tx(tx) => QueryConnection::Lent(tx),
         })
     }
 }
 
-impl Deref for Turn<'_> {
+impl Deref for QueryConnection<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -65,7 +65,7 @@ impl Deref for Turn<'_> {
     }
 }
 
-impl DerefMut for Turn<'_> {
+impl DerefMut for QueryConnection<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Taken(reader) => reader,
@@ -113,11 +113,11 @@ impl Readers {
     /// # Errors
     ///
     /// Returns an error if no connection can be opened, or if none becomes free in time.
-    pub async fn turn(&self) -> anyhow::Result<Reader> {
+    pub async fn acquire(&self) -> anyhow::Result<ReadConnection> {
         self.take().await.context("reading the database")
     }
 
-    async fn take(&self) -> sqlx::Result<Reader> {
+    async fn take(&self) -> sqlx::Result<ReadConnection> {
         let turn = Arc::clone(&self.0.turns).acquire_owned();
         let turn = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
@@ -128,7 +128,7 @@ impl Readers {
             Some(connection) => connection,
             None => self.0.options.connect().await?,
         };
-        Ok(Reader {
+        Ok(ReadConnection {
             connection: Some(connection),
             home: Arc::clone(&self.0),
             _turn: turn,
@@ -151,21 +151,21 @@ impl Readers {
 
 /// A read connection. Dropping it returns it to the pool.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ReadConnection {
     /// `None` after `give_up`.
     connection: Option<SqliteConnection>,
     home: Arc<Shared>,
     _turn: OwnedSemaphorePermit,
 }
 
-impl Reader {
+impl ReadConnection {
     /// Closes the connection instead of returning it.
     pub(super) fn give_up(mut self) {
         self.connection = None;
     }
 }
 
-impl Deref for Reader {
+impl Deref for ReadConnection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -173,13 +173,13 @@ impl Deref for Reader {
     }
 }
 
-impl DerefMut for Reader {
+impl DerefMut for ReadConnection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         self.connection.as_mut().expect("it is not given up")
     }
 }
 
-impl Drop for Reader {
+impl Drop for ReadConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.home.idle().push(connection);
@@ -199,7 +199,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(100);
 
     async fn answer(readers: &Readers) -> i64 {
-        let mut reader = readers.turn().await.expect("a connection");
+        let mut reader = readers.acquire().await.expect("a connection");
         sqlx::query_scalar("SELECT COUNT(*) FROM feeds")
             .fetch_one(&mut *reader)
             .await
@@ -214,29 +214,32 @@ mod tests {
         let readers = store.read();
         let mut held = Vec::new();
         for _ in 0..READERS_MAX {
-            held.push(readers.turn().await.expect("a connection"));
+            held.push(readers.acquire().await.expect("a connection"));
         }
-        assert!(timeout(SOON, readers.turn()).await.is_err(), "one too many");
+        assert!(
+            timeout(SOON, readers.acquire()).await.is_err(),
+            "one too many"
+        );
         held.pop().expect("one").give_up();
         assert_eq!(timeout(SOON, answer(readers)).await.expect("free"), 0);
         drop(held);
 
         // A cancelled query leaves its connection usable.
         for _ in 0..20 {
-            let mut reader = readers.turn().await.expect("a connection");
+            let mut reader = readers.acquire().await.expect("a connection");
             let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n";
             let asked = sqlx::query(long).fetch_all(&mut *reader);
             assert!(timeout(Duration::from_micros(50), asked).await.is_err());
         }
         assert_eq!(answer(readers).await, 0);
 
-        let last = readers.turn().await.expect("a connection");
+        let last = readers.acquire().await.expect("a connection");
         assert!(
             timeout(SOON, store.close()).await.is_err(),
             "it waits for the last one"
         );
         drop(last);
         store.close().await;
-        assert!(readers.turn().await.is_err());
+        assert!(readers.acquire().await.is_err());
     }
 }

@@ -14,7 +14,7 @@ pub async fn registered_commands(
         "SELECT hash FROM registered_commands WHERE application = $1",
         application
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("asking which commands are registered")
 }

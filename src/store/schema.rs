@@ -9,7 +9,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::backup;
-use super::lock::{Lock, Taken};
+use super::lock::{Lock, LockAttempt};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -96,8 +96,8 @@ pub(super) async fn bring_up_to_date(
         Schema::Older(version) => {
             // The process that uses it is an older bpfnews, which would not understand the new tables.
             let _lock = match Lock::try_take(path, "upgrade")? {
-                Taken::Ours(lock) => lock,
-                Taken::Theirs(holder) => bail!(
+                LockAttempt::Ours(lock) => lock,
+                LockAttempt::Theirs(holder) => bail!(
                     "it has schema {version}, this bpfnews wants {}, and {holder} uses it: stop that one, then start \
                      this one",
                     newest()

@@ -26,14 +26,14 @@ pub struct NewSuggestion<'a> {
 
 /// Limits per day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
+pub struct SuggestionLimits {
     pub person_max: u32,
     pub place_max: u32,
 }
 
 /// The result of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum SuggestionResult {
     /// It is stored under this number.
     Kept(i64),
     /// It was suggested before, at this time (unix seconds).
@@ -46,12 +46,21 @@ pub enum Taken {
     Banned,
 }
 
+/// Whether an editor has decided about a suggestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub enum SuggestionState {
+    Open,
+    Accepted,
+    Declined,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestionRow {
     pub id: i64,
     /// The room of the suggestion.
     pub room: String,
-    pub state: String,
+    pub state: SuggestionState,
     /// The issue that contains it.
     pub issue: Option<i64>,
     /// The link as the reader wrote it.
@@ -68,9 +77,9 @@ pub struct SuggestionRow {
 pub async fn take_suggestion(
     tx: &mut Tx,
     new: &NewSuggestion<'_>,
-    caps: Caps,
+    caps: SuggestionLimits,
     now: DateTime<Utc>,
-) -> anyhow::Result<Taken> {
+) -> anyhow::Result<SuggestionResult> {
     let now = now.timestamp();
     let since = now - 86_400;
     let row = sqlx::query!(
@@ -88,16 +97,16 @@ pub async fn take_suggestion(
     .await
     .context("asking about a suggestion")?;
     if row.bans > 0 {
-        return Ok(Taken::Banned);
+        return Ok(SuggestionResult::Banned);
     }
     if let Some(at) = row.known {
-        return Ok(Taken::Known(at));
+        return Ok(SuggestionResult::Known(at));
     }
     if row.persons >= i64::from(caps.person_max) {
-        return Ok(Taken::PersonFull);
+        return Ok(SuggestionResult::PersonFull);
     }
     if row.places >= i64::from(caps.place_max) {
-        return Ok(Taken::PlaceFull);
+        return Ok(SuggestionResult::PlaceFull);
     }
     let id = sqlx::query_scalar!(
         r#"INSERT INTO suggestions (id, url, shown, note, platform, person, place, at, room)
@@ -115,12 +124,12 @@ pub async fn take_suggestion(
     .fetch_one(&mut **tx)
     .await
     .context("keeping a suggestion")?;
-    Ok(Taken::Kept(id))
+    Ok(SuggestionResult::Kept(id))
 }
 
 /// An editor's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum SuggestionVerdict<'a> {
     Accepted {
         /// A title for the issue; may be empty.
         title: &'a str,
@@ -134,21 +143,21 @@ pub enum Verdict<'a> {
 pub async fn decide_suggestion(
     tx: &mut Tx,
     id: i64,
-    verdict: Verdict<'_>,
+    verdict: SuggestionVerdict<'_>,
     by: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<SuggestionRow>> {
     let was = sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions WHERE id = $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions WHERE id = $1"#,
         id
     )
     .fetch_optional(&mut **tx)
     .await
     .context("reading a suggestion")?;
     let (state, title, section) = match verdict {
-        Verdict::Accepted { title, section } => ("accepted", title, section),
-        Verdict::Declined => ("declined", "", None),
+        SuggestionVerdict::Accepted { title, section } => ("accepted", title, section),
+        SuggestionVerdict::Declined => ("declined", "", None),
     };
     let now = now.timestamp();
     sqlx::query!(
@@ -197,11 +206,11 @@ pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> 
 pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions
-         WHERE state = 'open' ORDER BY id LIMIT $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions
+         WHERE state = 'open' ORDER BY id LIMIT $1"#,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing open suggestions")
 }
@@ -210,10 +219,10 @@ pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Ve
 pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions ORDER BY id DESC LIMIT $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions ORDER BY id DESC LIMIT $1"#,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing suggestions")
 }
@@ -245,7 +254,7 @@ pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
 /// The banned people.
 pub async fn list_bans(readers: &Readers) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await
         .context("listing whose suggestions are not taken")
 }

@@ -41,7 +41,7 @@ pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i6
 /// The kind of problem that a subject has.
 pub async fn kind_of_trouble(readers: &Readers, subject: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar!("SELECT kind FROM troubles WHERE subject = $1", subject)
-        .fetch_optional(&mut *readers.turn().await?)
+        .fetch_optional(&mut *readers.acquire().await?)
         .await
         .context("asking what is wrong with a subject")
 }
@@ -62,7 +62,7 @@ pub async fn in_trouble(tx: &mut Tx, subjects: &[String]) -> anyhow::Result<Vec<
 }
 
 /// Deletes the problems of feeds that are not configured any more.
-pub async fn forget_strangers(tx: &mut Tx) -> anyhow::Result<()> {
+pub async fn forget_removed_feeds(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!(
         "DELETE FROM troubles WHERE subject LIKE 'feed %'
          AND substr(subject, 6) NOT IN (SELECT name FROM feeds WHERE configured = 1)"

@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::readers::Reader;
+use super::readers::ReadConnection;
 
 /// How long a writer waits for other writers of this process.
 const TURN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -32,11 +32,11 @@ pub(super) struct Writer {
 #[derive(Default)]
 pub(super) struct Writing {
     connection: Option<SqliteConnection>,
-    aside: Aside,
+    cache: Cached,
 }
 
 /// A cached value beside the database. See [`Tx::take_cache`].
-type Aside = Option<Box<dyn Any + Send>>;
+type Cached = Option<Box<dyn Any + Send>>;
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,13 +55,13 @@ impl Writer {
             options,
             writing: Arc::new(Mutex::new(Writing {
                 connection: Some(connection),
-                aside: None,
+                cache: None,
             })),
         })
     }
 
     /// Waits until no other task of this process writes.
-    pub(super) async fn turn(&self) -> sqlx::Result<Connection> {
+    pub(super) async fn acquire(&self) -> sqlx::Result<Connection> {
         let turn = Arc::clone(&self.writing).lock_owned();
         let mut turn = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
@@ -71,7 +71,7 @@ impl Writer {
             sqlx::query(TEMPORARY).execute(&mut connection).await?;
             *turn = Writing {
                 connection: Some(connection),
-                aside: None,
+                cache: None,
             };
         }
         Ok(Connection::Writer(turn))
@@ -89,7 +89,7 @@ impl Writer {
 
 pub(super) enum Connection {
     Writer(OwnedMutexGuard<Writing>),
-    Reader(Reader),
+    Reader(ReadConnection),
 }
 
 impl Deref for Connection {
@@ -126,9 +126,9 @@ impl Connection {
     }
 
     /// The cached value, if this is the write connection.
-    fn aside(&mut self) -> Option<&mut Aside> {
+    fn cache(&mut self) -> Option<&mut Cached> {
         match self {
-            Self::Writer(turn) => Some(&mut turn.aside),
+            Self::Writer(turn) => Some(&mut turn.cache),
             Self::Reader(_) => None,
         }
     }
@@ -138,7 +138,7 @@ impl Connection {
 pub struct Tx {
     /// `None` after the end.
     connection: Option<Connection>,
-    aside: Aside,
+    cache: Cached,
     version: Option<i64>,
 }
 
@@ -147,15 +147,15 @@ impl Tx {
         // If the caller stops waiting, BEGIN may still run: dropping `tx` rolls it back.
         let mut tx = Self {
             connection: Some(connection),
-            aside: None,
+            cache: None,
             version: None,
         };
         sqlx::query(begin).execute(&mut *tx).await?;
         // Only a commit returns the cached value.
-        tx.aside = tx
+        tx.cache = tx
             .connection
             .as_mut()
-            .and_then(Connection::aside)
+            .and_then(Connection::cache)
             .and_then(Option::take);
         Ok(tx)
     }
@@ -166,15 +166,15 @@ impl Tx {
     /// # Errors
     ///
     /// Returns an error if the database cannot be asked for other writers.
-    pub async fn take_aside<T: Send + 'static>(&mut self) -> sqlx::Result<Option<T>> {
-        let Some(aside) = self.aside.take() else {
+    pub async fn take_cache<T: Send + 'static>(&mut self) -> sqlx::Result<Option<T>> {
+        let Some(cache) = self.cache.take() else {
             return Ok(None);
         };
         let version = self.version().await?;
-        let aside = aside.downcast::<(i64, T)>().ok();
-        Ok(aside
-            .filter(|aside| aside.0 == version)
-            .map(|aside| aside.1))
+        let cache = cache.downcast::<(i64, T)>().ok();
+        Ok(cache
+            .filter(|cache| cache.0 == version)
+            .map(|cache| cache.1))
     }
 
     /// Caches a value for the next transaction.
@@ -182,20 +182,20 @@ impl Tx {
     /// # Errors
     ///
     /// Returns an error if the database cannot be asked for other writers.
-    pub async fn put_aside<T: Send + 'static>(&mut self, value: T) -> sqlx::Result<()> {
+    pub async fn put_cache<T: Send + 'static>(&mut self, value: T) -> sqlx::Result<()> {
         let version = self.version().await?;
-        self.aside = Some(Box::new((version, value)));
+        self.cache = Some(Box::new((version, value)));
         Ok(())
     }
 
-    pub fn aside<T: Send + 'static>(&self) -> Option<&T> {
-        let aside = self.aside.as_ref()?.downcast_ref::<(i64, T)>()?;
-        Some(&aside.1)
+    pub fn cache<T: Send + 'static>(&self) -> Option<&T> {
+        let cache = self.cache.as_ref()?.downcast_ref::<(i64, T)>()?;
+        Some(&cache.1)
     }
 
     /// Drops the cached value, because its source has changed.
-    pub fn forget_aside(&mut self) {
-        self.aside = None;
+    pub fn drop_cache(&mut self) {
+        self.cache = None;
     }
 
     /// A number that changes if another connection writes. None can before this transaction ends.
@@ -217,9 +217,9 @@ impl Tx {
     /// Returns an error if the data cannot be written; nothing is kept then.
     pub async fn commit(mut self) -> sqlx::Result<()> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
-        let aside = self.aside.take();
-        if let Some(place) = self.connection.as_mut().and_then(Connection::aside) {
-            *place = aside;
+        let cache = self.cache.take();
+        if let Some(place) = self.connection.as_mut().and_then(Connection::cache) {
+            *place = cache;
         }
         self.connection = None;
         Ok(())
@@ -285,7 +285,7 @@ mod tests {
     }
 
     async fn count(store: &Store) -> i64 {
-        let mut reader = store.read().turn().await.expect("a good database");
+        let mut reader = store.read().acquire().await.expect("a good database");
         let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(&mut *reader);
         count.await.expect("a good database")
     }

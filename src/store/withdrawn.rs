@@ -49,7 +49,7 @@ pub async fn withdraw_issue(
 /// The last withdrawal, unix seconds.
 pub async fn withdrawn_at(mut from: Database<'_>) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(r#"SELECT MAX(withdrawn_at) AS "at: i64" FROM withdrawn_issues"#)
-        .fetch_one(&mut *from.turn().await?)
+        .fetch_one(&mut *from.acquire().await?)
         .await
         .context("asking when an issue was taken back")
 }

@@ -47,20 +47,20 @@ pub(super) async fn guarded(mut response: Response) -> Response {
 }
 
 /// The reason why there is no page.
-pub(super) enum Missing {
+pub(super) enum PageError {
     /// 404, with its message.
     Nothing(&'static str),
     /// 500.
     Fault(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Missing {
+impl From<anyhow::Error> for PageError {
     fn from(error: anyhow::Error) -> Self {
         Self::Fault(error)
     }
 }
 
-impl IntoResponse for Missing {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
             Self::Nothing(what) => (StatusCode::NOT_FOUND, pages::missing(what)).into_response(),
@@ -74,4 +74,4 @@ impl IntoResponse for Missing {
     }
 }
 
-pub(super) type Page = Result<Markup, Missing>;
+pub(super) type PageResult = Result<Markup, PageError>;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use super::Served;
-use super::answer::Missing;
+use super::answer::PageError;
 use crate::store::{feeds, figures};
 
 /// A poll that is overdue for longer than this is unhealthy, in seconds. A slow round of all feeds takes less.
@@ -34,7 +34,7 @@ pub(super) async fn healthz(State(site): State<Served>) -> Response {
     (status, plain, said).into_response()
 }
 
-pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, Missing> {
+pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, PageError> {
     let figures = figures::figures(site.store.read()).await?;
     let mut out = String::new();
     for figure in &figures {

@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::FeedRow;
+use super::{FeedRow, FeedState};
+use crate::config::UpstreamKind;
 use crate::store::Readers;
 
 /// Configured feeds that are due, at most `most`, the longest overdue first.
@@ -15,13 +16,14 @@ pub async fn due_feeds(
     let now = now.timestamp();
     sqlx::query_as!(
         FeedRow,
-        r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+        r#"SELECT id, name, kind AS "kind: UpstreamKind", url, configured AS "configured: bool",
+           state AS "state: FeedState", seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds
            WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1 ORDER BY next_poll_at, id LIMIT $2"#,
         now,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking which feeds are due")
 }
@@ -34,7 +36,7 @@ pub async fn next_due_after(readers: &Readers, now: DateTime<Utc>) -> anyhow::Re
            WHERE configured = 1 AND paused_at IS NULL AND next_poll_at > $1"#,
         now
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking when the next feed is due")?;
     Ok(next)

@@ -26,7 +26,7 @@ pub async fn pause_feed(
 
 /// The health of the configured feeds, in figures that everybody may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
+pub struct FeedHealth {
     pub feeds: i64,
     /// Feeds that failed in their last poll.
     pub failing: i64,
@@ -37,9 +37,9 @@ pub struct Health {
     pub last_polled_at: Option<i64>,
 }
 
-pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
+pub async fn health(readers: &Readers) -> anyhow::Result<FeedHealth> {
     sqlx::query_as!(
-        Health,
+        FeedHealth,
         r#"SELECT COUNT(*) AS "feeds!: i64",
                   COALESCE(SUM(paused_at IS NULL AND state NOT IN ('ok', 'never')), 0) AS "failing!: i64",
                   COALESCE(SUM(paused_at IS NOT NULL), 0) AS "paused!: i64",
@@ -47,7 +47,7 @@ pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
                   MAX(last_polled_at) AS "last_polled_at: i64"
            FROM feeds WHERE configured = 1"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking how the feeds fare")
 }

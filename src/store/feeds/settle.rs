@@ -88,7 +88,7 @@ fn loud_row(poll: &EndedPoll<'_>) -> Value {
     let (ended, state, why) = match poll.outcome {
         Outcome::Ok => ("well", Some("ok"), None),
         Outcome::OkSoFar => ("so far", Some("ok"), None),
-        Outcome::Failed { state, why } => ("failed", Some(*state), Some(why)),
+        Outcome::Failed { state, why } => ("failed", Some(state.word()), Some(why)),
         Outcome::Excused { why } => ("excused", None, Some(why)),
     };
     json!({

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::texts::Place;
+use super::texts::TextLocation;
 use crate::item::link::canonical_link;
 use crate::item::{Item, ItemKey, Linked, What, hex};
 use crate::store::packed;
@@ -25,7 +25,7 @@ const FUTURE_S_MAX: i64 = 86_400;
 
 /// Headers and prose, before compression.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Text<'a> {
+pub(super) struct StoredText<'a> {
     #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) headers: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     #[serde(rename = "t")]
@@ -36,7 +36,7 @@ pub(super) fn row(
     id: i64,
     item: &Item,
     key: &ItemKey,
-    text: Place,
+    text: TextLocation,
     now: DateTime<Utc>,
 ) -> serde_json::Value {
     let now = now.timestamp();
@@ -159,7 +159,7 @@ pub(super) fn print(item: &Item) -> Option<i64> {
 pub(super) fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
     let headers = item.headers.iter();
     let headers = headers.map(|(name, value)| (name.into(), value.into()));
-    let text = Text {
+    let text = StoredText {
         headers: headers.collect(),
         text: (&item.text).into(),
     };
@@ -176,7 +176,7 @@ pub(in crate::store) fn unpack(
     };
     body.extend(tail.unwrap_or_default());
     let plain = packed::unpack(&body).context("a text")?;
-    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
+    let text: StoredText<'_> = serde_json::from_slice(&plain).context("reading a text")?;
     let headers = text.headers.into_iter();
     Ok((
         headers

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use sqlx::SqliteConnection;
 
 use super::columns::{LINK, SUBJECT, TWIN, aliases, linked, print};
-use super::texts::Last;
+use super::texts::LastTextRow;
 use crate::item::{Detail, Item, Linked};
 use crate::store::Readers;
 
 /// Two commits of one author and subject count as one rebased commit if they are at most this far apart.
 const REBASE_S_MAX: i64 = 60 * 86_400;
 
-pub(super) struct Known {
+pub(super) struct KnownItem {
     pub(super) id: i64,
     pub(super) detail: i64,
     /// The hash of this feed's last wording; `None` if it never showed the item.
@@ -28,7 +28,7 @@ pub(super) struct Known {
 
 /// Whether every item of the page is stored exactly as `feed` shows it now.
 pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<bool> {
-    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
+    let known = known_items(&mut *readers.acquire().await?, feed, items).await?;
     Ok(items.iter().enumerate().all(|(position, item)| {
         known
             .own
@@ -39,24 +39,24 @@ pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::
 
 /// The positions of items that this feed has not shown before.
 pub async fn new_here(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<Vec<usize>> {
-    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
+    let known = known_items(&mut *readers.acquire().await?, feed, items).await?;
     let is_new = |position: &usize| !known.own.get(position).is_some_and(|known| known.seen_here);
     Ok((0..items.len()).filter(is_new).collect())
 }
 
 /// The known items of a page, by position.
 pub(super) struct KnownItems {
-    pub(super) own: HashMap<usize, Known>,
+    pub(super) own: HashMap<usize, KnownItem>,
     /// Items that resemble a stored one.
     pub(super) twins: HashSet<usize>,
     pub(super) next_id: i64,
     /// New texts go after this one.
-    pub(super) last_text: Last,
+    pub(super) last_text: LastTextRow,
 }
 
 /// A key of the page that is known. Deserialized from an array in this order.
 #[derive(Deserialize)]
-struct Found {
+struct KnownKey {
     /// The index of the key in the query.
     key: usize,
     kind: i64,
@@ -103,7 +103,7 @@ pub(super) async fn known_items(
     .fetch_one(database)
     .await
     .context("asking which items are known")?;
-    let found: Vec<Found> =
+    let found: Vec<KnownKey> =
         serde_json::from_str(&answer.found).context("reading which items are known")?;
     let (row, bytes) = match &answer.last_text {
         Some(last) => serde_json::from_str(last).context("reading where the last text lies")?,
@@ -113,7 +113,7 @@ pub(super) async fn known_items(
         own: HashMap::new(),
         twins: HashSet::new(),
         next_id: answer.next_id,
-        last_text: Last { row, bytes },
+        last_text: LastTextRow { row, bytes },
     };
     let mut linked_to = HashSet::new();
     for row in found {
@@ -145,7 +145,7 @@ pub(super) async fn known_items(
         }
         known.own.insert(
             position,
-            Known {
+            KnownItem {
                 id: row.id,
                 detail: row.detail,
                 print: row.print,
@@ -160,7 +160,7 @@ pub(super) async fn known_items(
 
 /// Whether an item should be updated: it has more detail now, or this feed changed its wording. Another feed's
 /// wording is ignored, or the two would overwrite each other at every poll.
-pub(super) fn says_more(item: &Item, known: &Known) -> bool {
+pub(super) fn says_more(item: &Item, known: &KnownItem) -> bool {
     item.detail.code() > known.detail
         || (item.detail.code() == known.detail
             && known.print.is_some()

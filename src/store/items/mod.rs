@@ -24,13 +24,13 @@ use self::columns::{aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
-    Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
+    ItemFilter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
-use self::texts::{NewTexts, Place, rewrite};
+use self::texts::{NewTexts, TextLocation, rewrite};
 
 /// The result of storing a page.
 #[derive(Debug, Default)]
-pub struct Stored {
+pub struct StoredPage {
     /// New items: their positions on the page and their numbers, in the page's order.
     pub fresh: Vec<(usize, i64)>,
     /// The keys of the new items.
@@ -49,7 +49,7 @@ pub struct Stored {
 /// Items in memory by their numbers. Their text need not be read from the database.
 pub type AtHand<'a> = HashMap<i64, &'a Item>;
 
-impl Stored {
+impl StoredPage {
     /// The numbers of the items whose stories must be folded again.
     pub fn touched(&self) -> Vec<i64> {
         let fresh = self.fresh.iter().map(|(_, id)| id);
@@ -74,15 +74,15 @@ pub async fn put_items(
     feed: i64,
     items: &[Item],
     now: DateTime<Utc>,
-) -> anyhow::Result<Stored> {
-    let mut stored = Stored::default();
+) -> anyhow::Result<StoredPage> {
+    let mut stored = StoredPage::default();
     if items.is_empty() {
         return Ok(stored);
     }
     let known = known_items(tx, feed, items).await?;
     let mut next_id = known.next_id;
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
-    let (mut new, mut sighted) = (New::behind(known.last_text), Vec::new());
+    let (mut new, mut sighted) = (NewItems::behind(known.last_text), Vec::new());
     for (position, item) in items.iter().enumerate() {
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
@@ -135,7 +135,7 @@ pub async fn put_items(
 }
 
 /// The rows to insert.
-struct New {
+struct NewItems {
     rows: Vec<serde_json::Value>,
     keys: Vec<(i64, i64)>,
     /// Digests of the keys, 16 bytes each.
@@ -143,8 +143,8 @@ struct New {
     texts: NewTexts,
 }
 
-impl New {
-    fn behind(last_text: texts::Last) -> Self {
+impl NewItems {
+    fn behind(last_text: texts::LastTextRow) -> Self {
         Self {
             rows: Vec::new(),
             keys: Vec::new(),
@@ -262,7 +262,7 @@ async fn update_item(
     feed: i64,
     id: i64,
     item: &Item,
-    text: Place,
+    text: TextLocation,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());

@@ -32,7 +32,7 @@ pub async fn text_of(readers: &Readers, item: i64) -> anyhow::Result<String> {
         r#"SELECT head AS "head: Vec<u8>", tail AS "tail: Vec<u8>" FROM whole_items WHERE id = $1"#,
         item
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await?;
     let Some(row) = row else {
         return Ok(String::new());
@@ -43,7 +43,7 @@ pub async fn text_of(readers: &Readers, item: i64) -> anyhow::Result<String> {
 /// The numbers of all items, in the order of arrival.
 pub async fn all_numbers(readers: &Readers) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!("SELECT id FROM items ORDER BY id")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await
         .context("listing all items")
 }
@@ -57,7 +57,7 @@ pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Resul
         kind,
         at
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("asking for the next release")?;
     Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
@@ -81,7 +81,7 @@ pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
 
 /// A filter for items; `None` matches everything.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
+pub struct ItemFilter {
     pub feed: Option<String>,
     pub kind: Option<Kind>,
     /// At or after, unix seconds.
@@ -94,7 +94,7 @@ pub struct Filter {
 /// Items, newest first, at most `filter.most`, that come before `before` (time and number of the last item shown).
 pub async fn list_items(
     readers: &Readers,
-    filter: &Filter,
+    filter: &ItemFilter,
     before: Option<(i64, i64)>,
 ) -> anyhow::Result<Vec<ItemRow>> {
     let kind = filter.kind.map(Kind::code);
@@ -119,7 +119,7 @@ pub async fn list_items(
         before_id,
         filter.most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing items")
 }

@@ -14,28 +14,28 @@ const ROW: i64 = 8_192;
 
 /// The last shared row, and the bytes used in it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Last {
+pub(super) struct LastTextRow {
     pub(super) row: i64,
     pub(super) bytes: usize,
 }
 
 /// The location of a text, as `items.text_at` and `items.text_bytes`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct TextLocation {
     pub(super) at: Option<i64>,
     pub(super) bytes: Option<i64>,
 }
 
 /// Texts to be appended.
 pub(super) struct NewTexts {
-    last: Last,
+    last: LastTextRow,
     bodies: EndToEnd,
     /// Pieces of `bodies` by row: where each begins, and its length in bytes.
     pieces: Vec<(i64, usize, usize)>,
 }
 
 impl NewTexts {
-    pub(super) fn behind(last: Last) -> Self {
+    pub(super) fn behind(last: LastTextRow) -> Self {
         Self {
             last,
             bodies: EndToEnd::default(),
@@ -44,9 +44,9 @@ impl NewTexts {
     }
 
     /// Adds the text of an item. An empty item gets no location.
-    pub(super) fn put(&mut self, item: &Item) -> anyhow::Result<Place> {
+    pub(super) fn put(&mut self, item: &Item) -> anyhow::Result<TextLocation> {
         if is_empty(item) {
-            return Ok(Place::default());
+            return Ok(TextLocation::default());
         }
         let body = compress(item)?;
         if self.last.bytes >= ROW_BYTES {
@@ -61,14 +61,14 @@ impl NewTexts {
             self.begin_row();
             self.put_piece(tail);
         }
-        Ok(Place {
+        Ok(TextLocation {
             at: Some(at),
             bytes: Some(i64::try_from(body.len())?),
         })
     }
 
     fn begin_row(&mut self) {
-        self.last = Last {
+        self.last = LastTextRow {
             row: self.last.row + 1,
             bytes: 0,
         };
@@ -104,7 +104,7 @@ impl NewTexts {
 
 /// Rewrites the text of an item into a row of its own, so that a text that changes at every poll does not grow the
 /// database.
-pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<Place> {
+pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<TextLocation> {
     let (row, body) = (-id, compress(item)?);
     sqlx::query!(
         "INSERT INTO texts (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
@@ -114,7 +114,7 @@ pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result
     .execute(&mut **tx)
     .await
     .context("storing a text again")?;
-    Ok(Place {
+    Ok(TextLocation {
         at: Some(row * ROW),
         bytes: Some(i64::try_from(body.len())?),
     })
@@ -161,7 +161,7 @@ mod tests {
     }
 
     async fn number(store: &Store, question: &'static str) -> i64 {
-        let mut reader = store.read().turn().await.expect("a connection");
+        let mut reader = store.read().acquire().await.expect("a connection");
         sqlx::query_scalar(question)
             .fetch_one(&mut *reader)
             .await

@@ -11,7 +11,8 @@ use crate::store::{Readers, Tx};
 pub(super) const PAUSED_FOR_S: i64 = 6 * 3600;
 
 /// The action of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
 pub enum Verb {
     /// Sends a post.
     Send,
@@ -24,7 +25,8 @@ pub enum Verb {
 }
 
 impl Verb {
-    fn word(self) -> &'static str {
+    /// The word in the database and in JSON.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Send => "send",
             Self::Reply => "reply",
@@ -32,12 +34,16 @@ impl Verb {
             Self::Remove => "remove",
         }
     }
+}
 
-    fn of(word: &str) -> anyhow::Result<Self> {
-        let all = [Self::Send, Self::Reply, Self::Edit, Self::Remove];
-        let found = all.into_iter().find(|verb| verb.word() == word);
-        found.with_context(|| format!("{word} is no verb of a delivery"))
-    }
+/// The state of a delivery in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub(super) enum DeliveryState {
+    #[sqlx(rename = "owed")]
+    Queued,
+    Done,
+    Dead,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,7 @@ pub struct NewDelivery<'a> {
 }
 
 /// Queues a delivery. A post has at most one queued edit and one queued removal: another one replaces it.
-pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
+pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
     let content = new.content.map(serde_json::to_string).transpose()?;
     let (verb, due_at, nonce) = (
         new.verb.word(),
@@ -92,7 +98,7 @@ pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
 
 /// Whether the first message of a post was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
+pub enum SendState {
     /// It was not tried yet, so its content may change.
     NotYet,
     /// It was sent, or an attempt may have sent it.
@@ -102,9 +108,9 @@ pub enum Sent {
 }
 
 /// Whether the first message of a post was sent.
-pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
+pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<SendState> {
     let row = sqlx::query!(
-        r#"SELECT verb AS "verb!", state AS "state!", attempts AS "attempts!" FROM deliveries
+        r#"SELECT verb AS "verb!: Verb", state AS "state!: DeliveryState", attempts AS "attempts!" FROM deliveries
            WHERE post_id = $1 AND verb IN ('send', 'remove') ORDER BY id DESC LIMIT 1"#,
         post
     )
@@ -112,15 +118,15 @@ pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
     .await
     .context("asking whether a post was sent")?;
     Ok(match row {
-        None => Sent::Never,
+        None => SendState::Never,
         // A post that was or will be removed counts as never sent. If its removal failed, it is still there.
-        Some(row) if row.verb == "remove" => match row.state.as_str() {
-            "dead" => Sent::Maybe,
-            _ => Sent::Never,
+        Some(row) if row.verb == Verb::Remove => match row.state {
+            DeliveryState::Dead => SendState::Maybe,
+            DeliveryState::Queued | DeliveryState::Done => SendState::Never,
         },
-        Some(row) if row.state == "owed" && row.attempts == 0 => Sent::NotYet,
-        Some(row) if row.state == "dead" => Sent::Never,
-        Some(_) => Sent::Maybe,
+        Some(row) if row.state == DeliveryState::Queued && row.attempts == 0 => SendState::NotYet,
+        Some(row) if row.state == DeliveryState::Dead => SendState::Never,
+        Some(_) => SendState::Maybe,
     })
 }
 
@@ -249,7 +255,7 @@ pub async fn claim_delivery(
     let row = sqlx::query!(
         r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2), last_tried_at = $2
            WHERE id = $1
-           RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
+           RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: Verb",
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
@@ -265,7 +271,7 @@ pub async fn claim_delivery(
         id: row.id,
         channel: row.channel_id,
         post: row.post_id,
-        verb: Verb::of(&row.verb)?,
+        verb: row.verb,
         content: content.with_context(|| format!("reading the delivery {}", row.id))?,
         nonce: row.nonce,
         version: row.version,
@@ -291,7 +297,7 @@ pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)
            WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking what is owed")?;
     Ok(rows.into_iter().map(|row| (row.id, row.at)).collect())

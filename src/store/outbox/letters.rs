@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::deliveries::{NewDelivery, Verb, owe};
+use super::deliveries::{NewDelivery, Verb, queue};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
@@ -17,7 +17,7 @@ pub struct Letter {
     pub id: i64,
     pub channel: String,
     pub platform: String,
-    pub verb: String,
+    pub verb: Verb,
     /// The content of the delivery, or of its post.
     pub content: Option<Content>,
     /// The error of the last attempt.
@@ -35,7 +35,7 @@ impl Letter {
     pub fn title(&self) -> String {
         match &self.content {
             Some(content) => content.title(),
-            None => format!("a {}", self.verb),
+            None => format!("a {}", self.verb.word()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Letter {
 /// Dead letters, and deliveries that fail but are still retried, newest first.
 pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!", d.failures AS "failures!",
+        r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!: Verb", d.failures AS "failures!",
                   COALESCE(d.content, p.content) AS "content: String", COALESCE(d.why, '') AS "why!: String",
                   COALESCE(d.set_aside_at, d.failing_since, 0) AS "since!: i64", d.set_aside_at
            FROM deliveries d JOIN channels c ON c.id = d.channel_id LEFT JOIN posts p ON p.id = d.post_id
@@ -57,7 +57,7 @@ pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>
         most,
         LISTED_FROM
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing what could not be delivered")?;
     let letter = rows.into_iter().map(|row| {
@@ -82,7 +82,7 @@ pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM deliveries WHERE set_aside_at IS NOT NULL"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("counting what is set aside")
 }
@@ -106,7 +106,7 @@ pub async fn set_aside_since(
 
 /// A maintainer's decision about a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum LetterFate {
     /// Try it again.
     Retry,
     /// Give it up.
@@ -115,7 +115,7 @@ pub enum Fate {
 
 /// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
+pub enum LetterDecision {
     /// The number of letters decided.
     Done(usize),
     /// There is no dead letter with this number.
@@ -128,9 +128,9 @@ pub enum Decided {
 pub async fn decide_letters(
     tx: &mut Tx,
     which: Option<i64>,
-    fate: Fate,
+    fate: LetterFate,
     now: DateTime<Utc>,
-) -> anyhow::Result<Decided> {
+) -> anyhow::Result<LetterDecision> {
     let rows = sqlx::query!(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.configured AS "configured!", c.replaced_by
            FROM deliveries d JOIN channels c ON c.id = d.channel_id
@@ -143,22 +143,24 @@ pub async fn decide_letters(
     .context("looking for what is set aside")?;
     if rows.is_empty() {
         return Ok(match which {
-            Some(_) => Decided::Unknown,
-            None => Decided::Done(0),
+            Some(_) => LetterDecision::Unknown,
+            None => LetterDecision::Done(0),
         });
     }
     let mut done = 0;
     for row in rows {
         let has_channel = row.configured != 0 && row.replaced_by.is_none();
         match fate {
-            Fate::Drop => drop_letter(tx, row.id, now).await?,
-            Fate::Retry if has_channel => retry_letter(tx, row.id, now).await?,
-            Fate::Retry if which.is_some() => return Ok(Decided::NoChannel(row.channel)),
-            Fate::Retry => continue,
+            LetterFate::Drop => drop_letter(tx, row.id, now).await?,
+            LetterFate::Retry if has_channel => retry_letter(tx, row.id, now).await?,
+            LetterFate::Retry if which.is_some() => {
+                return Ok(LetterDecision::NoChannel(row.channel));
+            }
+            LetterFate::Retry => continue,
         }
         done += 1;
     }
-    Ok(Decided::Done(done))
+    Ok(LetterDecision::Done(done))
 }
 
 async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
@@ -179,7 +181,7 @@ async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result
 async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let at = now.timestamp();
     let row = sqlx::query!(
-        r#"SELECT d.verb AS "verb!", d.attempts AS "attempts!", d.post_id, d.channel_id AS "channel!", d.state AS "state!",
+        r#"SELECT d.verb AS "verb!: Verb", d.attempts AS "attempts!", d.post_id, d.channel_id AS "channel!",
                   d.content AS "said: String", p.content AS "says: String"
            FROM deliveries d LEFT JOIN posts p ON p.id = d.post_id WHERE d.id = $1"#,
         id
@@ -187,9 +189,9 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
     .fetch_one(&mut **tx)
     .await
     .context("reading a dead letter")?;
-    let follows_post = matches!(row.verb.as_str(), "send" | "edit");
+    let follows_post = matches!(row.verb, Verb::Send | Verb::Edit);
     let is_stale = follows_post && row.says.is_some() && row.says != row.said;
-    let may_be_sent = row.verb == "send" && row.attempts > 0;
+    let may_be_sent = row.verb == Verb::Send && row.attempts > 0;
     let new_words = row.says.as_ref().filter(|_| is_stale && !may_be_sent);
     sqlx::query!(
         "UPDATE deliveries SET state = 'owed', set_aside_at = NULL, settled_at = NULL, due_at = MIN(due_at, $2), failures = 0, passed = 0,
@@ -214,7 +216,7 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
             content: Some(&content),
             due_at: now,
         };
-        owe(tx, &edit).await?;
+        queue(tx, &edit).await?;
     }
     Ok(())
 }

@@ -10,12 +10,12 @@ mod settled;
 mod standing;
 
 pub use self::deliveries::{
-    Claimed, NewDelivery, Sent, Verb, claim_delivery, forget_deliveries, next_deliveries, owe,
-    restate_send, sends_since, was_sent,
+    Claimed, NewDelivery, SendState, Verb, claim_delivery, forget_deliveries, next_deliveries,
+    queue, restate_send, sends_since, was_sent,
 };
 pub use self::letters::{
-    Decided, Fate, Letter, decide_letters, letters, letters_aside, replace_channel, set_all_aside,
-    set_aside_since,
+    Letter, LetterDecision, LetterFate, decide_letters, letters, letters_aside, replace_channel,
+    set_all_aside, set_aside_since,
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
@@ -88,13 +88,13 @@ pub async fn channels(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelRow>>
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
            FROM channels WHERE configured = 1 ORDER BY id"#
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading the channels")
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ChannelPlace {
     pub name: String,
     pub platform: String,
     /// The id of the room on its platform.
@@ -104,12 +104,12 @@ pub struct Place {
 }
 
 /// The rooms of the configured channels.
-pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<Place>> {
+pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelPlace>> {
     sqlx::query_as!(
-        Place,
+        ChannelPlace,
         "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading where the channels are")
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::deliveries::{NewDelivery, Verb, owe};
+use super::deliveries::{NewDelivery, Verb, queue};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
@@ -107,7 +107,7 @@ pub async fn post_apart(
         content: Some(content),
         due_at,
     };
-    owe(tx, &send).await?;
+    queue(tx, &send).await?;
     Ok(post)
 }
 
@@ -125,7 +125,7 @@ pub async fn owe_content(
         content: Some(&post.content),
         due_at,
     };
-    owe(tx, &owed).await
+    queue(tx, &owed).await
 }
 
 /// Filters these items: those that have posts.
@@ -179,7 +179,7 @@ pub async fn waiting_since(readers: &Readers, channel: i64) -> anyhow::Result<Op
              AND (SELECT recall_from FROM channels WHERE id = $1) IS NULL"#,
         channel
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking what waits for a digest")?;
     Ok(since)

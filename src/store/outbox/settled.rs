@@ -31,13 +31,9 @@ pub enum Settled {
         why: String,
     },
     /// It failed for good, and there is nothing to decide.
-    Dead {
-        why: String,
-    },
+    Dead { why: String },
     /// It is a dead letter: maintainers decide whether to retry it.
-    Aside {
-        why: String,
-    },
+    Aside { why: String },
 }
 
 /// Records the result of a claimed delivery. If its content has changed since, it stays queued.

@@ -90,7 +90,7 @@ pub async fn recalls(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Ve
              AND recall_from IS NOT NULL AND recalled_at IS NULL"#,
         tried_before
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking which channels must be looked through")?;
     Ok(rows.into_iter().map(|row| (row.id, row.from)).collect())
@@ -141,7 +141,7 @@ pub async fn channels_to_match(
            UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#,
         found_after
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("asking where something stands")
 }

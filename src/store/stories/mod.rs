@@ -9,20 +9,20 @@ use sha2::{Digest as _, Sha256};
 mod find;
 mod questions;
 mod shown;
-mod told;
+mod stored;
 
 pub use self::find::find_story;
 pub use self::questions::{
-    NO_WORDS, Wanted, list_stories, match_begun, match_some, match_words, stories_near_key,
+    NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,
 };
 pub use self::shown::{
     best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
     story_of_link, unanswered_stories,
 };
-pub use self::told::{
-    After, Before, latest_stories, next_number, pack, put_stories, remember_ids, remove_stories,
-    stories_of_clusters, told_of, unpack_story,
+pub use self::stored::{
+    StoredStory, StoryUpdate, latest_stories, next_number, pack, put_stories, remember_ids,
+    remove_stories, stories_of_clusters, told_of, unpack_story,
 };
 
 use super::Tx;
@@ -218,7 +218,7 @@ pub async fn members_of_clusters(
         serde_json::to_string(but)?,
     );
     let rows = sqlx::query_as!(
-        Row,
+        MemberRow,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
                   i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
@@ -236,7 +236,7 @@ pub async fn members_of_clusters(
     .fetch_all(&mut **tx)
     .await
     .context("reading the items of clusters")?;
-    rows.into_iter().map(Row::member).collect()
+    rows.into_iter().map(MemberRow::member).collect()
 }
 
 /// All items of the story that contains this item.
@@ -260,7 +260,7 @@ pub async fn members_by_number(
     let known: Vec<i64> = at_hand.keys().copied().collect();
     let known = serde_json::to_string(&known)?;
     let rows = sqlx::query_as!(
-        Row,
+        MemberRow,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
                   i.free_on, i.freed_at, iif(i.id IN (SELECT value FROM json_each($2)), NULL, i.head) AS "head: Vec<u8>",
@@ -278,7 +278,7 @@ pub async fn members_by_number(
     .fetch_all(&mut **tx)
     .await
     .context("reading items")?;
-    let member = |row: Row| {
+    let member = |row: MemberRow| {
         let item = at_hand.get(&row.id);
         let mut member = row.member()?;
         if let Some(item) = item {
@@ -291,7 +291,7 @@ pub async fn members_by_number(
 }
 
 /// An item's row, as folding reads it.
-struct Row {
+struct MemberRow {
     id: i64,
     cluster: i64,
     kind: i64,
@@ -311,7 +311,7 @@ struct Row {
     feeds: String,
 }
 
-impl Row {
+impl MemberRow {
     fn member(self) -> anyhow::Result<Member> {
         // A damaged text affects only its own item, which is folded without it.
         let (headers, text) = unpack(self.head, self.tail).unwrap_or_default();

@@ -16,7 +16,7 @@ const SOME_MAX: usize = 8;
 
 /// A filter for stories; `None` matches everything.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct StoryFilter {
     /// A full-text query.
     pub words: Option<String>,
     /// Part of the author's name.
@@ -114,7 +114,7 @@ pub(super) fn read(
 /// Stories, latest first, or best match first if `words` is set: at most `most` after the first `skip`.
 pub async fn list_stories(
     readers: &Readers,
-    wanted: &Wanted,
+    wanted: &StoryFilter,
     today: i64,
     most: i64,
     skip: i64,
@@ -150,7 +150,7 @@ pub async fn list_stories(
         skip,
         wanted.feed
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing stories")?;
     rows.iter()
@@ -166,7 +166,7 @@ pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Res
            SELECT m.story FROM story_aliases a JOIN members m ON m.item_id = a.item_id WHERE a.alias = $1 LIMIT 1"#,
         id
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("looking for a story")?;
     match number {
@@ -186,7 +186,7 @@ pub async fn stories_near_key(
            JOIN stories s ON s.cluster = m.cluster WHERE k.key = $1 ORDER BY s.last_at DESC, s.number DESC"#,
         key
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for stories")?;
     let mut stories = Vec::new();
@@ -209,7 +209,7 @@ pub async fn story_of_item(
         kind,
         digest
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await?
     .flatten();
     match number {
@@ -230,7 +230,7 @@ pub(super) async fn story_by_number(
            FROM stories s WHERE s.number = $1"#,
         number
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("reading a story")?;
     row.map(|row| read(&row.told, &row.state, today, row.free_on, &row.aliases))

@@ -19,13 +19,13 @@ const BEST_MAX: i64 = 50;
 const MATCHES_MAX: i64 = 1_000;
 
 /// A stored story, without its former titles.
-struct Told {
+struct StoryRow {
     told: Vec<u8>,
     state: String,
     free_on: Option<i64>,
 }
 
-impl Told {
+impl StoryRow {
     fn story(&self, today: i64) -> anyhow::Result<Story> {
         read(&self.told, &self.state, today, self.free_on, "[]")
     }
@@ -45,7 +45,7 @@ pub async fn best_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT number, score, last_at FROM stories INDEXED BY stories_by_worth
                  WHERE last_at >= $1 AND relevant = 1
@@ -57,7 +57,7 @@ pub async fn best_stories(
         since,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking for the best stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -71,7 +71,7 @@ pub async fn search_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
                  ORDER BY rank LIMIT $2) f
@@ -83,7 +83,7 @@ pub async fn search_stories(
         MATCHES_MAX,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("searching the stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -97,7 +97,7 @@ pub async fn newest_matches(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number FROM story_search WHERE story_search MATCH $1
                  ORDER BY rowid DESC LIMIT $2) f
@@ -109,7 +109,7 @@ pub async fn newest_matches(
         MATCHES_MAX,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for stories")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -123,7 +123,7 @@ pub async fn unanswered_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT told AS "told!", state AS "state!", free_on FROM stories INDEXED BY stories_unanswered
            WHERE kind = 'series' AND state IN ('posted', 'discussed') AND relevant = 1 AND last_at >= $1
              AND number NOT IN (SELECT number FROM retracted_stories)
@@ -131,7 +131,7 @@ pub async fn unanswered_stories(
         since,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking what waits for an answer")?;
     rows.iter().map(|row| row.story(today)).collect()
@@ -150,7 +150,7 @@ pub async fn story_of_link(
         LINK,
         digest
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("looking for the story of a link")?
     .flatten();
@@ -167,7 +167,7 @@ pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
            WHERE s.id = $1 AND s.number IN (SELECT number FROM retracted_stories)"#,
         id
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking whether a story was taken back")?;
     Ok(many > 0)

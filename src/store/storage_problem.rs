@@ -4,7 +4,7 @@
 use std::fmt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum StorageProblem {
     /// The disk is full.
     Full,
     /// The file or its folder is read-only.
@@ -22,7 +22,7 @@ const DISK: i64 = 10;
 const FULL: i64 = 13;
 const CANNOT_OPEN: i64 = 14;
 
-impl Trouble {
+impl StorageProblem {
     /// The storage problem behind an error, if it is one.
     pub fn of(error: &anyhow::Error) -> Option<Self> {
         error
@@ -59,7 +59,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StorageProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the disk is full",
@@ -78,14 +78,14 @@ fn primary_code(error: &sqlx::Error) -> Option<i64> {
 /// Advice for a database that cannot be opened.
 pub(super) fn advice(error: &sqlx::Error) -> String {
     const NO_DATABASE: i64 = 26;
-    match (primary_code(error), Trouble::of_sqlx(error)) {
+    match (primary_code(error), StorageProblem::of_sqlx(error)) {
         (Some(CANNOT_OPEN), _) => {
             "its folder must be there, on a disk that may be written, and bpfnews' user may enter and write it".to_owned()
         }
         (Some(NO_DATABASE), _) => {
             "the file is none of SQLite's: name another, or move it away".to_owned()
         }
-        (_, Some(trouble)) => format!("{trouble}: {}", trouble.remedy()),
+        (_, Some(problem)) => format!("{problem}: {}", problem.remedy()),
         (_, None) => "is it one of bpfnews'?".to_owned(),
     }
 }

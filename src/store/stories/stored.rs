@@ -12,7 +12,7 @@ use crate::story::Story;
 
 /// A stored story, before a fold.
 #[derive(Debug)]
-pub struct Before {
+pub struct StoredStory {
     pub number: i64,
     pub id: String,
     pub cluster: i64,
@@ -20,10 +20,13 @@ pub struct Before {
 }
 
 /// The stored stories of these clusters.
-pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Result<Vec<Before>> {
+pub async fn stories_of_clusters(
+    tx: &mut Tx,
+    clusters: &[i64],
+) -> anyhow::Result<Vec<StoredStory>> {
     let clusters = serde_json::to_string(clusters)?;
     sqlx::query_as!(
-        Before,
+        StoredStory,
         r#"SELECT s.number AS "number!", s.id AS "id!", s.cluster AS "cluster!", s.item_id AS "item_id!"
            FROM json_each($1) j CROSS JOIN stories s ON s.cluster = j.value"#,
         clusters
@@ -51,7 +54,7 @@ pub async fn told_of(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64
 
 /// A story to be stored.
 #[derive(Debug)]
-pub struct After<'a> {
+pub struct StoryUpdate<'a> {
     /// The number of the stored story with this id, or a new one.
     pub number: i64,
     /// Whether no stored story has this id.
@@ -87,7 +90,7 @@ pub async fn remember_ids(tx: &mut Tx, ids: &[(&str, i64)]) -> anyhow::Result<()
 }
 
 /// Deletes stories whose items are in other stories now. Their ids stay as aliases.
-pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> {
+pub async fn remove_stories(tx: &mut Tx, gone: &[StoredStory]) -> anyhow::Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
@@ -143,7 +146,10 @@ pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, 
 }
 
 /// Stores new or changed stories and their full text, with a fixed number of statements.
-pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyhow::Result<()> {
+pub async fn put_stories(
+    tx: &mut Tx,
+    stories: &[(StoryUpdate<'_>, Vec<u8>)],
+) -> anyhow::Result<()> {
     if stories.is_empty() {
         return Ok(());
     }
