@@ -10,7 +10,9 @@ use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
-use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::suggestions::{
+    self, NewSuggestion, SuggestionLimits, SuggestionResult, take_suggestion,
+};
 use crate::store::{Tx, outbox, stories};
 
 /// The longest address: a list on Discord shows one of this length.
@@ -24,7 +26,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         Err(why) => return refuse(why),
     };
     let commands = &ctx.generation.effective.config.commands;
-    let caps = Caps {
+    let caps = SuggestionLimits {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
@@ -52,7 +54,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let known = known.unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
-    if let Taken::Kept(number) = taken {
+    if let SuggestionResult::Kept(number) = taken {
         let told = Suggestion {
             number,
             link: url.to_string(),
@@ -65,14 +67,14 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        Taken::Kept(_) => {
+        SuggestionResult::Kept(_) => {
             ctx.live.wake();
             let text = format!(
                 "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
             );
             ctx.message("Thank you", text.trim_end())
         }
-        Taken::Known(at) => {
+        SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             let text = format!(
                 "Somebody suggested it on {} already.",
@@ -80,15 +82,17 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
             );
             ctx.message("Thank you all the same", text)
         }
-        Taken::PersonFull => refuse(format!(
+        SuggestionResult::PersonFull => refuse(format!(
             "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => refuse(format!(
+        SuggestionResult::PlaceFull => refuse(format!(
             "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => refuse("Your suggestions are not taken any more; this one was not kept."),
+        SuggestionResult::Banned => {
+            refuse("Your suggestions are not taken any more; this one was not kept.")
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bpfnews::channel::{Platform as _, SendError};
 use bpfnews::config::{ChannelConfig, Milestones};
 use bpfnews::post::story::Tone;
-use bpfnews::store::outbox::{self, Decided, Fate, Letter};
+use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
 use chrono::TimeDelta;
 
 use super::fake::{Fake, Fault, On, Right, Room};
@@ -107,9 +107,12 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
         .await
         .expect("a transaction");
     let now = stage.world.now();
-    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), Fate::Retry, now).await;
+    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), LetterFate::Retry, now).await;
     tx.commit().await.expect("it is kept");
-    assert_eq!(decided.expect("the database answers"), Decided::Done(1));
+    assert_eq!(
+        decided.expect("the database answers"),
+        LetterDecision::Done(1)
+    );
     for _ in 0..3 {
         courier.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::minutes(11));
@@ -261,7 +264,8 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
             .write()
             .await
             .expect("a transaction");
-        let decided = outbox::decide_letters(&mut tx, None, Fate::Retry, stage.world.now()).await;
+        let decided =
+            outbox::decide_letters(&mut tx, None, LetterFate::Retry, stage.world.now()).await;
         decided.expect("the database answers");
         tx.commit().await.expect("it is kept");
         courier.pass().await.expect("a pass");
