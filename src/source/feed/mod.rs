@@ -9,6 +9,7 @@ mod reused;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
@@ -29,6 +30,8 @@ pub use self::walk::Walk;
 
 /// Entries that bring feed-rs to a bad end before the rest of their document is given up.
 const PANICS_MAX: usize = 20;
+/// Parts of such a document that are read: what stands around its entries is read with each of them.
+const PARTS_MAX: usize = 400;
 
 /// A feed that is one document.
 #[derive(Debug, Clone)]
@@ -118,7 +121,7 @@ impl Feed {
         Ok(page)
     }
 
-    /// Has feed-rs read a document; where that comes to a bad end, each of its entries, so that it loses no other.
+    /// Has feed-rs read a document; where that comes to a bad end, its halves, down to the bad entry, so that it loses no other.
     fn parse_all(
         &self,
         document: &Bounded<'_>,
@@ -130,22 +133,32 @@ impl Feed {
             return read.map_err(unread);
         }
         let mut whole: Option<model::Feed> = None;
-        let mut panics = 0;
-        for alone in document.one_by_one() {
-            match self.parse(&alone) {
+        let (mut panics, mut reads, mut unread_entries) = (0, 0, 0);
+        // Only a part with a bad entry is halved: what stands around the entries is read each time.
+        let mut parts: Vec<_> = halves(0..document.entries()).collect();
+        while let Some(part) = parts.pop() {
+            if panics >= PANICS_MAX || reads >= PARTS_MAX {
+                unread_entries += part.len();
+                continue;
+            }
+            reads += 1;
+            match self.parse(&document.part(part.clone())) {
                 Some(Ok(feed)) => match &mut whole {
                     Some(whole) => whole.entries.extend(feed.entries),
                     None => whole = Some(feed),
                 },
+                _ if part.len() > 1 => parts.extend(halves(part)),
                 Some(Err(e)) => faults.push(unread(e)),
                 None => {
                     panics += 1;
                     faults.push("an entry brought its reader to a bad end".to_owned());
                 }
             }
-            if panics >= PANICS_MAX {
-                break;
-            }
+        }
+        if unread_entries > 0 {
+            faults.push(format!(
+                "{unread_entries} entries were not read, since too many others brought their reader to a bad end"
+            ));
         }
         whole.ok_or_else(|| "the document brought its reader to a bad end".to_owned())
     }
@@ -277,6 +290,13 @@ impl Feed {
             _ => (title, None),
         }
     }
+}
+
+/// The halves of a part of a document, the second one first; fewer where there is nothing to halve.
+fn halves(part: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let middle = part.start + part.len() / 2;
+    let halves = [middle..part.end, part.start..middle];
+    halves.into_iter().filter(|half| !half.is_empty())
 }
 
 /// The day on which a paid LWN article becomes free: one week after the Weekly Edition that carries it, which is the
