@@ -1,8 +1,8 @@
-//! What could not be delivered: maintainers look it through, have it tried again, or drop it.
+//! Dead letters: messages that could not be delivered. Maintainers list them, retry them or drop them.
 
 use chrono::DateTime;
 
-use super::answer::{Answer, Ask, Listing, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
 use super::readers::shortened;
 use crate::config::PlatformKind;
 use crate::item::prose;
@@ -11,15 +11,14 @@ use crate::post::story::{Line, Tone};
 use crate::store::audit;
 use crate::store::outbox::{self, Decided, Fate, Letter};
 
-/// The most letters that are listed.
 const LETTERS_MAX: i64 = 200;
-/// The most characters of why something failed.
+/// Characters shown of the reason of a failure.
 const WHY_CHARS_MAX: usize = 160;
 
-/// What could not be delivered.
-pub(super) async fn list(ask: &Ask<'_>) -> Told {
-    let letters = outbox::letters(ask.live.store.read(), LETTERS_MAX).await?;
-    Ok(Answer::Lists(Listing {
+/// Lists dead letters, and messages that keep failing.
+pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let letters = outbox::letters(ctx.live.store.read(), LETTERS_MAX).await?;
+    Ok(Answer::List(Listing {
         title: "What could not be delivered".to_owned(),
         lines: letters.iter().map(line).collect(),
         nothing: "Nothing is set aside.",
@@ -49,41 +48,39 @@ fn line(letter: &Letter) -> Line {
     }
 }
 
-/// Tries again.
-pub(super) async fn retry(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Retry).await
+pub(super) async fn retry(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, Fate::Retry).await
 }
 
-/// Gives up.
-pub(super) async fn drop(ask: &Ask<'_>) -> Told {
-    decide(ask, Fate::Drop).await
+pub(super) async fn drop(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, Fate::Drop).await
 }
 
-async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
-    let typed = ask.needed("number");
+async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandError> {
+    let typed = ctx.required("number");
     let which = match typed {
         "all" => None,
         number => match number.trim_start_matches('#').parse::<i64>() {
             Ok(number) => Some(number),
             Err(_) => {
-                return mistake(format!(
+                return refuse(format!(
                     "{:?} is no number; say the number in the list, or all.",
                     shortened(typed)
                 ));
             }
         },
     };
-    let mut tx = ask.live.store.write().await?;
-    let many = match outbox::decide_letters(&mut tx, which, fate, ask.now).await? {
+    let mut tx = ctx.live.store.write().await?;
+    let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
         Decided::Done(many) => many,
         Decided::Unknown => {
-            return mistake(format!(
+            return refuse(format!(
                 "Nothing that could not be delivered has the number {}.",
                 shortened(typed)
             ));
         }
         Decided::NoChannel(channel) => {
-            return mistake(format!(
+            return refuse(format!(
                 "{} is no longer told, or its room was replaced; this can only be dropped.",
                 plain(&channel)
             ));
@@ -95,14 +92,14 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
     };
     if many > 0 {
         let what = format!("{verb} what could not be delivered: {typed}");
-        audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+        audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     if fate == Fate::Retry && many > 0 {
-        // What failed or was refused there need not wait.
+        // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
-            ask.live.try_again(platform, None).await?;
+            ctx.live.try_again(platform, None).await?;
         }
     }
     let said = match (many, fate) {
@@ -112,5 +109,5 @@ async fn decide(ask: &Ask<'_>, fate: Fate) -> Told {
         (1, Fate::Drop) => "One message is given up.".to_owned(),
         (many, Fate::Drop) => format!("{many} messages are given up."),
     };
-    ask.says("Dead letters", said)
+    ctx.message("Dead letters", said)
 }

@@ -1,9 +1,9 @@
-//! Links that readers hand in for the next issue.
+//! Links that readers suggest for the next issue.
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::answer::{Ask, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, refuse};
 use crate::desk::Desk;
 use crate::ingest;
 use crate::item::link::canonical_link;
@@ -13,46 +13,45 @@ use crate::post::{is_for_readers, plain};
 use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
 use crate::store::{Tx, outbox, stories};
 
-/// The longest address: what a list on Discord still shows.
+/// The longest address: a list on Discord shows one of this length.
 const URL_BYTES_MAX: usize = 500;
-/// The longest note.
 const NOTE_CHARS_MAX: usize = 300;
 
-/// Takes a link, or says why not.
-pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
-    let url = match address(ask.needed("url")) {
+/// Stores a suggested link, or refuses it with the reason.
+pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let url = match address(ctx.required("url")) {
         Ok(url) => url,
-        Err(why) => return mistake(why),
+        Err(why) => return refuse(why),
     };
-    let commands = &ask.generation.effective.config.commands;
+    let commands = &ctx.generation.effective.config.commands;
     let caps = Caps {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
     if caps.person_max == 0 || caps.place_max == 0 {
-        return mistake("Suggestions are not taken at the moment.");
+        return refuse("Suggestions are not taken at the moment.");
     }
     let note = prose::shorten(
-        &plain(ask.call.get("note").unwrap_or_default()),
+        &plain(ctx.call.get("note").unwrap_or_default()),
         NOTE_CHARS_MAX,
     );
-    let place = ask.by.community.as_deref().unwrap_or(&ask.by.room);
+    let place = ctx.by.community.as_deref().unwrap_or(&ctx.by.room);
     let canonical = canonical_link(&url);
     let new = NewSuggestion {
         url: &canonical,
         shown: url.as_str(),
         note: &note,
-        platform: ask.by.platform,
-        person: &ask.by.person,
+        platform: ctx.by.platform.word(),
+        person: &ctx.by.person,
         place,
-        room: &ask.by.room,
+        room: &ctx.by.room,
     };
-    let readers = ask.live.store.read();
-    let known = stories::find_story(readers, url.as_str(), ask.today()).await?;
+    let readers = ctx.live.store.read();
+    let known = stories::find_story(readers, url.as_str(), ctx.today()).await?;
     let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
     let known = known.unwrap_or_default();
-    let mut tx = ask.live.store.write().await?;
-    let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
+    let mut tx = ctx.live.store.write().await?;
+    let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
     if let Taken::Kept(number) = taken {
         let told = Suggestion {
             number,
@@ -62,16 +61,16 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ask.generation.ingest.desks(), told, ask.now).await?;
+        tell_editors(&mut tx, &ctx.generation.ingest.desks(), told, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
         Taken::Kept(_) => {
-            ask.live.wake();
+            ctx.live.wake();
             let text = format!(
                 "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
             );
-            ask.says("Thank you", text.trim_end())
+            ctx.message("Thank you", text.trim_end())
         }
         Taken::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
@@ -79,21 +78,21 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
                 "Somebody suggested it on {} already.",
                 day.format("%-d %B %Y")
             );
-            ask.says("Thank you all the same", text)
+            ctx.message("Thank you all the same", text)
         }
-        Taken::PersonFull => mistake(format!(
+        Taken::PersonFull => refuse(format!(
             "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => mistake(format!(
+        Taken::PlaceFull => refuse(format!(
             "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => mistake("Your suggestions are not taken any more; this one was not kept."),
+        Taken::Banned => refuse("Your suggestions are not taken any more; this one was not kept."),
     }
 }
 
-/// Owes a suggestion to the maintainers' channels, where editors decide it.
+/// Queues a suggestion for the maintainers' channels, where editors decide it.
 async fn tell_editors(
     tx: &mut Tx,
     desks: &[Desk],
@@ -116,7 +115,7 @@ fn links(many: u32) -> String {
     }
 }
 
-/// The address that somebody hands in: of the web, for everybody, and without a password.
+/// Checks a suggested address: http or https, public, and without a password.
 fn address(typed: &str) -> Result<Url, &'static str> {
     let typed = typed.trim().trim_start_matches('<').trim_end_matches('>');
     if typed.len() > URL_BYTES_MAX {

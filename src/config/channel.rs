@@ -9,6 +9,7 @@ use super::keys::Within;
 use super::reader::{Field, Notes, Table, What, quoted};
 use super::times::{Quiet, When, time_of_day};
 use super::{FeedConfig, feed};
+use crate::chat::PlatformKind;
 use crate::post::route::Route;
 use crate::story::{State, StoryKind};
 
@@ -44,35 +45,6 @@ pub struct ChannelConfig {
     pub maintainers: bool,
     /// Whether it is told of each issue.
     pub issues: bool,
-}
-
-/// The chat systems there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PlatformKind {
-    /// Discord.
-    Discord,
-    /// Matrix.
-    Matrix,
-    /// The terminal that the program runs in.
-    Terminal,
-}
-
-impl PlatformKind {
-    /// Every platform.
-    pub const ALL: [PlatformKind; 3] = [
-        PlatformKind::Discord,
-        PlatformKind::Matrix,
-        PlatformKind::Terminal,
-    ];
-
-    /// The platform as the configuration writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            PlatformKind::Discord => "discord",
-            PlatformKind::Matrix => "matrix",
-            PlatformKind::Terminal => "terminal",
-        }
-    }
 }
 
 /// A message for each story, or several in one.

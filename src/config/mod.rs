@@ -28,7 +28,8 @@ use std::time::Duration;
 use crate::story::relevance::Words;
 use url::{Host, Url};
 
-pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
+pub use crate::chat::PlatformKind;
+pub use channel::{ChannelConfig, ChannelMode, Milestones};
 pub use commands::CommandsConfig;
 pub use effective::{Addition, Effective, Origin, TableKind};
 pub use issue::{IssueConfig, WebConfig};

@@ -1,4 +1,4 @@
-//! What maintainers change: feeds, channels, mutes; what is taken back; and that all of it is recorded.
+//! Changes by maintainers: feeds, channels, mutes and retractions, each with its audit entry.
 
 use bpfnews::channel::{Scope, SendError};
 use chrono::TimeDelta;

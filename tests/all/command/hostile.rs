@@ -1,12 +1,12 @@
 //! Everything that a stranger types is only ever text.
 
-use bpfnews::command::grammar::Completes;
+use bpfnews::chat::Completes;
 use bpfnews::post::story::Content;
 
 use super::house::{House, NEWS, SERVER, boss, discord};
 use crate::documents::mail;
 
-/// What people type who mean harm, or paste by mistake.
+/// Texts of people who mean harm, or paste by mistake.
 fn hostile() -> Vec<String> {
     let mut all: Vec<String> = [
         "@everyone",
@@ -129,7 +129,7 @@ async fn no_text_breaks_a_command_or_comes_back_alive() {
             house.advance(chrono::TimeDelta::seconds(3));
         }
     }
-    // What could be kept of it, was: no more.
+    // Only the allowed part of it was stored.
     let feeds = house.live.now().effective.config.feeds.len();
     assert_eq!(feeds, 1);
 }

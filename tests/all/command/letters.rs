@@ -1,10 +1,10 @@
-//! What could not be delivered, as maintainers see and decide it in chat.
+//! Dead letters, listed and decided in chat and on the command line.
 
 use std::path::Path;
 use std::process::Command;
 
 use bpfnews::channel::{Scope, SendError};
-use bpfnews::command::heard::{Ears as _, Noticed};
+use bpfnews::chat::{HandleCommands as _, PlatformKind, RoomEvent};
 use chrono::TimeDelta;
 
 use super::house::{House, NEWS, OPS, boss, matrix, reader};
@@ -89,7 +89,7 @@ async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
     );
 }
 
-/// What the command says, and whether it went well.
+/// The output of the command, and whether it succeeded.
 fn bpfnews(file: &Path, args: &[&str]) -> (bool, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_bpfnews"))
         .env_remove("BPFNEWS_CONFIG")
@@ -150,7 +150,7 @@ async fn the_command_line_lists_and_decides_while_the_bot_runs() {
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it badly 1: posted"]);
 }
 
-/// A platform tells that something changed: through the clerk, the channel is tried at once.
+/// A platform reports a change to the handler: the channel is retried at once.
 #[tokio::test]
 async fn a_channel_that_comes_back_is_tried_at_once() {
     let mut house = House::new().await;
@@ -166,11 +166,17 @@ async fn a_channel_that_comes_back_is_tried_at_once() {
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), [""; 0]);
     assert_eq!(house.chat.room(OPS), ["news is paused"]);
-    let changed = || Noticed::Changed { room: None };
-    house.clerk.notice("matrix", changed()).await;
+    let changed = || RoomEvent::Changed { room: None };
+    house
+        .handler
+        .room_event(PlatformKind::Matrix, changed())
+        .await;
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), [""; 0], "another platform's");
-    house.clerk.notice("discord", changed()).await;
+    house
+        .handler
+        .room_event(PlatformKind::Discord, changed())
+        .await;
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
     assert_eq!(

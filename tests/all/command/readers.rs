@@ -1,7 +1,6 @@
-//! What everybody may ask, as it reads.
+//! Commands for all readers.
 
-use bpfnews::command::grammar::{Arg, ArgKind, Audience, Completes};
-use bpfnews::command::table::COMMANDS;
+use bpfnews::chat::{Arg, ArgKind, Audience, Completes, table::COMMANDS};
 use chrono::TimeDelta;
 use insta::assert_snapshot;
 
@@ -157,7 +156,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
     ▏ 1 of 1 feeds are well. The last poll was just now.
     ▏ news is told stories, each issue.
     ");
-    // Elsewhere on the server the same is told, and of other places nothing.
+    // Other rooms of the server show the same; other places show nothing.
     let mut elsewhere = reader();
     elsewhere.room = "101101101".to_owned();
     assert!(
@@ -264,7 +263,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
         "{first}"
     );
     let mut all = titles(&first);
-    // What comes meanwhile shifts no page, and another person's first page neither.
+    // News in between shifts no page, and neither does another person's first page.
     house
         .post_within(TimeDelta::minutes(10), &series(40, 5))
         .await;

@@ -1,21 +1,19 @@
-//! Who may do what: every command, given by everybody.
+//! The rights: every command, given by every kind of person.
 
-use bpfnews::command::grammar::Audience;
-use bpfnews::command::heard::Asker;
-use bpfnews::command::table::COMMANDS;
+use bpfnews::chat::{Audience, Requester, table::COMMANDS};
 use chrono::TimeDelta;
 
 use super::house::{
     FOREIGN, House, NEWS, OPS, ROOM, SERVER, boss, discord, managing, matrix, reader,
 };
 
-fn with_role(mut by: Asker, role: &str) -> Asker {
+fn with_role(mut by: Requester, role: &str) -> Requester {
     by.roles.push(role.to_owned());
     by
 }
 
-/// Whether somebody is refused for who they are.
-async fn is_refused(house: &House, by: &Asker, text: &str) -> bool {
+/// Whether a person is refused for lack of rights.
+async fn is_refused(house: &House, by: &Requester, text: &str) -> bool {
     house
         .ask(by, text)
         .await
@@ -26,7 +24,7 @@ fn admin_calls() -> Vec<String> {
     let admin = COMMANDS
         .iter()
         .filter(|spec| spec.audience == Audience::Maintainers);
-    let text = |spec: &'static bpfnews::command::grammar::Spec| {
+    let text = |spec: &'static bpfnews::chat::CommandSpec| {
         let needed = spec.args.iter().filter(|arg| arg.is_required);
         let call = spec.call(needed.map(|arg| (arg.name.to_owned(), "12345".to_owned())));
         format!("admin {}", call.expect("a call").words())

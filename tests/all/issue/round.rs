@@ -33,7 +33,7 @@ async fn house() -> House {
     house
 }
 
-fn editor() -> bpfnews::command::heard::Asker {
+fn editor() -> bpfnews::chat::Requester {
     matrix("@ed:x.example", ROOM)
 }
 

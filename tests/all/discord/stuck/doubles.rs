@@ -57,7 +57,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
 #[tokio::test]
 async fn a_post_that_is_sent_anew_is_no_double() {
     let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;
-    let settings = bpfnews::channel::discord::Settings {
+    let settings = bpfnews::channel::discord::DiscordSettings {
         base: fake.base(),
         token: super::super::fake::TOKEN.to_owned().into(),
         page: "https://example.org/bpfnews".to_owned(),
