@@ -107,10 +107,9 @@ impl Live {
         );
         self.swap(&before, effective).await?;
         let said = format!("{feeds} feeds, {channels} channels");
-        info!("{} was read again: {said}", path.display());
+        info!("{} was reloaded: {said}", path.display());
         if self.is_refused.swap(false, Ordering::Relaxed) {
-            self.notify("The configuration was read again", &said)
-                .await?;
+            self.notify("The configuration was reloaded", &said).await?;
         }
         Ok(())
     }
@@ -131,7 +130,7 @@ impl Live {
         let mut tx = self.store.write().await?;
         if !additions::keep_addition(&mut tx, addition).await? {
             let taken = format!(
-                "there is a {} {} that was added in chat and left out, since the file has no room for it; remove it first",
+                "a {} {} was added in chat before, and is left out because it does not fit the file; remove it first",
                 addition.kind.word(),
                 addition.name
             );
@@ -216,18 +215,18 @@ impl Live {
 
     async fn refuse(&self, path: &Path, why: &[String]) -> anyhow::Result<()> {
         for problem in why {
-            warn!("not read again: {problem}");
+            warn!("not reloaded: {problem}");
         }
         let mut lines: Vec<String> = why.iter().take(PROBLEMS_SENT_MAX).cloned().collect();
         if why.len() > PROBLEMS_SENT_MAX {
             lines.push(format!("and {} more", why.len() - PROBLEMS_SENT_MAX));
         }
         lines.push(format!(
-            "What ran before goes on. Mend {} and send SIGHUP again.",
+            "The previous configuration stays in effect. Correct {} and send SIGHUP again.",
             path.display()
         ));
         self.is_refused.store(true, Ordering::Relaxed);
-        self.notify("The configuration was not read again", &lines.join("\n"))
+        self.notify("The configuration was not reloaded", &lines.join("\n"))
             .await
     }
 
@@ -274,7 +273,7 @@ async fn notify_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::
     for (addition, why) in left_out {
         let (kind, name) = (addition.kind.word(), &addition.name);
         let title = format!("The {kind} {name} is left out");
-        let text = format!("It was added in chat and does not fit the file any more: {why}");
+        let text = format!("It was added in chat and no longer fits the file: {why}");
         desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
     }
     tx.commit()
@@ -301,6 +300,6 @@ fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<Str
         .collect();
     (!changed.is_empty()).then(|| {
         let what = changed.join(", ");
-        format!("{what} changed, which is only read at the start: restart bpfnews for that")
+        format!("{what} changed, but is only read at the start: restart bpfnews")
     })
 }

@@ -50,13 +50,13 @@ impl Disk {
                 self.rest = Duration::ZERO;
             }
             if trouble == StorageProblem::Busy || is_same {
-                warn!("the database cannot be written, tried again: {trouble} ({met:#})");
+                warn!("the database cannot be written and will be retried: {trouble} ({met:#})");
             } else {
                 self.was_told = true;
                 let remedy = trouble.remedy();
                 error!(
-                    "the database cannot be written: {trouble} ({met:#}). Nothing is read or told meanwhile, and nothing \
-                     is lost; it is tried again by itself. What to do: {remedy}"
+                    "the database cannot be written: {trouble} ({met:#}). Until it can, no feed is polled and nothing is \
+                     posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {remedy}"
                 );
                 tell(live, trouble).await;
             }
@@ -80,7 +80,7 @@ impl Disk {
             return self.met(live, error).await.map(Some);
         }
         info!(
-            "the database can be written again; it could not since {}",
+            "the database can be written again; it had been failing since {}",
             since.format("%F %T UTC")
         );
         (self.wrong, self.again_at, self.was_told) = (None, None, false);
@@ -104,7 +104,7 @@ impl Disk {
         troubles::try_to_write(&mut tx).await?;
         if self.was_told {
             let text = format!(
-                "It could not since {} UTC: {trouble}. Nothing was lost.",
+                "It had been failing since {} UTC: {trouble}. Nothing was lost.",
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
@@ -125,14 +125,17 @@ async fn tell(live: &Live, trouble: StorageProblem) {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),
             text: format!(
-                "Nothing is read or told meanwhile, and nothing is lost; it is tried again by itself. What to do: {}.",
+                "Until it can, no feed is polled and nothing is posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {}.",
                 trouble.remedy()
             ),
             mark: format!("n{:x}", fastrand::u64(..)),
         };
         let (platform, room) = (desk.config.platform, &desk.row.address);
         if let Err(why) = now.courier.post_once(platform, room, notice).await {
-            warn!("{}: could not be told: {}", desk.config.name, why.0);
+            warn!(
+                "{}: the notice could not be posted: {}",
+                desk.config.name, why.0
+            );
         }
     }
 }

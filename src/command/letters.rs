@@ -19,9 +19,9 @@ const WHY_CHARS_MAX: usize = 160;
 pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let letters = outbox::letters(ctx.live.store.read(), LETTERS_MAX).await?;
     Ok(Answer::List(Listing {
-        title: "What could not be delivered".to_owned(),
+        title: "Messages that could not be delivered".to_owned(),
         lines: letters.iter().map(line).collect(),
-        nothing: "Nothing is set aside.",
+        nothing: "There are none.",
     }))
 }
 
@@ -29,7 +29,7 @@ fn line(letter: &Letter) -> Line {
     let at = DateTime::from_timestamp(letter.since, 0).unwrap_or_default();
     let state = match letter.is_aside {
         true => "set aside",
-        false => "still tried; failing",
+        false => "failing, still retried",
     };
     let what = format!(
         "{} · {} · {} · {state} since {}",
@@ -64,7 +64,7 @@ async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, Co
             Ok(number) => Some(number),
             Err(_) => {
                 return refuse(format!(
-                    "{:?} is no number; say the number in the list, or all.",
+                    "{:?} is not a number. Give the number in the list, or all.",
                     shortened(typed)
                 ));
             }
@@ -74,24 +74,21 @@ async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, Co
     let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
         LetterDecision::Done(many) => many,
         LetterDecision::Unknown => {
-            return refuse(format!(
-                "Nothing that could not be delivered has the number {}.",
-                shortened(typed)
-            ));
+            return refuse(format!("There is no dead letter {}.", shortened(typed)));
         }
         LetterDecision::NoChannel(channel) => {
             return refuse(format!(
-                "{} is no longer told, or its room was replaced; this can only be dropped.",
+                "The channel {} is no longer configured, or its room was replaced. This message can only be dropped.",
                 plain(&channel)
             ));
         }
     };
     let verb = match fate {
-        LetterFate::Retry => "tries again",
+        LetterFate::Retry => "retried",
         LetterFate::Drop => "dropped",
     };
     if many > 0 {
-        let what = format!("{verb} what could not be delivered: {typed}");
+        let what = format!("{verb} dead letters: {typed}");
         audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -103,11 +100,11 @@ async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, Co
         }
     }
     let said = match (many, fate) {
-        (0, _) => "There is none for which that can be done.".to_owned(),
-        (1, LetterFate::Retry) => "One message is on its way again.".to_owned(),
-        (many, LetterFate::Retry) => format!("{many} messages are on their way again."),
-        (1, LetterFate::Drop) => "One message is given up.".to_owned(),
-        (many, LetterFate::Drop) => format!("{many} messages are given up."),
+        (0, _) => "There is no such message.".to_owned(),
+        (1, LetterFate::Retry) => "One message is queued again.".to_owned(),
+        (many, LetterFate::Retry) => format!("{many} messages are queued again."),
+        (1, LetterFate::Drop) => "One message was dropped.".to_owned(),
+        (many, LetterFate::Drop) => format!("{many} messages were dropped."),
     };
     ctx.message("Dead letters", said)
 }

@@ -169,10 +169,7 @@ const ROOMS: [Room; 20] = [
     },
     Room {
         name: "demo",
-        uses: &[
-            "clock", "config", "item", "post", "store", "ingest", "deliver", "channel", "source",
-            "story", "issue",
-        ],
+        uses: &["clock", "config", "item", "story", "issue"],
         never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
         but: &[],
     },
