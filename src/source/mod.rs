@@ -1,6 +1,6 @@
-//! Which kinds of upstream there are, and how each is read: bytes in, items out.
+//! The kinds of upstream, and how each is read: bytes in, items out.
 //!
-//! A source is pure: it says which [`Request`] it wants next and reads the [`Answer`] into a `Page`.
+//! A source is pure: its [`Walk`] returns the next [`Request`] and reads the [`Answer`] into a [`Page`].
 //! Only [`fetch`] talks to the network.
 
 pub mod archive;
@@ -34,12 +34,12 @@ pub enum Source {
     Feed(feed::Feed),
 }
 
-/// What a walk is for.
+/// The purpose of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
-    /// What is new since the cursor, bounded per poll.
+    /// To read the items since the cursor, in bounded steps.
     Poll,
-    /// Everything since then, until all is there.
+    /// To read all items since a moment.
     Backfill {
         /// The oldest moment of interest.
         since: DateTime<Utc>,
@@ -47,7 +47,7 @@ pub enum Goal {
 }
 
 impl Source {
-    /// The source that a configured feed asks for.
+    /// The source of a configured feed.
     pub fn open(feed: &FeedConfig) -> Self {
         match &feed.kind {
             FeedKind::Tree { branch, paths, .. } => {
@@ -69,11 +69,11 @@ impl Source {
         }
     }
 
-    /// Starts a walk at `cursor` (what [`Walk::cursor`] gave last time, `None` at first).
+    /// Starts a walk at `cursor`, the text that [`Walk::cursor`] returned last time; `None` at the first poll.
     ///
     /// # Errors
     ///
-    /// Text for a person when this kind of source cannot be walked back.
+    /// A message for a person if this kind of source has no older pages to read.
     pub fn begin(
         &self,
         cursor: Option<&str>,
@@ -84,30 +84,31 @@ impl Source {
             (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
             (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
-            (Self::Feed(_), Goal::Backfill { .. }) => {
-                Err("only archives and trees can be walked back; other feeds hold no more than they show".to_owned())
-            }
+            (Self::Feed(_), Goal::Backfill { .. }) => Err(
+                "only archives and trees can be read back in time; other feeds have no older pages"
+                    .to_owned(),
+            ),
         }
     }
 }
 
-/// One poll or backfill under way: which request comes next, and what its answer means. Between [`Walk::read`] and the
-/// commit of what was read, [`Walk::learn`] is told which of the items were new; the cursor is valid after that.
+/// A poll or a backfill in progress. It returns the next request and reads the answer. After [`Walk::read`], the caller stores
+/// the page and passes the keys of the new items to [`Walk::learn`], in one transaction; only then is the cursor valid.
 #[derive(Debug, Clone)]
 pub enum Walk {
     /// Through a tree.
-    Tree(tree::Walk),
+    Tree(tree::TreeWalk),
     /// Through an archive.
-    Archive(archive::Walk),
+    Archive(archive::ArchiveWalk),
     /// One document.
-    Feed(feed::Walk),
+    Feed(feed::FeedWalk),
 }
 
 impl Walk {
-    /// The request that comes next; `None` when the walk is over, or over for this time.
+    /// The next request; `None` if the walk has ended, or pauses until the next poll.
     #[expect(
         clippy::should_implement_trait,
-        reason = "what comes next depends on the last answer, so a walk is no iterator"
+        reason = "the next request depends on the last answer, so a walk is no iterator"
     )]
     pub fn next(&mut self) -> Option<Request> {
         match self {
@@ -117,11 +118,11 @@ impl Walk {
         }
     }
 
-    /// Reads what came of the request.
+    /// Reads the answer to the request, or the error.
     ///
     /// # Errors
     ///
-    /// What ends the walk; an answer that only closes one of several ways is not an error.
+    /// An error that ends the walk. If the walk has another way to go, it takes that way and returns no error.
     pub fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
         match self {
             Self::Tree(walk) => walk.read(answer),
@@ -130,8 +131,8 @@ impl Walk {
         }
     }
 
-    /// Learns which items of the last page the store had not known at all (`fresh`), and which this feed had not shown
-    /// before (`new_here`): only those tell how far a walk has come, for another feed may carry the same.
+    /// Takes the keys of the last page's items that were not stored before (`fresh`), and of those that this feed did not
+    /// show before (`new_here`). Only `new_here` says how far a walk has come: another feed may show the same items.
     pub fn learn(&mut self, fresh: &HashSet<ItemKey>, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
         match self {
             Self::Tree(walk) => walk.learn(fresh, new_here),
@@ -140,7 +141,7 @@ impl Walk {
         }
     }
 
-    /// Where the next walk begins.
+    /// The place where the next walk begins, as JSON.
     pub fn cursor(&self) -> String {
         match self {
             Self::Tree(walk) => walk.cursor(),
@@ -149,7 +150,7 @@ impl Walk {
         }
     }
 
-    /// Whether there is more to fetch: once nothing comes next, at the next poll.
+    /// Whether more is to be fetched: now, or at the next poll if [`Walk::next`] returns `None`.
     pub fn is_cut_short(&self) -> bool {
         match self {
             Self::Tree(walk) => walk.is_cut_short(),
@@ -168,39 +169,39 @@ impl Walk {
     }
 }
 
-/// What one answer gave.
+/// The items of one answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     /// The items, in the document's order.
     pub items: Vec<Item>,
-    /// What could not be read, each in words for a maintainer; the rest of the page is unharmed.
+    /// A message for maintainers for each entry that could not be read.
     pub faults: Vec<String>,
-    /// Whether this is the first look at a part of the feed (a path of a tree): what it shows is remembered, not news.
+    /// Whether this part of the feed (a path of a tree) is read for the first time: its items are stored and not announced.
     pub is_first: bool,
-    /// For how long the document itself asks to be left alone (`ttl`, `sy:updatePeriod`).
+    /// The pause that the document itself asks for (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
 
-/// A stretch of a feed that is known to be missing.
+/// A range of time in which items of a feed are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// From when, unix seconds; 0 where that is not known.
+    /// The beginning, in unix seconds; 0 if it is not known.
     pub from_at: i64,
-    /// To when, unix seconds; 0 where that is not known.
+    /// The end, in unix seconds; 0 if it is not known.
     pub to_at: i64,
-    /// Why, for a maintainer.
+    /// The reason, for a maintainer.
     pub why: String,
 }
 
-/// The validators of one URL, as a cursor keeps them: of no use once the URL changes.
+/// The validators that a cursor keeps for one URL. They are dropped when the URL changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+struct KnownVersion {
     url: String,
     #[serde(flatten)]
     validators: Validators,
 }
 
-impl Kept {
+impl KnownVersion {
     fn of(url: &Url, validators: &Validators) -> Self {
         Self {
             url: url.to_string(),
@@ -234,7 +235,7 @@ impl Request {
         }
     }
 
-    /// A GET of a page for people.
+    /// A GET of an HTML page.
     fn page(url: Url) -> Self {
         let validators = Validators::default();
         Self {
@@ -258,7 +259,7 @@ impl Request {
     }
 }
 
-/// Where a person reads a mail or a commit of the feed at `base`; `None` for items that carry a link of their own.
+/// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own.
 pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
     match kind {
         Kind::Commit => Some(tree::commit_url(base, reference).into()),
@@ -267,8 +268,8 @@ pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
     }
 }
 
-/// The error for a document that does not say what it should. What a parser says may quote the document, whose control
-/// characters must not reach a terminal.
+/// The error for a document that cannot be read. A parser's message may quote the document, and control characters must not
+/// reach a terminal.
 fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
     let host = url.host_str().unwrap_or("the answer");
     FetchError::Broken {
@@ -276,31 +277,31 @@ fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
     }
 }
 
-/// One request a source wants made.
+/// A request that a source needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Where.
+    /// The address.
     pub url: Url,
     /// GET, or public-inbox's POST (no body) for an mbox of search results.
     pub method: Method,
-    /// What the answer must be.
+    /// The form that the answer must have.
     pub expect: Expect,
-    /// What the last answer from this URL said of its version.
+    /// The validators of the last answer from this URL.
     pub validators: Validators,
-    /// The most bytes of the answer, as sent and after its content encoding is undone.
+    /// The limit on the answer's bytes, both as sent and as decompressed.
     pub bytes_max: u64,
 }
 
 /// The HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// GET, conditional where there are validators.
+    /// GET, conditional if there are validators.
     Get,
     /// POST with an empty body.
     Post,
 }
 
-/// What an answer must be to be handed on; a page for people in place of a feed is a wall.
+/// The form that an answer must have. An HTML page in place of a feed is a wall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// An Atom, RSS or JSON document.
@@ -311,7 +312,7 @@ pub enum Expect {
     Bytes,
 }
 
-/// What a server said of a document's version, to be sent back with the next request.
+/// The server's marks for a version of a document; the next request sends them back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validators {
     /// The `ETag`, as sent.
@@ -323,24 +324,24 @@ pub struct Validators {
 /// A good answer: 200, or 304 where validators were sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Where the answer came from, after redirects.
+    /// The address that answered, after redirects.
     pub url: Url,
-    /// Where the document has moved for good: set when every redirect on the way was permanent (301, 308).
+    /// The document's new address: set if every redirect on the way was permanent (301, 308).
     pub moved_to: Option<Url>,
-    /// What came.
+    /// The body.
     pub body: Body,
-    /// What to send with the next request.
+    /// Validators for the next request.
     pub validators: Validators,
-    /// For how long the server says the answer stays good (`Cache-Control: max-age`, else `Expires`).
+    /// How long the answer stays fresh (`Cache-Control: max-age`, or `Expires`).
     pub fresh_for: Option<Duration>,
 }
 
 /// The body of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// 304: what we have is still right.
+    /// 304: the document has not changed.
     Unchanged,
-    /// 200: the bytes, with the content encoding undone, and the `charset` of the Content-Type.
+    /// 200: the decompressed bytes, and the `charset` of the Content-Type.
     Bytes {
         /// The document.
         bytes: Vec<u8>,
@@ -349,68 +350,68 @@ pub enum Body {
     },
 }
 
-/// Why a request gave no good answer; the variant is the decision.
+/// The reason why a request failed. The variant decides how the caller goes on; `why` is a message for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// Try later: 408, 425, 429, 5xx, a time-out, a broken connection. `after` is the server's own delay.
+    /// Try later: 408, 425, 429, 5xx, a timeout, a broken connection. `after` is the server's own delay.
     #[error("{why}")]
     Later {
         /// The server's `Retry-After`.
         after: Option<Duration>,
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
-    /// Not asked at all: the host told us, over another of its feeds perhaps, to stay away for so long.
+    /// No request was sent: the host asked us, perhaps through another feed, to wait for so long.
     #[error("{why}")]
     Held {
-        /// How long it is still to be left alone.
+        /// The rest of that time.
         after: Duration,
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
-    /// 404: nothing there; the source knows whether that only means "none". `page` is the start of the body.
+    /// 404. The source decides whether that means "no items". `page` is the start of the body.
     #[error("{why}")]
     Missing {
-        /// What happened, for a person.
+        /// The message.
         why: String,
         /// The first bytes of the answer's body, as text.
         page: String,
     },
-    /// A page for people came where a feed was due.
+    /// An HTML page came in place of a feed.
     #[error("{why}")]
     Walled {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
-    /// 410: it will not come back.
+    /// 410: the document is gone for good.
     #[error("{why}")]
     Gone {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
     /// Larger than [`Request::bytes_max`].
     #[error("{why}")]
     TooBig {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
-    /// Never asked, or not to be followed: a private address, another scheme, too many redirects; or an answer that
-    /// makes no sense (another 4xx, an encoding that cannot be undone).
+    /// No request may be sent (a private address, another scheme, too many redirects), or the answer makes no sense (another
+    /// 4xx, an unknown content encoding).
     #[error("{why}")]
     Broken {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
     /// The host could not be reached at all (DNS, no route, connection refused or timed out).
     #[error("{why}")]
     Unreachable {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
-    /// Several hosts in a row could not be reached and none answered since: it is our own network that is down.
+    /// Several hosts in a row could not be reached, and none has answered since: our own network is down.
     #[error("{why}")]
     Offline {
-        /// What happened, for a person.
+        /// The message.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! A poll or backfill of an archive under way: which page comes next, and what each means for the cursor.
+//! A poll or backfill of an archive: it chooses the next page, and moves the cursor after each.
 
 mod bulk;
 
@@ -9,107 +9,108 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Archive;
-use super::page::{TOLD_IN_HEADERS, means_none, message};
+use super::page::{SENDERS_READ_RAW, means_none, message};
 use crate::item::{ItemKey, MessageId, What};
 use crate::source::{
-    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
+    Answer, Body, FetchError, Gap, Goal, KnownVersion, Method, Page, Request, Validators, broken,
+    wire,
 };
 
-/// How far behind what was seen a climb begins: mails may reach the archive out of order.
+/// A climb begins so long before the newest mail of the last poll: mails may reach the archive out of order.
 const MARGIN_S: i64 = 30 * 60;
-/// What search may not know yet.
+/// The search index may lack the mails of so long.
 const SEARCH_LAG_S: i64 = 120;
 
-/// From how far back on the mbox is worth asking for, by the archive's clock …
+/// An mbox is worth its request from so long ago on, by the archive's clock …
 const MBOX_FROM_S: i64 = 24 * 3600;
 
-/// … and how long ago the previous poll must be by ours, so that the lag of search cannot hide a mail.
+/// … and if the previous poll was so long ago by our clock, so that the lag of search cannot hide a mail.
 const MBOX_AWAY_S: i64 = 3600;
 
-/// The stretch of time that the first mbox is asked for; it grows and shrinks with what comes.
+/// The range of time of the first mbox. It grows and shrinks with the number of mails.
 const SLICE_S: i64 = 7 * 86_400;
 const SLICE_S_MIN: i64 = 3600;
 const SLICE_S_MAX: i64 = 180 * 86_400;
 
-/// Mails in an mbox that make the next stretch twice as long, or half as long.
+/// With fewer mails than this in an mbox the next range is twice as long; with more than this, half as long.
 const SLICE_FEW: usize = 250;
 const SLICE_MANY: usize = 4_000;
 
-/// Pages and mboxes of one poll; the next poll goes on. 40 pages are 1,000 mails.
+/// The most requests of one poll; the next poll goes on. 40 pages are 1,000 mails.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
 
-/// Entries on the newest page, by public-inbox's default.
+/// Entries on the newest page: public-inbox's default.
 const WINDOW: usize = 25;
 
 /// Entries on a page of search results, the server's maximum.
 const SEARCH_PAGE: usize = 200;
 
-/// The most raw mails that wait to be fetched.
+/// The most raw mails in the queue.
 const RAW_WANTED_MAX: usize = 200;
 
-/// Where a walk stands. All times are unix seconds by the archive's clock, but for `polled_at`.
+/// All times are unix seconds by the archive's clock, except `polled_at`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Cursor {
-    /// Everything that arrived up to then has been seen; `None` before the first poll.
+struct ArchiveCursor {
+    /// All mails that arrived up to then are stored; `None` before the first poll.
     seen_to: Option<i64>,
-    /// Where a climb stands that is not finished.
+    /// The place that an unfinished climb has reached.
     climbed_to: Option<i64>,
-    /// When the newest page was read last, by our clock, and the newest arrival it showed.
+    /// When the newest page was last read, by our clock, and the newest arrival on it.
     polled_at: i64,
     newest_at: i64,
-    newest: Kept,
-    /// Mails whose headers are wanted.
+    newest: KnownVersion,
+    /// Mails to be fetched raw, for their headers.
     raw_wanted: VecDeque<MessageId>,
-    /// A backfill: from when, how far, to when.
-    backfill: Option<Backfill>,
+    /// An unfinished backfill.
+    backfill: Option<BackfillRange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Backfill {
+struct BackfillRange {
     since: i64,
     at: i64,
     until: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
+enum ArchiveStage {
     /// The newest page.
     Newest,
-    /// A page from `at` on, oldest first.
+    /// A page of mails since `at`, oldest first.
     Climb { at: i64 },
-    /// A second with more mails than a page holds, by search.
+    /// A search for the mails of one second that has more of them than a page holds.
     SameSecond { at: i64, offset: usize },
-    /// An mbox of a stretch of time that ends before `until`.
+    /// An mbox of a range of time, which ends at `until` or before.
     Mbox { at: i64, until: i64, slice_s: i64 },
     /// One raw mail.
     Raw,
-    /// Nothing more this time.
+    /// The walk has ended.
     Over,
 }
 
-/// What the newest page spans.
+/// The times that the newest page spans.
 #[derive(Debug, Clone, Copy)]
-struct Newest {
+struct NewestPage {
     oldest: i64,
     newest: i64,
-    /// Fewer entries than the usual window: the list has no more, or nearly so.
+    /// It has fewer entries than a usual page, so the list has few mails.
     is_short: bool,
 }
 
-/// A poll or backfill of an archive under way.
+/// A poll or backfill of an archive in progress.
 #[derive(Debug, Clone)]
-pub struct Walk {
+pub struct ArchiveWalk {
     archive: Archive,
-    cursor: Cursor,
-    stage: Stage,
+    cursor: ArchiveCursor,
+    stage: ArchiveStage,
     goal: Goal,
     now: i64,
     away_s: i64,
     requests_left: u32,
-    /// The newest page, until [`Walk::learn`] has judged it.
-    newest_page: Option<Newest>,
-    /// Mails of the last page that tell something in their headers.
+    /// The newest page, until [`ArchiveWalk::learn`] decides how to go on from it.
+    newest_page: Option<NewestPage>,
+    /// Mails of the last page that are to be fetched raw if they are new.
     wants_raw: Vec<MessageId>,
     gaps: Vec<Gap>,
 }
@@ -120,25 +121,25 @@ impl Archive {
         cursor: Option<&str>,
         goal: Goal,
         now: DateTime<Utc>,
-    ) -> Walk {
-        let mut cursor: Cursor = cursor
+    ) -> ArchiveWalk {
+        let mut cursor: ArchiveCursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
         let now = now.timestamp();
         let stage = match goal {
-            Goal::Poll => Stage::Newest,
+            Goal::Poll => ArchiveStage::Newest,
             Goal::Backfill { since } => {
                 let since = since.timestamp();
                 let resumed = cursor
                     .backfill
                     .take()
                     .filter(|b| b.since == since && b.at < b.until);
-                let backfill = resumed.unwrap_or(Backfill {
+                let backfill = resumed.unwrap_or(BackfillRange {
                     since,
                     at: since,
                     until: now,
                 });
-                let stage = Stage::Mbox {
+                let stage = ArchiveStage::Mbox {
                     at: backfill.at,
                     until: backfill.until,
                     slice_s: SLICE_S,
@@ -153,7 +154,7 @@ impl Archive {
         } else {
             u32::MAX
         };
-        Walk {
+        ArchiveWalk {
             archive: self.clone(),
             cursor,
             stage,
@@ -168,31 +169,33 @@ impl Archive {
     }
 }
 
-impl Walk {
+impl ArchiveWalk {
     pub(in crate::source) fn next(&mut self) -> Option<Request> {
         if self.requests_left == 0 {
             return None;
         }
         let archive = &self.archive;
         let request = match &self.stage {
-            Stage::Newest => {
+            ArchiveStage::Newest => {
                 let url = archive.newest_url();
                 let validators = self.cursor.newest.for_url(&url);
                 Request::feed(url, validators)
             }
-            Stage::Climb { at } => Request::feed(archive.climb_url(*at), Validators::default()),
-            Stage::SameSecond { at, offset } => {
+            ArchiveStage::Climb { at } => {
+                Request::feed(archive.climb_url(*at), Validators::default())
+            }
+            ArchiveStage::SameSecond { at, offset } => {
                 Request::feed(archive.same_second_url(*at, *offset), Validators::default())
             }
-            Stage::Mbox { at, until, slice_s } => Request::bulk(
+            ArchiveStage::Mbox { at, until, slice_s } => Request::bulk(
                 archive.mbox_url(*at, (*at + slice_s).min(*until)),
                 Method::Post,
             ),
-            Stage::Raw => Request::bulk(
+            ArchiveStage::Raw => Request::bulk(
                 archive.raw_url(self.cursor.raw_wanted.front()?),
                 Method::Get,
             ),
-            Stage::Over => return None,
+            ArchiveStage::Over => return None,
         };
         self.requests_left -= 1;
         Some(request)
@@ -203,12 +206,12 @@ impl Walk {
         answer: Result<Answer, FetchError>,
     ) -> Result<Page, FetchError> {
         match self.stage.clone() {
-            Stage::Newest => self.read_newest(answer),
-            Stage::Climb { at } => self.read_climb(answer, at),
-            Stage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
-            Stage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
-            Stage::Raw => self.read_raw(answer),
-            Stage::Over => Ok(Page::default()),
+            ArchiveStage::Newest => self.read_newest(answer),
+            ArchiveStage::Climb { at } => self.read_climb(answer, at),
+            ArchiveStage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
+            ArchiveStage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
+            ArchiveStage::Raw => self.read_raw(answer),
+            ArchiveStage::Over => Ok(Page::default()),
         }
     }
 
@@ -225,10 +228,10 @@ impl Walk {
             }
         }
         if let Some(page) = self.newest_page.take() {
-            self.judge_newest(page, new_here.is_empty());
+            self.after_newest(page, new_here.is_empty());
         }
-        if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
-            self.stage = Stage::Raw;
+        if self.stage == ArchiveStage::Over && !self.cursor.raw_wanted.is_empty() {
+            self.stage = ArchiveStage::Raw;
         }
         std::mem::take(&mut self.gaps)
     }
@@ -238,12 +241,12 @@ impl Walk {
     }
 
     pub(in crate::source) fn is_cut_short(&self) -> bool {
-        self.stage != Stage::Over
+        self.stage != ArchiveStage::Over
     }
 
     pub(in crate::source) fn progress(&self) -> f64 {
         match &self.cursor.backfill {
-            Some(backfill) if self.stage != Stage::Over => {
+            Some(backfill) if self.stage != ArchiveStage::Over => {
                 (backfill.at - backfill.since) as f64
                     / (backfill.until - backfill.since).max(1) as f64
             }
@@ -266,10 +269,10 @@ impl Walk {
             Err(error) => return Err(error),
             Ok(answer) => match &answer.body {
                 Body::Unchanged => {
-                    self.cursor.newest = Kept::of(&url, &answer.validators);
+                    self.cursor.newest = KnownVersion::of(&url, &answer.validators);
                     let seen_to = self.cursor.seen_to.unwrap_or_default();
                     let oldest = seen_to - MARGIN_S;
-                    self.newest_page = Some(Newest {
+                    self.newest_page = Some(NewestPage {
                         oldest,
                         newest: self.cursor.newest_at,
                         is_short: false,
@@ -280,7 +283,7 @@ impl Walk {
                     let read = self
                         .entries(&wire::decode(bytes, charset.as_deref()))
                         .map_err(|e| broken(&url, e))?;
-                    self.cursor.newest = Kept::of(&url, &answer.validators);
+                    self.cursor.newest = KnownVersion::of(&url, &answer.validators);
                     read
                 }
             },
@@ -288,7 +291,7 @@ impl Walk {
         let oldest = arrivals.iter().min().copied().unwrap_or_default();
         let newest = self.newest_of(&arrivals, self.cursor.newest_at);
         let is_short = arrivals.len() < WINDOW;
-        self.newest_page = Some(Newest {
+        self.newest_page = Some(NewestPage {
             oldest,
             newest,
             is_short,
@@ -296,9 +299,9 @@ impl Walk {
         Ok(page)
     }
 
-    /// Decides, once it is known whether the newest page held anything new, where to go from it.
-    fn judge_newest(&mut self, page: Newest, nothing_new: bool) {
-        let Newest {
+    /// Decides how to go on from the newest page, once its new items are known.
+    fn after_newest(&mut self, page: NewestPage, nothing_new: bool) {
+        let NewestPage {
             oldest,
             newest,
             is_short,
@@ -310,38 +313,38 @@ impl Walk {
             .seen_to
             .is_none_or(|seen_to| oldest <= seen_to - MARGIN_S || (nothing_new && is_short));
         let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
-            // Where the climb stopped close to the present of then, late mails may have come in below it since.
+            // If the climb stopped close to the present of that time, late mails may have arrived below it since.
             (Some(climbed_to), _) => climbed_to.min(newest_before - MARGIN_S).max(0),
             (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
             (None, _) => {
-                self.arrived(newest);
+                self.reach_present(newest);
                 return;
             }
         };
         self.cursor.climbed_to = Some(from);
         let until = oldest.min(self.now - SEARCH_LAG_S);
-        // From the beginning of time an mbox goes in far too many steps; a list that was empty has little to climb.
+        // A list that was empty has few mails, and mboxes since 1970 would take too many requests.
         let is_far = from > 0 && until - from > MBOX_FROM_S;
         self.stage = if is_far && self.away_s > MBOX_AWAY_S {
-            Stage::Mbox {
+            ArchiveStage::Mbox {
                 at: from,
                 until,
                 slice_s: SLICE_S,
             }
         } else {
-            Stage::Climb { at: from }
+            ArchiveStage::Climb { at: from }
         };
     }
 
-    /// The newest of these arrivals, `otherwise` if there is none. A mail from the future must not carry the cursor away
-    /// with it, not even to now: what the archive holds may lag behind our clock.
+    /// The newest of these arrivals that is not in the future; `otherwise` if there is none. A mail dated in the future must
+    /// not move the cursor, not even to the present: the archive's clock may be behind ours.
     fn newest_of(&self, arrivals: &[i64], otherwise: i64) -> i64 {
         let past = arrivals.iter().filter(|&&at| at <= self.now);
         past.max().copied().unwrap_or(otherwise)
     }
 
-    /// The climb has met the present: everything up to `newest` is seen.
-    fn arrived(&mut self, newest: i64) {
+    /// Ends the climb: all mails up to `newest` are stored.
+    fn reach_present(&mut self, newest: i64) {
         match (self.goal, &mut self.cursor.backfill) {
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
             (Goal::Backfill { .. }, None) => {}
@@ -351,12 +354,12 @@ impl Walk {
                 self.cursor.climbed_to = None;
             }
         }
-        self.stage = Stage::Over;
+        self.stage = ArchiveStage::Over;
     }
 
-    fn climbed(&mut self, at: i64) {
+    fn climb_to(&mut self, at: i64) {
         match (self.goal, &mut self.cursor.backfill) {
-            // One second before the end at the most: only `arrived` ends a backfill.
+            // At most one second before the end: only `reach_present` ends a backfill.
             (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
             (Goal::Backfill { .. }, None) => {}
             (Goal::Poll, _) => self.cursor.climbed_to = Some(at.min(self.now)),
@@ -378,21 +381,21 @@ impl Walk {
             arrivals.first().copied().unwrap_or(at),
             arrivals.last().copied().unwrap_or(at),
         );
-        // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
+        // The server returns mails before `at` only if there is less than a page since `at`: this is the newest page.
         let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
         let is_full = arrivals.len() >= WINDOW;
         let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
         let stands_still = first == last && last <= at;
         if is_newest || is_last || arrivals.is_empty() || (stands_still && !is_full) {
-            self.arrived(self.newest_of(&arrivals, at));
+            self.reach_present(self.newest_of(&arrivals, at));
         } else if first == last && is_full {
-            self.stage = Stage::SameSecond {
+            self.stage = ArchiveStage::SameSecond {
                 at: last,
                 offset: 0,
             };
         } else {
-            self.climbed(last);
-            self.stage = Stage::Climb { at: last };
+            self.climb_to(last);
+            self.stage = ArchiveStage::Climb { at: last };
         }
         Ok(page)
     }
@@ -406,7 +409,7 @@ impl Walk {
         }
     }
 
-    /// The items of an Atom document and the arrival times of its entries, both in the document's order.
+    /// The items of an Atom document and the arrival times of its entries, both in document order.
     fn entries(&mut self, document: &str) -> Result<(Page, Vec<i64>), String> {
         let mut page = Page::default();
         let mut arrivals = Vec::new();
@@ -420,7 +423,7 @@ impl Walk {
         self.wants_raw = page
             .items
             .iter()
-            .filter(|item| TOLD_IN_HEADERS.contains(&item.author.email.as_str()))
+            .filter(|item| SENDERS_READ_RAW.contains(&item.author.email.as_str()))
             .filter_map(|item| match &item.what {
                 What::Message { id, .. } => Some(id.clone()),
                 _ => None,

@@ -1,22 +1,22 @@
-//! What a tree's server answers, read into commits: an entry of its Atom, a page of cgit's log.
+//! Reads a tree's answers: an entry of its Atom, a page of cgit's log.
 
 use html5ever::Attribute;
 
 use crate::item::{CommitHash, Detail, Item, Person, What, prose};
 use crate::source::{html, wire};
 
-/// Rows of one page of the log that are read; cgit shows fifty, or as many as its server says.
+/// The most rows that are read of one page of the log; cgit shows fifty by default.
 const ROWS_MAX: usize = 5_000;
-/// Cells of one row that are read.
+/// The most cells that are read of one row.
 const CELLS_MAX: usize = 12;
 /// The most text of one cell, in bytes: more than an item keeps.
 const CELL_BYTES_MAX: usize = 2 * prose::TEXT_BYTES_MAX;
 
-/// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
+/// The end of a long subject in cgit's log. The rest of the subject is the first paragraph of the message.
 const WRAPPED: &str = " ↵";
 
-/// A commit from an entry of cgit's or GitHub's Atom. The hash stands in the link and in the id.
-pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
+/// A commit from an entry of cgit's or GitHub's Atom. The link and the id contain the hash.
+pub(super) fn commit(entry: wire::AtomEntry) -> Result<(CommitHash, Item), String> {
     let hash = last_word(&entry.link)
         .or_else(|| last_word(&entry.id))
         .ok_or_else(|| {
@@ -25,7 +25,7 @@ pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
                 prose::shorten(&wire::one_line(&entry.title), 120)
             )
         })?;
-    // GitHub's content is the whole message, its title the first line of it, cut.
+    // GitHub's content is the whole message; its title is the first line, cut.
     let text = entry.text.trim();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let shown = entry.title.trim_end_matches(['…', '.']);
@@ -62,9 +62,9 @@ pub(super) struct LogRows {
     pub(super) has_more: bool,
 }
 
-/// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
+/// Reads a page of cgit's log (`showmsg=1`); `None` if it is no such page.
 pub(super) fn log_rows(page: &str) -> Option<LogRows> {
-    let mut log = Log::default();
+    let mut log = LogParser::default();
     html::read(page, &mut log);
     log.end_row();
     log.table?;
@@ -75,20 +75,20 @@ pub(super) fn log_rows(page: &str) -> Option<LogRows> {
     })
 }
 
-/// A page of the log while it is gone through.
+/// A page of the log, while it is read.
 #[derive(Default)]
-struct Log {
-    /// Whether cgit's own part of the page has begun.
+struct LogParser {
+    /// Whether cgit's own part of the page has begun (before it comes the site's header).
     is_cgit: bool,
-    /// How many tables are open, from the list of commits on; `None` before it.
+    /// How many tables are open, counted from the list of commits; `None` before it, 0 after it.
     table: Option<usize>,
-    row: Vec<Cell>,
+    row: Vec<LogCell>,
     rows: usize,
-    /// The next message is that of the last commit.
+    /// The next message row belongs to the last commit.
     awaits_message: bool,
     in_cell: bool,
     in_link: bool,
-    /// In the list of pages; in one of its links.
+    /// Inside the list of pages; the text of the link there that is open.
     in_pager: bool,
     page_link: Option<String>,
     commits: Vec<(CommitHash, Item)>,
@@ -96,15 +96,14 @@ struct Log {
     has_more: bool,
 }
 
-/// A cell of a row.
 #[derive(Default)]
-struct Cell {
+struct LogCell {
     is_message: bool,
     text: String,
     /// The first link, and its text.
     link: Option<String>,
     link_text: String,
-    /// The first title: a date.
+    /// The first `title` attribute: a date.
     title: Option<String>,
 }
 
@@ -113,7 +112,7 @@ fn has_class(attributes: &[Attribute], class: &str) -> bool {
         .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class))
 }
 
-impl html::Hears for Log {
+impl html::HtmlHandler for LogParser {
     fn open(&mut self, name: &str, attributes: &[Attribute]) {
         self.is_cgit |= html::value(attributes, "id") == Some("cgit");
         match (name, &mut self.table) {
@@ -128,9 +127,9 @@ impl html::Hears for Log {
             ("td", _) => {
                 (self.in_cell, self.in_link) = (self.row.len() < CELLS_MAX, false);
                 if self.in_cell {
-                    self.row.push(Cell {
+                    self.row.push(LogCell {
                         is_message: has_class(attributes, "logmsg"),
-                        ..Cell::default()
+                        ..LogCell::default()
                     });
                 }
             }
@@ -144,8 +143,8 @@ impl html::Hears for Log {
             ("ul", _) => self.in_pager = false,
             ("a", _) => {
                 self.in_link = false;
-                let told = self.page_link.take();
-                self.has_more |= told.is_some_and(|text| text.contains("next"));
+                let link = self.page_link.take();
+                self.has_more |= link.is_some_and(|text| text.contains("next"));
             }
             ("td", _) => (self.in_cell, self.in_link) = (false, false),
             ("tr", _) => self.end_row(),
@@ -177,7 +176,7 @@ impl html::Hears for Log {
     }
 }
 
-impl Log {
+impl LogParser {
     fn open_in_cell(&mut self, name: &str, attributes: &[Attribute]) {
         let Some(cell) = self.row.last_mut() else {
             return;
@@ -191,7 +190,7 @@ impl Log {
         }
     }
 
-    /// The row that was gone through is a commit, its message, or something else.
+    /// Reads the finished row: a commit, a commit's message, or something else.
     fn end_row(&mut self) {
         (self.in_cell, self.in_link) = (false, false);
         let mut row = std::mem::take(&mut self.row);
@@ -202,7 +201,7 @@ impl Log {
         if let Some(message) = row.iter().find(|cell| cell.is_message) {
             let commit = self.commits.last_mut().filter(|_| self.awaits_message);
             if let Some((_, item)) = commit {
-                tell(item, &message.text);
+                set_message(item, &message.text);
             }
             return;
         }
@@ -237,8 +236,8 @@ impl Log {
     }
 }
 
-/// Gives a commit its message, which begins with the rest of a long subject.
-fn tell(item: &mut Item, message: &str) {
+/// Sets a commit's message, which begins with the rest of a long subject.
+fn set_message(item: &mut Item, message: &str) {
     let text = match item.title.strip_suffix(WRAPPED) {
         None => message,
         Some(begun) => {

@@ -1,4 +1,4 @@
-//! A poll or backfill of a tree under way: which page comes next, and what each means for the cursor.
+//! A poll or backfill of a tree: it chooses the next page, and moves the cursor after each.
 
 mod by_hash;
 mod log;
@@ -12,115 +12,116 @@ use super::Tree;
 use super::page::commit;
 use crate::item::{CommitHash, Item, ItemKey};
 use crate::source::{
-    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
+    Answer, Body, FetchError, Gap, Goal, KnownVersion, Method, Page, Request, Validators, broken,
+    wire,
 };
 
-/// Requests of one poll beside one for each path; the next poll goes on. 40 pages of cgit's log are 2,000 commits.
+/// The most requests of one poll, not counting one for each path; the next poll goes on. 40 pages of cgit's log are 2,000
+/// commits.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
 
-/// A range of more commits is not asked for as patches: their diffs would be many megabytes.
+/// The most commits of which the patches are fetched; the diffs of more would be many megabytes.
 const PATCHES_MAX: usize = 500;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Cursor {
+struct TreeCursor {
     paths: BTreeMap<String, PathCursor>,
-    /// A backfill: since when (unix seconds), and which paths are done.
+    /// A backfill: its beginning (unix seconds), and the paths that are done.
     since: Option<i64>,
     done: Vec<String>,
 }
 
-/// Where one path stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct PathCursor {
-    /// Everything reachable from this commit has been seen.
+    /// This commit and all its ancestors are stored, or older than the first poll.
     tip: Option<CommitHash>,
-    /// A log that was not read to its end.
-    pending: Option<Pending>,
-    /// A walk back by hash that has not met what was seen.
-    by_hash: Option<ByHash>,
-    newest: Kept,
+    /// A log that is not read to its end.
+    pending: Option<PendingLog>,
+    /// A walk by hash that has not met a known commit.
+    by_hash: Option<HashWalk>,
+    newest: KnownVersion,
 }
 
-/// A log being read: `from..to`, or everything below `to`, of which `offset` commits have been read.
+/// The log of `from..to`, or of all ancestors of `to`; its first `offset` commits are read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pending {
+pub(super) struct PendingLog {
     pub(super) from: Option<CommitHash>,
     pub(super) to: CommitHash,
     pub(super) offset: usize,
 }
 
-/// The feed being walked back from `to`, which is done down to `at`.
+/// A walk by hash from `to` back; it has reached `at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct ByHash {
+struct HashWalk {
     at: CommitHash,
     to: CommitHash,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
-    /// The feed's newest page.
+enum TreeStage {
+    /// The branch's feed.
     Newest,
     /// A page of the log.
-    Log(Pending),
-    /// The patches of a range.
+    Log(PendingLog),
+    /// The patches of a range, as one mbox.
     Patches { from: CommitHash, to: CommitHash },
     /// The feed as of this commit.
     ByHash { at: CommitHash, pages: u32 },
 }
 
-/// A poll or backfill of a tree under way.
+/// A poll or backfill of a tree in progress.
 #[derive(Debug, Clone)]
-pub struct Walk {
+pub struct TreeWalk {
     tree: Tree,
-    cursor: Cursor,
+    cursor: TreeCursor,
     goal: Goal,
-    /// The path being read, and what comes next for it.
+    /// The index of the path that is being read, and the next step for it.
     path: usize,
-    stage: Stage,
+    stage: TreeStage,
     requests_left: u32,
-    /// The newest commit the feed showed, and the oldest.
+    /// The newest commit that the branch's feed showed, and the oldest.
     tip: Option<CommitHash>,
     bottom: Option<CommitHash>,
-    /// Whether what the feed showed reaches down to what was seen.
+    /// Whether the branch's feed showed the last tip.
     overlaps: bool,
-    /// Commits of the log that the feed's entries did not tell whole, with their commit dates.
+    /// Commits that only the log has shown; their patches add detail.
     brief: HashMap<CommitHash, Item>,
-    /// Commits of the last page, in its order.
+    /// The last page's commits and their commit dates, in page order.
     page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
     met_merge: bool,
-    /// The newest and the oldest commit date met on this path, unix seconds.
+    /// The newest and the oldest commit date of this path, in unix seconds.
     span: Option<(i64, i64)>,
     gaps: Vec<Gap>,
 }
 
 impl Tree {
-    pub(in crate::source) fn begin(&self, cursor: Option<&str>, goal: Goal) -> Walk {
-        let mut cursor: Cursor = cursor
+    pub(in crate::source) fn begin(&self, cursor: Option<&str>, goal: Goal) -> TreeWalk {
+        let mut cursor: TreeCursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
         if let Goal::Backfill { since } = goal
             && cursor.since != Some(since.timestamp())
         {
-            cursor = Cursor {
+            cursor = TreeCursor {
                 since: Some(since.timestamp()),
-                ..Cursor::default()
+                ..TreeCursor::default()
             };
         }
         let requests_left = if goal == Goal::Poll {
-            // Each path is asked for at every poll; what comes on top is bounded.
+            // Every poll asks for each path.
             let paths = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
             REQUESTS_PER_POLL_MAX.saturating_add(paths)
         } else {
             u32::MAX
         };
-        let mut walk = Walk {
+        let mut walk = TreeWalk {
             tree: self.clone(),
             cursor,
             goal,
             path: 0,
-            stage: Stage::Newest,
+            stage: TreeStage::Newest,
             requests_left,
             tip: None,
             bottom: None,
@@ -136,7 +137,7 @@ impl Tree {
     }
 }
 
-impl Walk {
+impl TreeWalk {
     pub(in crate::source) fn next(&mut self) -> Option<Request> {
         let path = self.tree.paths.get(self.path)?;
         if self.requests_left == 0 {
@@ -144,7 +145,7 @@ impl Walk {
         }
         self.requests_left -= 1;
         Some(match &self.stage {
-            Stage::Newest => {
+            TreeStage::Newest => {
                 let url = self.tree.feed_url(path, &self.tree.branch);
                 let kept = self
                     .cursor
@@ -156,11 +157,11 @@ impl Walk {
                     .unwrap_or_default();
                 Request::feed(url, validators)
             }
-            Stage::Log(log) => Request::page(self.tree.log_url(path, log)),
-            Stage::Patches { from, to } => {
+            TreeStage::Log(log) => Request::page(self.tree.log_url(path, log)),
+            TreeStage::Patches { from, to } => {
                 Request::bulk(self.tree.patches_url(path, from, to), Method::Get)
             }
-            Stage::ByHash { at, .. } => {
+            TreeStage::ByHash { at, .. } => {
                 Request::feed(self.tree.feed_url(path, at.as_str()), Validators::default())
             }
         })
@@ -172,10 +173,10 @@ impl Walk {
     ) -> Result<Page, FetchError> {
         self.page.clear();
         match self.stage.clone() {
-            Stage::Newest => self.read_feed(answer, true),
-            Stage::ByHash { .. } => self.read_feed(answer, false),
-            Stage::Log(log) => self.read_log(answer, log),
-            Stage::Patches { .. } => Ok(self.read_patches(answer)),
+            TreeStage::Newest => self.read_feed(answer, true),
+            TreeStage::ByHash { .. } => self.read_feed(answer, false),
+            TreeStage::Log(log) => self.read_log(answer, log),
+            TreeStage::Patches { .. } => Ok(self.read_patches(answer)),
         }
     }
 
@@ -191,33 +192,33 @@ impl Walk {
         }
         let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
         match self.stage.clone() {
-            Stage::Newest => {
+            TreeStage::Newest => {
                 let page = std::mem::take(&mut self.page);
-                self.judge_newest(&page);
+                self.after_newest(&page);
             }
-            Stage::ByHash { at, pages } => {
+            TreeStage::ByHash { at, pages } => {
                 let page = std::mem::take(&mut self.page);
                 let last = self.path_cursor().tip.clone();
                 let met_last = page.iter().any(|(hash, _)| Some(hash) == last.as_ref());
-                // Should the last tip itself be gone: a page that this feed has shown before. That another tree has
-                // the same commits proves nothing.
+                // If the last tip is gone, a page of commits that this feed has shown before ends the walk. That another
+                // tree has the same commits proves nothing.
                 let is_new = |hash: &CommitHash| new_here.contains(&ItemKey::commit(hash));
                 let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_new(hash));
-                self.judge_by_hash(
+                self.after_by_hash(
                     &page,
                     &at,
                     pages,
                     met_last || (nothing_new && page.len() > 1),
                 );
             }
-            Stage::Log(log) => {
+            TreeStage::Log(log) => {
                 let page = std::mem::take(&mut self.page);
                 self.brief.retain(|hash, _| {
                     page.iter().all(|(other, _)| other != hash) || is_fresh(hash)
                 });
-                self.judge_log(&page, log);
+                self.after_log(&page, log);
             }
-            Stage::Patches { .. } => self.finish_path(),
+            TreeStage::Patches { .. } => self.finish_path(),
         }
         std::mem::take(&mut self.gaps)
     }
@@ -263,7 +264,7 @@ impl Walk {
         }
         self.path += 1;
         self.pass_over_done();
-        self.stage = Stage::Newest;
+        self.stage = TreeStage::Newest;
         self.tip = None;
         self.brief.clear();
         self.met_merge = false;
@@ -305,30 +306,30 @@ impl Walk {
                     "the feed is empty, though it had commits before",
                 ));
             }
-            self.path_cursor().newest = Kept::of(&url, &answer.validators);
+            self.path_cursor().newest = KnownVersion::of(&url, &answer.validators);
         }
         Ok(page)
     }
 
-    /// Decides, the newest page being stored, how to get what lies below it.
-    fn judge_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
+    /// Decides how to get the commits below the newest page, once that is stored.
+    fn after_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
         let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
             self.finish_path();
             return;
         };
         if let Goal::Backfill { .. } = self.goal {
-            let pending = known.pending.unwrap_or(Pending {
+            let pending = known.pending.unwrap_or(PendingLog {
                 from: None,
                 to: tip.clone(),
                 offset: 0,
             });
             self.path_cursor().pending = Some(pending.clone());
             self.stage = match (self.tree.is_github(), page.last()) {
-                (true, Some((oldest, _))) => Stage::ByHash {
+                (true, Some((oldest, _))) => TreeStage::ByHash {
                     at: oldest.clone(),
                     pages: 0,
                 },
-                (true, None) | (false, _) => Stage::Log(pending),
+                (true, None) | (false, _) => TreeStage::Log(pending),
             };
             return;
         }
@@ -337,21 +338,21 @@ impl Walk {
             .tip
             .as_ref()
             .is_none_or(|last| page.iter().any(|(hash, _)| hash == last));
-        if let Some(ByHash { at, to }) = known.by_hash {
+        if let Some(HashWalk { at, to }) = known.by_hash {
             self.tip = Some(to);
-            self.stage = Stage::ByHash { at, pages: 0 };
+            self.stage = TreeStage::ByHash { at, pages: 0 };
             return;
         }
         match (known.pending, known.tip) {
-            (Some(pending), _) => self.stage = Stage::Log(pending),
+            (Some(pending), _) => self.stage = TreeStage::Log(pending),
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
-                let pending = Pending {
+                let pending = PendingLog {
                     from: Some(last),
                     to: tip,
                     offset: 0,
                 };
                 self.path_cursor().pending = Some(pending.clone());
-                self.stage = Stage::Log(pending);
+                self.stage = TreeStage::Log(pending);
             }
             (None, Some(last)) if last != tip && !self.overlaps => self.walk_by_hash(),
             (None, _) => {

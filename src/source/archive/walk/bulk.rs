@@ -1,8 +1,8 @@
-//! What comes in bulk: the mbox of a stretch of time, and raw mails.
+//! Bulk answers: the mbox of a range of time, the mails of one second, and raw mails.
 
 use super::{
-    MARGIN_S, SEARCH_LAG_S, SEARCH_PAGE, SLICE_FEW, SLICE_MANY, SLICE_S_MAX, SLICE_S_MIN, Stage,
-    Walk,
+    ArchiveStage, ArchiveWalk, MARGIN_S, SEARCH_LAG_S, SEARCH_PAGE, SLICE_FEW, SLICE_MANY,
+    SLICE_S_MAX, SLICE_S_MIN,
 };
 use crate::item::ItemKey;
 use crate::source::archive::page::{
@@ -10,7 +10,7 @@ use crate::source::archive::page::{
 };
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Page};
 
-impl Walk {
+impl ArchiveWalk {
     pub(super) fn read_same_second(
         &mut self,
         answer: Result<Answer, FetchError>,
@@ -37,13 +37,13 @@ impl Walk {
         };
         let may_lag = self.goal == Goal::Poll && (0..SEARCH_LAG_S).contains(&(self.now - at));
         if arrivals.is_empty() && may_lag {
-            // The archive holds more of this second than search may know yet: the next poll asks again.
+            // The search index may still lack mails of this second: the next poll asks again.
             self.requests_left = 0;
         } else if arrivals.is_empty() {
-            self.climbed(at + 1);
-            self.stage = Stage::Climb { at: at + 1 };
+            self.climb_to(at + 1);
+            self.stage = ArchiveStage::Climb { at: at + 1 };
         } else {
-            self.stage = Stage::SameSecond {
+            self.stage = ArchiveStage::SameSecond {
                 at,
                 offset: offset + arrivals.len().min(SEARCH_PAGE),
             };
@@ -61,21 +61,21 @@ impl Walk {
         let page = match answer {
             Err(error) if means_none(&error) => Page::default(),
             Err(FetchError::TooBig { .. }) if slice_s > SLICE_S_MIN => {
-                self.stage = Stage::Mbox {
+                self.stage = ArchiveStage::Mbox {
                     at,
                     until,
                     slice_s: slice_s / 2,
                 };
                 return Ok(Page::default());
             }
-            // This server, or the wall before it, gives no mbox: the Atom goes the same way in smaller steps.
+            // This server, or the wall before it, returns no mbox: the Atom covers the same range in smaller steps.
             Err(
                 FetchError::TooBig { .. }
                 | FetchError::Missing { .. }
                 | FetchError::Broken { .. }
                 | FetchError::Walled { .. },
             ) => {
-                self.stage = Stage::Climb { at };
+                self.stage = ArchiveStage::Climb { at };
                 return Ok(Page::default());
             }
             Err(error) => return Err(error),
@@ -106,15 +106,15 @@ impl Walk {
             many if many > SLICE_MANY => (slice_s / 2).max(SLICE_S_MIN),
             _ => slice_s,
         };
-        self.climbed(end);
+        self.climb_to(end);
         self.stage = if end < until {
-            Stage::Mbox {
+            ArchiveStage::Mbox {
                 at: end,
                 until,
                 slice_s,
             }
         } else {
-            Stage::Climb {
+            ArchiveStage::Climb {
                 at: (end - MARGIN_S).max(0),
             }
         };
@@ -159,7 +159,7 @@ impl Walk {
         }
         self.cursor.raw_wanted.pop_front();
         if self.cursor.raw_wanted.is_empty() {
-            self.stage = Stage::Over;
+            self.stage = ArchiveStage::Over;
         }
         Ok(page)
     }

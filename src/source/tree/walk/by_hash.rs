@@ -1,27 +1,27 @@
-//! The way back without a log: the feed as of a commit, page by page.
+//! The walk by hash, for want of a log: the feed as of a commit, then the feed as of the oldest commit there, and so on.
 
 use chrono::{DateTime, Utc};
 
-use super::{ByHash, Stage, Walk};
+use super::{HashWalk, TreeStage, TreeWalk};
 use crate::item::CommitHash;
 use crate::source::{Gap, Goal};
 
-/// How far a feed is walked back by hash in one go, in pages.
+/// The most pages of one walk by hash.
 const HASH_WALK_PAGES_MAX: u32 = 30;
 
-impl Walk {
-    /// Goes on below what the feed showed.
+impl TreeWalk {
+    /// Goes on below the oldest commit that the feed showed.
     pub(super) fn walk_by_hash(&mut self) {
         match (self.bottom.clone().or(self.tip.clone()), self.tip.clone()) {
             (Some(at), Some(to)) => {
-                self.path_cursor().by_hash = Some(ByHash { at: at.clone(), to });
-                self.stage = Stage::ByHash { at, pages: 0 };
+                self.path_cursor().by_hash = Some(HashWalk { at: at.clone(), to });
+                self.stage = TreeStage::ByHash { at, pages: 0 };
             }
             _ => self.finish_path(),
         }
     }
 
-    pub(super) fn judge_by_hash(
+    pub(super) fn after_by_hash(
         &mut self,
         page: &[(CommitHash, Option<DateTime<Utc>>)],
         at: &CommitHash,
@@ -35,7 +35,7 @@ impl Walk {
         if let Goal::Backfill { since } = self.goal {
             match oldest {
                 Some((hash, date)) if !ended && date >= since.timestamp() => {
-                    self.stage = Stage::ByHash {
+                    self.stage = TreeStage::ByHash {
                         at: hash,
                         pages: pages + 1,
                     };
@@ -49,7 +49,7 @@ impl Walk {
             if let Some(by_hash) = &mut self.path_cursor().by_hash {
                 by_hash.at = hash.clone();
             }
-            self.stage = Stage::ByHash {
+            self.stage = TreeStage::ByHash {
                 at: hash.clone(),
                 pages: pages + 1,
             };

@@ -1,19 +1,19 @@
-//! The way through cgit's log: its pages, and the patches that add what it leaves out.
+//! Reads cgit's log page by page, and the patches that add detail.
 
 use chrono::{DateTime, Utc};
 
-use super::{PATCHES_MAX, Stage, Walk};
+use super::{PATCHES_MAX, TreeStage, TreeWalk};
 use crate::item::{CommitHash, Detail, Item};
 use crate::source::mbox::Mails;
 use crate::source::tree::page::log_rows;
-use crate::source::tree::walk::Pending;
+use crate::source::tree::walk::PendingLog;
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Page, broken, mail, wire};
 
-impl Walk {
+impl TreeWalk {
     pub(super) fn read_log(
         &mut self,
         answer: Result<Answer, FetchError>,
-        log: Pending,
+        log: PendingLog,
     ) -> Result<Page, FetchError> {
         let rows = match answer {
             Ok(Answer {
@@ -33,13 +33,13 @@ impl Walk {
             Err(error) => return Err(error),
         };
         let rows = match rows {
-            // A backfill that is resumed may begin behind the last commit; a poll is only sent on where there are more.
+            // A resumed backfill may begin behind the last commit; a poll only goes on if there are more.
             Some(rows)
                 if !rows.commits.is_empty() || (log.offset > 0 && self.goal != Goal::Poll) =>
             {
                 rows
             }
-            // The log does not answer, or a tip is gone.
+            // The log does not answer, or the last tip is gone.
             Some(_) | None => {
                 if let Goal::Backfill { .. } = self.goal {
                     return Err(broken(
@@ -48,7 +48,7 @@ impl Walk {
                     ));
                 }
                 self.path_cursor().pending = None;
-                self.stage = Stage::Log(Pending {
+                self.stage = TreeStage::Log(PendingLog {
                     offset: usize::MAX,
                     ..log
                 });
@@ -71,13 +71,17 @@ impl Walk {
         } else {
             0
         };
-        self.stage = Stage::Log(Pending { offset, ..log });
+        self.stage = TreeStage::Log(PendingLog { offset, ..log });
         Ok(page)
     }
 
-    /// After a page of the log: the next one, the patches, or the feed by hash. `log.offset` is where the next page
-    /// begins, 0 when this was the last, `usize::MAX` when the log does not answer.
-    pub(super) fn judge_log(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)], log: Pending) {
+    /// After a page of the log: asks for the next page or the patches, or walks by hash. `log.offset` is the beginning of the
+    /// next page, 0 if this was the last, and `usize::MAX` if the log does not answer.
+    pub(super) fn after_log(
+        &mut self,
+        page: &[(CommitHash, Option<DateTime<Utc>>)],
+        log: PendingLog,
+    ) {
         if log.offset == usize::MAX && self.overlaps {
             if self.met_merge {
                 let why = format!(
@@ -101,7 +105,7 @@ impl Walk {
         let far_enough = match self.goal {
             Goal::Poll => false,
             Goal::Backfill { since } => {
-                // Commit dates are not strictly in order: a whole page must be older.
+                // Commit dates are not strictly in order, so a whole page must be older.
                 !page.is_empty()
                     && page
                         .iter()
@@ -110,7 +114,7 @@ impl Walk {
         };
         if log.offset > 0 && !far_enough {
             self.path_cursor().pending = Some(log.clone());
-            self.stage = Stage::Log(log);
+            self.stage = TreeStage::Log(log);
             return;
         }
         let cursor = self.path_cursor();
@@ -118,15 +122,15 @@ impl Walk {
         if let (Goal::Poll, Some(from)) = (self.goal, log.from) {
             self.path_cursor().tip = Some(log.to.clone());
             if !self.brief.is_empty() && self.brief.len() <= PATCHES_MAX {
-                self.stage = Stage::Patches { from, to: log.to };
+                self.stage = TreeStage::Patches { from, to: log.to };
                 return;
             }
         }
         self.finish_path();
     }
 
-    /// Reads the patches of a range into whole commits. They only add detail, so no failure here ends a walk; a hash is
-    /// believed when the log named it, for a message can fake the line between two patches.
+    /// Reads the patches of a range into whole commits. They only add detail, so no failure here ends a walk. A commit's
+    /// message can fake the line between two patches, so only hashes that the log listed count.
     pub(super) fn read_patches(&mut self, answer: Result<Answer, FetchError>) -> Page {
         let mut page = Page::default();
         let Ok(Answer {
@@ -136,7 +140,7 @@ impl Walk {
         else {
             return page;
         };
-        // One that is too large adds nothing to what the log told.
+        // A patch that is too large is left out.
         for patch in Mails::new(&bytes[..]).map_while(Result::ok).flatten() {
             let Some(brief) =
                 CommitHash::parse(&patch.from).and_then(|hash| self.brief.remove(&hash))
