@@ -236,6 +236,8 @@ impl Ingest {
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
         self.tell_gaps(tx, row, &gaps, now).await?;
+        self.report_warning(tx, row, page.warning.as_deref(), now)
+            .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {
             let dates = page.items.iter().filter_map(|item| item.at);

@@ -376,6 +376,7 @@ impl Ingest {
     /// Whether a page holds nothing that is not stored already, as nearly all do.
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
+            && page.warning.is_none()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }

@@ -81,7 +81,7 @@ impl Source {
         now: DateTime<Utc>,
     ) -> Result<Walk, String> {
         match (self, goal) {
-            (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
+            (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal, now))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
             (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
             (Self::Feed(_), Goal::Backfill { .. }) => Err(
@@ -178,6 +178,8 @@ pub struct Page {
     pub faults: Vec<String>,
     /// Whether this part of the feed (a path of a tree) is read for the first time: its items are stored and not announced.
     pub is_first: bool,
+    /// A message for maintainers about the whole source, such as a wrong clock; they get it once a month at most.
+    pub warning: Option<String>,
     /// The pause that the document itself asks for (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
@@ -191,6 +193,19 @@ pub struct Gap {
     pub to_at: i64,
     /// The reason, for a maintainer.
     pub why: String,
+    /// Whether this range is complete now: the gaps inside it are to be removed.
+    pub is_healed: bool,
+}
+
+impl Gap {
+    fn healed(from_at: i64, to_at: i64) -> Self {
+        Self {
+            from_at,
+            to_at,
+            why: String::new(),
+            is_healed: true,
+        }
+    }
 }
 
 /// The validators that a cursor keeps for one URL. They are dropped when the URL changes.

@@ -21,6 +21,7 @@ use crate::item::MessageId;
 
 pub(crate) use self::page::{GZIP_MAGIC, arrival};
 pub use self::walk::ArchiveWalk;
+use self::walk::Way;
 
 /// Entries on the newest page of a search; the server returns up to 200.
 const SEARCH_NEWEST: usize = 50;
@@ -48,15 +49,15 @@ impl Archive {
         }
     }
 
-    fn climb_url(&self, at: i64) -> Url {
-        match &self.query {
-            None => {
+    fn climb_url(&self, at: i64, way: Way) -> Url {
+        match way {
+            Way::Atom => {
                 let mut url = self.below("new.atom");
                 let from = DateTime::from_timestamp(at, 0).unwrap_or_default();
                 url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
                 url
             }
-            Some(_) => self.search(
+            Way::Search | Way::Mbox => self.search(
                 &self.narrowed(&format!("rt:{at}..")),
                 &[("x", "A"), ("o", "-1")],
             ),

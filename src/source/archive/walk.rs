@@ -1,6 +1,9 @@
 //! A poll or backfill of an archive: it chooses the next page, and moves the cursor after each.
 
 mod bulk;
+mod climb;
+mod newest;
+mod task;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -9,35 +12,26 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Archive;
-use super::page::{SENDERS_READ_RAW, means_none, message};
+use super::page::{SENDERS_READ_RAW, message};
 use crate::item::{ItemKey, MessageId, What};
 use crate::source::{
     Answer, Body, FetchError, Gap, Goal, KnownVersion, Method, Page, Request, Validators, broken,
     wire,
 };
 
+pub(super) use self::climb::Way;
+use self::newest::NewestPage;
+use self::task::{MissingRange, Task};
+
 /// A climb begins so long before the newest mail of the last poll: mails may reach the archive out of order.
 const MARGIN_S: i64 = 30 * 60;
 /// The search index may lack the mails of so long.
 const SEARCH_LAG_S: i64 = 120;
+/// Mails that are dated further ahead of our clock come from a wrong clock.
+const AHEAD_S: i64 = 600;
 
-/// An mbox is worth its request from so long ago on, by the archive's clock …
-const MBOX_FROM_S: i64 = 24 * 3600;
-
-/// … and if the previous poll was so long ago by our clock, so that the lag of search cannot hide a mail.
-const MBOX_AWAY_S: i64 = 3600;
-
-/// The range of time of the first mbox. It grows and shrinks with the number of mails.
-const SLICE_S: i64 = 7 * 86_400;
-const SLICE_S_MIN: i64 = 3600;
-const SLICE_S_MAX: i64 = 180 * 86_400;
-
-/// With fewer mails than this in an mbox the next range is twice as long; with more than this, half as long.
-const SLICE_FEW: usize = 250;
-const SLICE_MANY: usize = 4_000;
-
-/// The most requests of one poll; the next poll goes on. 40 pages are 1,000 mails.
-const REQUESTS_PER_POLL_MAX: u32 = 40;
+/// Requests of one poll or of one extra task; the next poll goes on. 40 pages are 1,000 mails.
+const REQUESTS_MAX: u32 = 40;
 
 /// Entries on the newest page: public-inbox's default.
 const WINDOW: usize = 25;
@@ -48,7 +42,7 @@ const SEARCH_PAGE: usize = 200;
 /// The most raw mails in the queue.
 const RAW_WANTED_MAX: usize = 200;
 
-/// All times are unix seconds by the archive's clock, except `polled_at`.
+/// All times are unix seconds by the archive's clock, except those of polls, which are by ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct ArchiveCursor {
@@ -64,6 +58,11 @@ struct ArchiveCursor {
     raw_wanted: VecDeque<MessageId>,
     /// An unfinished backfill.
     backfill: Option<BackfillRange>,
+    /// When the last days were last read again, by our clock.
+    looked_again_at: i64,
+    /// Ranges that no way could read; they are asked for again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<MissingRange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +76,8 @@ struct BackfillRange {
 enum ArchiveStage {
     /// The newest page.
     Newest,
-    /// A page of mails since `at`, oldest first.
-    Climb { at: i64 },
+    /// A page of mails since `at`, oldest first. `is_arrival`: a mail that arrived at this second must be on it.
+    Climb { at: i64, is_arrival: bool },
     /// A search for the mails of one second that has more of them than a page holds.
     SameSecond { at: i64, offset: usize },
     /// An mbox of a range of time, which ends at `until` or before.
@@ -89,27 +88,23 @@ enum ArchiveStage {
     Over,
 }
 
-/// The times that the newest page spans.
-#[derive(Debug, Clone, Copy)]
-struct NewestPage {
-    oldest: i64,
-    newest: i64,
-    /// It has fewer entries than a usual page, so the list has few mails.
-    is_short: bool,
-}
-
 /// A poll or backfill of an archive in progress.
 #[derive(Debug, Clone)]
 pub struct ArchiveWalk {
     archive: Archive,
     cursor: ArchiveCursor,
     stage: ArchiveStage,
-    goal: Goal,
+    task: Task,
+    way: Way,
     now: i64,
     away_s: i64,
     requests_left: u32,
     /// The newest page, until [`ArchiveWalk::learn`] decides how to go on from it.
     newest_page: Option<NewestPage>,
+    /// The newest page of this walk; empty before it is read.
+    present: NewestPage,
+    /// The newest arrival in the mboxes of this walk, or the beginning of the first.
+    newest_in_mbox: Option<i64>,
     /// Mails of the last page that are to be fetched raw if they are new.
     wants_raw: Vec<MessageId>,
     gaps: Vec<Gap>,
@@ -126,52 +121,63 @@ impl Archive {
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
         let now = now.timestamp();
-        let stage = match goal {
-            Goal::Poll => ArchiveStage::Newest,
+        cursor.bound(now);
+        let (task, stage, requests_left) = match goal {
+            Goal::Poll => (Task::CatchUp, ArchiveStage::Newest, REQUESTS_MAX),
             Goal::Backfill { since } => {
-                let since = since.timestamp();
-                let resumed = cursor
-                    .backfill
-                    .take()
-                    .filter(|b| b.since == since && b.at < b.until);
-                let backfill = resumed.unwrap_or(BackfillRange {
-                    since,
-                    at: since,
-                    until: now,
-                });
-                let stage = ArchiveStage::Mbox {
-                    at: backfill.at,
-                    until: backfill.until,
-                    slice_s: SLICE_S,
-                };
-                cursor.backfill = Some(backfill);
-                stage
+                let stage = cursor.begin_backfill(since.timestamp(), now);
+                (Task::Backfill, stage, u32::MAX)
             }
-        };
-        let away_s = now - cursor.polled_at;
-        let requests_left = if goal == Goal::Poll {
-            REQUESTS_PER_POLL_MAX
-        } else {
-            u32::MAX
         };
         ArchiveWalk {
             archive: self.clone(),
+            away_s: now - cursor.polled_at,
             cursor,
             stage,
-            goal,
+            task,
+            way: self.first_way(),
             now,
-            away_s,
             requests_left,
             newest_page: None,
+            present: NewestPage::default(),
+            newest_in_mbox: None,
             wants_raw: Vec::new(),
             gaps: Vec::new(),
         }
     }
 }
 
+impl ArchiveCursor {
+    /// Takes arrivals in the future back to the present: mails with wrong dates once moved cursors there.
+    fn bound(&mut self, now: i64) {
+        self.seen_to = self.seen_to.map(|at| at.min(now));
+        self.climbed_to = self.climbed_to.map(|at| at.min(now));
+        self.newest_at = self.newest_at.min(now);
+        self.looked_again_at = self.looked_again_at.min(now);
+    }
+
+    fn begin_backfill(&mut self, since: i64, now: i64) -> ArchiveStage {
+        let resumed = self
+            .backfill
+            .take()
+            .filter(|b| b.since == since && b.at < b.until);
+        let backfill = resumed.unwrap_or(BackfillRange {
+            since,
+            at: since,
+            until: now,
+        });
+        let stage = bulk::first_mbox(backfill.at, backfill.until);
+        self.backfill = Some(backfill);
+        stage
+    }
+}
+
 impl ArchiveWalk {
     pub(in crate::source) fn next(&mut self) -> Option<Request> {
         if self.requests_left == 0 {
+            if self.task.is_extra() {
+                self.stage = ArchiveStage::Over;
+            }
             return None;
         }
         let archive = &self.archive;
@@ -181,8 +187,8 @@ impl ArchiveWalk {
                 let validators = self.cursor.newest.for_url(&url);
                 Request::feed(url, validators)
             }
-            ArchiveStage::Climb { at } => {
-                Request::feed(archive.climb_url(*at), Validators::default())
+            ArchiveStage::Climb { at, .. } => {
+                Request::feed(archive.climb_url(*at, self.way), Validators::default())
             }
             ArchiveStage::SameSecond { at, offset } => {
                 Request::feed(archive.same_second_url(*at, *offset), Validators::default())
@@ -205,13 +211,21 @@ impl ArchiveWalk {
         &mut self,
         answer: Result<Answer, FetchError>,
     ) -> Result<Page, FetchError> {
-        match self.stage.clone() {
+        let read = match self.stage.clone() {
             ArchiveStage::Newest => self.read_newest(answer),
-            ArchiveStage::Climb { at } => self.read_climb(answer, at),
+            ArchiveStage::Climb { at, is_arrival } => self.read_climb(answer, at, is_arrival),
             ArchiveStage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
             ArchiveStage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
             ArchiveStage::Raw => self.read_raw(answer),
             ArchiveStage::Over => Ok(Page::default()),
+        };
+        match read {
+            // The news is stored already, and an extra task is tried again later.
+            Err(_) if self.task.is_extra() => {
+                self.abandon_task();
+                Ok(Page::default())
+            }
+            read => read,
         }
     }
 
@@ -254,150 +268,11 @@ impl ArchiveWalk {
         }
     }
 
-    fn read_newest(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
-        let url = self.archive.newest_url();
-        let (page, arrivals) = match answer {
-            Err(error) if means_none(&error) => {
-                if self.cursor.seen_to.is_some_and(|seen_to| seen_to > 0) {
-                    return Err(broken(
-                        &url,
-                        "the archive is empty, though it had mails before",
-                    ));
-                }
-                (Page::default(), Vec::new())
-            }
-            Err(error) => return Err(error),
-            Ok(answer) => match &answer.body {
-                Body::Unchanged => {
-                    self.cursor.newest = KnownVersion::of(&url, &answer.validators);
-                    let seen_to = self.cursor.seen_to.unwrap_or_default();
-                    let oldest = seen_to - MARGIN_S;
-                    self.newest_page = Some(NewestPage {
-                        oldest,
-                        newest: self.cursor.newest_at,
-                        is_short: false,
-                    });
-                    return Ok(Page::default());
-                }
-                Body::Bytes { bytes, charset } => {
-                    let read = self
-                        .entries(&wire::decode(bytes, charset.as_deref()))
-                        .map_err(|e| broken(&url, e))?;
-                    self.cursor.newest = KnownVersion::of(&url, &answer.validators);
-                    read
-                }
-            },
-        };
-        let oldest = arrivals.iter().min().copied().unwrap_or_default();
-        let newest = self.newest_of(&arrivals, self.cursor.newest_at);
-        let is_short = arrivals.len() < WINDOW;
-        self.newest_page = Some(NewestPage {
-            oldest,
-            newest,
-            is_short,
-        });
-        Ok(page)
-    }
-
-    /// Decides how to go on from the newest page, once its new items are known.
-    fn after_newest(&mut self, page: NewestPage, nothing_new: bool) {
-        let NewestPage {
-            oldest,
-            newest,
-            is_short,
-        } = page;
-        let newest_before = std::mem::replace(&mut self.cursor.newest_at, newest);
-        self.cursor.polled_at = self.now;
-        let overlaps = self
-            .cursor
-            .seen_to
-            .is_none_or(|seen_to| oldest <= seen_to - MARGIN_S || (nothing_new && is_short));
-        let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
-            // If the climb stopped close to the present of that time, late mails may have arrived below it since.
-            (Some(climbed_to), _) => climbed_to.min(newest_before - MARGIN_S).max(0),
-            (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
-            (None, _) => {
-                self.reach_present(newest);
-                return;
-            }
-        };
-        self.cursor.climbed_to = Some(from);
-        let until = oldest.min(self.now - SEARCH_LAG_S);
-        // A list that was empty has few mails, and mboxes since 1970 would take too many requests.
-        let is_far = from > 0 && until - from > MBOX_FROM_S;
-        self.stage = if is_far && self.away_s > MBOX_AWAY_S {
-            ArchiveStage::Mbox {
-                at: from,
-                until,
-                slice_s: SLICE_S,
-            }
-        } else {
-            ArchiveStage::Climb { at: from }
-        };
-    }
-
-    /// The newest of these arrivals that is not in the future; `otherwise` if there is none. A mail dated in the future must
-    /// not move the cursor, not even to the present: the archive's clock may be behind ours.
-    fn newest_of(&self, arrivals: &[i64], otherwise: i64) -> i64 {
+    /// The newest of these arrivals that is not in the future, if there is one. A mail dated in the future must not move the
+    /// cursor, not even to the present: the archive's clock may be behind ours.
+    fn newest_of(&self, arrivals: &[i64]) -> Option<i64> {
         let past = arrivals.iter().filter(|&&at| at <= self.now);
-        past.max().copied().unwrap_or(otherwise)
-    }
-
-    /// Ends the climb: all mails up to `newest` are stored.
-    fn reach_present(&mut self, newest: i64) {
-        match (self.goal, &mut self.cursor.backfill) {
-            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
-            (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => {
-                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest);
-                self.cursor.seen_to = Some(seen_to);
-                self.cursor.climbed_to = None;
-            }
-        }
-        self.stage = ArchiveStage::Over;
-    }
-
-    fn climb_to(&mut self, at: i64) {
-        match (self.goal, &mut self.cursor.backfill) {
-            // At most one second before the end: only `reach_present` ends a backfill.
-            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
-            (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => self.cursor.climbed_to = Some(at.min(self.now)),
-        }
-    }
-
-    fn read_climb(
-        &mut self,
-        answer: Result<Answer, FetchError>,
-        at: i64,
-    ) -> Result<Page, FetchError> {
-        let url = self.archive.climb_url(at);
-        let (page, arrivals) = match answer {
-            Err(error) if means_none(&error) => (Page::default(), Vec::new()),
-            Err(error) => return Err(error),
-            Ok(answer) => self.document(&answer, &url)?,
-        };
-        let (first, last) = (
-            arrivals.first().copied().unwrap_or(at),
-            arrivals.last().copied().unwrap_or(at),
-        );
-        // The server returns mails before `at` only if there is less than a page since `at`: this is the newest page.
-        let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
-        let is_full = arrivals.len() >= WINDOW;
-        let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
-        let stands_still = first == last && last <= at;
-        if is_newest || is_last || arrivals.is_empty() || (stands_still && !is_full) {
-            self.reach_present(self.newest_of(&arrivals, at));
-        } else if first == last && is_full {
-            self.stage = ArchiveStage::SameSecond {
-                at: last,
-                offset: 0,
-            };
-        } else {
-            self.climb_to(last);
-            self.stage = ArchiveStage::Climb { at: last };
-        }
-        Ok(page)
+        past.max().copied()
     }
 
     fn document(&mut self, answer: &Answer, url: &Url) -> Result<(Page, Vec<i64>), FetchError> {

@@ -135,6 +135,7 @@ impl FeedWalk {
                 from_at,
                 to_at,
                 why,
+                is_healed: false,
             });
         }
         gaps
@@ -178,6 +179,7 @@ impl FeedWalk {
             from_at: from_at.min(to_at),
             to_at,
             why: format!("{new} new entries in one poll; the newest {kept} were kept (new_max)"),
+            is_healed: false,
         });
     }
 

@@ -58,7 +58,7 @@ impl Tree {
         url
     }
 
-    fn log_url(&self, path: &str, log: &PendingLog) -> Url {
+    fn log_url(&self, path: &str, log: &PendingLog, with_messages: bool) -> Url {
         let range = match &log.from {
             Some(from) => format!("{from}..{}", log.to),
             None => log.to.to_string(),
@@ -67,8 +67,10 @@ impl Tree {
         url.query_pairs_mut()
             .append_pair("h", &self.branch)
             .append_pair("qt", "range")
-            .append_pair("q", &range)
-            .append_pair("showmsg", "1");
+            .append_pair("q", &range);
+        if with_messages {
+            url.query_pairs_mut().append_pair("showmsg", "1");
+        }
         if log.offset > 0 {
             url.query_pairs_mut()
                 .append_pair("ofs", &log.offset.to_string());
@@ -82,6 +84,11 @@ impl Tree {
             .append_pair("id", to.as_str())
             .append_pair("id2", from.as_str());
         url
+    }
+
+    /// GitHub's mbox of a commit; for a merge, of the commits that it brought.
+    fn merge_url(&self, merge: &CommitHash) -> Url {
+        self.below("commit", &format!("{merge}.patch"))
     }
 
     /// `BASE/page/path`. cgit needs the slash behind `page` even if there is no path.

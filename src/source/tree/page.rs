@@ -60,6 +60,8 @@ pub(super) struct LogRows {
     pub(super) commits: Vec<(CommitHash, Item)>,
     pub(super) faults: Vec<String>,
     pub(super) has_more: bool,
+    /// Whether the page has its end. A server that dies while it writes leaves a page without one.
+    pub(super) is_whole: bool,
 }
 
 /// Reads a page of cgit's log (`showmsg=1`); `None` if it is no such page.
@@ -67,8 +69,9 @@ pub(super) fn log_rows(page: &str) -> Option<LogRows> {
     let mut log = LogParser::default();
     html::read(page, &mut log);
     log.end_row();
-    log.table?;
+    let is_table_closed = log.table? == 0;
     Some(LogRows {
+        is_whole: is_table_closed && (log.has_pager || log.is_closed),
         commits: log.commits,
         faults: log.faults,
         has_more: log.has_more,
@@ -94,6 +97,9 @@ struct LogParser {
     commits: Vec<(CommitHash, Item)>,
     faults: Vec<String>,
     has_more: bool,
+    /// Whether the end of the list of pages was read, and the end of the document.
+    has_pager: bool,
+    is_closed: bool,
 }
 
 #[derive(Default)]
@@ -140,7 +146,11 @@ impl html::HtmlHandler for LogParser {
 
     fn close(&mut self, name: &str) {
         match (name, &mut self.table) {
-            ("ul", _) => self.in_pager = false,
+            ("ul", _) => {
+                self.has_pager |= self.in_pager;
+                self.in_pager = false;
+            }
+            ("html", _) => self.is_closed = true,
             ("a", _) => {
                 self.in_link = false;
                 let link = self.page_link.take();
@@ -288,7 +298,17 @@ mod tests {
             ]
         );
         assert_eq!(log.commits[0].1.at, wire::date("2026-07-30T18:20:16Z"));
-        assert!(log.has_more);
+        assert!(log.has_more && log.is_whole);
+        for (end, is_whole) in [
+            ("</table>", false),
+            ("</table><ul class='pager'></ul>", true),
+            ("</table></body></html>", true),
+            ("</html>", false),
+        ] {
+            let start = page.split("</table><ul").next().expect("a start");
+            let log = log_rows(&format!("{start}{end}")).expect("it is a log");
+            assert_eq!(log.is_whole, is_whole, "{end}");
+        }
         assert_eq!(log.faults.len(), 1);
         assert!(log_rows("<p>no log</p>").is_none());
         assert!(log_rows("<table class='list'></table>").is_none());

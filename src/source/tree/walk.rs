@@ -2,8 +2,11 @@
 
 mod by_hash;
 mod log;
+mod merges;
+mod newest;
+mod unread;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,12 +19,15 @@ use crate::source::{
     wire,
 };
 
+use self::log::LogEnd;
+use self::unread::UnreadLog;
+
 /// The most requests of one poll, not counting one for each path; the next poll goes on. 40 pages of cgit's log are 2,000
 /// commits.
 const REQUESTS_PER_POLL_MAX: u32 = 40;
 
-/// The most commits of which the patches are fetched; the diffs of more would be many megabytes.
-const PATCHES_MAX: usize = 500;
+/// A merge brings commits that were made up to so long before.
+const SIDE_AGE_S: i64 = 30 * 86_400;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,11 +43,24 @@ struct TreeCursor {
 struct PathCursor {
     /// This commit and all its ancestors are stored, or older than the first poll.
     tip: Option<CommitHash>,
+    /// Its commit date, in unix seconds; 0 if it is not known.
+    tip_at: i64,
     /// A log that is not read to its end.
     pending: Option<PendingLog>,
     /// A walk by hash that has not met a known commit.
     by_hash: Option<HashWalk>,
     newest: KnownVersion,
+    /// Logs that did not answer, across merges; they are asked for again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadLog>,
+    /// Whether merges came after the tip.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    met_merge: bool,
+    /// On GitHub: merges whose commits are still to be read, and the commits of the first of them.
+    #[serde(skip_serializing_if = "VecDeque::is_empty")]
+    merges: VecDeque<CommitHash>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sides: Vec<CommitHash>,
 }
 
 /// The log of `from..to`, or of all ancestors of `to`; its first `offset` commits are read.
@@ -50,6 +69,12 @@ pub(super) struct PendingLog {
     pub(super) from: Option<CommitHash>,
     pub(super) to: CommitHash,
     pub(super) offset: usize,
+    /// When it was first asked for, or last answered, by our clock.
+    #[serde(default)]
+    pub(super) begun_at: i64,
+    /// The oldest commit that was read; `None` if the feed shows all commits down to `from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bottom: Option<CommitHash>,
 }
 
 /// A walk by hash from `to` back; it has reached `at`.
@@ -66,10 +91,30 @@ enum TreeStage {
     /// A page of the log.
     Log(PendingLog),
     /// The patches of a range, as one mbox.
-    Patches { from: CommitHash, to: CommitHash },
+    Patches {
+        from: CommitHash,
+        to: CommitHash,
+    },
     /// The feed as of this commit.
-    ByHash { at: CommitHash, pages: u32 },
+    ByHash {
+        at: CommitHash,
+        pages: u32,
+    },
+    /// On GitHub: the patches of a merge, and the feed as of one of its commits.
+    Merge(CommitHash),
+    Side {
+        at: CommitHash,
+        pages: u32,
+    },
 }
+
+/// No page says how many parents a commit has; git's own subject of a merge does.
+fn is_merge(item: &Item) -> bool {
+    item.title.starts_with("Merge ")
+}
+
+/// The commits of a page and their commit dates, in page order.
+type Commits = [(CommitHash, Option<DateTime<Utc>>)];
 
 /// A poll or backfill of a tree in progress.
 #[derive(Debug, Clone)]
@@ -77,19 +122,35 @@ pub struct TreeWalk {
     tree: Tree,
     cursor: TreeCursor,
     goal: Goal,
+    now: i64,
     /// The index of the path that is being read, and the next step for it.
     path: usize,
     stage: TreeStage,
     requests_left: u32,
-    /// The newest commit that the branch's feed showed, and the oldest.
+    /// The newest commit of the range that is being read.
     tip: Option<CommitHash>,
+    /// The newest commit that the branch's feed showed, and the oldest.
+    shown_tip: Option<CommitHash>,
     bottom: Option<CommitHash>,
-    /// Whether the branch's feed showed the last tip.
+    /// Whether the branch's feed showed the last tip, and whether it showed commits that are new here.
     overlaps: bool,
+    has_news: bool,
     /// Commits that only the log has shown; their patches add detail.
     brief: HashMap<CommitHash, Item>,
-    /// The last page's commits and their commit dates, in page order.
+    /// All commits of the log's pages so far.
+    in_log: HashSet<CommitHash>,
+    log_end: LogEnd,
+    /// The index of the unread log that is asked for again.
+    retried: Option<usize>,
+    /// The last page's commits, and the merges among them.
     page: Vec<(CommitHash, Option<DateTime<Utc>>)>,
+    page_merges: Vec<CommitHash>,
+    /// The commits of a merge, as its patches name them; `None`: they could not be read.
+    side_commits: Option<Vec<CommitHash>>,
+    /// The pages of the merge's commits that were read, and whether the rest is left for the next poll.
+    side_pages: u32,
+    merges_wait: bool,
+    /// Whether any page had a merge.
     met_merge: bool,
     /// The newest and the oldest commit date of this path, in unix seconds.
     span: Option<(i64, i64)>,
@@ -97,7 +158,12 @@ pub struct TreeWalk {
 }
 
 impl Tree {
-    pub(in crate::source) fn begin(&self, cursor: Option<&str>, goal: Goal) -> TreeWalk {
+    pub(in crate::source) fn begin(
+        &self,
+        cursor: Option<&str>,
+        goal: Goal,
+        now: DateTime<Utc>,
+    ) -> TreeWalk {
         let mut cursor: TreeCursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
@@ -120,14 +186,24 @@ impl Tree {
             tree: self.clone(),
             cursor,
             goal,
+            now: now.timestamp(),
             path: 0,
             stage: TreeStage::Newest,
             requests_left,
             tip: None,
+            shown_tip: None,
             bottom: None,
             overlaps: false,
+            has_news: false,
             brief: HashMap::new(),
+            in_log: HashSet::new(),
+            log_end: LogEnd::default(),
+            retried: None,
             page: Vec::new(),
+            page_merges: Vec::new(),
+            side_commits: None,
+            side_pages: 0,
+            merges_wait: false,
             met_merge: false,
             span: None,
             gaps: Vec::new(),
@@ -147,23 +223,23 @@ impl TreeWalk {
         Some(match &self.stage {
             TreeStage::Newest => {
                 let url = self.tree.feed_url(path, &self.tree.branch);
-                let kept = self
-                    .cursor
-                    .paths
-                    .get(path)
-                    .filter(|kept| kept.pending.is_none());
+                let kept = self.cursor.paths.get(path);
+                let kept = kept.filter(|kept| kept.pending.is_none());
                 let validators = kept
                     .map(|kept| kept.newest.for_url(&url))
                     .unwrap_or_default();
                 Request::feed(url, validators)
             }
-            TreeStage::Log(log) => Request::page(self.tree.log_url(path, log)),
+            TreeStage::Log(log) => {
+                Request::page(self.tree.log_url(path, log, !log.is_slow(self.now)))
+            }
             TreeStage::Patches { from, to } => {
                 Request::bulk(self.tree.patches_url(path, from, to), Method::Get)
             }
-            TreeStage::ByHash { at, .. } => {
+            TreeStage::ByHash { at, .. } | TreeStage::Side { at, .. } => {
                 Request::feed(self.tree.feed_url(path, at.as_str()), Validators::default())
             }
+            TreeStage::Merge(merge) => Request::bulk(self.tree.merge_url(merge), Method::Get),
         })
     }
 
@@ -172,11 +248,17 @@ impl TreeWalk {
         answer: Result<Answer, FetchError>,
     ) -> Result<Page, FetchError> {
         self.page.clear();
+        self.page_merges.clear();
         match self.stage.clone() {
-            TreeStage::Newest => self.read_feed(answer, true),
-            TreeStage::ByHash { .. } => self.read_feed(answer, false),
+            TreeStage::Newest => self.read_newest(answer),
+            TreeStage::ByHash { .. } => self.read_feed(answer?),
             TreeStage::Log(log) => self.read_log(answer, log),
             TreeStage::Patches { .. } => Ok(self.read_patches(answer)),
+            TreeStage::Merge(merge) => {
+                self.read_merge(answer, &merge);
+                Ok(Page::default())
+            }
+            TreeStage::Side { .. } => Ok(self.read_side(answer)),
         }
     }
 
@@ -190,35 +272,36 @@ impl TreeWalk {
             let (newest, oldest) = self.span.unwrap_or((at, at));
             self.span = Some((newest.max(at), oldest.min(at)));
         }
-        let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
+        let is_new = |hash: &CommitHash| new_here.contains(&ItemKey::commit(hash));
+        let page = std::mem::take(&mut self.page);
+        self.queue_merges(&is_new);
         match self.stage.clone() {
             TreeStage::Newest => {
-                let page = std::mem::take(&mut self.page);
+                self.has_news = page.iter().any(|(hash, _)| is_new(hash));
                 self.after_newest(&page);
             }
             TreeStage::ByHash { at, pages } => {
-                let page = std::mem::take(&mut self.page);
                 let last = self.path_cursor().tip.clone();
                 let met_last = page.iter().any(|(hash, _)| Some(hash) == last.as_ref());
                 // If the last tip is gone, a page of commits that this feed has shown before ends the walk. That another
                 // tree has the same commits proves nothing.
-                let is_new = |hash: &CommitHash| new_here.contains(&ItemKey::commit(hash));
                 let nothing_new = page.iter().all(|(hash, _)| *hash == at || !is_new(hash));
-                self.after_by_hash(
-                    &page,
-                    &at,
-                    pages,
-                    met_last || (nothing_new && page.len() > 1),
-                );
+                let met_seen = met_last || (nothing_new && page.len() > 1);
+                self.after_by_hash(&page, &at, pages, met_seen);
             }
             TreeStage::Log(log) => {
-                let page = std::mem::take(&mut self.page);
+                let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
                 self.brief.retain(|hash, _| {
                     page.iter().all(|(other, _)| other != hash) || is_fresh(hash)
                 });
                 self.after_log(&page, log);
             }
-            TreeStage::Patches { .. } => self.finish_path(),
+            TreeStage::Patches { .. } => self.go_on(),
+            TreeStage::Merge(_) => self.after_merge(),
+            TreeStage::Side { at, pages } => {
+                let nothing_new = page.iter().all(|(hash, _)| !is_new(hash));
+                self.after_side(&page, &at, pages, nothing_new);
+            }
         }
         std::mem::take(&mut self.gaps)
     }
@@ -257,6 +340,14 @@ impl TreeWalk {
         }
     }
 
+    /// After the news of a path: asks for logs and merges that are left over, then goes to the next path.
+    fn go_on(&mut self) {
+        if self.goal == Goal::Poll && (self.retry_log() || self.follow_merge()) {
+            return;
+        }
+        self.finish_path();
+    }
+
     fn finish_path(&mut self) {
         if let Goal::Backfill { .. } = self.goal {
             let path = self.tree.paths[self.path].clone();
@@ -264,31 +355,34 @@ impl TreeWalk {
         }
         self.path += 1;
         self.pass_over_done();
+        if let Goal::Backfill { since } = self.goal
+            && self.path >= self.tree.paths.len()
+            && !(self.tree.is_github() && self.met_merge)
+        {
+            self.gaps.push(Gap::healed(since.timestamp(), self.now));
+        }
         self.stage = TreeStage::Newest;
         self.tip = None;
         self.brief.clear();
-        self.met_merge = false;
+        self.in_log.clear();
+        self.retried = None;
+        self.merges_wait = false;
         self.span = None;
     }
 
-    fn read_feed(
-        &mut self,
-        answer: Result<Answer, FetchError>,
-        is_newest: bool,
-    ) -> Result<Page, FetchError> {
-        let answer = answer?;
-        let url = answer.url.clone();
-        let Body::Bytes { bytes, charset } = &answer.body else {
-            self.tip = self.path_cursor().tip.clone();
-            return Ok(Page::default());
-        };
+    /// Reads a page of the feed.
+    fn read_feed(&mut self, answer: Answer) -> Result<Page, FetchError> {
         let mut page = Page::default();
-        for entry in wire::atom_entries(&wire::decode(bytes, charset.as_deref()))
-            .map_err(|e| broken(&url, e))?
-        {
+        let Body::Bytes { bytes, charset } = &answer.body else {
+            return Ok(page);
+        };
+        let entries = wire::atom_entries(&wire::decode(bytes, charset.as_deref()));
+        for entry in entries.map_err(|e| broken(&answer.url, e))? {
             match commit(entry) {
                 Ok((hash, item)) => {
-                    self.met_merge |= item.title.starts_with("Merge ");
+                    if is_merge(&item) {
+                        self.page_merges.push(hash.clone());
+                    }
                     self.brief.remove(&hash);
                     self.page.push((hash, item.at));
                     page.items.push(item);
@@ -296,69 +390,6 @@ impl TreeWalk {
                 Err(fault) => page.faults.push(fault),
             }
         }
-        if is_newest {
-            self.tip = self.page.first().map(|(hash, _)| hash.clone());
-            page.is_first = !self.cursor.paths.contains_key(&self.tree.paths[self.path]);
-            let had = self.path_cursor().tip.is_some();
-            if self.tip.is_none() && had {
-                return Err(broken(
-                    &url,
-                    "the feed is empty, though it had commits before",
-                ));
-            }
-            self.path_cursor().newest = KnownVersion::of(&url, &answer.validators);
-        }
         Ok(page)
-    }
-
-    /// Decides how to get the commits below the newest page, once that is stored.
-    fn after_newest(&mut self, page: &[(CommitHash, Option<DateTime<Utc>>)]) {
-        let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
-            self.finish_path();
-            return;
-        };
-        if let Goal::Backfill { .. } = self.goal {
-            let pending = known.pending.unwrap_or(PendingLog {
-                from: None,
-                to: tip.clone(),
-                offset: 0,
-            });
-            self.path_cursor().pending = Some(pending.clone());
-            self.stage = match (self.tree.is_github(), page.last()) {
-                (true, Some((oldest, _))) => TreeStage::ByHash {
-                    at: oldest.clone(),
-                    pages: 0,
-                },
-                (true, None) | (false, _) => TreeStage::Log(pending),
-            };
-            return;
-        }
-        self.bottom = page.last().map(|(hash, _)| hash.clone());
-        self.overlaps = known
-            .tip
-            .as_ref()
-            .is_none_or(|last| page.iter().any(|(hash, _)| hash == last));
-        if let Some(HashWalk { at, to }) = known.by_hash {
-            self.tip = Some(to);
-            self.stage = TreeStage::ByHash { at, pages: 0 };
-            return;
-        }
-        match (known.pending, known.tip) {
-            (Some(pending), _) => self.stage = TreeStage::Log(pending),
-            (None, Some(last)) if last != tip && !self.tree.is_github() => {
-                let pending = PendingLog {
-                    from: Some(last),
-                    to: tip,
-                    offset: 0,
-                };
-                self.path_cursor().pending = Some(pending.clone());
-                self.stage = TreeStage::Log(pending);
-            }
-            (None, Some(last)) if last != tip && !self.overlaps => self.walk_by_hash(),
-            (None, _) => {
-                self.path_cursor().tip = Some(tip);
-                self.finish_path();
-            }
-        }
     }
 }

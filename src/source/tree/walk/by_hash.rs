@@ -1,13 +1,11 @@
 //! The walk by hash, for want of a log: the feed as of a commit, then the feed as of the oldest commit there, and so on.
 
-use chrono::{DateTime, Utc};
-
-use super::{HashWalk, TreeStage, TreeWalk};
+use super::{Commits, HashWalk, TreeStage, TreeWalk};
 use crate::item::CommitHash;
 use crate::source::{Gap, Goal};
 
 /// The most pages of one walk by hash.
-const HASH_WALK_PAGES_MAX: u32 = 30;
+pub(super) const HASH_WALK_PAGES_MAX: u32 = 30;
 
 impl TreeWalk {
     /// Goes on below the oldest commit that the feed showed.
@@ -17,13 +15,13 @@ impl TreeWalk {
                 self.path_cursor().by_hash = Some(HashWalk { at: at.clone(), to });
                 self.stage = TreeStage::ByHash { at, pages: 0 };
             }
-            _ => self.finish_path(),
+            _ => self.go_on(),
         }
     }
 
     pub(super) fn after_by_hash(
         &mut self,
-        page: &[(CommitHash, Option<DateTime<Utc>>)],
+        page: &Commits,
         at: &CommitHash,
         pages: u32,
         met_seen: bool,
@@ -55,33 +53,33 @@ impl TreeWalk {
             };
             return;
         }
-        let until = oldest.map_or(0, |(_, date)| date);
         if too_far && !met_seen && !ended {
-            let why = format!(
-                "{}: {} pages back and nothing known met",
-                self.tree.branch, HASH_WALK_PAGES_MAX
-            );
+            let until = oldest.map_or(0, |(_, date)| date);
+            let from_at = self.gap_begin();
             self.gaps.push(Gap {
-                from_at: 0,
+                from_at,
                 to_at: until,
-                why,
+                why: format!(
+                    "{}: no known commit within {HASH_WALK_PAGES_MAX} pages",
+                    self.tree.branch
+                ),
+                is_healed: false,
             });
-        } else if self.met_merge {
-            let why = format!(
-                "{}: walked by hash across merges; commits behind them may be missing",
-                self.tree.branch
-            );
-            self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
-            });
+        } else if self.path_cursor().met_merge && !self.tree.is_github() {
+            let to = self.tip.clone();
+            self.keep_unread(to, 0);
         }
         let tip = self.tip.clone();
+        self.move_tip(tip);
         let cursor = self.path_cursor();
-        cursor.tip = tip;
         cursor.pending = None;
         cursor.by_hash = None;
-        self.finish_path();
+        self.go_on();
+    }
+
+    /// The beginning of a gap: some time before the last tip, because merges bring older commits; 0 if it is not known.
+    pub(super) fn gap_begin(&mut self) -> i64 {
+        let at = self.path_cursor().tip_at;
+        (at - super::SIDE_AGE_S).max(0)
     }
 }
