@@ -94,8 +94,17 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
 
 /// The Message-ID from a header that the parser rejects, for example one with spaces inside.
 fn raw_id(mail: &mail_parser::Message<'_>) -> Option<MessageId> {
-    let raw = mail.header_raw("Message-ID")?;
-    MessageId::parse(&raw.split_whitespace().collect::<String>())
+    message_id(mail.header_raw("Message-ID")?)
+}
+
+/// A Message-ID without white space, control characters and brackets inside.
+pub(super) fn message_id(raw: &str) -> Option<MessageId> {
+    let inside = raw
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let raw = inside.map_or(raw, |(id, _)| id);
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>';
+    MessageId::parse(&raw.replace(is_odd, ""))
 }
 
 fn ids(value: &HeaderValue<'_>) -> Vec<MessageId> {

@@ -28,7 +28,7 @@ pub(super) fn linked_id(link: &str) -> Option<MessageId> {
     let path = link.split(['?', '#']).next()?.trim_end_matches('/');
     let (_, encoded) = path.rsplit_once('/')?;
     let bytes = percent_encoding::percent_decode_str(encoded);
-    MessageId::parse(&bytes.decode_utf8().ok()?)
+    mail::message_id(&bytes.decode_utf8_lossy())
 }
 
 pub(super) fn message(entry: wire::AtomEntry) -> Result<Item, String> {
@@ -38,6 +38,9 @@ pub(super) fn message(entry: wire::AtomEntry) -> Result<Item, String> {
             prose::shorten(&entry.link, 120)
         )
     })?;
+    // An odd Message-ID is kept without its odd characters, so only the archive's own link leads to the mail.
+    let link = percent_encoding::percent_decode_str(entry.link.trim_end_matches('/'));
+    let is_odd = !link.collect::<Vec<u8>>().ends_with(id.as_str().as_bytes());
     Ok(Item {
         what: What::Message {
             in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
@@ -49,7 +52,7 @@ pub(super) fn message(entry: wire::AtomEntry) -> Result<Item, String> {
             name: entry.author,
             email: entry.email,
         },
-        url: None,
+        url: is_odd.then_some(entry.link),
         at: entry.updated,
         written_at: None,
         text: prose::without_diffs(&entry.text),

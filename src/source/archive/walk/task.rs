@@ -121,7 +121,9 @@ impl ArchiveWalk {
             .missing
             .retain(|range| now - range.found_at < REFILL_FOR_S);
         let is_seeded = cursor.seen_to.is_some_and(|seen_to| seen_to > 0);
-        let from = if is_seeded && now - cursor.looked_again_at >= SECOND_LOOK_EACH_S {
+        // After a long absence the news comes first.
+        let is_idle = is_seeded && self.away_s < SECOND_LOOK_EACH_S;
+        let from = if is_idle && now - cursor.looked_again_at >= SECOND_LOOK_EACH_S {
             cursor.looked_again_at = now;
             (self.task, self.way) = (Task::SecondLook, Way::Search);
             now - SECOND_LOOK_S

@@ -53,19 +53,19 @@ impl TreeWalk {
             };
             return;
         }
-        if too_far && !met_seen && !ended {
-            let until = oldest.map_or(0, |(_, date)| date);
+        let is_incomplete = too_far && !met_seen && !ended;
+        if self.tree.is_github() && is_incomplete {
             let from_at = self.gap_begin();
             self.gaps.push(Gap {
                 from_at,
-                to_at: until,
+                to_at: oldest.map_or(0, |(_, date)| date),
                 why: format!(
                     "{}: no known commit within {HASH_WALK_PAGES_MAX} pages",
                     self.tree.branch
                 ),
                 is_healed: false,
             });
-        } else if self.path_cursor().met_merge && !self.tree.is_github() {
+        } else if !self.tree.is_github() && (is_incomplete || self.path_cursor().met_merge) {
             let to = self.tip.clone();
             self.keep_unread(to, 0);
         }

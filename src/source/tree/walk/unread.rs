@@ -40,7 +40,7 @@ impl UnreadLog {
             from_at: self.from_at,
             to_at: self.to_at,
             why: format!(
-                "{branch}: the log does not answer, so commits that merges brought may be missing; it is asked for again"
+                "{branch}: the log does not answer, so commits may be missing; it is asked for again"
             ),
             is_healed,
         }
