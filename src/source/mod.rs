@@ -182,6 +182,8 @@ pub struct Page {
     pub faults: Vec<String>,
     /// Whether this part of the feed (a path of a tree) is read for the first time: its items are stored and not announced.
     pub is_first: bool,
+    /// Whether the branch still has its last tip: then a commit that resembles a stored one is another change, and no rebased one.
+    pub is_fast_forward: bool,
     /// A message for maintainers about the whole source, such as a wrong clock; they get it once a month at most.
     pub warning: Option<String>,
     /// The pause that the document itself asks for (`ttl`, `sy:updatePeriod`).

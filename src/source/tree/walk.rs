@@ -88,6 +88,8 @@ struct HashWalk {
 enum TreeStage {
     /// The branch's feed.
     Newest,
+    /// The log in the other direction, before the log itself: if it has no commits, the last tip is an ancestor of the new one.
+    Ancestor(PendingLog),
     /// A page of the log.
     Log(PendingLog),
     /// The patches of a range, as one mbox.
@@ -135,6 +137,8 @@ pub struct TreeWalk {
     /// Whether the branch's feed showed the last tip, and whether it showed commits that are new here.
     overlaps: bool,
     has_news: bool,
+    /// Whether the last tip is an ancestor of the new one, or does not exist any more.
+    is_ancestor: bool,
     /// Commits that only the log has shown; their patches add detail.
     brief: HashMap<CommitHash, Item>,
     /// All commits of the log's pages so far.
@@ -195,6 +199,7 @@ impl Tree {
             bottom: None,
             overlaps: false,
             has_news: false,
+            is_ancestor: false,
             brief: HashMap::new(),
             in_log: HashSet::new(),
             log_end: LogEnd::default(),
@@ -230,6 +235,9 @@ impl TreeWalk {
                     .unwrap_or_default();
                 Request::feed(url, validators)
             }
+            TreeStage::Ancestor(log) => {
+                Request::page(self.tree.log_url(path, &log.reversed(), false))
+            }
             TreeStage::Log(log) => {
                 Request::page(self.tree.log_url(path, log, !log.is_slow(self.now)))
             }
@@ -252,6 +260,10 @@ impl TreeWalk {
         match self.stage.clone() {
             TreeStage::Newest => self.read_newest(answer),
             TreeStage::ByHash { .. } => self.read_feed(answer?),
+            TreeStage::Ancestor(_) => {
+                self.is_ancestor = log::is_empty_log(answer);
+                Ok(Page::default())
+            }
             TreeStage::Log(log) => self.read_log(answer, log),
             TreeStage::Patches { .. } => Ok(self.read_patches(answer)),
             TreeStage::Merge(merge) => {
@@ -289,6 +301,7 @@ impl TreeWalk {
                 let met_seen = met_last || (nothing_new && page.len() > 1);
                 self.after_by_hash(&page, &at, pages, met_seen);
             }
+            TreeStage::Ancestor(log) => self.stage = TreeStage::Log(log),
             TreeStage::Log(log) => {
                 let is_fresh = |hash: &CommitHash| fresh.contains(&ItemKey::commit(hash));
                 self.brief.retain(|hash, _| {

@@ -3,4 +3,5 @@
 
 mod archive;
 mod repository;
+mod told;
 mod tree;

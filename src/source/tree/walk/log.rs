@@ -31,9 +31,28 @@ impl PendingLog {
         now - self.begun_at
     }
 
+    /// The range in the other direction.
+    pub(super) fn reversed(&self) -> Self {
+        Self {
+            from: Some(self.to.clone()),
+            to: self.from.clone().unwrap_or_else(|| self.to.clone()),
+            offset: 0,
+            ..self.clone()
+        }
+    }
+
     pub(super) fn is_slow(&self, now: i64) -> bool {
         self.age(now) >= SLOW_S
     }
+}
+
+/// Whether the answer is a whole page of the log without commits.
+pub(super) fn is_empty_log(answer: Result<Answer, FetchError>) -> bool {
+    let rows = match answer.map(|answer| answer.body) {
+        Ok(Body::Bytes { bytes, charset }) => log_rows(&wire::decode(&bytes, charset.as_deref())),
+        Ok(Body::Unchanged) | Err(_) => None,
+    };
+    rows.is_some_and(|rows| rows.is_whole && rows.commits.is_empty())
 }
 
 impl TreeWalk {
@@ -63,6 +82,8 @@ impl TreeWalk {
         };
         let mut page = Page {
             faults: rows.faults,
+            // The log has commits, so the last tip exists.
+            is_fast_forward: is_poll && self.is_ancestor && self.retried.is_none(),
             ..Page::default()
         };
         for (hash, item) in rows.commits {

@@ -71,11 +71,11 @@ impl TreeWalk {
         // A mirror that lags behind shows an older tip for a while: all that it shows is known.
         let steps_back = !self.has_news && tip_at < known.tip_at;
         match (known.pending, known.tip) {
-            (Some(pending), _) => self.stage = TreeStage::Log(pending),
+            (Some(pending), _) => self.begin_log(pending),
             (None, Some(last)) if last != tip && steps_back => self.go_on(),
             (None, Some(last)) if last != tip && !self.tree.is_github() => {
                 self.path_cursor().pending = Some(pending.clone());
-                self.stage = TreeStage::Log(pending);
+                self.begin_log(pending);
             }
             (None, Some(last)) if last != tip && !self.overlaps => self.walk_by_hash(),
             (None, _) => {
@@ -83,6 +83,15 @@ impl TreeWalk {
                 self.go_on();
             }
         }
+    }
+
+    fn begin_log(&mut self, log: PendingLog) {
+        self.is_ancestor = self.overlaps;
+        self.stage = if self.overlaps {
+            TreeStage::Log(log)
+        } else {
+            TreeStage::Ancestor(log)
+        };
     }
 
     /// All commits up to this one are stored.
