@@ -237,6 +237,7 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
         inviters: matrix.inviters.clone(),
         rooms: rooms.map(|room| room.address.clone()).collect(),
         send_gap: Duration::from_secs(matrix.send_gap_s.into()),
+        request_max: matrix::REQUEST_MAX,
         now: Arc::new(|| SystemClock.now().timestamp()),
     })
 }

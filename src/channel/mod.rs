@@ -155,6 +155,22 @@ impl SendError {
             other => other,
         }
     }
+
+    /// The meaning of an error of a look for an earlier message: the look is refused, and not the channel. The try of this
+    /// delivery failed, and the others of its channel go on.
+    pub fn as_failed_look(self) -> Self {
+        match self.before_sending() {
+            Self::Never {
+                scope: Scope::Channel,
+                why,
+            } => Self::Failed {
+                after: Duration::ZERO,
+                scope: Scope::Delivery,
+                why,
+            },
+            other => other,
+        }
+    }
 }
 
 /// What an error is about.

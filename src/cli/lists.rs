@@ -1,4 +1,4 @@
-//! The commands that list what the database holds: feeds, items.
+//! The commands that list the database: feeds, items.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -104,7 +104,7 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
     })
 }
 
-/// What a maintainer should know of a feed, a line each.
+/// Notes on a feed for a maintainer, a line each.
 fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(error) = &row.last_error {
@@ -293,7 +293,7 @@ pub(super) fn carriers(row: &ItemRow) -> Vec<Carrier> {
     serde_json::from_str(&row.feeds).unwrap_or_default()
 }
 
-/// Where a person reads an item: what it says itself, else what the first feed that carries it tells.
+/// The page of an item: its own link, or the address from the first feed that carries it.
 fn link(row: &ItemRow) -> Option<String> {
     row.url.clone().or_else(|| {
         carriers(row).iter().find_map(|feed| {

@@ -13,10 +13,10 @@ use crate::channel::matrix::{Matrix, RoomFacts, Settings};
 use crate::config::Config;
 use crate::post::plain;
 
-/// What is asked of the account.
+/// The subcommands for the account.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum MatrixCommand {
-    /// Log in, or open the session that is kept; say who and which device this is, and which rooms it is in.
+    /// Log in, or open the stored session; print the user, the device and its rooms.
     #[command(after_help = "Example:\n  bpfnews matrix login")]
     Login {
         /// Forget the session that is kept, which somebody revoked, and its keys; log in as a new device.
@@ -28,13 +28,13 @@ pub(super) enum MatrixCommand {
         after_help = "Example:\n  bpfnews matrix recovery-key > recovery-key   # and keep it elsewhere"
     )]
     RecoveryKey {
-        /// Give the account new keys first, where the old ones and their recovery key are lost. Who verified the bot
-        /// must do so again. Needs its password.
+        /// First give the account new keys, if the old ones and their recovery key are lost. People who verified the bot must do
+        /// so again. Needs its password.
         #[arg(long)]
         new_identity: bool,
     },
-    /// Make a new device trusted, and let it read what older ones could: asks for the recovery key, or reads it from
-    /// standard input.
+    /// Make a new device trusted, and let it read messages sent to older ones. The command asks for the recovery key, or reads
+    /// it from standard input.
     #[command(
         after_help = "Examples:\n  bpfnews matrix recover\n  bpfnews matrix recover < recovery-key"
     )]

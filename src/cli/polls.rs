@@ -145,7 +145,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     })
 }
 
-/// What tells the configured channels.
+/// The delivery loop for the configured channels.
 pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courier> {
     let (store, clock) = (ingest.store.clone(), Arc::clone(&ingest.clock));
     Ok(Courier::new(
@@ -156,7 +156,7 @@ pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courie
     ))
 }
 
-/// The chat systems; what is missing for one is for a person to mend.
+/// Connects to the chat systems. An error explains the missing setting.
 fn connect(config: &Config) -> anyhow::Result<Platforms> {
     Platforms::connect(config).map_err(|error| app::Refused(format!("{error:#}")).into())
 }
@@ -350,7 +350,7 @@ pub(super) async fn backfill(
     let bar = bar("{bar:40} {percent:>3} %  {msg}  {elapsed}", 1_000);
     let report = ingest
         .backfill(row, since, &stop, |done, fresh| {
-            // Rounded to what the bar can show.
+            // Rounded for the bar.
             bar.set_position((done * 1_000.0) as u64);
             bar.set_message(format!("{fresh} new"));
         })

@@ -1,5 +1,5 @@
-//! After a restore: what stands in a channel is read once, before anything is sent there. What follows from it is
-//! decided where posts are planned.
+//! After a restore: reads the messages of a channel once before anything is sent there. `ingest` decides what follows when it
+//! plans posts.
 
 use chrono::TimeDelta;
 use tracing::{error, info};

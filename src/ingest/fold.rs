@@ -1,5 +1,4 @@
-//! Folding in the loop: which clusters new items touch, and what becomes of their stories. What a story is, `story`
-//! decides.
+//! Folds new items into stories: finds the clusters that they touch, and stores the changed stories. The rules are in `story`.
 
 mod join;
 mod kept;
@@ -37,18 +36,13 @@ pub struct Moved {
     pub story: Story,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
-    /// Those of them that are only what a machine says of others; they are no news.
+    /// Those of them that only report a machine's verdict on other items; they are not news.
     pub quiet: Vec<i64>,
-    /// What it was, packed; `None` where no story had its id.
+    /// The previous story, packed; `None` if no story had its id.
     pub before: Option<Vec<u8>>,
 }
 
-/// Folds new and changed items into stories. Gives the stories that are new or changed. What is at hand is as it was
-/// stored.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Folds new and changed items into stories; returns the stories that are new or changed. `items` are as they were stored.
 pub async fn fold_items(
     tx: &mut Tx,
     items: &[i64],
@@ -58,11 +52,7 @@ pub async fn fold_items(
     fold_keeping(tx, items, at_hand, words, KEPT_BYTES_MAX).await
 }
 
-/// The same for many mails in one go, by a process that does nothing else: more of what they go into stays in memory.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The same for an import of many mails by a process that does nothing else. It keeps more clusters in memory.
 pub async fn fold_imported(
     tx: &mut Tx,
     items: &[i64],
@@ -97,10 +87,6 @@ async fn fold_keeping(
 }
 
 /// Makes all stories anew from the stored items.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn refold(
     tx: &mut Tx,
     items: &[i64],
@@ -134,7 +120,7 @@ pub async fn refold(
 /// Clusters as they are folded.
 struct Folding {
     clusters: BTreeMap<i64, Cluster>,
-    /// What speaks of them.
+    /// Items outside the cluster that mention its items.
     outside: Outside,
     /// Items that are new or changed, and items outside of which others are.
     stirred: HashSet<i64>,
@@ -182,7 +168,7 @@ async fn gather(
             cluster.readings.push(reading);
         }
     }
-    // Who speaks of what was kept is known, but for those that do so now.
+    // The database knows every mention of stored items but those that these items make.
     let keys: Vec<Key> = by_key.keys().copied().collect();
     let found = stories::items_that_mention(tx, &keys).await?;
     let found = found.into_iter().map(|(key, item)| (by_key[&key], item));
@@ -211,17 +197,17 @@ async fn gather(
     })
 }
 
-/// Every id that the story of an item has, had, or could have: each of its items gives it one.
+/// Every id that the story of an item has, had or could have. Each of its items provides one.
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
     let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
-    // Who is a machine makes no difference to what names an item.
+    // The table of machines does not change the names of an item.
     let words = Words::default();
     let own = |member: Member| life::id_of(read(member.kept, &words).own);
     Ok(members.into_iter().map(own).collect())
 }
 
-/// Reads an item; where it says nothing of its own address, its feeds tell.
+/// Reads an item. If the item has no address of its own, its feed provides it.
 pub(crate) fn read(mut kept: Kept, words: &Words) -> Reading {
     if kept.url.is_none() {
         kept.url = kept.feeds.iter().find_map(|feed| {
@@ -232,7 +218,7 @@ pub(crate) fn read(mut kept: Kept, words: &Words) -> Reading {
     Reading::of(kept, &words.machines)
 }
 
-/// Tells the stories anew that may have changed, and stores those that differ from what they were.
+/// Builds the stories of changed clusters anew, and stores those that differ.
 async fn tell_clusters(
     tx: &mut Tx,
     folding: &mut Folding,
@@ -274,19 +260,19 @@ async fn tell_clusters(
     store_told(tx, &mut folding.clusters, told, &gone).await
 }
 
-/// A story that was told.
+/// A story as it was built.
 struct Told {
     cluster: i64,
     /// Its items, the earliest first.
     items: Vec<i64>,
-    /// Those of them that are only what a machine says.
+    /// Those of them that only report a machine's verdict.
     quiet: Vec<i64>,
     story: Story,
     /// The one that had its id.
     known: Option<Before>,
 }
 
-/// Stores what was told, where it differs from what was.
+/// Stores the stories that differ from their stored form.
 async fn store_told(
     tx: &mut Tx,
     clusters: &mut BTreeMap<i64, Cluster>,
@@ -354,7 +340,7 @@ async fn store_told(
     Ok(moved.collect())
 }
 
-/// What speaks of these items, and what became of the pull requests among it.
+/// The items that mention these, and the outcome of pull requests among them.
 pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
@@ -367,7 +353,7 @@ pub(crate) async fn outside<'a>(
     Ok(read_outside(tx, speaking, words).await?.0)
 }
 
-/// Reads these items, and what became of the pull requests among them: those with their clusters.
+/// Reads these items with the clusters of pull requests among them, which hold their outcome.
 async fn read_outside(
     tx: &mut Tx,
     speaking: BTreeSet<i64>,

@@ -1,5 +1,5 @@
-//! What maintainers hear of feeds: one that failed for a day, a wall, one that is gone, a gap. Once, with what to do, and
-//! once more when it is well again.
+//! Notices to maintainers about feeds: failing for a day, walled, gone, or with a gap. Each is sent once with advice, and a
+//! second notice reports the recovery.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
@@ -20,7 +20,7 @@ const GAPS_TOLD_MAX: usize = 3;
 const GAP_SINCE: TimeDelta = TimeDelta::days(60);
 
 impl Ingest {
-    /// Tells how a feed fares, where that is news. In the transaction that settled its poll.
+    /// Notifies maintainers if the health of a feed changed. It runs in the transaction that settles the poll.
     pub(super) async fn tell_health(
         &self,
         tx: &mut Tx,
@@ -49,7 +49,7 @@ impl Ingest {
         let (what, remedy) = words(state, name, config, since);
         let trouble = Trouble {
             subject: &subject,
-            // A feed that fails now so and now otherwise is told once.
+            // A feed that fails in changing ways is reported once.
             kind: "",
             title: format!("{name} {what}"),
             text: format!("{}\n{remedy}", plain(why)),
@@ -57,7 +57,7 @@ impl Ingest {
         self.tell(tx, &trouble, now).await
     }
 
-    /// Tells of stretches that were found to be missing; of one feed once a day, for one that outruns us has many.
+    /// Reports gaps that were found: once a day for each feed, because a feed that outruns us has many.
     pub(super) async fn tell_gaps(
         &self,
         tx: &mut Tx,
@@ -141,12 +141,12 @@ impl Ingest {
     }
 }
 
-/// What a feed's trouble is known by.
+/// The key under which problems of a feed are recorded.
 pub(super) fn subject(row: &FeedRow) -> String {
     format!("feed {}", row.name)
 }
 
-/// What is wrong with a feed, and what to do about it.
+/// Describes the problem of a feed, and the remedy.
 fn words(state: &str, name: &str, config: &FeedConfig, since: DateTime<Utc>) -> (String, String) {
     let try_it = format!("bpfnews check --online --feed {name} tries it.");
     match state {

@@ -1,5 +1,5 @@
-//! What a diff changes, in small: its files, and a sample of its changed lines. Two versions of one patch are known by it
-//! when their titles differ. Diffs themselves are not kept.
+//! The changes of a diff in small: its files, and a sample of its changed lines. They connect two versions of a patch whose
+//! titles differ. Diffs themselves are not stored.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
@@ -19,7 +19,7 @@ pub const SAMPLE_MAX: usize = 48;
 const FILES_MAX: usize = 64;
 /// The most bytes of their names together.
 const FILES_BYTES_MAX: usize = 2_048;
-/// Fewer letters and digits tell nothing: a brace, `return 0;`.
+/// Lines with fewer letters and digits are too common: a brace, `return 0;`.
 const LETTERS_MIN: usize = 8;
 /// How many bits of a line's hash are kept, and in how many hexadecimal digits.
 const HASH_BITS: u32 = 24;
@@ -55,7 +55,7 @@ impl Sample {
     }
 }
 
-/// The headers that tell what the diffs in `text` change; none where there is no diff. Quoted diffs do not count.
+/// The headers that list the changes of the diffs in `text`; none if there is no diff. Quoted diffs do not count.
 pub fn headers(text: &str) -> Vec<(String, String)> {
     let (files, changed) = read(text);
     if files.is_empty() {
@@ -112,7 +112,7 @@ fn file_of(names: &str) -> Option<String> {
     is_plain.then(|| file.to_owned())
 }
 
-/// The hash of a changed line, whatever its white space; `None` where the line says too little to be known by.
+/// The hash of a changed line, without its white space; `None` if the line is too common.
 fn hash_of(line: &str) -> Option<u32> {
     let (sign, code) = line.split_at(1);
     let letters = code.bytes().filter(u8::is_ascii_alphanumeric);

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::plain;
 use crate::story::{Applied, Event, Step, Story, StoryKind};
 
-/// What happened, oldest first: each revision, and what decided something.
+/// The steps of a story, oldest first: each revision, and each decision.
 pub(super) fn steps(story: &Story) -> Vec<String> {
     let mut steps: Vec<(DateTime<Utc>, String)> = story
         .revisions
@@ -38,7 +38,7 @@ fn step(story: &Story, event: &Event) -> Option<String> {
     match event.state {
         Step::Posted | Step::Revised | Step::Discussed => None,
         Step::Claimed => {
-            // What was confirmed has a step of its own.
+            // A confirmed claim has a step of its own.
             let mut applied = story.applied.iter();
             let is_open = applied.any(|applied| applied.claimed && applied.at == event.at);
             is_open.then(|| by(&in_its_tree("said to be applied", story, event)))
@@ -60,7 +60,7 @@ fn step(story: &Story, event: &Event) -> Option<String> {
     }
 }
 
-/// What an event tells, in words: every step of a life, for a page that has room for it.
+/// An event in words, for a page with room for every step.
 pub fn told(story: &Story, event: &Event) -> String {
     if let Some(words) = step(story, event) {
         return words;
@@ -115,7 +115,7 @@ fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
     }
 }
 
-/// What an event of applying applied: what was applied at its moment, else the latest.
+/// The application that an event is about: the one of its time, or the latest.
 fn application<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
     let at_once = story.applied.iter().find(|applied| applied.at == event.at);
     at_once.or(story.applied.last())

@@ -1,5 +1,5 @@
-//! Stories as they were known at the beginning and at the end of a period: folded anew from what was known then, so that
-//! what came later changes nothing.
+//! Stories as they were known at the beginning and at the end of a period. They are folded again from the items known then, so
+//! later items change nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,10 +20,6 @@ use crate::story::series::Union;
 use crate::story::{Story, bot, life};
 
 /// The stories that moved in a period, or hang on one of these items; none that a maintainer muted or took back.
-///
-/// # Errors
-///
-/// When the database fails.
 pub(super) async fn passages(
     tx: &mut Tx,
     period: Period,
@@ -82,7 +78,7 @@ pub(super) async fn passages(
     Ok(passages.into_iter().map(|(passage, _)| passage).collect())
 }
 
-/// Stories that became one since: what any of them had reached was told.
+/// Merges stories that are one by now: the result has reached every state that any of them had.
 fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
     let reached = |story: &Story| (is_mainline(story), is_applied(story));
     let mut first = stories.next()?.clone();
@@ -96,7 +92,7 @@ fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
     Some(first)
 }
 
-/// Whether an item, or that a feed shows it, became known since then.
+/// Whether an item, or its sighting in another feed, became known since then.
 fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
     let is_seen = |at: Option<i64>| at.is_some_and(|at| at >= from.timestamp());
     reading.kept.known_at >= from
@@ -104,16 +100,16 @@ fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
         || reading.kept.feeds.iter().any(|feed| is_seen(feed.seen_at))
 }
 
-/// What was known at some moment.
+/// The items that were known at some time.
 struct Known {
     /// The items of the clusters.
     readings: Vec<Reading>,
-    /// What speaks of them.
+    /// Items outside that mention them.
     around: Outside,
 }
 
 impl Known {
-    /// Forgets what became known at a moment or later.
+    /// Removes everything that became known at `to` or later.
     fn forget_from(&mut self, to: DateTime<Utc>) {
         let mut around = std::mem::take(&mut self.around).into_readings();
         for known in [&mut self.readings, &mut around] {
@@ -127,8 +123,7 @@ impl Known {
         self.around = Outside::new(around);
     }
 
-    /// What was spoken of, if anybody spoke since then. What becomes of a pull request is said by an answer to it, so all
-    /// that is spoken of counts.
+    /// The items that were mentioned since then. An answer to a pull request decides its outcome, so all mentions count.
     fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<Key> {
         let around = self.around.readings();
         match around.iter().any(|reading| is_since(reading, from)) {
@@ -137,11 +132,11 @@ impl Known {
         }
     }
 
-    /// The stories with an item that is asked for. Telling is what takes the time; the others are told by nobody.
+    /// Builds the stories that have a wanted item. Building is the expensive part, so the others are skipped.
     fn told(&mut self, words: &Words, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
         let mut told = Vec::new();
         for mut cluster in clusters(std::mem::take(&mut self.readings)) {
-            // What was tied to it later is most of a cluster, and need not be grouped.
+            // Most of a cluster may have joined later, and need not be grouped.
             if cluster.iter().any(&is_asked_for) {
                 sort(&mut cluster);
                 for group in groups(&cluster) {
@@ -156,7 +151,7 @@ impl Known {
     }
 }
 
-/// A story, and what it was told from.
+/// A story, and the items that it was built from.
 struct Told {
     story: Story,
     items: Vec<i64>,
@@ -188,7 +183,7 @@ fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
     }
 }
 
-/// What join keys tie together of these, and of nothing that came later.
+/// The clusters of these items, without the join keys of later ones.
 fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
     let mut union = Union::new(readings.len());
     let mut first: HashMap<Key, usize> = HashMap::new();

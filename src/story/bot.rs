@@ -1,5 +1,5 @@
-//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, and a
-//! person's sentence. Only what is not quoted counts: people quote bots.
+//! Reports on the outcome of patches: by patchwork-bot, pr-tracker-bot, b4's thank-you mails, and sentences of people. Quoted
+//! text does not count, because people quote bots.
 
 mod claim;
 mod said;
@@ -20,14 +20,14 @@ use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::commit_in_link;
 
-/// What was applied, and where.
+/// The commits that were applied, and the tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     /// The tree as it is named.
     pub tree: String,
     /// The branch.
     pub branch: Option<String>,
-    /// Who did it; empty where nobody is named.
+    /// The person who applied them; empty if nobody is named.
     pub by: String,
     /// The commits.
     pub commits: Vec<AppliedCommit>,
@@ -38,8 +38,8 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Whether it tells of all of `total` patches. Who applies a series edits a part of it, or makes two into one, and
-    /// then no commit matches that part. So a gap counts only where no later part has a commit, or where gaps outweigh.
+    /// Whether it covers all of `total` patches. A maintainer may edit a part or squash two, and then no commit matches that
+    /// part. So a gap counts only if no later part has a commit, or if gaps prevail.
     pub fn is_whole(&self, total: usize) -> bool {
         if self.commits.is_empty() || self.without.is_empty() {
             return self.without.is_empty()
@@ -63,8 +63,7 @@ pub struct Merge {
     pub request: Option<MessageId>,
 }
 
-/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice. Whether it is the bot's mail, its
-/// address told before.
+/// Reads a notice of patchwork-bot or tip-bot; `None` if the mail is none. The caller has checked the address.
 pub fn applied(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
@@ -84,8 +83,8 @@ pub fn applied(kept: &Kept) -> Option<Notice> {
     })
 }
 
-/// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` or `Applied, thanks!` with
-/// a list of commits. The tree is empty where none is named.
+/// Reads a b4 thank-you mail, or one like it: `Applied to TREE, thanks!` or `Applied, thanks!` with a list of commits. The tree
+/// is empty if none is named.
 pub fn thanks(kept: &Kept) -> Option<Notice> {
     let (commits, without) = listed(&kept.text);
     if commits.is_empty() {
@@ -102,7 +101,7 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
     })
 }
 
-/// What tip-bot says was merged: a mail for each commit.
+/// Reads a notice of tip-bot, which sends one for each commit.
 fn tip_merged(kept: &Kept) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^The following commit has been merged into the (\S+) branch of (\w+):\s+Commit-ID:\s+([0-9a-f]{12,64})")
@@ -196,7 +195,7 @@ fn is_tags(bracket: &str) -> bool {
     inner.bytes().any(|b| b.is_ascii_alphanumeric()) && !inner.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What pr-tracker-bot says was merged.
+/// Reads a notice of pr-tracker-bot about a merge.
 pub fn pull_merged(kept: &Kept) -> Option<Merge> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
@@ -232,7 +231,7 @@ pub fn cve(kept: &Kept) -> Option<String> {
     Some(found[1].to_owned())
 }
 
-/// The same where an archive vouches for it: that of a list to which only those who assign CVEs may write.
+/// The same, if an archive vouches for the mail: only those who assign CVEs may write to that list.
 pub fn announced_cve(kept: &Kept) -> Option<String> {
     let is_announcing = kept.feeds.iter().any(|feed| {
         let url = feed.url.as_deref().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The fold: the items of a cluster become stories. A cluster is what join keys may tie together; what is in no
-//! common cluster never meets in one story, so clusters are folded one by one.
+//! The fold: turns the items of a cluster into stories. Items with a common join key are in one cluster, so each cluster is
+//! folded alone.
 
 mod commits;
 
@@ -22,11 +22,11 @@ pub struct Group<'a> {
     pub postings: Vec<Posting>,
     /// The posting that each mail is part of or an answer to; positions in `readings` and `postings`.
     pub owner: HashMap<usize, usize>,
-    /// Stories that may be this one too, and what speaks for it; too little to join them.
+    /// Stories that may be this one too, with the evidence. It is too weak to join them.
     pub near: BTreeSet<(Key, &'static str)>,
 }
 
-/// What stories learn from items that are not theirs: pull requests that list them, commits that mend them.
+/// Items of other stories that mention these: pull requests that list them, commits that fix them.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {
     readings: Vec<Reading>,
@@ -35,7 +35,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Items that mention what is folded, oldest first, and what became of the pull requests among them.
+    /// Items that mention the folded ones, oldest first, with the outcome of pull requests among them.
     pub fn new(readings: Vec<Reading>) -> Self {
         let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
         for (at, reading) in readings.iter().enumerate() {
@@ -74,8 +74,8 @@ impl Outside {
 }
 
 impl Group<'_> {
-    /// A number that is another one where the story would be told from other items, in another arrangement or in other
-    /// company. What the items themselves say plays no part. `heard` speaks of the group from outside.
+    /// A hash of the story's input: its items, their arrangement and the items that mention them (`heard`). The text of the
+    /// items does not count, because it never changes.
     pub fn print(&self, heard: &[&Reading]) -> u64 {
         let mut hasher = DefaultHasher::new();
         for reading in self.readings.iter().chain(heard) {
@@ -105,7 +105,7 @@ impl Group<'_> {
     }
 }
 
-/// Puts readings in the order that the fold goes by: by time, then by what names them.
+/// Sorts readings for the fold: by time, then by name.
 pub fn sort(readings: &mut [Reading]) {
     readings.sort_by(|a, b| (a.kept.at, &a.kept.reference).cmp(&(b.kept.at, &b.kept.reference)));
 }
@@ -161,7 +161,7 @@ fn group<'a>(
         .enumerate()
         .map(|(new, &old)| (old, new))
         .collect();
-    // Versions that came in the same second are told apart by their numbers.
+    // Versions of the same second are ordered by their numbers.
     mine.sort_by_key(|&p| (postings[p].at, postings[p].version, postings[p].lead()));
     let moved: HashMap<usize, usize> = mine
         .iter()
@@ -187,8 +187,7 @@ fn group<'a>(
     }
 }
 
-/// Joins what is no patch to what it answers: the nearest mail above that is here, else what else answers the same
-/// missing one.
+/// Joins items that are no patches to their nearest present ancestor, or to other answers to the same missing mail.
 fn join_answers(
     place: &Place<'_>,
     postings: &[Posting],
@@ -196,7 +195,7 @@ fn join_answers(
     owner: &mut HashMap<usize, usize>,
 ) {
     let readings = place.readings;
-    // A missing mail that parts answer is their cover; any other is known by those who answer it.
+    // A missing mail that parts answer is their cover letter. Any other is known by its answers.
     let mut ghosts: HashMap<Key, usize> = HashMap::new();
     for posting in postings {
         if let Some(ghost) = posting.ghost {
@@ -226,7 +225,7 @@ fn join_answers(
     join_owners(place, &ghosts, owner);
 }
 
-/// Finds out whose answer a mail is: climbs to the first mail that is part of a posting. No mail is climbed over twice.
+/// Finds the posting that a mail answers: climbs to the first mail that is part of one. No mail is visited twice.
 fn join_owners(place: &Place<'_>, ghosts: &HashMap<Key, usize>, owner: &mut HashMap<usize, usize>) {
     let readings = place.readings;
     let mut over_nothing = vec![false; readings.len()];

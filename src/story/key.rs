@@ -1,4 +1,4 @@
-//! Join keys: what may tie one item to another. Items that share none never meet in one story.
+//! Join keys. Items without a common key never meet in one story.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ fn hashed(space: &str, text: &str) -> Key {
     of_digest(&digest.finalize()).expect("a digest has 32 bytes")
 }
 
-/// The key of a mail: equal to what its item's digest begins with.
+/// The key of a mail. It equals the beginning of the digest of its item.
 pub fn mail(id: &MessageId) -> Key {
     of_item(&ItemKey::message(id))
 }
@@ -105,7 +105,7 @@ pub fn normal(title: &str) -> String {
     normal
 }
 
-/// What a person is known by: the name and the address, each lower case, neither if it tells nothing.
+/// The spellings of a person: the name and the address, in lower case. One that identifies nobody is left out.
 pub fn identities(person: &Person) -> Vec<String> {
     let name = clean_name(&person.name).to_lowercase();
     let email = person.email.to_lowercase();

@@ -12,8 +12,8 @@ use self::shape::Shape;
 use super::key::{self, Key};
 use super::series::{Place, Posting, Union};
 
-/// Joins the postings of one effort: sets of positions in `postings`. `owner` tells of which posting a mail is part,
-/// or to which it was an answer.
+/// Joins the postings of one effort; returns sets of positions in `postings`. `owner` maps a mail to the posting that it is part
+/// of, or an answer to.
 pub(super) fn lineages(
     place: &Place<'_>,
     postings: &[Posting],
@@ -67,7 +67,7 @@ impl<'a> Efforts<'a> {
         }
     }
 
-    /// What the author says comes first: it always joins.
+    /// A statement of the author always joins, so it comes first.
     fn join_said(&mut self, owner: &HashMap<usize, usize>) {
         let mut by_change: HashMap<&str, usize> = HashMap::new();
         let mut by_ghost: HashMap<Key, Vec<usize>> = HashMap::new();
@@ -90,7 +90,7 @@ impl<'a> Efforts<'a> {
                     let is_named = |pair: &Pair<'_>| pair.is_revision_named(earlier.version);
                     self.join_former(other, p, is_named);
                 }
-                // A link may lead to what was said of the earlier version.
+                // A link may lead to an answer to the earlier version.
                 if let Some(&other) = here.and_then(|at| owner.get(at)) {
                     let is_version = |of: &Pair<'_>| Some(of.a.version()) == earlier.version;
                     let is_named = |of: &Pair<'_>| is_version(of) && of.is_revision_named(None);
@@ -143,8 +143,8 @@ impl<'a> Efforts<'a> {
         }
     }
 
-    /// Last what is only alike, the nearest first: a later version that has no other predecessor, with an earlier that has
-    /// no other heir.
+    /// Joins similar postings last, nearest first: a later version without another predecessor, with an earlier one without
+    /// another successor.
     fn join_alike(&mut self) {
         let mut pairs: Vec<(Likeness, TimeDelta, usize, usize)> = Vec::new();
         for together in self.by_author() {
@@ -170,7 +170,7 @@ impl<'a> Efforts<'a> {
                 continue;
             }
             let (of_a, of_b) = (self.shapes[a].version(), self.shapes[b].version());
-            // What grew up begins anew at version 1.
+            // An RFC that became a series begins again at version 1.
             let is_taken = of_a != of_b
                 && (versions[&one].contains(&of_b) || versions[&other].contains(&of_a));
             if is_taken {

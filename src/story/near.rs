@@ -1,4 +1,4 @@
-//! What may be one story and was not joined: told, so that a person can decide.
+//! Stories that may be one but were not joined. They are shown so that a person can decide.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -66,7 +66,7 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
     }
 }
 
-/// Who sent patches of a group.
+/// The senders of a group's patches.
 fn senders<'a>(group: &Group<'a>) -> HashSet<&'a str> {
     let readings = group.readings.iter().copied();
     let patches = readings.filter(|reading| reading.role == Role::Patch);

@@ -158,7 +158,7 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     mend(place, postings)
 }
 
-/// What the mails of one revision have in common, as their subjects tell it.
+/// The properties that all mails of a revision share, read from their subjects.
 fn revision(reading: &Reading) -> String {
     let subject = &reading.subject;
     format!(
@@ -201,8 +201,8 @@ fn number(reading: &Reading) -> u32 {
     reading.subject.part.map_or(1, |(number, _)| number)
 }
 
-/// Puts together what was sent in several runs, or without threading: postings of one author, version and total of which
-/// one goes on where another ends, or one is the cover letter that the others lack, within hours.
+/// Joins postings that were sent in several runs, or without threading: postings of one author, version and total, sent within
+/// hours, of which one continues the other or is its cover letter.
 fn mend(place: &Place<'_>, postings: Vec<Posting>) -> Vec<Posting> {
     let mut alike: BTreeMap<String, Vec<Posting>> = BTreeMap::new();
     for posting in postings {

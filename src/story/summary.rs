@@ -1,8 +1,8 @@
-//! The sentences of a story worth showing: extracted from what its author wrote, never invented.
+//! The summary of a story: sentences extracted from its author's text, never invented.
 //!
-//! A text is read in four steps, each in a file of its own: `lines` tells what a line is, `blocks` keeps the prose,
-//! `sentences` splits it, `worth` and `told` judge a sentence. `changes` reads changelogs (`headings`, `entries`), `faults`
-//! checks what comes out.
+//! A text is read in four steps, each in a file of its own: `lines` classifies lines, `blocks` keeps the prose, `sentences`
+//! splits it, and `worth` and `told` judge each sentence. `changes` reads changelogs (with `headings` and `entries`), and
+//! `faults` checks the result.
 
 mod blocks;
 mod changes;
@@ -30,7 +30,7 @@ const SUMMARY_CHARS_MAX: usize = 600;
 /// The fewest words of a sentence that says something on its own.
 const WORDS_MIN: usize = 4;
 
-/// The fewest words of a sentence that announces what is left out, and sets the scene all the same.
+/// The fewest words of a sentence that announces omitted text and still sets the scene.
 const OPENING_WORDS_MIN: usize = 6;
 
 /// After `as`, these cite somebody.
@@ -51,7 +51,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Whether it says what the author's work does.
+    /// Whether it describes the author's change.
     fn tells(&self) -> bool {
         told::tells_what_is_done(&self.text)
     }
@@ -67,7 +67,7 @@ pub fn summary(text: &str) -> Vec<String> {
         mut candidates,
         mut lists,
     } = read(&blocks);
-    // What does not pair was written or split wrong; a reader stumbles over it.
+    // Text with unpaired quotes or parentheses was written or split wrong, so a reader would stumble.
     if candidates
         .iter()
         .any(|candidate| sentences::is_balanced(&candidate.text))
@@ -76,7 +76,7 @@ pub fn summary(text: &str) -> Vec<String> {
     }
     let mut told = candidates.iter().position(Candidate::tells);
     let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
-    // A list is for when no sentence before it says what is done; or when the paragraph that says it ends with one.
+    // A list is used if no sentence before it describes the change, or if the paragraph that does ends with a list.
     let before = |list: &Candidate| list.block < told_in && list.tells();
     let at = lists
         .iter()
@@ -107,10 +107,10 @@ pub fn summary(text: &str) -> Vec<String> {
     within_limits(picked(&candidates, told))
 }
 
-/// What of a text may be shown.
+/// The parts of a text that may be shown.
 struct Read {
     candidates: Vec<Candidate>,
-    /// Lists, each on one line with what announces it.
+    /// Lists, each on one line with its announcement.
     lists: Vec<Candidate>,
 }
 
@@ -124,7 +124,7 @@ fn read(blocks: &[Block]) -> Read {
         let last = prose.len().saturating_sub(1);
         let mut left_out = false;
         for (at, sentence) in prose.iter().enumerate() {
-            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            // A sentence is useless if it points to omitted text, or continues it.
             let dangles = (at == last && block.dangles) || announces(sentence);
             let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
             let opens = read.candidates.is_empty() && read.lists.is_empty();
@@ -169,8 +169,8 @@ fn read(blocks: &[Block]) -> Read {
     read
 }
 
-/// A sentence that sets the scene and announces something that is left out, up to there; `None` where that is all it
-/// does: `As was told here:`.
+/// A sentence that sets the scene before it announces omitted text, up to that point; `None` if it only announces: `As was told
+/// here:`.
 fn opening(sentence: &str) -> Option<String> {
     let mut said = sentence.trim_end_matches([':', ' ', ',', ';', '-']);
     for pointer in [
@@ -204,7 +204,7 @@ fn opening(sentence: &str) -> Option<String> {
     (is_long && !cites && !points).then(|| format!("{said} …"))
 }
 
-/// The sentences to show, in the author's order: the opening, and the first that tells what is done, which is `told`.
+/// The sentences to show, in the author's order: the opening, and the sentence at `told`, which describes the change.
 fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
     let mut picked: Vec<&Candidate> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
@@ -227,7 +227,7 @@ fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
         } else if has_told {
             follows || picked.len() < 2
         } else {
-            // One place is kept for the sentence that tells.
+            // One place is reserved for the sentence that describes the change.
             left > 1 && follows
         };
         if take {
@@ -285,7 +285,7 @@ fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
     (taken > 0 && !is_too_short(&line)).then_some(line)
 }
 
-/// What is left where nothing but sentences that announce something were written.
+/// The remaining text of a letter that only announces things.
 fn dangling(blocks: &[Block]) -> Vec<String> {
     blocks
         .iter()
@@ -321,7 +321,7 @@ fn is_too_short(sentence: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Kinds of texts as they come, told with pens instead of kernels.
+    /// Kinds of texts as they come, about pens in place of kernels.
     const TEXTS: [(&str, u32, &str); 10] = [
         (
             "a cover letter",

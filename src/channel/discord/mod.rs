@@ -4,6 +4,7 @@
 //! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
 
 mod commands;
+mod doubles;
 mod facts;
 mod gateway;
 mod interactions;
@@ -35,6 +36,7 @@ pub use self::rest::Settings;
 pub use self::rights::Needs;
 pub use self::tags::Tag;
 
+use self::doubles::Doubles;
 use self::refusal::Aim;
 use self::render::{body, carries};
 use self::rest::{Failure, Request, Rest};
@@ -58,6 +60,8 @@ pub struct Discord {
     channels: Mutex<HashMap<String, (Instant, ChannelFacts)>>,
     /// Rooms that were warned of once.
     warned: Mutex<HashSet<String>>,
+    /// Forum posts that may stand twice.
+    doubles: Doubles,
     /// Events of the gateway's that were not understood.
     unknown: Arc<AtomicU64>,
 }
@@ -71,6 +75,7 @@ impl Discord {
     /// The same, with another longest time for a request.
     pub fn with_timeout(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
+            doubles: Doubles::new(timeout),
             rest: Arc::new(Rest::new(settings, timeout)?),
             me: Mutex::default(),
             channels: Mutex::default(),
@@ -183,6 +188,39 @@ impl Discord {
         ours.map(id_of).transpose()
     }
 
+    /// Looks for the message that an earlier attempt may have made.
+    async fn find_earlier(&self, work: &Work) -> Result<Option<Receipt>, SendError> {
+        let Act::Send { content, under } = &work.act else {
+            return Ok(None);
+        };
+        check_channel(&work.address)?;
+        if under.is_none() && self.facts(&work.address).await?.is_forum() {
+            return self.find_in_forum(&work.address, content).await;
+        }
+        let thread = under.as_ref().and_then(thread_below);
+        if let Some(thread) = &thread {
+            check_id(thread)?;
+            match self.find_in_room(thread, content.mark()).await {
+                Ok(None) => {}
+                // A thread that is not there holds nothing.
+                Err(SendError::Never { .. }) => {}
+                found => {
+                    return found.map(|message| {
+                        message.map(|message| Receipt {
+                            message,
+                            thread: Some(thread.clone()),
+                        })
+                    });
+                }
+            }
+        }
+        let message = self.find_in_room(&work.address, content.mark()).await?;
+        Ok(message.map(|message| Receipt {
+            message,
+            thread: None,
+        }))
+    }
+
     async fn change(
         &self,
         work: &Work,
@@ -268,11 +306,15 @@ impl Platform for Discord {
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
         async move {
-            match &work.act {
+            let done = match &work.act {
                 Act::Send { content, under } => self.send(work, content, under.as_ref()).await,
                 Act::Edit { receipt, content } => self.change(work, receipt, Some(content)).await,
                 Act::Remove { receipt } => self.change(work, receipt, None).await,
+            };
+            if done.is_ok() {
+                self.remove_late_doubles(&work.address).await;
             }
+            done
         }
         .boxed()
     }
@@ -280,38 +322,8 @@ impl Platform for Discord {
     /// Edits and removals are never found: done twice, they are done once. Needs Read Message History; without it
     /// Discord shows an empty channel.
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
-        async move {
-            let Act::Send { content, under } = &work.act else {
-                return Ok(None);
-            };
-            check_channel(&work.address)?;
-            if under.is_none() && self.facts(&work.address).await?.is_forum() {
-                return self.find_in_forum(&work.address, content).await;
-            }
-            let thread = under.as_ref().and_then(thread_below);
-            if let Some(thread) = &thread {
-                check_id(thread)?;
-                match self.find_in_room(thread, content.mark()).await {
-                    Ok(None) => {}
-                    // A thread that is not there holds nothing.
-                    Err(SendError::Never { .. }) => {}
-                    found => {
-                        return found.map(|message| {
-                            message.map(|message| Receipt {
-                                message,
-                                thread: Some(thread.clone()),
-                            })
-                        });
-                    }
-                }
-            }
-            let message = self.find_in_room(&work.address, content.mark()).await?;
-            Ok(message.map(|message| Receipt {
-                message,
-                thread: None,
-            }))
-        }
-        .boxed()
+        let found = self.find_earlier(work);
+        async move { found.await.map_err(SendError::as_failed_look) }.boxed()
     }
 
     fn standing<'a>(

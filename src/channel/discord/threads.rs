@@ -42,9 +42,10 @@ impl Discord {
         work: &Work,
         content: &Content,
     ) -> Result<Receipt, SendError> {
+        self.doubles.forget(&work.address, content.mark());
         if work.is_retry {
             let there = self.find_in_forum(&work.address, content).await;
-            if let Some(there) = there.map_err(SendError::before_sending)? {
+            if let Some(there) = there.map_err(SendError::as_failed_look)? {
                 return Ok(there);
             }
             let still = work.tried_ago.and_then(|ago| LANDS_WITHIN.checked_sub(ago));
@@ -68,6 +69,9 @@ impl Discord {
                 return Err(no_tag(&facts));
             }
             let failure = match self.open_thread(forum, content, &tags).await {
+                Ok(thread) if work.is_retry => {
+                    return self.keep_one(forum, content, receipt_of(&thread)?).await;
+                }
                 Ok(thread) => return receipt_of(&thread),
                 Err(failure) => failure,
             };
@@ -128,42 +132,41 @@ impl Discord {
         self.find_among(&archived, address, content).await
     }
 
-    /// The thread of a forum's that says `content`, if it is among these.
+    /// The newest thread of a forum that says `content`, if it is among these.
     async fn find_among(
         &self,
         page: &Value,
         forum: &str,
         content: &Content,
     ) -> Result<Option<Receipt>, SendError> {
-        let me = self.me().await?;
-        let name = thread_name(content);
-        let threads = page["threads"].as_array().ok_or_else(senseless)?;
-        let mut threads: Vec<String> = threads
-            .iter()
-            .filter(|thread| thread["parent_id"] == forum && thread["name"] == name)
-            .filter_map(|thread| id_of(thread).ok())
-            .collect();
-        // The newest first: ids grow with time.
-        threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
-        for thread in threads.into_iter().take(THREADS_LOOKED_AT) {
-            let path = format!("/channels/{thread}/messages/{thread}");
-            match self.read("/channels/{}/messages/{}", &thread, path).await {
-                Ok(starter) if is_ours(&starter, &me, content.mark()) => {
-                    return Ok(Some(Receipt {
-                        message: thread.clone(),
-                        thread: Some(thread),
-                    }));
-                }
-                // Another's thread, or one whose first message somebody deleted.
-                Ok(_)
-                | Err(SendError::Never {
-                    scope: Scope::Delivery,
-                    ..
-                }) => {}
-                Err(error) => return Err(error),
+        for thread in threads_named(page, forum, content)? {
+            if self.starts_with(&thread, content).await? {
+                return Ok(Some(Receipt {
+                    message: thread.clone(),
+                    thread: Some(thread),
+                }));
             }
         }
         Ok(None)
+    }
+
+    /// Whether the first message of a thread is ours and says `content`.
+    pub(super) async fn starts_with(
+        &self,
+        thread: &str,
+        content: &Content,
+    ) -> Result<bool, SendError> {
+        let me = self.me().await?;
+        let path = format!("/channels/{thread}/messages/{thread}");
+        match self.read("/channels/{}/messages/{}", thread, path).await {
+            Ok(starter) => Ok(is_ours(&starter, &me, content.mark())),
+            // Somebody deleted it.
+            Err(SendError::Never {
+                scope: Scope::Delivery,
+                ..
+            }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Changes a forum post, and lets its thread's name and tags follow. A thread that was archived is opened for it.
@@ -357,6 +360,25 @@ impl Discord {
             },
         }
     }
+}
+
+/// The threads of a forum that are named as the post of `content`, the newest first.
+pub(super) fn threads_named(
+    page: &Value,
+    forum: &str,
+    content: &Content,
+) -> Result<Vec<String>, SendError> {
+    let name = thread_name(content);
+    let threads = page["threads"].as_array().ok_or_else(senseless)?;
+    let mut threads: Vec<String> = threads
+        .iter()
+        .filter(|thread| thread["parent_id"] == forum && thread["name"] == name)
+        .filter_map(|thread| id_of(thread).ok())
+        .collect();
+    // Ids grow with time.
+    threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
+    threads.truncate(THREADS_LOOKED_AT);
+    Ok(threads)
 }
 
 /// The receipt of a forum post that was made.

@@ -24,29 +24,16 @@ impl Matrix {
         room: &Room,
         mark: &str,
     ) -> Result<Option<Receipt>, SendError> {
-        let looked = self.look_through(room, mark).await?;
+        let look = async || {
+            let looked = self.look_through(room, mark).await;
+            looked.map_err(SendError::as_failed_look)
+        };
+        let looked = look().await?;
         if looked.found.is_some() || !looked.is_in_doubt {
             return Ok(looked.found);
         }
         let has_keys = self.fetch_keys(room).await?;
-        let looked = self.look_through(room, mark).await?;
-        match (looked.found, looked.is_in_doubt, has_keys) {
-            (Some(found), _, _) => Ok(Some(found)),
-            (None, false, _) => Ok(None),
-            // There are no more keys to be had: the room goes on, and a person decides about this one message.
-            (None, true, true) => Err(SendError::Never {
-                scope: Scope::Delivery,
-                why: "whether it was sent cannot be told: some of the bot's messages there cannot be decrypted, and their \
-                      keys are nowhere. Look in the room before it is tried again."
-                    .to_owned(),
-            }),
-            (None, true, false) => Err(SendError::Never {
-                scope: Scope::Channel,
-                why: "whether a post was sent cannot be told: a device that is lost encrypted what stands there. \
-                      `bpfnews matrix recover` makes it readable; what is older than a day is sent again."
-                    .to_owned(),
-            }),
-        }
+        look().await?.decide(has_keys)
     }
 
     /// Fetches the keys of a room's messages that earlier devices put into the backup. Gives whether there is a backup that
@@ -104,6 +91,29 @@ struct Looked {
     is_in_doubt: bool,
 }
 
+impl Looked {
+    /// The answer after the keys in the backup were fetched, if there is a backup.
+    fn decide(self, has_keys: bool) -> Result<Option<Receipt>, SendError> {
+        match (self.found, self.is_in_doubt, has_keys) {
+            (Some(found), _, _) => Ok(Some(found)),
+            (None, false, _) => Ok(None),
+            // There are no more keys to be had: the room goes on, and a person decides about this one message.
+            (None, true, true) => Err(SendError::Never {
+                scope: Scope::Delivery,
+                why: "whether it was sent cannot be told: some of the bot's messages there cannot be decrypted, and their \
+                      keys are nowhere. Look in the room before it is tried again."
+                    .to_owned(),
+            }),
+            (None, true, false) => Err(SendError::Never {
+                scope: Scope::Channel,
+                why: "whether a post was sent cannot be told: a device that is lost encrypted what stands there. \
+                      `bpfnews matrix recover` makes it readable; what is older than a day is sent again."
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
 /// What an event of a room is to somebody who looks for a message of ours.
 enum Seen {
     /// The message with the mark; an edit of it is not.
@@ -136,5 +146,38 @@ impl Seen {
             Some(id) => Self::It(id),
             None => Self::Other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(found: Option<&str>, is_in_doubt: bool) -> Looked {
+        let receipt = |message: &str| Receipt {
+            message: message.to_owned(),
+            thread: None,
+        };
+        Looked {
+            found: found.map(receipt),
+            is_in_doubt,
+        }
+    }
+
+    /// One event whose key is nowhere sets one delivery aside. It pauses the room only while a key can still be given.
+    #[test]
+    fn an_event_that_cannot_be_read_shuts_the_room_only_where_recover_helps() {
+        let scope = |looked: Looked, has_keys| match looked.decide(has_keys) {
+            Ok(found) => Ok(found.map(|receipt| receipt.message)),
+            Err(SendError::Never { scope, .. }) => Err(scope),
+            Err(other) => panic!("{other:?}"),
+        };
+        for has_keys in [true, false] {
+            let found = scope(looked(Some("$1"), true), has_keys);
+            assert_eq!(found, Ok(Some("$1".to_owned())));
+            assert_eq!(scope(looked(None, false), has_keys), Ok(None));
+        }
+        assert_eq!(scope(looked(None, true), true), Err(Scope::Delivery));
+        assert_eq!(scope(looked(None, true), false), Err(Scope::Channel));
     }
 }

@@ -35,13 +35,16 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::failure::from_sdk;
-use self::send::{Outlet, SEND_MAX};
+use self::send::Outlet;
 use self::session::Session;
 use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver surely remembers a transaction id; it says a day.
 const KEYS_LAST: Duration = Duration::from_hours(20);
+
+/// How long one request may take; a sync waits for the server besides.
+pub const REQUEST_MAX: Duration = Duration::from_secs(30);
 
 /// Tells the time, in unix seconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -63,6 +66,8 @@ pub struct Settings {
     pub rooms: Vec<String>,
     /// Between messages, once nine were sent at once.
     pub send_gap: Duration,
+    /// How long one request may take: [`REQUEST_MAX`] but for tests.
+    pub request_max: Duration,
     /// The clock.
     pub now: Now,
 }
@@ -96,7 +101,7 @@ impl Matrix {
     /// Sets the client up; nothing is asked yet.
     pub fn new(settings: Settings) -> Self {
         Self {
-            outlet: Arc::new(Outlet::new(settings.send_gap)),
+            outlet: Arc::new(Outlet::new(settings.send_gap, settings.request_max)),
             settings,
             session: OnceCell::new(),
             since: Mutex::default(),
@@ -319,7 +324,7 @@ fn is_redacted(event: &TimelineEvent) -> bool {
 fn nothing_sent(error: SendError) -> SendError {
     match error {
         SendError::Unknown { why } => SendError::Later {
-            after: SEND_MAX,
+            after: REQUEST_MAX,
             scope: Scope::Platform,
             why,
         },

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use matrix_sdk::Room;
 use matrix_sdk::config::RequestConfig;
+use matrix_sdk::ruma::api::client::redact::redact_event;
 use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId};
 use serde_json::Value;
 use tokio::sync::Mutex as Turn;
@@ -15,8 +16,6 @@ use super::line::{Line, Place};
 use super::pace::{Class, Pace};
 use crate::channel::{Scope, SendError};
 
-/// How long a send may take; whoever asked for it repeats it, not the SDK.
-pub(super) const SEND_MAX: Duration = Duration::from_secs(30);
 /// The longest that somebody waits for an answer: who would wait longer is told so at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long an answer is tried that was promised, and how often where its outcome is unknown.
@@ -31,20 +30,28 @@ pub(super) struct Outlet {
     pace: Mutex<Pace>,
     turn: Turn<()>,
     line: Arc<Line>,
+    /// How long a send may take. The caller repeats it, not the SDK.
+    send_max: Duration,
 }
 
 impl Outlet {
     /// An outlet through which messages go with this gap between them, once nine went at once.
-    pub(super) fn new(gap: Duration) -> Self {
+    pub(super) fn new(gap: Duration, send_max: Duration) -> Self {
         Self {
             pace: Mutex::new(Pace::new(gap)),
             turn: Turn::default(),
             line: Arc::default(),
+            send_max,
         }
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().expect("no holder of the pace panics")
+    }
+
+    /// One request, which the SDK does not repeat: all others wait for it.
+    fn once(&self) -> RequestConfig {
+        RequestConfig::new().disable_retry().timeout(self.send_max)
     }
 
     /// Sends a message that a channel is owed.
@@ -68,8 +75,10 @@ impl Outlet {
     ) -> Result<(), SendError> {
         let _turn = self.turn.lock().await;
         self.take(Class::Post)?;
-        let key = OwnedTransactionId::from(key);
-        let redacted = room.redact(message, None, Some(key)).await;
+        let (room_id, message) = (room.room_id().to_owned(), message.to_owned());
+        let request = redact_event::v3::Request::new(room_id, message, key.into());
+        let redacted = room.client().send(request);
+        let redacted = redacted.with_request_config(self.once()).await;
         redacted
             .map(drop)
             .map_err(|error| self.learnt(from_http(&error)))
@@ -134,7 +143,7 @@ impl Outlet {
         let sent = room
             .send_raw("m.room.message", event)
             .with_transaction_id(&key)
-            .with_request_config(RequestConfig::new().disable_retry().timeout(SEND_MAX))
+            .with_request_config(self.once())
             .await
             .map_err(|error| self.learnt(from_sdk(error)))?;
         Ok(sent.response.event_id)

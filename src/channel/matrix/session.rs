@@ -31,8 +31,6 @@ use super::hear::{Heard, hear};
 use super::login;
 use crate::channel::{Scope, SendError};
 
-/// How long one request may take; a sync waits for the server besides.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// How often the SDK itself repeats a request that sends nothing.
 const RETRIES_MAX: usize = 3;
 /// How long what another process holds is left alone.
@@ -209,7 +207,7 @@ async fn build(
     };
     let requests = RequestConfig::new()
         .retry_limit(RETRIES_MAX)
-        .timeout(REQUEST_MAX);
+        .timeout(settings.request_max);
     let client = Client::builder()
         .homeserver_url(&settings.homeserver)
         .sqlite_store_with_config_and_cache_path(store.key(Some(key)), None::<&Path>)

@@ -31,7 +31,7 @@ use crate::story::Story;
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
-/// `open` passes over what has not moved for so long, unless it is told otherwise.
+/// `open` leaves out series that did not move for so long, unless `--since` is given.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 
 /// Prints stories, one after the other.
@@ -125,7 +125,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     let mut wanted = which.wanted(None);
     wanted.kind = Some("series".to_owned());
     wanted.only_relevant = !which.all;
-    // What nobody touched for half a year was given up.
+    // A series that nobody touched for half a year was given up.
     let since = wanted.since.unwrap_or((now - GIVEN_UP_AFTER).timestamp());
     wanted.since = Some(since);
     let mut waiting: Vec<(TimeDelta, Story)> = Vec::new();
@@ -158,7 +158,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes all stories anew from what is stored.
+/// Builds all stories anew from the stored items.
 pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
     // It is one long transaction, which nobody else could write in.
     let (_, ingest, _lock) = open_alone(path, "refold").await?;

@@ -9,7 +9,7 @@ use super::view::{DIM, GAP};
 /// With fewer columns than these beside its head, a row's words stand below it.
 const ROOM_MIN: usize = 24;
 
-/// What is told, row by row.
+/// The rows of the page.
 pub(super) struct Page {
     pub(super) width: usize,
     pub(super) text: String,
@@ -57,7 +57,7 @@ impl Page {
         self.row(&head, LABEL, words, CALM);
     }
 
-    /// A row with something short at its right end; what does not fit beside it wraps.
+    /// A row with a short text at its right end. Text that does not fit beside it wraps.
     pub(super) fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
         let room = self.width.saturating_sub(columns + end.width() + GAP);
         if end.is_empty() || room < ROOM_MIN {

@@ -1,4 +1,4 @@
-//! How a story stands, in a sentence. What depends on the present is derived here, on reading.
+//! The state of a story in a sentence. Parts that depend on the present are computed here.
 
 use std::collections::BTreeSet;
 
@@ -172,7 +172,7 @@ fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("since {} ({})", at.format("%-d %B %Y"), ago(at, now))
 }
 
-/// `bpf/bpf-next.git (master)`, or what is known of it.
+/// `bpf/bpf-next.git (master)`, or the known part of it.
 pub(super) fn tree_and_branch(applied: &Applied) -> String {
     match (applied.tree.as_str(), &applied.branch) {
         ("", _) => "a tree".to_owned(),

@@ -1,4 +1,4 @@
-//! How stories look, over invented ones: in a list, told whole, on a narrow terminal and on a wide one.
+//! The look of invented stories: in a list, in full, on a narrow terminal and on a wide one.
 
 use anstream::adapter::strip_str;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
@@ -356,7 +356,7 @@ fn text_from_outside_does_nothing_on_a_terminal() {
     }));
     let is_harmless = |text: &str| {
         let plain = strip_str(text).to_string();
-        // What styles there are, are ours: taking them away takes all escapes away.
+        // All styles are ours, so removing them removes every escape.
         let bare: String = text
             .split('\u{1b}')
             .map(|part| match part.strip_prefix('[') {
@@ -447,7 +447,7 @@ fn what_is_cut_fits() {
     }
 }
 
-/// Programs rely on these; README.md documents them.
+/// Programs rely on these keys; docs/json.md documents them.
 #[test]
 fn the_keys_of_a_story_are_those_that_are_documented() {
     let keys = |value: &Value| -> Vec<String> {
@@ -489,13 +489,13 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         ("/mainline", "hash at"),
         ("/stable/0", "branch hash at"),
     ];
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/json.md");
     for (place, wanted) in table {
         let mut found = keys(story.pointer(place).expect("it is there"));
         found.sort();
         assert_eq!(found, sorted(wanted), "{place}");
         for key in found {
-            assert!(readme.contains(&key), "README.md does not tell of {key}");
+            assert!(page.contains(&key), "docs/json.md has no {key}");
         }
     }
     assert!(
@@ -508,6 +508,6 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
                   free published";
     for state in states.split_whitespace() {
         serde_json::from_value::<State>(json!(state)).expect("a state");
-        assert!(readme.contains(state), "README.md does not tell of {state}");
+        assert!(page.contains(state), "docs/json.md has no {state}");
     }
 }

@@ -1,4 +1,4 @@
-//! How one story looks when it is told whole: how it stands, what it says, its life, its patches. Pure.
+//! One story in full: its state, summary, steps and patches. Pure.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use super::view::{DIM, ago, colour, counted, joined, kind, version};
 use crate::post::plain;
 use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
 
-/// What stands left of an event's words: its date and its step.
+/// The width of an event's date and step, left of its words.
 const DATE: usize = 11;
 const STEP: usize = 14;
 const EVENT: usize = 2 + DATE + 2 + STEP + 2;
-/// What stands left of a name or a link.
+/// The width left of a name or a link.
 pub(super) const LABEL: usize = 2 + 13 + 2;
 /// How far such words are set in.
 pub(super) const BELOW: usize = 4;
@@ -25,7 +25,7 @@ const COMMITS_SHOWN: usize = 20;
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 pub(super) const CALM: Style = Style::new();
 
-/// Tells a story over `width` columns, with ANSI styles; with `why`, also what makes its score.
+/// Renders a story over `width` columns with ANSI styles; with `why`, also the parts of its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
     let story = &harmless(story);
     let mut page = Page {
@@ -55,7 +55,7 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
     page.text
 }
 
-/// What machines say of the newest revision, with where it is read.
+/// The verdicts of machines on the newest revision, with their pages.
 fn checks(page: &mut Page, story: &Story) {
     let newest = story
         .revisions
@@ -81,7 +81,7 @@ fn harmless(story: &Story) -> Story {
     let mut value = serde_json::to_value(story).expect("a story is plain data");
     clean(&mut value);
     let mut cleaned: Story = serde_json::from_value(value).expect("it was a story before");
-    // What is not written out has no text in it.
+    // Fields that JSON leaves out hold no text.
     cleaned.free_on = story.free_on;
     cleaned
 }

@@ -20,7 +20,7 @@ const TITLE_MIN: usize = 20;
 
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// A story in a list, two rows: when, how it stands and what it is called; its id, its kind and whose it is.
+/// A story in a list, two rows: time, state and title; id, kind and author.
 pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     let room = width.saturating_sub(DATE + WORD + 2 * GAP).max(TITLE_MIN);
     let style = match story.relevant {
@@ -47,7 +47,7 @@ pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     format!("{first}\n{DIM}{}{DIM:#}\n", second.trim_end())
 }
 
-/// A series that waits, in a list: how long, what it is called; its id, and whose it is.
+/// A waiting series in a list: how long, and the title; id and author.
 pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> String {
     let room = width.saturating_sub(DATE + GAP).max(TITLE_MIN);
     let style = patience(waits);
@@ -80,7 +80,7 @@ fn about(story: &Story, now: DateTime<Utc>) -> String {
     ])
 }
 
-/// ` v3`; empty for a first revision, and for what has none.
+/// ` v3`; empty for a first revision, and for kinds without revisions.
 pub(super) fn version(story: &Story) -> String {
     match story.revisions.last() {
         Some(revision) if revision.version > 1 => format!(" v{}", revision.version),
@@ -93,7 +93,7 @@ fn patches(story: &Story) -> Option<String> {
     (newest.total > 1).then(|| counted(newest.total, "patch"))
 }
 
-/// What is there, with a dot between.
+/// The parts that exist, with a dot between.
 pub(super) fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String {
     let parts: Vec<String> = parts
         .into_iter()
@@ -156,7 +156,7 @@ pub(super) fn word(state: State) -> &'static str {
     }
 }
 
-/// The colour of a state: what has arrived is green, what is under way blue, what needs somebody yellow.
+/// The colour of a state: green for merged, blue for under way, yellow for waiting.
 pub(super) fn colour(state: State) -> Style {
     let colour = match state {
         State::Posted | State::Open => AnsiColor::Cyan,

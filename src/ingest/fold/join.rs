@@ -11,10 +11,10 @@ use crate::story::key::Key;
 use crate::story::reading::Reading;
 use crate::story::relevance::Words;
 
-/// What joining items to clusters gave.
+/// The result of joining items to clusters.
 #[derive(Default)]
 pub(super) struct JoinedItems {
-    /// The clusters whose stories may have changed, by the numbers that they will have.
+    /// The clusters with stories that may have changed, by their new numbers.
     pub(super) touched: BTreeSet<i64>,
     /// Which clusters become one.
     pub(super) union: Joined,
@@ -69,7 +69,7 @@ pub(super) async fn join_clusters(
 }
 
 impl JoinedItems {
-    /// Finds out whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
+    /// Finds the items that these mention, and the items mentioned by pull requests that these say were merged.
     async fn hear(&mut self, tx: &mut Tx, words: &Words) -> anyhow::Result<()> {
         let mut spoken: BTreeMap<Key, Vec<i64>> = BTreeMap::new();
         let mut put = Vec::new();
@@ -80,7 +80,7 @@ impl JoinedItems {
             }
         }
         let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.kept.id).collect();
-        // What was spoken of before and is no more is told anew too.
+        // An item that is no longer mentioned needs a new story as well.
         for key in stories::put_mentions(tx, &items, &put).await? {
             spoken.entry(key).or_default();
         }

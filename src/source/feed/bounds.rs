@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 200;
 /// The most values of one JSON document, and members of a list other than the list of entries.
 const VALUES_MAX: usize = 100_000;
 const LIST_MAX: usize = 200;
-/// The most text before the first entry, if each entry is read alone.
+/// The most text before the first entry, if entries are read apart.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A document within the bounds.
@@ -39,16 +39,24 @@ pub(super) struct BoundedDocument<'a> {
 }
 
 impl BoundedDocument<'_> {
-    /// Documents of one entry each; none if the text around the entries is large, or if this is no XML.
-    pub(super) fn one_by_one(&self) -> impl Iterator<Item = String> {
-        let first = self.entries.first().map_or(0, |entry| entry.start);
-        let head = &self.text[..first];
-        let entries = self
-            .entries
-            .iter()
-            .filter(|_| head.len() <= HEAD_BYTES_MAX)
-            .map(|entry| &self.text[entry.clone()]);
-        entries.map(move |entry| format!("{head}{entry}{}", self.closing))
+    /// The number of entries that can be read apart: none if the text around them is large, or if this is no XML.
+    pub(super) fn entries(&self) -> usize {
+        if self.head().len() <= HEAD_BYTES_MAX {
+            self.entries.len()
+        } else {
+            0
+        }
+    }
+
+    /// A document of these entries alone.
+    pub(super) fn part(&self, entries: Range<usize>) -> String {
+        let entries = self.entries[entries].iter();
+        let texts: String = entries.map(|entry| &self.text[entry.clone()]).collect();
+        format!("{}{texts}{}", self.head(), self.closing)
+    }
+
+    fn head(&self) -> &str {
+        &self.text[..self.entries.first().map_or(0, |entry| entry.start)]
     }
 }
 
@@ -334,11 +342,10 @@ mod tests {
         let honest = rss("<item><title>a</title></item><item/>");
         let read = bounded(&honest).expect("it is within bounds");
         assert!(matches!(read.text, Cow::Borrowed(_)) && read.faults.is_empty());
-        let alone: Vec<String> = read.one_by_one().collect();
-        assert_eq!(
-            alone,
-            [rss("<item><title>a</title></item>"), rss("<item/>")]
-        );
+        assert_eq!(read.entries(), 2);
+        assert_eq!(read.part(0..2), honest);
+        assert_eq!(read.part(0..1), rss("<item><title>a</title></item>"));
+        assert_eq!(read.part(1..2), rss("<item/>"));
     }
 
     #[test]
@@ -361,7 +368,7 @@ mod tests {
         let read = bounded(&document).expect("the rest is well");
         assert_eq!(read.text, rss("<item>1</item><item>2</item>"));
         assert_eq!(read.faults.len(), 1);
-        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+        assert_eq!(read.part(1..2), rss("<item>2</item>"));
     }
 
     #[test]
@@ -375,7 +382,7 @@ mod tests {
         }
         let document = rss(within);
         let read = bounded(&document).expect("the rest is well");
-        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+        assert_eq!(read.part(1..2), rss("<item>2</item>"));
     }
 
     #[test]

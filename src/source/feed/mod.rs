@@ -9,6 +9,7 @@ mod reused;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
@@ -29,6 +30,8 @@ pub use self::walk::FeedWalk;
 
 /// If feed-rs panics over so many entries, the rest of their document is not read.
 const PANICS_MAX: usize = 20;
+/// The most parts of a document that are read after a panic; the text around the entries is read with each part.
+const PARTS_MAX: usize = 400;
 
 #[derive(Debug, Clone)]
 pub struct Feed {
@@ -117,7 +120,7 @@ impl Feed {
         Ok(page)
     }
 
-    /// Reads a document with feed-rs. If feed-rs panics, it reads each entry alone, so that only the bad one is lost.
+    /// Reads a document with feed-rs. If feed-rs panics, it reads the halves, down to the bad entry, so that no other is lost.
     fn parse_all(
         &self,
         document: &BoundedDocument<'_>,
@@ -129,22 +132,32 @@ impl Feed {
             return read.map_err(unread);
         }
         let mut whole: Option<model::Feed> = None;
-        let mut panics = 0;
-        for alone in document.one_by_one() {
-            match self.parse(&alone) {
+        let (mut panics, mut reads, mut unread_entries) = (0, 0, 0);
+        // Only a part with a bad entry is halved: what stands around the entries is read each time.
+        let mut parts: Vec<_> = halves(0..document.entries()).collect();
+        while let Some(part) = parts.pop() {
+            if panics >= PANICS_MAX || reads >= PARTS_MAX {
+                unread_entries += part.len();
+                continue;
+            }
+            reads += 1;
+            match self.parse(&document.part(part.clone())) {
                 Some(Ok(feed)) => match &mut whole {
                     Some(whole) => whole.entries.extend(feed.entries),
                     None => whole = Some(feed),
                 },
+                _ if part.len() > 1 => parts.extend(halves(part)),
                 Some(Err(e)) => faults.push(unread(e)),
                 None => {
                     panics += 1;
                     faults.push("an entry could not be read: its parser panicked".to_owned());
                 }
             }
-            if panics >= PANICS_MAX {
-                break;
-            }
+        }
+        if unread_entries > 0 {
+            faults.push(format!(
+                "{unread_entries} entries were not read, because the parser panicked over too many others"
+            ));
         }
         whole.ok_or_else(|| "the document could not be read: its parser panicked".to_owned())
     }
@@ -276,6 +289,13 @@ impl Feed {
             _ => (title, None),
         }
     }
+}
+
+/// The halves of a part of a document, the second one first; fewer where there is nothing to halve.
+fn halves(part: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let middle = part.start + part.len() / 2;
+    let halves = [middle..part.end, part.start..middle];
+    halves.into_iter().filter(|half| !half.is_empty())
 }
 
 /// The day on which a paid LWN article becomes free: one week after the Weekly Edition with the article. That edition appears on

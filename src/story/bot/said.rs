@@ -1,5 +1,5 @@
-//! What people say in sentences that ends a series: they take it back, refuse it, or put another in its place. What is
-//! asked or supposed ends nothing.
+//! Sentences that end a series: its author withdraws it, a maintainer refuses it, or another series replaces it. Questions and
+//! conditions end nothing.
 
 use std::sync::LazyLock;
 
@@ -9,14 +9,14 @@ use super::sentences::{Said, is_one_of, sentences};
 use crate::item::trailer::trailers;
 use crate::story::Kept;
 
-/// How much of what was answered a sentence speaks of.
+/// How much of the answered posting a sentence is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Share {
-    /// All of what was answered, as far as it says.
+    /// All of it, unless the sentence says otherwise.
     Answered,
     /// The series, in so many words.
     Series,
-    /// What was answered alone: `this one`, `this patch`.
+    /// The answered mail alone: `this one`, `this patch`.
     This,
     /// These parts.
     Parts(Vec<u32>),
@@ -24,7 +24,7 @@ pub enum Share {
     Some,
 }
 
-/// What a person's answer does to a series beside talking of it.
+/// The effect of an answer on a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// Its author takes it back.
@@ -35,7 +35,7 @@ pub enum Word {
     Superseded,
 }
 
-/// The strongest such word in what is not quoted, and how much of what was answered it is about.
+/// The strongest effect in the unquoted text, and how much of the posting it is about.
 pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
     if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
         return Some((Word::Nacked, Share::Answered));
@@ -44,7 +44,7 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
     for (at, said) in sentences.iter().enumerate() {
         let rest = &sentences[at..sentences.len().min(at + 3)];
         if let Some(share) = superseded(said, is_author) {
-            // A part has no revision of its own: what comes is the next one of the series.
+            // A part has no revision of its own, so the next revision is the series'.
             let is_series = share == Share::Answered && rest.iter().any(is_followed);
             return Some((
                 Word::Superseded,
@@ -76,7 +76,7 @@ fn refused(said: &Said) -> bool {
     !said.asks && NACKED.is_match(&said.text)
 }
 
-/// Whether a sentence says that something else took the place of what was answered, and of how much of it.
+/// Whether a sentence says that another posting replaces the answered one, and how much of it.
 fn superseded(said: &Said, is_author: bool) -> Option<Share> {
     static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^(?:(?:this|the|my|that|v\d+|it)(?: v\d+)?(?: (series|set|patchset|version)| (patch|one))? (?:is|was|has been|got|are)(?: now| already)? superseded\b|superseded\b)")
@@ -95,7 +95,7 @@ fn superseded(said: &Said, is_author: bool) -> Option<Share> {
     (is_author || share != Share::Answered || found[0].len() == "superseded".len()).then_some(share)
 }
 
-/// Whether a sentence's author takes back what he sent, and how much of it.
+/// Whether the author of a sentence withdraws the posting, and how much of it.
 fn withdrawn(said: &Said) -> Option<Share> {
     static ASKED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -136,7 +136,7 @@ fn withdrawn(said: &Said) -> Option<Share> {
     taken_back(found.name("what").or(found.name("passive"))?.as_str())
 }
 
-/// What is taken back: a series in so many words, what was answered, or nothing of that kind (a mail, a line).
+/// The object of a withdrawal: a named series, the answered posting, or neither (a mail, a line).
 fn taken_back(what: &str) -> Option<Share> {
     static WHAT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -170,7 +170,7 @@ fn is_supposed(text: &str) -> bool {
     text.split(' ').any(|word| is_one_of(word, &IFS))
 }
 
-/// Whether a sentence says that what was sent is there twice.
+/// Whether a sentence says that the posting was sent twice.
 fn is_double(said: &Said) -> bool {
     let text = said.text.to_lowercase();
     [

@@ -1,4 +1,4 @@
-//! What trees are called: in a subject's tags, and where a person says that he applied something.
+//! Names of trees: in a subject's tags, and in claims that a patch was applied.
 
 use std::sync::LazyLock;
 
@@ -11,11 +11,11 @@ pub struct Place {
     pub tree: String,
     /// The branch, where it is named.
     pub branch: Option<String>,
-    /// Whether its name alone tells that it is a tree.
+    /// Whether the name alone shows that it is a tree.
     pub is_sure: bool,
 }
 
-/// Repositories whose name alone is a tree's.
+/// Repositories with names that no other thing has.
 const REPOSITORIES: [&str; 20] = [
     "bpf",
     "net",
@@ -38,7 +38,7 @@ const REPOSITORIES: [&str; 20] = [
     "asm-generic",
     "kvm-x86",
 ];
-/// What branches of maintainers are called, as a part of a name.
+/// Parts of the names of maintainers' branches.
 const BRANCHES: [&str; 8] = [
     "next", "fixes", "current", "urgent", "for", "queue", "devel", "linux",
 ];
@@ -75,7 +75,7 @@ const NO_TAGS: [&str; 22] = [
     "repost",
     "updated",
 ];
-/// How lists are called, behind what they are about.
+/// The endings of lists' names.
 const LISTS: [&str; 5] = ["-dev", "-devel", "-list", "-users", "-discuss"];
 
 /// Whether a word of a subject's tags may name a tree: `conntrack-tools` as well as `bpf-next`; not `v2`, a list or `1/2`.
@@ -89,7 +89,7 @@ pub fn may_be_tree(word: &str) -> bool {
     is_tree(word) || is_name && !is_list && !is_version(word) && !NO_TAGS.contains(&word)
 }
 
-/// Whether a word alone tells that it names a tree: `bpf-next`, `sched_ext/for-6.19`, `6.12.y`.
+/// Whether a word alone shows that it names a tree: `bpf-next`, `sched_ext/for-6.19`, `6.12.y`.
 pub fn is_tree(word: &str) -> bool {
     static KERNEL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:linux-)?v?\d+\.\d+(?:\.y)?(?:[-/]v?\d+\.\d+(?:\.y)?)*$")
@@ -109,8 +109,8 @@ pub fn is_tree(word: &str) -> bool {
     is_branch || is_path
 }
 
-/// Reads a place at the beginning of `rest`: the place, what stands behind it, and whether a comma or the like ends it.
-/// `None` where what stands there is no tree.
+/// Reads a place at the beginning of `rest`; returns the place, the text behind it, and whether punctuation ends it. `None` if
+/// no tree stands there.
 pub(super) fn place(rest: &str) -> Option<(Place, &str, bool)> {
     static BRANCH_OF: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^(?:the )?(\S+) branch (?:of|in|on) (?:the )?([^\s,]+?)(?:[ -](?:tree|repo|repository))?([.,!:]*)(?: |$)")

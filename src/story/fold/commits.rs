@@ -1,5 +1,4 @@
-//! Commits join the patches that they were made from, copies what they are copies of, pull requests the merges that they
-//! became.
+//! Joins commits with their patches, copies with their originals, and pull requests with their merges.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,10 +14,10 @@ const APPLIED_WITHIN: TimeDelta = TimeDelta::days(180);
 const CLOCK_SKEW: TimeDelta = TimeDelta::days(2);
 /// How alike a commit's title and that of the patch that it links must be.
 const LIKE: f64 = 0.5;
-/// Joins commits to the patches that they were made from, and copies to what they are copies of.
+/// Joins commits to the patches that they were made from, and copies to their originals.
 pub(super) fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
     let readings = place.readings;
-    // Who speaks of a commit by its hash: first the commit itself, then notices, then copies.
+    // The item that first names a commit's hash: the commit itself, then notices, then copies.
     let mut spoken: HashMap<Key, usize> = HashMap::new();
     for role in [Role::Commit, Role::Machine, Role::Talk] {
         for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == role) {
@@ -121,7 +120,7 @@ impl Covers {
         Self(by_branch)
     }
 
-    /// The series whose cover letter's title a merge's branch is named after, and whose author its message names.
+    /// The series of a merge: its cover letter's title is the name of the branch, and the message names its author.
     fn merged(&self, place: &Place<'_>, postings: &[Posting], at: usize) -> Option<usize> {
         let merge = &place.readings[at];
         let branch = merge.branch.filter(|_| merge.is_merge())?;
@@ -205,7 +204,7 @@ fn join_twins(readings: &[Reading], union: &mut Union) {
     }
 }
 
-/// Joins pull requests with the merge that they became, and with what pr-tracker-bot says of them.
+/// Joins pull requests with their merges, and with the notices of pr-tracker-bot.
 fn join_pulls(readings: &[Reading], union: &mut Union) {
     let mut requests: HashMap<Key, Vec<usize>> = HashMap::new();
     let mut notices: HashMap<Key, usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! What of a lineage speaks for the whole effort, and how much of it a mail answers.
+//! The parts of a lineage that stand for the whole effort, and how much of it a mail answers.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub(super) fn own_way(numbers: &[u32], total: u32) -> String {
     }
 }
 
-/// What of a posting a mail answers.
+/// The part of a posting that a mail answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answered {
     /// The part; `None` where it answers the whole: the cover letter, a single patch, or the first part that has no cover.

@@ -1,4 +1,4 @@
-//! What machines say of a story, and AI's reviews that people pass on.
+//! The verdicts of machines on a story, and AI reviews that people pass on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use crate::story::machine::{Findings, Sort, Topic, Verdict, verdict};
 use crate::story::reading::Reading;
 use crate::story::{Check, Event, Step, bot};
 
-/// The most senders that are told of.
+/// The most senders that are listed.
 const WHY_MAX: usize = 20;
-/// What is said of an answer that is an AI's review.
+/// The note on an answer that is an AI's review.
 const AI_MADE: &str = "an AI's review, passed on";
 
-/// What a machine says of a patch.
+/// A machine's verdict on a patch.
 #[derive(Debug)]
 pub(super) struct Said {
     /// The posting, by its place among the group's.
     posting: usize,
-    /// Who says it, of which mail, and in which report: what has the same three takes this one's place. Each report of
-    /// a build stands for itself; reviews and tests are done anew.
+    /// The machine, the mail that it judges, and the report. A verdict with the same three replaces this one. Each report of a
+    /// build stands alone; reviews and tests are repeated.
     of: (String, Option<i64>, String),
     /// When, as the mail has it.
     at: chrono::DateTime<chrono::Utc>,
-    /// What.
+    /// The verdict.
     verdict: Verdict,
 }
 
@@ -78,7 +78,7 @@ impl Teller<'_> {
         }
     }
 
-    /// Tells of an answer that it is an AI's review, which a person sent and answers for.
+    /// Records that an answer is an AI's review, sent by a person who is responsible for it.
     pub(super) fn ai_made(&mut self, at: usize, reading: &Reading) {
         if !self.group.owner.contains_key(&at) || !reading.ai_made {
             return;
@@ -94,7 +94,7 @@ impl Teller<'_> {
         });
     }
 
-    /// Marks the step that was told last, if the answer that it tells of is an AI's review.
+    /// Marks the last step, if its answer is an AI's review.
     pub(super) fn mark_ai_made(&mut self, answer: &Reading) {
         if answer.ai_made
             && let Some(event) = self.events.last_mut()
@@ -103,8 +103,8 @@ impl Teller<'_> {
         }
     }
 
-    /// What machines say of each revision, the oldest first, summed over its patches. Of what one machine says of one
-    /// mail the latest counts.
+    /// The verdicts of machines on each revision, oldest first, summed over its patches. Of several verdicts of one machine on
+    /// one mail, the latest counts.
     pub(super) fn checks(&self) -> Vec<Check> {
         let mut latest: BTreeMap<_, &Said> = BTreeMap::new();
         for said in &self.checked {
@@ -130,7 +130,7 @@ impl Teller<'_> {
         checks.collect()
     }
 
-    /// Who was taken for a machine without being known as one, and which answers an AI made.
+    /// The senders that were taken for machines by their behaviour, and the answers that an AI wrote.
     pub(super) fn why_machines(&self) -> Vec<String> {
         let mut why = BTreeSet::new();
         for reading in &self.group.readings {
@@ -149,7 +149,7 @@ impl Teller<'_> {
     }
 }
 
-/// What several verdicts on a revision of so many patches come to; `None` where none of them is about the patch.
+/// The sum of several verdicts on a revision with `total` patches; `None` if none of them judges the patch.
 fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check> {
     let last = said.iter().max_by_key(|said| said.at)?;
     let (what, text, findings) = match topic {

@@ -1,4 +1,4 @@
-//! What of a story is judged: see [`Matter`].
+//! Prepares the input of relevance: see [`Matter`].
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ impl Teller<'_> {
         articles.any(|article| article.kept.feeds.iter().any(|feed| feed.kind == "lwn"))
     }
 
-    /// The titles that the cover letter lists beside those of the parts that are here, and whether parts are unknown even
-    /// so. Where the cover letter tells the files of all parts, their titles say no more.
+    /// The titles that the cover letter lists beside those of present parts, and whether other parts are unknown. If the cover
+    /// letter lists the files of all parts, the titles add nothing.
     fn unseen(&self, own: &[&Reading]) -> (Vec<String>, bool) {
         let Some(posting) = self.main.map(|main| &self.group.postings[main]) else {
             return (Vec::new(), false);

@@ -1,4 +1,4 @@
-//! A story told from its items: what it is, what became of it and when, who had a part in it.
+//! Builds a story from its items: its kind, its steps with their times, and its people.
 
 use std::collections::BTreeSet;
 
@@ -28,14 +28,14 @@ use crate::item::Kind;
 const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// How many letters: 50 bits.
 const ID_LENGTH: usize = 10;
-/// A pull request lists what was posted in the half year before it; an older namesake is another patch.
+/// A pull request lists patches of the half year before it; an older patch of the same name is another.
 const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
-/// What stands before the title of a patch that others answer and that is not here.
+/// The prefix of the title of a missing patch that has answers.
 const NOT_HERE: &str = "Replies to a patch that is not here: ";
-/// Who merges into mainline.
+/// The person who merges into mainline.
 const MAINLINE_BY: &str = "Linus Torvalds";
 
-/// The id that a story has whose earliest item has that key.
+/// The id of a story whose earliest item has that key.
 pub fn id_of(own: Key) -> String {
     let bits = own.cast_unsigned();
     (0..ID_LENGTH)
@@ -48,7 +48,7 @@ pub fn answers_missing_patch(story: &Story) -> bool {
     story.kind == StoryKind::Thread && story.author.is_none() && story.title.starts_with(NOT_HERE)
 }
 
-/// Tells the story of a group.
+/// Builds the story of a group.
 pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
     let mut teller = Teller {
         group,
@@ -69,25 +69,25 @@ pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
 
 struct Teller<'a> {
     group: &'a Group<'a>,
-    /// What speaks of this story.
+    /// Items that mention this story.
     outside: Vec<&'a Reading>,
-    /// That, and what became of the pull requests among it.
+    /// Those items, and the outcome of pull requests among them.
     around: &'a [Reading],
     /// The newest posting of the whole effort.
     main: Option<usize>,
     events: Vec<Event>,
     applied: Vec<Applied>,
     said: Said,
-    /// What machines say of patches.
+    /// The verdicts of machines on patches.
     checked: Vec<machines::Said>,
 }
 
-/// What people say that only the whole of a story can weigh.
+/// Statements of people that only the whole story can confirm.
 #[derive(Default)]
 struct Said {
     /// Somebody says that all of it was applied.
     all: bool,
-    /// Lists of commits that a person sent, with the step that they tell and the mail.
+    /// Lists of commits that a person sent, with their step and the mail.
     thanks: Vec<(Applied, Step, String)>,
     /// Mails that refuse a part only.
     of_parts: BTreeSet<String>,
@@ -152,7 +152,7 @@ impl Teller<'_> {
             messages: references(group, Kind::Message),
             commits: self.hashes(),
             summary: match lead.role {
-                // What a machine writes tells nobody what a story is about.
+                // A machine's text does not describe the story.
                 Role::Machine => Vec::new(),
                 _ => summary::summary(telling_text(group, lead)),
             },

@@ -1,4 +1,4 @@
-//! The parts of a story that follow from its items alone: who speaks for it, names, revisions, texts.
+//! The parts of a story that follow from its items alone: author, names, revisions, texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ fn answers_missing(lead: &Reading) -> bool {
     matches!(lead.role, Role::Talk | Role::Machine) && lead.subject.reply && lead.subject.patch
 }
 
-/// Who wrote an item: whom a patch's or a cover letter's first line names, else who sent it.
+/// The author of an item: the person on a patch's or a cover letter's first line, or the sender.
 pub(super) fn author_of(reading: &Reading) -> String {
     let named = matches!(reading.role, Role::Patch | Role::Backport)
         .then(|| reading::first_line_author(&reading.kept.text))
@@ -213,7 +213,7 @@ pub(super) fn telling_text<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str 
     }
 }
 
-/// What changed, by revision, and that parts of the effort go their own way in it.
+/// The changes by revision. A note says if parts of the effort continue separately in it.
 pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     let mut changes = BTreeMap::new();
     for posting in group.postings.iter().filter(|posting| posting.version > 1) {
@@ -243,7 +243,7 @@ pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     changes
 }
 
-/// What the newest revision, or else the commits, say they mend.
+/// The commits that the newest revision, or otherwise the commits, say they fix.
 pub(super) fn fixes(group: &Group<'_>) -> Vec<String> {
     let main = main_posting(group).map(|main| &group.postings[main]);
     let newest: Vec<&Reading> = match main {

@@ -1,4 +1,4 @@
-//! Who had a part in a story.
+//! The people who took part in a story.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::story::machine::Machines;
 use crate::story::reading::{Reading, Role};
 
 impl Teller<'_> {
-    /// People by what they did. Machines are none, whether they send or are named.
+    /// The people with their roles. Machines are left out, as senders and in trailers.
     pub(super) fn people(&self, lead: &Reading, machines: &Machines) -> Vec<Part> {
         const ROLES: [(&str, &str); 8] = [
             ("Reviewed-by", "reviewer"),

@@ -1,4 +1,4 @@
-//! The steps of a life: what mails, machines, trees and other stories tell of it.
+//! The steps of a story, from mails, machines, trees and other stories.
 
 use chrono::TimeDelta;
 
@@ -46,7 +46,7 @@ impl Teller<'_> {
             }
         }
         if group.postings.is_empty() {
-            // Pull requests, threads, articles: the first item is the beginning. Commits tell of themselves.
+            // Pull requests, threads and articles begin with their first item. Commits are steps by themselves.
             let first = group
                 .readings
                 .iter()
@@ -132,13 +132,13 @@ impl Teller<'_> {
         }
     }
 
-    /// What a person says in a sentence that he applied.
+    /// Adds a person's claim that the patch was applied.
     fn claim(&mut self, reading: &Reading, p: usize, claim: Claim, of: Answered) {
         let group = self.group;
         let posting = &group.postings[p];
         let tag = tree_tag(group.readings[posting.lead()]);
         let total = posting.total;
-        // Who takes a part into a tree of his own says so below that part; who takes all often says so below the last.
+        // A maintainer who takes one part into a tree of his own answers that part; one who takes all often answers the last.
         let is_home = match claim.place.tree.as_str() {
             "" => tag.is_some(),
             tree => tag.as_deref().is_some_and(|tag| is_same_tree(tree, tag)),
@@ -176,7 +176,7 @@ impl Teller<'_> {
             notice.is_of_pull || readings.any(|reading| reading.role == Role::Pull)
         };
         if posting.is_none() && is_pull() {
-            // A pull request that Linus Torvalds took is in mainline, whatever tree patchwork saw it in first.
+            // A pull request that Linus Torvalds took is in mainline, whichever tree patchwork saw first.
             let state = if by == MAINLINE_BY {
                 Step::Mainline
             } else {
@@ -201,7 +201,7 @@ impl Teller<'_> {
         self.applied.push(applied_by(reading, notice, claimed));
     }
 
-    /// Whether a notice tells of all of an effort, or of parts only.
+    /// Whether a notice covers a whole effort, or parts only.
     fn step_of(&self, notice: &Notice, p: usize) -> Step {
         let group = self.group;
         let is_part = self
@@ -213,7 +213,7 @@ impl Teller<'_> {
         }
     }
 
-    /// What the trees themselves tell, which confirms what mails say.
+    /// Adds the commits in the trees, which confirm claims in mails.
     pub(super) fn commits(&mut self) {
         let group = self.group;
         let newest = group.postings.last();
@@ -254,7 +254,7 @@ impl Teller<'_> {
         self.settle(thanks);
     }
 
-    /// What people said counts as done where a commit, or a bot that saw the tree, says the same.
+    /// Confirms claims: a claim counts as done if a commit, or a bot that saw the tree, agrees.
     fn settle(&mut self, thanks: Vec<(Applied, Step, String)>) {
         let is_sure = |applied: &&Applied| !applied.claimed;
         let seen: Vec<String> = self
@@ -325,7 +325,7 @@ impl Teller<'_> {
         self.event(reading, Step::Applied, "");
     }
 
-    /// What items of other stories say of this one.
+    /// Adds statements in other stories about this one.
     pub(super) fn others(&mut self) {
         for other in std::mem::take(&mut self.outside) {
             match other.role {
@@ -377,7 +377,7 @@ impl Teller<'_> {
     }
 }
 
-/// What a mail says was applied.
+/// The applied commits of a mail.
 fn applied_by(reading: &Reading, notice: Notice, claimed: bool) -> Applied {
     Applied {
         tree: notice.tree,

@@ -1,4 +1,4 @@
-//! Lives told from mails and commits of our own.
+//! Stories built from mails and commits of our own.
 
 use chrono::DateTime;
 
@@ -12,8 +12,8 @@ use crate::story::{Carrier, Kept, fold, key};
 struct Bench(Vec<Reading>);
 
 impl Bench {
-    /// A mail: its id before the `@`, who sent it (`Name` or `Name <address>`), the hour, its subject, the ids of the mails
-    /// above (nearest last), its text.
+    /// A mail: its id before the `@`, its sender (`Name` or `Name <address>`), the hour, its subject, the ids of the mails above
+    /// (nearest last), its text.
     fn mail(
         mut self,
         id: &str,

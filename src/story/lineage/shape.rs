@@ -1,4 +1,4 @@
-//! What is compared of a posting: who wrote it, what it is called, what it changes.
+//! The properties of a posting that are compared: author, title and changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::story::key;
 use crate::story::reading::{Earlier, Reading, first_line_author};
 use crate::story::series::{Place, Posting};
 
-/// So few lines tell something only where they are all there are.
+/// Fewer common lines count only if they are all lines.
 const LINES_MIN: usize = 3;
 /// A mail's own date is believed if it is so much older than its arrival at the most.
 const DELAYED_MAX: TimeDelta = TimeDelta::days(60);
@@ -18,7 +18,7 @@ const DELAYED_MAX: TimeDelta = TimeDelta::days(60);
 pub(super) struct Shape<'a> {
     pub(super) posting: &'a Posting,
     pub(super) lead: &'a Reading,
-    /// Whose work it is, in all spellings: of several patches the sender, and another only where each names that one.
+    /// Its authors in all spellings. Of several patches it is the sender; another person only if each patch names that one.
     pub(super) authors: BTreeSet<String>,
     /// Its title, normalised.
     pub(super) title: String,
@@ -178,7 +178,7 @@ impl<'a> Lines<'a> {
         ends.all(|end| end.is_none_or(|end| hash <= end))
     }
 
-    /// What two postings change in common.
+    /// The common changes of two postings.
     pub(super) fn common_with(&self, other: &Self) -> Common {
         let shown = |one: &Self, other: &Self| {
             let shown = one.hashes.iter().filter(|hash| other.would_show(**hash));
@@ -205,7 +205,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Whether at least that share is in common. A few lines out of many tell nothing.
+    /// Whether at least that share is common. A few lines out of many mean nothing.
     pub(super) fn is_at_least(self, share: f64) -> bool {
         let is_enough = self.of > LINES_MIN || (self.of > 0 && !self.is_sampled);
         is_enough && self.lines as f64 >= share * self.of as f64

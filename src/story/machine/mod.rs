@@ -1,7 +1,7 @@
-//! Machines that send mail: who they are, and what each mail of theirs says. Pure.
+//! Machines that send mail, and the meaning of each mail. Pure.
 //!
-//! The address decides, not the name: a name in `From:` is anybody's. A sender that is not in the table is taken for a
-//! machine only when he behaves like one, and why is told.
+//! The address identifies a machine. The name in `From:` does not, because anyone can write it. An unknown sender counts as a
+//! machine only if it behaves like one, and the story records why.
 
 mod findings;
 mod table;
@@ -19,7 +19,7 @@ use super::Kept;
 use crate::item::Person;
 use crate::item::prose::{find, lines};
 
-/// What kind of machine it is, which decides how its mails are read.
+/// The kind of machine, which decides how its mails are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sort {
     /// It reviews patches.
@@ -30,7 +30,7 @@ pub enum Sort {
     Build,
     /// It looks for crashes.
     Fuzzer,
-    /// It says what was applied: patchwork-bot, tip-bot.
+    /// Reports applied patches: patchwork-bot, tip-bot.
     Notices,
     /// It says which pull requests were merged: pr-tracker-bot.
     Tracker,
@@ -41,9 +41,9 @@ pub enum Sort {
 /// A machine that sent a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// What kind it is.
+    /// Its kind.
     pub sort: Sort,
-    /// What it is called: `Sashiko`, else its address.
+    /// Its name for readers, such as `Sashiko`; otherwise its address.
     pub name: String,
     /// Why a sender that the built-in table does not know is taken for one; empty for one that it knows.
     pub why: String,
@@ -51,10 +51,10 @@ pub struct Machine {
     pages: &'static [&'static str],
 }
 
-/// What the configuration says of senders, beside the built-in table.
+/// The configured senders, beside the built-in table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machines {
-    /// Address patterns of machines, in lower case, and what kind each is. The first that fits decides.
+    /// Address patterns of machines, in lower case, with the kind. The first match decides.
     pub senders: Vec<(String, Sort)>,
     /// Address patterns of people who are never machines, whatever their mail looks like.
     pub people: Vec<String>,
@@ -151,7 +151,7 @@ fn fits(email: &str, pattern: &str) -> bool {
     }
     while let Some(part) = parts.next() {
         let found = match parts.peek() {
-            // What stands last stands at the end.
+            // The last part of a pattern must match the end.
             None => rest.ends_with(part).then(|| rest.len() - part.len()),
             Some(_) => rest.find(part),
         };
@@ -215,7 +215,7 @@ fn is_bots_name(name: &str) -> bool {
         || last.to_ascii_lowercase().ends_with("-bot")
 }
 
-/// Whether what stands below the last line of dashes says that a program wrote the mail.
+/// Whether the text below the last line of dashes says that a program wrote the mail.
 fn has_generated_signature(text: &str) -> bool {
     static SAYS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
@@ -238,8 +238,8 @@ fn has_generated_signature(text: &str) -> bool {
     SAYS.is_match(&signature.join(" "))
 }
 
-/// Whether a person's mail is an AI's review that he passes on: it says so at its head, or ends as such a review does.
-/// What is quoted says nothing.
+/// Whether a person's mail passes on an AI's review: it says so at its head, or ends like such a review. Quoted text does not
+/// count.
 pub fn is_ai_made(text: &str) -> bool {
     /// How many lines of a mail are its head.
     const HEAD_LINES: usize = 6;

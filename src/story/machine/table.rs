@@ -5,9 +5,9 @@ use super::Sort;
 /// A machine, or several of one make.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// What readers call it.
+    /// Its name for readers.
     pub(super) name: &'static str,
-    /// What it does.
+    /// Its kind.
     pub(super) sort: Sort,
     /// Its addresses, in lower case; `*` stands for anything but an `@`.
     pub(super) senders: &'static [&'static str],

@@ -267,7 +267,7 @@ fn bpf_cis_reviews_are_counted_by_their_comments_or_by_what_they_say() {
             "{scores}"
         );
     }
-    // What it mailed before it reviewed.
+    // The form of its mails before it reviewed.
     for (status, step) in [("SUCCESS", Step::CiPassed), ("FAILURE", Step::CiFailed)] {
         let text = format!("CI has tested the following submission:\nStatus:     {status}\n");
         assert_eq!(said("bot+bpf-ci@kernel.org", &text).step, step);

@@ -1,4 +1,4 @@
-//! What a machine's mail says of the patch that it answers.
+//! The verdict in a machine's mail on the patch that it answers.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,10 @@ use crate::story::{Kept, Step};
 
 /// The longest link to a machine's page that is kept, in bytes.
 const LINK_BYTES_MAX: usize = 500;
-/// The most characters of what a machine calls a fault.
+/// The most characters of a machine's name for a fault.
 const FAULT_CHARS_MAX: usize = 80;
 
-/// What a verdict is about: those of one topic are summed.
+/// The topic of a verdict; verdicts of one topic are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
     /// A review by an AI.
@@ -25,24 +25,24 @@ pub enum Topic {
     Build,
 }
 
-/// What a machine says.
+/// A machine's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The step that it is in a story's life.
     pub step: Step,
     /// The same in words: `AI review: 2 findings (1 high)`; may be empty.
     pub text: String,
-    /// What it is about; `None` where it says nothing of the patch.
+    /// Its topic; `None` if the mail does not judge the patch.
     pub topic: Option<Topic>,
-    /// How bad it is, and in what words a sum tells it: of several verdicts the worst stands for all.
+    /// The severity, and its words in a sum. Of several verdicts the worst counts.
     pub grade: (u8, &'static str),
-    /// What a review found.
+    /// The findings of a review.
     pub findings: Option<Findings>,
     /// The machine's page about it.
     pub link: Option<String>,
 }
 
-/// Reads what a machine's mail says. Nothing follows from it but notes.
+/// Reads a machine's mail. The result is only noted; it never changes the state of a story.
 pub fn verdict(machine: &Machine, kept: &Kept) -> Verdict {
     let mut verdict = match machine.sort {
         Sort::AiReview | Sort::Ci => tested(machine.sort, kept),
@@ -109,7 +109,7 @@ fn tested(sort: Sort, kept: &Kept) -> Verdict {
     }
 }
 
-/// An AI's review. What was wrong before the patch is no verdict on the patch.
+/// Reads an AI's review. Faults from before the patch are no verdict on the patch.
 fn reviewed(text: &str) -> Verdict {
     let findings = findings(text);
     let words = match findings {
@@ -126,7 +126,7 @@ fn reviewed(text: &str) -> Verdict {
     }
 }
 
-/// What the kernel test robot says: `[auto build test ERROR on TREE]`, `noticed "FAULT" on:`, `BUILD SUCCESS`.
+/// Reads a mail of the kernel test robot: `[auto build test ERROR on TREE]`, `noticed "FAULT" on:`, `BUILD SUCCESS`.
 fn built(kept: &Kept) -> Verdict {
     static AUTO: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?mi)^\[auto build test (ERROR|WARNING) on ([^\]\s]{1,80})")
@@ -141,7 +141,7 @@ fn built(kept: &Kept) -> Verdict {
     });
     let broken = |is_error: bool, tree: &str| {
         let on = match tree.bytes().all(|b| b.is_ascii_hexdigit()) {
-            // A commit's hash tells a reader nothing.
+            // A commit's hash means nothing to a reader.
             true => String::new(),
             false => format!(" on {tree}"),
         };
@@ -187,7 +187,7 @@ fn built(kept: &Kept) -> Verdict {
     }
 }
 
-/// What syzbot says: it tested a series and found a fault, or it reports one.
+/// Reads a mail of syzbot: it tested a series and found a fault, or it reports one.
 fn fuzzed(kept: &Kept) -> Verdict {
     static FOUND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^and found the following issues?:[ \t]*\n(?:[ \t]*\n)*(?:[*-] )?([^\n]+)")
@@ -212,7 +212,7 @@ fn failed(fault: &str) -> Verdict {
     )
 }
 
-/// The last link to one of the machine's own pages, in what it did not quote.
+/// The last unquoted link to one of the machine's own pages.
 fn page(machine: &Machine, text: &str) -> Option<String> {
     let mut found = None;
     for line in lines(text).filter(|line| !line.starts_with('>')) {

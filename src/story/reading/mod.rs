@@ -1,4 +1,4 @@
-//! One item read: what part it plays, and by which keys it may be tied to others. A function of the item alone.
+//! An item with its role and its join keys. It depends on the item alone.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
@@ -48,7 +48,7 @@ pub struct Reading {
     pub own: Key,
     /// The mails above it, nearest first.
     pub above: Vec<Key>,
-    /// Who wrote it, in all the spellings that are known: the sender, and whom a first line `From:` names.
+    /// The author in all known spellings: the sender, and the person on a first line `From:`.
     pub authors: Vec<String>,
     /// Earlier revisions that a patch names.
     pub earlier: Vec<Earlier>,
@@ -56,7 +56,7 @@ pub struct Reading {
     pub is_backport: bool,
     /// b4's change-ids.
     pub changes: Vec<String>,
-    /// The commits whose part this is: itself, those that a notice lists, those that it is a copy of.
+    /// The commits that it stands for: itself, those that a notice lists, those that it is a copy of.
     pub commits: Vec<Key>,
     /// The mails that the `Link:` trailers of a commit or a patch name.
     pub links: Vec<Key>,
@@ -70,7 +70,7 @@ pub struct Reading {
     pub lines: Sample,
     /// See [`Reading::keys`].
     keys: OnceLock<BTreeSet<Key>>,
-    /// What was asked of its text.
+    /// The statements in its text.
     said: Said,
 }
 
@@ -84,7 +84,7 @@ pub struct Earlier {
 }
 
 impl Reading {
-    /// Reads an item; `machines` are what the configuration knows of senders.
+    /// Reads an item; `machines` is the configuration of machine senders.
     pub fn of(kept: Kept, machines: &Machines) -> Self {
         let subject = match kept.kind {
             Kind::Message if kept.header(diff::FILES).is_some() => {
@@ -200,7 +200,7 @@ impl Reading {
         self.kept.written_at.unwrap_or(self.kept.at)
     }
 
-    /// What all mails of one posting have in common, by half days: runs that follow each other within hours share one.
+    /// Keys that all mails of a posting share, by half days: runs that follow each other within hours share one.
     fn posting_keys(&self) -> Vec<Key> {
         let Some((_, total)) = self.subject.part.filter(|(_, total)| *total > 1) else {
             return Vec::new();
@@ -214,7 +214,7 @@ impl Reading {
         vec![posting(half_day), posting(half_day + 1)]
     }
 
-    /// By which versions of a patch meet whose titles differ: its author with some of the lines that it changes.
+    /// Keys by which versions of a patch with different titles meet: the author, with some of the changed lines.
     fn content_keys(&self) -> impl Iterator<Item = Key> {
         let author = self.best_known_as();
         let lines = self.lines.hashes.iter().take(LINE_KEYS);
@@ -319,7 +319,7 @@ fn own_key(kept: &Kept) -> Key {
     .unwrap_or_else(|| key::of_item(&ItemKey::content(&kept.reference)))
 }
 
-/// The mails above: what it answers, then its references from the nearest up.
+/// The mails above: its parent, then its references from the nearest up.
 fn above(kept: &Kept) -> Vec<Key> {
     let mut above: Vec<Key> = kept.parent.into_iter().collect();
     let references = kept.header("References").unwrap_or_default();
@@ -354,8 +354,8 @@ fn authors(kept: &Kept, role: Role, is_from_machine: bool) -> Vec<String> {
     authors
 }
 
-/// b4 writes a change-id into the Message-ID: `20240731-SLUG-v2-3-HASH@…` belongs to `20240731-SLUG-…`; without its own
-/// hash, which only the change-id line tells, date and slug must do.
+/// b4 writes a change-id into the Message-ID: `20240731-SLUG-v2-3-HASH@…` belongs to `20240731-SLUG-…`. The Message-ID lacks the
+/// change-id's own hash, so date and slug must do.
 fn change_in_id(id: &str) -> Option<String> {
     static B4: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(\d{8}-[^@]+)-v\d+-\d+-[0-9a-f]{12}@").expect("the pattern is sound")

@@ -1,4 +1,4 @@
-//! What part an item plays.
+//! The role of an item.
 
 use super::text::{first_line_author, upstream};
 use crate::item::Kind;
@@ -6,7 +6,7 @@ use crate::item::subject::Subject;
 use crate::story::Kept;
 use crate::story::machine::Machines;
 
-/// What part an item plays.
+/// The role of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A cover letter or a patch, as its author posted it.
@@ -25,7 +25,7 @@ pub enum Role {
     Lone,
 }
 
-/// Whether a machine's account sent a patch for a person, whom the first line of its text names.
+/// Whether a machine's account sent a patch for a person, named on the first line of its text.
 pub(super) fn is_for_person(kept: &Kept, subject: &Subject, machines: &Machines) -> bool {
     subject.patch
         && !subject.reply

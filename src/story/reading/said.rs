@@ -1,5 +1,5 @@
-//! What an item's text says, worked out when it is first asked for and then known: a long story is told again with each mail,
-//! and what its other mails say stays the same.
+//! The statements in an item's text. They are read at the first use and then cached, because a long story is built again with
+//! each mail.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use crate::story::bot::{self, Claim, Notice, Share, Word};
 use crate::story::key::{self, Key};
 use crate::story::summary;
 
-/// What was asked for so far.
+/// The statements that were read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said {
     title: OnceLock<String>,
@@ -31,7 +31,7 @@ pub(super) struct Said {
 pub struct Signed {
     /// Its name, as written.
     pub name: String,
-    /// The name of the person whom it names.
+    /// The name of the person in the trailer.
     pub person: String,
     /// That person.
     pub whom: Person,
@@ -54,8 +54,8 @@ impl Reading {
         })
     }
 
-    /// What it says of things that are not its own: the commits that it mends or takes back, the patches that a pull
-    /// request lists, the mails that an article links.
+    /// The other things that the text mentions: commits that it fixes or reverts, patches that a pull request lists, mails that
+    /// an article links.
     pub fn mentions(&self) -> &BTreeSet<Key> {
         self.said.mentions.get_or_init(|| mentions_in(self))
     }
@@ -105,7 +105,7 @@ impl Reading {
 
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> usize {
-        /// What lies in a set or a list of its own: a key with its share of what holds it.
+        /// Bytes of one key in a set or a list, with its share of the container.
         const EACH: usize = 24;
         let kept = &self.kept;
         let headers = kept.headers.iter();

@@ -1,4 +1,4 @@
-//! What a text tells that folding needs: links to earlier revisions, paths, commits that it copies or mends, tags.
+//! Facts in a text that folding needs: links to earlier revisions, paths, commits that it copies or fixes, tags.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
 use crate::story::key::{self, Key};
 
-/// Whom a patch's first line names as its author: `From: Name <address>`.
+/// The author on a patch's first line: `From: Name <address>`.
 pub fn first_line_author(text: &str) -> Option<Person> {
     let first = lines(text).find(|line| !line.trim().is_empty())?;
     let (name, email) = first.strip_prefix("From:")?.rsplit_once('<')?;
@@ -51,7 +51,7 @@ pub(super) fn earlier(text: &str) -> Vec<Earlier> {
             true => linked_mails(bare),
             false => Vec::new(),
         };
-        // The Message-ID itself may hold `v2`: what stands around the link counts.
+        // The Message-ID itself may contain `v2`, so only the text around the link counts.
         let around = match is_linking {
             true => MAIL_URL.replace_all(bare, " "),
             false => Cow::Borrowed(bare),

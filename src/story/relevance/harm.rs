@@ -81,7 +81,7 @@ fn mends(title: &str) -> bool {
     MENDS.contains(&first) || has_word(title, "fix") || has_word(title, "fixes")
 }
 
-/// Whether a text that says what it fixes quotes the kernel's report.
+/// Whether the text of a fix quotes the kernel's report.
 fn quotes_report(text: &str) -> bool {
     REPORTS
         .iter()

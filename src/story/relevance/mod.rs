@@ -1,7 +1,6 @@
-//! Is it about BPF, how much does it matter, and why. Pure.
+//! Decides whether a story is about BPF, how much it matters, and why. Pure.
 //!
-//! It is judged by what its author wrote and changed: whom a mail was copied to says little, and a passing word in a long
-//! text says nothing.
+//! The author's text and changes count. The recipients of a mail show little, and a passing word in a long text shows nothing.
 
 mod harm;
 mod reasons;
@@ -23,22 +22,22 @@ const SHARE: usize = 4;
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
 
-/// What is judged: what the people of a story wrote, and what became of it. No list, no recipient.
+/// The input: the texts of a story's people, and its outcome. Lists and recipients are left out.
 #[derive(Debug, Clone, Default)]
 pub struct Matter {
     /// The feeds that carry it and nothing but BPF.
     pub home: Vec<String>,
     /// Titles without tags: first the story's own, then those of its patches and commits.
     pub titles: Vec<String>,
-    /// Titles of patches that are not here, as far as the cover letter lists them and tells no files.
+    /// Titles of missing patches, if the cover letter lists them without files.
     pub others: Vec<String>,
     /// Whether there are patches of which nothing is known: neither title nor files.
     pub is_incomplete: bool,
     /// Words of the subject's tags, such as `bpf-next`.
     pub trees: Vec<String>,
-    /// What its author wrote: cover letters, messages of patches and commits, articles.
+    /// The author's texts: cover letters, messages of patches and commits, articles.
     pub texts: Vec<String>,
-    /// The files that it changes, as its diffstats tell; long ones may be shortened in front (`.../bpf/core.c`).
+    /// The changed files of the diffstats; long ones may be shortened in front (`.../bpf/core.c`).
     pub paths: BTreeSet<String>,
     /// How many people answered.
     pub reviewers: u32,
@@ -65,14 +64,14 @@ pub struct Judgement {
     pub why: Vec<String>,
 }
 
-/// What the configuration tells the fold: words, paths and weights, and who is a machine.
+/// The fold's part of the configuration: words, paths, weights and machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// What makes a title, or a tag, BPF's: found anywhere in it, whatever the case.
+    /// Words that make a title or a tag BPF's, anywhere in it and in any case.
     pub title: Vec<String>,
-    /// What makes a file BPF's: found anywhere in its path.
+    /// Parts of a path that make a file BPF's.
     pub paths: Vec<String>,
-    /// What each reason weighs, by its name.
+    /// The weight of each reason, by its name.
     pub weights: BTreeMap<&'static str, i32>,
     /// Senders that are machines, or are none, beside those that are known.
     pub machines: Machines,
@@ -177,7 +176,7 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
     if ours > 0 && ours * SHARE >= matter.paths.len() {
         return Ok(format!("{ours} of {} files are BPF's", matter.paths.len()));
     }
-    // A text of many patches says more of what was touched than of what it is about; a thread has only its text.
+    // The text of many patches is more about the touched code than about the purpose. A thread has only its text.
     let text = matter.texts.first().map_or("", String::as_str);
     let mentions = mentions(text, &words.title);
     let count = text.split_whitespace().count();
@@ -199,7 +198,7 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
     })
 }
 
-/// The first of `words` that is in `text`, whatever the case; not as a part of a name that means something else.
+/// The first of `words` that is in `text`, in any case. Names that mean something else do not count.
 fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
     let text = text.to_lowercase();
     let text = without_namesakes(&text);
@@ -209,8 +208,8 @@ fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
         .find(|word| text.contains(*word))
 }
 
-/// A text in lower case without names that hold a word of BPF's and mean something else: the conference of storage, file
-/// systems, memory and BPF, and the tests and samples of seccomp, whose filters are classic ones.
+/// A text in lower case without names that contain a BPF word but mean something else: the conference of storage, file systems,
+/// memory and BPF, and seccomp's tests and samples, whose filters are classic BPF.
 fn without_namesakes(text: &str) -> Cow<'_, str> {
     static NAMESAKE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"lsf(?:\W{0,3}|\W+and\W+)mm(?:\W{0,3}|\W+and\W+)bpf|seccomp[-_/]bpf(?:[-_]\w+)*(?:\.[cho]\b)?")

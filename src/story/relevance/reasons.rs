@@ -13,13 +13,13 @@ pub(super) const REVIEWERS_MANY: u32 = 3;
 pub struct Reason {
     /// Its name in the configuration.
     pub name: &'static str,
-    /// What a reader is told.
+    /// The words for a reader.
     pub told: &'static str,
-    /// What it weighs unless the configuration says otherwise.
+    /// Its weight, unless the configuration sets another.
     pub weight: i32,
 }
 
-/// All reasons, in the order in which they are told.
+/// All reasons, in the order of display.
 pub const REASONS: [Reason; 22] = [
     Reason {
         name: "feature",
@@ -148,7 +148,7 @@ const HOLES: [&str; 11] = [
     "buffer overflow",
 ];
 
-/// What reasons look at, with the titles in lower case: each reason asks for several words in them.
+/// The input of reasons. Titles are in lower case, because each reason looks for several words in them.
 pub(super) struct Looked<'a> {
     matter: &'a Matter,
     words: &'a Words,
@@ -214,7 +214,7 @@ pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
                     || in_titles("map type")
                     || (is_new(own) && has_word(own, "map") && in_paths("uapi/")))
         }
-        // A long path is shortened in front: what may be a copy of `tools/` is not told from the real one.
+        // A long path is shortened in front, so a copy under `tools/` may look like the real file.
         "uapi" => matter.paths.iter().any(|path| {
             path.contains("include/uapi/")
                 && !path.starts_with("tools/")
@@ -276,8 +276,8 @@ fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
     !paths.is_empty() && paths.iter().all(|path| is(path))
 }
 
-/// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles in lower case.
-/// What is not here counts as well: a cover letter tells files and titles of all parts, and what nobody tells is no test.
+/// Whether it changes tests alone: by its files or, since long paths are shortened in front, by its titles in lower case.
+/// Missing parts count too: a cover letter lists the files and titles of all parts. An unlisted part counts as no test.
 fn is_for_tests(titles: &[String], matter: &Matter) -> bool {
     let is_test_path = |path: &str| {
         path.contains("testing/") || path.contains("selftests") || path.starts_with("samples/")
@@ -302,8 +302,8 @@ pub(super) fn is_test_title(title: &str) -> bool {
     rest.starts_with("selftest") || rest.starts_with("samples")
 }
 
-/// Whether it brings something that was not there before: its title, or a patch's, opens with a word for that. What calls
-/// itself a fix brings nothing new, whatever it adds. Titles are in lower case.
+/// Whether it adds something new: its title, or a patch's, opens with a word for that. A fix never counts. Titles are in lower
+/// case.
 fn brings_new(titles: &[String]) -> bool {
     let is_fix = |title: &String| {
         ["fix", "fixes", "fixing", "fixup"]
@@ -316,7 +316,7 @@ fn brings_new(titles: &[String]) -> bool {
             .any(|title| !is_test_title(title) && opens_new(title))
 }
 
-/// Whether a title, what stands before its colons aside, opens with a word for something new, and names nothing small.
+/// Whether a title, without its prefixes, opens with a word for something new, and names nothing small.
 fn opens_new(title: &str) -> bool {
     const SMALL: [&str; 14] = [
         "missing",

@@ -30,17 +30,17 @@ pub(super) struct Block {
     pub(super) quotes: bool,
 }
 
-/// What the lines that follow belong to.
+/// The block that the next lines belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
     Prose,
-    /// A list, of items whose marks stand at this column.
+    /// A list with item marks at this column.
     List(usize),
     /// A changelog; whether a line of it was seen.
     Changelog(bool),
     /// Something that ends with the next empty line.
     Skipped,
-    /// A trailer, whose further lines are indented.
+    /// A trailer with indented further lines.
     Trailer,
 }
 
@@ -65,9 +65,9 @@ struct Reader {
     log_mark: Option<(usize, bool)>,
     /// The paragraph began right below a line that was left out.
     below: bool,
-    /// The last paragraph announces what follows.
+    /// The last paragraph announces a block.
     announced: bool,
-    /// The last paragraph breaks off where a noun must follow: what is set apart below is one.
+    /// The last paragraph breaks off before a noun, which the indented block below holds.
     breaks_off: bool,
 }
 
@@ -139,7 +139,7 @@ impl Reader {
             self.fenced ^= is_fence;
             self.leave_out();
         } else if self.changelog_seen && is_start(line) {
-            // Some put all changelogs first; what they stand above was no introduction.
+            // Some authors put all changelogs first; the text above them was no introduction.
             self.changelog_seen = false;
             self.paragraph.clear();
             self.blocks.clear();
@@ -168,7 +168,7 @@ impl Reader {
             let begins = self.paragraph.is_empty() && is_log(line) && self.within == Within::Prose;
             self.leave_out();
             if printed || (begins && after_blank) {
-                // What follows a command without an empty line is what it printed; what a log begins is a log.
+                // Text right below a command is its output, and text right below a log line is part of the log.
                 self.within = Within::Skipped;
             }
         } else if let Some(item) = bullet(line) {
@@ -183,7 +183,7 @@ impl Reader {
         is_git_speech(line) && (self.paragraph.is_empty() || !line.starts_with("commit "))
     }
 
-    /// What a program printed, right below words that announce it.
+    /// Program output, right below its announcement.
     fn is_output(&self, line: &str, next: &str) -> bool {
         let is_set_apart = self.breaks_off && self.paragraph.is_empty();
         let above = match (self.paragraph.last(), self.announced || is_set_apart) {
@@ -191,7 +191,7 @@ impl Reader {
             (None, true) => self.blocks.last().map(|block| block.lead.as_str()),
             (None, false) => None,
         };
-        // One line, set in, and no sentence: `Run it by:`, and what is typed.
+        // An indented line that is no sentence: `Run it by:`, and the command.
         let is_typed = (indent(line) > 0 || is_set_apart)
             && next.is_empty()
             && !line.ends_with(['.', ',', ':', ';', '!', '?'])
@@ -255,7 +255,7 @@ impl Reader {
         let is_item = bullet(line).is_some();
         let is_other = match self.log_mark {
             Some((column, numbered)) => is_numbered(line) != numbered && indent(line) <= column,
-            // Words without marks were all; what is counted behind them is told of the whole.
+            // The list had no marks; numbered lines after it belong to the whole.
             None => seen && is_numbered(line) && indent(line) == 0,
         };
         if after_blank && is_item && is_other {
@@ -275,7 +275,7 @@ impl Reader {
         !after_blank || indent(line) > 0 || bullet(line).is_some() || dashed || !seen || announces
     }
 
-    /// A rule: what stands above it, alone and short, was a heading.
+    /// A rule. A short single line above it was a heading.
     fn rule(&mut self) {
         let is_underline = self.paragraph.len() == 1 && {
             let line = &self.paragraph[0];
@@ -291,13 +291,13 @@ impl Reader {
     fn item(&mut self, column: usize, item: &str) {
         if let Within::List(first) = self.within {
             if column > first + 1 {
-                // A nested list tells details; its lines must not become part of the item above.
+                // A nested list holds details; its lines must not become part of the item above.
                 self.item_open = false;
                 return;
             }
         } else {
             self.flush(true);
-            // A list belongs to what announces it.
+            // A list belongs to its announcement.
             let announced = self
                 .blocks
                 .last()
@@ -389,7 +389,7 @@ impl Reader {
             return;
         }
         let lead = lines.join(" ");
-        // What goes on right below something that a machine wrote was written by it too.
+        // Text that continues right below a machine's line is a machine's too.
         if below && !lead.starts_with(|c: char| c.is_uppercase() || "`\"'(".contains(c)) {
             self.interrupted = true;
             return;

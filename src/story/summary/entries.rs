@@ -7,7 +7,7 @@ use super::lines::{
 };
 use super::machine::is_machine;
 
-/// A line of plain text shorter than this, in characters, was not wrapped: what follows is another change.
+/// A shorter line of plain text, in characters, was not wrapped, so the next line is another change.
 const WRAPPED_CHARS_MIN: usize = 58;
 /// The most words of a line that only says that a link follows: `Details are here:`.
 const POINTER_WORDS_MAX: usize = 5;
@@ -29,14 +29,14 @@ struct Entries<'a> {
     after_blank: bool,
     /// A line without a mark may go on with the last item.
     goes_on: bool,
-    /// What a machine printed is being left out.
+    /// The output of a program is being skipped.
     in_output: bool,
     /// Whether the first mark is a number.
     numbered: Option<bool>,
     last_chars: usize,
 }
 
-/// What a line does to the entry above it.
+/// The effect of a line on the entry above it.
 enum Step {
     Ends,
     Skipped,
@@ -165,7 +165,7 @@ impl Entries<'_> {
     }
 }
 
-/// What stands behind the mark of an item; changelogs have `-word` too.
+/// The text behind the mark of an item. Changelogs also use `-word`.
 fn marked(line: &str) -> Option<&str> {
     bullet(line).or_else(|| {
         line.trim_start()
@@ -185,7 +185,7 @@ fn is_link_line(line: &str) -> bool {
         .any(|start| line.trim_start().starts_with(start))
 }
 
-/// A link to a revision says nothing of what changed.
+/// Whether an entry is only a link to a revision.
 pub(super) fn is_link(said: &str) -> bool {
     let lower = said.trim().to_ascii_lowercase();
     let words = lower.split_whitespace().count();

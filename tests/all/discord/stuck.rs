@@ -1,6 +1,9 @@
 //! A request that fails for ever, of every kind and in every way: the rest of its channel goes on, what it would have told is
 //! a dead letter that is named, and tried again once all is well.
 
+mod doubles;
+mod kinds;
+
 use std::time::Duration;
 
 use bpfnews::channel::{Platform as _, SendError};

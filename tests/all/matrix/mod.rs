@@ -1,6 +1,7 @@
 //! Matrix, as the bot speaks to it, against a homeserver of our own: what fails for ever, who waits for whom, what is heard
 //! after a restart. What needs keys is tested against a real Synapse (`real`).
 
+mod faults;
 mod server;
 
 use std::collections::HashMap;
@@ -89,6 +90,7 @@ fn settings(server: &Server, folder: &Path) -> Settings {
         inviters: vec!["@alice:x.example".to_owned()],
         rooms: vec![ROOM.to_owned()],
         send_gap: Duration::ZERO,
+        request_max: Duration::from_secs(30),
         now: Arc::new(|| chrono::Utc::now().timestamp()),
     }
 }
@@ -211,6 +213,11 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_requests_of(LONG).await
+    }
+
+    /// The same, with requests that may take so long.
+    async fn with_requests_of(request_max: Duration) -> Self {
         let server = Server::start(&[ROOM, OTHER, OPS]).await;
         let home = TempDir::new().expect("a folder");
         let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
@@ -223,7 +230,11 @@ impl Stage {
         };
         let channels = vec![channel(ROOM), channel(OTHER), channel(OPS)];
         world.restart(|config| config.channels = channels).await;
-        let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings(&server, home.path())));
+        let settings = Settings {
+            request_max,
+            ..settings(&server, home.path())
+        };
+        let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings));
         let ingest = &world.ingest;
         let courier = Courier::new(
             ingest.store.clone(),

@@ -22,6 +22,8 @@ pub(super) enum Fault {
     Says(u16, &'static str),
     /// The connection breaks.
     Cut,
+    /// Nothing is done, and the answer comes only then.
+    Late(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +50,8 @@ pub(super) struct State {
     full_at: Option<Instant>,
     /// How often somebody came too early.
     pub(super) refused: usize,
+    /// Requests whose answer is late.
+    pub(super) late: usize,
 }
 
 impl State {
@@ -111,6 +115,7 @@ impl Server {
             used: Vec::new(),
             full_at: None,
             refused: 0,
+            late: 0,
         };
         for room in rooms {
             state.rooms.insert((*room).to_owned(), "join");
@@ -158,6 +163,14 @@ impl Server {
         let event = json!({"type": "m.room.message", "sender": person, "origin_server_ts": at.timestamp_millis(),
             "content": {"msgtype": "m.text", "body": text}});
         self.state().put(room, event)
+    }
+
+    /// Somebody says something that the bot has no key for.
+    pub(super) fn seal(&self, room: &str, person: &str, at: chrono::DateTime<chrono::Utc>) {
+        let event = json!({"type": "m.room.encrypted", "sender": person, "origin_server_ts": at.timestamp_millis(),
+            "content": {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsg",
+                        "device_id": "LOST", "sender_key": "x", "session_id": "a session of a device that is lost"}});
+        self.state().put(room, event);
     }
 
     /// Somebody reacts to a message.
@@ -265,6 +278,11 @@ async fn answer(
         Some(Fault::Says(status, text)) => {
             let body = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
             return plain(status, &body);
+        }
+        Some(Fault::Late(wait)) => {
+            state.lock().expect("no holder panics").late += 1;
+            tokio::time::sleep(wait).await;
+            return plain(504, &json!(""));
         }
         Some(Fault::Cut) => {
             let half = futures_util::stream::iter([

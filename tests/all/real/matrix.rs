@@ -101,6 +101,7 @@ impl Home {
             inviters: vec![self.text("alice", "id")],
             rooms: Vec::new(),
             send_gap: Duration::ZERO,
+            request_max: Duration::from_secs(30),
             now: Arc::new(|| chrono::Utc::now().timestamp()),
         }
     }
