@@ -374,6 +374,7 @@ impl Ingest {
     /// Whether all items of a page are stored already, as in nearly every poll.
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
+            && page.warning.is_none()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }
