@@ -311,6 +311,11 @@ fn a_tree_is_read_from_feed_log_and_patches() {
             other => panic!("nobody asked for {other}"),
         }))
     });
+    // The log in the other direction brings nothing.
+    let pages: Vec<_> = pages
+        .into_iter()
+        .filter(|page| !page.items.is_empty())
+        .collect();
     let counts: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
     // The patches of the ten that the feed told whole need no reading, whatever the mbox holds.
     assert_eq!(counts[..2], [10, 30]);
