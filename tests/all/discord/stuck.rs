@@ -203,7 +203,9 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "reply",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == bpfnews::store::outbox::Verb::Reply,
             "{what}: {aside:?}"
         );
     }
@@ -253,7 +255,9 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "remove",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == bpfnews::store::outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -298,7 +302,9 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == bpfnews::store::outbox::Verb::Edit,
             "{what}: {aside:?}"
         );
     }
