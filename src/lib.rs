@@ -19,6 +19,7 @@
 
 pub mod app;
 pub mod channel;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use bpfnews::config::{Config, Effective};
+use bpfnews::config::{Config, EffectiveConfig};
 use bpfnews::ingest::Ingest;
 use bpfnews::item::Item;
 use bpfnews::source::mail;
@@ -150,7 +150,7 @@ pub(crate) async fn ingest(
 fn config(scratch: &Path) -> anyhow::Result<Config> {
     let text =
         "[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
-    let effective: Effective = world::configured(scratch, text)?;
+    let effective: EffectiveConfig = world::configured(scratch, text)?;
     Ok(effective.config)
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, SendError, Standing, Work};
+use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::Instant;
@@ -84,7 +84,7 @@ impl Platform for Chat {
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

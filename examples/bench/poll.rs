@@ -296,7 +296,7 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
             let any_due: bool =
                 sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM feeds WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1)")
                     .bind(now)
-                    .fetch_one(&mut *live.store.read().turn().await?)
+                    .fetch_one(&mut *live.store.read().acquire().await?)
                     .await?;
             if !any_due {
                 stop.cancel();

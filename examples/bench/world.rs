@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bpfnews::clock::{Clock, SystemClock};
-use bpfnews::config::Effective;
+use bpfnews::config::EffectiveConfig;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
 use chrono::{DateTime, Utc};
@@ -22,13 +22,13 @@ pub(crate) fn empty(scratch: &Path) -> anyhow::Result<()> {
 }
 
 /// A configuration file's text, read as `run` reads it.
-pub(crate) fn configured(scratch: &Path, text: &str) -> anyhow::Result<Effective> {
+pub(crate) fn configured(scratch: &Path, text: &str) -> anyhow::Result<EffectiveConfig> {
     let hosts: Vec<String> = (1..=HOSTS).map(|n| format!("\"127.0.0.{n}\"")).collect();
     let hosts = hosts.join(", ");
     let text = format!(
         "database = \"bench.sqlite\"\n[network]\nallow_private_hosts = [{hosts}]\nhost_gap_ms = 0\n{text}"
     );
-    Effective::parse(text, &scratch.join("config.toml")).map_err(|errors| {
+    EffectiveConfig::parse(text, &scratch.join("config.toml")).map_err(|errors| {
         let problems: Vec<String> = errors.problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", problems.join("; "))
     })
@@ -49,7 +49,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 /// How many rows a query counts.
 pub(crate) async fn count(store: &Store, query: &'static str) -> anyhow::Result<u64> {
     let many: i64 = sqlx::query_scalar(query)
-        .fetch_one(&mut *store.read().turn().await?)
+        .fetch_one(&mut *store.read().acquire().await?)
         .await?;
     Ok(u64::try_from(many)?)
 }
@@ -59,7 +59,7 @@ pub(crate) async fn bytes(store: &Store) -> anyhow::Result<u64> {
     let bytes: i64 = sqlx::query_scalar(
         "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
     )
-    .fetch_one(&mut *store.read().turn().await?)
+    .fetch_one(&mut *store.read().acquire().await?)
     .await?;
     Ok(u64::try_from(bytes)?)
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
+use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::PlatformKind;
 use bpfnews::post::story::Content;
@@ -220,7 +220,7 @@ impl Platform for Chat {
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

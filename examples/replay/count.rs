@@ -44,7 +44,7 @@ pub(crate) async fn posts(readers: &Readers) -> anyhow::Result<Vec<PostRow>> {
         "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL, p.state
          FROM posts p JOIN channels c ON c.id = p.channel_id ORDER BY p.id",
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await?;
     let row = |(channel, id, digest, opened_at, mark, is_digest, state): Row| PostRow {
         is_joined: state == "joined",

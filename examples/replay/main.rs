@@ -32,7 +32,7 @@ use bpfnews::deliver::Courier;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
 use bpfnews::store::feeds::{self, FeedRow, Outcome};
-use bpfnews::store::stories::{self, Wanted};
+use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::story::Story;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
@@ -112,7 +112,7 @@ async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyh
     );
     let gap = TimeDelta::from_std(config.feeds[0].poll_gap)?;
     let polls = run(&ingest, &courier, &clock, &letters, gap, last + AFTER).await?;
-    let wanted = Wanted::default();
+    let wanted = StoryFilter::default();
     let today = clock.now().timestamp().div_euclid(86_400);
     let stories = stories::list_stories(ingest.store.read(), &wanted, today, i64::MAX, 0).await?;
     let posts = count::posts(ingest.store.read()).await?;

@@ -15,8 +15,8 @@ use super::opening::open;
 use crate::item::{Kind, prose};
 use crate::post::plain;
 use crate::source::{self, Gap};
-use crate::store::feeds::{self, FeedRow};
-use crate::store::items::{self, Filter, ItemRow};
+use crate::store::feeds::{self, FeedRow, FeedState};
+use crate::store::items::{self, ItemFilter, ItemRow};
 
 /// Items on a text list unless more are asked for.
 const ITEMS_SHOWN: u32 = 50;
@@ -68,8 +68,8 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
             out,
             "{:wide$}  {:<7}  {style}{:<11}{style:#}  {:>9}  {last_ok:<14}  {next}",
             row.name,
-            row.kind,
-            row.shown_state(),
+            row.kind.word(),
+            row.shown_state().word(),
             row.items
         )?;
         for note in notes(row, gaps_of(row, &gaps), &faults) {
@@ -93,9 +93,9 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
         .collect();
     json!({
         "name": row.name,
-        "kind": row.kind,
+        "kind": row.kind.word(),
         "url": row.url,
-        "state": row.shown_state(),
+        "state": row.shown_state().word(),
         "last_ok_at": row.last_ok_at.map(stamp),
         "next_poll_at": row.is_polled().then(|| stamp(row.next_poll_at)),
         "failures": row.failures,
@@ -139,18 +139,18 @@ fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> 
     notes
 }
 
-fn state_colour(state: &str) -> AnsiColor {
+fn state_colour(state: FeedState) -> AnsiColor {
     match state {
-        "ok" => AnsiColor::Green,
-        "never" | "paused" => AnsiColor::BrightBlack,
-        "backing_off" => AnsiColor::Yellow,
-        _ => AnsiColor::Red,
+        FeedState::Ok => AnsiColor::Green,
+        FeedState::Never | FeedState::Paused => AnsiColor::BrightBlack,
+        FeedState::BackingOff => AnsiColor::Yellow,
+        FeedState::Walled | FeedState::Gone => AnsiColor::Red,
     }
 }
 
 pub(super) async fn items(
     path: &Path,
-    mut filter: Filter,
+    mut filter: ItemFilter,
     limit: Option<u32>,
     format: Format,
 ) -> anyhow::Result<ExitCode> {

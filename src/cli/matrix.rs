@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::platforms;
 use crate::channel::SendError;
-use crate::channel::matrix::{Matrix, RoomFacts, Settings};
+use crate::channel::matrix::{Matrix, MatrixSettings, RoomFacts};
 use crate::config::Config;
 use crate::post::plain;
 
@@ -72,7 +72,7 @@ pub(super) async fn run(path: &Path, command: &MatrixCommand) -> anyhow::Result<
     }
 }
 
-async fn login(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn login(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
     let account = Matrix::new(settings).account().await.map_err(told)?;
     let mut out = anstream::stdout();
@@ -132,7 +132,7 @@ async fn recovery_key(matrix: &Matrix) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn recover(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn recover(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let key = ask("Recovery key: ")?;
     let matrix = Matrix::new(settings);
     matrix.recover(&key).await.map_err(told)?;

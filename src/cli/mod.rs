@@ -299,7 +299,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             limit,
             format,
         } => {
-            let filter = crate::store::items::Filter {
+            let filter = crate::store::items::ItemFilter {
                 feed,
                 kind,
                 since: since.map(|at| at.timestamp()),

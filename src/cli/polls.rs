@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::opening::{feed_row, open_alone, unknown_feed};
 use crate::app;
 use crate::app::platforms::Platforms;
+use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
-use crate::command::clerk::Clerk;
-use crate::command::heard::Ear;
-use crate::config::{Config, Effective, FeedConfig, WebConfig};
+use crate::command::handler::CommandHandler;
+use crate::config::{Config, EffectiveConfig, FeedConfig, WebConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
@@ -40,7 +40,7 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 const PAGES_STOP_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     // First, so that a stop while it starts is one like any other.
     let stop = app::stop_on_signals()?;
     let store = Store::open(&file.config.database).await?;
@@ -67,8 +67,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     drop(generation);
-    let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
-    app::run(&live, platforms.listeners(&ear, &live.store, &stop), &stop).await?;
+    let handler: SharedHandler = Arc::new(CommandHandler::new(Arc::clone(&live)));
+    app::run(
+        &live,
+        platforms.listeners(&handler, &live.store, &stop),
+        &stop,
+    )
+    .await?;
     if let Some(pages) = pages {
         let _ = tokio::time::timeout(PAGES_STOP_MAX, pages).await;
     }
@@ -180,7 +185,9 @@ fn line(report: &Report) -> String {
             "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
             report.feed, report.fresh
         ),
-        Outcome::Failed { state, why } => format!("{BAD}{state}{BAD:#}  {}: {why}", report.feed),
+        Outcome::Failed { state, why } => {
+            format!("{BAD}{}{BAD:#}  {}: {why}", state.word(), report.feed)
+        }
         Outcome::Excused { why } => format!("{BAD}later{BAD:#} {}: {why}", report.feed),
     }
 }

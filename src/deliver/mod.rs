@@ -5,6 +5,7 @@
 
 mod counted;
 mod failure;
+mod once;
 mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -18,6 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
 use self::counted::Streak;
+pub use self::once::NotPosted;
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
@@ -58,12 +60,15 @@ struct Holds {
     well: HashSet<i64>,
 }
 
+/// The platforms that are set up.
+pub type Platforms = HashMap<PlatformKind, Arc<dyn Platform>>;
+
 /// The delivery loop.
 pub struct Courier {
     store: Store,
     clock: Arc<dyn Clock>,
     desks: Arc<[Desk]>,
-    platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+    platforms: Platforms,
     holds: Arc<Mutex<Holds>>,
 }
 
@@ -73,7 +78,7 @@ impl Courier {
         store: Store,
         clock: Arc<dyn Clock>,
         desks: Arc<[Desk]>,
-        platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+        platforms: Platforms,
     ) -> Self {
         let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
         let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);

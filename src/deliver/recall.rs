@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use tracing::{error, info};
 
 use super::Courier;
-use crate::channel::{Platform, Scope, SendError, Standing};
+use crate::channel::{Platform, PostedMessage, Scope, SendError};
 use crate::desk::Desk;
 use crate::store::outbox::{self, StandingRow};
 
@@ -67,7 +67,7 @@ impl Courier {
     }
 }
 
-fn rows(found: &[Standing]) -> anyhow::Result<Vec<StandingRow>> {
+fn rows(found: &[PostedMessage]) -> anyhow::Result<Vec<StandingRow>> {
     let mut rows = Vec::new();
     for message in found {
         let receipt = serde_json::to_string(&message.receipt)?;

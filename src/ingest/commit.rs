@@ -20,7 +20,7 @@ use crate::item::Detail;
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, AtHand};
-use crate::store::{Trouble, Tx, troubles};
+use crate::store::{StorageProblem, Tx, troubles};
 
 /// How long a poll that brought nothing waits for others while any of them reads. Larger groups write less …
 const QUIET_WAIT: Duration = Duration::from_millis(25);
@@ -62,7 +62,7 @@ impl NotKept {
 
     /// Whether the database failed, which passes, and not the page.
     fn is_trouble(&self) -> bool {
-        Trouble::of(&anyhow::Error::new(self.clone())).is_some()
+        StorageProblem::of(&anyhow::Error::new(self.clone())).is_some()
     }
 
     /// The root cause in words.
@@ -317,7 +317,7 @@ mod tests {
             let not_kept = NotKept::new(error);
             assert!(not_kept.is_trouble(), "{not_kept:?}");
             let error = anyhow::Error::new(not_kept);
-            assert_eq!(Trouble::of(&error), Some(Trouble::Busy));
+            assert_eq!(StorageProblem::of(&error), Some(StorageProblem::Busy));
             assert!(NotKept::of_page(&error).is_none());
         }
         let error = anyhow::Error::new(NotKept::new(Panicked.into()));

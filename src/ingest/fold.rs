@@ -13,7 +13,7 @@ use crate::item::Kind;
 use crate::source;
 use crate::store::Tx;
 use crate::store::items::AtHand;
-use crate::store::stories::{self, After, Before, Member};
+use crate::store::stories::{self, Member, StoredStory, StoryUpdate};
 use crate::story::fold::{Outside, groups, sort};
 use crate::story::key::Key;
 use crate::story::reading::Reading;
@@ -82,7 +82,7 @@ async fn fold_keeping(
     for (number, cluster) in folding.clusters {
         kept.put(number, cluster, bytes_max);
     }
-    kept.put_aside(tx, bytes_max).await?;
+    kept.put_cache(tx, bytes_max).await?;
     Ok(moved)
 }
 
@@ -93,7 +93,7 @@ pub async fn refold(
     words: &Words,
     mut told: impl FnMut(usize),
 ) -> anyhow::Result<()> {
-    tx.forget_aside();
+    tx.drop_cache();
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
@@ -225,7 +225,7 @@ async fn tell_clusters(
     words: &Words,
 ) -> anyhow::Result<Vec<Moved>> {
     let asked: Vec<i64> = folding.clusters.keys().copied().collect();
-    let mut before: HashMap<String, Before> = stories::stories_of_clusters(tx, &asked)
+    let mut before: HashMap<String, StoredStory> = stories::stories_of_clusters(tx, &asked)
         .await?
         .into_iter()
         .map(|before| (before.id.clone(), before))
@@ -256,7 +256,7 @@ async fn tell_clusters(
         }
         cluster.prints = prints;
     }
-    let gone: Vec<Before> = before.into_values().collect();
+    let gone: Vec<StoredStory> = before.into_values().collect();
     store_told(tx, &mut folding.clusters, told, &gone).await
 }
 
@@ -269,7 +269,7 @@ struct Told {
     quiet: Vec<i64>,
     story: Story,
     /// The one that had its id.
-    known: Option<Before>,
+    known: Option<StoredStory>,
 }
 
 /// Stores the stories that differ from their stored form.
@@ -277,7 +277,7 @@ async fn store_told(
     tx: &mut Tx,
     clusters: &mut BTreeMap<i64, Cluster>,
     told: Vec<Told>,
-    gone: &[Before],
+    gone: &[StoredStory],
 ) -> anyhow::Result<Vec<Moved>> {
     let known = told
         .iter()
@@ -285,7 +285,7 @@ async fn store_told(
     let known: Vec<i64> = known.collect();
     let mut before = stories::told_of(tx, &known).await?;
     let mut next = stories::next_number(tx).await?;
-    let mut changed: Vec<(After<'_>, Vec<u8>)> = Vec::new();
+    let mut changed: Vec<(StoryUpdate<'_>, Vec<u8>)> = Vec::new();
     let mut was = Vec::new();
     for told in &told {
         let packed = stories::pack(&told.story)?;
@@ -313,7 +313,7 @@ async fn store_told(
         }
         was.push((said, told.quiet.clone()));
         changed.push((
-            After {
+            StoryUpdate {
                 number,
                 is_new: known.is_none(),
                 cluster: told.cluster,

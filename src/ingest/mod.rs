@@ -213,7 +213,9 @@ impl Ingest {
                 requests = report.requests,
                 took_ms, "{}: nothing new", report.feed
             ),
-            Outcome::Failed { state, why } => warn!(state, "{}: {why}", report.feed),
+            Outcome::Failed { state, why } => {
+                warn!(state = state.word(), "{}: {why}", report.feed);
+            }
             Outcome::Excused { why } => warn!("{}: not polled: {why}", report.feed),
         }
         Ok(report)

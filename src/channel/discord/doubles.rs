@@ -10,7 +10,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::refusal::Aim;
-use super::rest::Request;
+use super::rest::DiscordRequest;
 use super::threads::threads_named;
 use super::{Discord, check_id, senseless};
 use crate::channel::{Receipt, SendError};
@@ -174,7 +174,7 @@ impl Discord {
             warn!("Discord: a double could not be removed: {}", failure.error);
             return;
         }
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PATCH,
             route: "/channels/{}",
             major: thread.to_owned(),

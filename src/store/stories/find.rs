@@ -1,4 +1,4 @@
-//! Finding a story by whatever a person has at hand.
+//! Finding a story by an id, a Message-ID, a link or a hash.
 
 use url::Url;
 
@@ -10,10 +10,6 @@ use crate::store::Readers;
 use crate::story::{Story, key};
 
 /// Finds a story by its id, a Message-ID, a link or a commit's hash.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn find_story(
     readers: &Readers,
     name: &str,

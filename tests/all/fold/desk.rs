@@ -4,7 +4,7 @@ use bpfnews::ingest::fold;
 use bpfnews::item::{CommitHash, Detail, Item, ItemKey, Linked, Person, What};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, AtHand};
-use bpfnews::store::stories::{self, Wanted};
+use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
 use bpfnews::story::relevance::Words;
@@ -246,9 +246,10 @@ impl Shelf {
 
     /// All stories, the oldest first, without the ids that they had on the way.
     pub(crate) async fn all(&self) -> Vec<Story> {
-        let mut all = stories::list_stories(self.store.read(), &Wanted::default(), 0, i64::MAX, 0)
-            .await
-            .expect("stories");
+        let mut all =
+            stories::list_stories(self.store.read(), &StoryFilter::default(), 0, i64::MAX, 0)
+                .await
+                .expect("stories");
         for story in &mut all {
             story.aliases.clear();
         }

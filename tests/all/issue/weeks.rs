@@ -7,7 +7,7 @@ use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemKey, Kind, Linked, Paid, Person, What};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{AtHand, Filter, list_items, put_items};
+use bpfnews::store::items::{AtHand, ItemFilter, list_items, put_items};
 use bpfnews::story::relevance::Words;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -339,10 +339,10 @@ async fn what_comes_late_is_told_when_it_comes() {
         told.contains("Come now") && told.contains("Come late"),
         "{told}"
     );
-    let all = Filter {
+    let all = ItemFilter {
         kind: Some(Kind::Message),
         most: 10,
-        ..Filter::default()
+        ..ItemFilter::default()
     };
     assert!(
         list_items(store.read(), &all, None)

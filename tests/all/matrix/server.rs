@@ -1,5 +1,5 @@
-//! A homeserver of our own, for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a limit
-//! like Synapse's. It fails on demand.
+//! A homeserver of our own, for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a
+//! limit like Synapse's. It fails on demand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -34,11 +34,11 @@ struct Event {
 }
 
 pub(super) struct State {
-    /// Rooms, and what the bot is in them: join, leave, invite.
+    /// Rooms with the bot's membership: join, leave, invite.
     rooms: HashMap<String, &'static str>,
     events: Vec<Event>,
     transactions: HashMap<String, String>,
-    /// What fails always: a part of the method and path, words of the body.
+    /// Requests that always fail: a part of method and path, and words of the body.
     lasting: Vec<(String, String, Fault)>,
     /// How logging in is offered; none: the server does not say.
     pub(super) flows: Option<Vec<&'static str>>,
@@ -75,7 +75,7 @@ impl State {
             .map(|event| &mut event.event)
     }
 
-    /// Takes one of the messages that the bot may send, or tells how long until there is one.
+    /// Takes one of the allowed messages, or returns the wait until the next.
     fn take(&mut self) -> Result<(), Duration> {
         let Some((burst, gap)) = self.limit else {
             return Ok(());
@@ -206,7 +206,7 @@ impl Server {
         state.rooms.insert(room.to_owned(), "invite");
     }
 
-    /// What stands in a room of the bot's: bodies as they are after edits, answers too.
+    /// The bot's messages in a room, after their edits; answers too.
     pub(super) fn bodies(&self, room: &str) -> Vec<String> {
         let state = self.state();
         let mut seen: Vec<(String, String)> = Vec::new();
@@ -308,7 +308,7 @@ async fn answer(
     act(&state, &method, &parts, &parsed)
 }
 
-/// What is new, waited for as long as the client says.
+/// The news, held open for as long as the client asks.
 async fn sync(state: &Mutex<State>, query: &HashMap<String, String>) -> Response {
     let since = query.get("since").and_then(|since| since.parse().ok());
     let wait = query.get("timeout").and_then(|ms| ms.parse().ok());

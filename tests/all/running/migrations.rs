@@ -225,7 +225,7 @@ async fn an_older_backup_is_brought_up_to_date_and_its_channels_are_looked_throu
     assert!(!was_there.expect("files can be renamed"));
     let store = Store::open(&database).await.expect("a database");
     let from: (i64,) = sqlx::query_as("SELECT recall_from FROM channels")
-        .fetch_one(&mut *store.read().turn().await.expect("a connection"))
+        .fetch_one(&mut *store.read().acquire().await.expect("a connection"))
         .await
         .expect("an answer");
     assert_eq!(from.0, 161 - 3600);
