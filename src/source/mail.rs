@@ -159,6 +159,15 @@ mod tests {
         message(raw.as_bytes(), None).expect("a mail")
     }
 
+    /// public-inbox appends an id of its own if the first one belongs to another mail, and its Atom uses that one.
+    #[test]
+    fn the_last_message_id_counts_and_odd_characters_do_not() {
+        let key = |raw: &str| read(&format!("{raw}\nSubject: x\n\nx\n")).key().to_string();
+        assert_eq!(key("Message-ID: <1@x>\nMessage-ID: <2@z>"), "message:2@z");
+        assert_eq!(key("Message-ID: <a b@x>"), "message:ab@x");
+        assert_eq!(key("Message-ID: <a@x> (a comment)"), "message:a@x");
+    }
+
     #[test]
     fn headers_of_automatic_mails_are_kept() {
         let item = read(
