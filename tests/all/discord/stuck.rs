@@ -205,7 +205,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         assert!(
             aside.len() == 1
                 && aside[0].is_aside
-                && aside[0].verb == bpfnews::store::outbox::Verb::Reply,
+                && aside[0].verb == outbox::Verb::Reply,
             "{what}: {aside:?}"
         );
     }
@@ -257,7 +257,7 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         assert!(
             aside.len() == 1
                 && aside[0].is_aside
-                && aside[0].verb == bpfnews::store::outbox::Verb::Remove,
+                && aside[0].verb == outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -304,7 +304,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert!(
             aside.len() == 1
                 && aside[0].is_aside
-                && aside[0].verb == bpfnews::store::outbox::Verb::Edit,
+                && aside[0].verb == outbox::Verb::Edit,
             "{what}: {aside:?}"
         );
     }
