@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::desk;
 use crate::live::Live;
 use crate::post::story::Content;
-use crate::store::{Trouble, troubles};
+use crate::store::{StorageProblem, troubles};
 
 /// The first pause; each next one is twice as long.
 const REST_MIN: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const SAME_FOR: Duration = Duration::from_hours(1);
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     /// The problem, and the time when it began.
-    wrong: Option<(Trouble, chrono::DateTime<chrono::Utc>)>,
+    wrong: Option<(StorageProblem, chrono::DateTime<chrono::Utc>)>,
     /// The time of the next attempt to write.
     again_at: Option<Instant>,
     rest: Duration,
@@ -40,7 +40,7 @@ impl Disk {
         live: &Live,
         met: anyhow::Error,
     ) -> anyhow::Result<Duration> {
-        let Some(trouble) = Trouble::of(&met) else {
+        let Some(trouble) = StorageProblem::of(&met) else {
             return Err(met);
         };
         if self.wrong.is_none() {
@@ -49,7 +49,7 @@ impl Disk {
             if !is_same {
                 self.rest = Duration::ZERO;
             }
-            if trouble == Trouble::Busy || is_same {
+            if trouble == StorageProblem::Busy || is_same {
                 warn!("the database cannot be written and will be retried: {trouble} ({met:#})");
             } else {
                 self.was_told = true;
@@ -96,7 +96,7 @@ impl Disk {
     async fn try_to_end(
         &self,
         live: &Live,
-        trouble: Trouble,
+        trouble: StorageProblem,
         since: chrono::DateTime<chrono::Utc>,
     ) -> anyhow::Result<()> {
         let now = live.now();
@@ -117,7 +117,7 @@ impl Disk {
 }
 
 /// Notifies maintainers directly, because the outbox cannot be written.
-async fn tell(live: &Live, trouble: Trouble) {
+async fn tell(live: &Live, trouble: StorageProblem) {
     let now = live.now();
     let desks = now.ingest.desks();
     let theirs = desks.iter().filter(|desk| desk.config.maintainers);

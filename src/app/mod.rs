@@ -26,7 +26,7 @@ use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
 use crate::publish::{Rules, schedule};
 use crate::store::feeds::FeedRow;
-use crate::store::{Trouble, feeds};
+use crate::store::{StorageProblem, feeds};
 
 /// The longest sleep, so that a change of the clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -217,7 +217,7 @@ fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &Cancellation
                     .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll panicked")));
                 if report
                     .as_ref()
-                    .is_err_and(|error| Trouble::of(error).is_none())
+                    .is_err_and(|error| StorageProblem::of(error).is_none())
                 {
                     // The feed is still due: wait, so that it is not polled again at once.
                     let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;

@@ -19,7 +19,7 @@ use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
 use crate::store::edits::{self, EditRow, NewEdit};
 use crate::store::outbox;
-use crate::store::suggestions::{self, SuggestionRow, Verdict};
+use crate::store::suggestions::{self, SuggestionRow, SuggestionState, SuggestionVerdict};
 use crate::store::{Tx, audit, stories};
 
 const TITLE_CHARS_MAX: usize = 200;
@@ -229,7 +229,7 @@ pub(super) async fn accept(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         &plain(ctx.call.get("title").unwrap_or_default()),
         TITLE_CHARS_MAX,
     );
-    let verdict = Verdict::Accepted {
+    let verdict = SuggestionVerdict::Accepted {
         title: &title,
         section: ctx.call.get("section"),
     };
@@ -238,14 +238,17 @@ pub(super) async fn accept(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
 
 /// Declines a suggestion.
 pub(super) async fn decline(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    judge(ctx, Verdict::Declined).await
+    judge(ctx, SuggestionVerdict::Declined).await
 }
 
-async fn judge(ctx: &CommandContext<'_>, verdict: Verdict<'_>) -> Result<Answer, CommandError> {
+async fn judge(
+    ctx: &CommandContext<'_>,
+    verdict: SuggestionVerdict<'_>,
+) -> Result<Answer, CommandError> {
     let number: i64 = ctx.required("number").parse().unwrap_or_default();
     let (word, state) = match verdict {
-        Verdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
-        Verdict::Declined => ("declined", "declined"),
+        SuggestionVerdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
+        SuggestionVerdict::Declined => ("declined", "declined"),
     };
     let by = requester_name(ctx);
     let mut tx = ctx.live.store.write().await?;
@@ -271,7 +274,8 @@ async fn judge(ctx: &CommandContext<'_>, verdict: Verdict<'_>) -> Result<Answer,
         ingest::restate(&mut tx, post, told, ctx.now).await?;
     }
     // Announced once, and only if accepted: a declined suggestion may be spam.
-    let is_news = was.state != state && matches!(verdict, Verdict::Accepted { .. });
+    let is_news = was.state != SuggestionState::Accepted
+        && matches!(verdict, SuggestionVerdict::Accepted { .. });
     let is_owed = is_news && owe_reader(&mut tx, ctx, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();

@@ -14,7 +14,7 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::post::words::{ago, span};
 use crate::source::{FetchError, Page};
-use crate::store::feeds::{self, FeedRow};
+use crate::store::feeds::{self, FeedRow, FeedState};
 use crate::store::{audit, feeds::pause_feed};
 
 /// The longest wait for a feed's server.
@@ -64,7 +64,7 @@ fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
     });
     let parts = [
         Some(plain(&row.name)),
-        Some(row.kind.clone()),
+        Some(row.kind.word().to_owned()),
         Some(came_from(ctx, TableKind::Feed, &row.name)),
         last.map(|at| format!("last success {}", ago(at, ctx.now))),
         next,
@@ -72,13 +72,15 @@ fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Line {
-        what: row.shown_state().replace('_', " "),
+        what: row.shown_state().word().replace('_', " "),
         title: parts.join(" · "),
         link: row.url.clone(),
         tone: match row.shown_state() {
-            "ok" => Tone::Applied,
-            "never" => Tone::New,
-            _ => Tone::Ended,
+            FeedState::Ok => Tone::Applied,
+            FeedState::Never => Tone::New,
+            FeedState::BackingOff | FeedState::Walled | FeedState::Gone | FeedState::Paused => {
+                Tone::Ended
+            }
         },
         mark: String::new(),
     }

@@ -20,7 +20,7 @@ use crate::chat::{
 };
 use crate::config::{Origin, TableKind};
 use crate::live::{Generation, Live};
-use crate::store::outbox::{self, Place};
+use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;
@@ -293,8 +293,8 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 }
 
 /// The places of the channels in the file. Channels added in chat give nobody rights.
-fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Place> {
-    let is_of_file = |place: &&Place| {
+fn of_the_file<'p>(places: &'p [ChannelPlace], generation: &Generation) -> Vec<&'p ChannelPlace> {
+    let is_of_file = |place: &&ChannelPlace| {
         let origin = generation.effective.origin(TableKind::Channel, &place.name);
         matches!(origin, Some(Origin::File { .. }))
     };

@@ -9,7 +9,7 @@ use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::store::audit;
-use crate::store::outbox::{self, Decided, Fate, Letter};
+use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
 const LETTERS_MAX: i64 = 200;
 /// Characters shown of the reason of a failure.
@@ -35,7 +35,7 @@ fn line(letter: &Letter) -> Line {
         "{} · {} · {} · {state} since {}",
         letter.id,
         letter.channel,
-        letter.verb,
+        letter.verb.word(),
         at.format("%-d %b %H:%M")
     );
     let why = prose::shorten(&plain(&letter.why), WHY_CHARS_MAX);
@@ -49,14 +49,14 @@ fn line(letter: &Letter) -> Line {
 }
 
 pub(super) async fn retry(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    decide(ctx, Fate::Retry).await
+    decide(ctx, LetterFate::Retry).await
 }
 
 pub(super) async fn drop(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    decide(ctx, Fate::Drop).await
+    decide(ctx, LetterFate::Drop).await
 }
 
-async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandError> {
+async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, CommandError> {
     let typed = ctx.required("number");
     let which = match typed {
         "all" => None,
@@ -72,11 +72,11 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
     };
     let mut tx = ctx.live.store.write().await?;
     let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
-        Decided::Done(many) => many,
-        Decided::Unknown => {
+        LetterDecision::Done(many) => many,
+        LetterDecision::Unknown => {
             return refuse(format!("There is no dead letter {}.", shortened(typed)));
         }
-        Decided::NoChannel(channel) => {
+        LetterDecision::NoChannel(channel) => {
             return refuse(format!(
                 "The channel {} is no longer configured, or its room was replaced. This message can only be dropped.",
                 plain(&channel)
@@ -84,8 +84,8 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
         }
     };
     let verb = match fate {
-        Fate::Retry => "retried",
-        Fate::Drop => "dropped",
+        LetterFate::Retry => "retried",
+        LetterFate::Drop => "dropped",
     };
     if many > 0 {
         let what = format!("{verb} dead letters: {typed}");
@@ -93,7 +93,7 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
-    if fate == Fate::Retry && many > 0 {
+    if fate == LetterFate::Retry && many > 0 {
         // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
             ctx.live.try_again(platform, None).await?;
@@ -101,10 +101,10 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
     }
     let said = match (many, fate) {
         (0, _) => "There is no such message.".to_owned(),
-        (1, Fate::Retry) => "One message is queued again.".to_owned(),
-        (many, Fate::Retry) => format!("{many} messages are queued again."),
-        (1, Fate::Drop) => "One message was dropped.".to_owned(),
-        (many, Fate::Drop) => format!("{many} messages were dropped."),
+        (1, LetterFate::Retry) => "One message is queued again.".to_owned(),
+        (many, LetterFate::Retry) => format!("{many} messages are queued again."),
+        (1, LetterFate::Drop) => "One message was dropped.".to_owned(),
+        (many, LetterFate::Drop) => format!("{many} messages were dropped."),
     };
     ctx.message("Dead letters", said)
 }

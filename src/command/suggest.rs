@@ -10,7 +10,9 @@ use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
-use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::suggestions::{
+    self, NewSuggestion, SuggestionLimits, SuggestionResult, take_suggestion,
+};
 use crate::store::{Tx, outbox, stories};
 
 /// The longest address: a list on Discord shows one of this length.
@@ -24,7 +26,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         Err(why) => return refuse(why),
     };
     let commands = &ctx.generation.effective.config.commands;
-    let caps = Caps {
+    let caps = SuggestionLimits {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
@@ -52,7 +54,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let known = known.unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
-    if let Taken::Kept(number) = taken {
+    if let SuggestionResult::Kept(number) = taken {
         let told = Suggestion {
             number,
             link: url.to_string(),
@@ -65,14 +67,14 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        Taken::Kept(_) => {
+        SuggestionResult::Kept(_) => {
             ctx.live.wake();
             let text = format!(
                 "It is saved for the next issue. If the editors accept it, a message here says so.\n{known}"
             );
             ctx.message("Thank you", text.trim_end())
         }
-        Taken::Known(at) => {
+        SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             let text = format!(
                 "Somebody already suggested it on {}.",
@@ -80,15 +82,17 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
             );
             ctx.message("Thank you", text)
         }
-        Taken::PersonFull => refuse(format!(
+        SuggestionResult::PersonFull => refuse(format!(
             "The limit is {} per person in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => refuse(format!(
+        SuggestionResult::PlaceFull => refuse(format!(
             "The limit is {} from this place in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => refuse("You are banned from suggestions, so this one was not saved."),
+        SuggestionResult::Banned => {
+            refuse("You are banned from suggestions, so this one was not saved.")
+        }
     }
 }
 

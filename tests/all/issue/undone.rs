@@ -1,6 +1,6 @@
 //! What can be taken back: an issue that was hardly meant, one that is out, and what editors wrote.
 
-use bpfnews::config::{IssueConfig, When};
+use bpfnews::config::{IssueConfig, Schedule};
 use bpfnews::publish::schedule;
 use bpfnews::store::issues;
 use chrono::{NaiveTime, TimeDelta, Weekday};
@@ -215,7 +215,7 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
 async fn wednesday(set: &mut Set) -> House {
     let house = house().await;
     set.issue = IssueConfig {
-        publish: Some(When {
+        publish: Some(Schedule {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
         }),

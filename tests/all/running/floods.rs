@@ -67,7 +67,7 @@ async fn a_thousand_half_open_connections_hold_up_no_poll() {
     let mut heard = String::new();
     let answered = tokio::time::timeout(PAGE_MAX, asks.read_to_string(&mut heard)).await;
     answered.expect("in time").expect("an answer");
-    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
+    assert!(heard.contains(" 200 OK\r\n"), "{heard}");
     assert!(running.is_up());
     let log = std::fs::read_to_string(home.path().join("log")).expect("its log");
     assert!(!log.contains("not polled"), "{log}");
