@@ -1,12 +1,12 @@
-//! Applies the migrations to a throwaway SQLite file and hands its URL to sqlx's macros, so that every
-//! query is checked while the crate compiles, without a database to set up. It also has the linker make the program
-//! smaller, where this machine's glibc can run the result.
+//! Applies the migrations to a temporary SQLite file and passes its URL to sqlx's macros. So every query is checked
+//! at compile time, and nobody needs to set up a database. Also makes the linker produce a smaller program, if this
+//! machine's glibc can run it.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-/// The first glibc that can apply packed relocations.
+/// The first glibc that applies packed relocations.
 const PACKED_SINCE: (u32, u32) = (2, 36);
 
 fn main() {
@@ -26,9 +26,8 @@ fn main() {
     pack_relocations();
 }
 
-/// Where the program lies in memory is written into it at each start, at places that it lists: 3 MB of the program, read
-/// whole and kept. Packed, they take 32 KB. Not for another target, whose glibc is not known, and not where somebody says how
-/// to compile or link, for not every linker can do it.
+/// Packs relocations: 3 MB of the program, read at each start, shrink to 32 KB. Skipped for another target, whose
+/// glibc is unknown, and if the environment sets compiler or linker flags, because not every linker supports it.
 fn pack_relocations() {
     let of = |name: &str| env::var(name).unwrap_or_default();
     let is_for_here = of("TARGET") == of("HOST") && of("CARGO_CFG_TARGET_ENV") == "gnu";
@@ -39,7 +38,7 @@ fn pack_relocations() {
     }
 }
 
-/// The version of this machine's glibc, as `getconf` tells it: `glibc 2.36`.
+/// The version of this machine's glibc, from `getconf`: `glibc 2.36`.
 fn glibc() -> Option<(u32, u32)> {
     let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
     let told = String::from_utf8(told.ok()?.stdout).ok()?;

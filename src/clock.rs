@@ -1,16 +1,14 @@
-//! The time, as an argument: loops read a [`Clock`] once per pass, everything else is handed `now`.
+//! Time as an argument. Loops read a [`Clock`] once per pass, and pass `now` to everything else.
 
 use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
 
-/// Where a loop reads the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// The time now, in UTC.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The computer's clock.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
@@ -20,12 +18,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is set: for the demo's week and for tests.
+/// A clock that stands still until it is set, for the demo and for tests.
 #[derive(Debug)]
 pub struct FixedClock(Mutex<DateTime<Utc>>);
 
 impl FixedClock {
-    /// A clock that shows `now` until [`FixedClock::set`] is called.
+    /// Creates a clock that shows `now` until [`FixedClock::set`].
     pub fn new(now: DateTime<Utc>) -> Self {
         Self(Mutex::new(now))
     }

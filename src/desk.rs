@@ -112,7 +112,7 @@ pub async fn tell_maintainers(
             content: Some(&notice),
             due_at: now,
         };
-        outbox::owe(tx, &send).await?;
+        outbox::queue(tx, &send).await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::chat::PlatformKind;
 use crate::clock::Clock;
-use crate::config::{Addition, ConfigErrors, Effective, TableKind};
+use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
 use crate::deliver::{Courier, Platforms};
 use crate::desk;
 use crate::ingest::Ingest;
@@ -25,7 +25,7 @@ const PROBLEMS_SENT_MAX: usize = 10;
 
 /// One configuration with its ingest and delivery.
 pub struct Generation {
-    pub effective: Effective,
+    pub effective: EffectiveConfig,
     pub ingest: Arc<Ingest>,
     pub courier: Arc<Courier>,
 }
@@ -49,7 +49,7 @@ impl Live {
     ///
     /// Returns an error if the file is wrong or the database cannot be used.
     pub async fn open(
-        file: Effective,
+        file: EffectiveConfig,
         store: Store,
         clock: Arc<dyn Clock>,
         platforms: Platforms,
@@ -91,7 +91,7 @@ impl Live {
         let _one = self.changing.lock().await;
         let before = self.now();
         let path = before.effective.file().to_owned();
-        let read = Effective::load(&path).map_err(|errors| problems(&errors));
+        let read = EffectiveConfig::load(&path).map_err(|errors| problems(&errors));
         let fits = read.and_then(|file| match needs_restart(&before.effective, &file) {
             Some(what) => Err(vec![what]),
             None => Ok(file),
@@ -107,10 +107,9 @@ impl Live {
         );
         self.swap(&before, effective).await?;
         let said = format!("{feeds} feeds, {channels} channels");
-        info!("{} was read again: {said}", path.display());
+        info!("{} was reloaded: {said}", path.display());
         if self.is_refused.swap(false, Ordering::Relaxed) {
-            self.notify("The configuration was read again", &said)
-                .await?;
+            self.notify("The configuration was reloaded", &said).await?;
         }
         Ok(())
     }
@@ -119,7 +118,7 @@ impl Live {
     pub async fn add(
         &self,
         addition: &Addition,
-        hand: &audit::Hand,
+        hand: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<Result<(), Vec<String>>> {
         let _one = self.changing.lock().await;
@@ -131,7 +130,7 @@ impl Live {
         let mut tx = self.store.write().await?;
         if !additions::keep_addition(&mut tx, addition).await? {
             let taken = format!(
-                "there is a {} {} that was added in chat and left out, since the file has no room for it; remove it first",
+                "a {} {} was added in chat before, and is left out because it does not fit the file; remove it first",
                 addition.kind.word(),
                 addition.name
             );
@@ -148,7 +147,7 @@ impl Live {
         &self,
         kind: TableKind,
         name: &str,
-        hand: &audit::Hand,
+        hand: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<bool> {
         let _one = self.changing.lock().await;
@@ -194,7 +193,7 @@ impl Live {
         Ok(())
     }
 
-    async fn swap(&self, before: &Generation, effective: Effective) -> anyhow::Result<()> {
+    async fn swap(&self, before: &Generation, effective: EffectiveConfig) -> anyhow::Result<()> {
         let refused = desk::paused(&before.ingest.desks(), &self.store).await?;
         let ingest = Arc::new(before.ingest.reopen(&effective.config).await?);
         let courier = Arc::new(before.courier.over(ingest.desks(), &refused));
@@ -216,18 +215,18 @@ impl Live {
 
     async fn refuse(&self, path: &Path, why: &[String]) -> anyhow::Result<()> {
         for problem in why {
-            warn!("not read again: {problem}");
+            warn!("not reloaded: {problem}");
         }
         let mut lines: Vec<String> = why.iter().take(PROBLEMS_SENT_MAX).cloned().collect();
         if why.len() > PROBLEMS_SENT_MAX {
             lines.push(format!("and {} more", why.len() - PROBLEMS_SENT_MAX));
         }
         lines.push(format!(
-            "What ran before goes on. Mend {} and send SIGHUP again.",
+            "The previous configuration stays in effect. Correct {} and send SIGHUP again.",
             path.display()
         ));
         self.is_refused.store(true, Ordering::Relaxed);
-        self.notify("The configuration was not read again", &lines.join("\n"))
+        self.notify("The configuration was not reloaded", &lines.join("\n"))
             .await
     }
 
@@ -243,7 +242,10 @@ impl Live {
 }
 
 /// The configuration of a file, with the additions stored in the database.
-pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<Effective> {
+pub async fn with_additions(
+    file: &EffectiveConfig,
+    store: &Store,
+) -> anyhow::Result<EffectiveConfig> {
     let added = additions::list_additions(store.read()).await?;
     let effective = file.with(&added);
     for (addition, why) in &effective.left_out {
@@ -257,7 +259,7 @@ pub async fn with_additions(file: &Effective, store: &Store) -> anyhow::Result<E
 }
 
 /// Notifies maintainers of additions that no longer fit the file, once for each.
-async fn notify_left_out(now: &Generation, before: &Effective) -> anyhow::Result<()> {
+async fn notify_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::Result<()> {
     let is_new = |(addition, _): &&(Addition, String)| {
         let mut known = before.left_out.iter();
         !known.any(|(other, _)| (other.kind, &other.name) == (addition.kind, &addition.name))
@@ -271,7 +273,7 @@ async fn notify_left_out(now: &Generation, before: &Effective) -> anyhow::Result
     for (addition, why) in left_out {
         let (kind, name) = (addition.kind.word(), &addition.name);
         let title = format!("The {kind} {name} is left out");
-        let text = format!("It was added in chat and does not fit the file any more: {why}");
+        let text = format!("It was added in chat and no longer fits the file: {why}");
         desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
     }
     tx.commit()
@@ -284,7 +286,7 @@ fn problems(errors: &ConfigErrors) -> Vec<String> {
 }
 
 /// The changed settings that need a restart.
-fn needs_restart(before: &Effective, file: &Effective) -> Option<String> {
+fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<String> {
     let (before, after) = (&before.config, &file.config);
     let changed = [
         ("database", before.database != after.database),
@@ -298,6 +300,6 @@ fn needs_restart(before: &Effective, file: &Effective) -> Option<String> {
         .collect();
     (!changed.is_empty()).then(|| {
         let what = changed.join(", ");
-        format!("{what} changed, which is only read at the start: restart bpfnews for that")
+        format!("{what} changed, but is only read at the start: restart bpfnews")
     })
 }

@@ -1,34 +1,34 @@
-//! Databases of any size in no time: rows of the shape that the shipped code writes, and mails that it wrote itself.
+//! Fills databases of any size quickly: rows in the shape that the shipped code writes, and mails that it wrote
+//! itself.
 
 use std::path::Path;
 use std::time::Duration;
 
 use bpfnews::config::{FeedConfig, FeedKind};
 use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::items::{self, AtHand};
 use bpfnews::store::{Store, feeds};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
 /// Mails on a page of an archive.
 pub(crate) const PAGE: usize = 25;
-/// Pages that go in through the shipped code.
+/// Pages stored through the shipped code.
 pub(crate) const PAGES: usize = 200;
 /// How long before [`now`] the first item came.
 const DAYS: i64 = 730;
 
-/// What is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    /// How many items; a tenth as many stories.
+    /// The number of items; there are a tenth as many stories.
     pub(crate) items: u64,
-    /// The first one's number.
+    /// The number of the first item.
     pub(crate) first: u64,
-    /// What a story says, as it is stored.
+    /// A packed story.
     pub(crate) told: &'a [u8],
     /// When the first item came, unix seconds.
     pub(crate) from_at: i64,
@@ -36,8 +36,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) span_s: i64,
 }
 
-/// Makes mails with their keys, texts, clusters and stories: ten mails to a story, six join keys to a mail. Two stories
-/// of three are about BPF, with scores from -5 to 24.
+/// Inserts mails with their keys, texts, clusters and stories: ten mails per story, six join keys per mail. Two of
+/// three stories are about BPF, with scores from -5 to 24.
 pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
     let options = SqliteConnectOptions::new()
         .filename(file)
@@ -86,8 +86,8 @@ pub(crate) async fn make(file: &Path, rows: Rows<'_>) {
     }
 }
 
-/// A database of `items` mails; [`PAGES`] pages of them went in through the shipped code, the others as rows of the same
-/// shape. What a story made of rows says is `told`.
+/// A database of `items` mails. The shipped code stores [`PAGES`] pages of them; the others are rows of the same
+/// shape. Each inserted story is `told`.
 pub(crate) async fn fill(file: &Path, items: u64, told: &[u8]) -> (Store, i64) {
     let (store, feed) = open(file).await;
     let ours = (PAGE * PAGES) as u64;
@@ -137,7 +137,7 @@ pub(crate) async fn open(file: &Path) -> (Store, i64) {
     (store, feed)
 }
 
-/// Stores and folds mails in one transaction; gives how many were new.
+/// Stores and folds mails in one transaction. Returns how many were new.
 pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
     let mut tx = store.write().await.expect("nobody else writes");
     let stored = items::put_items(&mut tx, feed, mails, now())
@@ -145,7 +145,7 @@ pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
         .expect("a good database");
     let mut at_hand = AtHand::new();
     stored.put_at_hand(mails, &mut at_hand);
-    let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &Words::default())
+    let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("a good database");
     assert!(!told.is_empty(), "nothing was folded");
@@ -179,7 +179,7 @@ pub(crate) fn answer(to: usize, number: usize) -> Item {
 
 fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.and_then(MessageId::parse),
         },
@@ -198,12 +198,12 @@ fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
     }
 }
 
-/// When all of this is.
+/// The time of the benchmark.
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_735_689_600, 0).expect("a time")
 }
 
-/// A series with as much to say as most have.
+/// A series of typical length.
 pub(crate) fn story(now: DateTime<Utc>) -> Story {
     let patch = |number: u32| {
         let id = format!("20250101000000.{number}-1-someone@example.org");

@@ -1,19 +1,19 @@
-//! Years of a list's mails, as lists are: most efforts are short, a few go on for dozens of revisions, and some of those say
-//! which other effort they build on. Their join keys tie thousands of mails together.
+//! Years of a realistic list: most efforts are short, a few continue for dozens of revisions, and some of those build
+//! on another effort. Their join keys tie thousands of mails together.
 
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Revisions of a long effort.
 const REVISIONS: usize = 26;
-/// Lines of work, by the patches of a revision, and the mails that answer it. Each has an effort a year, which builds on the
-/// one of the year before: seven years tie 3,822, 1,638 and 1,638 mails together.
+/// Lines of work: patches per revision, and answers. Each line has one effort a year, which builds on the previous
+/// one: seven years tie 3,822, 1,638 and 1,638 mails together.
 const LINES: [(usize, usize); 3] = [(13, 7), (5, 3), (5, 3)];
 /// Days from one revision to the next.
 const REST_DAYS: i64 = 13;
 /// A year, in seconds.
 const YEAR_S: i64 = 365 * 86_400;
-/// What others do meanwhile: efforts a year, of four to five mails each.
+/// Other people's efforts per year, of four to five mails each.
 const OTHERS: usize = 1_000;
 
 const WORDS: [&str; 24] = [
@@ -49,7 +49,6 @@ pub(crate) struct Years {
     mails: Vec<Item>,
 }
 
-/// What one effort is.
 struct Effort<'a> {
     who: &'a str,
     title: String,
@@ -57,7 +56,7 @@ struct Effort<'a> {
     patches: usize,
     answers: usize,
     begins: DateTime<Utc>,
-    /// A mail of an earlier effort that it builds on.
+    /// A mail of the earlier effort on which it builds.
     builds_on: Option<String>,
 }
 
@@ -91,8 +90,8 @@ impl Years {
         mails
     }
 
-    /// Efforts of one person that build on each other, with so many revisions of so many patches and answers; and the id of
-    /// the last revision's first mail. Another `person`'s have nothing to do with them.
+    /// Efforts of one person that build on each other, with so many revisions of so many patches and answers, and the
+    /// id of the last revision's first mail. Efforts of different `person`s are unrelated.
     pub(crate) fn cluster(
         person: usize,
         efforts: usize,
@@ -105,7 +104,8 @@ impl Years {
         (made.mails, last)
     }
 
-    /// Efforts one after the other, each of which builds on the one before; gives the id of the last revision's first mail.
+    /// A chain of efforts, each of which builds on the previous one. Returns the id of the last revision's first
+    /// mail.
     fn line(
         &mut self,
         who: &str,
@@ -130,7 +130,7 @@ impl Years {
         builds_on.unwrap_or_default()
     }
 
-    /// What others do: single patches, short series, a question now and then.
+    /// Other people's work: single patches, short series, a question now and then.
     fn other(&mut self, number: usize, span_s: i64) {
         let who = format!("Dev {}", number % 997);
         let begins = begin() + TimeDelta::seconds(self.random.i64(0..span_s));
@@ -153,7 +153,7 @@ impl Years {
         });
     }
 
-    /// All mails of an effort; gives the id of its last revision's first mail.
+    /// All mails of an effort. Returns the id of its last revision's first mail.
     fn effort(&mut self, effort: &Effort<'_>) -> String {
         let mut former: Vec<String> = Vec::new();
         for version in 1..=effort.revisions {
@@ -234,7 +234,7 @@ impl Years {
         let mut above = Vec::new();
         for number in 0..effort.answers {
             let (to, title) = &sent[self.random.usize(0..sent.len())];
-            // Most answer a patch; some go on below an answer.
+            // Most mails answer a patch; some answer an answer.
             if above.is_empty() || self.random.u8(0..3) > 0 {
                 above = vec![to.clone()];
             }
@@ -298,7 +298,7 @@ impl Years {
     }
 }
 
-/// A mail, by who sent it, below the mails above (the nearest last).
+/// A mail by `who`, below the mails above (nearest last).
 pub(crate) fn mail(
     id: &str,
     above: &[String],
@@ -313,7 +313,7 @@ pub(crate) fn mail(
         false => vec![("References".to_owned(), references.join(" "))],
     };
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.last().and_then(|id| MessageId::parse(id)),
         },
@@ -345,7 +345,7 @@ pub(crate) fn answer(to: &str, number: usize, at: DateTime<Utc>) -> Item {
     )
 }
 
-/// When the list begins: 2017-01-01.
+/// The start of the list: 2017-01-01.
 pub(crate) fn begin() -> DateTime<Utc> {
     DateTime::from_timestamp(1_483_228_800, 0).expect("a time")
 }

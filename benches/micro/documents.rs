@@ -1,4 +1,4 @@
-//! Documents in the shapes in which the upstreams serve theirs, with nothing in them that anybody wrote.
+//! Synthetic documents in the formats of the upstreams.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::words::Words;
 pub(crate) const COMMITS: usize = 10;
 pub(crate) const ARTICLES: usize = 15;
 
-/// When an entry of a document is from: the first one is the newest.
+/// The date of an entry; the first one is the newest.
 fn at(entry: usize) -> DateTime<Utc> {
     now() - TimeDelta::minutes(7 * i64::try_from(entry).expect("small"))
 }
@@ -72,7 +72,7 @@ pub(crate) fn archive() -> String {
     out + "</feed>"
 }
 
-/// A mail's text as an archive shows it: quotes and a diff's lines each in an element of their own, addresses as links.
+/// A mail's text as an archive shows it: quotes and diff lines in elements of their own, addresses as links.
 fn coloured(body: &str) -> String {
     let mut out = String::with_capacity(body.len() * 2);
     let mut was_quote = false;
@@ -101,7 +101,7 @@ fn coloured(body: &str) -> String {
     out
 }
 
-/// Text in ASCII alone, the rest as references.
+/// ASCII text, with character references for the rest.
 fn in_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -176,7 +176,7 @@ pub(crate) fn news() -> String {
     out + "</channel>\n</rss>\n"
 }
 
-/// LWN's headlines: RSS 1.0, whose channel lists its items first; some of them are for subscribers.
+/// LWN's headlines: RSS 1.0. The channel lists its items first, and some of them are for subscribers only.
 pub(crate) fn lwn() -> String {
     let mut words = Words::new(4);
     let link = |entry: usize| format!("https://lwn.net/Articles/{}/", 900_000 + entry);

@@ -1,5 +1,5 @@
-//! What must not become dearer when the database grows: looking whether a page is known, folding one more answer, and the
-//! question behind `/bpfnews latest`. Databases are made when the first measurement asks for them.
+//! Operations that must not become slower when the database grows: checking whether a page is known, folding one more
+//! answer, and the query behind `/bpfnews latest`. The first measurement creates the databases.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use super::is_trial;
 use super::made::{self, PAGE, PAGES, answer, now, page, take};
 
-/// Pages whose mails are answered in turn, the newest: so many that none of their stories becomes a long one.
+/// The newest pages, whose mails are answered in turn. They are many, so that none of their stories becomes long.
 const PAGES_ANSWERED: usize = 40;
 /// How many stories `/bpfnews latest` asks for.
 const BEST_MAX: i64 = 50;
@@ -30,7 +30,7 @@ struct Worlds {
 struct World {
     store: Store,
     feed: i64,
-    /// How many pages were looked at, and answers folded.
+    /// Pages checked, and answers folded.
     turns: Cell<usize>,
 }
 
@@ -69,7 +69,7 @@ impl Worlds {
     }
 }
 
-/// The sizes that are measured, each ten times the one before.
+/// The measured sizes, each ten times the one before.
 fn sizes() -> impl Iterator<Item = u64> {
     let is_full = std::env::var("BPFNEWS_BENCH_FULL").is_ok_and(|value| value == "1");
     let largest = match (is_trial(), is_full) {
@@ -95,7 +95,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     bench_latest(criterion, &worlds);
 }
 
-/// Looks whether the mails of a page are known; they all are, as at nearly every poll.
+/// Checks whether the mails of a page are known; they are, as in nearly every poll.
 fn bench_known(
     criterion: &mut Criterion,
     worlds: &Worlds,

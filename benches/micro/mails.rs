@@ -1,13 +1,13 @@
-//! Raw mails as mail programs send them, in each of the ways in which a body is encoded.
+//! Raw mails as mail programs send them, in every encoding of a body.
 
 use std::fmt::Write as _;
 
 use super::words::Words;
 
-/// What ends each body, to see that it was read whole.
+/// The end of each body, to verify that it was read whole.
 pub(crate) const LAST: &str = "So ends what is said of größe.";
 
-/// A mail, and what must be read off it.
+/// A mail, and the expected result.
 pub(crate) struct Mail {
     pub(crate) name: &'static str,
     pub(crate) raw: Vec<u8>,

@@ -1,11 +1,11 @@
-//! How long does each step take that the bot takes again and again: reading, looking up, folding, asking, telling?
+//! Times the steps that the bot repeats: reading, lookups, folding, queries, rendering.
 //!
 //!     cargo bench --bench micro                      # a few minutes, up to 10⁶ items
-//!     cargo bench --bench micro -- subject           # what has that in its name
-//!     cargo bench --bench micro -- --test            # each once, on a small database: does it still run?
+//!     cargo bench --bench micro -- subject           # measurements with that in their names
+//!     cargo bench --bench micro -- --test            # each once, on a small database, to see that it runs
 //!     BPFNEWS_BENCH_FULL=1 cargo bench --bench micro # up to 10⁷ items: about 4 GB in the temporary folder
 //!
-//! Every measurement goes through the shipped code and checks what came of it. What is read is made up here.
+//! Every measurement runs the shipped code and checks its result. The input is synthetic.
 
 mod documents;
 mod growing;

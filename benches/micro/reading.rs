@@ -13,7 +13,7 @@ use super::documents::{self, ARTICLES, COMMITS};
 use super::made::{PAGE, now};
 use super::mails::{LAST, mails};
 
-/// A document, where it is served, and how many items are in it.
+/// A document, its URL, and its number of items.
 struct Served {
     name: &'static str,
     url: &'static str,
@@ -68,7 +68,7 @@ fn served() -> [Served; 4] {
     ]
 }
 
-/// The first poll of a feed, but for the network: what its walk makes of the answer to its first request.
+/// The first poll of a feed, without the network: its walk reads the answer to its first request.
 fn bench_documents(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("document to items");
     for served in served() {

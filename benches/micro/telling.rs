@@ -1,4 +1,4 @@
-//! From stories to what people read: posts on chat systems, and the issue of a week.
+//! From stories to output: posts on chat systems, and the issue of a week.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -12,9 +12,9 @@ use bpfnews::issue::{self, Issue, Material, markdown};
 use bpfnews::post::story::{Content, compose};
 use bpfnews::publish::{self, Rules};
 use bpfnews::store::Store;
-use bpfnews::store::stories::{self, Wanted};
+use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use bpfnews::web;
 use criterion::{Criterion, SamplingMode, Throughput};
 use serde_json::Value;
@@ -26,7 +26,7 @@ use super::week::{self, SERIES};
 
 /// Mails that are stored and folded at once.
 const BATCH: usize = 400;
-/// An issue from the database takes long; as few samples as there may be.
+/// An issue takes long to draft, so take as few samples as possible.
 const DRAFT_SAMPLES: usize = 10;
 const DRAFT_MEASURED: Duration = Duration::from_secs(5);
 
@@ -80,12 +80,12 @@ fn bench_posts(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A database with a week in it, and what an issue of that week is made of.
+/// A database with a week in it, and the input of that week's issue.
 struct Written {
     runtime: Runtime,
     store: Store,
     config: IssueConfig,
-    words: Words,
+    words: FoldRules,
     material: Material,
     issue: Issue,
     _folder: TempDir,
@@ -113,7 +113,7 @@ impl Written {
             runtime,
             store,
             config,
-            words: Words::default(),
+            words: FoldRules::default(),
             material,
             issue,
             _folder: folder,
@@ -144,18 +144,18 @@ impl Written {
     }
 }
 
-/// The stories that moved in the week.
+/// The stories that changed in the week.
 async fn moved(store: &Store) -> Vec<Story> {
-    let wanted = Wanted {
+    let wanted = StoryFilter {
         since: Some(week::period().from.timestamp()),
-        ..Wanted::default()
+        ..StoryFilter::default()
     };
     let listed = stories::list_stories(store.read(), &wanted, 0, i64::MAX, 0).await;
     listed.expect("a good database")
 }
 
 fn bench_issue(criterion: &mut Criterion) {
-    // Made when the first measurement asks for it.
+    // The first measurement creates it.
     let written = LazyCell::new(Written::write);
     let mut group = criterion.benchmark_group("issue of 200 series");
     group.throughput(Throughput::Elements(SERIES as u64));
@@ -196,14 +196,14 @@ fn bench_issue(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// That all that was posted in the week is in an issue.
+/// Checks that the issue contains everything posted in the week.
 fn check(issue: &Issue) {
     let posted: usize = issue.patches.iter().map(|author| author.posted.len()).sum();
     assert_eq!(posted, SERIES, "{:?}", issue.counts);
     assert!(!issue.sections.is_empty(), "it has no sections");
 }
 
-/// That a text has something of the issue's last author.
+/// Checks that the text contains the issue's last author.
 fn holds_all(written: &Written, text: String) -> String {
     let last = written.issue.patches.last().expect("there are patches");
     assert!(text.contains(&last.author) && text.len() > SERIES * 100);

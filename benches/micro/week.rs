@@ -1,23 +1,22 @@
-//! A week of a busy list: series with a cover letter, patches and answers, and for some of them the revision before.
+//! A week of a busy list: series with a cover letter, patches and answers, and the previous revision of some.
 
 use std::collections::BTreeMap;
 
 use bpfnews::issue::{Mail, Passage, Period};
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::story::Story;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::made::now;
 use super::words::Words;
 
-/// Series that were posted in the week, patches of each, and answers to each.
+/// Series posted in the week, patches of each, and answers to each.
 pub(crate) const SERIES: usize = 200;
 const PATCHES: usize = 4;
 const ANSWERS: usize = 3;
-/// One series of so many was posted ten days before for the first time.
+/// One series in this many was first posted ten days before.
 const REVISED: usize = 3;
 
-/// The week.
 pub(crate) fn period() -> Period {
     Period {
         from: now() - TimeDelta::days(7),
@@ -25,7 +24,7 @@ pub(crate) fn period() -> Period {
     }
 }
 
-/// All of its mails, the earliest first, and those of ten days before.
+/// All of its mails, earliest first, and those of ten days before.
 pub(crate) fn mails() -> Vec<Item> {
     let mut words = Words::new(7);
     let mut mails = Vec::new();
@@ -100,7 +99,7 @@ fn mail(
     text: String,
 ) -> Item {
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.and_then(MessageId::parse),
         },
@@ -115,12 +114,12 @@ fn mail(
     }
 }
 
-/// Stories as they are at the end of the week, each with what it was at its beginning.
+/// Stories at the end of the week, each with its state at the beginning.
 pub(crate) fn passages(stories: Vec<Story>, mails: &[Item]) -> Vec<Passage> {
     let subjects: BTreeMap<String, &str> = mails
         .iter()
         .filter_map(|item| match &item.what {
-            What::Message { id, .. } => Some((id.to_string(), item.title.as_str())),
+            ItemData::Message { id, .. } => Some((id.to_string(), item.title.as_str())),
             _ => None,
         })
         .collect();
@@ -141,7 +140,7 @@ pub(crate) fn passages(stories: Vec<Story>, mails: &[Item]) -> Vec<Passage> {
         .collect()
 }
 
-/// What was known of a story when the week began.
+/// The state of a story at the beginning of the week.
 fn before(after: &Story) -> Option<Story> {
     let is_old = |at: DateTime<Utc>| at < period().from;
     is_old(after.first_at).then(|| {

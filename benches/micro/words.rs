@@ -1,4 +1,4 @@
-//! Text that nobody wrote: prose, titles, names and diffs of the length that people write, the same at every run.
+//! Synthetic text: prose, titles, names and diffs of realistic length, the same in every run.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ const NAMES: [&str; 8] = [
 ];
 const LINE_CHARS_MAX: usize = 72;
 
-/// Writes on and on.
+/// An endless writer.
 pub(crate) struct Words {
     random: fastrand::Rng,
 }
 
 impl Words {
-    /// The same words for the same seed.
+    /// The same seed returns the same words.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             random: fastrand::Rng::with_seed(seed),
@@ -32,19 +32,18 @@ impl Words {
         self.random.choice(WORDS).expect("there are some")
     }
 
-    /// So many words.
     pub(crate) fn words(&mut self, count: usize) -> String {
         let words: Vec<&str> = (0..count).map(|_| self.word()).collect();
         words.join(" ")
     }
 
-    /// What a patch is called, without tags.
+    /// A patch's title, without tags.
     pub(crate) fn title(&mut self) -> String {
         let number = self.random.u16(..);
         format!("bpf: {} {number}", self.words(6))
     }
 
-    /// Somebody's name and address.
+    /// A person's name and address.
     pub(crate) fn person(&mut self) -> (String, String) {
         let first = self.random.choice(NAMES).expect("there are some");
         let number = self.random.u16(..);
@@ -54,7 +53,6 @@ impl Words {
         )
     }
 
-    /// A commit's hash.
     pub(crate) fn hash(&mut self) -> String {
         let bytes: Vec<u8> = (0..20).map(|_| self.random.u8(..)).collect();
         hex(&bytes)
@@ -80,13 +78,12 @@ impl Words {
         text
     }
 
-    /// Several of them.
     pub(crate) fn prose(&mut self, paragraphs: usize) -> String {
         let paragraphs: Vec<String> = (0..paragraphs).map(|_| self.paragraph()).collect();
         paragraphs.join("\n")
     }
 
-    /// A diff of so many lines.
+    /// A diff of `lines` lines.
     pub(crate) fn diff(&mut self, lines: usize) -> String {
         let mut diff = "diff --git a/kernel/bpf/verifier.c b/kernel/bpf/verifier.c\n\
                         index 0123456789ab..ba9876543210 100644\n\
@@ -110,7 +107,7 @@ impl Words {
         diff
     }
 
-    /// The body of a patch of about 5 KB: why, who, what changed since, the diff, a signature.
+    /// The body of a patch of about 5 KB: reasons, tags, changelog, diff, signature.
     pub(crate) fn patch(&mut self) -> String {
         let (name, email) = self.person();
         format!(
@@ -125,7 +122,7 @@ impl Words {
         )
     }
 
-    /// The body of an answer of about 5 KB: what was said, quoted, with a few words below each piece of it.
+    /// The body of an answer of about 5 KB: quotes, with a few words below each.
     pub(crate) fn answer(&mut self) -> String {
         let (name, email) = self.person();
         let mut body = format!("On Monday, {name} wrote:\n");

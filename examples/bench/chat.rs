@@ -1,4 +1,4 @@
-//! A chat system that answers at once and writes down when it was told what.
+//! A chat platform that answers at once and records the time of each message.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -29,7 +29,7 @@ impl Chat {
         })
     }
 
-    /// When which titles were told.
+    /// The time of each title.
     pub(crate) fn told(&self) -> Vec<(Instant, String)> {
         self.told.lock().expect("no holder panics").clone()
     }
@@ -61,7 +61,7 @@ impl Platform for Chat {
             if let Act::Send { content, .. } = &work.act {
                 told.push((Instant::now(), title(content)));
                 if let Some(mut marks) = self.marks.as_ref() {
-                    // One write, which whoever traces the program sees whole.
+                    // One write, so that a tracer of the program sees all of it.
                     let line = format!("{} {}\n", work.address, content.mark());
                     marks
                         .write_all(line.as_bytes())

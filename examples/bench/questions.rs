@@ -189,7 +189,7 @@ async fn poll(live: Arc<Live>, stop: Arc<AtomicBool>, polls: Arc<AtomicU64>) -> 
     Ok(())
 }
 
-/// A server whose feed is new each time, from run to run too.
+/// A server with a feed that is new each time, in each run.
 async fn serve() -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();

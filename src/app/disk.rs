@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::desk;
 use crate::live::Live;
 use crate::post::story::Content;
-use crate::store::{Trouble, troubles};
+use crate::store::{StorageProblem, troubles};
 
 /// The first pause; each next one is twice as long.
 const REST_MIN: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ const SAME_FOR: Duration = Duration::from_hours(1);
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     /// The problem, and the time when it began.
-    wrong: Option<(Trouble, chrono::DateTime<chrono::Utc>)>,
+    wrong: Option<(StorageProblem, chrono::DateTime<chrono::Utc>)>,
     /// The time of the next attempt to write.
     again_at: Option<Instant>,
     rest: Duration,
@@ -40,7 +40,7 @@ impl Disk {
         live: &Live,
         met: anyhow::Error,
     ) -> anyhow::Result<Duration> {
-        let Some(trouble) = Trouble::of(&met) else {
+        let Some(trouble) = StorageProblem::of(&met) else {
             return Err(met);
         };
         if self.wrong.is_none() {
@@ -49,14 +49,14 @@ impl Disk {
             if !is_same {
                 self.rest = Duration::ZERO;
             }
-            if trouble == Trouble::Busy || is_same {
-                warn!("the database cannot be written, tried again: {trouble} ({met:#})");
+            if trouble == StorageProblem::Busy || is_same {
+                warn!("the database cannot be written and will be retried: {trouble} ({met:#})");
             } else {
                 self.was_told = true;
                 let remedy = trouble.remedy();
                 error!(
-                    "the database cannot be written: {trouble} ({met:#}). Nothing is read or told meanwhile, and nothing \
-                     is lost; it is tried again by itself. What to do: {remedy}"
+                    "the database cannot be written: {trouble} ({met:#}). Until it can, no feed is polled and nothing is \
+                     posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {remedy}"
                 );
                 tell(live, trouble).await;
             }
@@ -80,7 +80,7 @@ impl Disk {
             return self.met(live, error).await.map(Some);
         }
         info!(
-            "the database can be written again; it could not since {}",
+            "the database can be written again; it had been failing since {}",
             since.format("%F %T UTC")
         );
         (self.wrong, self.again_at, self.was_told) = (None, None, false);
@@ -96,7 +96,7 @@ impl Disk {
     async fn try_to_end(
         &self,
         live: &Live,
-        trouble: Trouble,
+        trouble: StorageProblem,
         since: chrono::DateTime<chrono::Utc>,
     ) -> anyhow::Result<()> {
         let now = live.now();
@@ -104,7 +104,7 @@ impl Disk {
         troubles::try_to_write(&mut tx).await?;
         if self.was_told {
             let text = format!(
-                "It could not since {} UTC: {trouble}. Nothing was lost.",
+                "It had been failing since {} UTC: {trouble}. Nothing was lost.",
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
@@ -117,7 +117,7 @@ impl Disk {
 }
 
 /// Notifies maintainers directly, because the outbox cannot be written.
-async fn tell(live: &Live, trouble: Trouble) {
+async fn tell(live: &Live, trouble: StorageProblem) {
     let now = live.now();
     let desks = now.ingest.desks();
     let theirs = desks.iter().filter(|desk| desk.config.maintainers);
@@ -125,14 +125,17 @@ async fn tell(live: &Live, trouble: Trouble) {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),
             text: format!(
-                "Nothing is read or told meanwhile, and nothing is lost; it is tried again by itself. What to do: {}.",
+                "Until it can, no feed is polled and nothing is posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {}.",
                 trouble.remedy()
             ),
             mark: format!("n{:x}", fastrand::u64(..)),
         };
         let (platform, room) = (desk.config.platform, &desk.row.address);
         if let Err(why) = now.courier.post_once(platform, room, notice).await {
-            warn!("{}: could not be told: {}", desk.config.name, why.0);
+            warn!(
+                "{}: the notice could not be posted: {}",
+                desk.config.name, why.0
+            );
         }
     }
 }

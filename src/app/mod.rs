@@ -26,7 +26,7 @@ use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
 use crate::publish::{Rules, schedule};
 use crate::store::feeds::FeedRow;
-use crate::store::{Trouble, feeds};
+use crate::store::{StorageProblem, feeds};
 
 /// The longest sleep, so that a change of the clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -126,7 +126,7 @@ pub async fn run(
                 }
             }
             Some(ended) = ears.join_next(), if !ears.is_empty() => {
-                let (platform, ended) = ended.context("a listener came to a bad end")?;
+                let (platform, ended) = ended.context("a listener panicked")?;
                 if let Err(error) = ended {
                     stop.cancel();
                     let why = format!("{} refuses the bot: {error}", platform.word());
@@ -134,12 +134,12 @@ pub async fn run(
                 }
             }
             Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
-                let (lane, ended) = ended.context("a delivery came to a bad end")?;
+                let (lane, ended) = ended.context("a delivery panicked")?;
                 under_way.busy.retain(|channel| !lane.channels.contains(channel));
                 if let Err(error) = ended
                     && let Err(error) = disk.met(live, error).await
                 {
-                    error!("telling: {error:#}");
+                    error!("delivery: {error:#}");
                 }
             }
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
@@ -156,7 +156,7 @@ pub async fn run(
                             }
                         }
                     }
-                    Err(error) => error!("a poll came to a bad end: {error}"),
+                    Err(error) => error!("a poll panicked: {error}"),
                 }
             }
         }
@@ -214,10 +214,10 @@ fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &Cancellation
                 let polled = AssertUnwindSafe(ingest.poll(row, &stop)).catch_unwind();
                 let report = polled
                     .await
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll came to a bad end")));
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll panicked")));
                 if report
                     .as_ref()
-                    .is_err_and(|error| Trouble::of(error).is_none())
+                    .is_err_and(|error| StorageProblem::of(error).is_none())
                 {
                     // The feed is still due: wait, so that it is not polled again at once.
                     let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;

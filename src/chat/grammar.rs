@@ -20,7 +20,7 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongCall {
     /// There is no text after the name.
-    #[error("say what you want to know")]
+    #[error("there is no command after the name")]
     Nothing(Audience),
     #[error("there is no command {word:?}")]
     Unknown { audience: Audience, word: String },
@@ -57,7 +57,7 @@ impl CommandSpec {
             let Some(arg) = self.args.iter().find(|arg| arg.name == name) else {
                 let known: Vec<&str> = self.args.iter().map(|arg| arg.name).collect();
                 return Err(wrong(format!(
-                    "{} takes no {:?}; it takes {}",
+                    "{} has no argument {:?}; it has {}",
                     self.path,
                     short(&name),
                     known.join(", ")
@@ -90,13 +90,13 @@ impl Arg {
             ArgKind::Number(least, most) => match value.parse::<i64>() {
                 Ok(number) if (least..=most).contains(&number) => Ok(()),
                 _ => Err(format!(
-                    "{} is a whole number, not {:?}",
+                    "{} must be an integer in the allowed range, not {:?}",
                     self.name,
                     short(value)
                 )),
             },
             ArgKind::OneOf(words) if !words.contains(&value) => Err(format!(
-                "{} is one of {}, not {:?}",
+                "{} must be one of {}, not {:?}",
                 self.name,
                 words.join(", "),
                 short(value)
@@ -251,7 +251,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     if !loose.is_empty() {
         return Err(WrongCall::Argument {
             spec,
-            what: format!("{} takes no {:?}", spec.path, short(loose)),
+            what: format!("{} has no argument for {:?}", spec.path, short(loose)),
         });
     }
     spec.call(given)
@@ -374,7 +374,7 @@ mod tests {
             ("suggest https://a.example/ two words", r#"suggest {"note": "two words", "url": "https://a.example/"}"#),
             ("suggest https://a.example/", r#"suggest {"url": "https://a.example/"}"#),
             ("help search", r#"help {"command": "search"}"#),
-            ("", "! say what you want to know"),
+            ("", "! there is no command after the name"),
             ("dance", r#"! there is no command "dance""#),
             ("issue x", r#"! number is a whole number, not "x""#),
             ("issue", "! issue needs number: its number"),
@@ -389,7 +389,7 @@ mod tests {
         let table = [
             ("feeds add libbpf https://x.example/a.atom gives=releases",
              r#"feeds add {"gives": "releases", "name": "libbpf", "url": "https://x.example/a.atom"}"#),
-            ("feeds add", "! feeds add needs name: what it is to be called: letters, digits and -"),
+            ("feeds add", "! feeds add needs name: a name: letters, digits and -"),
             ("feeds", r#"! there is no command "feeds""#),
             ("route add news words=\"private stack,arena\" score_min=3",
              r#"route add {"name": "news", "score_min": "3", "words": "private stack,arena"}"#),

@@ -17,7 +17,7 @@ use crate::ingest::Ingest;
 use crate::publish::{self, Rules};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
-use crate::store::items::{Filter, list_items};
+use crate::store::items::{ItemFilter, list_items};
 use crate::web::{self, Site};
 use crate::{app, demo};
 
@@ -137,9 +137,9 @@ fn intro(feeds: usize) -> anyhow::Result<()> {
 }
 
 async fn outro(ingest: &Ingest, posts: usize) -> anyhow::Result<()> {
-    let all = Filter {
+    let all = ItemFilter {
         most: i64::MAX,
-        ..Filter::default()
+        ..ItemFilter::default()
     };
     let items = list_items(ingest.store.read(), &all, None).await?;
     let shared = items.iter().filter(|item| carriers(item).len() > 1).count();

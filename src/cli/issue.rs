@@ -16,7 +16,7 @@ use crate::ingest::Ingest;
 use crate::issue::markdown::{self, Correction};
 use crate::issue::{Issue, Period, title};
 use crate::publish::{self, Doubt, Rules, files};
-use crate::store::audit::{self, Hand};
+use crate::store::audit::{self, Actor};
 use crate::store::issues;
 use crate::web;
 
@@ -239,8 +239,8 @@ async fn publish(path: &Path, span: &Span, yes: bool) -> anyhow::Result<ExitCode
 /// The editor's name for issues published and withdrawn here.
 const BY: &str = "command line";
 
-fn hand() -> Hand {
-    Hand {
+fn hand() -> Actor {
+    Actor {
         platform: BY.to_owned(),
         person: "operator".to_owned(),
         room: String::new(),

@@ -12,7 +12,7 @@ use super::Format;
 use crate::config::Config;
 use crate::post::plain;
 use crate::store::Store;
-use crate::store::outbox::{self, Decided, Fate, Letter};
+use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
 /// The subcommands.
 #[derive(Debug, clap::Subcommand)]
@@ -64,8 +64,8 @@ pub(super) async fn run(path: &Path, command: &LettersCommand) -> anyhow::Result
     let store = Store::open(&config.database).await?;
     let code = match command {
         LettersCommand::List { format } => list(&store, *format).await?,
-        LettersCommand::Retry { which } => decide(&store, *which, Fate::Retry).await?,
-        LettersCommand::Drop { which } => decide(&store, *which, Fate::Drop).await?,
+        LettersCommand::Retry { which } => decide(&store, *which, LetterFate::Retry).await?,
+        LettersCommand::Drop { which } => decide(&store, *which, LetterFate::Drop).await?,
     };
     store.close().await;
     Ok(code)
@@ -96,7 +96,7 @@ fn as_json(letter: &Letter) -> serde_json::Value {
         "number": letter.id,
         "channel": letter.channel,
         "platform": letter.platform,
-        "verb": letter.verb,
+        "verb": letter.verb.word(),
         "state": if letter.is_aside { "set_aside" } else { "failing" },
         "title": letter.title(),
         "url": letter.link(),
@@ -119,14 +119,14 @@ fn as_text(letter: &Letter) -> String {
         letter.id,
         plain(&letter.channel),
         letter.platform,
-        letter.verb,
+        letter.verb.word(),
         stamp(letter.since),
         plain(&letter.title()),
         plain(&letter.why)
     )
 }
 
-async fn decide(store: &Store, which: Which, fate: Fate) -> anyhow::Result<ExitCode> {
+async fn decide(store: &Store, which: Which, fate: LetterFate) -> anyhow::Result<ExitCode> {
     let number = match which {
         Which::One(number) => Some(number),
         Which::All => None,
@@ -136,20 +136,20 @@ async fn decide(store: &Store, which: Which, fate: Fate) -> anyhow::Result<ExitC
     tx.commit().await.context("keeping what was decided")?;
     let mut out = anstream::stdout();
     match decided {
-        Decided::Unknown => {
+        LetterDecision::Unknown => {
             anyhow::bail!(
                 "nothing that could not be delivered has this number; bpfnews letters list names what there is"
             )
         }
-        Decided::NoChannel(channel) => anyhow::bail!(
+        LetterDecision::NoChannel(channel) => anyhow::bail!(
             "{channel} is no longer told, or its room was replaced; this can only be dropped"
         ),
-        Decided::Done(many) => match fate {
-            Fate::Retry => writeln!(
+        LetterDecision::Done(many) => match fate {
+            LetterFate::Retry => writeln!(
                 out,
                 "{many} to be tried again: by bpfnews run within half a minute, or by bpfnews poll."
             )?,
-            Fate::Drop => writeln!(out, "{many} given up.")?,
+            LetterFate::Drop => writeln!(out, "{many} given up.")?,
         },
     }
     Ok(ExitCode::SUCCESS)

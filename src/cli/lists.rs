@@ -12,11 +12,11 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Format;
 use super::opening::open;
-use crate::item::{Kind, prose};
+use crate::item::{ItemKind, prose};
 use crate::post::plain;
 use crate::source::{self, Gap};
-use crate::store::feeds::{self, FeedRow};
-use crate::store::items::{self, Filter, ItemRow};
+use crate::store::feeds::{self, FeedRow, FeedState};
+use crate::store::items::{self, ItemFilter, ItemRow};
 
 /// Items on a text list unless more are asked for.
 const ITEMS_SHOWN: u32 = 50;
@@ -68,8 +68,8 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
             out,
             "{:wide$}  {:<7}  {style}{:<11}{style:#}  {:>9}  {last_ok:<14}  {next}",
             row.name,
-            row.kind,
-            row.shown_state(),
+            row.kind.word(),
+            row.shown_state().word(),
             row.items
         )?;
         for note in notes(row, gaps_of(row, &gaps), &faults) {
@@ -93,9 +93,9 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
         .collect();
     json!({
         "name": row.name,
-        "kind": row.kind,
+        "kind": row.kind.word(),
         "url": row.url,
-        "state": row.shown_state(),
+        "state": row.shown_state().word(),
         "last_ok_at": row.last_ok_at.map(stamp),
         "next_poll_at": row.is_polled().then(|| stamp(row.next_poll_at)),
         "failures": row.failures,
@@ -139,18 +139,18 @@ fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> 
     notes
 }
 
-fn state_colour(state: &str) -> AnsiColor {
+fn state_colour(state: FeedState) -> AnsiColor {
     match state {
-        "ok" => AnsiColor::Green,
-        "never" | "paused" => AnsiColor::BrightBlack,
-        "backing_off" => AnsiColor::Yellow,
-        _ => AnsiColor::Red,
+        FeedState::Ok => AnsiColor::Green,
+        FeedState::Never | FeedState::Paused => AnsiColor::BrightBlack,
+        FeedState::BackingOff => AnsiColor::Yellow,
+        FeedState::Walled | FeedState::Gone => AnsiColor::Red,
     }
 }
 
 pub(super) async fn items(
     path: &Path,
-    mut filter: Filter,
+    mut filter: ItemFilter,
     limit: Option<u32>,
     format: Format,
 ) -> anyhow::Result<ExitCode> {
@@ -193,11 +193,13 @@ pub(super) async fn items(
 }
 
 fn item_json(row: &ItemRow) -> serde_json::Value {
-    let kind = Kind::from_code(row.kind);
-    let own = |wanted: Kind| (kind == Some(wanted)).then_some(row.reference.as_str());
+    let kind = ItemKind::from_code(row.kind);
+    let own = |wanted: ItemKind| (kind == Some(wanted)).then_some(row.reference.as_str());
     let key = match kind {
-        Some(kind @ (Kind::Commit | Kind::Message)) => format!("{kind}:{}", row.reference),
-        Some(Kind::Article | Kind::Release | Kind::Video) | None => row.reference.clone(),
+        Some(kind @ (ItemKind::Commit | ItemKind::Message)) => format!("{kind}:{}", row.reference),
+        Some(ItemKind::Article | ItemKind::Release | ItemKind::Video) | None => {
+            row.reference.clone()
+        }
     };
     let author = match (row.author.as_str(), row.email.as_str()) {
         ("", "") => None,
@@ -207,14 +209,14 @@ fn item_json(row: &ItemRow) -> serde_json::Value {
     let feeds: Vec<String> = carriers(row).into_iter().map(|feed| feed.name).collect();
     json!({
         "key": key,
-        "kind": kind.map(Kind::word),
+        "kind": kind.map(ItemKind::word),
         "title": row.title,
         "url": link(row),
         "author": author,
         "at": stamp(row.at),
         "feeds": feeds,
-        "message_id": own(Kind::Message),
-        "hash": own(Kind::Commit),
+        "message_id": own(ItemKind::Message),
+        "hash": own(ItemKind::Commit),
     })
 }
 
@@ -222,7 +224,7 @@ fn item_line(row: &ItemRow) -> String {
     let day = at(row.at)
         .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
-    let kind = Kind::from_code(row.kind).map_or("", Kind::word);
+    let kind = ItemKind::from_code(row.kind).map_or("", ItemKind::word);
     let feeds = carriers(row)
         .into_iter()
         .map(|feed| feed.name)
@@ -298,7 +300,7 @@ fn link(row: &ItemRow) -> Option<String> {
     row.url.clone().or_else(|| {
         carriers(row).iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(Kind::from_code(row.kind)?, &base, &row.reference)
+            source::item_url(ItemKind::from_code(row.kind)?, &base, &row.reference)
         })
     })
 }

@@ -24,7 +24,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::app;
 use crate::config::ConfigErrors;
-use crate::item::Kind;
+use crate::item::ItemKind;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
@@ -114,7 +114,7 @@ enum Command {
         feed: Option<String>,
         /// Only items of this kind.
         #[arg(long, value_parser = kind, value_name = "KIND")]
-        kind: Option<Kind>,
+        kind: Option<ItemKind>,
         /// Not older: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (36h, 7d, 4w).
         #[arg(long, value_parser = moment, value_name = "WHEN")]
         since: Option<DateTime<Utc>>,
@@ -299,7 +299,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             limit,
             format,
         } => {
-            let filter = crate::store::items::Filter {
+            let filter = crate::store::items::ItemFilter {
                 feed,
                 kind,
                 since: since.map(|at| at.timestamp()),
@@ -380,12 +380,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn kind(word: &str) -> Result<Kind, String> {
-    Kind::ALL
+fn kind(word: &str) -> Result<ItemKind, String> {
+    ItemKind::ALL
         .into_iter()
         .find(|kind| kind.word() == word)
         .ok_or_else(|| {
-            let words: Vec<&str> = Kind::ALL.into_iter().map(Kind::word).collect();
+            let words: Vec<&str> = ItemKind::ALL.into_iter().map(ItemKind::word).collect();
             format!("the kinds are {}", words.join(", "))
         })
 }

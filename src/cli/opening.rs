@@ -6,24 +6,24 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, Effective};
+use crate::config::{Config, EffectiveConfig};
 use crate::ingest::Ingest;
 use crate::live;
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow};
-use crate::store::lock::{Lock, Taken};
+use crate::store::lock::{Lock, LockAttempt};
 
 /// Opens the configuration with its additions from chat, the database and the feeds, for work that may go on beside a running
 /// bpfnews: reading, and storing items that come from no upstream. The database then agrees with the configuration that the
 /// running process has read.
 pub(super) async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     let store = Store::open(&file.config.database).await?;
     let config = live::with_additions(&file, &store).await?.config;
     let clock = Arc::new(SystemClock);
     let ingest = match Lock::try_take(&config.database, "list")? {
-        Taken::Ours(_lock) => Ingest::open(store, &config, clock).await?,
-        Taken::Theirs(_) => Ingest::beside(store, &config, clock).await?,
+        LockAttempt::Ours(_lock) => Ingest::open(store, &config, clock).await?,
+        LockAttempt::Theirs(_) => Ingest::beside(store, &config, clock).await?,
     };
     Ok((config, Arc::new(ingest)))
 }
@@ -33,7 +33,7 @@ pub(super) async fn open_alone(
     path: &Path,
     command: &str,
 ) -> anyhow::Result<(Config, Arc<Ingest>, Lock)> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     let store = Store::open(&file.config.database).await?;
     let config = live::with_additions(&file, &store).await?.config;
     let lock = Lock::take(&config.database, command)?;

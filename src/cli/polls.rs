@@ -20,7 +20,7 @@ use crate::app::platforms::Platforms;
 use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
 use crate::command::handler::CommandHandler;
-use crate::config::{Config, Effective, FeedConfig, WebConfig};
+use crate::config::{Config, EffectiveConfig, FeedConfig, WebConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
@@ -40,7 +40,7 @@ const DIM: Style = Style::new().effects(Effects::DIMMED);
 const PAGES_STOP_MAX: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
-    let file = Effective::load(path)?;
+    let file = EffectiveConfig::load(path)?;
     // First, so that a stop while it starts is one like any other.
     let stop = app::stop_on_signals()?;
     let store = Store::open(&file.config.database).await?;
@@ -185,7 +185,9 @@ fn line(report: &Report) -> String {
             "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
             report.feed, report.fresh
         ),
-        Outcome::Failed { state, why } => format!("{BAD}{state}{BAD:#}  {}: {why}", report.feed),
+        Outcome::Failed { state, why } => {
+            format!("{BAD}{}{BAD:#}  {}: {why}", state.word(), report.feed)
+        }
         Outcome::Excused { why } => format!("{BAD}later{BAD:#} {}: {why}", report.feed),
     }
 }

@@ -13,7 +13,7 @@ use crate::config::ChannelConfig;
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::standing;
-use crate::store::stories::{self, Wanted};
+use crate::store::stories::{self, StoryFilter};
 
 /// The most stories that are looked at.
 const STORIES_MAX: i64 = 100_000;
@@ -38,9 +38,9 @@ pub(super) async fn test(
             .collect();
         anyhow::bail!("there is no channel {name}; there are {}", names.join(", "));
     };
-    let wanted = Wanted {
+    let wanted = StoryFilter {
         since: Some(since.timestamp()),
-        ..Wanted::default()
+        ..StoryFilter::default()
     };
     let today = Utc::now().timestamp().div_euclid(86_400);
     let found = stories::list_stories(ingest.store.read(), &wanted, today, STORIES_MAX, 0).await?;

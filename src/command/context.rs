@@ -8,7 +8,7 @@ use super::rights::Right;
 use crate::chat::{Audience, Call, PlatformKind, Requester};
 use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
-use crate::store::audit::Hand;
+use crate::store::audit::Actor;
 
 /// A command being handled.
 pub(super) struct CommandContext<'a> {
@@ -71,8 +71,8 @@ impl CommandContext<'_> {
     }
 
     /// The person, as the author of a change.
-    pub(super) fn actor(&self) -> Hand {
-        Hand {
+    pub(super) fn actor(&self) -> Actor {
+        Actor {
             platform: self.by.platform.word().to_owned(),
             person: self.by.person.clone(),
             room: self.by.room.clone(),

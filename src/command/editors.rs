@@ -19,7 +19,7 @@ use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
 use crate::store::edits::{self, EditRow, NewEdit};
 use crate::store::outbox;
-use crate::store::suggestions::{self, SuggestionRow, Verdict};
+use crate::store::suggestions::{self, SuggestionRow, SuggestionState, SuggestionVerdict};
 use crate::store::{Tx, audit, stories};
 
 const TITLE_CHARS_MAX: usize = 200;
@@ -53,7 +53,9 @@ pub(super) fn written(ctx: &CommandContext<'_>, most: usize) -> Result<String, C
         false => plain_lines(typed),
     };
     match text.chars().count() {
-        many if many > most => refuse(format!("{most} characters are the most; that has {many}.")),
+        many if many > most => refuse(format!(
+            "The text has {many} characters; the limit is {most}."
+        )),
         _ => Ok(text),
     }
 }
@@ -83,21 +85,21 @@ async fn decide(
     audit::record(&mut tx, &ctx.actor(), &recorded(what, text), ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let mut said = match (kind, section) {
-        (EditKind::Pin, None) => "It is in the coming issue, at the top of its section; a patch is among the highlights.".to_owned(),
+        (EditKind::Pin, None) => "It is at the top of its section in the coming issue; a patch is among the highlights.".to_owned(),
         (EditKind::Pin | EditKind::Move, Some(section)) => {
             format!(
-                "It stands under “{}” in the coming issue.",
+                "It is under “{}” in the coming issue.",
                 section.heading()
             )
         }
         (EditKind::Drop, _) => "It is left out of the coming issue.".to_owned(),
-        (EditKind::Note, _) => "The remark stands under it in the issue that has the story next; pin it to have it in the coming one.".to_owned(),
-        (EditKind::Move, None) | (EditKind::Intro, _) => "Kept.".to_owned(),
+        (EditKind::Note, _) => "The remark is under the story in the next issue that has it. Pin the story to put it into the coming issue.".to_owned(),
+        (EditKind::Move, None) | (EditKind::Intro, _) => "Saved.".to_owned(),
     };
     if let Some(other) = before.filter(|before| before.by != by) {
         let undo = ctx.typed(Audience::Editors, &format!("undo {}", story.id));
         said.push_str(&format!(
-            "\nBefore, {} decided {}: {}. {undo} takes yours back.",
+            "\nBefore that, {} decided {}: {}. {undo} undoes your decision.",
             plain(&other.by),
             day_and_time(other.at),
             described(&other)
@@ -143,29 +145,29 @@ pub(super) async fn intro(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
     edits::add_edit(&mut tx, &new, ctx.now).await?;
     let what = recorded("issue: wrote the introduction".to_owned(), &text);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    let mut said = "The coming issue begins with it; another one takes its place.".to_owned();
+    let mut said = "The coming issue starts with it. A new introduction replaces it.".to_owned();
     if let Some(before) = before.filter(|before| before.text != text) {
         let whose = match before.by == by {
             true => "yours",
-            false => &format!("what {} wrote", plain(&before.by)),
+            false => &format!("that of {}", plain(&before.by)),
         };
         let undo = ctx.typed(Audience::Editors, "undo");
         let replaced = format!(
-            "{whose} {}, which {undo} brings back:\n{}",
+            "{whose} {}, which {undo} restores:\n{}",
             day_and_time(before.at),
             before.text
         );
-        said.push_str(&format!("\nIt takes the place of {replaced}"));
+        said.push_str(&format!("\nIt replaces {replaced}"));
         if before.by != by {
             let desks = ctx.generation.ingest.desks();
             let title = format!("{} changed the introduction", plain(&by));
-            let told = format!("It took the place of {replaced}");
+            let told = format!("It replaced {replaced}");
             desk::tell_maintainers(&mut tx, &desks, &title, &told, ctx.now).await?;
         }
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
-    ctx.message("The introduction is kept", said)
+    ctx.message("The introduction is saved", said)
 }
 
 /// Undoes the last decision about a story, or the last introduction. The decision before it holds again.
@@ -183,26 +185,26 @@ pub(super) async fn undo(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         None => None,
     };
     let Some(last) = edits::last_edit(&mut tx, items.as_deref()).await? else {
-        return refuse("Nothing was decided there.");
+        return refuse("There is no decision to undo.");
     };
     edits::forget_edit(&mut tx, last.id).await?;
     let before = edits::last_edit(&mut tx, items.as_deref()).await?;
     let what = format!(
-        "issue: took back what {} decided of {shown}: {}",
+        "issue: undid the decision of {} about {shown}: {}",
         last.by,
         described(&last)
     );
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    let mut said = format!("This is taken back: {}", described(&last));
+    let mut said = format!("Undone: {}", described(&last));
     said.push_str(&match before {
         Some(before) => format!(
-            "\nNow holds what {} decided {}: {}",
+            "\nThe decision of {} {} holds again: {}",
             plain(&before.by),
             day_and_time(before.at),
             described(&before)
         ),
-        None => "\nNothing else was decided of it.".to_owned(),
+        None => "\nThere is no earlier decision.".to_owned(),
     });
     ctx.message(shown, said)
 }
@@ -217,7 +219,7 @@ pub(super) async fn suggestions(ctx: &CommandContext<'_>) -> Result<Answer, Comm
             ctx.typed(Audience::Editors, "accept NUMBER")
         ),
         lines: rows.iter().map(line).collect(),
-        nothing: "Nothing waits to be decided.",
+        nothing: "No suggestion waits for a decision.",
     }))
 }
 
@@ -227,7 +229,7 @@ pub(super) async fn accept(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         &plain(ctx.call.get("title").unwrap_or_default()),
         TITLE_CHARS_MAX,
     );
-    let verdict = Verdict::Accepted {
+    let verdict = SuggestionVerdict::Accepted {
         title: &title,
         section: ctx.call.get("section"),
     };
@@ -236,14 +238,17 @@ pub(super) async fn accept(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
 
 /// Declines a suggestion.
 pub(super) async fn decline(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    judge(ctx, Verdict::Declined).await
+    judge(ctx, SuggestionVerdict::Declined).await
 }
 
-async fn judge(ctx: &CommandContext<'_>, verdict: Verdict<'_>) -> Result<Answer, CommandError> {
+async fn judge(
+    ctx: &CommandContext<'_>,
+    verdict: SuggestionVerdict<'_>,
+) -> Result<Answer, CommandError> {
     let number: i64 = ctx.required("number").parse().unwrap_or_default();
     let (word, state) = match verdict {
-        Verdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
-        Verdict::Declined => ("declined", "declined"),
+        SuggestionVerdict::Accepted { .. } => ("accepted for the coming issue", "accepted"),
+        SuggestionVerdict::Declined => ("declined", "declined"),
     };
     let by = requester_name(ctx);
     let mut tx = ctx.live.store.write().await?;
@@ -252,7 +257,7 @@ async fn judge(ctx: &CommandContext<'_>, verdict: Verdict<'_>) -> Result<Answer,
         return refuse(format!("There is no suggestion {number}."));
     };
     if let Some(issue) = was.issue {
-        return refuse(format!("It was decided, and is in issue {issue}."));
+        return refuse(format!("It cannot be changed: it is in issue {issue}."));
     }
     let what = format!("issue: {state} suggestion {number}: {}", was.shown);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
@@ -269,7 +274,8 @@ async fn judge(ctx: &CommandContext<'_>, verdict: Verdict<'_>) -> Result<Answer,
         ingest::restate(&mut tx, post, told, ctx.now).await?;
     }
     // Announced once, and only if accepted: a declined suggestion may be spam.
-    let is_news = was.state != state && matches!(verdict, Verdict::Accepted { .. });
+    let is_news = was.state != SuggestionState::Accepted
+        && matches!(verdict, SuggestionVerdict::Accepted { .. });
     let is_owed = is_news && owe_reader(&mut tx, ctx, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
@@ -316,7 +322,7 @@ async fn owe_reader(
 async fn tell_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) -> String {
     let platform = PlatformKind::of(&was.platform);
     let Some(platform) = platform.filter(|_| !was.room.is_empty()) else {
-        return "\nIts reader could not be told: it is not known where it was suggested."
+        return "\nThe reader could not be notified: the place of the suggestion is unknown."
             .to_owned();
     };
     let told = ctx
@@ -326,6 +332,6 @@ async fn tell_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) 
         .await;
     match told {
         Ok(()) => String::new(),
-        Err(why) => format!("\nIts reader could not be told: {}.", plain(&why.0)),
+        Err(why) => format!("\nThe reader could not be notified: {}.", plain(&why.0)),
     }
 }

@@ -14,7 +14,7 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::post::words::{ago, span};
 use crate::source::{FetchError, Page};
-use crate::store::feeds::{self, FeedRow};
+use crate::store::feeds::{self, FeedRow, FeedState};
 use crate::store::{audit, feeds::pause_feed};
 
 /// The longest wait for a feed's server.
@@ -64,21 +64,23 @@ fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
     });
     let parts = [
         Some(plain(&row.name)),
-        Some(row.kind.clone()),
+        Some(row.kind.word().to_owned()),
         Some(came_from(ctx, TableKind::Feed, &row.name)),
-        last.map(|at| format!("well {}", ago(at, ctx.now))),
+        last.map(|at| format!("last success {}", ago(at, ctx.now))),
         next,
         error,
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Line {
-        what: row.shown_state().replace('_', " "),
+        what: row.shown_state().word().replace('_', " "),
         title: parts.join(" · "),
         link: row.url.clone(),
         tone: match row.shown_state() {
-            "ok" => Tone::Applied,
-            "never" => Tone::New,
-            _ => Tone::Ended,
+            FeedState::Ok => Tone::Applied,
+            FeedState::Never => Tone::New,
+            FeedState::BackingOff | FeedState::Walled | FeedState::Gone | FeedState::Paused => {
+                Tone::Ended
+            }
         },
         mark: String::new(),
     }
@@ -92,7 +94,7 @@ pub(super) fn came_from(ctx: &CommandContext<'_>, kind: TableKind, name: &str) -
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             format!("added by {} on {}", plain(&by), day.format("%-d %B %Y"))
         }
-        None => "from nowhere".to_owned(),
+        None => "from an unknown place".to_owned(),
     }
 }
 
@@ -124,14 +126,14 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     let page = match page {
         Ok(page) if page.items.is_empty() && !page.faults.is_empty() => {
             return refuse(format!(
-                "{} entries of it could not be read, and no other is there; it was not added.",
+                "The feed was not added: none of its {} entries could be read.",
                 page.faults.len()
             ));
         }
         Ok(page) => page,
         Err(why) => {
             return refuse(format!(
-                "It gave nothing, so it was not added: {}",
+                "The feed was not added, because the test fetch failed: {}",
                 plain(&why)
             ));
         }
@@ -141,7 +143,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return refuse(why.join("\n"));
     }
     let text = format!(
-        "It is a feed of kind {kind}. {}\nIt is polled now and shows a sample; what comes after that is told.",
+        "It is a feed of kind {kind}. {}\nThe first poll posts a sample. After that, new entries are posted.",
         found(&page)
     );
     ctx.message(format!("{name} was added"), text)
@@ -221,8 +223,8 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let effective = &ctx.generation.effective;
     if let Some(Origin::File { line }) = effective.origin(TableKind::Feed, name) {
         return refuse(format!(
-            "{name} stands in the file, on line {line} of {}: take it out there, and send SIGHUP. {} keeps it from \
-             being polled meanwhile.",
+            "{name} is in the file, on line {line} of {}: remove it there and send SIGHUP. Until then, {} stops its \
+             polls.",
             file_name(ctx),
             ctx.typed(Audience::Maintainers, &format!("feeds pause {name}"))
         ));
@@ -231,7 +233,7 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let mut channels = effective.config.channels.iter();
     if let Some(channel) = channels.find(|channel| takes(&channel.route.feeds)) {
         return refuse(format!(
-            "The channel {} takes {name} by its name; remove or change that channel first.",
+            "The channel {} selects {name} by name. Remove or change that channel first.",
             channel.name
         ));
     }
@@ -240,7 +242,7 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     match ctx.live.remove(TableKind::Feed, name, &hand, &what).await? {
         true => ctx.message(
             format!("{name} was removed"),
-            "It is polled no more. What it brought stays, and its posts go on being edited.",
+            "It is no longer polled. Its stories stay, and their posts still get updates.",
         ),
         false => unknown(ctx, name),
     }
@@ -269,7 +271,7 @@ async fn set_pause(
     let mut tx = ctx.live.store.write().await?;
     if !pause_feed(&mut tx, name, paused_at).await? {
         return refuse(match paused_at {
-            Some(_) => format!("{name} is paused already."),
+            Some(_) => format!("{name} is already paused."),
             None => format!("{name} is not paused."),
         });
     }
@@ -297,7 +299,7 @@ pub(super) async fn test(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     };
     match look(ctx.generation.ingest.look(feed)).await {
         Ok(page) => ctx.message(format!("{name} answers"), format!("{}.", found(&page))),
-        Err(why) => ctx.message(format!("{name} gave nothing"), plain(&why)),
+        Err(why) => ctx.message(format!("{name} could not be fetched"), plain(&why)),
     }
 }
 
@@ -333,9 +335,12 @@ pub(super) fn no_such<'n>(kind: &str, name: &str, names: impl Iterator<Item = &'
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<&str> = near.iter().take(NAMES_MAX).map(|(_, name)| *name).collect();
     match near.is_empty() {
-        true => format!("There is no {kind} {:?}, and no other.", shortened(name)),
+        true => format!(
+            "There is no {kind} {:?}, and none has another name.",
+            shortened(name)
+        ),
         false => format!(
-            "There is no {kind} {:?}; near to that are: {}.",
+            "There is no {kind} {:?}. Similar names: {}.",
             shortened(name),
             near.join(", ")
         ),

@@ -20,7 +20,7 @@ use crate::chat::{
 };
 use crate::config::{Origin, TableKind};
 use crate::live::{Generation, Live};
-use crate::store::outbox::{self, Place};
+use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;
@@ -87,24 +87,24 @@ impl CommandHandler {
         if call.spec.audience == Audience::Editors && right < Right::Editor {
             info!("{} may not: {}", by.person, call.spec.path);
             return refuse(
-                "Editors alone may do that: whom [issue] or [commands] names in the configuration, and who manages this \
-                 place where it names a channel of it.",
+                "Only editors may do that: people listed under [issue] or [commands] in the configuration, and managers \
+                 of this place if a channel in it is configured.",
             );
         }
         if call.spec.audience == Audience::Maintainers {
             if right < Right::Manager {
                 info!("{} may not: {}", by.person, call.spec.path);
                 return refuse(
-                    "Maintainers alone may do that: whom the configuration names, and who manages this place where it \
-                     names a channel of it.",
+                    "Only maintainers may do that: people listed under [commands] in the configuration, and managers of \
+                     this place if a channel in it is configured.",
                 );
             }
             if call.spec.disclosure == Disclosure::Maintainers
                 && !is_among_maintainers(by, &generation)
             {
                 return refuse(
-                    "That is answered in the maintainers' room alone (a [[channel]] with maintainers = true), since \
-                     everybody here would read it.",
+                    "That is answered only in the maintainers' room (a [[channel]] with maintainers = true), because \
+                     everybody could read it here.",
                 );
             }
         }
@@ -184,7 +184,7 @@ impl CommandHandler {
                 error!(id, "{} failed: {fault:#}", call.spec.path);
                 private(
                     "That failed",
-                    &format!("It is our fault, and in the log as {id}."),
+                    &format!("This is an error of the bot. The log has the details under {id}."),
                 )
             }
         }
@@ -293,8 +293,8 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 }
 
 /// The places of the channels in the file. Channels added in chat give nobody rights.
-fn of_the_file<'p>(places: &'p [Place], generation: &Generation) -> Vec<&'p Place> {
-    let is_of_file = |place: &&Place| {
+fn of_the_file<'p>(places: &'p [ChannelPlace], generation: &Generation) -> Vec<&'p ChannelPlace> {
+    let is_of_file = |place: &&ChannelPlace| {
         let origin = generation.effective.origin(TableKind::Channel, &place.name);
         matches!(origin, Some(Origin::File { .. }))
     };
@@ -313,7 +313,7 @@ fn is_among_maintainers(by: &Requester, generation: &Generation) -> bool {
 
 fn no_such_page(many: usize) -> Reply {
     let text = match many {
-        1 => "There is one page.".to_owned(),
+        1 => "There is only one page.".to_owned(),
         many => format!("There are {many} pages."),
     };
     private("There is no such page", &text)
@@ -335,11 +335,11 @@ fn help(by: &Requester, wrong: &WrongCall) -> Reply {
     };
     let mut text = wrong.to_string();
     if let Some(usage) = usage {
-        text.push_str(&format!("\nIt is used so: {}", typed(by, audience, &usage)));
+        text.push_str(&format!("\nUsage: {}", typed(by, audience, &usage)));
     }
     text.push_str(&format!(
-        "\n{} tells what can be asked.",
+        "\n{} lists the commands.",
         typed(by, audience, "help")
     ));
-    private("That is no command", &text)
+    private("That is not a command", &text)
 }

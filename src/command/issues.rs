@@ -23,7 +23,7 @@ pub(super) async fn latest(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     Ok(Answer::List(Listing {
         title: "The best of the last seven days".to_owned(),
         lines: best.iter().map(line).collect(),
-        nothing: "Nothing about BPF moved in the last seven days.",
+        nothing: "There was no news about BPF in the last seven days.",
     }))
 }
 
@@ -84,18 +84,21 @@ pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
     let publish = ctx.typed(Audience::Editors, &format!("publish {number}"));
     let due = match schedule::due_at(rules, &past, ctx.now) {
         Some(at) if at <= ctx.now => format!(
-            "It was due on {}. If maintainers were told that it is held back: {publish} says why.",
+            "It was due on {}. If it is held back, {publish} shows the reasons.",
             day(at)
         ),
-        Some(at) => format!("It comes out by itself on {}, or with {publish}.", day(at)),
-        None => format!("It comes out with {publish}."),
+        Some(at) => format!(
+            "It will be published on {}, or now with {publish}.",
+            day(at)
+        ),
+        None => format!("{publish} publishes it."),
     };
     let mut told = post::whole(&compiled.issue, None);
     told.title = format!("Draft of {}", told.title);
     let mut above = vec![due, format!("Sections: {}.", sizes.join(", "))];
     if !open.is_empty() {
         above.push(format!(
-            "{} wait to be decided: {}",
+            "{} without a decision: {}",
             crate::post::words::counted(
                 u32::try_from(open.len()).unwrap_or(u32::MAX),
                 "suggestion"

@@ -9,7 +9,7 @@ use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::store::audit;
-use crate::store::outbox::{self, Decided, Fate, Letter};
+use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
 const LETTERS_MAX: i64 = 200;
 /// Characters shown of the reason of a failure.
@@ -19,9 +19,9 @@ const WHY_CHARS_MAX: usize = 160;
 pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let letters = outbox::letters(ctx.live.store.read(), LETTERS_MAX).await?;
     Ok(Answer::List(Listing {
-        title: "What could not be delivered".to_owned(),
+        title: "Messages that could not be delivered".to_owned(),
         lines: letters.iter().map(line).collect(),
-        nothing: "Nothing is set aside.",
+        nothing: "There are none.",
     }))
 }
 
@@ -29,13 +29,13 @@ fn line(letter: &Letter) -> Line {
     let at = DateTime::from_timestamp(letter.since, 0).unwrap_or_default();
     let state = match letter.is_aside {
         true => "set aside",
-        false => "still tried; failing",
+        false => "failing, still retried",
     };
     let what = format!(
         "{} · {} · {} · {state} since {}",
         letter.id,
         letter.channel,
-        letter.verb,
+        letter.verb.word(),
         at.format("%-d %b %H:%M")
     );
     let why = prose::shorten(&plain(&letter.why), WHY_CHARS_MAX);
@@ -49,14 +49,14 @@ fn line(letter: &Letter) -> Line {
 }
 
 pub(super) async fn retry(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    decide(ctx, Fate::Retry).await
+    decide(ctx, LetterFate::Retry).await
 }
 
 pub(super) async fn drop(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    decide(ctx, Fate::Drop).await
+    decide(ctx, LetterFate::Drop).await
 }
 
-async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandError> {
+async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, CommandError> {
     let typed = ctx.required("number");
     let which = match typed {
         "all" => None,
@@ -64,7 +64,7 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
             Ok(number) => Some(number),
             Err(_) => {
                 return refuse(format!(
-                    "{:?} is no number; say the number in the list, or all.",
+                    "{:?} is not a number. Give the number in the list, or all.",
                     shortened(typed)
                 ));
             }
@@ -72,42 +72,39 @@ async fn decide(ctx: &CommandContext<'_>, fate: Fate) -> Result<Answer, CommandE
     };
     let mut tx = ctx.live.store.write().await?;
     let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
-        Decided::Done(many) => many,
-        Decided::Unknown => {
-            return refuse(format!(
-                "Nothing that could not be delivered has the number {}.",
-                shortened(typed)
-            ));
+        LetterDecision::Done(many) => many,
+        LetterDecision::Unknown => {
+            return refuse(format!("There is no dead letter {}.", shortened(typed)));
         }
-        Decided::NoChannel(channel) => {
+        LetterDecision::NoChannel(channel) => {
             return refuse(format!(
-                "{} is no longer told, or its room was replaced; this can only be dropped.",
+                "The channel {} is no longer configured, or its room was replaced. This message can only be dropped.",
                 plain(&channel)
             ));
         }
     };
     let verb = match fate {
-        Fate::Retry => "tries again",
-        Fate::Drop => "dropped",
+        LetterFate::Retry => "retried",
+        LetterFate::Drop => "dropped",
     };
     if many > 0 {
-        let what = format!("{verb} what could not be delivered: {typed}");
+        let what = format!("{verb} dead letters: {typed}");
         audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
-    if fate == Fate::Retry && many > 0 {
+    if fate == LetterFate::Retry && many > 0 {
         // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
             ctx.live.try_again(platform, None).await?;
         }
     }
     let said = match (many, fate) {
-        (0, _) => "There is none for which that can be done.".to_owned(),
-        (1, Fate::Retry) => "One message is on its way again.".to_owned(),
-        (many, Fate::Retry) => format!("{many} messages are on their way again."),
-        (1, Fate::Drop) => "One message is given up.".to_owned(),
-        (many, Fate::Drop) => format!("{many} messages are given up."),
+        (0, _) => "There is no such message.".to_owned(),
+        (1, LetterFate::Retry) => "One message is queued again.".to_owned(),
+        (many, LetterFate::Retry) => format!("{many} messages are queued again."),
+        (1, LetterFate::Drop) => "One message was dropped.".to_owned(),
+        (many, LetterFate::Drop) => format!("{many} messages were dropped."),
     };
     ctx.message("Dead letters", said)
 }

@@ -30,14 +30,14 @@ pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         by: &requester_name(ctx),
     };
     if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
-        return refuse(format!("{title} is muted already."));
+        return refuse(format!("{title} is already muted."));
     }
     let what = format!("muted the story {}: {title}", story.id);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.message(
         "Muted",
-        format!("{title}\nIts posts stay as they are, and nothing more is told of it."),
+        format!("{title}\nIts posts stay as they are, and get no more updates."),
     )
 }
 
@@ -61,7 +61,7 @@ async fn mute(
     let chars = typed.chars().count();
     if !(WORDS_CHARS_MIN..=WORDS_CHARS_MAX).contains(&chars) {
         return refuse(format!(
-            "Between {WORDS_CHARS_MIN} and {WORDS_CHARS_MAX} characters can be muted; that has {chars}."
+            "A mute needs {WORDS_CHARS_MIN} to {WORDS_CHARS_MAX} characters; this text has {chars}."
         ));
     }
     let new = NewMute {
@@ -72,20 +72,20 @@ async fn mute(
     };
     let mut tx = ctx.live.store.write().await?;
     if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
-        return refuse(format!("{typed} is muted already."));
+        return refuse(format!("{typed} is already muted."));
     }
     let what = format!("muted the {} {typed}", kind.word());
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let text = match kind {
-        MuteKind::Author => "No new posts are opened for stories by that author.",
+        MuteKind::Author => "There will be no new posts for stories by that author.",
         MuteKind::Words | MuteKind::Story | MuteKind::Retracted => {
-            "No new posts are opened for stories whose title has these words, one after the other."
+            "There will be no new posts for stories with exactly these words, in this order, in the title."
         }
     };
     ctx.message(
         format!("Muted: {typed}"),
-        format!("{text} Posts that stand go on being edited."),
+        format!("{text} Existing posts still get updates."),
     )
 }
 
@@ -99,9 +99,9 @@ pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         plain_line(what, format!("{shown} · {by}"), Tone::Ended)
     };
     Ok(Answer::List(Listing {
-        title: "What is muted".to_owned(),
+        title: "Mutes".to_owned(),
         lines: rows.iter().map(line).collect(),
-        nothing: "Nothing.",
+        nothing: "There are none.",
     }))
 }
 
@@ -110,16 +110,16 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     let number = ctx.required("number").parse().unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let Some((kind, shown)) = mutes::lift_mute(&mut tx, number).await? else {
-        return refuse(format!("Nothing that is muted has the number {number}."));
+        return refuse(format!("There is no mute {number}."));
     };
     let shown = plain(&shown);
     let what = format!("lifted the mute of the {} {shown}", kind.word());
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let text = match kind {
-        MuteKind::Retracted => "It is found again. What was taken back stays so, where it stood.",
+        MuteKind::Retracted => "The story can be found again. Its removed posts stay removed.",
         MuteKind::Story | MuteKind::Author | MuteKind::Words => {
-            "What comes from now on is told again."
+            "There will be posts again from now on."
         }
     };
     ctx.message(format!("Lifted: {shown}"), text)
@@ -138,7 +138,7 @@ pub(super) async fn retract(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         by: &requester_name(ctx),
     };
     if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
-        return refuse(format!("{title} was taken back already."));
+        return refuse(format!("{title} is already retracted."));
     }
     let posts = ingest::retract(&mut tx, &items, ctx.now).await?;
     let what = format!("retracted the story {}: {title}", story.id);
@@ -146,13 +146,13 @@ pub(super) async fn retract(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let posts = match posts {
-        0 => "It stood nowhere.".to_owned(),
+        0 => "It had no posts.".to_owned(),
         1 => "Its one post is being removed.".to_owned(),
         many => format!("Its {many} posts are being removed."),
     };
     ctx.message(
-        "Taken back",
-        format!("{title}\n{posts} It is not told again."),
+        "Retracted",
+        format!("{title}\n{posts} It will not be posted again."),
     )
 }
 
@@ -166,7 +166,7 @@ pub(super) async fn one_story(ctx: &CommandContext<'_>) -> Result<Story, Command
                 .iter()
                 .map(|story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80)));
             refuse(format!(
-                "It is not clear which story {:?} is; say its id:\n{}",
+                "It is unclear which story {:?} means. Give its id:\n{}",
                 shortened(name),
                 near.collect::<Vec<_>>().join("\n")
             ))

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::context::{Listing, mark, notice};
 use crate::chat::{Call, PageCalls, PlatformKind, Requester};
-use crate::post::story::{Content, Digest, IssuePost, Line, Part};
+use crate::post::story::{Content, Digest, IssuePart, IssuePost, Line};
 
 const LINES_MAX: usize = 10;
 /// The cost limit of a page, so that every platform shows all its lines. Discord takes 4,096 characters; escaped ones
@@ -124,12 +124,12 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
     let Some(range) = pages.into_iter().nth(number - 1) else {
         return Err(many);
     };
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<IssuePart> = Vec::new();
     let mut last = None;
     for (part, line) in &lines[range] {
         if last != Some(*part) {
             let told = &issue.parts[*part];
-            parts.push(Part {
+            parts.push(IssuePart {
                 lines: Vec::new(),
                 ..told.clone()
             });

@@ -16,7 +16,7 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let desks = ctx.generation.ingest.desks();
     let prepared = match publish::prepare(&mut tx, rules, number, None, ctx.now).await? {
         Ok(prepared) => prepared,
-        Err(why) => return refuse(format!("It was not published: {why}.")),
+        Err(why) => return refuse(format!("The issue was not published: {why}.")),
     };
     let doubts = prepared.doubts.iter().map(ToString::to_string);
     let doubts: Vec<String> = doubts.collect();
@@ -24,8 +24,8 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         tx.rollback().await;
         let sure = ctx.typed(Audience::Editors, &format!("publish {number} sure=yes"));
         return ctx.message(
-            format!("Issue {number} is not out yet"),
-            format!("{}\nTo publish it all the same: {sure}", doubts.join("\n")),
+            format!("Issue {number} is not published yet"),
+            format!("{}\nTo publish it anyway: {sure}", doubts.join("\n")),
         );
     }
     let by = requester_name(ctx);
@@ -37,13 +37,13 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     ctx.live.wake();
     let channels = desks.iter().filter(|desk| desk.config.issues).count();
     let channels = match channels {
-        0 => "No channel takes issues (issues = true).".to_owned(),
-        1 => "It is on its way to one channel.".to_owned(),
-        many => format!("It is on its way to {many} channels."),
+        0 => "No channel posts issues; set issues = true for one.".to_owned(),
+        1 => "It is queued for one channel.".to_owned(),
+        many => format!("It is queued for {many} channels."),
     };
     let kept = write_files(ctx, rules).await;
     ctx.message(
-        format!("{} is out", issue.title()),
+        format!("{} is published", issue.title()),
         format!("{channels}{kept}"),
     )
 }
@@ -57,21 +57,21 @@ pub(super) async fn withdraw(ctx: &CommandContext<'_>) -> Result<Answer, Command
     let out = publish::withdraw(&mut tx, rules, number, &by, ctx.now).await?;
     let withdrawn = match out {
         Ok(withdrawn) => withdrawn,
-        Err(why) => return refuse(format!("It was not taken back: {why}.")),
+        Err(why) => return refuse(format!("The issue was not withdrawn: {why}.")),
     };
     let what = format!("withdrew issue {number}");
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let posts = match withdrawn.posts {
-        0 => "It stood nowhere.".to_owned(),
+        0 => "It had no posts.".to_owned(),
         1 => "Its one post is being removed.".to_owned(),
         many => format!("Its {many} posts are being removed."),
     };
     let kept = write_files(ctx, rules).await;
     ctx.message(
-        format!("{} is taken back", withdrawn.title),
-        format!("{posts} Its number is free again, and what was decided for it is of the coming issue.{kept}"),
+        format!("{} is withdrawn", withdrawn.title),
+        format!("{posts} Its number is free again, and its decisions now count for the coming issue.{kept}"),
     )
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let rules = Rules::of(&ctx.generation.effective.config);
     let mut tx = ctx.live.store.write().await?;
     if issues::issue((&mut tx).into(), number).await?.is_none() {
-        return refuse(format!("Issue {number} is not out."));
+        return refuse(format!("Issue {number} is not published."));
     }
     issues::add_correction(&mut tx, number, &text, &requester_name(ctx), ctx.now).await?;
     let what = recorded(format!("corrected issue {number}"), &text);
@@ -91,7 +91,7 @@ pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let kept = write_files(ctx, rules).await;
     ctx.message(
         format!("Issue {number} is corrected"),
-        format!("The note stands at its top, marked; the issue itself is as it was.{kept}"),
+        format!("The correction is at the top of the issue, marked as such. The rest is unchanged.{kept}"),
     )
 }
 

@@ -36,11 +36,11 @@ pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
             Ok(Answer::Message(Content::Story(Box::new(post))))
         }
         StoryLookup::Several(near) => {
-            let title = "Which one? Ask again with the id before it";
+            let title = "Several stories match. Ask again with one of these ids";
             ctx.short_list(title, near.iter().map(with_id).collect())
         }
         StoryLookup::Near(near) => {
-            let title = "No story is called that; these come near";
+            let title = "No story matches exactly. Similar ones:";
             ctx.short_list(title, near.iter().map(with_id).collect())
         }
     }
@@ -63,7 +63,7 @@ pub(super) async fn find(
     let (readers, today) = (ctx.live.store.read(), ctx.today());
     if let Some(story) = stories::find_story(readers, name, today).await? {
         return match stories::is_retracted(readers, &story.id).await? {
-            true => refuse("A maintainer took that story back."),
+            true => refuse("A maintainer retracted that story."),
             false => Ok(StoryLookup::One(Box::new(story))),
         };
     }
@@ -86,8 +86,8 @@ pub(super) async fn find(
     }
     match near.is_empty() {
         true => refuse(format!(
-            "Nothing is known of {:?}. A story is found by words of its title, its id, a Message-ID, a link or a commit's \
-             hash; {} looks further.",
+            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {} searches \
+             more widely.",
             shortened(name),
             ctx.typed(Audience::Readers, "search WORDS")
         )),
@@ -112,7 +112,7 @@ pub(super) async fn search(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     Ok(Answer::List(Listing {
         title,
         lines: found.iter().map(with_id).collect(),
-        nothing: "No story has these words. A word may end with * for all that begin so.",
+        nothing: "No story has these words. End a word with * to match its beginning.",
     }))
 }
 
@@ -141,11 +141,11 @@ pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     };
     Ok(Answer::List(Listing {
         title: match many {
-            1 => "1 series waits for an answer".to_owned(),
-            many => format!("{many} series wait for an answer, the longest first"),
+            1 => "1 series waits for a review".to_owned(),
+            many => format!("{many} series wait for a review, the longest wait first"),
         },
         lines: waiting.iter().map(line).collect(),
-        nothing: "No series of the last 180 days waits for an answer.",
+        nothing: "No series of the last 180 days waits for a review.",
     }))
 }
 
@@ -154,7 +154,7 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let readers = ctx.live.store.read();
     let health = feeds::health(readers).await?;
     let well = health.feeds - health.failing - health.paused - health.new;
-    let mut parts = vec![format!("{well} of {} feeds are well", health.feeds)];
+    let mut parts = vec![format!("{well} of {} feeds work", health.feeds)];
     for (many, what) in [
         (health.failing, "failing"),
         (health.paused, "paused"),
@@ -167,7 +167,7 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         .and_then(|at| DateTime::from_timestamp(at, 0));
     let last = match last {
         Some(at) => format!("The last poll was {}.", ago(at, ctx.now)),
-        None => "Nothing was polled yet.".to_owned(),
+        None => "No feed was polled yet.".to_owned(),
     };
     let places = outbox::places(readers.into()).await?;
     let here = places.iter().filter(|place| is_in(ctx.by, place));
@@ -177,14 +177,14 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         let channel =
             channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
         Some(format!(
-            "{} is told {}",
+            "{} gets {}",
             channel.name,
             routes::describe(channel)
         ))
     });
     let mut told: Vec<String> = told.collect();
     if told.is_empty() {
-        told.push("Nothing is told here by itself".to_owned());
+        told.push("No news is posted here".to_owned());
     }
     let aside = match outbox::letters_aside(readers).await? {
         0 => String::new(),
@@ -202,10 +202,7 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let Some(wanted) = ctx.call.get("command") else {
         let line = |spec: &CommandSpec| plain_line(spec.usage(), spec.about, Tone::New);
         let lines = COMMANDS.iter().filter(of_audience).map(line).collect();
-        let title = format!(
-            "What can be asked with {}",
-            ctx.typed(audience, "").trim_end()
-        );
+        let title = format!("Commands of {}", ctx.typed(audience, "").trim_end());
         return ctx.short_list(title, lines);
     };
     let wanted = wanted.trim_start_matches(['/', '!']);

@@ -28,12 +28,12 @@ pub(super) async fn suggestions(ctx: &CommandContext<'_>) -> Result<Answer, Comm
     let mut lines: Vec<Line> = rows.iter().map(line).collect();
     let banned = suggestions::list_bans(readers).await?;
     let banned = banned.iter().map(|person| {
-        let title = format!("{} may suggest nothing", plain(person));
+        let title = format!("{} is banned from suggestions", plain(person));
         plain_line("banned", title, Tone::Ended)
     });
     lines.extend(banned);
     Ok(Answer::List(Listing {
-        title: "What readers suggested, the newest first".to_owned(),
+        title: "Suggestions, the newest first".to_owned(),
         lines,
         nothing: "Nothing yet.",
     }))
@@ -56,18 +56,20 @@ pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> L
 /// Bans a person from suggesting links.
 pub(super) async fn ban(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let Some(person) = person(ctx.required("person")) else {
-        return refuse("That is no person's id: on Discord a number, on Matrix @name:server.");
+        return refuse(
+            "That is not a person's id. An id is a number on Discord and @name:server on Matrix.",
+        );
     };
     let mut tx = ctx.live.store.write().await?;
     if !suggestions::ban(&mut tx, &person, &requester_name(ctx), ctx.now).await? {
-        return refuse(format!("{person} may suggest nothing already."));
+        return refuse(format!("{person} is already banned."));
     }
-    let what = format!("takes no more suggestions of {person}");
+    let what = format!("banned {person} from suggestions");
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.message(
         "Banned",
-        format!("Suggestions of {person} are not taken any more. Those that were stay."),
+        format!("{person} can no longer suggest links. Earlier suggestions stay."),
     )
 }
 
@@ -78,17 +80,14 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     let mut tx = ctx.live.store.write().await?;
     if !suggestions::lift_ban(&mut tx, &person).await? {
         return refuse(format!(
-            "Nobody is banned by the id {:?}.",
+            "Nobody with the id {:?} is banned.",
             shortened(typed)
         ));
     }
-    let what = format!("takes suggestions of {person} again");
+    let what = format!("lifted the ban of {person}");
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ctx.message(
-        "Lifted",
-        format!("Suggestions of {person} are taken again."),
-    )
+    ctx.message("Lifted", format!("{person} can suggest links again."))
 }
 
 /// A person's id, without Discord's mention syntax.
@@ -114,9 +113,9 @@ pub(super) async fn audit(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         plain_line(what, prose::shorten(&plain(&title), 200), Tone::Reading)
     };
     Ok(Answer::List(Listing {
-        title: "Who changed what, the newest first".to_owned(),
+        title: "Changes made in chat, the newest first".to_owned(),
         lines: rows.iter().map(line).collect(),
-        nothing: "Nothing was changed in chat yet.",
+        nothing: "There are none yet.",
     }))
 }
 

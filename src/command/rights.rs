@@ -13,7 +13,7 @@
 
 use crate::chat::Requester;
 use crate::config::{CommandsConfig, IssueConfig, PlatformKind};
-use crate::store::outbox::Place;
+use crate::store::outbox::ChannelPlace;
 
 /// The rights of a person; each includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub(super) fn of(
     by: &Requester,
     config: &CommandsConfig,
     issue: &IssueConfig,
-    ours: &[&Place],
+    ours: &[&ChannelPlace],
 ) -> Right {
     let is_maintainer = is_named(
         by,
@@ -72,7 +72,7 @@ fn is_named(by: &Requester, users: &[String], roles: &[String], accounts: &[Stri
 }
 
 /// Whether a command comes from this place: from its room, or from another room of its server.
-pub(super) fn is_in(by: &Requester, place: &Place) -> bool {
+pub(super) fn is_in(by: &Requester, place: &ChannelPlace) -> bool {
     let is_same_server = by.community.is_some() && by.community == place.community;
     by.platform.word() == place.platform && (by.room == place.address || is_same_server)
 }
@@ -81,8 +81,8 @@ pub(super) fn is_in(by: &Requester, place: &Place) -> bool {
 mod tests {
     use super::*;
 
-    fn place(platform: &str, address: &str, community: Option<&str>) -> Place {
-        Place {
+    fn place(platform: &str, address: &str, community: Option<&str>) -> ChannelPlace {
+        ChannelPlace {
             name: "a".to_owned(),
             platform: platform.to_owned(),
             address: address.to_owned(),

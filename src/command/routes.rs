@@ -23,7 +23,7 @@ pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         };
         let what = format!("{}{address}", channel.platform.word());
         let origin = came_from(ctx, TableKind::Channel, &channel.name);
-        let title = format!("{} is told {} · {origin}", channel.name, describe(channel));
+        let title = format!("{} gets {} · {origin}", channel.name, describe(channel));
         plain_line(plain(&what), plain(&title), Tone::Reading)
     };
     let mut lines: Vec<Line> = effective.config.channels.iter().map(line).collect();
@@ -34,16 +34,16 @@ pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         }
     }
     Ok(Answer::List(Listing {
-        title: "The channels that are told".to_owned(),
+        title: "The channels".to_owned(),
         lines,
-        nothing: "None: posts are shown on the terminal.",
+        nothing: "There are none, so posts are printed on the terminal.",
     }))
 }
 
 /// The posts that a channel gets, in words.
 pub(super) fn describe(channel: &ChannelConfig) -> String {
     if channel.maintainers {
-        return "what maintainers should know".to_owned();
+        return "notices for maintainers".to_owned();
     }
     let route = &channel.route;
     let mut parts = Vec::new();
@@ -104,7 +104,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     let (name, room) = (ctx.required("name"), room(ctx));
     if ctx.right < Right::Maintainer && room != ctx.by.room {
         return refuse(
-            "You manage this place, so you may add this channel: leave room out, and ask in the channel that is to be told.",
+            "You manage this place only: leave out room, and give the command in the channel that you want to add.",
         );
     }
     let table = match table(ctx, name, platform, &room) {
@@ -122,7 +122,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
     let told = describe(channel);
-    let text = format!("From now on this channel is told {told}.");
+    let text = format!("From now on this channel gets {told}.");
     let test = notice(
         "News about BPF will be posted here",
         text,
@@ -135,18 +135,18 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         .await
     {
         return refuse(format!(
-            "Nothing was added, since nothing could be posted there: {}",
+            "The channel was not added, because the test message could not be posted: {}",
             plain(&why)
         ));
     }
     let what = format!(
-        "added the channel {name}: {} {room}, told {told}",
+        "added the channel {name}: {} {room}, gets {told}",
         platform.word()
     );
     if let Err(why) = ctx.live.add(&addition, &ctx.actor(), &what).await? {
         return refuse(why.join("\n"));
     }
-    let text = format!("A test message is there. From now on it is told {told}.");
+    let text = format!("A test message was posted there. From now on the channel gets {told}.");
     ctx.message(format!("{name} was added"), text)
 }
 
@@ -204,14 +204,14 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let effective = &ctx.generation.effective;
     if let Some(Origin::File { line }) = effective.origin(TableKind::Channel, name) {
         return refuse(format!(
-            "{name} stands in the file, on line {line} of {}: take it out there, and send SIGHUP.",
+            "{name} is in the file, on line {line} of {}: remove it there and send SIGHUP.",
             file_name(ctx)
         ));
     }
     let channels = &effective.config.channels;
     let channel = channels.iter().find(|channel| channel.name == name);
     if ctx.right < Right::Maintainer && !is_here(ctx, channel) {
-        return refuse("You manage this place; that channel, if there is one, is not of it.");
+        return refuse("You manage this place only, and that channel is not part of it.");
     }
     let what = format!("removed the channel {name}");
     let hand = ctx.actor();
@@ -222,7 +222,7 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     {
         true => ctx.message(
             format!("{name} was removed"),
-            "It is told nothing any more. What stands there stays.",
+            "Nothing more is posted there. Its posts stay.",
         ),
         false => {
             let names = channels.iter().map(|channel| channel.name.as_str());

@@ -10,7 +10,9 @@ use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
-use crate::store::suggestions::{self, Caps, NewSuggestion, Taken, take_suggestion};
+use crate::store::suggestions::{
+    self, NewSuggestion, SuggestionLimits, SuggestionResult, take_suggestion,
+};
 use crate::store::{Tx, outbox, stories};
 
 /// The longest address: a list on Discord shows one of this length.
@@ -24,12 +26,12 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         Err(why) => return refuse(why),
     };
     let commands = &ctx.generation.effective.config.commands;
-    let caps = Caps {
+    let caps = SuggestionLimits {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
     if caps.person_max == 0 || caps.place_max == 0 {
-        return refuse("Suggestions are not taken at the moment.");
+        return refuse("Suggestions are turned off.");
     }
     let note = prose::shorten(
         &plain(ctx.call.get("note").unwrap_or_default()),
@@ -48,11 +50,11 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     };
     let readers = ctx.live.store.read();
     let known = stories::find_story(readers, url.as_str(), ctx.today()).await?;
-    let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
+    let known = known.map(|story| format!("bpfnews already follows it: {}", plain(&story.title)));
     let known = known.unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
-    if let Taken::Kept(number) = taken {
+    if let SuggestionResult::Kept(number) = taken {
         let told = Suggestion {
             number,
             link: url.to_string(),
@@ -65,30 +67,32 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        Taken::Kept(_) => {
+        SuggestionResult::Kept(_) => {
             ctx.live.wake();
             let text = format!(
-                "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
+                "It is saved for the next issue. If the editors accept it, a message here says so.\n{known}"
             );
             ctx.message("Thank you", text.trim_end())
         }
-        Taken::Known(at) => {
+        SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             let text = format!(
-                "Somebody suggested it on {} already.",
+                "Somebody already suggested it on {}.",
                 day.format("%-d %B %Y")
             );
-            ctx.message("Thank you all the same", text)
+            ctx.message("Thank you", text)
         }
-        Taken::PersonFull => refuse(format!(
-            "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
+        SuggestionResult::PersonFull => refuse(format!(
+            "The limit is {} per person in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.person_max)
         )),
-        Taken::PlaceFull => refuse(format!(
-            "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
+        SuggestionResult::PlaceFull => refuse(format!(
+            "The limit is {} from this place in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.place_max)
         )),
-        Taken::Banned => refuse("Your suggestions are not taken any more; this one was not kept."),
+        SuggestionResult::Banned => {
+            refuse("You are banned from suggestions, so this one was not saved.")
+        }
     }
 }
 
@@ -119,19 +123,19 @@ fn links(many: u32) -> String {
 fn address(typed: &str) -> Result<Url, &'static str> {
     let typed = typed.trim().trim_start_matches('<').trim_end_matches('>');
     if typed.len() > URL_BYTES_MAX {
-        return Err("That address is too long; 500 characters are the most.");
+        return Err("That address is too long; the limit is 500 characters.");
     }
     let Ok(url) = Url::parse(typed) else {
-        return Err("That is no whole address; one begins with https:// or http://.");
+        return Err("That is not a complete address: start it with https:// or http://.");
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("Only addresses that begin with https:// or http:// are taken.");
+        return Err("Only addresses that start with https:// or http:// are accepted.");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("There is a user or a password in that address; leave it out.");
+        return Err("That address contains a user or a password. Remove it.");
     }
     if !is_for_readers(url.as_str()) || url.as_str().len() > URL_BYTES_MAX {
-        return Err("That address leads nowhere that others can follow.");
+        return Err("That address is not reachable for others.");
     }
     Ok(url)
 }

@@ -1,13 +1,13 @@
-//! The `[[channel]]` tables: where posts go, and which.
+//! The `[[channel]]` tables: the rooms for posts, and the posts for each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::keys::Within;
-use super::reader::{Field, Notes, Table, What, quoted};
-use super::times::{Quiet, When, time_of_day};
+use super::keys::TableName;
+use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
+use super::times::{QuietHours, Schedule, time_of_day};
 use super::{FeedConfig, feed};
 use crate::chat::PlatformKind;
 use crate::post::route::Route;
@@ -17,61 +17,56 @@ use crate::story::{State, StoryKind};
 const CHANNELS_MAX: usize = 500;
 /// The most words, names or trees of one channel.
 const LIST_MAX: usize = 200;
-/// The longest address of a room: Matrix' limit for ids, in bytes.
+/// Matrix' limit for ids, in bytes.
 const ADDRESS_BYTES_MAX: usize = 255;
 const HOURLY_MAX: u64 = 1000;
 const SCORE_MAX: i64 = 1000;
 
-/// One room that is told.
+/// A room that gets posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-    /// Where it is.
     pub platform: PlatformKind,
-    /// The room, in the platform's own terms; empty for the terminal.
+    /// The id of the room on its platform; empty for the terminal.
     pub address: String,
-    /// What it takes.
     pub route: Route,
-    /// A message for each story, or several in one.
     pub mode: ChannelMode,
-    /// How many posts an hour it gets; what is more is listed.
+    /// Posts per hour; further ones are listed.
     pub hourly_max: Option<u32>,
-    /// When it gets none.
-    pub quiet: Option<Quiet>,
-    /// How a milestone is told.
+    /// Hours without new posts.
+    pub quiet: Option<QuietHours>,
+    /// How milestones are announced.
     pub milestones: Milestones,
-    /// Whether it is the maintainers': it is told of faults, and of no stories.
+    /// Whether it gets notices for maintainers instead of stories.
     pub maintainers: bool,
-    /// Whether it is told of each issue.
+    /// Whether it gets each issue.
     pub issues: bool,
 }
 
-/// A message for each story, or several in one.
+/// A post for each story, or lists of stories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelMode {
-    /// A post for each.
     Stories,
-    /// A list, now and then.
+    /// A list at set times.
     Digest {
-        /// When.
-        when: When,
+        when: Schedule,
     },
 }
 
-/// How a milestone (applied, mainline, free to read) is told.
+/// How a milestone (applied, mainline, free to read) is announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Milestones {
-    /// By editing the post.
+    /// By an edit of the post.
     Edit,
-    /// By an answer to the post too.
+    /// By an answer to the post, too.
     Reply,
-    /// By a message in the post's thread too.
+    /// By a message in the post's thread, too.
     Thread,
 }
 
 impl ChannelConfig {
-    /// The terminal, where no channel is configured: all that is about BPF.
+    /// The channel if none is configured: the terminal, with everything about BPF.
     pub fn terminal() -> Self {
         Self {
             name: "terminal".to_owned(),
@@ -88,10 +83,10 @@ impl ChannelConfig {
     }
 }
 
-/// Reads all channels that are good, and holds them against each other and against the feeds.
+/// Reads all good channels, and checks them against each other and against the feeds.
 pub(super) fn read_channels(
     field: Field<'_, '_>,
-    notes: &Notes<'_>,
+    notes: &ProblemLog<'_>,
     feeds: &[Arc<FeedConfig>],
     set_up: &[PlatformKind],
     names: &mut HashMap<String, usize>,
@@ -103,7 +98,7 @@ pub(super) fn read_channels(
     let mut channels = Vec::new();
     for table in members
         .into_iter()
-        .filter_map(|member| member.table(Within::Channel, RIGHT))
+        .filter_map(|member| member.table(TableName::Channel, RIGHT))
     {
         let line = table.line();
         let Some(channel) = read_channel(table, feeds) else {
@@ -111,7 +106,7 @@ pub(super) fn read_channels(
         };
         let wrong = |message: String| {
             let key = format!("channel {}", quoted(&channel.name));
-            notes.note(What::Wrong, Some(line), &key, message);
+            notes.note(ProblemKind::Wrong, Some(line), &key, message);
         };
         if let Some(first) = names.insert(channel.name.clone(), line) {
             wrong(format!("the channel on line {first} has this name too"));
@@ -201,13 +196,13 @@ pub(super) fn is_snowflake(text: &str) -> bool {
     (5..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether this is a Matrix room's id; newer rooms have no server in it.
+/// Whether this is the id of a Matrix room; ids of newer rooms contain no server.
 fn is_room(text: &str) -> bool {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
     is_plain && text.len() <= ADDRESS_BYTES_MAX && text.starts_with('!') && text.len() > 1
 }
 
-/// The mode; `None` where it is wrong.
+/// Reads the mode; `None` if it is wrong.
 fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
     let is_digest = table.take("mode");
     let is_digest = match is_digest {
@@ -224,7 +219,7 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
     }
     let Some(field) = at else {
         return Some(ChannelMode::Digest {
-            when: When {
+            when: Schedule {
                 day: None,
                 at: NaiveTime::from_hms_opt(8, 0, 0)?,
             },
@@ -234,7 +229,7 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
 }
 
 /// A time of day or of the week.
-pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
+pub(super) fn read_when(field: &Field<'_, '_>) -> Option<Schedule> {
     const RIGHT: &str =
         "a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week";
     let text = field.text(RIGHT)?;
@@ -243,7 +238,7 @@ pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
         None => (Some(None), text),
     };
     match (day, time_of_day(time)) {
-        (Some(day), Some(at)) => Some(When { day, at }),
+        (Some(day), Some(at)) => Some(Schedule { day, at }),
         _ => {
             field.expected(RIGHT);
             None
@@ -251,12 +246,12 @@ pub(super) fn read_when(field: &Field<'_, '_>) -> Option<When> {
     }
 }
 
-fn read_quiet(field: &Field<'_, '_>) -> Option<Quiet> {
+fn read_quiet(field: &Field<'_, '_>) -> Option<QuietHours> {
     const RIGHT: &str = "two different times, UTC, such as \"22:00-06:30\"";
     let (from, to) = field.text(RIGHT)?.split_once('-').unwrap_or_default();
     let times = time_of_day(from).zip(time_of_day(to));
     match times.filter(|(from, to)| from != to) {
-        Some((from, to)) => Some(Quiet { from, to }),
+        Some((from, to)) => Some(QuietHours { from, to }),
         None => {
             field.expected(RIGHT);
             None
@@ -294,7 +289,7 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
     route
 }
 
-/// A list of words that serde knows: kinds or states of stories.
+/// Reads words that serde knows: kinds or states of stories.
 fn read_words<T: serde::de::DeserializeOwned>(
     table: &mut Table<'_, '_>,
     key: &str,

@@ -1,4 +1,4 @@
-//! The `[commands]` table: who may change things in chat, and how much people may ask.
+//! The `[commands]` table: maintainers, and limits on commands.
 
 use super::channel::is_snowflake;
 use super::platform::is_account;
@@ -14,22 +14,22 @@ const SUGGESTIONS_MAX: u64 = 10_000;
 const SUGGESTIONS_PERSON_DEFAULT: u32 = 5;
 const SUGGESTIONS_SERVER_DEFAULT: u32 = 50;
 
-/// Who may change things in chat, and how much people may ask.
+/// Maintainers, and limits on commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandsConfig {
-    /// Ids of people on Discord who are maintainers.
+    /// Ids of maintainers on Discord.
     pub discord_users: Vec<String>,
-    /// Ids of roles on Discord whose holders are.
+    /// Ids of roles on Discord that make a maintainer.
     pub discord_roles: Vec<String>,
-    /// Ids of accounts on Matrix that are.
+    /// Accounts of maintainers on Matrix.
     pub matrix_users: Vec<String>,
-    /// Whether those are too who manage a server or a room that this file names as a channel.
+    /// Whether managers of the servers and rooms of the file's channels are maintainers too.
     pub managers: bool,
-    /// Seconds between two commands of a person, once the first few are used up (`cooldown_s`).
+    /// Seconds between two commands of a person, after the first few (`cooldown_s`).
     pub cooldown_s: u32,
-    /// Suggestions of a person in a day.
+    /// Suggestions per person and day.
     pub suggestions_person_max: u32,
-    /// Suggestions of a server, or of a room on Matrix, in a day.
+    /// Suggestions per day in a server, or in a room on Matrix.
     pub suggestions_server_max: u32,
 }
 

@@ -1,24 +1,22 @@
-//! The configuration that is in effect: the file's, with the feeds and channels that were added in chat. It reads the
-//! file and nothing else; where additions are kept is not known here.
+//! The effective configuration: the file, plus the feeds and channels that were added in chat. The caller stores the
+//! additions.
 //!
-//! An addition is the TOML of its table and is read as if it stood at the end of the file, so every rule stands once.
+//! An addition is the TOML of its table. It is parsed as if it were at the end of the file, so the same rules apply.
 
 use std::path::{Path, PathBuf};
 
-use super::file::{self, Lines};
+use super::file::{self, TableLines};
 use super::{Config, ConfigErrors};
 
-/// Which table of the configuration an addition is.
+/// The table of an addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TableKind {
-    /// `[[feed]]`.
     Feed,
     /// `[[channel]]`, which may name feeds.
     Channel,
 }
 
 impl TableKind {
-    /// The table's name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Feed => "feed",
@@ -30,20 +28,17 @@ impl TableKind {
 /// A feed or a channel that was added in chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
-    /// Which table it is.
     pub kind: TableKind,
-    /// Its name.
     pub name: String,
-    /// The table, its header included.
+    /// The table, including its header.
     pub toml: String,
-    /// When it was added, unix seconds.
+    /// Unix seconds.
     pub at: i64,
-    /// Who added it.
     pub by: String,
 }
 
 impl Addition {
-    /// The addition that a table makes.
+    /// Creates an addition from a table.
     pub fn new(kind: TableKind, name: &str, table: &toml::Table, at: i64, by: &str) -> Self {
         Self {
             kind,
@@ -55,42 +50,37 @@ impl Addition {
     }
 }
 
-/// Where a feed or a channel comes from.
+/// The origin of a feed or a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// From the file.
     File {
-        /// The line on which it stands.
         line: usize,
     },
-    /// From chat.
     Chat {
-        /// When, unix seconds.
+        /// Unix seconds.
         at: i64,
-        /// Who added it.
         by: String,
     },
 }
 
 /// The configuration that is in effect.
 #[derive(Debug, Clone)]
-pub struct Effective {
-    /// All of it.
+pub struct EffectiveConfig {
     pub config: Config,
-    /// Additions that do not fit the file any more, and why.
+    /// Additions that no longer fit the file, and why.
     pub left_out: Vec<(Addition, String)>,
     file: PathBuf,
     text: String,
-    lines: Lines,
+    lines: TableLines,
     additions: Vec<Addition>,
 }
 
-impl Effective {
-    /// Reads a configuration file; nothing is added to it yet.
+impl EffectiveConfig {
+    /// Reads a configuration file without additions.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, or why it cannot be read.
+    /// Returns all problems of the file, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
         Self::parse(file::read_text(path)?, path)
     }
@@ -99,7 +89,7 @@ impl Effective {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it.
+    /// Returns all problems of the text.
     pub fn parse(text: String, path: &Path) -> Result<Self, ConfigErrors> {
         let (config, lines) = file::parse_with_lines(&text, path)?;
         Ok(Self {
@@ -112,14 +102,13 @@ impl Effective {
         })
     }
 
-    /// The file as it was read, with these additions in place of what was added to it before. One that does not fit is
-    /// left out, and the others stay.
+    /// The file with these additions instead of the earlier ones. An addition that does not fit is left out.
     pub fn with(&self, additions: &[Addition]) -> Self {
         if additions.is_empty() && self.additions.is_empty() && self.left_out.is_empty() {
             return self.clone();
         }
         let mut all = additions.to_vec();
-        // Channels may name feeds.
+        // Channels may name feeds, so feeds come first.
         all.sort_by(|a, b| (a.kind, a.at, &a.name).cmp(&(b.kind, b.at, &b.name)));
         let bare = Self {
             additions: Vec::new(),
@@ -142,11 +131,11 @@ impl Effective {
         kept
     }
 
-    /// The same with one more addition.
+    /// Adds one more addition.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, a line each: `url: expected …`.
+    /// Returns its problems, a line each: `url: expected …`.
     pub fn adding(&self, addition: &Addition) -> Result<Self, Vec<String>> {
         let mut all = self.additions.clone();
         all.push(addition.clone());
@@ -163,7 +152,7 @@ impl Effective {
         Ok(self.clone().holding(config, all))
     }
 
-    /// Where a feed or a channel comes from; `None` where there is none of that name.
+    /// The origin of a feed or a channel; `None` if there is none of that name.
     pub fn origin(&self, kind: TableKind, name: &str) -> Option<Origin> {
         let lines = match kind {
             TableKind::Feed => &self.lines.feeds,
@@ -180,7 +169,6 @@ impl Effective {
         })
     }
 
-    /// The file.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -215,8 +203,8 @@ mod tests {
     const FILE: &str = "[discord]\ntoken_file = \"token\"\n\n[[feed]]\nname = \"a\"\nkind = \"lwn\"\n\
                         url = \"https://lwn.net/headlines/rss\"\n\n[[channel]]\nname = \"c\"\nplatform = \"discord\"\nid = \"123456\"";
 
-    fn file(text: &str) -> Effective {
-        Effective::parse(text.to_owned(), Path::new("config.toml")).expect("a good file")
+    fn file(text: &str) -> EffectiveConfig {
+        EffectiveConfig::parse(text.to_owned(), Path::new("config.toml")).expect("a good file")
     }
 
     fn addition(kind: TableKind, name: &str, keys: &[(&str, &str)]) -> Addition {

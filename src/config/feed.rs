@@ -1,4 +1,4 @@
-//! The rules of one `[[feed]]`: which keys its kind has, and what each may be. No network: a URL is only read.
+//! Parsing one `[[feed]]`: the keys of its kind, and their values. Never touches the network.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{FeedConfig, FeedKind, Gives, Identity, NetworkConfig, TreeRole};
 /// The longest name of a feed, in characters.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The least poll gap for a host that is not ours, in seconds: nobody's server is asked more than twice a minute.
+/// The shortest poll gap in seconds, except for private hosts: no public server gets more than two polls a minute.
 const POLL_GAP_S_MIN: u64 = 30;
 
 /// The longest poll gap: one week, in seconds.
@@ -20,73 +20,80 @@ const POLL_GAP_S_MAX: u64 = 7 * 24 * 60 * 60;
 /// The most paths of one tree: each costs a request at every poll.
 const PATHS_MAX: usize = 32;
 
-/// The most that one poll of a plain feed may be let bring: what one document may hold.
+/// The largest `new_max`, which is also the most entries read from one document.
 const NEW_MAX_MOST: u64 = 2_000;
 
-/// The branch of a tree that names none.
 const BRANCH_DEFAULT: &str = "master";
 
-/// The kinds of upstream by their words.
+/// The kinds of feed, as words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum UpstreamKind {
     Tree,
     Archive,
     Lwn,
     Feed,
 }
 
-const KINDS: &[(&str, Kind)] = &[
-    ("tree", Kind::Tree),
-    ("archive", Kind::Archive),
-    ("lwn", Kind::Lwn),
-    ("feed", Kind::Feed),
+const KINDS: &[(&str, UpstreamKind)] = &[
+    ("tree", UpstreamKind::Tree),
+    ("archive", UpstreamKind::Archive),
+    ("lwn", UpstreamKind::Lwn),
+    ("feed", UpstreamKind::Feed),
 ];
 
-/// The keys that only one kind has.
-const OWN_KEYS: &[(&str, Kind)] = &[
-    ("branch", Kind::Tree),
-    ("paths", Kind::Tree),
-    ("role", Kind::Tree),
-    ("query", Kind::Archive),
-    ("gives", Kind::Feed),
-    ("identity", Kind::Feed),
+/// Keys that only one kind has.
+const OWN_KEYS: &[(&str, UpstreamKind)] = &[
+    ("branch", UpstreamKind::Tree),
+    ("paths", UpstreamKind::Tree),
+    ("role", UpstreamKind::Tree),
+    ("query", UpstreamKind::Archive),
+    ("gives", UpstreamKind::Feed),
+    ("identity", UpstreamKind::Feed),
 ];
 
-impl Kind {
-    fn word(self) -> &'static str {
+impl UpstreamKind {
+    /// The word in the configuration and in the database.
+    pub fn word(self) -> &'static str {
         let mut kinds = KINDS.iter();
         kinds
             .find(|(_, kind)| *kind == self)
             .map_or("", |(word, _)| word)
     }
 
-    /// How often such a feed is polled unless the configuration says otherwise, in seconds.
+    /// The kind with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        let mut kinds = KINDS.iter();
+        kinds
+            .find(|(known, _)| *known == word)
+            .map(|(_, kind)| *kind)
+    }
+
+    /// The default poll gap of the kind, in seconds.
     fn poll_gap_s(self) -> u64 {
         match self {
-            Kind::Tree => 600,
-            Kind::Archive => 300,
-            Kind::Lwn => 1800,
-            Kind::Feed => 3600,
+            UpstreamKind::Tree => 600,
+            UpstreamKind::Archive => 300,
+            UpstreamKind::Lwn => 1800,
+            UpstreamKind::Feed => 3600,
         }
     }
 }
 
-/// What a `[[feed]]` holds.
-pub(super) struct Read {
-    /// How messages call it: `feed[3] "bpf-next"`.
+pub(super) struct ReadFeed {
+    /// Its name in messages: `feed[3] "bpf-next"`.
     pub(super) place: String,
-    /// Its name and the name's line, if it is a good one: no other feed may have it, even when this one is bad.
+    /// Its name and the line of the name, if it is valid. No other feed may use it, even if this one is bad.
     pub(super) name: Option<(String, usize)>,
-    /// The line of its URL; of its header where it has none.
+    /// The line of its URL, or of its header if it has none.
     pub(super) line: usize,
-    /// What tells its upstream from others, where that much is good: two feeds that agree in it read the same twice.
+    /// The identity of its upstream, if those keys are good. Two feeds with the same one would read everything twice.
     pub(super) upstream: Option<String>,
-    /// The feed, where all of it is good.
+    /// The feed, if all of it is good.
     pub(super) feed: Option<FeedConfig>,
 }
 
-/// The keys that only one kind has, each `None` where it is wrong.
-struct Own {
+/// The keys that depend on the kind. `None` if a value is wrong.
+struct KindKeys {
     branch: Option<String>,
     paths: Option<Vec<String>>,
     role: Option<TreeRole>,
@@ -96,26 +103,26 @@ struct Own {
     new_max: Option<usize>,
 }
 
-impl Own {
-    fn upstream(&self, kind: Kind, url: &Url) -> Option<String> {
+impl KindKeys {
+    fn upstream(&self, kind: UpstreamKind, url: &Url) -> Option<String> {
         let part = match kind {
-            Kind::Tree => self.branch.as_deref()?,
-            Kind::Archive => self.query.as_ref()?.as_deref().unwrap_or_default(),
-            Kind::Lwn | Kind::Feed => "",
+            UpstreamKind::Tree => self.branch.as_deref()?,
+            UpstreamKind::Archive => self.query.as_ref()?.as_deref().unwrap_or_default(),
+            UpstreamKind::Lwn | UpstreamKind::Feed => "",
         };
         Some(format!("{} {url} {part}", kind.word()))
     }
 
-    fn into_kind(self, kind: Kind) -> Option<FeedKind> {
+    fn into_kind(self, kind: UpstreamKind) -> Option<FeedKind> {
         Some(match kind {
-            Kind::Tree => FeedKind::Tree {
+            UpstreamKind::Tree => FeedKind::Tree {
                 branch: self.branch?,
                 paths: self.paths?,
                 role: self.role?,
             },
-            Kind::Archive => FeedKind::Archive { query: self.query? },
-            Kind::Lwn => FeedKind::Lwn,
-            Kind::Feed => FeedKind::Feed {
+            UpstreamKind::Archive => FeedKind::Archive { query: self.query? },
+            UpstreamKind::Lwn => FeedKind::Lwn,
+            UpstreamKind::Feed => FeedKind::Feed {
                 gives: self.gives?,
                 identity: self.identity?,
             },
@@ -123,8 +130,8 @@ impl Own {
     }
 }
 
-/// Reads one `[[feed]]`, noting what is wrong with it.
-pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
+/// Reads one `[[feed]]` and records its problems.
+pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> ReadFeed {
     let name = read_name(&mut table);
     let kind = table.need("kind", "one of tree, archive, lwn, feed");
     let kind = kind.and_then(|field| field.one_of(KINDS));
@@ -134,8 +141,8 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     let poll_gap = read_poll_gap(&mut table, kind, url.as_ref(), network);
     let bpf_only = match table.take("bpf_only") {
         Some(field) => field.truth(),
-        // A blog, a project or a channel of videos is there because of what it is about.
-        None => Some(kind == Some(Kind::Feed)),
+        // A blog, a project or a video channel is listed because all of it is about BPF.
+        None => Some(kind == Some(UpstreamKind::Feed)),
     };
     let own = read_own(&mut table, kind);
     let new_max = own.new_max;
@@ -157,7 +164,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
         }
         _ => None,
     };
-    Read {
+    ReadFeed {
         place,
         name,
         line,
@@ -166,7 +173,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> Read {
     }
 }
 
-/// Reads the name, and lets later messages call the table by it.
+/// Reads the name, which later messages about the table include.
 pub(super) fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
     const RIGHT: &str = "a name of 1 to 64 letters, digits and any of . _ - / +";
     let field = table.need("name", RIGHT)?;
@@ -180,10 +187,10 @@ pub(super) fn read_name(table: &mut Table<'_, '_>) -> Option<(String, usize)> {
     Some((name, field.line()))
 }
 
-/// Reads the poll gap, or takes the kind's.
+/// Reads the poll gap; the default depends on the kind.
 fn read_poll_gap(
     table: &mut Table<'_, '_>,
-    kind: Option<Kind>,
+    kind: Option<UpstreamKind>,
     url: Option<&Url>,
     network: &NetworkConfig,
 ) -> Option<Duration> {
@@ -192,7 +199,7 @@ fn read_poll_gap(
     };
     let least = match url {
         Some(url) if network.allows_private(url) => 1,
-        // Nobody knows whose host a bad URL means: what would be right for one of our own is not told as wrong.
+        // A bad URL may mean a private host. A gap that would be right there is not reported.
         None if network.allow_private_hosts.is_empty() => POLL_GAP_S_MIN,
         None if field.number().is_some_and(|gap_s| gap_s >= 1) => 1,
         Some(_) | None => POLL_GAP_S_MIN,
@@ -201,8 +208,8 @@ fn read_poll_gap(
     Some(Duration::from_secs(seconds))
 }
 
-/// Reads the keys that only one kind has. Where the kind itself is wrong, they are all checked and none is refused.
-fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
+/// Reads the keys that only one kind has. If the kind itself is wrong, checks them all and refuses none.
+fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>) -> KindKeys {
     for (key, owner) in OWN_KEYS {
         let Some(kind) = kind.filter(|kind| kind != owner) else {
             continue;
@@ -247,7 +254,7 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
         None => Some(FeedConfig::NEW_MAX),
     };
 
-    Own {
+    KindKeys {
         branch,
         paths,
         role,
@@ -258,9 +265,9 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<Kind>) -> Own {
     }
 }
 
-/// Reads how much one poll may bring. Trees and archives can go on where a poll ended, so they need no such bound.
-fn read_new_max(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<usize> {
-    if let Some(kind @ (Kind::Tree | Kind::Archive)) = kind {
+/// Reads the limit for one poll. Trees and archives resume at their cursor, so they have none.
+fn read_new_max(field: &Field<'_, '_>, kind: Option<UpstreamKind>) -> Option<usize> {
+    if let Some(kind @ (UpstreamKind::Tree | UpstreamKind::Archive)) = kind {
         let kind = kind.word();
         field.note(format!(
             "belongs to feeds of kind \"feed\" or \"lwn\"; this feed is of kind \"{kind}\""
@@ -271,7 +278,7 @@ fn read_new_max(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<usize> {
     usize::try_from(most).ok()
 }
 
-/// Reads a branch by git's rules for the name of a reference.
+/// Reads a branch by git's rules for reference names.
 fn read_branch(field: &Field<'_, '_>) -> Option<String> {
     const RIGHT: &str = "the name of a branch, such as \"master\"";
     let branch = field.text(RIGHT)?;
@@ -289,7 +296,8 @@ fn read_branch(field: &Field<'_, '_>) -> Option<String> {
     Some(branch.to_owned())
 }
 
-/// Reads the paths of a tree; one bad path spoils the list, since without it the feed would give too much or too little.
+/// Reads the paths of a tree. One bad path rejects the list, because the feed would return too much or too little
+/// without it.
 fn read_paths(field: Field<'_, '_>) -> Option<Vec<String>> {
     const RIGHT: &str = "a list of paths, such as [\"kernel/bpf\", \"net/bpf\"]";
     let members = field.list(RIGHT, PATHS_MAX)?;

@@ -1,4 +1,4 @@
-//! The file as a whole: read, and each of its tables handed to who knows its rules.
+//! The whole file: each table goes to the module that knows its rules.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -6,27 +6,27 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::keys::Within;
+use super::keys::TableName;
 use super::network::read_network;
-use super::reader::{self, Field, Notes, Table, What};
+use super::reader::{self, Field, ProblemKind, ProblemLog, Table};
 use super::{
-    CommandsConfig, Config, ConfigErrors, FeedConfig, IssueConfig, NetworkConfig, PlatformKind,
-    Problem, channel, commands, feed, issue, machines, platform, relevance,
+    CommandsConfig, Config, ConfigErrors, ConfigProblem, FeedConfig, IssueConfig, NetworkConfig,
+    PlatformKind, channel, commands, feed, issue, machines, platform, relevance,
 };
 use crate::story::machine::Machines;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
-/// The most feeds of one bot; far above what anybody reads.
+/// The most feeds of one bot, far more than anybody reads.
 const FEEDS_MAX: usize = 10_000;
 
 const DATABASE_DEFAULT: &str = "bpfnews.sqlite";
 
-/// The lines on which feeds and channels stand, by their names.
+/// The lines of feeds and channels, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Lines {
+pub(super) struct TableLines {
     pub(super) feeds: HashMap<String, usize>,
     pub(super) channels: HashMap<String, usize>,
 }
@@ -36,22 +36,22 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, or why it cannot be read.
+    /// Returns all problems of the file, or why it cannot be read.
     pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         Config::parse(&read_text(path)?, path)
     }
 
-    /// Reads a configuration from its text; `file` names it in messages, and a relative `database` stands in its folder.
+    /// Reads a configuration from its text. Messages name `file`, and a relative `database` is relative to its
+    /// folder.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it. After an error of syntax, what it alone may have caused is not told.
+    /// Returns all problems. After a syntax error, problems that it alone may have caused are left out.
     pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
         parse_with_lines(text, file).map(|(config, _)| config)
     }
 }
 
-/// The text of a configuration file.
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let bytes = read_file(path).map_err(|message| only_problem(path, None, message))?;
     String::from_utf8(bytes).map_err(|error| {
@@ -62,9 +62,12 @@ pub(super) fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     })
 }
 
-/// Reads a configuration and tells where its feeds and channels stand.
-pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines), ConfigErrors> {
-    let notes = Notes::new(file, text);
+/// Parses a configuration and the lines of its feeds and channels.
+pub(super) fn parse_with_lines(
+    text: &str,
+    file: &Path,
+) -> Result<(Config, TableLines), ConfigErrors> {
+    let notes = ProblemLog::new(file, text);
     let document = notes.document();
     let syntax_lines = notes.lines();
     let read = read_config(Table::top(&notes, document), &notes, file);
@@ -79,7 +82,7 @@ pub(super) fn parse_with_lines(text: &str, file: &Path) -> Result<(Config, Lines
 }
 
 fn only_problem(file: &Path, line: Option<usize>, message: String) -> ConfigErrors {
-    let problem = Problem {
+    let problem = ConfigProblem {
         file: file.to_owned(),
         line,
         key: String::new(),
@@ -90,7 +93,7 @@ fn only_problem(file: &Path, line: Option<usize>, message: String) -> ConfigErro
     }
 }
 
-/// The bytes of the file, or why there are none and what to do.
+/// Reads the file, or returns an error message with advice.
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read =
@@ -109,28 +112,36 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Reads the whole document; the value is good only where nothing was noted.
-fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (Config, Lines) {
-    let mut lines = Lines::default();
+/// Parses the whole document. The result is valid only if no problem was recorded.
+fn read_config<'t>(
+    mut top: Table<'_, 't>,
+    notes: &ProblemLog<'t>,
+    file: &Path,
+) -> (Config, TableLines) {
+    let mut lines = TableLines::default();
     let folder = file.parent().unwrap_or(Path::new(""));
     let database = top.take("database");
     let database = database.and_then(|field| read_database(&field));
     let network = top.take("network");
-    let network = network
-        .and_then(|field| field.table(Within::Network, "a table: write [network], its keys below"));
+    let network = network.and_then(|field| {
+        field.table(
+            TableName::Network,
+            "a table: write [network], its keys below",
+        )
+    });
     let network = network.map_or_else(NetworkConfig::default, read_network);
     let relevance = top.take("relevance");
     let relevance = relevance.and_then(|field| {
         field.table(
-            Within::Relevance,
+            TableName::Relevance,
             "a table: write [relevance], its keys below",
         )
     });
-    let mut relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let mut relevance = relevance.map_or_else(FoldRules::default, relevance::read_relevance);
     let machines = top.take("machines");
     let machines = machines.and_then(|field| {
         field.table(
-            Within::Machines,
+            TableName::Machines,
             "a table: write [machines], its keys below",
         )
     });
@@ -140,14 +151,19 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
         None => no_feeds(notes, None),
     };
     let discord = top.take("discord");
-    let discord = discord
-        .and_then(|field| field.table(Within::Discord, "a table: write [discord], its keys below"));
+    let discord = discord.and_then(|field| {
+        field.table(
+            TableName::Discord,
+            "a table: write [discord], its keys below",
+        )
+    });
     let discord = discord.map(|table| platform::read_discord(table, folder));
     let matrix = top.take("matrix");
-    let matrix = matrix
-        .and_then(|field| field.table(Within::Matrix, "a table: write [matrix], its keys below"));
+    let matrix = matrix.and_then(|field| {
+        field.table(TableName::Matrix, "a table: write [matrix], its keys below")
+    });
     let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
-    // One that is there and wrong is told of itself alone.
+    // A wrong [matrix] is reported once, not again for each of its channels.
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
     let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
     let channels = match top.take("channel") {
@@ -157,20 +173,20 @@ fn read_config<'t>(mut top: Table<'_, 't>, notes: &Notes<'t>, file: &Path) -> (C
     let commands = top.take("commands");
     let commands = commands.and_then(|field| {
         field.table(
-            Within::Commands,
+            TableName::Commands,
             "a table: write [commands], its keys below",
         )
     });
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
     let issue = top.take("issue");
     let issue = issue
-        .and_then(|field| field.table(Within::Issue, "a table: write [issue], its keys below"));
+        .and_then(|field| field.table(TableName::Issue, "a table: write [issue], its keys below"));
     let issue = issue.map_or_else(IssueConfig::default, |table| {
         issue::read_issue(table, folder)
     });
     let web = top.take("web");
     let web =
-        web.and_then(|field| field.table(Within::Web, "a table: write [web], its keys below"));
+        web.and_then(|field| field.table(TableName::Web, "a table: write [web], its keys below"));
     let web = web.and_then(issue::read_web);
     top.finish();
     let config = Config {
@@ -203,10 +219,10 @@ fn read_database(field: &Field<'_, '_>) -> Option<String> {
     Some(path.to_owned())
 }
 
-/// Reads all feeds that are good, and holds them against each other.
+/// Reads all good feeds, and checks them against each other.
 fn read_feeds(
     field: Field<'_, '_>,
-    notes: &Notes<'_>,
+    notes: &ProblemLog<'_>,
     network: &NetworkConfig,
     names: &mut HashMap<String, usize>,
 ) -> Vec<Arc<FeedConfig>> {
@@ -222,7 +238,7 @@ fn read_feeds(
     let mut upstreams: HashMap<String, (String, usize)> = HashMap::new();
     let mut feeds = Vec::new();
     for table in members {
-        let table = table.table(Within::Feed, RIGHT);
+        let table = table.table(TableName::Feed, RIGHT);
         let Some(read) = table.map(|table| feed::read(table, network)) else {
             continue;
         };
@@ -233,7 +249,7 @@ fn read_feeds(
                     reader::quoted(&name)
                 );
                 notes.note(
-                    What::Wrong,
+                    ProblemKind::Wrong,
                     Some(line),
                     &format!("{}: name", read.place),
                     message,
@@ -248,7 +264,7 @@ fn read_feeds(
                     "reads the same place as {first} on line {line}; make one feed of both"
                 );
                 let key = format!("{}: url", read.place);
-                notes.note(What::Wrong, Some(read.line), &key, message);
+                notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
             } else {
                 upstreams.insert(upstream, (read.place, read.line));
             }
@@ -258,8 +274,8 @@ fn read_feeds(
     feeds
 }
 
-fn no_feeds(notes: &Notes<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
+fn no_feeds(notes: &ProblemLog<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
     let message = "none; write a [[feed]] for each, or copy them from config.example.toml";
-    notes.note(What::Missing, line, "feed", message.to_owned());
+    notes.note(ProblemKind::Missing, line, "feed", message.to_owned());
     Vec::new()
 }

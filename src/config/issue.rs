@@ -1,4 +1,4 @@
-//! The `[issue]` and `[web]` tables: the newsletter, who edits it, when it comes out, and the pages.
+//! The `[issue]` and `[web]` tables: the newsletter with its editors and schedule, and the pages.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,24 @@ use super::channel::{is_snowflake, read_when};
 use super::commands::read_ids;
 use super::platform::is_account;
 use super::reader::{Field, Table};
-use super::times::When;
+use super::times::Schedule;
 
 /// The longest name of a newsletter.
 const NAME_CHARS_MAX: usize = 60;
 const NAME_DEFAULT: &str = "BPF updates";
 
-/// The newsletter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueConfig {
-    /// What it is called.
     pub name: String,
-    /// When it comes out by itself; `None`: when an editor publishes it.
-    pub publish: Option<When>,
-    /// Where each issue is written as a Markdown file.
+    /// The schedule of automatic publication; `None`: an editor publishes each issue.
+    pub publish: Option<Schedule>,
+    /// The folder for each issue as a Markdown file.
     pub folder: Option<PathBuf>,
-    /// Ids of people on Discord who edit it.
+    /// Ids of editors on Discord.
     pub discord_users: Vec<String>,
-    /// Ids of roles on Discord whose holders do.
+    /// Ids of roles on Discord that make an editor.
     pub discord_roles: Vec<String>,
-    /// Accounts on Matrix that do.
+    /// Accounts of editors on Matrix.
     pub matrix_users: Vec<String>,
 }
 
@@ -45,12 +43,11 @@ impl Default for IssueConfig {
     }
 }
 
-/// The pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebConfig {
-    /// Where they are served.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Where readers find them; ends with a slash.
+    /// The public address; ends with a slash.
     pub url: Option<Url>,
 }
 
@@ -100,7 +97,7 @@ pub(super) fn read_issue(mut table: Table<'_, '_>, folder: &Path) -> IssueConfig
     }
 }
 
-/// Reads `[web]`; `None` where it is wrong.
+/// Reads `[web]`; `None` if it is wrong.
 pub(super) fn read_web(mut table: Table<'_, '_>) -> Option<WebConfig> {
     const LISTEN: &str = "an address and a port, such as \"127.0.0.1:8080\"";
     let listen = table.need("listen", LISTEN).and_then(|field| {

@@ -1,20 +1,20 @@
-//! The `[machines]` table: senders that are machines, and senders that are none.
+//! The `[machines]` table: senders that are machines, and senders that are people.
 
 use super::reader::{Field, Table};
-use crate::story::machine::{Machines, Sort};
+use crate::story::machine::{MachineKind, Machines};
 
 /// The most patterns of a list.
 const PATTERNS_MAX: usize = 200;
-/// The longest of them, in bytes.
+/// The longest pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 200;
 
-/// The keys that name machines, and what kind each is.
-const SORTS: [(&str, Sort); 5] = [
-    ("ai_review", Sort::AiReview),
-    ("ci", Sort::Ci),
-    ("build", Sort::Build),
-    ("notices", Sort::Notices),
-    ("other", Sort::Other),
+/// The keys that list machines, with the sort of each.
+const SORTS: [(&str, MachineKind); 5] = [
+    ("ai_review", MachineKind::AiReview),
+    ("ci", MachineKind::Ci),
+    ("build", MachineKind::Build),
+    ("notices", MachineKind::Notices),
+    ("other", MachineKind::Other),
 ];
 
 pub(super) fn read_machines(mut table: Table<'_, '_>) -> Machines {
@@ -32,7 +32,7 @@ pub(super) fn read_machines(mut table: Table<'_, '_>) -> Machines {
     machines
 }
 
-/// Reads addresses, whose part before the `@` may hold `*`.
+/// Reads addresses. The part before the `@` may contain `*`.
 fn read_patterns(field: Field<'_, '_>) -> Vec<String> {
     const RIGHT: &str =
         "a list of addresses, such as [\"review-bot@example.org\", \"ci+*@example.org\"]";

@@ -1,6 +1,7 @@
-//! The configuration: TOML in, checked values out, every problem reported at once.
+//! The configuration. Parses TOML into checked values, and reports all problems at once.
 //!
-//! Nothing starts on a bad configuration, and no secret ever stands in one. It never touches the network or the store.
+//! The program does not start with a bad configuration. A configuration contains no secrets. This room uses neither
+//! the network nor the store.
 
 mod channel;
 mod commands;
@@ -25,96 +26,91 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 use url::{Host, Url};
 
+pub use self::feed::UpstreamKind;
 pub use crate::chat::PlatformKind;
 pub use channel::{ChannelConfig, ChannelMode, Milestones};
 pub use commands::CommandsConfig;
-pub use effective::{Addition, Effective, Origin, TableKind};
+pub use effective::{Addition, EffectiveConfig, Origin, TableKind};
 pub use issue::{IssueConfig, WebConfig};
 pub use platform::{DiscordConfig, MatrixConfig};
-pub use problem::{ConfigErrors, Problem};
-pub use times::{Quiet, When};
+pub use problem::{ConfigErrors, ConfigProblem};
+pub use times::{QuietHours, Schedule};
 
 const HOST_GAP_MS_DEFAULT: u64 = 1000;
 const REQUEST_TIMEOUT_S_DEFAULT: u64 = 60;
 
-/// Everything a maintainer configures, checked.
+/// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The SQLite file; a relative path is relative to the configuration file's folder.
+    /// The SQLite file; a relative path starts at the folder of the configuration file.
     pub database: PathBuf,
-    /// How we behave on the network.
     pub network: NetworkConfig,
-    /// What makes a story relevant, how much it matters, and who is a machine.
-    pub relevance: Words,
-    /// The feeds, in the file's order; names are unique.
+    /// The words and weights of relevance, and the senders that are machines.
+    pub relevance: FoldRules,
+    /// The feeds in the file's order; names are unique.
     pub feeds: Vec<Arc<FeedConfig>>,
-    /// How Discord is reached, where it is used.
+    /// `None` if Discord is not used.
     pub discord: Option<DiscordConfig>,
-    /// How Matrix is reached, where it is.
+    /// `None` if Matrix is not used.
     pub matrix: Option<MatrixConfig>,
-    /// The rooms that are told, in the file's order; see [`Config::channels`].
+    /// The channels in the file's order; see [`Config::channels`].
     pub channels: Vec<ChannelConfig>,
-    /// Who may change things in chat, and how much people may ask.
+    /// Maintainers, and limits on commands.
     pub commands: CommandsConfig,
-    /// The newsletter.
     pub issue: IssueConfig,
-    /// The pages, where they are served.
+    /// `None` if there are no pages.
     pub web: Option<WebConfig>,
-    /// The feeds that were added in chat, by name: they do not reach into private networks beyond what the file's own
-    /// feeds reach, whatever `allow_private_hosts` says.
+    /// Names of feeds that were added in chat. They may use only the private hosts that the file's own feeds use,
+    /// whatever `allow_private_hosts` says.
     pub from_chat: BTreeSet<String>,
 }
 
-/// How we behave on the network.
+/// Behaviour on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkConfig {
-    /// Names or addresses that feeds may use although they are loopback or private.
+    /// Loopback or private hosts that feeds may use: names or addresses.
     pub allow_private_hosts: Vec<String>,
-    /// How a site's operator reaches whoever runs this bot: an address or a page, sent in the User-Agent.
+    /// How a site's operator can reach the bot's operator: an address or a page, sent in the User-Agent.
     pub contact: Option<String>,
-    /// A page that tells a site's operator what this bot is, sent in the User-Agent.
+    /// A page that describes the bot to a site's operator, sent in the User-Agent.
     pub page: Option<Url>,
     /// The pause between two requests to one host (`host_gap_ms`).
     pub host_gap: Duration,
-    /// The time one request may take from its start to its last byte (`request_timeout_s`).
+    /// The longest time from the start of a request to its last byte (`request_timeout_s`).
     pub request_timeout: Duration,
 }
 
-/// One configured upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-    /// Where it is; `http` or `https`, no user or password.
+    /// `http` or `https`, without user or password.
     pub url: Url,
-    /// The least time between two polls.
     pub poll_gap: Duration,
-    /// Whether all that it carries is about BPF; else every story is judged by what it says.
+    /// Whether all its content is about BPF. If not, each story is judged by its content.
     pub bpf_only: bool,
-    /// New entries that one poll of a plain feed (LWN or any other) may bring; the rest is left out and recorded as a gap.
+    /// The most new entries per poll, for LWN and plain feeds. The rest is skipped and recorded as a gap.
     pub new_max: usize,
-    /// Which kind of upstream, with what only that kind has.
     pub kind: FeedKind,
 }
 
 impl FeedConfig {
-    /// `new_max` where the configuration does not say.
+    /// The default of `new_max`.
     pub const NEW_MAX: usize = 100;
 }
 
-/// Which kind of upstream a feed is, with what only that kind has.
+/// The kind of a feed, with the settings of that kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedKind {
-    /// A branch of a kernel tree: a cgit repository's URL, or a GitHub repository's.
+    /// A branch of a kernel tree: the URL of a cgit or GitHub repository.
     Tree {
-        /// The branch.
         branch: String,
         /// Only commits that touch one of these paths; empty means all.
         paths: Vec<String>,
-        /// What the tree is for.
+        /// The purpose of the tree.
         role: TreeRole,
     },
     /// A mailing list's archive: the URL of a public-inbox list.
@@ -122,60 +118,55 @@ pub enum FeedKind {
         /// Only mails that this public-inbox search finds.
         query: Option<String>,
     },
-    /// LWN's RSS.
     Lwn,
     /// Any other RSS, Atom or JSON feed.
     Feed {
-        /// What its entries are; `None` lets the URL tell (GitHub's releases, YouTube) and else means articles.
+        /// The kind of its entries. `None`: the URL decides (GitHub's releases, YouTube), or else they are articles.
         gives: Option<Gives>,
-        /// What tells its entries apart.
+        /// How its entries are identified.
         identity: Identity,
     },
 }
 
-/// What a tree is for.
+/// The purpose of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreeRole {
     /// Fixes for the release being made (bpf, net).
     Fixes,
     /// New work for the next release (bpf-next, net-next).
     Next,
-    /// Linus Torvalds' tree.
     Mainline,
-    /// A stable tree.
     Stable,
-    /// One topic's tree (sched_ext, a compiler's backend).
+    /// A tree for one topic (sched_ext, a compiler's backend).
     Topic,
 }
 
-/// What tells the entries of a plain feed apart.
+/// How the entries of a plain feed are identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Identity {
-    /// Their guid, and their link: one link under two guids is one entry, unless a document shows that it is not.
+    /// By guid and link: entries with the same link are one entry, unless one document lists several of them.
     #[default]
     Link,
-    /// Their guid alone.
     Guid,
 }
 
-/// What the entries of a plain feed are.
+/// The kind of a plain feed's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gives {
     /// Articles of a blog.
     Articles,
     /// Releases of a project.
     Releases,
-    /// Videos.
     Videos,
 }
 
 impl Config {
-    /// Where readers find the pages, with a slash at its end.
+    /// The public address of the pages, ending with a slash.
     pub fn home(&self) -> Option<&str> {
         self.web.as_ref()?.url.as_ref().map(Url::as_str)
     }
 
-    /// The rooms that are told: those of the file, or the terminal where it names none.
+    /// The channels of the file, or the terminal if the file has none.
     pub fn channels(&self) -> Vec<ChannelConfig> {
         match self.channels.is_empty() {
             true => vec![ChannelConfig::terminal()],
@@ -210,7 +201,7 @@ impl Default for NetworkConfig {
 }
 
 impl FeedKind {
-    /// The kind as the configuration writes it.
+    /// The word in the configuration.
     pub fn word(&self) -> &'static str {
         match self {
             FeedKind::Tree { .. } => "tree",
@@ -222,7 +213,6 @@ impl FeedKind {
 }
 
 impl TreeRole {
-    /// Every role.
     pub const ALL: [TreeRole; 5] = [
         TreeRole::Fixes,
         TreeRole::Next,
@@ -231,7 +221,7 @@ impl TreeRole {
         TreeRole::Topic,
     ];
 
-    /// The role as the configuration writes it.
+    /// The word in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             TreeRole::Fixes => "fixes",
@@ -244,10 +234,9 @@ impl TreeRole {
 }
 
 impl Gives {
-    /// Everything a plain feed can give.
     pub const ALL: [Gives; 3] = [Gives::Articles, Gives::Releases, Gives::Videos];
 
-    /// What is given as the configuration writes it.
+    /// The word in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Gives::Articles => "articles",

@@ -11,7 +11,7 @@ use super::reader::{Field, Table};
 /// The most hosts in `allow_private_hosts`.
 const PRIVATE_HOSTS_MAX: usize = 1000;
 
-/// The longest `contact`, in bytes: it is sent with every request.
+/// The longest `contact`, in bytes: every request contains it.
 const CONTACT_BYTES_MAX: usize = 200;
 
 const HOST_GAP_MS_MAX: u64 = 60_000;
@@ -37,7 +37,7 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     }
 }
 
-/// Reads names and addresses into the form in which a URL has them, IPv6 without brackets.
+/// Reads names and addresses into the form that URLs use, IPv6 without brackets.
 fn read_hosts(field: Field<'_, '_>) -> Vec<String> {
     const RIGHT: &str = "a list of names or addresses, such as [\"127.0.0.1\", \"localhost\"]";
     let members = field.list(RIGHT, PRIVATE_HOSTS_MAX).unwrap_or_default();
@@ -70,7 +70,7 @@ fn read_host(field: &Field<'_, '_>) -> Option<String> {
 fn read_page(field: &Field<'_, '_>) -> Option<Url> {
     const RIGHT: &str = "the address of a page, such as \"https://example.org/bpfnews\"";
     let page = Url::parse(field.text(RIGHT)?.trim()).ok();
-    // Parentheses would end the comment of the User-Agent header in which it stands.
+    // In the User-Agent header this is a comment, which parentheses would end.
     let page = page.filter(|url| {
         ["http", "https"].contains(&url.scheme())
             && url.username().is_empty()
@@ -88,7 +88,7 @@ fn read_contact(field: &Field<'_, '_>) -> Option<String> {
     const RIGHT: &str =
         "an address or a page in plain ASCII without parentheses, such as \"bpfnews@example.org\"";
     let contact = field.text(RIGHT)?.trim();
-    // It stands in a comment of the User-Agent header, which parentheses and backslashes would end or change.
+    // In the User-Agent header this is a comment, which parentheses and backslashes would end or change.
     let is_good = |c: char| (c.is_ascii_graphic() || c == ' ') && !"()\\".contains(c);
     if contact.is_empty() || contact.len() > CONTACT_BYTES_MAX || !contact.chars().all(is_good) {
         field.expected(RIGHT);

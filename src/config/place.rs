@@ -1,24 +1,24 @@
-//! Where a feed is: its URL, in the one form that its kind has.
+//! The URL of a feed, in the canonical form of its kind.
 
 use url::Url;
 
-use super::feed::Kind;
+use super::feed::UpstreamKind;
 use super::reader::{Field, quoted};
 
 pub(super) const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
-/// Reads a URL and brings it into the one form its kind has, so that the same place is always written the same way.
-pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<Kind>) -> Option<Url> {
+/// Reads a URL into the canonical form of its kind, so that one place has one spelling.
+pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<UpstreamKind>) -> Option<Url> {
     let text = field.text(URL_RIGHT)?;
     let checked = check_url(text).and_then(|url| match kind {
-        Some(Kind::Tree) => tree_url(url),
-        Some(Kind::Archive) => archive_url(url),
-        Some(Kind::Lwn | Kind::Feed) | None => Ok(url),
+        Some(UpstreamKind::Tree) => tree_url(url),
+        Some(UpstreamKind::Archive) => archive_url(url),
+        Some(UpstreamKind::Lwn | UpstreamKind::Feed) | None => Ok(url),
     });
     checked.map_err(|message| field.note(message)).ok()
 }
 
-/// What every URL must keep. A URL with a password in it is never repeated in a message.
+/// The rules for every URL. Messages never repeat a URL that may contain a password.
 fn check_url(text: &str) -> Result<Url, String> {
     let shown = if text.contains('@') {
         "one with an \"@\" in it".to_owned()
@@ -51,7 +51,7 @@ fn check_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// A tree is a repository's page, without a slash at its end: what is read below it is for us to know.
+/// A tree's URL is its repository's page, without a trailing slash.
 fn tree_url(mut url: Url) -> Result<Url, String> {
     if url.query().is_some() {
         return Err(
@@ -83,7 +83,7 @@ fn tree_url(mut url: Url) -> Result<Url, String> {
                        https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git";
         return Err(message.to_owned());
     }
-    // cgit's own pages stand right below the repository, which at kernel.org ends in .git.
+    // cgit's pages are directly below the repository, which ends in .git at kernel.org.
     if let Some((repository, page)) = path.split_once(".git/") {
         url.set_path(&format!("{repository}.git"));
         return Err(format!(
@@ -96,7 +96,7 @@ fn tree_url(mut url: Url) -> Result<Url, String> {
     Ok(url)
 }
 
-/// An archive is a list's base URL, with a slash at its end.
+/// An archive's URL is the list's base URL, with a trailing slash.
 fn archive_url(mut url: Url) -> Result<Url, String> {
     if url.query().is_some() {
         return Err("has a query (from the \"?\" on); write a search as `query`".to_owned());

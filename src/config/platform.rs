@@ -1,4 +1,4 @@
-//! The `[discord]` and `[matrix]` tables: how chat systems are reached.
+//! The `[discord]` and `[matrix]` tables: access to chat systems.
 
 use std::path::{Path, PathBuf};
 
@@ -7,45 +7,42 @@ use url::{Host, Url};
 use super::Config;
 use super::reader::{Field, Table};
 
-/// Where Discord is.
 const API_DEFAULT: &str = "https://discord.com";
-/// What Discord's address must be.
 const API: &str =
     "an https address, such as \"https://discord.com\"; http only for this machine's loopback";
-/// What a homeserver's address must be.
 const HOMESERVER: &str = "the homeserver's https address, such as \"https://matrix.org\"; http only for this machine's loopback";
 /// The most people who may invite.
 const INVITERS_MAX: usize = 1000;
-/// The longest that may lie between two messages to Matrix.
+/// The longest pause between two messages to Matrix.
 const SEND_GAP_S_MAX: u64 = 600;
-/// What a homeserver allows where its operator changed nothing.
+/// The rate that homeservers allow by default.
 const SEND_GAP_S_DEFAULT: u32 = 5;
 /// Matrix' limit for ids, in bytes.
 const ID_BYTES_MAX: usize = 255;
 
-/// How Discord is reached.
+/// Access to Discord.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiscordConfig {
-    /// The file that holds the bot's token; else `BPFNEWS_DISCORD_TOKEN` does.
+    /// The file with the bot's token. Without it, `BPFNEWS_DISCORD_TOKEN` holds the token.
     pub token_file: Option<PathBuf>,
-    /// Discord, or a server that behaves like it.
+    /// Discord's address, or that of a compatible server.
     pub api: String,
 }
 
-/// How Matrix is reached.
+/// Access to Matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatrixConfig {
-    /// The homeserver's address.
     pub homeserver: String,
     /// The bot's account: `@name:server`.
     pub user: String,
-    /// The file that holds its password; else `BPFNEWS_MATRIX_PASSWORD` does. Asked for at the first login alone.
+    /// The file with the account's password, needed for the first login only. Without it, `BPFNEWS_MATRIX_PASSWORD`
+    /// holds the password.
     pub password_file: Option<PathBuf>,
-    /// The folder for the session and the keys; `None`: beside the database.
+    /// The folder for the session and keys; `None`: beside the database.
     pub folder: Option<PathBuf>,
-    /// Who may invite the bot to a room: ids of people, or `*:server`.
+    /// Accounts that may invite the bot to a room: ids, or `*:server`.
     pub inviters: Vec<String>,
-    /// Seconds between messages once nine were sent at once; zero where the server sets the account no limit.
+    /// Seconds between messages, after nine at once; zero if the server does not limit the account.
     pub send_gap_s: u32,
 }
 
@@ -77,7 +74,7 @@ fn read_server(field: &Field<'_, '_>, right: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(is_good);
     if url.is_none() {
         match is_bare_host(text) {
-            // Its name alone: what is missing is named.
+            // The scheme is missing, so suggest it.
             true => field.expected(&format!("{right}; \"https://{text}\" may be meant")),
             false => field.expected(right),
         }
@@ -85,13 +82,13 @@ fn read_server(field: &Field<'_, '_>, right: &str) -> Option<String> {
     url.map(|url| url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Whether a text is a host's name alone: `matrix.org`.
+/// Whether the text is only a host name, such as `matrix.org`.
 fn is_bare_host(text: &str) -> bool {
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
     text.contains('.') && !text.contains("//") && text.bytes().all(is_of_name)
 }
 
-/// Reads `[matrix]`; `None` where it is wrong.
+/// Reads `[matrix]`; `None` if it is wrong.
 pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<MatrixConfig> {
     const USER: &str = "the bot's account, such as \"@bpfnews:example.org\"";
     const INVITERS: &str =
@@ -164,7 +161,7 @@ fn read_path(field: &Field<'_, '_>, right: &str, folder: &Path) -> Option<PathBu
 }
 
 impl Config {
-    /// Where the Matrix session and its keys are kept, if there are any.
+    /// The folder of the Matrix session and its keys.
     pub fn matrix_folder(&self) -> PathBuf {
         let named = self
             .matrix

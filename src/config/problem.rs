@@ -1,22 +1,22 @@
-//! What is wrong with a configuration, as values and as lines for a person.
+//! Problems of a configuration, as values and as text.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong with a configuration file.
+/// A problem in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The configuration file, as it was named to us.
+pub struct ConfigProblem {
+    /// The path as the caller gave it.
     pub file: PathBuf,
-    /// The line, counted from 1; `None` where the whole file is meant.
+    /// The line, counted from 1; `None` for the whole file.
     pub line: Option<usize>,
-    /// The key, with the feed it stands in: `feed[3] "bpf-next": poll_gap_s` (feeds count from 1); may be empty.
+    /// The key with its table, such as `feed[3] "bpf-next": poll_gap_s` (feeds count from 1); may be empty.
     pub key: String,
-    /// What is wrong and what would be right.
+    /// The problem, and how to solve it.
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
         if let Some(line) = self.line {
@@ -29,13 +29,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of its lines; never empty.
+/// All problems of a configuration, in the order of lines; never empty.
 ///
-/// Printed, it is one problem a line and then their number.
+/// Its text has one line per problem, and then their number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
-    /// The problems, sorted by line.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
 }
 
 impl fmt::Display for ConfigErrors {

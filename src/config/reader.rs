@@ -1,7 +1,7 @@
-//! Reads a TOML table key by key and collects every problem with its line.
+//! Reads a TOML table key by key, and collects every problem with its line.
 //!
-//! serde stops at the first error, so the spanned table is walked by hand: a key that is taken is checked against what
-//! it should be, and what nobody took is unknown. No rule of a single feed stands here.
+//! serde stops at the first error, so this module walks the spanned table. It checks each key that is taken, and
+//! reports the keys that are left as unknown. Rules of single tables are in other modules.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -10,37 +10,37 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{KEYS, Within};
-use super::{ConfigErrors, Problem};
+use super::keys::{KEYS, TableName};
+use super::{ConfigErrors, ConfigProblem};
 
-/// How much of a wrong value is repeated in a message, in characters.
+/// The most characters of a wrong value that a message repeats.
 const FOUND_CHARS_MAX: usize = 40;
 
-/// How many lines with errors of syntax are told; one open bracket can spoil all that follow it.
+/// The most lines with syntax errors that are reported; one open bracket can spoil the rest of the file.
 const SYNTAX_ERRORS_MAX: usize = 10;
 
-/// How alike an unknown key must be to a known one before we ask whether that was meant (0 to 1).
+/// How similar (0 to 1) a known key must be to be suggested for an unknown one.
 const LIKENESS_MIN: f64 = 0.8;
 
-/// Whether a problem says that something is wrong or that something is not there.
+/// Whether a value is wrong or missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum ProblemKind {
     Wrong,
     Missing,
 }
 
-/// The problems found so far in one file.
-pub(super) struct Notes<'a> {
+/// The problems of one file.
+pub(super) struct ProblemLog<'a> {
     file: &'a Path,
     text: &'a str,
-    /// Where lines end: a file may hold thousands of fields, each of which is asked for its line.
+    /// The positions of line ends, for fast lookups: a file may have thousands of fields.
     ends: Vec<usize>,
-    problems: RefCell<Vec<(What, Problem)>>,
+    problems: RefCell<Vec<(ProblemKind, ConfigProblem)>>,
 }
 
-impl<'a> Notes<'a> {
+impl<'a> ProblemLog<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Notes {
+        ProblemLog {
             file,
             text,
             ends: text.match_indices('\n').map(|(at, _)| at).collect(),
@@ -53,8 +53,8 @@ impl<'a> Notes<'a> {
         1 + self.ends.partition_point(|&end| end < at)
     }
 
-    pub(super) fn note(&self, what: What, line: Option<usize>, key: &str, message: String) {
-        let problem = Problem {
+    pub(super) fn note(&self, what: ProblemKind, line: Option<usize>, key: &str, message: String) {
+        let problem = ConfigProblem {
             file: self.file.to_owned(),
             line,
             key: key.to_owned(),
@@ -63,25 +63,30 @@ impl<'a> Notes<'a> {
         self.problems.borrow_mut().push((what, problem));
     }
 
-    /// Reads the text as TOML. Errors of syntax are noted, one a line, for more only repeat the first; what could be
-    /// read all the same is returned.
+    /// Parses the text as TOML. Records one syntax error per line, because more only repeat the first. Returns
+    /// everything that could be parsed.
     pub(super) fn document(&self) -> DeTable<'a> {
         let (document, errors) = DeTable::parse_recoverable(self.text);
         let at = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         let mut errors: Vec<_> = errors.into_iter().map(|e| (self.line(at(&e)), e)).collect();
-        // That something never closes says more than what does not fit into it.
+        // An unclosed bracket explains more than the error that it causes.
         let is_other = |error: &toml::de::Error| !error.message().starts_with("unclosed");
         errors.sort_by_key(|(line, error)| (*line, is_other(error), at(error)));
         errors.dedup_by_key(|(line, _)| *line);
         let more = errors.len().saturating_sub(SYNTAX_ERRORS_MAX);
         for (line, error) in errors.iter().take(SYNTAX_ERRORS_MAX) {
             let message = error.message().replace(['\n', '\r'], " ");
-            self.note(What::Wrong, Some(*line), "", format!("not TOML: {message}"));
+            self.note(
+                ProblemKind::Wrong,
+                Some(*line),
+                "",
+                format!("not TOML: {message}"),
+            );
         }
         if let Some((line, _)) = errors.get(SYNTAX_ERRORS_MAX) {
             let message =
                 format!("not TOML from here on in {more} lines; mend the first ones first");
-            self.note(What::Wrong, Some(*line), "", message);
+            self.note(ProblemKind::Wrong, Some(*line), "", message);
         }
         document.into_inner()
     }
@@ -96,8 +101,8 @@ impl<'a> Notes<'a> {
         problems.iter().filter_map(|(_, note)| note.line).collect()
     }
 
-    /// Drops what follows only from errors of syntax: after the first `syntax` problems, all that stand in the same
-    /// lines and all that say something is missing, for it may be what could not be read.
+    /// Drops problems that syntax errors may have caused: those in the same lines, and all missing values. The first
+    /// `syntax_lines.len()` problems are the syntax errors.
     pub(super) fn drop_consequences(&self, syntax_lines: &[usize]) {
         let mut index = 0;
         self.problems.borrow_mut().retain(|(what, problem)| {
@@ -105,58 +110,58 @@ impl<'a> Notes<'a> {
             let repeats = problem
                 .line
                 .is_some_and(|line| syntax_lines.contains(&line));
-            index <= syntax_lines.len() || (*what == What::Wrong && !repeats)
+            index <= syntax_lines.len() || (*what == ProblemKind::Wrong && !repeats)
         });
     }
 
-    /// All problems, sorted by line, as the error they are.
+    /// All problems, sorted by line.
     pub(super) fn into_errors(self) -> ConfigErrors {
         let noted = self.problems.into_inner();
-        let mut problems: Vec<Problem> = noted.into_iter().map(|(_, problem)| problem).collect();
+        let mut problems: Vec<ConfigProblem> =
+            noted.into_iter().map(|(_, problem)| problem).collect();
         problems.sort_by_key(|problem| problem.line);
         ConfigErrors { problems }
     }
 }
 
-/// One table being read.
+/// A table that is being read.
 pub(super) struct Table<'n, 't> {
-    notes: &'n Notes<'t>,
-    within: Within,
-    /// What stands before a key of this table in messages: empty, `network` or `feed[3] "name"`.
+    notes: &'n ProblemLog<'t>,
+    within: TableName,
+    /// The prefix of the table's keys in messages: empty, `network` or `feed[3] "name"`.
     place: String,
-    /// The line the table opens in; the whole document opens in line 1.
+    /// The line of its header; 1 for the whole document.
     line: usize,
     entries: DeTable<'t>,
 }
 
 impl<'n, 't> Table<'n, 't> {
-    /// The whole document.
-    pub(super) fn top(notes: &'n Notes<'t>, entries: DeTable<'t>) -> Self {
+    pub(super) fn top(notes: &'n ProblemLog<'t>, entries: DeTable<'t>) -> Self {
         Table {
             notes,
-            within: Within::Top,
+            within: TableName::Top,
             place: String::new(),
             line: 1,
             entries,
         }
     }
 
-    /// The line the table opens in.
+    /// The line of its header.
     pub(super) fn line(&self) -> usize {
         self.line
     }
 
-    /// How messages call the table.
+    /// The table's name in messages.
     pub(super) fn place(&self) -> &str {
         &self.place
     }
 
-    /// Adds the table's own name to its place in messages.
+    /// Adds the table's own name to its name in messages.
     pub(super) fn call(&mut self, name: &str) {
         self.place = format!("{} {}", self.place, quoted(name));
     }
 
-    /// Takes a key's value out, if it is there.
+    /// Takes a key's value.
     pub(super) fn take(&mut self, key: &str) -> Option<Field<'n, 't>> {
         debug_assert!(
             KEYS.contains(&(self.within, key)),
@@ -171,74 +176,75 @@ impl<'n, 't> Table<'n, 't> {
         })
     }
 
-    /// Takes a key's value out; it is a problem when there is none. `right` says what should stand there.
+    /// Takes a key's value, and records a problem if it is missing. `right` describes a good value.
     pub(super) fn need(&mut self, key: &str, right: &str) -> Option<Field<'n, 't>> {
         let field = self.take(key);
         if field.is_none() {
             let message = format!("missing; expected {right}");
             let path = self.path(key);
             self.notes
-                .note(What::Missing, Some(self.line), &path, message);
+                .note(ProblemKind::Missing, Some(self.line), &path, message);
         }
         field
     }
 
-    /// Notes every key that nobody took.
+    /// Records every key that was not taken as unknown.
     pub(super) fn finish(self) {
         for key in self.entries.keys() {
             let line = self.notes.line(key.span().start);
             let path = self.path(&printable(key.get_ref()));
             let message = unknown(self.within, key.get_ref());
-            self.notes.note(What::Wrong, Some(line), &path, message);
+            self.notes
+                .note(ProblemKind::Wrong, Some(line), &path, message);
         }
     }
 
     fn path(&self, key: &str) -> String {
         match self.within {
-            Within::Top => key.to_owned(),
-            Within::Network
-            | Within::Relevance
-            | Within::Weights
-            | Within::Machines
-            | Within::Discord
-            | Within::Matrix
-            | Within::Commands
-            | Within::Issue
-            | Within::Web => {
+            TableName::Top => key.to_owned(),
+            TableName::Network
+            | TableName::Relevance
+            | TableName::Weights
+            | TableName::Machines
+            | TableName::Discord
+            | TableName::Matrix
+            | TableName::Commands
+            | TableName::Issue
+            | TableName::Web => {
                 format!("{}.{key}", self.place)
             }
-            Within::Feed | Within::Channel => format!("{}: {key}", self.place),
+            TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),
         }
     }
 }
 
-/// One value being read.
+/// A value that is being read.
 pub(super) struct Field<'n, 't> {
-    notes: &'n Notes<'t>,
+    notes: &'n ProblemLog<'t>,
     key: String,
     line: usize,
     value: Spanned<DeValue<'t>>,
 }
 
 impl<'n, 't> Field<'n, 't> {
-    /// The line the key stands in.
+    /// The line of its key.
     pub(super) fn line(&self) -> usize {
         self.line
     }
 
-    /// Notes that something is wrong with this value.
+    /// Records a problem with this value.
     pub(super) fn note(&self, message: impl Into<String>) {
         let line = Some(self.line);
         self.notes
-            .note(What::Wrong, line, &self.key, message.into());
+            .note(ProblemKind::Wrong, line, &self.key, message.into());
     }
 
-    /// Notes what was expected instead of this value.
+    /// Records that the value is not as `right` describes.
     pub(super) fn expected(&self, right: &str) {
         self.note(format!("expected {right}, found {}", self.found()));
     }
 
-    /// The text, as `right` describes it.
+    /// The text; `right` describes a good one.
     pub(super) fn text(&self, right: &str) -> Option<&str> {
         let text = self.value.get_ref().as_str();
         if text.is_none() {
@@ -247,13 +253,12 @@ impl<'n, 't> Field<'n, 't> {
         text
     }
 
-    /// The whole number, if it is one; nothing is noted.
+    /// The whole number, if it is one. Records no problem.
     pub(super) fn number(&self) -> Option<u64> {
         let integer = self.value.get_ref().as_integer()?;
         u64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
-    /// `true` or `false`.
     pub(super) fn truth(&self) -> Option<bool> {
         let truth = self.value.get_ref().as_bool();
         if truth.is_none() {
@@ -297,7 +302,7 @@ impl<'n, 't> Field<'n, 't> {
         choice.map(|(_, value)| *value)
     }
 
-    /// The members of an array, each a value of its own; more than `members_max` are a problem.
+    /// The members of an array as values. More than `members_max` are a problem.
     pub(super) fn list(self, right: &str, members_max: usize) -> Option<Vec<Field<'n, 't>>> {
         let Some(members) = self.value.get_ref().as_array() else {
             self.expected(right);
@@ -320,8 +325,8 @@ impl<'n, 't> Field<'n, 't> {
         Some(members.into_iter().enumerate().map(member).collect())
     }
 
-    /// The table this value is.
-    pub(super) fn table(self, within: Within, right: &str) -> Option<Table<'n, 't>> {
+    /// The value as a table.
+    pub(super) fn table(self, within: TableName, right: &str) -> Option<Table<'n, 't>> {
         if !self.value.get_ref().is_table() {
             self.expected(right);
             return None;
@@ -338,7 +343,7 @@ impl<'n, 't> Field<'n, 't> {
         })
     }
 
-    /// What stands there, for a message; long and unprintable text is cut and escaped.
+    /// The value for a message. Long and unprintable text is cut and escaped.
     fn found(&self) -> String {
         match self.value.get_ref() {
             DeValue::String(text) => quoted(text),
@@ -352,7 +357,7 @@ impl<'n, 't> Field<'n, 't> {
     }
 }
 
-/// Text in quotation marks, cut and escaped so that it cannot disturb a terminal.
+/// Quotes text, cut and escaped so that it cannot disturb a terminal.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", printable(text))
 }
@@ -371,8 +376,8 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// What to say of a key that is not known in this table.
-fn unknown(within: Within, key: &str) -> String {
+/// The message for a key that this table does not have.
+fn unknown(within: TableName, key: &str) -> String {
     let elsewhere = KEYS.iter().find(|(_, known)| *known == key);
     if let Some((right, _)) = elsewhere {
         return format!("this key belongs {}", right.place());
@@ -385,7 +390,7 @@ fn unknown(within: Within, key: &str) -> String {
     }
 }
 
-/// `; did you mean "this"?`, or nothing where no word is near.
+/// `; did you mean "this"?`, or nothing if no word is similar.
 fn did_you_mean<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> String {
     words
         .map(|word| (strsim::jaro_winkler(&text.to_lowercase(), word), word))

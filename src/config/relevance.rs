@@ -1,18 +1,18 @@
 //! The `[relevance]` table.
 
-use super::keys::Within;
+use super::keys::TableName;
 use super::reader::{Field, Table};
-use crate::story::relevance::{REASONS, Words};
+use crate::story::relevance::{FoldRules, REASONS};
 
 /// The most words of a list.
 const WORDS_MAX: usize = 500;
-/// The longest of them, in characters.
+/// The longest word, in characters.
 const WORD_CHARS_MAX: usize = 80;
-/// How much a reason may weigh, either way.
+/// The largest weight of a reason, positive or negative.
 const WEIGHT_MAX: i64 = 100;
 
-pub(super) fn read_relevance(mut table: Table<'_, '_>) -> Words {
-    let mut words = Words::default();
+pub(super) fn read_relevance(mut table: Table<'_, '_>) -> FoldRules {
+    let mut words = FoldRules::default();
     if let Some(field) = table.take("title_words") {
         words.title = read_words(field);
     }
@@ -22,7 +22,7 @@ pub(super) fn read_relevance(mut table: Table<'_, '_>) -> Words {
     let weights = table.take("weights");
     let weights = weights.and_then(|field| {
         field.table(
-            Within::Weights,
+            TableName::Weights,
             "a table: write [relevance.weights], the reasons below",
         )
     });
@@ -41,7 +41,7 @@ pub(super) fn read_relevance(mut table: Table<'_, '_>) -> Words {
     words
 }
 
-/// Reads words that are looked for whatever their case.
+/// Reads words that match in any case.
 fn read_words(field: Field<'_, '_>) -> Vec<String> {
     const RIGHT: &str = "a list of words, such as [\"bpf\", \"xdp\"]";
     let members = field.list(RIGHT, WORDS_MAX).unwrap_or_default();

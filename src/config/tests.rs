@@ -1,4 +1,4 @@
-//! Tables of cases for the whole room, and the example held against the keys there are.
+//! Table-driven tests for the whole room, and the example compared with the list of keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::{NaiveTime, Weekday};
 
-use super::keys::{KEYS, Within};
+use super::keys::{KEYS, TableName};
 use super::*;
 use crate::post::route::Route;
-use crate::story::machine::Sort;
+use crate::story::machine::MachineKind;
 use crate::story::{State, StoryKind};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -25,12 +25,16 @@ fn parse(text: &str) -> Result<Config, ConfigErrors> {
 fn check(text: &str, right: &[&str]) {
     let problems = match parse(text) {
         Ok(_) => Vec::new(),
-        Err(errors) => errors.problems.iter().map(Problem::to_string).collect(),
+        Err(errors) => errors
+            .problems
+            .iter()
+            .map(ConfigProblem::to_string)
+            .collect(),
     };
     assert_eq!(problems, right, "for:\n{text}");
 }
 
-/// Checks what is said of one feed whose first line is the third of the file; `right` is what follows its name.
+/// Checks the problems of one feed that begins in line 3; `right` is the part after its name.
 #[track_caller]
 fn check_feed(keys: &str, right: &[&str]) {
     let right: Vec<String> = right
@@ -274,7 +278,7 @@ url = "https://news.example.org"
     assert_eq!(config.commands, commands);
     let issue = IssueConfig {
         name: "BPF weekly".to_owned(),
-        publish: Some(When {
+        publish: Some(Schedule {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
         }),
@@ -309,11 +313,11 @@ url = "https://news.example.org"
         (0, -19)
     );
     let senders = [
-        ("review-bot@example.org", Sort::AiReview),
-        ("ci+*@example.org", Sort::Ci),
-        ("build@example.org", Sort::Build),
-        ("applied@example.org", Sort::Notices),
-        ("any@example.org", Sort::Other),
+        ("review-bot@example.org", MachineKind::AiReview),
+        ("ci+*@example.org", MachineKind::Ci),
+        ("build@example.org", MachineKind::Build),
+        ("applied@example.org", MachineKind::Notices),
+        ("any@example.org", MachineKind::Other),
     ];
     let senders = senders.map(|(pattern, sort)| (pattern.to_owned(), sort));
     assert_eq!(words.machines.senders, senders);
@@ -768,7 +772,7 @@ fn hosts_of_ours_are_told_from_others() {
     }
 }
 
-/// Whether a line of the example is prose: a comment that is no commented-out key, header or rule.
+/// Whether a line of the example is prose: a comment, but not a commented-out key, header or rule.
 fn is_prose(line: &str) -> bool {
     let Some(text) = line.strip_prefix("# ") else {
         return false;
@@ -824,7 +828,7 @@ fn check_channels(config: &Config) {
     );
     assert!(news.quiet.is_some());
     let at = NaiveTime::from_hms_opt(8, 0, 0).expect("a time of day");
-    let when = When {
+    let when = Schedule {
         day: Some(Weekday::Mon),
         at,
     };
@@ -885,30 +889,30 @@ fn the_example_is_good_and_explains_every_key() {
         let is_first_use = |line: &&str| {
             let line = line.strip_prefix("# ").unwrap_or(line);
             match (*within, *key) {
-                (Within::Top, "network") => line == "[network]",
-                (Within::Top, "feed") => line == "[[feed]]",
-                (Within::Top, "relevance") => line == "[relevance]",
-                (Within::Relevance, "weights") => line == "[relevance.weights]",
-                (Within::Top, "machines") => line == "[machines]",
-                (Within::Top, "discord") => line == "[discord]",
-                (Within::Top, "matrix") => line == "[matrix]",
-                (Within::Top, "channel") => line == "[[channel]]",
-                (Within::Top, "commands") => line == "[commands]",
-                (Within::Top, "issue") => line == "[issue]",
-                (Within::Top, "web") => line == "[web]",
+                (TableName::Top, "network") => line == "[network]",
+                (TableName::Top, "feed") => line == "[[feed]]",
+                (TableName::Top, "relevance") => line == "[relevance]",
+                (TableName::Relevance, "weights") => line == "[relevance.weights]",
+                (TableName::Top, "machines") => line == "[machines]",
+                (TableName::Top, "discord") => line == "[discord]",
+                (TableName::Top, "matrix") => line == "[matrix]",
+                (TableName::Top, "channel") => line == "[[channel]]",
+                (TableName::Top, "commands") => line == "[commands]",
+                (TableName::Top, "issue") => line == "[issue]",
+                (TableName::Top, "web") => line == "[web]",
                 (
-                    Within::Top
-                    | Within::Network
-                    | Within::Relevance
-                    | Within::Weights
-                    | Within::Machines
-                    | Within::Feed
-                    | Within::Discord
-                    | Within::Matrix
-                    | Within::Channel
-                    | Within::Commands
-                    | Within::Issue
-                    | Within::Web,
+                    TableName::Top
+                    | TableName::Network
+                    | TableName::Relevance
+                    | TableName::Weights
+                    | TableName::Machines
+                    | TableName::Feed
+                    | TableName::Discord
+                    | TableName::Matrix
+                    | TableName::Channel
+                    | TableName::Commands
+                    | TableName::Issue
+                    | TableName::Web,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -951,7 +955,7 @@ fn what_is_wrong_with_the_relevance_is_told() {
 #[test]
 fn the_example_shows_the_defaults_of_the_relevance() {
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(config.relevance, Words::default());
+    assert_eq!(config.relevance, FoldRules::default());
 }
 
 #[test]
@@ -975,7 +979,7 @@ fn what_is_wrong_with_the_commands_is_told() {
     assert_eq!(config.commands, CommandsConfig::default());
 }
 
-/// A homeserver's name alone is no address; what is suggested is its own.
+/// A bare homeserver name is not an address; the message suggests the right one.
 #[test]
 fn a_homeserver_without_its_scheme_is_told_its_address() {
     let text = "[matrix]\nhomeserver = \"matrix.org\"\nuser = \"@bot:matrix.org\"\n";

@@ -1,18 +1,17 @@
-//! Times of a day or a week, UTC, as channels keep them.
+//! Times of a day or a week, UTC.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, Timelike as _, Utc, Weekday};
 
 /// A time of day, or of the week, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct When {
-    /// The weekday; `None`: every day.
+pub struct Schedule {
+    /// `None`: every day.
     pub day: Option<Weekday>,
-    /// The time of day.
     pub at: NaiveTime,
 }
 
-impl When {
-    /// The first such time after `since`.
+impl Schedule {
+    /// The first time after `since`.
     pub fn next_after(self, since: DateTime<Utc>) -> DateTime<Utc> {
         let mut day = since.date_naive();
         loop {
@@ -28,17 +27,15 @@ impl When {
     }
 }
 
-/// Hours of a day in which nothing is posted, UTC; they may go over midnight.
+/// Hours of a day without new posts, UTC; they may cross midnight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quiet {
-    /// From then on.
+pub struct QuietHours {
     pub from: NaiveTime,
-    /// Up to then.
     pub to: NaiveTime,
 }
 
-impl Quiet {
-    /// `at`, or the end of the quiet hours that it falls into.
+impl QuietHours {
+    /// `at`, or the end of the quiet hours that contain it.
     pub fn end_after(self, at: DateTime<Utc>) -> DateTime<Utc> {
         let seconds = |time: NaiveTime| i64::from(time.num_seconds_from_midnight());
         let day = seconds(NaiveTime::MIN) + 86_400;
@@ -79,7 +76,7 @@ mod tests {
             ("01:00", "02:00", "2025-01-02T00:30:00Z", "2025-01-02T00:30:00Z"),
         ];
         for (from, to, at, wanted) in table {
-            let quiet = Quiet {
+            let quiet = QuietHours {
                 from: of_day(from),
                 to: of_day(to),
             };
@@ -97,7 +94,7 @@ mod tests {
             (Some(Weekday::Mon), "2025-01-01T07:59:00Z", "2025-01-06T08:00:00Z"),
         ];
         for (day, since, wanted) in table {
-            let when = When {
+            let when = Schedule {
                 day,
                 at: of_day("08:00"),
             };

@@ -39,7 +39,7 @@ use crate::config::{
     TreeRole,
 };
 use crate::issue::Period;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// The times of the polls. The first poll only seeds, before the oldest item of the newsletter (a commit of 14 April that
 /// reached net later). Then the demo polls daily from the day of the previous issue, with a few extra polls. 2 May 09:00 falls
@@ -114,7 +114,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
     };
     Config {
         database: database.to_path_buf(),
-        relevance: Words::default(),
+        relevance: FoldRules::default(),
         network: NetworkConfig {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,

@@ -16,10 +16,11 @@ use super::news::{known_now, news};
 use super::plan::{self, News};
 use super::waiting::{Ended, KeptOrNot, Left, ReadPage};
 use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
+use crate::item::Detail;
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, AtHand};
-use crate::store::{Trouble, Tx, troubles};
+use crate::store::{StorageProblem, Tx, troubles};
 
 /// How long a poll that brought nothing waits for others while any of them reads. Larger groups write less …
 const QUIET_WAIT: Duration = Duration::from_millis(25);
@@ -61,7 +62,7 @@ impl NotKept {
 
     /// Whether the database failed, which passes, and not the page.
     fn is_trouble(&self) -> bool {
-        Trouble::of(&anyhow::Error::new(self.clone())).is_some()
+        StorageProblem::of(&anyhow::Error::new(self.clone())).is_some()
     }
 
     /// The root cause in words.
@@ -211,7 +212,12 @@ impl Ingest {
         if is_poll && !progress.stands_at(row.id, read.cursor.as_deref()) {
             return Ok(None);
         }
-        let stored = items::put_items(tx, row.id, &page.items, now).await?;
+        let mut stored = items::put_items(tx, row.id, &page.items, now).await?;
+        if page.is_fast_forward {
+            // Only a brief commit is known by its subject alone, and in this branch no commit was rebased.
+            let is_brief = |position: usize| page.items[position].detail == Detail::Brief;
+            stored.twins.retain(|&position| !is_brief(position));
+        }
         let mut walk = read.walk.clone();
         let gaps = match &read.learned {
             Some(gaps) => gaps.clone(),
@@ -231,6 +237,8 @@ impl Ingest {
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
         self.tell_gaps(tx, row, &gaps, now).await?;
+        self.report_warning(tx, row, page.warning.as_deref(), now)
+            .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {
             let dates = page.items.iter().filter_map(|item| item.at);
@@ -309,7 +317,7 @@ mod tests {
             let not_kept = NotKept::new(error);
             assert!(not_kept.is_trouble(), "{not_kept:?}");
             let error = anyhow::Error::new(not_kept);
-            assert_eq!(Trouble::of(&error), Some(Trouble::Busy));
+            assert_eq!(StorageProblem::of(&error), Some(StorageProblem::Busy));
             assert!(NotKept::of_page(&error).is_none());
         }
         let error = anyhow::Error::new(NotKept::new(Panicked.into()));

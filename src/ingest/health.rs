@@ -5,17 +5,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
 use super::Ingest;
-use crate::config::{FeedConfig, FeedKind};
+use crate::config::{FeedConfig, FeedKind, UpstreamKind};
 use crate::desk::{self, Trouble};
 use crate::post::plain;
 use crate::source::Gap;
 use crate::store::Tx;
-use crate::store::feeds::{self, FeedRow, Outcome};
+use crate::store::feeds::{self, FailureState, FeedRow, Outcome};
 
 /// How long a feed may fail before a person is bothered.
 const FAILS_FOR: TimeDelta = TimeDelta::days(1);
 /// The gaps that one notice names.
 const GAPS_TOLD_MAX: usize = 3;
+/// A gap without a known beginning is looked for so far back.
+const GAP_SINCE: TimeDelta = TimeDelta::days(60);
 
 impl Ingest {
     /// Notifies maintainers if the health of a feed changed. It runs in the transaction that settles the poll.
@@ -41,7 +43,7 @@ impl Ingest {
             .await?
             .unwrap_or(now.timestamp());
         let since = DateTime::from_timestamp(since, 0).unwrap_or(now);
-        if state == "backing_off" && now - since < FAILS_FOR {
+        if state == FailureState::BackingOff && now - since < FAILS_FOR {
             return Ok(());
         }
         let (what, remedy) = words(state, name, config, since);
@@ -82,14 +84,17 @@ impl Ingest {
             })
             .collect();
         let name = &row.name;
-        lines.push(match row.kind.as_str() {
-            "archive" | "tree" => {
-                let from = gaps.iter().map(|gap| gap.from_at).min();
-                let day = when(from.unwrap_or_default());
-                let day = day.split(' ').next().unwrap_or_default();
-                format!("Try, while bpfnews is stopped: bpfnews backfill --feed {name} --since {day}")
+        lines.push(match row.kind {
+            UpstreamKind::Archive | UpstreamKind::Tree => {
+                let from = gaps.iter().map(|gap| gap.from_at).filter(|at| *at > 0).min();
+                let from = from.and_then(|at| DateTime::from_timestamp(at, 0));
+                let day = from.unwrap_or(now - GAP_SINCE).format("%F");
+                format!(
+                    "bpfnews asks for it again by itself where it can. To fetch it now, stop bpfnews and run: \
+                     bpfnews backfill --feed {name} --since {day}"
+                )
             }
-            _ => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
+            UpstreamKind::Lwn | UpstreamKind::Feed => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
                 .to_owned(),
         });
         let (subject, day) = (format!("gaps {name}"), now.format("%F").to_string());
@@ -98,6 +103,27 @@ impl Ingest {
             kind: &day,
             title: format!("{name}: something is missing"),
             text: lines.join("\n"),
+        };
+        self.tell(tx, &trouble, now).await
+    }
+
+    /// Reports a warning about a whole source, once a month at most.
+    pub(super) async fn report_warning(
+        &self,
+        tx: &mut Tx,
+        row: &FeedRow,
+        warning: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let Some(warning) = warning else {
+            return Ok(());
+        };
+        let month = now.format("%Y-%m").to_string();
+        let trouble = Trouble {
+            subject: &format!("warning {}", row.name),
+            kind: &month,
+            title: format!("{}: a warning", row.name),
+            text: plain(warning),
         };
         self.tell(tx, &trouble, now).await
     }
@@ -121,10 +147,15 @@ pub(super) fn subject(row: &FeedRow) -> String {
 }
 
 /// Describes the problem of a feed, and the remedy.
-fn words(state: &str, name: &str, config: &FeedConfig, since: DateTime<Utc>) -> (String, String) {
+fn words(
+    state: FailureState,
+    name: &str,
+    config: &FeedConfig,
+    since: DateTime<Utc>,
+) -> (String, String) {
     let try_it = format!("bpfnews check --online --feed {name} tries it.");
     match state {
-        "walled" => (
+        FailureState::Walled => (
             "is walled".to_owned(),
             format!(
                 "Its host answers with a page for people, which bpfnews does not climb. Ask the people who run it to let \
@@ -135,11 +166,11 @@ fn words(state: &str, name: &str, config: &FeedConfig, since: DateTime<Utc>) -> 
                 }
             ),
         ),
-        "gone" => (
+        FailureState::Gone => (
             "is gone".to_owned(),
             format!("Give its new url in the configuration, or take it out. {try_it}"),
         ),
-        _ => (
+        FailureState::BackingOff => (
             format!("has failed since {} UTC", since.format("%Y-%m-%d %H:%M")),
             format!(
                 "It is asked again, at least once a day; what it still shows by then is read. See whether {} still is its \

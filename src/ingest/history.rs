@@ -13,7 +13,7 @@ use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome, Progress};
-use crate::store::items::{self, AtHand, Stored};
+use crate::store::items::{self, AtHand, StoredPage};
 
 impl Ingest {
     /// Walks a feed back to `since`; stores everything and announces nothing. It first polls the feed to its end. Otherwise the
@@ -110,7 +110,7 @@ impl Ingest {
 
 impl Ingest {
     /// Stores mails that were read from files, as an archive's. Posts that stand are edited; none are opened.
-    pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<Stored> {
+    pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<StoredPage> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let mut progress = Progress::default();

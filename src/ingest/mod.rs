@@ -36,7 +36,7 @@ use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 pub use self::matching::meet_all;
 pub use self::plan::restate;
@@ -70,7 +70,7 @@ pub struct Ingest {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The words that make a story relevant.
-    pub words: Words,
+    pub words: FoldRules,
     feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
@@ -213,7 +213,9 @@ impl Ingest {
                 requests = report.requests,
                 took_ms, "{}: nothing new", report.feed
             ),
-            Outcome::Failed { state, why } => warn!(state, "{}: {why}", report.feed),
+            Outcome::Failed { state, why } => {
+                warn!(state = state.word(), "{}: {why}", report.feed);
+            }
             Outcome::Excused { why } => warn!("{}: not polled: {why}", report.feed),
         }
         Ok(report)
@@ -372,6 +374,7 @@ impl Ingest {
     /// Whether all items of a page are stored already, as in nearly every poll.
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
+            && page.warning.is_none()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }

@@ -4,9 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Mode;
 use super::plan::{Fresh, News};
-use crate::item::{Item, What};
+use crate::item::{Item, ItemData};
 use crate::store::feeds::FeedRow;
-use crate::store::items::Stored;
+use crate::store::items::StoredPage;
 
 /// A commit that was made so long before the previous poll came by a merge from elsewhere and is no news here.
 const MERGED_AGE_S: i64 = 7 * 86_400;
@@ -19,7 +19,7 @@ pub(super) fn news(
     mode: Mode,
     page: &[Item],
     place: usize,
-    stored: &Stored,
+    stored: &StoredPage,
     now: DateTime<Utc>,
 ) -> News {
     let is_told = |position: usize| match mode {
@@ -46,12 +46,12 @@ pub(super) fn news(
 
 /// The new items that count as new now, whatever date they carry: those that came in the course of polling. An item that slid
 /// back into the window, or a rebased commit, is as old as its date. A merge brings old commits that are new here.
-pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &Stored) -> Vec<i64> {
+pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &StoredPage) -> Vec<i64> {
     if mode != Mode::Live {
         return Vec::new();
     }
     let is_new = |position: usize| match page[position].what {
-        What::Commit { .. } => !stored.twins.contains(&position),
+        ItemData::Commit { .. } => !stored.twins.contains(&position),
         _ => is_news(row, page, stored, position),
     };
     let fresh = stored.fresh.iter();
@@ -63,11 +63,11 @@ pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &Store
 
 /// Whether a new item is news. It is not if it is older than the feed's first poll, was committed long before it came by a
 /// merge, or resembles a commit that was here before a rebase.
-fn is_news(row: &FeedRow, page: &[Item], stored: &Stored, position: usize) -> bool {
+fn is_news(row: &FeedRow, page: &[Item], stored: &StoredPage, position: usize) -> bool {
     let item = &page[position];
     let at = item.at.map(|at| at.timestamp());
     match (&item.what, at) {
-        (What::Commit { .. }, at) => {
+        (ItemData::Commit { .. }, at) => {
             let newest = page.iter().filter_map(|item| item.at).max();
             let polled = row.last_ok_at.map(|polled| match newest {
                 Some(newest) if newest.timestamp() < polled - AHEAD_S => newest.timestamp(),

@@ -93,7 +93,7 @@ impl Ingest {
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         sample::sample_new_channels(&mut tx, &desks, now).await?;
-        troubles::forget_strangers(&mut tx).await?;
+        troubles::forget_removed_feeds(&mut tx).await?;
         // No other task writes until this ends, so every later commit queues posts for these destinations.
         let before = lasting.replace_desks(desks.into());
         if let Err(error) = tx.commit().await {

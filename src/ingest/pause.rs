@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::source::FetchError;
-use crate::store::feeds::Outcome;
+use crate::store::feeds::{FailureState, Outcome};
 
 /// The longest pause after failures: a feed that recovers is met within a day.
 pub(super) const BACK_OFF_MAX: TimeDelta = TimeDelta::days(1);
@@ -31,7 +31,7 @@ pub(super) fn judge(error: &FetchError, gap: TimeDelta, failures: i64) -> (Outco
         .max(gap.min(BACK_OFF_MAX));
     let in_a_while = |pause: TimeDelta| with_jitter(pause).min(BACK_OFF_MAX);
     let backing_off = Outcome::Failed {
-        state: "backing_off",
+        state: FailureState::BackingOff,
         why: why.clone(),
     };
     match error {
@@ -48,12 +48,18 @@ pub(super) fn judge(error: &FetchError, gap: TimeDelta, failures: i64) -> (Outco
         | FetchError::Unreachable { .. } => (backing_off, in_a_while(back_off)),
         FetchError::Walled { .. } => (
             Outcome::Failed {
-                state: "walled",
+                state: FailureState::Walled,
                 why,
             },
             in_a_while(back_off.max(WALL_BACK_OFF_MIN)),
         ),
-        FetchError::Gone { .. } => (Outcome::Failed { state: "gone", why }, GONE_BACK_OFF),
+        FetchError::Gone { .. } => (
+            Outcome::Failed {
+                state: FailureState::Gone,
+                why,
+            },
+            GONE_BACK_OFF,
+        ),
         FetchError::Offline { .. } => (Outcome::Excused { why }, OFFLINE_PAUSE),
         FetchError::Held { after, .. } => {
             let after = TimeDelta::from_std(*after).unwrap_or(BACK_OFF_MAX);

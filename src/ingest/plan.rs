@@ -18,7 +18,7 @@ use crate::post::story::{self, Content};
 use crate::store::Tx;
 use crate::store::items;
 use crate::store::mutes;
-use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, Sent, Verb};
+use crate::store::outbox::{self, NewDelivery, NewPost, PostRow, PostState, SendState, Verb};
 use crate::store::stories;
 use crate::story::{State, Story, StoryKind, life};
 
@@ -215,7 +215,7 @@ async fn stands_again(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> an
     }
     // A removal that was not tried yet is not needed any more.
     outbox::forget_deliveries(tx, post.id, "its story is its own again", now).await?;
-    Ok(outbox::was_sent(tx, post.id).await? == Sent::Maybe)
+    Ok(outbox::was_sent(tx, post.id).await? == SendState::Maybe)
 }
 
 /// Sends a post after all.
@@ -259,7 +259,7 @@ pub(super) async fn say(
     // A sample that was not shown yet is still one.
     if let (Content::Story(was), Content::Story(is)) = (&post.content, &mut content)
         && was.notes.iter().any(|note| note == SAMPLE_NOTE)
-        && outbox::was_sent(tx, post.id).await? == Sent::NotYet
+        && outbox::was_sent(tx, post.id).await? == SendState::NotYet
     {
         is.notes.push(SAMPLE_NOTE.to_owned());
     }
@@ -273,9 +273,9 @@ pub(super) async fn say(
         };
     }
     match outbox::was_sent(tx, post.id).await? {
-        Sent::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
-        Sent::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
-        Sent::Maybe | Sent::Never => Ok(()),
+        SendState::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
+        SendState::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
+        SendState::Maybe | SendState::Never => Ok(()),
     }
 }
 
@@ -286,7 +286,7 @@ async fn reply(
     milestone: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    if outbox::was_sent(tx, post.id).await? != Sent::Maybe {
+    if outbox::was_sent(tx, post.id).await? != SendState::Maybe {
         return Ok(());
     }
     let mark = format!("{}-{milestone}", post.content.mark());
@@ -298,7 +298,7 @@ async fn reply(
         content: Some(&line),
         due_at: now,
     };
-    outbox::owe(tx, &reply).await
+    outbox::queue(tx, &reply).await
 }
 
 async fn open(
@@ -360,7 +360,7 @@ pub(super) async fn put(
         content: Some(&content),
         due_at,
     };
-    outbox::owe(tx, &send).await
+    outbox::queue(tx, &send).await
 }
 
 /// Whether a new patch answers a missing mail: its cover letter may be late.

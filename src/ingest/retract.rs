@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::digest::list_anew;
 use crate::store::Tx;
-use crate::store::outbox::{self, NewDelivery, PostRow, PostState, Sent, Verb};
+use crate::store::outbox::{self, NewDelivery, PostRow, PostState, SendState, Verb};
 
 const WHY: &str = "it was taken back";
 
@@ -50,7 +50,7 @@ pub(super) async fn take_away(
         return list_without(tx, list, why, now).await;
     }
     outbox::forget_deliveries(tx, post.id, why, now).await?;
-    if outbox::was_sent(tx, post.id).await? == Sent::Maybe {
+    if outbox::was_sent(tx, post.id).await? == SendState::Maybe {
         remove(tx, post.channel_id, post.id, now).await?;
     }
     for answer in outbox::answers_below(tx, post.id, now).await? {
@@ -70,7 +70,7 @@ async fn list_without(tx: &mut Tx, list: i64, why: &str, now: DateTime<Utc>) -> 
     post.state = PostState::Retracted;
     outbox::save_post(tx, &post).await?;
     outbox::forget_deliveries(tx, list, why, now).await?;
-    if outbox::was_sent(tx, list).await? == Sent::Maybe {
+    if outbox::was_sent(tx, list).await? == SendState::Maybe {
         remove(tx, post.channel_id, list, now).await?;
     }
     Ok(())
@@ -98,5 +98,5 @@ async fn remove(tx: &mut Tx, channel: i64, post: i64, now: DateTime<Utc>) -> any
         content: None,
         due_at: now,
     };
-    outbox::owe(tx, &removal).await
+    outbox::queue(tx, &removal).await
 }

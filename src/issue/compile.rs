@@ -222,7 +222,7 @@ fn is_small(placed: &Placed<'_>) -> bool {
 fn has_reason(placed: &Placed<'_>, names: &[&str]) -> bool {
     let why = &placed.passage.after.why;
     let mut reasons = REASONS.iter().filter(|reason| names.contains(&reason.name));
-    reasons.any(|reason| why.iter().any(|why| why.starts_with(reason.told)))
+    reasons.any(|reason| why.iter().any(|why| why.starts_with(reason.words)))
 }
 
 /// Removes text that several entries repeat word for word, because it describes none of them.

@@ -28,9 +28,8 @@ pub use self::way::{is_applied, is_mainline};
 use crate::item::prose::shorten;
 use crate::post::{is_for_readers, plain};
 use crate::story::Story;
+use crate::story::key::HASH_DIGITS;
 
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 /// The most characters of a title.
 const TITLE_CHARS_MAX: usize = 240;
 

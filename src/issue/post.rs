@@ -3,7 +3,7 @@
 use super::markdown::{Correction, opening};
 use super::{Entry, Issue, SectionKind, prose};
 use crate::item::prose::shorten;
-use crate::post::story::{IssuePost, Line, Part, Tone};
+use crate::post::story::{IssuePart, IssuePost, Line, Tone};
 
 /// The most lines of an announcement; the rest is one click or one command away.
 const LINES_MAX: usize = 15;
@@ -62,8 +62,8 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
         })
     });
     let sections = issue.sections.iter();
-    let mut parts: Vec<Part> = sections
-        .map(|section| Part {
+    let mut parts: Vec<IssuePart> = sections
+        .map(|section| IssuePart {
             heading: section.kind.heading().to_owned(),
             lines: section
                 .entries
@@ -74,7 +74,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
         })
         .collect();
     // Important stories come first in chat; pull requests follow.
-    parts.push(Part {
+    parts.push(IssuePart {
         heading: "Pull requests".to_owned(),
         lines: pulls.collect(),
         is_list_of_patches: false,
@@ -88,7 +88,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             mark: posted.story.clone(),
         })
     });
-    parts.push(Part {
+    parts.push(IssuePart {
         heading: "Patches".to_owned(),
         lines: posted.collect(),
         is_list_of_patches: true,

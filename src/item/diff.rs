@@ -22,8 +22,8 @@ const FILES_BYTES_MAX: usize = 2_048;
 /// Lines with fewer letters and digits are too common: a brace, `return 0;`.
 const LETTERS_MIN: usize = 8;
 /// How many bits of a line's hash are kept, and in how many hexadecimal digits.
-const HASH_BITS: u32 = 24;
-const HASH_DIGITS: usize = 6;
+const LINE_HASH_BITS: u32 = 24;
+const LINE_HASH_DIGITS: usize = 6;
 
 /// A sample of changed lines: those with the smallest hashes, so that samples of two patches can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Sample {
     /// Reads a sample as [`headers`] wrote it; `None` for anything else.
     pub fn parse(value: &str) -> Option<Self> {
         let (total, digits) = value.split_once(' ')?;
-        let digits = digits.as_bytes().chunks_exact(HASH_DIGITS);
+        let digits = digits.as_bytes().chunks_exact(LINE_HASH_DIGITS);
         let hashes: BTreeSet<u32> = digits
             .map_while(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
             .take(SAMPLE_MAX)
@@ -127,7 +127,7 @@ fn hash_of(line: &str) -> Option<u32> {
         hasher.write(word.as_bytes());
         hasher.write(b" ");
     }
-    u32::try_from(hasher.finish() >> (64 - HASH_BITS)).ok()
+    u32::try_from(hasher.finish() >> (64 - LINE_HASH_BITS)).ok()
 }
 
 #[cfg(test)]

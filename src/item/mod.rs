@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 /// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ItemKind {
     /// A commit of a kernel tree; its hash is its identity.
     Commit,
     /// A mail; its Message-ID is its identity.
@@ -30,7 +30,7 @@ pub enum Kind {
     Video,
 }
 
-impl Kind {
+impl ItemKind {
     /// Every kind, in the order of their numbers in the database.
     pub const ALL: [Self; 5] = [
         Self::Commit,
@@ -68,7 +68,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ItemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
@@ -231,7 +231,7 @@ impl Detail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The kind, with the data of that kind.
-    pub what: What,
+    pub what: ItemData,
     /// The title, subject line or name: plain text on one line, as written (tags such as `[PATCH v2 1/3]` included).
     pub title: String,
     /// The author.
@@ -253,7 +253,7 @@ pub struct Item {
 
 /// The kind of an item, with the data of that kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ItemData {
     /// A commit.
     Commit {
         /// Its identity.
@@ -320,24 +320,24 @@ impl Item {
     }
 
     /// The kind of this item.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ItemKind {
         match self.what {
-            What::Commit { .. } => Kind::Commit,
-            What::Message { .. } => Kind::Message,
-            What::Article { .. } => Kind::Article,
-            What::Release { .. } => Kind::Release,
-            What::Video { .. } => Kind::Video,
+            ItemData::Commit { .. } => ItemKind::Commit,
+            ItemData::Message { .. } => ItemKind::Message,
+            ItemData::Article { .. } => ItemKind::Article,
+            ItemData::Release { .. } => ItemKind::Release,
+            ItemData::Video { .. } => ItemKind::Video,
         }
     }
 
     /// Its identity.
     pub fn key(&self) -> ItemKey {
         match &self.what {
-            What::Commit { hash } => ItemKey::commit(hash),
-            What::Message { id, .. } => ItemKey::message(id),
-            What::Article { key, .. } | What::Release { key, .. } | What::Video { key, .. } => {
-                key.clone()
-            }
+            ItemData::Commit { hash } => ItemKey::commit(hash),
+            ItemData::Message { id, .. } => ItemKey::message(id),
+            ItemData::Article { key, .. }
+            | ItemData::Release { key, .. }
+            | ItemData::Video { key, .. } => key.clone(),
         }
     }
 }

@@ -4,17 +4,17 @@
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The lines of a text, as [`str::lines`] gives them, only sooner: all that is read goes through here many times.
-pub fn lines(text: &str) -> Lines<'_> {
-    Lines { rest: text }
+pub fn lines(text: &str) -> ProseLines<'_> {
+    ProseLines { rest: text }
 }
 
 /// See [`lines`].
 #[derive(Debug, Clone)]
-pub struct Lines<'a> {
+pub struct ProseLines<'a> {
     rest: &'a str,
 }
 
-impl<'a> Iterator for Lines<'a> {
+impl<'a> Iterator for ProseLines<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {

@@ -41,7 +41,7 @@ pub(super) fn matters(story: &Story) -> Vec<String> {
 
 /// The weight of a reason in a story's score; `None` if it does not apply or weighs nothing.
 fn weight(story: &Story, name: &str) -> Option<i32> {
-    let told = REASONS.iter().find(|reason| reason.name == name)?.told;
+    let told = REASONS.iter().find(|reason| reason.name == name)?.words;
     story.why.iter().find_map(|why| {
         let weight = why.strip_prefix(told)?.strip_prefix(" (")?;
         weight.strip_suffix(')')?.parse().ok()

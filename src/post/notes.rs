@@ -4,7 +4,7 @@ use chrono::Datelike as _;
 
 use super::matters::matters;
 use super::plain;
-use super::story::standing;
+use super::steps::standing;
 use crate::story::{State, Story, StoryKind};
 
 /// The most CVEs that are named.

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notes::notes;
-pub use super::steps::told;
-use super::steps::{short_tree, steps};
+pub use super::steps::{event_words, standing};
+use super::steps::{is_only_said, steps};
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
+use crate::story::key::HASH_DIGITS;
 use crate::story::{State, Story, StoryKind};
 
 /// The most characters of a title; an author's own is rarely over 100.
@@ -16,8 +17,6 @@ const TITLE_CHARS_MAX: usize = 240;
 const SUMMARY_CHARS_MAX: usize = 600;
 /// The most patches that are listed; for a longer series a line counts the rest.
 const PARTS_MAX: usize = 12;
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 
 /// The content of a message in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +115,7 @@ pub struct IssuePost {
     /// The text above the lines; several paragraphs.
     pub lead: String,
     /// Lines under headings.
-    pub parts: Vec<Part>,
+    pub parts: Vec<IssuePart>,
     /// Where the whole of it is read.
     pub link: Option<String>,
     /// How many lines more there are.
@@ -129,7 +128,7 @@ pub struct IssuePost {
 
 /// Lines under a heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct IssuePart {
     /// The heading.
     pub heading: String,
     /// The lines.
@@ -303,47 +302,6 @@ pub fn tone(state: State) -> Tone {
         State::Superseded | State::Withdrawn | State::Rejected => Tone::Ended,
         State::Paid | State::Free | State::Published => Tone::Reading,
     }
-}
-
-/// Where a story stands, in a few words.
-pub fn standing(story: &Story) -> String {
-    let tree = || {
-        let tree = story.applied.last().map(|applied| applied.tree.as_str());
-        plain(tree.map_or("", short_tree))
-    };
-    // A state that only a mail claims is shown as a claim.
-    let said = match is_only_said(story) {
-        true => "said to be ",
-        false => "",
-    };
-    let in_tree = |words: &str| match tree() {
-        tree if tree.is_empty() => format!("{said}{words}"),
-        tree => format!("{said}{words} to {tree}"),
-    };
-    match story.state {
-        State::Posted | State::Discussed => match story.revisions.last() {
-            Some(newest) if newest.version > 1 => format!("v{}", newest.version),
-            _ if story.state == State::Discussed => "discussed".to_owned(),
-            _ => "posted".to_owned(),
-        },
-        State::Applied => in_tree("applied"),
-        State::PartlyApplied => in_tree("partly applied"),
-        State::Pulled => "in a pull request".to_owned(),
-        State::Mainline => "in mainline".to_owned(),
-        State::Stable => "in stable".to_owned(),
-        State::Superseded => "superseded".to_owned(),
-        State::Withdrawn => "withdrawn".to_owned(),
-        State::Rejected => "refused".to_owned(),
-        State::Open => "open".to_owned(),
-        State::Paid => "for subscribers".to_owned(),
-        State::Free => "free to read".to_owned(),
-        State::Published => "published".to_owned(),
-    }
-}
-
-/// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
-fn is_only_said(story: &Story) -> bool {
-    !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
 }
 
 /// The verdicts of machines on the newest revision: `AI review: 1 high · CI passed`.

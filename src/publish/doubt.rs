@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::issue::{Issue, Period};
 use crate::post::words::{counted, span};
 use crate::store::issues::IssueRow;
-use crate::store::turns::{self, Unread};
+use crate::store::turns::{self, UnreadFeed};
 use crate::store::{Database, Tx};
 
 /// Less than this since the last issue is hardly meant.
@@ -23,7 +23,7 @@ pub enum Doubt {
     /// Nothing happened in its time.
     Empty,
     /// Feeds were not read up to its end.
-    Unread(Vec<Unread>),
+    Unread(Vec<UnreadFeed>),
     /// It would come so soon after the last one.
     Short(TimeDelta),
     /// It would cover so much time.
@@ -72,7 +72,7 @@ pub(super) async fn unread(
     to: DateTime<Utc>,
     last: Option<&IssueRow>,
     now: DateTime<Utc>,
-) -> anyhow::Result<Vec<Unread>> {
+) -> anyhow::Result<Vec<UnreadFeed>> {
     turns::unread(from, to.timestamp(), last.map(|last| last.to_at), now).await
 }
 
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn doubts_are_sentences() {
-        let unread = |number: i64| Unread {
+        let unread = |number: i64| UnreadFeed {
             feed: format!("list-{number}"),
             since: 86_400 * number,
         };

@@ -19,9 +19,9 @@ use crate::ingest;
 use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
 use crate::post::story::Content;
 use crate::post::words::counted;
-use crate::store::issues::{self, Absent};
+use crate::store::issues::{self, MissingStretch};
 use crate::store::{Store, Tx, edits, outbox, stories, troubles, withdrawn};
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// How far back the first issue goes.
 const FIRST_SPAN: TimeDelta = TimeDelta::days(7);
@@ -34,7 +34,7 @@ pub struct Rules<'a> {
     /// The newsletter.
     pub issue: &'a IssueConfig,
     /// The words that make a story relevant to BPF.
-    pub words: &'a Words,
+    pub words: &'a FoldRules,
     /// Where the pages are, for readers.
     pub home: Option<&'a str>,
 }
@@ -152,7 +152,7 @@ async fn compile(
 }
 
 /// Describes the feeds that were not read.
-fn missing(absent: &[Absent], period: Period) -> Vec<String> {
+fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
     let day = |at: i64| {
         let at = DateTime::from_timestamp(at, 0).unwrap_or(period.from);
         at.max(period.from).format("%-d %B").to_string()

@@ -196,14 +196,14 @@ mod tests {
     use chrono::{NaiveTime, Weekday};
 
     use super::*;
-    use crate::config::{IssueConfig, When};
-    use crate::story::relevance::Words;
+    use crate::config::{IssueConfig, Schedule};
+    use crate::story::relevance::FoldRules;
 
     #[test]
     fn issues_are_due_on_their_day_and_never_soon_after_one() {
         let at = |text: &str| -> DateTime<Utc> { text.parse().expect("a time") };
-        let words = Words::default();
-        let wednesday = When {
+        let words = FoldRules::default();
+        let wednesday = Schedule {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
         };

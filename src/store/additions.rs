@@ -6,15 +6,11 @@ use super::{Readers, Tx};
 use crate::config::{Addition, TableKind};
 
 /// All additions, the oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_additions(readers: &Readers) -> anyhow::Result<Vec<Addition>> {
     let rows = sqlx::query!(
         "SELECT kind, name, toml, added_at, added_by FROM additions ORDER BY added_at, kind, name"
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("reading what was added in chat")?;
     Ok(rows
@@ -32,11 +28,7 @@ pub async fn list_additions(readers: &Readers) -> anyhow::Result<Vec<Addition>> 
         .collect())
 }
 
-/// Keeps an addition; `false` where there is one of that name.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stores an addition. Returns `false` if one of that name exists.
 pub async fn keep_addition(tx: &mut Tx, addition: &Addition) -> anyhow::Result<bool> {
     let kind = addition.kind.word();
     let kept = sqlx::query!(
@@ -53,11 +45,7 @@ pub async fn keep_addition(tx: &mut Tx, addition: &Addition) -> anyhow::Result<b
     Ok(kept.rows_affected() == 1)
 }
 
-/// Drops an addition; `false` where there is none.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Deletes an addition. Returns `false` if there is none.
 pub async fn drop_addition(tx: &mut Tx, kind: TableKind, name: &str) -> anyhow::Result<bool> {
     let kind = kind.word();
     let dropped = sqlx::query!(

@@ -1,30 +1,30 @@
-//! Times that a clock wrote which ran ahead. Once it is set right, what they say is in the future: nothing would be polled
-//! or told before then, and what is new would pass for old.
+//! Repairs times that a fast clock wrote. Once the clock is set right, these times lie in the future: nothing would
+//! be polled or posted before then, and new items would pass for old ones.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// What two readings of one clock may differ by.
+/// Two readings of one clock may differ by this much.
 const SLACK_S: i64 = 60;
 
-/// When a feed was polled last, unix seconds; 0: none was. It looks at all feeds.
+/// The time of the latest poll of any feed, unix seconds; 0 if there was none. Scans all feeds.
 pub async fn last_poll_at(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(r#"SELECT COALESCE(MAX(last_polled_at), 0) AS "at!: i64" FROM feeds"#)
-        .fetch_one(&mut *readers.turn().await?)
+        .fetch_one(&mut *readers.acquire().await?)
         .await
         .context("asking when a feed was polled last")
 }
 
-/// How far the clock was set back since the last poll, in seconds; `None`: it was not.
+/// How many seconds the clock was set back since the last poll; `None` if it was not.
 pub fn set_back_by(last_poll_at: i64, now: DateTime<Utc>) -> Option<i64> {
     let ahead = last_poll_at - now.timestamp();
     (ahead > SLACK_S).then_some(ahead)
 }
 
-/// Moves what lies in the future back by so many seconds, at most to now: waits go on as they were, and what happened
-/// happened by now.
+/// Moves times that lie in the future back by `by` seconds. Waits keep their length; past events happened now at the
+/// latest.
 pub async fn set_back(tx: &mut Tx, by: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let now = now.timestamp();
     sqlx::query!(
@@ -48,7 +48,7 @@ pub async fn set_back(tx: &mut Tx, by: i64, now: DateTime<Utc>) -> anyhow::Resul
     sqlx::query!("UPDATE posts SET opened_at = $1 WHERE opened_at > $1", now)
         .execute(&mut **tx)
         .await?;
-    // Those that were sent count for the hour that they were sent in, whatever it was called.
+    // Deliveries that were sent count towards the hour in which they were sent, however wrong the clock was.
     sqlx::query!(
         "UPDATE deliveries SET due_at = iif(state = 'owed', MAX(due_at - $2, $1), due_at - $2) WHERE due_at > $1",
         now,

@@ -1,8 +1,8 @@
-//! What is being read, noted beside the database, so that a document over which the process dies is not read for ever: after
-//! the second time it is left alone for a while.
+//! Notes beside the database that record which documents are being read. If the process dies twice over a document,
+//! the document is skipped for a while.
 //!
-//! A note must outlive the process and not the machine, so it is written to a file and not awaited on the disk: reading
-//! costs two short writes.
+//! A note must survive the process, not the machine. So it goes to a file without fsync, and reading a document costs
+//! two short writes.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -14,53 +14,52 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Documents that are read at the same time, those included that take too long; what is beyond is not noted.
+/// Documents that may be noted at the same time, including slow ones. Further documents are read without a note.
 const UNDER_WAY_MAX: usize = 32;
-/// Documents over which the process died that are remembered.
+/// Documents that killed the process, kept at most.
 const SUSPECTS_MAX: usize = 32;
-/// How often the process may die over a document before that is left alone …
+/// The process may die this often over a document before the document is skipped …
 const DEATHS_MAX: u64 = 2;
-/// … for so long, and twice that after each further time, up to a day.
+/// … for this long. The pause doubles after each further death, up to a day.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 const PAUSE_MAX: TimeDelta = TimeDelta::days(1);
 
 const NOTE_BYTES: usize = 32;
 
-/// A document: its feed's number, and a number that its address comes to.
-type Document = (i64, u64);
+/// A document: the number of its feed, and a hash of its address.
+type DocumentKey = (i64, u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Suspect {
     deaths: u64,
-    /// When the process died, or was started again: unix seconds.
+    /// Unix seconds of the death, or of the next start.
     at: i64,
 }
 
-/// The notes of one process.
 #[derive(Debug, Clone)]
-pub struct Attempts(Arc<Notes>);
+pub struct Attempts(Arc<NoteFile>);
 
 #[derive(Debug)]
-struct Notes {
+struct NoteFile {
     file: File,
-    state: Mutex<State>,
+    state: Mutex<NoteState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct NoteState {
     under_way: [bool; UNDER_WAY_MAX],
-    suspects: HashMap<Document, Suspect>,
+    suspects: HashMap<DocumentKey, Suspect>,
 }
 
-/// A document that is being read; dropped when that is over.
+/// A document that is being read. Dropping it ends the note.
 #[derive(Debug)]
 pub struct Attempt {
-    notes: Arc<Notes>,
-    document: Document,
+    notes: Arc<NoteFile>,
+    document: DocumentKey,
     slot: usize,
 }
 
-/// The file beside a database.
+/// The path of the notes.
 fn beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(".reading");
@@ -68,11 +67,11 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 impl Attempts {
-    /// Opens the notes beside a database. What an earlier process left was being read when it died.
+    /// Opens the notes beside a database. Notes that an earlier process left name the documents over which it died.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or written.
+    /// Returns an error if the file cannot be read or written.
     pub fn open(database: &Path, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let path = beside(database);
         let what = || format!("noting what is read in {}", path.display());
@@ -90,11 +89,11 @@ impl Attempts {
             .take(most as u64)
             .read_to_end(&mut bytes)
             .with_context(what)?;
-        let notes = Notes {
+        let notes = NoteFile {
             file,
-            state: Mutex::new(State {
+            state: Mutex::new(NoteState {
                 suspects: left_behind(&bytes, now),
-                ..State::default()
+                ..NoteState::default()
             }),
         };
         notes.write(0, &[0; UNDER_WAY_MAX * NOTE_BYTES]);
@@ -102,7 +101,7 @@ impl Attempts {
         Ok(Self(Arc::new(notes)))
     }
 
-    /// Until when a document is left alone, if it is: the process died over it too often.
+    /// The end of the pause if the process died over this document too often.
     pub fn left_alone_until(
         &self,
         feed: i64,
@@ -116,7 +115,7 @@ impl Attempts {
         (now < until).then_some(until)
     }
 
-    /// Notes that a document is about to be read; `None` where too many are.
+    /// Notes that a document is about to be read; `None` if too many are.
     pub fn begin(&self, feed: i64, url: &url::Url) -> Option<Attempt> {
         let document = (feed, number(url));
         let slot = {
@@ -147,17 +146,17 @@ impl Drop for Attempt {
     }
 }
 
-impl Notes {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl NoteFile {
+    fn state(&self) -> MutexGuard<'_, NoteState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, slot: usize, bytes: &[u8]) {
-        // A full disk is met elsewhere, and told there; reading goes on without a note.
+        // A full disk is reported elsewhere. Reading continues without a note.
         let _ = self.file.write_all_at(bytes, (slot * NOTE_BYTES) as u64);
     }
 
-    fn write_suspects(&self, state: &State) {
+    fn write_suspects(&self, state: &NoteState) {
         let mut bytes = [0; SUSPECTS_MAX * NOTE_BYTES];
         let notes = state
             .suspects
@@ -170,11 +169,11 @@ impl Notes {
     }
 }
 
-/// What an earlier process left: suspects of before, and what it was reading when it died.
-fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<Document, Suspect> {
+/// The suspects that an earlier process left: its own suspects, and the documents it was reading when it died.
+fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<DocumentKey, Suspect> {
     let notes: Vec<_> = bytes.chunks_exact(NOTE_BYTES).map(of_note).collect();
     let (under_way, before) = notes.split_at(notes.len().min(UNDER_WAY_MAX));
-    let mut suspects: HashMap<Document, Suspect> = before
+    let mut suspects: HashMap<DocumentKey, Suspect> = before
         .iter()
         .filter(|(document, _)| document.0 != 0)
         .copied()
@@ -189,7 +188,7 @@ fn left_behind(bytes: &[u8], now: DateTime<Utc>) -> HashMap<Document, Suspect> {
     suspects
 }
 
-fn note(document: Document, suspect: Suspect) -> [u8; NOTE_BYTES] {
+fn note(document: DocumentKey, suspect: Suspect) -> [u8; NOTE_BYTES] {
     let parts = [
         document.0.to_le_bytes(),
         document.1.to_le_bytes(),
@@ -199,7 +198,7 @@ fn note(document: Document, suspect: Suspect) -> [u8; NOTE_BYTES] {
     std::array::from_fn(|at| parts[at / 8][at % 8])
 }
 
-fn of_note(note: &[u8]) -> (Document, Suspect) {
+fn of_note(note: &[u8]) -> (DocumentKey, Suspect) {
     let part = |number: usize| std::array::from_fn(|at| note[number * 8 + at]);
     let suspect = Suspect {
         deaths: u64::from_le_bytes(part(2)).min(1_000),
@@ -209,7 +208,7 @@ fn of_note(note: &[u8]) -> (Document, Suspect) {
     (document, suspect)
 }
 
-/// The number that an address comes to.
+/// A hash of the address.
 fn number(url: &url::Url) -> u64 {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
@@ -238,10 +237,10 @@ mod tests {
             .left_alone_until(7, &url, start)
             .expect("it is left alone");
         assert_eq!(until, start + PAUSE);
-        // Another document of the feed is read, and another feed's at the same place.
+        // Another document of the feed is read, and so is the same address in another feed.
         assert_eq!(attempts.left_alone_until(7, &other, start), None);
         assert_eq!(attempts.left_alone_until(8, &url, start), None);
-        // It is tried again then, and left alone for longer.
+        // After the pause it is tried again, and the next pause is longer.
         assert_eq!(attempts.left_alone_until(7, &url, until), None);
         drop(attempts);
         dies(until);
@@ -250,7 +249,7 @@ mod tests {
             .left_alone_until(7, &url, until)
             .expect("it is left alone");
         assert_eq!(again, until + PAUSE * 2);
-        // Once it is read, nothing is left.
+        // Once it is read, no suspicion remains.
         drop(attempts.begin(7, &url));
         assert_eq!(attempts.left_alone_until(7, &url, until), None);
         drop(attempts);

@@ -1,46 +1,33 @@
-//! Who changed what in chat. Rows are only ever added, in the transaction of the change that they tell of.
+//! The audit log of changes made in chat. Rows are only added, in the transaction of the change.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// Who changes something, and where.
+/// A person who changes something, and the room in which they do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
-    /// The platform.
+pub struct Actor {
     pub platform: String,
-    /// The person's id.
     pub person: String,
-    /// The room.
     pub room: String,
-    /// The server that it belongs to.
+    /// The server or space of the room.
     pub community: Option<String>,
 }
 
-/// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {
-    /// When, unix seconds.
+    /// Unix seconds.
     pub at: i64,
-    /// The platform.
     pub platform: String,
-    /// The person's id.
     pub person: String,
-    /// The room.
     pub room: String,
-    /// What was changed.
     pub what: String,
 }
 
-/// Records a change.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn record(
     tx: &mut Tx,
-    hand: &Hand,
+    actor: &Actor,
     what: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
@@ -49,10 +36,10 @@ pub async fn record(
         "INSERT INTO audit (id, at, platform, person, room, community, what)
          VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM audit), $1, $2, $3, $4, $5, $6)",
         now,
-        hand.platform,
-        hand.person,
-        hand.room,
-        hand.community,
+        actor.platform,
+        actor.person,
+        actor.room,
+        actor.community,
         what
     )
     .execute(&mut **tx)
@@ -62,17 +49,13 @@ pub async fn record(
 }
 
 /// The last changes, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_changes(readers: &Readers, most: i64) -> anyhow::Result<Vec<AuditRow>> {
     sqlx::query_as!(
         AuditRow,
         "SELECT at, platform, person, room, what FROM audit ORDER BY id DESC LIMIT $1",
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("reading who changed what")
 }

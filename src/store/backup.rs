@@ -1,7 +1,7 @@
-//! Copies of the database: made while it is in use, whole, on the disk, and checked before anybody relies on them.
+//! Copies of the database, made while it is in use. Each copy is whole, synced to disk, and verified.
 //!
-//! A copy carries what must happen when it is put in place, by `restore` or by hand: every channel is looked through
-//! from the copy's time on before anything is sent there (see `outbox::recall_all`).
+//! A copy carries a request for its restore, by `restore` or by hand: before anything is sent to a channel, the
+//! channel's messages since the copy are searched (see `outbox::recall_all`).
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -18,24 +18,22 @@ use super::outbox;
 use super::schema::{self, Schema};
 use super::{Store, lock};
 
-/// A copy that was looked at.
+/// A verified copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
-    /// Its size.
     pub bytes: u64,
-    /// Its schema.
     pub schema: Schema,
 }
 
-/// Copies the database to a file that is not there yet.
+/// Copies the database to a new file.
 ///
 /// # Errors
 ///
-/// When there is such a file, the copy cannot be written, or it is not whole.
+/// Returns an error if the file exists, if the copy cannot be written, or if it is damaged.
 pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::Result<Checked> {
     let part = beside(file, ".part");
     let done = async {
-        let mut connection = store.read().turn().await?;
+        let mut connection = store.read().acquire().await?;
         copy(&mut connection, &part).await?;
         drop(connection);
         let mut copy = open(&part).await?;
@@ -45,7 +43,7 @@ pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::R
         copy.close().await?;
         let checked = check(&part).await?;
         File::open(&part)?.sync_all()?;
-        // Unlike a rename, a link takes no other file's place.
+        // Unlike a rename, a hard link never replaces another file.
         fs::hard_link(&part, file).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => anyhow::anyhow!("it is there already"),
             _ => error.into(),
@@ -63,7 +61,7 @@ pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::R
     done.with_context(|| format!("copying the database to {}", file.display()))
 }
 
-/// Copies a database that is being opened to a file, whatever that was before.
+/// Copies a database that is being opened, and overwrites an earlier copy.
 pub(super) async fn replace(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
     let part = beside(file, ".part");
     let done = async {
@@ -79,11 +77,11 @@ pub(super) async fn replace(connection: &mut SqliteConnection, file: &Path) -> a
     done
 }
 
-/// Looks whether a copy is whole, and what it is.
+/// Verifies a copy and reads its schema version.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// Returns an error that says how the copy is damaged.
 pub async fn check(file: &Path) -> anyhow::Result<Checked> {
     let what = || format!("reading {}", file.display());
     let bytes = fs::metadata(file).with_context(what)?.len();
@@ -106,20 +104,21 @@ pub async fn check(file: &Path) -> anyhow::Result<Checked> {
     Ok(Checked { bytes, schema })
 }
 
-/// A copy that is ready to take a database's place.
+/// A copy that is ready to replace a database.
 #[derive(Debug)]
 pub struct Restoring {
     database: PathBuf,
     ready: PathBuf,
-    /// From when on channels are looked through, unix seconds.
+    /// Channels are searched from this time on, unix seconds.
     pub recall_from: i64,
 }
 
-/// Makes a copy of a backup ready to take the database's place: whole, up to date, and with what must be looked up.
+/// Prepares a backup to replace the database: verifies it, migrates it, and marks its channels to be searched.
 ///
 /// # Errors
 ///
-/// When it is no backup of bpfnews, is damaged, is of a newer bpfnews, or there is no room.
+/// Returns an error if the file is not a backup of bpfnews, is damaged, was made by a newer bpfnews, or if the disk
+/// is full.
 pub async fn prepare(database: &Path, file: &Path) -> anyhow::Result<Restoring> {
     let checked = check(file).await?;
     match checked.schema {
@@ -164,22 +163,22 @@ pub async fn prepare(database: &Path, file: &Path) -> anyhow::Result<Restoring> 
 }
 
 impl Restoring {
-    /// Puts it in place; what was there is kept under `aside` (`None`: there was nothing). Whenever this ends, there is a
-    /// whole database under its name: the old one or the new one.
+    /// Replaces the database and keeps the old one as `aside` (`None`: there was none). At any moment a whole
+    /// database has the name: the old one or the new one.
     ///
     /// # Errors
     ///
-    /// When the files cannot be renamed.
+    /// Returns an error if the files cannot be renamed.
     pub async fn put_in_place(self, aside: &Path) -> anyhow::Result<bool> {
         let was_there = self.database.exists();
         if was_there {
-            // What stands in the write-ahead log goes into the file, if it can: then the file is whole alone.
+            // If possible, move the write-ahead log into the file, so that the file is whole without it.
             let _ = checkpoint(&self.database).await;
             fs::hard_link(&self.database, aside)
                 .with_context(|| format!("keeping the database as {}", aside.display()))?;
         }
         for ending in ["-wal", "-shm", "-journal"] {
-            // They belong to the old database; beside the new one they would spoil it.
+            // These files belong to the old database and would corrupt the new one.
             let file = beside(&self.database, ending);
             match fs::rename(&file, beside(aside, ending)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -208,7 +207,7 @@ async fn checkpoint(database: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies what a connection sees to a file that only its owner can read; it is on the disk then.
+/// Copies the connection's view to a file that only its owner can read, and syncs it to disk.
 async fn copy(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -226,7 +225,7 @@ async fn copy(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<
     Ok(())
 }
 
-/// Opens a copy to change it: alone, and without files beside it.
+/// Opens a copy for changes: exclusively, and without files beside it.
 async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(file)
@@ -236,7 +235,7 @@ async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
     Ok(options.connect().await?)
 }
 
-/// That a file has its name must be on the disk too.
+/// The directory entry must reach the disk too.
 fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -245,7 +244,7 @@ fn sync_folder(file: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A file's name with something behind it.
+/// Appends to a file name.
 pub fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name: OsString = file.as_os_str().to_owned();
     name.push(ending);

@@ -1,5 +1,5 @@
-//! What editors decide for the coming issue. Of what one decision takes the place of, the earlier one is kept until the issue
-//! is out, so that it can be had back.
+//! Editors' decisions for the coming issue. A decision that replaces another one does not delete it until the issue
+//! is published, so editors can undo it.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -7,26 +7,19 @@ use chrono::{DateTime, Utc};
 use super::Tx;
 use crate::issue::{Accepted, Edit, EditKind, SectionKind};
 
-/// A decision to be kept.
 #[derive(Debug, Clone)]
 pub struct NewEdit<'a> {
-    /// What is decided.
     pub kind: EditKind,
-    /// The item that the story's id came from.
+    /// The item that gave the story its id.
     pub item: Option<i64>,
-    /// Where the story is to stand.
+    /// The section in which the story goes.
     pub section: Option<SectionKind>,
     /// A remark or an introduction, in Markdown.
     pub text: &'a str,
-    /// Who decided.
     pub by: &'a str,
 }
 
-/// Keeps a decision for the coming issue.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stores a decision for the coming issue.
 pub async fn add_edit(tx: &mut Tx, new: &NewEdit<'_>, now: DateTime<Utc>) -> anyhow::Result<()> {
     let (kind, section) = (new.kind.word(), new.section.map(SectionKind::word));
     let now = now.timestamp();
@@ -46,29 +39,23 @@ pub async fn add_edit(tx: &mut Tx, new: &NewEdit<'_>, now: DateTime<Utc>) -> any
     Ok(())
 }
 
-/// A decision for the coming issue, with who made it.
+/// A decision for the coming issue, and its editor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditRow {
-    /// Its number; later ones are greater.
+    /// Later decisions have greater numbers.
     pub id: i64,
-    /// What is decided.
     pub kind: EditKind,
-    /// Where the story is to stand.
+    /// The section in which the story goes.
     pub section: Option<SectionKind>,
     /// A remark or an introduction, in Markdown.
     pub text: String,
-    /// When, unix seconds.
+    /// Unix seconds.
     pub at: i64,
-    /// Who decided.
     pub by: String,
 }
 
-/// The last decision for the coming issue: of a story with these items, or the introduction (`None`). The others before it
-/// are kept, so that it can be taken back by one step.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The latest decision for the coming issue about a story with these items, or about the introduction (`None`).
+/// Earlier ones are kept, so that each undo goes back one step.
 pub async fn last_edit(tx: &mut Tx, items: Option<&[i64]>) -> anyhow::Result<Option<EditRow>> {
     let items = items.map(serde_json::to_string).transpose()?;
     let row = sqlx::query!(
@@ -94,11 +81,7 @@ pub async fn last_edit(tx: &mut Tx, items: Option<&[i64]>) -> anyhow::Result<Opt
     read.transpose()
 }
 
-/// Takes a decision for the coming issue back.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Undoes a decision for the coming issue.
 pub async fn forget_edit(tx: &mut Tx, id: i64) -> anyhow::Result<()> {
     sqlx::query!("DELETE FROM edits WHERE issue IS NULL AND id = $1", id)
         .execute(&mut **tx)
@@ -107,11 +90,7 @@ pub async fn forget_edit(tx: &mut Tx, id: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was decided for the coming issue, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Decisions for the coming issue, oldest first.
 pub async fn coming_edits(tx: &mut Tx) -> anyhow::Result<Vec<Edit>> {
     let rows = sqlx::query!(
         "SELECT id, kind, item_id, section, text FROM edits WHERE issue IS NULL ORDER BY id"
@@ -132,11 +111,7 @@ pub async fn coming_edits(tx: &mut Tx) -> anyhow::Result<Vec<Edit>> {
     read.collect()
 }
 
-/// The suggestions that were taken and are in no issue yet, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Accepted suggestions that are in no issue yet, oldest first.
 pub async fn coming_suggestions(tx: &mut Tx) -> anyhow::Result<Vec<Accepted>> {
     let rows = sqlx::query!(
         "SELECT id, shown, title, note, section, at FROM suggestions WHERE state = 'accepted' AND issue IS NULL ORDER BY id"
@@ -155,11 +130,7 @@ pub async fn coming_suggestions(tx: &mut Tx) -> anyhow::Result<Vec<Accepted>> {
     Ok(read.collect())
 }
 
-/// Keeps that these decisions went into an issue.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records that these decisions went into an issue.
 pub async fn settle_decisions(
     tx: &mut Tx,
     number: u32,

@@ -1,9 +1,10 @@
-//! Feeds as the database knows them: where polling stands and how it went.
+//! Feeds as the database knows them: the cursor of each, and the result of its last poll.
 
 mod due;
 mod pause;
 mod progress;
 mod settle;
+mod state;
 
 use std::sync::Arc;
 
@@ -11,73 +12,69 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 pub use self::due::{due_feeds, next_due_after, next_due_at};
-pub use self::pause::{Health, health, pause_feed};
+pub use self::pause::{FeedHealth, health, pause_feed};
 pub use self::progress::Progress;
 pub use self::settle::{EndedPoll, settle_polls};
+pub use self::state::{FailureState, FeedState};
 
 use super::{Readers, Tx};
-use crate::config::{FeedConfig, FeedKind};
+use crate::config::{FeedConfig, FeedKind, UpstreamKind};
 use crate::source::Gap;
 
-/// The most different faults kept of one feed.
+/// The most different faults kept per feed.
 const FAULTS_MAX: i64 = 50;
 
-/// A row of the table of feeds. Times are unix seconds.
+/// A row of the table `feeds`. Times are unix seconds.
 #[derive(Debug, Clone)]
 pub struct FeedRow {
-    /// The number by which other tables name it.
+    /// The key in other tables.
     pub id: i64,
-    /// Its name.
     pub name: String,
-    /// tree, archive, lwn or feed.
-    pub kind: String,
-    /// Where it is; `None` for a list that was only imported.
+    pub kind: UpstreamKind,
+    /// `None` if the feed was only imported from a file.
     pub url: Option<String>,
-    /// Whether the configuration names it; one that it no longer names is paused.
+    /// Whether the configuration names it. If not, it is not polled.
     pub configured: bool,
-    /// never, ok, `backing_off`, walled or gone.
-    pub state: String,
+    pub state: FeedState,
     /// The first successful poll.
     pub seeded_at: Option<i64>,
-    /// The oldest date of the seed.
+    /// The oldest date that the first poll showed.
     pub floor_at: Option<i64>,
     /// The last successful poll.
     pub last_ok_at: Option<i64>,
-    /// When it is due.
     pub next_poll_at: i64,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub failures: i64,
-    /// What the last poll failed with.
+    /// The error of the last poll.
     pub last_error: Option<String>,
-    /// Where it moved for good.
+    /// The address of a permanent redirect.
     pub moved_to: Option<String>,
-    /// Items seen in it.
+    /// How many items it has shown.
     pub items: i64,
-    /// Where polling stands.
     pub cursor: Option<String>,
-    /// Where a backfill stands.
+    /// The cursor of a backfill.
     pub backfill: Option<String>,
-    /// Since when a maintainer has it paused.
+    /// When a maintainer paused it.
     pub paused_at: Option<i64>,
 }
 
 impl FeedRow {
-    /// Whether it is polled: the configuration names it, and nobody paused it.
+    /// Whether the configuration names it and nobody paused it.
     pub fn is_polled(&self) -> bool {
         self.configured && self.paused_at.is_none()
     }
 
-    /// Whether its last poll went well, and nothing of one before that did not is left.
+    /// Whether its last poll succeeded and left no error of an earlier poll.
     pub fn is_well(&self) -> bool {
-        self.state == "ok" && self.failures == 0 && self.last_error.is_none()
+        self.state == FeedState::Ok && self.failures == 0 && self.last_error.is_none()
     }
 
     /// The state as maintainers see it.
-    pub fn shown_state(&self) -> &str {
+    pub fn shown_state(&self) -> FeedState {
         if self.is_polled() {
-            &self.state
+            self.state
         } else {
-            "paused"
+            FeedState::Paused
         }
     }
 }
@@ -85,33 +82,29 @@ impl FeedRow {
 /// How a poll ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Well.
     Ok,
-    /// Well as far as it went; there is more to fetch at the next poll.
+    /// It succeeded, and the next poll has more to fetch.
     OkSoFar,
-    /// It failed and is backed off.
+    /// It failed; the feed backs off.
     Failed {
-        /// `backing_off`, `walled` or `gone`.
-        state: &'static str,
-        /// Why.
+        state: FailureState,
         why: String,
     },
-    /// It was not the feed's fault (our own network, a shutdown): nothing is charged.
+    /// The feed is not to blame (our network, a shutdown), so this is no failure.
     Excused {
-        /// Why.
         why: String,
     },
 }
 
-/// Makes the table agree with the configuration: new feeds are added, changed ones changed, missing ones paused. Where
-/// polling stands is kept as long as the kind stays. What agrees is not written.
+/// Makes the table match the configuration: adds new feeds, updates changed ones, stops polling removed ones. A feed
+/// keeps its cursor while its kind stays the same. Rows that match already are not written.
 pub async fn sync_feeds(
     tx: &mut Tx,
     feeds: &[Arc<FeedConfig>],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    // Items that were read say which feeds carry them, and what those are for.
-    tx.forget_aside();
+    // Cached items include the names and roles of their feeds.
+    tx.drop_cache();
     let now = now.timestamp();
     let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
     let names = serde_json::to_string(&names)?;
@@ -160,7 +153,7 @@ pub async fn sync_feeds(
     Ok(())
 }
 
-/// The number of an archive that mails are imported into, made if there is none of that name.
+/// The archive into which mails are imported. Created if there is none of that name.
 pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow::Result<FeedRow> {
     let now = now.timestamp();
     sqlx::query!(
@@ -172,7 +165,8 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
     .await?;
     sqlx::query_as!(
         FeedRow,
-        r#"SELECT id, name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+        r#"SELECT id, name, kind AS "kind: UpstreamKind", url, configured AS "configured: bool",
+           state AS "state: FeedState", seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds WHERE name = $1"#,
         name
     )
@@ -185,15 +179,16 @@ pub async fn import_feed(tx: &mut Tx, name: &str, now: DateTime<Utc>) -> anyhow:
 pub async fn list_feeds(readers: &Readers) -> anyhow::Result<Vec<FeedRow>> {
     sqlx::query_as!(
         FeedRow,
-        r#"SELECT id AS "id!", name, kind, url, configured AS "configured: bool", state, seeded_at, floor_at, last_ok_at,
+        r#"SELECT id AS "id!", name, kind AS "kind: UpstreamKind", url, configured AS "configured: bool",
+           state AS "state: FeedState", seeded_at, floor_at, last_ok_at,
            next_poll_at, failures, last_error, moved_to, items, cursor, backfill, paused_at FROM feeds ORDER BY name"#
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing the feeds")
 }
 
-/// Records where a backfill stands, with the items that it brought.
+/// Stores the cursor of a backfill, in the transaction of its items.
 pub async fn save_backfill(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Result<()> {
     sqlx::query!("UPDATE feeds SET backfill = $2 WHERE id = $1", feed, cursor)
         .execute(&mut **tx)
@@ -201,7 +196,7 @@ pub async fn save_backfill(tx: &mut Tx, feed: i64, cursor: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Records where a feed has moved for good, once the new place has proved good; `from` is the address that it has.
+/// Records a permanent redirect, once the new address has worked. `from` is the address it had.
 pub async fn save_move(
     tx: &mut Tx,
     feed: i64,
@@ -219,7 +214,7 @@ pub async fn save_move(
     Ok(())
 }
 
-/// Records entries that could not be read; the same words count up instead of filling the table.
+/// Records entries that could not be read. A repeated fault increases a counter.
 pub async fn record_faults(
     tx: &mut Tx,
     feed: i64,
@@ -244,7 +239,7 @@ pub async fn record_faults(
     Ok(())
 }
 
-/// Since when a feed fails, unix seconds; `None`: it does not.
+/// Since when the feed fails, unix seconds; `None` if it does not.
 pub async fn failing_since(tx: &mut Tx, feed: i64) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!("SELECT failing_since FROM feeds WHERE id = $1", feed)
         .fetch_one(&mut **tx)
@@ -252,7 +247,7 @@ pub async fn failing_since(tx: &mut Tx, feed: i64) -> anyhow::Result<Option<i64>
         .context("asking since when a feed fails")
 }
 
-/// Records stretches that are known to be missing; gives those that were not known before.
+/// Records gaps and removes those inside a healed range; returns the gaps that were not known before.
 pub async fn record_gaps(
     tx: &mut Tx,
     feed: i64,
@@ -262,6 +257,18 @@ pub async fn record_gaps(
     let now = now.timestamp();
     let mut new = Vec::new();
     for gap in gaps {
+        if gap.is_healed {
+            // A gap without a beginning is healed if its end is.
+            sqlx::query!(
+                "DELETE FROM gaps WHERE feed_id = $1 AND (from_at >= $2 OR (from_at = 0 AND to_at >= $2)) AND to_at <= $3",
+                feed,
+                gap.from_at,
+                gap.to_at
+            )
+            .execute(&mut **tx)
+            .await?;
+            continue;
+        }
         let recorded = sqlx::query!(
             "INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
@@ -280,10 +287,10 @@ pub async fn record_gaps(
     Ok(new)
 }
 
-/// All gaps: the feed's number and the gap, oldest first.
+/// All gaps with the feed's number, oldest first.
 pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
     let rows = sqlx::query!("SELECT feed_id, from_at, to_at, why FROM gaps ORDER BY from_at")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await?;
     Ok(rows
         .into_iter()
@@ -294,16 +301,17 @@ pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
                     from_at: r.from_at,
                     to_at: r.to_at,
                     why: r.why,
+                    is_healed: false,
                 },
             )
         })
         .collect())
 }
 
-/// All faults: the feed's number, what was wrong, how often and when last (unix seconds), newest first.
+/// All faults, newest first: the feed's number, the fault, its count, and when it last occurred (unix seconds).
 pub async fn list_faults(readers: &Readers) -> anyhow::Result<Vec<(i64, String, i64, i64)>> {
     let rows = sqlx::query!("SELECT feed_id, what, met, last_at FROM faults ORDER BY last_at DESC")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await?;
     Ok(rows
         .into_iter()
@@ -319,7 +327,7 @@ mod tests {
     use crate::config::Config;
     use crate::store::Store;
 
-    /// Rows written to make the table agree with feeds of these names and addresses.
+    /// The number of rows written to make the table match feeds of these names and addresses.
     async fn written(store: &Store, feeds: &[(&str, &str)]) -> i64 {
         let feeds = feeds.iter().map(|(name, url)| {
             format!("[[feed]]\nname = \"{name}\"\nkind = \"feed\"\nurl = \"{url}\"\n")

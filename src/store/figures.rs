@@ -1,26 +1,19 @@
-//! Figures for whoever watches the bot.
+//! Figures for monitoring.
 
 use crate::store::Readers;
 use anyhow::Context as _;
 
-/// One figure, in the terms of Prometheus.
+/// One metric, in the terms of Prometheus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
-    /// Its name.
     pub name: &'static str,
-    /// gauge or counter.
     pub kind: &'static str,
-    /// What it counts.
     pub about: &'static str,
-    /// Its values, each with its labels as they are written: `{state="ok"}`, or nothing.
+    /// Its values, each with its rendered labels: `{state="ok"}`, or nothing.
     pub values: Vec<(&'static str, i64)>,
 }
 
-/// All figures. Each is counted through an index, or read off a row.
-///
-/// # Errors
-///
-/// When the database fails.
+/// All metrics. Each is counted through an index or read from one row.
 pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
     let row = sqlx::query!(
         r#"SELECT (SELECT COALESCE(MAX(id), 0) FROM items) AS "items!: i64",
@@ -38,7 +31,7 @@ pub async fn figures(readers: &Readers) -> anyhow::Result<Vec<Figure>> {
                   COALESCE(MAX(last_polled_at), 0) AS "polled_at!: i64"
            FROM feeds WHERE configured = 1 AND url IS NOT NULL"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("counting")?;
     let gauge = |name, about, values| Figure {

@@ -1,4 +1,4 @@
-//! Published issues, their corrections, and what the cycle is told from.
+//! Published issues, their corrections, and the releases that describe the kernel's cycle.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -6,58 +6,47 @@ use chrono::{DateTime, Utc};
 use super::{Database, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Issue, Last, Period, Release};
-use crate::item::Kind;
+use crate::item::ItemKind;
 
-/// zstd's level for issues.
+/// The zstd level for issues.
 const COMPRESSION_LEVEL: i32 = 9;
 
-/// A published issue, without what it tells.
+/// A published issue without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueRow {
-    /// Its number.
     pub number: i64,
-    /// When its period begins and ends, unix seconds.
+    /// The period of the issue, unix seconds.
     pub from_at: i64,
-    /// See `from_at`.
     pub to_at: i64,
-    /// When it was published, unix seconds.
+    /// Unix seconds.
     pub published_at: i64,
-    /// By whom.
     pub published_by: String,
 }
 
 /// The published issues, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn list_issues(mut from: Database<'_>) -> anyhow::Result<Vec<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC"
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("listing the issues")
 }
 
 /// The last published issue.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn last_issue(mut from: Database<'_>) -> anyhow::Result<Option<IssueRow>> {
     sqlx::query_as!(
         IssueRow,
         "SELECT number, from_at, to_at, published_at, published_by FROM issues ORDER BY number DESC LIMIT 1"
     )
-    .fetch_optional(&mut *from.turn().await?)
+    .fetch_optional(&mut *from.acquire().await?)
     .await
     .context("asking for the last issue")
 }
 
 impl IssueRow {
-    /// What its successor says of it.
+    /// The reference that the next issue prints.
     pub fn as_last(&self) -> Option<Last> {
         let at = |at: i64| DateTime::from_timestamp(at, 0);
         let (from, to) = (at(self.from_at)?, at(self.to_at)?);
@@ -68,14 +57,10 @@ impl IssueRow {
     }
 }
 
-/// A published issue as it was frozen; `None` where there is none of that number.
-///
-/// # Errors
-///
-/// When the database fails.
+/// A published issue as it was frozen; `None` if there is none of that number.
 pub async fn issue(mut from: Database<'_>, number: i64) -> anyhow::Result<Option<Issue>> {
     let told = sqlx::query_scalar!("SELECT told FROM issues WHERE number = $1", number)
-        .fetch_optional(&mut *from.turn().await?)
+        .fetch_optional(&mut *from.acquire().await?)
         .await
         .context("reading an issue")?;
     told.map(|told| unpack(&told)).transpose()
@@ -86,11 +71,6 @@ fn unpack(told: &[u8]) -> anyhow::Result<Issue> {
     serde_json::from_slice(&plain).context("reading an issue")
 }
 
-/// Freezes an issue.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn put_issue(
     tx: &mut Tx,
     issue: &Issue,
@@ -118,16 +98,12 @@ pub async fn put_issue(
 }
 
 /// The corrections of an issue, oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn corrections(mut from: Database<'_>, number: i64) -> anyhow::Result<Vec<Correction>> {
     let rows = sqlx::query!(
         "SELECT at, text FROM corrections WHERE issue = $1 ORDER BY id",
         number
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading corrections")?;
     let read = rows.into_iter().map(|row| Correction {
@@ -138,10 +114,6 @@ pub async fn corrections(mut from: Database<'_>, number: i64) -> anyhow::Result<
 }
 
 /// Adds a correction to a published issue.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn add_correction(
     tx: &mut Tx,
     number: i64,
@@ -164,13 +136,9 @@ pub async fn add_correction(
     Ok(())
 }
 
-/// The last release of mainline before a moment (unix seconds).
-///
-/// # Errors
-///
-/// When the database fails.
+/// The last mainline release before `to` (unix seconds).
 pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Release>> {
-    let kind = Kind::Release.code();
+    let kind = ItemKind::Release.code();
     let row = sqlx::query!(
         "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND COALESCE(known_at, at) < $2
          ORDER BY at DESC, id DESC LIMIT 1",
@@ -189,28 +157,24 @@ pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Relea
     }))
 }
 
-/// A stretch of a feed that is missing.
+/// A missing stretch of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absent {
-    /// The feed.
+pub struct MissingStretch {
     pub feed: String,
-    /// From when on, unix seconds.
+    /// Unix seconds.
     pub from_at: i64,
-    /// Up to when; `None`: it goes on.
+    /// Unix seconds; `None` if it goes on.
     pub to_at: Option<i64>,
 }
 
-/// What is missing of a period: gaps of configured feeds, and feeds that failed for a day or more at its end and do still.
-///
-/// # Errors
-///
-/// When the database fails.
-pub async fn absent(tx: &mut Tx, period: Period) -> anyhow::Result<Vec<Absent>> {
+/// Missing stretches of a period: gaps of configured feeds, and feeds that have failed since a day or more before its
+/// end.
+pub async fn absent(tx: &mut Tx, period: Period) -> anyhow::Result<Vec<MissingStretch>> {
     const DAY_S: i64 = 86_400;
     let (from, to) = (period.from.timestamp(), period.to.timestamp());
     let failing_before = to - DAY_S;
     sqlx::query_as!(
-        Absent,
+        MissingStretch,
         r#"SELECT f.name AS "feed!", g.from_at AS "from_at!", g.to_at AS "to_at: i64"
            FROM gaps g JOIN feeds f ON f.id = g.feed_id WHERE g.from_at < $2 AND g.to_at > $1
            UNION

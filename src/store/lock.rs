@@ -1,5 +1,5 @@
-//! One process at a time: a lock beside the database, held by whoever polls and tells. The system lets go of it when the
-//! process ends, however it ends; the file stays, and says who holds it.
+//! A lock file beside the database, so that only one process polls and posts. The system releases the lock when the
+//! process ends, however it ends. The file stays and names the holder.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -11,36 +11,33 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 
-/// Bytes that are read of the file: who holds it takes fewer.
+/// The most bytes read from the file. A holder's note is shorter.
 const NOTE_BYTES_MAX: u64 = 1_000;
 
-/// How often a lock is tried that another process has, and the wait in between.
+/// How often to try a lock that another process holds, and the wait between two tries.
 const TRIES_MAX: u32 = 10;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// The lock. It is let go of when this is dropped.
+/// The lock. Dropping it releases it.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// What became of an attempt to take the lock.
+/// The result of an attempt to take the lock.
 #[derive(Debug)]
-pub enum Taken {
-    /// It is ours.
+pub enum LockAttempt {
     Ours(Lock),
-    /// Another process has it.
     Theirs(Holder),
 }
 
-/// Who holds the lock, in its own words.
+/// The holder of the lock, from its own note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// What it does: `run`.
+    /// Its command, such as `run`.
     pub command: String,
-    /// Its process.
     pub pid: String,
-    /// Since when, for a person: the file's own time.
+    /// The modification time of the file, for people.
     pub since: String,
 }
 
@@ -56,12 +53,12 @@ impl fmt::Display for Holder {
 }
 
 impl Lock {
-    /// Takes the lock of a database, or tells who has it.
+    /// Takes the lock of a database, or returns its holder.
     ///
     /// # Errors
     ///
-    /// When the file beside the database cannot be written.
-    pub fn try_take(database: &Path, command: &str) -> anyhow::Result<Taken> {
+    /// Returns an error if the file beside the database cannot be written.
+    pub fn try_take(database: &Path, command: &str) -> anyhow::Result<LockAttempt> {
         let path = path(database);
         let what = || format!("locking {} (may its folder be written?)", path.display());
         let mut open = OpenOptions::new();
@@ -69,28 +66,28 @@ impl Lock {
         let mut file = open.mode(0o600).open(&path).with_context(what)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Taken::Theirs(holder(&mut file))),
+            Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Theirs(holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(error).with_context(what),
         }
         give_to_owner_of(database, &file);
         note(&mut file, command).with_context(what)?;
-        Ok(Taken::Ours(Self { _file: file }))
+        Ok(LockAttempt::Ours(Self { _file: file }))
     }
 
     /// Takes the lock of a database.
     ///
     /// # Errors
     ///
-    /// When another process has it: who.
+    /// Returns an error that names the holder if another process has it.
     pub fn take(database: &Path, command: &str) -> anyhow::Result<Self> {
         let mut tries = 0;
         loop {
             tries += 1;
             match Self::try_take(database, command)? {
-                Taken::Ours(lock) => return Ok(lock),
-                // Commands that only read have it for a moment.
-                Taken::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
-                Taken::Theirs(holder) => bail!(
+                LockAttempt::Ours(lock) => return Ok(lock),
+                // Commands that only read hold it for a moment.
+                LockAttempt::Theirs(_) if tries < TRIES_MAX => std::thread::sleep(TRY_AGAIN_AFTER),
+                LockAttempt::Theirs(holder) => bail!(
                     "{} is in use by {holder}. One process at a time polls and tells: stop that one first.",
                     database.display()
                 ),
@@ -99,7 +96,7 @@ impl Lock {
     }
 }
 
-/// The lock's file: of the database itself, whatever link leads to it.
+/// The lock file of the database itself, even if `database` is a link to it.
 fn path(database: &Path) -> PathBuf {
     let database = database
         .canonicalize()
@@ -115,7 +112,7 @@ fn note(file: &mut File, command: &str) -> io::Result<()> {
     writeln!(file, "{command}\n{}", std::process::id())
 }
 
-/// What the file says; somebody who has just taken the lock may not have written it yet.
+/// The note in the file. It may be empty if another process has just taken the lock.
 fn holder(file: &mut File) -> Holder {
     let mut text = String::new();
     let _ = Read::by_ref(file)
@@ -138,12 +135,12 @@ fn holder(file: &mut File) -> Holder {
     }
 }
 
-/// A command that root gives must not shut out the account that the bot runs under.
+/// A command run by root must not lock out the bot's own account.
 pub(super) fn give_to_owner_of(database: &Path, file: &File) {
     if let (Ok(owner), Ok(made)) = (database.metadata(), file.metadata())
         && (owner.uid(), owner.gid()) != (made.uid(), made.gid())
     {
-        // Only root may, and only root needs to.
+        // Only root may do this, and only root needs to.
         let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
 }

@@ -1,6 +1,6 @@
-//! The SQLite file: opening it, and one file per family of tables. The only SQL of the program stands here.
+//! The SQLite database, with one file per group of tables. All SQL of the program is here.
 //!
-//! Functions take the transaction and `now`; what belongs together is written in one transaction by the caller.
+//! Functions take the transaction and `now`. The caller decides which writes share a transaction.
 
 pub mod additions;
 pub mod ahead;
@@ -20,16 +20,16 @@ mod packed;
 mod readers;
 pub mod registered;
 pub mod schema;
+mod storage_problem;
 pub mod stories;
 pub mod suggestions;
-mod trouble;
 pub mod troubles;
 pub mod turns;
 mod tx;
 pub mod withdrawn;
 
-pub use self::readers::{Database, Reader, Readers};
-pub use self::trouble::Trouble;
+pub use self::readers::{Database, ReadConnection, Readers};
+pub use self::storage_problem::StorageProblem;
 pub use self::tx::Tx;
 
 use std::path::Path;
@@ -41,14 +41,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use self::tx::{Connection, Writer};
 
-/// How long a writer waits for another process that writes to the same file.
+/// How long a writer waits for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pages of a new database; `items/texts` fills them whole.
+/// The page size of a new database; `items/texts` fills whole pages.
 const PAGE_BYTES: u32 = 8_192;
-/// Pages that each connection for reading keeps, in KiB: the system keeps all of them too.
+/// The page cache of each read connection, in KiB. It is small because the system caches all pages too.
 const READER_CACHE: &str = "-1024";
 
-/// The database.
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: Writer,
@@ -56,23 +55,23 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the file, creating and migrating it as needed; what was before a migration is kept beside it.
+    /// Opens the file. Creates and migrates it if needed, and keeps a copy from before a migration.
     ///
     /// # Errors
     ///
-    /// When the file cannot be opened or written, is no database, or was made by a newer bpfnews.
+    /// Returns an error if the file cannot be opened or written, is not a database, or was made by a newer bpfnews.
     pub async fn open(path: &Path) -> anyhow::Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .page_size(PAGE_BYTES)
             .journal_mode(SqliteJournalMode::Wal)
-            // A settled post must survive a power cut, or it would be told twice.
+            // A settled delivery must survive a power cut, or it would be posted twice.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let what = |error: sqlx::Error| {
-            let advice = trouble::advice(&error);
+            let advice = storage_problem::advice(&error);
             anyhow::Error::new(error).context(format!(
                 "opening the database {} ({advice})",
                 path.display()
@@ -93,35 +92,35 @@ impl Store {
         Ok(Self { writer, readers })
     }
 
-    /// Begins a write transaction. It takes the write lock at once: a deferred one that reads first fails as soon as
-    /// another process has written in between, whatever the time-out.
+    /// Begins a write transaction. It takes the write lock at once: a deferred transaction that reads first fails,
+    /// regardless of the timeout, if another process writes in between.
     ///
     /// # Errors
     ///
-    /// When the lock cannot be had, or the file cannot be written.
+    /// Returns an error if the lock cannot be taken or the file cannot be written.
     pub async fn write(&self) -> anyhow::Result<Tx> {
-        let begin = async || Tx::begin(self.writer.turn().await?, "BEGIN IMMEDIATE").await;
+        let begin = async || Tx::begin(self.writer.acquire().await?, "BEGIN IMMEDIATE").await;
         begin().await.context("taking the database's write lock")
     }
 
-    /// Begins a transaction that reads: all of it sees one moment.
+    /// Begins a read transaction, which sees one snapshot.
     ///
     /// # Errors
     ///
-    /// When no connection can be had.
+    /// Returns an error if there is no connection.
     pub async fn snapshot(&self) -> anyhow::Result<Tx> {
-        let reader = Connection::Reader(self.readers.turn().await?);
+        let reader = Connection::Reader(self.readers.acquire().await?);
         Tx::begin(reader, "BEGIN")
             .await
             .context("reading the database")
     }
 
-    /// Where reading questions are asked.
+    /// The connections for queries.
     pub fn read(&self) -> &Readers {
         &self.readers
     }
 
-    /// Closes the database; what was committed is on the disk already.
+    /// Closes the database. Committed data is on disk already.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

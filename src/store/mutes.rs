@@ -1,4 +1,4 @@
-//! What is told no more: stories, authors, words of titles.
+//! Mutes: stories, authors and words in titles that are no longer posted.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,11 @@ use chrono::{DateTime, Utc};
 use super::{Readers, Tx};
 use crate::story::Story;
 
-/// What is muted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MuteKind {
     /// A story: its posts stay as they are.
     Story,
-    /// A story that was taken back.
+    /// A story that a maintainer retracted.
     Retracted,
     /// An author: no new posts.
     Author,
@@ -22,7 +21,6 @@ pub enum MuteKind {
 }
 
 impl MuteKind {
-    /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Story => "story",
@@ -39,35 +37,28 @@ impl MuteKind {
     }
 }
 
-/// A mute as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MuteRow {
-    /// Its number.
     pub id: i64,
-    /// What is muted.
     pub kind: MuteKind,
-    /// The story's title, the name, the words.
+    /// The story's title, the author's name, or the words.
     pub shown: String,
-    /// Since when, unix seconds.
+    /// Unix seconds.
     pub at: i64,
-    /// By whom.
     pub by: String,
 }
 
-/// A mute to be added.
 #[derive(Debug)]
 pub struct NewMute<'a> {
-    /// What is muted.
     pub kind: MuteKind,
-    /// The story's title, the name, the words.
+    /// The story's title, the author's name, or the words.
     pub shown: &'a str,
-    /// The item that a story's id came from.
+    /// The item that gave the story its id.
     pub item: Option<i64>,
-    /// By whom.
     pub by: &'a str,
 }
 
-/// All that is muted, to be asked by a fold.
+/// All mutes, for use during a fold.
 #[derive(Debug, Default)]
 pub struct Mutes {
     items: HashSet<i64>,
@@ -76,12 +67,12 @@ pub struct Mutes {
 }
 
 impl Mutes {
-    /// Whether nothing more is told of the story with these items.
+    /// Whether the story with these items gets no new posts or edits.
     pub fn silences(&self, items: &[i64]) -> bool {
         items.iter().any(|item| self.items.contains(item))
     }
 
-    /// Whether the story opens no posts, for its author or its title.
+    /// Whether the story's author or title keeps it from being posted.
     pub fn bars(&self, story: &Story) -> bool {
         let title = story.title.to_lowercase();
         let author = story.author.as_ref().map(|author| author.to_lowercase());
@@ -90,11 +81,6 @@ impl Mutes {
     }
 }
 
-/// All that is muted.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn mutes(tx: &mut Tx) -> anyhow::Result<Mutes> {
     let rows = sqlx::query!("SELECT kind, what, item_id FROM mutes")
         .fetch_all(&mut **tx)
@@ -113,11 +99,7 @@ pub async fn mutes(tx: &mut Tx) -> anyhow::Result<Mutes> {
     Ok(mutes)
 }
 
-/// Mutes something; `false` where it was.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Adds a mute. Returns `false` if it exists.
 pub async fn add_mute(tx: &mut Tx, new: &NewMute<'_>, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let (kind, now) = (new.kind.word(), now.timestamp());
     let what = match new.item {
@@ -140,15 +122,11 @@ pub async fn add_mute(tx: &mut Tx, new: &NewMute<'_>, now: DateTime<Utc>) -> any
     Ok(added.rows_affected() == 1)
 }
 
-/// Everything that is muted, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// All mutes, newest first.
 pub async fn list_mutes(readers: &Readers) -> anyhow::Result<Vec<MuteRow>> {
     let rows =
         sqlx::query!("SELECT id, kind, shown, muted_at, muted_by FROM mutes ORDER BY id DESC")
-            .fetch_all(&mut *readers.turn().await?)
+            .fetch_all(&mut *readers.acquire().await?)
             .await
             .context("listing what is muted")?;
     let mute = |row: (i64, String, String, i64, String)| {
@@ -166,11 +144,7 @@ pub async fn list_mutes(readers: &Readers) -> anyhow::Result<Vec<MuteRow>> {
         .collect()
 }
 
-/// Lifts a mute; gives what it was.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Removes a mute and returns it.
 pub async fn lift_mute(tx: &mut Tx, id: i64) -> anyhow::Result<Option<(MuteKind, String)>> {
     let lifted = sqlx::query!(
         r#"DELETE FROM mutes WHERE id = $1 RETURNING kind AS "kind!: String", shown AS "shown!: String""#,

@@ -1,4 +1,5 @@
-//! That nobody but its owner can read the database, whatever the umask says: it holds people's ids, and what editors wrote.
+//! File permissions: only the owner may read the database, whatever the umask. It holds people's ids and editors'
+//! texts.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -7,15 +8,15 @@ use std::path::Path;
 
 use super::backup::beside;
 
-/// What the owner alone has.
+/// Permissions of the owner.
 const OWNERS: u32 = 0o600;
-/// What others would have.
+/// Permissions that others must not have.
 const OTHERS: u32 = 0o077;
-/// A database that is no file.
+/// The name of a database without a file.
 const IN_MEMORY: &str = ":memory:";
 
-/// Makes the file if there is none, and takes from others what they may do with it and with the files beside it. SQLite gives
-/// those it makes later the same mode. What cannot be changed here, opening the database tells.
+/// Creates the file if needed, and removes others' permissions from it and from the files beside it. SQLite gives
+/// later files the same mode. If this fails, opening the database reports it.
 pub(super) fn keep_to_owner(database: &Path) {
     if database == Path::new(IN_MEMORY) {
         return;
@@ -23,7 +24,7 @@ pub(super) fn keep_to_owner(database: &Path) {
     let mut make = OpenOptions::new();
     let made = make.write(true).create_new(true).mode(OWNERS);
     if let Ok(file) = made.open(database) {
-        // An umask may have taken something from the owner too.
+        // The umask may have removed a permission of the owner too.
         let _ = file.set_permissions(Permissions::from_mode(OWNERS));
     }
     for ending in ["", "-wal", "-shm"] {

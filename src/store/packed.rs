@@ -1,4 +1,5 @@
-//! What is stored compressed (zstd). Each thread makes its contexts once: making one takes longer than a short text does.
+//! Compression (zstd). Each thread creates its contexts once, because creating one takes longer than compressing a
+//! short text.
 
 use std::cell::RefCell;
 
@@ -6,9 +7,9 @@ use anyhow::Context as _;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::get_frame_content_size;
 
-/// zstd's own default: higher ones save 2 % of short texts and take twice as long.
+/// zstd's default: higher levels save 2 % of short texts and take twice as long.
 const LEVEL: i32 = 3;
-/// What says that it unpacks to more is unpacked step by step, not into one buffer of that size.
+/// Larger contents are unpacked as a stream, not into one buffer of the announced size.
 const AT_ONCE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 thread_local! {
@@ -16,7 +17,7 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Compresses; equal bytes give equal bytes.
+/// Compresses. Equal input gives equal output.
 pub(super) fn pack(plain: &[u8]) -> anyhow::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|slot| {
         let compressor = match slot {
@@ -27,7 +28,6 @@ pub(super) fn pack(plain: &[u8]) -> anyhow::Result<Vec<u8>> {
     })
 }
 
-/// The bytes that were compressed.
 pub(super) fn unpack(packed: &[u8]) -> anyhow::Result<Vec<u8>> {
     let Ok(Some(size @ ..=AT_ONCE_BYTES_MAX)) = get_frame_content_size(packed) else {
         return zstd::decode_all(packed).context("unpacking");
@@ -42,12 +42,12 @@ pub(super) fn unpack(packed: &[u8]) -> anyhow::Result<Vec<u8>> {
     })
 }
 
-/// Values that lie end to end, for a statement that takes many of them.
+/// Concatenated values, for a statement that takes many of them.
 #[derive(Default)]
 pub(super) struct EndToEnd(pub(super) Vec<u8>);
 
 impl EndToEnd {
-    /// Adds a value; gives where it begins, for SQLite counts bytes from 1, and how many it has.
+    /// Adds a value. Returns its position, counted from 1 as in SQLite, and its length.
     pub(super) fn put(&mut self, value: &[u8]) -> (usize, usize) {
         let at = self.0.len() + 1;
         self.0.extend_from_slice(value);

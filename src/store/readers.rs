@@ -1,7 +1,7 @@
-//! Connections for reading: few, kept, and the one that was used last is taken first.
+//! A small pool of read connections; the most recently used one is taken first.
 //!
-//! They stand here rather than in sqlx's pool for the reason that the writer does (`tx`): a pool asks SQLite's thread whether a
-//! connection lives after each use of it, so that a small question costs twice.
+//! sqlx's own pool is not used, for the same reason as in `tx`: it pings a connection after each use, which doubles
+//! the cost of a small query.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -15,23 +15,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Tx;
 
-/// Connections at most.
 const READERS_MAX: u32 = 4;
-/// How long somebody waits for one.
+/// How long to wait for a free connection.
 const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a question is asked.
+/// The connection for a query.
 #[derive(Debug)]
 pub enum Database<'a> {
-    /// Of a connection that is taken for it alone.
+    /// One from the pool.
     Readers(&'a Readers),
-    /// Within a transaction.
     Tx(&'a mut Tx),
 }
 
-/// A connection, for as long as one question takes.
-pub(super) enum Turn<'a> {
-    Taken(Reader),
+/// A connection for one query.
+pub(super) enum QueryConnection<'a> {
+    Taken(ReadConnection),
     Lent(&'a mut SqliteConnection),
 }
 
@@ -48,16 +46,15 @@ impl<'a> From<&'a mut Tx> for Database<'a> {
 }
 
 impl Database<'_> {
-    /// A connection for the question.
-    pub(super) async fn turn(&mut self) -> anyhow::Result<Turn<'_>> {
+    pub(super) async fn acquire(&mut self) -> anyhow::Result<QueryConnection<'_>> {
         Ok(match self {
-            Self::Readers(readers) => Turn::Taken(readers.turn().await?),
-            Self::Tx(tx) => Turn::Lent(tx),
+            Self::Readers(readers) => QueryConnection::Taken(readers.acquire().await?),
+            Self::Tx(tx) => QueryConnection::Lent(tx),
         })
     }
 }
 
-impl Deref for Turn<'_> {
+impl Deref for QueryConnection<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -68,7 +65,7 @@ impl Deref for Turn<'_> {
     }
 }
 
-impl DerefMut for Turn<'_> {
+impl DerefMut for QueryConnection<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Taken(reader) => reader,
@@ -77,11 +74,10 @@ impl DerefMut for Turn<'_> {
     }
 }
 
-/// Where reading questions are asked: each goes to a connection that nobody uses.
+/// The pool of read connections.
 #[derive(Debug, Clone)]
 pub struct Readers(Arc<Shared>);
 
-/// All of them.
 struct Shared {
     options: SqliteConnectOptions,
     idle: Mutex<Vec<SqliteConnection>>,
@@ -111,17 +107,17 @@ impl Readers {
         Ok(readers)
     }
 
-    /// A connection, once one is free. Whoever holds one asks for no other: all of them may be held by those who do.
+    /// Waits for a free connection. Do not ask for a second one while holding the first: if all callers did, all
+    /// would wait.
     ///
     /// # Errors
     ///
-    /// When none can be made, or none is free for long.
-    pub async fn turn(&self) -> anyhow::Result<Reader> {
+    /// Returns an error if no connection can be opened, or if none becomes free in time.
+    pub async fn acquire(&self) -> anyhow::Result<ReadConnection> {
         self.take().await.context("reading the database")
     }
 
-    /// The same; made where there is none yet.
-    async fn take(&self) -> sqlx::Result<Reader> {
+    async fn take(&self) -> sqlx::Result<ReadConnection> {
         let turn = Arc::clone(&self.0.turns).acquire_owned();
         let turn = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
@@ -132,14 +128,14 @@ impl Readers {
             Some(connection) => connection,
             None => self.0.options.connect().await?,
         };
-        Ok(Reader {
+        Ok(ReadConnection {
             connection: Some(connection),
             home: Arc::clone(&self.0),
             _turn: turn,
         })
     }
 
-    /// Closes them, once nobody uses one.
+    /// Closes the pool, once every connection is returned.
     pub(super) async fn close(&self) {
         let all = self.0.turns.acquire_many(READERS_MAX).await;
         self.0.turns.close();
@@ -153,23 +149,23 @@ impl Readers {
     }
 }
 
-/// A connection that somebody reads with.
+/// A read connection. Dropping it returns it to the pool.
 #[derive(Debug)]
-pub struct Reader {
-    /// `None` once it is given up.
+pub struct ReadConnection {
+    /// `None` after `give_up`.
     connection: Option<SqliteConnection>,
     home: Arc<Shared>,
     _turn: OwnedSemaphorePermit,
 }
 
-impl Reader {
-    /// Nobody is to use it any more.
+impl ReadConnection {
+    /// Closes the connection instead of returning it.
     pub(super) fn give_up(mut self) {
         self.connection = None;
     }
 }
 
-impl Deref for Reader {
+impl Deref for ReadConnection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -177,13 +173,13 @@ impl Deref for Reader {
     }
 }
 
-impl DerefMut for Reader {
+impl DerefMut for ReadConnection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         self.connection.as_mut().expect("it is not given up")
     }
 }
 
-impl Drop for Reader {
+impl Drop for ReadConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.home.idle().push(connection);
@@ -203,7 +199,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(100);
 
     async fn answer(readers: &Readers) -> i64 {
-        let mut reader = readers.turn().await.expect("a connection");
+        let mut reader = readers.acquire().await.expect("a connection");
         sqlx::query_scalar("SELECT COUNT(*) FROM feeds")
             .fetch_one(&mut *reader)
             .await
@@ -218,29 +214,32 @@ mod tests {
         let readers = store.read();
         let mut held = Vec::new();
         for _ in 0..READERS_MAX {
-            held.push(readers.turn().await.expect("a connection"));
+            held.push(readers.acquire().await.expect("a connection"));
         }
-        assert!(timeout(SOON, readers.turn()).await.is_err(), "one too many");
+        assert!(
+            timeout(SOON, readers.acquire()).await.is_err(),
+            "one too many"
+        );
         held.pop().expect("one").give_up();
         assert_eq!(timeout(SOON, answer(readers)).await.expect("free"), 0);
         drop(held);
 
-        // Questions that nobody waits for any more leave connections that can be used.
+        // A cancelled query leaves its connection usable.
         for _ in 0..20 {
-            let mut reader = readers.turn().await.expect("a connection");
+            let mut reader = readers.acquire().await.expect("a connection");
             let long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n";
             let asked = sqlx::query(long).fetch_all(&mut *reader);
             assert!(timeout(Duration::from_micros(50), asked).await.is_err());
         }
         assert_eq!(answer(readers).await, 0);
 
-        let last = readers.turn().await.expect("a connection");
+        let last = readers.acquire().await.expect("a connection");
         assert!(
             timeout(SOON, store.close()).await.is_err(),
             "it waits for the last one"
         );
         drop(last);
         store.close().await;
-        assert!(readers.turn().await.is_err());
+        assert!(readers.acquire().await.is_err());
     }
 }

@@ -1,11 +1,11 @@
-//! Which commands are registered with a chat system.
+//! The commands registered with a chat system.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// The hash of the commands that were registered last for an application.
+/// The hash of the commands last registered for an application.
 pub async fn registered_commands(
     readers: &Readers,
     application: &str,
@@ -14,12 +14,11 @@ pub async fn registered_commands(
         "SELECT hash FROM registered_commands WHERE application = $1",
         application
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("asking which commands are registered")
 }
 
-/// Keeps what is registered now.
 pub async fn keep_registered_commands(
     tx: &mut Tx,
     application: &str,

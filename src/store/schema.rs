@@ -1,5 +1,5 @@
-//! Which version of the schema a file has, and bringing it up to date: never without a copy of what it was, never under
-//! somebody who uses it, and never back.
+//! The schema version of a file, and its migration. A file in use is never migrated, an old file is copied first, and
+//! no migration is reversed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,33 +9,31 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::backup;
-use super::lock::{Lock, Taken};
+use super::lock::{Lock, LockAttempt};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// The copies that are kept of what was before a migration.
+/// How many copies from before a migration are kept.
 const COPIES_MAX: usize = 2;
 
-/// What a file is.
+/// The schema of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// It is empty.
     Empty,
-    /// It has this version, and lacks migrations.
+    /// It has this version and needs migrations.
     Older(i64),
-    /// It is as this program wants it.
+    /// It has the newest version.
     Current,
     /// A newer bpfnews made it.
     Newer(i64),
 }
 
-/// The version that this program brings a database to.
+/// The version that this program migrates to.
 pub fn newest() -> i64 {
     MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
 }
 
 impl Schema {
-    /// The version of a file that has one.
     pub fn version(self) -> i64 {
         match self {
             Self::Empty => 0,
@@ -44,11 +42,11 @@ impl Schema {
         }
     }
 
-    /// Reads what a file is.
+    /// Reads the schema of a file.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or holds something else.
+    /// Returns an error if the file cannot be read, or is not a database of bpfnews.
     pub async fn of(database: &mut SqliteConnection) -> anyhow::Result<Self> {
         let tables = sqlx::query_scalar!(r#"SELECT name AS "name!" FROM sqlite_schema"#)
             .fetch_all(&mut *database)
@@ -81,11 +79,12 @@ impl Schema {
     }
 }
 
-/// Brings a database up to date.
+/// Migrates a database.
 ///
 /// # Errors
 ///
-/// When it is of a newer bpfnews, is in use while it must be changed, or cannot be copied or written.
+/// Returns an error if a newer bpfnews made it, if it needs a migration while in use, or if it cannot be copied or
+/// written.
 pub(super) async fn bring_up_to_date(
     connection: &mut SqliteConnection,
     path: &Path,
@@ -95,10 +94,10 @@ pub(super) async fn bring_up_to_date(
         Schema::Empty => migrate(connection).await,
         Schema::Newer(version) => Err(too_new(version, path)),
         Schema::Older(version) => {
-            // Whoever runs on it is an older bpfnews, which would not know its tables again.
+            // The process that uses it is an older bpfnews, which would not understand the new tables.
             let _lock = match Lock::try_take(path, "upgrade")? {
-                Taken::Ours(lock) => lock,
-                Taken::Theirs(holder) => bail!(
+                LockAttempt::Ours(lock) => lock,
+                LockAttempt::Theirs(holder) => bail!(
                     "it has schema {version}, this bpfnews wants {}, and {holder} uses it: stop that one, then start \
                      this one",
                     newest()
@@ -120,7 +119,7 @@ pub(super) async fn bring_up_to_date(
     }
 }
 
-/// Applies the migrations that are missing, under the write lock: another process may start on the same new file.
+/// Applies the missing migrations under the write lock, because another process may start on the same new file.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run(&mut *tx).await?;
@@ -128,7 +127,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result
     Ok(())
 }
 
-/// Why a file is refused that a newer bpfnews made.
+/// The error for a file that a newer bpfnews made.
 pub(super) fn too_new(version: i64, path: &Path) -> anyhow::Error {
     let copies = copies(path);
     let known = copies
@@ -155,7 +154,7 @@ fn copy_before(path: &Path, version: i64) -> PathBuf {
     name.into()
 }
 
-/// The copies beside a database, the oldest version first.
+/// The copies beside a database, oldest version first.
 fn copies(path: &Path) -> Vec<(i64, PathBuf)> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

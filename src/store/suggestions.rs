@@ -1,90 +1,85 @@
-//! Links that readers handed in, and whose are not taken.
+//! Links that readers suggested, and people banned from suggesting.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// The most suggestions that editors are shown.
+/// The most open suggestions shown to editors.
 pub const OPEN_MAX: i64 = 100;
 
-/// A link that somebody hands in.
 #[derive(Debug, Clone)]
 pub struct NewSuggestion<'a> {
-    /// In the one form that all ways to write it have.
+    /// The canonical form of the link.
     pub url: &'a str,
-    /// As it was written.
+    /// The link as the reader wrote it.
     pub shown: &'a str,
-    /// Why it is worth reading; may be empty.
+    /// The reader's reason; may be empty.
     pub note: &'a str,
-    /// The platform.
     pub platform: &'a str,
-    /// The person's id.
     pub person: &'a str,
-    /// The server, or the room where there is no such.
+    /// The server, or the room if there is no server.
     pub place: &'a str,
-    /// The room, where its reader is told what became of it.
+    /// The room in which the reader is notified of the decision.
     pub room: &'a str,
 }
 
-/// How many there are in a day.
+/// Limits per day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caps {
-    /// Of a person.
+pub struct SuggestionLimits {
     pub person_max: u32,
-    /// Of a server.
     pub place_max: u32,
 }
 
-/// What became of a suggestion.
+/// The result of a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// It is kept, under this number.
+pub enum SuggestionResult {
+    /// It is stored under this number.
     Kept(i64),
-    /// It is there already, since then (unix seconds).
+    /// It was suggested before, at this time (unix seconds).
     Known(i64),
-    /// The person had their share of the day.
+    /// The person has reached the daily limit.
     PersonFull,
-    /// The server had its share.
+    /// The server has reached its limit.
     PlaceFull,
-    /// The person's suggestions are not taken.
+    /// The person is banned.
     Banned,
 }
 
-/// A suggestion as it is listed.
+/// Whether an editor has decided about a suggestion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub enum SuggestionState {
+    Open,
+    Accepted,
+    Declined,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestionRow {
-    /// Its number.
     pub id: i64,
-    /// Where it was handed in.
+    /// The room of the suggestion.
     pub room: String,
-    /// open, accepted or declined.
-    pub state: String,
-    /// The issue that it went into.
+    pub state: SuggestionState,
+    /// The issue that contains it.
     pub issue: Option<i64>,
-    /// As it was written.
+    /// The link as the reader wrote it.
     pub shown: String,
-    /// Why it is worth reading.
+    /// The reader's reason.
     pub note: String,
-    /// The platform.
     pub platform: String,
-    /// Who handed it in.
     pub person: String,
-    /// When, unix seconds.
+    /// Unix seconds.
     pub at: i64,
 }
 
-/// Takes a suggestion, or says why not. A day is the last 24 hours.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stores a suggestion, or returns the reason why not. A day is the last 24 hours.
 pub async fn take_suggestion(
     tx: &mut Tx,
     new: &NewSuggestion<'_>,
-    caps: Caps,
+    caps: SuggestionLimits,
     now: DateTime<Utc>,
-) -> anyhow::Result<Taken> {
+) -> anyhow::Result<SuggestionResult> {
     let now = now.timestamp();
     let since = now - 86_400;
     let row = sqlx::query!(
@@ -102,16 +97,16 @@ pub async fn take_suggestion(
     .await
     .context("asking about a suggestion")?;
     if row.bans > 0 {
-        return Ok(Taken::Banned);
+        return Ok(SuggestionResult::Banned);
     }
     if let Some(at) = row.known {
-        return Ok(Taken::Known(at));
+        return Ok(SuggestionResult::Known(at));
     }
     if row.persons >= i64::from(caps.person_max) {
-        return Ok(Taken::PersonFull);
+        return Ok(SuggestionResult::PersonFull);
     }
     if row.places >= i64::from(caps.place_max) {
-        return Ok(Taken::PlaceFull);
+        return Ok(SuggestionResult::PlaceFull);
     }
     let id = sqlx::query_scalar!(
         r#"INSERT INTO suggestions (id, url, shown, note, platform, person, place, at, room)
@@ -129,50 +124,44 @@ pub async fn take_suggestion(
     .fetch_one(&mut **tx)
     .await
     .context("keeping a suggestion")?;
-    Ok(Taken::Kept(id))
+    Ok(SuggestionResult::Kept(id))
 }
 
-/// What an editor decides of a suggestion.
+/// An editor's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict<'a> {
-    /// It is taken.
+pub enum SuggestionVerdict<'a> {
     Accepted {
-        /// What it is called; may be empty.
+        /// A title for the issue; may be empty.
         title: &'a str,
-        /// Where it stands.
         section: Option<&'a str>,
     },
-    /// It is not.
     Declined,
 }
 
-/// Decides a suggestion, or decides it anew while it is in no issue. Gives it as it was; `None` where there is none.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Decides a suggestion. A decision may change until the suggestion is in an issue. Returns the suggestion as it was
+/// before.
 pub async fn decide_suggestion(
     tx: &mut Tx,
     id: i64,
-    verdict: Verdict<'_>,
+    verdict: SuggestionVerdict<'_>,
     by: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<SuggestionRow>> {
     let was = sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions WHERE id = $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions WHERE id = $1"#,
         id
     )
     .fetch_optional(&mut **tx)
     .await
     .context("reading a suggestion")?;
     let (state, title, section) = match verdict {
-        Verdict::Accepted { title, section } => ("accepted", title, section),
-        Verdict::Declined => ("declined", "", None),
+        SuggestionVerdict::Accepted { title, section } => ("accepted", title, section),
+        SuggestionVerdict::Declined => ("declined", "", None),
     };
     let now = now.timestamp();
     sqlx::query!(
-        // One that is taken again keeps what was said of it the first time.
+        // If it is accepted again, it keeps its title and section unless new ones are given.
         "UPDATE suggestions SET title = iif($3 = '' AND state = $2, title, $3),
                 section = COALESCE($4, iif(state = $2, section, NULL)), state = $2, decided_at = $5, decided_by = $6
          WHERE id = $1 AND issue IS NULL",
@@ -189,11 +178,7 @@ pub async fn decide_suggestion(
     Ok(was)
 }
 
-/// Keeps which post tells editors of a suggestion.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records a post that shows a suggestion to editors.
 pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "INSERT INTO suggestion_posts (suggestion_id, post_id) VALUES ($1, $2)",
@@ -206,11 +191,7 @@ pub async fn keep_post(tx: &mut Tx, suggestion: i64, post: i64) -> anyhow::Resul
     Ok(())
 }
 
-/// The posts that tell editors of a suggestion.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The posts that show a suggestion to editors.
 pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT post_id FROM suggestion_posts WHERE suggestion_id = $1 ORDER BY post_id",
@@ -221,44 +202,32 @@ pub async fn posts_of(tx: &mut Tx, suggestion: i64) -> anyhow::Result<Vec<i64>> 
     .context("asking where a suggestion is told")
 }
 
-/// The suggestions that nobody decided, the oldest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Undecided suggestions, oldest first.
 pub async fn open_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions
-         WHERE state = 'open' ORDER BY id LIMIT $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions
+         WHERE state = 'open' ORDER BY id LIMIT $1"#,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing open suggestions")
 }
 
-/// The last suggestions, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The latest suggestions, newest first.
 pub async fn list_suggestions(readers: &Readers, most: i64) -> anyhow::Result<Vec<SuggestionRow>> {
     sqlx::query_as!(
         SuggestionRow,
-        "SELECT id, shown, note, platform, person, at, room, state, issue FROM suggestions ORDER BY id DESC LIMIT $1",
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions ORDER BY id DESC LIMIT $1"#,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing suggestions")
 }
 
-/// Takes no more suggestions of a person; `false` where that was so.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Bans a person from suggesting. Returns `false` if they were banned already.
 pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let now = now.timestamp();
     let banned = sqlx::query!(
@@ -273,11 +242,7 @@ pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> any
     Ok(banned.rows_affected() == 1)
 }
 
-/// Takes a person's suggestions again; `false` where they were taken.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Lifts a ban. Returns `false` if there was none.
 pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
     let lifted = sqlx::query!("DELETE FROM bans WHERE person = $1", person)
         .execute(&mut **tx)
@@ -286,14 +251,10 @@ pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
     Ok(lifted.rows_affected() == 1)
 }
 
-/// The people whose suggestions are not taken.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The banned people.
 pub async fn list_bans(readers: &Readers) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar!("SELECT person FROM bans ORDER BY banned_at DESC, person")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await
         .context("listing whose suggestions are not taken")
 }

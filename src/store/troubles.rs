@@ -1,11 +1,12 @@
-//! What is wrong now and was told to maintainers: each subject once until it is well again, whatever starts anew.
+//! Current problems that maintainers were notified of, so that each is announced once until it ends, even across
+//! restarts.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::{Readers, Tx};
 
-/// Notes that something is wrong. Gives whether that is new: the subject was well, or another kind of trouble.
+/// Records a problem. Returns whether it is new: the subject had none, or one of another kind.
 pub async fn note_trouble(
     tx: &mut Tx,
     subject: &str,
@@ -26,7 +27,7 @@ pub async fn note_trouble(
     Ok(noted.rows_affected() > 0)
 }
 
-/// Notes that a subject is well. Gives since when it was not, unix seconds; `None`: it was.
+/// Ends a problem. Returns when it began, unix seconds; `None` if there was none.
 pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(
         r#"DELETE FROM troubles WHERE subject = $1 RETURNING since_at AS "at!: i64""#,
@@ -37,15 +38,15 @@ pub async fn end_trouble(tx: &mut Tx, subject: &str) -> anyhow::Result<Option<i6
     .context("ending a trouble")
 }
 
-/// What kind of trouble a subject is in; `None`: it is well.
+/// The kind of problem that a subject has.
 pub async fn kind_of_trouble(readers: &Readers, subject: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar!("SELECT kind FROM troubles WHERE subject = $1", subject)
-        .fetch_optional(&mut *readers.turn().await?)
+        .fetch_optional(&mut *readers.acquire().await?)
         .await
         .context("asking what is wrong with a subject")
 }
 
-/// Which of these subjects are not well.
+/// Filters these subjects: those that have a problem.
 pub async fn in_trouble(tx: &mut Tx, subjects: &[String]) -> anyhow::Result<Vec<String>> {
     if subjects.is_empty() {
         return Ok(Vec::new());
@@ -60,8 +61,8 @@ pub async fn in_trouble(tx: &mut Tx, subjects: &[String]) -> anyhow::Result<Vec<
     .context("asking what is not well")
 }
 
-/// Forgets the troubles of feeds that the configuration names no more: there is nothing to tell of them.
-pub async fn forget_strangers(tx: &mut Tx) -> anyhow::Result<()> {
+/// Deletes the problems of feeds that are not configured any more.
+pub async fn forget_removed_feeds(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!(
         "DELETE FROM troubles WHERE subject LIKE 'feed %'
          AND substr(subject, 6) NOT IN (SELECT name FROM feeds WHERE configured = 1)"
@@ -72,7 +73,7 @@ pub async fn forget_strangers(tx: &mut Tx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes enough that a disk without room refuses it; nothing of it stays.
+/// Checks for free space: writes so much that a full disk refuses it, and deletes it again.
 pub async fn try_to_write(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!(
         "INSERT INTO troubles (subject, kind, since_at) VALUES ('', hex(zeroblob(500000)), 0)

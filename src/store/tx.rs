@@ -1,7 +1,7 @@
-//! Transactions: one that writes at a time, on a connection kept for it, and reading ones beside it.
+//! Transactions: one writer at a time on its own connection, and any number of readers.
 //!
-//! The connection for writing stands under a lock of its own rather than in a pool: a pool asks a connection whether it
-//! lives before and after each use, and each such question wakes SQLite's thread once more.
+//! A mutex holds the write connection. sqlx's pool would ping it before and after each use, and each ping wakes
+//! SQLite's thread.
 
 use std::any::Any;
 use std::fmt;
@@ -13,30 +13,30 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::readers::Reader;
+use super::readers::ReadConnection;
 
-/// How long a writer waits for the others of its own process.
+/// How long a writer waits for other writers of this process.
 const TURN_TIMEOUT: Duration = Duration::from_secs(600);
-/// What a statement may have to take back is, beyond 64 KiB, else a file that is made and deleted each time. Not yet while
-/// the database is migrated, for an index that is made of a large table is sorted there too.
+/// Keeps rollback data beyond 64 KiB in memory instead of a temporary file. Not during migrations, which sort large
+/// indexes there.
 const TEMPORARY: &str = "PRAGMA temp_store = MEMORY";
 
-/// The connection for writing; it is made anew where it was lost.
+/// The write connection. It is opened again after it was lost.
 #[derive(Clone)]
 pub(super) struct Writer {
     options: SqliteConnectOptions,
     writing: Arc<Mutex<Writing>>,
 }
 
-/// What one writer hands to the next.
+/// The state that one writer hands to the next.
 #[derive(Default)]
 pub(super) struct Writing {
     connection: Option<SqliteConnection>,
-    aside: Aside,
+    cache: Cached,
 }
 
-/// What lies in memory beside the database. See [`Tx::take_aside`].
-type Aside = Option<Box<dyn Any + Send>>;
+/// A cached value beside the database. See [`Tx::take_cache`].
+type Cached = Option<Box<dyn Any + Send>>;
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    /// On a connection that is open, and that `options` make anew.
+    /// Uses an open connection; `options` open the next one.
     pub(super) async fn on(
         mut connection: SqliteConnection,
         options: SqliteConnectOptions,
@@ -55,13 +55,13 @@ impl Writer {
             options,
             writing: Arc::new(Mutex::new(Writing {
                 connection: Some(connection),
-                aside: None,
+                cache: None,
             })),
         })
     }
 
-    /// The connection, once nobody else of this process writes.
-    pub(super) async fn turn(&self) -> sqlx::Result<Connection> {
+    /// Waits until no other task of this process writes.
+    pub(super) async fn acquire(&self) -> sqlx::Result<Connection> {
         let turn = Arc::clone(&self.writing).lock_owned();
         let mut turn = tokio::time::timeout(TURN_TIMEOUT, turn)
             .await
@@ -71,7 +71,7 @@ impl Writer {
             sqlx::query(TEMPORARY).execute(&mut connection).await?;
             *turn = Writing {
                 connection: Some(connection),
-                aside: None,
+                cache: None,
             };
         }
         Ok(Connection::Writer(turn))
@@ -87,10 +87,9 @@ impl Writer {
     }
 }
 
-/// A connection that somebody has to himself.
 pub(super) enum Connection {
     Writer(OwnedMutexGuard<Writing>),
-    Reader(Reader),
+    Reader(ReadConnection),
 }
 
 impl Deref for Connection {
@@ -114,10 +113,10 @@ impl DerefMut for Connection {
 }
 
 impl Connection {
-    /// Ends what was begun. A connection that cannot do that is given up.
+    /// Rolls back. If that fails, the connection is closed.
     async fn roll_back(mut self) {
         if let Err(error) = sqlx::query("ROLLBACK").execute(&mut *self).await {
-            // SQLite itself ends a transaction when the disk is full.
+            // SQLite ends a transaction by itself if the disk is full.
             tracing::debug!("rolling back: {error}");
             match self {
                 Self::Writer(mut turn) => *turn = Writing::default(),
@@ -126,82 +125,80 @@ impl Connection {
         }
     }
 
-    /// What lies in memory beside the database, if this is the connection for writing.
-    fn aside(&mut self) -> Option<&mut Aside> {
+    /// The cached value, if this is the write connection.
+    fn cache(&mut self) -> Option<&mut Cached> {
         match self {
-            Self::Writer(turn) => Some(&mut turn.aside),
+            Self::Writer(turn) => Some(&mut turn.cache),
             Self::Reader(_) => None,
         }
     }
 }
 
-/// A transaction; rolled back when dropped.
+/// A transaction. Dropping it rolls back.
 pub struct Tx {
-    /// `None` once it has ended.
+    /// `None` after the end.
     connection: Option<Connection>,
-    aside: Aside,
-    /// See [`Tx::version`].
+    cache: Cached,
     version: Option<i64>,
 }
 
 impl Tx {
     pub(super) async fn begin(connection: Connection, begin: &'static str) -> sqlx::Result<Self> {
-        // Whoever gives up waiting may have begun it: it is rolled back then.
+        // If the caller stops waiting, BEGIN may still run: dropping `tx` rolls it back.
         let mut tx = Self {
             connection: Some(connection),
-            aside: None,
+            cache: None,
             version: None,
         };
         sqlx::query(begin).execute(&mut *tx).await?;
-        // Out of the others' reach: it is put back by a commit alone.
-        tx.aside = tx
+        // Only a commit returns the cached value.
+        tx.cache = tx
             .connection
             .as_mut()
-            .and_then(Connection::aside)
+            .and_then(Connection::cache)
             .and_then(Option::take);
         Ok(tx)
     }
 
-    /// Takes what earlier transactions put aside, which lies in memory and says what the database says. Where this one is not
-    /// committed, or another process has written since, nothing of it is left for the next.
+    /// Takes the value that an earlier transaction cached. It is gone if this transaction is not committed, or if
+    /// another process has written since.
     ///
     /// # Errors
     ///
-    /// When the database cannot be asked whether somebody else wrote.
-    pub async fn take_aside<T: Send + 'static>(&mut self) -> sqlx::Result<Option<T>> {
-        let Some(aside) = self.aside.take() else {
+    /// Returns an error if the database cannot be asked for other writers.
+    pub async fn take_cache<T: Send + 'static>(&mut self) -> sqlx::Result<Option<T>> {
+        let Some(cache) = self.cache.take() else {
             return Ok(None);
         };
         let version = self.version().await?;
-        let aside = aside.downcast::<(i64, T)>().ok();
-        Ok(aside
-            .filter(|aside| aside.0 == version)
-            .map(|aside| aside.1))
+        let cache = cache.downcast::<(i64, T)>().ok();
+        Ok(cache
+            .filter(|cache| cache.0 == version)
+            .map(|cache| cache.1))
     }
 
-    /// Puts aside what the next transaction may take.
+    /// Caches a value for the next transaction.
     ///
     /// # Errors
     ///
-    /// When the database cannot be asked.
-    pub async fn put_aside<T: Send + 'static>(&mut self, value: T) -> sqlx::Result<()> {
+    /// Returns an error if the database cannot be asked for other writers.
+    pub async fn put_cache<T: Send + 'static>(&mut self, value: T) -> sqlx::Result<()> {
         let version = self.version().await?;
-        self.aside = Some(Box::new((version, value)));
+        self.cache = Some(Box::new((version, value)));
         Ok(())
     }
 
-    /// Looks at what was put aside.
-    pub fn aside<T: Send + 'static>(&self) -> Option<&T> {
-        let aside = self.aside.as_ref()?.downcast_ref::<(i64, T)>()?;
-        Some(&aside.1)
+    pub fn cache<T: Send + 'static>(&self) -> Option<&T> {
+        let cache = self.cache.as_ref()?.downcast_ref::<(i64, T)>()?;
+        Some(&cache.1)
     }
 
-    /// Forgets what was put aside: what it was made from has changed.
-    pub fn forget_aside(&mut self) {
-        self.aside = None;
+    /// Drops the cached value, because its source has changed.
+    pub fn drop_cache(&mut self) {
+        self.cache = None;
     }
 
-    /// A number that changes when another connection writes, which none can before this transaction ends.
+    /// A number that changes if another connection writes. None can before this transaction ends.
     async fn version(&mut self) -> sqlx::Result<i64> {
         if let Some(version) = self.version {
             return Ok(version);
@@ -213,22 +210,22 @@ impl Tx {
         Ok(version)
     }
 
-    /// Keeps what was written.
+    /// Commits.
     ///
     /// # Errors
     ///
-    /// When it cannot be written; nothing of it is kept then.
+    /// Returns an error if the data cannot be written; nothing is kept then.
     pub async fn commit(mut self) -> sqlx::Result<()> {
         sqlx::query("COMMIT").execute(&mut *self).await?;
-        let aside = self.aside.take();
-        if let Some(place) = self.connection.as_mut().and_then(Connection::aside) {
-            *place = aside;
+        let cache = self.cache.take();
+        if let Some(place) = self.connection.as_mut().and_then(Connection::cache) {
+            *place = cache;
         }
         self.connection = None;
         Ok(())
     }
 
-    /// Forgets what was written, and waits until that is done.
+    /// Rolls back, and waits until that is done.
     pub async fn rollback(mut self) {
         if let Some(connection) = self.connection.take() {
             connection.roll_back().await;
@@ -265,7 +262,7 @@ impl Drop for Tx {
             (Ok(runtime), connection) => {
                 runtime.spawn(connection.roll_back());
             }
-            // Closing it ends the transaction too.
+            // Closing the connection ends the transaction too.
             (Err(_), Connection::Writer(mut turn)) => *turn = Writing::default(),
             (Err(_), Connection::Reader(reader)) => reader.give_up(),
         }
@@ -288,7 +285,7 @@ mod tests {
     }
 
     async fn count(store: &Store) -> i64 {
-        let mut reader = store.read().turn().await.expect("a good database");
+        let mut reader = store.read().acquire().await.expect("a good database");
         let count = sqlx::query_scalar("SELECT COUNT(*) FROM feeds").fetch_one(&mut *reader);
         count.await.expect("a good database")
     }

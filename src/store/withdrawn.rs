@@ -1,4 +1,4 @@
-//! Issues that editors took back.
+//! Issues that editors withdrew.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -9,12 +9,8 @@ use super::{Database, Tx};
 use crate::item::ItemKey;
 use crate::item::link::canonical_link;
 
-/// Takes a published issue back: it is kept among those that were withdrawn, its number is free again, and what editors
-/// decided for it is of the coming issue again. Corrections must be none.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Withdraws a published issue: moves it to the withdrawn ones, frees its number, and returns its decisions to the
+/// coming issue. It must have no corrections.
 pub async fn withdraw_issue(
     tx: &mut Tx,
     number: i64,
@@ -50,23 +46,15 @@ pub async fn withdraw_issue(
     Ok(())
 }
 
-/// When an issue was taken back last, unix seconds.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The last withdrawal, unix seconds.
 pub async fn withdrawn_at(mut from: Database<'_>) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(r#"SELECT MAX(withdrawn_at) AS "at: i64" FROM withdrawn_issues"#)
-        .fetch_one(&mut *from.turn().await?)
+        .fetch_one(&mut *from.acquire().await?)
         .await
         .context("asking when an issue was taken back")
 }
 
-/// When the first issue began, of those numbered so that were taken back, unix seconds.
-///
-/// # Errors
-///
-/// When the database fails.
+/// When the earliest withdrawn issue number 1 began, unix seconds.
 pub async fn first_began_at(tx: &mut Tx) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(
         r#"SELECT MIN(from_at) AS "at: i64" FROM withdrawn_issues WHERE number = 1"#
@@ -76,11 +64,7 @@ pub async fn first_began_at(tx: &mut Tx) -> anyhow::Result<Option<i64>> {
     .context("asking where the first issue began")
 }
 
-/// Whether a feed brought this address, or a reader handed it in.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Whether a feed carried this address, or a reader suggested it.
 pub async fn is_cited(tx: &mut Tx, link: &Url) -> anyhow::Result<bool> {
     let canonical = canonical_link(link);
     let digest = ItemKey::content(&canonical).digest();

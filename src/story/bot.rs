@@ -11,10 +11,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use self::claim::{Claim, claim};
-pub use self::said::{Share, Word, word};
-pub use self::tree::{Place, is_tree, may_be_tree};
-use super::machine::{self, Sort};
-use super::{AppliedCommit, Kept};
+pub use self::said::{AnswerEffect, Share, word};
+pub use self::tree::{NamedTree, is_tree, may_be_tree};
+use super::machine::{self, MachineKind};
+use super::{AppliedCommit, StoredItem};
 use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
@@ -64,15 +64,15 @@ pub struct Merge {
 }
 
 /// Reads a notice of patchwork-bot or tip-bot; `None` if the mail is none. The caller has checked the address.
-pub fn applied(kept: &Kept) -> Option<Notice> {
+pub fn applied(item: &StoredItem) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    let Some(head) = HEAD.captures(&kept.text) else {
-        return tip_merged(kept);
+    let Some(head) = HEAD.captures(&item.text) else {
+        return tip_merged(item);
     };
-    let (commits, without) = listed(&kept.text);
+    let (commits, without) = listed(&item.text);
     Some(Notice {
         tree: head[2].to_owned(),
         branch: head.get(3).map(|branch| branch.as_str().to_owned()),
@@ -85,12 +85,12 @@ pub fn applied(kept: &Kept) -> Option<Notice> {
 
 /// Reads a b4 thank-you mail, or one like it: `Applied to TREE, thanks!` or `Applied, thanks!` with a list of commits. The tree
 /// is empty if none is named.
-pub fn thanks(kept: &Kept) -> Option<Notice> {
-    let (commits, without) = listed(&kept.text);
+pub fn thanks(item: &StoredItem) -> Option<Notice> {
+    let (commits, without) = listed(&item.text);
     if commits.is_empty() {
         return None;
     }
-    let place = claim::heading(&kept.text)?.place;
+    let place = claim::heading(&item.text)?.place;
     Some(Notice {
         tree: place.tree,
         branch: place.branch,
@@ -102,7 +102,7 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
 }
 
 /// Reads a notice of tip-bot, which sends one for each commit.
-fn tip_merged(kept: &Kept) -> Option<Notice> {
+fn tip_merged(item: &StoredItem) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^The following commit has been merged into the (\S+) branch of (\w+):\s+Commit-ID:\s+([0-9a-f]{12,64})")
             .expect("the pattern is sound")
@@ -110,16 +110,16 @@ fn tip_merged(kept: &Kept) -> Option<Notice> {
     static COMMITTER: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^Committer:\s+(.+?)\s*(?:<|$)").expect("the pattern is sound")
     });
-    let head = HEAD.captures(&kept.text)?;
-    let title = kept
+    let head = HEAD.captures(&item.text)?;
+    let title = item
         .title
         .split_once("] ")
-        .map_or(kept.title.as_str(), |(_, title)| title);
+        .map_or(item.title.as_str(), |(_, title)| title);
     Some(Notice {
         tree: format!("{0}/{0}.git", &head[2]),
         branch: Some(head[1].to_owned()),
         by: COMMITTER
-            .captures(&kept.text)
+            .captures(&item.text)
             .map_or_else(String::new, |found| found[1].to_owned()),
         commits: vec![AppliedCommit {
             hash: head[3].to_owned(),
@@ -196,19 +196,19 @@ fn is_tags(bracket: &str) -> bool {
 }
 
 /// Reads a notice of pr-tracker-bot about a merge.
-pub fn pull_merged(kept: &Kept) -> Option<Merge> {
+pub fn pull_merged(item: &StoredItem) -> Option<Merge> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    if !machine::is_known(&kept.author, Sort::Tracker) {
+    if !machine::is_known(&item.author, MachineKind::Tracker) {
         return None;
     }
-    let request = kept
+    let request = item
         .header("X-PR-Tracked-Message-Id")
         .and_then(MessageId::parse);
-    let said = HEAD.captures(&kept.text);
-    let hash = kept
+    let said = HEAD.captures(&item.text);
+    let hash = item
         .header("X-PR-Merge-Commit-Id")
         .map(str::to_owned)
         .or_else(|| Some(commit_in_link(&said.as_ref()?[2])?.to_owned()))?;
@@ -224,20 +224,20 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
 }
 
 /// The CVE that a mail's title names as announcements do: `CVE-2024-12345: title`. Anybody may write such a mail.
-pub fn cve(kept: &Kept) -> Option<String> {
+pub fn cve(item: &StoredItem) -> Option<String> {
     static CVE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^(CVE-\d{4}-\d{4,})\b").expect("the pattern is sound"));
-    let found = CVE.captures(kept.title.trim())?;
+    let found = CVE.captures(item.title.trim())?;
     Some(found[1].to_owned())
 }
 
 /// The same, if an archive vouches for the mail: only those who assign CVEs may write to that list.
-pub fn announced_cve(kept: &Kept) -> Option<String> {
-    let is_announcing = kept.feeds.iter().any(|feed| {
+pub fn announced_cve(item: &StoredItem) -> Option<String> {
+    let is_announcing = item.feeds.iter().any(|feed| {
         let url = feed.url.as_deref().unwrap_or_default();
         feed.kind == "archive" && url.trim_end_matches('/').ends_with("/linux-cve-announce")
     });
-    cve(kept).filter(|_| is_announcing)
+    cve(item).filter(|_| is_announcing)
 }
 
 /// The commits that a CVE's announcement says mend it.

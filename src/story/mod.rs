@@ -5,6 +5,7 @@
 
 pub mod bot;
 pub mod fold;
+pub mod group;
 pub mod key;
 pub mod life;
 mod lineage;
@@ -15,6 +16,7 @@ pub mod relevance;
 pub mod series;
 pub mod summary;
 pub mod waiting;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,15 +24,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
-use crate::item::{Kind, Person};
+use crate::item::{ItemKind, Person};
 
 /// An item as it was stored, for folding.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct StoredItem {
     /// Its number in the database; says nothing about it.
     pub id: i64,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: ItemKind,
     /// Commit hash, Message-ID or key.
     pub reference: String,
     /// Its title, tags included.
@@ -59,7 +61,7 @@ pub struct Kept {
     pub headers: Vec<(String, String)>,
 }
 
-impl Kept {
+impl StoredItem {
     /// Whether it is for subscribers, as far as its feeds show, and until when.
     pub fn paid_until(&self) -> Option<Option<NaiveDate>> {
         self.paid.filter(|_| self.freed_at.is_none())
@@ -283,12 +285,24 @@ pub struct Patch {
     pub message_id: String,
 }
 
-/// Somebody with a part in a story.
+/// The role of a person in a story. Stored stories list people in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonRole {
+    Acker,
+    Applier,
+    Author,
+    Nacker,
+    Reporter,
+    Reviewer,
+    Suggester,
+    Tester,
+}
+
+/// A person in a story.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Part {
-    /// author, reviewer, acker, tester, reporter, suggester, nacker, applier.
-    pub role: String,
-    /// Their name.
+pub struct Participant {
+    pub role: PersonRole,
     pub name: String,
 }
 
@@ -307,6 +321,15 @@ pub struct Applied {
     pub claimed: bool,
     /// The commits, as far as they are known.
     pub commits: Vec<AppliedCommit>,
+}
+
+impl Applied {
+    /// The tree as people call it: the last part of its path, without `.git`.
+    pub fn short_tree(&self) -> &str {
+        let path = self.tree.trim_end_matches('/');
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.strip_suffix(".git").unwrap_or(name)
+    }
 }
 
 /// A commit made from a patch.
@@ -340,7 +363,7 @@ pub struct Backport {
     pub at: DateTime<Utc>,
 }
 
-/// A story. Its fields are those of `stories --format json`; docs/json.md documents them.
+/// A story, as it is folded and stored. The command line prints it as JSON by a type of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// Derived from its earliest item.
@@ -376,7 +399,7 @@ pub struct Story {
     /// Answers by people.
     pub follow_ups: u32,
     /// The people who took part.
-    pub people: Vec<Part>,
+    pub people: Vec<Participant>,
     /// Its life, oldest first.
     pub events: Vec<Event>,
     /// The verdicts of machines on each revision.

@@ -19,7 +19,7 @@ mod worth;
 pub use changes::change;
 pub use faults::faults;
 
-use blocks::Block;
+use blocks::ProseBlock;
 
 /// The most sentences of a summary: more is not read under a title.
 const SENTENCES_MAX: usize = 3;
@@ -52,8 +52,8 @@ struct Candidate {
 
 impl Candidate {
     /// Whether it describes the author's change.
-    fn tells(&self) -> bool {
-        told::tells_what_is_done(&self.text)
+    fn describes_change(&self) -> bool {
+        told::describes_change(&self.text)
     }
 }
 
@@ -63,7 +63,7 @@ pub fn summary(text: &str) -> Vec<String> {
     let text = lines::unescaped(text);
     let text = sentences::without_marks(&text);
     let blocks = blocks::blocks(&text);
-    let Read {
+    let ShowableParts {
         mut candidates,
         mut lists,
     } = read(&blocks);
@@ -74,14 +74,14 @@ pub fn summary(text: &str) -> Vec<String> {
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    let mut told = candidates.iter().position(Candidate::tells);
-    let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
+    let mut told = candidates.iter().position(Candidate::describes_change);
+    let described_in = told.map_or(usize::MAX, |told| candidates[told].block);
     // A list is used if no sentence before it describes the change, or if the paragraph that does ends with a list.
-    let before = |list: &Candidate| list.block < told_in && list.tells();
+    let before = |list: &Candidate| list.block < described_in && list.describes_change();
     let at = lists
         .iter()
         .position(before)
-        .or_else(|| lists.iter().position(|list| list.block == told_in));
+        .or_else(|| lists.iter().position(|list| list.block == described_in));
     match at {
         Some(at) => {
             let list = lists.swap_remove(at);
@@ -89,7 +89,7 @@ pub fn summary(text: &str) -> Vec<String> {
                 .iter()
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
-            if list.block != told_in {
+            if list.block != described_in {
                 told = Some(place);
             }
             candidates.insert(place, list);
@@ -108,14 +108,14 @@ pub fn summary(text: &str) -> Vec<String> {
 }
 
 /// The parts of a text that may be shown.
-struct Read {
+struct ShowableParts {
     candidates: Vec<Candidate>,
     /// Lists, each on one line with its announcement.
     lists: Vec<Candidate>,
 }
 
-fn read(blocks: &[Block]) -> Read {
-    let mut read = Read {
+fn read(blocks: &[ProseBlock]) -> ShowableParts {
+    let mut read = ShowableParts {
         candidates: Vec::new(),
         lists: Vec::new(),
     };
@@ -188,7 +188,7 @@ fn opening(sentence: &str) -> Option<String> {
         && let Some(what) = ["the following ", "following "]
             .iter()
             .find_map(|pointer| what.strip_prefix(pointer))
-        && told::tells_what_is_done(said)
+        && told::describes_change(said)
         && what.split_whitespace().count() <= OPENING_WORDS_MIN
     {
         return Some(format!("{verb} {what}."));
@@ -208,23 +208,23 @@ fn opening(sentence: &str) -> Option<String> {
 fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
     let mut picked: Vec<&Candidate> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
-        let (has_told, left) = match told {
+        let (has_described, left) = match told {
             Some(told) => (at > told, SENTENCES_MAX - picked.len()),
             None => (true, SENTENCES_MAX - picked.len()),
         };
         if left == 0 {
             break;
         }
-        let is_told = told == Some(at);
+        let is_description = told == Some(at);
         // The first sentence sets the scene; of a long background one more is enough.
         let is_opening = picked.is_empty();
         // A scene that breaks off needs one sentence more.
         let follows = picked.last().is_some_and(|last| {
             last.block == candidate.block || (picked.len() == 1 && last.text.ends_with('…'))
         });
-        let take = if is_told || is_opening {
+        let take = if is_description || is_opening {
             true
-        } else if has_told {
+        } else if has_described {
             follows || picked.len() < 2
         } else {
             // One place is reserved for the sentence that describes the change.
@@ -253,7 +253,7 @@ fn within_limits(picked: Vec<&Candidate>) -> Vec<String> {
 }
 
 /// The list of a block on one line, behind the sentence that announces it.
-fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
+fn joined_list(block: &ProseBlock, lead: Option<&String>) -> Option<String> {
     if block.items.is_empty() {
         return None;
     }
@@ -286,7 +286,7 @@ fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
 }
 
 /// The remaining text of a letter that only announces things.
-fn dangling(blocks: &[Block]) -> Vec<String> {
+fn dangling(blocks: &[ProseBlock]) -> Vec<String> {
     blocks
         .iter()
         .filter_map(|block| {
@@ -314,7 +314,7 @@ fn announces(sentence: &str) -> bool {
 /// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
     let words = sentence.split_whitespace().count();
-    words < WORDS_MIN && (words < 2 || !told::tells_what_is_done(sentence))
+    words < WORDS_MIN && (words < 2 || !told::describes_change(sentence))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What every answer has: its headers, and what is said where there is none.
+//! The headers of every response, and error pages.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -9,12 +9,12 @@ use tracing::error;
 
 use super::{Served, pages};
 
-/// Nothing but our own style is fetched, nothing runs, nobody frames us.
+/// Only our own style may load, no script runs, and no site may frame the pages.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// How long an answer may be kept by whoever asks.
+/// How long clients and proxies may cache a response.
 const KEPT: &str = "public, max-age=60";
 
-/// Has a page made once there is a seat for it.
+/// Limits how many pages are rendered at once.
 pub(super) async fn seated(State(served): State<Served>, request: Request, next: Next) -> Response {
     let seat = served.seats.acquire().await;
     let response = next.run(request).await;
@@ -22,7 +22,7 @@ pub(super) async fn seated(State(served): State<Served>, request: Request, next:
     response
 }
 
-/// Puts what guards a reader on an answer.
+/// Adds the security headers to a response.
 pub(super) async fn guarded(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -46,21 +46,21 @@ pub(super) async fn guarded(mut response: Response) -> Response {
     response
 }
 
-/// Why there is no page.
-pub(super) enum Missing {
-    /// There is no such thing.
+/// The reason why there is no page.
+pub(super) enum PageError {
+    /// 404, with its message.
     Nothing(&'static str),
-    /// Something of ours failed.
+    /// 500.
     Fault(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Missing {
+impl From<anyhow::Error> for PageError {
     fn from(error: anyhow::Error) -> Self {
         Self::Fault(error)
     }
 }
 
-impl IntoResponse for Missing {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
             Self::Nothing(what) => (StatusCode::NOT_FOUND, pages::missing(what)).into_response(),
@@ -74,5 +74,4 @@ impl IntoResponse for Missing {
     }
 }
 
-/// A page, or why there is none.
-pub(super) type Page = Result<Markup, Missing>;
+pub(super) type PageResult = Result<Markup, PageError>;

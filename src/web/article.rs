@@ -1,4 +1,4 @@
-//! An issue as HTML: for its page, for the feed, and as a page of its own.
+//! An issue as HTML: for its page, for the feed, and as a standalone page.
 
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -8,10 +8,10 @@ use crate::issue::markdown::{self, Correction, is_list, opening, read_at, rest};
 use crate::issue::prose::{Block, Span, read};
 use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
 
-/// Where pages lead to.
+/// The targets of links.
 #[derive(Clone, Copy)]
 pub(super) struct Links<'a> {
-    /// What stands before a path of ours; `None`: there are no pages.
+    /// The prefix of our own paths; `None` if no pages are served.
     home: Option<&'a str>,
 }
 
@@ -21,7 +21,7 @@ impl Links<'_> {
     }
 }
 
-/// Links of pages that are served: from the root of the site's host.
+/// Links on served pages are relative to the host.
 pub(super) const HERE: Links<'static> = Links { home: Some("/") };
 
 /// An issue as HTML, for the page and for feeds.
@@ -141,7 +141,7 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
     }
 }
 
-/// A hash with the subject of its own commit.
+/// A hash that shows the commit's subject as its title.
 fn commit(told: &Commit) -> Markup {
     html! { (hash(told)) " (" (told.subject) ", " (iso(told.on)) ")" }
 }
@@ -150,7 +150,7 @@ fn hash(told: &Commit) -> Markup {
     html! { code { (linked(&told.digits, told.link.as_deref())) } }
 }
 
-/// The commits of a series, as [`markdown`] tells them.
+/// The commits of a series, worded as in [`markdown`].
 fn commits_told(commits: &Commits) -> Markup {
     html! {
         (commits.counted())
@@ -182,7 +182,7 @@ fn headed_entry(entry: &Entry, is_below: bool, links: Links<'_>) -> Markup {
     }
 }
 
-/// A link to a story's page, where its title leads elsewhere.
+/// A link to a story's page, if its title links to another site.
 fn timeline(story: Option<String>, title: &str) -> Markup {
     let about = format!("timeline of {title}");
     html! { @if let Some(story) = story { " " a.timeline href=(story) aria-label=(about) { "timeline" } } }
@@ -200,7 +200,7 @@ fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
     }
 }
 
-/// What an editor wrote.
+/// Renders Markdown that an editor wrote.
 fn written(markdown: &str) -> Markup {
     let blocks = read(markdown);
     html! {

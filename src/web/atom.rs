@@ -1,4 +1,4 @@
-//! Atom feeds (RFC 4287): of issues, with all that they say, and of stories.
+//! Atom feeds (RFC 4287): issues with their full text, and stories.
 
 use axum::extract::State;
 use axum::http::header;
@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::answer::Missing;
+use super::answer::PageError;
 use super::{Served, Site, article};
 use crate::issue::markdown::{self, opening};
 use crate::post::plain;
@@ -17,11 +17,10 @@ use crate::store::{issues, stories};
 /// The most entries of a feed.
 const ISSUES_MAX: usize = 20;
 const STORIES_MAX: i64 = 50;
-/// How far back stories go.
+/// The age of the oldest story.
 const SPAN: TimeDelta = TimeDelta::days(14);
 
-/// One entry.
-struct Entry {
+struct AtomEntry {
     id: String,
     title: String,
     link: String,
@@ -31,7 +30,7 @@ struct Entry {
     html: Option<String>,
 }
 
-pub(super) async fn issues(State(site): State<Served>) -> Result<Response, Missing> {
+pub(super) async fn issues(State(site): State<Served>) -> Result<Response, PageError> {
     let readers = site.store.read();
     let mut entries = Vec::new();
     for row in issues::list_issues(readers.into())
@@ -46,7 +45,7 @@ pub(super) async fn issues(State(site): State<Served>) -> Result<Response, Missi
         let published = DateTime::from_timestamp(row.published_at, 0).unwrap_or_default();
         let changed = corrections.iter().map(|correction| correction.at).max();
         let link = format!("{}{}", site.home, markdown::path(issue.number));
-        entries.push(Entry {
+        entries.push(AtomEntry {
             id: link.clone(),
             title: issue.title(),
             link,
@@ -59,13 +58,13 @@ pub(super) async fn issues(State(site): State<Served>) -> Result<Response, Missi
     Ok(answer(feed(&site, &site.name, "issues.atom", &entries)?))
 }
 
-pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Missing> {
+pub(super) async fn stories(State(site): State<Served>) -> Result<Response, PageError> {
     let now = site.clock.now();
     let today = now.timestamp().div_euclid(86_400);
     let since = (now - SPAN).timestamp();
     let mut best = stories::best_stories(site.store.read(), since, today, STORIES_MAX).await?;
     best.sort_by(|a, b| (b.last_at, &b.id).cmp(&(a.last_at, &a.id)));
-    let entries: Vec<Entry> = best
+    let entries: Vec<AtomEntry> = best
         .iter()
         .map(|story| {
             let post = compose(story);
@@ -74,7 +73,7 @@ pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Miss
                 true => "author not told".to_owned(),
                 false => post.author.clone(),
             };
-            Entry {
+            AtomEntry {
                 id: page.clone(),
                 title: format!("{} ({})", post.title, plain(&standing(story))),
                 link: page,
@@ -94,7 +93,7 @@ fn answer(feed: Vec<u8>) -> Response {
     (kind, feed).into_response()
 }
 
-fn feed(site: &Site, title: &str, path: &str, entries: &[Entry]) -> anyhow::Result<Vec<u8>> {
+fn feed(site: &Site, title: &str, path: &str, entries: &[AtomEntry]) -> anyhow::Result<Vec<u8>> {
     let here = format!("{}{path}", site.home);
     let mut out = Writer::new_with_indent(Vec::new(), b' ', 1);
     out.write_event(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
@@ -120,7 +119,7 @@ fn feed(site: &Site, title: &str, path: &str, entries: &[Entry]) -> anyhow::Resu
 
 type Out = Writer<Vec<u8>>;
 
-fn entry(out: &mut Out, entry: &Entry) -> std::io::Result<()> {
+fn entry(out: &mut Out, entry: &AtomEntry) -> std::io::Result<()> {
     out.create_element("entry").write_inner_content(|out| {
         text(out, "id", &entry.id)?;
         text(out, "title", &entry.title)?;
@@ -147,7 +146,7 @@ fn text(out: &mut Out, name: &str, said: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Text without the characters that XML has no place for, whoever wrote them.
+/// Removes characters that XML does not allow.
 fn written(said: &str) -> String {
     let is_allowed = |c: &char| match c {
         '\t' | '\n' | '\r' => true,

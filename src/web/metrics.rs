@@ -1,4 +1,4 @@
-//! What a watcher asks: whether all is well, and figures in the text format of Prometheus.
+//! Monitoring: a health check, and metrics in Prometheus' text format.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use tracing::error;
 
 use super::Served;
-use super::answer::Missing;
+use super::answer::PageError;
 use crate::store::{feeds, figures};
 
-/// How long a poll may be overdue before something is wrong, in seconds: longer than a slow round of all feeds.
+/// A poll that is overdue for longer than this is unhealthy, in seconds. A slow round of all feeds takes less.
 const OVERDUE_MAX_S: i64 = 3_600;
 
-/// Whether the database answers and polling goes on.
+/// Whether the database answers and polling continues.
 pub(super) async fn healthz(State(site): State<Served>) -> Response {
     let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     let (status, said) = match feeds::next_due_at(site.store.read()).await {
@@ -34,7 +34,7 @@ pub(super) async fn healthz(State(site): State<Served>) -> Response {
     (status, plain, said).into_response()
 }
 
-pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, Missing> {
+pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, PageError> {
     let figures = figures::figures(site.store.read()).await?;
     let mut out = String::new();
     for figure in &figures {

@@ -1,5 +1,5 @@
-//! The pages: issues, stories, search, feeds of both, and what a watcher asks. Served without a script, readable without a
-//! style; nothing on them leads a browser to another host by itself.
+//! The pages: issues, stories, search, Atom feeds, and monitoring. They need no script and are readable without
+//! style. They load nothing from other hosts.
 
 mod answer;
 mod article;
@@ -25,45 +25,43 @@ use crate::issue::Issue;
 use crate::issue::markdown::Correction;
 use crate::store::Store;
 
-/// Pages that are made side by side: the loops read the database too.
+/// Pages rendered at once. It is low because polling reads the same database.
 const PAGES_AT_ONCE_MAX: usize = 2;
 
-/// What is served, and where readers find it.
+/// The site and its public address.
 #[derive(Clone)]
 pub struct Site {
-    /// The database.
     pub store: Store,
-    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What the newsletter is called.
+    /// The name of the newsletter.
     pub name: String,
-    /// Where readers find the pages; ends with a slash.
+    /// The public address; ends with a slash.
     pub home: String,
 }
 
-/// An issue as one page that needs nothing else.
+/// An issue as one page without external files.
 pub fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
     article::standalone(issue, corrections, home)
 }
 
-/// Opens the door. The address is known from then on.
+/// Binds the address.
 ///
 /// # Errors
 ///
-/// When the address cannot be listened on.
+/// Returns an error if the address cannot be bound.
 pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.with_context(|| {
         format!("listening on {listen} for the pages; [web] in the configuration has the address")
     })
 }
 
-/// Serves the pages until `stop` is cancelled; requests that are under way are answered.
+/// Serves the pages until `stop` is cancelled, and then finishes the requests in progress.
 pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
     info!("the pages are at {}", site.home);
     serve::serve(listener, router(site), serve::LIMITS, &stop).await;
 }
 
-/// What the pages are made from.
+/// The data behind the pages.
 #[derive(Clone)]
 struct Served {
     site: Arc<Site>,

@@ -1,4 +1,4 @@
-//! The pages themselves. Everything that strangers wrote is text here; maud escapes it.
+//! The pages. maud escapes everything that strangers wrote.
 
 use axum::extract::{Path, Query, State};
 use axum::http::header;
@@ -8,17 +8,17 @@ use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 
 use super::Served;
-use super::answer::{Missing, Page};
+use super::answer::{PageError, PageResult};
 use super::article::{HERE, day, issue_article, linked, long_day};
 use crate::issue::{markdown, title};
 use crate::item::prose::shorten;
-use crate::post::story::{compose, line, standing, told};
+use crate::post::story::{compose, event_words, line, standing};
 use crate::post::{is_for_readers, plain};
 use crate::store::{issues, stories};
 use crate::story::Story;
 
 pub(super) const STYLE: &str = include_str!("style.css");
-/// The most matches of a search, and characters of what is looked for.
+/// The most matches of a search, and the most characters of a query.
 const FOUND_MAX: i64 = 100;
 const ASKED_CHARS_MAX: usize = 200;
 
@@ -27,10 +27,10 @@ pub(super) async fn style() -> impl IntoResponse {
 }
 
 pub(super) async fn nothing() -> Response {
-    Missing::Nothing("There is no such page.").into_response()
+    PageError::Nothing("There is no such page.").into_response()
 }
 
-pub(super) async fn latest(State(site): State<Served>) -> Page {
+pub(super) async fn latest(State(site): State<Served>) -> PageResult {
     let readers = site.store.read();
     if let Some(last) = issues::last_issue(readers.into()).await? {
         return issue_page(&site, last.number, "/").await;
@@ -44,7 +44,7 @@ pub(super) async fn latest(State(site): State<Served>) -> Page {
     Ok(page(&site.name, "/", &content))
 }
 
-pub(super) async fn archive(State(site): State<Served>) -> Page {
+pub(super) async fn archive(State(site): State<Served>) -> PageResult {
     let rows = issues::list_issues(site.store.read().into()).await?;
     let rows: Vec<_> = rows.iter().filter_map(|row| row.as_last()).collect();
     let content = html! {
@@ -64,14 +64,14 @@ pub(super) async fn archive(State(site): State<Served>) -> Page {
     ))
 }
 
-pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>) -> Page {
+pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>) -> PageResult {
     let number: i64 = number.parse().map_err(|_| NO_ISSUE)?;
     issue_page(&site, number, "").await
 }
 
-const NO_ISSUE: Missing = Missing::Nothing("There is no such issue.");
+const NO_ISSUE: PageError = PageError::Nothing("There is no such issue.");
 
-async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
+async fn issue_page(site: &Served, number: i64, here: &str) -> PageResult {
     let readers = site.store.read();
     let issue = issues::issue(readers.into(), number)
         .await?
@@ -99,15 +99,15 @@ async fn issue_page(site: &Served, number: i64, here: &str) -> Page {
     Ok(page(&issue.title(), here, &content))
 }
 
-pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> Page {
-    const NO_STORY: Missing = Missing::Nothing("There is no such story.");
+pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> PageResult {
+    const NO_STORY: PageError = PageError::Nothing("There is no such story.");
     let readers = site.store.read();
     let today = site.clock.now().timestamp().div_euclid(86_400);
     let story = stories::story_by_id(readers, &id, today)
         .await?
         .ok_or(NO_STORY)?;
     if stories::is_retracted(readers, &story.id).await? {
-        return Err(Missing::Nothing("A maintainer took that story back."));
+        return Err(PageError::Nothing("A maintainer took that story back."));
     }
     let post = compose(&story);
     let content = html! {
@@ -132,7 +132,7 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
             @if !story.events.is_empty() { h2 { "Timeline" } (events(&story)) }
             @if !story.people.is_empty() {
                 h2 { "People" }
-                ul { @for part in &story.people { li { (plain(&part.name)) ", " (plain(&part.role)) } } }
+                ul { @for part in &story.people { li { (plain(&part.name)) ", " (part.role.word()) } } }
             }
             p.about { "Carried by " (post.feeds.join(", ")) ". Story " code { (story.id) } "." }
         }
@@ -140,12 +140,12 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
     Ok(page(&post.title, "", &content))
 }
 
-/// A link that a machine's mail gave, if readers can follow it.
+/// A link from a machine's mail, if people can open it.
 fn followed(link: Option<&str>) -> Option<&str> {
     link.filter(|link| is_for_readers(link))
 }
 
-/// What machines say of the newest revision, each with a link.
+/// Machines' reviews and test results for the newest revision, with links.
 fn checks(story: &Story) -> Markup {
     let newest = story
         .revisions
@@ -166,21 +166,23 @@ fn events(story: &Story) -> Markup {
             @for event in &story.events {
                 li {
                     time datetime=(event.at.to_rfc3339()) { (day_of(event.at)) } " "
-                    (linked(&told(story, event), followed(event.link.as_deref())))
+                    (linked(&event_words(story, event), followed(event.link.as_deref())))
                 }
             }
         }
     }
 }
 
-/// What is looked for.
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct SearchQuery {
     #[serde(default)]
     q: String,
 }
 
-pub(super) async fn search(State(site): State<Served>, Query(asked): Query<Asked>) -> Page {
+pub(super) async fn search(
+    State(site): State<Served>,
+    Query(asked): Query<SearchQuery>,
+) -> PageResult {
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
     let words = stories::match_words(&typed);
     let today = site.clock.now().timestamp().div_euclid(86_400);
@@ -229,7 +231,7 @@ pub(super) fn missing(what: &str) -> Markup {
     page("Not here", "", &html! { h1 { "Not here" } p { (what) } })
 }
 
-/// A whole page. `here` is the path of the navigation's entry that it is.
+/// A whole page. `here` is the path of its entry in the navigation.
 fn page(title: &str, here: &str, content: &Markup) -> Markup {
     let entry = |path: &str, called: &str| {
         let current = (path == here).then_some("page");
@@ -261,7 +263,7 @@ fn page(title: &str, here: &str, content: &Markup) -> Markup {
     }
 }
 
-/// What every page's head has.
+/// The part of the head that all pages share.
 pub(super) fn head_of_any(title: &str) -> Markup {
     html! {
         meta charset="utf-8";

@@ -1,5 +1,5 @@
-//! Taking connections: no more than leave the loops their file handles, and none for long. A page that is asked for is given
-//! over HTTP/1; a proxy before it speaks whatever browsers like.
+//! Accepts connections, with limits on their number and duration so that the rest of the program keeps file handles.
+//! Speaks HTTP/1; put a proxy in front for newer versions.
 
 use std::io;
 use std::sync::Arc;
@@ -16,28 +16,28 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-/// How long no connection is taken after one could not be: the process may have no file handle left.
+/// The pause after a failed accept. The process may have no free file handle.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What a connection may take.
+/// The limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Connections at once; more wait until one of these ends.
+    /// Connections at once; further ones wait.
     pub(super) at_once: usize,
-    /// How long it may take until a request is asked whole, the first and each after it.
+    /// The time until a request has arrived, for the first and each further one.
     pub(super) request: Duration,
-    /// How long it may last, whatever is asked.
+    /// The longest life of a connection.
     pub(super) whole: Duration,
 }
 
-/// Of 1,024 file handles, which is what a process usually has, three quarters are left.
+/// A process usually has 1,024 file handles; this leaves three quarters of them.
 pub(super) const LIMITS: Limits = Limits {
     at_once: 256,
     request: Duration::from_secs(10),
     whole: Duration::from_mins(2),
 };
 
-/// Serves until `stop` is cancelled, and then until those that ask have their answers.
+/// Serves until `stop` is cancelled, and then finishes the requests in progress.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -72,7 +72,7 @@ pub(super) async fn serve(
     connections.wait().await;
 }
 
-/// Whether it went away before it was taken.
+/// Whether the client disconnected before the connection was accepted.
 fn is_of_the_other(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -140,12 +140,12 @@ mod tests {
         (address, stop)
     }
 
-    /// Says this and gives all that is answered until the connection ends.
+    /// Sends `text` and returns the response, until the connection ends.
     async fn say(address: SocketAddr, text: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         stream.write_all(text.as_bytes()).await.expect("it is sent");
         let mut heard = Vec::new();
-        // One that is reset says no less.
+        // A reset connection may have sent the whole response.
         let _ = stream.read_to_end(&mut heard).await;
         String::from_utf8_lossy(&heard).into_owned()
     }
@@ -164,7 +164,7 @@ mod tests {
         }
         let heard = say(address, "GET / HTTP/1.0\r\n\r\n").await;
         assert!(heard.ends_with("here"), "{heard}");
-        // Four at once: three times four were waited for, one after the other.
+        // Four at once: twelve requests took three rounds.
         let waited = begun.elapsed();
         assert!(waited >= SHORT.request * 3, "{waited:?}");
         for mut stream in idle {

@@ -15,12 +15,12 @@ use bpfnews::config::{
     NetworkConfig, TreeRole,
 };
 use bpfnews::ingest::{Ingest, Report};
-use bpfnews::store::Reader;
+use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
 use bpfnews::store::backup;
 use bpfnews::store::feeds::{self, FeedRow};
-use bpfnews::store::items::{self, Filter, ItemRow};
-use bpfnews::story::relevance::Words;
+use bpfnews::store::items::{self, ItemFilter, ItemRow};
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,7 @@ impl World {
         let all = [feed(HEALTHY, "/healthy.rss")];
         let config = Config {
             database: home.path().join("bpfnews.db"),
-            relevance: Words::default(),
+            relevance: FoldRules::default(),
             network: NetworkConfig {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,
@@ -274,7 +274,7 @@ impl World {
         if is_due {
             let row = self.row(HEALTHY).await;
             assert_eq!(
-                (row.state.as_str(), row.failures, row.last_error),
+                (row.state.word(), row.failures, row.last_error),
                 ("ok", 0, None)
             );
             let published = i64::try_from(self.healthy.len()).expect("few");
@@ -346,7 +346,7 @@ impl World {
     /// Fails unless the last poll of `name` went well.
     pub(crate) async fn check_ok(&self, name: &str) {
         let row = self.row(name).await;
-        assert_eq!((row.state.as_str(), row.failures), ("ok", 0), "{row:?}");
+        assert_eq!((row.state.word(), row.failures), ("ok", 0), "{row:?}");
         assert_eq!(row.last_error, None);
     }
 
@@ -361,7 +361,7 @@ impl World {
         words: &str,
     ) -> i64 {
         assert_eq!(
-            (row.state.as_str(), row.failures),
+            (row.state.word(), row.failures),
             (state, failures),
             "{row:?}"
         );
@@ -372,10 +372,10 @@ impl World {
 
     /// The items of `name`, newest first.
     pub(crate) async fn items(&self, name: &str) -> Vec<ItemRow> {
-        let filter = Filter {
+        let filter = ItemFilter {
             feed: Some(name.to_owned()),
             most: 10_000,
-            ..Filter::default()
+            ..ItemFilter::default()
         };
         let items = items::list_items(self.ingest.store.read(), &filter, None).await;
         items.expect("the database answers")
@@ -411,8 +411,8 @@ impl World {
     }
 
     /// A connection to ask the database by hand.
-    pub(crate) async fn reader(&self) -> Reader {
-        let reader = self.ingest.store.read().turn().await;
+    pub(crate) async fn reader(&self) -> ReadConnection {
+        let reader = self.ingest.store.read().acquire().await;
         reader.expect("a connection")
     }
 
@@ -465,7 +465,7 @@ impl World {
             if row.name == HEALTHY {
                 continue;
             }
-            end.push(format!("{} {} {}", row.name, row.state, row.items));
+            end.push(format!("{} {} {}", row.name, row.state.word(), row.items));
             let items = self.items(&row.name).await.into_iter();
             let mut items: Vec<_> = items
                 .map(|item| format!("  {} {}", item.reference, item.title))

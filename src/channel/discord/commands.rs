@@ -58,7 +58,9 @@ pub(super) async fn register(
         Ok(_) => {}
         // Registering on a guess could use up the daily limit.
         Err(error) => {
-            return error!("Discord: whether the commands are registered is not known: {error:#}");
+            return error!(
+                "Discord: the database did not say whether the commands are registered: {error:#}"
+            );
         }
     }
     let mut wait = TRY_AGAIN_AFTER;
@@ -76,7 +78,7 @@ pub(super) async fn register(
                 info!("Discord: the commands are registered");
                 if let Err(error) = memory.keep(&application, &hash).await {
                     error!(
-                        "Discord: that the commands are registered could not be kept: {error:#}"
+                        "Discord: the registration of the commands could not be stored: {error:#}"
                     );
                 }
                 return;
@@ -86,14 +88,14 @@ pub(super) async fn register(
                 sleep(after).await;
             }
             Err(SendError::Unknown { why }) => {
-                warn!("Discord: registering the commands, tried again in {wait:?}: {why}");
+                warn!("Discord: the commands were not registered; retrying in {wait:?}: {why}");
                 sleep(wait).await;
                 wait *= 2;
             }
             Err(error) => return error!("Discord: the commands could not be registered: {error}"),
         }
     }
-    error!("Discord: the commands could not be registered; that is tried again at the next start");
+    error!("Discord: the commands could not be registered; the next start retries");
 }
 
 /// All commands in Discord's format.
@@ -101,13 +103,13 @@ pub fn registered() -> Value {
     let commands = Audience::ALL.map(|audience| {
         let (about, command) = match audience {
             Audience::Readers => (
-                "News of BPF: stories, issues, and what waits for review",
+                "News about BPF: stories, issues, and series that wait for review",
                 None,
             ),
             // Editors are listed in the configuration. A server's settings can hide the command from others.
             Audience::Editors => ("The coming issue, for its editors", None),
             Audience::Maintainers => (
-                "What bpfnews reads and tells, and whom",
+                "The feeds, channels and mutes of bpfnews",
                 Some(Permissions::MANAGE_GUILD),
             ),
         };

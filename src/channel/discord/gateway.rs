@@ -113,7 +113,7 @@ impl Discord {
                     if was_up {
                         backoff = BACKOFF_MIN;
                     }
-                    warn!("Discord's gateway: {why}; trying again in {backoff:?}");
+                    warn!("Discord's gateway: {why}; retrying in {backoff:?}");
                     if timeout(backoff, stop.cancelled()).await.is_ok() {
                         break;
                     }
@@ -161,7 +161,7 @@ async fn find_gateway(rest: &Rest) -> Result<GatewayAddress, SendError> {
         false => Err(SendError::Later {
             after: BACKOFF_MAX,
             scope: Scope::Platform,
-            why: format!("{url} is no address for a gateway, so it is not connected to"),
+            why: format!("{url} is not a safe gateway address, so the bot does not connect to it"),
         }),
     }
 }
@@ -234,7 +234,7 @@ impl Connection {
                 told = self.shard.next() => match self.hear(told) {
                     Ok(None) => {}
                     Ok(Some(ShardEvent::Ready { .. })) if !self.resumes_safely() => {
-                        let why = "it names no gateway for sessions that are lost".to_owned();
+                        let why = "it names no safe gateway for resuming".to_owned();
                         return ConnectionEnd::Lost { why, was_up: false };
                     }
                     Ok(Some(ShardEvent::Ready { application })) => {
@@ -245,7 +245,7 @@ impl Connection {
                         tasks.spawn(commands::register(answering.rest(), Arc::clone(memory), application));
                     }
                     Ok(Some(ShardEvent::Interaction(_))) if tasks.len() >= ANSWERS_MAX => {
-                        warn!("Discord: {ANSWERS_MAX} commands are under way; one more goes unanswered");
+                        warn!("Discord: {ANSWERS_MAX} commands are being answered; a further one is dropped");
                     }
                     Ok(Some(ShardEvent::Interaction(interaction))) => {
                         let answering = Arc::clone(answering);
@@ -255,7 +255,7 @@ impl Connection {
                 },
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                     if let Err(error) = ended {
-                        error!("answering on Discord came to a bad end: {error}");
+                        error!("an answer on Discord panicked: {error}");
                     }
                 }
                 _ = look.tick() => {
@@ -290,9 +290,9 @@ impl Connection {
                 // The error would contain the whole message, which may be private.
                 if matches!(error.kind(), ReceiveMessageErrorType::Deserializing { .. }) {
                     self.unknown.fetch_add(1, Ordering::Relaxed);
-                    debug!("Discord: what is no event");
+                    debug!("Discord: a message is not an event");
                 } else {
-                    debug!("Discord's gateway: {error}; it is tried again");
+                    debug!("Discord's gateway: {error}; retrying");
                 }
                 Ok(None)
             }
@@ -306,7 +306,7 @@ impl Connection {
             Ok(_) => return None,
             Err(error) => {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: what is not understood: {error}");
+                debug!("Discord: an event could not be parsed: {error}");
                 return None;
             }
         };
@@ -340,7 +340,7 @@ impl Connection {
             }
             Event::Unknown(event) => {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: an event that is not understood: {}", event.kind);
+                debug!("Discord: an unknown event: {}", event.kind);
                 None
             }
             _ => None,
@@ -363,8 +363,8 @@ impl Connection {
             }
             Some(code) if WRONG_INTENTS.contains(&code) => {
                 return refused(
-                    "Discord's gateway refuses the bot's intents, although it asks for that of servers alone: look at \
-                     the application's page, Bot, whether it was limited",
+                    "Discord's gateway refuses the bot's intents, although the bot asks for servers only: check on \
+                     the application's Bot page whether it was limited",
                 );
             }
             Some(_) | None => {}

@@ -14,18 +14,16 @@ use serenity::all::{
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
+use super::choices::shown;
 use super::commands;
 use super::pages::{ANYBODY, LongCalls};
 use super::refusal::Aim;
 use super::render;
 use super::rest::{DiscordRequest, RequestError, Rest};
 use crate::channel::SendError;
-use crate::channel::text::cut;
 use crate::chat::{
-    Audience, Choice, CommandRequest, PageCalls, PlatformKind, Reply, Requester, RoomEvent,
-    SharedHandler,
+    Audience, CommandRequest, PageCalls, PlatformKind, Reply, Requester, RoomEvent, SharedHandler,
 };
-use crate::post::plain;
 use crate::post::story::Content;
 
 /// The wait before an answer is deferred, within Discord's three seconds. A faster answer needs one request and can be
@@ -42,9 +40,6 @@ const TRIES_MAX: u32 = 5;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The longest wait for a rate limit.
 const LIMIT_MAX: Duration = Duration::from_mins(2);
-/// Discord's limits for completions.
-const CHOICES_MAX: usize = 25;
-const CHOICE_CHARS_MAX: usize = 100;
 /// Characters used of the typed text.
 const BEGUN_CHARS_MAX: usize = 200;
 /// Discord's flag for a private message.
@@ -107,7 +102,7 @@ impl InteractionHandler {
             Interaction::Autocomplete(asked) => self.complete(&ticket, &asked).await,
             Interaction::Component(pressed) => self.turn(&ticket, &pressed).await,
             other => debug!(
-                "Discord: an interaction of a kind that is not used: {:?}",
+                "Discord: an interaction of an unused kind: {:?}",
                 other.kind()
             ),
         }
@@ -116,7 +111,7 @@ impl InteractionHandler {
     async fn answer(&self, ticket: &ResponseToken, asked: &CommandInteraction) {
         let Some(audience) = commands::audience(&asked.data.name) else {
             return warn!(
-                "Discord: {:?} is no command of this program",
+                "Discord: {:?} is not a command of this program",
                 asked.data.name
             );
         };
@@ -174,7 +169,7 @@ impl InteractionHandler {
                 match found {
                     Ok(Ok(choices)) => choices,
                     Ok(Err(_)) => {
-                        error!("Discord: a completion came to a bad end");
+                        error!("Discord: a completion panicked");
                         Vec::new()
                     }
                     Err(_) => {
@@ -198,8 +193,8 @@ impl InteractionHandler {
                 return self
                     .refuse(
                         ticket,
-                        "Not your pages",
-                        "Whoever asked for these pages turns them. Ask yourself.",
+                        "These are not your pages",
+                        "Only the person who gave the command can turn these pages. Give it yourself.",
                     )
                     .await;
             }
@@ -207,7 +202,7 @@ impl InteractionHandler {
             None => None,
         };
         let Some(call) = call else {
-            let text = "These pages are too old to be turned. Please ask again.";
+            let text = "These pages have expired. Please give the command again.";
             return self.refuse(ticket, "Too old", text).await;
         };
         let by = requester(
@@ -260,13 +255,10 @@ impl InteractionHandler {
         let answer = AssertUnwindSafe(self.handler.answer(asked)).catch_unwind();
         let (title, text) = match timeout(ANSWER_MAX, answer).await {
             Ok(Ok(Some(reply))) => return reply,
-            Ok(Ok(None)) => ("Not now", "There is no answer to that now."),
+            Ok(Ok(None)) => ("Not now", "There is no answer to that at the moment."),
             Ok(Err(_)) => {
-                error!("Discord: a command came to a bad end");
-                (
-                    "Failed",
-                    "That failed, and whoever runs the bot can read why in its log.",
-                )
+                error!("Discord: a command panicked");
+                ("Failed", "That failed. The log of the bot has the reason.")
             }
             Err(_) => {
                 warn!("Discord: a command took longer than {ANSWER_MAX:?}");
@@ -321,13 +313,13 @@ impl InteractionHandler {
                     ..
                 })) => why,
                 Ok(Err(failure)) => {
-                    info!("Discord took no answer: {}", failure.error);
+                    info!("Discord did not accept an answer: {}", failure.error);
                     return false;
                 }
                 Err(_) => "no confirmation".to_owned(),
             };
             if is_again {
-                info!("Discord took no answer: {why}");
+                info!("Discord did not accept an answer: {why}");
                 return false;
             }
             is_again = true;
@@ -366,14 +358,16 @@ impl InteractionHandler {
                     error: SendError::Unknown { why },
                     ..
                 }) if method != Method::POST => {
-                    debug!("Discord: an answer is tried again: {why}");
+                    debug!("Discord: an answer is retried: {why}");
                     sleep(wait).await;
                     wait *= 2;
                 }
-                Err(failure) => return info!("Discord took no answer: {}", failure.error),
+                Err(failure) => {
+                    return info!("Discord did not accept an answer: {}", failure.error);
+                }
             }
         }
-        info!("Discord took no answer, tried {TRIES_MAX} times");
+        info!("Discord did not accept an answer after {TRIES_MAX} attempts");
     }
 }
 
@@ -411,52 +405,5 @@ fn requester(
             member.roles.iter().map(ToString::to_string).collect()
         }),
         is_manager: permissions.is_some_and(|has| has.intersects(manages)),
-    }
-}
-
-/// Choices in Discord's format. Discord shows no markdown there. Values that are too long are left out.
-fn shown(choices: &[Choice]) -> Vec<Value> {
-    let choices = choices.iter().filter_map(|choice| {
-        let name = cut(plain(&choice.shown).trim(), CHOICE_CHARS_MAX);
-        let fits = (1..=CHOICE_CHARS_MAX).contains(&choice.value.chars().count());
-        let is_good = fits && !name.is_empty() && !choice.value.trim().is_empty();
-        is_good.then(|| json!({"name": name, "value": choice.value}))
-    });
-    choices.take(CHOICES_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn choices_are_within_the_limits_whatever_they_say() {
-        let choice = |shown: &str, value: &str| Choice {
-            shown: shown.to_owned(),
-            value: value.to_owned(),
-        };
-        let hostile = [
-            choice(&"a\u{301}".repeat(80), "a"),
-            choice("\u{202e}@everyone\u{0} <@1>", "b"),
-            choice(&"x".repeat(10_000), &"v".repeat(100)),
-            choice("too long to be handed over", &"v".repeat(101)),
-            choice("", "no name"),
-            choice("no value", ""),
-            choice(" \u{200b} ", "blank"),
-        ];
-        let shown_ones = shown(&hostile);
-        let names: Vec<&str> = shown_ones
-            .iter()
-            .filter_map(|choice| choice["name"].as_str())
-            .collect();
-        assert_eq!(names.len(), 3, "{names:?}");
-        assert!(names[0].ends_with("a\u{301}…"), "{}", names[0]);
-        assert_eq!(names[1], "@everyone  <@1>");
-        assert!(
-            names
-                .iter()
-                .all(|name| (1..=100).contains(&name.chars().count()))
-        );
-        assert_eq!(shown(&vec![choice("a", "a"); 60]).len(), 25);
     }
 }

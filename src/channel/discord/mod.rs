@@ -3,6 +3,7 @@
 //! A message carries the delivery's key as its nonce, so that Discord ignores a repeated send. Forum posts have no
 //! nonce: before a retry, the bot searches for the post by its name and by the mark in its footer.
 
+mod choices;
 mod commands;
 mod doubles;
 pub mod escape;
@@ -369,7 +370,7 @@ fn check_channel(address: &str) -> Result<(), SendError> {
         false => Err(SendError::Never {
             scope: Scope::Channel,
             why: format!(
-                "{address:?} is no Discord channel's id, which is a number: copy it from the channel's menu"
+                "{address:?} is not the id of a Discord channel, which is a number: copy it from the channel's menu"
             ),
         }),
     }
@@ -380,13 +381,13 @@ fn check_id(id: &str) -> Result<(), SendError> {
         true => Ok(()),
         false => Err(SendError::Never {
             scope: Scope::Delivery,
-            why: format!("{id:?} is no id of Discord's"),
+            why: format!("{id:?} is not a Discord id"),
         }),
     }
 }
 
 fn senseless() -> SendError {
     SendError::Unknown {
-        why: "Discord's answer makes no sense".to_owned(),
+        why: "Discord's response is invalid".to_owned(),
     }
 }

@@ -193,7 +193,7 @@ fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
         ),
         (_, 40067) => never(
             Scope::Delivery,
-            "the forum wants a tag on every post: add tags to it, or turn that off for it",
+            "the forum requires a tag on every post: add tags to it, or turn that off in its settings",
         ),
         (_, 200_000 | 200_001 | 240_000) => never(
             Scope::Delivery,

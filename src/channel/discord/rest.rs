@@ -78,7 +78,8 @@ pub(super) struct Rest {
 
 impl Rest {
     pub(super) fn new(settings: DiscordSettings, timeout: Duration) -> anyhow::Result<Self> {
-        let base = Url::parse(&settings.base).context("Discord's address is none")?;
+        let base =
+            Url::parse(&settings.base).context("the address of Discord's API is not a URL")?;
         let is_loopback = match base.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -89,9 +90,10 @@ impl Rest {
             base.scheme() == "https" || (base.scheme() == "http" && is_loopback),
             "Discord's address must start with https://: the token goes there"
         );
-        let mut token =
-            HeaderValue::from_str(&format!("Bot {}", settings.token.expose_secret()))
-                .map_err(|_| anyhow::anyhow!("the token holds characters that no token has"))?;
+        let mut token = HeaderValue::from_str(&format!("Bot {}", settings.token.expose_secret()))
+            .map_err(|_| {
+            anyhow::anyhow!("the token contains characters that are not allowed in a token")
+        })?;
         ensure!(
             !settings.token.expose_secret().trim().is_empty(),
             "the token is empty"
@@ -181,7 +183,7 @@ impl Rest {
             return match body.is_empty() {
                 true => Ok(Value::Null),
                 false => serde_json::from_slice(&body).map_err(|_| {
-                    let why = "Discord's answer is no JSON".to_owned();
+                    let why = "Discord's response is not JSON".to_owned();
                     SendError::Unknown { why }.into()
                 }),
             };
@@ -299,7 +301,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(SendError::Unknown {
-                why: "Discord's answer is too long".to_owned(),
+                why: "Discord's response is too long".to_owned(),
             });
         }
         body.extend_from_slice(&chunk);

@@ -40,7 +40,7 @@ impl Discord {
             false => Err(SendError::Never {
                 scope: Scope::Channel,
                 why: format!(
-                    "the bot sees #{}, but lacks there: {}. Give it that in the channel's permissions",
+                    "the bot sees #{}, but lacks these permissions there: {}. Grant them in the channel's settings",
                     facts.name,
                     missing.join(", ")
                 ),

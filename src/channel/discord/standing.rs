@@ -184,7 +184,7 @@ fn id_at(seconds: i64) -> String {
 fn too_much(room: &str) -> SendError {
     SendError::Never {
         scope: Scope::Channel,
-        why: format!("{room} holds more messages since the backup than can be looked through"),
+        why: format!("{room} has too many messages since the backup to read them all"),
     }
 }
 

@@ -350,7 +350,7 @@ impl Discord {
                 } => {
                     if self.is_first_warning(room) {
                         warn!(
-                            "Discord: no thread could be made, so steps are told by answers; give the bot Create Public \
+                            "Discord: no thread could be created, so milestones are posted as replies; give the bot Create Public \
                              Threads and Send Messages in Threads, or set milestones = \"reply\": {why}"
                         );
                     }
@@ -397,8 +397,8 @@ fn no_tag(facts: &ChannelFacts) -> SendError {
     SendError::Never {
         scope: Scope::Channel,
         why: format!(
-            "the forum {} wants a tag on every post and has none that fits all: add tags named {TAGS_WANTED}; or turn off \
-             in its settings that people must select tags.",
+            "the forum {} requires a tag on every post and has no matching ones: add tags named {TAGS_WANTED}, or turn \
+             off the required tags in its settings.",
             facts.name,
         ),
     }

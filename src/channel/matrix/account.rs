@@ -80,7 +80,7 @@ impl Matrix {
             (true, false) => Err(SendError::Never {
                 scope: Scope::Channel,
                 why: format!(
-                    "the bot may send messages in {}, but not take its own back: let it redact its own events \
+                    "the bot may send messages in {}, but not remove its own: let it redact its own events \
                      (m.room.redaction in the room's permissions)",
                     crate::post::plain(&facts.name)
                 ),
@@ -109,7 +109,7 @@ impl Matrix {
         if !has_all.is_some_and(|status| status.is_complete()) {
             return Err(refused(
                 "this device lacks the account's keys. Give it the recovery key that was made before: bpfnews matrix \
-                 recover. Where that is lost too, begin anew: bpfnews matrix recovery-key --new-identity",
+                 recover. If it is lost too, start over: bpfnews matrix recovery-key --new-identity",
             ));
         }
         let recovery = encryption.recovery();
@@ -136,7 +136,7 @@ impl Matrix {
         };
         let CrossSigningResetAuthType::Uiaa(asked) = handle.auth_type() else {
             return Err(refused(
-                "the homeserver wants this to be allowed on its own page; do that with another client",
+                "the homeserver wants you to confirm this on its own web page; do that with another client",
             ));
         };
         let user = MatrixUserIdentifier::new(self.settings.user.clone());
@@ -162,13 +162,13 @@ impl Matrix {
         let recovery = session.client.encryption().recovery();
         if recovery.state() == RecoveryState::Disabled {
             return Err(refused(
-                "no recovery key was ever made for this account: bpfnews matrix recovery-key makes one",
+                "there is no recovery key for this account yet: bpfnews matrix recovery-key makes one",
             ));
         }
         let recovered = recovery.recover_and_fix_backup(key.expose_secret().trim());
         recovered.await.map_err(|error| {
             refused(&format!(
-                "{error}. Is it the key that was made last, whole?"
+                "{error}. Check that it is the newest key, and complete"
             ))
         })
     }

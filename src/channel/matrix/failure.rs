@@ -68,7 +68,7 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
         (_, Some(429)) => SendError::Later {
             after: SLOWER,
             scope: Scope::Platform,
-            why: "what stands before the homeserver asks to slow down".to_owned(),
+            why: "a proxy before the homeserver asks to slow down".to_owned(),
         },
         (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => never(
             Scope::Platform,
@@ -86,7 +86,7 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
         ),
         (Some(ErrorKind::NotFound), _) | (_, Some(404)) => never(
             Scope::Channel,
-            "Is this the room's id, and was the bot invited?",
+            "Check the room's id, and that the bot was invited.",
         ),
         (_, Some(status)) if (400..500).contains(&status) && status != 408 => {
             never(Scope::Delivery, "")

@@ -99,14 +99,14 @@ impl SearchResult {
             // No more keys exist. The room continues, and a person decides about this message.
             (None, true, true) => Err(SendError::Never {
                 scope: Scope::Delivery,
-                why: "whether it was sent cannot be told: some of the bot's messages there cannot be decrypted, and their \
-                      keys are nowhere. Look in the room before it is tried again."
+                why: "it is unknown whether this was sent: some of the bot's messages there cannot be decrypted, and their \
+                      keys are lost. Look into the room before a retry."
                     .to_owned(),
             }),
             (None, true, false) => Err(SendError::Never {
                 scope: Scope::Channel,
-                why: "whether a post was sent cannot be told: a device that is lost encrypted what stands there. \
-                      `bpfnews matrix recover` makes it readable; what is older than a day is sent again."
+                why: "it is unknown whether a post was sent, because a lost device encrypted the messages there. \
+                      `bpfnews matrix recover` makes them readable. Without it, posts older than a day are sent again."
                     .to_owned(),
             }),
         }

@@ -51,7 +51,7 @@ pub(super) fn hear(client: &Client) -> mpsc::Receiver<SyncEvent> {
     let (heard, hears) = mpsc::channel(HEARD_MAX);
     let say = move |what: SyncEvent| {
         if heard.try_send(what).is_err() {
-            warn!("Matrix: too much is said at once; something goes unheard");
+            warn!("Matrix: too many events at once; one is dropped");
         }
     };
     let (on_invite, on_message, on_reaction) = (say.clone(), say.clone(), say.clone());

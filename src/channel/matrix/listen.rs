@@ -129,7 +129,7 @@ impl Matrix {
             match opened {
                 Ok(session) => return Ok(Some(session)),
                 Err(SendError::Later { after, why, .. }) => {
-                    warn!("Matrix: {why}; trying again in {after:?}");
+                    warn!("Matrix: {why}; retrying in {after:?}");
                     if rests(stop, after).await {
                         return Ok(None);
                     }
@@ -163,7 +163,7 @@ async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendE
                 },
             ) => return Err(error),
             Err(error) => {
-                warn!("Matrix: {error}; trying again in {backoff:?}");
+                warn!("Matrix: {error}; retrying in {backoff:?}");
                 let wait = backoff;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
                 wait
@@ -277,13 +277,15 @@ async fn answer(
     let key = format!("cmd-{}", question.event);
     // First of all: a command that cannot be answered in time is not carried out.
     let Some(place) = listening.sender.queue_answer(person) else {
-        warn!("Matrix: {person} asks, and the account may not send so much; refused");
+        warn!(
+            "Matrix: a command of {person} was refused, because the account may not send more at the moment"
+        );
         let Some(place) = listening.sender.queue_notice(person) else {
             return;
         };
         let word = Content::Notice {
-            title: "Too much is asked just now".to_owned(),
-            text: "This was not done. Ask again in a minute, please.".to_owned(),
+            title: "The bot is busy".to_owned(),
+            text: "The command was not carried out. Please give it again in a minute.".to_owned(),
             mark: "bpfnews".to_owned(),
         };
         return give(listening, place, room, &word, question, &key).await;
@@ -315,7 +317,7 @@ async fn give(
     render::below(&mut event, question.root.as_str());
     if let Err(error) = listening.sender.answer(place, room, event, key).await {
         warn!(
-            "Matrix: an answer to {} could not be given: {error}",
+            "Matrix: an answer to {} could not be sent: {error}",
             question.sender
         );
     }
@@ -351,7 +353,7 @@ async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     let told = match room.event(message, None).await {
         Ok(told) => told,
         Err(error) => {
-            debug!("Matrix: what was reacted to could not be read: {error}");
+            debug!("Matrix: the message of a reaction could not be read: {error}");
             return None;
         }
     };

@@ -29,7 +29,7 @@ pub(super) async fn log_in(
     let login = login.initial_device_display_name("bpfnews").send().await;
     login.map_err(|error| refused(settings, error))?;
     auth.session()
-        .ok_or_else(|| broken("the login gave no session"))
+        .ok_or_else(|| broken("the login returned no session"))
 }
 
 fn never(why: String) -> SendError {
@@ -57,7 +57,7 @@ fn no_passwords(settings: &MatrixSettings, offered: &str) -> SendError {
         offered => format!(" (it offers {offered})"),
     };
     never(format!(
-        "{} takes no passwords{offered}: it lets accounts log in by OAuth in a browser alone, which a bot cannot. Use an \
+        "{} takes no passwords{offered}: it only lets accounts log in by OAuth in a browser, which a bot cannot do. Use an \
          account on a homeserver that takes a password",
         settings.homeserver
     ))

@@ -134,7 +134,7 @@ impl Matrix {
         };
         let id = RoomId::parse(address).map_err(|error| {
             refused(format!(
-                "{address:?} is no Matrix room's id ({error}): it begins with \"!\""
+                "{address:?} is not the id of a Matrix room ({error}): it starts with \"!\""
             ))
         })?;
         match session.client.get_room(&id) {
@@ -308,7 +308,7 @@ fn is_missing(error: &matrix_sdk::Error) -> bool {
 fn check_event(id: &str) -> Result<OwnedEventId, SendError> {
     EventId::parse(id).map_err(|error| SendError::Never {
         scope: Scope::Delivery,
-        why: format!("{id:?} is no Matrix event's id: {error}"),
+        why: format!("{id:?} is not the id of a Matrix event: {error}"),
     })
 }
 

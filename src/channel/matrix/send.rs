@@ -125,7 +125,7 @@ impl MatrixSender {
             Err(SendError::Failed {
                 after: Duration::ZERO,
                 scope: Scope::Delivery,
-                why: format!("it could not be given within {ANSWER_MAX:?}"),
+                why: format!("it could not be sent within {ANSWER_MAX:?}"),
             })
         })
     }

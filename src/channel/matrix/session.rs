@@ -155,8 +155,8 @@ pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError
     session.sync(Duration::ZERO).await?;
     if !session.is_trusted().await {
         warn!(
-            "Matrix: this device is not signed by its account, so that clients warn of it, and some refuse its \
-             messages: bpfnews matrix recover"
+            "Matrix: this device is not signed by its account. Clients show a warning, and some refuse its \
+             messages. Run: bpfnews matrix recover"
         );
     }
     Ok(session)
@@ -183,7 +183,7 @@ fn check_owner(settings: &MatrixSettings, kept: Option<&SavedSession>) -> Result
         false => Err(SendError::Never {
             scope: Scope::Platform,
             why: format!(
-                "{} holds the session of {owner}, not of {}: name another folder under [matrix], or move that one away",
+                "{} holds the session of {owner}, not of {}: set another folder under [matrix], or move that one away",
                 settings.folder.display(),
                 settings.user
             ),
@@ -269,7 +269,7 @@ fn read_kept(folder: &Path) -> io::Result<Option<SavedSession>> {
     let path = folder.join(FILE);
     match fs::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)
-            .inspect_err(|error| warn!("{}: {error}; logging in anew", path.display()))
+            .inspect_err(|error| warn!("{}: {error}; logging in again", path.display()))
             .ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

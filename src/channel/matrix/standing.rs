@@ -58,8 +58,7 @@ impl Matrix {
         }
         Err(SendError::Never {
             scope: Scope::Channel,
-            why: "the room holds more events since the backup than can be looked through"
-                .to_owned(),
+            why: "the room has too many events since the backup to read them all".to_owned(),
         })
     }
 }
@@ -76,16 +75,16 @@ fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendErro
         (0, _) => Ok(()),
         (many, true) => {
             warn!(
-                "Matrix: {many} of the bot's messages in {} cannot be decrypted, and their keys are nowhere; what they said \
-                 may be told again",
+                "Matrix: {many} of the bot's messages in {} cannot be decrypted, and their keys are lost; those posts may be \
+                 sent again",
                 room.room_id()
             );
             Ok(())
         }
         (_, false) => Err(SendError::Never {
             scope: Scope::Channel,
-            why: "messages of ours there cannot be decrypted, so nobody can tell what was posted: give the recovery \
-                  key (bpfnews matrix recover), then start bpfnews again; or post to a new room"
+            why: "the bot's messages there cannot be decrypted, so it is unknown which posts exist: give the recovery \
+                  key (bpfnews matrix recover) and restart bpfnews, or post to a new room"
                 .to_owned(),
         }),
     }

@@ -1,5 +1,6 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
+mod json;
 mod page;
 mod standing;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod timeline;
 mod view;
 mod which;
 
+use self::json::StoryJson;
 pub(super) use self::which::Which;
 
 use std::io::Write as _;
@@ -65,7 +67,9 @@ pub(super) async fn stories(
             stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
         for story in &page {
             match format {
-                Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+                Format::Json => {
+                    writeln!(out, "{}", serde_json::to_string(&StoryJson::from(story))?)?
+                }
                 Format::Text => write!(out, "{}", view::line(story, width(), now))?,
             }
         }
@@ -101,7 +105,7 @@ pub(super) async fn story(
     };
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
-        writeln!(out, "{}", serde_json::to_string(&story)?)?;
+        writeln!(out, "{}", serde_json::to_string(&StoryJson::from(&story))?)?;
         return Ok(ExitCode::SUCCESS);
     }
     write!(out, "{}", timeline::timeline(&story, why, width(), now))?;
@@ -148,7 +152,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     let mut out = anstream::stdout().lock();
     for (waits, story) in waiting.iter().take(most) {
         match which.format {
-            Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&StoryJson::from(story))?)?,
             Format::Text => write!(out, "{}", view::waiting_line(story, *waits, width()))?,
         }
     }

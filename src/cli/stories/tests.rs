@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::json::StoryJson;
 use super::timeline::timeline;
 use super::view::{fit, line, span, waiting, waiting_line};
 use crate::story::machine::Findings;
@@ -468,7 +469,11 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         link: None,
         findings: Some(Findings::default()),
     });
-    let story = serde_json::to_value(story).expect("JSON");
+    assert_eq!(
+        serde_json::to_string(&StoryJson::from(&story)).expect("JSON"),
+        serde_json::to_string(&story).expect("JSON")
+    );
+    let story = serde_json::to_value(StoryJson::from(&story)).expect("JSON");
     let table = [
         (
             "",

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::post::plain;
 pub(super) use crate::post::words::{ago, counted, span};
 pub(super) use crate::story::waiting::waiting;
-use crate::story::{State, Story, StoryKind};
+use crate::story::{State, Story};
 
 /// Columns of a date, which are those of an id.
 const DATE: usize = 10;
@@ -35,13 +35,13 @@ pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     let first = format!(
         "{DIM}{}{DIM:#}  {style}{:<WORD$}{style:#}  {title}{}{title:#}{DIM}{version}{DIM:#}",
         story.last_at.format("%Y-%m-%d"),
-        word(story.state),
+        story.state.word(),
         fit(&plain(&story.title), room.saturating_sub(version.width())),
     );
     let second = format!(
         "{:<DATE$}  {:<WORD$}  {}",
         plain(&story.id),
-        kind(story.kind),
+        story.kind.word(),
         fit(&about(story, now), room),
     );
     format!("{first}\n{DIM}{}{DIM:#}\n", second.trim_end())
@@ -121,39 +121,6 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
         .filter(|&at| at > cut.len() / 2)
         .unwrap_or(cut.len());
     format!("{}…", cut[..end].trim_end())
-}
-
-/// The word for a kind of story.
-pub(super) fn kind(kind: StoryKind) -> &'static str {
-    match kind {
-        StoryKind::Series => "series",
-        StoryKind::Commit => "commit",
-        StoryKind::Pull => "pull request",
-        StoryKind::Thread => "thread",
-        StoryKind::Article => "article",
-        StoryKind::Release => "release",
-        StoryKind::Video => "video",
-    }
-}
-
-/// The word for a state.
-pub(super) fn word(state: State) -> &'static str {
-    match state {
-        State::Posted => "posted",
-        State::Discussed => "discussed",
-        State::Applied => "applied",
-        State::PartlyApplied => "partly applied",
-        State::Pulled => "pulled",
-        State::Mainline => "mainline",
-        State::Stable => "stable",
-        State::Superseded => "superseded",
-        State::Withdrawn => "withdrawn",
-        State::Rejected => "rejected",
-        State::Open => "open",
-        State::Paid => "paid",
-        State::Free => "free",
-        State::Published => "published",
-    }
 }
 
 /// The colour of a state: green for merged, blue for under way, yellow for waiting.

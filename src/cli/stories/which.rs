@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::cli::{Format, moment};
-use crate::store::stories::{self, Wanted};
+use crate::store::stories::{self, StoryFilter};
 
 /// Which stories are listed, and how.
 #[derive(Debug, clap::Args)]
@@ -48,8 +48,8 @@ pub(in crate::cli) struct Which {
 }
 
 impl Which {
-    pub(super) fn wanted(&self, words: Option<&str>) -> Wanted {
-        Wanted {
+    pub(super) fn wanted(&self, words: Option<&str>) -> StoryFilter {
+        StoryFilter {
             words: words.map(stories::match_words),
             author: self.author.clone(),
             tree: self.tree.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::Tx;
 use crate::story::reading::Reading;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// Smaller clusters are not kept: they are read in no time, and most are never touched again.
 const ITEMS_MIN: usize = 32;
@@ -48,14 +48,14 @@ pub(super) struct Kept {
     bytes: usize,
     folds: u64,
     /// The words by which the stories were judged.
-    words: Words,
+    words: FoldRules,
     used_at: Instant,
 }
 
 impl Kept {
     /// Takes the clusters that the last transactions left.
-    pub(super) async fn take(tx: &mut Tx, words: &Words) -> anyhow::Result<Self> {
-        let kept: Option<Self> = tx.take_aside().await?;
+    pub(super) async fn take(tx: &mut Tx, words: &FoldRules) -> anyhow::Result<Self> {
+        let kept: Option<Self> = tx.take_cache().await?;
         let kept = kept.filter(|kept| kept.words == *words);
         let mut kept = kept.unwrap_or_else(|| Self::none(words));
         kept.folds += 1;
@@ -64,7 +64,7 @@ impl Kept {
     }
 
     /// No cluster at all.
-    pub(super) fn none(words: &Words) -> Self {
+    pub(super) fn none(words: &FoldRules) -> Self {
         Self {
             clusters: HashMap::new(),
             bytes: 0,
@@ -93,7 +93,7 @@ impl Kept {
     }
 
     /// Stores the clusters beside the connection. The least recently used go first if they exceed the bound.
-    pub(super) async fn put_aside(mut self, tx: &mut Tx, bytes_max: usize) -> anyhow::Result<()> {
+    pub(super) async fn put_cache(mut self, tx: &mut Tx, bytes_max: usize) -> anyhow::Result<()> {
         if self.bytes > bytes_max {
             let clusters = self.clusters.iter();
             let mut oldest: Vec<(u64, i64)> = clusters.map(|(at, c)| (c.used, -*at)).collect();
@@ -107,14 +107,14 @@ impl Kept {
         if self.clusters.is_empty() {
             return Ok(());
         }
-        Ok(tx.put_aside(self).await?)
+        Ok(tx.put_cache(self).await?)
     }
 }
 
 /// Drops the kept clusters if nothing was folded for a while.
 pub(in crate::ingest) fn rest(tx: &mut Tx) {
     let is_quiet = |kept: &Kept| kept.used_at.elapsed() > QUIET;
-    if tx.aside().is_some_and(is_quiet) {
-        tx.forget_aside();
+    if tx.cache().is_some_and(is_quiet) {
+        tx.drop_cache();
     }
 }

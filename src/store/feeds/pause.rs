@@ -1,11 +1,11 @@
-//! Pausing feeds, and how they fare.
+//! Pausing feeds, and their health.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use crate::store::{Readers, Tx};
 
-/// Pauses a feed, or lets it be polled again, at once. Gives whether that changed anything.
+/// Pauses a feed, or lets it be polled again at once. Returns whether that changed anything.
 pub async fn pause_feed(
     tx: &mut Tx,
     name: &str,
@@ -24,25 +24,22 @@ pub async fn pause_feed(
     Ok(changed.rows_affected() == 1)
 }
 
-/// How the configured feeds fare, as everybody may know it.
+/// The health of the configured feeds, in figures that everybody may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// How many there are.
+pub struct FeedHealth {
     pub feeds: i64,
-    /// How many of them failed the last time.
+    /// Feeds that failed in their last poll.
     pub failing: i64,
-    /// How many are paused.
     pub paused: i64,
-    /// How many were never polled.
+    /// Feeds that were never polled.
     pub new: i64,
-    /// When one was polled last, unix seconds.
+    /// The time of the latest poll, unix seconds.
     pub last_polled_at: Option<i64>,
 }
 
-/// How the configured feeds fare.
-pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
+pub async fn health(readers: &Readers) -> anyhow::Result<FeedHealth> {
     sqlx::query_as!(
-        Health,
+        FeedHealth,
         r#"SELECT COUNT(*) AS "feeds!: i64",
                   COALESCE(SUM(paused_at IS NULL AND state NOT IN ('ok', 'never')), 0) AS "failing!: i64",
                   COALESCE(SUM(paused_at IS NOT NULL), 0) AS "paused!: i64",
@@ -50,7 +47,7 @@ pub async fn health(readers: &Readers) -> anyhow::Result<Health> {
                   MAX(last_polled_at) AS "last_polled_at: i64"
            FROM feeds WHERE configured = 1"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking how the feeds fare")
 }

@@ -1,4 +1,4 @@
-//! Where reading of feeds stands, and how many items each has shown.
+//! The cursors of feeds, and how many items each has shown.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::store::Tx;
 
-/// How far some feeds are read, in a transaction; [`Progress::save`] keeps what was put in.
+/// The cursors of some feeds within a transaction. [`Progress::save`] writes the changes.
 #[derive(Debug, Default)]
 pub struct Progress {
     stand_at: HashMap<i64, Option<String>>,
     put: HashMap<i64, Put>,
 }
 
-/// What is new of a feed.
+/// The changes of one feed.
 #[derive(Debug, Default, Serialize)]
 struct Put {
     cursor: Option<String>,
@@ -25,11 +25,7 @@ struct Put {
 }
 
 impl Progress {
-    /// That of these feeds.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Reads these feeds.
     pub async fn of(tx: &mut Tx, feeds: &[i64]) -> anyhow::Result<Self> {
         let mut progress = Self::default();
         if !feeds.is_empty() {
@@ -47,37 +43,33 @@ impl Progress {
         Ok(progress)
     }
 
-    /// Whether a feed still stands at `was`; elsewhere it does once another poll of it came in between.
+    /// Whether a feed's cursor is still `was`. It is not if another poll of the feed finished in between.
     pub fn stands_at(&self, feed: i64, was: Option<&str>) -> bool {
         let stands_at = self.stand_at.get(&feed);
         stands_at.is_some_and(|cursor| cursor.as_deref() == was)
     }
 
-    /// Polling of a feed stands there now.
+    /// Sets the cursor.
     pub fn put_cursor(&mut self, feed: i64, cursor: String) {
         self.stand_at.insert(feed, Some(cursor.clone()));
         self.put.entry(feed).or_default().cursor = Some(cursor);
     }
 
-    /// So many items were not seen in a feed before.
+    /// Counts items that the feed had not shown before.
     pub fn count_items(&mut self, feed: i64, items: u64) {
         if items > 0 {
             self.put.entry(feed).or_default().items += items;
         }
     }
 
-    /// A feed's first poll went well; `floor_at` is the oldest date it showed, unix seconds. Of one that had a first poll
-    /// before, that stays.
+    /// Records the first successful poll; `floor_at` is the oldest date it showed, unix seconds. A feed that had one
+    /// keeps it.
     pub fn put_seed(&mut self, feed: i64, floor_at: Option<i64>) {
         let put = self.put.entry(feed).or_default();
         (put.is_seeded, put.floor_at) = (true, floor_at);
     }
 
-    /// Records what was put in.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Writes the changes.
     pub async fn save(self, tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
         if self.put.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! How polls ended.
+//! Recording the results of polls.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -7,29 +7,20 @@ use serde_json::{Value, json};
 use super::Outcome;
 use crate::store::Tx;
 
-/// A poll that ended.
 #[derive(Debug)]
 pub struct EndedPoll<'a> {
-    /// The feed.
     pub feed: i64,
-    /// Where it was when the poll began. One that has another address since is due still, for nobody asked there.
+    /// The address that was polled. If the feed has another address by now, it is still due.
     pub url: Option<&'a str>,
-    /// How.
     pub outcome: &'a Outcome,
-    /// When.
     pub at: DateTime<Utc>,
-    /// When the next is due.
+    /// When the next poll is due.
     pub next_poll_at: DateTime<Utc>,
-    /// Where polling stood and where it stands, of a poll that went well, as the one before it, and brought nothing with
-    /// which that would have been kept.
+    /// The cursor before and after a successful poll of a healthy feed that brought nothing to store with it.
     pub cursor: Option<(Option<&'a str>, &'a str)>,
 }
 
-/// Records how polls ended.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records the results of polls.
 pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Result<()> {
     let (mut quiet, mut loud) = (Vec::new(), Vec::new());
     for poll in polls {
@@ -42,8 +33,8 @@ pub async fn settle_polls(tx: &mut Tx, polls: &[EndedPoll<'_>]) -> anyhow::Resul
     settle_loud(tx, &loud).await
 }
 
-/// Of feeds that were well and are: nearly all polls, so of these no more is written than what changed. One whose feed no
-/// longer stands where it stood is due still.
+/// Polls of feeds that were healthy and still are: nearly all polls, so only the changed columns are written. If the
+/// cursor of a feed has moved in between, it is still due.
 async fn settle_quiet(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
     if rows.is_empty() {
         return Ok(());
@@ -66,7 +57,7 @@ async fn settle_loud(tx: &mut Tx, rows: &[Value]) -> anyhow::Result<()> {
         return Ok(());
     }
     let rows = serde_json::to_string(rows)?;
-    // What a catch-up brings later is judged by when everything had been seen, so that stays what it was.
+    // A catch-up is judged by the time at which everything had been seen, so `last_ok_at` stays.
     sqlx::query!(
         "UPDATE feeds SET
              state = COALESCE(j.value ->> 'state', state),
@@ -97,7 +88,7 @@ fn loud_row(poll: &EndedPoll<'_>) -> Value {
     let (ended, state, why) = match poll.outcome {
         Outcome::Ok => ("well", Some("ok"), None),
         Outcome::OkSoFar => ("so far", Some("ok"), None),
-        Outcome::Failed { state, why } => ("failed", Some(*state), Some(why)),
+        Outcome::Failed { state, why } => ("failed", Some(state.word()), Some(why)),
         Outcome::Excused { why } => ("excused", None, Some(why)),
     };
     json!({

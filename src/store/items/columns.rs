@@ -1,4 +1,4 @@
-//! An item as columns: what is stored of it, and what it is known by.
+//! The columns of an item, and the keys that identify it.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Days, Utc};
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::texts::Place;
+use super::texts::TextLocation;
 use crate::item::link::canonical_link;
-use crate::item::{Item, ItemKey, Linked, What, hex};
+use crate::item::{Item, ItemData, ItemKey, Linked, hex};
 use crate::store::packed;
 
-/// The number in `item_keys` that stands for what a commit is known by when it was rebased or picked.
+/// The kind in `item_keys` of the key that a commit keeps when it is rebased or picked.
 pub(super) const TWIN: i64 = 10;
 
-/// The number in `item_keys` that stands for the author and subject of a commit.
+/// The kind in `item_keys` of a commit's author and subject.
 pub(super) const SUBJECT: i64 = 12;
 
-/// The number in `item_keys` that stands for where an article links to.
+/// The kind in `item_keys` of an article's link.
 pub(in crate::store) const LINK: i64 = 11;
 
-/// How far a date may lie in the future before it is not believed; clocks differ.
+/// A date further in the future is not believed; clocks differ.
 const FUTURE_S_MAX: i64 = 86_400;
 
-/// Headers and prose, as they are compressed.
+/// Headers and prose, before compression.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Text<'a> {
+pub(super) struct StoredText<'a> {
     #[serde(rename = "h", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) headers: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     #[serde(rename = "t")]
@@ -36,7 +36,7 @@ pub(super) fn row(
     id: i64,
     item: &Item,
     key: &ItemKey,
-    text: Place,
+    text: TextLocation,
     now: DateTime<Utc>,
 ) -> serde_json::Value {
     let now = now.timestamp();
@@ -46,14 +46,16 @@ pub(super) fn row(
         .filter(|&at| at <= now + FUTURE_S_MAX)
         .unwrap_or(now);
     let (reference, parent) = match &item.what {
-        What::Commit { hash } => (hash.as_str(), None),
-        What::Message { id, in_reply_to } => (
+        ItemData::Commit { hash } => (hash.as_str(), None),
+        ItemData::Message { id, in_reply_to } => (
             id.as_str(),
             in_reply_to
                 .as_ref()
                 .map(|parent| hex(&ItemKey::message(parent).digest())),
         ),
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => (key.as_str(), None),
+        ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. } => {
+            (key.as_str(), None)
+        }
     };
     json!([
         id,
@@ -76,42 +78,42 @@ pub(super) fn row(
 
 pub(super) fn free_on(item: &Item) -> Option<i64> {
     match &item.what {
-        What::Article {
+        ItemData::Article {
             paid: Some(paid), ..
         } => Some(paid.free_on.map_or(-1, |day| {
             day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
                 .num_days()
         })),
-        What::Article { paid: None, .. }
-        | What::Commit { .. }
-        | What::Message { .. }
-        | What::Release { .. }
-        | What::Video { .. } => None,
+        ItemData::Article { paid: None, .. }
+        | ItemData::Commit { .. }
+        | ItemData::Message { .. }
+        | ItemData::Release { .. }
+        | ItemData::Video { .. } => None,
     }
 }
 
-/// The day that a number of `ItemRow::free_on` stands for.
+/// Converts a number of `ItemRow::free_on` into a day.
 pub fn day(number: i64) -> Option<chrono::NaiveDate> {
     DateTime::UNIX_EPOCH
         .date_naive()
         .checked_add_days(Days::new(u64::try_from(number).ok()?))
 }
 
-/// What the link of an article, a release or a video says of which one it is; nothing of a mail or a commit.
+/// How far the link identifies an article, a release or a video. Mails and commits have none.
 pub(super) fn linked(item: &Item) -> Linked {
     match item.what {
-        What::Article { linked, .. }
-        | What::Release { linked, .. }
-        | What::Video { linked, .. } => linked,
-        What::Commit { .. } | What::Message { .. } => Linked::Nothing,
+        ItemData::Article { linked, .. }
+        | ItemData::Release { linked, .. }
+        | ItemData::Video { linked, .. } => linked,
+        ItemData::Commit { .. } | ItemData::Message { .. } => Linked::Nothing,
     }
 }
 
-/// What else an item is known by: a commit by author, author date and subject; an article by its link.
+/// Further keys of an item: a commit's author, author date and subject; an article's link.
 pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     let digest = |text: String| ItemKey::content(&text).digest();
     match (&item.what, &item.url, item.written_at) {
-        (What::Commit { .. }, _, written_at) => {
+        (ItemData::Commit { .. }, _, written_at) => {
             let author = item.author.name.to_lowercase();
             let subject = format!("{author}\n{}", item.title);
             let twin = written_at.map(|at| {
@@ -122,9 +124,11 @@ pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
                 .chain([(SUBJECT, digest(subject))])
                 .collect()
         }
-        (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _)
-            if linked(item) != Linked::Nothing =>
-        {
+        (
+            ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. },
+            Some(url),
+            _,
+        ) if linked(item) != Linked::Nothing => {
             vec![(
                 LINK,
                 digest(
@@ -136,12 +140,12 @@ pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     }
 }
 
-/// A hash of what an item says, to notice a change; `None` for mails and commits, which do not change: what differs then is
-/// only how a page shows them.
+/// A hash of an item's content that detects changes. `None` for mails and commits: they never change, only their
+/// pages do.
 pub(super) fn print(item: &Item) -> Option<i64> {
     match item.what {
-        What::Commit { .. } | What::Message { .. } => return None,
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => {}
+        ItemData::Commit { .. } | ItemData::Message { .. } => return None,
+        ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. } => {}
     }
     let said = format!(
         "{}\n{}\n{}\n{:?}",
@@ -159,14 +163,14 @@ pub(super) fn print(item: &Item) -> Option<i64> {
 pub(super) fn compress(item: &Item) -> anyhow::Result<Vec<u8>> {
     let headers = item.headers.iter();
     let headers = headers.map(|(name, value)| (name.into(), value.into()));
-    let text = Text {
+    let text = StoredText {
         headers: headers.collect(),
         text: (&item.text).into(),
     };
     packed::pack(&serde_json::to_vec(&text)?).context("a text")
 }
 
-/// Headers and prose of an item, of which the columns `head` and `tail` of `whole_items` hold what was compressed.
+/// Unpacks the columns `head` and `tail` of `whole_items` into headers and prose.
 pub(in crate::store) fn unpack(
     head: Option<Vec<u8>>,
     tail: Option<Vec<u8>>,
@@ -176,7 +180,7 @@ pub(in crate::store) fn unpack(
     };
     body.extend(tail.unwrap_or_default());
     let plain = packed::unpack(&body).context("a text")?;
-    let text: Text<'_> = serde_json::from_slice(&plain).context("reading a text")?;
+    let text: StoredText<'_> = serde_json::from_slice(&plain).context("reading a text")?;
     let headers = text.headers.into_iter();
     Ok((
         headers

@@ -1,4 +1,4 @@
-//! Which items of a page are known already: one question, however long the page.
+//! Finds the items of a page that are already stored, with one query however long the page is.
 
 use std::collections::{HashMap, HashSet};
 use std::iter;
@@ -8,33 +8,27 @@ use serde::Deserialize;
 use sqlx::SqliteConnection;
 
 use super::columns::{LINK, SUBJECT, TWIN, aliases, linked, print};
-use super::texts::Last;
+use super::texts::LastTextRow;
 use crate::item::{Detail, Item, Linked};
 use crate::store::Readers;
 
-/// How far apart two commits of one author and subject may be for the later to be the earlier one, rebased.
+/// Two commits of one author and subject count as one rebased commit if they are at most this far apart.
 const REBASE_S_MAX: i64 = 60 * 86_400;
 
-/// What is known of an item.
-pub(super) struct Known {
+pub(super) struct KnownItem {
     pub(super) id: i64,
     pub(super) detail: i64,
-    /// What this feed said of it last time; `None` where it never did.
+    /// The hash of this feed's last wording; `None` if it never showed the item.
     print: Option<i64>,
-    /// It is known by its link alone: another feed, or this one until now, names it otherwise.
+    /// Only the link matched: another feed, or this one until now, uses another guid.
     pub(super) by_link: bool,
-    /// This feed has shown it before.
     pub(super) seen_here: bool,
     pub(super) has_text: bool,
 }
 
-/// Whether all of a page is known as `feed` shows it, so that storing it would change nothing.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Whether every item of the page is stored exactly as `feed` shows it now.
 pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<bool> {
-    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
+    let known = known_items(&mut *readers.acquire().await?, feed, items).await?;
     Ok(items.iter().enumerate().all(|(position, item)| {
         known
             .own
@@ -44,31 +38,26 @@ pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::
 }
 
 /// The positions of items that this feed has not shown before.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn new_here(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<Vec<usize>> {
-    let known = known_items(&mut *readers.turn().await?, feed, items).await?;
+    let known = known_items(&mut *readers.acquire().await?, feed, items).await?;
     let is_new = |position: &usize| !known.own.get(position).is_some_and(|known| known.seen_here);
     Ok((0..items.len()).filter(is_new).collect())
 }
 
-/// What is known of a page's items, by their positions.
+/// The known items of a page, by position.
 pub(super) struct KnownItems {
-    pub(super) own: HashMap<usize, Known>,
-    /// Those that resemble one that was there.
+    pub(super) own: HashMap<usize, KnownItem>,
+    /// Items that resemble a stored one.
     pub(super) twins: HashSet<usize>,
-    /// The number of the next new item.
     pub(super) next_id: i64,
-    /// Behind which new texts go.
-    pub(super) last_text: Last,
+    /// New texts go after this one.
+    pub(super) last_text: LastTextRow,
 }
 
-/// A key of a page that is known; from an array of these, in this order.
+/// A key of the page that is known. Deserialized from an array in this order.
 #[derive(Deserialize)]
-struct Found {
-    /// Which of the keys that were asked for.
+struct KnownKey {
+    /// The index of the key in the query.
     key: usize,
     kind: i64,
     id: i64,
@@ -80,13 +69,13 @@ struct Found {
     text_at: Option<i64>,
 }
 
-/// Which of a page's items are known, by position.
+/// Looks up the items of a page, by position.
 pub(super) async fn known_items(
     database: &mut SqliteConnection,
     feed: i64,
     items: &[Item],
 ) -> anyhow::Result<KnownItems> {
-    // The digests lie end to end; SQLite counts bytes from 1.
+    // The digests are concatenated; SQLite counts bytes from 1.
     let (mut positions, mut kinds, mut digests) = (Vec::new(), Vec::new(), Vec::new());
     for (position, item) in items.iter().enumerate() {
         let own = (item.kind().code(), item.key().digest());
@@ -97,7 +86,7 @@ pub(super) async fn known_items(
         }
     }
     let kinds = serde_json::to_string(&kinds)?;
-    // One row, for each crosses from SQLite's thread by itself.
+    // A single row, because each row costs a message from SQLite's thread.
     let answer = sqlx::query!(
         r#"SELECT json_group_array(json_array(j.key, k.kind, i.id, i.detail, i.at, s.print, s.item_id,
                                            i.text_at)) AS "found!: String",
@@ -114,7 +103,7 @@ pub(super) async fn known_items(
     .fetch_one(database)
     .await
     .context("asking which items are known")?;
-    let found: Vec<Found> =
+    let found: Vec<KnownKey> =
         serde_json::from_str(&answer.found).context("reading which items are known")?;
     let (row, bytes) = match &answer.last_text {
         Some(last) => serde_json::from_str(last).context("reading where the last text lies")?,
@@ -124,7 +113,7 @@ pub(super) async fn known_items(
         own: HashMap::new(),
         twins: HashSet::new(),
         next_id: answer.next_id,
-        last_text: Last { row, bytes },
+        last_text: LastTextRow { row, bytes },
     };
     let mut linked_to = HashSet::new();
     for row in found {
@@ -133,20 +122,20 @@ pub(super) async fn known_items(
             known.twins.insert(position);
             continue;
         }
-        // A page of cgit's log tells no author dates: in the tree itself, author and subject must do.
+        // cgit's log pages have no author dates, so within one tree author and subject must do.
         if row.kind == SUBJECT {
             let item = &items[position];
             let at = item.at.map_or(row.at, |at| at.timestamp());
             let is_near = (at - row.at).abs() <= REBASE_S_MAX;
-            // Merges of one tree into another have the same subject every time.
+            // Merges of one tree into another always have the same subject.
             let is_merge = item.title.starts_with("Merge ");
             if item.detail == Detail::Brief && seen_here && is_near && !is_merge {
                 known.twins.insert(position);
             }
             continue;
         }
-        // An article with this link is the same article, whichever feed has it and whatever guid it has by now; but where
-        // a feed has several with one link, its guids tell them apart.
+        // A shared link means the same article, in any feed and under any guid. But if a feed has several articles
+        // with one link, their guids distinguish them.
         let is_apart = seen_here && linked(&items[position]) != Linked::Own;
         if row.kind == LINK && (is_apart || known.own.contains_key(&position)) {
             continue;
@@ -156,7 +145,7 @@ pub(super) async fn known_items(
         }
         known.own.insert(
             position,
-            Known {
+            KnownItem {
                 id: row.id,
                 detail: row.detail,
                 print: row.print,
@@ -169,9 +158,9 @@ pub(super) async fn known_items(
     Ok(known)
 }
 
-/// Whether an item read again is worth an update: it is known in more detail now, or this feed words it otherwise than
-/// it did before. What another feed says of it changes nothing, or the two would overwrite each other at every poll.
-pub(super) fn says_more(item: &Item, known: &Known) -> bool {
+/// Whether an item should be updated: it has more detail now, or this feed changed its wording. Another feed's
+/// wording is ignored, or the two would overwrite each other at every poll.
+pub(super) fn says_more(item: &Item, known: &KnownItem) -> bool {
     item.detail.code() > known.detail
         || (item.detail.code() == known.detail
             && known.print.is_some()

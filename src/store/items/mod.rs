@@ -1,8 +1,8 @@
-//! Items: each kept once, whichever feeds carry it.
+//! Items. Each is stored once, even if several feeds carry it.
 //!
-//! One page of a feed is stored by a handful of statements over JSON arrays, so their number does not grow with the
-//! page, and whether an entry is known is asked of `item_keys` alone, a small clustered index. Where many columns come from
-//! such an array, its rows are materialized first, or SQLite would write each row out as text again for each column.
+//! A fixed number of statements over JSON arrays stores a page of any length. `item_keys`, a small clustered index,
+//! decides whether an item is known. Arrays with many columns are materialized first, or SQLite would serialize each
+//! row again for each column.
 
 mod columns;
 mod known;
@@ -24,41 +24,40 @@ use self::columns::{aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
-    Filter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
+    ItemFilter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
-use self::texts::{NewTexts, Place, rewrite};
+use self::texts::{NewTexts, TextLocation, rewrite};
 
-/// What storing a page did.
+/// The result of storing a page.
 #[derive(Debug, Default)]
-pub struct Stored {
-    /// The items that were new, as the positions on the page and their numbers, in the page's order.
+pub struct StoredPage {
+    /// New items: their positions on the page and their numbers, in the page's order.
     pub fresh: Vec<(usize, i64)>,
-    /// The keys of those.
+    /// The keys of the new items.
     pub fresh_keys: HashSet<ItemKey>,
-    /// The numbers of known items that are told in more detail, or in other words.
+    /// The numbers of known items that now have more detail or other words.
     pub changed: Vec<i64>,
-    /// Positions of new items that resemble one that was there: a rebased or picked commit.
+    /// Positions of new items that resemble a stored one: rebased or picked commits.
     pub twins: HashSet<usize>,
-    /// How many of the page's items this feed had not shown before, and their keys.
+    /// How many items of the page this feed had not shown before, and their keys.
     pub sighted: u64,
-    /// See `sighted`.
     pub new_here: HashSet<ItemKey>,
-    /// The numbers of items that were known, and that this feed had not shown before.
+    /// The numbers of known items that this feed had not shown before.
     pub seen_again: Vec<i64>,
 }
 
-/// Items by their numbers, of which what they say need not be read from the database.
+/// Items in memory by their numbers. Their text need not be read from the database.
 pub type AtHand<'a> = HashMap<i64, &'a Item>;
 
-impl Stored {
-    /// The numbers of the items of which the stories are to be told anew.
+impl StoredPage {
+    /// The numbers of the items whose stories must be folded again.
     pub fn touched(&self) -> Vec<i64> {
         let fresh = self.fresh.iter().map(|(_, id)| id);
         let touched = fresh.chain(&self.changed).chain(&self.seen_again);
         touched.copied().collect()
     }
 
-    /// Puts at hand what is new of the page that was stored, and takes away what says something else now.
+    /// Adds the new items of a stored page, and removes those that have changed.
     pub fn put_at_hand<'a>(&self, page: &'a [Item], at_hand: &mut AtHand<'a>) {
         let fresh = self.fresh.iter();
         at_hand.extend(fresh.map(|(position, id)| (*id, &page[*position])));
@@ -68,27 +67,27 @@ impl Stored {
     }
 }
 
-/// Stores a page of `feed`: new items are inserted, known ones sighted, changed ones updated. How many the feed has shown is
-/// counted by [`super::feeds::Progress`].
+/// Stores a page of `feed`: inserts new items, adds sightings of known ones, updates changed ones.
+/// [`super::feeds::Progress`] counts the feed's items.
 pub async fn put_items(
     tx: &mut Tx,
     feed: i64,
     items: &[Item],
     now: DateTime<Utc>,
-) -> anyhow::Result<Stored> {
-    let mut stored = Stored::default();
+) -> anyhow::Result<StoredPage> {
+    let mut stored = StoredPage::default();
     if items.is_empty() {
         return Ok(stored);
     }
     let known = known_items(tx, feed, items).await?;
     let mut next_id = known.next_id;
     let mut ids: HashMap<ItemKey, i64> = HashMap::new();
-    let (mut new, mut sighted) = (New::behind(known.last_text), Vec::new());
+    let (mut new, mut sighted) = (NewItems::behind(known.last_text), Vec::new());
     for (position, item) in items.iter().enumerate() {
         let key = item.key();
         if let Some(known) = known.own.get(&position) {
             if says_more(item, known) {
-                // It is told in more detail a time or two; in other words it may be told at every poll.
+                // More detail comes once or twice, but other words may come at every poll.
                 let is_reworded = item.detail.code() == known.detail;
                 let text = match known.has_text && is_reworded {
                     true => rewrite(tx, known.id, item).await?,
@@ -135,17 +134,17 @@ pub async fn put_items(
     Ok(stored)
 }
 
-/// What is to be inserted.
-struct New {
+/// The rows to insert.
+struct NewItems {
     rows: Vec<serde_json::Value>,
     keys: Vec<(i64, i64)>,
-    /// Those of the keys, 16 bytes each.
+    /// Digests of the keys, 16 bytes each.
     digests: Vec<u8>,
     texts: NewTexts,
 }
 
-impl New {
-    fn behind(last_text: texts::Last) -> Self {
+impl NewItems {
+    fn behind(last_text: texts::LastTextRow) -> Self {
         Self {
             rows: Vec::new(),
             keys: Vec::new(),
@@ -180,7 +179,8 @@ impl New {
             return Ok(());
         }
         let keys = serde_json::to_string(&self.keys)?;
-        // Aliases may be taken already; whoever had them first keeps them. A key of its own never is: it was just asked.
+        // An alias may belong to another item already, which keeps it. An item's own key is free: it was just looked
+        // up.
         sqlx::query!(
             "INSERT INTO item_keys (item_id, kind, digest)
              SELECT value ->> 0, value ->> 1, substr($2, 1 + 16 * key, 16) FROM json_each($1) WHERE true
@@ -195,7 +195,7 @@ impl New {
     }
 }
 
-/// Records what a feed showed that it had not shown before, and how it first worded it.
+/// Records the first sighting of each item in a feed, and its wording there.
 async fn sight(
     tx: &mut Tx,
     feed: i64,
@@ -206,7 +206,7 @@ async fn sight(
     }
     let shown: Vec<_> = shown.iter().map(|(id, _, print)| (id, print)).collect();
     let shown = serde_json::to_string(&shown)?;
-    // An item may stand twice on a page, by its key or by its link; the first wording stays.
+    // An item may be on a page twice, by its key or by its link; the first wording counts.
     sqlx::query!(
         "INSERT INTO sightings (item_id, feed_id, print)
          SELECT value ->> 0, $2, value ->> 1 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING",
@@ -219,12 +219,8 @@ async fn sight(
     Ok(())
 }
 
-/// Keeps that these items, and these sightings of known ones, came now in the course of polling. An issue that is out
-/// cannot have them, so they are never known before its end, whatever became of the clock.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records that these items, and these sightings of known ones, came now. A published issue cannot contain them, so
+/// the time is never before its end, even if the clock was set back.
 pub async fn mark_known(
     tx: &mut Tx,
     feed: i64,
@@ -266,7 +262,7 @@ async fn update_item(
     feed: i64,
     id: i64,
     item: &Item,
-    text: Place,
+    text: TextLocation,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let (written_at, detail) = (item.written_at.map(|at| at.timestamp()), item.detail.code());
@@ -277,7 +273,7 @@ async fn update_item(
         free_on(item),
     );
     let now = now.timestamp();
-    // A day on which an article was to become free stays. As in `mark_known`, an issue that is out cannot have the change.
+    // A known free day stays. As in `mark_known`, a published issue cannot contain the change.
     sqlx::query!(
         "UPDATE items SET title = $2, author = $3, email = $4, written_at = COALESCE($5, written_at),
                 freed_at = CASE WHEN $6 IS NULL AND free_on IS NOT NULL

@@ -1,31 +1,26 @@
-//! What is asked of stored items.
+//! Queries about stored items.
 
 use anyhow::Context as _;
 
 use super::columns::unpack;
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::store::{Readers, Tx};
 
 /// An item as lists show it. Times are unix seconds.
 #[derive(Debug, Clone)]
 pub struct ItemRow {
-    /// Its number.
     pub id: i64,
-    /// Its kind's number.
     pub kind: i64,
     /// Commit hash, Message-ID or key.
     pub reference: String,
-    /// Its title.
     pub title: String,
-    /// Who wrote it.
     pub author: String,
-    /// Their address.
     pub email: String,
     /// When it became news.
     pub at: i64,
-    /// Where a person reads it, if it says so itself.
+    /// The page for people, if the item names one.
     pub url: Option<String>,
-    /// Days since 1970 until which it is paid; -1: paid, nobody knows how long. `None` where no feed shows it as paid.
+    /// Days since 1970 until which it is paid; -1 if that is unknown. `None` if it is free.
     pub free_on: Option<i64>,
     /// The feeds that showed it, a JSON array of `{name, kind, url}` in the order they were added.
     pub feeds: String,
@@ -37,7 +32,7 @@ pub async fn text_of(readers: &Readers, item: i64) -> anyhow::Result<String> {
         r#"SELECT head AS "head: Vec<u8>", tail AS "tail: Vec<u8>" FROM whole_items WHERE id = $1"#,
         item
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await?;
     let Some(row) = row else {
         return Ok(String::new());
@@ -45,32 +40,32 @@ pub async fn text_of(readers: &Readers, item: i64) -> anyhow::Result<String> {
     Ok(unpack(row.head, row.tail)?.1)
 }
 
-/// The numbers of all items, in the order in which they came.
+/// The numbers of all items, in the order of arrival.
 pub async fn all_numbers(readers: &Readers) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!("SELECT id FROM items ORDER BY id")
-        .fetch_all(&mut *readers.turn().await?)
+        .fetch_all(&mut *readers.acquire().await?)
         .await
         .context("listing all items")
 }
 
-/// The first release of the mainline kernel published at or after `at` (unix seconds), such as `6.18-rc3`, where a feed of
-/// kernel releases is read (kernel.org's titles them `6.18-rc3: mainline`).
+/// The first mainline release at or after `at` (unix seconds), such as `6.18-rc3`. Needs a feed of kernel releases:
+/// kernel.org's titles are `6.18-rc3: mainline`.
 pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Result<Option<String>> {
-    let kind = Kind::Release.code();
+    let kind = ItemKind::Release.code();
     let title = sqlx::query_scalar!(
         "SELECT title FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at >= $2 ORDER BY at, id LIMIT 1",
         kind,
         at
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("asking for the next release")?;
     Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
 }
 
-/// Whether any of these items answers a mail that is not here.
+/// Whether any of these items answers a mail that is not stored.
 pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
-    let (items, kind) = (serde_json::to_string(items)?, Kind::Message.code());
+    let (items, kind) = (serde_json::to_string(items)?, ItemKind::Message.code());
     let ghosts = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "ghosts!: i64" FROM json_each($1) j CROSS JOIN items i ON i.id = j.value
            WHERE i.parent IS NOT NULL
@@ -84,28 +79,25 @@ pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
     Ok(ghosts > 0)
 }
 
-/// Which items are wanted; `None` means any.
+/// A filter for items; `None` matches everything.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// The feed's name.
+pub struct ItemFilter {
     pub feed: Option<String>,
-    /// The kind.
-    pub kind: Option<Kind>,
-    /// Not older, unix seconds.
+    pub kind: Option<ItemKind>,
+    /// At or after, unix seconds.
     pub since: Option<i64>,
-    /// Older, unix seconds.
+    /// Before, unix seconds.
     pub until: Option<i64>,
-    /// How many at the most.
     pub most: i64,
 }
 
-/// Items, newest first, up to `filter.most` of them before `before` (time and number of the last one shown).
+/// Items, newest first, at most `filter.most`, that come before `before` (time and number of the last item shown).
 pub async fn list_items(
     readers: &Readers,
-    filter: &Filter,
+    filter: &ItemFilter,
     before: Option<(i64, i64)>,
 ) -> anyhow::Result<Vec<ItemRow>> {
-    let kind = filter.kind.map(Kind::code);
+    let kind = filter.kind.map(ItemKind::code);
     let (before_at, before_id) = before.unwrap_or((i64::MAX, i64::MAX));
     sqlx::query_as!(
         ItemRow,
@@ -127,7 +119,7 @@ pub async fn list_items(
         before_id,
         filter.most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing items")
 }

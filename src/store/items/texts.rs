@@ -1,4 +1,4 @@
-//! Where texts lie: end to end, in rows that fill a page each.
+//! Storage of texts: concatenated, in rows that fill one page of the database each.
 
 use anyhow::Context as _;
 
@@ -7,35 +7,35 @@ use crate::item::Item;
 use crate::store::Tx;
 use crate::store::packed::EndToEnd;
 
-/// Bytes in a shared row: with what SQLite says of it, such a row fills a page of 8,192.
+/// Bytes in a shared row. With SQLite's own header, such a row fills a page of 8,192 bytes.
 const ROW_BYTES: usize = 8_152;
-/// What `items.text_at` counts a row as.
+/// The distance between two rows in `items.text_at`.
 const ROW: i64 = 8_192;
 
-/// The last shared row, and how many bytes are in it.
+/// The last shared row, and the bytes used in it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Last {
+pub(super) struct LastTextRow {
     pub(super) row: i64,
     pub(super) bytes: usize,
 }
 
-/// Where a text lies, as `items.text_at` and `items.text_bytes`.
+/// The location of a text, as `items.text_at` and `items.text_bytes`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct TextLocation {
     pub(super) at: Option<i64>,
     pub(super) bytes: Option<i64>,
 }
 
-/// Texts that are to be added behind the last one.
+/// Texts to be appended.
 pub(super) struct NewTexts {
-    last: Last,
+    last: LastTextRow,
     bodies: EndToEnd,
-    /// What goes into which row: where it begins in `bodies`, and how many bytes it has.
+    /// Pieces of `bodies` by row: where each begins, and its length in bytes.
     pieces: Vec<(i64, usize, usize)>,
 }
 
 impl NewTexts {
-    pub(super) fn behind(last: Last) -> Self {
+    pub(super) fn behind(last: LastTextRow) -> Self {
         Self {
             last,
             bodies: EndToEnd::default(),
@@ -43,10 +43,10 @@ impl NewTexts {
         }
     }
 
-    /// Adds the text of an item; an item that says nothing gets no place.
-    pub(super) fn put(&mut self, item: &Item) -> anyhow::Result<Place> {
+    /// Adds the text of an item. An empty item gets no location.
+    pub(super) fn put(&mut self, item: &Item) -> anyhow::Result<TextLocation> {
         if is_empty(item) {
-            return Ok(Place::default());
+            return Ok(TextLocation::default());
         }
         let body = compress(item)?;
         if self.last.bytes >= ROW_BYTES {
@@ -54,21 +54,21 @@ impl NewTexts {
         }
         let at = self.last.row * ROW + i64::try_from(self.last.bytes)?;
         let room = ROW_BYTES - self.last.bytes;
-        // What is longer than a row makes the one it ends in longer than others, so that no text lies in more than two.
+        // A text may not span more than two rows, so a long one makes its second row longer than the others.
         let (head, tail) = body.split_at(room.min(body.len()));
         self.put_piece(head);
         if !tail.is_empty() {
             self.begin_row();
             self.put_piece(tail);
         }
-        Ok(Place {
+        Ok(TextLocation {
             at: Some(at),
             bytes: Some(i64::try_from(body.len())?),
         })
     }
 
     fn begin_row(&mut self) {
-        self.last = Last {
+        self.last = LastTextRow {
             row: self.last.row + 1,
             bytes: 0,
         };
@@ -102,8 +102,9 @@ impl NewTexts {
     }
 }
 
-/// Writes the text of an item again, into a row of its own, so that what changes at every poll takes no more room each time.
-pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<Place> {
+/// Rewrites the text of an item into a row of its own, so that a text that changes at every poll does not grow the
+/// database.
+pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result<TextLocation> {
     let (row, body) = (-id, compress(item)?);
     sqlx::query!(
         "INSERT INTO texts (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
@@ -113,7 +114,7 @@ pub(super) async fn rewrite(tx: &mut Tx, id: i64, item: &Item) -> anyhow::Result
     .execute(&mut **tx)
     .await
     .context("storing a text again")?;
-    Ok(Place {
+    Ok(TextLocation {
         at: Some(row * ROW),
         bytes: Some(i64::try_from(body.len())?),
     })
@@ -128,15 +129,15 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::item::{Detail, ItemKey, Linked, Person, What};
+    use crate::item::{Detail, ItemData, ItemKey, Linked, Person};
     use crate::store::Store;
     use crate::store::items::{put_items, text_of};
 
-    /// Text of so many characters that do not compress to much less.
+    /// A text of this many characters that compresses badly.
     fn article(number: usize, chars: usize) -> Item {
         let mut random = fastrand::Rng::with_seed((number * 100_000 + chars) as u64);
         Item {
-            what: What::Article {
+            what: ItemData::Article {
                 key: ItemKey::content(&number.to_string()),
                 linked: Linked::default(),
                 paid: None,
@@ -160,7 +161,7 @@ mod tests {
     }
 
     async fn number(store: &Store, question: &'static str) -> i64 {
-        let mut reader = store.read().turn().await.expect("a connection");
+        let mut reader = store.read().acquire().await.expect("a connection");
         sqlx::query_scalar(question)
             .fetch_one(&mut *reader)
             .await
@@ -181,7 +182,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         let mut items = Vec::new();
         for number in 0..600 {
-            // Most are short, some end where a row does, a few are longer than one or many.
+            // Most are short, some end at the end of a row, a few span one or more rows.
             let chars = match number % 10 {
                 0 => 0,
                 9 => random.usize(..40_000),
@@ -197,7 +198,7 @@ mod tests {
             let text = text_of(store.read(), at as i64 + 1).await;
             assert_eq!(text.expect("it can be read"), item.text, "{at}");
         }
-        // Every shared row but the last is full, and holds all that was written.
+        // Every shared row but the last is full and contains everything that was written.
         let full =
             "SELECT MIN(length(body)) FROM texts WHERE id > 0 AND id < (SELECT MAX(id) FROM texts)";
         assert_eq!(number(&store, full).await, ROW_BYTES as i64);
@@ -210,7 +211,7 @@ mod tests {
             items[3] = article(3, 100 + round * 977);
             put(&store, &items[3..4]).await;
         }
-        // Words where there were none, none where there were some, and more detail, which is no rewording.
+        // Text for an item without any, none for one with text, and more detail, which is no rewording.
         (items[0], items[4]) = (article(0, 5_000), article(4, 0));
         items[5] = Item {
             detail: Detail::Whole,

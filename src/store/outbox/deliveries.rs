@@ -1,4 +1,4 @@
-//! Deliveries: what is owed to channels, and what was done.
+//! The queue of deliveries to channels, and their results.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -7,24 +7,26 @@ use serde::{Deserialize, Serialize};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
-/// How long a channel that refused a post is left alone before it is tried with one.
+/// How long a channel that refused a post is left alone before one post is tried there.
 pub(super) const PAUSED_FOR_S: i64 = 6 * 3600;
 
-/// What a delivery does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The action of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
 pub enum Verb {
-    /// Posts what a post says.
+    /// Sends a post.
     Send,
-    /// Posts a line below a post.
+    /// Sends a line below a post.
     Reply,
-    /// Makes a post say what it says now.
+    /// Updates a sent post.
     Edit,
-    /// Takes a post back.
+    /// Deletes a sent post.
     Remove,
 }
 
 impl Verb {
-    fn word(self) -> &'static str {
+    /// The word in the database and in JSON.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Send => "send",
             Self::Reply => "reply",
@@ -32,31 +34,32 @@ impl Verb {
             Self::Remove => "remove",
         }
     }
-
-    fn of(word: &str) -> anyhow::Result<Self> {
-        let all = [Self::Send, Self::Reply, Self::Edit, Self::Remove];
-        let found = all.into_iter().find(|verb| verb.word() == word);
-        found.with_context(|| format!("{word} is no verb of a delivery"))
-    }
 }
 
-/// A delivery to be owed.
+/// The state of a delivery in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+pub(super) enum DeliveryState {
+    #[sqlx(rename = "owed")]
+    Queued,
+    Done,
+    Dead,
+}
+
 #[derive(Debug)]
 pub struct NewDelivery<'a> {
-    /// Its channel.
     pub channel: i64,
-    /// The post that it is about; `None`: a notice.
+    /// The post that it sends or changes; `None` for a notice.
     pub post: Option<i64>,
-    /// What it does.
     pub verb: Verb,
-    /// What it says; `None` for a removal.
+    /// The content; `None` for a removal.
     pub content: Option<&'a Content>,
-    /// When, at the earliest.
+    /// The earliest time.
     pub due_at: DateTime<Utc>,
 }
 
-/// Owes a delivery. Of edits and of removals a post has one that is owed: a second one changes the first.
-pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
+/// Queues a delivery. A post has at most one queued edit and one queued removal: another one replaces it.
+pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
     let content = new.content.map(serde_json::to_string).transpose()?;
     let (verb, due_at, nonce) = (
         new.verb.word(),
@@ -79,7 +82,7 @@ pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
     .await
     .context("owing a delivery")?;
     if let Some(post) = new.post {
-        // What takes the place of a dead letter leaves nothing to decide.
+        // A new delivery replaces the post's dead letter, so nobody needs to decide about that one.
         sqlx::query!(
             "UPDATE deliveries SET set_aside_at = NULL WHERE post_id = $1 AND verb = $2 AND verb <> 'reply'
                AND set_aside_at IS NOT NULL",
@@ -93,21 +96,21 @@ pub async fn owe(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What became of a post's first message.
+/// Whether the first message of a post was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It was not tried yet: its content may change.
+pub enum SendState {
+    /// It was not tried yet, so its content may change.
     NotYet,
-    /// It may be there, or is.
+    /// It was sent, or an attempt may have sent it.
     Maybe,
-    /// It never will be, or was taken back.
+    /// It will never be sent, or was removed.
     Never,
 }
 
-/// What became of a post's first message.
-pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
+/// Whether the first message of a post was sent.
+pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<SendState> {
     let row = sqlx::query!(
-        r#"SELECT verb AS "verb!", state AS "state!", attempts AS "attempts!" FROM deliveries
+        r#"SELECT verb AS "verb!: Verb", state AS "state!: DeliveryState", attempts AS "attempts!" FROM deliveries
            WHERE post_id = $1 AND verb IN ('send', 'remove') ORDER BY id DESC LIMIT 1"#,
         post
     )
@@ -115,19 +118,19 @@ pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<Sent> {
     .await
     .context("asking whether a post was sent")?;
     Ok(match row {
-        None => Sent::Never,
-        // What was taken back, or is about to be, is as if it had never been sent; where that failed, it stands.
-        Some(row) if row.verb == "remove" => match row.state.as_str() {
-            "dead" => Sent::Maybe,
-            _ => Sent::Never,
+        None => SendState::Never,
+        // A post that was or will be removed counts as never sent. If its removal failed, it is still there.
+        Some(row) if row.verb == Verb::Remove => match row.state {
+            DeliveryState::Dead => SendState::Maybe,
+            DeliveryState::Queued | DeliveryState::Done => SendState::Never,
         },
-        Some(row) if row.state == "owed" && row.attempts == 0 => Sent::NotYet,
-        Some(row) if row.state == "dead" => Sent::Never,
-        Some(_) => Sent::Maybe,
+        Some(row) if row.state == DeliveryState::Queued && row.attempts == 0 => SendState::NotYet,
+        Some(row) if row.state == DeliveryState::Dead => SendState::Never,
+        Some(_) => SendState::Maybe,
     })
 }
 
-/// Changes what an untried send says, and lets it go at `due_at` at the latest.
+/// Changes the content of a send that was not tried yet, and makes it due at `due_at` at the latest.
 pub async fn restate_send(
     tx: &mut Tx,
     post: i64,
@@ -146,7 +149,7 @@ pub async fn restate_send(
     .execute(&mut **tx)
     .await
     .context("changing a delivery")?;
-    // An attempt that turned out to be none may have left an edit behind, older than what the send says now.
+    // An attempt that did not happen after all may have left an edit that is older than this content.
     sqlx::query!(
         "DELETE FROM deliveries WHERE post_id = $1 AND verb = 'edit' AND state = 'owed'",
         post
@@ -157,7 +160,7 @@ pub async fn restate_send(
     Ok(())
 }
 
-/// Gives up all that is owed of a post and may be given up: what was not tried yet.
+/// Cancels the post's queued deliveries, except a send that was tried.
 pub async fn forget_deliveries(
     tx: &mut Tx,
     post: i64,
@@ -184,7 +187,7 @@ pub async fn forget_deliveries(
     Ok(())
 }
 
-/// How many posts a channel gets that are due from `from_at` on.
+/// How many of a channel's posts are due after `from_at`.
 pub async fn sends_since(tx: &mut Tx, channel: i64, from_at: DateTime<Utc>) -> anyhow::Result<i64> {
     let from_at = from_at.timestamp();
     sqlx::query_scalar!(
@@ -198,42 +201,36 @@ pub async fn sends_since(tx: &mut Tx, channel: i64, from_at: DateTime<Utc>) -> a
     .context("counting a channel's posts")
 }
 
-/// A delivery that was claimed.
 #[derive(Debug, Clone)]
 pub struct Claimed {
-    /// Its number.
     pub id: i64,
-    /// Its channel.
     pub channel: i64,
-    /// The post that it is about.
+    /// The post that it sends or changes.
     pub post: Option<i64>,
-    /// What it does.
     pub verb: Verb,
-    /// What it says.
     pub content: Option<Content>,
-    /// With the version: the stable key of its attempts.
+    /// The idempotency key of its attempts, together with `version`.
     pub nonce: i64,
     /// Counts changes of the content.
     pub version: i64,
-    /// How often it was tried, this time included.
+    /// Attempts, including this one.
     pub attempts: i64,
-    /// When it was first tried, unix seconds.
+    /// The first attempt, unix seconds.
     pub first_tried_at: i64,
-    /// When it, or what it said before, was last tried and not heard of, unix seconds.
+    /// The last earlier attempt whose result is unknown, with this content or an older one, unix seconds.
     pub tried_before_at: Option<i64>,
-    /// Since when it is due, unix seconds.
+    /// Unix seconds.
     pub due_at: i64,
-    /// How many tries failed before this one.
+    /// Earlier attempts that failed.
     pub failures: i64,
-    /// How many of them failed while the channel took others.
+    /// Failed attempts during which the channel accepted other deliveries.
     pub passed: i64,
-    /// Where the post stands, JSON.
+    /// The location of the post's message, JSON.
     pub receipt: Option<String>,
 }
 
-/// Claims the next delivery of these channels that is due: none in a channel that must be looked through first, and what
-/// a post is owed after its send waits for that. Committing
-/// counts the attempt.
+/// Claims the next delivery that is due in these channels, and counts the attempt on commit. Skips channels that must
+/// be searched first. A post's other deliveries wait for its send.
 pub async fn claim_delivery(
     tx: &mut Tx,
     channels: &[i64],
@@ -258,7 +255,7 @@ pub async fn claim_delivery(
     let row = sqlx::query!(
         r#"UPDATE deliveries SET attempts = attempts + 1, first_tried_at = COALESCE(first_tried_at, $2), last_tried_at = $2
            WHERE id = $1
-           RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: String",
+           RETURNING id AS "id!: i64", channel_id AS "channel_id!: i64", post_id AS "post_id: i64", verb AS "verb!: Verb",
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
@@ -274,7 +271,7 @@ pub async fn claim_delivery(
         id: row.id,
         channel: row.channel_id,
         post: row.post_id,
-        verb: Verb::of(&row.verb)?,
+        verb: row.verb,
         content: content.with_context(|| format!("reading the delivery {}", row.id))?,
         nonce: row.nonce,
         version: row.version,
@@ -288,8 +285,8 @@ pub async fn claim_delivery(
     }))
 }
 
-/// When each configured channel's next delivery is due, unix seconds. A channel that is paused is tried now and then, one
-/// that must be looked through not before that is done.
+/// When the next delivery of each configured channel is due, unix seconds. A paused channel is tried now and then. A
+/// channel that must be searched is left out until that is done.
 pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)>> {
     let rows = sqlx::query!(
         r#"SELECT c.id AS "id!", MAX(c.held_to, d.due_at, COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
@@ -300,7 +297,7 @@ pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)
            WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking what is owed")?;
     Ok(rows.into_iter().map(|row| (row.id, row.at)).collect())

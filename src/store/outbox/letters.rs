@@ -1,62 +1,53 @@
-//! Dead letters: deliveries that were set aside since they failed again and again, or were refused. Maintainers have them
-//! tried again, or drop them.
+//! Dead letters: deliveries that failed again and again, or that the platform refused. Maintainers retry or drop
+//! them.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::deliveries::{NewDelivery, Verb, owe};
+use super::deliveries::{NewDelivery, Verb, queue};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
-/// Failed tries from which on a delivery that is still owed is listed too.
+/// A queued delivery is listed too after this many failures.
 const LISTED_FROM: i64 = 3;
 
 /// A delivery that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Its number.
     pub id: i64,
-    /// The channel's name.
     pub channel: String,
-    /// The platform, as the configuration writes it.
     pub platform: String,
-    /// send, reply, edit or remove.
-    pub verb: String,
-    /// What it says, or what the post says that it is about.
+    pub verb: Verb,
+    /// The content of the delivery, or of its post.
     pub content: Option<Content>,
-    /// Why the last try failed.
+    /// The error of the last attempt.
     pub why: String,
-    /// How many tries failed.
+    /// Failed attempts.
     pub failures: i64,
-    /// Since when, unix seconds: when it was set aside, or when it first failed.
+    /// When it became a dead letter, or first failed; unix seconds.
     pub since: i64,
-    /// Whether it was set aside; else it is still tried.
+    /// Whether it is a dead letter. If not, it is still retried.
     pub is_aside: bool,
 }
 
 impl Letter {
-    /// The title of what it says; what it does where it says nothing.
+    /// The title of its content, or its action if it has none.
     pub fn title(&self) -> String {
         match &self.content {
             Some(content) => content.title(),
-            None => format!("a {}", self.verb),
+            None => format!("a {}", self.verb.word()),
         }
     }
 
-    /// Where to read on.
     pub fn link(&self) -> Option<String> {
         self.content.as_ref().and_then(Content::link)
     }
 }
 
-/// The deliveries that were set aside, and those that fail and are still tried, the newest first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Dead letters, and deliveries that fail but are still retried, newest first.
 pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>> {
     let rows = sqlx::query!(
-        r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!", d.failures AS "failures!",
+        r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!: Verb", d.failures AS "failures!",
                   COALESCE(d.content, p.content) AS "content: String", COALESCE(d.why, '') AS "why!: String",
                   COALESCE(d.set_aside_at, d.failing_since, 0) AS "since!: i64", d.set_aside_at
            FROM deliveries d JOIN channels c ON c.id = d.channel_id LEFT JOIN posts p ON p.id = d.post_id
@@ -66,7 +57,7 @@ pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>
         most,
         LISTED_FROM
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing what could not be delivered")?;
     let letter = rows.into_iter().map(|row| {
@@ -86,25 +77,17 @@ pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>
     letter.collect()
 }
 
-/// How many deliveries are set aside.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The number of dead letters.
 pub async fn letters_aside(readers: &Readers) -> anyhow::Result<i64> {
     sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM deliveries WHERE set_aside_at IS NOT NULL"#
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("counting what is set aside")
 }
 
-/// How many deliveries of a channel were set aside from a time on.
-///
-/// # Errors
-///
-/// When the database fails.
+/// How many dead letters a channel got since a time.
 pub async fn set_aside_since(
     tx: &mut Tx,
     channel: i64,
@@ -121,37 +104,33 @@ pub async fn set_aside_since(
     .context("counting what was set aside")
 }
 
-/// What is asked of a dead letter.
+/// A maintainer's decision about a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is tried again.
+pub enum LetterFate {
+    /// Try it again.
     Retry,
-    /// It is given up.
+    /// Give it up.
     Drop,
 }
 
-/// What became of what was asked.
+/// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decided {
-    /// So many were decided.
+pub enum LetterDecision {
+    /// The number of letters decided.
     Done(usize),
-    /// No dead letter has this number.
+    /// There is no dead letter with this number.
     Unknown,
-    /// Its channel is no longer in the configuration, or its room was replaced: it can only be dropped.
+    /// The channel is not configured any more, or its room was replaced: the letter can only be dropped.
     NoChannel(String),
 }
 
-/// Decides one letter, or all of them (`None`). Of all, those without a channel are left out of a retry.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Decides one letter, or all (`None`). A retry of all skips letters without a channel.
 pub async fn decide_letters(
     tx: &mut Tx,
     which: Option<i64>,
-    fate: Fate,
+    fate: LetterFate,
     now: DateTime<Utc>,
-) -> anyhow::Result<Decided> {
+) -> anyhow::Result<LetterDecision> {
     let rows = sqlx::query!(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.configured AS "configured!", c.replaced_by
            FROM deliveries d JOIN channels c ON c.id = d.channel_id
@@ -164,22 +143,24 @@ pub async fn decide_letters(
     .context("looking for what is set aside")?;
     if rows.is_empty() {
         return Ok(match which {
-            Some(_) => Decided::Unknown,
-            None => Decided::Done(0),
+            Some(_) => LetterDecision::Unknown,
+            None => LetterDecision::Done(0),
         });
     }
     let mut done = 0;
     for row in rows {
         let has_channel = row.configured != 0 && row.replaced_by.is_none();
         match fate {
-            Fate::Drop => drop_letter(tx, row.id, now).await?,
-            Fate::Retry if has_channel => retry_letter(tx, row.id, now).await?,
-            Fate::Retry if which.is_some() => return Ok(Decided::NoChannel(row.channel)),
-            Fate::Retry => continue,
+            LetterFate::Drop => drop_letter(tx, row.id, now).await?,
+            LetterFate::Retry if has_channel => retry_letter(tx, row.id, now).await?,
+            LetterFate::Retry if which.is_some() => {
+                return Ok(LetterDecision::NoChannel(row.channel));
+            }
+            LetterFate::Retry => continue,
         }
         done += 1;
     }
-    Ok(Decided::Done(done))
+    Ok(LetterDecision::Done(done))
 }
 
 async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
@@ -195,12 +176,12 @@ async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result
     Ok(())
 }
 
-/// Owes a letter again. One that may have been sent keeps its key and its words, so that it is found if it was; what its
-/// post says by now follows as an edit. Any other says what its post says by now.
+/// Queues a letter again. If it may have been sent, it keeps its key and content so that the platform finds it, and
+/// an edit with the post's current content follows. Otherwise it gets that content now.
 async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let at = now.timestamp();
     let row = sqlx::query!(
-        r#"SELECT d.verb AS "verb!", d.attempts AS "attempts!", d.post_id, d.channel_id AS "channel!", d.state AS "state!",
+        r#"SELECT d.verb AS "verb!: Verb", d.attempts AS "attempts!", d.post_id, d.channel_id AS "channel!",
                   d.content AS "said: String", p.content AS "says: String"
            FROM deliveries d LEFT JOIN posts p ON p.id = d.post_id WHERE d.id = $1"#,
         id
@@ -208,9 +189,9 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
     .fetch_one(&mut **tx)
     .await
     .context("reading a dead letter")?;
-    let follows_post = matches!(row.verb.as_str(), "send" | "edit");
+    let follows_post = matches!(row.verb, Verb::Send | Verb::Edit);
     let is_stale = follows_post && row.says.is_some() && row.says != row.said;
-    let may_be_sent = row.verb == "send" && row.attempts > 0;
+    let may_be_sent = row.verb == Verb::Send && row.attempts > 0;
     let new_words = row.says.as_ref().filter(|_| is_stale && !may_be_sent);
     sqlx::query!(
         "UPDATE deliveries SET state = 'owed', set_aside_at = NULL, settled_at = NULL, due_at = MIN(due_at, $2), failures = 0, passed = 0,
@@ -235,16 +216,12 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
             content: Some(&content),
             due_at: now,
         };
-        owe(tx, &edit).await?;
+        queue(tx, &edit).await?;
     }
     Ok(())
 }
 
-/// Sets aside all that is owed in a channel; gives how many deliveries that were.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Turns all queued deliveries of a channel into dead letters, and returns how many.
 pub async fn set_all_aside(
     tx: &mut Tx,
     channel: i64,
@@ -265,11 +242,7 @@ pub async fn set_all_aside(
     Ok(usize::try_from(aside.rows_affected()).unwrap_or(usize::MAX))
 }
 
-/// Keeps that another room took a channel's place. Gives whether that is new.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records that another room replaced a channel's room. Returns whether that is new.
 pub async fn replace_channel(tx: &mut Tx, channel: i64, by: &str) -> anyhow::Result<bool> {
     let kept = sqlx::query!(
         "UPDATE channels SET replaced_by = $2 WHERE id = $1 AND replaced_by IS NOT $2",

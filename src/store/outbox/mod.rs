@@ -1,4 +1,4 @@
-//! Channels, the posts that stand in them, and the deliveries owed to them.
+//! Channels, their posts, and the queue of deliveries to them.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -10,12 +10,12 @@ mod settled;
 mod standing;
 
 pub use self::deliveries::{
-    Claimed, NewDelivery, Sent, Verb, claim_delivery, forget_deliveries, next_deliveries, owe,
-    restate_send, sends_since, was_sent,
+    Claimed, NewDelivery, SendState, Verb, claim_delivery, forget_deliveries, next_deliveries,
+    queue, restate_send, sends_since, was_sent,
 };
 pub use self::letters::{
-    Decided, Fate, Letter, decide_letters, letters, letters_aside, replace_channel, set_all_aside,
-    set_aside_since,
+    Letter, LetterDecision, LetterFate, decide_letters, letters, letters_aside, replace_channel,
+    set_all_aside, set_aside_since,
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
@@ -33,33 +33,25 @@ pub(in crate::store) use self::standing::{recall_all, recall_restored};
 use super::{Database, Tx};
 use crate::config::ChannelConfig;
 
-/// A channel as it is stored.
+/// A stored channel.
 #[derive(Debug, Clone)]
 pub struct ChannelRow {
-    /// Its number.
     pub id: i64,
-    /// Its name in the configuration.
     pub name: String,
-    /// The platform, as the configuration writes it.
     pub platform: String,
-    /// The room, in the platform's own terms.
+    /// The id of the room on its platform.
     pub address: String,
-    /// When it was added, unix seconds.
+    /// Unix seconds.
     pub added_at: i64,
-    /// Until when the server asked us to wait, unix seconds.
+    /// The end of the wait that the server asked for, unix seconds.
     pub held_to: i64,
-    /// Since when the platform refuses it, unix seconds.
+    /// When the platform began to refuse it, unix seconds.
     pub paused_at: Option<i64>,
-    /// Why.
     pub paused_why: Option<String>,
 }
 
-/// Makes the table agree with the configuration. A channel is its room: one that gets another name stays the same. What
-/// was paused is tried again, and a clock that was set back makes nobody wait long.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Makes the table match the configuration. The room identifies a channel, so a renamed one stays the same. Paused
+/// channels are tried again, and waits are cut to an hour in case the clock was set back.
 pub async fn sync_channels(
     tx: &mut Tx,
     channels: &[ChannelConfig],
@@ -90,43 +82,39 @@ pub async fn sync_channels(
     Ok(())
 }
 
-/// The configured channels.
 pub async fn channels(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelRow>> {
     sqlx::query_as!(
         ChannelRow,
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
            FROM channels WHERE configured = 1 ORDER BY id"#
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading the channels")
 }
 
-/// Where a channel is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Its name in the configuration.
+pub struct ChannelPlace {
     pub name: String,
-    /// The platform, as the configuration writes it.
     pub platform: String,
-    /// The room, in the platform's own terms.
+    /// The id of the room on its platform.
     pub address: String,
-    /// The server that the room belongs to, as far as that is known.
+    /// The server that the room belongs to, if known.
     pub community: Option<String>,
 }
 
-/// Where the configured channels are.
-pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<Place>> {
+/// The rooms of the configured channels.
+pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelPlace>> {
     sqlx::query_as!(
-        Place,
+        ChannelPlace,
         "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("reading where the channels are")
 }
 
-/// Keeps which server a channel belongs to, as its platform said.
+/// Stores the server of a channel, as its platform reported it.
 pub async fn learn_community(
     tx: &mut Tx,
     platform: &str,
@@ -145,7 +133,7 @@ pub async fn learn_community(
     Ok(())
 }
 
-/// Keeps until when a channel waits.
+/// Makes a channel wait until `to`.
 pub async fn hold_channel(tx: &mut Tx, channel: i64, to: DateTime<Utc>) -> anyhow::Result<()> {
     let to = to.timestamp();
     sqlx::query!(
@@ -178,7 +166,7 @@ pub async fn pause_channel(
     Ok(())
 }
 
-/// Forgets why a channel was refused: it is well. Gives whether it was not.
+/// Clears the refusal of a channel that has recovered. Returns whether there was one.
 pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> {
     let changed = sqlx::query!(
         "UPDATE channels SET paused_at = NULL, paused_why = NULL WHERE id = $1 AND paused_why IS NOT NULL",
@@ -189,12 +177,7 @@ pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> 
     Ok(changed.rows_affected() > 0)
 }
 
-/// Lets a channel that was refused be tried again now: something changed there. Why it was refused stays known until it
-/// takes something.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Tries a refused channel again now, because something changed there. The reason stays until a delivery succeeds.
 pub async fn try_channel_again(tx: &mut Tx, channel: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE channels SET paused_at = NULL, held_to = 0 WHERE id = $1",

@@ -1,26 +1,25 @@
-//! Posts: what stands in channels, or waits to.
+//! Posts: sent ones, and those that wait to be.
 
 use std::collections::HashSet;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::deliveries::{NewDelivery, Verb, owe};
+use super::deliveries::{NewDelivery, Verb, queue};
 use crate::post::story::Content;
 use crate::store::{Readers, Tx};
 
-/// Where a post stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostState {
-    /// It is told, and edited as its story moves.
+    /// It is sent, and edited when its story changes.
     Open,
     /// It waits for the next digest.
     Waiting,
-    /// Somebody deleted it: it is left alone.
+    /// Somebody deleted its message: it is left alone.
     Muted,
-    /// A maintainer took it back.
+    /// A maintainer retracted it.
     Retracted,
-    /// Its story is told by another post.
+    /// Another post covers its story.
     Joined,
 }
 
@@ -48,20 +47,17 @@ impl PostState {
     }
 }
 
-/// A post as it is stored.
+/// A stored post.
 #[derive(Debug, Clone)]
 pub struct PostRow {
-    /// Its number.
     pub id: i64,
-    /// Its channel.
     pub channel_id: i64,
     /// The digest that lists it.
     pub digest_id: Option<i64>,
-    /// Where it stands.
     pub state: PostState,
-    /// What it is to say.
+    /// The content it should have.
     pub content: Content,
-    /// The last milestone that it told.
+    /// The last milestone that it announced.
     pub milestone: Option<String>,
 }
 
@@ -88,11 +84,7 @@ impl BarePost {
     }
 }
 
-/// Opens a post that is of no story, and owes it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Opens a post without a story, and queues it.
 pub async fn post_apart(
     tx: &mut Tx,
     channel: i64,
@@ -115,15 +107,11 @@ pub async fn post_apart(
         content: Some(content),
         due_at,
     };
-    owe(tx, &send).await?;
+    queue(tx, &send).await?;
     Ok(post)
 }
 
-/// Owes what a post says now.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Queues the current content of a post.
 pub async fn owe_content(
     tx: &mut Tx,
     post: &PostRow,
@@ -137,14 +125,10 @@ pub async fn owe_content(
         content: Some(&post.content),
         due_at,
     };
-    owe(tx, &owed).await
+    queue(tx, &owed).await
 }
 
-/// Those of these items that posts hang on.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Filters these items: those that have posts.
 pub async fn items_with_posts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<HashSet<i64>> {
     let items = serde_json::to_string(items)?;
     let found = sqlx::query_scalar!(
@@ -157,7 +141,7 @@ pub async fn items_with_posts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Hash
     Ok(found.into_iter().collect())
 }
 
-/// The posts that hang on any of these items, the oldest first.
+/// The posts of these items, oldest first.
 pub async fn posts_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<PostRow>> {
     let items = serde_json::to_string(items)?;
     let rows = sqlx::query_as!(
@@ -173,7 +157,7 @@ pub async fn posts_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Po
     rows.into_iter().map(BarePost::read).collect()
 }
 
-/// The posts of a channel that wait for its next digest.
+/// A channel's posts that wait for its next digest.
 pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
@@ -187,15 +171,15 @@ pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Post
     rows.into_iter().map(BarePost::read).collect()
 }
 
-/// Since when something waits for a channel's digest, unix seconds. Nothing does in a channel that must be looked
-/// through first.
+/// When the oldest post that waits for a channel's digest was opened, unix seconds. `None` also if the channel must
+/// be searched first.
 pub async fn waiting_since(readers: &Readers, channel: i64) -> anyhow::Result<Option<i64>> {
     let since = sqlx::query_scalar!(
         r#"SELECT MIN(opened_at) AS "at: i64" FROM posts WHERE channel_id = $1 AND state = 'waiting'
              AND (SELECT recall_from FROM channels WHERE id = $1) IS NULL"#,
         channel
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking what waits for a digest")?;
     Ok(since)
@@ -215,7 +199,6 @@ pub async fn posts_in_digest(tx: &mut Tx, digest: i64) -> anyhow::Result<Vec<Pos
     rows.into_iter().map(BarePost::read).collect()
 }
 
-/// A post by its number.
 pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
     sqlx::query_as!(
         BarePost,
@@ -228,11 +211,7 @@ pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
     .read()
 }
 
-/// The posts of no story with this mark, in all channels, the oldest first: an issue's.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Posts without a story that have this mark (an issue's), in all channels, oldest first.
 pub async fn posts_by_mark(tx: &mut Tx, mark: &str) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
@@ -246,7 +225,7 @@ pub async fn posts_by_mark(tx: &mut Tx, mark: &str) -> anyhow::Result<Vec<PostRo
     rows.into_iter().map(BarePost::read).collect()
 }
 
-/// Makes posts of their own of the answers that stand below a post, to be taken back; gives their numbers.
+/// Turns the answers below a post into posts of their own, so that they can be removed. Returns their numbers.
 pub async fn answers_below(tx: &mut Tx, post: i64, now: DateTime<Utc>) -> anyhow::Result<Vec<i64>> {
     let now = now.timestamp();
     let answers = sqlx::query_scalar!(
@@ -270,22 +249,19 @@ pub async fn answers_below(tx: &mut Tx, post: i64, now: DateTime<Utc>) -> anyhow
     Ok(answers)
 }
 
-/// A post to be opened.
 #[derive(Debug)]
 pub struct NewPost<'a> {
-    /// Its channel.
     pub channel: i64,
-    /// The item that it hangs on; `None`: a digest.
+    /// The item of its story; `None` for a digest.
     pub item: Option<i64>,
     /// Open, or waiting for a digest.
     pub state: PostState,
-    /// What it says.
     pub content: &'a Content,
-    /// The milestone that it tells.
+    /// The milestone that it announces.
     pub milestone: Option<&'a str>,
 }
 
-/// Opens a post; gives its number.
+/// Opens a post and returns its number.
 pub async fn open_post(tx: &mut Tx, new: &NewPost<'_>, now: DateTime<Utc>) -> anyhow::Result<i64> {
     let (now, state) = (now.timestamp(), new.state.word());
     let content = serde_json::to_string(new.content)?;
@@ -304,7 +280,7 @@ pub async fn open_post(tx: &mut Tx, new: &NewPost<'_>, now: DateTime<Utc>) -> an
     .context("opening a post")
 }
 
-/// Stores what a post is to say, and where it stands.
+/// Updates the content and state of a post.
 pub async fn save_post(tx: &mut Tx, post: &PostRow) -> anyhow::Result<()> {
     let content = serde_json::to_string(&post.content)?;
     let state = post.state.word();

@@ -1,4 +1,4 @@
-//! How deliveries end.
+//! Recording the results of deliveries.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -6,49 +6,37 @@ use chrono::{DateTime, Utc};
 use super::deliveries::{Claimed, Verb};
 use crate::store::Tx;
 
-/// How a claimed delivery ended.
+/// The result of a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// It was done; a post stands where the receipt (JSON) says.
+    /// It succeeded.
     Done {
-        /// Where, for a send or an edit.
+        /// The location of the message (JSON), for a send or an edit.
         receipt: Option<String>,
     },
-    /// Nothing happened: this was no attempt. It may be tried from `due_at` on.
+    /// It was not attempted. It may be tried from `due_at` on.
     Later {
-        /// Then; `None`: as before.
+        /// `None`: as before.
         due_at: Option<DateTime<Utc>>,
-        /// Why.
         why: String,
     },
-    /// The try failed; it is tried again, from `due_at` on.
+    /// The attempt failed. It is retried from `due_at` on.
     Failed {
-        /// Whether it may have happened all the same.
+        /// Whether it may have succeeded all the same.
         may_be_done: bool,
-        /// Whether it failed while the channel takes others.
+        /// Whether the channel accepts other deliveries.
         is_passed: bool,
-        /// Then; `None`: as before.
+        /// `None`: as before.
         due_at: Option<DateTime<Utc>>,
-        /// Why.
         why: String,
     },
-    /// It will not happen, and there is nothing to decide.
-    Dead {
-        /// Why.
-        why: String,
-    },
-    /// It is a dead letter: maintainers decide whether it is tried again.
-    Aside {
-        /// Why.
-        why: String,
-    },
+    /// It failed for good, and there is nothing to decide.
+    Dead { why: String },
+    /// It is a dead letter: maintainers decide whether to retry it.
+    Aside { why: String },
 }
 
-/// Records how a claimed delivery ended. One whose content has changed since stays owed.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Records the result of a claimed delivery. If its content has changed since, it stays queued.
 pub async fn settle_delivery(
     tx: &mut Tx,
     claimed: &Claimed,
@@ -119,7 +107,7 @@ async fn done(
     Ok(())
 }
 
-/// Nothing happened: the try is no attempt.
+/// Undoes the count of an attempt that did not happen.
 async fn not_tried(
     tx: &mut Tx,
     claimed: &Claimed,
@@ -185,11 +173,7 @@ async fn count_failure(
     Ok(())
 }
 
-/// Whether a channel is owed something else that could be tried now.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Whether another delivery of the channel could be tried now.
 pub async fn has_others_due(
     tx: &mut Tx,
     claimed: &Claimed,
@@ -211,11 +195,7 @@ pub async fn has_others_due(
         .context("asking what else a channel is owed")
 }
 
-/// Puts a delivery that was let wait back to its place in the order.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Restores a delivery's place in the order.
 pub async fn put_back(tx: &mut Tx, delivery: i64, due_at: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE deliveries SET due_at = $2 WHERE id = $1 AND state = 'owed'",
@@ -252,12 +232,8 @@ async fn dead(
     Ok(())
 }
 
-/// Whether a channel took anything since a delivery first failed there. What it took in the same second counts: after a
-/// refusal the next delivery follows at once.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Whether the channel accepted anything since the delivery first failed. The same second counts, because the next
+/// delivery follows a refusal at once.
 pub async fn took_others_since(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<bool> {
     let took = sqlx::query_scalar!(
         r#"SELECT COALESCE(c.took_at >= d.failing_since, 0) AS "took!: bool"

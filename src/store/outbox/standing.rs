@@ -1,7 +1,7 @@
-//! What stands in channels although this database does not know it, since it was put back to an older state.
+//! Messages in channels that the database does not know, because an older copy of it was restored.
 //!
-//! The rule: from a restore on, every channel is looked through once, from the time of the backup, before anything is
-//! sent there. A post whose mark is found there, alone or on a list, takes over what stands, and an edit makes that true.
+//! After a restore, every channel is searched once, from the time of the backup on, before anything is sent there. If
+//! the mark of a post is found, in a message of its own or on a list, the post takes over that message and edits it.
 
 use std::collections::HashMap;
 
@@ -14,26 +14,25 @@ use super::deliveries::PAUSED_FOR_S;
 use super::posts::{BarePost, PostRow};
 use crate::store::{Database, Readers, Tx};
 
-/// Sends that were under way may be so much older than the backup, and clocks of servers may differ.
+/// Searches begin this much before the backup: sends may have been under way, and servers' clocks differ.
 const MARGIN_S: i64 = 3600;
 
-/// How long what was found waits for its story to come again; feeds are polled within days.
+/// How long a found message waits for its story to return. Feeds are polled within days.
 const MATCHED_FOR_S: i64 = 14 * 86_400;
 
 /// A message that was found in a channel, or a story on a list that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandingRow {
-    /// Its mark.
     pub mark: String,
-    /// Where the message stands, JSON.
+    /// The location of the message, JSON.
     pub receipt: String,
     /// The title of a list.
     pub title: String,
-    /// The mark of the list that names it; `None`: a message of its own.
+    /// The mark of the list that contains it; `None` for a message of its own.
     pub listed_in: Option<String>,
 }
 
-/// Has every channel looked through from `now` on, or from the first attempt at something that is still owed.
+/// Marks every channel to be searched, from `now` on or from the first attempt at a delivery that is still queued.
 pub(in crate::store) async fn recall_all(
     database: &mut SqliteConnection,
     now: i64,
@@ -57,8 +56,8 @@ pub(in crate::store) async fn recall_all(
     Ok(from)
 }
 
-/// The same for a database that was put back; a copy that does not say of when it is, is of the last thing that it
-/// knows. Gives from when on channels are looked through.
+/// Does the same for a restored database. A copy without a time of its own counts as old as its latest entry. Returns
+/// the start of the search.
 pub(in crate::store) async fn recall_restored(
     database: &mut SqliteConnection,
 ) -> anyhow::Result<i64> {
@@ -81,7 +80,7 @@ pub(in crate::store) async fn recall_restored(
     recall_all(database, last).await
 }
 
-/// The configured channels that must be looked through, and from when on, unix seconds; those that are paused are tried
+/// Configured channels that must be searched, and the start of each search, unix seconds. Paused channels are tried
 /// now and then.
 pub async fn recalls(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<(i64, i64)>> {
     let tried_before = now.timestamp() - PAUSED_FOR_S;
@@ -91,13 +90,13 @@ pub async fn recalls(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Ve
              AND recall_from IS NOT NULL AND recalled_at IS NULL"#,
         tried_before
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking which channels must be looked through")?;
     Ok(rows.into_iter().map(|row| (row.id, row.from)).collect())
 }
 
-/// Keeps what was found in a channel, which was looked through now.
+/// Stores the messages found in a channel, and that it was searched now.
 pub async fn keep_standing(
     tx: &mut Tx,
     channel: i64,
@@ -131,8 +130,7 @@ pub async fn keep_standing(
     Ok(())
 }
 
-/// The channels in which something stands that no post of ours stands for yet, and those that were looked through and
-/// wait for that.
+/// Channels with messages that no post has taken over, and searched channels that wait for that.
 pub async fn channels_to_match(
     mut from: Database<'_>,
     now: DateTime<Utc>,
@@ -143,12 +141,12 @@ pub async fn channels_to_match(
            UNION SELECT id FROM channels WHERE recalled_at IS NOT NULL"#,
         found_after
     )
-    .fetch_all(&mut *from.turn().await?)
+    .fetch_all(&mut *from.acquire().await?)
     .await
     .context("asking where something stands")
 }
 
-/// What stands in a channel and no post of ours stands for yet, by its mark.
+/// Messages in a channel that no post has taken over, by mark.
 pub async fn free_standing(
     tx: &mut Tx,
     channel: i64,
@@ -170,7 +168,7 @@ pub async fn free_standing(
         .collect())
 }
 
-/// A post of ours stands for it now.
+/// Records that a post has taken over the message.
 pub async fn take_standing(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE standing SET taken = 1 WHERE channel_id = $1 AND mark = $2",
@@ -182,7 +180,7 @@ pub async fn take_standing(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Res
     Ok(())
 }
 
-/// Whether a list names stories that no post of ours stands for yet. What the backup had on the list already is ours.
+/// Whether a list contains stories that no post has taken over. Stories that the backup had on the list do not count.
 pub async fn lists_strangers(
     tx: &mut Tx,
     channel: i64,
@@ -207,16 +205,14 @@ pub async fn lists_strangers(
     Ok(found)
 }
 
-/// A post that stands nowhere yet, and the item that it hangs on (`None`: a list).
+/// A post without a message, and the item of its story (`None`: a list).
 #[derive(Debug)]
 pub struct Unsent {
-    /// The post.
     pub post: PostRow,
-    /// Its item.
     pub item: Option<i64>,
 }
 
-/// The posts of a channel that stand nowhere yet.
+/// The posts of a channel that have no message yet.
 pub async fn unsent_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Unsent>> {
     let rows = sqlx::query!(
         "SELECT id, channel_id, item_id, digest_id, state, content, milestone FROM posts
@@ -243,7 +239,7 @@ pub async fn unsent_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Unsen
     read.collect()
 }
 
-/// A post stands where the receipt says: its first message counts as sent, long ago.
+/// Lets a post take over the message at `receipt`: its first message counts as sent, long ago.
 pub async fn settle_as_sent(
     tx: &mut Tx,
     post: &PostRow,
@@ -258,7 +254,7 @@ pub async fn settle_as_sent(
     )
     .execute(&mut **tx)
     .await?;
-    // One that was given up stays what it was; an edit asks for the latest.
+    // A send that was given up stays so; an edit brings the latest content.
     sqlx::query!(
         "UPDATE deliveries SET state = 'dead', why = 'it stood there already', settled_at = $2
          WHERE post_id = $1 AND verb = 'send' AND state = 'owed'",
@@ -287,7 +283,7 @@ pub async fn settle_as_sent(
     Ok(())
 }
 
-/// What is owed in a channel beside the first messages of posts: answers and notices, with their marks.
+/// Queued deliveries of a channel other than the first messages of posts: answers and notices, with their marks.
 pub async fn owed_marks(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<(i64, String)>> {
     let rows = sqlx::query!(
         r#"SELECT id, content ->> '$.mark' AS "mark: String" FROM deliveries
@@ -301,7 +297,7 @@ pub async fn owed_marks(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<(i64, S
     Ok(marked.collect())
 }
 
-/// A delivery was done, as what stands tells.
+/// Settles a delivery whose message was found.
 pub async fn settle_as_done(
     tx: &mut Tx,
     delivery: i64,
@@ -320,7 +316,7 @@ pub async fn settle_as_done(
     Ok(())
 }
 
-/// All that stands in a channel that was looked through was matched: it may be sent to again.
+/// Ends the search of a channel once every message is matched: sends may continue.
 pub async fn end_recall(tx: &mut Tx, channel: i64) -> anyhow::Result<()> {
     sqlx::query!(
         "UPDATE channels SET recall_from = NULL, recalled_at = NULL WHERE id = $1 AND recalled_at IS NOT NULL",
@@ -331,7 +327,7 @@ pub async fn end_recall(tx: &mut Tx, channel: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The post of a list with this mark.
+/// The list with this mark.
 pub async fn list_by_mark(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Result<Option<i64>> {
     sqlx::query_scalar!(
         r#"SELECT id AS "id!" FROM posts WHERE channel_id = $1 AND item_id IS NULL AND content ->> '$.mark' = $2"#,

@@ -1,4 +1,4 @@
-//! Stories, and what leads items to them: clusters, join keys, mentions.
+//! Stories, and the links between items that form them: clusters, join keys, mentions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,38 +9,35 @@ use sha2::{Digest as _, Sha256};
 mod find;
 mod questions;
 mod shown;
-mod told;
+mod stored;
 
 pub use self::find::find_story;
 pub use self::questions::{
-    NO_WORDS, Wanted, list_stories, match_begun, match_some, match_words, stories_near_key,
+    NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,
 };
 pub use self::shown::{
     best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
     story_of_link, unanswered_stories,
 };
-pub use self::told::{
-    After, Before, latest_stories, next_number, pack, put_stories, remember_ids, remove_stories,
-    stories_of_clusters, told_of, unpack_story,
+pub use self::stored::{
+    StoredStory, StoryUpdate, latest_stories, next_number, pack, put_stories, remember_ids,
+    remove_stories, stories_of_clusters, told_of, unpack_story,
 };
 
 use super::Tx;
 use super::items::{AtHand, day, unpack};
-use crate::item::{Kind, Person};
-use crate::story::Kept;
-use crate::story::key::{Key, of_digest};
+use crate::item::{ItemKind, Person};
+use crate::story::StoredItem;
+use crate::story::key::{JoinKey, of_digest};
 
-/// An item with its cluster.
 #[derive(Debug)]
 pub struct Member {
-    /// The cluster's number.
     pub cluster: i64,
-    /// The item.
-    pub kept: Kept,
+    pub item: StoredItem,
 }
 
-/// Gives new items a cluster of their own; known ones keep theirs.
+/// Puts each new item into a cluster of its own. Known items keep theirs.
 pub async fn add_members(tx: &mut Tx, items: &[i64]) -> anyhow::Result<()> {
     let items = serde_json::to_string(items)?;
     sqlx::query!(
@@ -53,7 +50,6 @@ pub async fn add_members(tx: &mut Tx, items: &[i64]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The clusters of items.
 pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<HashMap<i64, i64>> {
     let items = serde_json::to_string(items)?;
     let rows = sqlx::query!(
@@ -69,8 +65,11 @@ pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Has
         .collect())
 }
 
-/// The clusters that these join keys lead to.
-pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashMap<Key, i64>> {
+/// The clusters that contain these join keys.
+pub async fn clusters_of_keys(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<HashMap<JoinKey, i64>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -86,8 +85,8 @@ pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashM
     Ok(rows.into_iter().map(|row| (row.key, row.cluster)).collect())
 }
 
-/// Stores join keys with an item that carries each; whoever had one first keeps it.
-pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
+/// Stores join keys, each with an item that carries it. A key that is stored keeps its item.
+pub async fn put_keys(tx: &mut Tx, keys: &[(JoinKey, i64)]) -> anyhow::Result<()> {
     let keys = serde_json::to_string(keys)?;
     sqlx::query!(
         "INSERT INTO join_keys (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
@@ -100,12 +99,12 @@ pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores what items say of other things, all of it: gives of what each of them speaks no more.
+/// Replaces the mentions of these items. Returns the keys that are no longer mentioned.
 pub async fn put_mentions(
     tx: &mut Tx,
     items: &[i64],
-    mentions: &[(Key, i64)],
-) -> anyhow::Result<Vec<Key>> {
+    mentions: &[(JoinKey, i64)],
+) -> anyhow::Result<Vec<JoinKey>> {
     let items = serde_json::to_string(items)?;
     let known = sqlx::query!(
         r#"SELECT key AS "key!", item_id AS "item_id!" FROM mentions WHERE item_id IN (SELECT value FROM json_each($1))"#,
@@ -114,10 +113,10 @@ pub async fn put_mentions(
     .fetch_all(&mut **tx)
     .await
     .context("asking what items speak of")?;
-    let known: HashSet<(Key, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
-    let now: HashSet<(Key, i64)> = mentions.iter().copied().collect();
-    let gone: Vec<(Key, i64)> = known.difference(&now).copied().collect();
-    let new: Vec<(Key, i64)> = now.difference(&known).copied().collect();
+    let known: HashSet<(JoinKey, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
+    let now: HashSet<(JoinKey, i64)> = mentions.iter().copied().collect();
+    let gone: Vec<(JoinKey, i64)> = known.difference(&now).copied().collect();
+    let new: Vec<(JoinKey, i64)> = now.difference(&known).copied().collect();
     if !gone.is_empty() {
         let gone = serde_json::to_string(&gone)?;
         sqlx::query!(
@@ -141,7 +140,7 @@ pub async fn put_mentions(
     Ok(gone.into_iter().map(|(key, _)| key).collect())
 }
 
-/// Moves whole clusters: each pair is (from, to), and none goes where another one leaves.
+/// Moves whole clusters: each pair is (from, to), and no `to` is the `from` of another pair.
 pub async fn move_clusters(tx: &mut Tx, moves: &[(i64, i64)]) -> anyhow::Result<()> {
     if moves.is_empty() {
         return Ok(());
@@ -164,7 +163,7 @@ pub async fn move_clusters(tx: &mut Tx, moves: &[(i64, i64)]) -> anyhow::Result<
     Ok(())
 }
 
-/// Forgets everything that folding made, but for the ids that stories had.
+/// Deletes everything that folding made, except the former ids of stories.
 pub async fn clear(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!("INSERT INTO story_aliases (alias, item_id) SELECT id, item_id FROM stories WHERE true ON CONFLICT DO NOTHING")
         .execute(&mut **tx)
@@ -187,7 +186,7 @@ pub async fn clear(tx: &mut Tx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Forgets aliases that are ids again.
+/// Deletes aliases that are ids of stories again.
 pub async fn forget_needless_aliases(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query!("DELETE FROM story_aliases WHERE alias IN (SELECT id FROM stories)")
         .execute(&mut **tx)
@@ -195,7 +194,7 @@ pub async fn forget_needless_aliases(tx: &mut Tx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A digest over all stories, to see whether a refold changed anything: how many there are, and a sum of what they say.
+/// The number of stories and a hash over all of them, to detect whether a refold changed anything.
 pub async fn digest(tx: &mut Tx) -> anyhow::Result<(usize, Vec<u8>)> {
     let rows = sqlx::query!("SELECT id, told FROM stories ORDER BY id")
         .fetch_all(&mut **tx)
@@ -208,7 +207,7 @@ pub async fn digest(tx: &mut Tx) -> anyhow::Result<(usize, Vec<u8>)> {
     Ok((rows.len(), digest.finalize().to_vec()))
 }
 
-/// The items of these clusters, but for those that the caller has read already.
+/// The items of these clusters, except those that the caller has read already.
 pub async fn members_of_clusters(
     tx: &mut Tx,
     clusters: &[i64],
@@ -222,7 +221,7 @@ pub async fn members_of_clusters(
         serde_json::to_string(but)?,
     );
     let rows = sqlx::query_as!(
-        Row,
+        MemberRow,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
                   i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
@@ -240,10 +239,10 @@ pub async fn members_of_clusters(
     .fetch_all(&mut **tx)
     .await
     .context("reading the items of clusters")?;
-    rows.into_iter().map(Row::member).collect()
+    rows.into_iter().map(MemberRow::member).collect()
 }
 
-/// The items of the story that an item is in.
+/// All items of the story that contains this item.
 pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         r#"SELECT item_id AS "id!" FROM members WHERE story = (SELECT story FROM members WHERE item_id = $1)"#,
@@ -254,7 +253,7 @@ pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
     .context("reading a story's items")
 }
 
-/// Items with their clusters; what those say that are at hand is not read.
+/// Items with their clusters. The text of `loaded` items is not read again.
 pub async fn members_by_number(
     tx: &mut Tx,
     items: &[i64],
@@ -264,7 +263,7 @@ pub async fn members_by_number(
     let known: Vec<i64> = at_hand.keys().copied().collect();
     let known = serde_json::to_string(&known)?;
     let rows = sqlx::query_as!(
-        Row,
+        MemberRow,
         r#"SELECT i.id AS "id!", m.cluster AS "cluster!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!",
                   i.author AS "author!", i.email AS "email!", i.at AS "at!", i.known_at, i.written_at, i.url, i.parent,
                   i.free_on, i.freed_at, iif(i.id IN (SELECT value FROM json_each($2)), NULL, i.head) AS "head: Vec<u8>",
@@ -282,12 +281,12 @@ pub async fn members_by_number(
     .fetch_all(&mut **tx)
     .await
     .context("reading items")?;
-    let member = |row: Row| {
+    let member = |row: MemberRow| {
         let item = at_hand.get(&row.id);
         let mut member = row.member()?;
         if let Some(item) = item {
-            let kept = &mut member.kept;
-            (kept.headers, kept.text) = (item.headers.clone(), item.text.clone());
+            let stored = &mut member.item;
+            (stored.headers, stored.text) = (item.headers.clone(), item.text.clone());
         }
         Ok(member)
     };
@@ -295,7 +294,7 @@ pub async fn members_by_number(
 }
 
 /// An item's row, as folding reads it.
-struct Row {
+struct MemberRow {
     id: i64,
     cluster: i64,
     kind: i64,
@@ -315,16 +314,16 @@ struct Row {
     feeds: String,
 }
 
-impl Row {
+impl MemberRow {
     fn member(self) -> anyhow::Result<Member> {
-        // A text that cannot be unpacked stops only itself: the item is folded without it.
+        // A damaged text affects only its own item, which is folded without it.
         let (headers, text) = unpack(self.head, self.tail).unwrap_or_default();
         let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
         Ok(Member {
             cluster: self.cluster,
-            kept: Kept {
+            item: StoredItem {
                 id: self.id,
-                kind: Kind::from_code(self.kind)
+                kind: ItemKind::from_code(self.kind)
                     .with_context(|| format!("item {} is of no known kind", self.id))?,
                 reference: self.reference,
                 title: self.title,
@@ -347,8 +346,8 @@ impl Row {
     }
 }
 
-/// The clusters of what became known in a stretch of time (unix seconds, the end not in it), of what that speaks of, and
-/// of articles that became free.
+/// The clusters with news in a stretch of time (unix seconds, `to` excluded): items that became known, items that
+/// those mention, and articles that became free.
 pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         r#"WITH came (item_id) AS (
@@ -370,7 +369,10 @@ pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result
 }
 
 /// The items that mention any of these keys, each with a key that it mentions.
-pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<(Key, i64)>> {
+pub async fn items_that_mention(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<Vec<(JoinKey, i64)>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,55 +1,52 @@
-//! What is asked of stories.
+//! Queries about stories.
 
 use anyhow::Context as _;
 
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::store::Readers;
 use crate::store::items::day;
 use crate::store::packed;
 use crate::story::Story;
-use crate::story::key::Key;
+use crate::story::key::JoinKey;
 
-/// The most terms of a search; each costs a walk through an index.
+/// The most terms of a search; each walks through an index.
 const TERMS_MAX: usize = 40;
-/// The most words of which one is enough.
+/// The most words in a search for any of them.
 const SOME_MAX: usize = 8;
 
-/// Which stories are wanted; `None` means any.
+/// A filter for stories; `None` matches everything.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
-    /// Words, as full text looks for them.
+pub struct StoryFilter {
+    /// A full-text query.
     pub words: Option<String>,
     /// Part of the author's name.
     pub author: Option<String>,
     /// Part of the tree's name.
     pub tree: Option<String>,
-    /// The kind's word.
     pub kind: Option<String>,
-    /// The state's word.
     pub state: Option<String>,
     /// A feed that carries some of it.
     pub feed: Option<String>,
-    /// Moved since, unix seconds.
+    /// Changed since, unix seconds.
     pub since: Option<i64>,
     /// First seen before, unix seconds.
     pub until: Option<i64>,
-    /// Only what is about BPF.
+    /// Only stories about BPF.
     pub only_relevant: bool,
-    /// The least score.
     pub score: Option<i64>,
 }
 
-/// What is said to somebody who looks for nothing.
+/// The message for an empty search.
 pub const NO_WORDS: &str =
     "There is no word in that to look for: a word has at least one letter or digit.";
 
-/// What a person typed, as full text takes it: words, `"a phrase"`, `word*`, and a column before any of them
-/// (`title:word`, `people:word`). Everything else is quoted, so that nothing is a syntax error.
+/// Turns a person's input into a full-text query: words, `"a phrase"`, `word*`, and a column before any of them
+/// (`title:word`, `people:word`). Everything else is quoted, so no input is a syntax error.
 pub fn match_words(typed: &str) -> String {
     terms(typed).join(" ")
 }
 
-/// The same for what has any of the words, or a word that begins like one of them.
+/// The same, but any word is enough, and a word may continue.
 pub fn match_some(typed: &str) -> String {
     let open = |term: String| match term.ends_with('*') {
         true => term,
@@ -60,7 +57,7 @@ pub fn match_some(typed: &str) -> String {
     all.join(" OR ")
 }
 
-/// The same for what a person is typing: the last word may go on.
+/// The same for unfinished input: the last word may continue.
 pub fn match_begun(typed: &str) -> String {
     let mut all = terms(typed);
     if let Some(last) = all.last_mut().filter(|last| !last.ends_with('*')) {
@@ -71,7 +68,7 @@ pub fn match_begun(typed: &str) -> String {
 
 fn terms(typed: &str) -> Vec<String> {
     let mut terms = Vec::new();
-    // Full text takes a NUL for the end of what is asked.
+    // A NUL would end the full-text query.
     let typed = typed.replace(char::is_control, " ");
     let mut rest = typed.trim();
     while !rest.is_empty() {
@@ -96,7 +93,7 @@ fn terms(typed: &str) -> Vec<String> {
     terms
 }
 
-/// Reads a stored story: `today` (days since 1970) decides whether an article is free by now.
+/// Reads a stored story. `today` (days since 1970) decides whether an article is free by now.
 pub(super) fn read(
     told: &[u8],
     state: &str,
@@ -114,10 +111,10 @@ pub(super) fn read(
     Ok(story)
 }
 
-/// Stories, the latest first (or the best match first, where words are wanted), up to `most` after the first `skip`.
+/// Stories, latest first, or best match first if `words` is set: at most `most` after the first `skip`.
 pub async fn list_stories(
     readers: &Readers,
-    wanted: &Wanted,
+    wanted: &StoryFilter,
     today: i64,
     most: i64,
     skip: i64,
@@ -153,7 +150,7 @@ pub async fn list_stories(
         skip,
         wanted.feed
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("listing stories")?;
     rows.iter()
@@ -161,7 +158,7 @@ pub async fn list_stories(
         .collect()
 }
 
-/// The story with that id, now or before; `None` where there is none.
+/// The story with this id or former id.
 pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Result<Option<Story>> {
     let number = sqlx::query_scalar!(
         r#"SELECT number AS "number!" FROM stories WHERE id = $1
@@ -169,7 +166,7 @@ pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Res
            SELECT m.story FROM story_aliases a JOIN members m ON m.item_id = a.item_id WHERE a.alias = $1 LIMIT 1"#,
         id
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("looking for a story")?;
     match number {
@@ -178,10 +175,10 @@ pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Res
     }
 }
 
-/// The stories that a join key may lead to: those of the cluster in which it is.
+/// The stories of the cluster that contains a join key.
 pub async fn stories_near_key(
     readers: &Readers,
-    key: Key,
+    key: JoinKey,
     today: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let numbers = sqlx::query_scalar!(
@@ -189,7 +186,7 @@ pub async fn stories_near_key(
            JOIN stories s ON s.cluster = m.cluster WHERE k.key = $1 ORDER BY s.last_at DESC, s.number DESC"#,
         key
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for stories")?;
     let mut stories = Vec::new();
@@ -202,7 +199,7 @@ pub async fn stories_near_key(
 /// The story with an item of that kind and reference.
 pub async fn story_of_item(
     readers: &Readers,
-    kind: Kind,
+    kind: ItemKind,
     digest: &[u8],
     today: i64,
 ) -> anyhow::Result<Option<Story>> {
@@ -212,7 +209,7 @@ pub async fn story_of_item(
         kind,
         digest
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await?
     .flatten();
     match number {
@@ -233,7 +230,7 @@ pub(super) async fn story_by_number(
            FROM stories s WHERE s.number = $1"#,
         number
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("reading a story")?;
     row.map(|row| read(&row.told, &row.state, today, row.free_on, &row.aliases))

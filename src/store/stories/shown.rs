@@ -1,5 +1,4 @@
-//! What commands in chat show of stories. Each question reads a bounded number of them, whatever is stored; none gives a
-//! story that a maintainer took back.
+//! Queries for chat commands. Each reads a bounded number of stories and leaves out retracted ones.
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,40 +12,32 @@ use crate::store::items::LINK;
 use crate::store::{Readers, Tx};
 use crate::story::Story;
 
-/// How far back the best are looked for while there is no issue, and how many of them there are.
+/// While there is no issue: the stretch of time to search for the best stories, and how many to return.
 const WEEK: TimeDelta = TimeDelta::days(7);
 const BEST_MAX: i64 = 50;
-/// The matches of a search that are looked at; with more, the words say too little.
+/// The most matches of a search to rank; with more, the words are too common.
 const MATCHES_MAX: i64 = 1_000;
 
-/// A story as it is stored; what it was called before is not shown.
-struct Told {
+/// A stored story, without its former titles.
+struct StoryRow {
     told: Vec<u8>,
     state: String,
     free_on: Option<i64>,
 }
 
-impl Told {
+impl StoryRow {
     fn story(&self, today: i64) -> anyhow::Result<Story> {
         read(&self.told, &self.state, today, self.free_on, "[]")
     }
 }
 
-/// The best stories about BPF of the seven days before `now`, as readers see them while there is no issue.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The best stories about BPF of the seven days before `now`. Readers see them while there is no issue.
 pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
     let today = now.timestamp().div_euclid(86_400);
     best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
-/// The best stories about BPF that moved since then (unix seconds): the highest score first, then what moved last.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The best stories about BPF that changed since `since` (unix seconds): highest score first, then latest.
 pub async fn best_stories(
     readers: &Readers,
     since: i64,
@@ -54,7 +45,7 @@ pub async fn best_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT number, score, last_at FROM stories INDEXED BY stories_by_worth
                  WHERE last_at >= $1 AND relevant = 1
@@ -66,17 +57,13 @@ pub async fn best_stories(
         since,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking for the best stories")?;
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Stories about BPF that match, the best match first. `words` as [`super::match_words`] writes them.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stories about BPF that match, best match first. [`super::match_words`] and its like write `words`.
 pub async fn search_stories(
     readers: &Readers,
     words: &str,
@@ -84,7 +71,7 @@ pub async fn search_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number, rank AS worth FROM story_search WHERE story_search MATCH $1
                  ORDER BY rank LIMIT $2) f
@@ -96,17 +83,13 @@ pub async fn search_stories(
         MATCHES_MAX,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("searching the stories")?;
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Stories about BPF that match, those that were opened last first: cheap enough for every key that a person presses.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Stories about BPF that match, newest first. Cheap enough to run on every key press.
 pub async fn newest_matches(
     readers: &Readers,
     words: &str,
@@ -114,7 +97,7 @@ pub async fn newest_matches(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT rowid AS number FROM story_search WHERE story_search MATCH $1
                  ORDER BY rowid DESC LIMIT $2) f
@@ -126,17 +109,13 @@ pub async fn newest_matches(
         MATCHES_MAX,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for stories")?;
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// Series about BPF that may wait for an answer and moved since then (unix seconds).
-///
-/// # Errors
-///
-/// When the database fails.
+/// Series about BPF without an answer that changed since `since` (unix seconds).
 pub async fn unanswered_stories(
     readers: &Readers,
     since: i64,
@@ -144,7 +123,7 @@ pub async fn unanswered_stories(
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let rows = sqlx::query_as!(
-        Told,
+        StoryRow,
         r#"SELECT told AS "told!", state AS "state!", free_on FROM stories INDEXED BY stories_unanswered
            WHERE kind = 'series' AND state IN ('posted', 'discussed') AND relevant = 1 AND last_at >= $1
              AND number NOT IN (SELECT number FROM retracted_stories)
@@ -152,17 +131,13 @@ pub async fn unanswered_stories(
         since,
         most
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("asking what waits for an answer")?;
     rows.iter().map(|row| row.story(today)).collect()
 }
 
-/// The story of what is read at this address: an article, a release, a video.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The story of an article, a release or a video at this address.
 pub async fn story_of_link(
     readers: &Readers,
     link: &Url,
@@ -175,7 +150,7 @@ pub async fn story_of_link(
         LINK,
         digest
     )
-    .fetch_optional(&mut *readers.turn().await?)
+    .fetch_optional(&mut *readers.acquire().await?)
     .await
     .context("looking for the story of a link")?
     .flatten();
@@ -185,28 +160,20 @@ pub async fn story_of_link(
     }
 }
 
-/// Whether a maintainer took the story with this id back.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Whether a maintainer retracted the story with this id.
 pub async fn is_retracted(readers: &Readers, id: &str) -> anyhow::Result<bool> {
     let many = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "many!: i64" FROM stories s
            WHERE s.id = $1 AND s.number IN (SELECT number FROM retracted_stories)"#,
         id
     )
-    .fetch_one(&mut *readers.turn().await?)
+    .fetch_one(&mut *readers.acquire().await?)
     .await
     .context("asking whether a story was taken back")?;
     Ok(many > 0)
 }
 
-/// The items of the story with this id, the one that the id came from first.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The items of the story with this id, first the item that gave the id.
 pub async fn items_of_story(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<i64>> {
     sqlx::query_scalar!(
         "SELECT m.item_id FROM stories s JOIN members m ON m.story = s.number WHERE s.id = $1

@@ -5,16 +5,16 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::said::Share;
-use super::sentences::{Said, is_one_of, sentences};
-use super::tree::{Place, place};
+use super::sentences::{Sentence, is_one_of, sentences};
+use super::tree::{NamedTree, read_tree};
 use crate::item::trailer::trailers;
-use crate::story::Kept;
+use crate::story::StoredItem;
 
 /// A claim that a patch was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The tree and its branch; empty where none is named.
-    pub place: Place,
+    pub place: NamedTree,
     /// How much.
     pub share: Share,
     /// Whether the sentence is about nothing else: `Applied to TREE.`
@@ -22,12 +22,12 @@ pub struct Claim {
 }
 
 /// The claim in a person's mail; `None` if there is none.
-pub fn claim(kept: &Kept) -> Option<Claim> {
+pub fn claim(item: &StoredItem) -> Option<Claim> {
     // A tester also says that he applied a patch.
-    if trailers(&kept.text).any(|trailer| trailer.is("Tested-by")) {
+    if trailers(&item.text).any(|trailer| trailer.is("Tested-by")) {
         return None;
     }
-    let sentences = sentences(&kept.text);
+    let sentences = sentences(&item.text);
     let mut claims = sentences.iter().filter_map(|said| claimed(said, false));
     claims.next()
 }
@@ -119,11 +119,11 @@ const LEADS: [&str; 39] = [
 ];
 
 /// The claim in a sentence. Above a list of commits `queued` counts too, and a tree by any name.
-fn claimed(said: &Said, is_heading: bool) -> Option<Claim> {
-    if said.asks {
+fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
+    if sentence.is_question {
         return None;
     }
-    let words: Vec<&str> = said.text.split(' ').collect();
+    let words: Vec<&str> = sentence.text.split(' ').collect();
     (0..words.len()).find_map(|at| {
         let verb = words[at].trim_matches(['(', ')', ',', ':', '*', '"']);
         let is_verb = is_one_of(verb, &["applied", "pushed", "merged"])
@@ -292,10 +292,10 @@ fn read_rest(after: &str, ended: bool) -> Option<Claim> {
         rest = &rest[found[0].len()..];
     }
     rest = skip(rest, &["now", "already", "out"]);
-    let mut at = Place::default();
+    let mut at = NamedTree::default();
     let preposition = rest.split(' ').next().unwrap_or_default();
     if !ended && is_one_of(preposition, &["to", "into", "in", "on", "onto"]) {
-        let (found, left, is_end) = place(rest[preposition.len()..].trim_start())?;
+        let (found, left, is_end) = read_tree(rest[preposition.len()..].trim_start())?;
         (at, rest, ended) = (found, left, is_end);
     }
     let is_over = rest.is_empty() || ended;

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::sentences::{Said, is_one_of, sentences};
+use super::sentences::{Sentence, is_one_of, sentences};
 use crate::item::trailer::trailers;
-use crate::story::Kept;
+use crate::story::StoredItem;
 
 /// How much of the answered posting a sentence is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Share {
 
 /// The effect of an answer on a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum AnswerEffect {
     /// Its author takes it back.
     Withdrawn,
     /// Somebody refuses it.
@@ -36,23 +36,23 @@ pub enum Word {
 }
 
 /// The strongest effect in the unquoted text, and how much of the posting it is about.
-pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
-    if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
-        return Some((Word::Nacked, Share::Answered));
+pub fn word(item: &StoredItem, is_author: bool) -> Option<(AnswerEffect, Share)> {
+    if !is_author && trailers(&item.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
+        return Some((AnswerEffect::Nacked, Share::Answered));
     }
-    let sentences = sentences(&kept.text);
+    let sentences = sentences(&item.text);
     for (at, said) in sentences.iter().enumerate() {
         let rest = &sentences[at..sentences.len().min(at + 3)];
         if let Some(share) = superseded(said, is_author) {
             // A part has no revision of its own, so the next revision is the series'.
             let is_series = share == Share::Answered && rest.iter().any(is_followed);
             return Some((
-                Word::Superseded,
+                AnswerEffect::Superseded,
                 if is_series { Share::Series } else { share },
             ));
         }
         if !is_author && refused(said) {
-            return Some((Word::Nacked, Share::Answered));
+            return Some((AnswerEffect::Nacked, Share::Answered));
         }
         if !is_author {
             continue;
@@ -60,8 +60,8 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
         if let Some(share) = withdrawn(said) {
             return match rest {
                 rest if rest.iter().any(is_double) => None,
-                rest if rest.iter().any(is_followed) => Some((Word::Superseded, share)),
-                _ => Some((Word::Withdrawn, share)),
+                rest if rest.iter().any(is_followed) => Some((AnswerEffect::Superseded, share)),
+                _ => Some((AnswerEffect::Withdrawn, share)),
             };
         }
     }
@@ -69,23 +69,23 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
 }
 
 /// Whether a sentence refuses: `NACK.`, `Nacked.`
-fn refused(said: &Said) -> bool {
+fn refused(sentence: &Sentence) -> bool {
     static NACKED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?i:nack|nak)\b[.!, ]*(?:$|[A-Z])").expect("the pattern is sound")
     });
-    !said.asks && NACKED.is_match(&said.text)
+    !sentence.is_question && NACKED.is_match(&sentence.text)
 }
 
 /// Whether a sentence says that another posting replaces the answered one, and how much of it.
-fn superseded(said: &Said, is_author: bool) -> Option<Share> {
+fn superseded(sentence: &Sentence, is_author: bool) -> Option<Share> {
     static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^(?:(?:this|the|my|that|v\d+|it)(?: v\d+)?(?: (series|set|patchset|version)| (patch|one))? (?:is|was|has been|got|are)(?: now| already)? superseded\b|superseded\b)")
             .expect("the pattern is sound")
     });
-    if said.asks || is_supposed(&said.text) {
+    if sentence.is_question || is_supposed(&sentence.text) {
         return None;
     }
-    let found = SUPERSEDED.captures(&said.text)?;
+    let found = SUPERSEDED.captures(&sentence.text)?;
     let share = match (found.get(1), found.get(2)) {
         (Some(_), _) => Share::Series,
         (None, Some(_)) => Share::This,
@@ -96,7 +96,7 @@ fn superseded(said: &Said, is_author: bool) -> Option<Share> {
 }
 
 /// Whether the author of a sentence withdraws the posting, and how much of it.
-fn withdrawn(said: &Said) -> Option<Share> {
+fn withdrawn(sentence: &Sentence) -> Option<Share> {
     static ASKED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"(?ix)^(?:(?:sorry|hi|hello|hey|so|ok|okay|oops|ah|all|and|everyone|folks|but|anyway|apologies|my\ bad|for\ now|for\ the\ noise|actually)\W+)*
@@ -120,19 +120,19 @@ fn withdrawn(said: &Said) -> Option<Share> {
         Regex::new(r"(?i)^(?:(?:sorry|so|oops|hmm)\W+)*self[- ]?nac?k\b")
             .expect("the pattern is sound")
     });
-    if said.asks || is_supposed(&said.text) {
+    if sentence.is_question || is_supposed(&sentence.text) {
         return None;
     }
-    if SELF_NACK.is_match(&said.text) {
+    if SELF_NACK.is_match(&sentence.text) {
         return Some(Share::Answered);
     }
     let asked = ASKED
-        .captures(&said.text)
-        .or_else(|| BESIDE.captures(&said.text));
+        .captures(&sentence.text)
+        .or_else(|| BESIDE.captures(&sentence.text));
     if let Some(found) = asked {
         return taken_back(&found["what"]);
     }
-    let found = TAKEN_BACK.captures(&said.text)?;
+    let found = TAKEN_BACK.captures(&sentence.text)?;
     taken_back(found.name("what").or(found.name("passive"))?.as_str())
 }
 
@@ -171,8 +171,8 @@ fn is_supposed(text: &str) -> bool {
 }
 
 /// Whether a sentence says that the posting was sent twice.
-fn is_double(said: &Said) -> bool {
-    let text = said.text.to_lowercase();
+fn is_double(sentence: &Sentence) -> bool {
+    let text = sentence.text.to_lowercase();
     [
         "identical to",
         "duplicate",
@@ -186,7 +186,7 @@ fn is_double(said: &Said) -> bool {
 }
 
 /// Whether a sentence says that another revision comes or came.
-fn is_followed(said: &Said) -> bool {
+fn is_followed(sentence: &Sentence) -> bool {
     static NEXT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)\b(?:v\d+|(?:new|next|another|updated|fixed|correct|corrected|right) (?:version|revision|patch|series|one)|re-?send|re-?sent|repost|re-?spin)\b")
             .expect("the pattern is sound")
@@ -195,7 +195,7 @@ fn is_followed(said: &Said) -> bool {
         Regex::new(r"(?i)\b(?:send|sent|sending|post|posted|posting|resend|resent|repost|respin|see|submit|submitted|prepare|follow|coming|is out)\b")
             .expect("the pattern is sound")
     });
-    NEXT.is_match(&said.text) && SENDS.is_match(&said.text)
+    NEXT.is_match(&sentence.text) && SENDS.is_match(&sentence.text)
 }
 
 #[cfg(test)]

@@ -9,15 +9,15 @@ const SENTENCE_CHARS_MAX: usize = 400;
 
 /// A sentence that a person wrote, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct Sentence {
     /// Its words, without the final punctuation.
     pub(super) text: String,
     /// Whether it asks.
-    pub(super) asks: bool,
+    pub(super) is_question: bool,
 }
 
 /// The sentences that a person wrote himself: no quotes, no lists, nothing below his signature.
-pub(super) fn sentences(text: &str) -> Vec<Said> {
+pub(super) fn sentences(text: &str) -> Vec<Sentence> {
     let mut paragraphs: Vec<String> = Vec::new();
     let mut is_open = false;
     for line in lines(text) {
@@ -51,14 +51,14 @@ fn ends_open(paragraph: &str) -> bool {
 }
 
 /// Splits a paragraph into sentences. `for-6.1` and `e.g.` do not end one, as far as can be recognised.
-fn split(paragraph: &str) -> Vec<Said> {
+fn split(paragraph: &str) -> Vec<Sentence> {
     let mut said = Vec::new();
     let mut words: Vec<&str> = Vec::new();
-    let mut put = |words: &mut Vec<&str>, asks: bool| {
+    let mut put = |words: &mut Vec<&str>, is_question: bool| {
         let text = words.join(" ");
         let text = text.trim_end_matches(['.', '!', '?', ';']).to_owned();
         if !text.is_empty() && text.chars().count() <= SENTENCE_CHARS_MAX {
-            said.push(Said { text, asks });
+            said.push(Sentence { text, is_question });
         }
         words.clear();
     };

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Teller;
+use super::StoryBuilder;
 use super::parts::{is_mainline_tree, name_of};
-use crate::story::machine::{Findings, Sort, Topic, Verdict, verdict};
+use crate::story::machine::{Findings, MachineKind, MachineVerdict, Topic, verdict};
 use crate::story::reading::Reading;
 use crate::story::{Check, Event, Step, bot};
 
@@ -15,7 +15,7 @@ const AI_MADE: &str = "an AI's review, passed on";
 
 /// A machine's verdict on a patch.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct PatchVerdict {
     /// The posting, by its place among the group's.
     posting: usize,
     /// The machine, the mail that it judges, and the report. A verdict with the same three replaces this one. Each report of a
@@ -24,26 +24,26 @@ pub(super) struct Said {
     /// When, as the mail has it.
     at: chrono::DateTime<chrono::Utc>,
     /// The verdict.
-    verdict: Verdict,
+    verdict: MachineVerdict,
 }
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     pub(super) fn machine(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
         let posting = group.owner.get(&at).copied();
-        if reading.is_from(Sort::Notices)
-            && let Some(notice) = bot::applied(&reading.kept)
+        if reading.is_from(MachineKind::Notices)
+            && let Some(notice) = bot::applied(&reading.item)
         {
             return self.notice(reading, notice, posting);
         }
-        if let Some(merge) = bot::pull_merged(&reading.kept) {
+        if let Some(merge) = bot::pull_merged(&reading.item) {
             let state = if is_mainline_tree(&merge.tree) {
                 Step::Mainline
             } else {
                 Step::Pulled
             };
             self.events.push(Event {
-                at: reading.kept.at,
+                at: reading.item.at,
                 state,
                 source: merge.hash,
                 ..Event::default()
@@ -53,26 +53,26 @@ impl Teller<'_> {
         let Some(machine) = &reading.machine else {
             return;
         };
-        let mut verdict = verdict(machine, &reading.kept);
-        verdict.link = verdict.link.or_else(|| reading.kept.url.clone());
+        let mut verdict = verdict(machine, &reading.item);
+        verdict.link = verdict.link.or_else(|| reading.item.url.clone());
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state: verdict.step,
             by: machine.name.clone(),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             text: verdict.text.clone(),
             link: verdict.link.clone(),
             findings: verdict.findings,
         });
         if let Some(posting) = posting {
             let report = match verdict.topic {
-                Some(Topic::Build) => reading.kept.reference.clone(),
+                Some(Topic::Build) => reading.item.reference.clone(),
                 Some(Topic::AiReview | Topic::Tests) | None => String::new(),
             };
-            self.checked.push(Said {
+            self.verdicts.push(PatchVerdict {
                 posting,
-                of: (machine.name.clone(), reading.kept.parent, report),
-                at: reading.kept.at,
+                of: (machine.name.clone(), reading.item.parent, report),
+                at: reading.item.at,
                 verdict,
             });
         }
@@ -84,12 +84,12 @@ impl Teller<'_> {
             return;
         }
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state: Step::ReviewedByMachine,
             by: name_of(reading),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             text: AI_MADE.to_owned(),
-            link: reading.kept.url.clone(),
+            link: reading.item.url.clone(),
             findings: None,
         });
     }
@@ -106,8 +106,8 @@ impl Teller<'_> {
     /// The verdicts of machines on each revision, oldest first, summed over its patches. Of several verdicts of one machine on
     /// one mail, the latest counts.
     pub(super) fn checks(&self) -> Vec<Check> {
-        let mut latest: BTreeMap<_, &Said> = BTreeMap::new();
-        for said in &self.checked {
+        let mut latest: BTreeMap<_, &PatchVerdict> = BTreeMap::new();
+        for said in &self.verdicts {
             if let Some(topic) = said.verdict.topic {
                 let before = latest
                     .entry((said.posting, topic, &said.of))
@@ -117,7 +117,7 @@ impl Teller<'_> {
                 }
             }
         }
-        let mut sums: BTreeMap<(usize, Topic), Vec<&Said>> = BTreeMap::new();
+        let mut sums: BTreeMap<(usize, Topic), Vec<&PatchVerdict>> = BTreeMap::new();
         for ((posting, topic, _), said) in latest {
             sums.entry((posting, topic)).or_default().push(said);
         }
@@ -125,7 +125,7 @@ impl Teller<'_> {
         let checks = sums.into_iter().filter_map(|((posting, topic), said)| {
             let lead = group.readings[group.postings[posting].lead()];
             let total = group.postings[posting].total as usize;
-            sum(topic, &said, total, lead.kept.reference.clone())
+            sum(topic, &said, total, lead.item.reference.clone())
         });
         checks.collect()
     }
@@ -134,7 +134,7 @@ impl Teller<'_> {
     pub(super) fn why_machines(&self) -> Vec<String> {
         let mut why = BTreeSet::new();
         for reading in &self.group.readings {
-            let email = &reading.kept.author.email;
+            let email = &reading.item.author.email;
             match &reading.machine {
                 Some(machine) if !machine.why.is_empty() => {
                     why.insert(format!("{email} is taken for a machine: {}", machine.why));
@@ -150,7 +150,7 @@ impl Teller<'_> {
 }
 
 /// The sum of several verdicts on a revision with `total` patches; `None` if none of them judges the patch.
-fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check> {
+fn sum(topic: Topic, said: &[&PatchVerdict], total: usize, root: String) -> Option<Check> {
     let last = said.iter().max_by_key(|said| said.at)?;
     let (what, text, findings) = match topic {
         Topic::AiReview => {
@@ -162,10 +162,10 @@ fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check
             let text = match findings {
                 // Nothing found in some patches says nothing of the others.
                 Some(findings) if findings == Findings::default() && said.len() < total => {
-                    let told = findings.told();
+                    let told = findings.words();
                     format!("AI review: {told} in {} of {total} patches", said.len())
                 }
-                Some(findings) => format!("AI review: {}", findings.told()),
+                Some(findings) => format!("AI review: {}", findings.words()),
                 None => "AI review".to_owned(),
             };
             ("ai_review", text, findings)

@@ -4,21 +4,21 @@ use chrono::TimeDelta;
 
 use super::effort::{Answered, answered, is_subset, parts_alone};
 use super::parts::{
-    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, short_tree, tree_tag,
+    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
 };
-use super::{MAINLINE_BY, PULLED_WITHIN, Teller};
-use crate::story::bot::{self, Claim, Notice, Share, Word};
+use super::{MAINLINE_BY, PULLED_WITHIN, StoryBuilder};
+use crate::story::bot::{self, AnswerEffect, Claim, Notice, Share};
 use crate::story::key::clean_name;
 use crate::story::reading::{Reading, Role};
 use crate::story::{Applied, AppliedCommit, Carrier, Event, Step};
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     pub(super) fn event(&mut self, reading: &Reading, state: Step, by: &str) {
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state,
             by: by.to_owned(),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             ..Event::default()
         });
     }
@@ -32,7 +32,7 @@ impl Teller<'_> {
                 at: posting.at,
                 state,
                 by: author_of(lead),
-                source: lead.kept.reference.clone(),
+                source: lead.item.reference.clone(),
                 ..Event::default()
             });
             let answer = group.readings.iter().enumerate().find(|(at, reading)| {
@@ -86,9 +86,9 @@ impl Teller<'_> {
                 notice.tree = tree_tag(lead).unwrap_or_default();
             }
             let step = self.step_of(&notice, p);
-            let source = reading.kept.reference.clone();
+            let source = reading.item.reference.clone();
             let applied = applied_by(reading, notice, true);
-            self.said.thanks.push((applied, step, source));
+            self.claims.thanks.push((applied, step, source));
             return;
         }
         if let Some((word, share)) = reading.word(is_author) {
@@ -102,7 +102,13 @@ impl Teller<'_> {
     }
 
     /// A word that ends a posting, if it is about all of it and nothing newer stands.
-    fn word(&mut self, reading: &Reading, p: usize, (word, share): (Word, Share), of: Answered) {
+    fn word(
+        &mut self,
+        reading: &Reading,
+        p: usize,
+        (word, share): (AnswerEffect, Share),
+        of: Answered,
+    ) {
         let group = self.group;
         let is_of_effort = self
             .main
@@ -110,15 +116,17 @@ impl Teller<'_> {
         let is_whole = is_of_effort
             && match share {
                 Share::Series => true,
-                Share::Answered => of.part.is_none() && (of.is_direct || word == Word::Nacked),
+                Share::Answered => {
+                    of.part.is_none() && (of.is_direct || word == AnswerEffect::Nacked)
+                }
                 Share::This => of.part.is_none(),
                 Share::Parts(_) | Share::Some => false,
             };
         let by = name_of(reading);
-        if word == Word::Nacked {
+        if word == AnswerEffect::Nacked {
             self.event(reading, Step::Nacked, &by);
             if !is_whole {
-                self.said.of_parts.insert(reading.kept.reference.clone());
+                self.claims.of_parts.insert(reading.item.reference.clone());
             }
             return;
         }
@@ -126,9 +134,9 @@ impl Teller<'_> {
             return;
         }
         match word {
-            Word::Withdrawn => self.event(reading, Step::Withdrawn, &by),
-            Word::Superseded => self.event(reading, Step::Superseded, &by),
-            Word::Nacked => {}
+            AnswerEffect::Withdrawn => self.event(reading, Step::Withdrawn, &by),
+            AnswerEffect::Superseded => self.event(reading, Step::Superseded, &by),
+            AnswerEffect::Nacked => {}
         }
     }
 
@@ -153,7 +161,7 @@ impl Teller<'_> {
         let is_of_effort = self
             .main
             .is_none_or(|main| parts_alone(group, main, p).is_none());
-        self.said.all |= is_all && is_of_effort && !is_subset(reading);
+        self.claims.all |= is_all && is_of_effort && !is_subset(reading);
         self.event(reading, Step::Claimed, &name_of(reading));
         let (tree, branch) = match claim.place.tree.is_empty() {
             true => (tag.unwrap_or_default(), claim.place.branch),
@@ -163,7 +171,7 @@ impl Teller<'_> {
             tree,
             branch,
             by: name_of(reading),
-            at: reading.kept.at,
+            at: reading.item.at,
             claimed: true,
             commits: Vec::new(),
         });
@@ -195,7 +203,7 @@ impl Teller<'_> {
                 false => Step::PartlyApplied,
             },
         };
-        self.said.all |= claimed;
+        self.claims.all |= claimed;
         self.event(reading, state, &by);
         notice.by = by;
         self.applied.push(applied_by(reading, notice, claimed));
@@ -217,15 +225,15 @@ impl Teller<'_> {
     pub(super) fn commits(&mut self) {
         let group = self.group;
         let newest = group.postings.last();
-        let mut thanks = std::mem::take(&mut self.said.thanks);
+        let mut thanks = std::mem::take(&mut self.claims.thanks);
         for reading in group
             .readings
             .iter()
             .filter(|reading| reading.role == Role::Commit)
         {
-            let hash = &reading.kept.reference;
+            let hash = &reading.item.reference;
             let in_role = |role: &str| {
-                let feeds = reading.kept.feeds.iter();
+                let feeds = reading.item.feeds.iter();
                 feeds
                     .filter(|feed| feed.role.as_deref() == Some(role))
                     .min()
@@ -276,7 +284,7 @@ impl Teller<'_> {
                 true => Step::Claimed,
                 false => step,
             };
-            self.said.all |= step == Step::Applied;
+            self.claims.all |= step == Step::Applied;
             self.events.push(Event {
                 at: applied.at,
                 state,
@@ -291,7 +299,7 @@ impl Teller<'_> {
             .applied
             .iter()
             .filter(is_sure)
-            .map(|applied| short_tree(&applied.tree))
+            .map(|applied| applied.short_tree().to_owned())
             .collect();
         self.applied.retain(|applied| {
             !applied.claimed
@@ -302,7 +310,7 @@ impl Teller<'_> {
 
     fn apply(&mut self, reading: &Reading, tree: &Carrier, number: Option<u32>) {
         let commit = AppliedCommit {
-            hash: reading.kept.reference.clone(),
+            hash: reading.item.reference.clone(),
             number,
             subject: reading.subject.title.clone(),
         };
@@ -318,7 +326,7 @@ impl Teller<'_> {
             tree: name,
             branch: tree.branch.clone(),
             by: String::new(),
-            at: reading.kept.at,
+            at: reading.item.at,
             claimed: false,
             commits: vec![commit],
         });
@@ -337,7 +345,7 @@ impl Teller<'_> {
                     };
                     self.event(other, state, &author_of(other));
                 }
-                Role::Talk if bot::announced_cve(&other.kept).is_some() => {
+                Role::Talk if bot::announced_cve(&other.item).is_some() => {
                     self.event(other, Step::Cve, "")
                 }
                 Role::Talk | Role::Machine | Role::Patch | Role::Backport | Role::Lone => {}
@@ -352,8 +360,8 @@ impl Teller<'_> {
             .group
             .postings
             .last()
-            .map_or(self.group.readings[0].kept.at, |posting| posting.at);
-        let after = request.kept.at - last_at;
+            .map_or(self.group.readings[0].item.at, |posting| posting.at);
+        let after = request.item.at - last_at;
         if after < TimeDelta::zero() || after > PULLED_WITHIN {
             return;
         }
@@ -363,7 +371,7 @@ impl Teller<'_> {
             .iter()
             .filter(|other| other.above.contains(&request.own));
         let merged = answers
-            .filter_map(|other| Some((other.kept.at, bot::pull_merged(&other.kept)?)))
+            .filter_map(|other| Some((other.item.at, bot::pull_merged(&other.item)?)))
             .find(|(_, merge)| is_mainline_tree(&merge.tree));
         if let Some((at, merge)) = merged {
             self.events.push(Event {
@@ -383,7 +391,7 @@ fn applied_by(reading: &Reading, notice: Notice, claimed: bool) -> Applied {
         tree: notice.tree,
         branch: notice.branch,
         by: notice.by,
-        at: reading.kept.at,
+        at: reading.item.at,
         claimed,
         commits: notice.commits,
     }

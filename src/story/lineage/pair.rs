@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::shape::{self, Common, Shape};
+use super::shape::{self, CommonLines, PostingShape};
 use crate::story::series::RUN_WITHIN;
 
 /// How far apart two revisions may be that nothing but their titles ties together.
@@ -21,25 +21,25 @@ const SAME_LINES: f64 = 0.5;
 const LINKED_LINES: f64 = 0.2;
 
 /// Two postings that may be one effort.
-pub(super) struct Pair<'a> {
+pub(super) struct PostingPair<'a> {
     /// The earlier one.
-    pub(super) a: &'a Shape<'a>,
+    pub(super) a: &'a PostingShape<'a>,
     /// The later one.
-    pub(super) b: &'a Shape<'a>,
+    pub(super) b: &'a PostingShape<'a>,
 }
 
 /// The evidence that a posting with another title is a later version, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Likeness {
     /// They change the same lines.
-    Lines,
+    ChangedLines,
     /// They have parts in common.
     Parts,
     /// Their titles are alike.
     Title,
 }
 
-impl Pair<'_> {
+impl PostingPair<'_> {
     fn is_one_author(&self) -> bool {
         self.a.is_by_author_of(self.b)
     }
@@ -150,9 +150,9 @@ impl Pair<'_> {
     }
 
     /// The changed lines of the smaller one that the other changes too, in the same files.
-    fn lines_in_common(&self) -> Common {
+    fn lines_in_common(&self) -> CommonLines {
         match self.a.paths.is_disjoint(&self.b.paths) {
-            true => Common::default(),
+            true => CommonLines::default(),
             false => self.a.lines.common_with(&self.b.lines),
         }
     }
@@ -195,7 +195,7 @@ impl Pair<'_> {
         let is_next = b.version() == a.version() + 1 || self.grew_up();
         let lines = self.lines_in_common();
         if lines.is_surely_at_least(SAME_LINES) || (is_next && lines.is_at_least(SAME_LINES)) {
-            return Some(Likeness::Lines);
+            return Some(Likeness::ChangedLines);
         }
         if b.version() > a.version() && self.parts_in_common() {
             return Some(Likeness::Parts);

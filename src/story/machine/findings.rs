@@ -50,7 +50,7 @@ impl Findings {
     }
 
     /// In words: `2 findings (1 high)`; the worst severities stand for all.
-    pub fn told(&self) -> String {
+    pub fn words(&self) -> String {
         let counted = |number: u32, what: &str| match number {
             1 => format!("1 {what}"),
             number => format!("{number} {what}s"),

@@ -8,41 +8,23 @@ mod table;
 mod verdict;
 
 pub use self::findings::Findings;
-pub use self::verdict::{Topic, Verdict, verdict};
+pub use self::table::MachineKind;
+pub use self::verdict::{MachineVerdict, Topic, verdict};
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use self::table::{KNOWN, Known};
-use super::Kept;
+use self::table::{KNOWN, KnownMachine};
+use super::StoredItem;
 use crate::item::Person;
 use crate::item::prose::{find, lines};
-
-/// The kind of machine, which decides how its mails are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sort {
-    /// It reviews patches.
-    AiReview,
-    /// It runs tests, and says whether they passed.
-    Ci,
-    /// It builds.
-    Build,
-    /// It looks for crashes.
-    Fuzzer,
-    /// Reports applied patches: patchwork-bot, tip-bot.
-    Notices,
-    /// It says which pull requests were merged: pr-tracker-bot.
-    Tracker,
-    /// Any other.
-    Other,
-}
 
 /// A machine that sent a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// Its kind.
-    pub sort: Sort,
+    pub kind: MachineKind,
     /// Its name for readers, such as `Sashiko`; otherwise its address.
     pub name: String,
     /// Why a sender that the built-in table does not know is taken for one; empty for one that it knows.
@@ -55,22 +37,22 @@ pub struct Machine {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machines {
     /// Address patterns of machines, in lower case, with the kind. The first match decides.
-    pub senders: Vec<(String, Sort)>,
+    pub senders: Vec<(String, MachineKind)>,
     /// Address patterns of people who are never machines, whatever their mail looks like.
     pub people: Vec<String>,
 }
 
 impl Machines {
     /// The machine that sent a mail; `None` for a person.
-    pub fn sender(&self, kept: &Kept) -> Option<Machine> {
-        let email = kept.author.email.to_lowercase();
+    pub fn sender(&self, item: &StoredItem) -> Option<Machine> {
+        let email = item.author.email.to_lowercase();
         if fits_any(&email, &self.people) {
             return None;
         }
-        if let Some(machine) = self.named(&kept.author, &email) {
+        if let Some(machine) = self.named(&item.author, &email) {
             return Some(machine);
         }
-        let why = behaviour(kept, &email)?;
+        let why = behaviour(item, &email)?;
         Some(Machine::other(&email, why))
     }
 
@@ -92,8 +74,8 @@ impl Machines {
             .find(|(pattern, _)| fits(email, pattern));
         let known = known(&person.name, email);
         match (added, known) {
-            (Some((pattern, sort)), _) => Some(Machine {
-                sort: *sort,
+            (Some((pattern, kind)), _) => Some(Machine {
+                kind: *kind,
                 why: format!("[machines] in the configuration has {pattern}"),
                 ..known.map_or_else(|| Machine::other(email, String::new()), Machine::of)
             }),
@@ -103,9 +85,9 @@ impl Machines {
 }
 
 impl Machine {
-    fn of(known: &Known) -> Self {
+    fn of(known: &KnownMachine) -> Self {
         Self {
-            sort: known.sort,
+            kind: known.kind,
             name: known.name.to_owned(),
             why: String::new(),
             pages: known.pages,
@@ -114,7 +96,7 @@ impl Machine {
 
     fn other(email: &str, why: String) -> Self {
         Self {
-            sort: Sort::Other,
+            kind: MachineKind::Other,
             name: email.to_owned(),
             why,
             pages: &[],
@@ -123,13 +105,13 @@ impl Machine {
 }
 
 /// Whether the built-in table knows an address as a machine of that kind.
-pub fn is_known(person: &Person, sort: Sort) -> bool {
-    known(&person.name, &person.email.to_lowercase()).is_some_and(|known| known.sort == sort)
+pub fn is_known(person: &Person, kind: MachineKind) -> bool {
+    known(&person.name, &person.email.to_lowercase()).is_some_and(|known| known.kind == kind)
 }
 
-fn known(name: &str, email: &str) -> Option<&'static Known> {
+fn known(name: &str, email: &str) -> Option<&'static KnownMachine> {
     let name = name.trim().trim_matches('"').to_lowercase();
-    let is_his = |known: &&Known| {
+    let is_his = |known: &&KnownMachine| {
         known.senders.iter().any(|pattern| fits(email, pattern))
             || known
                 .signed
@@ -168,11 +150,11 @@ fn fits_any(email: &str, patterns: &[String]) -> bool {
 }
 
 /// Why a sender that nobody named is taken for a machine.
-fn behaviour(kept: &Kept, email: &str) -> Option<String> {
+fn behaviour(item: &StoredItem, email: &str) -> Option<String> {
     if let Some(form) = of_a_bot(email) {
         return Some(format!("its address has a bot's form ({form})"));
     }
-    if let Some(said) = kept.header("Auto-Submitted")
+    if let Some(said) = item.header("Auto-Submitted")
         && !said
             .split(';')
             .next()
@@ -180,14 +162,14 @@ fn behaviour(kept: &Kept, email: &str) -> Option<String> {
     {
         return Some(format!("its mail says Auto-Submitted: {}", said.trim()));
     }
-    if kept.header("X-PR-Tracked-Message-Id").is_some() {
+    if item.header("X-PR-Tracked-Message-Id").is_some() {
         return Some("its mail has a tracker's headers".to_owned());
     }
     // Lists put this header into everybody's mail, so it says nothing alone.
-    let is_bulk = kept.header("Precedence").is_some_and(|said| {
+    let is_bulk = item.header("Precedence").is_some_and(|said| {
         ["bulk", "junk", "list"].contains(&said.trim().to_ascii_lowercase().as_str())
     });
-    (is_bulk && has_generated_signature(&kept.text)).then(|| {
+    (is_bulk && has_generated_signature(&item.text)).then(|| {
         "its mail is bulk (Precedence), and its signature says that a program wrote it".to_owned()
     })
 }
@@ -255,7 +237,11 @@ pub fn is_ai_made(text: &str) -> bool {
         let own = lines(text).map(str::trim);
         own.filter(|line| !line.is_empty() && !line.starts_with('>'))
     };
-    let signatures = || KNOWN.iter().filter(|known| known.sort == Sort::AiReview);
+    let signatures = || {
+        KNOWN
+            .iter()
+            .filter(|known| known.kind == MachineKind::AiReview)
+    };
     let signatures: Vec<&str> = signatures()
         .flat_map(|known| known.signatures)
         .copied()

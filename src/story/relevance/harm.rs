@@ -1,6 +1,6 @@
 //! Whether a story mends something that took a machine down or lost data: by its titles, or by the report that a fix quotes.
 
-use super::reasons::{has_word, is_test_title};
+use super::titles::{has_word, is_test_title};
 use crate::item::prose;
 
 /// How titles call it, in lower case.

@@ -3,16 +3,16 @@
 //! The author's text and changes count. The recipients of a mail show little, and a passing word in a long text shows nothing.
 
 mod harm;
+mod matter;
 mod reasons;
+mod titles;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use regex::Regex;
-
-use self::reasons::{Looked, holds};
+pub use self::matter::Matter;
+use self::reasons::Evidence;
 pub use self::reasons::{REASONS, Reason};
+use self::titles::{found, without_namesakes};
 use super::machine::Machines;
 use crate::item::prose;
 
@@ -21,37 +21,6 @@ const SHARE: usize = 4;
 /// How often a text must name BPF, and in how few words each time, where neither title nor files do.
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
-
-/// The input: the texts of a story's people, and its outcome. Lists and recipients are left out.
-#[derive(Debug, Clone, Default)]
-pub struct Matter {
-    /// The feeds that carry it and nothing but BPF.
-    pub home: Vec<String>,
-    /// Titles without tags: first the story's own, then those of its patches and commits.
-    pub titles: Vec<String>,
-    /// Titles of missing patches, if the cover letter lists them without files.
-    pub others: Vec<String>,
-    /// Whether there are patches of which nothing is known: neither title nor files.
-    pub is_incomplete: bool,
-    /// Words of the subject's tags, such as `bpf-next`.
-    pub trees: Vec<String>,
-    /// The author's texts: cover letters, messages of patches and commits, articles.
-    pub texts: Vec<String>,
-    /// The changed files of the diffstats; long ones may be shortened in front (`.../bpf/core.c`).
-    pub paths: BTreeSet<String>,
-    /// How many people answered.
-    pub reviewers: u32,
-    /// Somebody refused it.
-    pub nacked: bool,
-    /// It was applied.
-    pub applied: bool,
-    /// A CVE was announced for it.
-    pub cve: bool,
-    /// LWN wrote of it, or it is LWN's.
-    pub lwn: bool,
-    /// A backport that was sent for a stable tree.
-    pub backport: bool,
-}
 
 /// A judgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +35,7 @@ pub struct Judgement {
 
 /// The fold's part of the configuration: words, paths, weights and machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub struct FoldRules {
     /// Words that make a title or a tag BPF's, anywhere in it and in any case.
     pub title: Vec<String>,
     /// Parts of a path that make a file BPF's.
@@ -77,7 +46,7 @@ pub struct Words {
     pub machines: Machines,
 }
 
-impl Default for Words {
+impl Default for FoldRules {
     fn default() -> Self {
         let words = [
             "bpf",
@@ -119,7 +88,7 @@ impl Default for Words {
 }
 
 /// Judges a story.
-pub fn judge(matter: &Matter, words: &Words) -> Judgement {
+pub fn judge(matter: &Matter, words: &FoldRules) -> Judgement {
     let about = about(matter, words);
     let mut judgement = Judgement {
         relevant: about.is_ok(),
@@ -129,23 +98,23 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
             Err(why) => format!("not about BPF: {why}"),
         }],
     };
-    let looked = Looked::at(matter, words);
+    let evidence = Evidence::new(matter, &words.title, &words.paths);
     for reason in &REASONS {
         let weight = words
             .weights
             .get(reason.name)
             .copied()
             .unwrap_or(reason.weight);
-        if weight != 0 && holds(reason.name, &looked) {
+        if weight != 0 && (reason.holds)(&evidence) {
             judgement.score += weight;
-            judgement.why.push(format!("{} ({weight:+})", reason.told));
+            judgement.why.push(format!("{} ({weight:+})", reason.words));
         }
     }
     judgement
 }
 
 /// Whether it is about BPF, and why or why not.
-fn about(matter: &Matter, words: &Words) -> Result<String, String> {
+fn about(matter: &Matter, words: &FoldRules) -> Result<String, String> {
     if let Some(feed) = matter.home.first() {
         return Ok(format!("all that {feed} carries is"));
     }
@@ -196,30 +165,6 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
             matter.paths.len()
         ),
     })
-}
-
-/// The first of `words` that is in `text`, in any case. Names that mean something else do not count.
-fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
-    let text = text.to_lowercase();
-    let text = without_namesakes(&text);
-    words
-        .iter()
-        .map(String::as_str)
-        .find(|word| text.contains(*word))
-}
-
-/// A text in lower case without names that contain a BPF word but mean something else: the conference of storage, file systems,
-/// memory and BPF, and seccomp's tests and samples, whose filters are classic BPF.
-fn without_namesakes(text: &str) -> Cow<'_, str> {
-    static NAMESAKE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"lsf(?:\W{0,3}|\W+and\W+)mm(?:\W{0,3}|\W+and\W+)bpf|seccomp[-_/]bpf(?:[-_]\w+)*(?:\.[cho]\b)?")
-            .expect("the pattern is sound")
-    });
-    // Few texts have one, and most are long.
-    match text.contains("lsf") || text.contains("seccomp") {
-        true => NAMESAKE.replace_all(text, " "),
-        false => text.into(),
-    }
 }
 
 /// Whether a title is that of a build robot's report of a whole tree: `[linux-next:master] BUILD REGRESSION 0123abc`.
@@ -283,19 +228,25 @@ mod tests {
             (true, matter("[bpf-next:master] BUILD REGRESSION 0123abc", &[], &[], ""), "\"bpf\" in the title"),
         ];
         for (wanted, matter, why) in table {
-            let judged = judge(&matter, &Words::default());
+            let judged = judge(&matter, &FoldRules::default());
             assert_eq!(judged.relevant, wanted, "{:?}", matter.titles);
             let about = if wanted { "about BPF" } else { "not about BPF" };
             assert_eq!(judged.why[0], format!("{about}: {why}"));
         }
         let mut tagged = matter("net: x", &[], &[], "");
         tagged.trees = vec!["bpf-next/net".to_owned()];
-        assert!(judge(&tagged, &Words::default()).relevant);
+        assert!(judge(&tagged, &FoldRules::default()).relevant);
         tagged.trees = vec!["LSF/MM/BPF".to_owned()];
-        assert!(!judge(&tagged, &Words::default()).relevant);
+        assert!(!judge(&tagged, &FoldRules::default()).relevant);
         let mut home = matter("1.2.3", &[], &[], "");
         home.home = vec!["libbpf".to_owned()];
-        assert!(judge(&home, &Words::default()).relevant);
+        assert!(judge(&home, &FoldRules::default()).relevant);
+    }
+
+    fn holds(name: &str, matter: &Matter) -> bool {
+        let rules = FoldRules::default();
+        let reason = REASONS.iter().find(|reason| reason.name == name);
+        (reason.expect("a reason").holds)(&Evidence::new(matter, &rules.title, &rules.paths))
     }
 
     #[test]
@@ -331,29 +282,18 @@ mod tests {
             ("security", matter("bpf: Fix a use after free", &[], &[], ""), matter("bpf: Free after use", &[], &[], "")),
         ];
         for (reason, does, does_not) in table {
-            assert!(
-                holds(reason, &Looked::at(&does, &Words::default())),
-                "{reason}: {:?}",
-                does.titles
-            );
-            assert!(
-                !holds(reason, &Looked::at(&does_not, &Words::default())),
-                "{reason}: {:?}",
-                does_not.titles
-            );
+            assert!(holds(reason, &does), "{reason}: {:?}", does.titles);
+            assert!(!holds(reason, &does_not), "{reason}: {:?}", does_not.titles);
         }
         let driver = files(&["drivers/net/a.c"]);
-        assert!(holds("driver", &Looked::at(&driver, &Words::default())));
+        assert!(holds("driver", &driver));
         for (title, path) in [
             ("bpf: x", "drivers/net/a_xdp.c"),
             ("a: Add XDP", "drivers/net/a.c"),
             ("a: Fix a panic in XDP", "drivers/net/a.c"),
         ] {
             let matter = matter(title, &[], &[path], "");
-            assert!(
-                !holds("driver", &Looked::at(&matter, &Words::default())),
-                "{title}"
-            );
+            assert!(!holds("driver", &matter), "{title}");
         }
     }
 
@@ -366,7 +306,7 @@ mod tests {
         let score = |title: &str| {
             let mut matter = matter(title, &[], &["drivers/net/a.c"], "");
             matter.applied = true;
-            judge(&matter, &Words::default()).score
+            judge(&matter, &FoldRules::default()).score
         };
         for title in &titles[..3] {
             assert!(score(title) >= SCORE_MIN, "{title}: {}", score(title));
@@ -378,7 +318,7 @@ mod tests {
     fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
         let mut matter = matter("bpf: rework kfuncs", &[], &[], "");
         (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
-        let mut words = Words::default();
+        let mut words = FoldRules::default();
         words.weights.insert("nack", 0);
         words.weights.insert("review", -7);
         let judged = judge(&matter, &words);

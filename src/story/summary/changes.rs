@@ -1,6 +1,6 @@
 //! Changelogs: assigns entries to revisions.
 
-use super::entries::{Entry, entry, is_link};
+use super::entries::{ChangelogEntry, entry, is_link};
 use super::headings::{Header, header};
 use super::lines::unescaped;
 use super::{sentences, worth};
@@ -51,10 +51,11 @@ fn is_note(headers: &[(usize, Header<'_>)], place: usize) -> bool {
 }
 
 /// The changes on one line.
-fn joined(items: &[Entry]) -> Option<String> {
+fn joined(items: &[ChangelogEntry]) -> Option<String> {
     let mut line = String::new();
     // `v2: (comments from Ann)` is skipped if the changes follow.
-    let is_note = |item: &Entry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
+    let is_note =
+        |item: &ChangelogEntry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
     let items = match items {
         [note, rest @ ..] if is_note(note) && !rest.is_empty() => rest,
         _ => items,

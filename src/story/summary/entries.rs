@@ -12,15 +12,15 @@ const WRAPPED_CHARS_MIN: usize = 58;
 /// The most words of a line that only says that a link follows: `Details are here:`.
 const POINTER_WORDS_MAX: usize = 5;
 /// A change, and how far its mark is set in.
-pub(super) struct Entry {
+pub(super) struct ChangelogEntry {
     pub(super) said: String,
     pub(super) column: usize,
     pub(super) marked: bool,
 }
 
 /// The changes that stand below a heading, while its lines are read.
-struct Entries<'a> {
-    items: Vec<Entry>,
+struct ChangelogReader<'a> {
+    items: Vec<ChangelogEntry>,
     lines: &'a [&'a str],
     /// How far the heading is set in.
     column: usize,
@@ -37,15 +37,15 @@ struct Entries<'a> {
 }
 
 /// The effect of a line on the entry above it.
-enum Step {
+enum LineEffect {
     Ends,
     Skipped,
     Read,
 }
 
 /// The changes that stand below the heading at line `at`.
-pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entry> {
-    let mut entries = Entries {
+pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<ChangelogEntry> {
+    let mut entries = ChangelogReader {
         items: Vec::new(),
         lines,
         column: indent(lines[at]),
@@ -63,17 +63,17 @@ pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entr
     }
     for (place, line) in lines.iter().enumerate().skip(at + 1) {
         match entries.step(place) {
-            Step::Ends => break,
-            Step::Skipped => {}
-            Step::Read => entries.read(line),
+            LineEffect::Ends => break,
+            LineEffect::Skipped => {}
+            LineEffect::Read => entries.read(line),
         }
     }
     entries.items
 }
 
-impl Entries<'_> {
+impl ChangelogReader<'_> {
     fn take(&mut self, said: &str, column: usize, marked: bool) {
-        self.items.push(Entry {
+        self.items.push(ChangelogEntry {
             said: said.trim().to_owned(),
             column,
             marked,
@@ -82,18 +82,18 @@ impl Entries<'_> {
     }
 
     /// Whether a line belongs to the entry.
-    fn step(&mut self, place: usize) -> Step {
+    fn step(&mut self, place: usize) -> LineEffect {
         let line = self.lines[place];
         if line.trim().is_empty() {
             (self.after_blank, self.goes_on, self.in_output) = (true, false, false);
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
         let item = marked(line);
         if line == "--" || (is_rule(line) && !self.items.is_empty()) {
-            return Step::Ends;
+            return LineEffect::Ends;
         }
         if is_rule(line) {
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
         if let Some(other) = header(line) {
             let is_note = self.items.is_empty() && !self.links && is_link(other.rest);
@@ -103,9 +103,9 @@ impl Entries<'_> {
                 .is_some_and(|next| indent(next) > indent(line) && marked(next).is_none());
             // `v1: URL` right below `v1 -> v2:` says where v1 is; with text of its own it heads that.
             return match other.version {
-                Some(_) if is_note && !is_text_below => Step::Skipped,
-                None if self.items.is_empty() => Step::Skipped,
-                Some(_) | None => Step::Ends,
+                Some(_) if is_note && !is_text_below => LineEffect::Skipped,
+                None if self.items.is_empty() => LineEffect::Skipped,
+                Some(_) | None => LineEffect::Ends,
             };
         }
         let inside = indent(line) > self.column || item.is_some();
@@ -115,7 +115,7 @@ impl Entries<'_> {
             || is_closing(line)
             || (self.after_blank && !self.items.is_empty() && (!inside || self.is_other_list(line)))
         {
-            return Step::Ends;
+            return LineEffect::Ends;
         }
         let next = self.lines[place + 1..]
             .iter()
@@ -125,9 +125,9 @@ impl Entries<'_> {
             && next.is_some_and(|next| is_link(next));
         if is_link(item.unwrap_or(line)) || points {
             self.goes_on = false;
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
-        Step::Read
+        LineEffect::Read
     }
 
     /// Whether an item belongs to another list: numbers behind dashes, dashes behind numbers, numbers behind words.

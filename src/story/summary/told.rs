@@ -61,7 +61,7 @@ const VERBS: [&str; 231] = [
 ];
 
 /// Whether a sentence describes the author's change: `This series adds …`, `Add …`, `To fix it, let …`.
-pub(super) fn tells_what_is_done(sentence: &str) -> bool {
+pub(super) fn describes_change(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let works = words.windows(2).enumerate().any(|(at, pair)| {
@@ -145,7 +145,7 @@ pub(super) fn leans(sentence: &str) -> bool {
             "results", "was", "will",
         ]
         .contains(&second);
-    (joins || points) && !tells_what_is_done(sentence)
+    (joins || points) && !describes_change(sentence)
 }
 
 /// Whether `It` opens a sentence and stands for something: `It works.`, but not `It is known that maps leak.`
@@ -159,7 +159,7 @@ pub(super) fn leans_on_nothing(sentence: &str) -> bool {
         && words
             .next()
             .is_some_and(|verb| !stands_for_nothing.contains(&verb))
-        && !tells_what_is_done(sentence)
+        && !describes_change(sentence)
 }
 
 /// A word without the punctuation around it.
@@ -227,7 +227,7 @@ mod tests {
             ("Addition is commutative.", false),
         ];
         for (sentence, wanted) in table {
-            assert_eq!(tells_what_is_done(sentence), wanted, "{sentence}");
+            assert_eq!(describes_change(sentence), wanted, "{sentence}");
         }
     }
 }

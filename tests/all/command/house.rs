@@ -11,7 +11,7 @@ use bpfnews::chat::{
 };
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::command::handler::CommandHandler;
-use bpfnews::config::{Effective, PlatformKind};
+use bpfnews::config::{EffectiveConfig, PlatformKind};
 use bpfnews::live::Live;
 use bpfnews::store::Store;
 use chrono::TimeDelta;
@@ -224,7 +224,15 @@ impl House {
     pub(crate) async fn rows(&self, table: &str) -> i64 {
         let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
         let (many,): (i64,) = sqlx::query_as(query)
-            .fetch_one(&mut *self.live.store.read().turn().await.expect("a connection"))
+            .fetch_one(
+                &mut *self
+                    .live
+                    .store
+                    .read()
+                    .acquire()
+                    .await
+                    .expect("a connection"),
+            )
             .await
             .expect("the database answers");
         many
@@ -240,7 +248,7 @@ impl House {
 }
 
 async fn open(file: &std::path::Path, clock: &Arc<FixedClock>, chat: &Chat) -> Arc<Live> {
-    let file = Effective::load(file).unwrap_or_else(|errors| panic!("{errors}"));
+    let file = EffectiveConfig::load(file).unwrap_or_else(|errors| panic!("{errors}"));
     let store = Store::open(&file.config.database)
         .await
         .expect("a database");

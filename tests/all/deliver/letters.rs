@@ -5,7 +5,7 @@ use std::time::Duration;
 use bpfnews::channel::{Scope, SendError};
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::Courier;
-use bpfnews::store::outbox::{self, Decided, Fate, Letter};
+use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
 use chrono::TimeDelta;
 
 use super::platform::{Answer, Chat};
@@ -65,7 +65,7 @@ async fn letters(world: &World) -> Vec<Letter> {
         .expect("the database answers")
 }
 
-async fn decide(world: &World, which: Option<i64>, fate: Fate) -> Decided {
+async fn decide(world: &World, which: Option<i64>, fate: LetterFate) -> LetterDecision {
     let mut tx = world.ingest.store.write().await.expect("a transaction");
     let decided = outbox::decide_letters(&mut tx, which, fate, world.now()).await;
     tx.commit().await.expect("it is kept");
@@ -136,8 +136,8 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
         assert_eq!(chat.bpf().len(), 1);
         chat.mend();
         assert_eq!(
-            decide(&world, Some(number), Fate::Retry).await,
-            Decided::Done(1)
+            decide(&world, Some(number), LetterFate::Retry).await,
+            LetterDecision::Done(1)
         );
         pass(&world, &courier, 2).await;
         assert_eq!(
@@ -169,16 +169,22 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
         "refused for good: {aside:?}"
     );
     assert_eq!(
-        decide(&world, Some(9_999), Fate::Drop).await,
-        Decided::Unknown
+        decide(&world, Some(9_999), LetterFate::Drop).await,
+        LetterDecision::Unknown
     );
     let done = outbox::letters(world.ingest.store.read(), 100).await;
     assert_eq!(done.expect("the database answers").len(), 1);
-    assert_eq!(decide(&world, None, Fate::Drop).await, Decided::Done(1));
+    assert_eq!(
+        decide(&world, None, LetterFate::Drop).await,
+        LetterDecision::Done(1)
+    );
     chat.mend();
     pass(&world, &courier, 2).await;
     assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
-    assert_eq!(decide(&world, None, Fate::Retry).await, Decided::Done(0));
+    assert_eq!(
+        decide(&world, None, LetterFate::Retry).await,
+        LetterDecision::Done(0)
+    );
 }
 
 /// Several that fail for ever are told from an outage by what gets through after them.
@@ -237,7 +243,7 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
         put_mails(&world, &mails);
         world.poll_when_due("bpf").await;
         chat.mend();
-        decide(&world, None, Fate::Retry).await;
+        decide(&world, None, LetterFate::Retry).await;
         pass(&world, &courier, 3).await;
         assert_eq!(
             chat.bpf(),
@@ -300,7 +306,9 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     );
     let aside = letters(&world).await;
     assert!(
-        aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+        aside.len() == 1
+            && aside[0].is_aside
+            && aside[0].verb == Verb::Edit,
         "{aside:?}"
     );
     assert_eq!(
@@ -445,12 +453,12 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
     );
     let number = aside[0].id;
     assert!(matches!(
-        decide(&world, Some(number), Fate::Retry).await,
-        Decided::NoChannel(_)
+        decide(&world, Some(number), LetterFate::Retry).await,
+        LetterDecision::NoChannel(_)
     ));
     assert_eq!(
-        decide(&world, Some(number), Fate::Drop).await,
-        Decided::Done(1)
+        decide(&world, Some(number), LetterFate::Drop).await,
+        LetterDecision::Done(1)
     );
 }
 

@@ -279,7 +279,7 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         ),
         (Some(4), Some(64))
     );
-    assert_eq!(title(&answers[0]), "Not your pages");
+    assert_eq!(title(&answers[0]), "These are not your pages");
     assert_eq!(
         bot.handler.heard.lock().expect("no holder panics").len(),
         2,

@@ -74,7 +74,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         true,
     )
     .await;
-    assert!(told.contains("kept for the next issue"), "{told}");
+    assert!(told.contains("saved for the next issue"), "{told}");
     fake.until("editors are asked", LONG, |fake| {
         !with_title(fake, OPS, "Suggestion 1").is_empty()
     })
@@ -96,7 +96,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
     assert_eq!(buttons, ["page:e:0:accept 1", "page:e:0:decline 1"]);
     // Buttons do nothing for other people.
     let answer = pressed(&fake, &reader, &asked, buttons[0]).await;
-    assert!(answer.contains("Editors alone may do that"), "{answer}");
+    assert!(answer.contains("Only editors may do that"), "{answer}");
     let answer = pressed(&fake, &editor, &asked, buttons[0]).await;
     assert!(
         answer.contains("is accepted for the coming issue"),
@@ -122,7 +122,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         (
             "note",
             Some(("text", Value::from("Read *this* <@1>."))),
-            "stands under it",
+            "is under the story",
         ),
     ] {
         let options: Vec<_> = [story.clone()].into_iter().chain(option).collect();
@@ -139,7 +139,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         true,
     )
     .await;
-    assert!(refused.contains("Editors alone may do that"), "{refused}");
+    assert!(refused.contains("Only editors may do that"), "{refused}");
     // Two at once.
     let number = [("number", Value::from(1))];
     let one = fake

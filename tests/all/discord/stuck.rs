@@ -9,7 +9,7 @@ use std::time::Duration;
 use bpfnews::channel::{Platform as _, SendError};
 use bpfnews::config::{ChannelConfig, Milestones};
 use bpfnews::post::story::Tone;
-use bpfnews::store::outbox::{self, Decided, Fate, Letter};
+use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
 use chrono::TimeDelta;
 
 use super::fake::{Fake, Fault, On, Right, Room};
@@ -107,9 +107,12 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
         .await
         .expect("a transaction");
     let now = stage.world.now();
-    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), Fate::Retry, now).await;
+    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), LetterFate::Retry, now).await;
     tx.commit().await.expect("it is kept");
-    assert_eq!(decided.expect("the database answers"), Decided::Done(1));
+    assert_eq!(
+        decided.expect("the database answers"),
+        LetterDecision::Done(1)
+    );
     for _ in 0..3 {
         courier.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::minutes(11));
@@ -200,7 +203,9 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "reply",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == outbox::Verb::Reply,
             "{what}: {aside:?}"
         );
     }
@@ -250,7 +255,9 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "remove",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -261,7 +268,8 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
             .write()
             .await
             .expect("a transaction");
-        let decided = outbox::decide_letters(&mut tx, None, Fate::Retry, stage.world.now()).await;
+        let decided =
+            outbox::decide_letters(&mut tx, None, LetterFate::Retry, stage.world.now()).await;
         decided.expect("the database answers");
         tx.commit().await.expect("it is kept");
         courier.pass().await.expect("a pass");
@@ -294,7 +302,9 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+            aside.len() == 1
+                && aside[0].is_aside
+                && aside[0].verb == outbox::Verb::Edit,
             "{what}: {aside:?}"
         );
     }

@@ -155,7 +155,7 @@ async fn a_stop_between_requests_charges_nothing() {
     let report = world.ingest.poll(row, &stop).await.expect("no error");
     assert_eq!(report.fresh, 0);
     let row = world.row("bpf").await;
-    assert_eq!((row.state.as_str(), row.failures), ("ok", 0));
+    assert_eq!((row.state.word(), row.failures), ("ok", 0));
     world.poll().await;
     assert!(world.titles("bpf").await.len() > 3);
 }

@@ -120,7 +120,7 @@ async fn retry_after_is_obeyed_and_charged_once() {
     assert_eq!(world.row("blog").await.failures, 1);
     // The other feed of this host was not asked for, so it is not at fault.
     let row = world.row("neighbour").await;
-    assert_eq!((row.state.as_str(), row.failures), ("ok", 0));
+    assert_eq!((row.state.word(), row.failures), ("ok", 0));
     let why = row.last_error.expect("a reason");
     assert!(why.contains("asked us to stay away"), "{why}");
     // The client keeps away from the host by the computer's clock; a new one does not know of it.

@@ -187,7 +187,7 @@ async fn a_feed_that_is_configured_anew_goes_on_where_it_stood() {
         .await;
     world.advance(TimeDelta::days(2));
     world.poll().await;
-    assert_eq!(world.row("blog").await.shown_state(), "paused");
+    assert_eq!(world.row("blog").await.shown_state().word(), "paused");
     world
         .restart(|config| config.feeds.append(&mut removed))
         .await;

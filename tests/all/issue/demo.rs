@@ -8,7 +8,7 @@ use bpfnews::demo;
 use bpfnews::ingest::Ingest;
 use bpfnews::issue::{Last, markdown};
 use bpfnews::store::Store;
-use bpfnews::store::items::{Filter, list_items, text_of};
+use bpfnews::store::items::{ItemFilter, list_items, text_of};
 use chrono::NaiveDate;
 use insta::assert_snapshot;
 use serde::Deserialize;
@@ -126,9 +126,9 @@ async fn the_issue_has_what_a_person_picked() {
     let store = play(folder.path()).await;
     let ours = seen(&written(&store).await);
     // What the data hold: each text names what it stands for.
-    let all = Filter {
+    let all = ItemFilter {
         most: i64::MAX,
-        ..Filter::default()
+        ..ItemFilter::default()
     };
     let mut held = String::new();
     for item in list_items(store.read(), &all, None).await.expect("items") {

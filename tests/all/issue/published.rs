@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use bpfnews::config::{IssueConfig, When};
+use bpfnews::config::{IssueConfig, Schedule};
 use bpfnews::issue::{Period, markdown};
 use bpfnews::publish::{self, NotPublished, files, schedule};
 use bpfnews::store::{backup, issues};
@@ -88,7 +88,7 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
     let mut house = house().await;
     let mut set = Set::new();
     set.issue = IssueConfig {
-        publish: Some(When {
+        publish: Some(Schedule {
             day: Some(Weekday::Wed),
             at: chrono::NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
         }),

@@ -95,7 +95,7 @@ async fn take_back(stage: &Stage) {
     tx.commit().await.expect("it is kept");
 }
 
-async fn decide(stage: &Stage, fate: Fate) {
+async fn decide(stage: &Stage, fate: LetterFate) {
     let mut tx = stage
         .world
         .ingest
@@ -109,7 +109,7 @@ async fn decide(stage: &Stage, fate: Fate) {
 }
 
 /// A cell of the table: the request fails for ever, others go on, maintainers decide.
-async fn cell(kind: Kind, fault: Fault, fate: Fate) {
+async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     let what = format!("{kind:?} {fault:?} {fate:?}");
     let mut stage = Stage::with_requests_of(HASTE).await;
     // A message that is not there is gone, and is left alone.
@@ -136,7 +136,7 @@ async fn cell(kind: Kind, fault: Fault, fate: Fate) {
         .filter(|body| body.contains("could not be delivered") && body.contains("Do it badly"));
     assert_eq!(named.count(), aside.len(), "{what}");
     stage.server.mend();
-    let is_retry = matches!(fate, Fate::Retry);
+    let is_retry = matches!(fate, LetterFate::Retry);
     decide(&stage, fate).await;
     stage.pass(3).await;
     assert!(stage.letters().await.is_empty(), "{what}");
@@ -159,19 +159,19 @@ async fn no_request_that_always_fails_holds_anybody_up() {
     let mut cells = Vec::new();
     let mut add = |kind, fault, fate| cells.push(cell(kind, fault, fate).boxed_local());
     for kind in [Kind::Send, Kind::Event, Kind::Edit] {
-        add(kind, LATE, Fate::Retry);
-        add(kind, FORBIDDEN, Fate::Retry);
-        add(kind, NOT_FOUND, Fate::Retry);
-        add(kind, Fault::Cut, Fate::Drop);
+        add(kind, LATE, LetterFate::Retry);
+        add(kind, FORBIDDEN, LetterFate::Retry);
+        add(kind, NOT_FOUND, LetterFate::Retry);
+        add(kind, Fault::Cut, LetterFate::Drop);
     }
     for kind in [Kind::Relations, Kind::Redact, Kind::Find] {
         for fault in ways() {
-            add(kind, fault, Fate::Retry);
+            add(kind, fault, LetterFate::Retry);
         }
-        add(kind, LATE, Fate::Retry);
-        add(kind, FORBIDDEN, Fate::Retry);
-        add(kind, NOT_FOUND, Fate::Retry);
-        add(kind, Fault::Cut, Fate::Drop);
+        add(kind, LATE, LetterFate::Retry);
+        add(kind, FORBIDDEN, LetterFate::Retry);
+        add(kind, NOT_FOUND, LetterFate::Retry);
+        add(kind, Fault::Cut, LetterFate::Drop);
     }
     let cells = futures_util::stream::iter(cells);
     cells.buffer_unordered(AT_ONCE).collect::<()>().await;

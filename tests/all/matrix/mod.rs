@@ -17,7 +17,7 @@ use bpfnews::chat::{
 use bpfnews::config::{ChannelConfig, PlatformKind};
 use bpfnews::deliver::Courier;
 use bpfnews::post::story::{Content, Line, Tone};
-use bpfnews::store::outbox::{self, Fate, Letter};
+use bpfnews::store::outbox::{self, Letter, LetterFate};
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tempfile::TempDir;
@@ -367,7 +367,7 @@ async fn what_fails_for_ever_holds_nobody_up() {
                 .await
                 .expect("a transaction");
             let now = stage.world.now();
-            let decided = outbox::decide_letters(&mut tx, None, Fate::Retry, now).await;
+            let decided = outbox::decide_letters(&mut tx, None, LetterFate::Retry, now).await;
             decided.expect("the database answers");
             tx.commit().await.expect("it is kept");
             stage.pass(3).await;

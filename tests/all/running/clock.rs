@@ -1,6 +1,6 @@
 //! A clock that jumps a year ahead, or back again, floods nobody and stalls nothing.
 
-use bpfnews::config::{ChannelMode, When};
+use bpfnews::config::{ChannelMode, Schedule};
 use chrono::{NaiveTime, TimeDelta};
 
 use crate::deliver::platform::Chat;
@@ -45,7 +45,7 @@ async fn begin(chat: &Chat) -> World {
             (daily.name, daily.address) = ("daily".to_owned(), "daily".to_owned());
             let at = NaiveTime::from_hms_opt(8, 0, 0).expect("a time");
             daily.mode = ChannelMode::Digest {
-                when: When { day: None, at },
+                when: Schedule { day: None, at },
             };
             config.channels.push(daily);
         })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bpfnews::app;
 use bpfnews::channel::Platform;
 use bpfnews::clock::SystemClock;
-use bpfnews::config::{Effective, PlatformKind};
+use bpfnews::config::{EffectiveConfig, PlatformKind};
 use bpfnews::live::Live;
 use bpfnews::store::Store;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ async fn open(folder: &Path, port: u16, chat: &Chat) -> Live {
     );
     let path = folder.join("config.toml");
     std::fs::write(&path, config).expect("room on the disk");
-    let file = Effective::load(&path).expect("a good configuration");
+    let file = EffectiveConfig::load(&path).expect("a good configuration");
     let store = Store::open(&file.config.database)
         .await
         .expect("a database");
@@ -89,7 +89,7 @@ async fn a_full_disk_is_waited_for() {
     let (ended, ()) = tokio::join!(app::run(&live, Vec::new(), &stop), test);
     ended.expect("it survives");
     let many: (i64,) = sqlx::query_as("SELECT count(*) FROM items")
-        .fetch_one(&mut *live.store.read().turn().await.expect("a connection"))
+        .fetch_one(&mut *live.store.read().acquire().await.expect("a connection"))
         .await
         .expect("an answer");
     assert_eq!(

@@ -111,7 +111,7 @@ async fn take_back(stage: &Stage) {
     tx.commit().await.expect("it is kept");
 }
 
-async fn decide(stage: &Stage, fate: Fate) {
+async fn decide(stage: &Stage, fate: LetterFate) {
     let mut tx = stage
         .world
         .ingest
@@ -120,7 +120,10 @@ async fn decide(stage: &Stage, fate: Fate) {
         .await
         .expect("a transaction");
     let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
-    assert_eq!(decided.expect("the database answers"), Decided::Done(1));
+    assert_eq!(
+        decided.expect("the database answers"),
+        LetterDecision::Done(1)
+    );
     tx.commit().await.expect("it is kept");
 }
 
@@ -132,7 +135,7 @@ async fn pass(stage: &Stage, courier: &bpfnews::deliver::Courier, times: usize) 
 }
 
 /// A cell of the table: the request fails for ever, others go on, maintainers decide.
-async fn cell(kind: Kind, fault: Fault, fate: Fate) {
+async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     let what = format!("{kind:?} {fault:?} {fate:?}");
     let rooms = [
         Room::text(ROOM),
@@ -161,7 +164,7 @@ async fn cell(kind: Kind, fault: Fault, fate: Fate) {
         .filter(|notice| notice.to_string().contains("Do it badly"));
     assert_eq!(named.count(), 1, "{what}: {notices:?}");
     stage.fake.mend();
-    let is_retry = matches!(fate, Fate::Retry);
+    let is_retry = matches!(fate, LetterFate::Retry);
     decide(&stage, fate).await;
     pass(&stage, &courier, 3).await;
     assert!(letters(&stage).await.is_empty(), "{what}");
@@ -181,9 +184,9 @@ async fn table(kinds: &[Kind]) {
     let mut cells = Vec::new();
     for kind in kinds {
         for fault in faults() {
-            cells.push(cell(*kind, fault, Fate::Retry).boxed_local());
+            cells.push(cell(*kind, fault, LetterFate::Retry).boxed_local());
         }
-        cells.push(cell(*kind, Fault::Before(500, ""), Fate::Drop).boxed_local());
+        cells.push(cell(*kind, Fault::Before(500, ""), LetterFate::Drop).boxed_local());
     }
     let cells = futures_util::stream::iter(cells);
     cells.buffer_unordered(AT_ONCE).collect::<()>().await;

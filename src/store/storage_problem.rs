@@ -1,22 +1,20 @@
-//! What keeps the database from being written though nothing is wrong with it: a full disk, one that may only be read,
-//! another process that writes for long. All of them pass; what was not committed is done again then.
+//! Storage problems that keep an intact database from being written: a full disk, a read-only file, a slow writer.
+//! They pass, and the program then repeats the transaction.
 
 use std::fmt;
 
-/// What stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// No room is left.
+pub enum StorageProblem {
+    /// The disk is full.
     Full,
-    /// The file or its folder may not be written.
+    /// The file or its folder is read-only.
     ReadOnly,
-    /// The disk fails.
     Disk,
     /// Another process holds the write lock.
     Busy,
 }
 
-/// SQLite's numbers for them, without what is added to tell more.
+/// SQLite's primary result codes.
 const BUSY: i64 = 5;
 const LOCKED: i64 = 6;
 const READ_ONLY: i64 = 8;
@@ -24,8 +22,8 @@ const DISK: i64 = 10;
 const FULL: i64 = 13;
 const CANNOT_OPEN: i64 = 14;
 
-impl Trouble {
-    /// The trouble behind an error, if it is one that passes.
+impl StorageProblem {
+    /// The storage problem behind an error, if it is one.
     pub fn of(error: &anyhow::Error) -> Option<Self> {
         error
             .chain()
@@ -45,7 +43,7 @@ impl Trouble {
         }
     }
 
-    /// What to do about it, for the operator.
+    /// Advice for the operator.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Full => "make room on the disk that holds it",
@@ -61,7 +59,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StorageProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "the disk is full",
@@ -77,17 +75,17 @@ fn primary_code(error: &sqlx::Error) -> Option<i64> {
     Some(code & 0xff)
 }
 
-/// Why a database could not be opened, and what to do about it.
+/// Advice for a database that cannot be opened.
 pub(super) fn advice(error: &sqlx::Error) -> String {
     const NO_DATABASE: i64 = 26;
-    match (primary_code(error), Trouble::of_sqlx(error)) {
+    match (primary_code(error), StorageProblem::of_sqlx(error)) {
         (Some(CANNOT_OPEN), _) => {
             "its folder must be there, on a disk that may be written, and bpfnews' user may enter and write it".to_owned()
         }
         (Some(NO_DATABASE), _) => {
             "the file is none of SQLite's: name another, or move it away".to_owned()
         }
-        (_, Some(trouble)) => format!("{trouble}: {}", trouble.remedy()),
+        (_, Some(problem)) => format!("{problem}: {}", problem.remedy()),
         (_, None) => "is it one of bpfnews'?".to_owned(),
     }
 }

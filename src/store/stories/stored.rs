@@ -1,4 +1,4 @@
-//! Stories as they are stored: the whole as compressed JSON, what lists filter by as columns, and full text.
+//! Storage of stories: compressed JSON, columns for filters, and full text.
 
 use std::collections::HashMap;
 
@@ -10,24 +10,23 @@ use crate::store::Tx;
 use crate::store::packed::{self, EndToEnd};
 use crate::story::Story;
 
-/// A story as it was stored, before a fold.
+/// A stored story, before a fold.
 #[derive(Debug)]
-pub struct Before {
-    /// Its number.
+pub struct StoredStory {
     pub number: i64,
-    /// Its id.
     pub id: String,
-    /// The cluster that it is in.
     pub cluster: i64,
-    /// Its earliest item.
     pub item_id: i64,
 }
 
-/// The stories of these clusters, as they stand.
-pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Result<Vec<Before>> {
+/// The stored stories of these clusters.
+pub async fn stories_of_clusters(
+    tx: &mut Tx,
+    clusters: &[i64],
+) -> anyhow::Result<Vec<StoredStory>> {
     let clusters = serde_json::to_string(clusters)?;
     sqlx::query_as!(
-        Before,
+        StoredStory,
         r#"SELECT s.number AS "number!", s.id AS "id!", s.cluster AS "cluster!", s.item_id AS "item_id!"
            FROM json_each($1) j CROSS JOIN stories s ON s.cluster = j.value"#,
         clusters
@@ -37,7 +36,7 @@ pub async fn stories_of_clusters(tx: &mut Tx, clusters: &[i64]) -> anyhow::Resul
     .context("reading stories")
 }
 
-/// What the stories of these numbers say, compressed.
+/// The compressed stories with these numbers.
 pub async fn told_of(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
@@ -55,18 +54,16 @@ pub async fn told_of(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64
 
 /// A story to be stored.
 #[derive(Debug)]
-pub struct After<'a> {
-    /// Its number: of the story with this id, or a new one.
+pub struct StoryUpdate<'a> {
+    /// The number of the stored story with this id, or a new one.
     pub number: i64,
-    /// Whether there was no story with this id.
+    /// Whether no stored story has this id.
     pub is_new: bool,
-    /// Its cluster.
     pub cluster: i64,
-    /// Its items, the earliest first.
+    /// Its items, earliest first.
     pub items: Vec<i64>,
-    /// Those of them that may be in no story yet, or in another.
+    /// Its items that may be in no story, or in another one.
     pub unplaced: Vec<i64>,
-    /// The story.
     pub story: &'a Story,
 }
 
@@ -78,11 +75,7 @@ pub async fn next_number(tx: &mut Tx) -> anyhow::Result<i64> {
         .context("asking for the next story's number")
 }
 
-/// Remembers ids that lead to the story of an item, each beside the item that it was derived from.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Remembers ids that lead to the story of an item, each with the item that gave it.
 pub async fn remember_ids(tx: &mut Tx, ids: &[(&str, i64)]) -> anyhow::Result<()> {
     let ids = serde_json::to_string(ids)?;
     sqlx::query!(
@@ -96,8 +89,8 @@ pub async fn remember_ids(tx: &mut Tx, ids: &[(&str, i64)]) -> anyhow::Result<()
     Ok(())
 }
 
-/// Removes stories whose items are in others now. Their ids stay as aliases.
-pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> {
+/// Deletes stories whose items are in other stories now. Their ids stay as aliases.
+pub async fn remove_stories(tx: &mut Tx, gone: &[StoredStory]) -> anyhow::Result<()> {
     if gone.is_empty() {
         return Ok(());
     }
@@ -123,18 +116,18 @@ pub async fn remove_stories(tx: &mut Tx, gone: &[Before]) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The story as it is stored: JSON, compressed. Equal stories give equal bytes.
+/// Packs a story: JSON, compressed. Equal stories give equal bytes.
 pub fn pack(story: &Story) -> anyhow::Result<Vec<u8>> {
     packed::pack(&serde_json::to_vec(story)?).context("a story")
 }
 
-/// A story as [`pack`] left it.
+/// Reverses [`pack`].
 pub fn unpack_story(packed: &[u8]) -> anyhow::Result<Story> {
     let plain = packed::unpack(packed).context("a story")?;
     serde_json::from_slice(&plain).context("reading a story")
 }
 
-/// The latest stories that are about BPF and not muted, with the item that each stands on.
+/// The latest stories that are about BPF and not muted, each with the item that gave its id.
 pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, Story)>> {
     let rows = sqlx::query!(
         "SELECT item_id, told FROM stories
@@ -152,8 +145,11 @@ pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, 
     read.collect()
 }
 
-/// Stores stories, new or changed, with what full text finds them by: a handful of statements, however many they are.
-pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyhow::Result<()> {
+/// Stores new or changed stories and their full text, with a fixed number of statements.
+pub async fn put_stories(
+    tx: &mut Tx,
+    stories: &[(StoryUpdate<'_>, Vec<u8>)],
+) -> anyhow::Result<()> {
     if stories.is_empty() {
         return Ok(());
     }
@@ -212,7 +208,7 @@ pub async fn put_stories(tx: &mut Tx, stories: &[(After<'_>, Vec<u8>)]) -> anyho
     put_members(tx, &members).await
 }
 
-/// Takes stories out of the full text.
+/// Deletes stories from the full text.
 async fn take_out_of_search(tx: &mut Tx, stories: &[i64]) -> anyhow::Result<()> {
     if stories.is_empty() {
         return Ok(());
@@ -244,7 +240,7 @@ async fn put_members(tx: &mut Tx, members: &[serde_json::Value]) -> anyhow::Resu
     Ok(())
 }
 
-/// What full text looks in: the title; people; titles of patches, summary, changes, tree, commits.
+/// The columns of full text: title; people; titles of patches, summary, changes, tree, CVEs.
 fn searched(story: &Story) -> (String, String, String) {
     let people = story
         .people
