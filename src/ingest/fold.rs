@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::Context as _;
 
 use self::join::{JoinedItems, join_clusters, sources_of};
-use self::kept::{Cluster, Kept as KeptClusters};
+use self::kept::{Cluster, KeptClusters};
 use crate::item::ItemKind;
 use crate::source;
 use crate::store::Tx;
@@ -231,7 +231,7 @@ async fn tell_clusters(
         .into_iter()
         .map(|before| (before.id.clone(), before))
         .collect();
-    let mut told: Vec<Told> = Vec::new();
+    let mut told: Vec<BuiltStory> = Vec::new();
     for (number, cluster) in &mut folding.clusters {
         let mut prints = HashMap::new();
         for group in groups(&cluster.readings) {
@@ -246,7 +246,7 @@ async fn tell_clusters(
             prints.insert(first.item.id, print);
             if !is_same {
                 let quiet = group.readings.iter().filter(|reading| reading.is_quiet());
-                told.push(Told {
+                told.push(BuiltStory {
                     quiet: quiet.map(|reading| reading.item.id).collect(),
                     cluster: *number,
                     items: group.readings.iter().map(|r| r.item.id).collect(),
@@ -262,7 +262,7 @@ async fn tell_clusters(
 }
 
 /// A story as it was built.
-struct Told {
+struct BuiltStory {
     cluster: i64,
     /// Its items, the earliest first.
     items: Vec<i64>,
@@ -277,7 +277,7 @@ struct Told {
 async fn store_told(
     tx: &mut Tx,
     clusters: &mut BTreeMap<i64, Cluster>,
-    told: Vec<Told>,
+    told: Vec<BuiltStory>,
     gone: &[StoredStory],
 ) -> anyhow::Result<Vec<Moved>> {
     let known = told
