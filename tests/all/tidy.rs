@@ -67,7 +67,7 @@ const ROOMS: [Room; 19] = [
     },
     Room {
         name: "config",
-        uses: &["item", "source", "channel", "post", "story"],
+        uses: &["post", "story"],
         never: &[
             &CHAT,
             &DATABASE,

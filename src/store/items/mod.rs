@@ -20,13 +20,13 @@ use crate::item::{Item, ItemKey};
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
-use self::columns::{aliases, free_on, print, row};
+use self::columns::{TextLocation, aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
     ItemFilter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
 };
-use self::texts::{NewTexts, TextLocation, rewrite};
+use self::texts::{NewTexts, rewrite};
 
 /// The result of storing a page.
 #[derive(Debug, Default)]
@@ -89,9 +89,10 @@ pub async fn put_items(
             if says_more(item, known) {
                 // More detail comes once or twice, but other words may come at every poll.
                 let is_reworded = item.detail.code() == known.detail;
-                let text = match known.has_text && is_reworded {
-                    true => rewrite(tx, known.id, item).await?,
-                    false => new.texts.put(item)?,
+                let text = if known.has_text && is_reworded {
+                    rewrite(tx, known.id, item).await?
+                } else {
+                    new.texts.put(item)?
                 };
                 update_item(tx, feed, known.id, item, text, now).await?;
                 stored.changed.push(known.id);

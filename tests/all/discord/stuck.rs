@@ -199,7 +199,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "reply",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "reply",
             "{what}: {aside:?}"
         );
     }
@@ -249,7 +249,7 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "remove",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "remove",
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -294,7 +294,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb == "edit",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "edit",
             "{what}: {aside:?}"
         );
     }
