@@ -1,17 +1,17 @@
-//! Whether every line of published issues is true, held against the mails that they were made from.
+//! Checks every line of published issues against the mails that they were made from.
 //!
 //!     cargo run --example issues -- LIST.mbox.gz ISSUE.json…
 //!
-//! An issue is what `bpfnews issue show N --format json` prints. What is checked, of each:
+//! An issue is the output of `bpfnews issue show N --format json`. The checks:
 //!
 //! - a hash stands with the subject of its own commit, as the notices among the mails pair them, in JSON and in Markdown;
-//! - a link at a hash leads to a commit, and to that one;
-//! - each count of the opening is the number of stories that moved so: told in whatever section, or left out of their own;
+//! - a link at a hash leads to that commit;
+//! - each count of the opening is the number of stories that moved so, shown in any section or left out of their own;
 //! - a mail stands with its own subject, and its link leads to it.
 //!
-//! It prints what it counted, each miss with its issue, and ends with 1 where there is one.
+//! It prints the counts and each miss with its issue. The exit status is 1 if there is a miss.
 
-#![expect(clippy::print_stdout, reason = "it tells a person what it counted")]
+#![expect(clippy::print_stdout, reason = "it prints its counts for a person")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufReader, Read as _};
@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use bpfnews::issue::{Commit, Issue, SectionKind, markdown};
-use bpfnews::item::What;
+use bpfnews::item::ItemData;
 use bpfnews::item::trailer::commit_in_link;
 use bpfnews::source::mail;
 use clap::Parser;
@@ -38,7 +38,7 @@ struct Asked {
     issues: Vec<PathBuf>,
 }
 
-/// What the mails say.
+/// The pairs in the mails.
 #[derive(Default)]
 struct Mails {
     /// The subject of each commit that a mail pairs with its hash, by twelve digits.
@@ -47,7 +47,7 @@ struct Mails {
     subjects: HashMap<String, String>,
 }
 
-/// What was counted, and what is wrong.
+/// The counts and the misses.
 #[derive(Default)]
 struct Found {
     counted: BTreeMap<&'static str, usize>,
@@ -122,7 +122,7 @@ fn commits(issue: &Issue, mails: &Mails, found: &mut Found) {
     }
 }
 
-/// What Markdown pairs: `[hash](link) (subject, date)` and `hash (subject, date)`.
+/// Checks the pairs in Markdown: `[hash](link) (subject, date)` and `hash (subject, date)`.
 fn lines(issue: &Issue, mails: &Mails, found: &mut Found) {
     static PAIR: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\[?\b([0-9a-f]{12})\]?(?:\((\S+)\))? \((.+?), \d{4}-\d{2}-\d{2}\)")
@@ -192,7 +192,7 @@ fn counts(issue: &Issue, found: &mut Found) {
             format!("{said} {}, told {told}", words[0])
         });
     }
-    // Below each heading, too, unless all of it is told elsewhere.
+    // Also below each heading, unless other sections show all of it.
     for section in &issue.sections {
         let own = section
             .entries
@@ -244,8 +244,8 @@ fn percent_decoded(part: &str) -> String {
         .map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
-/// Reads what the mails pair: a line with a subject above a line with a commit's link, as notices list them, and what the
-/// headers of tip-bot say.
+/// Reads the pairs in the mails: in notices, a line with a subject above a line with a commit's link; in tip-bot's mails, the
+/// headers.
 fn read(file: &Path) -> anyhow::Result<Mails> {
     static TIP: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^Commit-ID:\s+([0-9a-f]{12,64})").expect("the pattern is sound")
@@ -262,7 +262,7 @@ fn read(file: &Path) -> anyhow::Result<Mails> {
         let Ok(item) = mail::message(raw.contents(), None) else {
             continue;
         };
-        let What::Message { id, .. } = &item.what else {
+        let ItemData::Message { id, .. } = &item.what else {
             continue;
         };
         mails.subjects.insert(id.to_string(), item.title.clone());

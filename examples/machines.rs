@@ -1,14 +1,13 @@
-//! How the mails of machines were told, held against their senders.
+//! Checks how the fold classified the mails of machines, by their senders.
 //!
 //!     bpfnews import --list LIST MBOX && bpfnews stories --all --format json > stories.jsonl
 //!     cargo run --example machines -- --stories stories.jsonl --mbox MBOX [--senders PATTERN] [--posts 3]
 //!
-//! Machines are picked here by a pattern over `From:`, and not by the rules of the fold. A mail is taken for a person's
-//! when a step that people take names it, when its sender is among the people of its story, or when its story counts more
-//! replies than people sent. The program ends with 1 if one is. With `--posts` it prints the posts of the stories that
-//! machines say most of.
+//! A pattern over `From:` picks the machines here, and not the rules of the fold. A mail counts as a person's if a step of
+//! people names it, if its sender is among the people of its story, or if its story counts more replies than people sent. The
+//! exit status is 1 if one does. `--posts` prints the posts of the stories with the most machine reports.
 
-#![expect(clippy::print_stdout, reason = "it tells a person what it counted")]
+#![expect(clippy::print_stdout, reason = "it prints its counts for a person")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -18,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bpfnews::channel::terminal;
-use bpfnews::item::{Item, What};
+use bpfnews::item::{Item, ItemData};
 use bpfnews::post::story::{Content, compose};
 use bpfnews::source::mail;
 use bpfnews::story::{Step, Story};
@@ -32,7 +31,7 @@ const WIDTH: usize = 100;
 
 #[derive(Parser)]
 struct Asked {
-    /// What `bpfnews stories --all --format json` printed.
+    /// The output of `bpfnews stories --all --format json`.
     #[arg(long)]
     stories: PathBuf,
     /// The mails that were imported, plain or gzipped.
@@ -49,7 +48,7 @@ struct Asked {
     posts: usize,
 }
 
-/// What became of one sender's mails.
+/// The results for one sender's mails.
 #[derive(Default)]
 struct Row {
     mails: usize,
@@ -110,7 +109,7 @@ fn read(path: &Path) -> anyhow::Result<HashMap<String, (String, Item)>> {
         let Ok(item) = mail::message(raw.contents(), None) else {
             continue;
         };
-        if let What::Message { id, .. } = &item.what {
+        if let ItemData::Message { id, .. } = &item.what {
             let sender = format!("{} <{}>", item.author.name, item.author.email);
             let id = id.as_str().to_owned();
             mails.insert(id, (sender.trim().to_owned(), item));
@@ -156,13 +155,13 @@ fn count(
             .filter(|part| names.contains(&&part.name))
         {
             row.as_person
-                .insert(format!("{id}: {} {}", part.role, part.name));
+                .insert(format!("{id}: {} {}", part.role.word(), part.name));
         }
     }
     rows
 }
 
-/// One name for the many addresses of a machine: what stands behind a `+` and is a number is left out.
+/// One name for the many addresses of a machine: drops a `+` suffix and numbers.
 fn one_for_all(sender: &str) -> String {
     let mut name = String::new();
     let mut parts = sender.split('+');

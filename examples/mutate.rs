@@ -1,9 +1,9 @@
-//! Reads inputs that were changed at random, the same ones each time: documents, mails and whatever else comes from outside,
-//! made of the corpora in `fuzz/corpus`. It holds each to a time, and all of them to an amount of memory.
+//! Reads inputs with random changes, the same in each run: documents, mails and other outside inputs, made from the corpora in
+//! `fuzz/corpus`. Each has a time limit, and all together a memory limit.
 //!
 //!     cargo run --release --example mutate -- --documents 67000 --mails 100000
 //!
-//! Exit status: 0 if every input was read or refused in time; 1 if not; 2 if called wrongly.
+//! Exit status: 0 if every input was read or refused in time, 1 if not, 2 for a usage error.
 
 #[path = "../fuzz/inputs.rs"]
 mod inputs;
@@ -23,7 +23,7 @@ const INPUT_BYTES_MAX: usize = 512 * 1024;
 /// How many inputs of the other kinds are made for each kind.
 const OTHERS: usize = 10_000;
 
-/// What parsers stumble over, put anywhere.
+/// Tokens that trip parsers, inserted anywhere.
 const TOKENS: [&[u8]; 44] = [
     b"<?xml version='1.0' encoding='utf-16'?>",
     b"<!DOCTYPE x [<!ENTITY a 'b'>]>",
@@ -115,7 +115,7 @@ fn changed(random: &mut fastrand::Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
                 input.splice(at..end, other[from..].iter().copied());
             }
             5 => {
-                // The same again and again: what grows with the square shows.
+                // Many repetitions show quadratic cost.
                 let times = 1 << random.u32(..13);
                 let piece = input[at..end].repeat(times);
                 input.splice(at..at, piece);

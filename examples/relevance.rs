@@ -1,15 +1,15 @@
-//! How well "is it about BPF" is judged; every miss is listed with its reason.
+//! Measures the judgement "is it about BPF"; lists every miss with its reason.
 //!
 //!     cargo run --example relevance -- --bpf STORIES MBOX --other STORIES MBOX [--corrections FILE] [--picks FILE]
 //!
-//! `STORIES` is what `bpfnews stories --all --format json` prints after `bpfnews import` of `MBOX` into a database of its
-//! own; recipients and lists play no part in the judgement, which `Matter` does not hold. What counts is threads: mails
-//! that References and In-Reply-To tie together; a thread is judged as the story of its first mail is. Corrections are
-//! lines `HASH reason`, where HASH is the first 16 hexadecimal digits of SHA-256 of the Message-ID of a thread's first
-//! mail: threads of the first set that are not about BPF. Picks are links of newsletters, one object a line with `kind`
-//! and `title`; covers and patches of theirs are judged by title alone.
+//! `STORIES` is the output of `bpfnews stories --all --format json` after `bpfnews import` of `MBOX` into a database of its own.
+//! The judgement ignores recipients and lists, because `Matter` does not hold them. It counts threads: mails that References and
+//! In-Reply-To connect. A thread is judged like the story of its first mail. Corrections are lines `HASH reason` for threads of
+//! the first set that are not about BPF; HASH is the first 16 hexadecimal digits of SHA-256 of the Message-ID of the thread's
+//! first mail. Picks are links of newsletters, one object a line with `kind` and `title`; the title alone judges their covers
+//! and patches.
 
-#![expect(clippy::print_stdout, reason = "it tells a person what it counted")]
+#![expect(clippy::print_stdout, reason = "it prints its counts for a person")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufReader;
@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bpfnews::item::subject::Subject;
-use bpfnews::item::{MessageId, What, hex};
+use bpfnews::item::{ItemData, MessageId, hex};
 use bpfnews::source::mail;
 use bpfnews::story::Story;
-use bpfnews::story::relevance::{Matter, Words, judge};
+use bpfnews::story::relevance::{FoldRules, Matter, judge};
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
@@ -56,7 +56,7 @@ struct Thread {
     story: Story,
 }
 
-/// What was counted of one way of judging.
+/// The counts for one way of judging.
 #[derive(Default)]
 struct Count {
     both: usize,
@@ -139,7 +139,7 @@ fn picks(file: &Path) -> anyhow::Result<()> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let (mut all, mut ours, mut baseline) = (0, 0, 0);
-    let words = Words::default();
+    let words = FoldRules::default();
     for line in text.lines() {
         let pick: Pick = serde_json::from_str(line)?;
         if !["patch", "series-cover", "series-part"].contains(&pick.kind.as_str()) {
@@ -188,7 +188,7 @@ fn threads(stories: &Path, mails: &Path) -> anyhow::Result<Vec<Thread>> {
         let Ok(item) = mail::message(raw.contents(), None) else {
             continue;
         };
-        let What::Message { id, in_reply_to } = &item.what else {
+        let ItemData::Message { id, in_reply_to } = &item.what else {
             continue;
         };
         let references = item

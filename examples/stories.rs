@@ -1,14 +1,14 @@
-//! How well mails were folded into stories, held against labels; every disagreement is listed.
+//! Compares folded stories with labels; lists every disagreement.
 //!
 //!     bpfnews import --list LIST MBOX && bpfnews stories --all --format json > stories.jsonl
 //!     cargo run --example stories -- --labels labels.jsonl --stories stories.jsonl --mbox MBOX [--floor]
 //!
-//! Labels are one object a line and one line for each posted version of a series: `id, root_present, subject, backport,
-//! unsure, parts [{id}], lineage {story}, claims [{id}], applied null | {tree, how, commits [{sha}]}`. Backports and unsure
-//! labels are not scored. The mbox (plain or gzipped) tells which mails answer which: a mail is scored if the nearest
-//! labelled mail above it is scored. With `--floor` the program fails if a share is below its goal.
+//! Labels are one object a line and one line for each posted version of a series: `id, root_present, subject, backport, unsure,
+//! parts [{id}], lineage {story}, claims [{id}], applied null | {tree, how, commits [{sha}]}`. Backports and unsure labels are
+//! not scored. The mbox (plain or gzipped) shows which mails answer which: a mail is scored if the nearest labelled mail above
+//! it is scored. With `--floor` the program fails if a share is below its goal.
 
-#![expect(clippy::print_stdout, reason = "it tells a person what it counted")]
+#![expect(clippy::print_stdout, reason = "it prints its counts for a person")]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufReader;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bpfnews::item::subject::Subject;
-use bpfnews::item::{MessageId, What};
+use bpfnews::item::{ItemData, MessageId};
 use bpfnews::source::mail;
 use bpfnews::story::Story;
 use clap::Parser;
@@ -30,7 +30,7 @@ struct Asked {
     /// The labels.
     #[arg(long)]
     labels: PathBuf,
-    /// What `bpfnews stories --all --format json` printed.
+    /// The output of `bpfnews stories --all --format json`.
     #[arg(long)]
     stories: PathBuf,
     /// The mails that were imported.
@@ -233,7 +233,7 @@ impl Evaluation {
         ]
     }
 
-    /// What notices say was applied, found with its tree and every commit.
+    /// The share of applications in notices that were found with their tree and every commit.
     fn applied(&self) -> Share {
         let (mut right, mut all) = (0, 0);
         for label in self.labels.iter().filter(|label| label.is_scored()) {
@@ -242,12 +242,12 @@ impl Evaluation {
             };
             all += 1;
             let home = label.mails().find_map(|mail| self.place(mail)?.first());
-            let told = home.map_or(&[][..], |home| &self.stories[*home].applied);
+            let found = home.map_or(&[][..], |home| &self.stories[*home].applied);
             let in_tree = |wanted: &String| {
-                let mut trees = told.iter().map(|told| bare_tree(&told.tree));
+                let mut trees = found.iter().map(|applied| bare_tree(&applied.tree));
                 trees.any(|tree| tree == bare_tree(wanted))
             };
-            let hashes = || told.iter().flat_map(|told| &told.commits);
+            let hashes = || found.iter().flat_map(|applied| &applied.commits);
             let has = |sha: &str| {
                 hashes().any(|it| it.hash.starts_with(sha) || sha.starts_with(&it.hash))
             };
@@ -284,7 +284,7 @@ impl Evaluation {
             .inspect(|story| {
                 let story = &self.stories[**story];
                 println!(
-                    "invented: {} \"{}\" is told as applied",
+                    "invented: {} \"{}\" is shown as applied",
                     story.id, story.title
                 );
             })
@@ -354,7 +354,7 @@ fn read_mbox(file: &Path) -> anyhow::Result<Vec<(String, Vec<String>)>> {
         let Ok(item) = mail::message(raw.contents(), None) else {
             continue;
         };
-        let What::Message { id, in_reply_to } = &item.what else {
+        let ItemData::Message { id, in_reply_to } = &item.what else {
             continue;
         };
         let references = item

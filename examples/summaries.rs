@@ -2,10 +2,9 @@
 //!
 //!     cargo run --example summaries -- [--seed N] [--count N] [--text] FILE.mbox.gz…
 //!
-//! Each mbox is folded in memory, as one archive. Of its series, commits, pull requests and of the threads whose first
-//! mail is here, `--count` are drawn by `--seed`, in the order of the draw; without `--count`, all are shown.
-//! `target/review/summaries.md` gets their titles, summaries and changes. The program ends with 1 where a fault was
-//! found.
+//! It folds each mbox in memory, as one archive. It draws `--count` of the series, commits, pull requests and threads with a
+//! first mail, by `--seed` and in the order of the draw; without `--count` it shows all. `target/review/summaries.md` gets their
+//! titles, summaries and changes. The exit status is 1 if there is a fault.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -16,15 +15,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bpfnews::item::subject::Subject;
-use bpfnews::item::{Item, ItemKey, Kind, What};
+use bpfnews::item::{Item, ItemData, ItemKey, ItemKind};
 use bpfnews::source::mail;
-use bpfnews::story::fold::{Outside, groups, sort};
-use bpfnews::story::key::{self, Key};
+use bpfnews::story::fold::{groups, sort};
+use bpfnews::story::group::Outside;
+use bpfnews::story::key::{self, JoinKey};
 use bpfnews::story::machine::Machines;
 use bpfnews::story::reading::Reading;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use bpfnews::story::summary::faults;
-use bpfnews::story::{Carrier, Kept, Story, StoryKind, life};
+use bpfnews::story::{Carrier, StoredItem, Story, StoryKind, life};
 use chrono::{DateTime, Utc};
 use clap::Parser;
 use flate2::read::MultiGzDecoder;
@@ -48,7 +48,7 @@ struct Asked {
     files: Vec<PathBuf>,
 }
 
-/// What was found over all files.
+/// The results over all files.
 #[derive(Default)]
 struct Tally {
     stories: usize,
@@ -65,12 +65,12 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut review = String::new();
     for file in &asked.files {
         let mails = read(file).with_context(|| format!("reading {}", file.display()))?;
-        let by_id: HashMap<&str, &Kept> = mails
+        let by_id: HashMap<&str, &StoredItem> = mails
             .iter()
             .map(|mail| (mail.reference.as_str(), mail))
             .collect();
         let mut stories = fold(&mails);
-        stories.retain(|story| is_told(story, &by_id));
+        stories.retain(|story| is_shown(story, &by_id));
         stories.sort_by(|a, b| (a.first_at, &a.id).cmp(&(b.first_at, &b.id)));
         let all = stories.len();
         writeln!(review, "# {}: {all} stories\n", file.display())?;
@@ -110,7 +110,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// The mails of a file, each once, as they would be kept.
-fn read(file: &Path) -> anyhow::Result<Vec<Kept>> {
+fn read(file: &Path) -> anyhow::Result<Vec<StoredItem>> {
     let mut reader = BufReader::new(File::open(file)?);
     let packed = reader.fill_buf()?.starts_with(&GZIP_MAGIC);
     let plain: Box<dyn Read> = if packed {
@@ -134,14 +134,14 @@ fn read(file: &Path) -> anyhow::Result<Vec<Kept>> {
     Ok(mails)
 }
 
-fn kept(item: Item, number: i64) -> Option<Kept> {
-    let What::Message { id, in_reply_to } = &item.what else {
+fn kept(item: Item, number: i64) -> Option<StoredItem> {
+    let ItemData::Message { id, in_reply_to } = &item.what else {
         return None;
     };
     let at: DateTime<Utc> = item.at?;
-    Some(Kept {
+    Some(StoredItem {
         id: number,
-        kind: Kind::Message,
+        kind: ItemKind::Message,
         reference: id.as_str().to_owned(),
         parent: in_reply_to
             .as_ref()
@@ -169,7 +169,7 @@ fn kept(item: Item, number: i64) -> Option<Kept> {
 }
 
 /// The stories of some mails, in no order.
-fn fold(mails: &[Kept]) -> Vec<Story> {
+fn fold(mails: &[StoredItem]) -> Vec<Story> {
     let machines = Machines::default();
     let mails = mails.iter().cloned();
     let readings: Vec<Reading> = mails.map(|mail| Reading::of(mail, &machines)).collect();
@@ -180,7 +180,7 @@ fn fold(mails: &[Kept]) -> Vec<Story> {
         }
         at
     };
-    let mut carriers: HashMap<Key, usize> = HashMap::new();
+    let mut carriers: HashMap<JoinKey, usize> = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         for key in reading.keys() {
             let other = *carriers.entry(*key).or_insert(at);
@@ -193,18 +193,22 @@ fn fold(mails: &[Kept]) -> Vec<Story> {
         let first = find(&cluster, at);
         clusters.entry(first).or_default().push(reading);
     }
-    let (outside, words) = (Outside::default(), Words::default());
+    let (outside, words) = (Outside::default(), FoldRules::default());
     let mut stories = Vec::new();
     for readings in clusters.values_mut() {
         sort(readings);
-        let told = groups(readings);
-        stories.extend(told.iter().map(|group| life::tell(group, &outside, &words)));
+        let groups = groups(readings);
+        stories.extend(
+            groups
+                .iter()
+                .map(|group| life::build(group, &outside, &words)),
+        );
     }
     stories
 }
 
 /// Whether a story opens a post: a thread does only where its first mail is here.
-fn is_told(story: &Story, mails: &HashMap<&str, &Kept>) -> bool {
+fn is_shown(story: &Story, mails: &HashMap<&str, &StoredItem>) -> bool {
     let first = || {
         let first = story.events.first()?;
         mails.get(first.source.as_str())
@@ -218,8 +222,8 @@ fn is_told(story: &Story, mails: &HashMap<&str, &Kept>) -> bool {
     }
 }
 
-/// The mail that speaks for a story, and those of revisions that do not say what changed.
-fn speakers<'a>(story: &Story, mails: &HashMap<&str, &'a Kept>) -> Vec<&'a Kept> {
+/// The mail that speaks for a story, and those of revisions without a changelog.
+fn speakers<'a>(story: &Story, mails: &HashMap<&str, &'a StoredItem>) -> Vec<&'a StoredItem> {
     let newest = story.revisions.last().map(|revision| &revision.root);
     let first = || story.events.first().map(|event| &event.source);
     let silent = story.revisions.iter().filter(|revision| {
@@ -243,10 +247,10 @@ fn speakers<'a>(story: &Story, mails: &HashMap<&str, &'a Kept>) -> Vec<&'a Kept>
         .collect()
 }
 
-/// Writes what is said of a story.
+/// Writes the summary and changes of a story.
 fn tell(
     story: &Story,
-    mails: &HashMap<&str, &Kept>,
+    mails: &HashMap<&str, &StoredItem>,
     tally: &mut Tally,
     review: &mut String,
 ) -> anyhow::Result<()> {

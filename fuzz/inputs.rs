@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use bpfnews::command::grammar::{self, Audience};
+use bpfnews::chat::{Audience, grammar};
 use bpfnews::config::{Config, Identity};
 use bpfnews::item::prose;
 use bpfnews::item::subject::Subject;

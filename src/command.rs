@@ -1,25 +1,22 @@
-//! Commands that people give in chat: what they are, who may, and what is answered. Platforms hand over what they heard
-//! as [`heard::Asked`], and show the [`heard::Reply`]; [`clerk::Clerk`] is who answers.
+//! Commands that people give in chat: the rights they need, and their answers. A platform passes a command as a
+//! [`crate::chat::CommandRequest`], [`handler::CommandHandler`] answers it, and the platform shows the reply.
 //!
-//! Everything that comes in was written by a stranger. What is answered goes through [`crate::post::plain`], and platforms
-//! escape it; what is changed is checked here, whatever the platform checked, and recorded with who changed it.
+//! Every argument was written by a stranger. Answers go through [`crate::post::plain`], and platforms escape them. The
+//! handler checks every change, whatever the platform checked, and records the person who made it.
 
-mod answer;
-pub mod clerk;
 mod complete;
+mod context;
 mod editors;
 mod feeds;
-pub mod grammar;
-pub mod heard;
+pub mod handler;
 mod issues;
 mod letters;
 mod mutes;
-mod pace;
 mod pages;
 mod publishing;
+mod rate;
 mod readers;
 mod records;
 mod rights;
 mod routes;
 mod suggest;
-pub mod table;

@@ -1,4 +1,4 @@
-//! Channels as they are stored and as they are configured, and what maintainers are told in theirs.
+//! Destinations: channels with their stored row and their configuration. Notices to maintainers go out through here.
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -8,7 +8,7 @@ use crate::post::story::Content;
 use crate::store::outbox::{self, ChannelRow, NewDelivery, Verb};
 use crate::store::{Store, Tx, troubles};
 
-/// A channel, and what it wants.
+/// A channel: its row in the database and its configuration.
 #[derive(Debug, Clone)]
 pub struct Desk {
     /// As it is stored.
@@ -17,11 +17,7 @@ pub struct Desk {
     pub config: ChannelConfig,
 }
 
-/// Makes the database agree with the configured channels; gives them as they stand.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Updates the database to the configured channels; returns them.
 pub async fn open(
     tx: &mut Tx,
     configured: &[ChannelConfig],
@@ -32,7 +28,7 @@ pub async fn open(
     Ok(desks(rows, configured))
 }
 
-/// Channels as they are stored, with what the configuration says of them.
+/// Joins stored channels with their configuration.
 pub fn desks(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Desk> {
     let desk = |row: ChannelRow| {
         let mut configured = configured.iter();
@@ -43,10 +39,6 @@ pub fn desks(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Desk> {
 }
 
 /// The channels among these that their platforms refuse by now.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
     let rows = outbox::channels(store.read().into()).await?;
     let is_ours = |row: &&ChannelRow| desks.iter().any(|desk| desk.row.id == row.id);
@@ -57,22 +49,18 @@ pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
 /// Something that is wrong, for maintainers.
 #[derive(Debug)]
 pub struct Trouble<'a> {
-    /// What it is about: `feed bpf`, `channel 3`. It is told once until it is well again.
+    /// The subject, such as `feed bpf` or `channel 3`. It is reported once until it recovers.
     pub subject: &'a str,
-    /// Another kind of trouble of the same subject is told all the same.
+    /// The kind of problem. Another kind of the same subject is reported as well.
     pub kind: &'a str,
-    /// What is wrong.
+    /// The problem in a few words.
     pub title: String,
-    /// Why, and what to do about it.
+    /// The cause and the remedy.
     pub text: String,
 }
 
-/// Tells maintainers that something is wrong, unless they know; gives whether that was new, for the log, which is where to
-/// look without a channel.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Reports a problem to maintainers, unless it was reported before. Returns whether it was new, so that the caller can log it;
+/// without a maintainers' channel the log is the only place.
 pub async fn tell_trouble(
     tx: &mut Tx,
     desks: &[Desk],
@@ -86,11 +74,7 @@ pub async fn tell_trouble(
     Ok(true)
 }
 
-/// Tells maintainers that a subject is well again, if they were told that it was not.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Reports to maintainers that a subject has recovered, if its problem was reported.
 pub async fn is_well(
     tx: &mut Tx,
     desks: &[Desk],
@@ -107,11 +91,7 @@ pub async fn is_well(
     tell_maintainers(tx, desks, title, &text, now).await
 }
 
-/// Tells maintainers something, wherever a channel is theirs.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Queues a notice for every channel of maintainers.
 pub async fn tell_maintainers(
     tx: &mut Tx,
     desks: &[Desk],

@@ -1,14 +1,25 @@
 //! bpfnews: a chat bot that posts BPF news.
 //!
-//! Data flows one way: `source → item → story → post → channel`. Many *feeds* (kernel trees, mailing-list archives, LWN, releases,
-//! videos) are polled politely and completely; what they give is kept once as *items*; they fold into
-//! *stories*, which channels show as *posts*. ARCHITECTURE.md tells the whole way, and `tests/tidy.rs` holds the rooms apart.
+//! Data flows one way: `source → item → story → post → channel`. Follow one poll through the code:
+//!
+//! 1. [`ingest`] finds a feed that is due, and asks [`source`] for a walk: a pure state machine that names the next request.
+//! 2. [`source::fetch`] makes the request politely and within bounds. The walk turns the answer into a page of [`item`]s.
+//! 3. One transaction in [`store`] stores the new items, folds them into [`story`] values, plans each channel's [`post`], and
+//!    saves the feed's cursor. A crash before the commit changes nothing; the next poll reads the page again.
+//! 4. [`deliver`] claims each queued delivery, sends it through a platform of [`channel`], and records the result. A story
+//!    that moves later edits its post.
+//! 5. Once a week [`publish`] compiles the stories into an [`issue`]. [`command`] answers people in chat, and [`web`] serves
+//!    pages.
+//!
+//! [`config`] reads the file that sets all this up, [`live`] swaps it while the program runs, and [`cli`] is the command line.
+//! ARCHITECTURE.md explains the design, and `tests/all/tidy.rs` keeps the modules apart.
 
-// What the chat systems' libraries await is deeply nested.
+// The futures of the chat libraries are deeply nested.
 #![recursion_limit = "256"]
 
 pub mod app;
 pub mod channel;
+pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod command;

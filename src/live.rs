@@ -1,10 +1,9 @@
-//! What is running now: the configuration in effect, and the reading and the telling over it.
+//! The running program: the configuration in effect, with the ingest and the delivery that follow it.
 //!
-//! The three are a [`Generation`], which is swapped as a whole: what is under way ends on the old one, but what it brings is
-//! told by the channels of now; waits for servers are kept. What platforms need (secrets, addresses) is read once, at the
-//! start.
+//! These three form a [`Generation`], which a reload replaces as a whole. Polls under way finish on the old one, but
+//! the channels of the new one get their posts; waits for servers continue. Secrets and addresses of platforms are read
+//! once, at the start.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -13,64 +12,53 @@ use anyhow::Context as _;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-use crate::channel::{Act, Platform, Work};
+use crate::chat::PlatformKind;
 use crate::clock::Clock;
-use crate::config::{Addition, ConfigErrors, EffectiveConfig, PlatformKind, TableKind};
-use crate::deliver::Courier;
+use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
+use crate::deliver::{Courier, Platforms};
 use crate::desk;
 use crate::ingest::Ingest;
-use crate::post::story::Content;
 use crate::store::{Store, additions, audit};
 
-/// The most problems of a file that maintainers are told; the log has them all.
-const PROBLEMS_TOLD_MAX: usize = 10;
+/// The most problems of a file sent to maintainers; the log has all.
+const PROBLEMS_SENT_MAX: usize = 10;
 
-/// One configuration, and what runs over it.
+/// One configuration with its ingest and delivery.
 pub struct Generation {
-    /// The configuration in effect.
     pub effective: EffectiveConfig,
-    /// What reads.
     pub ingest: Arc<Ingest>,
-    /// What tells.
     pub courier: Arc<Courier>,
 }
 
-/// What is running now.
+/// The state shared by the loops and the command handler.
 pub struct Live {
-    /// The database.
     pub store: Store,
-    /// The time.
     pub clock: Arc<dyn Clock>,
-    senders: HashMap<PlatformKind, Arc<dyn Platform>>,
     current: RwLock<Arc<Generation>>,
-    /// One change at a time.
+    /// Held during a reload or a change from chat, so that they happen one after another.
     changing: tokio::sync::Mutex<()>,
     changed: Notify,
-    /// Whether the file was wrong when it was read last.
+    /// Whether the last reload refused the file.
     is_refused: AtomicBool,
 }
 
-/// Why something that was tried in a room did not go well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotPosted(pub String);
-
 impl Live {
-    /// Opens the database of a configuration file, and what runs over both.
+    /// Reads the additions made in chat, and opens the ingest and the delivery.
     ///
     /// # Errors
     ///
-    /// When the file is wrong, or the database cannot be used.
+    /// Returns an error if the file is wrong or the database cannot be used.
     pub async fn open(
         file: EffectiveConfig,
         store: Store,
         clock: Arc<dyn Clock>,
-        senders: HashMap<PlatformKind, Arc<dyn Platform>>,
+        platforms: Platforms,
     ) -> anyhow::Result<Self> {
         let effective = with_additions(&file, &store).await?;
         let ingest =
             Arc::new(Ingest::open(store.clone(), &effective.config, Arc::clone(&clock)).await?);
         let desks = ingest.desks();
-        let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, senders.clone());
+        let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, platforms);
         let generation = Generation {
             effective,
             ingest,
@@ -79,7 +67,6 @@ impl Live {
         Ok(Self {
             store,
             clock,
-            senders,
             current: RwLock::new(Arc::new(generation)),
             changing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
@@ -87,22 +74,19 @@ impl Live {
         })
     }
 
-    /// What runs now. Whoever goes on with something keeps it until that ends.
+    /// The current generation. Hold it for the whole of one piece of work.
     pub fn now(&self) -> Arc<Generation> {
         let current = self.current.read();
         Arc::clone(&current.expect("no holder of the generation panics"))
     }
 
-    /// Waits until another generation runs.
+    /// Waits until the loops must look again, for example after a reload.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Reads the file again. One that is wrong is refused whole: what runs goes on, and maintainers are told why.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Reloads the file. A wrong file is refused as a whole: the current configuration stays, and maintainers are
+    /// notified.
     pub async fn reload(&self) -> anyhow::Result<()> {
         let _one = self.changing.lock().await;
         let before = self.now();
@@ -123,18 +107,14 @@ impl Live {
         );
         self.swap(&before, effective).await?;
         let said = format!("{feeds} feeds, {channels} channels");
-        info!("{} was read again: {said}", path.display());
+        info!("{} was reloaded: {said}", path.display());
         if self.is_refused.swap(false, Ordering::Relaxed) {
-            self.tell("The configuration was read again", &said).await?;
+            self.notify("The configuration was reloaded", &said).await?;
         }
         Ok(())
     }
 
-    /// Keeps an addition, and has it in effect at once. Gives what was wrong with it, where something was.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Stores an addition and puts it into effect. The inner error lists the problems of the addition.
     pub async fn add(
         &self,
         addition: &Addition,
@@ -150,7 +130,7 @@ impl Live {
         let mut tx = self.store.write().await?;
         if !additions::keep_addition(&mut tx, addition).await? {
             let taken = format!(
-                "there is a {} {} that was added in chat and left out, since the file has no room for it; remove it first",
+                "a {} {} was added in chat before, and is left out because it does not fit the file; remove it first",
                 addition.kind.word(),
                 addition.name
             );
@@ -162,11 +142,7 @@ impl Live {
         Ok(Ok(()))
     }
 
-    /// Drops an addition at once; `false` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Removes an addition. Returns `false` if there is none.
     pub async fn remove(
         &self,
         kind: TableKind,
@@ -187,48 +163,12 @@ impl Live {
         Ok(true)
     }
 
-    /// Posts something in a room, as part of the answer to a command.
-    ///
-    /// # Errors
-    ///
-    /// Why it was not posted, for who asked.
-    pub async fn post_once(
-        &self,
-        platform: PlatformKind,
-        room: &str,
-        content: Content,
-    ) -> Result<(), NotPosted> {
-        let Some(sender) = self.senders.get(&platform) else {
-            let word = platform.word();
-            return Err(NotPosted(format!(
-                "{word} is not set up in the configuration"
-            )));
-        };
-        let work = Work {
-            address: room.to_owned(),
-            act: Act::Send {
-                content,
-                under: None,
-            },
-            key: format!("try-{:x}", fastrand::u64(..)),
-            is_retry: false,
-            tried_ago: None,
-        };
-        let sent = sender.deliver(&work).await;
-        sent.map(|_| ())
-            .map_err(|error| NotPosted(error.to_string()))
-    }
-
-    /// The loops are to look again: something is due that was not.
+    /// Wakes the loops because something became due.
     pub fn wake(&self) {
         self.changed.notify_one();
     }
 
-    /// Something changed on a platform, in one room or (`None`) anywhere: what was refused there is tried again now.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Retries refused deliveries after something changed on a platform: in one room, or (`None`) anywhere.
     pub async fn try_again(
         &self,
         platform: PlatformKind,
@@ -240,11 +180,7 @@ impl Live {
         Ok(())
     }
 
-    /// A platform says that another room took a channel's place.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Moves a channel to the room that replaced its own.
     pub async fn was_replaced(
         &self,
         platform: PlatformKind,
@@ -266,7 +202,7 @@ impl Live {
             ingest,
             courier,
         });
-        tell_left_out(&generation, &before.effective).await?;
+        notify_left_out(&generation, &before.effective).await?;
         let mut current = self
             .current
             .write()
@@ -279,23 +215,22 @@ impl Live {
 
     async fn refuse(&self, path: &Path, why: &[String]) -> anyhow::Result<()> {
         for problem in why {
-            warn!("not read again: {problem}");
+            warn!("not reloaded: {problem}");
         }
-        let mut told: Vec<String> = why.iter().take(PROBLEMS_TOLD_MAX).cloned().collect();
-        if why.len() > PROBLEMS_TOLD_MAX {
-            told.push(format!("and {} more", why.len() - PROBLEMS_TOLD_MAX));
+        let mut lines: Vec<String> = why.iter().take(PROBLEMS_SENT_MAX).cloned().collect();
+        if why.len() > PROBLEMS_SENT_MAX {
+            lines.push(format!("and {} more", why.len() - PROBLEMS_SENT_MAX));
         }
-        told.push(format!(
-            "What ran before goes on. Mend {} and send SIGHUP again.",
+        lines.push(format!(
+            "The previous configuration stays in effect. Correct {} and send SIGHUP again.",
             path.display()
         ));
         self.is_refused.store(true, Ordering::Relaxed);
-        self.tell("The configuration was not read again", &told.join("\n"))
+        self.notify("The configuration was not reloaded", &lines.join("\n"))
             .await
     }
 
-    /// Tells maintainers something.
-    async fn tell(&self, title: &str, text: &str) -> anyhow::Result<()> {
+    async fn notify(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
         let desks = now.ingest.desks();
@@ -306,11 +241,7 @@ impl Live {
     }
 }
 
-/// A file's configuration with what the database holds of additions to it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The configuration of a file, with the additions stored in the database.
 pub async fn with_additions(
     file: &EffectiveConfig,
     store: &Store,
@@ -327,8 +258,8 @@ pub async fn with_additions(
     Ok(effective)
 }
 
-/// Maintainers hear of additions that fit no more, once.
-async fn tell_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::Result<()> {
+/// Notifies maintainers of additions that no longer fit the file, once for each.
+async fn notify_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::Result<()> {
     let is_new = |(addition, _): &&(Addition, String)| {
         let mut known = before.left_out.iter();
         !known.any(|(other, _)| (other.kind, &other.name) == (addition.kind, &addition.name))
@@ -342,17 +273,19 @@ async fn tell_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::Re
     for (addition, why) in left_out {
         let (kind, name) = (addition.kind.word(), &addition.name);
         let title = format!("The {kind} {name} is left out");
-        let text = format!("It was added in chat and does not fit the file any more: {why}");
+        let text = format!("It was added in chat and no longer fits the file: {why}");
         desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
     }
-    tx.commit().await.context("telling what is left out")
+    tx.commit()
+        .await
+        .context("notifying maintainers of additions that are left out")
 }
 
 fn problems(errors: &ConfigErrors) -> Vec<String> {
     errors.problems.iter().map(ToString::to_string).collect()
 }
 
-/// What of a file cannot be changed while the program runs, where that was changed.
+/// The changed settings that need a restart.
 fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<String> {
     let (before, after) = (&before.config, &file.config);
     let changed = [
@@ -367,6 +300,6 @@ fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<Str
         .collect();
     (!changed.is_empty()).then(|| {
         let what = changed.join(", ");
-        format!("{what} changed, which is only read at the start: restart bpfnews for that")
+        format!("{what} changed, but is only read at the start: restart bpfnews")
     })
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(bpfnews::cli::main());
-    // What still blocks a thread, such as a terminal that takes nothing more, does not hold up the end.
+    // A blocked thread, such as one that writes to a full terminal, does not delay the end.
     runtime.shutdown_background();
     code
 }

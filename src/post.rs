@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::item::prose;
 
-/// What a post is about.
+/// The subject of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum About {

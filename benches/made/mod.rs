@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bpfnews::config::{FeedConfig, FeedKind};
 use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::{Store, feeds};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -143,9 +143,9 @@ pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
     let stored = items::put_items(&mut tx, feed, mails, now())
         .await
         .expect("a good database");
-    let mut at_hand = AtHand::new();
-    stored.put_at_hand(mails, &mut at_hand);
-    let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &Words::default())
+    let mut at_hand = LoadedItems::new();
+    stored.add_loaded(mails, &mut at_hand);
+    let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("a good database");
     assert!(!told.is_empty(), "nothing was folded");
@@ -179,7 +179,7 @@ pub(crate) fn answer(to: usize, number: usize) -> Item {
 
 fn item(id: &str, above: Option<&str>, title: String, author: String) -> Item {
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.and_then(MessageId::parse),
         },

@@ -1,7 +1,7 @@
 //! Years of a realistic list: most efforts are short, a few continue for dozens of revisions, and some of those build
 //! on another effort. Their join keys tie thousands of mails together.
 
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Revisions of a long effort.
@@ -313,7 +313,7 @@ pub(crate) fn mail(
         false => vec![("References".to_owned(), references.join(" "))],
     };
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.last().and_then(|id| MessageId::parse(id)),
         },

@@ -14,7 +14,7 @@ use bpfnews::publish::{self, Rules};
 use bpfnews::store::Store;
 use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use bpfnews::web;
 use criterion::{Criterion, SamplingMode, Throughput};
 use serde_json::Value;
@@ -85,7 +85,7 @@ struct Written {
     runtime: Runtime,
     store: Store,
     config: IssueConfig,
-    words: Words,
+    words: FoldRules,
     material: Material,
     issue: Issue,
     _folder: TempDir,
@@ -113,7 +113,7 @@ impl Written {
             runtime,
             store,
             config,
-            words: Words::default(),
+            words: FoldRules::default(),
             material,
             issue,
             _folder: folder,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bpfnews::issue::{Mail, Passage, Period};
-use bpfnews::item::{Detail, Item, MessageId, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::story::Story;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -99,7 +99,7 @@ fn mail(
     text: String,
 ) -> Item {
     Item {
-        what: What::Message {
+        what: ItemData::Message {
             id: MessageId::parse(id).expect("an id"),
             in_reply_to: above.and_then(MessageId::parse),
         },
@@ -119,7 +119,7 @@ pub(crate) fn passages(stories: Vec<Story>, mails: &[Item]) -> Vec<Passage> {
     let subjects: BTreeMap<String, &str> = mails
         .iter()
         .filter_map(|item| match &item.what {
-            What::Message { id, .. } => Some((id.to_string(), item.title.as_str())),
+            ItemData::Message { id, .. } => Some((id.to_string(), item.title.as_str())),
             _ => None,
         })
         .collect();

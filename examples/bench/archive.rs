@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
-use bpfnews::config::{Config, Effective};
+use bpfnews::config::{Config, EffectiveConfig};
 use bpfnews::ingest::Ingest;
 use bpfnews::item::Item;
 use bpfnews::source::mail;
@@ -31,7 +31,7 @@ pub(crate) enum Side {
     Floor,
 }
 
-/// Has git tell the last `many` mails of an epoch, oldest first.
+/// Reads the last `many` mails of an epoch with git, oldest first.
 fn read(epoch: &Path, many: usize, mut take: impl FnMut(Vec<u8>) -> bool) -> anyhow::Result<()> {
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
@@ -136,7 +136,7 @@ pub(crate) async fn ingest(
         "{stories} stories"
     );
     let bytes = world::bytes(&store).await?;
-    // Tables without a row take a page each: they are told apart, for a larger archive has no more of them.
+    // Tables without a row take a page each. They are counted apart, because a larger archive has no more of them.
     let grown = bytes - empty;
     let texts = world::count(&store, "SELECT SUM(LENGTH(body)) FROM texts").await?;
     let count = json!({
@@ -150,7 +150,7 @@ pub(crate) async fn ingest(
 fn config(scratch: &Path) -> anyhow::Result<Config> {
     let text =
         "[[feed]]\nname = \"bpf\"\nkind = \"archive\"\nurl = \"https://lore.kernel.org/bpf/\"\n";
-    let effective: Effective = world::configured(scratch, text)?;
+    let effective: EffectiveConfig = world::configured(scratch, text)?;
     Ok(effective.config)
 }
 

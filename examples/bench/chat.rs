@@ -1,11 +1,11 @@
-//! A chat system that answers at once and writes down when it was told what.
+//! A chat platform that answers at once and records the time of each message.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, SendError, Standing, Work};
+use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::time::Instant;
@@ -29,7 +29,7 @@ impl Chat {
         })
     }
 
-    /// When which titles were told.
+    /// The time of each title.
     pub(crate) fn told(&self) -> Vec<(Instant, String)> {
         self.told.lock().expect("no holder panics").clone()
     }
@@ -61,7 +61,7 @@ impl Platform for Chat {
             if let Act::Send { content, .. } = &work.act {
                 told.push((Instant::now(), title(content)));
                 if let Some(mut marks) = self.marks.as_ref() {
-                    // One write, which whoever traces the program sees whole.
+                    // One write, so that a tracer of the program sees all of it.
                     let line = format!("{} {}\n", work.address, content.mark());
                     marks
                         .write_all(line.as_bytes())
@@ -84,7 +84,7 @@ impl Platform for Chat {
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

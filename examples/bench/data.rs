@@ -1,4 +1,4 @@
-//! What is measured over: feeds as an archive and a news site write them, epochs, mboxes; from any mbox.
+//! Makes the input of benchmarks from any mbox: feeds as an archive and a news site write them, epochs, mboxes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ const STRIDE: usize = 8;
 const BODY_CHARS_MAX: usize = 24_000;
 const NEWS_CHARS_MAX: usize = 700;
 
-/// Who wrote and what a mail is called, what stands before a mail's id in a link, and hashes of commits and changes.
+/// Names of people and mails, the prefix of a mail's id in a link, and hashes of commits and changes.
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?m)^From: (.+) <").expect("a good pattern"));
 static TITLE: LazyLock<Regex> =
@@ -35,7 +35,7 @@ static LINK: LazyLock<Regex> =
 static HASH: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[0-9a-f]{12,40}\b").expect("a good pattern"));
 
-/// What is to be made.
+/// The kind of input to make.
 #[derive(Subcommand)]
 pub(crate) enum Data {
     /// `DIR/N/new.atom`: the newest pages of archives. A mail is in three of them, as one to three lists is.
@@ -152,8 +152,8 @@ fn uuid(text: &str) -> String {
     )
 }
 
-/// A mail on a page. In another round through the mbox it is another mail, by other people and under another title: what is
-/// written twice, or called the same, is one story.
+/// A mail on a page. In another round through the mbox it becomes another mail, with other people and another title, because
+/// mails with equal titles would join one story.
 #[derive(Clone, Copy)]
 struct Posted<'a> {
     mail: &'a Mail,
@@ -225,7 +225,7 @@ fn entry(list: &str, posted: Posted<'_>) -> String {
     )
 }
 
-/// A line of a mail: links are links, what is quoted is marked.
+/// A line of a mail: links are links, quotes are marked.
 fn line(line: &str) -> String {
     let line = line.trim_end_matches('\r');
     let text = match line.find("https://") {
@@ -337,7 +337,7 @@ fn again(mail: &Mail, round: usize) -> Vec<u8> {
     format!("{head}\n\n{}", said_again(body, round)).into_bytes()
 }
 
-/// A text of a round: who wrote, and what it leads to, are those of the same round.
+/// A text of a round: its people and links are those of the same round.
 fn said_again(text: &str, round: usize) -> Cow<'_, str> {
     if round == 0 {
         return text.into();

@@ -1,13 +1,13 @@
-//! What must stay as cheap when the database grows: asking which entries of a page are known, and folding one more mail.
+//! Costs that must not grow with the database: the check for known entries of a page, and the fold of one more mail.
 //!
-//! Most rows are made in bulk, in the shape that the shipped code writes; the pages that are asked for went in through it.
-//! A database that an earlier run made is used again.
+//! Most rows are made in bulk, in the shape that the shipped code writes. The requested pages went in through that code. If an
+//! earlier run made a database, it is used again.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use bpfnews::item::{Item, ItemKey, What};
+use bpfnews::item::{Item, ItemData, ItemKey};
 use bpfnews::store::{Store, feeds, items};
 use clap::ValueEnum;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -69,7 +69,7 @@ fn by_hand(
         let tx = database.transaction()?;
         let mut known = 0;
         for mail in mails {
-            let What::Message { id, .. } = &mail.what else {
+            let ItemData::Message { id, .. } = &mail.what else {
                 continue;
             };
             let (kind, digest) = (mail.kind().code(), ItemKey::message(id).digest());

@@ -1,7 +1,7 @@
-//! From "the archive has it" to "the channel shows it", in the loop of `run`.
+//! Measures the time from "the archive has it" to "the channel shows it", in the loop of `run`.
 //!
-//! An archive on loopback gets a mail now and then; a feed asks it every second; a chat answers at once. What counts is what
-//! passes beyond the poll gap.
+//! An archive on loopback gets a mail now and then; a feed polls it every second; a chat answers at once. Only the time beyond
+//! the poll gap counts.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -58,7 +58,7 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
         Arc::clone(&chat) as Arc<dyn Platform>,
     )];
     let live = Live::open(file, store, Arc::new(SystemClock), platforms.into()).await?;
-    // What is there at the first poll is history, but for a sample.
+    // The first poll reads history, which is not posted except for a sample.
     mails
         .lock()
         .expect("no holder panics")
@@ -107,7 +107,7 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
     )
 }
 
-/// What the title of a mail ends in.
+/// The end of a mail's title.
 fn title(number: usize) -> String {
     format!("number {number}.")
 }

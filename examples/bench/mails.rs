@@ -14,7 +14,7 @@ use mail_parser::{Message, MessageParser};
 /// Patches and answers that are made where there is no mbox.
 const MADE: usize = 500;
 
-/// A mail as it went over the wire, and what a page shows of it.
+/// A mail as it was sent, and its entry on a page.
 pub(crate) struct Mail {
     pub(crate) id: String,
     pub(crate) answers: Option<String>,

@@ -1,4 +1,4 @@
-//! One piece of work, done once and counted: what `benches/run` interleaves with floors and neighbours.
+//! One piece of work, done once and counted. `benches/run` interleaves it with floors and neighbours.
 //!
 //!     cargo build --release --no-default-features --example bench
 //!     target/release/examples/bench cold --side ours --port 8088 --feeds 1000 --scratch /tmp/x
@@ -34,7 +34,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Does one piece of work and prints what it took, as a line of JSON.
+/// Does one piece of work and prints its cost, as a line of JSON.
 #[derive(Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -43,7 +43,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Work {
-    /// Makes what is measured over.
+    /// Makes the input.
     Data {
         #[command(subcommand)]
         what: data::Data,
@@ -70,7 +70,7 @@ enum Work {
         #[arg(long)]
         data: Option<PathBuf>,
     },
-    /// Polls small feeds in the loop of `run`; what counts is the peak of memory.
+    /// Polls small feeds in the loop of `run`; the result is the peak of memory.
     Memory {
         #[arg(long)]
         side: poll::Side,
@@ -105,7 +105,7 @@ enum Work {
         #[arg(long)]
         scratch: PathBuf,
     },
-    /// Takes in years of a list, and tells what a mail of the first and of the last year took.
+    /// Imports years of a list, and prints the cost of a mail of the first and of the last year.
     Years {
         #[arg(long)]
         years: usize,
@@ -129,7 +129,7 @@ enum Work {
         n: u64,
         #[arg(long)]
         scratch: PathBuf,
-        /// Gets a line `CHANNEL MARK` for each message, before it counts as told; see `benches/powercut`.
+        /// Gets a line `CHANNEL MARK` for each message, before it counts as sent; see `benches/powercut`.
         #[arg(long)]
         marks: Option<PathBuf>,
     },
@@ -149,7 +149,7 @@ enum Work {
         #[arg(long)]
         scratch: PathBuf,
     },
-    /// From what an archive has to what a channel shows.
+    /// Measures the time from the archive to the channel.
     Lag {
         #[arg(long)]
         scratch: PathBuf,

@@ -1,4 +1,4 @@
-//! What a stretch of work took, as the kernel counts it.
+//! The cost of a stretch of work, as the kernel counts it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,8 @@ const TICKS_PER_S: f64 = 100.0;
 /// The niceness that gives way to all others.
 const LAST: i32 = 19;
 
-/// Keeps the cores awake while it lives, by work that gives way to any other: on a machine that does nothing else, a
-/// virtual one above all, waking a core takes longer than what is asked here.
+/// Keeps the cores awake while it lives, by work at the lowest priority. On an idle machine, and most of all on a virtual one,
+/// waking a core takes longer than the measured work.
 pub(crate) struct Awake(Arc<AtomicBool>);
 
 impl Awake {
@@ -58,7 +58,7 @@ impl Measure {
         })
     }
 
-    /// Ends: a line of what it took. `n` is how much was done, `count` what was counted.
+    /// Ends, and returns a line with the cost. `n` is the amount of work, `count` the counters.
     pub(crate) fn end(
         self,
         work: &str,

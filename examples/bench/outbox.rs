@@ -1,4 +1,4 @@
-//! Deliveries, claimed, sent and settled durably, beside what the disk can write.
+//! Deliveries, claimed, sent and settled durably, beside the speed of the disk.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -21,11 +21,11 @@ use crate::chat::Chat;
 use crate::measure::Measure;
 use crate::world;
 
-/// Channels that are told side by side.
+/// Channels that get messages side by side.
 const CHANNELS: u64 = 8;
 /// How long the disk is asked.
 const DISK_S: Duration = Duration::from_secs(2);
-/// What one commit appends to the journal, at the least.
+/// The least that one commit appends to the journal.
 const PAGE: [u8; 4096] = [7; 4096];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,7 +81,7 @@ pub(crate) async fn settle(
             text: "What is to be said of it in a line or two.".repeat(6),
             mark: number.to_string(),
         };
-        outbox::post_apart(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
+        outbox::open_and_queue(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
     }
     tx.commit().await?;
     let done = courier.pass().await?;
@@ -102,7 +102,7 @@ pub(crate) async fn settle(
         many,
         &json!({"per_s": per_s.round(), "told": told}),
     );
-    // Else its end may come in the middle of a write, and whoever traces it cannot know what came of that.
+    // Otherwise its end may come in the middle of a write, and a tracer cannot know the outcome.
     store.close().await;
     result
 }

@@ -1,8 +1,8 @@
-//! Polling: the first time, when nothing or little has changed, and what memory that takes.
+//! Polling: the first time, and when nothing or little has changed; and its memory.
 //!
 //! Feeds lie on a server at `http://127.0.0.1 … 16:PORT/N/`, spread over the addresses as feeds are over hosts: each gets one
-//! request at a time. The floors ask with the same client, as many at once, and keep nothing, but for one: it keeps what must
-//! be kept, by hand.
+//! request at a time. The floors use the same client with as many requests at once, and store nothing. One floor stores the
+//! necessary rows, by hand.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) enum Side {
     Download,
     /// Download and feed-rs over whole documents.
     Read,
-    /// The floor, and what must be kept on the disk.
+    /// The floor that also stores the necessary rows on disk.
     Stored,
 }
 
@@ -100,7 +100,7 @@ impl Feeds {
     }
 }
 
-/// What a pass over all feeds did.
+/// The result of a pass over all feeds.
 #[derive(Default)]
 struct Done {
     polls: u64,
@@ -207,7 +207,7 @@ pub(crate) async fn unchanged(
             }
             _ => Ok(0),
         };
-        // Where nothing was touched too, for what has rested runs slower than what goes on.
+        // Sleep even if nothing was touched, because a rested process runs slower than a busy one.
         std::thread::sleep(GRANULARITY);
         touched
     };
@@ -296,7 +296,7 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
             let any_due: bool =
                 sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM feeds WHERE configured = 1 AND paused_at IS NULL AND next_poll_at <= $1)")
                     .bind(now)
-                    .fetch_one(&mut *live.store.read().turn().await?)
+                    .fetch_one(&mut *live.store.read().acquire().await?)
                     .await?;
             if !any_due {
                 stop.cancel();
@@ -345,7 +345,7 @@ pub(crate) async fn memory(side: Side, feeds: &Feeds) -> anyhow::Result<Value> {
     Ok(line)
 }
 
-/// The first poll, by another process: what it leaves in memory is not what is measured.
+/// Does the first poll in another process, so that its memory is not measured.
 fn fill_apart(feeds: &Feeds) -> anyhow::Result<()> {
     let program = std::env::current_exe()?;
     let made = std::process::Command::new(program)
@@ -377,7 +377,7 @@ fn name(side: Side) -> &'static str {
     }
 }
 
-/// Requests alone, or with what is done with each answer.
+/// Requests alone, or with the handling of each answer.
 struct Floor {
     client: Client,
     urls: Vec<String>,
@@ -455,7 +455,7 @@ impl Floor {
     }
 }
 
-/// Goes through all of a document and takes what names its entries.
+/// Reads a whole document and takes the names of its entries.
 fn scan(document: &str) -> anyhow::Result<u64> {
     let mut reader = quick_xml::Reader::from_str(document);
     let (mut names, mut is_name) = (Vec::new(), false);

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use bpfnews::chat::grammar::parse;
+use bpfnews::chat::{Audience, CommandRequest, HandleCommands as _, PlatformKind, Requester};
 use bpfnews::clock::SystemClock;
-use bpfnews::command::clerk::Clerk;
-use bpfnews::command::grammar::{Audience, parse};
-use bpfnews::command::heard::{Asked, Asker, Ears as _};
+use bpfnews::command::handler::CommandHandler;
 use bpfnews::issue::Period;
 use bpfnews::live::Live;
 use bpfnews::post::story::Content;
@@ -77,7 +77,7 @@ pub(crate) async fn latest(side: Side, items: u64, scratch: &Path) -> anyhow::Re
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let before = polls.load(Ordering::Relaxed);
-    let clerk = Clerk::new(Arc::clone(&live));
+    let handler = CommandHandler::new(Arc::clone(&live));
     let _awake = Awake::keep();
     let (measure, measure_began) = (Measure::start()?, Instant::now());
     let mut times = Vec::with_capacity(ASKED);
@@ -89,7 +89,7 @@ pub(crate) async fn latest(side: Side, items: u64, scratch: &Path) -> anyhow::Re
                 asked >= ASKED && (side == Side::Quiet || meanwhile >= POLLS_MIN)
             };
             while !enough(times.len()) && measure_began.elapsed() < ASKED_FOR_MAX {
-                times.push(ask(&clerk, times.len()).await?);
+                times.push(ask(&handler, times.len()).await?);
             }
         }
     }
@@ -113,9 +113,9 @@ pub(crate) async fn latest(side: Side, items: u64, scratch: &Path) -> anyhow::Re
     measure.end("latest", side, items, &count)
 }
 
-async fn ask(clerk: &Clerk, number: usize) -> anyhow::Result<Duration> {
-    let by = Asker {
-        platform: "discord",
+async fn ask(handler: &CommandHandler, number: usize) -> anyhow::Result<Duration> {
+    let by = Requester {
+        platform: PlatformKind::Discord,
         room: "100".to_owned(),
         community: Some("9".to_owned()),
         person: number.to_string(),
@@ -124,7 +124,7 @@ async fn ask(clerk: &Clerk, number: usize) -> anyhow::Result<Duration> {
     };
     let call = parse(Audience::Readers, "latest");
     let started = Instant::now();
-    let reply = clerk.answer(Asked { by, call }).await;
+    let reply = handler.answer(CommandRequest { by, call }).await;
     let took = started.elapsed();
     let content = reply.context("no answer")?.content;
     ensure!(
@@ -189,7 +189,7 @@ async fn poll(live: Arc<Live>, stop: Arc<AtomicBool>, polls: Arc<AtomicU64>) -> 
     Ok(())
 }
 
-/// A server whose feed is new each time, from run to run too.
+/// A server with a feed that is new each time, in each run.
 async fn serve() -> anyhow::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();

@@ -1,8 +1,8 @@
-//! The floor of what a poll must leave on the disk: new entries with their texts, who showed them, and where to go on.
+//! The floor of a poll's writes: new entries with their texts, the feeds that carry them, and the cursor.
 //!
-//! By hand, in a thread of its own; polls that end at the same time share a transaction. It is less than what is needed to
-//! show anything: no title, no time and no length of a text is kept, no entity read, no story made; and no feed waits until
-//! its poll is on the disk.
+//! It writes by hand, in a thread of its own; polls that end at the same time share a transaction. This is less than any display
+//! needs: no title, no time and no length of a text is stored, no entity read, no story made. No feed waits until its poll is on
+//! the disk.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -20,14 +20,14 @@ use zstd::bulk::Compressor;
 
 use crate::world;
 
-/// The level of what is compressed, as `bpfnews` has it.
+/// The compression level of `bpfnews`.
 const LEVEL: i32 = 3;
 /// The most polls of one transaction, and how long it waits for as many.
 const TOGETHER: usize = 64;
 const WAIT: Duration = Duration::from_millis(25);
 
 const FILE: &str = "stored.sqlite";
-/// What a database keeps, and what each connection to it must be told.
+/// The schema, and the settings of each connection.
 const TABLES: &str = "
     PRAGMA journal_mode = WAL;
     CREATE TABLE items (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, text_id INTEGER NOT NULL);
@@ -37,7 +37,7 @@ const TABLES: &str = "
 ";
 const SETTINGS: &str = "PRAGMA synchronous = FULL";
 
-/// What a feed answered; without a document nothing has changed.
+/// The answer of a feed; without a document nothing has changed.
 pub(crate) struct Answer {
     pub(crate) feed: usize,
     pub(crate) validators: HeaderMap,
@@ -55,7 +55,7 @@ struct Entry {
     text: String,
 }
 
-/// How many polls were written, and what the database holds after them.
+/// How many polls were written, and the counts of the database after them.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Kept {
     pub(crate) polls: u64,
@@ -70,7 +70,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins an empty database. What has the same name in two feeds is one item where names are shared, as those of mails.
+    /// Begins an empty database. If names are shared, as those of mails, entries of two feeds with one name are one item.
     pub(crate) fn open(scratch: &Path, is_shared: bool) -> anyhow::Result<Self> {
         world::empty(scratch)?;
         let database = Connection::open(scratch.join(FILE))?;
@@ -163,7 +163,7 @@ fn write(mut database: Connection, waiting: &mpsc::Receiver<Poll>) -> anyhow::Re
     Ok(kept)
 }
 
-/// Keeps what is new of a page, its texts together.
+/// Stores the new entries of a page, their texts together.
 fn put(
     tx: &Transaction<'_>,
     compressor: &mut Compressor<'_>,
@@ -196,12 +196,12 @@ fn put(
     Ok(())
 }
 
-/// A document's entries: what names each within the feed, or, where names are shared, the mail that its link names; and all
-/// that it says.
+/// A document's entries: the name of each and its whole text. The name identifies it within the feed or, if names are shared, is
+/// the mail that its link names.
 fn entries(document: &str, within: Option<usize>) -> anyhow::Result<Vec<Entry>> {
     let mut reader = quick_xml::Reader::from_str(document);
     let mut entries = Vec::new();
-    // What an entry says so far, and its name; outside of entries there is none.
+    // The text of the open entry so far, and its name; `None` outside of entries.
     let (mut open, mut is_name) = (None::<(String, Option<[u8; 16]>)>, false);
     loop {
         match reader.read_event()? {

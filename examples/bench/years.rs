@@ -1,4 +1,4 @@
-//! What must stay as cheap when a list grows old and its stories long: taking mails in, and folding one more.
+//! Costs that must not grow as a list ages and its stories get long: an import, and the fold of one more mail.
 
 use std::path::Path;
 use std::time::Duration;

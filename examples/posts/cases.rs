@@ -2,7 +2,7 @@
 //! words.
 
 use bpfnews::post::story::{
-    Content, Digest, IssuePost, Line, Part, Post, Suggestion, Tone, compose, line, standing,
+    Content, Digest, IssuePart, IssuePost, Line, Post, Suggestion, Tone, compose, line, standing,
 };
 use bpfnews::story::Story;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// A long sentence, to be cut.
 const LONG: &str = "The verifier walks every path through the program and forgets nothing of what it saw on the way. ";
 
-/// Every kind of post: what it shows, and the content.
+/// Every kind of post: a caption and the content.
 pub(crate) fn cases() -> Vec<(&'static str, Content)> {
     let mut cases = Vec::new();
     cases.extend(series());
@@ -154,7 +154,7 @@ fn readings() -> Vec<(&'static str, Content)> {
     let mut paid = story(base(), &[&article]);
     paid.free_on = chrono::NaiveDate::from_ymd_opt(2025, 3, 20);
     vec![
-        ("an article for subscribers", told(compose(&paid))),
+        ("an article for subscribers", content(compose(&paid))),
         ("an article, free", of(base(), &[&article, &free])),
         ("a release", of(base(), &[&release])),
         ("a video", of(base(), &[&video])),
@@ -180,12 +180,12 @@ fn lines() -> Vec<(&'static str, Content)> {
     };
     let mut sample = compose(&fresh);
     sample.notes.push("sample of a new feed".to_owned());
-    let part = |heading: &str, lines: Vec<Line>, is_list_of_patches: bool| Part {
+    let part = |heading: &str, lines: Vec<Line>, is_list_of_patches: bool| IssuePart {
         heading: heading.to_owned(),
         lines,
         is_list_of_patches,
     };
-    let told_of = |what: &str, title: &str, link: &str| Line {
+    let line_of = |what: &str, title: &str, link: &str| Line {
         what: what.to_owned(),
         title: title.to_owned(),
         link: Some(link.to_owned()),
@@ -199,10 +199,10 @@ fn lines() -> Vec<(&'static str, Content)> {
                versions of them.\nLinux 6.14-rc5 came out on 2 March 2025."
             .to_owned(),
         parts: vec![
-            part("LWN on BPF", vec![told_of("for subscribers until 20 March 2025", "Guards for BPF locks", "https://lwn.net/Articles/1/")], false),
+            part("LWN on BPF", vec![line_of("for subscribers until 20 March 2025", "Guards for BPF locks", "https://lwn.net/Articles/1/")], false),
             part("Highlights", [&done, &other].map(|story| line(story, standing(story), story.id.clone())).to_vec(), false),
-            part("More interesting developments", vec![told_of("0123456789ab", "bpf: Add a map type for arenas (it needs __sk_buff)", "https://git.kernel.org/bpf/bpf-next/c/0123456789ab")], false),
-            part("In case you missed it", vec![told_of("", "How guards came to be", "https://blog.example.org/guards")], false),
+            part("More interesting developments", vec![line_of("0123456789ab", "bpf: Add a map type for arenas (it needs __sk_buff)", "https://git.kernel.org/bpf/bpf-next/c/0123456789ab")], false),
+            part("In case you missed it", vec![line_of("", "How guards came to be", "https://blog.example.org/guards")], false),
         ],
         link: Some("https://bpfnews.example.org/issues/12".to_owned()),
         left_out: 31,
@@ -226,7 +226,7 @@ fn lines() -> Vec<(&'static str, Content)> {
         ("a digest", Content::Digest(digest)),
         ("told in another post", Content::Line(line(&fresh, "told in another post".to_owned(), fresh.id.clone()))),
         ("an answer at a milestone", Content::Line(line(&done, standing(&done), format!("{}-applied", done.id)))),
-        ("a sample", told(sample)),
+        ("a sample", content(sample)),
         (
             "a notice for maintainers",
             Content::Notice {
@@ -271,7 +271,7 @@ fn base() -> Value {
     })
 }
 
-/// A story: the base, with what else is true of it.
+/// A story: the base with some fields replaced.
 fn story(mut base: Value, more: &[&Value]) -> Story {
     for (key, value) in more.iter().filter_map(|more| more.as_object()).flatten() {
         base[key] = value.clone();
@@ -280,10 +280,10 @@ fn story(mut base: Value, more: &[&Value]) -> Story {
 }
 
 fn of(base: Value, more: &[&Value]) -> Content {
-    told(compose(&story(base, more)))
+    content(compose(&story(base, more)))
 }
 
-fn told(post: Post) -> Content {
+fn content(post: Post) -> Content {
     Content::Story(Box::new(post))
 }
 

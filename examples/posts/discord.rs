@@ -60,8 +60,8 @@ fn embed(embed: &Value) -> String {
     html
 }
 
-/// Discord's markdown, as far as it goes in embeds: bold, emphasis, code, spoilers, links, lists, quotes, headings,
-/// subtext, and a backslash before what is meant as it stands.
+/// Discord's markdown, as far as embeds use it: bold, emphasis, code, spoilers, links, lists, quotes, headings, subtext, and a
+/// backslash before literal characters.
 fn markdown(text: &str) -> String {
     let mut html = String::new();
     for line in text.split('\n') {

@@ -3,8 +3,8 @@
 //!     cargo run --example posts     # writes target/review/posts.html
 //!     chromium --headless --no-sandbox --window-size=1800,12000 --screenshot=target/review/posts.png target/review/posts.html
 //!
-//! What is shown is what is sent: Discord's column is made of the JSON of the request, Matrix' of the event's HTML, the
-//! terminal's of its text with colours.
+//! The page shows the real messages: Discord's column is made from the JSON of the request, Matrix' from the event's HTML, and
+//! the terminal's from its text with colours.
 
 mod cases;
 mod discord;

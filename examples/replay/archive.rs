@@ -1,6 +1,6 @@
-//! A public-inbox on loopback that holds the mails of an mbox, and shows those that had arrived by the time of a clock.
+//! A public-inbox on loopback that holds the mails of an mbox and shows those that have arrived by the time of a clock.
 //!
-//! It answers what the real one does: the newest page, a page from a time on, a search by arrival, an mbox, a raw mail.
+//! It answers like the real one: the newest page, a page from a time on, a search by arrival, an mbox, a raw mail.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::item::{Item, What};
+use bpfnews::item::{Item, ItemData};
 use bpfnews::source::archive::message_url;
 use bpfnews::source::mail;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -53,7 +53,7 @@ pub(crate) fn read(file: &Path, density: f64) -> anyhow::Result<Vec<Letter>> {
         let Ok(item) = mail::message(raw.contents(), at) else {
             continue;
         };
-        let (What::Message { id, .. }, Some(at)) = (&item.what, item.at) else {
+        let (ItemData::Message { id, .. }, Some(at)) = (&item.what, item.at) else {
             continue;
         };
         let id = id.as_str().to_owned();
@@ -108,7 +108,7 @@ pub(crate) async fn serve(
         by_id: ids.map(|(at, letter)| (letter.id.clone(), at)).collect(),
         letters,
         clock,
-        // What readers are told: a link to loopback would be left out.
+        // The base of links for readers, because posts leave out links to loopback.
         base: Url::parse("https://list.example/bpf/")?,
     };
     let app = Router::new().fallback(answer).with_state(Arc::new(archive));
@@ -135,7 +135,7 @@ async fn answer(State(archive): State<Arc<Archive>>, method: Method, uri: Uri) -
 }
 
 impl Archive {
-    /// What has arrived, oldest first.
+    /// The mails that have arrived, oldest first.
     fn arrived(&self) -> &[Letter] {
         let now = self.clock.now();
         &self.letters[..self.letters.partition_point(|letter| letter.at <= now)]
@@ -163,7 +163,7 @@ impl Archive {
         }
     }
 
-    /// What a search by arrival (`rt:A..B`) finds.
+    /// The mails that a search by arrival (`rt:A..B`) finds.
     fn between(&self, q: &str) -> &[Letter] {
         let range = q
             .split("rt:")
@@ -233,7 +233,7 @@ impl Archive {
         let item = &letter.item;
         let link = message_url(&self.base, &letter.id);
         let above = match &item.what {
-            What::Message {
+            ItemData::Message {
                 in_reply_to: Some(above),
                 ..
             } => {

@@ -1,14 +1,13 @@
-//! Chat systems that write down what they are told, and hold their senders to limits as the real ones do, in the time of a
-//! clock.
+//! Simulated chat platforms that record messages and apply the real rate limits, in the time of a clock.
 //!
-//! Discord: five messages in five seconds for each channel, as many edits, and fifty requests a second in all. Matrix: ten
-//! at once for the account, then one every five seconds, edits counted as what they are there: messages.
+//! Discord: five messages in five seconds for each channel, as many edits, and fifty requests a second in all. Matrix: ten at
+//! once for the account, then one every five seconds; edits count as messages there.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
+use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::PlatformKind;
 use bpfnews::post::story::Content;
@@ -24,9 +23,9 @@ const MATRIX_PER_S: f64 = 0.2;
 /// How long keys are remembered.
 const REMEMBERS: Duration = Duration::from_secs(120);
 
-/// What was told.
+/// The kind of a sent message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum What {
+pub(crate) enum MessageKind {
     Post,
     Digest,
     Answer,
@@ -36,7 +35,7 @@ pub(crate) enum What {
     Removal,
 }
 
-impl What {
+impl MessageKind {
     /// Whether it is a message of its own, which people see coming.
     pub(crate) fn is_message(self) -> bool {
         matches!(
@@ -46,22 +45,22 @@ impl What {
     }
 }
 
-/// One thing that was told.
+/// A sent message.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct SentMessage {
     pub(crate) at: DateTime<Utc>,
     pub(crate) room: String,
-    pub(crate) what: What,
+    pub(crate) kind: MessageKind,
     pub(crate) mark: String,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
-    told: Vec<Told>,
+    sent: Vec<SentMessage>,
     refused: usize,
     /// Discord's: when requests of a kind were let through.
     passed: HashMap<(String, &'static str), VecDeque<DateTime<Utc>>>,
-    /// Matrix': what is left, and when that was so.
+    /// Matrix: the remaining burst, and its time.
     left: Option<(f64, DateTime<Utc>)>,
 }
 
@@ -85,12 +84,12 @@ impl Chat {
         self.inside.lock().expect("no holder panics")
     }
 
-    /// What was told, in order.
-    pub(crate) fn told(&self) -> Vec<Told> {
-        self.inside().told.clone()
+    /// The sent messages, in order.
+    pub(crate) fn sent(&self) -> Vec<SentMessage> {
+        self.inside().sent.clone()
     }
 
-    /// How often somebody was told to wait.
+    /// The number of refused requests.
     pub(crate) fn refused(&self) -> usize {
         self.inside().refused
     }
@@ -108,37 +107,37 @@ impl Chat {
             let why = "too fast".to_owned();
             return Err(SendError::Later { after, scope, why });
         }
-        let (what, content, receipt) = match &work.act {
+        let (kind, content, receipt) = match &work.act {
             Act::Send { content, under } => {
-                let what = match (content, under) {
-                    (_, Some(_)) => What::Answer,
-                    (Content::Digest(_), None) => What::Digest,
+                let kind = match (content, under) {
+                    (_, Some(_)) => MessageKind::Answer,
+                    (Content::Digest(_), None) => MessageKind::Digest,
                     (Content::Notice { .. } | Content::Issue(_) | Content::Suggestion(_), None) => {
-                        What::Notice
+                        MessageKind::Notice
                     }
-                    (Content::Story(_) | Content::Line(_), None) => What::Post,
+                    (Content::Story(_) | Content::Line(_), None) => MessageKind::Post,
                 };
-                let message = format!("{}-{}", work.address, inside.told.len());
+                let message = format!("{}-{}", work.address, inside.sent.len());
                 let thread = None;
-                (what, Some(content), Receipt { message, thread })
+                (kind, Some(content), Receipt { message, thread })
             }
             Act::Edit { receipt, content } => {
-                let what = match content {
-                    Content::Digest(_) => What::DigestEdit,
+                let kind = match content {
+                    Content::Digest(_) => MessageKind::DigestEdit,
                     Content::Story(_)
                     | Content::Line(_)
                     | Content::Issue(_)
                     | Content::Suggestion(_)
-                    | Content::Notice { .. } => What::Edit,
+                    | Content::Notice { .. } => MessageKind::Edit,
                 };
-                (what, Some(content), receipt.clone())
+                (kind, Some(content), receipt.clone())
             }
-            Act::Remove { receipt } => (What::Removal, None, receipt.clone()),
+            Act::Remove { receipt } => (MessageKind::Removal, None, receipt.clone()),
         };
-        inside.told.push(Told {
+        inside.sent.push(SentMessage {
             at: now,
             room: work.address.clone(),
-            what,
+            kind,
             mark: content.map_or(String::new(), |content| content.mark().to_owned()),
         });
         Ok(receipt)
@@ -220,7 +219,7 @@ impl Platform for Chat {
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }

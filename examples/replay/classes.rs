@@ -1,5 +1,5 @@
-//! Five classes of stories that nobody who follows BPF may miss, told by titles, files and trailers alone: the score, which
-//! they are to examine, plays no part.
+//! Five classes of stories that no follower of BPF may miss, recognised by titles, files and trailers alone. They examine the
+//! score, so it plays no part.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,7 +26,7 @@ impl Class {
         Self::Crash,
     ];
 
-    pub(crate) fn told(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Feature => "applied new feature",
             Self::Uapi => "change of uapi",
@@ -49,7 +49,7 @@ const NEW: [&str; 9] = [
     "enable",
     "implement",
 ];
-/// Words that tell that it is something old after all, or something small.
+/// Words for something old or small.
 const NOT_NEW: [&str; 22] = [
     "fix",
     "fixes",
@@ -74,7 +74,7 @@ const NOT_NEW: [&str; 22] = [
     "validation",
     "cleanup",
 ];
-/// Words that tell what a fix is against.
+/// Words for the fault that a fix removes.
 const CRASH: [&str; 16] = [
     "crash",
     "panic",
@@ -93,16 +93,16 @@ const CRASH: [&str; 16] = [
     "out-of-bounds",
     "null-ptr-deref",
 ];
-/// Words that tell that it is one.
+/// Words for a fix.
 const FIX: [&str; 6] = ["fix", "fixes", "fixing", "avoid", "prevent", "resolve"];
-/// Folders of what is no part of a kernel or of a library.
+/// Folders outside of the kernel and its libraries.
 const ASIDE: [&str; 4] = [
     "tools/testing/",
     "Documentation/",
     "samples/",
     "MAINTAINERS",
 ];
-/// The folder of what user space sees.
+/// The folder of the interface to user space.
 const UAPI: &str = "include/uapi/";
 
 /// The classes of a story.
@@ -176,7 +176,7 @@ fn paths<'a>(story: &'a Story, mails: &'a HashMap<&str, &Letter>) -> impl Iterat
     mails.flat_map(|mail| mail.paths.iter().map(String::as_str))
 }
 
-/// Whether its title, or the title of a patch that changes more than tests and texts, opens with a word for what is new.
+/// Whether its title, or the title of a patch that changes more than tests and texts, opens with a word for something new.
 fn is_new(story: &Story, mails: &HashMap<&str, &Letter>) -> bool {
     let is_aside = |path: &str| ASIDE.iter().any(|aside| path.starts_with(aside));
     let patches = story
@@ -198,7 +198,7 @@ fn is_new(story: &Story, mails: &HashMap<&str, &Letter>) -> bool {
     (!is_fix && patches.iter().any(new_patch)) || (has_code && opens_new(&story.title))
 }
 
-/// Whether a title, its `subsystem:` aside, opens with a word for what is new.
+/// Whether a title, without its `subsystem:`, opens with a word for something new.
 fn opens_new(title: &str) -> bool {
     let (before, what) = title.rsplit_once(": ").unwrap_or(("", title));
     let words = |text: &str| -> Vec<String> {

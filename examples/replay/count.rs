@@ -1,4 +1,4 @@
-//! What was told, counted, and held against what was promised.
+//! Counts the posts and checks the promises.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
@@ -10,12 +10,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::Played;
 use crate::archive::Letter;
-use crate::chat::{Told, What};
+use crate::chat::{MessageKind, SentMessage};
 use crate::classes::{Class, classes};
 
-/// What the channel for what matters is to take of all stories, in percent.
+/// The share of all stories that the main channel may post, in percent.
 const SHARE: std::ops::RangeInclusive<f64> = 10.0..=25.0;
-/// What that channel is called.
+/// The name of that channel.
 const NEWS: &str = "bpf-news";
 
 /// A post as the database has it.
@@ -26,13 +26,13 @@ pub(crate) struct PostRow {
     pub(crate) opened_at: DateTime<Utc>,
     pub(crate) mark: String,
     is_digest: bool,
-    /// Its story is told by another post; where that was so before it was sent, it never was.
+    /// Another post covers its story. If that was so before it was sent, it was never sent.
     is_joined: bool,
 }
 
 impl PostRow {
-    /// Whether it tells a story in this channel, alone or in a list.
-    fn tells_in(&self, channel: &ChannelConfig) -> bool {
+    /// Whether it posts a story in this channel, alone or in a list.
+    fn posts_in(&self, channel: &ChannelConfig) -> bool {
         self.channel == channel.name && !self.is_digest && !self.is_joined
     }
 }
@@ -44,7 +44,7 @@ pub(crate) async fn posts(readers: &Readers) -> anyhow::Result<Vec<PostRow>> {
         "SELECT c.name, p.id, p.digest_id, p.opened_at, p.content ->> 'mark', p.item_id IS NULL, p.state
          FROM posts p JOIN channels c ON c.id = p.channel_id ORDER BY p.id",
     )
-    .fetch_all(&mut *readers.turn().await?)
+    .fetch_all(&mut *readers.acquire().await?)
     .await?;
     let row = |(channel, id, digest, opened_at, mark, is_digest, state): Row| PostRow {
         is_joined: state == "joined",
@@ -110,12 +110,7 @@ pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
         broken.extend(tell_channel(&mut out, played, channel)?);
     }
     for (kind, chat) in &played.chats {
-        writeln!(
-            out,
-            "{}: told {} times to wait",
-            kind.word(),
-            chat.refused()
-        )?;
+        writeln!(out, "{}: refused {} times", kind.word(), chat.refused())?;
     }
     let news = played
         .config
@@ -131,9 +126,9 @@ pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
     Ok(broken.len())
 }
 
-/// What one channel was told.
-struct Heard<'a> {
-    told: Vec<&'a Told>,
+/// The posts of one channel.
+struct ChannelPosts<'a> {
+    sent: Vec<&'a SentMessage>,
     waits: Vec<Wait>,
     /// The most posts of stories in any hour.
     posts_an_hour: usize,
@@ -141,13 +136,13 @@ struct Heard<'a> {
     share: f64,
 }
 
-impl Heard<'_> {
-    fn count(&self, what: What) -> usize {
-        self.told.iter().filter(|told| told.what == what).count()
+impl ChannelPosts<'_> {
+    fn count(&self, kind: MessageKind) -> usize {
+        self.sent.iter().filter(|sent| sent.kind == kind).count()
     }
 
-    fn messages(&self) -> impl Iterator<Item = &&Told> {
-        self.told.iter().filter(|told| told.what.is_message())
+    fn messages(&self) -> impl Iterator<Item = &&SentMessage> {
+        self.sent.iter().filter(|sent| sent.kind.is_message())
     }
 }
 
@@ -156,28 +151,28 @@ fn tell_channel(
     played: &Played,
     channel: &ChannelConfig,
 ) -> anyhow::Result<Vec<String>> {
-    let told = played.chats.get(&channel.platform);
-    let told = told.map_or_else(Vec::new, |chat| chat.told());
-    let told: Vec<&Told> = told
+    let sent = played.chats.get(&channel.platform);
+    let sent = sent.map_or_else(Vec::new, |chat| chat.sent());
+    let sent: Vec<&SentMessage> = sent
         .iter()
-        .filter(|told| told.room == channel.address)
+        .filter(|sent| sent.room == channel.address)
         .collect();
-    if told.is_empty() {
+    if sent.is_empty() {
         writeln!(out, "\n#{}: nothing", channel.name)?;
         return Ok(Vec::new());
     }
     let took = taken(played, &channel.name).len();
-    let heard = Heard {
-        waits: waits(played, channel, &told),
-        posts_an_hour: most_in_an_hour(told.iter().filter(|told| told.what == What::Post)),
+    let posts = ChannelPosts {
+        waits: waits(played, channel, &sent),
+        posts_an_hour: most_in_an_hour(sent.iter().filter(|sent| sent.kind == MessageKind::Post)),
         share: 100.0 * took as f64 / played.stories.len().max(1) as f64,
-        told,
+        sent,
     };
-    tell_counts(out, played, channel, &heard, took)?;
+    tell_counts(out, played, channel, &posts, took)?;
     for (what, longest) in [
         (
             "longest wait from news to message",
-            heard
+            posts
                 .waits
                 .iter()
                 .max_by_key(|wait| wait.all)
@@ -185,7 +180,7 @@ fn tell_channel(
         ),
         (
             "the same, without quiet hours and the time of a list",
-            heard
+            posts
                 .waits
                 .iter()
                 .max_by_key(|wait| wait.busy)
@@ -196,14 +191,14 @@ fn tell_channel(
             writeln!(out, "  {what}: {} ({})", span(time), wait.title)?;
         }
     }
-    Ok(broken(played, channel, &heard))
+    Ok(broken(played, channel, &posts))
 }
 
 fn tell_counts(
     out: &mut impl std::io::Write,
     played: &Played,
     channel: &ChannelConfig,
-    heard: &Heard<'_>,
+    posts: &ChannelPosts<'_>,
     took: usize,
 ) -> anyhow::Result<()> {
     let relevant = played.stories.iter().filter(|story| story.relevant).count();
@@ -212,55 +207,56 @@ fn tell_counts(
         out,
         "\n#{}: {} posts, {} edits, {} lists, {} edits of lists, {} answers",
         channel.name,
-        heard.count(What::Post),
-        heard.count(What::Edit),
-        heard.count(What::Digest),
-        heard.count(What::DigestEdit),
-        heard.count(What::Answer),
+        posts.count(MessageKind::Post),
+        posts.count(MessageKind::Edit),
+        posts.count(MessageKind::Digest),
+        posts.count(MessageKind::DigestEdit),
+        posts.count(MessageKind::Answer),
     )?;
     writeln!(
         out,
         "  {took} stories: {:.1} % of all, {:.1} % of those about BPF; {:.1} a day; {:.1} mails a message",
-        heard.share,
+        posts.share,
         100.0 * took as f64 / relevant.max(1) as f64,
         took as f64 / days,
-        played.letters.len() as f64 / heard.messages().count().max(1) as f64,
+        played.letters.len() as f64 / posts.messages().count().max(1) as f64,
     )?;
     writeln!(
         out,
         "  most messages in any hour: {} ({} posts of stories)",
-        most_in_an_hour(heard.messages()),
-        heard.posts_an_hour,
+        most_in_an_hour(posts.messages()),
+        posts.posts_an_hour,
     )?;
     Ok(())
 }
 
 /// The promises that a channel saw broken.
-fn broken(played: &Played, channel: &ChannelConfig, heard: &Heard<'_>) -> Vec<String> {
+fn broken(played: &Played, channel: &ChannelConfig, posts: &ChannelPosts<'_>) -> Vec<String> {
     let mut broken = Vec::new();
-    let owed = played.posts.iter().filter(|post| post.tells_in(channel));
-    let never = owed.count().saturating_sub(heard.waits.len());
+    let due = played.posts.iter().filter(|post| post.posts_in(channel));
+    let never = due.count().saturating_sub(posts.waits.len());
     if never > 0 {
         broken.push(format!("{never} posts never became a message"));
     }
     let mut marks: BTreeMap<&str, usize> = BTreeMap::new();
-    for told in heard.messages().filter(|told| told.what != What::Answer) {
-        *marks.entry(told.mark.as_str()).or_default() += 1;
+    for sent in posts
+        .messages()
+        .filter(|sent| sent.kind != MessageKind::Answer)
+    {
+        *marks.entry(sent.mark.as_str()).or_default() += 1;
     }
     let doubles = marks.values().filter(|many| **many > 1).count();
     if doubles > 0 {
         broken.push(format!("{doubles} messages stand twice"));
     }
-    let posts = heard.posts_an_hour;
-    if let Some(cap) = channel.hourly_max.filter(|cap| posts > *cap as usize) {
-        broken.push(format!(
-            "{posts} posts in an hour, though {cap} is the most"
-        ));
+    let most = posts.posts_an_hour;
+    if let Some(cap) = channel.hourly_max.filter(|cap| most > *cap as usize) {
+        broken.push(format!("{most} posts in an hour, though {cap} is the most"));
     }
-    if channel.name.starts_with(NEWS) && !SHARE.contains(&heard.share) {
+    if channel.name.starts_with(NEWS) && !SHARE.contains(&posts.share) {
         broken.push(format!(
             "{:.1} % of the stories, not {SHARE:?}",
-            heard.share
+            posts.share
         ));
     }
     broken
@@ -272,15 +268,15 @@ fn broken(played: &Played, channel: &ChannelConfig, heard: &Heard<'_>) -> Vec<St
 /// How long a story waited for its message.
 struct Wait {
     all: TimeDelta,
-    /// Without what the configuration asks for: quiet hours, and the time of a digest.
+    /// The delay without configured waits: quiet hours, and the time of a digest.
     busy: TimeDelta,
     title: String,
 }
 
-fn waits(played: &Played, channel: &ChannelConfig, told: &[&Told]) -> Vec<Wait> {
-    let mut sent: HashMap<&str, DateTime<Utc>> = HashMap::new();
-    for told in told.iter().filter(|told| told.what.is_message()) {
-        sent.entry(told.mark.as_str()).or_insert(told.at);
+fn waits(played: &Played, channel: &ChannelConfig, sent: &[&SentMessage]) -> Vec<Wait> {
+    let mut first_at: HashMap<&str, DateTime<Utc>> = HashMap::new();
+    for message in sent.iter().filter(|sent| sent.kind.is_message()) {
+        first_at.entry(message.mark.as_str()).or_insert(message.at);
     }
     let arrivals: HashMap<&str, DateTime<Utc>> = played
         .letters
@@ -294,15 +290,15 @@ fn waits(played: &Played, channel: &ChannelConfig, told: &[&Told]) -> Vec<Wait> 
         .map(|post| (post.id, post.mark.as_str()))
         .collect();
     let by_mark = by_mark(&played.stories);
-    let here = played.posts.iter().filter(|post| post.tells_in(channel));
+    let here = played.posts.iter().filter(|post| post.posts_in(channel));
     here.filter_map(|post| {
         let mark = post
             .digest
             .and_then(|digest| digests.get(&digest).copied())
             .unwrap_or(&post.mark);
-        let at = *sent.get(mark)?;
+        let at = *first_at.get(mark)?;
         let story = by_mark.get(post.mark.as_str());
-        // What made it news is the last mail that had come when its post was opened.
+        // The last mail that had come when its post was opened made it news.
         let news = story.and_then(|story| {
             let mails = story
                 .messages
@@ -324,8 +320,8 @@ fn waits(played: &Played, channel: &ChannelConfig, told: &[&Told]) -> Vec<Wait> 
     .collect()
 }
 
-fn most_in_an_hour<'a>(told: impl Iterator<Item = &'a &'a Told>) -> usize {
-    let times: Vec<DateTime<Utc>> = told.map(|told| told.at).collect();
+fn most_in_an_hour<'a>(sent: impl Iterator<Item = &'a &'a SentMessage>) -> usize {
+    let times: Vec<DateTime<Utc>> = sent.map(|sent| sent.at).collect();
     let within = |(place, from): (usize, &DateTime<Utc>)| {
         times[place..].partition_point(|at| *at < *from + TimeDelta::hours(1))
     };
@@ -368,7 +364,7 @@ fn tell_classes(
         writeln!(
             out,
             "  {}: {} of {}",
-            class.told(),
+            class.words(),
             all.len() - missed.len(),
             all.len()
         )?;
@@ -386,7 +382,7 @@ fn tell_classes(
                 "{} of {} in the class \"{}\" were missed",
                 missed.len(),
                 all.len(),
-                class.told()
+                class.words()
             ));
         }
     }

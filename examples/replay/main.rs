@@ -1,16 +1,15 @@
-//! Plays the mails of an mbox through a configuration's channels, as a bot that ran all that time would have seen them.
+//! Replays the mails of an mbox through a configuration's channels, as a bot that ran all that time would have seen them.
 //!
 //!     cargo run --example replay -- LIST.mbox.gz [--density 50] [--config config.example.toml] [--feed bpf-list]
 //!
-//! The mails arrive at a public-inbox on loopback at the times that the mbox tells; a clock stands in for the computer's,
-//! and moves from one thing that is due to the next: polls at the feed's gap, deliveries, lists. Everything else is the
-//! program itself: poll, fold, plan, outbox, delivery. Each channel is played on Discord and on Matrix, with their limits.
-//! Polls that would have found nothing are left out, but for the last one before each mail. Of the feeds only the list is
-//! played, so nothing is known of commits but what mails say. A configuration without channels has those that stand in
-//! it behind `#`.
+//! The mails arrive at a public-inbox on loopback at their times in the mbox. A simulated clock moves from one due thing to the
+//! next: polls at the feed's gap, deliveries, digests. Everything else is the program itself: poll, fold, plan, outbox,
+//! delivery. Each channel is played on Discord and on Matrix, with their limits. Polls that would find nothing are skipped,
+//! except for the last one before each mail. Only the list is replayed, so commits are known from mails alone. If a
+//! configuration has no channels, those behind `#` in it are used.
 //!
-//! It prints what each channel got, holds that against what was promised, writes `target/review/replay.md` (30 stories that
-//! the first channel took and 30 that it left out, with the reasons) and ends with 1 where a promise was broken.
+//! It prints each channel's posts, checks the promises, and writes `target/review/replay.md` (30 stories that the first channel
+//! posted and 30 that it left out, with the reasons). The exit status is 1 if a promise was broken.
 
 mod archive;
 mod chat;
@@ -32,7 +31,7 @@ use bpfnews::deliver::Courier;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
 use bpfnews::store::feeds::{self, FeedRow, Outcome};
-use bpfnews::store::stories::{self, Wanted};
+use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::story::Story;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
@@ -42,7 +41,7 @@ use url::Url;
 use archive::Letter;
 use chat::Chat;
 
-/// How long the bot runs on after the last mail, for what waits: a digest may come once a week.
+/// How long the bot runs after the last mail, for waiting posts: a digest may come once a week.
 const AFTER: TimeDelta = TimeDelta::days(8);
 
 #[derive(Parser)]
@@ -52,7 +51,7 @@ struct Asked {
     /// Plays the mails so many times as close together.
     #[arg(long, default_value_t = 1.0)]
     density: f64,
-    /// Whose channels are played.
+    /// The configuration with the channels.
     #[arg(long, default_value = "config.example.toml")]
     config: PathBuf,
     /// Which of its feeds the mails stand for.
@@ -60,7 +59,7 @@ struct Asked {
     feed: String,
 }
 
-/// What was played.
+/// The result of a replay.
 struct Played {
     letters: Arc<Vec<Letter>>,
     stories: Vec<Story>,
@@ -112,7 +111,7 @@ async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyh
     );
     let gap = TimeDelta::from_std(config.feeds[0].poll_gap)?;
     let polls = run(&ingest, &courier, &clock, &letters, gap, last + AFTER).await?;
-    let wanted = Wanted::default();
+    let wanted = StoryFilter::default();
     let today = clock.now().timestamp().div_euclid(86_400);
     let stories = stories::list_stories(ingest.store.read(), &wanted, today, i64::MAX, 0).await?;
     let posts = count::posts(ingest.store.read()).await?;
@@ -213,11 +212,11 @@ fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Co
         name: format!("{}@{}", channel.name, platform.word()),
         ..channel.clone()
     };
-    let told = config
+    let channels = config
         .channels
         .iter()
         .filter(|channel| !channel.maintainers);
-    config.channels = told
+    config.channels = channels
         .flat_map(|channel| {
             [PlatformKind::Discord, PlatformKind::Matrix].map(|platform| on(channel, platform))
         })
@@ -225,7 +224,7 @@ fn configuration(asked: &Asked, list: Url, database: &Path) -> anyhow::Result<Co
     Ok(config)
 }
 
-/// A configuration whose tables of channels and of platforms no longer stand behind `#`.
+/// A configuration with its tables of channels and platforms uncommented.
 fn with_channels(text: &str) -> String {
     let mut is_inside = false;
     let lines = text.lines().map(|line| {

@@ -17,7 +17,7 @@ use crate::count::taken;
 const REVIEW: &str = "target/review/replay.md";
 /// How many of each.
 const MANY: usize = 30;
-/// What they are drawn by.
+/// The seed of the draw.
 const SEED: u64 = 4;
 
 /// Writes the review of the first channel.
@@ -81,7 +81,7 @@ fn tell(
         writeln!(text, "  - left out: {why}")?;
     }
     let classes: BTreeSet<_> = classes(story, &mails);
-    let classes: Vec<&str> = classes.into_iter().map(|class| class.told()).collect();
+    let classes: Vec<&str> = classes.into_iter().map(|class| class.words()).collect();
     if !classes.is_empty() {
         writeln!(text, "  - classes: {}", classes.join(", "))?;
     }

@@ -1,5 +1,5 @@
-//! A database that cannot be written for a while: the loops rest, and go on when it can. Nothing is lost meanwhile, for
-//! nothing is read or told that is not committed.
+//! Pauses the loops while the database cannot be written. Nothing is lost: items and deliveries count only after a
+//! commit.
 
 use std::time::{Duration, Instant};
 
@@ -10,32 +10,31 @@ use crate::live::Live;
 use crate::post::story::Content;
 use crate::store::{StorageProblem, troubles};
 
-/// The first rest; it doubles.
+/// The first pause; each next one is twice as long.
 const REST_MIN: Duration = Duration::from_secs(5);
-/// The longest.
 const REST_MAX: Duration = Duration::from_mins(5);
-/// Trouble that comes back so soon is the same trouble, and told no second time.
+/// Within this time a new failure continues the previous outage, so maintainers get no second notice.
 const SAME_FOR: Duration = Duration::from_hours(1);
 
-/// How the database fares.
+/// The state of the current outage, if any.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
-    /// What is wrong, and since when; `None`: nothing.
+    /// The problem, and the time when it began.
     wrong: Option<(StorageProblem, chrono::DateTime<chrono::Utc>)>,
-    /// When it is tried again.
+    /// The time of the next attempt to write.
     again_at: Option<Instant>,
     rest: Duration,
-    /// Whether maintainers hear of the end.
+    /// Whether maintainers got a notice, so that they get one at the end too.
     was_told: bool,
     ended_at: Option<Instant>,
 }
 
 impl Disk {
-    /// An error of the loops: where it is one that passes, how long they rest.
+    /// Handles an error of the loops. Returns the pause if the error can pass.
     ///
     /// # Errors
     ///
-    /// The error itself, where it is another one.
+    /// Returns the error itself if waiting does not help.
     pub(super) async fn met(
         &mut self,
         live: &Live,
@@ -51,13 +50,13 @@ impl Disk {
                 self.rest = Duration::ZERO;
             }
             if trouble == StorageProblem::Busy || is_same {
-                warn!("the database cannot be written, tried again: {trouble} ({met:#})");
+                warn!("the database cannot be written and will be retried: {trouble} ({met:#})");
             } else {
                 self.was_told = true;
                 let remedy = trouble.remedy();
                 error!(
-                    "the database cannot be written: {trouble} ({met:#}). Nothing is read or told meanwhile, and nothing \
-                     is lost; it is tried again by itself. What to do: {remedy}"
+                    "the database cannot be written: {trouble} ({met:#}). Until it can, no feed is polled and nothing is \
+                     posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {remedy}"
                 );
                 tell(live, trouble).await;
             }
@@ -69,7 +68,7 @@ impl Disk {
         Ok(self.left())
     }
 
-    /// How long the loops rest still; `None` where the database is well, or is so again.
+    /// The rest of the pause. At its end, tries to write; `None` if the database works.
     pub(super) async fn rest(&mut self, live: &Live) -> anyhow::Result<Option<Duration>> {
         let Some((trouble, since)) = self.wrong else {
             return Ok(None);
@@ -81,7 +80,7 @@ impl Disk {
             return self.met(live, error).await.map(Some);
         }
         info!(
-            "the database can be written again; it could not since {}",
+            "the database can be written again; it had been failing since {}",
             since.format("%F %T UTC")
         );
         (self.wrong, self.again_at, self.was_told) = (None, None, false);
@@ -105,7 +104,7 @@ impl Disk {
         troubles::try_to_write(&mut tx).await?;
         if self.was_told {
             let text = format!(
-                "It could not since {} UTC: {trouble}. Nothing was lost.",
+                "It had been failing since {} UTC: {trouble}. Nothing was lost.",
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
@@ -117,7 +116,7 @@ impl Disk {
     }
 }
 
-/// Tells maintainers at once: an outbox that cannot be written takes no notice.
+/// Notifies maintainers directly, because the outbox cannot be written.
 async fn tell(live: &Live, trouble: StorageProblem) {
     let now = live.now();
     let desks = now.ingest.desks();
@@ -126,14 +125,17 @@ async fn tell(live: &Live, trouble: StorageProblem) {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),
             text: format!(
-                "Nothing is read or told meanwhile, and nothing is lost; it is tried again by itself. What to do: {}.",
+                "Until it can, no feed is polled and nothing is posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {}.",
                 trouble.remedy()
             ),
             mark: format!("n{:x}", fastrand::u64(..)),
         };
         let (platform, room) = (desk.config.platform, &desk.row.address);
-        if let Err(why) = live.post_once(platform, room, notice).await {
-            warn!("{}: could not be told: {}", desk.config.name, why.0);
+        if let Err(why) = now.courier.post_once(platform, room, notice).await {
+            warn!(
+                "{}: the notice could not be posted: {}",
+                desk.config.name, why.0
+            );
         }
     }
 }

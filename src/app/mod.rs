@@ -1,4 +1,4 @@
-//! Wiring: the loops of `run`, and stopping in two steps.
+//! The loops of `run`, and stopping in two steps.
 
 mod disk;
 pub mod platforms;
@@ -28,33 +28,31 @@ use crate::publish::{Rules, schedule};
 use crate::store::feeds::FeedRow;
 use crate::store::{StorageProblem, feeds};
 
-/// The longest sleep, so that a clock that was set is noticed.
+/// The longest sleep, so that a change of the clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
-/// How long a stop waits for polls and deliveries that are under way.
+/// How long a stop waits for polls and deliveries under way.
 const STOP_MAX: Duration = Duration::from_secs(6);
-/// The shortest, so that what is due and cannot be done does not make the loop spin …
+/// The shortest sleep, so that work that is due but blocked does not make the loop spin …
 const SLEEP_MIN: Duration = Duration::from_millis(500);
-/// … but for the next poll.
+/// … and the shortest before a poll.
 const POLL_SLEEP_MIN: Duration = Duration::from_millis(10);
-/// How soon everything is looked at again after polls that brought something: at once, but not for each of those that end in
-/// one go.
+/// The gap between two full passes after polls with new items. One pass covers all polls that end within it.
 const LOOK_GAP: Duration = Duration::from_millis(50);
-/// Feeds that are due are asked for so many at a time: with thousands of them, each poll that ends would ask for all. Those
-/// under way are due still and come again with every answer, so it must be more than can be under way, and is several times
-/// that.
+/// Due feeds fetched from the database at once. There may be thousands, and each finished poll asks again. Feeds under
+/// way are still due and come with every answer, so this must exceed [`POLLS_AT_ONCE_MAX`].
 const DUE_AT_ONCE: u32 = 4 * POLLS_AT_ONCE_MAX as u32;
 
-/// A chat system refuses the bot, or cannot be set up: what a person must mend, and another try does not.
+/// A chat system refuses the bot or cannot be set up. A person must correct it; a retry does not help.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// What is under way. It outlives the generation that it was begun on.
+/// Polls and deliveries under way. They outlive the generation that started them.
 #[derive(Default)]
 struct UnderWay {
-    /// Feeds that are due and wait for their turn, the longest due first.
+    /// Due feeds waiting for their turn, the longest due first.
     due: VecDeque<FeedRow>,
-    /// More may be due than were told when it was asked.
+    /// Whether the database may have more due feeds than `due`.
     more_due: bool,
     polls: JoinSet<(String, anyhow::Result<Report>)>,
     in_flight: HashSet<String>,
@@ -63,19 +61,19 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    /// Which feeds are due is to be asked again.
+    /// Drops the list of due feeds, so that the next pass reads it again.
     fn forget_due(&mut self) {
         self.due.clear();
         self.more_due = true;
     }
 }
 
-/// Polls what is due, tells what is new and answers what is asked until `stop` is cancelled. SIGHUP has the configuration
-/// read again.
+/// Runs the bot until `stop` is cancelled: polls due feeds, delivers posts, and answers commands. SIGHUP reloads the
+/// configuration.
 ///
 /// # Errors
 ///
-/// When the database fails for good, or a platform refuses the bot altogether.
+/// Returns an error if the database fails permanently, or [`Refused`] if a platform refuses the bot.
 pub async fn run(
     live: &Live,
     listeners: Vec<(PlatformKind, Listener)>,
@@ -87,7 +85,7 @@ pub async fn run(
         ears.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
-    // When everything was looked at, and when it is to be again. A poll that brought nothing is no reason to.
+    // The times of the last and the next full pass. A poll without news does not move the next one.
     let (mut looked_at, mut look_at) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         let now = live.now();
@@ -119,7 +117,7 @@ pub async fn run(
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
             () = stop.cancelled() => {}
-            // Among what changed may be which feeds are polled.
+            // The set of polled feeds may have changed.
             () = live.changed() => under_way.forget_due(),
             _ = hangup.recv() => {
                 under_way.forget_due();
@@ -128,7 +126,7 @@ pub async fn run(
                 }
             }
             Some(ended) = ears.join_next(), if !ears.is_empty() => {
-                let (platform, ended) = ended.context("a listener came to a bad end")?;
+                let (platform, ended) = ended.context("a listener panicked")?;
                 if let Err(error) = ended {
                     stop.cancel();
                     let why = format!("{} refuses the bot: {error}", platform.word());
@@ -136,12 +134,12 @@ pub async fn run(
                 }
             }
             Some(ended) = lanes.join_next(), if !lanes.is_empty() => {
-                let (lane, ended) = ended.context("a delivery came to a bad end")?;
+                let (lane, ended) = ended.context("a delivery panicked")?;
                 under_way.busy.retain(|channel| !lane.channels.contains(channel));
                 if let Err(error) = ended
                     && let Err(error) = disk.met(live, error).await
                 {
-                    error!("telling: {error:#}");
+                    error!("delivery: {error:#}");
                 }
             }
             Some(ended) = polls.join_next(), if !polls.is_empty() => {
@@ -158,13 +156,13 @@ pub async fn run(
                             }
                         }
                     }
-                    Err(error) => error!("a poll came to a bad end: {error}"),
+                    Err(error) => error!("a poll panicked: {error}"),
                 }
             }
         }
     }
     info!("stopping");
-    // What is under way is let finish, so that its outcome is known; the rest is owed at the next start.
+    // Work under way may finish, so that its outcome is known. The rest stays queued for the next start.
     let finish = async {
         while under_way.polls.join_next().await.is_some() {}
         while under_way.lanes.join_next().await.is_some() {}
@@ -174,7 +172,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Begins what is due; gives how long until the next of it.
+/// Starts everything that is due. Returns the time until the next thing is due.
 async fn begin(
     ingest: &Arc<Ingest>,
     courier: &Arc<Courier>,
@@ -182,11 +180,11 @@ async fn begin(
     under_way: &mut UnderWay,
     stop: &CancellationToken,
 ) -> anyhow::Result<Duration> {
-    // First, for it sets right what is due after a clock was set.
+    // First, because it corrects due times after a change of the clock.
     ingest.make_digests().await?;
     let desks = || ingest.desks();
     let issue_at = schedule::pass(&ingest.store, desks, rules, ingest.clock.now()).await?;
-    // The same moment for what is due and for what is due later: nothing may fall between.
+    // One moment for "due" and "due later", so that nothing falls between them.
     let now = ingest.clock.now();
     if under_way.due.is_empty() {
         let due = feeds::due_feeds(ingest.store.read(), now, DUE_AT_ONCE).await?;
@@ -194,7 +192,7 @@ async fn begin(
         let is_waiting = |row: &FeedRow| !under_way.in_flight.contains(&row.name);
         under_way.due = due.into_iter().filter(is_waiting).collect();
     } else {
-        // Since it was asked, more may have fallen due.
+        // More feeds may have become due since the list was read.
         under_way.more_due = true;
     }
     begin_due(ingest, under_way, stop);
@@ -202,26 +200,26 @@ async fn begin(
     until_next(ingest, courier, issue_at, &under_way.busy, now).await
 }
 
-/// Begins polls of feeds that wait for their turn, as many as may be under way.
+/// Starts polls of waiting feeds, up to the limit.
 fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &CancellationToken) {
     while under_way.in_flight.len() < POLLS_AT_ONCE_MAX {
         let Some(row) = under_way.due.pop_front() else {
             return;
         };
-        // Another generation may be about to begin, with feeds that this one does not know.
+        // A newer generation may have feeds unknown to this one.
         if ingest.reads(&row.name) && under_way.in_flight.insert(row.name.clone()) {
             let (ingest, stop, name) = (Arc::clone(ingest), stop.clone(), row.name.clone());
             under_way.polls.spawn(async move {
-                // Its feed must not stay among those in flight, whatever happens.
+                // Even a panic must remove the feed from `in_flight`.
                 let polled = AssertUnwindSafe(ingest.poll(row, &stop)).catch_unwind();
                 let report = polled
                     .await
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll came to a bad end")));
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a poll panicked")));
                 if report
                     .as_ref()
                     .is_err_and(|error| StorageProblem::of(error).is_none())
                 {
-                    // What could not be settled is due still: it must not be asked for again at once.
+                    // The feed is still due: wait, so that it is not polled again at once.
                     let _ = tokio::time::timeout(SLEEP_MAX, stop.cancelled()).await;
                 }
                 (name, report)
@@ -245,7 +243,7 @@ async fn begin_lanes(courier: &Arc<Courier>, under_way: &mut UnderWay) -> anyhow
     Ok(())
 }
 
-/// Runs a lane; after an error of the database it rests before it is tried again.
+/// Runs a lane. After a database error it waits before the lane may run again.
 async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
     let ended = courier.run_lane(&lane).await;
     if ended.is_err() {
@@ -254,7 +252,7 @@ async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
     (lane, ended.map(|_| ()))
 }
 
-/// How long until something is due. `now` is when it was asked which feeds are.
+/// The time until something is due. `now` is the moment at which due feeds were read.
 async fn until_next(
     ingest: &Ingest,
     courier: &Courier,
@@ -262,13 +260,13 @@ async fn until_next(
     busy: &HashSet<i64>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Duration> {
-    // What is due already is under way or waits for its turn: a poll that ends wakes the loop.
+    // A feed due by now is under way or waiting: the end of a poll wakes the loop.
     let next_feed = feeds::next_due_after(ingest.store.read(), now).await?;
     let next_feed = next_feed.and_then(|at| DateTime::from_timestamp(at, 0));
     let next = [
         ingest.next_digest_at().await?,
         issue_at,
-        // A lane that is busy ends by itself, and wakes the loop.
+        // A busy lane wakes the loop when it ends.
         if busy.is_empty() {
             courier.next_at().await?
         } else {

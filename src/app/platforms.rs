@@ -1,4 +1,4 @@
-//! The chat systems that the configuration names: set up once, for sending and for listening.
+//! The configured chat systems, set up once for sending and for listening.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,36 +15,35 @@ use crate::channel::discord::{self, ChannelFacts, Discord};
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
+use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
-use crate::command::heard::Ear;
 use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
 use crate::store::{Store, registered};
 
-/// Told to Discord, which insists on a page, where the configuration names none.
+/// The page sent to Discord, which requires one, if none is configured.
 const PAGE: &str = "https://bpfnews.invalid/";
-/// The environment variable that names the folder of the secrets that systemd hands over.
+/// The environment variable with the folder of systemd's credentials.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-/// The environment variable that holds the bot's token where no file is named.
+/// The environment variable with the bot's token, used if no file is configured.
 const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
-/// The environment variable that holds the Matrix account's password where no file is named.
+/// The environment variable with the Matrix password, used if no file is configured.
 #[cfg(feature = "matrix")]
 const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
 
-/// The chat systems, set up.
 pub struct Platforms {
-    /// Discord, where there is a `[discord]`.
+    /// Set if there is a `[discord]`.
     pub discord: Option<Arc<Discord>>,
-    /// Matrix, where there is a `[matrix]`.
+    /// Set if there is a `[matrix]`.
     #[cfg(feature = "matrix")]
     pub matrix: Option<Arc<Matrix>>,
 }
 
 impl Platforms {
-    /// Sets up what the configuration has tables for; nothing is asked of them yet.
+    /// Sets up the configured platforms without a request to them.
     ///
     /// # Errors
     ///
-    /// When a secret is missing, or a client cannot be made.
+    /// Returns an error if a secret is missing or a client cannot be made.
     pub fn connect(config: &Config) -> anyhow::Result<Self> {
         let discord = config.discord.is_some().then(|| connect_discord(config));
         #[cfg(feature = "matrix")]
@@ -63,7 +62,8 @@ impl Platforms {
         })
     }
 
-    /// What a channel's platform says of it, once it lets the bot do there what it will be asked to; nothing where there is none to ask.
+    /// Checks with a channel's platform that the bot may post there. Returns a description of the channel, or `None`
+    /// for the terminal and for platforms that are not set up.
     pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
         match channel.platform {
             PlatformKind::Terminal => None,
@@ -96,7 +96,7 @@ impl Platforms {
         }
     }
 
-    /// What sends to each platform.
+    /// The platforms, by kind, for sending.
     pub fn senders(&self) -> HashMap<PlatformKind, Arc<dyn Platform>> {
         let terminal: Arc<dyn Platform> = Arc::new(Terminal);
         let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
@@ -117,28 +117,28 @@ impl Platforms {
     }
 }
 
-/// What follows a platform until it is stopped; it ends early only with an error that refuses the bot.
+/// Follows a platform until it is stopped. It ends early only if the platform refuses the bot.
 pub type Listener = BoxFuture<'static, Result<(), SendError>>;
 
 impl Platforms {
-    /// What follows each platform and hands `ear` what people ask.
+    /// Follows each platform and passes commands to `handler`.
     pub fn listeners(
         &self,
-        ear: &Ear,
+        handler: &SharedHandler,
         store: &Store,
         stop: &CancellationToken,
     ) -> Vec<(PlatformKind, Listener)> {
         let discord = self.discord.iter().map(|discord| {
-            let (discord, ear, stop) = (Arc::clone(discord), Arc::clone(ear), stop.clone());
+            let (discord, handler, stop) = (Arc::clone(discord), Arc::clone(handler), stop.clone());
             let memory = Arc::new(Registered(store.clone()));
             let listener: Listener =
-                async move { discord.listen(ear, memory, &stop).await }.boxed();
+                async move { discord.listen(handler, memory, &stop).await }.boxed();
             (PlatformKind::Discord, listener)
         });
         #[cfg(feature = "matrix")]
         let matrix = self.matrix.iter().map(|matrix| {
-            let (matrix, ear, stop) = (Arc::clone(matrix), Arc::clone(ear), stop.clone());
-            let listener: Listener = async move { matrix.listen(ear, &stop).await }.boxed();
+            let (matrix, handler, stop) = (Arc::clone(matrix), Arc::clone(handler), stop.clone());
+            let listener: Listener = async move { matrix.listen(handler, &stop).await }.boxed();
             (PlatformKind::Matrix, listener)
         });
         #[cfg(not(feature = "matrix"))]
@@ -147,10 +147,10 @@ impl Platforms {
     }
 }
 
-/// The database as Discord's memory of what is registered there.
+/// Stores in the database which commands are registered at Discord.
 pub struct Registered(pub Store);
 
-impl discord::Memory for Registered {
+impl discord::RegistrationStore for Registered {
     fn registered<'a>(
         &'a self,
         application: &'a str,
@@ -174,17 +174,17 @@ impl discord::Memory for Registered {
     }
 }
 
-/// A secret that systemd hands over, where the unit's `LoadCredential` names it.
+/// The path of a secret passed by systemd's `LoadCredential`.
 fn credential(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(CREDENTIALS)?;
     Some(Path::new(&folder).join(name)).filter(|file| file.exists())
 }
 
-/// Sets up Discord; nothing is asked of it yet.
+/// Sets up Discord without a request to it.
 ///
 /// # Errors
 ///
-/// When its token is missing, or the client cannot be made.
+/// Returns an error if the token is missing or the client cannot be made.
 pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
     let discord = config
         .discord
@@ -202,20 +202,20 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
         }
     };
     let page = config.network.page.as_ref();
-    Discord::new(discord::Settings {
+    Discord::new(discord::DiscordSettings {
         base: discord.api.clone(),
         token: token.trim().to_owned().into(),
         page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
     })
 }
 
-/// How Matrix is reached.
+/// The settings of the Matrix client.
 ///
 /// # Errors
 ///
-/// When there is no `[matrix]`, or the password's file cannot be read.
+/// Returns an error if there is no `[matrix]` or the password's file cannot be read.
 #[cfg(feature = "matrix")]
-pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
+pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::MatrixSettings> {
     let matrix = config
         .matrix
         .as_ref()
@@ -229,7 +229,7 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
     };
     let channels = config.channels.iter();
     let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);
-    Ok(matrix::Settings {
+    Ok(matrix::MatrixSettings {
         homeserver: matrix.homeserver.clone(),
         user: matrix.user.clone(),
         password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),
@@ -237,11 +237,12 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::Settings> {
         inviters: matrix.inviters.clone(),
         rooms: rooms.map(|room| room.address.clone()).collect(),
         send_gap: Duration::from_secs(matrix.send_gap_s.into()),
+        request_max: matrix::REQUEST_MAX,
         now: Arc::new(|| SystemClock.now().timestamp()),
     })
 }
 
-/// The password; it may be gone once the account has logged in.
+/// Reads the password. The file may be gone after the first login.
 #[cfg(feature = "matrix")]
 fn read_password(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {

@@ -1,4 +1,4 @@
-//! Stopping in time, whatever is under way.
+//! Stopping on signals within a time limit.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -7,18 +7,17 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long a stop may take in all; who runs services sends SIGKILL some time after SIGTERM.
+/// The longest stop. Service managers send SIGKILL some time after SIGTERM.
 const STOP_MAX: Duration = Duration::from_secs(9);
-/// The exit status of an end that waits for nothing.
+/// The exit status of a stop that waited for nothing.
 const BROKEN_OFF: i32 = 130;
 
-/// A token that SIGINT (Ctrl-C) or SIGTERM cancels. A second signal ends the process at once, and so does a stop that takes
-/// more than nine seconds: what was committed is not lost. Both are heard on a thread of their own, for all others may be
-/// busy or blocked.
+/// A token that SIGINT (Ctrl-C) or SIGTERM cancels. A second signal, or a stop longer than nine seconds, ends the
+/// process at once; committed data is safe. Signals have their own thread because all others may be blocked.
 ///
 /// # Errors
 ///
-/// When the signals cannot be listened to.
+/// Returns an error if the signal handlers cannot be installed.
 pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let token = stop.clone();

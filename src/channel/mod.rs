@@ -1,11 +1,12 @@
-//! Channels: how content reaches a room, and how it looks there. Nothing here decides what is told, or when.
+//! Platforms: how content is delivered to a room, and how it looks there. Other rooms decide what to post and when.
 //!
-//! [`Platform`] is what a chat system must do for the outbox. Its errors carry the decision: see [`SendError`].
+//! [`Platform`] is the interface of a chat system. A [`SendError`] says how the outbox must react.
 
 pub mod discord;
 #[cfg(feature = "matrix")]
 pub mod matrix;
 pub mod terminal;
+pub mod text;
 
 use std::time::Duration;
 
@@ -14,57 +15,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::post::story::Content;
 
-/// One delivery, as a platform is handed it.
+/// One delivery.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// The room, in the platform's own terms: a Discord channel's number, a Matrix room's id.
+    /// A Discord channel's number, or a Matrix room's id.
     pub address: String,
-    /// What to do.
     pub act: Act,
-    /// Stable over all attempts at this content, unique among all deliveries, at most 25 of `[a-z0-9-]`: Discord's
-    /// nonce, Matrix' transaction id.
+    /// The idempotency key: the same for all attempts, unique among deliveries, at most 25 of `[a-z0-9-]`. It is
+    /// Discord's nonce and Matrix' transaction id.
     pub key: String,
-    /// Whether this may have been done by an earlier attempt whose answer never came.
+    /// Whether an earlier attempt with an unknown outcome may have succeeded.
     pub is_retry: bool,
-    /// How long ago an attempt failed whose request may be on its way still.
+    /// The time since a failed attempt whose request may still arrive.
     pub tried_ago: Option<Duration>,
 }
 
-/// What a delivery does.
+/// The action of a delivery.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// Posts something new.
+    /// Posts a new message.
     Send {
-        /// What it says.
         content: Content,
-        /// The message that it belongs below.
+        /// The message that the new one replies to.
         under: Option<Below>,
     },
-    /// Makes a message say something else.
+    /// Replaces the content of a message.
     Edit {
-        /// The message.
         receipt: Receipt,
-        /// What it says from now on, the whole of it.
+        /// The whole new content.
         content: Content,
     },
-    /// Takes a message back.
-    Remove {
-        /// The message.
-        receipt: Receipt,
-    },
+    /// Removes a message.
+    Remove { receipt: Receipt },
 }
 
-/// Where a message goes that belongs to another one. Where a platform has threads alone, or none, both are the same.
+/// How a message refers to an earlier one. Platforms that have only one of the two treat both alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Below {
-    /// An answer to it, in the room.
+    /// As a reply in the room.
     Answer(Receipt),
-    /// In its thread, which is made where it has none.
+    /// In its thread, which is created if missing.
     Thread(Receipt),
 }
 
 impl Below {
-    /// The message that it belongs to.
+    /// The earlier message.
     pub fn message(&self) -> &Receipt {
         match self {
             Self::Answer(receipt) | Self::Thread(receipt) => receipt,
@@ -72,79 +67,71 @@ impl Below {
     }
 }
 
-/// Where a message stands, as the platform named it.
+/// The address of a posted message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The message's id, or the Matrix event's.
+    /// A Discord message's id, or a Matrix event's.
     pub message: String,
-    /// The room that it is in where that is not the channel itself: the thread of a forum post.
+    /// The thread of a forum post; `None` if the message is in the channel itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
 }
 
-/// A message of ours that stands in a channel.
+/// A message of the bot that a channel holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// What it can be found again by, see [`Content::mark`].
+pub struct PostedMessage {
+    /// Identifies the content, see [`Content::mark`].
     pub mark: String,
-    /// Where it is.
     pub receipt: Receipt,
-    /// The title of a list; empty for anything else.
+    /// The title of a list; empty for other content.
     pub title: String,
-    /// The marks of the stories that a list names.
+    /// The marks of the stories in a list.
     pub lists: Vec<String>,
 }
 
-/// Why a delivery did not happen, and what follows from it.
+/// Why a delivery failed, and how the outbox must react.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// Nothing happened. The channel waits; this is no attempt.
+    /// Nothing was sent, because a limit applies. Retry later; this does not count as an attempt.
     #[error("later: {why}")]
     Later {
-        /// How long, as the server said.
+        /// The wait, as the server asked.
         after: Duration,
-        /// Who must wait.
         scope: Scope,
-        /// What the server said.
         why: String,
     },
-    /// Nothing happened, and nobody asked to wait: a request failed that comes before the message. It counts as a failed try.
+    /// Nothing was sent: a request before the message failed. This counts as a failed attempt.
     #[error("failed: {why}")]
     Failed {
-        /// How long `scope` is left alone at least.
+        /// The least wait for `scope`.
         after: Duration,
-        /// Who must wait. The delivery alone: its channel goes on meanwhile.
+        /// If it is the delivery alone, its channel continues.
         scope: Scope,
-        /// What went wrong.
         why: String,
     },
-    /// It may have happened: the answer was lost, late, or made no sense. The same key is tried again.
+    /// The message may have been sent: the response was lost, late or invalid. Retry with the same key.
     #[error("unknown outcome: {why}")]
-    Unknown {
-        /// What went wrong.
-        why: String,
-    },
-    /// It cannot happen, now or later.
+    Unknown { why: String },
+    /// The server refuses it permanently.
     #[error("{why}")]
     Never {
-        /// What is refused.
         scope: Scope,
-        /// What the server said, and what to do about it, for a maintainer.
+        /// The server's reason, with advice for a maintainer.
         why: String,
     },
-    /// Another room took the place of this one, where nothing can be said any more.
+    /// Another room replaced this one, which takes no messages any more.
     #[error("the room was replaced by {by}")]
     Replaced {
-        /// The other room, in the platform's own terms.
+        /// The new room's address.
         by: String,
     },
-    /// The message to be edited or removed is gone: somebody deleted it.
+    /// The message to edit or remove no longer exists.
     #[error("the message is gone")]
     Gone,
 }
 
 impl SendError {
-    /// What an error means of a request that comes before a message, such as a look: nothing was sent, and the try failed.
+    /// The meaning of an error for a request before the message: nothing was sent, and the attempt failed.
     pub fn before_sending(self) -> Self {
         match self {
             Self::Unknown { why } => Self::Failed {
@@ -155,44 +142,57 @@ impl SendError {
             other => other,
         }
     }
+
+    /// The meaning of an error of a look for an earlier message: the look is refused, and not the channel. The try of this
+    /// delivery failed, and the others of its channel go on.
+    pub fn as_failed_look(self) -> Self {
+        match self.before_sending() {
+            Self::Never {
+                scope: Scope::Channel,
+                why,
+            } => Self::Failed {
+                after: Duration::ZERO,
+                scope: Scope::Delivery,
+                why,
+            },
+            other => other,
+        }
+    }
 }
 
-/// What an error is about.
+/// The part of a platform that an error affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// This delivery alone.
     Delivery,
-    /// Its channel.
     Channel,
-    /// Every channel of the platform.
     Platform,
 }
 
 /// A chat system.
 pub trait Platform: Send + Sync {
-    /// Its name, as the configuration writes it.
+    /// Its name in the configuration.
     fn name(&self) -> &'static str;
 
-    /// How long a send with the same key is known not to make a second message. Past that, and where it is zero, a
-    /// send whose outcome is unknown is looked for first.
+    /// How long the platform ignores a second send with the same key. After that, and if it is zero, the outbox calls
+    /// [`Platform::find`] before it repeats a send with an unknown outcome.
     fn dedupes_for(&self, address: &str) -> Duration;
 
-    /// Whether deliveries to different channels may be under way side by side.
+    /// Whether deliveries to different channels may run in parallel.
     fn sends_side_by_side(&self) -> bool {
         true
     }
 
-    /// Does one delivery. A send gives the receipt of what it made, an edit and a removal that of what they changed.
+    /// Performs one delivery. Returns the receipt of the new, edited or removed message.
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>>;
 
-    /// Looks for the message that an earlier attempt may have made, by [`Content::mark`]; `None` where it is not there.
+    /// Finds the message of an earlier attempt by [`Content::mark`].
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>>;
 
-    /// All messages of ours that stand in a channel and were sent from `since` on, unix seconds, or earlier. A message
-    /// whose mark cannot be read is an error: what may stand must not be sent again.
+    /// Lists the bot's messages in a channel, at least those sent from `since` (unix seconds) on. A message with an
+    /// unreadable mark is an error, because the outbox must not send it twice.
     fn standing<'a>(
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>>;
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>>;
 }

@@ -1,4 +1,4 @@
-//! Posts on a terminal: pleasant to read in colour, and just as well without.
+//! Posts on a terminal, in colour or plain.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -7,20 +7,19 @@ use anstyle::{AnsiColor, Effects, Style};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Act, Platform, Receipt, Scope, SendError, Standing, Work};
+use super::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::About;
 use crate::post::story::{Content, IssuePost, Line, Post, Tone};
 
-/// The widest a post is laid out; longer lines tire the eye.
+/// The widest layout; longer lines are hard to read.
 const WIDTH_MAX: usize = 100;
-/// The narrowest.
 const WIDTH_MIN: usize = 40;
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// The terminal that the program runs in, as a platform. What was printed stays: an edit that says where a story stands
-/// now is a line of its own. The receipt is what was said of that last.
+/// The terminal as a platform. Printed text cannot change, so an edit with a new state prints one more line. The
+/// receipt is the last printed state.
 #[derive(Debug, Default)]
 pub struct Terminal;
 
@@ -33,7 +32,7 @@ async fn print(work: &Work) -> std::io::Result<Receipt> {
         Act::Edit { receipt, .. } | Act::Remove { receipt } => (None, receipt.message.clone()),
     };
     if let Some(text) = text {
-        // Whoever reads it may have stopped doing so, and a thread that others need must not wait for that.
+        // On another thread: a reader that stopped reading blocks the write.
         let written = tokio::task::spawn_blocking(move || {
             let mut out = anstream::stdout().lock();
             writeln!(out, "{text}")?;
@@ -77,29 +76,29 @@ impl Platform for Terminal {
         .boxed()
     }
 
-    /// What was printed cannot be read again.
+    /// Printed text cannot be read again.
     fn find<'a>(&'a self, _: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
         async { Ok(None) }.boxed()
     }
 
-    /// It is another terminal now, or the same one that scrolled on.
+    /// The terminal may be another one now.
     fn standing<'a>(
         &'a self,
         _: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async { Ok(Vec::new()) }.boxed()
     }
 }
 
-/// The width to lay posts out for: the terminal's, within reason; 100 where there is none.
+/// The width for posts: the terminal's within limits; 100 if there is no terminal.
 pub fn width() -> usize {
     terminal_size::terminal_size().map_or(WIDTH_MAX, |(width, _)| {
         usize::from(width.0).clamp(WIDTH_MIN, WIDTH_MAX)
     })
 }
 
-/// Lays content out over `width` columns, with ANSI styles; the writer leaves them out where they are not wanted.
+/// Lays out content over `width` columns with ANSI styles. The writer removes the styles if necessary.
 pub fn render(content: &Content, width: usize) -> String {
     match content {
         Content::Story(post) => story(post, width),
@@ -130,7 +129,7 @@ pub fn render(content: &Content, width: usize) -> String {
     }
 }
 
-/// What an edit adds to what was printed.
+/// The line printed for an edit.
 fn moved(content: &Content, width: usize) -> Option<String> {
     match content {
         Content::Story(post) => {
@@ -161,7 +160,7 @@ fn one_line(line: &Line, width: usize) -> Vec<String> {
     lines
 }
 
-/// A newsletter: what stands above, and lines under headings.
+/// A newsletter: the introduction, and lines under headings.
 fn issue(post: &IssuePost, width: usize) -> String {
     let inner = width.saturating_sub(2);
     let mut lines = vec![format!("{STRONG}{}{STRONG:#}", post.title)];
@@ -202,7 +201,7 @@ fn story(post: &Post, width: usize) -> String {
     let mut label = vec![post.about.word().to_uppercase()];
     let tells_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
     label.extend((!tells_tree).then(|| post.tree.clone()));
-    // A new story is posted, and a reading published: that goes without saying.
+    // Every story starts in one of these states, so they are not shown.
     let goes_without_saying = ["posted", "published", "open"].contains(&post.state.as_str());
     label.extend((!goes_without_saying).then(|| post.state.clone()));
     label.extend(post.notes.iter().cloned());
@@ -287,7 +286,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    // Links and identifiers stay whole: a broken one cannot be copied.
+    // Links and identifiers stay whole, so that they can be copied.
     let options = textwrap::Options::new(width)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)

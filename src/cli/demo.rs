@@ -50,7 +50,7 @@ async fn play(
     let (mut posts, mut failed, mut day) = (0, None, None);
     for step in steps {
         clock.set(step);
-        // One after another, so that every run tells the same in the same order.
+        // One feed at a time, so that every run prints the same.
         for row in feeds::due_feeds(ingest.store.read(), step, u32::MAX).await? {
             let report = ingest.poll(row, stop).await?;
             posts += report.news;

@@ -21,14 +21,14 @@ use crate::source::mail;
 use crate::source::mbox::{Gunzip, MAIL_BYTES_MAX, Mails};
 use crate::store::feeds;
 
-/// Mails stored in one transaction: what a long story costs beside the new mails, it costs once for all of them.
+/// Mails stored in one transaction. A long story is built once for all of them.
 const BATCH: usize = 1_000;
 /// Batches read ahead of the database.
 const AHEAD: usize = 2;
-/// What of a file tells its format.
+/// Bytes that show the format of a file.
 const HEAD_BYTES: usize = 5;
 
-/// What the reader hands over: a mail, or why one could not be read.
+/// A mail from the reader, or the reason why it could not be read.
 type Read1 = Result<Item, String>;
 
 pub(super) async fn import(path: &Path, list: &str, files: &[PathBuf]) -> anyhow::Result<ExitCode> {

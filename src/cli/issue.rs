@@ -47,8 +47,8 @@ pub(super) enum IssueCommand {
     /// List the issues that are out, the newest first.
     #[command(after_help = "Example:\n  bpfnews issue list")]
     List,
-    /// Publish the coming issue: nothing of it changes after that. A bpfnews that runs tells the channels. Where something
-    /// speaks against it (it is empty, part of its time was not read, it covers hardly any time or very much), it asks first.
+    /// Publish the coming issue and freeze it. A running bpfnews sends it to the channels. The command asks first if the issue
+    /// is empty, if part of its period was not read, or if the period is very short or very long.
     #[command(
         after_help = "Examples:\n  bpfnews issue publish\n  bpfnews issue publish --week 2017-W19\n  \
                       bpfnews issue publish --yes"
@@ -57,19 +57,19 @@ pub(super) enum IssueCommand {
         /// Of which time.
         #[command(flatten)]
         span: Span,
-        /// Do not ask, whatever speaks against it.
+        /// Publish without asking, whatever the doubts.
         #[arg(long)]
         yes: bool,
     },
-    /// Take the newest issue back, while nothing refers to it: a bpfnews that runs removes its posts. Its number is free again,
-    /// and what editors decided for it is of the coming issue.
+    /// Withdraw the newest issue, while nothing refers to it. A running bpfnews removes its posts. Its number is free again, and
+    /// its edits apply to the coming issue.
     #[command(after_help = "Example:\n  bpfnews issue withdraw 2")]
     Withdraw {
         /// Its number.
         number: u32,
     },
-    /// Make the issues of the past weeks from what is stored, numbered in order and told to no channel. Only before the
-    /// first issue is out.
+    /// Make the issues of past weeks from stored stories, numbered in order, without posting them. This works only before the
+    /// first issue is published.
     #[command(
         after_help = "Example:\n  bpfnews backfill --feed bpf-list --since 2025-01-01\n  \
                       bpfnews issue backfill --since 2025-01-01"
@@ -236,7 +236,7 @@ async fn publish(path: &Path, span: &Span, yes: bool) -> anyhow::Result<ExitCode
     write_files(&ingest, rules).await
 }
 
-/// Who publishes here, and takes back.
+/// The editor's name for issues published and withdrawn here.
 const BY: &str = "command line";
 
 fn hand() -> Actor {
@@ -248,7 +248,7 @@ fn hand() -> Actor {
     }
 }
 
-/// Says what speaks against an issue; asks where somebody is there to answer.
+/// Prints the doubts about an issue, and asks if a person is at the terminal.
 fn is_sure(doubts: &[Doubt]) -> anyhow::Result<bool> {
     let mut err = anstream::stderr();
     for doubt in doubts {

@@ -1,4 +1,4 @@
-//! The command for what could not be delivered: list it, have it tried again, drop it. It works while `run` does.
+//! The commands for dead letters: list, retry, drop. They work while `run` does.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::post::plain;
 use crate::store::Store;
 use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
-/// What becomes of them.
+/// The subcommands.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum LettersCommand {
     /// List them: those that were set aside, and those that fail and are still tried.
@@ -26,14 +26,14 @@ pub(super) enum LettersCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Try again what could not be delivered: one by its number, or all.
+    /// Retry a message that could not be delivered: one by its number, or all.
     #[command(after_help = "Example:\n  bpfnews letters retry 17")]
     Retry {
         /// Its number in the list, or all.
         #[arg(value_name = "NUMBER|all", value_parser = which)]
         which: Which,
     },
-    /// Give up what could not be delivered: one by its number, or all.
+    /// Drop a message that could not be delivered: one by its number, or all.
     #[command(after_help = "Example:\n  bpfnews letters drop all")]
     Drop {
         /// Its number in the list, or all.

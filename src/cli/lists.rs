@@ -1,4 +1,4 @@
-//! The commands that list what the database holds: feeds, items.
+//! The commands that list the database: feeds, items.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Format;
 use super::opening::open;
-use crate::item::{Kind, prose};
+use crate::item::{ItemKind, prose};
 use crate::post::plain;
 use crate::source::{self, Gap};
 use crate::store::feeds::{self, FeedRow, FeedState};
@@ -104,7 +104,7 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
     })
 }
 
-/// What a maintainer should know of a feed, a line each.
+/// Notes on a feed for a maintainer, a line each.
 fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(error) = &row.last_error {
@@ -193,11 +193,13 @@ pub(super) async fn items(
 }
 
 fn item_json(row: &ItemRow) -> serde_json::Value {
-    let kind = Kind::from_code(row.kind);
-    let own = |wanted: Kind| (kind == Some(wanted)).then_some(row.reference.as_str());
+    let kind = ItemKind::from_code(row.kind);
+    let own = |wanted: ItemKind| (kind == Some(wanted)).then_some(row.reference.as_str());
     let key = match kind {
-        Some(kind @ (Kind::Commit | Kind::Message)) => format!("{kind}:{}", row.reference),
-        Some(Kind::Article | Kind::Release | Kind::Video) | None => row.reference.clone(),
+        Some(kind @ (ItemKind::Commit | ItemKind::Message)) => format!("{kind}:{}", row.reference),
+        Some(ItemKind::Article | ItemKind::Release | ItemKind::Video) | None => {
+            row.reference.clone()
+        }
     };
     let author = match (row.author.as_str(), row.email.as_str()) {
         ("", "") => None,
@@ -207,14 +209,14 @@ fn item_json(row: &ItemRow) -> serde_json::Value {
     let feeds: Vec<String> = carriers(row).into_iter().map(|feed| feed.name).collect();
     json!({
         "key": key,
-        "kind": kind.map(Kind::word),
+        "kind": kind.map(ItemKind::word),
         "title": row.title,
         "url": link(row),
         "author": author,
         "at": stamp(row.at),
         "feeds": feeds,
-        "message_id": own(Kind::Message),
-        "hash": own(Kind::Commit),
+        "message_id": own(ItemKind::Message),
+        "hash": own(ItemKind::Commit),
     })
 }
 
@@ -222,7 +224,7 @@ fn item_line(row: &ItemRow) -> String {
     let day = at(row.at)
         .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default();
-    let kind = Kind::from_code(row.kind).map_or("", Kind::word);
+    let kind = ItemKind::from_code(row.kind).map_or("", ItemKind::word);
     let feeds = carriers(row)
         .into_iter()
         .map(|feed| feed.name)
@@ -293,12 +295,12 @@ pub(super) fn carriers(row: &ItemRow) -> Vec<Carrier> {
     serde_json::from_str(&row.feeds).unwrap_or_default()
 }
 
-/// Where a person reads an item: what it says itself, else what the first feed that carries it tells.
+/// The page of an item: its own link, or the address from the first feed that carries it.
 fn link(row: &ItemRow) -> Option<String> {
     row.url.clone().or_else(|| {
         carriers(row).iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(Kind::from_code(row.kind)?, &base, &row.reference)
+            source::item_url(ItemKind::from_code(row.kind)?, &base, &row.reference)
         })
     })
 }

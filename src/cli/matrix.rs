@@ -9,14 +9,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::app::platforms;
 use crate::channel::SendError;
-use crate::channel::matrix::{Matrix, RoomFacts, Settings};
+use crate::channel::matrix::{Matrix, MatrixSettings, RoomFacts};
 use crate::config::Config;
 use crate::post::plain;
 
-/// What is asked of the account.
+/// The subcommands for the account.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum MatrixCommand {
-    /// Log in, or open the session that is kept; say who and which device this is, and which rooms it is in.
+    /// Log in, or open the stored session; print the user, the device and its rooms.
     #[command(after_help = "Example:\n  bpfnews matrix login")]
     Login {
         /// Forget the session that is kept, which somebody revoked, and its keys; log in as a new device.
@@ -28,13 +28,13 @@ pub(super) enum MatrixCommand {
         after_help = "Example:\n  bpfnews matrix recovery-key > recovery-key   # and keep it elsewhere"
     )]
     RecoveryKey {
-        /// Give the account new keys first, where the old ones and their recovery key are lost. Who verified the bot
-        /// must do so again. Needs its password.
+        /// First give the account new keys, if the old ones and their recovery key are lost. People who verified the bot must do
+        /// so again. Needs its password.
         #[arg(long)]
         new_identity: bool,
     },
-    /// Make a new device trusted, and let it read what older ones could: asks for the recovery key, or reads it from
-    /// standard input.
+    /// Make a new device trusted, and let it read messages sent to older ones. The command asks for the recovery key, or reads
+    /// it from standard input.
     #[command(
         after_help = "Examples:\n  bpfnews matrix recover\n  bpfnews matrix recover < recovery-key"
     )]
@@ -72,7 +72,7 @@ pub(super) async fn run(path: &Path, command: &MatrixCommand) -> anyhow::Result<
     }
 }
 
-async fn login(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn login(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
     let account = Matrix::new(settings).account().await.map_err(told)?;
     let mut out = anstream::stdout();
@@ -132,7 +132,7 @@ async fn recovery_key(matrix: &Matrix) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn recover(settings: Settings) -> anyhow::Result<ExitCode> {
+async fn recover(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let key = ask("Recovery key: ")?;
     let matrix = Matrix::new(settings);
     matrix.recover(&key).await.map_err(told)?;

@@ -24,15 +24,15 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::app;
 use crate::config::ConfigErrors;
-use crate::item::Kind;
+use crate::item::ItemKind;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
 
-/// What libraries log of their own affairs, down to answers that they expected: what comes of it is logged by us.
+/// Libraries log expected answers too. The bot logs the results itself, so these targets are quiet.
 const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=off";
 
-/// BPF news: kernel trees, mailing lists, LWN, releases and talks, each told once.
+/// Watches kernel trees, mailing lists, LWN, releases and talks, and posts BPF news: each thing once.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -53,7 +53,7 @@ pub struct Cli {
         value_name = "FILE"
     )]
     config: PathBuf,
-    /// Say more of what is done (twice: everything).
+    /// Log more (twice: everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
@@ -62,7 +62,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Poll the feeds as they fall due and show what is new, until stopped (Ctrl-C).
+    /// Poll the feeds when they are due and post the news, until stopped with Ctrl-C.
     #[command(after_help = "Example:\n  bpfnews run --config /etc/bpfnews/config.toml")]
     Run,
     /// Play one real week of BPF news, 2 to 10 May 2017, and the issue of that week; needs no network and no configuration.
@@ -77,26 +77,26 @@ enum Command {
     /// Write the example configuration, which holds the real feeds, to the --config file if there is none.
     #[command(after_help = "Example:\n  bpfnews init && bpfnews check --online")]
     Init,
-    /// Check the configuration; every problem is told at once.
+    /// Check the configuration, and list every problem.
     #[command(
         after_help = "Examples:\n  bpfnews check\n  bpfnews check --online\n  bpfnews check --online --feed lwn"
     )]
     Check {
-        /// Fetch each feed once as well, keeping nothing, and say what it gave.
+        /// Also fetch each feed once without storing anything, and print the result.
         #[arg(long)]
         online: bool,
         /// Only this feed.
         #[arg(long, value_name = "NAME", requires = "online")]
         feed: Option<String>,
     },
-    /// Poll the feeds that are due, once, and show what is new. Fails if a feed failed.
+    /// Poll the feeds that are due, once, and post the news. Fails if a feed failed.
     #[command(after_help = "Examples:\n  bpfnews poll\n  bpfnews poll --feed bpf-next")]
     Poll {
         /// Only this feed, whether it is due or not.
         #[arg(long, value_name = "NAME")]
         feed: Option<String>,
     },
-    /// List the feeds: how they fare, when they are polled next, and what is missing.
+    /// List the feeds: their health, the next poll, and known gaps.
     #[command(
         after_help = "Examples:\n  bpfnews feeds\n  bpfnews feeds --format json | jq 'select(.state != \"ok\")'"
     )]
@@ -114,7 +114,7 @@ enum Command {
         feed: Option<String>,
         /// Only items of this kind.
         #[arg(long, value_parser = kind, value_name = "KIND")]
-        kind: Option<Kind>,
+        kind: Option<ItemKind>,
         /// Not older: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (36h, 7d, 4w).
         #[arg(long, value_parser = moment, value_name = "WHEN")]
         since: Option<DateTime<Utc>>,
@@ -128,7 +128,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Walk an archive or a tree back, politely; going on where an earlier run was stopped. Nothing of it is told.
+    /// Walk an archive or a tree back, politely. It resumes where an earlier run was stopped. Nothing of it is posted.
     #[command(after_help = "Example:\n  bpfnews backfill --feed bpf --since 2025-01-01")]
     Backfill {
         /// The feed.
@@ -165,13 +165,13 @@ enum Command {
         after_help = "Examples:\n  bpfnews search 'bpf_map_lookup_elem'\n  bpfnews search '\"private stack\"' --state mainline"
     )]
     Search {
-        /// What to look for.
+        /// The words to search for.
         words: String,
         /// Which ones.
         #[command(flatten)]
         which: stories::Which,
     },
-    /// Tell one story: its revisions, what changed, who said what, where it is now.
+    /// Show one story: its revisions, changes, people and present state.
     #[command(
         after_help = "Examples:\n  bpfnews story 4j1x9k2m0q\n  bpfnews story https://lore.kernel.org/bpf/ID/\n  bpfnews story 95b88500b97c --why"
     )]
@@ -179,17 +179,17 @@ enum Command {
         /// A story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more).
         #[arg(value_name = "ID")]
         name: String,
-        /// Say why it is shown or not, and what makes its score.
+        /// Also show the reasons for showing it or not, and the parts of its score.
         #[arg(long)]
         why: bool,
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// The newsletter: what the coming issue would say, and the issues that are out.
+    /// The newsletter: the draft of the coming issue, and the published issues.
     #[command(subcommand)]
     Issue(issue::IssueCommand),
-    /// Try what channels take.
+    /// Test which stories channels take.
     #[command(subcommand)]
     Route(RouteCommand),
     /// List the series that wait for a person's answer, those that wait longest first; of the last 180 days unless
@@ -220,8 +220,8 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Put a backup in place of the database; what was there is kept beside it. What channels were told since the backup
-    /// is looked up there before anything is sent.
+    /// Replace the database by a backup, and keep the old files beside it. Before anything is sent, the bot looks up in the
+    /// channels which posts were sent since the backup.
     #[command(
         after_help = "Example:\n  systemctl stop bpfnews; bpfnews restore /var/backups/bpfnews-2025-01-31.sqlite"
     )]
@@ -240,7 +240,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum RouteCommand {
-    /// Tell what a channel takes of the stories that are here, and why not the rest. Nothing is posted.
+    /// Show which stored stories a channel takes, and why it refuses the others. Nothing is posted.
     #[command(after_help = "Example:\n  bpfnews route test bpf-news --since 30d")]
     Test {
         /// The channel's name in the configuration.
@@ -261,8 +261,8 @@ enum Format {
     Json,
 }
 
-/// Runs the program. The exit status is 0 when all went well, 1 when something that was asked for failed, 2 when the
-/// command line or the configuration is wrong, or a chat system refuses the bot: what trying again does not mend.
+/// Runs the program. The exit status is 0 for success and 1 if a request failed. It is 2 if the command line or the
+/// configuration is wrong, or if a chat system refuses the bot; a retry does not help then.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
     trace(&cli);
@@ -333,7 +333,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Sets up tracing, on standard error. `RUST_LOG` overrides what the command and `-v` ask for.
+/// Sets up tracing on standard error. `RUST_LOG` overrides the level of the command and of `-v`.
 fn trace(cli: &Cli) {
     let default = match (&cli.command, cli.verbose) {
         (_, 2..) => format!("bpfnews=debug,info,{NOISE}"),
@@ -380,12 +380,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn kind(word: &str) -> Result<Kind, String> {
-    Kind::ALL
+fn kind(word: &str) -> Result<ItemKind, String> {
+    ItemKind::ALL
         .into_iter()
         .find(|kind| kind.word() == word)
         .ok_or_else(|| {
-            let words: Vec<&str> = Kind::ALL.into_iter().map(Kind::word).collect();
+            let words: Vec<&str> = ItemKind::ALL.into_iter().map(ItemKind::word).collect();
             format!("the kinds are {}", words.join(", "))
         })
 }

@@ -13,8 +13,9 @@ use crate::store::Store;
 use crate::store::feeds::{self, FeedRow};
 use crate::store::lock::{Lock, LockAttempt};
 
-/// The configuration with what was added to it in chat, its database and its feeds, opened for what may go on beside a bpfnews that runs: reading, and
-/// storing what does not come from upstreams. The database then agrees with the configuration that that one has read.
+/// Opens the configuration with its additions from chat, the database and the feeds, for work that may go on beside a running
+/// bpfnews: reading, and storing items that come from no upstream. The database then agrees with the configuration that the
+/// running process has read.
 pub(super) async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
     let file = EffectiveConfig::load(path)?;
     let store = Store::open(&file.config.database).await?;
@@ -27,7 +28,7 @@ pub(super) async fn open(path: &Path) -> anyhow::Result<(Config, Arc<Ingest>)> {
     Ok((config, Arc::new(ingest)))
 }
 
-/// The same for what must be alone: polling and telling. The lock is held as long as it is kept.
+/// The same for work that only one process may do: polling and sending. The lock lasts as long as the returned guard.
 pub(super) async fn open_alone(
     path: &Path,
     command: &str,

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::opening::{feed_row, open_alone, unknown_feed};
 use crate::app;
 use crate::app::platforms::Platforms;
+use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
-use crate::command::clerk::Clerk;
-use crate::command::heard::Ear;
+use crate::command::handler::CommandHandler;
 use crate::config::{Config, EffectiveConfig, FeedConfig, WebConfig};
 use crate::deliver::Courier;
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
@@ -67,8 +67,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         None => None,
     };
     drop(generation);
-    let ear: Ear = Arc::new(Clerk::new(Arc::clone(&live)));
-    app::run(&live, platforms.listeners(&ear, &live.store, &stop), &stop).await?;
+    let handler: SharedHandler = Arc::new(CommandHandler::new(Arc::clone(&live)));
+    app::run(
+        &live,
+        platforms.listeners(&handler, &live.store, &stop),
+        &stop,
+    )
+    .await?;
     if let Some(pages) = pages {
         let _ = tokio::time::timeout(PAGES_STOP_MAX, pages).await;
     }
@@ -145,7 +150,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     })
 }
 
-/// What tells the configured channels.
+/// The delivery loop for the configured channels.
 pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courier> {
     let (store, clock) = (ingest.store.clone(), Arc::clone(&ingest.clock));
     Ok(Courier::new(
@@ -156,7 +161,7 @@ pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courie
     ))
 }
 
-/// The chat systems; what is missing for one is for a person to mend.
+/// Connects to the chat systems. An error explains the missing setting.
 fn connect(config: &Config) -> anyhow::Result<Platforms> {
     Platforms::connect(config).map_err(|error| app::Refused(format!("{error:#}")).into())
 }
@@ -352,7 +357,7 @@ pub(super) async fn backfill(
     let bar = bar("{bar:40} {percent:>3} %  {msg}  {elapsed}", 1_000);
     let report = ingest
         .backfill(row, since, &stop, |done, fresh| {
-            // Rounded to what the bar can show.
+            // Rounded for the bar.
             bar.set_position((done * 1_000.0) as u64);
             bar.set_message(format!("{fresh} new"));
         })

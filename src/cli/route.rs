@@ -1,4 +1,4 @@
-//! The command that tells what a channel takes, and why not the rest. Nothing is posted.
+//! The command that tests a channel's route. Nothing is posted.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! Whether others on this machine can read what is secret.
+//! Finds secrets that other users of this machine can read.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::store::backup::beside;
 
-/// What others must have: of a file, and of each folder that it lies in.
+/// The permission that others need for a file. They also need to enter each folder above it.
 const READ: u32 = 0o004;
 const ENTER: u32 = 0o001;
 
-/// What is secret and can be read by others, in sentences with what to do.
+/// A sentence with a remedy for each secret that others can read.
 pub(super) fn open_to_others(config: &Config) -> Vec<String> {
     let discord = config.discord.as_ref();
     let discord = discord.and_then(|discord| discord.token_file.clone());
@@ -63,7 +63,7 @@ mod tests {
                     url = \"https://lwn.net/headlines/rss\"\n";
         let file = home.path().join("config.toml");
         let config = Config::parse(text, &file).expect("a configuration");
-        // Whoever runs the tests may keep all of it to himself.
+        // The user who runs the tests may keep the whole folder private.
         let above = home.path().canonicalize().expect("it is there");
         let is_reachable = above.ancestors().skip(1).all(|above| {
             fs::metadata(above).is_ok_and(|above| above.permissions().mode() & ENTER != 0)

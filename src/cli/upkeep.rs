@@ -49,7 +49,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     let ready = backup::prepare(&database, file).await?;
     let ending = free_ending(&[&database, &config.matrix_folder()], Utc::now());
     let recall_from = ready.recall_from;
-    // Before the database: whatever happens in between, no encryption store comes back that others have seen go on.
+    // This comes before the database: after a crash in between, no encryption store may return that others have seen advance.
     let session = move_session(&config, &ending)?;
     let aside = beside(&database, &ending);
     let was_there = ready.put_in_place(&aside).await?;
@@ -81,7 +81,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is put behind the names of what is kept: the time, and a number where that is taken already.
+/// The suffix for kept files: the time, and a number if that name is taken.
 fn free_ending(kept: &[&Path], now: DateTime<Utc>) -> String {
     let time = format!(".before-restore-{}", now.format("%Y%m%dT%H%M%SZ"));
     let numbered = (2_u32..).map(|number| format!("{time}-{number}"));

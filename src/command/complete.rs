@@ -1,11 +1,9 @@
-//! What a person may mean who has begun to type. Who may not change feeds and channels does not learn their names here.
+//! Completions for an argument that a person is typing. Only people who may change feeds and channels see their names.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::grammar::{Audience, Completes};
-use super::heard::Choice;
 use super::rights::Right;
-use super::table::COMMANDS;
+use crate::chat::{Audience, Choice, Completes, table::COMMANDS};
 use crate::item::prose;
 use crate::live::{Generation, Live};
 use crate::post::plain;
@@ -13,16 +11,16 @@ use crate::post::story::standing;
 use crate::store::stories;
 use crate::story::Story;
 
-/// The most choices.
+/// Discord's limit for choices.
 const CHOICES_MAX: usize = 25;
-/// The most characters of one.
+/// Discord's limit for the characters of a choice.
 const CHARS_MAX: usize = 100;
-/// How much of what is typed is read.
+/// Characters of the typed text that are used.
 const BEGUN_CHARS_MAX: usize = 100;
-/// The fewest characters by which stories are looked for; before that, the best are offered.
+/// The fewest characters that start a search for stories. Fewer offer the best stories of the week.
 const BEGUN_CHARS_MIN: usize = 2;
 
-/// What a person may mean.
+/// The choices for an argument, the best first.
 pub(super) async fn choices(
     live: &Live,
     generation: &Generation,
@@ -57,7 +55,7 @@ pub(super) async fn choices(
     Ok(of_names(names, &begun))
 }
 
-/// Names with what was typed in them: those that begin so first.
+/// The names that contain the typed text: first those that start with it.
 fn of_names(mut names: Vec<&str>, begun: &str) -> Vec<Choice> {
     let begun = begun.to_lowercase();
     names.retain(|name| name.to_lowercase().contains(&begun) && name.chars().count() <= CHARS_MAX);

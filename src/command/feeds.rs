@@ -1,13 +1,13 @@
-//! Feeds, as maintainers change them.
+//! Commands that list, add, remove, pause and test feeds.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake};
-use super::grammar::Audience;
+use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
 use super::readers::shortened;
+use crate::chat::Audience;
 use crate::config::{Addition, FeedConfig, Origin, TableKind};
 use crate::item::prose;
 use crate::post::plain;
@@ -17,39 +17,42 @@ use crate::source::{FetchError, Page};
 use crate::store::feeds::{self, FeedRow, FeedState};
 use crate::store::{audit, feeds::pause_feed};
 
-/// How long an answer waits for somebody else's server.
+/// The longest wait for a feed's server.
 const FETCH_MAX: Duration = Duration::from_secs(45);
-/// The longest error that is shown in a list.
+/// Characters shown of an error in a list.
 const ERROR_CHARS_MAX: usize = 120;
-/// The most names that are told to somebody who got one wrong.
+/// Names suggested for an unknown one.
 const NAMES_MAX: usize = 5;
-/// The arguments that are keys of the table by the same name.
+/// Arguments with the name of their key in the `[[feed]]` table.
 const KEYS: [&str; 4] = ["branch", "role", "query", "gives"];
 
-/// The feeds: how they fare, where they come from, when they are polled next.
-pub(super) async fn list(ask: &Ask<'_>) -> Told {
-    let rows = feeds::list_feeds(ask.live.store.read()).await?;
+/// Lists the feeds with their health, origin and next poll.
+pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let rows = feeds::list_feeds(ctx.live.store.read()).await?;
     let rows = rows.iter().filter(|row| row.configured);
-    let mut lines: Vec<Line> = rows.map(|row| line(ask, row)).collect();
-    for (left_out, why) in &ask.generation.effective.left_out {
+    let mut lines: Vec<Line> = rows.map(|row| line(ctx, row)).collect();
+    for (left_out, why) in &ctx.generation.effective.left_out {
         if left_out.kind == TableKind::Feed {
             let title = format!("{}: {}", plain(&left_out.name), plain(why));
-            lines.insert(0, super::answer::plain_line("left out", title, Tone::Ended));
+            lines.insert(
+                0,
+                super::context::plain_line("left out", title, Tone::Ended),
+            );
         }
     }
-    Ok(Answer::Lists(Listing {
+    Ok(Answer::List(Listing {
         title: format!("{} feeds", lines.len()),
         lines,
         nothing: "There are none.",
     }))
 }
 
-fn line(ask: &Ask<'_>, row: &FeedRow) -> Line {
+fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
     let at = |at: i64| DateTime::from_timestamp(at, 0);
     let next = at(row.next_poll_at).filter(|_| row.is_polled());
-    let next = next.map(|at| match at <= ask.now {
+    let next = next.map(|at| match at <= ctx.now {
         true => "due now".to_owned(),
-        false => format!("next in {}", span(at - ask.now)),
+        false => format!("next in {}", span(at - ctx.now)),
     });
     let last = row.last_ok_at.and_then(at);
     let error = row.last_error.as_deref().map(|error| {
@@ -62,8 +65,8 @@ fn line(ask: &Ask<'_>, row: &FeedRow) -> Line {
     let parts = [
         Some(plain(&row.name)),
         Some(row.kind.word().to_owned()),
-        Some(came_from(ask, TableKind::Feed, &row.name)),
-        last.map(|at| format!("well {}", ago(at, ask.now))),
+        Some(came_from(ctx, TableKind::Feed, &row.name)),
+        last.map(|at| format!("last success {}", ago(at, ctx.now))),
         next,
         error,
     ];
@@ -83,78 +86,78 @@ fn line(ask: &Ask<'_>, row: &FeedRow) -> Line {
     }
 }
 
-/// Where a feed or a channel comes from, in words.
-pub(super) fn came_from(ask: &Ask<'_>, kind: TableKind, name: &str) -> String {
-    match ask.generation.effective.origin(kind, name) {
+/// The origin of a feed or a channel, in words.
+pub(super) fn came_from(ctx: &CommandContext<'_>, kind: TableKind, name: &str) -> String {
+    match ctx.generation.effective.origin(kind, name) {
         Some(Origin::File { line }) => format!("from the file, line {line}"),
         Some(Origin::Chat { at, by }) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             format!("added by {} on {}", plain(&by), day.format("%-d %B %Y"))
         }
-        None => "from nowhere".to_owned(),
+        None => "from an unknown place".to_owned(),
     }
 }
 
-/// Adds a feed, after it was fetched once.
-pub(super) async fn add(ask: &Ask<'_>) -> Told {
-    let (name, url) = (ask.needed("name"), bare(ask.needed("url")));
+/// Adds a feed after a test fetch.
+pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let (name, url) = (ctx.required("name"), bare(ctx.required("url")));
     let mut table = toml::Table::new();
     table.insert("name".to_owned(), name.into());
     table.insert("url".to_owned(), url.into());
-    let kind = ask.call.get("kind").unwrap_or_else(|| guess(ask, url));
+    let kind = ctx.call.get("kind").unwrap_or_else(|| guess(ctx, url));
     table.insert("kind".to_owned(), kind.into());
     for key in KEYS {
-        if let Some(value) = ask.call.get(key) {
+        if let Some(value) = ctx.call.get(key) {
             table.insert(key.to_owned(), value.into());
         }
     }
-    let by = who(ask);
-    let addition = Addition::new(TableKind::Feed, name, &table, ask.now.timestamp(), &by);
-    let candidate = match ask.generation.effective.adding(&addition) {
+    let by = requester_name(ctx);
+    let addition = Addition::new(TableKind::Feed, name, &table, ctx.now.timestamp(), &by);
+    let candidate = match ctx.generation.effective.adding(&addition) {
         Ok(candidate) => candidate.config,
-        Err(why) => return mistake(why.join("\n")),
+        Err(why) => return refuse(why.join("\n")),
     };
     let mut feeds = candidate.feeds.iter();
     let Some(feed) = feeds.find(|feed| feed.name == name) else {
         return Err(anyhow::anyhow!("the feed {name} was read and is not there").into());
     };
-    // Strangers' addresses are fetched by rules of their own, so that nobody looks around in the bot's network.
-    let page = look(ask.generation.ingest.look_guarded(feed)).await;
+    // A guarded fetch, so that a stranger's address cannot probe the bot's network.
+    let page = look(ctx.generation.ingest.look_guarded(feed)).await;
     let page = match page {
         Ok(page) if page.items.is_empty() && !page.faults.is_empty() => {
-            return mistake(format!(
-                "{} entries of it could not be read, and no other is there; it was not added.",
+            return refuse(format!(
+                "The feed was not added: none of its {} entries could be read.",
                 page.faults.len()
             ));
         }
         Ok(page) => page,
         Err(why) => {
-            return mistake(format!(
-                "It gave nothing, so it was not added: {}",
+            return refuse(format!(
+                "The feed was not added, because the test fetch failed: {}",
                 plain(&why)
             ));
         }
     };
     let what = format!("added the feed {name}: {kind}, {}", feed.url);
-    if let Err(why) = ask.live.add(&addition, &ask.hand(), &what).await? {
-        return mistake(why.join("\n"));
+    if let Err(why) = ctx.live.add(&addition, &ctx.actor(), &what).await? {
+        return refuse(why.join("\n"));
     }
     let text = format!(
-        "It is a feed of kind {kind}. {}\nIt is polled now and shows a sample; what comes after that is told.",
+        "It is a feed of kind {kind}. {}\nThe first poll posts a sample. After that, new entries are posted.",
         found(&page)
     );
-    ask.says(format!("{name} was added"), text)
+    ctx.message(format!("{name} was added"), text)
 }
 
-/// Takes an address out of the brackets in which people write it to keep it from being shown.
+/// Removes the brackets that keep a chat client from showing a preview.
 fn bare(url: &str) -> &str {
     let inner = url.strip_prefix('<').and_then(|url| url.strip_suffix('>'));
     inner.unwrap_or(url)
 }
 
-/// The kind of feed that somebody means who does not say it.
-fn guess(ask: &Ask<'_>, url: &str) -> &'static str {
-    let given = |name: &str| ask.call.get(name).is_some();
+/// The kind of a feed if the argument `kind` is missing.
+fn guess(ctx: &CommandContext<'_>, url: &str) -> &'static str {
+    let given = |name: &str| ctx.call.get(name).is_some();
     if given("branch") || given("role") {
         return "tree";
     }
@@ -193,7 +196,7 @@ async fn look(looking: impl Future<Output = Result<Page, FetchError>>) -> Result
     }
 }
 
-/// What a look at a feed gave.
+/// The result of a test fetch, in words.
 fn found(page: &Page) -> String {
     let newest = page.items.iter().max_by_key(|item| item.at);
     let newest = newest.map(|item| {
@@ -215,115 +218,116 @@ fn found(page: &Page) -> String {
 }
 
 /// Removes a feed that was added in chat.
-pub(super) async fn remove(ask: &Ask<'_>) -> Told {
-    let name = ask.needed("feed");
-    let effective = &ask.generation.effective;
+pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let name = ctx.required("feed");
+    let effective = &ctx.generation.effective;
     if let Some(Origin::File { line }) = effective.origin(TableKind::Feed, name) {
-        return mistake(format!(
-            "{name} stands in the file, on line {line} of {}: take it out there, and send SIGHUP. {} keeps it from \
-             being polled meanwhile.",
-            file_name(ask),
-            ask.typed(Audience::Maintainers, &format!("feeds pause {name}"))
+        return refuse(format!(
+            "{name} is in the file, on line {line} of {}: remove it there and send SIGHUP. Until then, {} stops its \
+             polls.",
+            file_name(ctx),
+            ctx.typed(Audience::Maintainers, &format!("feeds pause {name}"))
         ));
     }
     let takes = |feeds: &[String]| feeds.iter().any(|feed| feed == name);
     let mut channels = effective.config.channels.iter();
     if let Some(channel) = channels.find(|channel| takes(&channel.route.feeds)) {
-        return mistake(format!(
-            "The channel {} takes {name} by its name; remove or change that channel first.",
+        return refuse(format!(
+            "The channel {} selects {name} by name. Remove or change that channel first.",
             channel.name
         ));
     }
     let what = format!("removed the feed {name}");
-    let hand = ask.hand();
-    match ask.live.remove(TableKind::Feed, name, &hand, &what).await? {
-        true => ask.says(
+    let hand = ctx.actor();
+    match ctx.live.remove(TableKind::Feed, name, &hand, &what).await? {
+        true => ctx.message(
             format!("{name} was removed"),
-            "It is polled no more. What it brought stays, and its posts go on being edited.",
+            "It is no longer polled. Its stories stay, and their posts still get updates.",
         ),
-        false => unknown(ask, name),
+        false => unknown(ctx, name),
     }
 }
 
-/// Polls a feed no more.
-pub(super) async fn pause(ask: &Ask<'_>) -> Told {
-    set_pause(ask, Some(ask.now)).await
+pub(super) async fn pause(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    set_pause(ctx, Some(ctx.now)).await
 }
 
-/// Polls a feed again.
-pub(super) async fn resume(ask: &Ask<'_>) -> Told {
-    set_pause(ask, None).await
+pub(super) async fn resume(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    set_pause(ctx, None).await
 }
 
-async fn set_pause(ask: &Ask<'_>, paused_at: Option<DateTime<Utc>>) -> Told {
-    let name = ask.needed("feed");
-    if feed(ask, name).is_none() {
-        return unknown(ask, name);
+async fn set_pause(
+    ctx: &CommandContext<'_>,
+    paused_at: Option<DateTime<Utc>>,
+) -> Result<Answer, CommandError> {
+    let name = ctx.required("feed");
+    if feed(ctx, name).is_none() {
+        return unknown(ctx, name);
     }
     let what = match paused_at {
         Some(_) => "paused",
         None => "resumed",
     };
-    let mut tx = ask.live.store.write().await?;
+    let mut tx = ctx.live.store.write().await?;
     if !pause_feed(&mut tx, name, paused_at).await? {
-        return mistake(match paused_at {
-            Some(_) => format!("{name} is paused already."),
+        return refuse(match paused_at {
+            Some(_) => format!("{name} is already paused."),
             None => format!("{name} is not paused."),
         });
     }
     audit::record(
         &mut tx,
-        &ask.hand(),
+        &ctx.actor(),
         &format!("{what} the feed {name}"),
-        ask.now,
+        ctx.now,
     )
     .await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     let text = match paused_at {
         Some(_) => "It is not polled until it is resumed.",
         None => "It is polled now.",
     };
-    ask.says(format!("{name} is {what}"), text)
+    ctx.message(format!("{name} is {what}"), text)
 }
 
-/// Fetches a feed once, keeping nothing.
-pub(super) async fn test(ask: &Ask<'_>) -> Told {
-    let name = ask.needed("feed");
-    let Some(feed) = feed(ask, name) else {
-        return unknown(ask, name);
+/// Fetches a feed once and stores nothing.
+pub(super) async fn test(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let name = ctx.required("feed");
+    let Some(feed) = feed(ctx, name) else {
+        return unknown(ctx, name);
     };
-    match look(ask.generation.ingest.look(feed)).await {
-        Ok(page) => ask.says(format!("{name} answers"), format!("{}.", found(&page))),
-        Err(why) => ask.says(format!("{name} gave nothing"), plain(&why)),
+    match look(ctx.generation.ingest.look(feed)).await {
+        Ok(page) => ctx.message(format!("{name} answers"), format!("{}.", found(&page))),
+        Err(why) => ctx.message(format!("{name} could not be fetched"), plain(&why)),
     }
 }
 
-fn feed<'a>(ask: &'a Ask<'_>, name: &str) -> Option<&'a FeedConfig> {
-    let feeds = &ask.generation.effective.config.feeds;
+fn feed<'a>(ctx: &'a CommandContext<'_>, name: &str) -> Option<&'a FeedConfig> {
+    let feeds = &ctx.generation.effective.config.feeds;
     let mut feeds = feeds.iter().map(Arc::as_ref);
     feeds.find(|feed| feed.name == name)
 }
 
-/// The file's name, without the folders that are nobody's business in chat.
-pub(super) fn file_name(ask: &Ask<'_>) -> String {
-    let file = ask.generation.effective.file();
+/// The name of the configuration file; its folders are private.
+pub(super) fn file_name(ctx: &CommandContext<'_>) -> String {
+    let file = ctx.generation.effective.file();
     let name = file.file_name().unwrap_or(file.as_os_str());
     plain(&name.to_string_lossy())
 }
 
-/// Who adds something, as it is kept with it.
-pub(super) fn who(ask: &Ask<'_>) -> String {
-    format!("{} on {}", ask.by.person, ask.by.platform)
+/// The person who gives the command, as stored with a change.
+pub(super) fn requester_name(ctx: &CommandContext<'_>) -> String {
+    format!("{} on {}", ctx.by.person, ctx.by.platform.word())
 }
 
-fn unknown<T>(ask: &Ask<'_>, name: &str) -> Result<T, Trouble> {
-    let feeds = &ask.generation.effective.config.feeds;
+fn unknown<T>(ctx: &CommandContext<'_>, name: &str) -> Result<T, CommandError> {
+    let feeds = &ctx.generation.effective.config.feeds;
     let names = feeds.iter().map(|feed| feed.name.as_str());
-    mistake(no_such("feed", name, names))
+    refuse(no_such("feed", name, names))
 }
 
-/// What is said where there is none of that name.
+/// The refusal for an unknown name, with similar names.
 pub(super) fn no_such<'n>(kind: &str, name: &str, names: impl Iterator<Item = &'n str>) -> String {
     let mut near: Vec<(f64, &str)> = names
         .map(|known| (strsim::jaro_winkler(known, name), known))
@@ -331,9 +335,12 @@ pub(super) fn no_such<'n>(kind: &str, name: &str, names: impl Iterator<Item = &'
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<&str> = near.iter().take(NAMES_MAX).map(|(_, name)| *name).collect();
     match near.is_empty() {
-        true => format!("There is no {kind} {:?}, and no other.", shortened(name)),
+        true => format!(
+            "There is no {kind} {:?}, and none has another name.",
+            shortened(name)
+        ),
         false => format!(
-            "There is no {kind} {:?}; near to that are: {}.",
+            "There is no {kind} {:?}. Similar names: {}.",
             shortened(name),
             near.join(", ")
         ),

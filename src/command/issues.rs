@@ -1,71 +1,70 @@
-//! Issues, as readers ask for them, and the coming one, as editors see it.
+//! Published issues for readers, and the draft of the coming one for editors.
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{Answer, Ask, Listing, Told, mistake};
-use super::grammar::Audience;
+use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
+use crate::chat::Audience;
 use crate::issue::{Issue, post};
 use crate::post::story::{self as telling, IssuePost, Line};
 use crate::publish::{self, Rules, schedule};
 use crate::store::{issues, stories, suggestions};
 use crate::story::Story;
 
-/// The latest issue; until there is one, the best of the week.
-pub(super) async fn latest(ask: &Ask<'_>) -> Told {
-    let readers = ask.live.store.read();
+/// The latest issue, or the best of the week before the first issue.
+pub(super) async fn latest(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let readers = ctx.live.store.read();
     if let Some(last) = issues::last_issue(readers.into()).await?
         && let Some(issue) = issues::issue(readers.into(), last.number).await?
     {
-        return tells(ask, &issue).await;
+        return tells(ctx, &issue).await;
     }
-    let best = stories::best_of_the_week(readers, ask.now).await?;
+    let best = stories::best_of_the_week(readers, ctx.now).await?;
     let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
-    Ok(Answer::Lists(Listing {
+    Ok(Answer::List(Listing {
         title: "The best of the last seven days".to_owned(),
         lines: best.iter().map(line).collect(),
-        nothing: "Nothing about BPF moved in the last seven days.",
+        nothing: "There was no news about BPF in the last seven days.",
     }))
 }
 
-/// An issue by its number.
-pub(super) async fn issue(ask: &Ask<'_>) -> Told {
-    let readers = ask.live.store.read();
-    let number: i64 = ask.needed("number").parse().unwrap_or_default();
+pub(super) async fn issue(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let readers = ctx.live.store.read();
+    let number: i64 = ctx.required("number").parse().unwrap_or_default();
     if let Some(issue) = issues::issue(readers.into(), number).await? {
-        return tells(ask, &issue).await;
+        return tells(ctx, &issue).await;
     }
-    mistake(match issues::last_issue(readers.into()).await? {
+    refuse(match issues::last_issue(readers.into()).await? {
         Some(last) => format!(
             "There is no issue {number}; the last one is {}.",
             last.number
         ),
         None => format!(
             "There is no issue {number}: none has come out yet. {} shows the best of the week.",
-            ask.typed(Audience::Readers, "latest")
+            ctx.typed(Audience::Readers, "latest")
         ),
     })
 }
 
 /// A published issue with its corrections.
-async fn tells(ask: &Ask<'_>, issue: &Issue) -> Told {
-    let rules = Rules::of(&ask.generation.effective.config);
+async fn tells(ctx: &CommandContext<'_>, issue: &Issue) -> Result<Answer, CommandError> {
+    let rules = Rules::of(&ctx.generation.effective.config);
     let page = rules.page(issue.number);
     let mut told = post::whole(issue, page.as_deref());
-    let readers = ask.live.store.read();
+    let readers = ctx.live.store.read();
     for correction in issues::corrections(readers.into(), i64::from(issue.number)).await? {
         told.lead = format!("{}\n{}", post::corrected(&correction), told.lead);
     }
-    Ok(Answer::Tells(Box::new(told)))
+    Ok(Answer::Issue(Box::new(told)))
 }
 
-/// The coming issue as it stands.
-pub(super) async fn draft(ask: &Ask<'_>) -> Told {
-    let config = &ask.generation.effective.config;
+/// The coming issue so far.
+pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let config = &ctx.generation.effective.config;
     let rules = Rules::of(config);
-    let mut tx = ask.live.store.snapshot().await?;
-    let compiled = publish::draft(&mut tx, rules, ask.now).await?;
+    let mut tx = ctx.live.store.snapshot().await?;
+    let compiled = publish::draft(&mut tx, rules, ctx.now).await?;
     tx.rollback().await;
-    let open = suggestions::open_suggestions(ask.live.store.read(), suggestions::OPEN_MAX).await?;
+    let open = suggestions::open_suggestions(ctx.live.store.read(), suggestions::OPEN_MAX).await?;
     let number = compiled.issue.number;
     let sizes = compiled
         .issue
@@ -80,36 +79,39 @@ pub(super) async fn draft(ask: &Ask<'_>) -> Told {
         .map(|patches| patches.posted.len())
         .sum();
     sizes.push(format!("patches {posted}"));
-    let past = schedule::Past::of(&ask.live.store).await?;
+    let past = schedule::Past::of(&ctx.live.store).await?;
     let day = |at: DateTime<Utc>| at.format("%A, %-d %B at %H:%M UTC").to_string();
-    let publish = ask.typed(Audience::Editors, &format!("publish {number}"));
-    let due = match schedule::due_at(rules, &past, ask.now) {
-        Some(at) if at <= ask.now => format!(
-            "It was due on {}. If maintainers were told that it is held back: {publish} says why.",
+    let publish = ctx.typed(Audience::Editors, &format!("publish {number}"));
+    let due = match schedule::due_at(rules, &past, ctx.now) {
+        Some(at) if at <= ctx.now => format!(
+            "It was due on {}. If it is held back, {publish} shows the reasons.",
             day(at)
         ),
-        Some(at) => format!("It comes out by itself on {}, or with {publish}.", day(at)),
-        None => format!("It comes out with {publish}."),
+        Some(at) => format!(
+            "It will be published on {}, or now with {publish}.",
+            day(at)
+        ),
+        None => format!("{publish} publishes it."),
     };
     let mut told = post::whole(&compiled.issue, None);
     told.title = format!("Draft of {}", told.title);
     let mut above = vec![due, format!("Sections: {}.", sizes.join(", "))];
     if !open.is_empty() {
         above.push(format!(
-            "{} wait to be decided: {}",
+            "{} without a decision: {}",
             crate::post::words::counted(
                 u32::try_from(open.len()).unwrap_or(u32::MAX),
                 "suggestion"
             ),
-            ask.typed(Audience::Editors, "suggestions")
+            ctx.typed(Audience::Editors, "suggestions")
         ));
     }
     told.lead = format!("{}\n{}", above.join("\n"), told.lead);
     with_ids(&mut told);
-    Ok(Answer::Tells(Box::new(told)))
+    Ok(Answer::Issue(Box::new(told)))
 }
 
-/// Shows the id before each story, for editors to name it by.
+/// Shows the id before each story, which editors use to name it.
 fn with_ids(told: &mut IssuePost) {
     for part in &mut told.parts {
         for line in &mut part.lines {

@@ -1,8 +1,8 @@
-//! What could not be delivered: maintainers look it through, have it tried again, or drop it.
+//! Dead letters: messages that could not be delivered. Maintainers list them, retry them or drop them.
 
 use chrono::DateTime;
 
-use super::answer::{Answer, Ask, Listing, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
 use super::readers::shortened;
 use crate::config::PlatformKind;
 use crate::item::prose;
@@ -11,18 +11,17 @@ use crate::post::story::{Line, Tone};
 use crate::store::audit;
 use crate::store::outbox::{self, Letter, LetterDecision, LetterFate};
 
-/// The most letters that are listed.
 const LETTERS_MAX: i64 = 200;
-/// The most characters of why something failed.
+/// Characters shown of the reason of a failure.
 const WHY_CHARS_MAX: usize = 160;
 
-/// What could not be delivered.
-pub(super) async fn list(ask: &Ask<'_>) -> Told {
-    let letters = outbox::letters(ask.live.store.read(), LETTERS_MAX).await?;
-    Ok(Answer::Lists(Listing {
-        title: "What could not be delivered".to_owned(),
+/// Lists dead letters, and messages that keep failing.
+pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let letters = outbox::letters(ctx.live.store.read(), LETTERS_MAX).await?;
+    Ok(Answer::List(Listing {
+        title: "Messages that could not be delivered".to_owned(),
         lines: letters.iter().map(line).collect(),
-        nothing: "Nothing is set aside.",
+        nothing: "There are none.",
     }))
 }
 
@@ -30,7 +29,7 @@ fn line(letter: &Letter) -> Line {
     let at = DateTime::from_timestamp(letter.since, 0).unwrap_or_default();
     let state = match letter.is_aside {
         true => "set aside",
-        false => "still tried; failing",
+        false => "failing, still retried",
     };
     let what = format!(
         "{} · {} · {} · {state} since {}",
@@ -49,68 +48,63 @@ fn line(letter: &Letter) -> Line {
     }
 }
 
-/// Tries again.
-pub(super) async fn retry(ask: &Ask<'_>) -> Told {
-    decide(ask, LetterFate::Retry).await
+pub(super) async fn retry(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, LetterFate::Retry).await
 }
 
-/// Gives up.
-pub(super) async fn drop(ask: &Ask<'_>) -> Told {
-    decide(ask, LetterFate::Drop).await
+pub(super) async fn drop(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    decide(ctx, LetterFate::Drop).await
 }
 
-async fn decide(ask: &Ask<'_>, fate: LetterFate) -> Told {
-    let typed = ask.needed("number");
+async fn decide(ctx: &CommandContext<'_>, fate: LetterFate) -> Result<Answer, CommandError> {
+    let typed = ctx.required("number");
     let which = match typed {
         "all" => None,
         number => match number.trim_start_matches('#').parse::<i64>() {
             Ok(number) => Some(number),
             Err(_) => {
-                return mistake(format!(
-                    "{:?} is no number; say the number in the list, or all.",
+                return refuse(format!(
+                    "{:?} is not a number. Give the number in the list, or all.",
                     shortened(typed)
                 ));
             }
         },
     };
-    let mut tx = ask.live.store.write().await?;
-    let many = match outbox::decide_letters(&mut tx, which, fate, ask.now).await? {
+    let mut tx = ctx.live.store.write().await?;
+    let many = match outbox::decide_letters(&mut tx, which, fate, ctx.now).await? {
         LetterDecision::Done(many) => many,
         LetterDecision::Unknown => {
-            return mistake(format!(
-                "Nothing that could not be delivered has the number {}.",
-                shortened(typed)
-            ));
+            return refuse(format!("There is no dead letter {}.", shortened(typed)));
         }
         LetterDecision::NoChannel(channel) => {
-            return mistake(format!(
-                "{} is no longer told, or its room was replaced; this can only be dropped.",
+            return refuse(format!(
+                "The channel {} is no longer configured, or its room was replaced. This message can only be dropped.",
                 plain(&channel)
             ));
         }
     };
     let verb = match fate {
-        LetterFate::Retry => "tries again",
+        LetterFate::Retry => "retried",
         LetterFate::Drop => "dropped",
     };
     if many > 0 {
-        let what = format!("{verb} what could not be delivered: {typed}");
-        audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+        let what = format!("{verb} dead letters: {typed}");
+        audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     if fate == LetterFate::Retry && many > 0 {
-        // What failed or was refused there need not wait.
+        // A retry by hand also ends the waits and refusals of channels.
         for platform in PlatformKind::ALL {
-            ask.live.try_again(platform, None).await?;
+            ctx.live.try_again(platform, None).await?;
         }
     }
     let said = match (many, fate) {
-        (0, _) => "There is none for which that can be done.".to_owned(),
-        (1, LetterFate::Retry) => "One message is on its way again.".to_owned(),
-        (many, LetterFate::Retry) => format!("{many} messages are on their way again."),
-        (1, LetterFate::Drop) => "One message is given up.".to_owned(),
-        (many, LetterFate::Drop) => format!("{many} messages are given up."),
+        (0, _) => "There is no such message.".to_owned(),
+        (1, LetterFate::Retry) => "One message is queued again.".to_owned(),
+        (many, LetterFate::Retry) => format!("{many} messages are queued again."),
+        (1, LetterFate::Drop) => "One message was dropped.".to_owned(),
+        (many, LetterFate::Drop) => format!("{many} messages were dropped."),
     };
-    ask.says("Dead letters", said)
+    ctx.message("Dead letters", said)
 }

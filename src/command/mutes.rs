@@ -1,10 +1,10 @@
-//! What is told no more: muting, and taking back.
+//! Mutes and retractions.
 
 use chrono::DateTime;
 
-use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake, plain_line};
-use super::feeds::who;
-use super::readers::{self, Found, shortened};
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
+use super::feeds::requester_name;
+use super::readers::{self, StoryLookup, shortened};
 use crate::ingest;
 use crate::item::prose;
 use crate::post::plain;
@@ -13,81 +13,84 @@ use crate::store::mutes::{self, MuteKind, NewMute};
 use crate::store::{audit, stories};
 use crate::story::Story;
 
-/// The fewest and the most characters of words and names that are muted: shorter ones stand in every title.
+/// Characters of muted words and names. Shorter ones occur in every title.
 const WORDS_CHARS_MIN: usize = 3;
 const WORDS_CHARS_MAX: usize = 200;
 
-/// Tells nothing more of a story; its posts stay.
-pub(super) async fn story(ask: &Ask<'_>) -> Told {
-    let story = meant(ask).await?;
+/// Mutes a story; its posts stay.
+pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let story = one_story(ctx).await?;
     let title = plain(&story.title);
-    let mut tx = ask.live.store.write().await?;
+    let mut tx = ctx.live.store.write().await?;
     let items = stories::items_of_story(&mut tx, &story.id).await?;
     let new = NewMute {
         kind: MuteKind::Story,
         shown: &title,
         item: items.first().copied(),
-        by: &who(ask),
+        by: &requester_name(ctx),
     };
-    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
-        return mistake(format!("{title} is muted already."));
+    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
+        return refuse(format!("{title} is already muted."));
     }
     let what = format!("muted the story {}: {title}", story.id);
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.says(
+    ctx.message(
         "Muted",
-        format!("{title}\nIts posts stay as they are, and nothing more is told of it."),
+        format!("{title}\nIts posts stay as they are, and get no more updates."),
     )
 }
 
-/// Opens no posts for an author's stories.
-pub(super) async fn author(ask: &Ask<'_>) -> Told {
-    mute(ask, MuteKind::Author, ask.needed("name")).await
+/// Mutes an author: their stories open no posts.
+pub(super) async fn author(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    mute(ctx, MuteKind::Author, ctx.required("name")).await
 }
 
-/// Opens no posts for stories with these words.
-pub(super) async fn words(ask: &Ask<'_>) -> Told {
-    mute(ask, MuteKind::Words, ask.needed("words")).await
+/// Mutes words: stories with them in the title open no posts.
+pub(super) async fn words(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    mute(ctx, MuteKind::Words, ctx.required("words")).await
 }
 
-async fn mute(ask: &Ask<'_>, kind: MuteKind, typed: &str) -> Told {
+async fn mute(
+    ctx: &CommandContext<'_>,
+    kind: MuteKind,
+    typed: &str,
+) -> Result<Answer, CommandError> {
     let typed = plain(typed);
     let typed = typed.trim();
     let chars = typed.chars().count();
     if !(WORDS_CHARS_MIN..=WORDS_CHARS_MAX).contains(&chars) {
-        return mistake(format!(
-            "Between {WORDS_CHARS_MIN} and {WORDS_CHARS_MAX} characters can be muted; that has {chars}."
+        return refuse(format!(
+            "A mute needs {WORDS_CHARS_MIN} to {WORDS_CHARS_MAX} characters; this text has {chars}."
         ));
     }
     let new = NewMute {
         kind,
         shown: typed,
         item: None,
-        by: &who(ask),
+        by: &requester_name(ctx),
     };
-    let mut tx = ask.live.store.write().await?;
-    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
-        return mistake(format!("{typed} is muted already."));
+    let mut tx = ctx.live.store.write().await?;
+    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
+        return refuse(format!("{typed} is already muted."));
     }
     let what = format!("muted the {} {typed}", kind.word());
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let text = match kind {
-        MuteKind::Author => "No new posts are opened for stories by that author.",
+        MuteKind::Author => "There will be no new posts for stories by that author.",
         MuteKind::Words | MuteKind::Story | MuteKind::Retracted => {
-            "No new posts are opened for stories whose title has these words, one after the other."
+            "There will be no new posts for stories with exactly these words, in this order, in the title."
         }
     };
-    ask.says(
+    ctx.message(
         format!("Muted: {typed}"),
-        format!("{text} Posts that stand go on being edited."),
+        format!("{text} Existing posts still get updates."),
     )
 }
 
-/// What is muted.
-pub(super) async fn list(ask: &Ask<'_>) -> Told {
-    let rows = mutes::list_mutes(ask.live.store.read()).await?;
+pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let rows = mutes::list_mutes(ctx.live.store.read()).await?;
     let line = |row: &mutes::MuteRow| {
         let day = DateTime::from_timestamp(row.at, 0).unwrap_or_default();
         let what = format!("{} · {}", row.id, row.kind.word());
@@ -95,75 +98,75 @@ pub(super) async fn list(ask: &Ask<'_>) -> Told {
         let shown = prose::shorten(&plain(&row.shown), 100);
         plain_line(what, format!("{shown} · {by}"), Tone::Ended)
     };
-    Ok(Answer::Lists(Listing {
-        title: "What is muted".to_owned(),
+    Ok(Answer::List(Listing {
+        title: "Mutes".to_owned(),
         lines: rows.iter().map(line).collect(),
-        nothing: "Nothing.",
+        nothing: "There are none.",
     }))
 }
 
-/// Tells again what was muted.
-pub(super) async fn lift(ask: &Ask<'_>) -> Told {
-    let number = ask.needed("number").parse().unwrap_or_default();
-    let mut tx = ask.live.store.write().await?;
+/// Ends a mute.
+pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let number = ctx.required("number").parse().unwrap_or_default();
+    let mut tx = ctx.live.store.write().await?;
     let Some((kind, shown)) = mutes::lift_mute(&mut tx, number).await? else {
-        return mistake(format!("Nothing that is muted has the number {number}."));
+        return refuse(format!("There is no mute {number}."));
     };
     let shown = plain(&shown);
     let what = format!("lifted the mute of the {} {shown}", kind.word());
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     let text = match kind {
-        MuteKind::Retracted => "It is found again. What was taken back stays so, where it stood.",
+        MuteKind::Retracted => "The story can be found again. Its removed posts stay removed.",
         MuteKind::Story | MuteKind::Author | MuteKind::Words => {
-            "What comes from now on is told again."
+            "There will be posts again from now on."
         }
     };
-    ask.says(format!("Lifted: {shown}"), text)
+    ctx.message(format!("Lifted: {shown}"), text)
 }
 
-/// Takes a story back everywhere.
-pub(super) async fn retract(ask: &Ask<'_>) -> Told {
-    let story = meant(ask).await?;
+/// Removes the posts of a story everywhere, and mutes it.
+pub(super) async fn retract(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let story = one_story(ctx).await?;
     let title = plain(&story.title);
-    let mut tx = ask.live.store.write().await?;
+    let mut tx = ctx.live.store.write().await?;
     let items = stories::items_of_story(&mut tx, &story.id).await?;
     let new = NewMute {
         kind: MuteKind::Retracted,
         shown: &title,
         item: items.first().copied(),
-        by: &who(ask),
+        by: &requester_name(ctx),
     };
-    if !mutes::add_mute(&mut tx, &new, ask.now).await? {
-        return mistake(format!("{title} was taken back already."));
+    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
+        return refuse(format!("{title} is already retracted."));
     }
-    let posts = ingest::retract(&mut tx, &items, ask.now).await?;
+    let posts = ingest::retract(&mut tx, &items, ctx.now).await?;
     let what = format!("retracted the story {}: {title}", story.id);
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     let posts = match posts {
-        0 => "It stood nowhere.".to_owned(),
+        0 => "It had no posts.".to_owned(),
         1 => "Its one post is being removed.".to_owned(),
         many => format!("Its {many} posts are being removed."),
     };
-    ask.says(
-        "Taken back",
-        format!("{title}\n{posts} It is not told again."),
+    ctx.message(
+        "Retracted",
+        format!("{title}\n{posts} It will not be posted again."),
     )
 }
 
-/// The one story that is meant; where it is not clear which, nothing is changed.
-pub(super) async fn meant(ask: &Ask<'_>) -> Result<Story, Trouble> {
-    let name = ask.needed("story");
-    match readers::find(ask, name).await? {
-        Found::One(story) => Ok(*story),
-        Found::Several(near) | Found::Near(near) => {
+/// The story named by the argument `story`. If several match, the command is refused.
+pub(super) async fn one_story(ctx: &CommandContext<'_>) -> Result<Story, CommandError> {
+    let name = ctx.required("story");
+    match readers::find(ctx, name).await? {
+        StoryLookup::One(story) => Ok(*story),
+        StoryLookup::Several(near) | StoryLookup::Near(near) => {
             let near = near
                 .iter()
                 .map(|story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80)));
-            mistake(format!(
-                "It is not clear which story {:?} is; say its id:\n{}",
+            refuse(format!(
+                "It is unclear which story {:?} means. Give its id:\n{}",
                 shortened(name),
                 near.collect::<Vec<_>>().join("\n")
             ))

@@ -1,5 +1,5 @@
-//! Lists by pages. A page is of the list as it was when its first page was shown, so nothing is shown twice or skipped
-//! when stories move while somebody reads.
+//! Lists split into pages. The first page stores the list, and the other pages read the stored one. So a reader sees no
+//! line twice and misses none, even if stories move.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -7,33 +7,36 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::answer::{Listing, mark, notice};
-use super::grammar::Call;
-use super::heard::{Asker, Pages};
-use crate::post::story::{Content, Digest, IssuePost, Line, Part};
+use super::context::{Listing, mark, notice};
+use crate::chat::{Call, PageCalls, PlatformKind, Requester};
+use crate::post::story::{Content, Digest, IssuePart, IssuePost, Line};
 
-/// Lines of a page.
 const LINES_MAX: usize = 10;
-/// What the lines of a page may cost together, so that every platform shows all of them: Discord takes 4,096 characters,
-/// those that it is kept from reading as markup counted twice.
+/// The cost limit of a page, so that every platform shows all its lines. Discord takes 4,096 characters; escaped ones
+/// count twice.
 const COST_MAX: usize = 3_600;
-/// How long a list is kept for its other pages.
+/// How long a list is stored for its other pages.
 const KEPT_FOR: TimeDelta = TimeDelta::minutes(15);
-/// Lists that are kept.
+/// The most lists stored.
 const LISTS_MAX: usize = 200;
 
-/// Who turns pages, and of what.
-type Key = (&'static str, String, String, String);
-/// A list, and when it was made.
-type Kept = (DateTime<Utc>, Arc<Listing>);
+/// Platform, room, person, and the call without its page.
+type CacheKey = (PlatformKind, String, String, String);
+/// A list, and the time when it was made.
+type CachedList = (DateTime<Utc>, Arc<Listing>);
 
-/// The lists whose pages people turn.
+/// Lists stored for their other pages.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<HashMap<Key, Kept>>);
+pub(super) struct PageCache(Mutex<HashMap<CacheKey, CachedList>>);
 
-impl Shelf {
-    /// The list that a call's page belongs to, where it is kept; a first page begins a new one.
-    pub(super) fn find(&self, by: &Asker, call: &Call, now: DateTime<Utc>) -> Option<Arc<Listing>> {
+impl PageCache {
+    /// The stored list of a call. `None` for a first page, which makes a new list.
+    pub(super) fn find(
+        &self,
+        by: &Requester,
+        call: &Call,
+        now: DateTime<Utc>,
+    ) -> Option<Arc<Listing>> {
         if call.page() == 1 {
             return None;
         }
@@ -43,8 +46,14 @@ impl Shelf {
         (age >= TimeDelta::zero() && age < KEPT_FOR).then(|| Arc::clone(listing))
     }
 
-    /// Keeps a list for its other pages.
-    pub(super) fn keep(&self, by: &Asker, call: &Call, listing: Arc<Listing>, now: DateTime<Utc>) {
+    /// Stores a list for its other pages.
+    pub(super) fn keep(
+        &self,
+        by: &Requester,
+        call: &Call,
+        listing: Arc<Listing>,
+        now: DateTime<Utc>,
+    ) {
         let mut lists = self.0.lock().expect("no holder of the lists panics");
         if lists.len() >= LISTS_MAX {
             lists.retain(|_, (made_at, _)| now - *made_at < KEPT_FOR);
@@ -56,22 +65,22 @@ impl Shelf {
     }
 }
 
-fn key(by: &Asker, call: &Call) -> Key {
+fn key(by: &Requester, call: &Call) -> CacheKey {
     let words = call.at_page(1).words();
     let words = format!("{} {words}", call.spec.audience.command());
     (by.platform, by.room.clone(), by.person.clone(), words)
 }
 
-/// One page of a list, and where it goes on.
+/// One page of a list, with the calls for the pages around it.
 ///
 /// # Errors
 ///
-/// How many pages there are, where there is no such.
-pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), usize> {
+/// Returns the number of pages if this page does not exist.
+pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, PageCalls), usize> {
     let mark = mark(call.spec.audience, call.spec.path);
     if listing.lines.is_empty() {
         let content = notice(listing.title.clone(), listing.nothing, mark);
-        return Ok((content, Pages::default()));
+        return Ok((content, PageCalls::default()));
     }
     let pages = cut(&listing.lines);
     let many = pages.len();
@@ -88,19 +97,19 @@ pub(super) fn page(listing: &Listing, call: &Call) -> Result<(Content, Pages), u
         lines: listing.lines[range].to_vec(),
         mark,
     });
-    let turns = Pages {
+    let turns = PageCalls {
         back: (number > 1).then(|| call.at_page(call.page() - 1)),
-        on: (number < many).then(|| call.at_page(call.page() + 1)),
+        next: (number < many).then(|| call.at_page(call.page() + 1)),
     };
     Ok((content, turns))
 }
 
-/// One page of an issue, and where it goes on. What stands above its lines is on the first page.
+/// One page of an issue, with the calls for the pages around it. The introduction is on the first page only.
 ///
 /// # Errors
 ///
-/// How many pages there are, where there is no such.
-pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, Pages), usize> {
+/// Returns the number of pages if this page does not exist.
+pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, PageCalls), usize> {
     let lines: Vec<(usize, &Line)> = issue
         .parts
         .iter()
@@ -115,12 +124,12 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
     let Some(range) = pages.into_iter().nth(number - 1) else {
         return Err(many);
     };
-    let mut parts: Vec<Part> = Vec::new();
+    let mut parts: Vec<IssuePart> = Vec::new();
     let mut last = None;
     for (part, line) in &lines[range] {
         if last != Some(*part) {
             let told = &issue.parts[*part];
-            parts.push(Part {
+            parts.push(IssuePart {
                 lines: Vec::new(),
                 ..told.clone()
             });
@@ -141,24 +150,24 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
             _ => String::new(),
         },
         parts,
-        // An answer is not the post that channels have of it.
+        // Not the issue's own mark: that identifies its post in a channel.
         mark: mark(call.spec.audience, call.spec.path),
         ..issue
     }));
-    let turns = Pages {
+    let turns = PageCalls {
         back: (number > 1).then(|| call.at_page(call.page() - 1)),
-        on: (number < many).then(|| call.at_page(call.page() + 1)),
+        next: (number < many).then(|| call.at_page(call.page() + 1)),
     };
     Ok((content, turns))
 }
 
-/// Where each page begins and ends.
+/// The range of lines of each page.
 fn cut(lines: &[Line]) -> Vec<Range<usize>> {
     let costs: Vec<usize> = lines.iter().map(cost).collect();
     cut_at(&costs, 0)
 }
 
-/// The same for lines of these costs, the first page of which has something else above them.
+/// The same for lines of these costs; the first page holds `above` more.
 fn cut_at(costs: &[usize], above: usize) -> Vec<Range<usize>> {
     let mut pages = Vec::new();
     let (mut start, mut taken) = (0, above);
@@ -178,17 +187,18 @@ fn cost(line: &Line) -> usize {
         let signs = text.chars().filter(char::is_ascii_punctuation).count();
         text.chars().count() + signs
     };
-    // The signs round a line and its link.
+    // The markup around a line and its link.
     let layout = 16;
     let link = line.link.as_ref().map_or(0, |link| 3 * link.len() / 2);
-    // What is over its share is cut by the platforms: 120 characters, and 200 of a title.
+    // Platforms cut the rest: 120 characters here, and 200 of a title.
     text(&line.what).min(120) + text(&line.title).min(200) + link + layout
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::grammar::{Audience, parse};
     use super::*;
+    use crate::chat::Audience;
+    use crate::chat::grammar::parse;
     use crate::post::story::Tone;
 
     fn line(title: &str, link: usize) -> Line {
@@ -242,7 +252,7 @@ mod tests {
                 panic!("a list");
             };
             let words = |call: Option<Call>| call.map(|call| call.words());
-            Ok((digest.title, words(pages.back), words(pages.on)))
+            Ok((digest.title, words(pages.back), words(pages.next)))
         };
         let title = |page: u32| format!("All (page {page} of 3)");
         let on = |page: u32| Some(format!("latest page={page}"));

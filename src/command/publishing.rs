@@ -1,102 +1,102 @@
-//! An issue goes out, is corrected, or is taken back.
+//! Publishing, correcting and withdrawing an issue.
 
-use super::answer::{Ask, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, refuse};
 use super::editors::{recorded, written};
-use super::feeds::who;
-use super::grammar::Audience;
+use super::feeds::requester_name;
+use crate::chat::Audience;
 use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};
 use crate::store::{audit, issues};
 
-/// Publishes the coming issue; where something speaks against it, once a second command confirms that.
-pub(super) async fn publish(ask: &Ask<'_>) -> Told {
-    let number: u32 = ask.needed("number").parse().unwrap_or_default();
-    let rules = Rules::of(&ask.generation.effective.config);
-    let mut tx = ask.live.store.write().await?;
-    let desks = ask.generation.ingest.desks();
-    let prepared = match publish::prepare(&mut tx, rules, number, None, ask.now).await? {
+/// Publishes the coming issue. If there are doubts, the editor must confirm with a second command.
+pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let number: u32 = ctx.required("number").parse().unwrap_or_default();
+    let rules = Rules::of(&ctx.generation.effective.config);
+    let mut tx = ctx.live.store.write().await?;
+    let desks = ctx.generation.ingest.desks();
+    let prepared = match publish::prepare(&mut tx, rules, number, None, ctx.now).await? {
         Ok(prepared) => prepared,
-        Err(why) => return mistake(format!("It was not published: {why}.")),
+        Err(why) => return refuse(format!("The issue was not published: {why}.")),
     };
     let doubts = prepared.doubts.iter().map(ToString::to_string);
     let doubts: Vec<String> = doubts.collect();
-    if !doubts.is_empty() && ask.call.get("sure").is_none() {
+    if !doubts.is_empty() && ctx.call.get("sure").is_none() {
         tx.rollback().await;
-        let sure = ask.typed(Audience::Editors, &format!("publish {number} sure=yes"));
-        return ask.says(
-            format!("Issue {number} is not out yet"),
-            format!("{}\nTo publish it all the same: {sure}", doubts.join("\n")),
+        let sure = ctx.typed(Audience::Editors, &format!("publish {number} sure=yes"));
+        return ctx.message(
+            format!("Issue {number} is not published yet"),
+            format!("{}\nTo publish it anyway: {sure}", doubts.join("\n")),
         );
     }
-    let by = who(ask);
-    let issue = prepared.publish(&mut tx, &desks, rules, &by, ask.now);
+    let by = requester_name(ctx);
+    let issue = prepared.publish(&mut tx, &desks, rules, &by, ctx.now);
     let issue = issue.await?;
     let what = recorded(format!("published issue {number}"), &doubts.join(" "));
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     let channels = desks.iter().filter(|desk| desk.config.issues).count();
     let channels = match channels {
-        0 => "No channel takes issues (issues = true).".to_owned(),
-        1 => "It is on its way to one channel.".to_owned(),
-        many => format!("It is on its way to {many} channels."),
+        0 => "No channel posts issues; set issues = true for one.".to_owned(),
+        1 => "It is queued for one channel.".to_owned(),
+        many => format!("It is queued for {many} channels."),
     };
-    let kept = write_files(ask, rules).await;
-    ask.says(
-        format!("{} is out", issue.title()),
+    let kept = write_files(ctx, rules).await;
+    ctx.message(
+        format!("{} is published", issue.title()),
         format!("{channels}{kept}"),
     )
 }
 
-/// Takes the newest issue back.
-pub(super) async fn withdraw(ask: &Ask<'_>) -> Told {
-    let number: u32 = ask.needed("number").parse().unwrap_or_default();
-    let rules = Rules::of(&ask.generation.effective.config);
-    let mut tx = ask.live.store.write().await?;
-    let by = who(ask);
-    let out = publish::withdraw(&mut tx, rules, number, &by, ask.now).await?;
+/// Withdraws the newest issue.
+pub(super) async fn withdraw(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let number: u32 = ctx.required("number").parse().unwrap_or_default();
+    let rules = Rules::of(&ctx.generation.effective.config);
+    let mut tx = ctx.live.store.write().await?;
+    let by = requester_name(ctx);
+    let out = publish::withdraw(&mut tx, rules, number, &by, ctx.now).await?;
     let withdrawn = match out {
         Ok(withdrawn) => withdrawn,
-        Err(why) => return mistake(format!("It was not taken back: {why}.")),
+        Err(why) => return refuse(format!("The issue was not withdrawn: {why}.")),
     };
     let what = format!("withdrew issue {number}");
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.live.wake();
+    ctx.live.wake();
     let posts = match withdrawn.posts {
-        0 => "It stood nowhere.".to_owned(),
+        0 => "It had no posts.".to_owned(),
         1 => "Its one post is being removed.".to_owned(),
         many => format!("Its {many} posts are being removed."),
     };
-    let kept = write_files(ask, rules).await;
-    ask.says(
-        format!("{} is taken back", withdrawn.title),
-        format!("{posts} Its number is free again, and what was decided for it is of the coming issue.{kept}"),
+    let kept = write_files(ctx, rules).await;
+    ctx.message(
+        format!("{} is withdrawn", withdrawn.title),
+        format!("{posts} Its number is free again, and its decisions now count for the coming issue.{kept}"),
     )
 }
 
-/// Adds a correction to an issue that is out.
-pub(super) async fn correct(ask: &Ask<'_>) -> Told {
-    let number: i64 = ask.needed("number").parse().unwrap_or_default();
-    let text = written(ask, NOTE_CHARS_MAX)?;
-    let rules = Rules::of(&ask.generation.effective.config);
-    let mut tx = ask.live.store.write().await?;
+/// Adds a correction to a published issue.
+pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let number: i64 = ctx.required("number").parse().unwrap_or_default();
+    let text = written(ctx, NOTE_CHARS_MAX)?;
+    let rules = Rules::of(&ctx.generation.effective.config);
+    let mut tx = ctx.live.store.write().await?;
     if issues::issue((&mut tx).into(), number).await?.is_none() {
-        return mistake(format!("Issue {number} is not out."));
+        return refuse(format!("Issue {number} is not published."));
     }
-    issues::add_correction(&mut tx, number, &text, &who(ask), ask.now).await?;
+    issues::add_correction(&mut tx, number, &text, &requester_name(ctx), ctx.now).await?;
     let what = recorded(format!("corrected issue {number}"), &text);
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    let kept = write_files(ask, rules).await;
-    ask.says(
+    let kept = write_files(ctx, rules).await;
+    ctx.message(
         format!("Issue {number} is corrected"),
-        format!("The note stands at its top, marked; the issue itself is as it was.{kept}"),
+        format!("The correction is at the top of the issue, marked as such. The rest is unchanged.{kept}"),
     )
 }
 
-/// Writes the files of issues; gives what is to be said of those that somebody changed.
-async fn write_files(ask: &Ask<'_>, rules: Rules<'_>) -> String {
-    let kept = files::write(&ask.live.store, rules).await;
+/// Writes the files of issues. Returns a note for each file that somebody changed by hand.
+async fn write_files(ctx: &CommandContext<'_>, rules: Rules<'_>) -> String {
+    let kept = files::write(&ctx.live.store, rules).await;
     kept.iter().map(|kept| format!("\n{kept}")).collect()
 }

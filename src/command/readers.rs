@@ -1,12 +1,11 @@
-//! What everybody may ask.
+//! Commands for all readers.
 
 use chrono::{DateTime, TimeDelta};
 
-use super::answer::{Answer, Ask, Listing, Told, Trouble, mistake, plain_line};
-use super::grammar::{Audience, Spec};
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::rights::is_in;
 use super::routes;
-use super::table::COMMANDS;
+use crate::chat::{Audience, CommandSpec, table::COMMANDS};
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{self as telling, Content, Line, Tone};
@@ -15,55 +14,57 @@ use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
 use crate::story::waiting::waiting;
 
-/// The most matches of a search, and series that wait, that are shown.
+/// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
-/// The most stories that are named where one was meant.
+/// The most stories offered if a name is ambiguous.
 const NEAR_MAX: i64 = 8;
-/// What nobody touched for so long was given up.
+/// A series without activity for this long counts as abandoned.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
-/// The most series that are looked at to find those that wait.
+/// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
-/// How much of what somebody typed is repeated.
+/// Characters repeated of a reader's text.
 const TYPED_CHARS_MAX: usize = 80;
 
-/// One story, or those that may be meant.
-pub(super) async fn story(ask: &Ask<'_>) -> Told {
-    match find(ask, ask.needed("story")).await? {
-        Found::One(story) => {
+/// Shows one story, or the candidates for an ambiguous name.
+pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    match find(ctx, ctx.required("story")).await? {
+        StoryLookup::One(story) => {
             let mut post = telling::compose(&story);
-            if let Some(waits) = waiting(&story, ask.now).filter(|waits| waits.num_hours() >= 24) {
+            if let Some(waits) = waiting(&story, ctx.now).filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));
             }
-            Ok(Answer::Says(Content::Story(Box::new(post))))
+            Ok(Answer::Message(Content::Story(Box::new(post))))
         }
-        Found::Several(near) => {
-            let title = "Which one? Ask again with the id before it";
-            ask.shows(title, near.iter().map(with_id).collect())
+        StoryLookup::Several(near) => {
+            let title = "Several stories match. Ask again with one of these ids";
+            ctx.short_list(title, near.iter().map(with_id).collect())
         }
-        Found::Near(near) => {
-            let title = "No story is called that; these come near";
-            ask.shows(title, near.iter().map(with_id).collect())
+        StoryLookup::Near(near) => {
+            let title = "No story matches exactly. Similar ones:";
+            ctx.short_list(title, near.iter().map(with_id).collect())
         }
     }
 }
 
-/// What was found of a story that somebody names.
-pub(super) enum Found {
-    /// The one that is meant.
+/// The result of looking up a story by name.
+pub(super) enum StoryLookup {
     One(Box<Story>),
-    /// Several that have all the words.
+    /// Several stories with all the words.
     Several(Vec<Story>),
-    /// None, but these have some of the words.
+    /// No story with all the words; these have some of them.
     Near(Vec<Story>),
 }
 
-/// Finds the story that somebody names by its id, a Message-ID, a link, a hash, or words of its title.
-pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
-    let (readers, today) = (ask.live.store.read(), ask.today());
+/// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title.
+pub(super) async fn find(
+    ctx: &CommandContext<'_>,
+    name: &str,
+) -> Result<StoryLookup, CommandError> {
+    let (readers, today) = (ctx.live.store.read(), ctx.today());
     if let Some(story) = stories::find_story(readers, name, today).await? {
         return match stories::is_retracted(readers, &story.id).await? {
-            true => mistake("A maintainer took that story back."),
-            false => Ok(Found::One(Box::new(story))),
+            true => refuse("A maintainer retracted that story."),
+            false => Ok(StoryLookup::One(Box::new(story))),
         };
     }
     let words = stories::match_words(name);
@@ -74,44 +75,44 @@ pub(super) async fn find(ask: &Ask<'_>, name: &str) -> Result<Found, Trouble> {
     let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
     if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
         let place = near.iter().position(is_called_so).unwrap_or(0);
-        return Ok(Found::One(Box::new(near.swap_remove(place))));
+        return Ok(StoryLookup::One(Box::new(near.swap_remove(place))));
     }
     if !near.is_empty() {
-        return Ok(Found::Several(near));
+        return Ok(StoryLookup::Several(near));
     }
     let some = stories::match_some(name);
     if !some.is_empty() {
         near = stories::search_stories(readers, &some, today, NEAR_MAX).await?;
     }
     match near.is_empty() {
-        true => mistake(format!(
-            "Nothing is known of {:?}. A story is found by words of its title, its id, a Message-ID, a link or a commit's \
-             hash; {} looks further.",
+        true => refuse(format!(
+            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {} searches \
+             more widely.",
             shortened(name),
-            ask.typed(Audience::Readers, "search WORDS")
+            ctx.typed(Audience::Readers, "search WORDS")
         )),
-        false => Ok(Found::Near(near)),
+        false => Ok(StoryLookup::Near(near)),
     }
 }
 
-/// Stories that match.
-pub(super) async fn search(ask: &Ask<'_>) -> Told {
-    let typed = ask.needed("words");
+/// Searches stories.
+pub(super) async fn search(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let typed = ctx.required("words");
     let words = stories::match_words(typed);
     if words.is_empty() {
-        return mistake(stories::NO_WORDS);
+        return refuse(stories::NO_WORDS);
     }
-    let readers = ask.live.store.read();
-    let found = stories::search_stories(readers, &words, ask.today(), FOUND_MAX).await?;
+    let readers = ctx.live.store.read();
+    let found = stories::search_stories(readers, &words, ctx.today(), FOUND_MAX).await?;
     let many = found.len();
     let title = match i64::try_from(many) {
         Ok(FOUND_MAX..) => format!("The best {many} matches for {:?}", shortened(typed)),
         _ => format!("{} for {:?}", matches(many), shortened(typed)),
     };
-    Ok(Answer::Lists(Listing {
+    Ok(Answer::List(Listing {
         title,
         lines: found.iter().map(with_id).collect(),
-        nothing: "No story has these words. A word may end with * for all that begin so.",
+        nothing: "No story has these words. End a word with * to match its beginning.",
     }))
 }
 
@@ -123,13 +124,13 @@ fn matches(many: usize) -> String {
     }
 }
 
-/// Series that wait for an answer.
-pub(super) async fn open(ask: &Ask<'_>) -> Told {
-    let since = (ask.now - GIVEN_UP_AFTER).timestamp();
-    let readers = ask.live.store.read();
+/// Lists series that wait for a review.
+pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let since = (ctx.now - GIVEN_UP_AFTER).timestamp();
+    let readers = ctx.live.store.read();
     let unanswered =
-        stories::unanswered_stories(readers, since, ask.today(), UNANSWERED_MAX).await?;
-    let waits = |story: Story| Some((waiting(&story, ask.now)?, story));
+        stories::unanswered_stories(readers, since, ctx.today(), UNANSWERED_MAX).await?;
+    let waits = |story: Story| Some((waiting(&story, ctx.now)?, story));
     let mut waiting: Vec<(TimeDelta, Story)> = unanswered.into_iter().filter_map(waits).collect();
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
     let many = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
@@ -138,22 +139,22 @@ pub(super) async fn open(ask: &Ask<'_>) -> Told {
         let what = format!("{} · {}", span(*waits), story.id);
         telling::line(story, what, story.id.clone())
     };
-    Ok(Answer::Lists(Listing {
+    Ok(Answer::List(Listing {
         title: match many {
-            1 => "1 series waits for an answer".to_owned(),
-            many => format!("{many} series wait for an answer, the longest first"),
+            1 => "1 series waits for a review".to_owned(),
+            many => format!("{many} series wait for a review, the longest wait first"),
         },
         lines: waiting.iter().map(line).collect(),
-        nothing: "No series of the last 180 days waits for an answer.",
+        nothing: "No series of the last 180 days waits for a review.",
     }))
 }
 
-/// How the feeds fare, and what is told here.
-pub(super) async fn status(ask: &Ask<'_>) -> Told {
-    let readers = ask.live.store.read();
+/// Shows the health of the feeds, and the posts that this place gets.
+pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let readers = ctx.live.store.read();
     let health = feeds::health(readers).await?;
     let well = health.feeds - health.failing - health.paused - health.new;
-    let mut parts = vec![format!("{well} of {} feeds are well", health.feeds)];
+    let mut parts = vec![format!("{well} of {} feeds work", health.feeds)];
     for (many, what) in [
         (health.failing, "failing"),
         (health.paused, "paused"),
@@ -165,25 +166,25 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
         .last_polled_at
         .and_then(|at| DateTime::from_timestamp(at, 0));
     let last = match last {
-        Some(at) => format!("The last poll was {}.", ago(at, ask.now)),
-        None => "Nothing was polled yet.".to_owned(),
+        Some(at) => format!("The last poll was {}.", ago(at, ctx.now)),
+        None => "No feed was polled yet.".to_owned(),
     };
     let places = outbox::places(readers.into()).await?;
-    let here = places.iter().filter(|place| is_in(ask.by, place));
-    let channels = &ask.generation.effective.config.channels;
+    let here = places.iter().filter(|place| is_in(ctx.by, place));
+    let channels = &ctx.generation.effective.config.channels;
     let told = here.filter_map(|place| {
         let mut channels = channels.iter();
         let channel =
             channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
         Some(format!(
-            "{} is told {}",
+            "{} gets {}",
             channel.name,
             routes::describe(channel)
         ))
     });
     let mut told: Vec<String> = told.collect();
     if told.is_empty() {
-        told.push("Nothing is told here by itself".to_owned());
+        told.push("No news is posted here".to_owned());
     }
     let aside = match outbox::letters_aside(readers).await? {
         0 => String::new(),
@@ -191,21 +192,18 @@ pub(super) async fn status(ask: &Ask<'_>) -> Told {
         many => format!("{many} messages could not be delivered and are set aside. "),
     };
     let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), told.join(".\n"));
-    ask.says(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
+    ctx.message(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 
-/// What can be asked, from the table.
-pub(super) fn help(ask: &Ask<'_>) -> Told {
-    let audience = ask.call.spec.audience;
-    let of_audience = |spec: &&Spec| spec.audience == audience;
-    let Some(wanted) = ask.call.get("command") else {
-        let line = |spec: &Spec| plain_line(spec.usage(), spec.about, Tone::New);
+/// Lists the commands of an audience, or explains one.
+pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let audience = ctx.call.spec.audience;
+    let of_audience = |spec: &&CommandSpec| spec.audience == audience;
+    let Some(wanted) = ctx.call.get("command") else {
+        let line = |spec: &CommandSpec| plain_line(spec.usage(), spec.about, Tone::New);
         let lines = COMMANDS.iter().filter(of_audience).map(line).collect();
-        let title = format!(
-            "What can be asked with {}",
-            ask.typed(audience, "").trim_end()
-        );
-        return ask.shows(title, lines);
+        let title = format!("Commands of {}", ctx.typed(audience, "").trim_end());
+        return ctx.short_list(title, lines);
     };
     let wanted = wanted.trim_start_matches(['/', '!']);
     let wanted = wanted
@@ -217,10 +215,10 @@ pub(super) fn help(ask: &Ask<'_>) -> Told {
         .filter(of_audience)
         .find(|spec| spec.path == wanted)
     else {
-        return mistake(format!(
+        return refuse(format!(
             "There is no command {:?}; {} lists them.",
             shortened(wanted),
-            ask.typed(audience, "help")
+            ctx.typed(audience, "help")
         ));
     };
     let mut lines = vec![spec.about.to_owned()];
@@ -229,16 +227,16 @@ pub(super) fn help(ask: &Ask<'_>) -> Told {
             .iter()
             .map(|arg| format!("{}: {}", arg.name, arg.about)),
     );
-    ask.says(ask.typed(audience, &spec.usage()), lines.join("\n"))
+    ctx.message(ctx.typed(audience, &spec.usage()), lines.join("\n"))
 }
 
-/// A story's line, with the id by which it can be asked for.
+/// A story's line, with the id that other commands take.
 fn with_id(story: &Story) -> Line {
     let what = format!("{} · {}", story.id, telling::standing(story));
     telling::line(story, what, story.id.clone())
 }
 
-/// What somebody typed, short and harmless.
+/// A reader's text, made short and plain.
 pub(super) fn shortened(typed: &str) -> String {
     prose::shorten(&plain(typed), TYPED_CHARS_MAX)
 }

@@ -1,25 +1,25 @@
-//! What was handed in, and who changed what.
+//! Suggestions of readers, bans, and the audit log.
 
 use chrono::DateTime;
 
-use super::answer::{Answer, Ask, Listing, Told, mistake, plain_line};
-use super::feeds::who;
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
+use super::feeds::requester_name;
 use super::readers::shortened;
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::store::{audit, suggestions};
 
-/// The most rows that are shown; there may be years of them.
+/// Rows shown; there may be years of them.
 const ROWS_MAX: i64 = 200;
-/// The most characters of a note in a list.
+/// Characters shown of a note.
 const NOTE_CHARS_MAX: usize = 160;
-/// The longest id of a person: Matrix' limit, in bytes.
+/// Matrix' limit for a person's id, in bytes.
 const PERSON_BYTES_MAX: usize = 255;
 
-/// What readers handed in, and whose suggestions are not taken.
-pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
-    let readers = ask.live.store.read();
+/// Lists the suggestions of readers, and the banned people.
+pub(super) async fn suggestions(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let readers = ctx.live.store.read();
     let rows = suggestions::list_suggestions(readers, ROWS_MAX).await?;
     let line = |row: &suggestions::SuggestionRow| {
         let what = format!("{} · {} on {}", day(row.at), row.person, row.platform);
@@ -28,18 +28,18 @@ pub(super) async fn suggestions(ask: &Ask<'_>) -> Told {
     let mut lines: Vec<Line> = rows.iter().map(line).collect();
     let banned = suggestions::list_bans(readers).await?;
     let banned = banned.iter().map(|person| {
-        let title = format!("{} may suggest nothing", plain(person));
+        let title = format!("{} cannot suggest links", plain(person));
         plain_line("banned", title, Tone::Ended)
     });
     lines.extend(banned);
-    Ok(Answer::Lists(Listing {
-        title: "What readers suggested, the newest first".to_owned(),
+    Ok(Answer::List(Listing {
+        title: "Suggestions, the newest first".to_owned(),
         lines,
         nothing: "Nothing yet.",
     }))
 }
 
-/// A suggestion in a list: why it is worth reading, else its address.
+/// A suggestion in a list: its note, or its address if it has none.
 pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> Line {
     Line {
         what: plain(what),
@@ -53,45 +53,44 @@ pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> L
     }
 }
 
-/// Takes no more suggestions of a person.
-pub(super) async fn ban(ask: &Ask<'_>) -> Told {
-    let Some(person) = person(ask.needed("person")) else {
-        return mistake("That is no person's id: on Discord a number, on Matrix @name:server.");
+/// Bans a person from suggesting links.
+pub(super) async fn ban(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let Some(person) = person(ctx.required("person")) else {
+        return refuse(
+            "That is not a person's id. An id is a number on Discord and @name:server on Matrix.",
+        );
     };
-    let mut tx = ask.live.store.write().await?;
-    if !suggestions::ban(&mut tx, &person, &who(ask), ask.now).await? {
-        return mistake(format!("{person} may suggest nothing already."));
+    let mut tx = ctx.live.store.write().await?;
+    if !suggestions::ban(&mut tx, &person, &requester_name(ctx), ctx.now).await? {
+        return refuse(format!("{person} is already banned."));
     }
-    let what = format!("takes no more suggestions of {person}");
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    let what = format!("banned {person} from suggestions");
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.says(
+    ctx.message(
         "Banned",
-        format!("Suggestions of {person} are not taken any more. Those that were stay."),
+        format!("{person} can no longer suggest links. Earlier suggestions stay."),
     )
 }
 
-/// Takes a person's suggestions again.
-pub(super) async fn lift(ask: &Ask<'_>) -> Told {
-    let typed = ask.needed("person");
+/// Lifts a ban.
+pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let typed = ctx.required("person");
     let person = person(typed).unwrap_or_default();
-    let mut tx = ask.live.store.write().await?;
+    let mut tx = ctx.live.store.write().await?;
     if !suggestions::lift_ban(&mut tx, &person).await? {
-        return mistake(format!(
-            "Nobody is banned by the id {:?}.",
+        return refuse(format!(
+            "Nobody with the id {:?} is banned.",
             shortened(typed)
         ));
     }
-    let what = format!("takes suggestions of {person} again");
-    audit::record(&mut tx, &ask.hand(), &what, ask.now).await?;
+    let what = format!("lifted the ban of {person}");
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
-    ask.says(
-        "Lifted",
-        format!("Suggestions of {person} are taken again."),
-    )
+    ctx.message("Lifted", format!("{person} can suggest links again."))
 }
 
-/// A person's id, without what Discord writes round it.
+/// A person's id, without Discord's mention syntax.
 fn person(typed: &str) -> Option<String> {
     let inner = typed.strip_prefix("<@").and_then(|id| id.strip_suffix('>'));
     let id = inner.map_or(typed, |id| id.trim_start_matches('!'));
@@ -101,9 +100,9 @@ fn person(typed: &str) -> Option<String> {
     ((is_number || is_account) && id.len() <= PERSON_BYTES_MAX).then(|| id.to_owned())
 }
 
-/// Who changed what, the newest first.
-pub(super) async fn audit(ask: &Ask<'_>) -> Told {
-    let rows = audit::list_changes(ask.live.store.read(), ROWS_MAX).await?;
+/// Lists changes made in chat, the newest first.
+pub(super) async fn audit(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let rows = audit::list_changes(ctx.live.store.read(), ROWS_MAX).await?;
     let line = |row: &audit::AuditRow| {
         let at = DateTime::from_timestamp(row.at, 0).unwrap_or_default();
         let what = at.format("%-d %b %Y %H:%M").to_string();
@@ -113,10 +112,10 @@ pub(super) async fn audit(ask: &Ask<'_>) -> Told {
         );
         plain_line(what, prose::shorten(&plain(&title), 200), Tone::Reading)
     };
-    Ok(Answer::Lists(Listing {
-        title: "Who changed what, the newest first".to_owned(),
+    Ok(Answer::List(Listing {
+        title: "Changes made in chat, the newest first".to_owned(),
         lines: rows.iter().map(line).collect(),
-        nothing: "Nothing was changed in chat yet.",
+        nothing: "There are none yet.",
     }))
 }
 

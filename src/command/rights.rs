@@ -1,37 +1,36 @@
-//! Who may change things. Pure.
+//! The rights of the person who gives a command. Pure.
 //!
-//! - **Maintainers** are those whom `[commands]` names, by ids that nobody can choose: people and roles on Discord, accounts
-//!   on Matrix. They may do everything, wherever the bot hears them.
-//! - **Editors** are those whom `[issue]` names, in the same way. They finish the issue, and change nothing else.
-//! - **Managers** are those who manage a place of ours, as its platform says: on Discord a server, in Matrix a room. A place
-//!   is ours when the *file* names a channel in it. A channel that was added in chat makes no place ours: else whoever may
-//!   add a channel could make the managers of any server, their own included, managers of this bot. They may do what
-//!   maintainers may, but add and remove channels only where they manage.
+//! - **Maintainers** are listed under `[commands]`, by ids that nobody can choose: people and roles on Discord,
+//!   accounts on Matrix. They may do everything, wherever the bot reads commands.
+//! - **Editors** are listed under `[issue]` in the same way. They finish the issue, and change nothing else.
+//! - **Managers** manage one of our places, according to its platform: a server on Discord, a room in Matrix. A place
+//!   is ours if the *file* names a channel in it. A channel that was added in chat makes no place ours: otherwise a
+//!   manager could add a channel on any server and make its managers, themselves included, managers of this bot.
+//!   Managers have the rights of maintainers, but add and remove channels only where they manage.
 //!
-//! On Matrix the place is the room in which they ask. On Discord it is the server: which one a channel belongs to is known
-//! from the first command that was given in it, by what Discord said then.
+//! On Matrix, the place is the room of the command. On Discord, it is the server. The bot learns a channel's server
+//! from the first command given in that channel.
 
-use super::answer::platform_of;
-use super::heard::Asker;
+use crate::chat::Requester;
 use crate::config::{CommandsConfig, IssueConfig, PlatformKind};
 use crate::store::outbox::ChannelPlace;
 
-/// What a person may.
+/// The rights of a person; each includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Right {
-    /// Ask.
+    /// Ask questions.
     Reader,
     /// Finish the issue.
     Editor,
-    /// Change what is told, and channels of the place that they manage.
+    /// Change feeds, mutes and the channels of the place that they manage.
     Manager,
     /// Change everything.
     Maintainer,
 }
 
-/// What a person may. `ours` are the places of the file's channels.
+/// The rights of a person. `ours` are the places of the channels in the file.
 pub(super) fn of(
-    by: &Asker,
+    by: &Requester,
     config: &CommandsConfig,
     issue: &IssueConfig,
     ours: &[&ChannelPlace],
@@ -54,27 +53,28 @@ pub(super) fn of(
         &issue.discord_roles,
         &issue.matrix_users,
     );
-    match is_editor {
-        true => Right::Editor,
-        false => Right::Reader,
+    if is_editor {
+        Right::Editor
+    } else {
+        Right::Reader
     }
 }
 
-/// Whether the configuration names somebody, by an id that nobody can choose.
-fn is_named(by: &Asker, users: &[String], roles: &[String], accounts: &[String]) -> bool {
-    match platform_of(by) {
-        Some(PlatformKind::Discord) => {
+/// Whether the configuration lists a person, by an id that nobody can choose.
+fn is_named(by: &Requester, users: &[String], roles: &[String], accounts: &[String]) -> bool {
+    match by.platform {
+        PlatformKind::Discord => {
             users.contains(&by.person) || by.roles.iter().any(|role| roles.contains(role))
         }
-        Some(PlatformKind::Matrix) => accounts.contains(&by.person),
-        Some(PlatformKind::Terminal) | None => false,
+        PlatformKind::Matrix => accounts.contains(&by.person),
+        PlatformKind::Terminal => false,
     }
 }
 
-/// Whether somebody asks in this place: in its room, or elsewhere on its server.
-pub(super) fn is_in(by: &Asker, place: &ChannelPlace) -> bool {
+/// Whether a command comes from this place: from its room, or from another room of its server.
+pub(super) fn is_in(by: &Requester, place: &ChannelPlace) -> bool {
     let is_same_server = by.community.is_some() && by.community == place.community;
-    by.platform == place.platform && (by.room == place.address || is_same_server)
+    by.platform.word() == place.platform && (by.room == place.address || is_same_server)
 }
 
 #[cfg(test)]
@@ -90,8 +90,13 @@ mod tests {
         }
     }
 
-    fn asker(platform: &'static str, room: &str, community: Option<&str>, person: &str) -> Asker {
-        Asker {
+    fn asker(
+        platform: PlatformKind,
+        room: &str,
+        community: Option<&str>,
+        person: &str,
+    ) -> Requester {
+        Requester {
             platform,
             room: room.to_owned(),
             community: community.map(str::to_owned),
@@ -120,14 +125,15 @@ mod tests {
         let unknown = place("discord", "101", None);
         let room = place("matrix", "!r:b", None);
         let ours = [&told, &unknown, &room];
-        let with = |mut by: Asker, is_manager: bool, roles: &[&str]| {
+        let with = |mut by: Requester, is_manager: bool, roles: &[&str]| {
             by.is_manager = is_manager;
             by.roles = roles.iter().map(|&role| role.to_owned()).collect();
             by
         };
-        let discord =
-            |room: &str, server: Option<&str>, person: &str| asker("discord", room, server, person);
-        let matrix = |room: &str, person: &str| asker("matrix", room, None, person);
+        let discord = |room: &str, server: Option<&str>, person: &str| {
+            asker(PlatformKind::Discord, room, server, person)
+        };
+        let matrix = |room: &str, person: &str| asker(PlatformKind::Matrix, room, None, person);
         #[rustfmt::skip]
         let table = [
             ("anybody", with(discord("100", Some("9"), "5"), false, &[]), Reader),
@@ -151,7 +157,7 @@ mod tests {
             ("an editor who manages the server", with(discord("100", Some("9"), "33333"), true, &[]), Manager),
             ("an editor on Matrix", with(matrix("!x:y", "@e:b"), false, &[]), Editor),
             ("an editor's id as a role", with(discord("7", Some("9"), "5"), false, &["33333"]), Reader),
-            ("an unknown platform", with(asker("irc", "100", Some("9"), "11111"), true, &["22222"]), Reader),
+            ("the terminal", with(asker(PlatformKind::Terminal, "100", Some("9"), "11111"), true, &["22222"]), Reader),
         ];
         for (who, by, right) in table {
             assert_eq!(of(&by, &config, &issue, &ours), right, "{who}");

@@ -1,31 +1,29 @@
-//! Channels and what they take, as maintainers change them.
+//! Commands that list, add and remove channels.
 
-use super::answer::{Answer, Ask, Listing, Told, mistake, notice, plain_line};
-use super::feeds::{came_from, file_name, no_such, who};
+use super::context::{Answer, CommandContext, CommandError, Listing, notice, plain_line, refuse};
+use super::feeds::{came_from, file_name, no_such, requester_name};
 use super::rights::Right;
 use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
-use crate::live::NotPosted;
+use crate::deliver::NotPosted;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 
-/// Arguments that are lists, with commas.
+/// Arguments with lists, separated by commas.
 const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
-/// Arguments that are numbers.
 const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
-/// Arguments that are words.
 const WORDS: [&str; 4] = ["mode", "digest_at", "quiet", "milestones"];
 
-/// The channels that are told, and what each takes.
-pub(super) fn list(ask: &Ask<'_>) -> Told {
-    let effective = &ask.generation.effective;
+/// Lists the channels and their filters.
+pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let effective = &ctx.generation.effective;
     let line = |channel: &ChannelConfig| {
         let address = match channel.address.as_str() {
             "" => String::new(),
             address => format!(" {address}"),
         };
         let what = format!("{}{address}", channel.platform.word());
-        let origin = came_from(ask, TableKind::Channel, &channel.name);
-        let title = format!("{} is told {} · {origin}", channel.name, describe(channel));
+        let origin = came_from(ctx, TableKind::Channel, &channel.name);
+        let title = format!("{} gets {} · {origin}", channel.name, describe(channel));
         plain_line(plain(&what), plain(&title), Tone::Reading)
     };
     let mut lines: Vec<Line> = effective.config.channels.iter().map(line).collect();
@@ -35,17 +33,17 @@ pub(super) fn list(ask: &Ask<'_>) -> Told {
             lines.insert(0, plain_line("left out", title, Tone::Ended));
         }
     }
-    Ok(Answer::Lists(Listing {
-        title: "The channels that are told".to_owned(),
+    Ok(Answer::List(Listing {
+        title: "The channels".to_owned(),
         lines,
-        nothing: "None: posts are shown on the terminal.",
+        nothing: "There are none, so posts are printed on the terminal.",
     }))
 }
 
-/// What a channel is told, in words.
+/// The posts that a channel gets, in words.
 pub(super) fn describe(channel: &ChannelConfig) -> String {
     if channel.maintainers {
-        return "what maintainers should know".to_owned();
+        return "notices for maintainers".to_owned();
     }
     let route = &channel.route;
     let mut parts = Vec::new();
@@ -100,58 +98,61 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
     plain(&parts.join(", "))
 }
 
-/// Tells a channel what is new, after a test message was posted there.
-pub(super) async fn add(ask: &Ask<'_>) -> Told {
-    let Some(platform) = ask.platform() else {
-        return mistake("That works on Discord and Matrix alone.");
-    };
-    let (name, room) = (ask.needed("name"), room(ask));
-    if ask.right < Right::Maintainer && room != ask.by.room {
-        return mistake(
-            "You manage this place, so you may add this channel: leave room out, and ask in the channel that is to be told.",
+/// Adds a channel after a test post.
+pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let platform = ctx.by.platform;
+    let (name, room) = (ctx.required("name"), room(ctx));
+    if ctx.right < Right::Maintainer && room != ctx.by.room {
+        return refuse(
+            "You manage this place only: leave out room, and give the command in the channel that you want to add.",
         );
     }
-    let table = match table(ask, name, platform, &room) {
+    let table = match table(ctx, name, platform, &room) {
         Ok(table) => table,
-        Err(why) => return mistake(why),
+        Err(why) => return refuse(why),
     };
-    let by = who(ask);
-    let addition = Addition::new(TableKind::Channel, name, &table, ask.now.timestamp(), &by);
-    let candidate = match ask.generation.effective.adding(&addition) {
+    let by = requester_name(ctx);
+    let addition = Addition::new(TableKind::Channel, name, &table, ctx.now.timestamp(), &by);
+    let candidate = match ctx.generation.effective.adding(&addition) {
         Ok(candidate) => candidate.config,
-        Err(why) => return mistake(why.join("\n")),
+        Err(why) => return refuse(why.join("\n")),
     };
     let mut channels = candidate.channels.iter();
     let Some(channel) = channels.find(|channel| channel.name == name) else {
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
     let told = describe(channel);
-    let text = format!("From now on this channel is told {told}.");
+    let text = format!("From now on this channel gets {told}.");
     let test = notice(
         "News about BPF will be posted here",
         text,
         format!("try-{name}"),
     );
-    if let Err(NotPosted(why)) = ask.live.post_once(platform, &room, test).await {
-        return mistake(format!(
-            "Nothing was added, since nothing could be posted there: {}",
+    if let Err(NotPosted(why)) = ctx
+        .generation
+        .courier
+        .post_once(platform, &room, test)
+        .await
+    {
+        return refuse(format!(
+            "The channel was not added, because the test message could not be posted: {}",
             plain(&why)
         ));
     }
     let what = format!(
-        "added the channel {name}: {} {room}, told {told}",
+        "added the channel {name}: {} {room}, gets {told}",
         platform.word()
     );
-    if let Err(why) = ask.live.add(&addition, &ask.hand(), &what).await? {
-        return mistake(why.join("\n"));
+    if let Err(why) = ctx.live.add(&addition, &ctx.actor(), &what).await? {
+        return refuse(why.join("\n"));
     }
-    let text = format!("A test message is there. From now on it is told {told}.");
-    ask.says(format!("{name} was added"), text)
+    let text = format!("A test message was posted there. From now on the channel gets {told}.");
+    ctx.message(format!("{name} was added"), text)
 }
 
-/// The room that is meant, without what Discord writes round it.
-fn room(ask: &Ask<'_>) -> String {
-    let room = ask.call.get("room").unwrap_or(&ask.by.room);
+/// The room of the argument, without Discord's mention syntax.
+fn room(ctx: &CommandContext<'_>) -> String {
+    let room = ctx.call.get("room").unwrap_or(&ctx.by.room);
     let inner = room
         .strip_prefix("<#")
         .and_then(|room| room.strip_suffix('>'));
@@ -159,7 +160,7 @@ fn room(ask: &Ask<'_>) -> String {
 }
 
 fn table(
-    ask: &Ask<'_>,
+    ctx: &CommandContext<'_>,
     name: &str,
     platform: PlatformKind,
     room: &str,
@@ -169,7 +170,7 @@ fn table(
     table.insert("platform".to_owned(), platform.word().into());
     table.insert("id".to_owned(), room.into());
     for key in LISTS {
-        if let Some(list) = ask.call.get(key) {
+        if let Some(list) = ctx.call.get(key) {
             let members = list
                 .split(',')
                 .map(str::trim)
@@ -178,11 +179,11 @@ fn table(
             table.insert(key.to_owned(), members.into());
         }
     }
-    if let Some(is_told) = ask.call.get("issues") {
+    if let Some(is_told) = ctx.call.get("issues") {
         table.insert("issues".to_owned(), (is_told == "true").into());
     }
     for key in NUMBERS {
-        if let Some(number) = ask.call.get(key) {
+        if let Some(number) = ctx.call.get(key) {
             let number: i64 = number
                 .parse()
                 .map_err(|_| format!("{key} is a whole number"))?;
@@ -190,49 +191,49 @@ fn table(
         }
     }
     for key in WORDS {
-        if let Some(word) = ask.call.get(key) {
+        if let Some(word) = ctx.call.get(key) {
             table.insert(key.to_owned(), word.into());
         }
     }
     Ok(table)
 }
 
-/// Tells a channel that was added in chat nothing any more.
-pub(super) async fn remove(ask: &Ask<'_>) -> Told {
-    let name = ask.needed("channel");
-    let effective = &ask.generation.effective;
+/// Removes a channel that was added in chat.
+pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let name = ctx.required("channel");
+    let effective = &ctx.generation.effective;
     if let Some(Origin::File { line }) = effective.origin(TableKind::Channel, name) {
-        return mistake(format!(
-            "{name} stands in the file, on line {line} of {}: take it out there, and send SIGHUP.",
-            file_name(ask)
+        return refuse(format!(
+            "{name} is in the file, on line {line} of {}: remove it there and send SIGHUP.",
+            file_name(ctx)
         ));
     }
     let channels = &effective.config.channels;
     let channel = channels.iter().find(|channel| channel.name == name);
-    if ask.right < Right::Maintainer && !is_here(ask, channel) {
-        return mistake("You manage this place; that channel, if there is one, is not of it.");
+    if ctx.right < Right::Maintainer && !is_here(ctx, channel) {
+        return refuse("You manage this place only, and that channel is not part of it.");
     }
     let what = format!("removed the channel {name}");
-    let hand = ask.hand();
-    match ask
+    let hand = ctx.actor();
+    match ctx
         .live
         .remove(TableKind::Channel, name, &hand, &what)
         .await?
     {
-        true => ask.says(
+        true => ctx.message(
             format!("{name} was removed"),
-            "It is told nothing any more. What stands there stays.",
+            "Nothing more is posted there. Its posts stay.",
         ),
         false => {
             let names = channels.iter().map(|channel| channel.name.as_str());
-            mistake(no_such("channel", name, names))
+            refuse(no_such("channel", name, names))
         }
     }
 }
 
-/// Whether a channel is the room in which it is asked.
-fn is_here(ask: &Ask<'_>, channel: Option<&ChannelConfig>) -> bool {
+/// Whether a channel is the room of the command.
+fn is_here(ctx: &CommandContext<'_>, channel: Option<&ChannelConfig>) -> bool {
     channel.is_some_and(|channel| {
-        Some(channel.platform) == ask.platform() && channel.address == ask.by.room
+        channel.platform == ctx.by.platform && channel.address == ctx.by.room
     })
 }

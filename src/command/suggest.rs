@@ -1,9 +1,9 @@
-//! Links that readers hand in for the next issue.
+//! Links that readers suggest for the next issue.
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::answer::{Ask, Told, mistake};
+use super::context::{Answer, CommandContext, CommandError, refuse};
 use crate::desk::Desk;
 use crate::ingest;
 use crate::item::link::canonical_link;
@@ -15,46 +15,45 @@ use crate::store::suggestions::{
 };
 use crate::store::{Tx, outbox, stories};
 
-/// The longest address: what a list on Discord still shows.
+/// The longest address: a list on Discord shows one of this length.
 const URL_BYTES_MAX: usize = 500;
-/// The longest note.
 const NOTE_CHARS_MAX: usize = 300;
 
-/// Takes a link, or says why not.
-pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
-    let url = match address(ask.needed("url")) {
+/// Stores a suggested link, or refuses it with the reason.
+pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let url = match address(ctx.required("url")) {
         Ok(url) => url,
-        Err(why) => return mistake(why),
+        Err(why) => return refuse(why),
     };
-    let commands = &ask.generation.effective.config.commands;
+    let commands = &ctx.generation.effective.config.commands;
     let caps = SuggestionLimits {
         person_max: commands.suggestions_person_max,
         place_max: commands.suggestions_server_max,
     };
     if caps.person_max == 0 || caps.place_max == 0 {
-        return mistake("Suggestions are not taken at the moment.");
+        return refuse("Suggestions are turned off.");
     }
     let note = prose::shorten(
-        &plain(ask.call.get("note").unwrap_or_default()),
+        &plain(ctx.call.get("note").unwrap_or_default()),
         NOTE_CHARS_MAX,
     );
-    let place = ask.by.community.as_deref().unwrap_or(&ask.by.room);
+    let place = ctx.by.community.as_deref().unwrap_or(&ctx.by.room);
     let canonical = canonical_link(&url);
     let new = NewSuggestion {
         url: &canonical,
         shown: url.as_str(),
         note: &note,
-        platform: ask.by.platform,
-        person: &ask.by.person,
+        platform: ctx.by.platform.word(),
+        person: &ctx.by.person,
         place,
-        room: &ask.by.room,
+        room: &ctx.by.room,
     };
-    let readers = ask.live.store.read();
-    let known = stories::find_story(readers, url.as_str(), ask.today()).await?;
-    let known = known.map(|story| format!("bpfnews follows it already: {}", plain(&story.title)));
+    let readers = ctx.live.store.read();
+    let known = stories::find_story(readers, url.as_str(), ctx.today()).await?;
+    let known = known.map(|story| format!("bpfnews already follows it: {}", plain(&story.title)));
     let known = known.unwrap_or_default();
-    let mut tx = ask.live.store.write().await?;
-    let taken = take_suggestion(&mut tx, &new, caps, ask.now).await?;
+    let mut tx = ctx.live.store.write().await?;
+    let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
     if let SuggestionResult::Kept(number) = taken {
         let told = Suggestion {
             number,
@@ -64,40 +63,40 @@ pub(super) async fn suggest(ask: &Ask<'_>) -> Told {
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ask.generation.ingest.desks(), told, ask.now).await?;
+        tell_editors(&mut tx, &ctx.generation.ingest.desks(), told, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
         SuggestionResult::Kept(_) => {
-            ask.live.wake();
+            ctx.live.wake();
             let text = format!(
-                "It is kept for the next issue; if the editors take it, that is said here.\n{known}"
+                "It is saved for the next issue. If the editors accept it, a message here says so.\n{known}"
             );
-            ask.says("Thank you", text.trim_end())
+            ctx.message("Thank you", text.trim_end())
         }
         SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
             let text = format!(
-                "Somebody suggested it on {} already.",
+                "Somebody already suggested it on {}.",
                 day.format("%-d %B %Y")
             );
-            ask.says("Thank you all the same", text)
+            ctx.message("Thank you", text)
         }
-        SuggestionResult::PersonFull => mistake(format!(
-            "Nobody may suggest more than {} in 24 hours; this one was not kept. Try again tomorrow.",
+        SuggestionResult::PersonFull => refuse(format!(
+            "The limit is {} per person in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.person_max)
         )),
-        SuggestionResult::PlaceFull => mistake(format!(
-            "No more than {} may come from here in 24 hours; this one was not kept. Try again tomorrow.",
+        SuggestionResult::PlaceFull => refuse(format!(
+            "The limit is {} from this place in 24 hours, so this one was not saved. Try again tomorrow.",
             links(caps.place_max)
         )),
         SuggestionResult::Banned => {
-            mistake("Your suggestions are not taken any more; this one was not kept.")
+            refuse("You are banned from suggestions, so this one was not saved.")
         }
     }
 }
 
-/// Owes a suggestion to the maintainers' channels, where editors decide it.
+/// Queues a suggestion for the maintainers' channels, where editors decide it.
 async fn tell_editors(
     tx: &mut Tx,
     desks: &[Desk],
@@ -107,7 +106,7 @@ async fn tell_editors(
     let number = told.number;
     let content = Content::Suggestion(told);
     for desk in desks.iter().filter(|desk| desk.config.maintainers) {
-        let post = outbox::post_apart(tx, desk.row.id, &content, now, now).await?;
+        let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }
     ingest::meet_all(tx, now).await
@@ -120,23 +119,23 @@ fn links(many: u32) -> String {
     }
 }
 
-/// The address that somebody hands in: of the web, for everybody, and without a password.
+/// Checks a suggested address: http or https, public, and without a password.
 fn address(typed: &str) -> Result<Url, &'static str> {
     let typed = typed.trim().trim_start_matches('<').trim_end_matches('>');
     if typed.len() > URL_BYTES_MAX {
-        return Err("That address is too long; 500 characters are the most.");
+        return Err("That address is too long; the limit is 500 characters.");
     }
     let Ok(url) = Url::parse(typed) else {
-        return Err("That is no whole address; one begins with https:// or http://.");
+        return Err("That is not a complete address: start it with https:// or http://.");
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("Only addresses that begin with https:// or http:// are taken.");
+        return Err("Only addresses that start with https:// or http:// are accepted.");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("There is a user or a password in that address; leave it out.");
+        return Err("That address contains a user or a password. Remove it.");
     }
     if !is_for_readers(url.as_str()) || url.as_str().len() > URL_BYTES_MAX {
-        return Err("That address leads nowhere that others can follow.");
+        return Err("That address is not reachable for others.");
     }
     Ok(url)
 }
@@ -153,14 +152,14 @@ mod tests {
             ("<https://a.example/>", Ok("https://a.example/")),
             ("HTTP://A.example", Ok("http://a.example/")),
             ("https://ex\u{e4}mple.example/", Ok("https://xn--exmple-cua.example/")),
-            ("a.example", Err("no whole address")),
+            ("a.example", Err("not a complete address")),
             ("javascript:alert(1)", Err("Only addresses")),
             ("data:text/html,x", Err("Only addresses")),
             ("file:///etc/passwd", Err("Only addresses")),
             ("https://me:secret@a.example/", Err("a user or a password")),
-            ("http://localhost/", Err("leads nowhere")),
-            ("http://127.0.0.1/", Err("leads nowhere")),
-            ("http://[::1]/", Err("leads nowhere")),
+            ("http://localhost/", Err("not reachable")),
+            ("http://127.0.0.1/", Err("not reachable")),
+            ("http://[::1]/", Err("not reachable")),
         ];
         for (typed, right) in table {
             let read = address(typed);

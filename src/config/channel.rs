@@ -11,6 +11,7 @@ use super::keys::TableName;
 use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
 use super::times::{QuietHours, Schedule, time_of_day};
 use super::upstream::FeedConfig;
+use crate::chat::PlatformKind;
 use crate::post::route::Route;
 use crate::story::{State, StoryKind};
 
@@ -68,31 +69,6 @@ pub struct ChannelConfig {
     pub maintainers: bool,
     /// Whether it gets each issue.
     pub issues: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PlatformKind {
-    Discord,
-    Matrix,
-    /// The terminal of the running program.
-    Terminal,
-}
-
-impl PlatformKind {
-    pub const ALL: [PlatformKind; 3] = [
-        PlatformKind::Discord,
-        PlatformKind::Matrix,
-        PlatformKind::Terminal,
-    ];
-
-    /// The word in the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            PlatformKind::Discord => "discord",
-            PlatformKind::Matrix => "matrix",
-            PlatformKind::Terminal => "terminal",
-        }
-    }
 }
 
 /// A post for each story, or lists of stories.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::channel::{self, ChannelConfig, PlatformKind};
+use super::channel::{self, ChannelConfig};
 use super::commands::{self, CommandsConfig};
 use super::issue::{self, IssueConfig, WebConfig};
 use super::keys::TableName;
@@ -18,8 +18,9 @@ use super::problem::{ConfigErrors, ConfigProblem};
 use super::reader::{self, Field, ProblemKind, ProblemLog, Table};
 use super::upstream::FeedConfig;
 use super::{feed, machines, relevance};
+use crate::chat::PlatformKind;
 use crate::story::machine::Machines;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// The largest configuration file that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -36,7 +37,7 @@ pub struct Config {
     pub database: PathBuf,
     pub network: NetworkConfig,
     /// The words and weights of relevance, and the senders that are machines.
-    pub relevance: Words,
+    pub relevance: FoldRules,
     /// The feeds in the file's order; names are unique.
     pub feeds: Vec<Arc<FeedConfig>>,
     /// `None` if Discord is not used.
@@ -181,7 +182,7 @@ fn read_config<'t>(
     let network = top.take_table("network", TableName::Network);
     let network = network.map_or_else(NetworkConfig::default, read_network);
     let relevance = top.take_table("relevance", TableName::Relevance);
-    let mut relevance = relevance.map_or_else(Words::default, relevance::read_relevance);
+    let mut relevance = relevance.map_or_else(FoldRules::default, relevance::read_relevance);
     let machines = top.take_table("machines", TableName::Machines);
     relevance.machines = machines.map_or_else(Machines::default, machines::read_machines);
     let feeds = match top.take("feed") {

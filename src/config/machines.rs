@@ -1,7 +1,7 @@
 //! The `[machines]` table: senders that are machines, and senders that are people.
 
 use super::reader::{Field, Table};
-use crate::story::machine::{Machines, Sort};
+use crate::story::machine::{MachineKind, Machines};
 
 /// The most patterns of a list.
 const PATTERNS_MAX: usize = 200;
@@ -9,12 +9,12 @@ const PATTERNS_MAX: usize = 200;
 const PATTERN_BYTES_MAX: usize = 200;
 
 /// The keys that list machines, with the sort of each.
-const SORTS: [(&str, Sort); 5] = [
-    ("ai_review", Sort::AiReview),
-    ("ci", Sort::Ci),
-    ("build", Sort::Build),
-    ("notices", Sort::Notices),
-    ("other", Sort::Other),
+const SORTS: [(&str, MachineKind); 5] = [
+    ("ai_review", MachineKind::AiReview),
+    ("ci", MachineKind::Ci),
+    ("build", MachineKind::Build),
+    ("notices", MachineKind::Notices),
+    ("other", MachineKind::Other),
 ];
 
 pub(super) fn read_machines(mut table: Table<'_, '_>) -> Machines {

@@ -22,7 +22,8 @@ mod tests;
 mod times;
 mod upstream;
 
-pub use channel::{ChannelConfig, ChannelMode, Milestones, PlatformKind};
+pub use crate::chat::PlatformKind;
+pub use channel::{ChannelConfig, ChannelMode, Milestones};
 pub use commands::CommandsConfig;
 pub use effective::{Addition, EffectiveConfig, Origin, TableKind};
 pub use file::Config;

@@ -2,7 +2,7 @@
 
 use super::keys::TableName;
 use super::reader::{Field, Table};
-use crate::story::relevance::{REASONS, Words};
+use crate::story::relevance::{FoldRules, REASONS};
 
 /// The most words of a list.
 const WORDS_MAX: usize = 500;
@@ -11,8 +11,8 @@ const WORD_CHARS_MAX: usize = 80;
 /// The largest weight of a reason, positive or negative.
 const WEIGHT_MAX: i64 = 100;
 
-pub(super) fn read_relevance(mut table: Table<'_, '_>) -> Words {
-    let mut words = Words::default();
+pub(super) fn read_relevance(mut table: Table<'_, '_>) -> FoldRules {
+    let mut words = FoldRules::default();
     if let Some(field) = table.take("title_words") {
         words.title = read_words(field);
     }

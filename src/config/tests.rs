@@ -10,8 +10,8 @@ use url::Url;
 use super::keys::{KEYS, TableName};
 use super::*;
 use crate::post::route::Route;
-use crate::story::machine::Sort;
-use crate::story::relevance::Words;
+use crate::story::machine::MachineKind;
+use crate::story::relevance::FoldRules;
 use crate::story::{State, StoryKind};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
@@ -315,11 +315,11 @@ url = "https://news.example.org"
         (0, -19)
     );
     let senders = [
-        ("review-bot@example.org", Sort::AiReview),
-        ("ci+*@example.org", Sort::Ci),
-        ("build@example.org", Sort::Build),
-        ("applied@example.org", Sort::Notices),
-        ("any@example.org", Sort::Other),
+        ("review-bot@example.org", MachineKind::AiReview),
+        ("ci+*@example.org", MachineKind::Ci),
+        ("build@example.org", MachineKind::Build),
+        ("applied@example.org", MachineKind::Notices),
+        ("any@example.org", MachineKind::Other),
     ];
     let senders = senders.map(|(pattern, sort)| (pattern.to_owned(), sort));
     assert_eq!(words.machines.senders, senders);
@@ -958,7 +958,7 @@ fn what_is_wrong_with_the_relevance_is_told() {
 #[test]
 fn the_example_shows_the_defaults_of_the_relevance() {
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(config.relevance, Words::default());
+    assert_eq!(config.relevance, FoldRules::default());
 }
 
 #[test]

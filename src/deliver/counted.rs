@@ -1,9 +1,9 @@
-//! Tries that failed: counted, backed off, and at last set aside where the channel takes others.
+//! Failed attempts: they are counted, backed off and, if the channel takes other messages, set aside as dead letters.
 //!
-//! The rules: the first tries of a delivery hold its channel, so that a short fault changes no order. Then it goes behind the
-//! others. The channel waits the longer the more tries failed in a row, whatever was tried: where everything fails, the server
-//! is down, and nothing is given up. A delivery that goes on failing while others get through is set aside. The sign of an
-//! outage is that a delivery fails, since the channel last took something, that did not fail before.
+//! The first attempts of a delivery hold up its channel, so that a short fault changes no order. After that the delivery goes
+//! behind the others. The channel waits longer with every attempt in a row that fails. If everything fails, the server is down,
+//! and nothing is given up. A delivery that keeps failing while others succeed is set aside. A delivery that fails for the first
+//! time since the channel last took a message is the sign of an outage.
 
 use std::time::Duration;
 
@@ -29,14 +29,14 @@ const WAIT: TimeDelta = TimeDelta::seconds(2);
 const WAIT_MAX: TimeDelta = TimeDelta::minutes(10);
 /// The least wait after a channel could not be read.
 const UNREAD_WAIT_MIN: TimeDelta = TimeDelta::seconds(30);
-/// Tries that fail in a row in a channel before maintainers hear of it: about ten minutes.
+/// Failed attempts in a row before maintainers are notified: about ten minutes.
 const TOLD_AT: u32 = 8;
-/// The least time between two tries of a channel that is refused, however often its platform tells of changes.
+/// The least time between two attempts at a channel that is refused, however often its platform reports changes.
 const AGAIN_GAP: TimeDelta = TimeDelta::seconds(30);
 
 /// A try that failed.
 pub(super) struct Failure {
-    /// Whether it may have been done all the same.
+    /// Whether the message may have been sent all the same.
     pub(super) may_be_done: bool,
     /// How long `scope` is left alone at least.
     pub(super) after: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Failure {
 pub(super) struct Streak {
     many: u32,
     since: DateTime<Utc>,
-    /// Whether a delivery is among them that did not fail before while the channel took others: the server may be down.
+    /// Whether one of the deliveries had not failed before the channel last took a message: the server may be down.
     has_new: bool,
 }
 
@@ -62,7 +62,7 @@ impl Streak {
         }
     }
 
-    /// Whether maintainers were told of it.
+    /// Whether maintainers were notified.
     pub(super) fn was_told(&self) -> bool {
         self.many >= TOLD_AT
     }
@@ -95,8 +95,8 @@ impl Courier {
             desk.config.name
         );
         let mut tx = self.store.write().await?;
-        // An outage fails those too that never failed before.
-        // What was taken in the second in which it failed first may have been taken before.
+        // An outage also fails deliveries that never failed before. A message that was taken in the second of the first failure
+        // may have been taken before it.
         let is_known = claimed.failures > 0 && outbox::took_others_since(&mut tx, claimed).await?;
         let streak = self.lengthen(desk, !is_known, now);
         let is_passed = is_known && !streak.has_new;
@@ -106,7 +106,7 @@ impl Courier {
             return self.give_up(desk, claimed, why).await;
         }
         let own = backoff(failures).max(after);
-        // What turns all away may do so for one message alone: the others come first next time.
+        // A fault of the whole channel may be the fault of one message, so the others go first next time.
         let is_behind = failures >= TRIES_IN_ORDER || scope != Scope::Channel;
         let failed = Settled::Failed {
             may_be_done,
@@ -144,7 +144,7 @@ impl Courier {
         self.hold(desk, wait, Scope::Channel).await
     }
 
-    /// Maintainers hear of a channel to which nothing gets through.
+    /// Notifies maintainers of a channel that takes nothing.
     async fn tell_streak(
         &self,
         tx: &mut Tx,
@@ -188,12 +188,8 @@ impl Courier {
         streak.clone()
     }
 
-    /// Something changed on a platform, in one room or (`None`) anywhere: what was refused there, or failed, is tried again
-    /// now. Gives whether there was any.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Retries deliveries that were refused or failed, after a platform reported a change in one room, or (`None`) in any.
+    /// Returns whether there were any.
     pub async fn try_again(
         &self,
         platform: PlatformKind,
@@ -238,10 +234,6 @@ impl Courier {
     }
 
     /// A platform says that another room took a channel's place.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn was_replaced(
         &self,
         platform: PlatformKind,

@@ -1,4 +1,4 @@
-//! What follows when a delivery did not happen. The platform decided; here it is carried out and recorded.
+//! The consequences of a failed delivery. The platform decided which; this records and applies them.
 
 use std::collections::hash_map::Entry;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::store::outbox::{self, Claimed, PostState, Settled, Verb};
 
 /// Waits from this length on are kept over a restart.
 const HOLD_KEPT_MIN: TimeDelta = TimeDelta::seconds(5);
-/// How long a delivery that was refused is left alone while the next one shows whether its channel refuses all.
+/// How long a refused delivery waits while the next one shows whether the channel refuses all.
 const DOUBT: TimeDelta = TimeDelta::minutes(1);
-/// The most dead letters of a channel in a day that maintainers are told one by one; the list has them all.
+/// The most dead letters of a channel that maintainers are notified of in a day; `letters list` has all.
 const TOLD_A_DAY_MAX: i64 = 10;
 
 impl Courier {
@@ -139,7 +139,7 @@ impl Courier {
             "{}: set aside as number {}: {lost}: {why}",
             desk.config.name, claimed.id
         );
-        // A notice that cannot be told must not make another one.
+        // A notice that cannot be sent must not cause another notice.
         if claimed.post.is_some() {
             let from = now - TimeDelta::days(1);
             let many = outbox::set_aside_since(&mut tx, desk.row.id, from).await?;
@@ -163,8 +163,8 @@ impl Courier {
         Ok(())
     }
 
-    /// A channel refuses a delivery, which may be to blame itself. So the next delivery is tried before the channel is paused,
-    /// and what is refused again while the channel takes others is set aside.
+    /// Handles a refusal. The message itself may be the cause, so the next delivery is tried before the channel is paused. A
+    /// delivery that is refused again while the channel takes others is set aside.
     async fn refused(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
@@ -195,7 +195,7 @@ impl Courier {
         }
     }
 
-    /// Whether this is the first that its channel refuses.
+    /// Whether this is the first delivery that its channel refuses.
     fn doubts(&self, desk: &Desk, claimed: &Claimed) -> bool {
         match self.holds().doubted.entry(desk.row.id) {
             Entry::Vacant(place) => {
@@ -233,7 +233,7 @@ impl Courier {
         Ok(())
     }
 
-    /// Another room took a channel's place: what is owed is set aside, for it would be lost there.
+    /// Handles a room that replaced a channel. The queue of the old room is set aside, because messages to it would be lost.
     pub(super) async fn replace(&self, desk: &Desk, by: &str) -> anyhow::Result<()> {
         let (now, name) = (self.clock.now(), &desk.config.name);
         let why = format!("its room was replaced by {by}");
@@ -277,14 +277,14 @@ impl Courier {
             let mut post = outbox::post(&mut tx, post).await?;
             post.state = PostState::Muted;
             outbox::save_post(&mut tx, &post).await?;
-            outbox::forget_deliveries(&mut tx, post.id, "the post was deleted", now).await?;
+            outbox::cancel_deliveries(&mut tx, post.id, "the post was deleted", now).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 }
 
-/// What a delivery would have told: its title, and its link.
+/// The title and the link of a delivery.
 async fn named(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<String> {
     let content = match (&claimed.content, claimed.post) {
         (Some(content), _) => content.clone(),

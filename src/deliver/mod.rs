@@ -1,10 +1,11 @@
-//! The loop that tells: deliveries that are owed → channels, each claimed, sent and settled.
+//! The delivery loop: claims queued deliveries, sends them, and settles the outcome.
 //!
-//! A lane is what is sent one after another: a channel, or a whole platform where that is asked for. Lanes do not wait
-//! for each other. What an error means was decided by the platform; here it is only carried out.
+//! A lane is sent in sequence: a channel, or a whole platform if the platform asks for that. Lanes do not wait for each other.
+//! The platform decides the meaning of an error; the loop applies it.
 
 mod counted;
 mod failure;
+mod once;
 mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -18,6 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
 use self::counted::Streak;
+pub use self::once::NotPosted;
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
@@ -28,10 +30,10 @@ use crate::store::outbox::{self, Claimed, Settled, Verb};
 /// The longest that a channel waits for its server; a clock that was set must not make it longer.
 const HOLD_MAX: TimeDelta = TimeDelta::hours(1);
 
-/// How long a request may be on its way after whoever sent it gave it up or was killed, in seconds.
+/// How long a request may still be under way after its sender gave up or was killed, in seconds.
 const ON_ITS_WAY_MAX_S: u64 = 5;
 
-/// What is sent one after another.
+/// A sequence of deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane {
     /// The platform.
@@ -50,20 +52,23 @@ struct Holds {
     paused: HashSet<i64>,
     /// Channels that refused a delivery, which may be to blame itself: it, and since when it was due.
     doubted: HashMap<i64, (i64, i64)>,
-    /// Channels whose last tries failed.
+    /// Channels with failed attempts.
     streaks: HashMap<i64, Streak>,
-    /// When channels that are refused were last tried since their platform told of a change.
+    /// When refused channels were last retried after a change on their platform.
     again_at: HashMap<i64, DateTime<Utc>>,
     /// Channels that took something since this process began.
     well: HashSet<i64>,
 }
 
-/// What telling needs.
+/// The platforms that are set up.
+pub type Platforms = HashMap<PlatformKind, Arc<dyn Platform>>;
+
+/// The delivery loop.
 pub struct Courier {
     store: Store,
     clock: Arc<dyn Clock>,
     desks: Arc<[Desk]>,
-    platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+    platforms: Platforms,
     holds: Arc<Mutex<Holds>>,
 }
 
@@ -73,7 +78,7 @@ impl Courier {
         store: Store,
         clock: Arc<dyn Clock>,
         desks: Arc<[Desk]>,
-        platforms: HashMap<PlatformKind, Arc<dyn Platform>>,
+        platforms: Platforms,
     ) -> Self {
         let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
         let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);
@@ -116,10 +121,6 @@ impl Courier {
     }
 
     /// The lanes in which something is due now.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
         let now = self.clock.now();
         let mut due = outbox::next_deliveries(self.store.read()).await?;
@@ -148,10 +149,6 @@ impl Courier {
     }
 
     /// When something is due next.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn next_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let due = outbox::next_deliveries(self.store.read()).await?;
         let due = due.into_iter().filter_map(|(channel, at)| {
@@ -163,12 +160,7 @@ impl Courier {
         Ok(due.min())
     }
 
-    /// Tells all that is due; gives how many deliveries were done. For the commands that end: `run` has its lanes in
-    /// tasks of their own.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Sends all deliveries that are due; returns how many succeeded. Commands that end use it. `run` has a task for each lane.
     pub async fn pass(&self) -> anyhow::Result<usize> {
         let mut done = 0;
         loop {
@@ -184,11 +176,7 @@ impl Courier {
         }
     }
 
-    /// Tells what is due in a lane until nothing is, or its server asks to wait; gives how many deliveries were done.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Sends the deliveries of a lane until none is due, or its server asks for a pause; returns how many succeeded.
     pub async fn run_lane(&self, lane: &Lane) -> anyhow::Result<usize> {
         let mut done = 0;
         for (channel, from) in outbox::recalls(self.store.read(), self.clock.now()).await? {
@@ -257,7 +245,7 @@ impl Courier {
         to.filter(|to| *to <= self.clock.now() + HOLD_MAX)
     }
 
-    /// Does a claimed delivery and settles it. Gives whether it was done.
+    /// Sends and settles a claimed delivery; returns whether it succeeded.
     async fn deliver(&self, desk: &Desk, claimed: &Claimed) -> anyhow::Result<bool> {
         let Some(platform) = self.platform(desk) else {
             return Ok(false);
@@ -301,7 +289,7 @@ impl Courier {
         }
     }
 
-    /// What an earlier attempt made, where the platform itself would not notice any more.
+    /// Looks for the message of an earlier attempt, if the platform would not recognise the repetition.
     async fn look_first(
         &self,
         platform: &dyn Platform,
@@ -310,13 +298,13 @@ impl Courier {
     ) -> Result<Option<Receipt>, SendError> {
         match claimed.verb {
             Verb::Send | Verb::Reply if work.is_retry => {}
-            // What the post said before must not come after what it says now.
+            // An older text must not arrive after a newer one.
             Verb::Edit if !work.is_retry => return self.let_land(claimed).map(|()| None),
             Verb::Send | Verb::Reply | Verb::Edit | Verb::Remove => return Ok(None),
         }
         let since = self.clock.now().timestamp() - claimed.first_tried_at;
         let dedupes_for = platform.dedupes_for(&work.address).as_secs();
-        // A clock that was set back tells nothing.
+        // The clock was set back.
         match u64::try_from(since) {
             Ok(since) if since < dedupes_for => Ok(None),
             _ => {
@@ -326,13 +314,13 @@ impl Courier {
         }
     }
 
-    /// Waits until what was tried before can no longer be on its way: it would land after what is asked now.
+    /// Waits until an earlier attempt can no longer be under way. Otherwise it could arrive after this one.
     fn let_land(&self, claimed: &Claimed) -> Result<(), SendError> {
         let Some(tried_at) = claimed.tried_before_at else {
             return Ok(());
         };
         let age = self.clock.now().timestamp() - tried_at;
-        // A clock that was set back tells nothing.
+        // The clock was set back.
         match u64::try_from(age) {
             // Both times are whole seconds.
             Ok(age) if age <= ON_ITS_WAY_MAX_S => Err(SendError::Later {
@@ -359,7 +347,7 @@ impl Courier {
             holds.doubted.remove(&id);
             let streak = holds.streaks.remove(&id);
             let was_told = streak.is_some_and(|streak| streak.was_told());
-            // What was wrong before this process began is known to the database alone.
+            // Only the database knows about problems from before this process began.
             let is_first = holds.well.insert(id);
             holds.paused.remove(&id) || was_told || is_first
         };
@@ -368,7 +356,7 @@ impl Courier {
         }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        outbox::channel_is_well(&mut tx, id).await?;
+        outbox::channel_recovered(&mut tx, id).await?;
         let title = format!("{} is well again", desk.config.name);
         desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
         tx.commit().await?;
@@ -376,7 +364,7 @@ impl Courier {
     }
 }
 
-/// What a platform is to do; `None` where it would change a message that never was.
+/// The request to the platform; `None` if it would change a message that was never sent.
 fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> Option<Act> {
     let content = claimed.content.clone();
     match claimed.verb {

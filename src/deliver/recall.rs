@@ -1,11 +1,11 @@
-//! After a restore: what stands in a channel is read once, before anything is sent there. What follows from it is
-//! decided where posts are planned.
+//! After a restore: reads the messages of a channel once before anything is sent there. `ingest` decides what follows when it
+//! plans posts.
 
 use chrono::TimeDelta;
 use tracing::{error, info};
 
 use super::Courier;
-use crate::channel::{Platform, Scope, SendError, Standing};
+use crate::channel::{Platform, PostedMessage, Scope, SendError};
 use crate::desk::Desk;
 use crate::store::outbox::{self, StandingRow};
 
@@ -67,7 +67,7 @@ impl Courier {
     }
 }
 
-fn rows(found: &[Standing]) -> anyhow::Result<Vec<StandingRow>> {
+fn rows(found: &[PostedMessage]) -> anyhow::Result<Vec<StandingRow>> {
     let mut rows = Vec::new();
     for message in found {
         let receipt = serde_json::to_string(&message.receipt)?;

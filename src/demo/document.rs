@@ -1,12 +1,11 @@
-//! A bundled feed document, cut to a choice of its entries. Text in, text out: no IO, no clock.
+//! A bundled feed document, cut to some of its entries. Text in, text out: no IO, no clock.
 //!
-//! The documents are our own, so they are cut at the boundaries of their entries and never parsed and written anew:
-//! what is served keeps the bytes of the upstream's shape.
+//! The documents are our own, so they are cut between entries and not parsed. The served bytes keep the shape of the upstream's.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-/// What the bundled documents have in place of the server's address.
+/// The placeholder for the server's address in the bundled documents.
 pub(super) const PLACEHOLDER: &str = "http://demo.invalid/";
 
 /// Which elements an upstream's document is made of.
@@ -76,18 +75,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What stands between `<name>` and `</name>`, as written.
+    /// The text between `<name>` and `</name>`, as written.
     pub(super) fn element(&self, name: &str) -> Option<&'static str> {
         element(self.text, name)
     }
 
-    /// What stands after the first `start`, up to `end`.
+    /// The text after the first `start`, up to `end`.
     pub(super) fn between(&self, start: &str, end: &str) -> Option<&'static str> {
         between(self.text, start, end)
     }
 }
 
-/// A bundled document: what stands before its entries, the entries newest first, what stands after.
+/// A bundled document: the part before its entries, the entries newest first, the part after.
 #[derive(Debug)]
 pub(super) struct Document {
     shape: Shape,
@@ -185,7 +184,7 @@ impl Document {
     }
 }
 
-/// The head of an RSS 1.0 document, whose channel lists the items that follow, without those that do not.
+/// The head of an RSS 1.0 document. Its channel lists only the items that follow.
 fn listing_head(head: &str, entries: &str) -> String {
     head.split_inclusive('\n')
         .filter(|line| {

@@ -75,7 +75,7 @@ const PULLS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The commits: the hash as far as it is told, subject, day, trees that hold it.
+/// The commits: the known digits of the hash, subject, day, trees that hold it.
 const COMMITS: &[(&str, &str, &str, &[&str])] = &[
     (
         "b0e92279d3ec3656152c4dfa1c8b28fa40ca66d7",
@@ -103,7 +103,7 @@ const COMMITS: &[(&str, &str, &str, &[&str])] = &[
     ),
 ];
 
-/// What comes whole: feed, title, link.
+/// Entries that come whole: feed, title, link.
 const LINKS: &[(&str, &str, &str)] = &[
     (
         "lwn",

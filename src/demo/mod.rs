@@ -1,25 +1,24 @@
 //! The demo: one real week of BPF news, 2 to 10 May 2017, played through the same path as `run`.
 //!
-//! The facts are those of "BPF updates 02" by Alexander Alemayhu
-//! (<https://www.cilium.io/blog/2017/5/10/bpf-updates-02>): authors, subjects, links and four days. `week/` holds them
-//! as feed documents in the shapes of their upstreams, [`server`] serves them on loopback as they would have stood at a
-//! clock's time, [`config`] lists them as feeds and [`steps`] says when to poll. Nothing here reads a feed.
+//! The facts are those of "BPF updates 02" by Alexander Alemayhu (<https://www.cilium.io/blog/2017/5/10/bpf-updates-02>):
+//! authors, subjects, links and four days. `week/` holds them as feed documents in the shapes of their upstreams. [`server`]
+//! serves them on loopback as they would have stood at a clock's time, [`config`] lists them as feeds, and [`steps`] lists the
+//! times of the polls. Nothing here reads a feed.
 //!
-//! What is made up says so. The newsletter does not tell the mails, so every body is ours, short, and names the link it
-//! stands for; nobody gets words they did not write, and there are no replies. Made-up Message-IDs and mail addresses
-//! end in `@made-up.invalid`. Days are true where the newsletter or a link tells them (the pull requests, the commits,
-//! two articles, one slide deck); every time of day is made up. Within one archive the mails arrive in the order of
-//! the numbers in their links: that is why parts of a series come out of order, and twice before their cover letter.
+//! Invented parts say so. The newsletter does not contain the mails, so every body is ours and short, and names the link that it
+//! stands for. Nobody gets words that they did not write, and there are no replies. Invented Message-IDs and mail addresses end
+//! in `@made-up.invalid`. Days are true if the newsletter or a link gives them (the pull requests, the commits, two articles,
+//! one slide deck); every time of day is invented. Within one archive the mails arrive in the order of the numbers in their
+//! links. So parts of a series come out of order, and twice before their cover letter.
 //!
-//! What stands in two feeds:
+//! Some items stand in two feeds:
 //! - `linux-arm-kernel` and `netdev`: the ten mails of the thunderx series and "[PATCH net] bpf, arm64: fix jit branch
-//!   offset related to ldimm64". The newsletter links them in the archive of linux-arm-kernel; that netdev carried
-//!   them too is concluded from the subjects (`[PATCH net]`, `net: thunderx`) and, for the series, from its merge in
-//!   net-next. The other patches stand in `netdev` alone, those that the newsletter links on patchwork too, although
-//!   patchwork's links do not tell the list.
-//! - `net` and `net-next`: the three commits that the newsletter links in net. net is merged into net-next regularly;
-//!   that this had happened is part of the reconstruction, and so are the digits after the first twelve of their hashes
-//!   (zeros). The merge of thunderx-xdp stands in `net-next` alone, and its hash is real.
+//!   offset related to ldimm64". The newsletter links them in the archive of linux-arm-kernel. Their subjects
+//!   (`[PATCH net]`, `net: thunderx`) and the merge of the series in net-next suggest that netdev carried them too. The
+//!   other patches stand in `netdev` alone, also those that the newsletter links on patchwork, whose links name no list.
+//! - `net` and `net-next`: the three commits that the newsletter links in net. net is merged into net-next regularly. That
+//!   this had happened is part of the reconstruction, and so are the zeros after the first twelve digits of their hashes.
+//!   The merge of thunderx-xdp stands in `net-next` alone, and its hash is real.
 
 mod document;
 #[cfg(test)]
@@ -40,12 +39,12 @@ use crate::config::{
     TreeRole,
 };
 use crate::issue::Period;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
-/// When the demo polls. The first poll only seeds, before the oldest of what the newsletter tells (a commit of 14 April that
-/// reached net later); then daily from the day of the issue before, with a few of their own:
-/// 2 May 09:00 falls between the second and the third mail of a series of five, whose cover letter comes later; after
-/// it nobody polls for 27 hours, in which netdev gets more mails than its Atom holds.
+/// The times of the polls. The first poll only seeds, before the oldest item of the newsletter (a commit of 14 April that
+/// reached net later). Then the demo polls daily from the day of the previous issue, with a few extra polls. 2 May 09:00 falls
+/// between the second and the third mail of a series of five, whose cover letter comes later. After it there is no poll for 27
+/// hours, in which netdev gets more mails than its Atom holds.
 const STEPS: [&str; 13] = [
     "2017-04-13T00:00:00Z",
     "2017-05-02T00:00:00Z",
@@ -76,7 +75,7 @@ pub fn steps() -> Vec<DateTime<Utc>> {
         .collect()
 }
 
-/// What the issue of the week covers: from the day of the issue before to the last poll.
+/// The period of the week's issue: from the day of the previous issue to the last poll.
 pub fn period() -> Period {
     let steps = steps();
     let last = *steps.last().expect("there are steps");
@@ -95,7 +94,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
             url: base
                 .join(path)
                 .expect("a relative path joins to any http address"),
-            // They hold what the newsletter picked, and nothing else.
+            // The newsletter chose everything in them.
             bpf_only: true,
             new_max: FeedConfig::NEW_MAX,
             poll_gap: POLL_GAP,
@@ -115,7 +114,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
     };
     Config {
         database: database.to_path_buf(),
-        relevance: Words::default(),
+        relevance: FoldRules::default(),
         network: NetworkConfig {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,

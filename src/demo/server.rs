@@ -163,7 +163,7 @@ impl Week {
         let arrived = document.arrived(now);
         let window = archive_window(arrived, query.get("t").unwrap_or_default());
         if window.is_empty() {
-            // The words by which public-inbox tells an empty archive from a wrong address.
+            // The words by which public-inbox distinguishes an empty archive from a wrong address.
             let none = "No feed found for thread\n".to_owned();
             return page(StatusCode::NOT_FOUND, "text/plain", none);
         }

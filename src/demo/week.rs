@@ -10,11 +10,11 @@ pub(super) struct Bundled {
     pub(super) shape: Shape,
     /// The document.
     pub(super) text: &'static str,
-    /// Whose manners its server has.
+    /// The kind of server that it imitates.
     pub(super) upstream: Upstream,
 }
 
-/// Whose manners a server has.
+/// A kind of server.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Upstream {
     /// A public-inbox list of the feed's name.

@@ -1,5 +1,5 @@
-//! What polls leave is committed together: pages with what they bring, and how polls ended. Whoever comes first does it for
-//! all who wait, so stories that several pages move are told once, and the disk is waited for once.
+//! Group commit: the first poll that is done commits the entries of all that wait, with pages, stories, posts and ends of polls.
+//! A story that several pages change is built once, and the disk is synced once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,25 +16,25 @@ use super::news::{known_now, news};
 use super::plan::{self, News};
 use super::waiting::{Ended, KeptOrNot, Left, ReadPage};
 use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
+use crate::item::Detail;
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
-use crate::store::items::{self, AtHand};
+use crate::store::items::{self, LoadedItems};
 use crate::store::{StorageProblem, Tx, troubles};
 
-/// How long a poll that brought nothing waits for what others leave, if any of them reads when it ends: the more go
-/// together, the less is written …
+/// How long a poll that brought nothing waits for others while any of them reads. Larger groups write less …
 const QUIET_WAIT: Duration = Duration::from_millis(25);
-/// … up to so many, so that others may be under way meanwhile.
+/// … up to this many, so that other polls can start.
 const QUIET_MAX: usize = POLLS_AT_ONCE_MAX / 2;
 
-/// What was kept of a page.
+/// The result of storing a page.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// The walk, which knows now what was new.
+    /// The walk, which has learned which items were new.
     pub(super) walk: Walk,
     /// Where polling stands.
     pub(super) cursor: String,
-    /// What the walk asks for next.
+    /// The next request of the walk.
     pub(super) next: Option<Request>,
     /// How its poll ended, if this was the last page of one: that was kept too.
     pub(super) ended: Option<Ended>,
@@ -48,24 +48,24 @@ pub(super) struct Kept {
     pub(super) faults: usize,
 }
 
-/// Why something could not be committed: one error, which everybody has who waited.
+/// The error of a failed commit. Every poll of the group gets it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("keeping what polls brought")]
 pub(super) struct NotKept(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
 impl NotKept {
     fn new(error: anyhow::Error) -> Self {
-        // What stands on top cannot be looked into any more once it is boxed, and it may be the database's own error.
+        // Boxing hides the top of the chain, and the top may be the database's own error. So a context goes on top.
         let error = error.context("in one transaction");
         Self(Arc::from(error.into_boxed_dyn_error()))
     }
 
-    /// Whether it is the database's trouble, which passes, rather than that of what was to be kept.
+    /// Whether the database failed, which passes, and not the page.
     fn is_trouble(&self) -> bool {
         StorageProblem::of(&anyhow::Error::new(self.clone())).is_some()
     }
 
-    /// What it comes down to.
+    /// The root cause in words.
     pub(super) fn cause(&self) -> String {
         let mut cause: &dyn std::error::Error = &*self.0;
         while let Some(deeper) = cause.source() {
@@ -74,36 +74,31 @@ impl NotKept {
         cause.to_string()
     }
 
-    /// What was to be kept and cannot be, where `error` says that.
+    /// The error of a page that cannot be stored, if `error` contains one.
     pub(super) fn of_page(error: &anyhow::Error) -> Option<&Self> {
         let not_kept = error.downcast_ref::<Self>()?;
         (!not_kept.is_trouble()).then_some(not_kept)
     }
 }
 
-/// It came to a bad end, which was told where it happened.
+/// A panic, which was logged when it happened.
 #[derive(Debug, thiserror::Error)]
 #[error("a page could not be told")]
 struct Panicked;
 
 impl Ingest {
-    /// Polls that wait until what they found, or how they ended, is on the disk.
+    /// Polls that wait for the commit of their page or their end.
     pub fn waiting(&self) -> usize {
         self.waiting.polls()
     }
 
-    /// Commits what a poll left, and whatever others wait with it; returns once it is on the disk. Gives what was kept of a
-    /// page; `None` where nothing was, for another poll has moved its feed's cursor since: a walk that does not know what
-    /// was stored meanwhile would take that for the end of its way.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Commits the entry of a poll, with every entry that waits; returns once it is on disk. The result is `None` if another
+    /// poll moved the feed's cursor since. A walk that does not know the items stored by the other poll would stop too early.
     pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<Kept>> {
         let others_read = self.readers.available_permits() < READ_AT_ONCE_MAX;
         let may_wait = left.is_quiet() && others_read && self.waiting() < QUIET_MAX;
         let (_waits, mut ended) = self.waiting.put(left);
-        // Whoever committed it was dropped before the end: its feed is due still, as after any poll that is broken off.
+        // The committing task was dropped. The feed is still due, as after any interrupted poll.
         let broken_off = "keeping was broken off";
         if may_wait && let Ok(ended) = timeout(QUIET_WAIT, &mut ended).await {
             return Ok(ended.context(broken_off)??);
@@ -114,10 +109,10 @@ impl Ingest {
                 ended = &mut ended => return Ok(ended.context(broken_off)??),
                 _turn = self.waiting.turn.lock() => {
                     let (left, senders) = self.waiting.take();
-                    // Boxed, so that only the one who commits holds the room for it.
+                    // Boxed, so that only the committing task pays for its size.
                     let kept = Box::pin(self.commit_all(&left)).await;
                     for (kept, sender) in kept.into_iter().zip(senders) {
-                        // Who does not wait any more was dropped.
+                        // The receiver of a dropped poll is gone.
                         let _ = sender.send(kept);
                     }
                 }
@@ -125,7 +120,8 @@ impl Ingest {
         }
     }
 
-    /// Commits these together; where that fails for reasons of its own, each by itself, so that what is bad stops nothing else.
+    /// Commits these entries together. If that fails for a reason of one entry, each is committed alone, so that a bad entry
+    /// stops only itself.
     async fn commit_all(&self, left: &[Left]) -> Vec<KeptOrNot> {
         let error = match self.caught(left).await {
             Ok(kept) => return kept.into_iter().map(Ok).collect(),
@@ -201,7 +197,7 @@ impl Ingest {
         Ok(kept)
     }
 
-    /// Keeps a page: its items, what is missing, and its walk's cursor.
+    /// Stores a page: its items, its gaps and the cursor of its walk.
     async fn keep<'a>(
         &self,
         tx: &mut Tx,
@@ -216,7 +212,12 @@ impl Ingest {
         if is_poll && !progress.stands_at(row.id, read.cursor.as_deref()) {
             return Ok(None);
         }
-        let stored = items::put_items(tx, row.id, &page.items, now).await?;
+        let mut stored = items::put_items(tx, row.id, &page.items, now).await?;
+        if page.is_fast_forward {
+            // Only a brief commit is known by its subject alone, and in this branch no commit was rebased.
+            let is_brief = |position: usize| page.items[position].detail == Detail::Brief;
+            stored.twins.retain(|&position| !is_brief(position));
+        }
         let mut walk = read.walk.clone();
         let gaps = match &read.learned {
             Some(gaps) => gaps.clone(),
@@ -231,11 +232,13 @@ impl Ingest {
         items::mark_known(tx, row.id, &known, seen_again, now).await?;
         progress.count_items(row.id, stored.sighted);
         brought.touched.extend(stored.touched());
-        stored.put_at_hand(&page.items, &mut brought.at_hand);
+        stored.add_loaded(&page.items, &mut brought.at_hand);
         let news = news(row, telling, &page.items, place, &stored, now);
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
         self.tell_gaps(tx, row, &gaps, now).await?;
+        self.report_warning(tx, row, page.warning.as_deref(), now)
+            .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {
             let dates = page.items.iter().filter_map(|item| item.at);
@@ -277,7 +280,7 @@ impl Ingest {
         let subjects: Vec<String> = loud.iter().map(|ended| subject(&ended.row)).collect();
         let in_trouble = troubles::in_trouble(tx, &subjects).await?;
         for (ended, subject) in loud.into_iter().zip(&subjects) {
-            // Of a feed that was well and is so still there is nothing to tell.
+            // A feed that was well and still is needs no notice.
             if !ended.is_well() || in_trouble.contains(subject) {
                 self.tell_health(tx, &ended.row, &ended.config, &ended.outcome, ended.at)
                     .instrument(span(&ended.row))
@@ -288,18 +291,18 @@ impl Ingest {
     }
 }
 
-/// The poll that something is of, whoever's it is that commits it.
+/// The tracing span of the poll, which may be another task's.
 fn span(row: &FeedRow) -> Span {
     info_span!(parent: None, "poll", feed.name = row.name)
 }
 
-/// What pages brought that are kept together.
+/// The new items of pages that are committed together.
 #[derive(Default)]
 struct Brought<'a> {
-    /// Items of which the stories are to be told anew.
+    /// Items with stories to be built anew.
     touched: Vec<i64>,
     /// Those of them that are new, as they were stored.
-    at_hand: AtHand<'a>,
+    at_hand: LoadedItems<'a>,
     news: News,
 }
 

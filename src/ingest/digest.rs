@@ -21,17 +21,13 @@ const DIGEST_LINES_MAX: usize = 15;
 pub(super) struct LastPoll {
     /// Unix seconds, as far as this process knows.
     at: i64,
-    /// Whether the database was asked, which has to look at all feeds.
+    /// Whether the database was asked. The question covers all feeds, so it is asked once.
     is_asked: bool,
 }
 
 impl Ingest {
-    /// Makes the digests that are due. Before that, what is in the way of them: a clock that was set back, and, after a
-    /// restore, matching what was found in channels.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Makes the digests that are due. First it repairs a clock that was set back and, after a restore, matches the posts that
+    /// were found in channels.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         if let Some(by) = ahead::set_back_by(self.last_poll_at().await?, now) {
@@ -57,7 +53,7 @@ impl Ingest {
         if !self.last_poll().is_asked {
             let stored = ahead::last_poll_at(self.store.read()).await?;
             let mut last = self.last_poll();
-            // A poll may have ended meanwhile.
+            // A poll may have ended since.
             last.at = last.at.max(stored);
             last.is_asked = true;
         }
@@ -76,10 +72,6 @@ impl Ingest {
     }
 
     /// When the next digest is due.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn next_digest_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let mut next = None;
         for desk in &*self.desks() {
@@ -96,7 +88,7 @@ impl Ingest {
     }
 }
 
-/// When what waits since `since` is due to be listed.
+/// When a digest is due for stories that wait since `since`.
 fn digest_due(config: &ChannelConfig, since: DateTime<Utc>) -> DateTime<Utc> {
     match config.mode {
         ChannelMode::Stories => since + CAP_SPAN,
@@ -104,7 +96,7 @@ fn digest_due(config: &ChannelConfig, since: DateTime<Utc>) -> DateTime<Utc> {
     }
 }
 
-/// Lists what waits in a channel: a message for every fifteen stories.
+/// Makes the digest of a channel: one message for every fifteen stories.
 async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Result<()> {
     let waiting = outbox::waiting_posts(tx, desk.row.id).await?;
     let messages = waiting.len().div_ceil(DIGEST_LINES_MAX);
@@ -123,11 +115,12 @@ async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Re
         let content = Content::Digest(Digest {
             title,
             lines: posts.iter().map(line_of).collect(),
-            // Random, for after a restore a number could come again. What stands is found by what it lists then.
+            // Random, because a number could repeat after a restore. A restored bot finds the digest by the stories that it
+            // lists.
             mark: format!("d{:x}", fastrand::u64(..)),
         });
         let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-        let digest = outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+        let digest = outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
         for post in posts {
             let mut post = post.clone();
             (post.state, post.digest_id) = (PostState::Open, Some(digest));
@@ -137,7 +130,7 @@ async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Re
     Ok(())
 }
 
-/// Makes a digest say what its stories say now.
+/// Renders a digest again from the present state of its stories.
 pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let mut post = outbox::post(tx, digest).await?;
     if post.state != PostState::Open {
@@ -147,7 +140,7 @@ pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> a
         anyhow::bail!("the post {digest} lists stories, but is no digest");
     };
     // After a restore: a list is changed once all that it names is here again, or it would lose the rest.
-    if outbox::lists_strangers(tx, post.channel_id, &listed.mark, now).await? {
+    if outbox::lists_unmatched(tx, post.channel_id, &listed.mark, now).await? {
         return Ok(());
     }
     let members = outbox::posts_in_digest(tx, digest).await?;

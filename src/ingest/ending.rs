@@ -1,4 +1,4 @@
-//! How polls end: what an error means for a feed, and when it is due again.
+//! The end of a poll: the meaning of its error, and when the feed is due again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ impl Ingest {
         Some(self.ended(row, config, how, Duration::ZERO, None))
     }
 
-    /// How a poll ended: well, and whether it was cut short, or by an error. `quiet` is the cursor of one that brought
-    /// nothing, of which nothing was kept yet.
+    /// The end of a poll: complete, cut short, or failed. `quiet` is the cursor of a poll that brought nothing and stored
+    /// nothing.
     pub(super) fn ended(
         &self,
         row: &Arc<FeedRow>,

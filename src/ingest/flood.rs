@@ -1,4 +1,4 @@
-//! How much one poll of a plain feed may bring: a feed that gives everything a new identity, or never ends, would otherwise
+//! Bounds the number of new items in one poll of a plain feed. Otherwise a feed that changes all its ids, or never ends, would
 //! fill the database and every channel.
 
 use super::Ingest;
@@ -8,8 +8,8 @@ use crate::store::feeds::FeedRow;
 use crate::store::items;
 
 impl Ingest {
-    /// Takes out of a page what is new beyond the feed's `new_max`, the oldest of it. The walk records it as a gap, and
-    /// passes it over for as long as the document shows it.
+    /// Removes the oldest new items of a page beyond the feed's `new_max`. The walk records them as a gap, and skips them as
+    /// long as the document shows them.
     pub(super) async fn bound_flood(
         &self,
         row: &FeedRow,
@@ -20,7 +20,7 @@ impl Ingest {
         let Walk::Feed(walk) = walk else {
             return Ok(());
         };
-        // What a document cannot hold needs no question.
+        // A small page needs no query.
         if page.items.len() <= config.new_max {
             return Ok(());
         }

@@ -1,5 +1,4 @@
-//! Folding in the loop: which clusters new items touch, and what becomes of their stories. What a story is, `story`
-//! decides.
+//! Folds new items into stories: finds the clusters that they touch, and stores the changed stories. The rules are in `story`.
 
 mod join;
 mod kept;
@@ -10,16 +9,17 @@ use anyhow::Context as _;
 
 use self::join::{JoinedItems, join_clusters, sources_of};
 use self::kept::{Cluster, Kept as KeptClusters};
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::source;
 use crate::store::Tx;
-use crate::store::items::AtHand;
+use crate::store::items::LoadedItems;
 use crate::store::stories::{self, Member, StoredStory, StoryUpdate};
-use crate::story::fold::{Outside, groups, sort};
-use crate::story::key::Key;
+use crate::story::fold::{groups, sort};
+use crate::story::group::Outside;
+use crate::story::key::JoinKey;
 use crate::story::reading::Reading;
-use crate::story::relevance::Words;
-use crate::story::{Kept, Story, life};
+use crate::story::relevance::FoldRules;
+use crate::story::{StoredItem, Story, life};
 
 pub(super) use self::kept::rest;
 
@@ -37,37 +37,28 @@ pub struct Moved {
     pub story: Story,
     /// Its items, the earliest first.
     pub items: Vec<i64>,
-    /// Those of them that are only what a machine says of others; they are no news.
+    /// Those of them that only report a machine's verdict on other items; they are not news.
     pub quiet: Vec<i64>,
-    /// What it was, packed; `None` where no story had its id.
+    /// The previous story, packed; `None` if no story had its id.
     pub before: Option<Vec<u8>>,
 }
 
-/// Folds new and changed items into stories. Gives the stories that are new or changed. What is at hand is as it was
-/// stored.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Folds new and changed items into stories; returns the stories that are new or changed. `items` are as they were stored.
 pub async fn fold_items(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
-    words: &Words,
+    at_hand: &LoadedItems<'_>,
+    words: &FoldRules,
 ) -> anyhow::Result<Vec<Moved>> {
     fold_keeping(tx, items, at_hand, words, KEPT_BYTES_MAX).await
 }
 
-/// The same for many mails in one go, by a process that does nothing else: more of what they go into stays in memory.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The same for an import of many mails by a process that does nothing else. It keeps more clusters in memory.
 pub async fn fold_imported(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
-    words: &Words,
+    at_hand: &LoadedItems<'_>,
+    words: &FoldRules,
 ) -> anyhow::Result<Vec<Moved>> {
     fold_keeping(tx, items, at_hand, words, IMPORTED_BYTES_MAX).await
 }
@@ -75,8 +66,8 @@ pub async fn fold_imported(
 async fn fold_keeping(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
-    words: &Words,
+    at_hand: &LoadedItems<'_>,
+    words: &FoldRules,
     bytes_max: usize,
 ) -> anyhow::Result<Vec<Moved>> {
     if items.is_empty() {
@@ -97,21 +88,17 @@ async fn fold_keeping(
 }
 
 /// Makes all stories anew from the stored items.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn refold(
     tx: &mut Tx,
     items: &[i64],
-    words: &Words,
+    words: &FoldRules,
     mut told: impl FnMut(usize),
 ) -> anyhow::Result<()> {
     tx.drop_cache();
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        let mut joined = join_clusters(tx, batch, &AtHand::new(), words).await?;
+        let mut joined = join_clusters(tx, batch, &LoadedItems::new(), words).await?;
         stories::move_clusters(tx, &joined.union.moves()).await?;
         touched.extend(joined.touched);
     }
@@ -134,7 +121,7 @@ pub async fn refold(
 /// Clusters as they are folded.
 struct Folding {
     clusters: BTreeMap<i64, Cluster>,
-    /// What speaks of them.
+    /// Items outside the cluster that mention its items.
     outside: Outside,
     /// Items that are new or changed, and items outside of which others are.
     stirred: HashSet<i64>,
@@ -145,7 +132,7 @@ async fn gather(
     tx: &mut Tx,
     kept: &mut KeptClusters,
     joined: JoinedItems,
-    words: &Words,
+    words: &FoldRules,
 ) -> anyhow::Result<Folding> {
     let JoinedItems {
         touched,
@@ -153,7 +140,7 @@ async fn gather(
         readings,
         speaking,
     } = joined;
-    let mut stirred: HashSet<i64> = readings.iter().map(|(_, r)| r.kept.id).collect();
+    let mut stirred: HashSet<i64> = readings.iter().map(|(_, r)| r.item.id).collect();
     let sources = union.sources();
     let mut clusters: BTreeMap<i64, Cluster> = BTreeMap::new();
     let mut unread = Vec::new();
@@ -167,14 +154,14 @@ async fn gather(
         }
         cluster
             .readings
-            .retain(|reading| !stirred.contains(&reading.kept.id));
+            .retain(|reading| !stirred.contains(&reading.item.id));
     }
     let known: Vec<i64> = stirred.iter().copied().collect();
     let members = stories::members_of_clusters(tx, &unread, &known).await?;
     stories::move_clusters(tx, &union.moves()).await?;
     let members = members.into_iter();
-    let fresh = members.map(|member| (member.cluster, read(member.kept, words)));
-    let mut by_key: HashMap<Key, i64> = HashMap::new();
+    let fresh = members.map(|member| (member.cluster, read(member.item, words)));
+    let mut by_key: HashMap<JoinKey, i64> = HashMap::new();
     for (cluster, reading) in fresh.chain(readings) {
         let number = union.find(cluster);
         by_key.extend(reading.keys().iter().map(|key| (*key, number)));
@@ -182,8 +169,8 @@ async fn gather(
             cluster.readings.push(reading);
         }
     }
-    // Who speaks of what was kept is known, but for those that do so now.
-    let keys: Vec<Key> = by_key.keys().copied().collect();
+    // The database knows every mention of stored items but those that these items make.
+    let keys: Vec<JoinKey> = by_key.keys().copied().collect();
     let found = stories::items_that_mention(tx, &keys).await?;
     let found = found.into_iter().map(|(key, item)| (by_key[&key], item));
     for (number, item) in found.chain(speaking) {
@@ -211,32 +198,32 @@ async fn gather(
     })
 }
 
-/// Every id that the story of an item has, had, or could have: each of its items gives it one.
+/// Every id that the story of an item has, had or could have. Each of its items provides one.
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
-    let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
-    // Who is a machine makes no difference to what names an item.
-    let words = Words::default();
-    let own = |member: Member| life::id_of(read(member.kept, &words).own);
+    let members = stories::members_by_number(tx, &items, &LoadedItems::new()).await?;
+    // The table of machines does not change the names of an item.
+    let words = FoldRules::default();
+    let own = |member: Member| life::id_of(read(member.item, &words).own);
     Ok(members.into_iter().map(own).collect())
 }
 
-/// Reads an item; where it says nothing of its own address, its feeds tell.
-pub(crate) fn read(mut kept: Kept, words: &Words) -> Reading {
-    if kept.url.is_none() {
-        kept.url = kept.feeds.iter().find_map(|feed| {
+/// Reads an item. If the item has no address of its own, its feed provides it.
+pub(crate) fn read(mut item: StoredItem, words: &FoldRules) -> Reading {
+    if item.url.is_none() {
+        item.url = item.feeds.iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(kept.kind, &base, &kept.reference)
+            source::item_url(item.kind, &base, &item.reference)
         });
     }
-    Reading::of(kept, &words.machines)
+    Reading::of(item, &words.machines)
 }
 
-/// Tells the stories anew that may have changed, and stores those that differ from what they were.
+/// Builds the stories of changed clusters anew, and stores those that differ.
 async fn tell_clusters(
     tx: &mut Tx,
     folding: &mut Folding,
-    words: &Words,
+    words: &FoldRules,
 ) -> anyhow::Result<Vec<Moved>> {
     let asked: Vec<i64> = folding.clusters.keys().copied().collect();
     let mut before: HashMap<String, StoredStory> = stories::stories_of_clusters(tx, &asked)
@@ -249,21 +236,21 @@ async fn tell_clusters(
         let mut prints = HashMap::new();
         for group in groups(&cluster.readings) {
             let first = group.readings[0];
-            let heard = folding.outside.of(&group);
-            let print = group.print(&heard);
+            let mentioning = folding.outside.of(&group);
+            let print = group.fingerprint(&mentioning);
             let known = before.remove(&life::id_of(first.own));
-            let mut items = group.readings.iter().chain(&heard);
-            let is_same = cluster.prints.get(&first.kept.id) == Some(&print)
+            let mut items = group.readings.iter().chain(&mentioning);
+            let is_same = cluster.prints.get(&first.item.id) == Some(&print)
                 && known.is_some()
-                && !items.any(|reading| folding.stirred.contains(&reading.kept.id));
-            prints.insert(first.kept.id, print);
+                && !items.any(|reading| folding.stirred.contains(&reading.item.id));
+            prints.insert(first.item.id, print);
             if !is_same {
                 let quiet = group.readings.iter().filter(|reading| reading.is_quiet());
                 told.push(Told {
-                    quiet: quiet.map(|reading| reading.kept.id).collect(),
+                    quiet: quiet.map(|reading| reading.item.id).collect(),
                     cluster: *number,
-                    items: group.readings.iter().map(|r| r.kept.id).collect(),
-                    story: life::tell(&group, &folding.outside, words),
+                    items: group.readings.iter().map(|r| r.item.id).collect(),
+                    story: life::build(&group, &folding.outside, words),
                     known,
                 });
             }
@@ -274,19 +261,19 @@ async fn tell_clusters(
     store_told(tx, &mut folding.clusters, told, &gone).await
 }
 
-/// A story that was told.
+/// A story as it was built.
 struct Told {
     cluster: i64,
     /// Its items, the earliest first.
     items: Vec<i64>,
-    /// Those of them that are only what a machine says.
+    /// Those of them that only report a machine's verdict.
     quiet: Vec<i64>,
     story: Story,
     /// The one that had its id.
     known: Option<StoredStory>,
 }
 
-/// Stores what was told, where it differs from what was.
+/// Stores the stories that differ from their stored form.
 async fn store_told(
     tx: &mut Tx,
     clusters: &mut BTreeMap<i64, Cluster>,
@@ -297,7 +284,7 @@ async fn store_told(
         .iter()
         .filter_map(|told| Some(told.known.as_ref()?.number));
     let known: Vec<i64> = known.collect();
-    let mut before = stories::told_of(tx, &known).await?;
+    let mut before = stories::packed_stories(tx, &known).await?;
     let mut next = stories::next_number(tx).await?;
     let mut changed: Vec<(StoryUpdate<'_>, Vec<u8>)> = Vec::new();
     let mut was = Vec::new();
@@ -354,45 +341,45 @@ async fn store_told(
     Ok(moved.collect())
 }
 
-/// What speaks of these items, and what became of the pull requests among it.
+/// The items that mention these, and the outcome of pull requests among them.
 pub(crate) async fn outside<'a>(
     tx: &mut Tx,
     readings: impl Iterator<Item = &'a Reading>,
-    words: &Words,
+    words: &FoldRules,
 ) -> anyhow::Result<Outside> {
-    let keys: BTreeSet<Key> = readings.flat_map(Reading::keys).copied().collect();
-    let keys: Vec<Key> = keys.into_iter().collect();
+    let keys: BTreeSet<JoinKey> = readings.flat_map(Reading::keys).copied().collect();
+    let keys: Vec<JoinKey> = keys.into_iter().collect();
     let speaking = stories::items_that_mention(tx, &keys).await?;
     let speaking = speaking.into_iter().map(|(_, item)| item).collect();
     Ok(read_outside(tx, speaking, words).await?.0)
 }
 
-/// Reads these items, and what became of the pull requests among them: those with their clusters.
+/// Reads these items with the clusters of pull requests among them, which hold their outcome.
 async fn read_outside(
     tx: &mut Tx,
     speaking: BTreeSet<i64>,
-    words: &Words,
+    words: &FoldRules,
 ) -> anyhow::Result<(Outside, Vec<(i64, i64)>)> {
     if speaking.is_empty() {
         return Ok((Outside::default(), Vec::new()));
     }
     let speaking: Vec<i64> = speaking.into_iter().collect();
-    let members = stories::members_by_number(tx, &speaking, &AtHand::new()).await?;
+    let members = stories::members_by_number(tx, &speaking, &LoadedItems::new()).await?;
     let mails = members
         .iter()
-        .filter(|member| member.kept.kind == Kind::Message);
+        .filter(|member| member.item.kind == ItemKind::Message);
     let requests: Vec<(i64, i64)> = mails
-        .map(|member| (member.kept.id, member.cluster))
+        .map(|member| (member.item.id, member.cluster))
         .collect();
     let mut readings: BTreeMap<i64, Reading> = BTreeMap::new();
     for member in members {
-        readings.insert(member.kept.id, read(member.kept, words));
+        readings.insert(member.item.id, read(member.item, words));
     }
     let clusters: BTreeSet<i64> = requests.iter().map(|(_, cluster)| *cluster).collect();
     let clusters: Vec<i64> = clusters.into_iter().collect();
     let spoken: Vec<i64> = readings.keys().copied().collect();
     for member in stories::members_of_clusters(tx, &clusters, &spoken).await? {
-        readings.insert(member.kept.id, read(member.kept, words));
+        readings.insert(member.item.id, read(member.item, words));
     }
     let mut readings: Vec<Reading> = readings.into_values().collect();
     sort(&mut readings);

@@ -1,5 +1,5 @@
-//! What maintainers hear of feeds: one that failed for a day, a wall, one that is gone, a gap. Once, with what to do, and
-//! once more when it is well again.
+//! Notices to maintainers about feeds: failing for a day, walled, gone, or with a gap. Each is sent once with advice, and a
+//! second notice reports the recovery.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
@@ -16,9 +16,11 @@ use crate::store::feeds::{self, FailureState, FeedRow, Outcome};
 const FAILS_FOR: TimeDelta = TimeDelta::days(1);
 /// The gaps that one notice names.
 const GAPS_TOLD_MAX: usize = 3;
+/// A gap without a known beginning is looked for so far back.
+const GAP_SINCE: TimeDelta = TimeDelta::days(60);
 
 impl Ingest {
-    /// Tells how a feed fares, where that is news. In the transaction that settled its poll.
+    /// Notifies maintainers if the health of a feed changed. It runs in the transaction that settles the poll.
     pub(super) async fn tell_health(
         &self,
         tx: &mut Tx,
@@ -47,7 +49,7 @@ impl Ingest {
         let (what, remedy) = words(state, name, config, since);
         let trouble = Trouble {
             subject: &subject,
-            // A feed that fails now so and now otherwise is told once.
+            // A feed that fails in changing ways is reported once.
             kind: "",
             title: format!("{name} {what}"),
             text: format!("{}\n{remedy}", plain(why)),
@@ -55,7 +57,7 @@ impl Ingest {
         self.tell(tx, &trouble, now).await
     }
 
-    /// Tells of stretches that were found to be missing; of one feed once a day, for one that outruns us has many.
+    /// Reports gaps that were found: once a day for each feed, because a feed that outruns us has many.
     pub(super) async fn tell_gaps(
         &self,
         tx: &mut Tx,
@@ -84,10 +86,13 @@ impl Ingest {
         let name = &row.name;
         lines.push(match row.kind {
             UpstreamKind::Archive | UpstreamKind::Tree => {
-                let from = gaps.iter().map(|gap| gap.from_at).min();
-                let day = when(from.unwrap_or_default());
-                let day = day.split(' ').next().unwrap_or_default();
-                format!("Try, while bpfnews is stopped: bpfnews backfill --feed {name} --since {day}")
+                let from = gaps.iter().map(|gap| gap.from_at).filter(|at| *at > 0).min();
+                let from = from.and_then(|at| DateTime::from_timestamp(at, 0));
+                let day = from.unwrap_or(now - GAP_SINCE).format("%F");
+                format!(
+                    "bpfnews asks for it again by itself where it can. To fetch it now, stop bpfnews and run: \
+                     bpfnews backfill --feed {name} --since {day}"
+                )
             }
             UpstreamKind::Lwn | UpstreamKind::Feed => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
                 .to_owned(),
@@ -98,6 +103,27 @@ impl Ingest {
             kind: &day,
             title: format!("{name}: something is missing"),
             text: lines.join("\n"),
+        };
+        self.tell(tx, &trouble, now).await
+    }
+
+    /// Reports a warning about a whole source, once a month at most.
+    pub(super) async fn report_warning(
+        &self,
+        tx: &mut Tx,
+        row: &FeedRow,
+        warning: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let Some(warning) = warning else {
+            return Ok(());
+        };
+        let month = now.format("%Y-%m").to_string();
+        let trouble = Trouble {
+            subject: &format!("warning {}", row.name),
+            kind: &month,
+            title: format!("{}: a warning", row.name),
+            text: plain(warning),
         };
         self.tell(tx, &trouble, now).await
     }
@@ -115,12 +141,12 @@ impl Ingest {
     }
 }
 
-/// What a feed's trouble is known by.
+/// The key under which problems of a feed are recorded.
 pub(super) fn subject(row: &FeedRow) -> String {
     format!("feed {}", row.name)
 }
 
-/// What is wrong with a feed, and what to do about it.
+/// Describes the problem of a feed, and the remedy.
 fn words(
     state: FailureState,
     name: &str,

@@ -1,4 +1,4 @@
-//! Walking a feed back: what comes is remembered and not told.
+//! Backfill: walks a feed back, and stores its history without announcing it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome, Progress};
-use crate::store::items::{self, AtHand, StoredPage};
+use crate::store::items::{self, LoadedItems, StoredPage};
 
 impl Ingest {
-    /// Walks a feed back to `since`, remembering everything and telling nothing. It is polled to its end first: what
-    /// came since the last poll is news, and a walk back that met it first would have it pass for history. `told`
-    /// hears the share that is done (0 to 1) and the number of new items so far.
+    /// Walks a feed back to `since`; stores everything and announces nothing. It first polls the feed to its end. Otherwise the
+    /// backfill would meet new items first, and treat them as history. `told` receives the share that is done, from 0 to 1, and
+    /// the number of new items so far.
     ///
     /// # Errors
     ///
-    /// What ended the walk; calling it again goes on from there.
+    /// Returns the error that ended the walk. The next call goes on from there.
     pub async fn backfill(
         &self,
         row: FeedRow,
@@ -85,7 +85,7 @@ impl Ingest {
         Ok(report)
     }
 
-    /// Polls a feed until nothing is left to fetch, and gives its row as it stands then.
+    /// Polls a feed until nothing is left to fetch; returns its row afterwards.
     async fn catch_up(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<FeedRow> {
         let mut row = row;
         loop {
@@ -110,10 +110,6 @@ impl Ingest {
 
 impl Ingest {
     /// Stores mails that were read from files, as an archive's. Posts that stand are edited; none are opened.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn import(&self, feed: i64, mails: &[Item]) -> anyhow::Result<StoredPage> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
@@ -121,8 +117,8 @@ impl Ingest {
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;
-        let mut at_hand = AtHand::new();
-        stored.put_at_hand(mails, &mut at_hand);
+        let mut at_hand = LoadedItems::new();
+        stored.add_loaded(mails, &mut at_hand);
         let moved = fold::fold_imported(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
         plan::plan(&mut tx, &self.desks(), moved, &News::new(), now).await?;
         tx.commit().await?;

@@ -9,20 +9,20 @@ use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk}
 use crate::store::feeds::FeedRow;
 
 impl Ingest {
-    /// Fetches a feed once without keeping anything, and says what it saw.
+    /// Fetches a feed once without storing anything, and returns the page.
     ///
     /// # Errors
     ///
-    /// Why it gave nothing.
+    /// Returns the error of the request, or of the page.
     pub async fn look(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
         self.look_by(feed, self.fetcher_of(&feed.name)).await
     }
 
-    /// The same for a feed whose address somebody gave in chat.
+    /// The same for a feed with an address from chat.
     ///
     /// # Errors
     ///
-    /// Why it gave nothing.
+    /// Returns the error of the request, or of the page.
     pub async fn look_guarded(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
         self.look_by(feed, &self.guarded).await
     }
@@ -40,7 +40,7 @@ impl Ingest {
         read
     }
 
-    /// Asks for what a feed's walk wants, but for what the process died over.
+    /// Makes a walk's request, unless the process died while it read the same document.
     pub(super) async fn fetch(
         &self,
         row: &FeedRow,
@@ -60,7 +60,7 @@ impl Ingest {
         self.fetcher_of(&row.name).fetch(request).await
     }
 
-    /// Has a feed's walk read what it asked for.
+    /// Reads the answer to a walk's request.
     pub(super) async fn read_answer(
         &self,
         row: &FeedRow,
@@ -84,7 +84,7 @@ impl Ingest {
     }
 }
 
-/// Where the file's own feeds are read: what was added in chat may be read there too.
+/// The hosts and ports of the file's own feeds. Feeds from chat may use them too.
 pub(super) fn places(config: &Config) -> Vec<(String, u16)> {
     let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
     let place = |feed: &Arc<FeedConfig>| {

@@ -1,5 +1,5 @@
-//! After a restore: posts of ours meet what stands in their channel already, so that nothing is told a second time.
-//! The rule, and how what stands is found, is in `store::outbox::standing`.
+//! After a restore: matches posts with messages that already stand in their channel, so that none is sent twice.
+//! `store::outbox::standing` has the rule and the search.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,11 @@ use crate::post::story::{Content, Digest};
 use crate::store::Tx;
 use crate::store::outbox::{self, NewPost, PostRow, PostState, StandingRow, Unsent, Verb};
 
-/// What stands in a channel and was not met yet, by its mark.
+/// Messages that stand in a channel and have no post yet, by mark.
 type Standing = HashMap<String, StandingRow>;
 
 impl Ingest {
     /// Matches the channels that were looked through; they are sent to again from then on.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub(super) async fn end_recalls(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let channels = outbox::channels_to_match(self.store.read().into(), now).await?;
@@ -36,11 +32,7 @@ impl Ingest {
     }
 }
 
-/// Matches what was just opened. In the transaction that opened it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Matches posts that were just opened. It runs in the transaction that opened them.
 pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
     for channel in outbox::channels_to_match((&mut *tx).into(), now).await? {
         meet(tx, channel, now).await?;
@@ -49,7 +41,7 @@ pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
 }
 
 async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let mut standing = outbox::free_standing(tx, channel, now).await?;
+    let mut standing = outbox::unmatched_standing(tx, channel, now).await?;
     if standing.is_empty() {
         return Ok(());
     }
@@ -67,7 +59,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
                     None => list_of(tx, channel, mark, &found, now).await?,
                 };
                 lists.insert(mark.clone(), list);
-                outbox::forget_deliveries(tx, post.id, "a list names it already", now).await?;
+                outbox::cancel_deliveries(tx, post.id, "a list names it already", now).await?;
                 let mut post = post;
                 (post.state, post.digest_id) = (PostState::Open, Some(list));
                 outbox::save_post(tx, &post).await?;
@@ -77,7 +69,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
     for list in lists.into_values() {
         list_anew(tx, list, now).await?;
     }
-    for (delivery, mark) in outbox::owed_marks(tx, channel).await? {
+    for (delivery, mark) in outbox::queued_marks(tx, channel).await? {
         if let Some(found) = standing.remove(&mark) {
             outbox::take_standing(tx, channel, &mark).await?;
             outbox::settle_as_done(tx, delivery, &found.receipt, now).await?;
@@ -86,7 +78,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
     Ok(())
 }
 
-/// What stands of a post: under its mark, or under an id that its story had when only some of its items were here.
+/// Finds the message of a post by its mark, or by an id that its story had while some of its items were missing.
 async fn find(
     tx: &mut Tx,
     standing: &mut Standing,
@@ -101,7 +93,7 @@ async fn find(
     Ok(ids.iter().find_map(|id| standing.remove(id)))
 }
 
-/// The message that stands is the post's from now on, and is made to say what is true.
+/// Assigns a standing message to a post, and queues an edit to its present text.
 async fn take_over(
     tx: &mut Tx,
     mut post: PostRow,
@@ -111,7 +103,7 @@ async fn take_over(
     post.state = PostState::Open;
     outbox::save_post(tx, &post).await?;
     outbox::settle_as_sent(tx, &post, &found.receipt, now).await?;
-    outbox::owe_content(tx, &post, Verb::Edit, now).await
+    outbox::queue_content(tx, &post, Verb::Edit, now).await
 }
 
 /// The post of a list that stands; made, if this database does not have it.

@@ -36,7 +36,7 @@ use crate::source::{Answer, FetchError, Goal, Page, Source};
 use crate::store::Store;
 use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 pub use self::matching::meet_all;
 pub use self::plan::restate;
@@ -48,9 +48,9 @@ use self::waiting::{Ended, Left, ReadPage, Waiting};
 
 /// Feeds read (or looked at) side by side; each host still gets one request at a time.
 pub(crate) const READ_AT_ONCE_MAX: usize = 16;
-/// Polls under way: beside those that read, those that wait until what they found, or how they ended, is on the disk.
+/// Polls under way: those that read, and those that wait for a commit.
 pub(crate) const POLLS_AT_ONCE_MAX: usize = 128;
-/// Polls of which pages may lie in memory: those that read or are about to, and those whose pages wait for the disk.
+/// Polls whose pages may be in memory: those that read, those about to read, and those that wait for a commit.
 const PAGES_AT_ONCE_MAX: usize = 64;
 
 /// Bytes of a page that waits for the disk while somebody else reads, for many of them may lie in memory at once.
@@ -59,7 +59,7 @@ const WAITS_BYTES_MAX: usize = 256 * 1024;
 /// Failures in a row at the place that a feed moved to, after which the configured one is asked again.
 const MOVED_FAILURES_MAX: i64 = 3;
 
-/// What reading needs.
+/// Reads feeds.
 pub struct Ingest {
     /// The database.
     pub store: Store,
@@ -69,8 +69,8 @@ pub struct Ingest {
     pub guarded: Arc<Fetcher>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What makes a story relevant.
-    pub words: Words,
+    /// The words that make a story relevant.
+    pub words: FoldRules,
     feeds: HashMap<String, Arc<FeedConfig>>,
     network: NetworkConfig,
     from_chat: BTreeSet<String>,
@@ -130,35 +130,35 @@ impl Report {
         self.rest = (ended.next_poll_at - ended.at).to_std().unwrap_or_default();
     }
 
-    /// Whether it went well and brought nothing that anybody waits for.
+    /// Whether it ended well and changed nothing that anyone waits for.
     pub fn is_quiet(&self) -> bool {
         self.outcome == Outcome::Ok && self.fresh == 0 && self.sighted == 0 && self.news == 0
     }
 
-    /// Whether there is more to fetch the next time.
+    /// Whether the next poll has more to fetch.
     pub fn is_cut_short(&self) -> bool {
         self.outcome == Outcome::OkSoFar
     }
 }
 
-/// Whether what comes is told, and how.
+/// How new items are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// The first poll: remembered; its newest item is shown as a sample.
     Seed,
-    /// What is new is told.
+    /// New items are announced.
     Live,
     /// History: remembered.
     History,
 }
 
 impl Ingest {
-    /// Whether a feed is one of its configuration.
+    /// Whether the configuration has this feed.
     pub fn reads(&self, feed: &str) -> bool {
         self.feeds.contains_key(feed)
     }
 
-    /// One pass: polls every feed that is due. `told` hears of each poll as it ends.
+    /// Polls every feed that is due. `told` receives the report of each poll.
     pub async fn pass(
         &self,
         stop: &CancellationToken,
@@ -176,11 +176,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Polls one feed, due or not.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails; what the feed does wrong is in the report.
+    /// Polls a feed, whether or not it is due. Faults of the feed are in the report.
     pub async fn poll(&self, row: FeedRow, stop: &CancellationToken) -> anyhow::Result<Report> {
         let span = info_span!("poll", feed.name = row.name);
         let started = Instant::now();
@@ -192,7 +188,7 @@ impl Ingest {
         let read = AssertUnwindSafe(read.instrument(span.clone())).catch_unwind();
         let ended = match read.await {
             Ok(ended) => ended?,
-            // It was told where it happened. What was kept of the poll so far is kept.
+            // The panic was logged. The pages stored before it stay.
             Err(_) => self.came_to_a_bad_end(&row),
         };
         drop(turn);
@@ -314,7 +310,7 @@ impl Ingest {
                             let ended = self.ended(&row, config, how, leave_alone, Some(stands));
                             return Ok(Some(ended));
                         }
-                        // What was learned of the first page is kept with the next, and what changes nothing is not kept.
+                        // The cursor of an unchanged first page is stored with the next page. An unchanged cursor is not stored.
                         let is_idle = is_first || cursor.as_ref() == Some(&stands);
                         if gaps.is_empty() && goes_on && is_idle {
                             next = walk.next();
@@ -375,9 +371,10 @@ impl Ingest {
         Ok(Some(self.ended(&row, config, how, leave_alone, None)))
     }
 
-    /// Whether a page holds nothing that is not stored already, as nearly all do.
+    /// Whether all items of a page are stored already, as in nearly every poll.
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
+            && page.warning.is_none()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }

@@ -1,10 +1,10 @@
-//! What of a page is news.
+//! Decides which items of a page are news.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Mode;
 use super::plan::{Fresh, News};
-use crate::item::{Item, What};
+use crate::item::{Item, ItemData};
 use crate::store::feeds::FeedRow;
 use crate::store::items::StoredPage;
 
@@ -44,14 +44,14 @@ pub(super) fn news(
     told.map(|(position, id)| (*id, fresh(*position))).collect()
 }
 
-/// The new items that count as known only now, whatever their own time: what came in the course of polling. What slid
-/// back into a feed's window, or was rebased, is as old as it says. A merge brings old commits that are new here.
+/// The new items that count as new now, whatever date they carry: those that came in the course of polling. An item that slid
+/// back into the window, or a rebased commit, is as old as its date. A merge brings old commits that are new here.
 pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &StoredPage) -> Vec<i64> {
     if mode != Mode::Live {
         return Vec::new();
     }
     let is_new = |position: usize| match page[position].what {
-        What::Commit { .. } => !stored.twins.contains(&position),
+        ItemData::Commit { .. } => !stored.twins.contains(&position),
         _ => is_news(row, page, stored, position),
     };
     let fresh = stored.fresh.iter();
@@ -61,13 +61,13 @@ pub(super) fn known_now(row: &FeedRow, mode: Mode, page: &[Item], stored: &Store
         .collect()
 }
 
-/// Whether a new item is news, or only new to us: what is older than the feed's first poll slid back into its window,
-/// what was committed long before it got here came by a merge, what resembles a commit that was here was rebased.
+/// Whether a new item is news. It is not if it is older than the feed's first poll, was committed long before it came by a
+/// merge, or resembles a commit that was here before a rebase.
 fn is_news(row: &FeedRow, page: &[Item], stored: &StoredPage, position: usize) -> bool {
     let item = &page[position];
     let at = item.at.map(|at| at.timestamp());
     match (&item.what, at) {
-        (What::Commit { .. }, at) => {
+        (ItemData::Commit { .. }, at) => {
             let newest = page.iter().filter_map(|item| item.at).max();
             let polled = row.last_ok_at.map(|polled| match newest {
                 Some(newest) if newest.timestamp() < polled - AHEAD_S => newest.timestamp(),
@@ -79,7 +79,7 @@ fn is_news(row: &FeedRow, page: &[Item], stored: &StoredPage, position: usize) -
             !merged && !stored.twins.contains(&position)
         }
         (_, Some(at)) => row.floor_at.is_none_or(|floor_at| at >= floor_at),
-        // Without dates a feed is taken to be newest first: what stands below all that is known is older than it.
+        // Without dates a feed counts as newest first: an item below all known ones is older.
         (_, None) => {
             let is_fresh = |other: usize| stored.fresh.iter().any(|(fresh, _)| *fresh == other);
             let below_the_known = (0..position).any(|other| !is_fresh(other));

@@ -1,4 +1,4 @@
-//! Opening what reads: over a configuration, over another one while it runs, and beside a bpfnews that runs.
+//! Builds the parts that read feeds: from a configuration, from a changed one while the program runs, or beside another process.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -18,7 +18,7 @@ use crate::source::fetch::Fetcher;
 use crate::store::attempts::Attempts;
 use crate::store::{Store, feeds, outbox, troubles};
 
-/// What lasts over changes of the configuration, for polls that began before one end after it.
+/// State that outlives a change of the configuration. Polls that began before the change end on it.
 #[derive(Default)]
 pub(super) struct Lasting {
     desks: RwLock<Arc<[Desk]>>,
@@ -28,7 +28,7 @@ pub(super) struct Lasting {
 }
 
 impl Lasting {
-    /// Has other channels told from now on; gives those of before.
+    /// Replaces the destinations; returns the previous ones.
     fn replace_desks(&self, desks: Arc<[Desk]>) -> Arc<[Desk]> {
         let mut now = self.desks.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut now, desks)
@@ -36,17 +36,17 @@ impl Lasting {
 }
 
 impl Ingest {
-    /// The channels that are told now, whatever the configuration was when a poll began: ask within the transaction that
-    /// tells them.
+    /// The destinations of the configuration in effect, which may be newer than the poll. Callers ask within the transaction
+    /// that queues posts.
     pub fn desks(&self) -> Arc<[Desk]> {
         let now = self.lasting.desks.read();
         Arc::clone(&now.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Notes beside the database what is read from now on: for the one process that polls.
+    /// Records beside the database which documents are being read. Only the process that polls does this.
     pub fn note_attempts(&self, database: &Path) {
         match Attempts::open(database, self.clock.now()) {
-            // What was noted first stays.
+            // The first call wins.
             Ok(attempts) => drop(self.lasting.attempts.set(attempts)),
             Err(error) => warn!("{error:#}; a document over which bpfnews dies is read again"),
         }
@@ -94,7 +94,7 @@ impl Ingest {
         let desks = desk::open(&mut tx, &config.channels(), now).await?;
         sample::sample_new_channels(&mut tx, &desks, now).await?;
         troubles::forget_removed_feeds(&mut tx).await?;
-        // Before this ends nobody else writes: what polls commit after it is told to these.
+        // No other task writes until this ends, so every later commit queues posts for these destinations.
         let before = lasting.replace_desks(desks.into());
         if let Err(error) = tx.commit().await {
             lasting.replace_desks(before);

@@ -1,4 +1,4 @@
-//! What an error means for a feed, and how long to wait.
+//! Maps the error of a poll to the feed's state and to the next poll.
 
 use chrono::TimeDelta;
 
@@ -8,10 +8,10 @@ use crate::store::feeds::{FailureState, Outcome};
 /// The longest pause after failures: a feed that recovers is met within a day.
 pub(super) const BACK_OFF_MAX: TimeDelta = TimeDelta::days(1);
 
-/// The least pause before a wall: whoever put it up does not want us to hurry.
+/// The least pause after a wall: the site does not want a quick retry.
 const WALL_BACK_OFF_MIN: TimeDelta = TimeDelta::hours(1);
 
-/// The pause before asking again for what is gone; maintainers may have moved it back.
+/// The pause after a 410; the feed may come back.
 const GONE_BACK_OFF: TimeDelta = TimeDelta::days(7);
 
 /// The pause when our own network is down.
@@ -20,7 +20,7 @@ const OFFLINE_PAUSE: TimeDelta = TimeDelta::seconds(60);
 /// The pause before a catch-up goes on.
 pub(super) const CUT_SHORT_PAUSE: TimeDelta = TimeDelta::seconds(10);
 
-/// What an error means for the feed, and how long to wait.
+/// The state of a feed after an error, and the pause.
 pub(super) fn judge(error: &FetchError, gap: TimeDelta, failures: i64) -> (Outcome, TimeDelta) {
     let why = error.to_string();
     let doublings = u32::try_from(failures.clamp(0, 20)).unwrap_or(20);

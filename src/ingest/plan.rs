@@ -1,7 +1,7 @@
-//! What channels are owed after a fold: which posts open, which are edited, and when. In the fold's transaction.
+//! Plans the posts of channels after a fold: which open, which are edited, and when. It runs in the fold's transaction.
 //!
-//! The rules: a post opens when a route first takes a story that moved, and lives on whatever the route says later.
-//! A story has one post in a channel; where two stories became one, the younger post is taken away.
+//! A post opens when a route first takes a story that moved. It lives on if the route later refuses the story. A story has one
+//! post in a channel. If two stories become one, the younger post is removed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,11 +37,11 @@ pub(super) struct Fresh {
     pub(super) at: DateTime<Utc>,
     /// The page that brought it, by its place among those that are kept together.
     pub(super) page: usize,
-    /// Whether it is only one of those of which a new feed shows one.
+    /// Whether it is one of the stories of which a new feed shows a single sample.
     pub(super) is_sample: bool,
 }
 
-/// Opens and changes posts after a fold; gives how many each page opened.
+/// Opens and edits posts after a fold; returns the number of posts that each page opened.
 pub(super) async fn plan(
     tx: &mut Tx,
     desks: &[Desk],
@@ -118,15 +118,16 @@ pub(super) async fn plan(
     Ok(opened)
 }
 
-/// Whether a thread's first mail answers what was said before we listened, or a patch that is not here: it opens nothing.
+/// Whether a thread begins with an answer to a mail from before the first poll, or to a missing patch. Such a thread opens no
+/// post.
 async fn is_only_an_answer(tx: &mut Tx, moved: &Moved) -> anyhow::Result<bool> {
     let is_thread = moved.story.kind == StoryKind::Thread;
     Ok(is_thread
         && (life::answers_missing_patch(&moved.story)
-            || items::answer_ghosts(tx, &moved.items[..1]).await?))
+            || items::answer_missing_mails(tx, &moved.items[..1]).await?))
 }
 
-/// The news in a story. What a machine says changes posts and opens none.
+/// The news in a story. A machine's verdict edits posts but opens none.
 fn news_of(moved: &Moved, news: &News) -> Vec<(i64, Fresh)> {
     let of = |item: &i64| news.get(item).map(|fresh| (*item, *fresh));
     let items = moved.items.iter();
@@ -134,7 +135,7 @@ fn news_of(moved: &Moved, news: &News) -> Vec<(i64, Fresh)> {
     loud.filter_map(of).collect()
 }
 
-/// Whether the change is one that opens a post: for a story that began before the channel did, an answer is none.
+/// Whether the change opens a post. An answer does not, if the story is older than the channel.
 fn moves(desk: &Desk, moved: &Moved) -> anyhow::Result<bool> {
     if moved.story.first_at.timestamp() >= desk.row.added_at {
         return Ok(true);
@@ -148,7 +149,7 @@ fn moves(desk: &Desk, moved: &Moved) -> anyhow::Result<bool> {
         || (before.state != story.state && story.state != State::Discussed))
 }
 
-/// Makes the posts of a story in one channel say what is true now.
+/// Queues the edits that bring the posts of a story in one channel up to date.
 async fn keep_true(
     tx: &mut Tx,
     desk: &Desk,
@@ -165,7 +166,7 @@ async fn keep_true(
         .find(lives)
         .or_else(|| match posts.iter().any(is_left_alone) {
             true => None,
-            // Its story was told by another post, and is a story of its own again.
+            // The story was part of another post, and is separate again.
             false => posts.first(),
         });
     let Some(standing) = standing.map(|post| post.id) else {
@@ -182,7 +183,7 @@ async fn keep_true(
                 let was_joined = post.state == PostState::Joined;
                 let waits = story::waits_for_parts(story) || has_ghosts(tx, story, fresh).await?;
                 if was_joined && !stands_again(tx, &mut post, now).await? {
-                    // It was taken away when another post told its story.
+                    // The post was removed when its story joined another.
                     owe_send(tx, &post, content, now).await?;
                     continue;
                 }
@@ -201,7 +202,7 @@ async fn keep_true(
     Ok(())
 }
 
-/// Lets a post live again that another one stood for. Gives whether its message, or the list that names it, stands still.
+/// Revives a post that another one replaced; returns whether its message, or the list that names it, still stands.
 async fn stands_again(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> anyhow::Result<bool> {
     post.state = PostState::Open;
     if let Some(list) = post.digest_id {
@@ -213,7 +214,7 @@ async fn stands_again(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> an
         post.digest_id = None;
     }
     // A removal that was not tried yet is not needed any more.
-    outbox::forget_deliveries(tx, post.id, "its story is its own again", now).await?;
+    outbox::cancel_deliveries(tx, post.id, "its story is its own again", now).await?;
     Ok(outbox::was_sent(tx, post.id).await? == SendState::Maybe)
 }
 
@@ -227,14 +228,10 @@ async fn owe_send(
     let mut post = post.clone();
     post.content = content;
     outbox::save_post(tx, &post).await?;
-    outbox::owe_content(tx, &post, Verb::Send, now).await
+    outbox::queue_content(tx, &post, Verb::Send, now).await
 }
 
 /// Lets a post that is of no story say something else.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn restate(
     tx: &mut Tx,
     post: i64,
@@ -276,8 +273,8 @@ pub(super) async fn say(
         };
     }
     match outbox::was_sent(tx, post.id).await? {
-        SendState::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
-        SendState::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
+        SendState::NotYet => outbox::update_send(tx, post.id, &post.content, hasten_to).await,
+        SendState::Maybe if !is_same => outbox::queue_content(tx, post, Verb::Edit, now).await,
         SendState::Maybe | SendState::Never => Ok(()),
     }
 }
@@ -321,7 +318,7 @@ async fn open(
     put(tx, desk, story, moved.items[0], content, due_at, now).await
 }
 
-/// Opens a post of a story, and owes it unless it waits for a list.
+/// Opens a post, and queues its message unless it waits for a digest.
 pub(super) async fn put(
     tx: &mut Tx,
     desk: &Desk,
@@ -366,7 +363,7 @@ pub(super) async fn put(
     outbox::queue(tx, &send).await
 }
 
-/// Whether a new patch answers a mail that has not come yet: its cover letter may be late.
+/// Whether a new patch answers a missing mail: its cover letter may be late.
 async fn has_ghosts(tx: &mut Tx, story: &Story, fresh: &[(i64, Fresh)]) -> anyhow::Result<bool> {
     let is_many = story
         .revisions
@@ -376,5 +373,5 @@ async fn has_ghosts(tx: &mut Tx, story: &Story, fresh: &[(i64, Fresh)]) -> anyho
         return Ok(false);
     }
     let fresh: Vec<i64> = fresh.iter().map(|(item, _)| *item).collect();
-    items::answer_ghosts(tx, &fresh).await
+    items::answer_missing_mails(tx, &fresh).await
 }

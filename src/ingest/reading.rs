@@ -1,8 +1,7 @@
-//! Where outside bytes are read: on threads of their own, a few at a time, each answer within a time limit, and with every
-//! panic caught.
+//! Reads outside bytes on threads of its own: a few at a time, with a time limit for each answer, and with every panic caught.
 //!
-//! What reads is bounded and linear (see `source/`); this is the second line, for what is wrong there all the same. A thread
-//! cannot be ended, so one that takes too long is left to itself: it is counted, and there are never many.
+//! The parsers are bounded and linear (see `source/`). This is the second line of defence. A thread cannot be ended, so a thread
+//! that takes too long is abandoned and counted; with too many of them, nothing more is read.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,13 +21,13 @@ const AT_ONCE_MAX: usize = 4;
 const LEFT_MAX: usize = 8;
 /// How long a feed is left alone that could not be read because of that.
 const FULL_PAUSE: Duration = Duration::from_secs(60);
-/// The time that reading one answer may take, and what each MiB of it adds: many times what any needs.
+/// The time limit for one answer, and the extra time for each MiB of it. Both are many times the usual cost.
 const TIME_MAX: Duration = Duration::from_secs(10);
 const TIME_MAX_PER_MIB: Duration = Duration::from_secs(1);
 /// The stack of a thread that reads.
 const STACK_BYTES: usize = 4 << 20;
 
-/// Faults that are told of one document.
+/// Faults that are recorded of one document.
 const FAULTS_MAX: usize = 100;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -62,9 +61,8 @@ impl Default for Reading {
 }
 
 impl Reading {
-    /// Has a walk read an answer. Where that comes to a bad end or takes too long, the walk hears of it as of an answer that
-    /// makes no sense, and goes another way if it has one. What holds no document is read at once. `attempt` lasts as long
-    /// as somebody reads.
+    /// Reads an answer with a walk. If reading panics or takes too long, the walk receives an error, as for an answer that makes
+    /// no sense. Answers without a document are read in place. `attempt` lasts until the reading thread is done.
     pub(super) async fn read(
         &self,
         mut walk: Walk,
@@ -88,7 +86,7 @@ impl Reading {
         let host = host.unwrap_or("the answer").to_owned();
         let mut before = walk.clone();
         let job = move || {
-            // Until the end, however long that takes and whoever waits for it.
+            // Held until the thread is done, even if the caller has given up.
             let _attempt = attempt;
             let read = walk.read(answer);
             (walk, read)
@@ -134,7 +132,7 @@ impl Reading {
         };
         let job: Job = Box::new(move || {
             let _ = sender.send(catch_unwind(AssertUnwindSafe(job)));
-            // Who waited left first, and counted this thread.
+            // The caller gave up first, and counted this thread.
             if met.swap(true, Ordering::AcqRel) {
                 left.fetch_sub(1, Ordering::AcqRel);
             }
@@ -167,7 +165,7 @@ impl Reading {
         let builder = std::thread::Builder::new()
             .name("reading".to_owned())
             .stack_size(STACK_BYTES);
-        // A job that cannot be sent drops what its result is awaited by.
+        // A failed send drops the sender of the result, so the caller sees an error.
         match builder.spawn(move || work(&jobs)) {
             Ok(_) => drop(thread.send(job)),
             Err(error) => error!("a thread to read on cannot be started: {error}"),
@@ -184,7 +182,7 @@ impl Reading {
     }
 }
 
-/// A page of which so many faults are told at the most, each of which is written.
+/// Limits the faults of a page, because each one is written to the database.
 fn with_few_faults(mut page: Page) -> Page {
     if page.faults.len() > FAULTS_MAX {
         let more = page.faults.len() - FAULTS_MAX;
@@ -200,10 +198,10 @@ fn work(jobs: &Receiver<Job>) {
     }
 }
 
-/// Who waits for a job. Counts its thread where it is left before its end: its time was over, or who waited was dropped.
+/// Waits for a job. If it is dropped before the job ends, it counts the thread as abandoned.
 struct Waits {
     left: Arc<AtomicUsize>,
-    /// Whether one of the two, who waits and the job, has come to its end.
+    /// Set by the first of the two to finish: the caller or the job.
     met: Arc<AtomicBool>,
     is_over: bool,
 }

@@ -1,4 +1,4 @@
-//! Taking a story back: what stands of it is removed everywhere, and lists that name it are edited.
+//! Retracts a story: removes its messages from every channel, and edits the digests that name it.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,8 @@ use crate::store::outbox::{self, NewDelivery, PostRow, PostState, SendState, Ver
 
 const WHY: &str = "it was taken back";
 
-/// Takes back every post of the story with these items; gives how many there were. That it is not told again is the
-/// caller's to record, in the same transaction.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Retracts every post of the story with these items; returns their number. The caller records in the same transaction that the
+/// story must not be posted again.
 pub async fn retract(tx: &mut Tx, items: &[i64], now: DateTime<Utc>) -> anyhow::Result<usize> {
     let mut taken_back = 0;
     let mut lists = BTreeSet::new();
@@ -41,12 +37,8 @@ pub async fn retract(tx: &mut Tx, items: &[i64], now: DateTime<Utc>) -> anyhow::
     Ok(taken_back)
 }
 
-/// Takes away what stands of a post that lives no more: its message and the answers below it, or its line in a list. What
-/// was not sent yet is forgotten.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Removes the message of a retracted post and the answers below it, or its line in a digest. A message that was not sent yet is
+/// dropped.
 pub(super) async fn take_away(
     tx: &mut Tx,
     post: &PostRow,
@@ -57,7 +49,7 @@ pub(super) async fn take_away(
     if let Some(list) = post.digest_id {
         return list_without(tx, list, why, now).await;
     }
-    outbox::forget_deliveries(tx, post.id, why, now).await?;
+    outbox::cancel_deliveries(tx, post.id, why, now).await?;
     if outbox::was_sent(tx, post.id).await? == SendState::Maybe {
         remove(tx, post.channel_id, post.id, now).await?;
     }
@@ -77,18 +69,14 @@ async fn list_without(tx: &mut Tx, list: i64, why: &str, now: DateTime<Utc>) -> 
     let mut post = outbox::post(tx, list).await?;
     post.state = PostState::Retracted;
     outbox::save_post(tx, &post).await?;
-    outbox::forget_deliveries(tx, list, why, now).await?;
+    outbox::cancel_deliveries(tx, list, why, now).await?;
     if outbox::was_sent(tx, list).await? == SendState::Maybe {
         remove(tx, post.channel_id, list, now).await?;
     }
     Ok(())
 }
 
-/// Takes back a post that is of no story; gives whether it stood, or waited to be sent.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Retracts a post without a story; returns whether it stood or waited to be sent.
 pub async fn take_back(
     tx: &mut Tx,
     post: &mut PostRow,

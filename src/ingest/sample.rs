@@ -1,4 +1,4 @@
-//! Samples: a story that is not news, so that people see what a new feed or channel will bring.
+//! Samples: a story that is not news and shows people the content of a new feed or channel.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::post::story::{self, Content};
 use crate::store::{Tx, mutes, outbox, stories};
 use crate::story::Story;
 
-/// What a sample is called.
+/// The label of a sample.
 pub(super) const SAMPLE_NOTE: &str = "sample of a new feed";
 /// The stories that are looked through for one that a new channel's route takes.
 const SAMPLE_FROM_MAX: i64 = 500;
@@ -31,11 +31,7 @@ impl Samples {
         offered.push((fresh.at, place));
     }
 
-    /// Shows the newest of each, and gives how many of each page. What is one feed's sample is no other's.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Shows the newest item of each feed; returns the number of samples of each page. Feeds do not share a sample.
     pub(super) async fn show(
         self,
         tx: &mut Tx,

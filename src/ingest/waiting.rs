@@ -1,4 +1,4 @@
-//! What waits to be committed: pages, and how polls ended.
+//! The queue of the group commit: pages, and ends of polls.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::store::feeds::{EndedPoll, FeedRow, Outcome};
 /// The items of the pages of one transaction, but for a page that holds more: they lie in memory with their clusters.
 const ITEMS_MAX: usize = 2_000;
 
-/// What a poll leaves to be committed.
+/// An entry of the queue.
 pub(super) enum Left {
     /// A page.
     Page(Box<ReadPage>),
@@ -29,7 +29,7 @@ pub(super) struct ReadPage {
     /// The feed, as it stood when its poll began.
     pub(super) row: Arc<FeedRow>,
     pub(super) mode: Mode,
-    /// The walk that read it, and that has yet to learn what of it was new.
+    /// The walk that read it. It has yet to learn which items were new.
     pub(super) walk: Walk,
     pub(super) page: Page,
     /// The gaps of a page that the walk has judged already.
@@ -47,7 +47,7 @@ pub(super) struct ReadPage {
 }
 
 impl ReadPage {
-    /// What becomes of what is new in it.
+    /// How its new items are treated.
     pub(super) fn telling(&self) -> Mode {
         match self.mode {
             // A path of a tree that was not looked at before, and every page of a seed behind the one with the sample.
@@ -88,16 +88,16 @@ impl Ended {
     }
 }
 
-/// What was kept of a page; `None` where nothing was.
+/// The result of committing a page; `None` if it brought nothing to store.
 pub(super) type KeptOrNot = Result<Option<Kept>, NotKept>;
 
 type Ending = oneshot::Sender<KeptOrNot>;
 
-/// What waits to be committed.
+/// The queue.
 #[derive(Default)]
 pub(super) struct Waiting {
     left: Mutex<Vec<(Left, Ending)>>,
-    /// Whoever has it commits what waits.
+    /// The task that holds this lock commits the queue.
     pub(super) turn: tokio::sync::Mutex<()>,
     polls: AtomicUsize,
 }
@@ -112,7 +112,7 @@ impl Drop for Waits<'_> {
 }
 
 impl Waiting {
-    /// One more that waits; who waits is told how it ended.
+    /// Adds an entry; the receiver gets its result.
     pub(super) fn put(&self, left: Left) -> (Waits<'_>, oneshot::Receiver<KeptOrNot>) {
         let (sender, ended) = oneshot::channel();
         self.left().push((left, sender));
@@ -120,7 +120,7 @@ impl Waiting {
         (Waits(&self.polls), ended)
     }
 
-    /// How many polls wait, those among them for whom it is being done.
+    /// How many polls wait, including those in the transaction under way.
     pub(super) fn polls(&self) -> usize {
         self.polls.load(Ordering::Relaxed)
     }
@@ -129,10 +129,10 @@ impl Waiting {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What goes into one transaction, in the order in which it came.
+    /// Takes the entries of the next transaction, in order of arrival.
     pub(super) fn take(&self) -> (Vec<Left>, Vec<Ending>) {
         let mut left = self.left();
-        // What nobody waits for any more is of a poll that was given up.
+        // A closed sender belongs to a poll that was dropped.
         left.retain(|(_, sender)| !sender.is_closed());
         let (mut items, mut told) = (0, None);
         let most = left.iter().take_while(|(left, _)| {
@@ -149,8 +149,8 @@ impl Waiting {
 }
 
 impl Left {
-    /// Whether what is new in it is told, rather than remembered. The two do not go together: what of a story was known
-    /// before its news decides whether it is told.
+    /// Whether its new items are announced or only stored. The two kinds never share a transaction, because the state of a story
+    /// before its news decides whether it is announced.
     fn is_told(&self) -> Option<bool> {
         match self {
             Self::Page(read) => Some(read.telling() == Mode::Live),
@@ -158,7 +158,7 @@ impl Left {
         }
     }
 
-    /// Whether it brought nothing, so that there is no hurry.
+    /// Whether it brought nothing, so that it can wait.
     pub(super) fn is_quiet(&self) -> bool {
         matches!(self, Self::Ended(ended) if ended.quiet.is_some())
     }

@@ -17,24 +17,24 @@ use crate::post::{is_for_readers, plain};
 use crate::story::StoryKind;
 use crate::story::relevance::REASONS;
 
-/// What makes a story a highlight: as much as a route that takes what matters asks for.
+/// The score of a highlight, equal to the limit of a route for important stories.
 const HIGHLIGHT_SCORE_MIN: i32 = 3;
-/// What makes something that was applied more interesting than the rest of it.
+/// The score above which an applied story is more than a line in its section.
 const DEVELOPMENT_SCORE_MIN: i32 = 1;
-/// What was applied is more of a highlight than what was proposed.
+/// An applied story ranks above a proposed one.
 const APPLIED_BONUS: i32 = 2;
-/// What an issue is made of.
+/// The input of an issue.
 #[derive(Debug, Clone, Default)]
 pub struct Material {
-    /// What moved, or is pinned.
+    /// Stories that moved or are pinned.
     pub passages: Vec<Passage>,
     /// The last release of mainline before the end of the period.
     pub release: Option<Release>,
-    /// What is missing, a sentence each.
+    /// A sentence for each incomplete feed.
     pub missing: Vec<String>,
     /// The issue before.
     pub last: Option<Last>,
-    /// What editors decided.
+    /// The decisions of editors.
     pub decided: Decided,
 }
 
@@ -83,7 +83,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
             .or(way)
             .or(decided.is_pinned.then_some(SectionKind::Highlights))
             .filter(|_| is_about);
-        // What was decided of a story that has no place in this issue is of a later one.
+        // A decision about a story that is not in this issue belongs to a later one.
         if kind.is_some() {
             edits.extend(&decided.ids);
         }
@@ -107,7 +107,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
             });
         }
     }
-    // The best first; what is pinned before all. Ids settle the rest, so that the order never depends on chance.
+    // Pinned stories first, then by score. Ids settle ties, so the order never depends on chance.
     placed.sort_by(|a, b| {
         let key = |placed: &Placed<'_>| (placed.decided.is_pinned, placed.rank);
         let id = |placed: &Placed<'_>| placed.passage.after.id.clone();
@@ -152,12 +152,12 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     }
 }
 
-/// Raises what matters: the best to the highlights, what else was applied and matters to the developments.
+/// Moves the best stories to the highlights, and other important applied stories to the developments.
 fn raise(placed: &mut [Placed<'_>]) {
     let is_fixed = |placed: &Placed<'_>| placed.decided.section.is_some();
     let many = |kind: SectionKind| placed.iter().filter(|placed| placed.kind == kind).count();
     let mut highlights = many(SectionKind::Highlights);
-    // What there is no room for stays in the section of its own.
+    // Stories without room there stay in their own section.
     let mut developments = many(SectionKind::Developments);
     for placed in placed.iter_mut() {
         let is_in = placed.kind.is_in_a_tree();
@@ -209,7 +209,7 @@ fn sections(placed: &[Placed<'_>], period: Period) -> Vec<Section> {
     by_kind.into_values().collect()
 }
 
-/// Whether it stands among the patches alone: what mends spelling is no news, however quiet the week.
+/// Whether it appears among the patches only: a spelling fix is no news, even in a quiet week.
 fn is_small(placed: &Placed<'_>) -> bool {
     let is_posted = matches!(
         placed.kind,
@@ -222,10 +222,10 @@ fn is_small(placed: &Placed<'_>) -> bool {
 fn has_reason(placed: &Placed<'_>, names: &[&str]) -> bool {
     let why = &placed.passage.after.why;
     let mut reasons = REASONS.iter().filter(|reason| names.contains(&reason.name));
-    reasons.any(|reason| why.iter().any(|why| why.starts_with(reason.told)))
+    reasons.any(|reason| why.iter().any(|why| why.starts_with(reason.words)))
 }
 
-/// What several entries say word for word says nothing of any of them.
+/// Removes text that several entries repeat word for word, because it describes none of them.
 fn drop_boilerplate(sections: &mut [Section]) {
     let mut said: HashMap<String, u32> = HashMap::new();
     for entry in sections.iter().flat_map(|section| &section.entries) {
@@ -238,8 +238,8 @@ fn drop_boilerplate(sections: &mut [Section]) {
     }
 }
 
-/// Puts suggestions that were taken among the entries; gives their numbers. One that leads to what an entry leads to adds
-/// what its reader said.
+/// Places accepted suggestions among the entries; returns their numbers. A suggestion with the link of an entry adds its
+/// reader's note to that entry.
 fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<i64> {
     let same = |link: &str| Url::parse(link).ok().map(|url| canonical_link(&url));
     for suggestion in accepted {
@@ -297,8 +297,8 @@ fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<
     accepted.iter().map(|suggestion| suggestion.id).collect()
 }
 
-/// What the opening sentence counts: each story that moved once, by the section that tells of such a move. What is told in
-/// another section says so (`Entry::moved`), and what a section left out is counted with it.
+/// The counts of the opening sentence: each moved story once, by the section of its kind of move. An entry in another section
+/// names that section (`Entry::moved`). Omitted stories are counted with their section.
 fn counts(placed: &[Placed<'_>]) -> Vec<String> {
     let many = |is: &dyn Fn(&Placed<'_>, SectionKind) -> bool| {
         let moved = placed.iter();

@@ -1,4 +1,4 @@
-//! Where the kernel is: its last release, whether the merge window is open, who asked to pull.
+//! The kernel cycle: the last release, the merge window, the pull requests.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Release {
     pub version: String,
     /// When.
     pub at: DateTime<Utc>,
-    /// Where it is told.
+    /// Its page.
     pub link: Option<String>,
 }
 

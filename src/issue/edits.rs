@@ -1,4 +1,4 @@
-//! What editors decide of an issue. It hangs on items, so that it holds whatever later folds make of their stories.
+//! The decisions of editors on an issue. They refer to items, so they survive later folds.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::SectionKind;
 
-/// What an editor decides.
+/// The kind of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EditKind {
     /// The story is in the issue, whatever its score, at the top of its section.
@@ -17,7 +17,7 @@ pub enum EditKind {
     Move,
     /// A remark stands under it.
     Note,
-    /// What the issue says first.
+    /// The opening of the issue.
     Intro,
 }
 
@@ -47,7 +47,7 @@ impl EditKind {
 pub struct Edit {
     /// Its number; later ones are greater.
     pub id: i64,
-    /// What is decided.
+    /// Its kind.
     pub kind: EditKind,
     /// An item of the story; `None` for an introduction.
     pub item: Option<i64>,
@@ -64,9 +64,9 @@ pub struct Accepted {
     pub id: i64,
     /// The link.
     pub link: String,
-    /// What it is called; may be empty.
+    /// Its title; may be empty.
     pub title: String,
-    /// What its reader said of it; may be empty.
+    /// The reader's note; may be empty.
     pub note: String,
     /// Where an editor put it.
     pub section: Option<SectionKind>,
@@ -83,7 +83,7 @@ pub struct Decided {
     pub accepted: Vec<Accepted>,
 }
 
-/// What was decided of one story.
+/// The decisions on one story.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OfStory<'a> {
     pub(super) is_pinned: bool,
@@ -102,8 +102,8 @@ impl OfStory<'_> {
 }
 
 impl Decided {
-    /// What was decided of the story with these items. A later decision takes an earlier one's place: of what was pinned
-    /// and dropped, the last word holds; a pin without a section leaves where it was moved to.
+    /// The decisions on the story with these items. A later decision replaces an earlier one: of a pin and a drop the last one
+    /// counts. A pin without a section keeps an earlier move.
     pub(super) fn of<'a>(by_item: &HashMap<i64, Vec<&'a Edit>>, items: &[i64]) -> OfStory<'a> {
         let mut edits: Vec<&Edit> = items
             .iter()

@@ -77,7 +77,7 @@ fn stands(placed: &Placed<'_>, period: Period) -> String {
     }
 }
 
-/// The author's own words: what changed in a new version, else what it is about.
+/// The author's own words: the changes of a new version, or else the summary.
 fn text(placed: &Placed<'_>) -> String {
     let story = &placed.passage.after;
     let newest = story.revisions.last();

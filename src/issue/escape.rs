@@ -6,7 +6,7 @@ use crate::post::plain;
 pub(super) fn link_to(text: &str, link: Option<&str>) -> String {
     match link.and_then(|link| url::Url::parse(link).ok()) {
         Some(url) => {
-            // What would end the target is written otherwise.
+            // Characters that would end the target are percent-encoded.
             let url = String::from(url)
                 .replace('(', "%28")
                 .replace(')', "%29")
@@ -18,7 +18,7 @@ pub(super) fn link_to(text: &str, link: Option<&str>) -> String {
     }
 }
 
-/// Code, whatever backticks are in it.
+/// A code span, with enough backticks.
 pub(super) fn code(text: &str) -> String {
     let text = plain(text);
     let runs = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -70,7 +70,7 @@ fn number_end(chars: &[char]) -> usize {
     }
 }
 
-/// Whether brackets are in pairs, and none begins what Markdown takes for a link's target.
+/// Whether brackets are in pairs, and none begins a link for Markdown.
 fn are_brackets_plain(text: &str) -> bool {
     if ["](", "][", "]:"].iter().any(|sign| text.contains(sign)) {
         return false;
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// What a reader sees of Markdown, and where its links lead.
+    /// The visible text of Markdown, and the targets of its links.
     fn seen(markdown: &str) -> (String, Vec<String>) {
         let (mut text, mut links) = (String::new(), Vec::new());
         for event in Parser::new_ext(

@@ -13,7 +13,7 @@ use crate::post::plain;
 pub struct Correction {
     /// When it was made.
     pub at: DateTime<Utc>,
-    /// What is right, in Markdown.
+    /// The right text, in Markdown.
     pub text: String,
 }
 
@@ -35,7 +35,7 @@ pub fn story_path(id: &str) -> String {
     format!("story/{id}")
 }
 
-/// What the file's beginning says of it, in YAML.
+/// The front matter of the file, in YAML.
 fn front_matter(issue: &Issue) -> String {
     let on = issue.on();
     let slug = file_name(issue);
@@ -169,7 +169,7 @@ pub fn body(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> St
     out
 }
 
-/// What a section does not tell of what the opening counts: what stands in other sections, and what it had no room for.
+/// A line about stories that the opening counts but the section does not list: those in other sections, and those without room.
 pub fn rest(section: &Section) -> Option<String> {
     let more = if section.entries.is_empty() {
         ""

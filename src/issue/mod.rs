@@ -1,7 +1,6 @@
-//! The issue: "BPF updates", what a week brought. Stories of a period in, an issue out, and the issue as Markdown and as
-//! posts. Pure: the same stories give the same bytes.
+//! The issue: the stories of a week as "BPF updates", in Markdown and as posts. Pure: the same stories give the same bytes.
 //!
-//! A story is told at most once among the sections; the list of patches at the end has all that was posted.
+//! A story appears in one section at most. The list of patches at the end has everything that was posted.
 
 mod compile;
 mod cycle;
@@ -29,13 +28,12 @@ pub use self::way::{is_applied, is_mainline};
 use crate::item::prose::shorten;
 use crate::post::{is_for_readers, plain};
 use crate::story::Story;
+use crate::story::key::HASH_DIGITS;
 
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 /// The most characters of a title.
 const TITLE_CHARS_MAX: usize = 240;
 
-/// A stretch of time: what became known from its beginning on and before its end.
+/// A period: everything that became known from its beginning on and before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Period {
     /// Its beginning.
@@ -90,7 +88,7 @@ pub struct Passage {
     pub mails: BTreeMap<String, Mail>,
     /// Its commits that are here, by hash.
     pub commits: BTreeMap<String, Commit>,
-    /// Where a commit is read, by its hash, both as a notice told them.
+    /// The page of a commit by its hash, both as a notice gave them.
     pub links: BTreeMap<String, String>,
 }
 
@@ -113,19 +111,18 @@ impl Mail {
     }
 }
 
-/// A weekly issue. What is in it is harmless text (no control characters, no invisible ones), but for links, which are of
-/// the web and for readers.
+/// A weekly issue. Its text is harmless (no control characters, no invisible ones). Its links lead to the web.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
-    /// What the newsletter is called.
+    /// The name of the newsletter.
     pub name: String,
     /// Its number.
     pub number: u32,
-    /// What it covers.
+    /// Its period.
     pub period: Period,
-    /// What editors say first, in Markdown; may be empty.
+    /// The editors' opening, in Markdown; may be empty.
     pub intro: String,
-    /// What the bot counted: `12 new series`, for the opening sentence.
+    /// The bot's counts for the opening sentence: `12 new series`.
     pub counts: Vec<String>,
     /// Where the kernel is.
     pub cycle: Cycle,
@@ -133,7 +130,7 @@ pub struct Issue {
     pub sections: Vec<Section>,
     /// All that was posted, by author.
     pub patches: Vec<Patches>,
-    /// What is missing, a sentence each.
+    /// A sentence for each incomplete feed.
     pub missing: Vec<String>,
     /// The issue before it.
     pub last: Option<Last>,
@@ -145,7 +142,7 @@ impl Issue {
         self.period.last_day()
     }
 
-    /// What it is called: `BPF updates 02`.
+    /// Its title: `BPF updates 02`.
     pub fn title(&self) -> String {
         title(&self.name, self.number)
     }
@@ -156,7 +153,7 @@ impl Issue {
     }
 }
 
-/// What an issue is called.
+/// The title of an issue.
 pub fn title(name: &str, number: u32) -> String {
     format!("{name} {number:02}")
 }
@@ -173,9 +170,9 @@ pub struct Last {
 /// Where the kernel is in its cycle.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// A sentence: which release came last, whether the merge window is open. Empty where no feed tells.
+    /// A sentence about the last release and the merge window; empty if no feed carries releases.
     pub stands: String,
-    /// Where that is told.
+    /// The page behind it.
     pub link: Option<String>,
     /// Pull requests of the period, those of one title together.
     pub pulls: Vec<Pulls>,
@@ -213,11 +210,11 @@ pub struct Pull {
 pub struct Section {
     /// Which.
     pub kind: SectionKind,
-    /// What it tells.
+    /// Its entries.
     pub entries: Vec<Entry>,
     /// How many stories it had no room for.
     pub left_out: u32,
-    /// How many stories that moved as its entries did are told in other sections, since they matter more.
+    /// How many stories of this kind appear in other sections, because they matter more.
     #[serde(default)]
     pub elsewhere: u32,
 }
@@ -231,7 +228,7 @@ pub struct Entry {
     pub title: String,
     /// Where it is read.
     pub link: Option<String>,
-    /// Who wrote it; may be empty.
+    /// The author; may be empty.
     pub author: String,
     /// Where it stands, in our words: `v3`, `applied to bpf-next`, `for subscribers`; may be empty.
     pub stands: String,
@@ -242,13 +239,13 @@ pub struct Entry {
     /// The commits that it became, where no single one speaks for it.
     #[serde(default)]
     pub commits: Option<Commits>,
-    /// The author's own words: a summary, a teaser, what changed; may be empty.
+    /// The author's own words: a summary, a teaser, the changes; may be empty.
     pub text: String,
-    /// What editors say of it, in Markdown.
+    /// The editors' notes, in Markdown.
     pub notes: Vec<String>,
     /// Whether an editor pinned it.
     pub is_pinned: bool,
-    /// The section by how it moved, as the opening counts it; `None` for what did not move so, and for suggestions.
+    /// The section of its kind of move, for the opening's counts; `None` for other moves and for suggestions.
     #[serde(default)]
     pub moved: Option<SectionKind>,
 }
@@ -269,7 +266,7 @@ pub struct Commits {
 }
 
 impl Commits {
-    /// What they are in numbers: `3 commits in bpf-next`, `1 of 3 patches`.
+    /// The numbers of them: `3 commits in bpf-next`, `1 of 3 patches`.
     pub fn counted(&self) -> String {
         let counted = match (self.many == self.of, self.many) {
             (true, 1) => "1 commit".to_owned(),
@@ -283,7 +280,7 @@ impl Commits {
     }
 }
 
-/// A commit as a line tells it: `b0e92279d3ec (Merge branch 'thunderx-xdp', 2017-05-02)`.
+/// A commit for a line: `b0e92279d3ec (Merge branch 'thunderx-xdp', 2017-05-02)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// Its first twelve digits.
@@ -316,12 +313,12 @@ fn shown_link(link: Option<&str>) -> Option<String> {
     link.filter(|link| is_for_readers(link)).map(str::to_owned)
 }
 
-/// What one author posted.
+/// The patches of one author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
     /// The author.
     pub author: String,
-    /// What was posted, oldest first.
+    /// The patches, oldest first.
     pub posted: Vec<Posted>,
 }
 

@@ -62,8 +62,8 @@ const PATCH_TAGS: [&str; 11] = [
     "next",
 ];
 
-/// Whether it is a mail that brings a patch or tells of a commit without being a series: `[iproute] tc: …`, `[RFC] …`, and
-/// as LLVM's list has them: `[llvm] r302055 - [bpf] …`.
+/// Whether it is a mail with a patch, or about a commit, outside a series: `[iproute] tc: …`, `[RFC] …`, and LLVM's `[llvm]
+/// r302055 - [bpf] …`.
 pub(super) fn is_lone_patch(passage: &Passage) -> bool {
     let story = &passage.after;
     if story.kind != StoryKind::Thread || passage.before.is_some() {

@@ -1,24 +1,24 @@
-//! An issue in chat: what channels are told of it, and the whole of it by pages.
+//! An issue in chat: the announcement in channels, and the whole issue in pages.
 
 use super::markdown::{Correction, opening};
 use super::{Entry, Issue, SectionKind, prose};
 use crate::item::prose::shorten;
-use crate::post::story::{IssuePost, Line, Part, Tone};
+use crate::post::story::{IssuePart, IssuePost, Line, Tone};
 
-/// The most lines that a channel is told; the rest is one click or one command away.
+/// The most lines of an announcement; the rest is one click or one command away.
 const LINES_MAX: usize = 15;
 /// The most of one section.
 const SECTION_LINES_MAX: usize = 5;
-/// The most characters of what stands above the lines.
+/// The most characters above the lines.
 const LEAD_CHARS_MAX: usize = 900;
 /// The most characters of a remark in a line.
 const NOTE_CHARS_MAX: usize = 140;
 
-/// What a channel is told of an issue. `page` is where the whole of it is read.
+/// The announcement of an issue. `page` is the address of the whole issue.
 pub fn announcement(issue: &Issue, page: Option<&str>) -> IssuePost {
     let mut post = whole(issue, page);
     let all: usize = post.parts.iter().map(|part| part.lines.len()).sum();
-    // What was posted is counted above, and listed behind the link.
+    // Posted patches are counted above, and listed behind the link.
     for part in &mut post.parts {
         if part.is_list_of_patches {
             part.lines.clear();
@@ -62,8 +62,8 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
         })
     });
     let sections = issue.sections.iter();
-    let mut parts: Vec<Part> = sections
-        .map(|section| Part {
+    let mut parts: Vec<IssuePart> = sections
+        .map(|section| IssuePart {
             heading: section.kind.heading().to_owned(),
             lines: section
                 .entries
@@ -73,8 +73,8 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             is_list_of_patches: false,
         })
         .collect();
-    // What matters comes first in chat: pull requests are for those who read on.
-    parts.push(Part {
+    // Important stories come first in chat; pull requests follow.
+    parts.push(IssuePart {
         heading: "Pull requests".to_owned(),
         lines: pulls.collect(),
         is_list_of_patches: false,
@@ -88,7 +88,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             mark: posted.story.clone(),
         })
     });
-    parts.push(Part {
+    parts.push(IssuePart {
         heading: "Patches".to_owned(),
         lines: posted.collect(),
         is_list_of_patches: true,
@@ -111,7 +111,7 @@ pub fn corrected(correction: &Correction) -> String {
     format!("Correction, {}: {text}", correction.at.format("%-d %B %Y"))
 }
 
-/// What an issue's message is found again by.
+/// The mark by which the message of an issue is found again.
 pub fn mark(number: u32) -> String {
     format!("issue-{number}")
 }

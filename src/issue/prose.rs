@@ -1,5 +1,5 @@
-//! What editors write: a little Markdown. Paragraphs, lists, quotations, emphasis, code and links to the web are kept; raw
-//! HTML, images and everything else is text. What comes out can be written as Markdown, as plain text, or by a page.
+//! The text of editors: a little Markdown. Paragraphs, lists, quotations, emphasis, code and web links are kept; raw HTML,
+//! images and everything else become text. The result can be written as Markdown, as plain text, or by a page.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
@@ -32,7 +32,7 @@ pub enum Span {
     Code(String),
     /// A link to the web.
     Link {
-        /// What it is called.
+        /// Its name.
         text: String,
         /// Where it leads.
         link: String,
@@ -50,7 +50,7 @@ pub fn read(markdown: &str) -> Vec<Block> {
     reader.blocks
 }
 
-/// What is being read.
+/// The state of the reader.
 #[derive(Default)]
 struct Reader {
     blocks: Vec<Block>,

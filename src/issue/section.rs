@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 pub enum SectionKind {
     /// LWN's articles.
     Lwn,
-    /// What matters most.
+    /// The most important stories.
     Highlights,
-    /// What else matters.
+    /// Other important stories.
     Developments,
     /// Series that are new.
     NewSeries,
     /// Series that came again.
     NewVersions,
-    /// What was applied to a tree.
+    /// Stories that were applied to a tree.
     Applied,
-    /// What reached mainline.
+    /// Stories that reached mainline.
     Mainline,
     /// Videos of talks.
     Videos,
@@ -107,7 +107,7 @@ impl SectionKind {
         }
     }
 
-    /// Whether it tells of what was taken into a tree.
+    /// Whether its stories were taken into a tree.
     pub(super) fn is_in_a_tree(self) -> bool {
         matches!(self, Self::Applied | Self::Mainline)
     }

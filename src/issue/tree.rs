@@ -1,4 +1,4 @@
-//! What a story became in a tree: one commit, or several of which no single one speaks for it.
+//! The commits of a story in a tree: one, or several of which none stands for the whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ fn merge(passage: &Passage) -> Option<&Commit> {
     merges.max_by_key(|commit| (commit.on, &commit.digits))
 }
 
-/// The commits of the tree that took it last, in the order of its parts, and what that tree is called.
+/// The commits of the tree that took it last, in the order of its parts, and the name of the tree.
 fn commits(passage: &Passage) -> (String, Vec<Commit>) {
     let story = &passage.after;
     let named = story.applied.iter();
@@ -61,7 +61,7 @@ fn commits(passage: &Passage) -> (String, Vec<Commit>) {
     }
 }
 
-/// Commits as notices or trees told them. One that was rebased counts once.
+/// Commits from notices and trees. A rebased commit counts once.
 fn told<'a>(passage: &Passage, applied: impl Iterator<Item = &'a Applied>) -> Vec<Commit> {
     // A series may have two parts of one subject.
     let mut by_subject: BTreeMap<(u32, String), Commit> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! How a story moved in a period, and in which section that is told.
+//! How a story moved in a period, and the section for that.
 
 use chrono::NaiveDate;
 use url::Url;
@@ -8,18 +8,18 @@ use super::{Passage, Period, SectionKind};
 use crate::item::subject::Subject;
 use crate::story::{State, Step, Story, StoryKind};
 
-/// What makes a thread worth telling that is no patch.
+/// The score of a thread without a patch that an issue lists.
 const THREAD_SCORE_MIN: i32 = 1;
 /// Where slides stand: endings of paths, and hosts.
 const SLIDE_ENDINGS: [&str; 5] = [".pdf", ".odp", ".ppt", ".pptx", ".key"];
 const SLIDE_HOSTS: [&str; 2] = ["speakerdeck.com", "www.slideshare.net"];
 
-/// Where a story stands that moved, by how it moved; `None` for one that did not, or not in a way to be told.
+/// The section of a story by how it moved; `None` if it did not move, or not in a way that an issue lists.
 pub(super) fn way(passage: &Passage, period: Period) -> Option<SectionKind> {
     let (before, after) = (passage.before.as_ref(), &passage.after);
     match after.kind {
         StoryKind::Series | StoryKind::Commit => way_of_patches(passage),
-        // The cycle tells of pull requests.
+        // The kernel cycle lists pull requests.
         StoryKind::Pull => None,
         StoryKind::Thread if is_lone_patch(passage) || begins_with_answer(passage) => None,
         StoryKind::Thread => {
@@ -40,7 +40,7 @@ pub(super) fn way(passage: &Passage, period: Period) -> Option<SectionKind> {
     }
 }
 
-/// Whether the first mail of a thread that is here answers another one: what it is about is not told then.
+/// Whether the first present mail of a thread answers a missing one, which would state the topic.
 fn begins_with_answer(passage: &Passage) -> bool {
     let mut mails = passage.after.messages.iter();
     let first = mails.find_map(|id| passage.mails.get(id));
@@ -56,7 +56,7 @@ pub(super) fn way_of_patches(passage: &Passage) -> Option<SectionKind> {
     if reached(is_applied) {
         return Some(SectionKind::Applied);
     }
-    // What went on after it was applied: taken back, or found to be a hole.
+    // Events after it was applied: a revert, or a vulnerability.
     let tells = |step: Step| {
         let has = |story: &Story| story.events.iter().any(|event| event.state == step);
         has(after) && !before.is_some_and(has)

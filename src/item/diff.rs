@@ -1,5 +1,5 @@
-//! What a diff changes, in small: its files, and a sample of its changed lines. Two versions of one patch are known by it
-//! when their titles differ. Diffs themselves are not kept.
+//! The changes of a diff in small: its files, and a sample of its changed lines. They connect two versions of a patch whose
+//! titles differ. Diffs themselves are not stored.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
@@ -19,11 +19,11 @@ pub const SAMPLE_MAX: usize = 48;
 const FILES_MAX: usize = 64;
 /// The most bytes of their names together.
 const FILES_BYTES_MAX: usize = 2_048;
-/// Fewer letters and digits tell nothing: a brace, `return 0;`.
+/// Lines with fewer letters and digits are too common: a brace, `return 0;`.
 const LETTERS_MIN: usize = 8;
 /// How many bits of a line's hash are kept, and in how many hexadecimal digits.
-const HASH_BITS: u32 = 24;
-const HASH_DIGITS: usize = 6;
+const LINE_HASH_BITS: u32 = 24;
+const LINE_HASH_DIGITS: usize = 6;
 
 /// A sample of changed lines: those with the smallest hashes, so that samples of two patches can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Sample {
     /// Reads a sample as [`headers`] wrote it; `None` for anything else.
     pub fn parse(value: &str) -> Option<Self> {
         let (total, digits) = value.split_once(' ')?;
-        let digits = digits.as_bytes().chunks_exact(HASH_DIGITS);
+        let digits = digits.as_bytes().chunks_exact(LINE_HASH_DIGITS);
         let hashes: BTreeSet<u32> = digits
             .map_while(|digits| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok())
             .take(SAMPLE_MAX)
@@ -55,7 +55,7 @@ impl Sample {
     }
 }
 
-/// The headers that tell what the diffs in `text` change; none where there is no diff. Quoted diffs do not count.
+/// The headers that list the changes of the diffs in `text`; none if there is no diff. Quoted diffs do not count.
 pub fn headers(text: &str) -> Vec<(String, String)> {
     let (files, changed) = read(text);
     if files.is_empty() {
@@ -112,7 +112,7 @@ fn file_of(names: &str) -> Option<String> {
     is_plain.then(|| file.to_owned())
 }
 
-/// The hash of a changed line, whatever its white space; `None` where the line says too little to be known by.
+/// The hash of a changed line, without its white space; `None` if the line is too common.
 fn hash_of(line: &str) -> Option<u32> {
     let (sign, code) = line.split_at(1);
     let letters = code.bytes().filter(u8::is_ascii_alphanumeric);
@@ -127,7 +127,7 @@ fn hash_of(line: &str) -> Option<u32> {
         hasher.write(word.as_bytes());
         hasher.write(b" ");
     }
-    u32::try_from(hasher.finish() >> (64 - HASH_BITS)).ok()
+    u32::try_from(hasher.finish() >> (64 - LINE_HASH_BITS)).ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What we keep: one [`Item`] per commit, mail, article, release or video, whatever feeds carry it.
+//! The stored objects: one [`Item`] per commit, mail, article, release or video, whichever feeds carry it.
 //!
-//! Pure: no IO, no clock. Identity stands here and nowhere else: see [`ItemKey`].
+//! Pure: no IO, no clock. [`ItemKey`] alone defines identity.
 
 pub mod diff;
 pub mod link;
@@ -14,10 +14,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ItemKind {
     /// A commit of a kernel tree; its hash is its identity.
     Commit,
     /// A mail; its Message-ID is its identity.
@@ -30,7 +30,7 @@ pub enum Kind {
     Video,
 }
 
-impl Kind {
+impl ItemKind {
     /// Every kind, in the order of their numbers in the database.
     pub const ALL: [Self; 5] = [
         Self::Commit,
@@ -68,7 +68,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ItemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
@@ -100,7 +100,7 @@ impl ItemKey {
         Self(format!("link:{link}"))
     }
 
-    /// The key of an entry that has neither identifier nor link: a hash of what it says.
+    /// The key of an entry without identifier and link: a hash of its text.
     pub fn content(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(format!("hash:{}", hex(&digest[..16])))
@@ -196,7 +196,7 @@ impl fmt::Display for CommitHash {
     }
 }
 
-/// Who wrote an item. Either part may be unknown (empty).
+/// The author of an item. Either part may be unknown (empty).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
     /// The name as written, or empty.
@@ -205,7 +205,7 @@ pub struct Person {
     pub email: String,
 }
 
-/// How much of an item the feed that brought it could tell; more replaces less, never the other way.
+/// How much of an item its feed carried. More replaces less, never the other way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// Read off a list of commits: no address, no author date.
@@ -230,20 +230,20 @@ impl Detail {
 /// One thing that a feed published, normalised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What it is, with what only that kind has.
-    pub what: What,
+    /// The kind, with the data of that kind.
+    pub what: ItemData,
     /// The title, subject line or name: plain text on one line, as written (tags such as `[PATCH v2 1/3]` included).
     pub title: String,
-    /// Who wrote it.
+    /// The author.
     pub author: Person,
-    /// Where a person reads it; `None` where the feed's address and the identity tell it (mail, commits).
+    /// The page for people; `None` if the feed's address and the identity determine it (mail, commits).
     pub url: Option<String>,
     /// When it became news: a mail's arrival, a commit's commit date, an entry's publication. `None` where no date
     /// was given or it could not be read; the store then keeps when it was first seen.
     pub at: Option<DateTime<Utc>>,
     /// When its author wrote it: the `Date:` of a mail, the author date of a commit.
     pub written_at: Option<DateTime<Utc>>,
-    /// What it says, as plain text: prose without diffs, at most [`prose::TEXT_BYTES_MAX`] bytes.
+    /// The plain text: prose without diffs, at most [`prose::TEXT_BYTES_MAX`] bytes.
     pub text: String,
     /// Headers worth keeping, in order, of a mail that was read whole.
     pub headers: Vec<(String, String)>,
@@ -251,9 +251,9 @@ pub struct Item {
     pub detail: Detail,
 }
 
-/// What an item is, with what only that kind has.
+/// The kind of an item, with the data of that kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum ItemData {
     /// A commit.
     Commit {
         /// Its identity.
@@ -270,7 +270,7 @@ pub enum What {
     Article {
         /// Its identity.
         key: ItemKey,
-        /// What its link says of which article it is.
+        /// Whether its link identifies the article.
         linked: Linked,
         /// Whether it is for subscribers for now, and until when.
         paid: Option<Paid>,
@@ -279,25 +279,25 @@ pub enum What {
     Release {
         /// Its identity.
         key: ItemKey,
-        /// What its link says of which release it is.
+        /// Whether its link identifies the release.
         linked: Linked,
     },
     /// A video.
     Video {
         /// Its identity.
         key: ItemKey,
-        /// What its link says of which video it is.
+        /// Whether its link identifies the video.
         linked: Linked,
     },
 }
 
-/// What the link of an entry says of which item it is.
+/// Whether the link of an entry identifies the item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Linked {
-    /// It is this item's own: an entry that leads there is this item, whatever guid it has.
+    /// It does: an entry with that link is this item, whatever guid it has.
     #[default]
     Own,
-    /// Several entries of its feed lead there, and their guids tell them apart. To other feeds it is the first of them.
+    /// Several entries of its feed have that link, and their guids distinguish them. To other feeds the link means the first.
     Several,
     /// It says nothing: it leads to a site's front page, or all entries of its feed lead there.
     Nothing,
@@ -306,7 +306,7 @@ pub enum Linked {
 /// An article for subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paid {
-    /// The day (UTC) on which everybody may read it, as far as the date of publication tells.
+    /// The day (UTC) on which everybody may read it, computed from the date of publication.
     pub free_on: Option<NaiveDate>,
 }
 
@@ -319,25 +319,25 @@ impl Item {
         size_of::<Self>() + self.title.len() + self.text.len() + headers.sum::<usize>()
     }
 
-    /// What kind of item this is.
-    pub fn kind(&self) -> Kind {
+    /// The kind of this item.
+    pub fn kind(&self) -> ItemKind {
         match self.what {
-            What::Commit { .. } => Kind::Commit,
-            What::Message { .. } => Kind::Message,
-            What::Article { .. } => Kind::Article,
-            What::Release { .. } => Kind::Release,
-            What::Video { .. } => Kind::Video,
+            ItemData::Commit { .. } => ItemKind::Commit,
+            ItemData::Message { .. } => ItemKind::Message,
+            ItemData::Article { .. } => ItemKind::Article,
+            ItemData::Release { .. } => ItemKind::Release,
+            ItemData::Video { .. } => ItemKind::Video,
         }
     }
 
     /// Its identity.
     pub fn key(&self) -> ItemKey {
         match &self.what {
-            What::Commit { hash } => ItemKey::commit(hash),
-            What::Message { id, .. } => ItemKey::message(id),
-            What::Article { key, .. } | What::Release { key, .. } | What::Video { key, .. } => {
-                key.clone()
-            }
+            ItemData::Commit { hash } => ItemKey::commit(hash),
+            ItemData::Message { id, .. } => ItemKey::message(id),
+            ItemData::Article { key, .. }
+            | ItemData::Release { key, .. }
+            | ItemData::Video { key, .. } => key.clone(),
         }
     }
 }

@@ -1,20 +1,20 @@
-//! The prose of a mail or a commit message: what people wrote, without diffs.
+//! The prose of a mail or a commit message: the text that people wrote, without diffs.
 
 /// The most text kept of one item, in bytes. Long review threads quote much; beyond this nobody reads.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The lines of a text, as [`str::lines`] gives them, only sooner: all that is read goes through here many times.
-pub fn lines(text: &str) -> Lines<'_> {
-    Lines { rest: text }
+pub fn lines(text: &str) -> ProseLines<'_> {
+    ProseLines { rest: text }
 }
 
 /// See [`lines`].
 #[derive(Debug, Clone)]
-pub struct Lines<'a> {
+pub struct ProseLines<'a> {
     rest: &'a str,
 }
 
-impl<'a> Iterator for Lines<'a> {
+impl<'a> Iterator for ProseLines<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
@@ -35,8 +35,8 @@ pub fn find(text: &str, wanted: &str) -> Option<usize> {
     memchr::memmem::find(text.as_bytes(), wanted.as_bytes())
 }
 
-/// Leaves out unquoted diffs, carriage returns, NULs and trailing white space, and cuts at [`TEXT_BYTES_MAX`].
-/// A diffstat stays: it tells which paths a change touches.
+/// Leaves out unquoted diffs, carriage returns, NULs and trailing white space, and cuts at [`TEXT_BYTES_MAX`]. A diffstat stays,
+/// because it lists the changed paths.
 pub fn without_diffs(text: &str) -> String {
     let mut kept = String::with_capacity(text.len().min(TEXT_BYTES_MAX));
     let mut in_diff = false;

@@ -1,6 +1,6 @@
 //! Subject lines: `Re: [PATCH bpf-next v3 2/7] bpf: …` read into their parts.
 
-/// A subject line, read. The title is what stands behind the leading tags.
+/// A subject line in parts. The title is the text behind the leading tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     /// It begins with `Re:` or its like.
@@ -13,7 +13,7 @@ pub struct Subject {
     pub rfc: bool,
     /// It was sent before.
     pub resend: bool,
-    /// `vN`; 1 where none is told. `v5.1` is 5.
+    /// `vN`; 1 if none is given. `v5.1` is 5.
     pub version: u32,
     /// Whether it says which version it is.
     pub versioned: bool,
@@ -22,7 +22,7 @@ pub struct Subject {
     pub part: Option<(u32, u32)>,
     /// The other words in the tags, as written: trees such as `bpf-next`.
     pub trees: Vec<String>,
-    /// What stands behind the tags.
+    /// The text behind the tags.
     pub title: String,
 }
 
@@ -36,7 +36,7 @@ const PREFIXES_MAX: usize = 3;
 const KERNEL_MINOR_MIN: u32 = 3;
 
 impl Subject {
-    /// Reads a subject line; whatever is not understood stays in the title.
+    /// Reads a subject line. Unknown parts stay in the title.
     pub fn parse(raw: &str) -> Self {
         Self::read(raw, false)
     }
@@ -63,7 +63,7 @@ impl Subject {
         subject
     }
 
-    /// Takes what leads the title, an answer's mark or a bracket of tags, and gives what stands behind it.
+    /// Takes the mark of an answer, or a bracket of tags, from the front; returns the rest.
     fn take_head<'a>(&mut self, rest: &'a str, has_diff: bool) -> Option<&'a str> {
         if let Some(after) = strip_reply(rest) {
             self.reply = true;
@@ -91,8 +91,8 @@ impl Subject {
             && self.part.map(|(_, total)| total) == other.part.map(|(_, total)| total)
     }
 
-    /// Takes the words of one bracket; `false` (and nothing taken) where none of them is a tag we know and brackets
-    /// before it told all there is: `[llvm] r1 - …` keeps its bracket.
+    /// Takes the words of one bracket. `false` (and nothing taken) if none of them is a known tag and earlier brackets said it
+    /// all: `[llvm] r1 - …` keeps its bracket.
     fn take_tags(&mut self, tags: &str, has_diff: bool) -> bool {
         let words: Vec<&str> = tags
             .split([' ', ',', '\t'])
@@ -148,7 +148,7 @@ impl Subject {
     }
 }
 
-/// Whether a bracket that says what a patch says comes next, perhaps behind other brackets and `Re:`.
+/// Whether a bracket of a patch follows, perhaps behind other brackets and `Re:`.
 fn leads_to_patch(rest: &str, brackets: usize) -> bool {
     if let Some(after) = strip_reply(rest) {
         return leads_to_patch(after, brackets);
@@ -164,13 +164,13 @@ fn leads_to_patch(rest: &str, brackets: usize) -> bool {
     is_patch || leads_to_patch(after, brackets - 1)
 }
 
-/// Whether a word alone in a bracket is a tree, as far as one can tell.
+/// Whether a word alone in a bracket seems to name a tree.
 fn names_tree(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     matches!(word.as_str(), "bpf" | "net") || word.ends_with("next") || word.starts_with("for-")
 }
 
-/// Whether a word in the tags is known to be no tree: a count out of bounds, a conference and what is asked of it.
+/// Whether a word in the tags is known to name no tree: a count out of bounds, a conference and its requests.
 fn names_no_tree(word: &str) -> bool {
     let count = word.split_once('/').is_some_and(|(number, total)| {
         let halves = [number, total];

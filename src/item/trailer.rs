@@ -1,5 +1,5 @@
-//! What stands in lines of their own below a message: `Fixes:`, `Link:`, `Acked-by:`, `change-id:`; and the mails that
-//! links lead to.
+//! Trailers, on lines of their own below a message: `Fixes:`, `Link:`, `Acked-by:`, `change-id:`; and the mails that links lead
+//! to.
 
 use std::sync::LazyLock;
 
@@ -12,19 +12,19 @@ use super::{MessageId, Person};
 /// A line `Name: value`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trailer<'a> {
-    /// What stands before the colon.
+    /// The text before the colon.
     pub name: &'a str,
-    /// What stands behind it, without white space around.
+    /// The text after the colon, trimmed.
     pub value: &'a str,
 }
 
 impl Trailer<'_> {
-    /// Whether it has that name, whatever the case.
+    /// Whether it has that name, in any case.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// The name of the person it tells of: what stands before the address, without quotes.
+    /// The name of its person: the text before the address, without quotes.
     pub fn person(&self) -> &str {
         let name = self.value.split('<').next().unwrap_or_default();
         name.trim().trim_matches('"')
@@ -32,7 +32,7 @@ impl Trailer<'_> {
 }
 
 impl Trailer<'_> {
-    /// Whom it tells of; of `a@b.c` alone only the address.
+    /// Its person; of `a@b.c` alone only the address.
     pub fn whom(&self) -> Person {
         let (name, email) = match self.value.split_once('<') {
             Some((name, email)) => (name, email.split('>').next().unwrap_or_default()),

@@ -5,7 +5,7 @@ use crate::story::{Story, StoryKind};
 
 /// The most words of this kind in a post.
 const SHOWN_MAX: usize = 3;
-/// The reasons of a score that readers are told, in the order in which they are told, and the words for them.
+/// The reasons of a score that posts show, in the order of display, with their words.
 #[rustfmt::skip]
 const TOLD: [(&str, &str); 12] = [
     ("security", "security fix"), ("breakage", "regression"), ("revert", "revert"), ("kfunc", "kfunc"),
@@ -39,16 +39,16 @@ pub(super) fn matters(story: &Story) -> Vec<String> {
         .collect()
 }
 
-/// What a reason weighs in a story's score; `None` where it does not hold, or weighs nothing.
+/// The weight of a reason in a story's score; `None` if it does not apply or weighs nothing.
 fn weight(story: &Story, name: &str) -> Option<i32> {
-    let told = REASONS.iter().find(|reason| reason.name == name)?.told;
+    let told = REASONS.iter().find(|reason| reason.name == name)?.words;
     story.why.iter().find_map(|why| {
         let weight = why.strip_prefix(told)?.strip_prefix(" (")?;
         weight.strip_suffix(')')?.parse().ok()
     })
 }
 
-/// Whether the title, or a patch's, adds one of what `words` name; tests of it do not count.
+/// Whether the title, or a patch's, adds one of the things that `words` name; tests do not count.
 fn is_new(story: &Story, words: &str) -> bool {
     if !["kfunc", "map type", "program type"].contains(&words) {
         return false;

@@ -4,13 +4,13 @@ use chrono::Datelike as _;
 
 use super::matters::matters;
 use super::plain;
-use super::story::standing;
+use super::steps::standing;
 use crate::story::{State, Story, StoryKind};
 
 /// The most CVEs that are named.
 const CVES_MAX: usize = 3;
 
-/// What stands beside a story's title; see [`super::story::Post::notes`].
+/// The notes beside a story's title; see [`super::story::Post::notes`].
 pub(super) fn notes(story: &Story) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(newest) = story.revisions.last() {

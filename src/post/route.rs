@@ -2,7 +2,7 @@
 
 use crate::story::{State, Story, StoryKind};
 
-/// What a channel takes. An empty list takes all.
+/// The stories that a channel takes. An empty list takes all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Route {
     /// Kinds of stories.
@@ -13,9 +13,9 @@ pub struct Route {
     pub trees: Vec<String>,
     /// States.
     pub states: Vec<State>,
-    /// Words, one of which must stand in the title, whatever its case.
+    /// Words, one of which must stand in the title, in any case.
     pub words: Vec<String>,
-    /// People, one of whom must have a part in it.
+    /// People, one of which must take part.
     pub people: Vec<String>,
     /// The least score.
     pub score_min: Option<i32>,

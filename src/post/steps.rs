@@ -1,21 +1,23 @@
-//! The steps of a story's life, in words.
+//! Where a story stands, and the steps of its life, in words.
+
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
 use super::plain;
-use crate::story::{Applied, Event, Step, Story, StoryKind};
+use crate::story::{Applied, Event, State, Step, Story, StoryKind};
 
-/// What happened, oldest first: each revision, and what decided something.
+/// The steps of a story, oldest first: each revision, and each decision.
 pub(super) fn steps(story: &Story) -> Vec<String> {
     let mut steps: Vec<(DateTime<Utc>, String)> = story
         .revisions
         .iter()
         .map(|revision| (revision.posted_at, format!("v{}", revision.version)))
         .collect();
-    let mut told = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for event in &story.events {
         if let Some(words) = step(story, event)
-            && told.insert(words.clone())
+            && seen.insert(words.clone())
         {
             steps.push((event.at, words));
         }
@@ -31,37 +33,35 @@ pub(super) fn steps(story: &Story) -> Vec<String> {
 }
 
 fn step(story: &Story, event: &Event) -> Option<String> {
-    let by = |words: &str| match event.by.is_empty() {
-        true => words.to_owned(),
-        false => format!("{words} by {}", plain(&event.by)),
-    };
+    let by = |words: &str| by(words, event);
     match event.state {
         Step::Posted | Step::Revised | Step::Discussed => None,
         Step::Claimed => {
-            // What was confirmed has a step of its own.
+            // A confirmed claim has a step of its own.
             let mut applied = story.applied.iter();
             let is_open = applied.any(|applied| applied.claimed && applied.at == event.at);
             is_open.then(|| by(&in_its_tree("said to be applied", story, event)))
         }
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::ReviewedByMachine | Step::BuildBroken => None,
-        Step::Nacked => Some(by("nacked")),
-        Step::Applied => Some(by(&in_its_tree("applied", story, event))),
-        Step::PartlyApplied => Some(by(&in_its_tree("partly applied", story, event))),
+        Step::Nacked => Some(by(event.state.word())),
+        Step::Applied | Step::PartlyApplied => {
+            Some(by(&in_its_tree(event.state.word(), story, event)))
+        }
         Step::Pulled => Some("pull request".to_owned()),
-        Step::Mainline => Some("mainline".to_owned()),
-        Step::Stable => Some("stable".to_owned()),
-        Step::Superseded => Some("superseded".to_owned()),
-        Step::Withdrawn => Some("withdrawn".to_owned()),
         Step::Rejected => Some(by("refused")),
         Step::Fixed => Some("fixed by a later commit".to_owned()),
-        Step::Reverted => Some("reverted".to_owned()),
-        Step::Cve => Some("CVE".to_owned()),
+        Step::Mainline
+        | Step::Stable
+        | Step::Superseded
+        | Step::Withdrawn
+        | Step::Reverted
+        | Step::Cve => Some(event.state.word().to_owned()),
     }
 }
 
-/// What an event tells, in words: every step of a life, for a page that has room for it.
-pub fn told(story: &Story, event: &Event) -> String {
+/// An event in words, for a page with room for every step.
+pub fn event_words(story: &Story, event: &Event) -> String {
     if let Some(words) = step(story, event) {
         return words;
     }
@@ -78,30 +78,24 @@ pub fn told(story: &Story, event: &Event) -> String {
         Step::Claimed => "said to be applied",
         Step::CiPassed => "tests passed",
         Step::CiFailed => "tests failed",
-        Step::Reported => "a report of a machine",
+        Step::Reported => "a bot's report",
         Step::ReviewedByMachine => "an AI review",
-        Step::BuildBroken => "build broken",
-        Step::Nacked
-        | Step::Applied
-        | Step::PartlyApplied
-        | Step::Pulled
-        | Step::Mainline
-        | Step::Stable
-        | Step::Superseded
-        | Step::Withdrawn
-        | Step::Rejected
-        | Step::Fixed
-        | Step::Reverted
-        | Step::Cve => "moved",
+        // `step` returns the words for all others.
+        other => other.word(),
     };
-    let what = match (event.text.is_empty(), event.state) {
+    let words = match (event.text.is_empty(), event.state) {
         (true, _) => what.to_owned(),
         (false, Step::Discussed) => format!("{what} with {}", plain(&event.text)),
         (false, _) => plain(&event.text),
     };
-    match event.by.is_empty() {
-        true => what,
-        false => format!("{what} by {}", plain(&event.by)),
+    by(&words, event)
+}
+
+fn by(words: &str, event: &Event) -> String {
+    if event.by.is_empty() {
+        words.to_owned()
+    } else {
+        format!("{words} by {}", plain(&event.by))
     }
 }
 
@@ -109,21 +103,55 @@ pub fn told(story: &Story, event: &Event) -> String {
 fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
     match application(story, event) {
         Some(applied) if !applied.tree.is_empty() => {
-            format!("{words} to {}", plain(short_tree(&applied.tree)))
+            format!("{words} to {}", plain(applied.short_tree()))
         }
         _ => words.to_owned(),
     }
 }
 
-/// What an event of applying applied: what was applied at its moment, else the latest.
+/// The application that an event is about: the one of its time, or the latest.
 fn application<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
     let at_once = story.applied.iter().find(|applied| applied.at == event.at);
     at_once.or(story.applied.last())
 }
 
-/// A tree as people call it: the last part of its path.
-pub(super) fn short_tree(tree: &str) -> &str {
-    let tree = tree.trim_end_matches('/');
-    let tree = tree.rsplit('/').next().unwrap_or(tree);
-    tree.strip_suffix(".git").unwrap_or(tree)
+/// Where a story stands, in a few words.
+pub fn standing(story: &Story) -> String {
+    let tree = || {
+        let tree = story.applied.last().map(Applied::short_tree);
+        plain(tree.unwrap_or_default())
+    };
+    // A state that only a mail claims is shown as a claim.
+    let said = match is_only_said(story) {
+        true => "said to be ",
+        false => "",
+    };
+    let in_tree = |words: &str| match tree() {
+        tree if tree.is_empty() => format!("{said}{words}"),
+        tree => format!("{said}{words} to {tree}"),
+    };
+    match story.state {
+        State::Posted | State::Discussed => match story.revisions.last() {
+            Some(newest) if newest.version > 1 => format!("v{}", newest.version),
+            _ if story.state == State::Discussed => "discussed".to_owned(),
+            _ => "posted".to_owned(),
+        },
+        State::Applied => in_tree("applied"),
+        State::PartlyApplied => in_tree("partly applied"),
+        State::Pulled => "in a pull request".to_owned(),
+        State::Mainline => "in mainline".to_owned(),
+        State::Stable => "in stable".to_owned(),
+        State::Superseded => "superseded".to_owned(),
+        State::Withdrawn => "withdrawn".to_owned(),
+        State::Rejected => "refused".to_owned(),
+        State::Open => "open".to_owned(),
+        State::Paid => "for subscribers".to_owned(),
+        State::Free => "free to read".to_owned(),
+        State::Published => "published".to_owned(),
+    }
+}
+
+/// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
+pub(super) fn is_only_said(story: &Story) -> bool {
+    !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
 }

@@ -4,28 +4,27 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notes::notes;
-pub use super::steps::told;
-use super::steps::{short_tree, steps};
+pub use super::steps::{event_words, standing};
+use super::steps::{is_only_said, steps};
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
+use crate::story::key::HASH_DIGITS;
 use crate::story::{State, Story, StoryKind};
 
 /// The most characters of a title; an author's own is rarely over 100.
 const TITLE_CHARS_MAX: usize = 240;
-/// The most characters of a summary, and of what changed.
+/// The most characters of a summary, and of the changes.
 const SUMMARY_CHARS_MAX: usize = 600;
-/// The most patches that are listed; a longer series tells how many more there are.
+/// The most patches that are listed; for a longer series a line counts the rest.
 const PARTS_MAX: usize = 12;
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 
-/// What a message in a channel says.
+/// The content of a message in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Content {
     /// A story, as it stands.
     Story(Box<Post>),
-    /// One line about a story: that it moved, or that another post tells it.
+    /// One line about a story: it moved, or another post covers it.
     Line(Line),
     /// Several stories, a line each.
     Digest(Digest),
@@ -35,7 +34,7 @@ pub enum Content {
     Suggestion(Suggestion),
     /// Words of our own: for maintainers, or to try a channel.
     Notice {
-        /// What it is about.
+        /// Its subject.
         title: String,
         /// The rest.
         text: String,
@@ -45,8 +44,8 @@ pub enum Content {
 }
 
 impl Content {
-    /// What tells this message from all others of its channel, and stays when it is edited: a platform puts it where
-    /// it can be found again.
+    /// The mark that distinguishes this message in its channel and survives edits. A platform puts it where a search can find
+    /// it.
     pub fn mark(&self) -> &str {
         match self {
             Self::Story(post) => &post.mark,
@@ -58,7 +57,7 @@ impl Content {
         }
     }
 
-    /// What it is called: the story's title, a list's, an issue's.
+    /// Its title: the story's, the digest's or the issue's.
     pub fn title(&self) -> String {
         match self {
             Self::Story(post) => post.title.clone(),
@@ -85,7 +84,7 @@ impl Content {
 /// A line about a story.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// What happened, in our words: `Applied to bpf-next`.
+    /// The event, in our words: `Applied to bpf-next`.
     pub what: String,
     /// The story's title.
     pub title: String,
@@ -100,7 +99,7 @@ pub struct Line {
 /// Several stories in one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
-    /// What it covers.
+    /// The stories that it covers.
     pub title: String,
     /// A line for each.
     pub lines: Vec<Line>,
@@ -111,12 +110,12 @@ pub struct Digest {
 /// A weekly issue in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuePost {
-    /// What it is called, with its day.
+    /// Its title, with its day.
     pub title: String,
-    /// What stands above the lines; several paragraphs.
+    /// The text above the lines; several paragraphs.
     pub lead: String,
     /// Lines under headings.
-    pub parts: Vec<Part>,
+    pub parts: Vec<IssuePart>,
     /// Where the whole of it is read.
     pub link: Option<String>,
     /// How many lines more there are.
@@ -129,7 +128,7 @@ pub struct IssuePost {
 
 /// Lines under a heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct IssuePart {
     /// The heading.
     pub heading: String,
     /// The lines.
@@ -148,21 +147,21 @@ pub struct Suggestion {
     pub link: String,
     /// Why it is worth reading, as its reader said; may be empty.
     pub note: String,
-    /// What else is to be known of it: that it is followed already; may be empty.
+    /// A remark, such as that it is followed already; may be empty.
     pub known: String,
-    /// What was decided; empty while nothing is.
+    /// The decision; empty while there is none.
     pub decided: String,
     /// See [`Content::mark`].
     pub mark: String,
 }
 
-/// A story in parts that every platform can lay out. No part holds a line break, a control character or an invisible
-/// one; everything but `link` may hold whatever else a stranger wrote, so platforms escape it.
+/// A story in parts that every platform can lay out. No part contains a line break, a control character or an invisible one. All
+/// parts but `link` may contain any other text of a stranger, so platforms escape them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Post {
     /// The story's id.
     pub mark: String,
-    /// What the post is about: `series`, `pull request` …
+    /// The kind of its subject: `series`, `pull request` …
     pub about: About,
     /// Where it stands, in our words: `posted`, `v3`, `applied to bpf-next`.
     pub state: String,
@@ -172,7 +171,7 @@ pub struct Post {
     pub tree: String,
     /// The title, without tags; at most 240 characters.
     pub title: String,
-    /// Who wrote it; empty where nobody is named.
+    /// The author; empty if nobody is named.
     pub author: String,
     /// When it became news: of a series, its newest revision.
     pub at: DateTime<Utc>,
@@ -187,9 +186,9 @@ pub struct Post {
     pub parts_left_out: usize,
     /// The author's own words; may be empty.
     pub summary: String,
-    /// What changed in the newest revision, the author's own words; may be empty.
+    /// The changes in the newest revision, in the author's words; may be empty.
     pub change: String,
-    /// What machines say of the newest revision, in one line; may be empty.
+    /// The verdicts of machines on the newest revision, in one line; may be empty.
     #[serde(default)]
     pub checks: String,
     /// Its life so far, a few words each: `v1 3 May`, `applied to bpf-next by A. Maintainer 7 May`.
@@ -305,48 +304,7 @@ pub fn tone(state: State) -> Tone {
     }
 }
 
-/// Where a story stands, in a few words.
-pub fn standing(story: &Story) -> String {
-    let tree = || {
-        let tree = story.applied.last().map(|applied| applied.tree.as_str());
-        plain(tree.map_or("", short_tree))
-    };
-    // What only a mail says is told as that.
-    let said = match is_only_said(story) {
-        true => "said to be ",
-        false => "",
-    };
-    let in_tree = |words: &str| match tree() {
-        tree if tree.is_empty() => format!("{said}{words}"),
-        tree => format!("{said}{words} to {tree}"),
-    };
-    match story.state {
-        State::Posted | State::Discussed => match story.revisions.last() {
-            Some(newest) if newest.version > 1 => format!("v{}", newest.version),
-            _ if story.state == State::Discussed => "discussed".to_owned(),
-            _ => "posted".to_owned(),
-        },
-        State::Applied => in_tree("applied"),
-        State::PartlyApplied => in_tree("partly applied"),
-        State::Pulled => "in a pull request".to_owned(),
-        State::Mainline => "in mainline".to_owned(),
-        State::Stable => "in stable".to_owned(),
-        State::Superseded => "superseded".to_owned(),
-        State::Withdrawn => "withdrawn".to_owned(),
-        State::Rejected => "refused".to_owned(),
-        State::Open => "open".to_owned(),
-        State::Paid => "for subscribers".to_owned(),
-        State::Free => "free to read".to_owned(),
-        State::Published => "published".to_owned(),
-    }
-}
-
-/// Whether somebody says that it was applied, and neither a commit nor a bot that saw the tree confirms it.
-fn is_only_said(story: &Story) -> bool {
-    !story.applied.is_empty() && story.applied.iter().all(|applied| applied.claimed)
-}
-
-/// What machines say of the newest revision: `AI review: 1 high · CI passed`.
+/// The verdicts of machines on the newest revision: `AI review: 1 high · CI passed`.
 fn checks(story: &Story) -> String {
     let Some(newest) = story.revisions.last() else {
         return String::new();

@@ -1,4 +1,4 @@
-//! What speaks against an issue: a person is asked before it comes out.
+//! Doubts about a coming issue. A person decides before it is published.
 
 use std::fmt;
 
@@ -61,16 +61,12 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// Whether an issue has nothing to tell: where the kernel is counts for nothing alone.
+/// Whether an issue has no news. The state of the kernel cycle alone does not count.
 fn is_empty(issue: &Issue) -> bool {
     issue.sections.is_empty() && issue.patches.is_empty() && issue.cycle.pulls.is_empty()
 }
 
 /// The feeds that were not read up to the end of a coming issue, of which nobody knows yet.
-///
-/// # Errors
-///
-/// When the database fails.
 pub(super) async fn unread(
     from: Database<'_>,
     to: DateTime<Utc>,
@@ -80,11 +76,7 @@ pub(super) async fn unread(
     turns::unread(from, to.timestamp(), last.map(|last| last.to_at), now).await
 }
 
-/// What speaks against a coming issue. Who asked for a period of their own meant its length.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The doubts about a coming issue. If the caller chose the period, its length raises no doubt.
 pub(super) async fn doubts(
     tx: &mut Tx,
     issue: &Issue,

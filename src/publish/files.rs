@@ -1,6 +1,6 @@
-//! Issues as Markdown files in a folder, for a static site. A file that says what it should is left alone, and one that
-//! somebody changed is theirs: what is new is written beside it. Which files are as we wrote them is known by their hashes,
-//! which are kept in the folder, so that it may be moved, and a database be restored.
+//! Writes issues as Markdown files into a folder, for a static site. A file with the right content is left alone. A file that
+//! somebody edited stays as it is, and a new text goes beside it. A file of hashes in the folder records which files are ours,
+//! so the folder may be moved and a database restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,33 +16,33 @@ use crate::issue::markdown;
 use crate::store::Store;
 use crate::store::issues;
 
-/// What files that somebody changed are told under.
+/// The subject of the notice about edited files.
 pub const KEPT: &str = "A file of an issue was changed by hand and is left alone";
 /// The file in which hashes are kept.
 const RECORD: &str = ".bpfnews.json";
-/// What stands behind the name of a file beside the one that somebody changed; a static site takes no notice of it.
+/// The suffix of a file beside an edited one; static sites ignore it.
 const BESIDE: &str = ".new";
-/// Hashes kept of a file: of what it says, and of what it is about to say.
+/// Hashes recorded of a file: of its present text, and of the text about to be written.
 const HASHES_MAX: usize = 2;
 
-/// What we wrote, by the files' names.
+/// The hashes of our files, by name.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record(BTreeMap<String, Written>);
 
-/// What we wrote of one file: hashes (SHA-256, hex).
+/// The hashes of one file (SHA-256, hexadecimal).
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Written {
     /// Of its last contents, the latest last.
     #[serde(default)]
     was: Vec<String>,
-    /// Of what was written beside it last, where somebody had changed it.
+    /// The hash of the text last written beside an edited file.
     #[serde(default)]
     beside: Option<String>,
 }
 
-/// Writes the files that are missing or outdated and takes those away whose issue was withdrawn, where a folder is
-/// configured. What goes wrong is logged: the issues are in the database, and the next one tries again. Gives a sentence for
-/// each file that somebody changed and that is therefore left alone, once for each new text.
+/// Writes missing and outdated files, and removes those of withdrawn issues, if a folder is configured. Failures are logged; the
+/// database has the issues, and the next call tries again. Returns a sentence for each edited file that was left alone, once for
+/// each new text.
 pub async fn write(store: &Store, rules: Rules<'_>) -> Vec<String> {
     let Some(folder) = &rules.issue.folder else {
         return Vec::new();
@@ -83,7 +83,7 @@ async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Re
 }
 
 impl Record {
-    /// As it is kept; what cannot be read counts as nothing, so that no file is taken for ours.
+    /// Reads the recorded hashes. An unreadable record counts as empty, so that no edited file is taken for ours.
     async fn read(folder: &Path) -> Self {
         let text = tokio::fs::read(folder.join(RECORD)).await;
         let read = text.ok().map(|text| serde_json::from_slice(&text));
@@ -94,7 +94,7 @@ impl Record {
         put(folder, RECORD, &serde_json::to_string_pretty(self)?).await
     }
 
-    /// Has a file say this, or what is beside it where somebody changed it: that is told then.
+    /// Writes a text into a file, or beside it if the file was edited; returns a sentence in that case.
     async fn write(
         &mut self,
         folder: &Path,
@@ -129,7 +129,7 @@ impl Record {
                 folder.join(name).display()
             )));
         }
-        // Both are ours until it is written: whatever happens in between.
+        // Both hashes count as ours until the file is written, so a crash in between does no harm.
         known.was.push(new);
         let many = known.was.len();
         known.was.drain(..many.saturating_sub(HASHES_MAX));
@@ -139,7 +139,7 @@ impl Record {
         Ok(None)
     }
 
-    /// Takes a file away whose issue is none any more, unless somebody changed it: that is told then.
+    /// Removes the file of a withdrawn issue, unless it was edited; returns a sentence in that case.
     async fn remove(&mut self, folder: &Path, name: &str) -> anyhow::Result<Option<String>> {
         let old = read(folder, name).await?;
         let known = self.0.remove(name).unwrap_or_default();
@@ -162,7 +162,7 @@ impl Record {
     }
 }
 
-/// What a file says; `None` where there is none.
+/// Reads a file; `None` if there is none.
 async fn read(folder: &Path, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
     match tokio::fs::read(folder.join(name)).await {
         Ok(text) => Ok(Some(text)),

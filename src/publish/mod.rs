@@ -1,5 +1,5 @@
-//! The issue: drafted from what moved since the last one, published by an editor or when it is due, and owed to channels in
-//! the transaction that freezes it.
+//! The issue: drafted from the stories that moved since the last one, and published by an editor or on schedule. The transaction
+//! that freezes it also queues its posts.
 
 mod doubt;
 pub mod files;
@@ -21,20 +21,20 @@ use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, MissingStretch};
 use crate::store::{Store, Tx, edits, outbox, stories, troubles, withdrawn};
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// How far back the first issue goes.
 const FIRST_SPAN: TimeDelta = TimeDelta::days(7);
-/// The most feeds of which an issue says what is missing.
+/// The most feeds that an issue lists as incomplete.
 const MISSING_MAX: usize = 6;
 
-/// What decides over an issue, of the configuration.
+/// The parts of the configuration that shape an issue.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The newsletter.
     pub issue: &'a IssueConfig,
-    /// What is about BPF.
-    pub words: &'a Words,
+    /// The words that make a story relevant to BPF.
+    pub words: &'a FoldRules,
     /// Where the pages are, for readers.
     pub home: Option<&'a str>,
 }
@@ -79,19 +79,11 @@ pub enum NotPublished {
 }
 
 /// The coming issue as it would be at `now`.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn draft(tx: &mut Tx, rules: Rules<'_>, now: DateTime<Utc>) -> anyhow::Result<Compiled> {
     coming(tx, rules, None, now).await
 }
 
 /// The coming issue, of a period of its own or of the time since the last one.
-///
-/// # Errors
-///
-/// When the database fails.
 pub async fn coming(
     tx: &mut Tx,
     rules: Rules<'_>,
@@ -102,7 +94,7 @@ pub async fn coming(
     let number = u32::try_from(last.as_ref().map_or(1, |last| last.number + 1))?;
     let since = match &last {
         Some(last) => Some(last.to_at),
-        // The first one, if it was taken back, is told again from where it began.
+        // If the first issue was withdrawn, the next one begins at the same time.
         None => withdrawn::first_began_at(tx).await?,
     };
     let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
@@ -110,7 +102,7 @@ pub async fn coming(
         from: since.unwrap_or(now - FIRST_SPAN),
         to: now,
     });
-    // What is stored is in whole seconds: half of one would be told twice.
+    // The database has whole seconds. Half a second would be covered twice.
     let period = Period {
         from: period.from.trunc_subsecs(0),
         to: period.to.trunc_subsecs(0),
@@ -123,11 +115,7 @@ pub async fn coming(
     compile(tx, rules, number, period, decided, last).await
 }
 
-/// The issue of a period, whatever was published, as nobody edited it.
-///
-/// # Errors
-///
-/// When the database fails.
+/// The issue of any period, without edits, whether or not it was published.
 pub async fn of_period(
     tx: &mut Tx,
     rules: Rules<'_>,
@@ -163,7 +151,7 @@ async fn compile(
     Ok(issue::compile(&rules.issue.name, number, period, &material))
 }
 
-/// What is missing, in sentences.
+/// Describes the feeds that were not read.
 fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
     let day = |at: i64| {
         let at = DateTime::from_timestamp(at, 0).unwrap_or(period.from);
@@ -196,10 +184,10 @@ fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
     told
 }
 
-/// The coming issue, ready to be published, and what speaks against that.
+/// The coming issue, ready to be published, with the doubts about it.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// What is decided over.
+    /// The compiled issue.
     compiled: Compiled,
     /// Why a person is asked first; nothing where it may come out at once.
     pub doubts: Vec<Doubt>,
@@ -225,7 +213,7 @@ pub async fn prepare(
     }
     let ended_at = last.as_ref();
     let ended_at = ended_at.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
-    // What is stored is in whole seconds.
+    // The database has whole seconds.
     let to = period.map_or(now, |period| period.to).trunc_subsecs(0);
     if ended_at.is_some_and(|ended_at| ended_at >= to) {
         return Ok(Err(NotPublished::NoTime));
@@ -244,12 +232,8 @@ pub async fn prepare(
 }
 
 impl Prepared {
-    /// Publishes it, whatever speaks against it: freezes it, settles what editors decided, and owes it to the channels that
-    /// take issues. In the transaction in which it was made ready.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
+    /// Publishes the issue in spite of doubts: freezes it, settles its edits, and queues it for the channels that take issues.
+    /// It runs in the transaction that prepared it.
     pub async fn publish(
         self,
         tx: &mut Tx,
@@ -268,7 +252,7 @@ impl Prepared {
         let content = Content::Issue(Box::new(told));
         for desk in desks.iter().filter(|desk| desk.config.issues) {
             let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-            outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+            outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
         }
         // After a restore it may stand there already.
         ingest::meet_all(tx, now).await?;
@@ -278,11 +262,11 @@ impl Prepared {
     }
 }
 
-/// Publishes the coming issue, whatever speaks against it. Once for a number, whoever asks at the same time.
+/// Publishes the coming issue in spite of doubts. Only one caller can publish a number.
 ///
 /// # Errors
 ///
-/// When the database fails; inside, why it is not to be.
+/// Returns an error if the database fails. The inner result explains why the issue was not published.
 pub async fn publish(
     tx: &mut Tx,
     desks: &[Desk],
@@ -298,19 +282,19 @@ pub async fn publish(
     }
 }
 
-/// Remembers the ids by which an issue names stories: with what came later a story may have another by now, or none had
-/// this one but in that week.
+/// Records the ids by which an issue names stories. A later item may change the id of a story, and some stories had their id
+/// only in that week.
 async fn remember_ids(tx: &mut Tx, ids: &[(String, i64)]) -> anyhow::Result<()> {
     let ids: Vec<(&str, i64)> = ids.iter().map(|(id, item)| (&**id, *item)).collect();
     stories::remember_ids(tx, &ids).await
 }
 
-/// Publishes what weeks of the past would have brought, numbered in order, telling no channel; only while nothing is
-/// published. Weeks are ISO weeks, from that of `since` to the last whole one before `now`.
+/// Publishes an issue for each past week, numbered in order, without posting them. It is possible only while no issue is
+/// published. Weeks are ISO weeks, from the week of `since` to the last whole one before `now`.
 ///
 /// # Errors
 ///
-/// When the database fails, or something was published.
+/// Returns an error if the database fails, or if an issue was published.
 pub async fn backfill(
     store: &Store,
     rules: Rules<'_>,

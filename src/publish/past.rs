@@ -1,5 +1,5 @@
-//! Stories as they were known at the beginning and at the end of a period: folded anew from what was known then, so that
-//! what came later changes nothing.
+//! Stories as they were known at the beginning and at the end of a period. They are folded again from the items known then, so
+//! later items change nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -8,27 +8,24 @@ use chrono::{DateTime, Utc};
 use crate::ingest::fold::{outside, read};
 use crate::issue::{Commit, Mail, Passage, Period, is_applied, is_mainline};
 use crate::item::trailer::commit_in_link;
-use crate::item::{Kind, prose};
+use crate::item::{ItemKind, prose};
 use crate::store::Tx;
 use crate::store::mutes::{self, Mutes};
 use crate::store::stories;
-use crate::story::fold::{Group, Outside, groups, sort};
-use crate::story::key::Key;
+use crate::story::fold::{groups, sort};
+use crate::story::group::{Group, Outside};
+use crate::story::key::JoinKey;
 use crate::story::reading::{Reading, Role};
-use crate::story::relevance::Words;
-use crate::story::series::Union;
+use crate::story::relevance::FoldRules;
+use crate::story::series::DisjointSets;
 use crate::story::{Story, bot, life};
 
 /// The stories that moved in a period, or hang on one of these items; none that a maintainer muted or took back.
-///
-/// # Errors
-///
-/// When the database fails.
 pub(super) async fn passages(
     tx: &mut Tx,
     period: Period,
     chosen: &[i64],
-    words: &Words,
+    words: &FoldRules,
 ) -> anyhow::Result<Vec<Passage>> {
     let (from, to) = (period.from.timestamp(), period.to.timestamp());
     let moved = stories::clusters_between(tx, from, to).await?;
@@ -38,7 +35,7 @@ pub(super) async fn passages(
     let members = stories::members_of_clusters(tx, &clusters, &[]).await?;
     let readings: Vec<Reading> = members
         .into_iter()
-        .map(|member| read(member.kept, words))
+        .map(|member| read(member.item, words))
         .collect();
     let around = outside(tx, readings.iter(), words).await?;
     let mut known = Known { readings, around };
@@ -49,24 +46,24 @@ pub(super) async fn passages(
     let may_have_moved = |reading: &Reading| {
         is_since(reading, period.from)
             // It may have become free.
-            || reading.kept.paid.is_some()
-            || chosen.contains(&reading.kept.id)
+            || reading.item.paid.is_some()
+            || chosen.contains(&reading.item.id)
             || (!spoken_of.is_empty() && !spoken_of.is_disjoint(reading.keys()))
     };
     let after = known.told(words, may_have_moved);
-    let mut passages: Vec<(Passage, Vec<Key>)> = after
+    let mut passages: Vec<(Passage, Vec<JoinKey>)> = after
         .into_iter()
         .filter_map(|told| passage(told, &mutes))
         .collect();
 
     known.forget_from(period.from);
-    let own: HashSet<Key> = passages
+    let own: HashSet<JoinKey> = passages
         .iter()
         .flat_map(|(_, keys)| keys)
         .copied()
         .collect();
     let before = known.told(words, |reading| own.contains(&reading.own));
-    let mut by_key: HashMap<Key, usize> = HashMap::new();
+    let mut by_key: HashMap<JoinKey, usize> = HashMap::new();
     for (place, told) in before.iter().enumerate() {
         by_key.extend(told.keys.iter().map(|key| (*key, place)));
     }
@@ -82,7 +79,7 @@ pub(super) async fn passages(
     Ok(passages.into_iter().map(|(passage, _)| passage).collect())
 }
 
-/// Stories that became one since: what any of them had reached was told.
+/// Merges stories that are one by now: the result has reached every state that any of them had.
 fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
     let reached = |story: &Story| (is_mainline(story), is_applied(story));
     let mut first = stories.next()?.clone();
@@ -96,40 +93,39 @@ fn joined<'a>(mut stories: impl Iterator<Item = &'a Story>) -> Option<Story> {
     Some(first)
 }
 
-/// Whether an item, or that a feed shows it, became known since then.
+/// Whether an item, or its sighting in another feed, became known since then.
 fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
     let is_seen = |at: Option<i64>| at.is_some_and(|at| at >= from.timestamp());
-    reading.kept.known_at >= from
-        || reading.kept.freed_at.is_some_and(|at| at >= from)
-        || reading.kept.feeds.iter().any(|feed| is_seen(feed.seen_at))
+    reading.item.known_at >= from
+        || reading.item.freed_at.is_some_and(|at| at >= from)
+        || reading.item.feeds.iter().any(|feed| is_seen(feed.seen_at))
 }
 
-/// What was known at some moment.
+/// The items that were known at some time.
 struct Known {
     /// The items of the clusters.
     readings: Vec<Reading>,
-    /// What speaks of them.
+    /// Items outside that mention them.
     around: Outside,
 }
 
 impl Known {
-    /// Forgets what became known at a moment or later.
+    /// Removes everything that became known at `to` or later.
     fn forget_from(&mut self, to: DateTime<Utc>) {
         let mut around = std::mem::take(&mut self.around).into_readings();
         for known in [&mut self.readings, &mut around] {
-            known.retain(|reading| reading.kept.known_at < to);
+            known.retain(|reading| reading.item.known_at < to);
             for reading in known {
                 let is_seen = |at: Option<i64>| at.is_none_or(|at| at < to.timestamp());
-                reading.kept.feeds.retain(|feed| is_seen(feed.seen_at));
-                reading.kept.freed_at = reading.kept.freed_at.filter(|&at| at < to);
+                reading.item.feeds.retain(|feed| is_seen(feed.seen_at));
+                reading.item.freed_at = reading.item.freed_at.filter(|&at| at < to);
             }
         }
         self.around = Outside::new(around);
     }
 
-    /// What was spoken of, if anybody spoke since then. What becomes of a pull request is said by an answer to it, so all
-    /// that is spoken of counts.
-    fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<Key> {
+    /// The items that were mentioned since then. An answer to a pull request decides its outcome, so all mentions count.
+    fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<JoinKey> {
         let around = self.around.readings();
         match around.iter().any(|reading| is_since(reading, from)) {
             true => around.iter().flat_map(Reading::mentions).copied().collect(),
@@ -137,11 +133,11 @@ impl Known {
         }
     }
 
-    /// The stories with an item that is asked for. Telling is what takes the time; the others are told by nobody.
-    fn told(&mut self, words: &Words, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
+    /// Builds the stories that have a wanted item. Building is the expensive part, so the others are skipped.
+    fn told(&mut self, words: &FoldRules, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
         let mut told = Vec::new();
         for mut cluster in clusters(std::mem::take(&mut self.readings)) {
-            // What was tied to it later is most of a cluster, and need not be grouped.
+            // Most of a cluster may have joined later, and need not be grouped.
             if cluster.iter().any(&is_asked_for) {
                 sort(&mut cluster);
                 for group in groups(&cluster) {
@@ -156,42 +152,44 @@ impl Known {
     }
 }
 
-/// A story, and what it was told from.
+/// A story, and the items that it was built from.
 struct Told {
     story: Story,
     items: Vec<i64>,
     /// The own keys of its items, the earliest first.
-    keys: Vec<Key>,
+    keys: Vec<JoinKey>,
     mails: BTreeMap<String, Mail>,
     commits: BTreeMap<String, Commit>,
     links: BTreeMap<String, String>,
 }
 
-fn tell(group: &Group<'_>, around: &Outside, words: &Words) -> Told {
-    let of = |kind: Kind| {
+fn tell(group: &Group<'_>, around: &Outside, words: &FoldRules) -> Told {
+    let of = |kind: ItemKind| {
         let readings = group.readings.iter();
-        readings.filter(move |reading| reading.kept.kind == kind)
+        readings.filter(move |reading| reading.item.kind == kind)
     };
     Told {
-        story: life::tell(group, around, words),
+        story: life::build(group, around, words),
         items: group
             .readings
             .iter()
-            .map(|reading| reading.kept.id)
+            .map(|reading| reading.item.id)
             .collect(),
         keys: group.readings.iter().map(|reading| reading.own).collect(),
-        mails: of(Kind::Message).map(|reading| mail(reading)).collect(),
-        commits: of(Kind::Commit).map(|reading| commit(reading)).collect(),
-        links: of(Kind::Message)
+        mails: of(ItemKind::Message).map(|reading| mail(reading)).collect(),
+        commits: of(ItemKind::Commit)
+            .map(|reading| commit(reading))
+            .collect(),
+        links: of(ItemKind::Message)
             .flat_map(|reading| links(reading))
             .collect(),
     }
 }
 
-/// What join keys tie together of these, and of nothing that came later.
+/// The clusters of these items, without the join keys of later ones.
 fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
-    let mut union = Union::new(readings.len());
-    let mut first: HashMap<Key, usize> = HashMap::new();
+    let mut union = DisjointSets::new(readings.len());
+    let mut first: HashMap<JoinKey, usize> = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         for key in reading.keys() {
             union.join(at, *first.entry(*key).or_insert(at));
@@ -205,36 +203,36 @@ fn clusters(readings: Vec<Reading>) -> Vec<Vec<Reading>> {
 }
 
 fn mail(reading: &Reading) -> (String, Mail) {
-    let kept = &reading.kept;
-    let mail = Mail::shown(&kept.title, kept.url.as_deref());
-    (kept.reference.clone(), mail)
+    let item = &reading.item;
+    let mail = Mail::shown(&item.title, item.url.as_deref());
+    (item.reference.clone(), mail)
 }
 
 fn commit(reading: &Reading) -> (String, Commit) {
-    let kept = &reading.kept;
-    let on = kept.at.date_naive();
-    let commit = Commit::shown(&kept.reference, &kept.title, on, kept.url.as_deref());
-    (kept.reference.clone(), commit)
+    let item = &reading.item;
+    let on = item.at.date_naive();
+    let commit = Commit::shown(&item.reference, &item.title, on, item.url.as_deref());
+    (item.reference.clone(), commit)
 }
 
 /// Where commits are read, as a notice that lists them says.
 fn links(reading: &Reading) -> Vec<(String, String)> {
-    let kept = &reading.kept;
+    let item = &reading.item;
     let is_notice = match reading.role {
-        Role::Machine => bot::applied(kept).is_some(),
-        Role::Talk => bot::thanks(kept).is_some(),
+        Role::Machine => bot::applied(item).is_some(),
+        Role::Talk => bot::thanks(item).is_some(),
         Role::Patch | Role::Backport | Role::Pull | Role::Commit | Role::Lone => false,
     };
     if !is_notice {
         return Vec::new();
     }
-    let own = prose::lines(&kept.text).map(str::trim);
+    let own = prose::lines(&item.text).map(str::trim);
     let own = own.filter(|line| line.starts_with("https://"));
     own.filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
         .collect()
 }
 
-fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<Key>)> {
+fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<JoinKey>)> {
     if mutes.silences(&told.items) || mutes.bars(&told.story) {
         return None;
     }

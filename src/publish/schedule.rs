@@ -17,7 +17,7 @@ const FIRST_LATE_MAX: TimeDelta = TimeDelta::days(1);
 const WEEKLY_GAP_MIN: TimeDelta = TimeDelta::days(3);
 const DAILY_GAP_MIN: TimeDelta = TimeDelta::hours(12);
 
-/// What maintainers hear of an issue that is held back; its number is the kind.
+/// The subject of the notice about an issue on hold; its number is the kind.
 pub(super) const HELD: &str = "issue";
 /// How often an issue that is held back is looked at again.
 const HELD_GAP: TimeDelta = TimeDelta::minutes(1);
@@ -26,12 +26,12 @@ const HELD_GAP: TimeDelta = TimeDelta::minutes(1);
 const CATCH_UP_MAX: TimeDelta = TimeDelta::hours(1);
 const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
-/// What decides when the coming issue is due, beside the configuration.
+/// The values beside the configuration that decide when the coming issue is due.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
     /// The last issue.
     pub last: Option<IssueRow>,
-    /// When there was anything to tell of at all, unix seconds: while there was no issue, none is due for a time before.
+    /// When the first news was stored, unix seconds. Before the first issue, none is due for an earlier time.
     pub began_at: Option<i64>,
     /// When an issue was taken back last, unix seconds: the next one is not due for a time before, but editors may publish.
     pub withdrawn_at: Option<i64>,
@@ -39,10 +39,6 @@ pub struct Past {
 
 impl Past {
     /// As it is stored.
-    ///
-    /// # Errors
-    ///
-    /// When the database fails.
     pub async fn of(store: &Store) -> anyhow::Result<Self> {
         let last = issues::last_issue(store.read().into()).await?;
         let began_at = match &last {
@@ -86,12 +82,8 @@ pub fn due_at(rules: Rules<'_>, past: &Past, now: DateTime<Utc>) -> Option<DateT
     Some(when.next_after(withdrawn_at.map_or(since, |withdrawn_at| since.max(withdrawn_at))))
 }
 
-/// Publishes the coming issue if it is due, unless a person is to be asked, and has files written that are missing. Gives
-/// when to look again. `desks` is asked for the channels of now when nobody else writes any more.
-///
-/// # Errors
-///
-/// When the database fails.
+/// Publishes the coming issue if it is due, unless there are doubts, and writes missing files. Returns when to look again.
+/// `desks` is called for the current destinations once this task holds the write lock.
 pub async fn pass(
     store: &Store,
     desks: impl Fn() -> Arc<[Desk]>,
@@ -106,7 +98,7 @@ pub async fn pass(
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
     };
-    // After a time away what came meanwhile is read first; a feed that does not get its turn is not waited for long.
+    // After a downtime the feeds are read first. A feed that does not get its turn holds the issue up only briefly.
     let turns = turns::turns_since(store.read(), due, now).await?;
     let began = turns
         .first_at
@@ -146,7 +138,7 @@ pub async fn pass(
     Ok(due_at(rules, &Past::of(store).await?, now))
 }
 
-/// Holds the coming issue back, and asks maintainers once what is to become of it.
+/// Holds the coming issue back, and asks maintainers once for a decision.
 async fn hold(
     store: &Store,
     desks: &[Desk],
@@ -182,7 +174,7 @@ async fn hold(
     Ok(())
 }
 
-/// Writes the files, and tells maintainers of those that somebody changed.
+/// Writes the files, and notifies maintainers of edited ones.
 async fn tell_kept(
     store: &Store,
     desks: &[Desk],
@@ -205,12 +197,12 @@ mod tests {
 
     use super::*;
     use crate::config::{IssueConfig, Schedule};
-    use crate::story::relevance::Words;
+    use crate::story::relevance::FoldRules;
 
     #[test]
     fn issues_are_due_on_their_day_and_never_soon_after_one() {
         let at = |text: &str| -> DateTime<Utc> { text.parse().expect("a time") };
-        let words = Words::default();
+        let words = FoldRules::default();
         let wednesday = Schedule {
             day: Some(Weekday::Wed),
             at: NaiveTime::from_hms_opt(16, 0, 0).expect("a time"),
@@ -224,7 +216,7 @@ mod tests {
             words: &words,
             home: None,
         };
-        // What was published last, when there was anything to tell of, now, when the next one is due.
+        // The last issue, the first news, now, and the time at which the next issue is due.
         #[rustfmt::skip]
         let table = [
             ("a bot that was set up on a Thursday", None, "2025-01-09T10:00:00Z", "2025-01-09T12:00:00Z", "2025-01-15T16:00:00Z"),

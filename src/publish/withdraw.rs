@@ -1,5 +1,5 @@
-//! Taking the newest issue back, as long as nothing builds on it: its posts are removed, its number is free again, and what
-//! editors decided for it is of the coming issue again.
+//! Withdraws the newest issue, as long as nothing refers to it: removes its posts, frees its number, and returns its edits to
+//! the coming issue.
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -13,7 +13,7 @@ use crate::store::{Tx, issues, outbox, withdrawn};
 /// An issue that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Withdrawn {
-    /// What it was called.
+    /// Its title.
     pub title: String,
     /// How many posts are being removed.
     pub posts: usize,
@@ -28,7 +28,7 @@ pub enum NotWithdrawn {
     /// It is not the newest.
     #[error("issue {0} is the newest, and no other can be taken back: later ones refer to it")]
     Number(i64),
-    /// It was corrected, so readers were told of it again.
+    /// A correction was published, so readers have seen it twice.
     #[error("it was corrected since, and the correction refers to it")]
     Corrected,
     /// A feed brought its address, or a reader handed it in.

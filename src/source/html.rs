@@ -1,5 +1,5 @@
-//! HTML as a stream of tags and text, and the plain text of a piece of it. No tree is built: a browser's rules for one let
-//! a few kilobytes grow to gigabytes, and all that is wanted is what stands between the tags.
+//! HTML as a stream of tags and text, and its plain text. No tree is built: by a browser's rules a few kilobytes can grow to
+//! gigabytes, and the text between the tags is enough here.
 
 use std::cell::{Cell, RefCell};
 
@@ -11,23 +11,23 @@ use html5ever::tokenizer::{
     Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
-/// The most of a piece of HTML that is read as text, in bytes: more than an item keeps.
+/// The most HTML that is read as text, in bytes: more than an item keeps.
 const TEXT_BYTES_MAX: usize = 128 * 1024;
-/// Pieces in which HTML goes into the tokenizer, in bytes.
+/// The tokenizer is fed with pieces of so many bytes.
 const FEED_BYTES: usize = 2 * 1024;
-/// The longest tag or comment that is read, in bytes; the rest of a longer one is passed over. The tokenizer compares
-/// each attribute with all before it.
+/// The longest tag or comment that is read, in bytes; the rest of a longer one is skipped. The tokenizer compares each
+/// attribute with all before it.
 const TAG_BYTES_MAX: usize = 4 * 1024;
-/// Elements of which the text is not for readers.
+/// Elements whose text is not for readers.
 const HIDING: [&str; 3] = ["script", "style", "title"];
 
-/// What hears of tags and text, in their order.
-pub(super) trait Hears {
-    /// A tag that opens an element, which may be empty.
+/// Receives tags and text, in document order.
+pub(super) trait HtmlHandler {
+    /// An opening tag; the element may be empty.
     fn open(&mut self, name: &str, attributes: &[Attribute]);
-    /// A tag that closes one.
+    /// A closing tag.
     fn close(&mut self, name: &str);
-    /// Text between tags, references resolved; it may come in pieces.
+    /// Text between tags, with references resolved; it may come in pieces.
     fn text(&mut self, text: &str);
 }
 
@@ -38,24 +38,23 @@ pub(super) fn value<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a s
 }
 
 struct Sink<'a, H> {
-    hears: RefCell<&'a mut H>,
-    /// Counts tokens.
+    handler: RefCell<&'a mut H>,
     tokens: &'a Cell<u64>,
 }
 
-impl<H: Hears> TokenSink for Sink<'_, H> {
+impl<H: HtmlHandler> TokenSink for Sink<'_, H> {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
         self.tokens.set(self.tokens.get() + 1);
-        let mut hears = self.hears.borrow_mut();
+        let mut handler = self.handler.borrow_mut();
         match token {
             Token::TagToken(tag) if tag.kind == TagKind::StartTag => {
-                hears.open(&tag.name, &tag.attrs);
+                handler.open(&tag.name, &tag.attrs);
                 return raw(&tag);
             }
-            Token::TagToken(tag) => hears.close(&tag.name),
-            Token::CharacterTokens(text) => hears.text(&text),
+            Token::TagToken(tag) => handler.close(&tag.name),
+            Token::CharacterTokens(text) => handler.text(&text),
             Token::DoctypeToken(_)
             | Token::CommentToken(_)
             | Token::NullCharacterToken
@@ -66,7 +65,7 @@ impl<H: Hears> TokenSink for Sink<'_, H> {
     }
 }
 
-/// Elements in which tags are text.
+/// The tokenizer's next state: in some elements tags are text.
 fn raw(tag: &Tag) -> TokenSinkResult<()> {
     match &*tag.name {
         "script" => TokenSinkResult::RawData(RawKind::ScriptData),
@@ -79,19 +78,19 @@ fn raw(tag: &Tag) -> TokenSinkResult<()> {
     }
 }
 
-/// Reads a piece of HTML; time and memory grow with its length alone.
-pub(super) fn read(html: &str, hears: &mut impl Hears) {
+/// Reads HTML; time and memory are linear in its length.
+pub(super) fn read(html: &str, handler: &mut impl HtmlHandler) {
     let mut rest = html;
     while !rest.is_empty() {
-        rest = read_on(rest, hears);
+        rest = read_on(rest, handler);
     }
 }
 
-/// Reads up to the end, or up to a tag that is too long; gives what follows it.
-fn read_on<'a>(html: &'a str, hears: &mut impl Hears) -> &'a str {
+/// Reads up to the end, or up to a tag that is too long; returns the rest behind that tag.
+fn read_on<'a>(html: &'a str, handler: &mut impl HtmlHandler) -> &'a str {
     let tokens = Cell::new(0);
     let sink = Sink {
-        hears: RefCell::new(hears),
+        handler: RefCell::new(handler),
         tokens: &tokens,
     };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
@@ -101,7 +100,7 @@ fn read_on<'a>(html: &'a str, hears: &mut impl Hears) -> &'a str {
         let end = html.ceil_char_boundary((at + FEED_BYTES).min(html.len()));
         let before = tokens.get();
         queue.push_back(StrTendril::from_slice(&html[at..end]));
-        // Nothing of ours blocks the tokenizer, so it always goes on to the end of what it is given.
+        // No handler blocks the tokenizer, so it always reads the whole piece.
         let _ = tokenizer.feed(&queue);
         at = end;
         if tokens.get() != before {
@@ -114,7 +113,7 @@ fn read_on<'a>(html: &'a str, hears: &mut impl Hears) -> &'a str {
     ""
 }
 
-/// What follows a tag or a comment that began behind `from` and goes on at `at`.
+/// The rest of the HTML behind a tag or comment that began after `from` and is still open at `at`.
 fn behind(html: &str, from: usize, at: usize) -> &str {
     let from = html.floor_char_boundary(from);
     let is_comment = match html[from..at].rfind("<!--") {
@@ -126,7 +125,7 @@ fn behind(html: &str, from: usize, at: usize) -> &str {
     found.map_or("", |found| &html[at + found + end.len()..])
 }
 
-/// The text of a piece of HTML, with line breaks where a browser would break lines.
+/// The text of HTML, with line breaks as in a browser.
 pub(crate) fn html_text(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(TEXT_BYTES_MAX)];
     let mut plain = Plain {
@@ -141,9 +140,9 @@ pub(crate) fn html_text(html: &str) -> String {
 struct Plain {
     text: String,
     hidden: bool,
-    /// A paragraph is open, which a block closes even without a tag.
+    /// A paragraph is open; a block closes it even without a tag.
     in_paragraph: bool,
-    /// A line break that opens preformatted text is not part of it.
+    /// A line break directly behind `<pre>` is not part of the text.
     skips_line_break: bool,
 }
 
@@ -155,7 +154,7 @@ impl Plain {
     }
 }
 
-/// Elements before and behind which lines are broken, and whether they are empty.
+/// Whether an element with line breaks before and behind it is empty; `None` for other elements.
 fn breaks(name: &str) -> Option<bool> {
     match name {
         "br" | "hr" => Some(true),
@@ -165,7 +164,7 @@ fn breaks(name: &str) -> Option<bool> {
     }
 }
 
-impl Hears for Plain {
+impl HtmlHandler for Plain {
     fn open(&mut self, name: &str, _attributes: &[Attribute]) {
         self.skips_line_break = name == "pre";
         self.hidden |= HIDING.contains(&name);
@@ -244,7 +243,7 @@ mod tests {
         assert_eq!(html_text(&plain), plain.trim());
     }
 
-    /// Each of these made a tree that grew with the square of its length, or took as much time.
+    /// Each of these once took time or memory that grew with the square of its length.
     #[test]
     fn time_and_memory_grow_with_the_length_alone() {
         let many = |piece: &str| piece.repeat(TEXT_BYTES_MAX / piece.len());

@@ -1,13 +1,12 @@
-//! A raw mail (RFC 5322 with MIME) to a message item.
+//! Reads a raw mail (RFC 5322 with MIME) into an item.
 
 use chrono::{DateTime, TimeZone as _, Utc};
 use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
 
-use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
+use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
 use crate::source::{mime, wire};
 
-/// The headers worth keeping of a mail, beside those that have a place of their own: who it went to, what it answers,
-/// what bots say in headers only, and whether a program wrote it.
+/// Headers that are kept as they are: recipients, answered mails, and the signs of a mail that a program wrote.
 const HEADERS_KEPT: [&str; 10] = [
     "To",
     "Cc",
@@ -20,20 +19,19 @@ const HEADERS_KEPT: [&str; 10] = [
     "Auto-Submitted",
     "Precedence",
 ];
-/// Every header that starts so is kept too: patchwork's and pr-tracker-bot's.
+/// Headers with these prefixes are kept too: patchwork's and pr-tracker-bot's.
 const HEADER_PREFIXES_KEPT: [&str; 2] = ["X-PR-", "X-Patchwork-"];
-/// The most bytes kept of one header; a Cc line of a tree-wide series is long.
+/// The most bytes that are kept of one header; a Cc line of a tree-wide series is long.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
-/// The most headers kept of one mail.
+/// The most headers that are kept of one mail.
 const HEADERS_MAX: usize = 64;
 
-/// Reads a raw mail. `arrived_at` is when it reached the archive, where that is known from outside (an mbox's `From `
-/// line); else the topmost readable `Received:` header tells, else `Date:`.
+/// Reads a raw mail. `arrived_at` is its arrival at the archive, if an mbox's `From ` line says it; otherwise the topmost
+/// readable `Received:` header counts, then `Date:`. A mail without Message-ID gets one from a hash of its bytes.
 ///
 /// # Errors
 ///
-/// Text for a person when it is no mail at all. A mail without Message-ID gets one made from its bytes, so that it is
-/// kept all the same.
+/// A message for a person if it is no mail.
 pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, String> {
     let (head, body) = mime::head_and_body(raw);
     let mail = MessageParser::default()
@@ -79,7 +77,7 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
     let mut headers = headers(&mail, &head);
     headers.extend(diff::headers(&text));
     Ok(Item {
-        what: What::Message {
+        what: ItemData::Message {
             in_reply_to: in_reply_to.filter(|parent| *parent != id),
             id,
         },
@@ -94,10 +92,19 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
     })
 }
 
-/// The Message-ID of a mail whose header the parser does not take, such as one with spaces inside.
+/// The Message-ID from a header that the parser rejects, for example one with spaces inside.
 fn raw_id(mail: &mail_parser::Message<'_>) -> Option<MessageId> {
-    let raw = mail.header_raw("Message-ID")?;
-    MessageId::parse(&raw.split_whitespace().collect::<String>())
+    message_id(mail.header_raw("Message-ID")?)
+}
+
+/// A Message-ID without white space, control characters and brackets inside.
+pub(super) fn message_id(raw: &str) -> Option<MessageId> {
+    let inside = raw
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'));
+    let raw = inside.map_or(raw, |(id, _)| id);
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '<' || c == '>';
+    MessageId::parse(&raw.replace(is_odd, ""))
 }
 
 fn ids(value: &HeaderValue<'_>) -> Vec<MessageId> {
@@ -139,7 +146,7 @@ fn headers(mail: &mail_parser::Message<'_>, head: &[u8]) -> Vec<(String, String)
         .collect()
 }
 
-/// A header unfolded onto one line.
+/// A header, unfolded to one line.
 fn wire_line(text: &str) -> String {
     wire::joined(text.split_whitespace(), HEADER_BYTES_MAX)
 }
@@ -152,8 +159,17 @@ mod tests {
         message(raw.as_bytes(), None).expect("a mail")
     }
 
+    /// public-inbox appends an id of its own if the first one belongs to another mail, and its Atom uses that one.
     #[test]
-    fn headers_that_tell_a_program_are_kept() {
+    fn the_last_message_id_counts_and_odd_characters_do_not() {
+        let key = |raw: &str| read(&format!("{raw}\nSubject: x\n\nx\n")).key().to_string();
+        assert_eq!(key("Message-ID: <1@x>\nMessage-ID: <2@z>"), "message:2@z");
+        assert_eq!(key("Message-ID: <a b@x>"), "message:ab@x");
+        assert_eq!(key("Message-ID: <a@x> (a comment)"), "message:a@x");
+    }
+
+    #[test]
+    fn headers_of_automatic_mails_are_kept() {
         let item = read(
             "From: a@b.c\nSubject: x\nAuto-Submitted: auto-generated\nPrecedence: bulk\nX-Other: no\n\nx\n",
         );
@@ -177,7 +193,7 @@ mod tests {
         assert_eq!(item.text, "café");
         assert_eq!(item.at, wire::date("2025-01-02T10:00:01Z"));
         assert_eq!(item.written_at, wire::date("2025-01-01T10:00:00Z"));
-        let What::Message { in_reply_to, .. } = &item.what else {
+        let ItemData::Message { in_reply_to, .. } = &item.what else {
             panic!("a message")
         };
         assert_eq!(in_reply_to.as_ref().map(MessageId::as_str), Some("0@x.y"));
@@ -211,14 +227,14 @@ mod tests {
         let answers_itself = read("Message-ID: <1@x>\nIn-Reply-To: <1@x>\nSubject: x\n\nbody");
         assert!(matches!(
             answers_itself.what,
-            What::Message {
+            ItemData::Message {
                 in_reply_to: None,
                 ..
             }
         ));
         let by_references = read("Message-ID: <3@x>\nReferences: <1@x> <2@x>\nSubject: x\n\nbody");
         assert!(
-            matches!(by_references.what, What::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x")
+            matches!(by_references.what, ItemData::Message { in_reply_to: Some(id), .. } if id.as_str() == "2@x")
         );
     }
 }

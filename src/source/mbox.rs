@@ -1,56 +1,54 @@
-//! An mbox, mail by mail: within bounds, whatever is in it.
+//! Reads an mbox mail by mail, in bounded memory.
 
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 use mail_parser::mailbox::mbox::MessageIterator;
 
-/// The largest mail that is read, in bytes; archives refuse what is far smaller.
+/// The largest mail that is read, in bytes; archives refuse far smaller ones.
 pub const MAIL_BYTES_MAX: usize = 8 << 20;
-/// Members of one gzip stream: archives have been seen to make one of each mail.
+/// The most members of one gzip stream; some archives write one member for each mail.
 const MEMBERS_MAX: usize = 200_000;
-/// The longest line that opens a mail, in bytes.
+/// The most bytes that are kept of a mail's `From ` line.
 const FROM_BYTES_MAX: usize = 1_000;
 
-/// What opens a mail.
+/// The beginning of the line before each mail.
 const FROM: &[u8] = b"From ";
 
-/// A mail as it lies in an mbox.
+/// A mail of an mbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raw {
-    /// Who sent it, by the line that opens it; a commit's hash where git wrote it.
+pub struct RawMail {
+    /// The sender in its `From ` line; in git's patches, the commit's hash.
     pub from: String,
-    /// When it came, by the same line: unix seconds; far off where that line does not tell.
+    /// The arrival time in its `From ` line, in unix seconds; meaningless if the line has none.
     pub internal_date: u64,
     /// Its headers and body.
     pub contents: Vec<u8>,
 }
 
-/// A mail that is larger than [`MAIL_BYTES_MAX`] and was passed over.
+/// A mail larger than [`MAIL_BYTES_MAX`], which was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a mail of {bytes} bytes that begins at byte {at}, passed over: more than {MAIL_BYTES_MAX}"
-)]
-pub struct TooLarge {
-    /// Where the line stands that opens it.
+#[error("skipped a mail of {bytes} bytes at byte {at}: larger than {MAIL_BYTES_MAX}")]
+pub struct MailTooLarge {
+    /// The offset of its `From ` line.
     pub at: u64,
-    /// How long it is, without that line.
+    /// Its length without that line.
     pub bytes: u64,
 }
 
-/// The mails of an mbox, in its order. Lines that begin with `>From ` lose the `>`. What stands before the first mail is
-/// passed over. Holds one mail in memory.
+/// Iterates over the mails of an mbox. Lines that begin with `>From ` lose the `>`. Text before the first mail is skipped. One
+/// mail is in memory at a time.
 #[derive(Debug)]
 pub struct Mails<R> {
     reader: R,
-    /// Bytes that were read.
+    /// The number of bytes that were read.
     at: u64,
-    /// The line that opens the next mail, and where it stands.
+    /// The next mail's `From ` line, and its offset.
     opening: Option<(Vec<u8>, u64)>,
 }
 
 impl<R: BufRead> Mails<R> {
-    /// The mails that a reader gives.
+    /// Reads mails from a reader.
     pub fn new(reader: R) -> Self {
         Self {
             reader,
@@ -59,8 +57,8 @@ impl<R: BufRead> Mails<R> {
         }
     }
 
-    /// Reads a line into `kept`, but no more of it than is left up to `most` bytes there; gives how long it is and whether
-    /// it opens a mail. Nothing is kept of one that does.
+    /// Appends a line to `kept`, up to `most` bytes in all. Returns its length, and whether it is a `From ` line; that is moved
+    /// to `opening` instead.
     fn line(&mut self, kept: &mut Vec<u8>, most: usize) -> io::Result<(u64, bool)> {
         let (start, mut length) = (kept.len(), 0_u64);
         let mut head = Vec::with_capacity(FROM.len());
@@ -97,7 +95,7 @@ impl<R: BufRead> Mails<R> {
         Ok((length, opens))
     }
 
-    fn read(&mut self) -> io::Result<Option<Result<Raw, TooLarge>>> {
+    fn read(&mut self) -> io::Result<Option<Result<RawMail, MailTooLarge>>> {
         let mut contents = Vec::new();
         while self.opening.is_none() {
             let (length, _) = self.line(&mut contents, FROM_BYTES_MAX)?;
@@ -111,7 +109,7 @@ impl<R: BufRead> Mails<R> {
         };
         let mut bytes = 0;
         loop {
-            // A little more, so that a mail that is too large is known by what is kept, and what opens the next is whole.
+            // The spare bytes hold the next `From ` line.
             let (length, opens) = self.line(&mut contents, MAIL_BYTES_MAX + FROM_BYTES_MAX)?;
             if opens || length == 0 {
                 break;
@@ -122,10 +120,10 @@ impl<R: BufRead> Mails<R> {
             }
         }
         if bytes > MAIL_BYTES_MAX as u64 {
-            return Ok(Some(Err(TooLarge { at, bytes })));
+            return Ok(Some(Err(MailTooLarge { at, bytes })));
         }
         let (from, internal_date) = opened_by(&opening);
-        Ok(Some(Ok(Raw {
+        Ok(Some(Ok(RawMail {
             from,
             internal_date,
             contents,
@@ -134,14 +132,14 @@ impl<R: BufRead> Mails<R> {
 }
 
 impl<R: BufRead> Iterator for Mails<R> {
-    type Item = io::Result<Result<Raw, TooLarge>>;
+    type Item = io::Result<Result<RawMail, MailTooLarge>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
 }
 
-/// Takes the mark off a line that would open a mail without it.
+/// Removes the first `>` of a line `>From `.
 fn unquote(contents: &mut Vec<u8>, start: usize) {
     let line = &contents[start..];
     let marks = line.iter().take_while(|&&byte| byte == b'>').count();
@@ -150,7 +148,7 @@ fn unquote(contents: &mut Vec<u8>, start: usize) {
     }
 }
 
-/// Who sent a mail, and when, by the line that opens it.
+/// The sender and the arrival time in a `From ` line.
 fn opened_by(line: &[u8]) -> (String, u64) {
     let opened = MessageIterator::new(line).next().and_then(Result::ok);
     opened.map_or_else(Default::default, |mail| {
@@ -158,8 +156,8 @@ fn opened_by(line: &[u8]) -> (String, u64) {
     })
 }
 
-/// A gzip stream of many members, as [`flate2::bufread::MultiGzDecoder`] but for a bound on their number: an empty one is
-/// twenty bytes, and each takes time.
+/// Decompresses a gzip stream of many members. [`flate2::bufread::MultiGzDecoder`] has no bound on their number; an empty
+/// member has twenty bytes, and each takes time.
 #[derive(Debug)]
 pub struct Gunzip<R> {
     decoder: Option<GzDecoder<R>>,
@@ -167,7 +165,7 @@ pub struct Gunzip<R> {
 }
 
 impl<R: BufRead> Gunzip<R> {
-    /// Unpacks what a reader gives.
+    /// Decompresses the bytes of a reader.
     pub fn new(reader: R) -> Self {
         Self {
             decoder: Some(GzDecoder::new(reader)),
@@ -208,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    fn all(mbox: impl BufRead) -> Vec<Result<Raw, TooLarge>> {
+    fn all(mbox: impl BufRead) -> Vec<Result<RawMail, MailTooLarge>> {
         let mails = Mails::new(mbox).map(|mail| mail.expect("memory"));
         mails.collect()
     }

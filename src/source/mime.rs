@@ -1,7 +1,7 @@
-//! The text of a mail: which of its parts are for readers, in bounded depth, number and time.
+//! Finds the text of a mail: the MIME parts for readers, in bounded depth, number and time.
 //!
-//! mail-parser reads headers and undoes encodings; the parts are found here, for it follows mails within mails as deep as
-//! they go.
+//! mail-parser reads headers and decodes bodies. It follows mails within mails without a limit, so this module finds the parts
+//! itself.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use mail_parser::{ContentType, Message, MessageParser, MimeHeaders};
 use super::html::html_text;
 use crate::item::prose;
 
-/// Bytes of a mail's head, and of a part's, that are read.
+/// The most bytes that are read of the headers of a mail, and of a part.
 const HEAD_BYTES_MAX: usize = 256 * 1024;
 const PART_HEAD_BYTES_MAX: usize = 16 * 1024;
-/// The longest header that is read, in bytes, and the longest about a part: a list of its parameters takes time that grows
-/// with the square of its length.
+/// The longest header, and the longest `Content-` header, in bytes. The time to read a list of parameters grows with the square
+/// of its length.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 const PART_HEADER_BYTES_MAX: usize = 4 * 1024;
-/// How deep parts of parts are followed.
+/// The deepest nesting of parts that is read.
 const DEPTH_MAX: usize = 8;
-/// Parts of one mail that are looked at.
+/// The most parts that are read of one mail.
 const PARTS_MAX: usize = 200;
 
-/// A mail's or a part's head, with the empty line that ends it, and its body. A head that is too long is cut.
+/// Splits a mail or a part into its headers, with the empty line behind them, and its body. Headers that are too long are cut.
 pub(super) fn split(raw: &[u8], head_bytes_max: usize) -> (&[u8], &[u8]) {
     let mut at = 0;
     loop {
@@ -37,7 +37,7 @@ pub(super) fn split(raw: &[u8], head_bytes_max: usize) -> (&[u8], &[u8]) {
     }
 }
 
-/// The head of a mail without headers that are too long, and its body.
+/// A mail's headers, without those that are too long, and its body.
 pub(super) fn head_and_body(raw: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
     let (head, body) = split(raw, HEAD_BYTES_MAX);
     (without_long_headers(head), body)
@@ -68,7 +68,7 @@ fn without_long_headers(head: &[u8]) -> Cow<'_, [u8]> {
     kept.into()
 }
 
-/// The length of the header that begins here, with the lines on which it goes on.
+/// The length of the header that begins here, with its continuation lines.
 fn header_length(head: &[u8]) -> usize {
     let mut at = 0;
     while let Some(end) = memchr::memchr(b'\n', &head[at..]) {
@@ -80,47 +80,45 @@ fn header_length(head: &[u8]) -> usize {
     head.len()
 }
 
-/// The text of a mail: the parts that are shown, one after the other, HTML only where there is no plain text, and then
-/// patches that are attached.
+/// The text of a mail: its inline parts in order, HTML only if there is no plain text, and then attached patches.
 pub(super) fn text(head: &Message<'_>, body: &[u8]) -> String {
-    let mut found = Found::default();
-    let shown = found.part(Some(head), body, Place::Root, true, 0);
+    let mut found = TextFinder::default();
+    let shown = found.part(Some(head), body, PartPlace::Root, true, 0);
     let mut text = String::new();
-    for leaf in shown {
-        text.push_str(&leaf.text());
+    for part in shown {
+        text.push_str(&part.text());
         text.push('\n');
     }
-    // A patch that is attached rather than inline still carries its message.
-    for leaf in found.patches {
+    // An attached patch carries its commit message.
+    for part in found.patches {
         if text.len() < prose::TEXT_BYTES_MAX {
-            text.push_str(&leaf.text());
+            text.push_str(&part.text());
         }
     }
     text
 }
 
-/// Where a part stands.
+/// The container that a part is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It is the whole mail.
+enum PartPlace {
+    /// None: it is the whole mail.
     Root,
-    /// Beside others that are shown too.
+    /// `multipart/mixed` or another kind that shows all its parts.
     Mixed,
-    /// With what it needs, such as images.
+    /// `multipart/related`: a text with its images.
     Related,
-    /// In a list of mails.
+    /// `multipart/digest`: a list of mails.
     Digest,
 }
 
-/// A part that holds text.
-struct Leaf<'a> {
+struct TextPart<'a> {
     body: &'a [u8],
     encoding: Option<String>,
     charset: Option<String>,
     is_html: bool,
 }
 
-impl Leaf<'_> {
+impl TextPart<'_> {
     fn text(&self) -> String {
         let bytes = decoded(self.body, self.encoding.as_deref());
         let charset = self.charset.as_deref();
@@ -128,14 +126,11 @@ impl Leaf<'_> {
             Some(decode) => decode(&bytes),
             None => String::from_utf8_lossy(&bytes).into_owned(),
         };
-        match self.is_html {
-            true => html_text(&text),
-            false => text,
-        }
+        if self.is_html { html_text(&text) } else { text }
     }
 }
 
-/// What an encoding hides; the bytes as they are where they are not in it.
+/// Decodes a body; returns it unchanged if it is not in that encoding.
 fn decoded<'a>(body: &'a [u8], encoding: Option<&str>) -> Cow<'a, [u8]> {
     let mut stream = MessageStream::new(body);
     let (end, bytes) = match encoding.map(|name| name.trim().to_ascii_lowercase()) {
@@ -150,21 +145,21 @@ fn decoded<'a>(body: &'a [u8], encoding: Option<&str>) -> Cow<'a, [u8]> {
 }
 
 #[derive(Default)]
-struct Found<'a> {
+struct TextFinder<'a> {
     parts: usize,
-    patches: Vec<Leaf<'a>>,
+    patches: Vec<TextPart<'a>>,
 }
 
-impl<'a> Found<'a> {
-    /// The texts of a part that are shown. `head` is `None` for a part without headers.
+impl<'a> TextFinder<'a> {
+    /// The texts of a part for readers. `head` is `None` for a part without headers.
     fn part(
         &mut self,
         head: Option<&Message<'_>>,
         body: &'a [u8],
-        place: Place,
+        place: PartPlace,
         is_first: bool,
         depth: usize,
-    ) -> Vec<Leaf<'a>> {
+    ) -> Vec<TextPart<'a>> {
         self.parts += 1;
         let kind = head.and_then(|head| head.content_type());
         let (kind_of, subtype) = match kind {
@@ -172,7 +167,7 @@ impl<'a> Found<'a> {
                 kind.ctype().to_ascii_lowercase(),
                 kind.subtype().unwrap_or_default().to_ascii_lowercase(),
             ),
-            None if place == Place::Digest => return Vec::new(),
+            None if place == PartPlace::Digest => return Vec::new(),
             None => ("text".to_owned(), "plain".to_owned()),
         };
         if kind_of == "multipart" {
@@ -185,7 +180,7 @@ impl<'a> Found<'a> {
         if kind_of != "text" {
             return Vec::new();
         }
-        let leaf = Leaf {
+        let part = TextPart {
             body,
             encoding: head
                 .and_then(|head| head.content_transfer_encoding())
@@ -200,14 +195,14 @@ impl<'a> Found<'a> {
         let is_named = kind.is_some_and(|kind| kind.has_attribute("name"));
         if is_text
             && !disposition.is_some_and(ContentType::is_attachment)
-            && (is_first || (place != Place::Related && !is_named))
+            && (is_first || (place != PartPlace::Related && !is_named))
         {
-            return vec![leaf];
+            return vec![part];
         }
         let name = head.and_then(|head| head.attachment_name());
         let is_patch = |name: &str| name.ends_with(".patch") || name.ends_with(".diff");
-        if !leaf.is_html && name.is_some_and(is_patch) {
-            self.patches.push(leaf);
+        if !part.is_html && name.is_some_and(is_patch) {
+            self.patches.push(part);
         }
         Vec::new()
     }
@@ -218,17 +213,17 @@ impl<'a> Found<'a> {
         boundary: &str,
         subtype: &str,
         depth: usize,
-    ) -> Vec<Leaf<'a>> {
+    ) -> Vec<TextPart<'a>> {
         let place = match subtype {
-            "related" => Place::Related,
-            "digest" => Place::Digest,
-            _ => Place::Mixed,
+            "related" => PartPlace::Related,
+            "digest" => PartPlace::Digest,
+            _ => PartPlace::Mixed,
         };
         let mut shown = Vec::new();
         if depth >= DEPTH_MAX {
             return shown;
         }
-        for (number, part) in Parts::new(body, boundary).enumerate() {
+        for (number, part) in PartIterator::new(body, boundary).enumerate() {
             if self.parts >= PARTS_MAX {
                 break;
             }
@@ -239,20 +234,20 @@ impl<'a> Found<'a> {
                 .parse_headers(&head);
             shown.extend(self.part(headers.as_ref(), body, place, number == 0, depth + 1));
         }
-        if subtype == "alternative" && shown.iter().any(|leaf| !leaf.is_html) {
-            shown.retain(|leaf| !leaf.is_html);
+        if subtype == "alternative" && shown.iter().any(|part| !part.is_html) {
+            shown.retain(|part| !part.is_html);
         }
         shown
     }
 }
 
-/// The parts between lines of a boundary; the last may lack the line that ends it.
-struct Parts<'a> {
+/// Iterates over the parts between boundary lines; the last may lack its closing line.
+struct PartIterator<'a> {
     rest: Option<&'a [u8]>,
     line: Vec<u8>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> PartIterator<'a> {
     fn new(body: &'a [u8], boundary: &str) -> Self {
         let line = format!("--{boundary}").into_bytes();
         let mut parts = Self { rest: None, line };
@@ -260,7 +255,7 @@ impl<'a> Parts<'a> {
         parts
     }
 
-    /// What stands before the next line of the boundary, and what follows it unless that was the last.
+    /// The text before the next boundary line, and the text behind it unless that line is the last.
     fn next_line(&self, text: &'a [u8]) -> Option<(&'a [u8], Option<&'a [u8]>)> {
         for at in memchr::memmem::find_iter(text, &self.line) {
             let begins = at == 0 || text[at - 1] == b'\n';
@@ -279,7 +274,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl<'a> Iterator for Parts<'a> {
+impl<'a> Iterator for PartIterator<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -359,7 +354,7 @@ mod tests {
         assert_eq!(read(&format!("{lists}x@y\n{HTML}")), "html\n");
     }
 
-    /// Each of these took the program's stack, or time that grew with the square of the mail.
+    /// Each of these once overflowed the stack, or took time that grew with the square of the mail.
     #[test]
     fn what_is_nested_or_broken_takes_bounded_time() {
         let nested = "Content-Type: message/rfc822\n\n".repeat(40_000);

@@ -1,6 +1,6 @@
-//! Which kinds of upstream there are, and how each is read: bytes in, items out.
+//! The kinds of upstream, and how each is read: bytes in, items out.
 //!
-//! A source is pure: it says which [`Request`] it wants next and reads the [`Answer`] into a `Page`.
+//! A source is pure: its [`Walk`] returns the next [`Request`] and reads the [`Answer`] into a [`Page`].
 //! Only [`fetch`] talks to the network.
 
 pub mod archive;
@@ -10,6 +10,7 @@ mod html;
 pub mod mail;
 pub mod mbox;
 mod mime;
+mod request;
 pub mod tree;
 mod wire;
 
@@ -20,8 +21,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use self::request::BULK_BYTES_MAX;
+pub use self::request::{Answer, Body, Expect, FetchError, Method, Request, Validators};
+
 use crate::config::{FeedConfig, FeedKind, Identity};
-use crate::item::{Item, ItemKey, Kind};
+use crate::item::{Item, ItemKey, ItemKind};
 
 /// An upstream that can be read.
 #[derive(Debug, Clone)]
@@ -34,12 +38,12 @@ pub enum Source {
     Feed(feed::Feed),
 }
 
-/// What a walk is for.
+/// The purpose of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
-    /// What is new since the cursor, bounded per poll.
+    /// To read the items since the cursor, in bounded steps.
     Poll,
-    /// Everything since then, until all is there.
+    /// To read all items since a moment.
     Backfill {
         /// The oldest moment of interest.
         since: DateTime<Utc>,
@@ -47,7 +51,7 @@ pub enum Goal {
 }
 
 impl Source {
-    /// The source that a configured feed asks for.
+    /// The source of a configured feed.
     pub fn open(feed: &FeedConfig) -> Self {
         match &feed.kind {
             FeedKind::Tree { branch, paths, .. } => {
@@ -69,11 +73,11 @@ impl Source {
         }
     }
 
-    /// Starts a walk at `cursor` (what [`Walk::cursor`] gave last time, `None` at first).
+    /// Starts a walk at `cursor`, the text that [`Walk::cursor`] returned last time; `None` at the first poll.
     ///
     /// # Errors
     ///
-    /// Text for a person when this kind of source cannot be walked back.
+    /// A message for a person if this kind of source has no older pages to read.
     pub fn begin(
         &self,
         cursor: Option<&str>,
@@ -81,33 +85,34 @@ impl Source {
         now: DateTime<Utc>,
     ) -> Result<Walk, String> {
         match (self, goal) {
-            (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal))),
+            (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal, now))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
             (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
-            (Self::Feed(_), Goal::Backfill { .. }) => {
-                Err("only archives and trees can be walked back; other feeds hold no more than they show".to_owned())
-            }
+            (Self::Feed(_), Goal::Backfill { .. }) => Err(
+                "only archives and trees can be read back in time; other feeds have no older pages"
+                    .to_owned(),
+            ),
         }
     }
 }
 
-/// One poll or backfill under way: which request comes next, and what its answer means. Between [`Walk::read`] and the
-/// commit of what was read, [`Walk::learn`] is told which of the items were new; the cursor is valid after that.
+/// A poll or a backfill in progress. It returns the next request and reads the answer. After [`Walk::read`], the caller stores
+/// the page and passes the keys of the new items to [`Walk::learn`], in one transaction; only then is the cursor valid.
 #[derive(Debug, Clone)]
 pub enum Walk {
     /// Through a tree.
-    Tree(tree::Walk),
+    Tree(tree::TreeWalk),
     /// Through an archive.
-    Archive(archive::Walk),
+    Archive(archive::ArchiveWalk),
     /// One document.
-    Feed(feed::Walk),
+    Feed(feed::FeedWalk),
 }
 
 impl Walk {
-    /// The request that comes next; `None` when the walk is over, or over for this time.
+    /// The next request; `None` if the walk has ended, or pauses until the next poll.
     #[expect(
         clippy::should_implement_trait,
-        reason = "what comes next depends on the last answer, so a walk is no iterator"
+        reason = "the next request depends on the last answer, so a walk is no iterator"
     )]
     pub fn next(&mut self) -> Option<Request> {
         match self {
@@ -117,11 +122,11 @@ impl Walk {
         }
     }
 
-    /// Reads what came of the request.
+    /// Reads the answer to the request, or the error.
     ///
     /// # Errors
     ///
-    /// What ends the walk; an answer that only closes one of several ways is not an error.
+    /// An error that ends the walk. If the walk has another way to go, it takes that way and returns no error.
     pub fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
         match self {
             Self::Tree(walk) => walk.read(answer),
@@ -130,8 +135,8 @@ impl Walk {
         }
     }
 
-    /// Learns which items of the last page the store had not known at all (`fresh`), and which this feed had not shown
-    /// before (`new_here`): only those tell how far a walk has come, for another feed may carry the same.
+    /// Takes the keys of the last page's items that were not stored before (`fresh`), and of those that this feed did not
+    /// show before (`new_here`). Only `new_here` says how far a walk has come: another feed may show the same items.
     pub fn learn(&mut self, fresh: &HashSet<ItemKey>, new_here: &HashSet<ItemKey>) -> Vec<Gap> {
         match self {
             Self::Tree(walk) => walk.learn(fresh, new_here),
@@ -140,7 +145,7 @@ impl Walk {
         }
     }
 
-    /// Where the next walk begins.
+    /// The place where the next walk begins, as JSON.
     pub fn cursor(&self) -> String {
         match self {
             Self::Tree(walk) => walk.cursor(),
@@ -149,7 +154,7 @@ impl Walk {
         }
     }
 
-    /// Whether there is more to fetch: once nothing comes next, at the next poll.
+    /// Whether more is to be fetched: now, or at the next poll if [`Walk::next`] returns `None`.
     pub fn is_cut_short(&self) -> bool {
         match self {
             Self::Tree(walk) => walk.is_cut_short(),
@@ -168,39 +173,56 @@ impl Walk {
     }
 }
 
-/// What one answer gave.
+/// The items of one answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     /// The items, in the document's order.
     pub items: Vec<Item>,
-    /// What could not be read, each in words for a maintainer; the rest of the page is unharmed.
+    /// A message for maintainers for each entry that could not be read.
     pub faults: Vec<String>,
-    /// Whether this is the first look at a part of the feed (a path of a tree): what it shows is remembered, not news.
+    /// Whether this part of the feed (a path of a tree) is read for the first time: its items are stored and not announced.
     pub is_first: bool,
-    /// For how long the document itself asks to be left alone (`ttl`, `sy:updatePeriod`).
+    /// Whether the branch still has its last tip: then a commit that resembles a stored one is another change, and no rebased one.
+    pub is_fast_forward: bool,
+    /// A message for maintainers about the whole source, such as a wrong clock; they get it once a month at most.
+    pub warning: Option<String>,
+    /// The pause that the document itself asks for (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
 
-/// A stretch of a feed that is known to be missing.
+/// A range of time in which items of a feed are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// From when, unix seconds; 0 where that is not known.
+    /// The beginning, in unix seconds; 0 if it is not known.
     pub from_at: i64,
-    /// To when, unix seconds; 0 where that is not known.
+    /// The end, in unix seconds; 0 if it is not known.
     pub to_at: i64,
-    /// Why, for a maintainer.
+    /// The reason, for a maintainer.
     pub why: String,
+    /// Whether this range is complete now: the gaps inside it are to be removed.
+    pub is_healed: bool,
 }
 
-/// The validators of one URL, as a cursor keeps them: of no use once the URL changes.
+impl Gap {
+    fn healed(from_at: i64, to_at: i64) -> Self {
+        Self {
+            from_at,
+            to_at,
+            why: String::new(),
+            is_healed: true,
+        }
+    }
+}
+
+/// The validators that a cursor keeps for one URL. They are dropped when the URL changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
+struct KnownVersion {
     url: String,
     #[serde(flatten)]
     validators: Validators,
 }
 
-impl Kept {
+impl KnownVersion {
     fn of(url: &Url, validators: &Validators) -> Self {
         Self {
             url: url.to_string(),
@@ -217,200 +239,20 @@ impl Kept {
     }
 }
 
-/// The most bytes of one document.
-const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
-/// The most bytes of a bulk download (an mbox, a range of patches).
-const BULK_BYTES_MAX: u64 = 96 << 20;
-
-impl Request {
-    /// A conditional GET of a feed document.
-    fn feed(url: Url, validators: Validators) -> Self {
-        Self {
-            url,
-            method: Method::Get,
-            expect: Expect::Feed,
-            validators,
-            bytes_max: DOCUMENT_BYTES_MAX,
-        }
-    }
-
-    /// A GET of a page for people.
-    fn page(url: Url) -> Self {
-        let validators = Validators::default();
-        Self {
-            url,
-            method: Method::Get,
-            expect: Expect::Html,
-            validators,
-            bytes_max: DOCUMENT_BYTES_MAX,
-        }
-    }
-
-    /// A bulk download.
-    fn bulk(url: Url, method: Method) -> Self {
-        Self {
-            url,
-            method,
-            expect: Expect::Bytes,
-            validators: Validators::default(),
-            bytes_max: BULK_BYTES_MAX,
-        }
-    }
-}
-
-/// Where a person reads a mail or a commit of the feed at `base`; `None` for items that carry a link of their own.
-pub fn item_url(kind: Kind, base: &Url, reference: &str) -> Option<String> {
+/// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own.
+pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {
     match kind {
-        Kind::Commit => Some(tree::commit_url(base, reference).into()),
-        Kind::Message => Some(archive::message_url(base, reference).into()),
-        Kind::Article | Kind::Release | Kind::Video => None,
+        ItemKind::Commit => Some(tree::commit_url(base, reference).into()),
+        ItemKind::Message => Some(archive::message_url(base, reference).into()),
+        ItemKind::Article | ItemKind::Release | ItemKind::Video => None,
     }
 }
 
-/// The error for a document that does not say what it should. What a parser says may quote the document, whose control
-/// characters must not reach a terminal.
+/// The error for a document that cannot be read. A parser's message may quote the document, and control characters must not
+/// reach a terminal.
 fn broken(url: &Url, why: impl std::fmt::Display) -> FetchError {
     let host = url.host_str().unwrap_or("the answer");
     FetchError::Broken {
         why: wire::one_line(&format!("{host}: {why}")),
     }
-}
-
-/// One request a source wants made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Where.
-    pub url: Url,
-    /// GET, or public-inbox's POST (no body) for an mbox of search results.
-    pub method: Method,
-    /// What the answer must be.
-    pub expect: Expect,
-    /// What the last answer from this URL said of its version.
-    pub validators: Validators,
-    /// The most bytes of the answer, as sent and after its content encoding is undone.
-    pub bytes_max: u64,
-}
-
-/// The HTTP method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// GET, conditional where there are validators.
-    Get,
-    /// POST with an empty body.
-    Post,
-}
-
-/// What an answer must be to be handed on; a page for people in place of a feed is a wall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
-    /// An Atom, RSS or JSON document.
-    Feed,
-    /// An HTML page (cgit's log).
-    Html,
-    /// Plain text or any bytes (an mbox, gzipped or not).
-    Bytes,
-}
-
-/// What a server said of a document's version, to be sent back with the next request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Validators {
-    /// The `ETag`, as sent.
-    pub etag: Option<String>,
-    /// The `Last-Modified`, as sent.
-    pub last_modified: Option<String>,
-}
-
-/// A good answer: 200, or 304 where validators were sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Where the answer came from, after redirects.
-    pub url: Url,
-    /// Where the document has moved for good: set when every redirect on the way was permanent (301, 308).
-    pub moved_to: Option<Url>,
-    /// What came.
-    pub body: Body,
-    /// What to send with the next request.
-    pub validators: Validators,
-    /// For how long the server says the answer stays good (`Cache-Control: max-age`, else `Expires`).
-    pub fresh_for: Option<Duration>,
-}
-
-/// The body of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// 304: what we have is still right.
-    Unchanged,
-    /// 200: the bytes, with the content encoding undone, and the `charset` of the Content-Type.
-    Bytes {
-        /// The document.
-        bytes: Vec<u8>,
-        /// The charset the Content-Type names, as sent.
-        charset: Option<String>,
-    },
-}
-
-/// Why a request gave no good answer; the variant is the decision.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FetchError {
-    /// Try later: 408, 425, 429, 5xx, a time-out, a broken connection. `after` is the server's own delay.
-    #[error("{why}")]
-    Later {
-        /// The server's `Retry-After`.
-        after: Option<Duration>,
-        /// What happened, for a person.
-        why: String,
-    },
-    /// Not asked at all: the host told us, over another of its feeds perhaps, to stay away for so long.
-    #[error("{why}")]
-    Held {
-        /// How long it is still to be left alone.
-        after: Duration,
-        /// What happened, for a person.
-        why: String,
-    },
-    /// 404: nothing there; the source knows whether that only means "none". `page` is the start of the body.
-    #[error("{why}")]
-    Missing {
-        /// What happened, for a person.
-        why: String,
-        /// The first bytes of the answer's body, as text.
-        page: String,
-    },
-    /// A page for people came where a feed was due.
-    #[error("{why}")]
-    Walled {
-        /// What happened, for a person.
-        why: String,
-    },
-    /// 410: it will not come back.
-    #[error("{why}")]
-    Gone {
-        /// What happened, for a person.
-        why: String,
-    },
-    /// Larger than [`Request::bytes_max`].
-    #[error("{why}")]
-    TooBig {
-        /// What happened, for a person.
-        why: String,
-    },
-    /// Never asked, or not to be followed: a private address, another scheme, too many redirects; or an answer that
-    /// makes no sense (another 4xx, an encoding that cannot be undone).
-    #[error("{why}")]
-    Broken {
-        /// What happened, for a person.
-        why: String,
-    },
-    /// The host could not be reached at all (DNS, no route, connection refused or timed out).
-    #[error("{why}")]
-    Unreachable {
-        /// What happened, for a person.
-        why: String,
-    },
-    /// Several hosts in a row could not be reached and none answered since: it is our own network that is down.
-    #[error("{why}")]
-    Offline {
-        /// What happened, for a person.
-        why: String,
-    },
 }

@@ -1,7 +1,7 @@
 //! Wire formats: bytes to text, HTML to plain text, and the entries of an Atom document.
 //!
-//! feed-rs reads the feeds of the world; the two feeds that carry most of our traffic, public-inbox's and cgit's, need
-//! what it leaves out (the answered mail, the white space of a mail), so their entries are read here.
+//! feed-rs reads all other feeds. It drops the answered mail and the white space of a mail, so this module reads the entries of
+//! public-inbox and cgit itself.
 
 use chrono::{DateTime, Utc};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
@@ -11,26 +11,26 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::html::html_text;
 
-/// A title is one line; a longer one is abuse.
+/// A longer title is abuse.
 const TITLE_CHARS_MAX: usize = 1_000;
-/// The deepest nesting of an honest document; more is an attack on whoever reads by recursion.
+/// The deepest nesting of an honest document; deeper nesting attacks readers that recurse.
 const DEPTH_MAX: usize = 200;
 
-/// Entries of an honest Atom document are a few hundred at the most.
+/// An honest Atom document has a few hundred entries at most.
 const ENTRIES_MAX: usize = 10_000;
 /// The most of a title that is read, in bytes.
 const TITLE_BYTES_MAX: usize = 64 * 1024;
 
-/// Decodes a document: byte order mark, then the charset of the Content-Type, then the XML declaration, then UTF-8.
-/// Bytes that are not in the charset they claim are read as Windows-1252, which is what they are in practice. The XML
-/// declaration is left out, since its encoding no longer holds.
+/// Decodes a document by its byte order mark, or the charset of the Content-Type, or the XML declaration, or as UTF-8. Bytes
+/// that are invalid in that charset are read as Windows-1252, as browsers do. The result lacks the XML declaration, because
+/// its encoding no longer applies.
 pub(crate) fn decode(bytes: &[u8], charset: Option<&str>) -> String {
     let claimed = charset
         .and_then(|label| Encoding::for_label(label.trim().as_bytes()))
         .or_else(|| declared(bytes))
         .unwrap_or(UTF_8);
     let (text, _, malformed) = claimed.decode(bytes);
-    // Latin text is hardly ever valid UTF-8 by chance, so what is valid UTF-8 is that, whatever a server's default says.
+    // Latin text is hardly ever valid UTF-8 by chance, so valid UTF-8 overrides a server's default charset.
     let text = if (malformed || claimed == WINDOWS_1252) && std::str::from_utf8(bytes).is_ok() {
         UTF_8.decode(bytes).0
     } else if malformed {
@@ -62,7 +62,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(value[1..].split_once(quote)?.0.as_bytes())
 }
 
-/// One line of plain text: control characters and runs of white space become one space, and it is cut at
+/// One line of plain text: control characters and runs of white space become one space, and the line is cut at
 /// [`TITLE_CHARS_MAX`] characters.
 pub(crate) fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control());
@@ -73,7 +73,7 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// Words with a space between, as many as are needed for so many bytes; the last may stand beyond.
+/// Joins words with a space until the line has so many bytes; the last word may exceed them.
 pub(crate) fn joined<'a>(words: impl Iterator<Item = &'a str>, bytes: usize) -> String {
     let mut line = String::new();
     for word in words.filter(|word| !word.is_empty()) {
@@ -90,8 +90,7 @@ pub(crate) fn joined<'a>(words: impl Iterator<Item = &'a str>, bytes: usize) -> 
     line
 }
 
-/// The text of a title that may or may not be HTML: markup and entities are read where there are any, and
-/// `<linux/bpf.h>` stays what it is.
+/// The text of a title that may be HTML: markup and entities are undone, and `<linux/bpf.h>` stays.
 pub(crate) fn title_text(raw: &str, is_html: bool) -> String {
     const TAGS: [&str; 16] = [
         "i", "b", "em", "strong", "code", "a", "span", "tt", "sub", "sup", "br", "p", "cite", "q",
@@ -129,14 +128,14 @@ pub(crate) fn date(raw: &str) -> Option<DateTime<Utc>> {
         .map(|date| date.to_utc())
 }
 
-/// An entry of an Atom document, as on the wire.
+/// An entry of an Atom document.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct AtomEntry {
     /// `<id>`.
     pub(crate) id: String,
     /// `<title>` as one line of plain text.
     pub(crate) title: String,
-    /// `<title>` as one line, where it says that it is HTML and is not: only XML's own escapes undone.
+    /// `<title>` as one line with only XML's own escapes undone, for feeds that wrongly call it HTML.
     pub(crate) plain_title: String,
     /// `<author><name>`.
     pub(crate) author: String,
@@ -146,7 +145,7 @@ pub(crate) struct Entry {
     pub(crate) published: Option<DateTime<Utc>>,
     /// `<updated>`.
     pub(crate) updated: Option<DateTime<Utc>>,
-    /// The first `<link>` that is not to something else (`rel` absent or `alternate`).
+    /// The first `<link>` whose `rel` is absent or `alternate`.
     pub(crate) link: String,
     /// `<thr:in-reply-to href>`.
     pub(crate) in_reply_to: String,
@@ -158,8 +157,8 @@ pub(crate) struct Entry {
 ///
 /// # Errors
 ///
-/// Text for a person when the document is not well-formed, is cut off, or is not Atom.
-pub(crate) fn atom_entries(document: &str) -> Result<Vec<Entry>, String> {
+/// A message for a person if the document is not well-formed, is cut off, or is not Atom.
+pub(crate) fn atom_entries(document: &str) -> Result<Vec<AtomEntry>, String> {
     let mut reader = Reader::from_str(document);
     let mut atom = Atom::default();
     loop {
@@ -187,7 +186,7 @@ pub(crate) fn atom_entries(document: &str) -> Result<Vec<Entry>, String> {
     }
 }
 
-/// What an entity stands for; an unknown one stays as written.
+/// The text of an entity; an unknown entity stays as written.
 fn resolve(reference: &BytesRef<'_>) -> String {
     if let Ok(Some(character)) = reference.resolve_char_ref() {
         return character.to_string();
@@ -202,8 +201,8 @@ fn resolve(reference: &BytesRef<'_>) -> String {
 struct Atom {
     path: Vec<String>,
     is_feed: bool,
-    entries: Vec<Entry>,
-    entry: Entry,
+    entries: Vec<AtomEntry>,
+    entry: AtomEntry,
     title_is_html: bool,
     content_is_html: bool,
     published: String,
@@ -214,7 +213,7 @@ impl Atom {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), String> {
         let name = tag.local_name().into_inner().to_owned();
         let attribute = |wanted: &str| {
-            // Without a look at what stands twice, which takes time that grows with the square of their number.
+            // A check for duplicates takes time that grows with the square of their number.
             tag.attributes()
                 .with_checks(false)
                 .flatten()

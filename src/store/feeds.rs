@@ -175,7 +175,7 @@ pub async fn failing_since(tx: &mut Tx, feed: i64) -> anyhow::Result<Option<i64>
         .context("asking since when a feed fails")
 }
 
-/// Records missing stretches. Returns those that were not known before.
+/// Records gaps and removes those inside a healed range; returns the gaps that were not known before.
 pub async fn record_gaps(
     tx: &mut Tx,
     feed: i64,
@@ -185,6 +185,18 @@ pub async fn record_gaps(
     let now = now.timestamp();
     let mut new = Vec::new();
     for gap in gaps {
+        if gap.is_healed {
+            // A gap without a beginning is healed if its end is.
+            sqlx::query!(
+                "DELETE FROM gaps WHERE feed_id = $1 AND (from_at >= $2 OR (from_at = 0 AND to_at >= $2)) AND to_at <= $3",
+                feed,
+                gap.from_at,
+                gap.to_at
+            )
+            .execute(&mut **tx)
+            .await?;
+            continue;
+        }
         let recorded = sqlx::query!(
             "INSERT INTO gaps (feed_id, from_at, to_at, why, found_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING",
@@ -217,6 +229,7 @@ pub async fn list_gaps(readers: &Readers) -> anyhow::Result<Vec<(i64, Gap)>> {
                     from_at: r.from_at,
                     to_at: r.to_at,
                     why: r.why,
+                    is_healed: false,
                 },
             )
         })

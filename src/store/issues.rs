@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{Database, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Issue, Last, Period, Release};
-use crate::item::Kind;
+use crate::item::ItemKind;
 
 /// The zstd level for issues.
 const COMPRESSION_LEVEL: i32 = 9;
@@ -138,7 +138,7 @@ pub async fn add_correction(
 
 /// The last mainline release before `to` (unix seconds).
 pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Release>> {
-    let kind = Kind::Release.code();
+    let kind = ItemKind::Release.code();
     let row = sqlx::query!(
         "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND COALESCE(known_at, at) < $2
          ORDER BY at DESC, id DESC LIMIT 1",

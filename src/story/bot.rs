@@ -1,5 +1,5 @@
-//! What machines and maintainers say became of patches: patchwork-bot, pr-tracker-bot, b4's thank-you mails, and a
-//! person's sentence. Only what is not quoted counts: people quote bots.
+//! Reports on the outcome of patches: by patchwork-bot, pr-tracker-bot, b4's thank-you mails, and sentences of people. Quoted
+//! text does not count, because people quote bots.
 
 mod claim;
 mod said;
@@ -11,23 +11,23 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use self::claim::{Claim, claim};
-pub use self::said::{Share, Word, word};
-pub use self::tree::{Place, is_tree, may_be_tree};
-use super::machine::{self, Sort};
-use super::{AppliedCommit, Kept};
+pub use self::said::{AnswerEffect, Share, word};
+pub use self::tree::{NamedTree, is_tree, may_be_tree};
+use super::machine::{self, MachineKind};
+use super::{AppliedCommit, StoredItem};
 use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::commit_in_link;
 
-/// What was applied, and where.
+/// The commits that were applied, and the tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     /// The tree as it is named.
     pub tree: String,
     /// The branch.
     pub branch: Option<String>,
-    /// Who did it; empty where nobody is named.
+    /// The person who applied them; empty if nobody is named.
     pub by: String,
     /// The commits.
     pub commits: Vec<AppliedCommit>,
@@ -38,8 +38,8 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Whether it tells of all of `total` patches. Who applies a series edits a part of it, or makes two into one, and
-    /// then no commit matches that part. So a gap counts only where no later part has a commit, or where gaps outweigh.
+    /// Whether it covers all of `total` patches. A maintainer may edit a part or squash two, and then no commit matches that
+    /// part. So a gap counts only if no later part has a commit, or if gaps prevail.
     pub fn is_whole(&self, total: usize) -> bool {
         if self.commits.is_empty() || self.without.is_empty() {
             return self.without.is_empty()
@@ -63,17 +63,16 @@ pub struct Merge {
     pub request: Option<MessageId>,
 }
 
-/// What patchwork-bot or tip-bot says was applied; `None` if this is not its notice. Whether it is the bot's mail, its
-/// address told before.
-pub fn applied(kept: &Kept) -> Option<Notice> {
+/// Reads a notice of patchwork-bot or tip-bot; `None` if the mail is none. The caller has checked the address.
+pub fn applied(item: &StoredItem) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^This (patch|series|pull request) was applied to (\S+?)(?:\s+\(([^)\n]+)\))?[ \t]*\n[ \t]*by (.+?):[ \t]*$")
             .expect("the pattern is sound")
     });
-    let Some(head) = HEAD.captures(&kept.text) else {
-        return tip_merged(kept);
+    let Some(head) = HEAD.captures(&item.text) else {
+        return tip_merged(item);
     };
-    let (commits, without) = listed(&kept.text);
+    let (commits, without) = listed(&item.text);
     Some(Notice {
         tree: head[2].to_owned(),
         branch: head.get(3).map(|branch| branch.as_str().to_owned()),
@@ -84,14 +83,14 @@ pub fn applied(kept: &Kept) -> Option<Notice> {
     })
 }
 
-/// What a b4 thank-you mail, or one made like it, says was applied: `Applied to TREE, thanks!` or `Applied, thanks!` with
-/// a list of commits. The tree is empty where none is named.
-pub fn thanks(kept: &Kept) -> Option<Notice> {
-    let (commits, without) = listed(&kept.text);
+/// Reads a b4 thank-you mail, or one like it: `Applied to TREE, thanks!` or `Applied, thanks!` with a list of commits. The tree
+/// is empty if none is named.
+pub fn thanks(item: &StoredItem) -> Option<Notice> {
+    let (commits, without) = listed(&item.text);
     if commits.is_empty() {
         return None;
     }
-    let place = claim::heading(&kept.text)?.place;
+    let place = claim::heading(&item.text)?.place;
     Some(Notice {
         tree: place.tree,
         branch: place.branch,
@@ -102,8 +101,8 @@ pub fn thanks(kept: &Kept) -> Option<Notice> {
     })
 }
 
-/// What tip-bot says was merged: a mail for each commit.
-fn tip_merged(kept: &Kept) -> Option<Notice> {
+/// Reads a notice of tip-bot, which sends one for each commit.
+fn tip_merged(item: &StoredItem) -> Option<Notice> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^The following commit has been merged into the (\S+) branch of (\w+):\s+Commit-ID:\s+([0-9a-f]{12,64})")
             .expect("the pattern is sound")
@@ -111,16 +110,16 @@ fn tip_merged(kept: &Kept) -> Option<Notice> {
     static COMMITTER: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^Committer:\s+(.+?)\s*(?:<|$)").expect("the pattern is sound")
     });
-    let head = HEAD.captures(&kept.text)?;
-    let title = kept
+    let head = HEAD.captures(&item.text)?;
+    let title = item
         .title
         .split_once("] ")
-        .map_or(kept.title.as_str(), |(_, title)| title);
+        .map_or(item.title.as_str(), |(_, title)| title);
     Some(Notice {
         tree: format!("{0}/{0}.git", &head[2]),
         branch: Some(head[1].to_owned()),
         by: COMMITTER
-            .captures(&kept.text)
+            .captures(&item.text)
             .map_or_else(String::new, |found| found[1].to_owned()),
         commits: vec![AppliedCommit {
             hash: head[3].to_owned(),
@@ -196,20 +195,20 @@ fn is_tags(bracket: &str) -> bool {
     inner.bytes().any(|b| b.is_ascii_alphanumeric()) && !inner.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What pr-tracker-bot says was merged.
-pub fn pull_merged(kept: &Kept) -> Option<Merge> {
+/// Reads a notice of pr-tracker-bot about a merge.
+pub fn pull_merged(item: &StoredItem) -> Option<Merge> {
     static HEAD: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    if !machine::is_known(&kept.author, Sort::Tracker) {
+    if !machine::is_known(&item.author, MachineKind::Tracker) {
         return None;
     }
-    let request = kept
+    let request = item
         .header("X-PR-Tracked-Message-Id")
         .and_then(MessageId::parse);
-    let said = HEAD.captures(&kept.text);
-    let hash = kept
+    let said = HEAD.captures(&item.text);
+    let hash = item
         .header("X-PR-Merge-Commit-Id")
         .map(str::to_owned)
         .or_else(|| Some(commit_in_link(&said.as_ref()?[2])?.to_owned()))?;
@@ -225,20 +224,20 @@ pub fn pull_merged(kept: &Kept) -> Option<Merge> {
 }
 
 /// The CVE that a mail's title names as announcements do: `CVE-2024-12345: title`. Anybody may write such a mail.
-pub fn cve(kept: &Kept) -> Option<String> {
+pub fn cve(item: &StoredItem) -> Option<String> {
     static CVE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^(CVE-\d{4}-\d{4,})\b").expect("the pattern is sound"));
-    let found = CVE.captures(kept.title.trim())?;
+    let found = CVE.captures(item.title.trim())?;
     Some(found[1].to_owned())
 }
 
-/// The same where an archive vouches for it: that of a list to which only those who assign CVEs may write.
-pub fn announced_cve(kept: &Kept) -> Option<String> {
-    let is_announcing = kept.feeds.iter().any(|feed| {
+/// The same, if an archive vouches for the mail: only those who assign CVEs may write to that list.
+pub fn announced_cve(item: &StoredItem) -> Option<String> {
+    let is_announcing = item.feeds.iter().any(|feed| {
         let url = feed.url.as_deref().unwrap_or_default();
         feed.kind == "archive" && url.trim_end_matches('/').ends_with("/linux-cve-announce")
     });
-    cve(kept).filter(|_| is_announcing)
+    cve(item).filter(|_| is_announcing)
 }
 
 /// The commits that a CVE's announcement says mend it.

@@ -1,120 +1,28 @@
-//! The fold: the items of a cluster become stories. A cluster is what join keys may tie together; what is in no
-//! common cluster never meets in one story, so clusters are folded one by one.
+//! The fold: turns the items of a cluster into stories. Items with a common join key are in one cluster, so each cluster is
+//! folded alone.
 
 mod commits;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::commits::join_commits;
-use super::key::Key;
+use super::group::Group;
+use super::key::JoinKey;
 use super::lineage;
 use super::near;
 use super::reading::{Reading, Role};
-use super::series::{self, Place, Posting, Union};
+use super::series::{self, ClusterIndex, DisjointSets, Posting};
 
-/// The items of one story, oldest first, and the postings among them.
-#[derive(Debug)]
-pub struct Group<'a> {
-    /// Its items.
-    pub readings: Vec<&'a Reading>,
-    /// Its postings; their mails are positions in `readings`.
-    pub postings: Vec<Posting>,
-    /// The posting that each mail is part of or an answer to; positions in `readings` and `postings`.
-    pub owner: HashMap<usize, usize>,
-    /// Stories that may be this one too, and what speaks for it; too little to join them.
-    pub near: BTreeSet<(Key, &'static str)>,
-}
-
-/// What stories learn from items that are not theirs: pull requests that list them, commits that mend them.
-#[derive(Debug, Clone, Default)]
-pub struct Outside {
-    readings: Vec<Reading>,
-    /// Which of them mention a key.
-    by_key: HashMap<Key, Vec<usize>>,
-}
-
-impl Outside {
-    /// Items that mention what is folded, oldest first, and what became of the pull requests among them.
-    pub fn new(readings: Vec<Reading>) -> Self {
-        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
-        for (at, reading) in readings.iter().enumerate() {
-            for &key in reading.mentions() {
-                by_key.entry(key).or_default().push(at);
-            }
-        }
-        Self { readings, by_key }
-    }
-
-    /// All of them.
-    pub fn readings(&self) -> &[Reading] {
-        &self.readings
-    }
-
-    /// The same, given away.
-    pub fn into_readings(self) -> Vec<Reading> {
-        self.readings
-    }
-
-    /// Those that speak of a group and are not in it, oldest first.
-    pub fn of(&self, group: &Group<'_>) -> Vec<&Reading> {
-        if self.by_key.is_empty() {
-            return Vec::new();
-        }
-        let keys = group.readings.iter().flat_map(|reading| reading.keys());
-        let speaking = keys.filter_map(|key| self.by_key.get(key)).flatten();
-        let speaking: BTreeSet<usize> = speaking.copied().collect();
-        if speaking.is_empty() {
-            return Vec::new();
-        }
-        let own: HashSet<Key> = group.readings.iter().map(|reading| reading.own).collect();
-        let others = speaking.into_iter().map(|at| &self.readings[at]);
-        others.filter(|other| !own.contains(&other.own)).collect()
-    }
-}
-
-impl Group<'_> {
-    /// A number that is another one where the story would be told from other items, in another arrangement or in other
-    /// company. What the items themselves say plays no part. `heard` speaks of the group from outside.
-    pub fn print(&self, heard: &[&Reading]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for reading in self.readings.iter().chain(heard) {
-            reading.kept.id.hash(&mut hasher);
-        }
-        self.readings.len().hash(&mut hasher);
-        for posting in &self.postings {
-            let Posting {
-                mails,
-                cover,
-                ghost,
-                version,
-                total,
-                at,
-                rfc,
-                resend,
-                versioned,
-                is_backport,
-            } = posting;
-            (mails, cover, ghost, version, total, at).hash(&mut hasher);
-            (rfc, resend, versioned, is_backport).hash(&mut hasher);
-        }
-        let owned = (0..self.readings.len()).map(|at| self.owner.get(&at));
-        owned.for_each(|owner| owner.hash(&mut hasher));
-        self.near.hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
-/// Puts readings in the order that the fold goes by: by time, then by what names them.
+/// Sorts readings for the fold: by time, then by name.
 pub fn sort(readings: &mut [Reading]) {
-    readings.sort_by(|a, b| (a.kept.at, &a.kept.reference).cmp(&(b.kept.at, &b.kept.reference)));
+    readings.sort_by(|a, b| (a.item.at, &a.item.reference).cmp(&(b.item.at, &b.item.reference)));
 }
 
 /// Groups a cluster's items, sorted by [`sort`], into stories.
 pub fn groups(readings: &[Reading]) -> Vec<Group<'_>> {
-    let place = Place::of(readings);
-    let postings = series::postings(&place);
-    let mut union = Union::new(readings.len());
+    let index = ClusterIndex::of(readings);
+    let postings = series::postings(&index);
+    let mut union = DisjointSets::new(readings.len());
     for posting in &postings {
         for &at in &posting.mails[1..] {
             union.join(posting.lead(), at);
@@ -124,13 +32,13 @@ pub fn groups(readings: &[Reading]) -> Vec<Group<'_>> {
     for (p, posting) in postings.iter().enumerate() {
         owner.extend(posting.mails.iter().map(|&at| (at, p)));
     }
-    join_answers(&place, &postings, &mut union, &mut owner);
-    let mut lineages = lineage::lineages(&place, &postings, &owner);
+    join_answers(&index, &postings, &mut union, &mut owner);
+    let mut lineages = lineage::lineages(&index, &postings, &owner);
     for (p, posting) in postings.iter().enumerate() {
         let first = postings[lineages.find(p)].lead();
         union.join(posting.lead(), first);
     }
-    join_commits(&place, &postings, &mut union);
+    join_commits(&index, &postings, &mut union);
     let mut sets: BTreeMap<usize, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for at in 0..readings.len() {
         sets.entry(union.find(at)).or_default().0.push(at);
@@ -161,7 +69,7 @@ fn group<'a>(
         .enumerate()
         .map(|(new, &old)| (old, new))
         .collect();
-    // Versions that came in the same second are told apart by their numbers.
+    // Versions of the same second are ordered by their numbers.
     mine.sort_by_key(|&p| (postings[p].at, postings[p].version, postings[p].lead()));
     let moved: HashMap<usize, usize> = mine
         .iter()
@@ -187,20 +95,21 @@ fn group<'a>(
     }
 }
 
-/// Joins what is no patch to what it answers: the nearest mail above that is here, else what else answers the same
-/// missing one.
+/// Joins items that are no patches to their nearest present ancestor, or to other answers to the same missing mail.
 fn join_answers(
-    place: &Place<'_>,
+    index: &ClusterIndex<'_>,
     postings: &[Posting],
-    union: &mut Union,
+    union: &mut DisjointSets,
     owner: &mut HashMap<usize, usize>,
 ) {
-    let readings = place.readings;
-    // A missing mail that parts answer is their cover; any other is known by those who answer it.
-    let mut ghosts: HashMap<Key, usize> = HashMap::new();
+    let readings = index.readings;
+    // A missing mail that parts answer is their cover letter. Any other is known by its answers.
+    let mut missing: HashMap<JoinKey, usize> = HashMap::new();
     for posting in postings {
-        if let Some(ghost) = posting.ghost {
-            ghosts.entry(ghost).or_insert_with(|| posting.lead());
+        if let Some(missing_root) = posting.missing_root {
+            missing
+                .entry(missing_root)
+                .or_insert_with(|| posting.lead());
         }
     }
     for (at, reading) in readings.iter().enumerate() {
@@ -208,27 +117,31 @@ fn join_answers(
             continue;
         }
         let is_request = reading.role == Role::Pull;
-        if let Some(over) = place.nearest_above(at) {
+        if let Some(over) = index.nearest_above(at) {
             if !is_request {
                 union.join(at, over);
             }
             continue;
         }
-        for &ghost in reading.above.iter().filter(|_| !is_request) {
-            match ghosts.get(&ghost) {
+        for &missing_root in reading.above.iter().filter(|_| !is_request) {
+            match missing.get(&missing_root) {
                 Some(&other) => union.join(at, other),
                 None => {
-                    ghosts.insert(ghost, at);
+                    missing.insert(missing_root, at);
                 }
             }
         }
     }
-    join_owners(place, &ghosts, owner);
+    join_owners(index, &missing, owner);
 }
 
-/// Finds out whose answer a mail is: climbs to the first mail that is part of a posting. No mail is climbed over twice.
-fn join_owners(place: &Place<'_>, ghosts: &HashMap<Key, usize>, owner: &mut HashMap<usize, usize>) {
-    let readings = place.readings;
+/// Finds the posting that a mail answers: climbs to the first mail that is part of one. No mail is visited twice.
+fn join_owners(
+    index: &ClusterIndex<'_>,
+    missing: &HashMap<JoinKey, usize>,
+    owner: &mut HashMap<usize, usize>,
+) {
+    let readings = index.readings;
     let mut over_nothing = vec![false; readings.len()];
     let mut climbed_from = vec![usize::MAX; readings.len()];
     for start in 0..readings.len() {
@@ -243,13 +156,13 @@ fn join_owners(place: &Place<'_>, ghosts: &HashMap<Key, usize>, owner: &mut Hash
             path.push(at);
             // Mails that answer each other in a circle are climbed once.
             climbed_from[at] = start;
-            match place.nearest_above(at) {
+            match index.nearest_above(at) {
                 Some(over) if climbed_from[over] != start && readings[at].role != Role::Pull => {
                     at = over;
                 }
                 Some(_) | None => {
-                    let ghost = readings[at].above.iter().find_map(|key| ghosts.get(key));
-                    break ghost.and_then(|lead| owner.get(lead)).copied();
+                    let missing_root = readings[at].above.iter().find_map(|key| missing.get(key));
+                    break missing_root.and_then(|lead| owner.get(lead)).copied();
                 }
             }
         };

@@ -1,4 +1,4 @@
-//! Join keys: what may tie one item to another. Items that share none never meet in one story.
+//! Join keys. Items without a common key never meet in one story.
 
 use std::sync::LazyLock;
 
@@ -8,17 +8,17 @@ use sha2::{Digest as _, Sha256};
 use crate::item::{ItemKey, MessageId, Person};
 
 /// A join key: the first eight bytes of a digest, as the database keeps it.
-pub type Key = i64;
+pub type JoinKey = i64;
 
-/// The least digits by which a commit is known.
+/// The digits of a commit's hash that identify it, and that people read.
 pub const HASH_DIGITS: usize = 12;
 
 /// The first eight bytes of an item's digest, as a number.
-pub fn of_digest(digest: &[u8]) -> Option<Key> {
+pub fn of_digest(digest: &[u8]) -> Option<JoinKey> {
     Some(i64::from_le_bytes(digest.get(..8)?.try_into().ok()?))
 }
 
-fn hashed(space: &str, text: &str) -> Key {
+fn hashed(space: &str, text: &str) -> JoinKey {
     let mut digest = Sha256::new();
     digest.update(space);
     digest.update(":");
@@ -26,49 +26,49 @@ fn hashed(space: &str, text: &str) -> Key {
     of_digest(&digest.finalize()).expect("a digest has 32 bytes")
 }
 
-/// The key of a mail: equal to what its item's digest begins with.
-pub fn mail(id: &MessageId) -> Key {
+/// The key of a mail. It equals the beginning of the digest of its item.
+pub fn mail(id: &MessageId) -> JoinKey {
     of_item(&ItemKey::message(id))
 }
 
 /// The key of an item.
-pub fn of_item(key: &ItemKey) -> Key {
+pub fn of_item(key: &ItemKey) -> JoinKey {
     of_digest(&key.digest()).expect("a digest has 16 bytes")
 }
 
 /// The key of a commit, by its first twelve digits; `None` for fewer.
-pub fn commit(hash: &str) -> Option<Key> {
+pub fn commit(hash: &str) -> Option<JoinKey> {
     let short = hash.get(..HASH_DIGITS)?;
     Some(hashed("commit12", &short.to_ascii_lowercase()))
 }
 
 /// The key of b4's change-id.
-pub fn change(id: &str) -> Key {
+pub fn change(id: &str) -> JoinKey {
     hashed("change", id)
 }
 
 /// The key of somebody's title.
-pub fn titled(author: &str, title: &str) -> Key {
+pub fn titled(author: &str, title: &str) -> JoinKey {
     hashed("title", &format!("{author}\n{}", normal(title)))
 }
 
 /// The key of a run of `git send-email`.
-pub fn run(run: &str) -> Key {
+pub fn run(run: &str) -> JoinKey {
     hashed("run", run)
 }
 
 /// The key of a line that somebody's patch changes, known by its hash.
-pub fn line(author: &str, line: u32) -> Key {
+pub fn line(author: &str, line: u32) -> JoinKey {
     hashed("line", &format!("{author}\n{line:06x}"))
 }
 
 /// The key of a branch that a series was merged from, or a tag that is to be pulled.
-pub fn branch(name: &str) -> Key {
+pub fn branch(name: &str) -> JoinKey {
     hashed("branch", &name.to_ascii_lowercase())
 }
 
 /// The keys by which a retitled series meets its predecessor: its author with each pair of the three longest words.
-pub fn retitled(author: &str, title: &str) -> Vec<Key> {
+pub fn retitled(author: &str, title: &str) -> Vec<JoinKey> {
     let title = title.split_once(": ").map_or(title, |(_, rest)| rest);
     let normal = normal(title);
     let mut words: Vec<&str> = normal.split(' ').filter(|word| word.len() > 3).collect();
@@ -105,7 +105,7 @@ pub fn normal(title: &str) -> String {
     normal
 }
 
-/// What a person is known by: the name and the address, each lower case, neither if it tells nothing.
+/// The spellings of a person: the name and the address, in lower case. One that identifies nobody is left out.
 pub fn identities(person: &Person) -> Vec<String> {
     let name = clean_name(&person.name).to_lowercase();
     let email = person.email.to_lowercase();

@@ -7,21 +7,21 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
-use self::pair::{Likeness, Pair};
-use self::shape::Shape;
-use super::key::{self, Key};
-use super::series::{Place, Posting, Union};
+use self::pair::{Likeness, PostingPair};
+use self::shape::PostingShape;
+use super::key::{self, JoinKey};
+use super::series::{ClusterIndex, DisjointSets, Posting};
 
-/// Joins the postings of one effort: sets of positions in `postings`. `owner` tells of which posting a mail is part,
-/// or to which it was an answer.
+/// Joins the postings of one effort; returns sets of positions in `postings`. `owner` maps a mail to the posting that it is part
+/// of, or an answer to.
 pub(super) fn lineages(
-    place: &Place<'_>,
+    index: &ClusterIndex<'_>,
     postings: &[Posting],
     owner: &HashMap<usize, usize>,
-) -> Union {
-    let mut shapes: Vec<Shape<'_>> = postings
+) -> DisjointSets {
+    let mut shapes: Vec<PostingShape<'_>> = postings
         .iter()
-        .map(|posting| Shape::of(place, posting))
+        .map(|posting| PostingShape::of(index, posting))
         .collect();
     // In the order in which they were sent: moderation may let a first version through after the second.
     let mut order: Vec<usize> = (0..postings.len()).collect();
@@ -32,10 +32,10 @@ pub(super) fn lineages(
     }
     shape::mark_recurring(&mut shapes);
     let mut efforts = Efforts {
-        place,
+        index,
         shapes: &shapes,
         rank,
-        union: Union::new(postings.len()),
+        union: DisjointSets::new(postings.len()),
     };
     efforts.join_said(owner);
     efforts.join_titled();
@@ -44,11 +44,11 @@ pub(super) fn lineages(
 }
 
 struct Efforts<'a> {
-    place: &'a Place<'a>,
-    shapes: &'a [Shape<'a>],
+    index: &'a ClusterIndex<'a>,
+    shapes: &'a [PostingShape<'a>],
     /// The place of each posting in the order of sending.
     rank: Vec<usize>,
-    union: Union,
+    union: DisjointSets,
 }
 
 impl<'a> Efforts<'a> {
@@ -60,17 +60,17 @@ impl<'a> Efforts<'a> {
         }
     }
 
-    fn pair(&self, a: usize, b: usize) -> Pair<'a> {
-        Pair {
+    fn pair(&self, a: usize, b: usize) -> PostingPair<'a> {
+        PostingPair {
             a: &self.shapes[a],
             b: &self.shapes[b],
         }
     }
 
-    /// What the author says comes first: it always joins.
+    /// A statement of the author always joins, so it comes first.
     fn join_said(&mut self, owner: &HashMap<usize, usize>) {
         let mut by_change: HashMap<&str, usize> = HashMap::new();
-        let mut by_ghost: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut by_missing_root: HashMap<JoinKey, Vec<usize>> = HashMap::new();
         let mut by_mail: HashMap<usize, usize> = HashMap::new();
         for (p, shape) in self.shapes.iter().enumerate() {
             for change in &shape.changes {
@@ -78,32 +78,33 @@ impl<'a> Efforts<'a> {
                 self.union.join(first, p);
             }
             by_mail.extend(shape.posting.mails.iter().map(|&at| (at, p)));
-            if let Some(ghost) = shape.posting.ghost {
-                by_ghost.entry(ghost).or_default().push(p);
+            if let Some(missing_root) = shape.posting.missing_root {
+                by_missing_root.entry(missing_root).or_default().push(p);
             }
         }
         for p in 0..self.shapes.len() {
             for earlier in &self.shapes[p].earlier {
-                let here = self.place.by_key.get(&earlier.key);
+                let here = self.index.by_key.get(&earlier.key);
                 let named = here.and_then(|at| by_mail.get(at)).into_iter();
-                for &other in named.chain(by_ghost.get(&earlier.key).into_iter().flatten()) {
-                    let is_named = |pair: &Pair<'_>| pair.is_revision_named(earlier.version);
+                for &other in named.chain(by_missing_root.get(&earlier.key).into_iter().flatten()) {
+                    let is_named = |pair: &PostingPair<'_>| pair.is_revision_named(earlier.version);
                     self.join_former(other, p, is_named);
                 }
-                // A link may lead to what was said of the earlier version.
+                // A link may lead to an answer to the earlier version.
                 if let Some(&other) = here.and_then(|at| owner.get(at)) {
-                    let is_version = |of: &Pair<'_>| Some(of.a.version()) == earlier.version;
-                    let is_named = |of: &Pair<'_>| is_version(of) && of.is_revision_named(None);
+                    let is_version = |of: &PostingPair<'_>| Some(of.a.version()) == earlier.version;
+                    let is_named =
+                        |of: &PostingPair<'_>| is_version(of) && of.is_revision_named(None);
                     self.join_former(other, p, is_named);
                 }
             }
             for link in &self.shapes[p].links {
-                let here = self.place.by_key.get(link);
+                let here = self.index.by_key.get(link);
                 if let Some(&other) = here.and_then(|at| by_mail.get(at)) {
                     self.join_former(other, p, |pair| pair.is_linked());
                 }
             }
-            let over = self.place.nearest_above(self.shapes[p].posting.lead());
+            let over = self.index.nearest_above(self.shapes[p].posting.lead());
             if let Some(&other) = over.and_then(|over| owner.get(&over))
                 && other != p
                 && self.pair(other, p).is_answered(over)
@@ -114,7 +115,12 @@ impl<'a> Efforts<'a> {
     }
 
     /// Joins a posting to an earlier one, if that is so.
-    fn join_former(&mut self, former: usize, later: usize, is_one: impl Fn(&Pair<'_>) -> bool) {
+    fn join_former(
+        &mut self,
+        former: usize,
+        later: usize,
+        is_one: impl Fn(&PostingPair<'_>) -> bool,
+    ) {
         let is_before = former != later && self.rank[former] < self.rank[later];
         if is_before && is_one(&self.pair(former, later)) {
             self.union.join(former, later);
@@ -123,7 +129,7 @@ impl<'a> Efforts<'a> {
 
     /// Then one author's title, as long as nothing keeps the two apart.
     fn join_titled(&mut self) {
-        let mut titled: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        let mut titled: BTreeMap<JoinKey, Vec<usize>> = BTreeMap::new();
         for (p, shape) in self.shapes.iter().enumerate() {
             for author in &shape.authors {
                 let title = key::titled(author, &shape.title);
@@ -143,8 +149,8 @@ impl<'a> Efforts<'a> {
         }
     }
 
-    /// Last what is only alike, the nearest first: a later version that has no other predecessor, with an earlier that has
-    /// no other heir.
+    /// Joins similar postings last, nearest first: a later version without another predecessor, with an earlier one without
+    /// another successor.
     fn join_alike(&mut self) {
         let mut pairs: Vec<(Likeness, TimeDelta, usize, usize)> = Vec::new();
         for together in self.by_author() {
@@ -170,7 +176,7 @@ impl<'a> Efforts<'a> {
                 continue;
             }
             let (of_a, of_b) = (self.shapes[a].version(), self.shapes[b].version());
-            // What grew up begins anew at version 1.
+            // An RFC that became a series begins again at version 1.
             let is_taken = of_a != of_b
                 && (versions[&one].contains(&of_b) || versions[&other].contains(&of_a));
             if is_taken {
@@ -185,7 +191,7 @@ impl<'a> Efforts<'a> {
 
     /// Postings by people who share a spelling, directly or through others.
     fn by_author(&self) -> Vec<Vec<usize>> {
-        let mut people = Union::new(self.shapes.len());
+        let mut people = DisjointSets::new(self.shapes.len());
         let mut first: HashMap<&str, usize> = HashMap::new();
         for (p, shape) in self.shapes.iter().enumerate() {
             for author in &shape.authors {

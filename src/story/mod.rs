@@ -1,10 +1,11 @@
-//! Stories: what a reader follows. Items in, stories out; pure.
+//! Stories, which readers follow. Items in, stories out; pure.
 //!
-//! The order in which items came plays no part: a story depends on the set of items alone. What depends on the present
-//! (quiet, waiting, free today) is derived where a story is read, never stored.
+//! The order of arrival plays no part: a story depends on the set of its items alone. A property that depends on the present
+//! (quiet, waiting, free today) is computed by the reader of a story, and never stored.
 
 pub mod bot;
 pub mod fold;
+pub mod group;
 pub mod key;
 pub mod life;
 mod lineage;
@@ -15,6 +16,7 @@ pub mod relevance;
 pub mod series;
 pub mod summary;
 pub mod waiting;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,20 +24,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
-use crate::item::{Kind, Person};
+use crate::item::{ItemKind, Person};
 
-/// An item as it was stored: what folding reads.
+/// An item as it was stored, for folding.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct StoredItem {
     /// Its number in the database; says nothing about it.
     pub id: i64,
-    /// What it is.
-    pub kind: Kind,
+    /// Its kind.
+    pub kind: ItemKind,
     /// Commit hash, Message-ID or key.
     pub reference: String,
     /// Its title, tags included.
     pub title: String,
-    /// Who wrote it.
+    /// Its author.
     pub author: Person,
     /// When it became news.
     pub at: DateTime<Utc>,
@@ -53,19 +55,19 @@ pub struct Kept {
     pub freed_at: Option<DateTime<Utc>>,
     /// The feeds that carry it, in the order of their names.
     pub feeds: Vec<Carrier>,
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// The headers that were kept of a mail that was read whole.
     pub headers: Vec<(String, String)>,
 }
 
-impl Kept {
-    /// Whether it is for subscribers as far as its feeds tell, and until when.
+impl StoredItem {
+    /// Whether it is for subscribers, as far as its feeds show, and until when.
     pub fn paid_until(&self) -> Option<Option<NaiveDate>> {
         self.paid.filter(|_| self.freed_at.is_none())
     }
 
-    /// The first header of that name, whatever its case.
+    /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -83,7 +85,7 @@ pub struct Carrier {
     pub kind: String,
     /// Where it is.
     pub url: Option<String>,
-    /// What a tree is for: fixes, next, mainline or stable.
+    /// The role of the tree: fixes, next, mainline or stable.
     #[serde(default)]
     pub role: Option<String>,
     /// The branch of a tree.
@@ -97,13 +99,13 @@ pub struct Carrier {
     pub seen_at: Option<i64>,
 }
 
-/// What a story is.
+/// The kind of a story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoryKind {
     /// Patches, over all their revisions.
     Series,
-    /// A commit that no series here tells of.
+    /// A commit that belongs to no series here.
     Commit,
     /// A request to pull.
     Pull,
@@ -190,7 +192,7 @@ pub enum Step {
     CiFailed,
     /// A machine reported something else.
     Reported,
-    /// An AI reviewed it: a machine did, or a person who passes its review on.
+    /// An AI reviewed it: a machine sent the review, or a person passed it on.
     ReviewedByMachine,
     /// A machine could not build it.
     BuildBroken,
@@ -203,7 +205,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether a machine's mail tells of it; such a step moves no story.
+    /// Whether it comes from a machine's mail. Such a step does not move a story.
     pub fn is_of_machine(self) -> bool {
         matches!(
             self,
@@ -219,26 +221,26 @@ impl Step {
 /// A dated step.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Event {
-    /// When, as the item that tells of it has it.
+    /// The time in the source.
     pub at: DateTime<Utc>,
-    /// What.
+    /// The step.
     pub state: Step,
-    /// Who; empty where nobody is named.
+    /// The person; empty if nobody is named.
     pub by: String,
-    /// The item that tells of it: a Message-ID, a commit hash, a URL.
+    /// The item that reports it: a Message-ID, a commit hash, a URL.
     pub source: String,
-    /// What a machine says, in words: `AI review: 2 findings (1 high)`; empty for other steps.
+    /// A machine's verdict in words: `AI review: 2 findings (1 high)`; empty for other steps.
     #[serde(default)]
     pub text: String,
     /// Where a machine's mail or its page is read.
     #[serde(default)]
     pub link: Option<String>,
-    /// What a machine's review found.
+    /// The findings of a machine's review.
     #[serde(default)]
     pub findings: Option<Findings>,
 }
 
-/// What the machines say of one revision, summed over its patches.
+/// The verdicts of machines on one revision, summed over its patches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// The revision, by its `root`.
@@ -251,14 +253,14 @@ pub struct Check {
     pub at: DateTime<Utc>,
     /// Where that is read.
     pub link: Option<String>,
-    /// What was found, of reviews that can be counted.
+    /// The findings of reviews that can be counted.
     pub findings: Option<Findings>,
 }
 
 /// One posting of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revision {
-    /// `vN`; 1 where none is told.
+    /// `vN`; 1 if none is given.
     pub version: u32,
     /// When its first mail came.
     pub posted_at: DateTime<Utc>,
@@ -283,23 +285,35 @@ pub struct Patch {
     pub message_id: String,
 }
 
-/// Somebody with a part in a story.
+/// The role of a person in a story. Stored stories list people in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonRole {
+    Acker,
+    Applier,
+    Author,
+    Nacker,
+    Reporter,
+    Reviewer,
+    Suggester,
+    Tester,
+}
+
+/// A person in a story.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Part {
-    /// author, reviewer, acker, tester, reporter, suggester, nacker, applier.
-    pub role: String,
-    /// Their name.
+pub struct Participant {
+    pub role: PersonRole,
     pub name: String,
 }
 
-/// What a maintainer applied.
+/// Commits that a maintainer applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// The tree as it was named, such as `bpf/bpf-next.git`.
     pub tree: String,
     /// The branch, where it was named.
     pub branch: Option<String>,
-    /// Who applied it; empty where nobody is named.
+    /// The person who applied it; empty if nobody is named.
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
@@ -309,10 +323,19 @@ pub struct Applied {
     pub commits: Vec<AppliedCommit>,
 }
 
+impl Applied {
+    /// The tree as people call it: the last part of its path, without `.git`.
+    pub fn short_tree(&self) -> &str {
+        let path = self.tree.trim_end_matches('/');
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.strip_suffix(".git").unwrap_or(name)
+    }
+}
+
 /// A commit made from a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedCommit {
-    /// Its hash, as long as it was told (12 digits or all).
+    /// Its hash in the length of the source: 12 digits or all.
     pub hash: String,
     /// The patch's number in its revision.
     pub number: Option<u32>,
@@ -340,20 +363,20 @@ pub struct Backport {
     pub at: DateTime<Utc>,
 }
 
-/// What a reader follows. The fields are those of `stories --format json`; README.md documents them.
+/// A story, as it is folded and stored. The command line prints it as JSON by a type of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     /// Derived from its earliest item.
     pub id: String,
     /// Ids that it had before.
     pub aliases: Vec<String>,
-    /// What it is.
+    /// Its kind.
     pub kind: StoryKind,
     /// Its title, without tags.
     pub title: String,
     /// Where to read on.
     pub url: Option<String>,
-    /// Who wrote it.
+    /// Its author.
     pub author: Option<String>,
     /// The tree it is meant for, or was applied to.
     pub tree: Option<String>,
@@ -363,7 +386,7 @@ pub struct Story {
     pub score: i32,
     /// Whether it is about BPF.
     pub relevant: bool,
-    /// Why it is shown or not, and what makes its score.
+    /// The reasons for showing it or not, and the parts of its score.
     pub why: Vec<String>,
     /// Its earliest item.
     pub first_at: DateTime<Utc>,
@@ -375,14 +398,14 @@ pub struct Story {
     pub revisions: Vec<Revision>,
     /// Answers by people.
     pub follow_ups: u32,
-    /// Who had a part in it.
-    pub people: Vec<Part>,
+    /// The people who took part.
+    pub people: Vec<Participant>,
     /// Its life, oldest first.
     pub events: Vec<Event>,
-    /// What machines say of each revision.
+    /// The verdicts of machines on each revision.
     #[serde(default)]
     pub checks: Vec<Check>,
-    /// What was applied, and where.
+    /// The commits that were applied, by tree.
     pub applied: Vec<Applied>,
     /// When it reached mainline.
     pub mainline: Option<Landed>,
@@ -398,9 +421,9 @@ pub struct Story {
     pub commits: Vec<String>,
     /// Two or three sentences, the author's own.
     pub summary: Vec<String>,
-    /// What changed, by revision (`v3`).
+    /// The changes by revision (`v3`).
     pub changes: BTreeMap<String, String>,
-    /// The day on which a paid article becomes free; the present alone decides what that means.
+    /// The day on which a paid article becomes free. Readers compare it with the present day.
     #[serde(skip)]
     pub free_on: Option<NaiveDate>,
 }

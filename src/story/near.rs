@@ -1,9 +1,9 @@
-//! What may be one story and was not joined: told, so that a person can decide.
+//! Stories that may be one but were not joined. They are shown so that a person can decide.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::fold::Group;
-use super::key::Key;
+use super::group::Group;
+use super::key::JoinKey;
 use super::reading::Role;
 
 /// Of many patches with one author and title, so many before and after each one are noted: a longer list helps nobody.
@@ -12,8 +12,8 @@ const NAMESAKES_MAX: usize = 4;
 /// Notes which groups may be one without enough to say so: patches of one author and title, and patches that their
 /// author sent as an answer in another's thread.
 pub(super) fn find_near(groups: &mut [Group<'_>]) {
-    let mut titled: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
-    let mut at: HashMap<Key, usize> = HashMap::new();
+    let mut titled: BTreeMap<JoinKey, BTreeSet<usize>> = BTreeMap::new();
+    let mut at: HashMap<JoinKey, usize> = HashMap::new();
     for (number, group) in groups.iter().enumerate() {
         at.extend(group.readings.iter().map(|reading| (reading.own, number)));
         for lead in group
@@ -66,7 +66,7 @@ pub(super) fn find_near(groups: &mut [Group<'_>]) {
     }
 }
 
-/// Who sent patches of a group.
+/// The senders of a group's patches.
 fn senders<'a>(group: &Group<'a>) -> HashSet<&'a str> {
     let readings = group.readings.iter().copied();
     let patches = readings.filter(|reading| reading.role == Role::Patch);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::key::Key;
+use super::key::JoinKey;
 use super::reading::{Reading, Role};
 use crate::item::subject::Subject;
 
@@ -17,9 +17,9 @@ const LISTED_CHARS: usize = 40;
 
 /// Sets that grow together.
 #[derive(Debug)]
-pub struct Union(Vec<usize>);
+pub struct DisjointSets(Vec<usize>);
 
-impl Union {
+impl DisjointSets {
     /// `count` sets of one.
     pub fn new(count: usize) -> Self {
         Self((0..count).collect())
@@ -53,7 +53,7 @@ pub struct Posting {
     /// Its cover letter.
     pub cover: Option<usize>,
     /// The mail that its parts answer, where neither cover nor first part is here.
-    pub ghost: Option<Key>,
+    pub missing_root: Option<JoinKey>,
     /// `vN`.
     pub version: u32,
     /// How many patches it counts.
@@ -78,14 +78,14 @@ impl Posting {
 }
 
 /// Everything that is known of where mails are.
-pub struct Place<'a> {
+pub struct ClusterIndex<'a> {
     /// All items of the cluster, oldest first.
     pub readings: &'a [Reading],
     /// Which mail has which key.
-    pub by_key: HashMap<Key, usize>,
+    pub by_key: HashMap<JoinKey, usize>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ClusterIndex<'a> {
     /// Looks the mails up.
     pub fn of(readings: &'a [Reading]) -> Self {
         let by_key = readings
@@ -108,14 +108,14 @@ impl<'a> Place<'a> {
 }
 
 /// Finds the postings among the readings.
-pub fn postings(place: &Place<'_>) -> Vec<Posting> {
-    let readings = place.readings;
-    let mut union = Union::new(readings.len());
+pub fn postings(index: &ClusterIndex<'_>) -> Vec<Posting> {
+    let readings = index.readings;
+    let mut union = DisjointSets::new(readings.len());
     let mut slots: HashMap<String, usize> = HashMap::new();
     let patches: Vec<usize> = (0..readings.len())
         .filter(|&at| readings[at].role == Role::Patch)
         .collect();
-    let mut join = |union: &mut Union, slot: String, at: usize| match slots.get(&slot) {
+    let mut join = |union: &mut DisjointSets, slot: String, at: usize| match slots.get(&slot) {
         Some(&other) => union.join(other, at),
         None => {
             slots.insert(slot, at);
@@ -140,7 +140,7 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
         let over = reading
             .above
             .iter()
-            .filter_map(|key| place.by_key.get(key).copied());
+            .filter_map(|key| index.by_key.get(key).copied());
         for over in over.filter(|&over| over != at) {
             if readings[over].role == Role::Patch && is_part_of(reading, &readings[over]) {
                 union.join(over, at);
@@ -153,17 +153,17 @@ pub fn postings(place: &Place<'_>) -> Vec<Posting> {
     }
     let postings: Vec<Posting> = sets
         .into_values()
-        .map(|mails| posting(place, mails))
+        .map(|mails| posting(index, mails))
         .collect();
-    mend(place, postings)
+    mend(index, postings)
 }
 
-/// What the mails of one revision have in common, as their subjects tell it.
+/// The properties that all mails of a revision share, read from their subjects.
 fn revision(reading: &Reading) -> String {
     let subject = &reading.subject;
     format!(
         "{} v{} {}of {}",
-        reading.kept.author.email.to_lowercase(),
+        reading.item.author.email.to_lowercase(),
         subject.version,
         if subject.resend { "resent " } else { "" },
         subject.part.map_or(1, |(_, total)| total)
@@ -193,7 +193,7 @@ fn is_part_of(part: &Reading, upper: &Reading) -> bool {
 }
 
 fn is_same_sender(a: &Reading, b: &Reading) -> bool {
-    let (a, b) = (&a.kept.author, &b.kept.author);
+    let (a, b) = (&a.item.author, &b.item.author);
     a.email.eq_ignore_ascii_case(&b.email)
 }
 
@@ -201,12 +201,12 @@ fn number(reading: &Reading) -> u32 {
     reading.subject.part.map_or(1, |(number, _)| number)
 }
 
-/// Puts together what was sent in several runs, or without threading: postings of one author, version and total of which
-/// one goes on where another ends, or one is the cover letter that the others lack, within hours.
-fn mend(place: &Place<'_>, postings: Vec<Posting>) -> Vec<Posting> {
+/// Joins postings that were sent in several runs, or without threading: postings of one author, version and total, sent within
+/// hours, of which one continues the other or is its cover letter.
+fn mend(index: &ClusterIndex<'_>, postings: Vec<Posting>) -> Vec<Posting> {
     let mut alike: BTreeMap<String, Vec<Posting>> = BTreeMap::new();
     for posting in postings {
-        let lead = &place.readings[posting.lead()];
+        let lead = &index.readings[posting.lead()];
         let trees = lead.subject.trees.join(" ");
         let key = format!("{} {} {trees}", revision(lead), posting.rfc);
         alike.entry(key).or_default().push(posting);
@@ -214,7 +214,7 @@ fn mend(place: &Place<'_>, postings: Vec<Posting>) -> Vec<Posting> {
     let mut mended: Vec<Posting> = Vec::new();
     for mut postings in alike.into_values() {
         if postings.len() > 1 && postings[0].total > 1 {
-            mend_alike(place, &mut postings);
+            mend_alike(index, &mut postings);
         }
         mended.extend(postings);
     }
@@ -222,30 +222,30 @@ fn mend(place: &Place<'_>, postings: Vec<Posting>) -> Vec<Posting> {
     mended
 }
 
-fn mend_alike(place: &Place<'_>, postings: &mut Vec<Posting>) {
-    let first = |posting: &Posting| number(&place.readings[posting.mails[0]]);
+fn mend_alike(index: &ClusterIndex<'_>, postings: &mut Vec<Posting>) {
+    let first = |posting: &Posting| number(&index.readings[posting.mails[0]]);
     postings.sort_by_key(|posting| (first(posting), posting.at, posting.lead()));
     let mut at = 0;
     while at < postings.len() {
         let later = &postings[at];
         let former = (0..postings.len())
             .filter(|&p| p != at)
-            .find(|&p| goes_on(place, &postings[p], later));
+            .find(|&p| goes_on(index, &postings[p], later));
         let Some(former) = former else {
             at += 1;
             continue;
         };
         let mut mails = postings[former].mails.clone();
         mails.extend(&postings[at].mails);
-        postings[former] = posting(place, mails);
+        postings[former] = posting(index, mails);
         postings.remove(at);
         at = 0;
     }
 }
 
 /// Whether `later` is the rest of `former`: its parts follow on those, or it has the parts of which that is the cover.
-fn goes_on(place: &Place<'_>, former: &Posting, later: &Posting) -> bool {
-    let reading = |at: usize| &place.readings[at];
+fn goes_on(index: &ClusterIndex<'_>, former: &Posting, later: &Posting) -> bool {
+    let reading = |at: usize| &index.readings[at];
     let (lead, last) = (
         reading(later.lead()),
         reading(former.mails[former.mails.len() - 1]),
@@ -257,7 +257,7 @@ fn goes_on(place: &Place<'_>, former: &Posting, later: &Posting) -> bool {
     // A provider that replaces Message-IDs leaves parts that answer a mail which never was, and a cover letter may be sent
     // once it was missed: it lists them.
     let is_cover_alone = former.cover.is_some() && former.mails.len() == 1;
-    let is_unthreaded = place.nearest_above(later.lead()).is_none();
+    let is_unthreaded = index.nearest_above(later.lead()).is_none();
     (is_cover_alone && is_unthreaded && after >= -RUN_WITHIN && lists(last, lead))
         || (lead.above.is_empty() && number(last) + 1 == number(lead) && after >= -RUN_SKEW)
 }
@@ -265,19 +265,19 @@ fn goes_on(place: &Place<'_>, former: &Posting, later: &Posting) -> bool {
 /// Whether a cover letter's list of patches has a part, as far as a wrapped line shows its title.
 fn lists(cover: &Reading, part: &Reading) -> bool {
     let title: String = part.subject.title.chars().take(LISTED_CHARS).collect();
-    !title.is_empty() && cover.kept.text.contains(&title)
+    !title.is_empty() && cover.item.text.contains(&title)
 }
 
-fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
-    let reading = |at: usize| &place.readings[at];
+fn posting(index: &ClusterIndex<'_>, mut mails: Vec<usize>) -> Posting {
+    let reading = |at: usize| &index.readings[at];
     mails.sort_by_key(|&at| (number(reading(at)), at));
     let lead = reading(mails[0]);
     let has_first = number(lead) <= 1;
-    let ghost = lead
+    let missing_root = lead
         .above
         .first()
         .copied()
-        .filter(|over| number(lead) > 0 && !place.by_key.contains_key(over));
+        .filter(|over| number(lead) > 0 && !index.by_key.contains_key(over));
     // Where cover and parts disagree, those of them that say a version are believed, and the parts know how many they are.
     let subjects = || mails.iter().map(|&at| &reading(at).subject);
     let versioned = subjects().find(|subject| subject.versioned);
@@ -289,14 +289,14 @@ fn posting(place: &Place<'_>, mut mails: Vec<usize>) -> Posting {
         .unwrap_or_else(|| total(&lead.subject));
     Posting {
         cover: (number(lead) == 0).then_some(mails[0]),
-        ghost: ghost.filter(|_| total > 1 || !has_first),
+        missing_root: missing_root.filter(|_| total > 1 || !has_first),
         version: versioned.map_or(1, |subject| subject.version),
         total: total.max(1),
         at: mails
             .iter()
-            .map(|&at| reading(at).kept.at)
+            .map(|&at| reading(at).item.at)
             .min()
-            .unwrap_or(lead.kept.at),
+            .unwrap_or(lead.item.at),
         rfc: lead.subject.rfc,
         resend: lead.subject.resend,
         versioned: versioned.is_some(),

@@ -1,8 +1,8 @@
-//! The sentences of a story worth showing: extracted from what its author wrote, never invented.
+//! The summary of a story: sentences extracted from its author's text, never invented.
 //!
-//! A text is read in four steps, each in a file of its own: `lines` tells what a line is, `blocks` keeps the prose,
-//! `sentences` splits it, `worth` and `told` judge a sentence. `changes` reads changelogs (`headings`, `entries`), `faults`
-//! checks what comes out.
+//! A text is read in four steps, each in a file of its own: `lines` classifies lines, `blocks` keeps the prose, `sentences`
+//! splits it, and `worth` and `told` judge each sentence. `changes` reads changelogs (with `headings` and `entries`), and
+//! `faults` checks the result.
 
 mod blocks;
 mod changes;
@@ -19,7 +19,7 @@ mod worth;
 pub use changes::change;
 pub use faults::faults;
 
-use blocks::Block;
+use blocks::ProseBlock;
 
 /// The most sentences of a summary: more is not read under a title.
 const SENTENCES_MAX: usize = 3;
@@ -30,7 +30,7 @@ const SUMMARY_CHARS_MAX: usize = 600;
 /// The fewest words of a sentence that says something on its own.
 const WORDS_MIN: usize = 4;
 
-/// The fewest words of a sentence that announces what is left out, and sets the scene all the same.
+/// The fewest words of a sentence that announces omitted text and still sets the scene.
 const OPENING_WORDS_MIN: usize = 6;
 
 /// After `as`, these cite somebody.
@@ -51,9 +51,9 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Whether it says what the author's work does.
-    fn tells(&self) -> bool {
-        told::tells_what_is_done(&self.text)
+    /// Whether it describes the author's change.
+    fn describes_change(&self) -> bool {
+        told::describes_change(&self.text)
     }
 }
 
@@ -63,25 +63,25 @@ pub fn summary(text: &str) -> Vec<String> {
     let text = lines::unescaped(text);
     let text = sentences::without_marks(&text);
     let blocks = blocks::blocks(&text);
-    let Read {
+    let ShowableParts {
         mut candidates,
         mut lists,
     } = read(&blocks);
-    // What does not pair was written or split wrong; a reader stumbles over it.
+    // Text with unpaired quotes or parentheses was written or split wrong, so a reader would stumble.
     if candidates
         .iter()
         .any(|candidate| sentences::is_balanced(&candidate.text))
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    let mut told = candidates.iter().position(Candidate::tells);
-    let told_in = told.map_or(usize::MAX, |told| candidates[told].block);
-    // A list is for when no sentence before it says what is done; or when the paragraph that says it ends with one.
-    let before = |list: &Candidate| list.block < told_in && list.tells();
+    let mut told = candidates.iter().position(Candidate::describes_change);
+    let described_in = told.map_or(usize::MAX, |told| candidates[told].block);
+    // A list is used if no sentence before it describes the change, or if the paragraph that does ends with a list.
+    let before = |list: &Candidate| list.block < described_in && list.describes_change();
     let at = lists
         .iter()
         .position(before)
-        .or_else(|| lists.iter().position(|list| list.block == told_in));
+        .or_else(|| lists.iter().position(|list| list.block == described_in));
     match at {
         Some(at) => {
             let list = lists.swap_remove(at);
@@ -89,7 +89,7 @@ pub fn summary(text: &str) -> Vec<String> {
                 .iter()
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
-            if list.block != told_in {
+            if list.block != described_in {
                 told = Some(place);
             }
             candidates.insert(place, list);
@@ -107,15 +107,15 @@ pub fn summary(text: &str) -> Vec<String> {
     within_limits(picked(&candidates, told))
 }
 
-/// What of a text may be shown.
-struct Read {
+/// The parts of a text that may be shown.
+struct ShowableParts {
     candidates: Vec<Candidate>,
-    /// Lists, each on one line with what announces it.
+    /// Lists, each on one line with its announcement.
     lists: Vec<Candidate>,
 }
 
-fn read(blocks: &[Block]) -> Read {
-    let mut read = Read {
+fn read(blocks: &[ProseBlock]) -> ShowableParts {
+    let mut read = ShowableParts {
         candidates: Vec::new(),
         lists: Vec::new(),
     };
@@ -124,7 +124,7 @@ fn read(blocks: &[Block]) -> Read {
         let last = prose.len().saturating_sub(1);
         let mut left_out = false;
         for (at, sentence) in prose.iter().enumerate() {
-            // A sentence that points to what is left out, or comes from there, says nothing without it.
+            // A sentence is useless if it points to omitted text, or continues it.
             let dangles = (at == last && block.dangles) || announces(sentence);
             let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
             let opens = read.candidates.is_empty() && read.lists.is_empty();
@@ -169,8 +169,8 @@ fn read(blocks: &[Block]) -> Read {
     read
 }
 
-/// A sentence that sets the scene and announces something that is left out, up to there; `None` where that is all it
-/// does: `As was told here:`.
+/// A sentence that sets the scene before it announces omitted text, up to that point; `None` if it only announces: `As was told
+/// here:`.
 fn opening(sentence: &str) -> Option<String> {
     let mut said = sentence.trim_end_matches([':', ' ', ',', ';', '-']);
     for pointer in [
@@ -188,7 +188,7 @@ fn opening(sentence: &str) -> Option<String> {
         && let Some(what) = ["the following ", "following "]
             .iter()
             .find_map(|pointer| what.strip_prefix(pointer))
-        && told::tells_what_is_done(said)
+        && told::describes_change(said)
         && what.split_whitespace().count() <= OPENING_WORDS_MIN
     {
         return Some(format!("{verb} {what}."));
@@ -204,30 +204,30 @@ fn opening(sentence: &str) -> Option<String> {
     (is_long && !cites && !points).then(|| format!("{said} …"))
 }
 
-/// The sentences to show, in the author's order: the opening, and the first that tells what is done, which is `told`.
+/// The sentences to show, in the author's order: the opening, and the sentence at `told`, which describes the change.
 fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
     let mut picked: Vec<&Candidate> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
-        let (has_told, left) = match told {
+        let (has_described, left) = match told {
             Some(told) => (at > told, SENTENCES_MAX - picked.len()),
             None => (true, SENTENCES_MAX - picked.len()),
         };
         if left == 0 {
             break;
         }
-        let is_told = told == Some(at);
+        let is_description = told == Some(at);
         // The first sentence sets the scene; of a long background one more is enough.
         let is_opening = picked.is_empty();
         // A scene that breaks off needs one sentence more.
         let follows = picked.last().is_some_and(|last| {
             last.block == candidate.block || (picked.len() == 1 && last.text.ends_with('…'))
         });
-        let take = if is_told || is_opening {
+        let take = if is_description || is_opening {
             true
-        } else if has_told {
+        } else if has_described {
             follows || picked.len() < 2
         } else {
-            // One place is kept for the sentence that tells.
+            // One place is reserved for the sentence that describes the change.
             left > 1 && follows
         };
         if take {
@@ -253,7 +253,7 @@ fn within_limits(picked: Vec<&Candidate>) -> Vec<String> {
 }
 
 /// The list of a block on one line, behind the sentence that announces it.
-fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
+fn joined_list(block: &ProseBlock, lead: Option<&String>) -> Option<String> {
     if block.items.is_empty() {
         return None;
     }
@@ -285,8 +285,8 @@ fn joined_list(block: &Block, lead: Option<&String>) -> Option<String> {
     (taken > 0 && !is_too_short(&line)).then_some(line)
 }
 
-/// What is left where nothing but sentences that announce something were written.
-fn dangling(blocks: &[Block]) -> Vec<String> {
+/// The remaining text of a letter that only announces things.
+fn dangling(blocks: &[ProseBlock]) -> Vec<String> {
     blocks
         .iter()
         .filter_map(|block| {
@@ -314,14 +314,14 @@ fn announces(sentence: &str) -> bool {
 /// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
     let words = sentence.split_whitespace().count();
-    words < WORDS_MIN && (words < 2 || !told::tells_what_is_done(sentence))
+    words < WORDS_MIN && (words < 2 || !told::describes_change(sentence))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Kinds of texts as they come, told with pens instead of kernels.
+    /// Kinds of texts as they come, about pens in place of kernels.
     const TEXTS: [(&str, u32, &str); 10] = [
         (
             "a cover letter",

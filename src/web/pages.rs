@@ -13,7 +13,7 @@ use super::layout::{STYLE, page};
 use super::site::Served;
 use crate::issue::{markdown, title};
 use crate::item::prose::shorten;
-use crate::post::story::{compose, line, standing, told};
+use crate::post::story::{compose, event_words, line, standing};
 use crate::post::{is_for_readers, plain};
 use crate::store::{issues, stories};
 use crate::story::Story;
@@ -132,7 +132,7 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
             @if !story.events.is_empty() { h2 { "Timeline" } (events(&story)) }
             @if !story.people.is_empty() {
                 h2 { "People" }
-                ul { @for part in &story.people { li { (plain(&part.name)) ", " (plain(&part.role)) } } }
+                ul { @for part in &story.people { li { (plain(&part.name)) ", " (part.role.word()) } } }
             }
             p.about { "Carried by " (post.feeds.join(", ")) ". Story " code { (story.id) } "." }
         }
@@ -166,7 +166,7 @@ fn events(story: &Story) -> Markup {
             @for event in &story.events {
                 li {
                     time datetime=(event.at.to_rfc3339()) { (day_of(event.at)) } " "
-                    (linked(&told(story, event), followed(event.link.as_deref())))
+                    (linked(&event_words(story, event), followed(event.link.as_deref())))
                 }
             }
         }

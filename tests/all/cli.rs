@@ -465,7 +465,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
     };
     ask(&["import", "--list", "bpf", "bpf.mbox"]);
 
-    // As text, what is about BPF; as JSON, everything, with the keys that the README promises.
+    // As text, what is about BPF; as JSON, everything, with the keys that docs/json.md promises.
     let listed = ask(&["stories"]);
     assert!(
         listed.contains("bpf: Add a thing that helps") && !listed.contains("Where to eat?"),

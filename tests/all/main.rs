@@ -6,6 +6,7 @@ mod command;
 mod deliver;
 mod discord;
 mod documents;
+mod faulty;
 mod fetch;
 mod fold;
 mod ingest;

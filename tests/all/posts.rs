@@ -10,7 +10,7 @@ use bpfnews::channel::{discord, terminal};
 use bpfnews::post::story::Content;
 use cases::cases;
 
-/// What is said on each platform.
+/// The text on each platform.
 fn words(content: &Content) -> String {
     let text = anstream::adapter::strip_str(&terminal::render(content, 76)).to_string();
     let mut words = format!("--- terminal\n{text}");

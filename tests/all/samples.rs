@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use bpfnews::config::{FeedConfig, FeedKind, Gives, Identity, TreeRole};
-use bpfnews::item::{Detail, Item, Kind, What};
+use bpfnews::item::{Detail, Item, ItemData, ItemKind};
 use bpfnews::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Validators, Walk};
 use chrono::{DateTime, Utc};
 use url::Url;
@@ -99,7 +99,7 @@ fn utc(at: &str) -> DateTime<Utc> {
 
 fn parent(item: &Item) -> Option<&str> {
     match &item.what {
-        What::Message { in_reply_to, .. } => in_reply_to.as_ref().map(|id| id.as_str()),
+        ItemData::Message { in_reply_to, .. } => in_reply_to.as_ref().map(|id| id.as_str()),
         _ => None,
     }
 }
@@ -311,6 +311,11 @@ fn a_tree_is_read_from_feed_log_and_patches() {
             other => panic!("nobody asked for {other}"),
         }))
     });
+    // The log in the other direction brings nothing.
+    let pages: Vec<_> = pages
+        .into_iter()
+        .filter(|page| !page.items.is_empty())
+        .collect();
     let counts: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
     // The patches of the ten that the feed told whole need no reading, whatever the mbox holds.
     assert_eq!(counts[..2], [10, 30]);
@@ -405,7 +410,7 @@ fn lwn_tells_paid_from_free() {
         (15, 15, 0)
     );
     let paid = |item: &Item| match &item.what {
-        What::Article { paid, .. } => *paid,
+        ItemData::Article { paid, .. } => *paid,
         other => panic!("an article: {other:?}"),
     };
     let paid_items: Vec<_> = page
@@ -468,7 +473,7 @@ fn releases_and_videos_are_what_they_are() {
         (
             "feeds/github-releases.atom",
             "https://github.com/feed-rs/feed-rs/releases.atom",
-            Kind::Release,
+            ItemKind::Release,
             4,
             "feed-rs 0.2.0",
             "2020-01-19T05:08:59Z",
@@ -476,7 +481,7 @@ fn releases_and_videos_are_what_they_are() {
         (
             "feeds/kernel-org-kdist.xml",
             "https://www.kernel.org/feeds/kdist.xml",
-            Kind::Release,
+            ItemKind::Release,
             10,
             "Linux 4.14-rc8: mainline",
             "2017-11-05T21:05:26Z",
@@ -484,7 +489,7 @@ fn releases_and_videos_are_what_they_are() {
         (
             "feeds/youtube-channel.atom",
             "https://www.youtube.com/feeds/videos.xml?channel_id=UC",
-            Kind::Video,
+            ItemKind::Video,
             1,
             "Navigating with Quantum Entanglement",
             "2020-12-22T19:15:01Z",
@@ -518,7 +523,7 @@ fn releases_and_videos_are_what_they_are() {
     .expect("articles");
     assert_eq!(
         page.items[0].kind(),
-        Kind::Article,
+        ItemKind::Article,
         "the configuration has the last word"
     );
 }

@@ -8,30 +8,49 @@ use std::time::Duration;
 
 use bpfnews::config::{FeedConfig, FeedKind};
 use bpfnews::item::ItemKey;
-use bpfnews::source::{Answer, Body, FetchError, Goal, Method, Request, Source, Validators, Walk};
+use bpfnews::source::{
+    Answer, Body, FetchError, Gap, Goal, Method, Request, Source, Validators, Walk,
+};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-const START: i64 = 1_735_689_600;
-const DAY: i64 = 86_400;
+pub(crate) const START: i64 = 1_735_689_600;
+pub(crate) const DAY: i64 = 86_400;
 /// What search does not know yet, in seconds of the simulated server.
 const SEARCH_LAG_S: i64 = 40;
 
 /// A mail: its number, when the archive dates it, and when it could first be fetched.
 #[derive(Clone, Copy)]
-struct Mail {
-    number: usize,
-    ts: i64,
-    visible_at: i64,
+pub(crate) struct Mail {
+    pub(crate) number: usize,
+    pub(crate) ts: i64,
+    pub(crate) visible_at: i64,
 }
 
-struct Archive {
-    mails: Vec<Mail>,
-    now: i64,
+#[derive(Default)]
+pub(crate) struct Archive {
+    pub(crate) mails: Vec<Mail>,
+    pub(crate) now: i64,
     /// Whether it gives mboxes.
-    gives_mbox: bool,
-    mboxes: usize,
-    requests: usize,
+    pub(crate) gives_mbox: bool,
+    pub(crate) mboxes: usize,
+    pub(crate) requests: usize,
+    pub(crate) fault: Fault,
+    /// What search does not know yet beyond the usual, in seconds.
+    pub(crate) search_lag_s: i64,
+}
+
+/// How a front end before the archive misbehaves.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    /// It answers with the newest page, whatever `t` says.
+    IgnoresTime,
+    /// It has no page but the newest.
+    RefusesOld,
+    /// Both, and no search.
+    IgnoresTimeAndSearch,
 }
 
 impl Archive {
@@ -49,7 +68,7 @@ impl Archive {
     /// What search knows of a query by arrival.
     fn found(&self, query: &str) -> Vec<Mail> {
         let range = bounds(query);
-        let mut mails = self.visible(SEARCH_LAG_S);
+        let mut mails = self.visible(SEARCH_LAG_S + self.search_lag_s);
         mails.retain(|mail| range.contains(&mail.ts));
         mails
     }
@@ -63,7 +82,22 @@ impl Archive {
                 .find(|(n, _)| n == name)
                 .map(|(_, v)| v.clone())
         };
-        let bytes = match (request.method, get("q"), get("t")) {
+        if get("q").is_some() && self.fault == Fault::IgnoresTimeAndSearch {
+            return Err(FetchError::Broken {
+                why: "503 no search here".to_owned(),
+            });
+        }
+        let time = match self.fault {
+            Fault::None => get("t"),
+            Fault::RefusesOld if get("t").is_some() => {
+                return Err(FetchError::Missing {
+                    why: "404 old pages are refused".to_owned(),
+                    page: String::new(),
+                });
+            }
+            Fault::RefusesOld | Fault::IgnoresTime | Fault::IgnoresTimeAndSearch => None,
+        };
+        let bytes = match (request.method, get("q"), time) {
             (Method::Post, Some(q), _) => {
                 self.mboxes += 1;
                 if !self.gives_mbox {
@@ -192,14 +226,17 @@ fn mbox(mails: &[Mail]) -> Vec<u8> {
 }
 
 /// A reader of the archive: what it stored, and its cursor.
-struct Reader {
+pub(crate) struct Reader {
     source: Source,
     cursor: Option<String>,
-    stored: HashSet<ItemKey>,
+    pub(crate) stored: HashSet<ItemKey>,
+    /// What is known to be missing.
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) warnings: usize,
 }
 
 impl Reader {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let source = Source::open(&FeedConfig {
             name: "list".to_owned(),
             url: Url::parse("http://archive.invalid/list/").expect("a URL"),
@@ -212,11 +249,33 @@ impl Reader {
             source,
             cursor: None,
             stored: HashSet::new(),
+            gaps: Vec::new(),
+            warnings: 0,
         }
     }
 
+    pub(crate) fn edit_cursor(&mut self, edit: impl FnOnce(&mut serde_json::Value)) {
+        let cursor = self.cursor.as_deref().expect("it was polled");
+        let mut cursor = serde_json::from_str(cursor).expect("JSON");
+        edit(&mut cursor);
+        self.cursor = Some(cursor.to_string());
+    }
+
+    pub(crate) fn take_cursor(&mut self) -> Option<String> {
+        self.cursor.take()
+    }
+
+    pub(crate) fn put_cursor(&mut self, cursor: Option<String>) {
+        self.cursor = cursor;
+    }
+
     /// One poll or backfill; killed before the commit of answer number `killed_at`, if any. Tells whether it was cut short.
-    fn walk(&mut self, archive: &mut Archive, goal: Goal, killed_at: Option<usize>) -> bool {
+    pub(crate) fn walk(
+        &mut self,
+        archive: &mut Archive,
+        goal: Goal,
+        killed_at: Option<usize>,
+    ) -> bool {
         let now = DateTime::<Utc>::from_timestamp(archive.now, 0).expect("a time");
         let mut walk: Walk = self
             .source
@@ -238,11 +297,23 @@ impl Reader {
                 .map(bpfnews::item::Item::key)
                 .filter(|key| !self.stored.contains(key))
                 .collect();
-            walk.learn(&fresh, &fresh);
+            self.warnings += usize::from(page.warning.is_some());
+            for gap in walk.learn(&fresh, &fresh) {
+                note_gap(&mut self.gaps, gap);
+            }
             self.stored.extend(fresh);
             self.cursor = Some(walk.cursor());
         }
         panic!("a walk without end");
+    }
+}
+
+/// Keeps gaps as the database does.
+pub(crate) fn note_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    if gap.is_healed {
+        gaps.retain(|old| old.from_at < gap.from_at || old.to_at > gap.to_at);
+    } else if !gaps.contains(&gap) {
+        gaps.push(gap);
     }
 }
 
@@ -275,7 +346,7 @@ fn traffic(random: &mut fastrand::Rng, days: i64, per_day: i64) -> Vec<Mail> {
     mails
 }
 
-fn missing(archive: &Archive, reader: &Reader, since: i64) -> Vec<usize> {
+pub(crate) fn missing(archive: &Archive, reader: &Reader, since: i64) -> Vec<usize> {
     archive
         .mails
         .iter()
@@ -307,8 +378,7 @@ fn months_of_mail_with_outages_and_kills_are_all_there() {
             mails,
             now: START + DAY,
             gives_mbox: random.u32(0..4) > 0,
-            mboxes: 0,
-            requests: 0,
+            ..Archive::default()
         };
         let mut reader = Reader::new();
         reader.walk(&mut archive, Goal::Poll, None);
@@ -356,8 +426,7 @@ fn a_backfill_that_is_killed_again_and_again_is_complete() {
             mails,
             now,
             gives_mbox,
-            mboxes: 0,
-            requests: 0,
+            ..Archive::default()
         };
         let mut reader = Reader::new();
         let since = DateTime::from_timestamp(START, 0).expect("a time");

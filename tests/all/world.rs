@@ -20,7 +20,7 @@ use bpfnews::store::Store;
 use bpfnews::store::backup;
 use bpfnews::store::feeds::{self, FeedRow};
 use bpfnews::store::items::{self, ItemFilter, ItemRow};
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,7 @@ impl World {
         let all = [feed(HEALTHY, "/healthy.rss")];
         let config = Config {
             database: home.path().join("bpfnews.db"),
-            relevance: Words::default(),
+            relevance: FoldRules::default(),
             network: NetworkConfig {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,

@@ -1,4 +1,4 @@
-//! Slash commands: made from the one table of commands, registered once per change, and read back from what people give.
+//! Slash commands: built from the table of commands, registered after each change, and parsed when a person uses one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,50 +15,57 @@ use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use super::refusal::Aim;
-use super::rest::{Request, Rest};
+use super::rest::{DiscordRequest, Rest};
 use crate::channel::SendError;
-use crate::command::grammar::{Arg, ArgKind, Audience, Call, Completes, Spec, WrongCall, find};
-use crate::command::table::COMMANDS;
+use crate::chat::{
+    Arg, ArgKind, Audience, Call, CommandSpec, Completes, WrongCall, find, table::COMMANDS,
+};
 
-/// The largest whole number that Discord lets people give: 2^53 - 1.
+/// The largest integer that Discord accepts: 2^53 - 1.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
 /// Discord's limit for a description, in code points.
 const ABOUT_MAX: usize = 100;
-/// How often registering is tried while its outcome is unknown, and the wait after the first time; it doubles.
+/// Attempts to register if the outcome is unknown, and the wait after the first; each next wait is twice as long.
 const TRIES_MAX: u32 = 8;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// Characters of a word that is no command which are repeated to who gave it.
+/// Characters repeated of an unknown command.
 const WORD_CHARS_MAX: usize = 40;
 
-/// What must be known over a restart, kept by whoever has a database.
-pub trait Memory: Send + Sync {
-    /// What was registered last for an application: a hash.
+/// Remembers across restarts which commands are registered.
+pub trait RegistrationStore: Send + Sync {
+    /// The hash of the last registered commands of an application.
     fn registered<'a>(
         &'a self,
         application: &'a str,
     ) -> BoxFuture<'a, anyhow::Result<Option<String>>>;
 
-    /// Keeps what is registered now.
+    /// Stores the hash of the registered commands.
     fn keep<'a>(&'a self, application: &'a str, hash: &'a str)
     -> BoxFuture<'a, anyhow::Result<()>>;
 }
 
-/// Registers the commands, unless the same ones are.
-pub(super) async fn register(rest: Arc<Rest>, memory: Arc<dyn Memory>, application: String) {
+/// Registers the commands if they changed.
+pub(super) async fn register(
+    rest: Arc<Rest>,
+    memory: Arc<dyn RegistrationStore>,
+    application: String,
+) {
     let commands = registered();
     let hash = Sha256::digest(commands.to_string());
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     match memory.registered(&application).await {
         Ok(Some(known)) if known == hash => return,
         Ok(_) => {}
-        // Registering too often uses up what a day allows.
+        // Registering on a guess could use up the daily limit.
         Err(error) => {
-            return error!("Discord: whether the commands are registered is not known: {error:#}");
+            return error!(
+                "Discord: the database did not say whether the commands are registered: {error:#}"
+            );
         }
     }
     let mut wait = TRY_AGAIN_AFTER;
     for _ in 0..TRIES_MAX {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PUT,
             route: "/applications/{}/commands",
             major: application.clone(),
@@ -71,7 +78,7 @@ pub(super) async fn register(rest: Arc<Rest>, memory: Arc<dyn Memory>, applicati
                 info!("Discord: the commands are registered");
                 if let Err(error) = memory.keep(&application, &hash).await {
                     error!(
-                        "Discord: that the commands are registered could not be kept: {error:#}"
+                        "Discord: the registration of the commands could not be stored: {error:#}"
                     );
                 }
                 return;
@@ -81,28 +88,28 @@ pub(super) async fn register(rest: Arc<Rest>, memory: Arc<dyn Memory>, applicati
                 sleep(after).await;
             }
             Err(SendError::Unknown { why }) => {
-                warn!("Discord: registering the commands, tried again in {wait:?}: {why}");
+                warn!("Discord: the commands were not registered; retrying in {wait:?}: {why}");
                 sleep(wait).await;
                 wait *= 2;
             }
             Err(error) => return error!("Discord: the commands could not be registered: {error}"),
         }
     }
-    error!("Discord: the commands could not be registered; that is tried again at the next start");
+    error!("Discord: the commands could not be registered; the next start retries");
 }
 
-/// All commands, as Discord is told of them.
+/// All commands in Discord's format.
 pub fn registered() -> Value {
     let commands = Audience::ALL.map(|audience| {
         let (about, command) = match audience {
             Audience::Readers => (
-                "News of BPF: stories, issues, and what waits for review",
+                "News about BPF: stories, issues, and series that wait for review",
                 None,
             ),
-            // Who edits is in the configuration; a server's settings may hide it from the others.
+            // Editors are listed in the configuration. A server's settings can hide the command from others.
             Audience::Editors => ("The coming issue, for its editors", None),
             Audience::Maintainers => (
-                "What bpfnews reads and tells, and whom",
+                "The feeds, channels and mutes of bpfnews",
                 Some(Permissions::MANAGE_GUILD),
             ),
         };
@@ -121,8 +128,8 @@ pub fn registered() -> Value {
     commands
 }
 
-/// serenity writes bounds as fractions, `-1000.0`, and `null` where there is none; a whole number's are whole, or left
-/// out.
+/// serenity writes integer bounds as fractions (`-1000.0`) and missing ones as `null`. Makes them integers, or leaves
+/// them out.
 fn make_whole(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -158,7 +165,7 @@ fn options(audience: Audience) -> Vec<CreateCommandOption> {
 
 fn group_of(audience: Audience, group: &str) -> CreateCommandOption {
     let members = COMMANDS.iter().filter(|spec| spec.audience == audience);
-    let members: Vec<(&Spec, &str)> = members
+    let members: Vec<(&CommandSpec, &str)> = members
         .filter_map(|spec| match spec.path.split_once(' ') {
             Some((of, word)) if of == group => Some((spec, word)),
             _ => None,
@@ -174,7 +181,7 @@ fn group_of(audience: Audience, group: &str) -> CreateCommandOption {
     option.set_sub_options(members)
 }
 
-fn sub_command(spec: &Spec, word: &str) -> CreateCommandOption {
+fn sub_command(spec: &CommandSpec, word: &str) -> CreateCommandOption {
     CreateCommandOption::new(CommandOptionType::SubCommand, word, spec.about)
         .set_sub_options(spec.args.iter().map(option))
 }
@@ -206,13 +213,13 @@ fn option(arg: &Arg) -> CreateCommandOption {
     }
 }
 
-/// Whom a command is for, by its name.
+/// The audience of a command, by its name.
 pub(super) fn audience(name: &str) -> Option<Audience> {
     let mut audiences = Audience::ALL.into_iter();
     audiences.find(|audience| audience.command() == name)
 }
 
-/// The command that a person gave.
+/// The call in a person's command.
 pub(super) fn call(audience: Audience, data: &CommandData) -> Result<Call, WrongCall> {
     let (path, given) = path_of(&data.options);
     let spec = find(audience, &path).ok_or_else(|| unknown(audience, &path))?;
@@ -240,7 +247,7 @@ fn unknown(audience: Audience, path: &str) -> WrongCall {
     }
 }
 
-/// What a person is typing: what it may be completed to, and how far they got.
+/// The kind and the typed text of the argument that a person is completing.
 pub(super) fn begun(audience: Audience, data: &CommandData) -> Option<(Completes, String)> {
     let (path, _) = path_of(&data.options);
     let spec = find(audience, &path)?;
@@ -252,7 +259,7 @@ pub(super) fn begun(audience: Audience, data: &CommandData) -> Option<(Completes
     }
 }
 
-/// The words of a command, and what follows them.
+/// The path of a command, and its arguments.
 fn path_of(options: &[CommandDataOption]) -> (String, &[CommandDataOption]) {
     let [first, ..] = options else {
         return (String::new(), &[]);

@@ -1,4 +1,4 @@
-//! What Discord says of a channel: its kind, its server, a forum's tags.
+//! Facts about a channel: its kind, its server, a forum's tags.
 
 use std::collections::HashMap;
 use std::sync::MutexGuard;
@@ -10,29 +10,29 @@ use super::tags::Tag;
 use super::{Discord, check_channel, id_of, senseless};
 use crate::channel::SendError;
 
-/// How long it is believed what Discord said of a channel's tags.
+/// How long a channel's tags are cached.
 const FACTS_LAST: Duration = Duration::from_mins(10);
-/// Discord's numbers for channels that hold threads alone: forums and media channels.
+/// Discord's types for channels that hold threads only: forums and media channels.
 const FORUMS: [u64; 2] = [15, 16];
-/// Discord's numbers for threads.
+/// Discord's types for threads.
 const THREADS: [u64; 3] = [10, 11, 12];
-/// Discord's numbers for channels whose messages can have threads: text and announcements.
+/// Discord's types for channels whose messages can have threads: text and announcements.
 const WITH_THREADS: [u64; 2] = [0, 5];
-/// Discord's flag of a forum where every post must have a tag.
+/// Discord's flag of a forum that requires a tag on every post.
 const WANTS_TAG: u64 = 1 << 4;
 
-/// What Discord says of a channel.
+/// Facts about a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelFacts {
-    /// Its name, without `#`.
+    /// Without `#`.
     pub name: String,
-    /// Discord's number for its type: 0 a text channel, 5 announcements, 15 a forum.
+    /// Discord's channel type: 0 a text channel, 5 announcements, 15 a forum.
     pub kind: u64,
-    /// The server that it is in.
+    /// The server's id.
     pub guild: Option<String>,
-    /// The tags of a forum that the bot may give.
+    /// The tags of a forum that the bot may set.
     pub tags: Vec<Tag>,
-    /// Whether every post of a forum must have a tag.
+    /// Whether every post of the forum must have a tag.
     pub wants_tag: bool,
 }
 
@@ -42,23 +42,22 @@ impl ChannelFacts {
         FORUMS.contains(&self.kind)
     }
 
-    /// Whether it is a thread itself.
     pub(super) fn is_thread(&self) -> bool {
         THREADS.contains(&self.kind)
     }
 
-    /// Whether a message there can have a thread.
+    /// Whether messages there can have threads.
     pub(super) fn has_threads(&self) -> bool {
         WITH_THREADS.contains(&self.kind)
     }
 }
 
 impl Discord {
-    /// Asks Discord about a channel.
+    /// Reads a channel.
     ///
     /// # Errors
     ///
-    /// When there is none, or the bot does not see it.
+    /// Returns an error if it does not exist or the bot does not see it.
     pub async fn look(&self, address: &str) -> Result<ChannelFacts, SendError> {
         check_channel(address)?;
         let channel = self
@@ -90,7 +89,7 @@ impl Discord {
         }
     }
 
-    /// What Discord said of a channel a little while ago: its tags may have changed since it was first asked.
+    /// The facts, read again if they are too old to trust the tags.
     pub(super) async fn fresh_facts(&self, address: &str) -> Result<ChannelFacts, SendError> {
         let known = self.channels().get(address).cloned();
         match known {
@@ -100,7 +99,7 @@ impl Discord {
     }
 }
 
-/// The tags of a forum, those left out that moderators alone may give.
+/// A forum's tags, without those that only moderators may set.
 fn tags_in(channel: &Value) -> Vec<Tag> {
     let tags = channel["available_tags"]
         .as_array()

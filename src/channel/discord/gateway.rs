@@ -1,8 +1,9 @@
-//! The gateway: what Discord tells, kept up for as long as the program runs. Answers are made elsewhere.
+//! The gateway: a connection that delivers Discord's events for as long as the program runs. Commands are answered
+//! elsewhere.
 //!
-//! twilight keeps the connection: it says who the bot is, beats, and takes a lost session up again where Discord says. What is
-//! told is read as serenity's types, as everything else of Discord's is. twilight has a gateway's address built in, so it is
-//! given ours, and where it would take a session up again is looked at as soon as it is known.
+//! twilight keeps the connection: it identifies, sends heartbeats, and resumes a lost session. Events are parsed with
+//! serenity's types, like the rest of Discord's data. twilight has a built-in gateway address, so ours is passed as a
+//! proxy. The address for resuming is checked as soon as Discord names it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,76 +21,74 @@ use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Shard, ShardId};
 use url::{Host, Url};
 
-use super::commands::{self, Memory};
-use super::interactions::Answering;
+use super::commands::{self, RegistrationStore};
+use super::interactions::InteractionHandler;
 use super::refusal::Aim;
-use super::rest::{Request, Rest};
+use super::rest::{DiscordRequest, Rest};
 use super::{Discord, senseless};
 use crate::channel::{Scope, SendError};
-use crate::command::heard::{Ear, Noticed};
+use crate::chat::{RoomEvent, SharedHandler};
 
-/// How long a gateway that failed is left alone, at first and at most. Discord allows one start of a session in five
-/// seconds.
+/// The first and the longest wait after a failure. Discord allows one new session in five seconds.
 const BACKOFF_MIN: Duration = Duration::from_secs(5);
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
-/// How long a connection may be down before all of it is begun anew, with the question where the gateway is.
+/// How long a connection may be down before it is rebuilt with a new gateway address.
 const DOWN_MAX: Duration = Duration::from_secs(30);
-/// How often that is looked at.
+/// The interval of checks for that.
 const LOOK_GAP: Duration = Duration::from_millis(500);
-/// How long a farewell may take, and answers that are under way when it is time to stop.
-const FAREWELL_MAX: Duration = Duration::from_secs(2);
-/// Starts of a session that are left for other programs and for people: Discord takes a token away that uses them up.
+/// The longest wait for the closing handshake and for unfinished answers during a stop.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+/// Session starts left for other programs and people. Discord revokes a token that uses up all.
 const STARTS_KEPT: u64 = 5;
-/// Codes with which the gateway refuses a token, and intents.
+/// Close codes for a refused token and refused intents.
 const WRONG_TOKEN: u16 = 4004;
 const WRONG_INTENTS: [u16; 2] = [4013, 4014];
-/// Interactions that are answered side by side; what is more goes unanswered.
+/// Interactions answered in parallel; further ones are dropped.
 const ANSWERS_MAX: usize = 64;
 
-/// Where the gateway is.
-struct Door {
+/// The gateway's address.
+struct GatewayAddress {
     url: Url,
-    /// Whether it must be on this machine, as the REST interface is.
+    /// Whether it must be on this machine, like the REST interface.
     is_loopback: bool,
 }
 
-/// What the gateway told.
-enum Heard {
+enum ShardEvent {
     Ready { application: String },
     Interaction(Box<Interaction>),
 }
 
-/// How following the gateway ended.
-enum End {
+enum ConnectionEnd {
     Stopped,
     Refused(SendError),
     Lost { why: String, was_up: bool },
 }
 
 impl Discord {
-    /// Follows the gateway until `stop` is cancelled, keeps the commands registered, and answers them.
+    /// Follows the gateway until `stop` is cancelled, registers the commands, and answers them.
     ///
     /// # Errors
     ///
-    /// When Discord refuses the token or the intents.
+    /// Returns an error if Discord refuses the token or the intents.
     pub async fn listen(
         &self,
-        ear: Ear,
-        memory: Arc<dyn Memory>,
+        handler: SharedHandler,
+        memory: Arc<dyn RegistrationStore>,
         stop: &CancellationToken,
     ) -> Result<(), SendError> {
-        let answering = Arc::new(Answering::new(Arc::clone(&self.rest), ear));
+        let answering = Arc::new(InteractionHandler::new(Arc::clone(&self.rest), handler));
         let mut tasks = JoinSet::new();
         let mut backoff = BACKOFF_MIN;
         loop {
-            let door = tokio::select! {
+            let address = tokio::select! {
                 () = stop.cancelled() => break,
-                door = open_door(&self.rest) => door,
+                address = find_gateway(&self.rest) => address,
             };
-            let end = match door {
-                Ok(door) => {
-                    let mut line = Line::open(self, door);
-                    line.follow(self, &answering, &memory, &mut tasks, stop)
+            let end = match address {
+                Ok(address) => {
+                    let mut connection = Connection::open(self, address);
+                    connection
+                        .follow(self, &answering, &memory, &mut tasks, stop)
                         .await
                 }
                 Err(
@@ -97,24 +96,24 @@ impl Discord {
                         scope: Scope::Platform,
                         ..
                     },
-                ) => End::Refused(error),
+                ) => ConnectionEnd::Refused(error),
                 Err(SendError::Later { after, why, .. } | SendError::Failed { after, why, .. }) => {
                     backoff = backoff.max(after);
-                    End::Lost { why, was_up: false }
+                    ConnectionEnd::Lost { why, was_up: false }
                 }
-                Err(error) => End::Lost {
+                Err(error) => ConnectionEnd::Lost {
                     why: error.to_string(),
                     was_up: false,
                 },
             };
             match end {
-                End::Stopped => break,
-                End::Refused(error) => return Err(error),
-                End::Lost { why, was_up } => {
+                ConnectionEnd::Stopped => break,
+                ConnectionEnd::Refused(error) => return Err(error),
+                ConnectionEnd::Lost { why, was_up } => {
                     if was_up {
                         backoff = BACKOFF_MIN;
                     }
-                    warn!("Discord's gateway: {why}; trying again in {backoff:?}");
+                    warn!("Discord's gateway: {why}; retrying in {backoff:?}");
                     if timeout(backoff, stop.cancelled()).await.is_ok() {
                         break;
                     }
@@ -123,19 +122,19 @@ impl Discord {
             }
         }
         let finish = async { while tasks.join_next().await.is_some() {} };
-        let _ = timeout(FAREWELL_MAX, finish).await;
+        let _ = timeout(CLOSE_MAX, finish).await;
         Ok(())
     }
 
-    /// How many events came that are not known, or whose content is not.
+    /// The number of events that could not be parsed.
     pub fn unknown_events(&self) -> u64 {
         self.unknown.load(Ordering::Relaxed)
     }
 }
 
-/// Asks where the gateway is, and whether a session may be started there.
-async fn open_door(rest: &Rest) -> Result<Door, SendError> {
-    let request = Request {
+/// Asks for the gateway's address, if a session may be started now.
+async fn find_gateway(rest: &Rest) -> Result<GatewayAddress, SendError> {
+    let request = DiscordRequest {
         method: Method::GET,
         route: "/gateway/bot",
         major: String::new(),
@@ -157,18 +156,18 @@ async fn open_door(rest: &Rest) -> Result<Door, SendError> {
     let is_loopback = rest.is_loopback();
     let url = told["url"].as_str().and_then(|url| Url::parse(url).ok());
     let url = url.ok_or_else(senseless)?;
-    match is_door(&url, is_loopback) {
-        true => Ok(Door { url, is_loopback }),
+    match may_get_token(&url, is_loopback) {
+        true => Ok(GatewayAddress { url, is_loopback }),
         false => Err(SendError::Later {
             after: BACKOFF_MAX,
             scope: Scope::Platform,
-            why: format!("{url} is no address for a gateway, so it is not connected to"),
+            why: format!("{url} is not a safe gateway address, so the bot does not connect to it"),
         }),
     }
 }
 
-/// Whether the token may go to a gateway's address: it is encrypted, or on this machine where Discord's stand-in is too.
-fn is_door(url: &Url, is_loopback: bool) -> bool {
+/// Whether the token may be sent to this address: encrypted, or on this machine together with the REST stand-in.
+fn may_get_token(url: &Url, is_loopback: bool) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -182,33 +181,33 @@ fn is_door(url: &Url, is_loopback: bool) -> bool {
     }
 }
 
-/// A connection to the gateway, or tries at one.
-struct Line {
+/// One connection to the gateway.
+struct Connection {
     shard: Shard,
     is_loopback: bool,
     unknown: Arc<AtomicU64>,
     was_up: bool,
-    /// What changed in servers since that was last looked at.
+    /// Changes in servers since the last check.
     changed: Changed,
 }
 
-/// What may let a channel be used again that could not be.
+/// Changes that can make a refused channel usable.
 #[derive(Debug, Clone, Copy, Default)]
 struct Changed {
-    /// A server came back, or something in one is not what it was.
+    /// A server came back, or something in it changed.
     is_any: bool,
-    /// A channel is not what it was.
+    /// A channel changed.
     is_channel: bool,
 }
 
-impl Line {
-    fn open(discord: &Discord, door: Door) -> Self {
+impl Connection {
+    fn open(discord: &Discord, address: GatewayAddress) -> Self {
         let token = discord.rest.token().expose_secret().to_owned();
-        let url = door.url.as_str().trim_end_matches('/').to_owned();
+        let url = address.url.as_str().trim_end_matches('/').to_owned();
         let config = ConfigBuilder::new(token, Intents::GUILDS).proxy_url(url);
         Self {
             shard: Shard::with_config(ShardId::ONE, config.build()),
-            is_loopback: door.is_loopback,
+            is_loopback: address.is_loopback,
             unknown: Arc::clone(&discord.unknown),
             was_up: false,
             changed: Changed::default(),
@@ -218,37 +217,37 @@ impl Line {
     async fn follow(
         &mut self,
         discord: &Discord,
-        answering: &Arc<Answering>,
-        memory: &Arc<dyn Memory>,
+        answering: &Arc<InteractionHandler>,
+        memory: &Arc<dyn RegistrationStore>,
         tasks: &mut JoinSet<()>,
         stop: &CancellationToken,
-    ) -> End {
+    ) -> ConnectionEnd {
         let mut look = interval(LOOK_GAP);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_up = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => {
-                    self.bid_farewell().await;
-                    return End::Stopped;
+                    self.close_session().await;
+                    return ConnectionEnd::Stopped;
                 }
                 told = self.shard.next() => match self.hear(told) {
                     Ok(None) => {}
-                    Ok(Some(Heard::Ready { .. })) if !self.resumes_at_a_door() => {
-                        let why = "it names no gateway for sessions that are lost".to_owned();
-                        return End::Lost { why, was_up: false };
+                    Ok(Some(ShardEvent::Ready { .. })) if !self.resumes_safely() => {
+                        let why = "it names no safe gateway for resuming".to_owned();
+                        return ConnectionEnd::Lost { why, was_up: false };
                     }
-                    Ok(Some(Heard::Ready { application })) => {
+                    Ok(Some(ShardEvent::Ready { application })) => {
                         if !self.was_up {
                             info!("Discord's gateway is connected");
                         }
                         self.was_up = true;
                         tasks.spawn(commands::register(answering.rest(), Arc::clone(memory), application));
                     }
-                    Ok(Some(Heard::Interaction(_))) if tasks.len() >= ANSWERS_MAX => {
-                        warn!("Discord: {ANSWERS_MAX} commands are under way; one more goes unanswered");
+                    Ok(Some(ShardEvent::Interaction(_))) if tasks.len() >= ANSWERS_MAX => {
+                        warn!("Discord: {ANSWERS_MAX} commands are being answered; a further one is dropped");
                     }
-                    Ok(Some(Heard::Interaction(interaction))) => {
+                    Ok(Some(ShardEvent::Interaction(interaction))) => {
                         let answering = Arc::clone(answering);
                         tasks.spawn(async move { answering.hear(*interaction).await });
                     }
@@ -256,7 +255,7 @@ impl Line {
                 },
                 Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                     if let Err(error) = ended {
-                        error!("answering on Discord came to a bad end: {error}");
+                        error!("an answer on Discord panicked: {error}");
                     }
                 }
                 _ = look.tick() => {
@@ -266,7 +265,7 @@ impl Line {
                     }
                     if changed.is_any {
                         let answering = Arc::clone(answering);
-                        let noticed = Noticed::Changed { room: None };
+                        let noticed = RoomEvent::Changed { room: None };
                         tasks.spawn(async move { answering.noticed(noticed).await });
                     }
                     if self.shard.state().is_identified() {
@@ -279,21 +278,21 @@ impl Line {
         }
     }
 
-    /// What is to be done about what came over the connection, or how following it ends.
+    /// Handles one message of the connection. The error ends the connection.
     fn hear(
         &mut self,
         told: Option<Result<Message, ReceiveMessageError>>,
-    ) -> Result<Option<Heard>, End> {
+    ) -> Result<Option<ShardEvent>, ConnectionEnd> {
         match told {
             Some(Ok(Message::Text(text))) => Ok(self.read(&text)),
             Some(Ok(Message::Close(frame))) => self.closed(frame.as_ref()).map(|()| None),
             Some(Err(error)) => {
-                // Of what is no event it would say all, which is not for a log.
+                // The error would contain the whole message, which may be private.
                 if matches!(error.kind(), ReceiveMessageErrorType::Deserializing { .. }) {
                     self.unknown.fetch_add(1, Ordering::Relaxed);
-                    debug!("Discord: what is no event");
+                    debug!("Discord: a message is not an event");
                 } else {
-                    debug!("Discord's gateway: {error}; it is tried again");
+                    debug!("Discord's gateway: {error}; retrying");
                 }
                 Ok(None)
             }
@@ -301,24 +300,24 @@ impl Line {
         }
     }
 
-    fn read(&mut self, text: &str) -> Option<Heard> {
+    fn read(&mut self, text: &str) -> Option<ShardEvent> {
         let event = match serde_json::from_str(text) {
             Ok(GatewayEvent::Dispatch(_, event)) => event,
             Ok(_) => return None,
             Err(error) => {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: what is not understood: {error}");
+                debug!("Discord: an event could not be parsed: {error}");
                 return None;
             }
         };
         match event {
             Event::Ready(ready) => {
                 self.changed.is_any = true;
-                Some(Heard::Ready {
+                Some(ShardEvent::Ready {
                     application: ready.ready.application.id.to_string(),
                 })
             }
-            // Of members, Discord tells without being asked of the bot itself alone: its roles.
+            // Without further intents, Discord reports member updates of the bot only: its roles.
             Event::GuildCreate(_)
             | Event::GuildUpdate(_)
             | Event::GuildRoleCreate(_)
@@ -337,21 +336,21 @@ impl Line {
                 None
             }
             Event::InteractionCreate(event) => {
-                Some(Heard::Interaction(Box::new(event.interaction)))
+                Some(ShardEvent::Interaction(Box::new(event.interaction)))
             }
             Event::Unknown(event) => {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: an event that is not understood: {}", event.kind);
+                debug!("Discord: an unknown event: {}", event.kind);
                 None
             }
             _ => None,
         }
     }
 
-    /// The gateway closed the connection: whether it is to be connected to again.
-    fn closed(&self, frame: Option<&CloseFrame<'_>>) -> Result<(), End> {
+    /// Handles a closed connection. The error means that it must not be opened again.
+    fn closed(&self, frame: Option<&CloseFrame<'_>>) -> Result<(), ConnectionEnd> {
         let refused = |why: &str| {
-            Err(End::Refused(SendError::Never {
+            Err(ConnectionEnd::Refused(SendError::Never {
                 scope: Scope::Platform,
                 why: why.to_owned(),
             }))
@@ -364,8 +363,8 @@ impl Line {
             }
             Some(code) if WRONG_INTENTS.contains(&code) => {
                 return refused(
-                    "Discord's gateway refuses the bot's intents, although it asks for that of servers alone: look at \
-                     the application's page, Bot, whether it was limited",
+                    "Discord's gateway refuses the bot's intents, although the bot asks for servers only: check on \
+                     the application's Bot page whether it was limited",
                 );
             }
             Some(_) | None => {}
@@ -373,27 +372,29 @@ impl Line {
         Ok(())
     }
 
-    /// Whether a lost session would be taken up where a token may go. twilight goes there without asking.
-    fn resumes_at_a_door(&self) -> bool {
+    /// Whether the token may be sent to the address for resuming. twilight connects there on its own.
+    fn resumes_safely(&self) -> bool {
         let next = self.shard.resume_url();
-        next.is_none_or(|next| Url::parse(next).is_ok_and(|next| is_door(&next, self.is_loopback)))
+        next.is_none_or(|next| {
+            Url::parse(next).is_ok_and(|next| may_get_token(&next, self.is_loopback))
+        })
     }
 
-    fn lost(&self, why: String) -> End {
-        End::Lost {
+    fn lost(&self, why: String) -> ConnectionEnd {
+        ConnectionEnd::Lost {
             why,
             was_up: self.was_up,
         }
     }
 
-    /// Tells Discord that the bot goes, so that it is shown as gone.
-    async fn bid_farewell(&mut self) {
+    /// Closes the session, so that Discord shows the bot as offline.
+    async fn close_session(&mut self) {
         if !self.shard.state().is_identified() {
             return;
         }
         self.shard.close(CloseFrame::NORMAL);
         let told = async { while let Some(Ok(Message::Text(_))) = self.shard.next().await {} };
-        let _ = timeout(FAREWELL_MAX, told).await;
+        let _ = timeout(CLOSE_MAX, told).await;
     }
 }
 
@@ -412,7 +413,7 @@ mod tests {
         ];
         for (url, is_loopback, right) in table {
             let parsed = Url::parse(url).expect("an address");
-            assert_eq!(is_door(&parsed, is_loopback), right, "{url}");
+            assert_eq!(may_get_token(&parsed, is_loopback), right, "{url}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What people ask of the bot on Discord, and its answers: each within the three seconds that Discord gives, or put off
-//! in time and given later. What is answered is decided by the ear.
+//! Interactions: commands, completions and pressed buttons. Discord waits three seconds for a response, so a slow
+//! answer is deferred first and sent later. The command handler makes the answers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,45 +14,42 @@ use serenity::all::{
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
+use super::choices::shown;
 use super::commands;
 use super::pages::{ANYBODY, LongCalls};
 use super::refusal::Aim;
 use super::render;
-use super::rest::{Failure, Request, Rest};
-use super::text::cut;
+use super::rest::{DiscordRequest, RequestError, Rest};
 use crate::channel::SendError;
-use crate::command::grammar::Audience;
-use crate::command::heard::{Asked, Asker, Choice, Ear, Noticed, Pages, Reply};
-use crate::post::plain;
+use crate::chat::{
+    Audience, CommandRequest, PageCalls, PlatformKind, Reply, Requester, RoomEvent, SharedHandler,
+};
 use crate::post::story::Content;
 
-/// How long an answer may take before it is put off. Discord waits three seconds, of which the way there takes some.
-/// What comes sooner is one request, and shown to the one person that it is for.
+/// The wait before an answer is deferred, within Discord's three seconds. A faster answer needs one request and can be
+/// private.
 const DEFER_AFTER: Duration = Duration::from_millis(1000);
-/// How long a completion may take; it cannot be put off.
+/// The time limit of a completion, which cannot be deferred.
 const COMPLETE_MAX: Duration = Duration::from_millis(1500);
-/// How long an answer that was put off may take. Discord takes one for fifteen minutes.
+/// The time limit of a deferred answer. Discord's limit is fifteen minutes.
 const ANSWER_MAX: Duration = Duration::from_mins(5);
-/// How long one try at a first answer may take.
+/// The time limit of one attempt at a first response.
 const CALLBACK_MAX: Duration = Duration::from_millis(1500);
-/// How often an answer that was put off is tried, and the wait after the first time; it doubles.
+/// Attempts to send a deferred answer, and the wait after the first; each next wait is twice as long.
 const TRIES_MAX: u32 = 5;
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The longest that a limit is waited for.
+/// The longest wait for a rate limit.
 const LIMIT_MAX: Duration = Duration::from_mins(2);
-/// Discord's limits for completions.
-const CHOICES_MAX: usize = 25;
-const CHOICE_CHARS_MAX: usize = 100;
-/// The most of what a person typed that is looked for.
+/// Characters used of the typed text.
 const BEGUN_CHARS_MAX: usize = 200;
-/// Discord's flag for a message that one person alone sees.
+/// Discord's flag for a private message.
 const EPHEMERAL: u64 = 64;
-/// Discord's number for an interaction that was answered already.
+/// Discord's error code for an interaction with a response.
 const ANSWERED_ALREADY: u64 = 40060;
 
-/// Discord's kinds of first answers.
+/// Discord's types of first responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CallbackKind {
     Message = 4,
     Defer = 5,
     DeferUpdate = 6,
@@ -60,25 +57,24 @@ enum Kind {
     Choices = 8,
 }
 
-/// Where the answers to an interaction go. The token lets anybody answer, so it is never shown.
-struct Ticket {
+/// The address for responses to an interaction. The token lets anybody respond, so it is never logged.
+struct ResponseToken {
     id: String,
     application: String,
     token: String,
 }
 
-/// Answers what people ask.
-pub(super) struct Answering {
+pub(super) struct InteractionHandler {
     rest: Arc<Rest>,
-    ear: Ear,
+    handler: SharedHandler,
     long: LongCalls,
 }
 
-impl Answering {
-    pub(super) fn new(rest: Arc<Rest>, ear: Ear) -> Self {
+impl InteractionHandler {
+    pub(super) fn new(rest: Arc<Rest>, handler: SharedHandler) -> Self {
         Self {
             rest,
-            ear,
+            handler,
             long: LongCalls::default(),
         }
     }
@@ -87,14 +83,16 @@ impl Answering {
         Arc::clone(&self.rest)
     }
 
-    /// Tells what was noticed of rooms.
-    pub(super) async fn noticed(&self, noticed: Noticed) {
-        self.ear.notice("discord", noticed).await;
+    /// Passes a change of rooms to the command handler.
+    pub(super) async fn noticed(&self, noticed: RoomEvent) {
+        self.handler
+            .room_event(PlatformKind::Discord, noticed)
+            .await;
     }
 
     /// Answers one interaction.
     pub(super) async fn hear(&self, interaction: Interaction) {
-        let ticket = Ticket {
+        let ticket = ResponseToken {
             id: interaction.id().to_string(),
             application: interaction.application_id().to_string(),
             token: interaction.token().to_owned(),
@@ -104,36 +102,36 @@ impl Answering {
             Interaction::Autocomplete(asked) => self.complete(&ticket, &asked).await,
             Interaction::Component(pressed) => self.turn(&ticket, &pressed).await,
             other => debug!(
-                "Discord: an interaction of a kind that is not used: {:?}",
+                "Discord: an interaction of an unused kind: {:?}",
                 other.kind()
             ),
         }
     }
 
-    async fn answer(&self, ticket: &Ticket, asked: &CommandInteraction) {
+    async fn answer(&self, ticket: &ResponseToken, asked: &CommandInteraction) {
         let Some(audience) = commands::audience(&asked.data.name) else {
             return warn!(
-                "Discord: {:?} is no command of this program",
+                "Discord: {:?} is not a command of this program",
                 asked.data.name
             );
         };
-        let by = asker_of(asked);
+        let by = requester_of(asked);
         let person = by.person.clone();
         let call = commands::call(audience, &asked.data);
-        let answer = self.ask(Asked { by, call });
+        let answer = self.ask(CommandRequest { by, call });
         tokio::pin!(answer);
         if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
             let mut data = self.message(&reply, &person);
             if reply.is_private {
                 data["flags"] = EPHEMERAL.into();
             }
-            self.first(ticket, Kind::Message, Some(data)).await;
+            self.first(ticket, CallbackKind::Message, Some(data)).await;
             return;
         }
-        // Who else sees it must be said now. What maintainers are told is theirs.
+        // A deferred response must say now whether it is private. Answers for editors and maintainers are.
         let was_private = audience != Audience::Readers;
         let flags = was_private.then(|| json!({"flags": EPHEMERAL}));
-        let is_waited_for = self.first(ticket, Kind::Defer, flags).await;
+        let is_waited_for = self.first(ticket, CallbackKind::Defer, flags).await;
         let reply = answer.await;
         if !is_waited_for {
             return;
@@ -152,26 +150,26 @@ impl Answering {
         }
     }
 
-    /// Says something that the one person alone sees, after the first answer.
-    async fn whisper(&self, ticket: &Ticket, mut data: Value) {
+    /// Sends a private message after the first response.
+    async fn whisper(&self, ticket: &ResponseToken, mut data: Value) {
         data["flags"] = EPHEMERAL.into();
         self.later(ticket, Method::POST, "", Some(data)).await;
     }
 
-    async fn complete(&self, ticket: &Ticket, asked: &CommandInteraction) {
+    async fn complete(&self, ticket: &ResponseToken, asked: &CommandInteraction) {
         let audience = commands::audience(&asked.data.name);
         let begun = audience.and_then(|audience| commands::begun(audience, &asked.data));
         let choices = match begun {
             None => Vec::new(),
             Some((completes, begun)) => {
-                let by = asker_of(asked);
+                let by = requester_of(asked);
                 let begun: String = begun.chars().take(BEGUN_CHARS_MAX).collect();
-                let found = self.ear.complete(&by, completes, &begun);
+                let found = self.handler.complete(&by, completes, &begun);
                 let found = timeout(COMPLETE_MAX, AssertUnwindSafe(found).catch_unwind()).await;
                 match found {
                     Ok(Ok(choices)) => choices,
                     Ok(Err(_)) => {
-                        error!("Discord: a completion came to a bad end");
+                        error!("Discord: a completion panicked");
                         Vec::new()
                     }
                     Err(_) => {
@@ -182,11 +180,11 @@ impl Answering {
             }
         };
         let data = json!({"choices": shown(&choices)});
-        self.first(ticket, Kind::Choices, Some(data)).await;
+        self.first(ticket, CallbackKind::Choices, Some(data)).await;
     }
 
-    /// A page is turned.
-    async fn turn(&self, ticket: &Ticket, pressed: &ComponentInteraction) {
+    /// Turns a page, or carries out a button's command.
+    async fn turn(&self, ticket: &ResponseToken, pressed: &ComponentInteraction) {
         let turn = self.long.read(&pressed.data.custom_id);
         let person = pressed.user.id.to_string();
         let is_for_all = turn.as_ref().is_some_and(|turn| turn.person == ANYBODY);
@@ -195,8 +193,8 @@ impl Answering {
                 return self
                     .refuse(
                         ticket,
-                        "Not your pages",
-                        "Whoever asked for these pages turns them. Ask yourself.",
+                        "These are not your pages",
+                        "Only the person who gave the command can turn these pages. Give it yourself.",
                     )
                     .await;
             }
@@ -204,10 +202,10 @@ impl Answering {
             None => None,
         };
         let Some(call) = call else {
-            let text = "These pages are too old to be turned. Please ask again.";
+            let text = "These pages have expired. Please give the command again.";
             return self.refuse(ticket, "Too old", text).await;
         };
-        let by = asker(
+        let by = requester(
             pressed.guild_id.map(|id| id.to_string()),
             pressed.channel_id.to_string(),
             person.clone(),
@@ -215,23 +213,23 @@ impl Answering {
         );
         let flags = pressed.message.flags.unwrap_or(MessageFlags::empty());
         let is_private = flags.contains(MessageFlags::EPHEMERAL);
-        let answer = self.ask(Asked { by, call: Ok(call) });
+        let answer = self.ask(CommandRequest { by, call: Ok(call) });
         tokio::pin!(answer);
         if let Ok(reply) = timeout(DEFER_AFTER, &mut answer).await {
             let mut data = self.message(&reply, &person);
-            // What is for one person must not take the place of what all may read, nor an answer that of a suggestion,
-            // which is edited once it is decided.
+            // A private answer must not replace a public message. No answer may replace a suggestion, which is edited
+            // after the decision.
             let kind = match is_for_all || (reply.is_private && !is_private) {
-                true => Kind::Message,
-                false => Kind::Update,
+                true => CallbackKind::Message,
+                false => CallbackKind::Update,
             };
-            if kind == Kind::Message {
+            if kind == CallbackKind::Message {
                 data["flags"] = EPHEMERAL.into();
             }
             self.first(ticket, kind, Some(data)).await;
             return;
         }
-        let is_waited_for = self.first(ticket, Kind::DeferUpdate, None).await;
+        let is_waited_for = self.first(ticket, CallbackKind::DeferUpdate, None).await;
         let reply = answer.await;
         if !is_waited_for {
             return;
@@ -246,24 +244,21 @@ impl Answering {
         }
     }
 
-    async fn refuse(&self, ticket: &Ticket, title: &str, text: &str) {
+    async fn refuse(&self, ticket: &ResponseToken, title: &str, text: &str) {
         let mut data = render::body(&notice(title, text));
         data["flags"] = EPHEMERAL.into();
-        self.first(ticket, Kind::Message, Some(data)).await;
+        self.first(ticket, CallbackKind::Message, Some(data)).await;
     }
 
-    /// The ear's answer, or why there is none.
-    async fn ask(&self, asked: Asked) -> Reply {
-        let answer = AssertUnwindSafe(self.ear.answer(asked)).catch_unwind();
+    /// The handler's answer, or an explanation if there is none.
+    async fn ask(&self, asked: CommandRequest) -> Reply {
+        let answer = AssertUnwindSafe(self.handler.answer(asked)).catch_unwind();
         let (title, text) = match timeout(ANSWER_MAX, answer).await {
             Ok(Ok(Some(reply))) => return reply,
-            Ok(Ok(None)) => ("Not now", "There is no answer to that now."),
+            Ok(Ok(None)) => ("Not now", "There is no answer to that at the moment."),
             Ok(Err(_)) => {
-                error!("Discord: a command came to a bad end");
-                (
-                    "Failed",
-                    "That failed, and whoever runs the bot can read why in its log.",
-                )
+                error!("Discord: a command panicked");
+                ("Failed", "That failed. The log of the bot has the reason.")
             }
             Err(_) => {
                 warn!("Discord: a command took longer than {ANSWER_MAX:?}");
@@ -273,7 +268,7 @@ impl Answering {
         Reply {
             content: notice(title, text),
             is_private: true,
-            pages: Pages::default(),
+            pages: PageCalls::default(),
         }
     }
 
@@ -283,16 +278,16 @@ impl Answering {
         data
     }
 
-    /// Gives the first answer; tells whether Discord took it. Tried twice where the first try's outcome is unknown: if
-    /// that one arrived, Discord says so.
-    async fn first(&self, ticket: &Ticket, kind: Kind, data: Option<Value>) -> bool {
+    /// Sends the first response; returns whether Discord took it. If the outcome of the first attempt is unknown, a
+    /// second one follows: Discord then reports whether the first arrived.
+    async fn first(&self, ticket: &ResponseToken, kind: CallbackKind, data: Option<Value>) -> bool {
         let mut body = json!({"type": kind as u8});
         if let Some(data) = data {
             body["data"] = data;
         }
         let mut is_again = false;
         loop {
-            let request = Request {
+            let request = DiscordRequest {
                 method: Method::POST,
                 route: "/interactions/{}/{}/callback",
                 major: ticket.id.clone(),
@@ -302,40 +297,46 @@ impl Answering {
             };
             let why = match timeout(CALLBACK_MAX, self.rest.ask_for(request)).await {
                 Ok(Ok(_)) => return true,
-                Ok(Err(Failure {
+                Ok(Err(RequestError {
                     code: ANSWERED_ALREADY,
                     ..
                 })) if is_again => return true,
-                Ok(Err(Failure {
+                Ok(Err(RequestError {
                     error: SendError::Later { after, why, .. },
                     ..
                 })) if after < CALLBACK_MAX => {
                     sleep(after).await;
                     why
                 }
-                Ok(Err(Failure {
+                Ok(Err(RequestError {
                     error: SendError::Unknown { why },
                     ..
                 })) => why,
                 Ok(Err(failure)) => {
-                    info!("Discord took no answer: {}", failure.error);
+                    info!("Discord did not accept an answer: {}", failure.error);
                     return false;
                 }
                 Err(_) => "no confirmation".to_owned(),
             };
             if is_again {
-                info!("Discord took no answer: {why}");
+                info!("Discord did not accept an answer: {why}");
                 return false;
             }
             is_again = true;
         }
     }
 
-    /// Gives, changes or takes back an answer after the first one.
-    async fn later(&self, ticket: &Ticket, method: Method, below: &str, data: Option<Value>) {
+    /// Sends, edits or deletes a message after the first response.
+    async fn later(
+        &self,
+        ticket: &ResponseToken,
+        method: Method,
+        below: &str,
+        data: Option<Value>,
+    ) {
         let mut wait = TRY_AGAIN_AFTER;
         for _ in 0..TRIES_MAX {
-            let request = Request {
+            let request = DiscordRequest {
                 method: method.clone(),
                 route: "/webhooks/{}/{}/messages",
                 major: ticket.id.clone(),
@@ -345,26 +346,28 @@ impl Answering {
             };
             match self.rest.ask_for(request).await {
                 Ok(_) => return,
-                Err(Failure {
+                Err(RequestError {
                     error: SendError::Later { after, why, .. },
                     ..
                 }) => {
                     debug!("Discord: an answer waits {after:?}: {why}");
                     sleep(after.min(LIMIT_MAX)).await;
                 }
-                // What is said anew would be said twice.
-                Err(Failure {
+                // A repeated POST could show the message twice.
+                Err(RequestError {
                     error: SendError::Unknown { why },
                     ..
                 }) if method != Method::POST => {
-                    debug!("Discord: an answer is tried again: {why}");
+                    debug!("Discord: an answer is retried: {why}");
                     sleep(wait).await;
                     wait *= 2;
                 }
-                Err(failure) => return info!("Discord took no answer: {}", failure.error),
+                Err(failure) => {
+                    return info!("Discord did not accept an answer: {}", failure.error);
+                }
             }
         }
-        info!("Discord took no answer, tried {TRIES_MAX} times");
+        info!("Discord did not accept an answer after {TRIES_MAX} attempts");
     }
 }
 
@@ -376,8 +379,8 @@ fn notice(title: &str, text: &str) -> Content {
     }
 }
 
-fn asker_of(asked: &CommandInteraction) -> Asker {
-    asker(
+fn requester_of(asked: &CommandInteraction) -> Requester {
+    requester(
         asked.guild_id.map(|id| id.to_string()),
         asked.channel_id.to_string(),
         asked.user.id.to_string(),
@@ -385,16 +388,16 @@ fn asker_of(asked: &CommandInteraction) -> Asker {
     )
 }
 
-fn asker(
+fn requester(
     community: Option<String>,
     room: String,
     person: String,
     member: Option<&Member>,
-) -> Asker {
+) -> Requester {
     let manages = Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR;
     let permissions = member.and_then(|member| member.permissions);
-    Asker {
-        platform: "discord",
+    Requester {
+        platform: PlatformKind::Discord,
         room,
         community,
         person,
@@ -402,52 +405,5 @@ fn asker(
             member.roles.iter().map(ToString::to_string).collect()
         }),
         is_manager: permissions.is_some_and(|has| has.intersects(manages)),
-    }
-}
-
-/// Choices as Discord takes them. It shows no markdown there; a value that is too long to be handed over is no choice.
-fn shown(choices: &[Choice]) -> Vec<Value> {
-    let choices = choices.iter().filter_map(|choice| {
-        let name = cut(plain(&choice.shown).trim(), CHOICE_CHARS_MAX);
-        let fits = (1..=CHOICE_CHARS_MAX).contains(&choice.value.chars().count());
-        let is_good = fits && !name.is_empty() && !choice.value.trim().is_empty();
-        is_good.then(|| json!({"name": name, "value": choice.value}))
-    });
-    choices.take(CHOICES_MAX).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn choices_are_within_the_limits_whatever_they_say() {
-        let choice = |shown: &str, value: &str| Choice {
-            shown: shown.to_owned(),
-            value: value.to_owned(),
-        };
-        let hostile = [
-            choice(&"a\u{301}".repeat(80), "a"),
-            choice("\u{202e}@everyone\u{0} <@1>", "b"),
-            choice(&"x".repeat(10_000), &"v".repeat(100)),
-            choice("too long to be handed over", &"v".repeat(101)),
-            choice("", "no name"),
-            choice("no value", ""),
-            choice(" \u{200b} ", "blank"),
-        ];
-        let shown_ones = shown(&hostile);
-        let names: Vec<&str> = shown_ones
-            .iter()
-            .filter_map(|choice| choice["name"].as_str())
-            .collect();
-        assert_eq!(names.len(), 3, "{names:?}");
-        assert!(names[0].ends_with("a\u{301}…"), "{}", names[0]);
-        assert_eq!(names[1], "@everyone  <@1>");
-        assert!(
-            names
-                .iter()
-                .all(|name| (1..=100).contains(&name.chars().count()))
-        );
-        assert_eq!(shown(&vec![choice("a", "a"); 60]).len(), 25);
     }
 }

@@ -1,9 +1,12 @@
-//! Discord: posts as embeds that mention nobody, over a REST client of our own.
+//! Discord: posts as embeds without mentions, over our own REST client.
 //!
-//! A channel's message carries the delivery's key as its nonce, so that Discord itself keeps a retry from doubling it.
-//! A forum's post has no nonce; before a retry it is looked for by its name, and by the mark in its footer.
+//! A message carries the delivery's key as its nonce, so that Discord ignores a repeated send. Forum posts have no
+//! nonce: before a retry, the bot searches for the post by its name and by the mark in its footer.
 
+mod choices;
 mod commands;
+mod doubles;
+pub mod escape;
 mod facts;
 mod gateway;
 mod interactions;
@@ -14,7 +17,6 @@ pub mod rest;
 mod rights;
 mod standing;
 mod tags;
-pub mod text;
 mod threads;
 
 #[cfg(test)]
@@ -29,48 +31,51 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub use self::commands::{Memory, registered};
+pub use self::commands::{RegistrationStore, registered};
 pub use self::facts::ChannelFacts;
-pub use self::rest::Settings;
+pub use self::rest::DiscordSettings;
 pub use self::rights::Needs;
 pub use self::tags::Tag;
 
+use self::doubles::Doubles;
 use self::refusal::Aim;
 use self::render::{body, carries};
-use self::rest::{Failure, Request, Rest};
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
+use self::rest::{DiscordRequest, RequestError, Rest};
+use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
-/// How long Discord surely remembers a nonce; it says "a few minutes".
+/// How long Discord certainly remembers a nonce; its documentation says "a few minutes".
 const NONCE_LASTS: Duration = Duration::from_mins(2);
-/// How long a request may take, from connecting to the answer's last byte.
+/// The time limit of a request, from connecting to the last byte of the response.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// Discord's number for a thread that takes nothing since it is archived.
+/// Discord's error code for an archived thread.
 const ARCHIVED: u64 = 50083;
-/// The messages that are looked through; Discord gives no more at once.
+/// Messages searched: Discord's limit for one response.
 const MESSAGES_LOOKED_AT: usize = 100;
 
-/// The platform.
 #[derive(Debug)]
 pub struct Discord {
     rest: Arc<Rest>,
     me: Mutex<Option<String>>,
     channels: Mutex<HashMap<String, (Instant, ChannelFacts)>>,
-    /// Rooms that were warned of once.
+    /// Rooms already mentioned in a warning.
     warned: Mutex<HashSet<String>>,
-    /// Events of the gateway's that were not understood.
+    /// Forum posts that may stand twice.
+    doubles: Doubles,
+    /// Gateway events that could not be parsed.
     unknown: Arc<AtomicU64>,
 }
 
 impl Discord {
-    /// Sets the client up; nothing is asked yet.
-    pub fn new(settings: Settings) -> anyhow::Result<Self> {
+    /// Sets up the client without a request.
+    pub fn new(settings: DiscordSettings) -> anyhow::Result<Self> {
         Self::with_timeout(settings, REQUEST_TIMEOUT)
     }
 
-    /// The same, with another longest time for a request.
-    pub fn with_timeout(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
+    /// The same with another time limit for requests.
+    pub fn with_timeout(settings: DiscordSettings, timeout: Duration) -> anyhow::Result<Self> {
         Ok(Self {
+            doubles: Doubles::new(timeout),
             rest: Arc::new(Rest::new(settings, timeout)?),
             me: Mutex::default(),
             channels: Mutex::default(),
@@ -79,7 +84,7 @@ impl Discord {
         })
     }
 
-    /// Whether a room is warned of for the first time.
+    /// Whether this is the first warning about a room.
     fn is_first_warning(&self, room: &str) -> bool {
         let mut warned = self.warned.lock().expect("no holder of the names panics");
         warned.insert(room.to_owned())
@@ -102,7 +107,7 @@ impl Discord {
         major: &str,
         path: String,
     ) -> Result<Value, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::GET,
             route,
             major: major.to_owned(),
@@ -143,7 +148,7 @@ impl Discord {
                     .await?
             }
         };
-        // What begins a thread is above all that is said in it.
+        // The message that starts a thread needs no reference.
         if thread.as_deref() != Some(&above.message) {
             body["message_reference"] =
                 json!({"message_id": above.message, "fail_if_not_exists": false});
@@ -159,7 +164,7 @@ impl Discord {
         thread: Option<String>,
         body: Value,
     ) -> Result<Receipt, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/messages",
             major: room.to_owned(),
@@ -183,13 +188,46 @@ impl Discord {
         ours.map(id_of).transpose()
     }
 
+    /// Looks for the message that an earlier attempt may have made.
+    async fn find_earlier(&self, work: &Work) -> Result<Option<Receipt>, SendError> {
+        let Act::Send { content, under } = &work.act else {
+            return Ok(None);
+        };
+        check_channel(&work.address)?;
+        if under.is_none() && self.facts(&work.address).await?.is_forum() {
+            return self.find_in_forum(&work.address, content).await;
+        }
+        let thread = under.as_ref().and_then(thread_below);
+        if let Some(thread) = &thread {
+            check_id(thread)?;
+            match self.find_in_room(thread, content.mark()).await {
+                Ok(None) => {}
+                // A thread that is not there holds nothing.
+                Err(SendError::Never { .. }) => {}
+                found => {
+                    return found.map(|message| {
+                        message.map(|message| Receipt {
+                            message,
+                            thread: Some(thread.clone()),
+                        })
+                    });
+                }
+            }
+        }
+        let message = self.find_in_room(&work.address, content.mark()).await?;
+        Ok(message.map(|message| Receipt {
+            message,
+            thread: None,
+        }))
+    }
+
     async fn change(
         &self,
         work: &Work,
         receipt: &Receipt,
         content: Option<&Content>,
     ) -> Result<Receipt, SendError> {
-        // The message that starts a forum's post; another one in its thread is like any.
+        // Only the message that starts a forum post has the thread's id; others in its thread are ordinary.
         let starts = receipt.thread.as_ref();
         let starts = starts.filter(|thread| **thread == receipt.message);
         match (starts, content) {
@@ -214,7 +252,7 @@ impl Discord {
         }
         check_id(&receipt.message)?;
         let asked = self.ask_to_change(room, receipt, content).await;
-        // A thread that was put away meanwhile takes no change until it is open again.
+        // A thread that was archived in between takes no change until it is open.
         let asked = match asked {
             Err(failure) if failure.code == ARCHIVED => {
                 self.reopen(room, receipt.thread.is_some()).await?;
@@ -234,8 +272,8 @@ impl Discord {
         room: &str,
         receipt: &Receipt,
         content: Option<&Content>,
-    ) -> Result<Value, Failure> {
-        let request = Request {
+    ) -> Result<Value, RequestError> {
+        let request = DiscordRequest {
             method: match content {
                 Some(_) => Method::PATCH,
                 None => Method::DELETE,
@@ -257,8 +295,8 @@ impl Platform for Discord {
         "discord"
     }
 
-    /// A forum's posts have no nonce. The type of a channel that nobody asked for yet is not known here, where nothing
-    /// can be asked; it counts as a forum, which costs one look more after a restart, and can double nothing.
+    /// Forum posts have no nonce. This function cannot ask for an unknown channel's type, so it treats it as a forum:
+    /// that costs one search after a restart, and never posts twice.
     fn dedupes_for(&self, address: &str) -> Duration {
         match self.channels().get(address) {
             Some((_, facts)) if !facts.is_forum() => NONCE_LASTS,
@@ -268,62 +306,36 @@ impl Platform for Discord {
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
         async move {
-            match &work.act {
+            let done = match &work.act {
                 Act::Send { content, under } => self.send(work, content, under.as_ref()).await,
                 Act::Edit { receipt, content } => self.change(work, receipt, Some(content)).await,
                 Act::Remove { receipt } => self.change(work, receipt, None).await,
+            };
+            if done.is_ok() {
+                self.remove_late_doubles(&work.address).await;
             }
+            done
         }
         .boxed()
     }
 
-    /// Edits and removals are never found: done twice, they are done once. Needs Read Message History; without it
-    /// Discord shows an empty channel.
+    /// Edits and removals need no search, because they can be repeated. Needs Read Message History: without it, Discord
+    /// returns an empty list.
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
-        async move {
-            let Act::Send { content, under } = &work.act else {
-                return Ok(None);
-            };
-            check_channel(&work.address)?;
-            if under.is_none() && self.facts(&work.address).await?.is_forum() {
-                return self.find_in_forum(&work.address, content).await;
-            }
-            let thread = under.as_ref().and_then(thread_below);
-            if let Some(thread) = &thread {
-                check_id(thread)?;
-                match self.find_in_room(thread, content.mark()).await {
-                    Ok(None) => {}
-                    // A thread that is not there holds nothing.
-                    Err(SendError::Never { .. }) => {}
-                    found => {
-                        return found.map(|message| {
-                            message.map(|message| Receipt {
-                                message,
-                                thread: Some(thread.clone()),
-                            })
-                        });
-                    }
-                }
-            }
-            let message = self.find_in_room(&work.address, content.mark()).await?;
-            Ok(message.map(|message| Receipt {
-                message,
-                thread: None,
-            }))
-        }
-        .boxed()
+        let found = self.find_earlier(work);
+        async move { found.await.map_err(SendError::as_failed_look) }.boxed()
     }
 
     fn standing<'a>(
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         self.standing_in(address, since).boxed()
     }
 }
 
-/// The thread in which something stands that belongs to a message. A message's own thread has the message's id.
+/// The thread for a reply. A message's own thread has the message's id.
 fn thread_below(below: &Below) -> Option<String> {
     let above = below.message();
     match below {
@@ -358,7 +370,7 @@ fn check_channel(address: &str) -> Result<(), SendError> {
         false => Err(SendError::Never {
             scope: Scope::Channel,
             why: format!(
-                "{address:?} is no Discord channel's id, which is a number: copy it from the channel's menu"
+                "{address:?} is not the id of a Discord channel, which is a number: copy it from the channel's menu"
             ),
         }),
     }
@@ -369,13 +381,13 @@ fn check_id(id: &str) -> Result<(), SendError> {
         true => Ok(()),
         false => Err(SendError::Never {
             scope: Scope::Delivery,
-            why: format!("{id:?} is no id of Discord's"),
+            why: format!("{id:?} is not a Discord id"),
         }),
     }
 }
 
 fn senseless() -> SendError {
     SendError::Unknown {
-        why: "Discord's answer makes no sense".to_owned(),
+        why: "Discord's response is invalid".to_owned(),
     }
 }

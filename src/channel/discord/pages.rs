@@ -1,5 +1,5 @@
-//! The buttons that turn pages. A button's id carries who may press it and the whole call, so that it works after a
-//! restart too; a call that is too long for that is remembered here for a while, under a short key.
+//! The buttons that turn pages. A button's id contains the person who may press it and the whole call, so that it works
+//! after a restart. A call that is too long is kept in memory under a short key.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,43 +7,42 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
-use crate::command::grammar::{self, Audience, Call};
-use crate::command::heard::Pages;
+use crate::chat::{Audience, Call, PageCalls, grammar};
 use crate::post::story::Suggestion;
 
 /// Discord's limit for a button's id, in code points.
 const ID_MAX: usize = 100;
-/// Long calls that are remembered; the oldest goes first.
+/// The most long calls kept; the oldest goes first.
 const LONG_MAX: usize = 1000;
-/// Who may press a button that is for all who may give its command.
+/// The person of a button that everybody with the right to its command may press.
 pub(super) const ANYBODY: &str = "0";
-/// What begins the id of a button whose call it carries, and of one whose call is remembered.
+/// The prefixes of ids that contain the call, and of those with a key.
 const CARRIED: &str = "page";
 const REMEMBERED: &str = "long";
 
-/// What a pressed button says.
+/// The content of a button's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Turn {
-    /// Who may press it.
+pub(super) struct PageButton {
+    /// The person who may press it.
     pub(super) person: String,
-    /// What it asks for; nothing where that is forgotten.
+    /// `None` if its call was forgotten.
     pub(super) call: Option<Call>,
 }
 
-/// The calls that no button can carry.
+/// The calls that are too long for a button's id.
 #[derive(Debug, Default)]
 pub(super) struct LongCalls(Mutex<VecDeque<(String, Audience, String)>>);
 
 impl LongCalls {
-    /// The rows of buttons below a reply: none, or one.
-    pub(super) fn buttons(&self, pages: &Pages, person: &str) -> Value {
+    /// The row of buttons below a reply, or no rows.
+    pub(super) fn buttons(&self, pages: &PageCalls, person: &str) -> Value {
         let button = |call: &Call, label: &str| {
             CreateButton::new(self.id(call, person))
                 .label(label)
                 .style(ButtonStyle::Secondary)
         };
         let back = pages.back.as_ref().map(|call| button(call, "Back"));
-        let on = pages.on.as_ref().map(|call| button(call, "Next"));
+        let on = pages.next.as_ref().map(|call| button(call, "Next"));
         let buttons: Vec<CreateButton> = back.into_iter().chain(on).collect();
         match buttons.is_empty() {
             true => json!([]),
@@ -71,8 +70,8 @@ impl LongCalls {
         format!("{REMEMBERED}:{}:{person}:{key}", letter(audience))
     }
 
-    /// What a button's id means; nothing where it is none of ours.
-    pub(super) fn read(&self, id: &str) -> Option<Turn> {
+    /// Parses a button's id; `None` if it is not ours.
+    pub(super) fn read(&self, id: &str) -> Option<PageButton> {
         let mut parts = id.splitn(4, ':');
         let (kind, audience) = (parts.next()?, parts.next()?);
         let (person, rest) = (parts.next()?, parts.next()?);
@@ -90,14 +89,14 @@ impl LongCalls {
             }
             _ => return None,
         };
-        Some(Turn {
+        Some(PageButton {
             person: person.to_owned(),
             call: words.and_then(|words| grammar::parse(audience, &words).ok()),
         })
     }
 }
 
-/// The buttons below a suggestion, for editors; none where it is decided.
+/// The buttons of a suggestion for editors; none after the decision.
 pub(super) fn choices(suggested: &Suggestion) -> Value {
     if !suggested.decided.is_empty() {
         return json!([]);
@@ -147,23 +146,23 @@ mod tests {
         ] {
             let call = grammar::parse(Audience::Readers, words).expect("a command");
             let calls = LongCalls::default();
-            let pages = Pages {
+            let pages = PageCalls {
                 back: Some(call.at_page(1)),
-                on: Some(call.at_page(3)),
+                next: Some(call.at_page(3)),
             };
             let ids = ids(&calls.buttons(&pages, PERSON));
             assert_eq!(ids.len(), 2);
             assert_ne!(ids[0], ids[1]);
             for (id, page) in ids.iter().zip([1, 3]) {
                 assert!(id.chars().count() <= ID_MAX, "{id}");
-                let turn = Turn {
+                let turn = PageButton {
                     person: PERSON.to_owned(),
                     call: Some(call.at_page(page)),
                 };
                 assert_eq!(calls.read(id), Some(turn.clone()), "{id}");
-                // After a restart what was remembered is gone; what was carried is not.
+                // After a restart, only the calls in ids are left.
                 let is_carried = id.starts_with(CARRIED);
-                let forgotten = Turn {
+                let forgotten = PageButton {
                     call: turn.call.clone().filter(|_| is_carried),
                     ..turn
                 };
@@ -187,6 +186,6 @@ mod tests {
         }
         let turn = calls.read("page:r:1:dance").expect("it has the shape");
         assert_eq!(turn.call, None);
-        assert_eq!(calls.buttons(&Pages::default(), PERSON), json!([]));
+        assert_eq!(calls.buttons(&PageCalls::default(), PERSON), json!([]));
     }
 }

@@ -1,4 +1,4 @@
-//! What follows from an answer of Discord's that is no success. Pure.
+//! The meaning of Discord's error responses. Pure.
 
 use std::time::Duration;
 
@@ -6,54 +6,53 @@ use serde_json::Value;
 
 use crate::channel::{Scope, SendError};
 
-/// The longest that a server's delay is believed.
+/// The longest delay accepted from a server.
 pub(super) const DELAY_MAX: Duration = Duration::from_hours(1);
-/// The shortest, so that a delay of zero makes no hot loop.
+/// The shortest delay, so that a delay of zero makes no busy loop.
 const DELAY_MIN: Duration = Duration::from_millis(100);
-/// The delay where the server names none that can be read.
+/// The delay if the server names none that can be parsed.
 pub(super) const DELAY_UNREADABLE: Duration = Duration::from_secs(5);
-/// The delay after slow-mode answers without one.
+/// The delay after a slow-mode response without one.
 const SLOW_DOWN: Duration = Duration::from_mins(1);
-/// How long all wait where something before Discord's API turns requests away.
+/// The platform's wait after a proxy before Discord's API refused a request.
 const TURNED_AWAY: Duration = Duration::from_mins(5);
-/// The most of the server's own words that are handed on.
+/// Characters repeated of the server's message.
 const WORDS_CHARS_MAX: usize = 200;
 
-/// What a request is for, since the same answer means different things.
+/// The purpose of a request: the same response means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Aim {
-    /// Reads something.
     Read,
-    /// Makes a message.
+    /// Posts a message.
     Send,
-    /// Makes or changes something that is no message: a thread, the commands.
+    /// Creates or changes something other than a message: a thread, the commands.
     Around,
-    /// Answers what a person asked, which no limit of the whole bot counts.
+    /// Answers an interaction. The bot's global limit does not apply.
     Answer,
-    /// Changes or removes a message.
+    /// Edits or removes a message.
     Change {
-        /// Whether it is in a forum post's thread, which can be gone or archived while the channel is well.
+        /// Whether the message is in a forum post's thread, which can be gone or archived while the channel works.
         in_thread: bool,
     },
 }
 
-/// The parts of an answer that decide.
+/// An error response.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct ErrorResponse {
     pub(super) status: u16,
     pub(super) retry_after: Option<String>,
     pub(super) scope: Option<String>,
     pub(super) body: Option<Value>,
 }
 
-impl Answer {
-    /// Discord's own number for the error.
+impl ErrorResponse {
+    /// Discord's error code; zero if there is none.
     pub(super) fn code(&self) -> u64 {
         let code = self.body.as_ref().and_then(|body| body.get("code"));
         code.and_then(Value::as_u64).unwrap_or_default()
     }
 
-    /// Whether a 429 holds every route: also one that is not Discord's API speaking, but what stands before it.
+    /// Whether a 429 applies to all routes. This includes a 429 of a proxy before Discord's API.
     pub(super) fn is_for_all(&self) -> bool {
         let is_global = |body: &Value| body.get("global").and_then(Value::as_bool) == Some(true);
         match (self.scope.as_deref(), &self.body) {
@@ -64,7 +63,7 @@ impl Answer {
         }
     }
 
-    /// The server's delay, if it named one that can be read: the longer of the header's and the body's.
+    /// The longer one of the delays in header and body, if one can be parsed.
     pub(super) fn delay(&self) -> Option<Duration> {
         let header = self.retry_after.as_deref();
         let header = header.and_then(|text| text.trim().parse::<f64>().ok());
@@ -94,10 +93,10 @@ impl Answer {
     }
 }
 
-/// What follows from `answer`, whose status is not 2xx.
-pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
+/// The error for a response with a status other than 2xx.
+pub(super) fn verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
     match (aim, bare_verdict(aim, answer)) {
-        // What was asked in a channel says nothing of what is told there.
+        // A refused answer says nothing about posts in that channel.
         (
             Aim::Answer,
             SendError::Never {
@@ -112,7 +111,7 @@ pub(super) fn verdict(aim: Aim, answer: &Answer) -> SendError {
     }
 }
 
-fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
+fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
     let in_thread = aim == Aim::Change { in_thread: true };
     let words = answer.words();
     let never = |scope, advice: &str| SendError::Never {
@@ -127,14 +126,14 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
         scope,
         why: words.clone(),
     };
-    // All wait, but one request alone may be to blame, so it is counted.
+    // The whole platform waits. One bad request could be the cause, so it counts as an attempt.
     let turned_away = || SendError::Failed {
         after: TURNED_AWAY,
         scope: Scope::Platform,
         why: words.clone(),
     };
     let is_change = matches!(aim, Aim::Change { .. });
-    // A thread that is archived or gone says nothing about the forum that it is in.
+    // An archived or missing thread says nothing about its forum.
     let thread_scope = match in_thread {
         true => Scope::Delivery,
         false => Scope::Channel,
@@ -150,7 +149,7 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
             },
             answer.delay().unwrap_or(DELAY_UNREADABLE),
         ),
-        // The question's own token, which is good for a quarter of an hour.
+        // The interaction's token, valid for fifteen minutes.
         (_, 10015 | 10062 | 40060 | 50027) => never(Scope::Delivery, ""),
         (401, _) => never(
             Scope::Platform,
@@ -194,7 +193,7 @@ fn bare_verdict(aim: Aim, answer: &Answer) -> SendError {
         ),
         (_, 40067) => never(
             Scope::Delivery,
-            "the forum wants a tag on every post: add tags to it, or turn that off for it",
+            "the forum requires a tag on every post: add tags to it, or turn that off in its settings",
         ),
         (_, 200_000 | 200_001 | 240_000) => never(
             Scope::Delivery,

@@ -1,17 +1,18 @@
-//! Content as the body of a Discord message. Pure, and within Discord's limits by construction.
+//! Content as the body of a Discord message, within Discord's limits. Pure.
 
 use chrono::SecondsFormat;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::text::{count, cut, escape, escape_label};
+use super::escape::{escape, escape_label};
+use crate::channel::text::{count, cut};
 use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion, Tone};
 
 /// Discord's limits, in code points.
 pub(super) const TITLE_MAX: usize = 256;
 pub(super) const DESCRIPTION_MAX: usize = 4096;
 pub(super) const AUTHOR_MAX: usize = 256;
-/// Discord allows 2048; ours is less, so that the sum always fits.
+/// Discord allows 2048; less is used, so that the sum always fits.
 pub(super) const FOOTER_MAX: usize = 512;
 /// Discord's limit for all texts of a message's embeds together.
 pub(super) const TOTAL_MAX: usize = 6000;
@@ -21,33 +22,33 @@ pub(super) const LINK_MAX: usize = 2048;
 /// Discord's limit for a forum post's name.
 pub(super) const THREAD_NAME_MAX: usize = 100;
 
-/// Shares of a story's description; what they leave is for its patches, whole lines of them.
+/// The shares of a story's description. The rest is for its patches, in whole lines.
 const STATE_MAX: usize = 400;
 const REFS_MAX: usize = 200;
 const SUMMARY_MAX: usize = 1200;
 const CHANGE_MAX: usize = 1200;
 const STEPS_MAX: usize = 500;
-/// The headings and the empty lines between the shares.
+/// The headings and empty lines between the shares.
 const LAYOUT_MAX: usize = 64;
 const _: () = assert!(
     STATE_MAX + REFS_MAX + SUMMARY_MAX + CHANGE_MAX + STEPS_MAX + LAYOUT_MAX < DESCRIPTION_MAX
 );
-/// The parts of a digest's line. An address that is longer is left out.
+/// The parts of a digest's line. A longer link is left out.
 const WHAT_MAX: usize = 120;
 const LABEL_MAX: usize = 200;
 const LINE_LINK_MAX: usize = 512;
-/// What stands above the lines of an issue.
+/// The introduction of an issue.
 const LEAD_MAX: usize = 1500;
 const _: () = assert!(LINK_MAX + SUMMARY_MAX + STEPS_MAX + WHAT_MAX + LAYOUT_MAX < DESCRIPTION_MAX);
 /// Room for `… and 4294967295 more` and the line break before it.
 const MORE_MAX: usize = 40;
 
-/// What comes before the ids of the stories that a list names, in its footer. No other footer begins so.
+/// Precedes the ids of the stories of a list in its footer. No other footer starts with it.
 const STORIES: &str = "stories ";
-/// What stands between the parts of a footer.
+/// Separates the parts of a footer.
 const DOT: &str = " · ";
 
-/// The body of a message that says `content`; it can mention nobody.
+/// The body of a message with `content`; it mentions nobody.
 pub fn body(content: &Content) -> Value {
     let embed = match content {
         Content::Story(post) => story(post),
@@ -74,7 +75,7 @@ pub fn body(content: &Content) -> Value {
     body
 }
 
-/// The name of a forum post that says `content`. Discord shows no markdown there.
+/// The name of a forum post with `content`. Discord shows no markdown there.
 pub fn thread_name(content: &Content) -> String {
     let title = match content {
         Content::Story(post) => &post.title,
@@ -90,7 +91,7 @@ pub fn thread_name(content: &Content) -> String {
     }
 }
 
-/// Whether an embed's footer carries the mark.
+/// Whether an embed's footer ends with the mark.
 pub fn carries(footer: &str, mark: &str) -> bool {
     match footer.strip_suffix(mark) {
         Some(before) => !mark.is_empty() && (before.is_empty() || before.ends_with(DOT)),
@@ -98,7 +99,7 @@ pub fn carries(footer: &str, mark: &str) -> bool {
     }
 }
 
-/// The mark that a footer of ours carries, and those of the stories that it names.
+/// The mark in a footer of ours, and the marks of the stories that it lists.
 pub(super) fn marks(footer: &str) -> Option<(String, Vec<String>)> {
     let mut parts = footer.rsplit(DOT);
     let mark = parts.next().filter(|mark| !mark.trim().is_empty())?;
@@ -231,7 +232,7 @@ fn listed(line: &Line) -> String {
     }
 }
 
-/// A newsletter: what stands above, lines under headings, and where the rest is.
+/// A newsletter: the introduction, lines under headings, and a link to the rest.
 fn issue(post: &IssuePost) -> Map<String, Value> {
     let mut embed = Map::new();
     put(&mut embed, "title", cut(&escape(&post.title), TITLE_MAX));
@@ -298,7 +299,7 @@ fn suggestion(suggested: &Suggestion) -> Map<String, Value> {
     embed
 }
 
-/// As many whole lines as fit in `room`, and how many more there are.
+/// As many whole lines as fit in `room`, with the number of the others.
 fn whole_lines(lines: Vec<String>, left_out: usize, room: usize) -> String {
     let all: usize = lines.iter().map(|line| count(line) + 1).sum();
     let room = match left_out == 0 && all <= room {
@@ -321,7 +322,7 @@ fn whole_lines(lines: Vec<String>, left_out: usize, room: usize) -> String {
     kept.join("\n")
 }
 
-/// A footer that ends with the mark, which stays whole: the message is found by it. Discord shows no markdown there.
+/// A footer ending with the whole mark, which identifies the message. Discord shows no markdown there.
 fn footer(about: &str, mark: &str) -> Value {
     let room = FOOTER_MAX.saturating_sub(count(mark) + count(DOT));
     let text = match cut(about, room) {
@@ -331,7 +332,7 @@ fn footer(about: &str, mark: &str) -> Value {
     json!({"text": text})
 }
 
-/// An address of the web that can end no markdown link; `None` for any other, and for one that is too long.
+/// A web address, escaped so that it cannot end a markdown link. `None` for other addresses and for long ones.
 fn web_link(link: Option<&str>, max: usize) -> Option<String> {
     let link = Url::parse(link?).ok()?;
     if !matches!(link.scheme(), "http" | "https") {

@@ -1,4 +1,4 @@
-//! Discord's REST interface: one request, one answer, and no waiting inside. What must wait is told to the caller.
+//! A client for Discord's REST interface: one request, one response. It never waits; limits are returned to the caller.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -14,75 +14,72 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::refusal::{Aim, Answer, DELAY_MAX, DELAY_UNREADABLE, verdict};
+use super::refusal::{Aim, DELAY_MAX, DELAY_UNREADABLE, ErrorResponse, verdict};
 use crate::channel::{Scope, SendError};
 
-/// The most of an answer that is read: a hundred messages with full embeds, and room.
+/// The most bytes read of a response: more than a hundred messages with full embeds.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// How many buckets are remembered before those that are over are forgotten.
+/// The most buckets remembered before expired ones are dropped.
 const BUCKETS_MAX: usize = 1024;
 
-/// What the client must be told.
 #[derive(Debug)]
-pub struct Settings {
-    /// Where Discord is: `https://discord.com`. Plain HTTP is for this machine's loopback alone.
+pub struct DiscordSettings {
+    /// Discord's address, `https://discord.com`. Plain HTTP is allowed on the loopback only.
     pub base: String,
-    /// The bot's token.
     pub token: SecretString,
-    /// The project's page, for the User-Agent that Discord asks for.
+    /// The project's page for the User-Agent, which Discord requires.
     pub page: String,
 }
 
-/// One request.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct DiscordRequest {
     pub(super) method: Method,
-    /// The path with its parameters left open, which names the route.
+    /// The path with open parameters: the name of the route.
     pub(super) route: &'static str,
-    /// The channel or server that the limit is counted for.
+    /// The channel or server that the rate limit counts for.
     pub(super) major: String,
-    /// Below `/api/v10`.
+    /// The path below `/api/v10`.
     pub(super) path: String,
     pub(super) body: Option<Value>,
     pub(super) aim: Aim,
 }
 
-/// Why a request failed, with Discord's own number for it.
+/// Why a request failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct RequestError {
     pub(super) error: SendError,
-    /// Zero where Discord named none.
+    /// Discord's error code; zero if there is none.
     pub(super) code: u64,
 }
 
-impl From<SendError> for Failure {
+impl From<SendError> for RequestError {
     fn from(error: SendError) -> Self {
         Self { error, code: 0 }
     }
 }
 
 #[derive(Debug, Default)]
-struct Holds {
+struct RateLimits {
     everything: Option<Instant>,
-    /// The bucket of each route, as far as answers told.
+    /// The bucket of each route, learnt from responses.
     buckets: HashMap<(Method, &'static str), String>,
-    /// Until when a bucket of a channel is empty.
+    /// When the empty bucket of a channel refills.
     empty: HashMap<(String, String), Instant>,
 }
 
-/// The client.
 #[derive(Debug)]
 pub(super) struct Rest {
     client: Client,
     base: String,
     is_loopback: bool,
     token: SecretString,
-    holds: Mutex<Holds>,
+    limits: Mutex<RateLimits>,
 }
 
 impl Rest {
-    pub(super) fn new(settings: Settings, timeout: Duration) -> anyhow::Result<Self> {
-        let base = Url::parse(&settings.base).context("Discord's address is none")?;
+    pub(super) fn new(settings: DiscordSettings, timeout: Duration) -> anyhow::Result<Self> {
+        let base =
+            Url::parse(&settings.base).context("the address of Discord's API is not a URL")?;
         let is_loopback = match base.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
@@ -93,9 +90,10 @@ impl Rest {
             base.scheme() == "https" || (base.scheme() == "http" && is_loopback),
             "Discord's address must start with https://: the token goes there"
         );
-        let mut token =
-            HeaderValue::from_str(&format!("Bot {}", settings.token.expose_secret()))
-                .map_err(|_| anyhow::anyhow!("the token holds characters that no token has"))?;
+        let mut token = HeaderValue::from_str(&format!("Bot {}", settings.token.expose_secret()))
+            .map_err(|_| {
+            anyhow::anyhow!("the token contains characters that are not allowed in a token")
+        })?;
         ensure!(
             !settings.token.expose_secret().trim().is_empty(),
             "the token is empty"
@@ -121,11 +119,11 @@ impl Rest {
             base: base.as_str().trim_end_matches('/').to_owned(),
             is_loopback,
             token: settings.token,
-            holds: Mutex::default(),
+            limits: Mutex::default(),
         })
     }
 
-    /// Whether Discord's place is taken by a server on this machine.
+    /// Whether a server on this machine stands in for Discord.
     pub(super) fn is_loopback(&self) -> bool {
         self.is_loopback
     }
@@ -134,21 +132,21 @@ impl Rest {
         &self.token
     }
 
-    /// Makes one request, unless a limit says that it must wait. An answer without a body is `null`.
-    pub(super) async fn ask(&self, request: Request) -> Result<Value, SendError> {
+    /// Makes one request, unless a known limit forbids it. A response without a body is `null`.
+    pub(super) async fn ask(&self, request: DiscordRequest) -> Result<Value, SendError> {
         self.ask_for(request).await.map_err(|failure| failure.error)
     }
 
-    /// The same, for who must know the number of the error.
-    pub(super) async fn ask_for(&self, request: Request) -> Result<Value, Failure> {
+    /// The same, with Discord's error code.
+    pub(super) async fn ask_for(&self, request: DiscordRequest) -> Result<Value, RequestError> {
         let result = self.ask_bare(request).await;
-        result.map_err(|failure| Failure {
+        result.map_err(|failure| RequestError {
             error: self.without_token(failure.error),
             ..failure
         })
     }
 
-    async fn ask_bare(&self, request: Request) -> Result<Value, Failure> {
+    async fn ask_bare(&self, request: DiscordRequest) -> Result<Value, RequestError> {
         self.may_go(&request)?;
         let url = format!("{}/api/v10{}", self.base, request.path);
         let mut sent = self.client.request(request.method.clone(), url);
@@ -165,7 +163,7 @@ impl Rest {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned)
         };
-        let mut answer = Answer {
+        let mut answer = ErrorResponse {
             status: status.as_u16(),
             retry_after: header(RETRY_AFTER.as_str()),
             scope: header("x-ratelimit-scope"),
@@ -185,7 +183,7 @@ impl Rest {
             return match body.is_empty() {
                 true => Ok(Value::Null),
                 false => serde_json::from_slice(&body).map_err(|_| {
-                    let why = "Discord's answer is no JSON".to_owned();
+                    let why = "Discord's response is not JSON".to_owned();
                     SendError::Unknown { why }.into()
                 }),
             };
@@ -200,19 +198,19 @@ impl Rest {
         {
             self.hold(&request, *scope, *after);
         }
-        Err(Failure {
+        Err(RequestError {
             error: verdict,
             code: answer.code(),
         })
     }
 
-    fn holds(&self) -> MutexGuard<'_, Holds> {
-        self.holds.lock().expect("no holder of the limits panics")
+    fn limits(&self) -> MutexGuard<'_, RateLimits> {
+        self.limits.lock().expect("no holder of the limits panics")
     }
 
-    /// Whether a limit known from earlier answers lets the request go.
-    fn may_go(&self, request: &Request) -> Result<(), SendError> {
-        let holds = self.holds();
+    /// Checks the limits learnt from earlier responses.
+    fn may_go(&self, request: &DiscordRequest) -> Result<(), SendError> {
+        let limits = self.limits();
         let now = Instant::now();
         let later = |until: Option<Instant>, scope, why: &str| match until {
             Some(until) if until > now => Err(SendError::Later {
@@ -224,45 +222,45 @@ impl Rest {
         };
         if request.aim != Aim::Answer {
             later(
-                holds.everything,
+                limits.everything,
                 Scope::Platform,
                 "Discord's limit for the whole bot is reached",
             )?;
         }
         later(
-            holds.empty.get(&holds.bucket(request)).copied(),
+            limits.empty.get(&limits.bucket(request)).copied(),
             Scope::Channel,
             "Discord's limit for the channel is reached",
         )
     }
 
-    /// Keeps what an answer told of the limits: its bucket, and in how many seconds it fills if it is empty.
-    fn learn(&self, request: &Request, bucket: Option<String>, reset_after: Option<f64>) {
-        let mut holds = self.holds();
+    /// Remembers the limits in a response: the bucket, and the seconds until it refills if it is empty.
+    fn learn(&self, request: &DiscordRequest, bucket: Option<String>, reset_after: Option<f64>) {
+        let mut limits = self.limits();
         if let Some(bucket) = bucket {
-            holds
+            limits
                 .buckets
                 .insert((request.method.clone(), request.route), bucket);
         }
         let seconds = reset_after.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
         if let Some(seconds) = seconds {
             let after = Duration::from_secs_f64(seconds.min(DELAY_MAX.as_secs_f64()));
-            holds.wait(request, after);
+            limits.wait(request, after);
         }
     }
 
-    fn hold(&self, request: &Request, scope: Scope, after: Duration) {
-        let mut holds = self.holds();
+    fn hold(&self, request: &DiscordRequest, scope: Scope, after: Duration) {
+        let mut limits = self.limits();
         match scope {
             Scope::Platform => {
-                holds.everything = holds.everything.max(Some(Instant::now() + after));
+                limits.everything = limits.everything.max(Some(Instant::now() + after));
             }
-            Scope::Channel => holds.wait(request, after),
+            Scope::Channel => limits.wait(request, after),
             Scope::Delivery => {}
         }
     }
 
-    /// The error with the token struck out, should a server or a library have repeated it.
+    /// Removes the token from an error, in case a server or a library repeated it.
     fn without_token(&self, mut error: SendError) -> SendError {
         match &mut error {
             SendError::Later { why, .. }
@@ -277,9 +275,9 @@ impl Rest {
     }
 }
 
-impl Holds {
-    /// What a limit is counted by: the bucket, or the route while no answer named it, and the channel.
-    fn bucket(&self, request: &Request) -> (String, String) {
+impl RateLimits {
+    /// The key of a limit: the channel with the bucket, or with the route if the bucket is unknown.
+    fn bucket(&self, request: &DiscordRequest) -> (String, String) {
         let route = (request.method.clone(), request.route);
         let bucket = match self.buckets.get(&route) {
             Some(bucket) => bucket.clone(),
@@ -288,7 +286,7 @@ impl Holds {
         (bucket, request.major.clone())
     }
 
-    fn wait(&mut self, request: &Request, after: Duration) {
+    fn wait(&mut self, request: &DiscordRequest, after: Duration) {
         let now = Instant::now();
         if self.empty.len() >= BUCKETS_MAX {
             self.empty.retain(|_, until| *until > now);
@@ -303,7 +301,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(SendError::Unknown {
-                why: "Discord's answer is too long".to_owned(),
+                why: "Discord's response is too long".to_owned(),
             });
         }
         body.extend_from_slice(&chunk);
@@ -311,7 +309,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {
     Ok(body)
 }
 
-/// What follows when no answer came, or not the whole of it.
+/// The error for a response that is missing or incomplete.
 fn lost(error: reqwest::Error) -> SendError {
     let (is_connect, is_builder) = (error.is_connect(), error.is_builder());
     let error = error.without_url();

@@ -1,12 +1,12 @@
-//! What the bot may do in a channel, as Discord computes it: from its roles, and what channels grant and deny. Asked before
-//! anything is sent, so that a check tells what would be refused.
+//! The bot's permissions in a channel, computed as Discord does from roles and channel overwrites. A check before the
+//! first post can so name the missing ones.
 
 use serde_json::Value;
 
 use super::{ChannelFacts, Discord, check_id, senseless};
 use crate::channel::{Scope, SendError};
 
-/// Discord's bits of rights.
+/// Discord's permission bits.
 const ADMINISTRATOR: u64 = 1 << 3;
 const VIEW_CHANNEL: u64 = 1 << 10;
 const SEND_MESSAGES: u64 = 1 << 11;
@@ -15,20 +15,20 @@ const READ_HISTORY: u64 = 1 << 16;
 const CREATE_THREADS: u64 = 1 << 35;
 const SEND_IN_THREADS: u64 = 1 << 38;
 
-/// What is asked of the bot in a channel.
+/// The permissions that a configuration needs beyond posting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// Whether steps are told in the thread of their post.
+    /// Whether milestones are posted in threads.
     pub threads: bool,
 }
 
 impl Discord {
-    /// Asks Discord about a channel, and whether the bot may do there what it will be asked to. What Discord does not tell
-    /// counts as allowed.
+    /// Reads a channel and checks the bot's permissions there. Permissions that Discord does not report count as
+    /// granted.
     ///
     /// # Errors
     ///
-    /// When there is no such channel, or a right is missing, which is named.
+    /// Returns an error if there is no such channel, or with the names of the missing permissions.
     pub async fn check(&self, address: &str, needs: Needs) -> Result<ChannelFacts, SendError> {
         let facts = self.look(address).await?;
         let Some(rights) = self.rights_in(address, &facts).await? else {
@@ -40,7 +40,7 @@ impl Discord {
             false => Err(SendError::Never {
                 scope: Scope::Channel,
                 why: format!(
-                    "the bot sees #{}, but lacks there: {}. Give it that in the channel's permissions",
+                    "the bot sees #{}, but lacks these permissions there: {}. Grant them in the channel's settings",
                     facts.name,
                     missing.join(", ")
                 ),
@@ -48,7 +48,7 @@ impl Discord {
         }
     }
 
-    /// The bot's rights in a channel; `None` where Discord does not tell them.
+    /// The bot's permissions in a channel; `None` if Discord does not report them.
     async fn rights_in(
         &self,
         address: &str,
@@ -62,7 +62,7 @@ impl Discord {
         let mut channel = self
             .read("/channels/{}", address, format!("/channels/{address}"))
             .await?;
-        // A thread has the rights of the channel that it is below.
+        // A thread has the permissions of its parent channel.
         if facts.is_thread() {
             let Some(parent) = channel["parent_id"].as_str().map(str::to_owned) else {
                 return Ok(None);
@@ -79,14 +79,14 @@ impl Discord {
             .await;
         match (member, server) {
             (Ok(member), Ok(server)) => rights(&me, guild, &server, &member, &channel).map(Some),
-            // A server in Discord's place need not know these.
+            // A stand-in server may lack these routes.
             (Err(SendError::Never { .. }), _) | (_, Err(SendError::Never { .. })) => Ok(None),
             (Err(error), _) | (_, Err(error)) => Err(error),
         }
     }
 }
 
-/// The rights of a member in a channel, by Discord's own rules.
+/// A member's permissions in a channel, by Discord's algorithm.
 fn rights(
     me: &str,
     guild: &str,
@@ -105,7 +105,7 @@ fn rights(
     };
     let mut all = 0;
     for role in list(&server["roles"]) {
-        // The role of everybody has the server's id.
+        // The id of @everyone is the server's id.
         if role["id"] == guild || roles.contains(&role["id"]) {
             all |= bits(&role["permissions"])?;
         }
@@ -135,7 +135,7 @@ fn rights(
     Ok(all)
 }
 
-/// The names of the rights that are missing for what posts, edits, threads and tags need.
+/// The names of the missing permissions.
 fn missing(rights: u64, facts: &ChannelFacts, needs: Needs) -> Vec<&'static str> {
     let send = match (facts.is_forum(), facts.is_thread()) {
         (true, _) => (SEND_MESSAGES, "Create Posts (Send Messages)"),
@@ -192,7 +192,7 @@ mod tests {
             of(json!(["21"]), json!([over("9", 0, VIEW_CHANNEL)])),
             u64::MAX
         );
-        // What is denied to all is granted to a role, and to one member, in this order.
+        // Denied to everyone, granted to a role, denied to one member: applied in this order.
         let closed = over("9", 0, SEND_MESSAGES);
         assert_eq!(of(json!(["20"]), json!([closed])), base & !SEND_MESSAGES);
         let opened = over("20", SEND_MESSAGES, 0);

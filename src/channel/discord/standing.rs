@@ -1,4 +1,4 @@
-//! What stands in a channel of ours: read whole from a time on, after the database was put back to an older state.
+//! Lists the bot's messages in a channel, after the database was restored from a backup.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use super::render::marks;
 use super::{Discord, check_channel, check_id, id_of, senseless};
-use crate::channel::{Receipt, Scope, SendError, Standing};
+use crate::channel::{PostedMessage, Receipt, Scope, SendError};
 
-/// Messages that Discord gives at once.
+/// Discord's limit for messages in one response.
 const PAGE: usize = 100;
-/// The most pages that are read of one place: more than a year of a busy channel.
+/// The most pages read of one channel or thread: more than a year of a busy channel.
 const PAGES_MAX: usize = 2_000;
-/// How often a page is asked for; Discord says how long to wait in between.
+/// Attempts to read a page; Discord names the waits in between.
 const TRIES_MAX: usize = 20;
-/// Discord's numbers for threads, which have none below them.
+/// Discord's types for threads, which have no threads below them.
 const THREADS: [u64; 3] = [10, 11, 12];
-/// Discord's first moment, in milliseconds, from which its ids count.
+/// The epoch of Discord's ids, in unix milliseconds.
 const EPOCH_MS: i64 = 1_420_070_400_000;
 
 impl Discord {
@@ -24,7 +24,7 @@ impl Discord {
         &self,
         address: &str,
         since: i64,
-    ) -> Result<Vec<Standing>, SendError> {
+    ) -> Result<Vec<PostedMessage>, SendError> {
         check_channel(address)?;
         let me = self.me().await?;
         let since = id_at(since);
@@ -40,7 +40,7 @@ impl Discord {
         if THREADS.contains(&facts.kind) {
             return Ok(found);
         }
-        // What belongs to a post may stand in a thread of its own.
+        // Replies to a post may be in its own thread.
         for thread in self.threads(address, &since).await? {
             self.read_room(&thread, Some(&thread), &me, &since, &mut found)
                 .await?;
@@ -48,14 +48,14 @@ impl Discord {
         Ok(found)
     }
 
-    /// Reads the messages of a channel or a thread that came after an id, the oldest first.
+    /// Reads the bot's messages after an id, the oldest first.
     async fn read_room(
         &self,
         room: &str,
         thread: Option<&str>,
         me: &str,
         since: &str,
-        found: &mut Vec<Standing>,
+        found: &mut Vec<PostedMessage>,
     ) -> Result<(), SendError> {
         let mut after = since.to_owned();
         for _ in 0..PAGES_MAX {
@@ -75,7 +75,7 @@ impl Discord {
                 let embeds = message["embeds"].as_array().map_or(&[][..], Vec::as_slice);
                 found.extend(embeds.iter().filter_map(|embed| {
                     let (mark, lists) = marks(embed["footer"]["text"].as_str()?)?;
-                    Some(Standing {
+                    Some(PostedMessage {
                         mark,
                         receipt: Receipt {
                             message: id.clone(),
@@ -93,7 +93,7 @@ impl Discord {
         Err(too_much(room))
     }
 
-    /// Without Read Message History, Discord shows an empty channel. The latest message tells whether it is one.
+    /// Without Read Message History, Discord returns an empty list. Reading the latest message shows the difference.
     async fn check_readable(&self, address: &str) -> Result<(), SendError> {
         let path = format!("/channels/{address}");
         let channel = self.read_in_time("/channels/{}", address, path).await?;
@@ -115,7 +115,7 @@ impl Discord {
         }
     }
 
-    /// The threads of a forum in which something came after an id, archived ones too.
+    /// The threads with a message after an id, archived ones included.
     async fn threads(&self, forum: &str, since: &str) -> Result<Vec<String>, SendError> {
         let guild = self.facts(forum).await?.guild.ok_or_else(senseless)?;
         check_id(&guild)?;
@@ -143,7 +143,7 @@ impl Discord {
             let path = format!("/channels/{forum}/threads/archived/public?limit={PAGE}{before}");
             let route = "/channels/{}/threads/archived/public";
             let archived = self.read_in_time(route, forum, path).await?;
-            // They come by the time of their archiving, which is never before their last message.
+            // Sorted by the time of archiving, which is never before the last message.
             let goes_on = take(&archived)? && archived["has_more"] == true;
             let last = archived["threads"].as_array().and_then(|page| page.last());
             let at = last.and_then(|last| last["thread_metadata"]["archive_timestamp"].as_str());
@@ -155,7 +155,7 @@ impl Discord {
         Err(too_much(forum))
     }
 
-    /// Reads, waiting as long as Discord says: what was read so far must not be read again.
+    /// Reads a page and waits if Discord asks for it, so that the pages before need not be read again.
     async fn read_in_time(
         &self,
         route: &'static str,
@@ -175,7 +175,7 @@ impl Discord {
     }
 }
 
-/// The least id of what was made at a time, unix seconds.
+/// The smallest id of a given time (unix seconds).
 fn id_at(seconds: i64) -> String {
     let ms = seconds.saturating_mul(1000).saturating_sub(EPOCH_MS).max(0);
     (ms.min(i64::MAX >> 22) << 22).to_string()
@@ -184,7 +184,7 @@ fn id_at(seconds: i64) -> String {
 fn too_much(room: &str) -> SendError {
     SendError::Never {
         scope: Scope::Channel,
-        why: format!("{room} holds more messages since the backup than can be looked through"),
+        why: format!("{room} has too many messages since the backup to read them all"),
     }
 }
 

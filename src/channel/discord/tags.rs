@@ -1,10 +1,10 @@
-//! A forum's tags: which of them the post of a story carries. Pure.
+//! The forum tags of a story's post. Pure.
 
 use crate::post::story::{Content, Post, Tone};
 
-/// The most tags that Discord lets a post have.
+/// Discord's limit for the tags of a post.
 pub(super) const TAGS_MAX: usize = 5;
-/// Every name that is looked for, state or kind: a tag of another name is somebody else's, and stays.
+/// All tag names that the bot uses. Tags with other names belong to people and stay.
 const OURS: [&str; 28] = [
     "digest",
     "notice",
@@ -36,19 +36,17 @@ const OURS: [&str; 28] = [
     "video",
 ];
 
-/// What a forum that wants tags should have, for who makes them: each post gets one of these.
+/// The tags that a forum should have if it requires one on every post; each post gets one of them.
 pub(super) const TAGS_WANTED: &str = "posted, discussed, applied, mainline, ended, published";
 
-/// A tag of a forum's.
+/// A tag of a forum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// Discord's number for it.
     pub id: String,
-    /// Its name, as the server's people wrote it.
     pub name: String,
 }
 
-/// The tags that fit: one for where the story stands, the most exact there is, and one for what it is.
+/// The matching tags: the most exact one for the story's state, and one for its kind.
 pub(super) fn fitting(tags: &[Tag], content: &Content) -> Vec<String> {
     let (states, kind) = names(content);
     let by_name = |name: &&str| tags.iter().find(|tag| is_called(tag, name));
@@ -63,7 +61,7 @@ pub(super) fn fitting(tags: &[Tag], content: &Content) -> Vec<String> {
     ids
 }
 
-/// The tags that a thread is to have which has `present` now: those that fit, and those that people gave it.
+/// The new tags of a thread: the matching ones, and those that people added to `present`.
 pub(super) fn renewed(tags: &[Tag], present: &[String], content: &Content) -> Vec<String> {
     let mut ids = fitting(tags, content);
     let is_ours = |id: &String| {
@@ -83,12 +81,12 @@ fn is_called(tag: &Tag, name: &str) -> bool {
     plain == name
 }
 
-/// The names for where a story stands, the most exact first, and that for what it is.
+/// The tag names for a story's state, the most exact first, and the one for its kind.
 fn names(content: &Content) -> (Vec<&'static str>, Option<&'static str>) {
     match content {
         Content::Story(post) => (states(post), Some(post.about.word())),
         Content::Line(line) => (of_tone(line.tone).to_vec(), None),
-        // A forum that wants a tag on every post wants one on these too.
+        // Forums that require a tag require it on these too.
         Content::Digest(_) => (vec!["digest", "published", "posted"], None),
         Content::Issue(_) => (vec!["issue", "published", "posted"], None),
         Content::Suggestion(_) | Content::Notice { .. } => {

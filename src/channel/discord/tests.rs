@@ -1,11 +1,11 @@
-//! How strangers' words and posts look on Discord. What is sent, and what becomes of it, is tested over sockets in
-//! `tests/all/discord`.
+//! How posts and hostile text look on Discord. Sending is tested over sockets in `tests/all/discord`.
 
 use chrono::DateTime;
 use serde_json::json;
 
+use super::escape::escape;
 use super::render::body;
-use super::text::{count, cut, escape};
+use crate::channel::text::{count, cut};
 use crate::post::About;
 use crate::post::story::{Content, Digest, Line, Post, Tone};
 

@@ -1,4 +1,4 @@
-//! Threads: a forum, where every post is one, and the thread of a post in any other channel.
+//! Threads: a forum's posts, and the thread of a message in another channel.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use tracing::warn;
 
 use super::refusal::Aim;
 use super::render::{body, thread_name};
-use super::rest::{Failure, Request};
+use super::rest::{DiscordRequest, RequestError};
 use super::tags::{TAGS_WANTED, fitting, renewed};
 use super::{ChannelFacts, Discord, check_id, id_of, is_ours, senseless};
 use crate::channel::{Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
-/// The threads of the same name that are looked into.
+/// Threads of the same name that are searched.
 const THREADS_LOOKED_AT: usize = 5;
-/// How long a story's thread stays among the open ones after its last message, in minutes: a week.
+/// Minutes until an inactive thread is archived: a week.
 const OPEN_FOR_MIN: u64 = 10_080;
-/// How long a request whose answer did not come may take to make a post: there is no key that would keep a second one away.
+/// How long a lost request may still create a post. No key prevents a second post.
 const LANDS_WITHIN: Duration = Duration::from_secs(30);
-/// Discord's numbers for errors that mean something here.
+/// Discord's error codes.
 const NO_SUCH_CHANNEL: u64 = 10003;
 const NO_SUCH_MESSAGE: u64 = 10008;
 const NO_SUCH_TAG: u64 = 10087;
@@ -28,23 +28,24 @@ const WANTS_TAG: u64 = 40067;
 const WRONG_FORM: u64 = 50035;
 const THREAD_THERE: u64 = 160_004;
 
-/// A forum post's thread, as it is.
+/// The state of a forum post's thread.
 struct Thread {
     is_archived: bool,
-    /// What of it must change, for Discord.
+    /// The fields to change, in Discord's format.
     change: Map<String, Value>,
 }
 
 impl Discord {
-    /// Makes a thread. There is no nonce for it, so a retry looks first.
+    /// Creates a forum post. Without a nonce, a retry must search first.
     pub(super) async fn send_to_forum(
         &self,
         work: &Work,
         content: &Content,
     ) -> Result<Receipt, SendError> {
+        self.doubles.forget(&work.address, content.mark());
         if work.is_retry {
             let there = self.find_in_forum(&work.address, content).await;
-            if let Some(there) = there.map_err(SendError::before_sending)? {
+            if let Some(there) = there.map_err(SendError::as_failed_look)? {
                 return Ok(there);
             }
             let still = work.tried_ago.and_then(|ago| LANDS_WITHIN.checked_sub(ago));
@@ -68,10 +69,13 @@ impl Discord {
                 return Err(no_tag(&facts));
             }
             let failure = match self.open_thread(forum, content, &tags).await {
+                Ok(thread) if work.is_retry => {
+                    return self.keep_one(forum, content, receipt_of(&thread)?).await;
+                }
                 Ok(thread) => return receipt_of(&thread),
                 Err(failure) => failure,
             };
-            // Its tags may have changed since they were asked for.
+            // The tags may have changed since they were read.
             let is_about_tags = matches!(failure.code, NO_SUCH_TAG | WANTS_TAG | WRONG_FORM);
             if !is_about_tags || is_again {
                 return Err(match failure.code {
@@ -93,12 +97,12 @@ impl Discord {
         forum: &str,
         content: &Content,
         tags: &[String],
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, RequestError> {
         let mut post = json!({"name": thread_name(content), "message": body(content)});
         if !tags.is_empty() {
             post["applied_tags"] = json!(tags);
         }
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/threads",
             major: forum.to_owned(),
@@ -121,52 +125,51 @@ impl Discord {
         if let Some(there) = self.find_among(&active, address, content).await? {
             return Ok(Some(there));
         }
-        // It may have been put away since.
+        // It may have been archived since.
         let path = format!("/channels/{address}/threads/archived/public?limit=100");
         let route = "/channels/{}/threads/archived/public";
         let archived = self.read(route, address, path).await?;
         self.find_among(&archived, address, content).await
     }
 
-    /// The thread of a forum's that says `content`, if it is among these.
+    /// The newest thread of a forum with this content, if this page lists it.
     async fn find_among(
         &self,
         page: &Value,
         forum: &str,
         content: &Content,
     ) -> Result<Option<Receipt>, SendError> {
-        let me = self.me().await?;
-        let name = thread_name(content);
-        let threads = page["threads"].as_array().ok_or_else(senseless)?;
-        let mut threads: Vec<String> = threads
-            .iter()
-            .filter(|thread| thread["parent_id"] == forum && thread["name"] == name)
-            .filter_map(|thread| id_of(thread).ok())
-            .collect();
-        // The newest first: ids grow with time.
-        threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
-        for thread in threads.into_iter().take(THREADS_LOOKED_AT) {
-            let path = format!("/channels/{thread}/messages/{thread}");
-            match self.read("/channels/{}/messages/{}", &thread, path).await {
-                Ok(starter) if is_ours(&starter, &me, content.mark()) => {
-                    return Ok(Some(Receipt {
-                        message: thread.clone(),
-                        thread: Some(thread),
-                    }));
-                }
-                // Another's thread, or one whose first message somebody deleted.
-                Ok(_)
-                | Err(SendError::Never {
-                    scope: Scope::Delivery,
-                    ..
-                }) => {}
-                Err(error) => return Err(error),
+        for thread in threads_named(page, forum, content)? {
+            if self.starts_with(&thread, content).await? {
+                return Ok(Some(Receipt {
+                    message: thread.clone(),
+                    thread: Some(thread),
+                }));
             }
         }
         Ok(None)
     }
 
-    /// Changes a forum post, and lets its thread's name and tags follow. A thread that was archived is opened for it.
+    /// Whether the first message of a thread is ours and has this content.
+    pub(super) async fn starts_with(
+        &self,
+        thread: &str,
+        content: &Content,
+    ) -> Result<bool, SendError> {
+        let me = self.me().await?;
+        let path = format!("/channels/{thread}/messages/{thread}");
+        match self.read("/channels/{}/messages/{}", thread, path).await {
+            Ok(starter) => Ok(is_ours(&starter, &me, content.mark())),
+            // Somebody deleted it.
+            Err(SendError::Never {
+                scope: Scope::Delivery,
+                ..
+            }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Edits a forum post and updates its thread's name and tags. An archived thread is opened first.
     pub(super) async fn change_in_forum(
         &self,
         work: &Work,
@@ -192,7 +195,7 @@ impl Discord {
         thread: &str,
         content: &Content,
     ) -> Result<Thread, SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::GET,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -227,7 +230,7 @@ impl Discord {
             .map_err(SendError::before_sending)?;
         let tags = renewed(&facts.tags, &present, content);
         let is_same = tags.len() == present.len() && tags.iter().all(|id| present.contains(id));
-        // A forum that wants tags takes none away from a post.
+        // A forum that requires tags refuses to remove the last one.
         let may_be = !facts.wants_tag || !tags.is_empty();
         if !is_same && may_be {
             change.insert("applied_tags".to_owned(), json!(tags));
@@ -238,9 +241,9 @@ impl Discord {
         })
     }
 
-    /// Opens a thread that was archived, so that what stands in it can be changed.
+    /// Opens an archived thread, so that its messages can be edited.
     pub(super) async fn reopen(&self, thread: &str, is_below: bool) -> Result<(), SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PATCH,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -256,7 +259,7 @@ impl Discord {
                     scope: Scope::Channel | Scope::Delivery,
                     why,
                 } => SendError::Never {
-                    // A post's thread says nothing of the channel that it is below.
+                    // A post's thread says nothing about its channel.
                     scope: match is_below {
                         true => Scope::Delivery,
                         false => Scope::Channel,
@@ -270,14 +273,14 @@ impl Discord {
         }
     }
 
-    /// Changes a thread of the bot's own. That it may not is no reason to leave its message as it was. A limit on
-    /// renaming is the thread's alone.
+    /// Changes the bot's own thread. A missing permission for that is no reason to leave the message unedited. A limit
+    /// on renaming applies to this thread only.
     async fn change_thread(
         &self,
         thread: &str,
         change: Map<String, Value>,
     ) -> Result<(), SendError> {
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::PATCH,
             route: "/channels/{}",
             major: thread.to_owned(),
@@ -310,7 +313,7 @@ impl Discord {
         }
     }
 
-    /// The thread of a message, made where it has none; nothing where there can be none: an answer must do.
+    /// The thread of a message, created if missing. `None` if there can be none; the caller then sends a reply.
     pub(super) async fn thread_of(
         &self,
         room: &str,
@@ -325,7 +328,7 @@ impl Discord {
         {
             return Ok(None);
         }
-        let request = Request {
+        let request = DiscordRequest {
             method: Method::POST,
             route: "/channels/{}/messages/{}/threads",
             major: room.to_owned(),
@@ -347,7 +350,7 @@ impl Discord {
                 } => {
                     if self.is_first_warning(room) {
                         warn!(
-                            "Discord: no thread could be made, so steps are told by answers; give the bot Create Public \
+                            "Discord: no thread could be created, so milestones are posted as replies; give the bot Create Public \
                              Threads and Send Messages in Threads, or set milestones = \"reply\": {why}"
                         );
                     }
@@ -359,23 +362,43 @@ impl Discord {
     }
 }
 
-/// The receipt of a forum post that was made.
+/// The threads of a forum with the name of this post, newest first.
+pub(super) fn threads_named(
+    page: &Value,
+    forum: &str,
+    content: &Content,
+) -> Result<Vec<String>, SendError> {
+    let name = thread_name(content);
+    let threads = page["threads"].as_array().ok_or_else(senseless)?;
+    let mut threads: Vec<String> = threads
+        .iter()
+        .filter(|thread| thread["parent_id"] == forum && thread["name"] == name)
+        .filter_map(|thread| id_of(thread).ok())
+        .collect();
+    // Ids grow with time.
+    threads.sort_by_key(|id| std::cmp::Reverse((id.len(), id.clone())));
+    threads.truncate(THREADS_LOOKED_AT);
+    Ok(threads)
+}
+
+/// The receipt of a new forum post.
 fn receipt_of(thread: &Value) -> Result<Receipt, SendError> {
     let id = id_of(thread)?;
     Ok(Receipt {
-        // The message that starts a thread has the thread's own id.
+        // The message that starts a thread has the thread's id.
         message: id_of(&thread["message"]).unwrap_or_else(|_| id.clone()),
         thread: Some(id),
     })
 }
 
-/// A forum wants a tag on every post, and has none that fits. The same words for every post, so that it is told once.
+/// The error for a forum that requires a tag and has no matching one. Its text is the same for every post, so that
+/// maintainers get one notice.
 fn no_tag(facts: &ChannelFacts) -> SendError {
     SendError::Never {
         scope: Scope::Channel,
         why: format!(
-            "the forum {} wants a tag on every post and has none that fits all: add tags named {TAGS_WANTED}; or turn off \
-             in its settings that people must select tags.",
+            "the forum {} requires a tag on every post and has no matching ones: add tags named {TAGS_WANTED}, or turn \
+             off the required tags in its settings.",
             facts.name,
         ),
     }

@@ -1,4 +1,4 @@
-//! What an operator asks of the account by hand: who it is, which rooms it is in, and the key that makes a new device
+//! Commands of the operator about the account: its state, its rooms, and its recovery key, which makes a device
 //! trusted.
 
 use matrix_sdk::Room;
@@ -13,42 +13,39 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::failure::{broken, from_sdk};
 use super::{Matrix, Scope, SendError};
 
-/// The account, as its server knows it.
+/// The account as its server knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its id: `@name:server`.
+    /// `@name:server`.
     pub user: String,
-    /// This device's id.
+    /// The id of this device.
     pub device: String,
-    /// Whether the account signed this device, so that nobody is warned of it.
+    /// Whether the account signed this device, so that clients show no warning.
     pub is_trusted: bool,
-    /// Whether there is a recovery key, and this device has what it protects.
+    /// Whether a recovery key exists, and this device has the keys it protects.
     pub is_recoverable: bool,
-    /// The rooms it is in.
     pub rooms: Vec<RoomFacts>,
 }
 
-/// What is known of a room.
+/// Facts about a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomFacts {
-    /// Its id.
     pub id: String,
-    /// What it is called.
+    /// The name that clients show.
     pub name: String,
-    /// Whether messages are encrypted there.
     pub is_encrypted: bool,
     /// Whether the account may send messages there.
     pub can_send: bool,
-    /// Whether it may take its own messages back.
+    /// Whether it may remove its own messages.
     pub can_redact: bool,
 }
 
 impl Matrix {
-    /// Tells of the account; logs in, or opens the session that is kept.
+    /// Reads the account's state. Opens the saved session, or logs in.
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached or refuses the account, or the folder cannot be used.
+    /// Returns an error if the server cannot be reached or refuses the account, or if the folder cannot be used.
     pub async fn account(&self) -> Result<Account, SendError> {
         let session = self.session().await?;
         let client = &session.client;
@@ -69,11 +66,11 @@ impl Matrix {
         })
     }
 
-    /// Tells of a room; joins it where it can.
+    /// Reads the facts about a room, after joining it if necessary.
     ///
     /// # Errors
     ///
-    /// When the bot is not in the room and may not join, or may not send there.
+    /// Returns an error if the bot cannot join the room, or may not send or redact there.
     pub async fn look(&self, address: &str) -> Result<RoomFacts, SendError> {
         self.session().await?.catch_up().await?;
         let room = self.room(address).await?;
@@ -83,7 +80,7 @@ impl Matrix {
             (true, false) => Err(SendError::Never {
                 scope: Scope::Channel,
                 why: format!(
-                    "the bot may send messages in {}, but not take its own back: let it redact its own events \
+                    "the bot may send messages in {}, but not remove its own: let it redact its own events \
                      (m.room.redaction in the room's permissions)",
                     crate::post::plain(&facts.name)
                 ),
@@ -99,12 +96,12 @@ impl Matrix {
         }
     }
 
-    /// Makes the account's recovery key, with which a device that lost its keys is trusted again. The one that was made
-    /// before is of no use then.
+    /// Creates the account's recovery key, with which a device without keys becomes trusted. The previous key stops
+    /// working.
     ///
     /// # Errors
     ///
-    /// When the server refuses, or this device lacks what the key is to protect.
+    /// Returns an error if the server refuses, or if this device lacks the keys to protect.
     pub async fn make_recovery_key(&self) -> Result<SecretString, SendError> {
         let session = self.session().await?;
         let encryption = session.client.encryption();
@@ -112,7 +109,7 @@ impl Matrix {
         if !has_all.is_some_and(|status| status.is_complete()) {
             return Err(refused(
                 "this device lacks the account's keys. Give it the recovery key that was made before: bpfnews matrix \
-                 recover. Where that is lost too, begin anew: bpfnews matrix recovery-key --new-identity",
+                 recover. If it is lost too, start over: bpfnews matrix recovery-key --new-identity",
             ));
         }
         let recovery = encryption.recovery();
@@ -124,11 +121,11 @@ impl Matrix {
             .map_err(|error| refused(&error.to_string()))
     }
 
-    /// Gives the account new keys where the old ones are lost: who verified it must do so again. Needs the password.
+    /// Replaces the account's keys after a loss. People who verified it must do so again. Needs the password.
     ///
     /// # Errors
     ///
-    /// When the server refuses.
+    /// Returns an error if the server refuses.
     pub async fn begin_anew(&self) -> Result<(), SendError> {
         let session = self.session().await?;
         let password = super::session::password(&self.settings)?;
@@ -139,7 +136,7 @@ impl Matrix {
         };
         let CrossSigningResetAuthType::Uiaa(asked) = handle.auth_type() else {
             return Err(refused(
-                "the homeserver wants this to be allowed on its own page; do that with another client",
+                "the homeserver wants you to confirm this on its own web page; do that with another client",
             ));
         };
         let user = MatrixUserIdentifier::new(self.settings.user.clone());
@@ -148,7 +145,7 @@ impl Matrix {
         proof.session.clone_from(&asked.session);
         let reset = handle.reset(Some(AuthData::Password(proof))).await;
         reset.map_err(|error| refused(&error.to_string()))?;
-        // What the server has of the new keys is what counts.
+        // The new keys count as soon as the server has them.
         let me = session.client.user_id();
         let me = me.ok_or_else(|| broken("there is no session"))?;
         let asked = session.client.encryption().request_user_identity(me).await;
@@ -159,19 +156,19 @@ impl Matrix {
     ///
     /// # Errors
     ///
-    /// When it is the wrong one, or the server refuses.
+    /// Returns an error if the key is wrong or the server refuses.
     pub async fn recover(&self, key: &SecretString) -> Result<(), SendError> {
         let session = self.session().await?;
         let recovery = session.client.encryption().recovery();
         if recovery.state() == RecoveryState::Disabled {
             return Err(refused(
-                "no recovery key was ever made for this account: bpfnews matrix recovery-key makes one",
+                "there is no recovery key for this account yet: bpfnews matrix recovery-key makes one",
             ));
         }
         let recovered = recovery.recover_and_fix_backup(key.expose_secret().trim());
         recovered.await.map_err(|error| {
             refused(&format!(
-                "{error}. Is it the key that was made last, whole?"
+                "{error}. Check that it is the newest key, and complete"
             ))
         })
     }

@@ -1,13 +1,12 @@
-//! How an editor decides a suggestion by a reaction.
+//! The reactions by which editors decide about suggestions.
 
-/// The reactions by which editors decide.
 pub(super) const ACCEPT: &str = "👍";
 pub(super) const DECLINE: &str = "👎";
 
-/// What the marks of suggestions begin with.
+/// The prefix of a suggestion's mark.
 pub(super) const SUGGESTION: &str = "suggestion-";
 
-/// The command that a reaction stands for. Clients write the same hand with and without a tone or a variation.
+/// The command for a reaction. Clients send the same emoji with and without a skin tone or a variation selector.
 pub(super) fn decision(key: &str) -> Option<&'static str> {
     let plain: String = key
         .chars()

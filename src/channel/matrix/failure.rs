@@ -1,4 +1,4 @@
-//! What an error of the homeserver's, or of the way there, means for a delivery.
+//! The meaning of errors of the homeserver, or of the connection to it, for a delivery.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use matrix_sdk::{ClientBuildError, Error, HttpError};
 
 use crate::channel::{Scope, SendError};
 
-/// How long a server is left alone that says "slow down" without saying for how long.
+/// The wait if a server asks to slow down without a time.
 const SLOWER: Duration = Duration::from_secs(5);
 
-/// An error of a call that sends, or asks for, something.
+/// The meaning of an error of the SDK.
 pub(super) fn from_sdk(error: Error) -> SendError {
     let status = match &error {
         Error::Http(error) => status_of(error),
@@ -19,7 +19,7 @@ pub(super) fn from_sdk(error: Error) -> SendError {
     decide(error.client_api_error_kind(), status, &error.to_string())
 }
 
-/// The same of a plain request.
+/// The same for a plain request.
 pub(super) fn from_http(error: &HttpError) -> SendError {
     decide(
         error.client_api_error_kind(),
@@ -28,7 +28,7 @@ pub(super) fn from_http(error: &HttpError) -> SendError {
     )
 }
 
-/// An error of setting the client up.
+/// The same for setting up the client.
 pub(super) fn from_setup(error: ClientBuildError) -> SendError {
     match error {
         ClientBuildError::Url(_) | ClientBuildError::SqliteStore(_) => SendError::Never {
@@ -39,7 +39,7 @@ pub(super) fn from_setup(error: ClientBuildError) -> SendError {
     }
 }
 
-/// An answer that makes no sense.
+/// An error with an unknown outcome.
 pub(super) fn broken(why: &str) -> SendError {
     SendError::Unknown {
         why: format!("Matrix: {why}"),
@@ -68,7 +68,7 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
         (_, Some(429)) => SendError::Later {
             after: SLOWER,
             scope: Scope::Platform,
-            why: "what stands before the homeserver asks to slow down".to_owned(),
+            why: "a proxy before the homeserver asks to slow down".to_owned(),
         },
         (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => never(
             Scope::Platform,
@@ -86,12 +86,12 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
         ),
         (Some(ErrorKind::NotFound), _) | (_, Some(404)) => never(
             Scope::Channel,
-            "Is this the room's id, and was the bot invited?",
+            "Check the room's id, and that the bot was invited.",
         ),
         (_, Some(status)) if (400..500).contains(&status) && status != 408 => {
             never(Scope::Delivery, "")
         }
-        // Nothing was heard, or what was makes no sense: it may have happened.
+        // No response, or an invalid one: the request may have succeeded.
         _ => broken(said),
     }
 }
@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    /// The variant, and what it is about.
+    /// The variant, or the scope of a permanent error.
     fn short(error: &SendError) -> &'static str {
         match error {
             SendError::Later { .. } => "later",
@@ -130,7 +130,7 @@ mod tests {
             (Some(ErrorKind::Forbidden), Some(403), "channel"),
             (Some(ErrorKind::NotFound), Some(404), "channel"),
             (Some(ErrorKind::BadJson), Some(400), "delivery"),
-            // A proxy's words.
+            // Responses of a proxy.
             (None, Some(413), "delivery"),
             (None, Some(403), "channel"),
             (None, Some(408), "unknown"),

@@ -1,4 +1,5 @@
-//! What comes from the server: invites, commands of people, changes of rooms. Answers go into the thread of their question.
+//! Follows the server: accepts invites, answers commands, and reports changes of rooms. Answers go into the command's
+//! thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,46 +14,48 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::hear::Heard;
-use super::line::Place;
-use super::send::Outlet;
+use super::hear::SyncEvent;
+use super::queue::QueuePlace;
+use super::send::MatrixSender;
 use super::session::Session;
 use super::{Matrix, decision, render};
 use crate::channel::{Scope, SendError};
-use crate::command::grammar::{self, Audience, Call, WrongCall};
-use crate::command::heard::{Asked, Asker, Ear, Noticed};
+use crate::chat::{
+    Audience, Call, CommandRequest, PlatformKind, Requester, RoomEvent, SharedHandler, WrongCall,
+    grammar,
+};
 use crate::post::story::Content;
 
-/// What is older was asked while nobody listened; an answer now would only puzzle.
+/// Older commands were given while the bot was down, and a late answer would only confuse.
 const QUESTION_AGE_MAX_S: i64 = 300;
-/// How long a server that failed is left alone, at first and at most.
+/// The first and the longest wait after a failure.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
-/// How long the server may wait for something to tell.
+/// How long the server may hold a sync open.
 const SYNC_WAIT: Duration = Duration::from_secs(30);
-/// The least time between two answers of a server that waits for nothing.
+/// The least time between two syncs, for servers that do not hold them open.
 const SYNC_GAP: Duration = Duration::from_millis(200);
 
-/// What is needed to take up what was heard.
+/// The data needed to handle events.
 #[derive(Clone)]
-struct Listening {
-    ear: Ear,
-    outlet: Arc<Outlet>,
-    host: Arc<Host>,
+struct ListenContext {
+    handler: SharedHandler,
+    sender: Arc<MatrixSender>,
+    invites: Arc<InvitePolicy>,
     now: super::Now,
 }
 
-/// Whose invites are taken.
+/// The invites that the bot accepts.
 #[derive(Debug)]
-struct Host {
+struct InvitePolicy {
     inviters: Vec<String>,
     rooms: Vec<String>,
 }
 
-impl Host {
-    /// A room that the configuration names is joined whoever invites.
-    fn lets_join(&self, room: &RoomId, inviter: &UserId) -> bool {
+impl InvitePolicy {
+    /// The bot joins configured rooms after any invite.
+    fn allows(&self, room: &RoomId, inviter: &UserId) -> bool {
         let is_named = self.rooms.iter().any(|named| room == named.as_str());
         let mut inviters = self.inviters.iter();
         is_named
@@ -64,26 +67,30 @@ impl Host {
 }
 
 impl Matrix {
-    /// Follows the server until `stop` is cancelled: joins where it may, and answers commands.
+    /// Follows the server until `stop` is cancelled: joins rooms and answers commands.
     ///
     /// # Errors
     ///
-    /// When the account is refused, or its folder cannot be used.
-    pub async fn listen(&self, ear: Ear, stop: &CancellationToken) -> Result<(), SendError> {
+    /// Returns an error if the account is refused or its folder cannot be used.
+    pub async fn listen(
+        &self,
+        handler: SharedHandler,
+        stop: &CancellationToken,
+    ) -> Result<(), SendError> {
         let Some(session) = self.session_in_time(stop).await? else {
             return Ok(());
         };
-        let listening = Listening {
-            ear,
-            outlet: Arc::clone(&self.outlet),
-            host: Arc::new(Host {
+        let listening = ListenContext {
+            handler,
+            sender: Arc::clone(&self.sender),
+            invites: Arc::new(InvitePolicy {
                 inviters: self.settings.inviters.clone(),
                 rooms: self.settings.rooms.clone(),
             }),
             now: Arc::clone(&self.settings.now),
         };
         let client = &session.client;
-        // No event will come for what was so before: invites, and rooms that were replaced.
+        // Invites and replaced rooms from before this start cause no events.
         for room in client.invited_rooms() {
             if let Ok(invite) = room.invite_details().await {
                 answer_invite(&room, &invite.inviter_id, &listening).await;
@@ -92,13 +99,13 @@ impl Matrix {
         for room in client.joined_rooms() {
             if let Some(by) = room.successor_room() {
                 let (room, by) = (room.room_id().to_owned(), by.room_id);
-                take_up(listening.clone(), Heard::Replaced { room, by }).await;
+                take_up(listening.clone(), SyncEvent::Replaced { room, by }).await;
             }
         }
         let mut heard = session.heard.lock().await;
         let hearing = async {
             while let Some(heard) = heard.recv().await {
-                // What takes time must hold up nothing else.
+                // In tasks, so that a slow command does not block the next one.
                 tokio::spawn(take_up(listening.clone(), heard));
             }
             std::future::pending::<()>().await;
@@ -109,7 +116,7 @@ impl Matrix {
         }
     }
 
-    /// The session, however long the server takes to answer; none where it is told to stop.
+    /// The session, after any number of retries. `None` after a stop.
     async fn session_in_time(
         &self,
         stop: &CancellationToken,
@@ -122,7 +129,7 @@ impl Matrix {
             match opened {
                 Ok(session) => return Ok(Some(session)),
                 Err(SendError::Later { after, why, .. }) => {
-                    warn!("Matrix: {why}; trying again in {after:?}");
+                    warn!("Matrix: {why}; retrying in {after:?}");
                     if rests(stop, after).await {
                         return Ok(None);
                     }
@@ -133,7 +140,7 @@ impl Matrix {
     }
 }
 
-/// Takes in what the server tells, until `stop` or until it refuses the account.
+/// Syncs until `stop`, or until the server refuses the account.
 async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendError> {
     let mut backoff = BACKOFF_MIN;
     loop {
@@ -156,7 +163,7 @@ async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendE
                 },
             ) => return Err(error),
             Err(error) => {
-                warn!("Matrix: {error}; trying again in {backoff:?}");
+                warn!("Matrix: {error}; retrying in {backoff:?}");
                 let wait = backoff;
                 backoff = (backoff * 2).min(BACKOFF_MAX);
                 wait
@@ -168,36 +175,42 @@ async fn follow(session: &Session, stop: &CancellationToken) -> Result<(), SendE
     }
 }
 
-/// Waits; gives whether it was told to stop meanwhile.
+/// Waits. Returns whether `stop` was cancelled.
 async fn rests(stop: &CancellationToken, wait: Duration) -> bool {
     tokio::time::timeout(wait, stop.cancelled()).await.is_ok()
 }
 
-async fn take_up(listening: Listening, heard: Heard) {
+async fn take_up(listening: ListenContext, heard: SyncEvent) {
     match heard {
-        Heard::Invited { room, by } if room.state() == RoomState::Invited => {
+        SyncEvent::Invited { room, by } if room.state() == RoomState::Invited => {
             answer_invite(&room, &by, &listening).await;
         }
-        Heard::Invited { .. } => {}
-        Heard::Said { room, event } => said(&listening, &room, &event).await,
-        Heard::Reacted { room, event } => reacted(&listening, &room, &event).await,
-        Heard::Changed { room } => {
+        SyncEvent::Invited { .. } => {}
+        SyncEvent::Said { room, event } => said(&listening, &room, &event).await,
+        SyncEvent::Reacted { room, event } => reacted(&listening, &room, &event).await,
+        SyncEvent::Changed { room } => {
             let room = Some(room.to_string());
-            let changed = Noticed::Changed { room };
-            listening.ear.notice("matrix", changed).await;
+            let changed = RoomEvent::Changed { room };
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, changed)
+                .await;
         }
-        Heard::Replaced { room, by } => {
-            let replaced = Noticed::Replaced {
+        SyncEvent::Replaced { room, by } => {
+            let replaced = RoomEvent::Replaced {
                 room: room.to_string(),
                 by: by.to_string(),
             };
-            listening.ear.notice("matrix", replaced).await;
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, replaced)
+                .await;
         }
     }
 }
 
-async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
-    let is_allowed = listening.host.lets_join(room.room_id(), inviter);
+async fn answer_invite(room: &Room, inviter: &UserId, listening: &ListenContext) {
+    let is_allowed = listening.invites.allows(room.room_id(), inviter);
     let answered = match is_allowed {
         true => room.join().await,
         false => room.leave().await,
@@ -206,8 +219,11 @@ async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
         (Ok(()), true) => {
             info!("Matrix: {inviter} invited to {}; joined", room.room_id());
             let room = Some(room.room_id().to_string());
-            let changed = Noticed::Changed { room };
-            listening.ear.notice("matrix", changed).await;
+            let changed = RoomEvent::Changed { room };
+            listening
+                .handler
+                .room_event(PlatformKind::Matrix, changed)
+                .await;
         }
         (Ok(()), false) => info!(
             "Matrix: {inviter} invited to {}; declined: not among the inviters under [matrix]",
@@ -217,7 +233,7 @@ async fn answer_invite(room: &Room, inviter: &UserId, listening: &Listening) {
     }
 }
 
-async fn said(listening: &Listening, room: &Room, event: &OriginalSyncRoomMessageEvent) {
+async fn said(listening: &ListenContext, room: &Room, event: &OriginalSyncRoomMessageEvent) {
     let is_mine = event.sender == room.own_user_id();
     if is_mine || room.state() != RoomState::Joined {
         return;
@@ -243,55 +259,55 @@ async fn said(listening: &Listening, room: &Room, event: &OriginalSyncRoomMessag
     answer(listening, room, grammar::parse(audience, words), &question).await;
 }
 
-/// What is answered.
+/// A command or a reaction to answer.
 struct Question<'a> {
-    /// Who asks.
     sender: &'a UserId,
-    /// The event by which.
     event: &'a EventId,
-    /// In whose thread the answer goes.
+    /// The root of the thread for the answer.
     root: &'a EventId,
 }
 
 async fn answer(
-    listening: &Listening,
+    listening: &ListenContext,
     room: &Room,
     call: Result<Call, WrongCall>,
     question: &Question<'_>,
 ) {
     let person = question.sender.as_str();
     let key = format!("cmd-{}", question.event);
-    // Before anything is done: what cannot be answered in time is not carried out either.
-    let Some(place) = listening.outlet.line_up(person) else {
-        warn!("Matrix: {person} asks, and the account may not send so much; refused");
-        let Some(place) = listening.outlet.line_up_with_a_word(person) else {
+    // First of all: a command that cannot be answered in time is not carried out.
+    let Some(place) = listening.sender.queue_answer(person) else {
+        warn!(
+            "Matrix: a command of {person} was refused, because the account may not send more at the moment"
+        );
+        let Some(place) = listening.sender.queue_notice(person) else {
             return;
         };
         let word = Content::Notice {
-            title: "Too much is asked just now".to_owned(),
-            text: "This was not done. Ask again in a minute, please.".to_owned(),
+            title: "The bot is busy".to_owned(),
+            text: "The command was not carried out. Please give it again in a minute.".to_owned(),
             mark: "bpfnews".to_owned(),
         };
         return give(listening, place, room, &word, question, &key).await;
     };
     let member = room.get_member_no_sync(question.sender).await;
-    let by = Asker {
-        platform: "matrix",
+    let by = Requester {
+        platform: PlatformKind::Matrix,
         room: room.room_id().to_string(),
         community: None,
         person: question.sender.to_string(),
         roles: Vec::new(),
         is_manager: member.ok().flatten().is_some_and(|member| member.can_ban()),
     };
-    if let Some(reply) = listening.ear.answer(Asked { by, call }).await {
+    if let Some(reply) = listening.handler.answer(CommandRequest { by, call }).await {
         give(listening, place, room, &reply.content, question, &key).await;
     }
 }
 
-/// Gives an answer in its turn.
+/// Sends an answer when its turn comes.
 async fn give(
-    listening: &Listening,
-    place: Place,
+    listening: &ListenContext,
+    place: QueuePlace,
     room: &Room,
     content: &Content,
     question: &Question<'_>,
@@ -299,16 +315,16 @@ async fn give(
 ) {
     let mut event = render::event(content);
     render::below(&mut event, question.root.as_str());
-    if let Err(error) = listening.outlet.answer(place, room, event, key).await {
+    if let Err(error) = listening.sender.answer(place, room, event, key).await {
         warn!(
-            "Matrix: an answer to {} could not be given: {error}",
+            "Matrix: an answer to {} could not be sent: {error}",
             question.sender
         );
     }
 }
 
-/// An editor decides a suggestion by a reaction to the message that tells of it.
-async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactionEvent) {
+/// Handles an editor's reaction to a suggestion.
+async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncReactionEvent) {
     let is_mine = event.sender == room.own_user_id();
     let Some(word) = decision::decision(&event.content.relates_to.key) else {
         return;
@@ -332,12 +348,12 @@ async fn reacted(listening: &Listening, room: &Room, event: &OriginalSyncReactio
     answer(listening, room, call, &question).await;
 }
 
-/// The number of the suggestion that a message of ours tells of.
+/// The number of the suggestion in a message of the bot.
 async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     let told = match room.event(message, None).await {
         Ok(told) => told,
         Err(error) => {
-            debug!("Matrix: what was reacted to could not be read: {error}");
+            debug!("Matrix: the message of a reaction could not be read: {error}");
             return None;
         }
     };
@@ -349,8 +365,7 @@ async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     (is_ours && is_number).then(|| number.to_owned())
 }
 
-/// Whether somebody still waits for an answer, and meant us: what stands in a room when the bot comes in was said to
-/// others.
+/// Whether a message is recent and came after the bot joined. Messages from before were meant for others.
 async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> bool {
     let age = now - i64::from(at.as_secs());
     let me = room.get_member_no_sync(room.own_user_id()).await;
@@ -358,9 +373,9 @@ async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> boo
     age <= QUESTION_AGE_MAX_S && came_at.is_none_or(|came_at| at.0 >= came_at)
 }
 
-/// Whether somebody may mean us: most of what is said in a room is no command.
+/// Whether a message may be a command; most are not.
 pub(super) fn may_be_command(event: &OriginalSyncRoomMessageEvent) -> bool {
-    // A notice is a bot's, and an edit was answered when it was a question.
+    // Notices come from bots. An edited command was answered when it was new.
     let is_edit = matches!(event.content.relates_to, Some(Relation::Replacement(_)));
     match &event.content.msgtype {
         MessageType::Text(text) => !is_edit && command_in(&text.body).is_some(),
@@ -368,7 +383,7 @@ pub(super) fn may_be_command(event: &OriginalSyncRoomMessageEvent) -> bool {
     }
 }
 
-/// Whom a command is for, and the words after its name; none where it is no command of ours.
+/// The audience of a command and the words after its name. `None` for other text.
 fn command_in(text: &str) -> Option<(Audience, &str)> {
     let text = text.trim().strip_prefix(['!', '/'])?;
     let (name, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));

@@ -1,4 +1,4 @@
-//! Logging in with a password, and what it means when that is refused.
+//! Logs in with a password, and explains refusals.
 
 use matrix_sdk::authentication::matrix::MatrixSession;
 use matrix_sdk::ruma::api::client::session::get_login_types::v3::LoginType;
@@ -6,7 +6,7 @@ use matrix_sdk::ruma::api::error::ErrorKind;
 use matrix_sdk::{Client, Error, HttpError};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Settings;
+use super::MatrixSettings;
 use super::failure::{broken, from_http, from_sdk};
 use crate::channel::{Scope, SendError};
 
@@ -14,10 +14,10 @@ use crate::channel::{Scope, SendError};
 ///
 /// # Errors
 ///
-/// When the server cannot be reached, is none, takes no passwords, or refuses this one.
+/// Returns an error if the address is not a homeserver, or if it takes no passwords or refuses this one.
 pub(super) async fn log_in(
     client: &Client,
-    settings: &Settings,
+    settings: &MatrixSettings,
     password: &SecretString,
 ) -> Result<MatrixSession, SendError> {
     let auth = client.matrix_auth();
@@ -29,7 +29,7 @@ pub(super) async fn log_in(
     let login = login.initial_device_display_name("bpfnews").send().await;
     login.map_err(|error| refused(settings, error))?;
     auth.session()
-        .ok_or_else(|| broken("the login gave no session"))
+        .ok_or_else(|| broken("the login returned no session"))
 }
 
 fn never(why: String) -> SendError {
@@ -39,7 +39,7 @@ fn never(why: String) -> SendError {
     }
 }
 
-fn check_offer(settings: &Settings, flows: &[LoginType]) -> Result<(), SendError> {
+fn check_offer(settings: &MatrixSettings, flows: &[LoginType]) -> Result<(), SendError> {
     if flows
         .iter()
         .any(|flow| matches!(flow, LoginType::Password(_)))
@@ -50,21 +50,21 @@ fn check_offer(settings: &Settings, flows: &[LoginType]) -> Result<(), SendError
     Err(no_passwords(settings, &offered.join(", ")))
 }
 
-/// The server lets people log in on pages of its own alone.
-fn no_passwords(settings: &Settings, offered: &str) -> SendError {
+/// The error for a server that allows logins on its own web pages only.
+fn no_passwords(settings: &MatrixSettings, offered: &str) -> SendError {
     let offered = match offered {
         "" => String::new(),
         offered => format!(" (it offers {offered})"),
     };
     never(format!(
-        "{} takes no passwords{offered}: it lets accounts log in by OAuth in a browser alone, which a bot cannot. Use an \
+        "{} takes no passwords{offered}: it only lets accounts log in by OAuth in a browser, which a bot cannot do. Use an \
          account on a homeserver that takes a password",
         settings.homeserver
     ))
 }
 
-/// What it means that a server does not say how it lets accounts log in.
-async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> SendError {
+/// The error for a server that does not list its ways to log in.
+async fn no_offer(client: &Client, settings: &MatrixSettings, error: &HttpError) -> SendError {
     let is_unknown = error
         .as_client_api_error()
         .is_some_and(|error| matches!(error.status_code.as_u16(), 400..=499 if error.status_code.as_u16() != 429));
@@ -81,8 +81,8 @@ async fn no_offer(client: &Client, settings: &Settings, error: &HttpError) -> Se
     }
 }
 
-/// What a refusal means when it is the login that is refused, and not a room.
-fn refused(settings: &Settings, error: Error) -> SendError {
+/// The meaning of a refused login.
+fn refused(settings: &MatrixSettings, error: Error) -> SendError {
     let user = &settings.user;
     let kind = error.client_api_error_kind().cloned();
     let said = error.to_string();

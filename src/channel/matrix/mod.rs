@@ -1,17 +1,17 @@
-//! Matrix: posts as notices that mention nobody, in plain and in encrypted rooms.
+//! Matrix: posts as notices without mentions, in plain and in encrypted rooms.
 //!
-//! A delivery's key is the event's transaction id, which the server remembers for a day and for this device; past that
-//! the room is looked through for the mark that every event of ours carries. One message at a time, paced.
+//! A delivery's key is the event's transaction id. The server remembers it for a day and for one device. After that,
+//! the bot searches the room for the mark in its events. It sends one message at a time, at a limited rate.
 
 mod account;
 mod decision;
 mod failure;
 mod find;
 mod hear;
-mod line;
 mod listen;
 mod login;
-mod pace;
+mod queue;
+mod rate;
 pub mod render;
 mod send;
 mod session;
@@ -35,85 +35,87 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use self::failure::from_sdk;
-use self::send::{Outlet, SEND_MAX};
+use self::send::MatrixSender;
 use self::session::Session;
-use super::{Act, Below, Platform, Receipt, Scope, SendError, Standing, Work};
+use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
-/// How long a homeserver surely remembers a transaction id; it says a day.
+/// How long a homeserver certainly remembers a transaction id; the specification says a day.
 const KEYS_LAST: Duration = Duration::from_hours(20);
 
-/// Tells the time, in unix seconds.
+/// The time limit of one request; a sync waits for the server in addition.
+pub const REQUEST_MAX: Duration = Duration::from_secs(30);
+
+/// Returns the time in unix seconds.
 pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// How the account is reached.
+/// The settings of the client.
 #[derive(Clone)]
-pub struct Settings {
-    /// The homeserver's address.
+pub struct MatrixSettings {
     pub homeserver: String,
     /// The account: `@name:server`.
     pub user: String,
-    /// Its password, for the first login.
+    /// The password for the first login.
     pub password: Option<SecretString>,
-    /// Where its session and keys are kept.
+    /// The folder of the session and the keys.
     pub folder: PathBuf,
-    /// Who may invite it: accounts, or `*:server`.
+    /// The accounts, or `*:server`, whose invites are accepted.
     pub inviters: Vec<String>,
-    /// The rooms that the configuration names: joined whoever invites.
+    /// The configured rooms, joined after any invite.
     pub rooms: Vec<String>,
-    /// Between messages, once nine were sent at once.
+    /// The time between messages after a burst of nine.
     pub send_gap: Duration,
-    /// The clock.
+    /// The time limit of one request: [`REQUEST_MAX`], except in tests.
+    pub request_max: Duration,
     pub now: Now,
 }
 
-impl Settings {
+impl MatrixSettings {
     /// Whether the account logged in from this folder before.
     pub fn is_logged_in(&self) -> bool {
         self.folder.join(session::FILE).exists()
     }
 
-    /// Forgets the session that is kept, so that a new device logs in.
+    /// Deletes the saved session, so that the next login creates a new device.
     ///
     /// # Errors
     ///
-    /// When another process uses it, or it cannot be removed.
+    /// Returns an error if another process uses it or it cannot be deleted.
     pub fn forget(&self) -> Result<(), SendError> {
         session::forget(self)
     }
 }
 
-/// The platform.
 pub struct Matrix {
-    settings: Settings,
+    settings: MatrixSettings,
     session: OnceCell<Session>,
-    /// When the device that sends logged in, once that is known.
+    /// When the sending device logged in; `None` until the session is open.
     since: Mutex<Option<i64>>,
-    outlet: Arc<Outlet>,
+    sender: Arc<MatrixSender>,
 }
 
 impl Matrix {
-    /// Sets the client up; nothing is asked yet.
-    pub fn new(settings: Settings) -> Self {
+    /// Sets up the client without a request.
+    pub fn new(settings: MatrixSettings) -> Self {
         Self {
-            outlet: Arc::new(Outlet::new(settings.send_gap)),
+            sender: Arc::new(MatrixSender::new(settings.send_gap, settings.request_max)),
             settings,
             session: OnceCell::new(),
             since: Mutex::default(),
         }
     }
 
-    /// Logs in, or opens the session that is kept.
+    /// Opens the saved session, or logs in.
     ///
     /// # Errors
     ///
-    /// When the server cannot be reached or refuses the account, or the folder cannot be used.
+    /// Returns an error if the server cannot be reached or refuses the account, or if the folder cannot be used.
     pub async fn open(&self) -> Result<(), SendError> {
         self.session().await.map(|_| ())
     }
 
     async fn session(&self) -> Result<&Session, SendError> {
-        // Boxed, so that the SDK's futures do not grow into every caller's.
+        // Boxed, so that the SDK's futures do not become part of every caller's.
         let open = || session::open(&self.settings).boxed();
         let session = self
             .session
@@ -132,7 +134,7 @@ impl Matrix {
         };
         let id = RoomId::parse(address).map_err(|error| {
             refused(format!(
-                "{address:?} is no Matrix room's id ({error}): it begins with \"!\""
+                "{address:?} is not the id of a Matrix room ({error}): it starts with \"!\""
             ))
         })?;
         match session.client.get_room(&id) {
@@ -142,7 +144,7 @@ impl Matrix {
                     by: by.room_id.to_string(),
                 }),
             },
-            // Whoever removed it does not want it back, open as the room may be.
+            // A person removed the bot, so it does not rejoin, even if the room is open.
             Some(room) if matches!(room.state(), RoomState::Left | RoomState::Banned) => {
                 Err(refused(format!(
                     "{} was removed from the room: invite it again",
@@ -183,28 +185,28 @@ impl Matrix {
         Ok(receipt.clone())
     }
 
-    /// Takes a message back, after the edits of it: clients that know no edits show each of them.
+    /// Removes a message after its edits, because clients without edits show each of them.
     async fn remove(&self, work: &Work, receipt: &Receipt) -> Result<Receipt, SendError> {
         let room = self.room(&work.address).await?;
         let message = check_event(&receipt.message)?;
-        // What was taken back is no edit any more, so that this goes on where it was put off.
+        // After an interruption, redacted edits are no longer listed.
         for edit in edits(&room, &message).await? {
             let key = format!("{}-{edit}", work.key);
-            self.outlet.redact(&room, &edit, &key).await?;
+            self.sender.redact(&room, &edit, &key).await?;
         }
-        self.outlet.redact(&room, &message, &work.key).await?;
+        self.sender.redact(&room, &message, &work.key).await?;
         Ok(receipt.clone())
     }
 
     async fn put(&self, room: &Room, event: Value, key: &str) -> Result<Receipt, SendError> {
-        let message = self.outlet.put(room, event, key).await?;
+        let message = self.sender.put(room, event, key).await?;
         Ok(Receipt {
             message: message.to_string(),
             thread: None,
         })
     }
 
-    /// That a message was not taken back. A server takes an edit of one that was; readers would see nothing of it.
+    /// Checks that a message still exists. A server accepts edits of a redacted message, but readers see none of it.
     async fn check_there(&self, room: &Room, message: &EventId) -> Result<(), SendError> {
         let event = match room.event(message, None).await {
             Ok(event) => event,
@@ -223,7 +225,7 @@ impl Platform for Matrix {
         "matrix"
     }
 
-    /// Less for a device that logged in lately, zero before that is known: what another device sent has other keys.
+    /// Shorter for a new device, and zero until its age is known: other devices' transaction ids do not count.
     fn dedupes_for(&self, _: &str) -> Duration {
         let since = *self.since.lock().expect("no holder of the time panics");
         let Some(since) = since else {
@@ -250,7 +252,7 @@ impl Platform for Matrix {
         .boxed()
     }
 
-    /// Edits and removals are never found: done twice, they are done once.
+    /// Edits and removals need no search, because they can be repeated.
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>> {
         async move {
             let Act::Send { content, .. } = &work.act else {
@@ -268,7 +270,7 @@ impl Platform for Matrix {
         &'a self,
         address: &'a str,
         since: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async move {
             let room = self.room(address).await?;
             self.standing_in(&room, since)
@@ -279,7 +281,7 @@ impl Platform for Matrix {
     }
 }
 
-/// Our edits of a message.
+/// The bot's edits of a message.
 async fn edits(room: &Room, message: &EventId) -> Result<Vec<OwnedEventId>, SendError> {
     let options = RelationsOptions {
         limit: Some(uint!(100)),
@@ -306,7 +308,7 @@ fn is_missing(error: &matrix_sdk::Error) -> bool {
 fn check_event(id: &str) -> Result<OwnedEventId, SendError> {
     EventId::parse(id).map_err(|error| SendError::Never {
         scope: Scope::Delivery,
-        why: format!("{id:?} is no Matrix event's id: {error}"),
+        why: format!("{id:?} is not the id of a Matrix event: {error}"),
     })
 }
 
@@ -315,11 +317,11 @@ fn is_redacted(event: &TimelineEvent) -> bool {
     raw.is_ok_and(|event| !event["unsigned"]["redacted_because"].is_null())
 }
 
-/// What a failure means of something that all wait for.
+/// The meaning of an error that stops all deliveries.
 fn nothing_sent(error: SendError) -> SendError {
     match error {
         SendError::Unknown { why } => SendError::Later {
-            after: SEND_MAX,
+            after: REQUEST_MAX,
             scope: Scope::Platform,
             why,
         },

@@ -1,5 +1,5 @@
-//! Content as the content of a Matrix event: a notice with a plain body and the little HTML that every client shows.
-//! Pure. It mentions nobody, and its size is bounded: an edit holds every text twice, and encryption adds a third.
+//! Content as a Matrix event: a notice with a plain body and simple HTML that every client shows. Pure. It mentions
+//! nobody. Its size is limited: an edit contains every text twice, and encryption adds a third.
 
 use std::fmt::Write as _;
 
@@ -7,40 +7,38 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::decision::{ACCEPT, DECLINE};
-use crate::channel::discord::text::cut;
+use crate::channel::text::cut;
 use crate::post::plain;
 use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion};
 
-/// The field of an event's content by which a message is found again.
+/// The field of an event with its mark.
 pub(super) const MARK: &str = "bpfnews.mark";
-/// The field with a list's title and the marks of the stories that it names.
+/// The field with a list's title and its stories' marks.
 pub(super) const LIST: &str = "bpfnews.list";
 
-/// The most bytes of a body and its HTML together; a server takes 65,536 for an event, which an edit fills twice.
+/// The most bytes of body and HTML together. A server takes events of 65,536 bytes, and an edit contains both twice.
 const TEXT_BYTES_MAX: usize = 12_000;
-/// The most characters of one text.
 const TITLE_CHARS_MAX: usize = 300;
 const TEXT_CHARS_MAX: usize = 1_000;
 const SHORT_CHARS_MAX: usize = 120;
 const LINK_BYTES_MAX: usize = 1_000;
-/// The most patches that are listed.
+/// The most patches listed.
 const PARTS_MAX: usize = 20;
-/// The most lines of a digest.
 const LINES_MAX: usize = 25;
-/// The most characters of a line's title in a digest.
+/// Characters of a line's title in a digest.
 const LINE_CHARS_MAX: usize = 160;
 
 const DOT: &str = " · ";
 
-/// A text in both of its forms.
+/// A text in both formats.
 #[derive(Debug, Default)]
-struct Text {
+struct RenderedText {
     plain: String,
     html: String,
 }
 
-impl Text {
-    /// A paragraph of its own; nothing for nothing.
+impl RenderedText {
+    /// Adds a paragraph, unless it is empty.
     fn paragraph(&mut self, plain: &str, html: &str) {
         if plain.trim().is_empty() {
             return;
@@ -61,8 +59,7 @@ impl Text {
         self.paragraph(&title, &format!("<strong>{}</strong>", escape(&title)));
     }
 
-    /// Several paragraphs, with what a writer's line breaks and empty lines mean; what would make the whole too long is
-    /// left out.
+    /// Adds paragraphs with the line breaks and empty lines of the writer. Leaves out what exceeds the size limit.
     fn prose(&mut self, text: &str) {
         let (mut plain, mut html) = (String::new(), String::new());
         for line in text.lines() {
@@ -96,7 +93,7 @@ impl Text {
         self.plain.len() + self.html.len()
     }
 
-    /// A list; items that would make the whole too long are counted instead.
+    /// Adds a list. Items that exceed the size limit are only counted.
     fn list(&mut self, items: Vec<(String, String)>, left_out: usize) {
         let (mut plain, mut html) = (String::new(), String::new());
         let mut left_out = left_out;
@@ -126,7 +123,7 @@ impl Text {
     }
 }
 
-/// What an event says that tells `content`.
+/// The content of an event for `content`.
 pub fn event(content: &Content) -> Value {
     let mut event = notice(&text(content));
     event[MARK] = content.mark().into();
@@ -137,7 +134,7 @@ pub fn event(content: &Content) -> Value {
     event
 }
 
-/// What an event says that makes `message` tell `content` from now on. Clients that do not know edits show its body.
+/// The content of an event that edits `message`. Clients without edits show its body.
 pub(super) fn edit(content: &Content, message: &str) -> Value {
     let text = text(content);
     let mut event = notice(&text);
@@ -147,7 +144,7 @@ pub(super) fn edit(content: &Content, message: &str) -> Value {
     event
 }
 
-/// Puts an event below another one, in its thread; clients that know no threads show an answer.
+/// Puts an event into the thread of another one. Clients without threads show it as a reply.
 pub(super) fn below(event: &mut Value, root: &str) {
     event["m.relates_to"] = json!({
         "rel_type": "m.thread",
@@ -157,7 +154,7 @@ pub(super) fn below(event: &mut Value, root: &str) {
     });
 }
 
-fn notice(text: &Text) -> Value {
+fn notice(text: &RenderedText) -> Value {
     json!({
         "msgtype": "m.notice",
         "body": text.plain,
@@ -167,8 +164,8 @@ fn notice(text: &Text) -> Value {
     })
 }
 
-fn text(content: &Content) -> Text {
-    let mut text = Text::default();
+fn text(content: &Content) -> RenderedText {
+    let mut text = RenderedText::default();
     match content {
         Content::Story(post) => story(&mut text, post),
         Content::Line(line) => {
@@ -188,7 +185,7 @@ fn text(content: &Content) -> Text {
     text
 }
 
-fn story(text: &mut Text, post: &Post) {
+fn story(text: &mut RenderedText, post: &Post) {
     let link = web_link(post.link.as_deref());
     let title = match shown(&post.title, TITLE_CHARS_MAX) {
         title if title.is_empty() => post.about.word().to_owned(),
@@ -240,25 +237,25 @@ fn story(text: &mut Text, post: &Post) {
         &format!("{lead}{about}"),
         &format!("{marked}<em>{}</em>", escape(&about)),
     );
-    // The HTML has it behind the title.
+    // In the HTML, the title is the link.
     if let Some(link) = link {
         text.plain.push('\n');
         text.plain.push_str(&link);
     }
 }
 
-/// What stands beside the state: what it is, for which tree, how much, by whom.
+/// The text beside the state: kind, tree, size, author.
 fn notes(post: &Post) -> String {
-    let tells_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
+    let names_tree = post.tree.is_empty() || post.state.ends_with(&format!(" {}", post.tree));
     let author = shown(&post.author, SHORT_CHARS_MAX);
     let mut notes = vec![post.about.word().to_owned()];
-    notes.extend((!tells_tree).then(|| shown(&post.tree, SHORT_CHARS_MAX)));
+    notes.extend((!names_tree).then(|| shown(&post.tree, SHORT_CHARS_MAX)));
     notes.extend(post.notes.iter().map(|note| shown(note, SHORT_CHARS_MAX)));
     notes.extend((!author.is_empty()).then(|| format!("by {author}")));
     notes.join(DOT)
 }
 
-/// What it can be found by: commits, CVEs, feeds, and the id that commands take.
+/// References: commits, CVEs, feeds, and the id that commands take.
 fn about(post: &Post) -> String {
     let feeds = post.feeds.join(", ");
     let parts = post.refs.iter().chain([&feeds, &post.mark]);
@@ -269,15 +266,15 @@ fn about(post: &Post) -> String {
     shown(&parts.join(DOT), TITLE_CHARS_MAX)
 }
 
-fn several(text: &mut Text, digest: &Digest) {
+fn several(text: &mut RenderedText, digest: &Digest) {
     text.heading(&digest.title);
     let lines = digest.lines.iter().take(LINES_MAX);
     let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
     text.list(lines, digest.lines.len().saturating_sub(LINES_MAX));
 }
 
-/// A newsletter: what stands above, lists under headings, and where the rest is.
-fn issue(text: &mut Text, post: &IssuePost) {
+/// A newsletter: the introduction, lists under headings, and a hint to the rest.
+fn issue(text: &mut RenderedText, post: &IssuePost) {
     let title = shown(&post.title, TITLE_CHARS_MAX);
     let page = web_link(post.link.as_deref());
     let html = format!("<strong>{}</strong>", escape(&title));
@@ -303,7 +300,7 @@ fn issue(text: &mut Text, post: &IssuePost) {
     }
 }
 
-fn suggestion(text: &mut Text, suggested: &Suggestion) {
+fn suggestion(text: &mut RenderedText, suggested: &Suggestion) {
     text.heading(&format!("Suggestion {}", suggested.number));
     text.says(&shown(&suggested.link, LINK_BYTES_MAX));
     text.says(&shown(&suggested.note, TEXT_CHARS_MAX));
@@ -317,7 +314,7 @@ fn suggestion(text: &mut Text, suggested: &Suggestion) {
     }
 }
 
-/// What leads to an address. A title that looks like an address itself must not hide another one.
+/// A link. If the title looks like an address, the real one is shown too.
 fn linked(title: &str, html: &str, link: &str) -> String {
     let lower = title.to_ascii_lowercase();
     let link = entities(link);
@@ -327,7 +324,7 @@ fn linked(title: &str, html: &str, link: &str) -> String {
     }
 }
 
-/// A line in both forms.
+/// A line in both formats.
 fn one_line(line: &Line, chars_max: usize) -> (String, String) {
     let title = match shown(&line.title, chars_max) {
         title if title.is_empty() => "untitled".to_owned(),
@@ -348,7 +345,7 @@ fn one_line(line: &Line, chars_max: usize) -> (String, String) {
     }
 }
 
-/// An address of the web. One that would show as a mention of a person or a room is left out.
+/// A web address; `None` for one that clients show as a mention of a person or a room.
 fn web_link(link: Option<&str>) -> Option<String> {
     let link = Url::parse(link?).ok()?;
     let is_pill = link.host_str() == Some("matrix.to");
@@ -356,13 +353,12 @@ fn web_link(link: Option<&str>) -> Option<String> {
     (is_web && !is_pill && link.as_str().len() <= LINK_BYTES_MAX).then(|| link.into())
 }
 
-/// Text that can do nothing but be read, cut to so many characters, never inside an address.
+/// Plain text, cut to a number of characters, never inside an address.
 fn shown(text: &str, chars_max: usize) -> String {
     cut(plain(text).trim(), chars_max)
 }
 
-/// Text as HTML. What clients would turn into a pill, as if it mentioned somebody, is marked as code, which they leave
-/// alone.
+/// Escapes text for HTML. Words that clients would turn into a mention are marked as code, which clients leave alone.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for word in text.split_inclusive(char::is_whitespace) {
@@ -378,14 +374,14 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Whether a word holds `@room`, the id of a person or a room, or a link that means one.
+/// Whether a word contains `@room`, the id of a person or a room, or a link to one.
 fn could_mention(word: &str) -> bool {
     let names_somebody = |sigil: char| {
         let mut rests = word.match_indices(sigil).map(|(at, _)| &word[at + 1..]);
         rests.any(|rest| {
             let parts = rest.split_once(':');
-            parts.is_some_and(|(name, host)| {
-                !name.is_empty() && host.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+            parts.is_some_and(|(name, invites)| {
+                !name.is_empty() && invites.starts_with(|c: char| c.is_alphanumeric() || c == '[')
             })
         })
     };
@@ -494,7 +490,7 @@ mod tests {
         );
     }
 
-    /// The texts of an event, after its HTML was read as a client reads it: only what every client shows may be in it.
+    /// The texts of an event, after parsing its HTML like a client. Only elements that every client shows are allowed.
     fn read(event: &Value) -> (String, String) {
         assert_eq!(event["m.mentions"], json!({}));
         let html = event["formatted_body"].as_str().expect("HTML");
@@ -531,7 +527,7 @@ mod tests {
 
     #[test]
     fn what_strangers_write_can_only_be_read() {
-        // What is written, and what is shown of it where that is something else.
+        // The written text, and the text shown if it differs.
         #[rustfmt::skip]
         let table = [
             ("@room", ""),
@@ -564,7 +560,7 @@ mod tests {
         }
     }
 
-    /// Each kind of content, with these words wherever a stranger's may stand.
+    /// Each kind of content, with these words in every field that a stranger may fill.
     fn everywhere(words: &str) -> [Content; 4] {
         let line = Line {
             what: words.to_owned(),
@@ -691,7 +687,7 @@ mod tests {
             notice,
         ] {
             let bytes = edit(&content, "$1").to_string().len();
-            // Encryption and base64 add some 35 %.
+            // Encryption and base64 add about 35 %.
             assert!(
                 bytes * 135 / 100 < 65_536,
                 "{bytes} bytes: {:.60}",

@@ -1,53 +1,59 @@
-//! The one way out: what an account sends goes one after another and paced, posts and answers in turn. A server that is
-//! handed several at once refuses some of them.
+//! Sends all messages of an account one at a time, at a limited rate, with posts and answers taking turns. Servers
+//! refuse some of several messages sent at once.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use matrix_sdk::Room;
 use matrix_sdk::config::RequestConfig;
+use matrix_sdk::ruma::api::client::redact::redact_event;
 use matrix_sdk::ruma::{EventId, OwnedEventId, OwnedTransactionId};
 use serde_json::Value;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::failure::{from_http, from_sdk};
-use super::line::{Line, Place};
-use super::pace::{Class, Pace};
+use super::queue::{AnswerQueue, QueuePlace};
+use super::rate::{Class, SendRate};
 use crate::channel::{Scope, SendError};
 
-/// How long a send may take; whoever asked for it repeats it, not the SDK.
-pub(super) const SEND_MAX: Duration = Duration::from_secs(30);
-/// The longest that somebody waits for an answer: who would wait longer is told so at once.
+/// The longest wait for an answer. A person who would wait longer is refused at once.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How long an answer is tried that was promised, and how often where its outcome is unknown.
+/// How long an accepted answer is retried, and how often if the outcome is unknown.
 const ANSWER_MAX: Duration = Duration::from_mins(3);
 const ANSWER_TRIES_MAX: u32 = 10;
-/// The wait after an outcome that is unknown.
+/// The wait after an unknown outcome.
 const ANSWER_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What everything that is sent passes through.
 #[derive(Debug)]
-pub(super) struct Outlet {
-    pace: Mutex<Pace>,
-    turn: Turn<()>,
-    line: Arc<Line>,
+pub(super) struct MatrixSender {
+    rate: Mutex<SendRate>,
+    turn: AsyncMutex<()>,
+    queue: Arc<AnswerQueue>,
+    /// The time limit of a send. The caller repeats it, not the SDK.
+    send_max: Duration,
 }
 
-impl Outlet {
-    /// An outlet through which messages go with this gap between them, once nine went at once.
-    pub(super) fn new(gap: Duration) -> Self {
+impl MatrixSender {
+    /// A sender with this gap between messages after a burst of nine.
+    pub(super) fn new(gap: Duration, send_max: Duration) -> Self {
         Self {
-            pace: Mutex::new(Pace::new(gap)),
-            turn: Turn::default(),
-            line: Arc::default(),
+            rate: Mutex::new(SendRate::new(gap)),
+            turn: AsyncMutex::default(),
+            queue: Arc::default(),
+            send_max,
         }
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().expect("no holder of the pace panics")
+    fn rate(&self) -> MutexGuard<'_, SendRate> {
+        self.rate.lock().expect("no holder of the pace panics")
     }
 
-    /// Sends a message that a channel is owed.
+    /// The settings of one request, which the SDK does not repeat: all others wait for it.
+    fn once(&self) -> RequestConfig {
+        RequestConfig::new().disable_retry().timeout(self.send_max)
+    }
+
+    /// Sends a post.
     pub(super) async fn put(
         &self,
         room: &Room,
@@ -59,7 +65,7 @@ impl Outlet {
         self.send(room, event, key).await
     }
 
-    /// Takes a message back.
+    /// Redacts a message.
     pub(super) async fn redact(
         &self,
         room: &Room,
@@ -68,30 +74,31 @@ impl Outlet {
     ) -> Result<(), SendError> {
         let _turn = self.turn.lock().await;
         self.take(Class::Post)?;
-        let key = OwnedTransactionId::from(key);
-        let redacted = room.redact(message, None, Some(key)).await;
+        let (room_id, message) = (room.room_id().to_owned(), message.to_owned());
+        let request = redact_event::v3::Request::new(room_id, message, key.into());
+        let redacted = room.client().send(request);
+        let redacted = redacted.with_request_config(self.once()).await;
         redacted
             .map(drop)
-            .map_err(|error| self.learnt(from_http(&error)))
+            .map_err(|error| self.learn(from_http(&error)))
     }
 
-    /// A place in line for an answer to somebody; none where it could not be given in time.
-    pub(super) fn line_up(&self, person: &str) -> Option<Place> {
+    /// Reserves a place in the queue for an answer; `None` if it could not be sent in time.
+    pub(super) fn queue_answer(&self, person: &str) -> Option<QueuePlace> {
         let now = tokio::time::Instant::now();
-        let wait_of = |before| self.pace().wait_of_answer(before, now);
-        self.line.join(person, ANSWER_WAIT_MAX, now, wait_of)
+        let wait_of = |before| self.rate().wait_of_answer(before, now);
+        self.queue.join(person, ANSWER_WAIT_MAX, now, wait_of)
     }
 
-    /// A place before all answers, for the word that too much is asked; none where the person was told lately.
-    pub(super) fn line_up_with_a_word(&self, person: &str) -> Option<Place> {
-        self.line
-            .join_with_a_word(person, tokio::time::Instant::now())
+    /// Reserves a place ahead of all answers, for the notice that the bot is busy. `None` if the person got one lately.
+    pub(super) fn queue_notice(&self, person: &str) -> Option<QueuePlace> {
+        self.queue.join_first(person, tokio::time::Instant::now())
     }
 
-    /// Gives an answer when its turn has come, and leaves the line.
+    /// Sends an answer when its turn comes, and leaves the queue.
     pub(super) async fn answer(
         &self,
-        place: Place,
+        place: QueuePlace,
         room: &Room,
         event: Value,
         key: &str,
@@ -118,7 +125,7 @@ impl Outlet {
             Err(SendError::Failed {
                 after: Duration::ZERO,
                 scope: Scope::Delivery,
-                why: format!("it could not be given within {ANSWER_MAX:?}"),
+                why: format!("it could not be sent within {ANSWER_MAX:?}"),
             })
         })
     }
@@ -134,14 +141,14 @@ impl Outlet {
         let sent = room
             .send_raw("m.room.message", event)
             .with_transaction_id(&key)
-            .with_request_config(RequestConfig::new().disable_retry().timeout(SEND_MAX))
+            .with_request_config(self.once())
             .await
-            .map_err(|error| self.learnt(from_sdk(error)))?;
+            .map_err(|error| self.learn(from_sdk(error)))?;
         Ok(sent.response.event_id)
     }
 
     fn take(&self, class: Class) -> Result<(), SendError> {
-        let taken = self.pace().take(class, tokio::time::Instant::now());
+        let taken = self.rate().take(class, tokio::time::Instant::now());
         taken.map_err(|after| SendError::Later {
             after,
             scope: Scope::Platform,
@@ -149,10 +156,10 @@ impl Outlet {
         })
     }
 
-    /// Keeps what a server said that has enough.
-    fn learnt(&self, error: SendError) -> SendError {
+    /// Learns from an error that the server limits the rate.
+    fn learn(&self, error: SendError) -> SendError {
         if let SendError::Later { after, .. } = &error {
-            self.pace().learn(*after, tokio::time::Instant::now());
+            self.rate().learn(*after, tokio::time::Instant::now());
         }
         error
     }

@@ -1,9 +1,8 @@
-//! The bot's account: one device, kept. Its session, its keys and the server's state lie in one folder, which one
-//! process may use.
+//! The account's session: one device, stored in one folder, used by one process.
 //!
-//! Files: `session.json` (who we are), `key` (32 bytes that the store is encrypted with), `lock`, and the store's folder.
-//! They belong together: where one is missing, a new device logs in. Its store has a name of its own, since what is left
-//! of an attempt to log in may still close the files of the one before.
+//! Files: `session.json` (account and device), `key` (32 bytes that encrypt the store), `lock`, and the store's folder.
+//! They belong together: if one is missing, a new device logs in. Each store has its own name, because a failed login
+//! may still be closing the files of the previous one.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -25,58 +24,53 @@ use tracing::{info, warn};
 
 use tokio::sync::mpsc;
 
-use super::Settings;
+use super::MatrixSettings;
 use super::failure::{broken, from_sdk, from_setup};
-use super::hear::{Heard, hear};
+use super::hear::{SyncEvent, hear};
 use super::login;
 use crate::channel::{Scope, SendError};
 
-/// How long one request may take; a sync waits for the server besides.
-const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// How often the SDK itself repeats a request that sends nothing.
+/// How often the SDK repeats a request that sends nothing.
 const RETRIES_MAX: usize = 3;
-/// How long what another process holds is left alone.
+/// The wait if another process holds the lock.
 const LOCKED_FOR: Duration = Duration::from_mins(1);
 const KEY_BYTES: usize = 32;
-/// What the names of stores begin with.
+/// The prefix of the stores' names.
 const STORE: &str = "store-";
-/// The file that holds the session.
 pub(super) const FILE: &str = "session.json";
 
-/// A session that works, as it is kept.
+/// A session as stored in its file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    /// The homeserver it is for.
+struct SavedSession {
     homeserver: String,
     session: MatrixSession,
-    /// The folder of its store, in the folder of all this.
+    /// The name of the store's folder.
     store: String,
-    /// Since when this device sends, unix seconds.
+    /// When this device logged in, unix seconds.
     since: i64,
 }
 
-/// The account, ready to send.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
-    /// Since when this device sends, unix seconds: the server knows the keys of no other.
+    /// When this device logged in, unix seconds. The server knows no transaction ids of other devices.
     pub(super) since: i64,
-    /// What is heard, for whoever listens.
-    pub(super) heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
-    /// Held while the server is asked for what is new: two answers at once would be taken in out of order.
+    /// The queue of received events, for the listener.
+    pub(super) heard: tokio::sync::Mutex<mpsc::Receiver<SyncEvent>>,
+    /// Held during a sync. Two at once would be processed out of order.
     syncing: tokio::sync::Mutex<()>,
-    /// Held as long as the session is.
+    /// Held as long as the session.
     _lock: File,
 }
 
 impl Session {
-    /// Asks the server for what is new, and takes it in; the server may wait that long for something.
+    /// Syncs. The server may hold the request open for `wait`.
     pub(super) async fn sync(&self, wait: Duration) -> Result<(), SendError> {
         let _syncing = self.syncing.lock().await;
         self.ask(wait).await
     }
 
-    /// Takes in what is new, unless somebody follows the server and does so.
+    /// Syncs once, unless a listener does so all the time.
     pub(super) async fn catch_up(&self) -> Result<(), SendError> {
         match self.syncing.try_lock() {
             Ok(_syncing) => self.ask(Duration::ZERO).await,
@@ -88,7 +82,7 @@ impl Session {
         sync_once(&self.client, wait).await
     }
 
-    /// Joins a room. Who is in there, and whether it is encrypted, is known then.
+    /// Joins a room, and syncs so that its members and its encryption are known.
     pub(super) async fn join(&self, room: &RoomId) -> Result<Room, SendError> {
         let joined = self.client.join_room_by_id(room).await.map_err(from_sdk)?;
         self.sync(Duration::ZERO).await?;
@@ -105,15 +99,15 @@ impl Session {
 
 async fn sync_once(client: &Client, wait: Duration) -> Result<(), SendError> {
     let mut filter = FilterDefinition::with_lazy_loading();
-    // What was said while the program was down is not to be cut to the last few words.
+    // Enough for messages sent while the program was down.
     filter.room.timeline.limit = Some(uint!(50));
     let settings = SyncSettings::new().filter(filter.into()).timeout(wait);
     let synced = client.sync_once(settings).boxed().await;
     synced.map(drop).map_err(from_sdk)
 }
 
-/// Opens the session that is kept, or logs in, and asks the server once what there is.
-pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
+/// Opens the saved session or logs in, and syncs once.
+pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError> {
     let folder = &settings.folder;
     let mut make = fs::DirBuilder::new();
     let made = make.recursive(true).mode(0o700).create(folder);
@@ -121,7 +115,8 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     let lock = lock(folder)?;
     let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
     check_owner(settings, kept.as_ref())?;
-    let is_whole = |kept: &Kept| folder.join("key").exists() && folder.join(&kept.store).exists();
+    let is_whole =
+        |kept: &SavedSession| folder.join("key").exists() && folder.join(&kept.store).exists();
     let kept = kept.filter(is_whole);
     if kept.is_none() {
         password(settings)?;
@@ -146,7 +141,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     let encryption = client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
     if is_new {
-        // A new device is told what was said before: nobody asked that of it.
+        // A new device's first sync brings old messages, which need no answers.
         sync_once(&client, Duration::ZERO).await?;
     }
     let heard = hear(&client);
@@ -160,15 +155,15 @@ pub(super) async fn open(settings: &Settings) -> Result<Session, SendError> {
     session.sync(Duration::ZERO).await?;
     if !session.is_trusted().await {
         warn!(
-            "Matrix: this device is not signed by its account, so that clients warn of it, and some refuse its \
-             messages: bpfnews matrix recover"
+            "Matrix: this device is not signed by its account. Clients show a warning, and some refuse its \
+             messages. Run: bpfnews matrix recover"
         );
     }
     Ok(session)
 }
 
-/// Forgets the session that is kept, with its keys.
-pub(super) fn forget(settings: &Settings) -> Result<(), SendError> {
+/// Deletes the saved session with its keys.
+pub(super) fn forget(settings: &MatrixSettings) -> Result<(), SendError> {
     let folder = &settings.folder;
     if !settings.is_logged_in() {
         return Ok(());
@@ -179,8 +174,8 @@ pub(super) fn forget(settings: &Settings) -> Result<(), SendError> {
     start_anew(folder).map_err(|error| unusable(folder, &error))
 }
 
-/// Another account's keys must not be lost because a name was misspelt.
-fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError> {
+/// Refuses a folder of another account, so that a misspelt name does not delete its keys.
+fn check_owner(settings: &MatrixSettings, kept: Option<&SavedSession>) -> Result<(), SendError> {
     let Some(kept) = kept else { return Ok(()) };
     let owner = &kept.session.meta.user_id;
     match owner.as_str().eq_ignore_ascii_case(&settings.user) {
@@ -188,7 +183,7 @@ fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError
         false => Err(SendError::Never {
             scope: Scope::Platform,
             why: format!(
-                "{} holds the session of {owner}, not of {}: name another folder under [matrix], or move that one away",
+                "{} holds the session of {owner}, not of {}: set another folder under [matrix], or move that one away",
                 settings.folder.display(),
                 settings.user
             ),
@@ -197,7 +192,7 @@ fn check_owner(settings: &Settings, kept: Option<&Kept>) -> Result<(), SendError
 }
 
 async fn build(
-    settings: &Settings,
+    settings: &MatrixSettings,
     store: &Path,
     key: &[u8; KEY_BYTES],
 ) -> Result<Client, SendError> {
@@ -209,7 +204,7 @@ async fn build(
     };
     let requests = RequestConfig::new()
         .retry_limit(RETRIES_MAX)
-        .timeout(REQUEST_MAX);
+        .timeout(settings.request_max);
     let client = Client::builder()
         .homeserver_url(&settings.homeserver)
         .sqlite_store_with_config_and_cache_path(store.key(Some(key)), None::<&Path>)
@@ -220,7 +215,7 @@ async fn build(
     client.await.map_err(from_setup)
 }
 
-pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> {
+pub(super) fn password(settings: &MatrixSettings) -> Result<&SecretString, SendError> {
     let missing = || SendError::Never {
         scope: Scope::Platform,
         why: format!(
@@ -232,14 +227,18 @@ pub(super) fn password(settings: &Settings) -> Result<&SecretString, SendError> 
     settings.password.as_ref().ok_or_else(missing)
 }
 
-async fn log_in(client: &Client, settings: &Settings, store: String) -> Result<i64, SendError> {
+async fn log_in(
+    client: &Client,
+    settings: &MatrixSettings,
+    store: String,
+) -> Result<i64, SendError> {
     let password = password(settings)?;
     let session = login::log_in(client, settings, password).await?;
     info!(
         "Matrix: logged in as {}, device {}",
         session.meta.user_id, session.meta.device_id
     );
-    let kept = Kept {
+    let kept = SavedSession {
         homeserver: settings.homeserver.clone(),
         session,
         store,
@@ -265,19 +264,19 @@ fn lock(folder: &Path) -> Result<File, SendError> {
     }
 }
 
-/// The session that is kept; none where the file is broken, since a login mends that.
-fn read_kept(folder: &Path) -> io::Result<Option<Kept>> {
+/// Reads the saved session. `None` if the file is damaged: a login replaces it.
+fn read_kept(folder: &Path) -> io::Result<Option<SavedSession>> {
     let path = folder.join(FILE);
     match fs::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)
-            .inspect_err(|error| warn!("{}: {error}; logging in anew", path.display()))
+            .inspect_err(|error| warn!("{}: {error}; logging in again", path.display()))
             .ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Keys without their session, or a session without its keys, would make a device that nobody can read.
+/// Deletes the session and the keys together: one without the other makes a device that nobody can read.
 fn start_anew(folder: &Path) -> io::Result<()> {
     for name in [FILE, "key"] {
         match fs::remove_file(folder.join(name)) {
@@ -288,7 +287,7 @@ fn start_anew(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(STORE) {
-            // What is still being closed stays until the next login; nobody reads it without its key.
+            // A store that is still being closed stays until the next login. It is unreadable without its key.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -308,7 +307,7 @@ fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     Ok(key)
 }
 
-/// Writes a file that only its owner can read, whole or not at all.
+/// Writes a file atomically, readable by its owner only.
 fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut open = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! What stands in a room of ours: read whole from a time on, after the database was put back to an older state.
+//! Lists the bot's messages in a room, after the database was restored from a backup.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use tracing::warn;
 
 use super::failure::{broken, from_sdk};
 use super::{Matrix, render};
-use crate::channel::{Receipt, Scope, SendError, Standing};
+use crate::channel::{PostedMessage, Receipt, Scope, SendError};
 
-/// The most pages that are read, a hundred events each.
+/// The most pages read, a hundred events each.
 const PAGES_MAX: usize = 2_000;
 
 impl Matrix {
@@ -21,14 +21,14 @@ impl Matrix {
         &self,
         room: &Room,
         since: i64,
-    ) -> Result<Vec<Standing>, SendError> {
+    ) -> Result<Vec<PostedMessage>, SendError> {
         let client = &self.session().await?.client;
-        // What an earlier device said, this one reads with the keys that the recovery key opened.
+        // The keys from the backup also open messages of earlier devices.
         let has_keys = room.encryption_state().is_encrypted() && self.fetch_keys(room).await?;
         let me = client
             .user_id()
             .ok_or_else(|| broken("there is no session"))?;
-        let mut found = Found::default();
+        let mut found = RoomMessages::default();
         let (mut from, mut sealed) = (None, 0_u32);
         for _ in 0..PAGES_MAX {
             let mut options = MessagesOptions::backward();
@@ -42,7 +42,7 @@ impl Matrix {
                     .deserialize_as_unchecked()
                     .map_err(|error| broken(&format!("an event that makes no sense: {error}")))?;
                 is_older |= raw["origin_server_ts"].as_i64().unwrap_or(i64::MAX) / 1000 < since;
-                // One that was taken back says nothing any more, and needs no keys.
+                // A redacted message needs no keys.
                 let is_redacted = !raw["unsigned"]["redacted_because"].is_null();
                 if raw["sender"] == me.as_str() && !is_redacted {
                     match is_sealed(event, &raw) {
@@ -58,48 +58,47 @@ impl Matrix {
         }
         Err(SendError::Never {
             scope: Scope::Channel,
-            why: "the room holds more events since the backup than can be looked through"
-                .to_owned(),
+            why: "the room has too many events since the backup to read them all".to_owned(),
         })
     }
 }
 
-/// Whether an event is a message of ours that this device cannot read. What an edit says is not needed: what it edits stands.
+/// Whether an event is an unreadable message of the bot. An unreadable edit does not matter: its message stands.
 fn is_sealed(event: &TimelineEvent, raw: &Value) -> bool {
     event.kind.is_utd() && raw["content"]["m.relates_to"]["rel_type"] != "m.replace"
 }
 
-/// A message whose keys are with a device that is gone may be any of ours. Where the backup's keys were used and some are
-/// nowhere, nobody can do more: the room goes on, at the risk of telling those a second time.
+/// Decides about unreadable messages, any of which may be a post. If the keys of the backup do not help, nothing will:
+/// the room continues, at the risk of posting those messages again.
 fn check_sealed(room: &Room, sealed: u32, has_keys: bool) -> Result<(), SendError> {
     match (sealed, has_keys) {
         (0, _) => Ok(()),
         (many, true) => {
             warn!(
-                "Matrix: {many} of the bot's messages in {} cannot be decrypted, and their keys are nowhere; what they said \
-                 may be told again",
+                "Matrix: {many} of the bot's messages in {} cannot be decrypted, and their keys are lost; those posts may be \
+                 sent again",
                 room.room_id()
             );
             Ok(())
         }
         (_, false) => Err(SendError::Never {
             scope: Scope::Channel,
-            why: "messages of ours there cannot be decrypted, so nobody can tell what was posted: give the recovery \
-                  key (bpfnews matrix recover), then start bpfnews again; or post to a new room"
+            why: "the bot's messages there cannot be decrypted, so it is unknown which posts exist: give the recovery \
+                  key (bpfnews matrix recover) and restart bpfnews, or post to a new room"
                 .to_owned(),
         }),
     }
 }
 
-/// Messages and their edits, the newest first, as a room is read.
+/// Messages and their edits, the newest first, as the server returns them.
 #[derive(Debug, Default)]
-struct Found {
-    /// What the latest edit of a message says.
+struct RoomMessages {
+    /// The content of each message's latest edit.
     edits: HashMap<String, Value>,
     messages: Vec<(String, Value)>,
 }
 
-impl Found {
+impl RoomMessages {
     fn take(&mut self, event: &Value) {
         let content = &event["content"];
         let Some(id) = event["event_id"].as_str() else {
@@ -118,9 +117,9 @@ impl Found {
         }
     }
 
-    /// A message stands under the mark that it began with and under that of its latest edit: a story's id can change.
-    /// The original of an edit may be older than what was read.
-    fn standing(mut self) -> Vec<Standing> {
+    /// Lists each message under its first mark and under that of its latest edit, because a story's id can change. The
+    /// original of an edit may be older than the events read.
+    fn standing(mut self) -> Vec<PostedMessage> {
         let mut all = Vec::new();
         for (id, content) in &self.messages {
             all.extend(of(id, content));
@@ -137,13 +136,13 @@ impl Found {
     }
 }
 
-fn of(id: &str, content: &Value) -> Vec<Standing> {
+fn of(id: &str, content: &Value) -> Vec<PostedMessage> {
     let Some(mark) = content[render::MARK].as_str() else {
         return Vec::new();
     };
     let list = &content[render::LIST];
     let stories = list["stories"].as_array().map_or(&[][..], Vec::as_slice);
-    vec![Standing {
+    vec![PostedMessage {
         mark: mark.to_owned(),
         receipt: Receipt {
             message: id.to_owned(),
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_message_stands_under_its_first_mark_and_its_latest() {
-        let mut found = Found::default();
+        let mut found = RoomMessages::default();
         let edit = |mark: &str| {
             json!({"event_id": "$e", "content": {"m.relates_to": {"rel_type": "m.replace", "event_id": "$1"},
                    "m.new_content": {"bpfnews.mark": mark}}})

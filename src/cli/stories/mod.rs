@@ -1,5 +1,6 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
+mod json;
 mod page;
 mod standing;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod timeline;
 mod view;
 mod which;
 
+use self::json::StoryJson;
 pub(super) use self::which::Which;
 
 use std::io::Write as _;
@@ -31,7 +33,7 @@ use crate::story::Story;
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
-/// `open` passes over what has not moved for so long, unless it is told otherwise.
+/// `open` leaves out series that did not move for so long, unless `--since` is given.
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 
 /// Prints stories, one after the other.
@@ -65,7 +67,9 @@ pub(super) async fn stories(
             stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
         for story in &page {
             match format {
-                Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+                Format::Json => {
+                    writeln!(out, "{}", serde_json::to_string(&StoryJson::from(story))?)?
+                }
                 Format::Text => write!(out, "{}", view::line(story, width(), now))?,
             }
         }
@@ -101,7 +105,7 @@ pub(super) async fn story(
     };
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
-        writeln!(out, "{}", serde_json::to_string(&story)?)?;
+        writeln!(out, "{}", serde_json::to_string(&StoryJson::from(&story))?)?;
         return Ok(ExitCode::SUCCESS);
     }
     write!(out, "{}", timeline::timeline(&story, why, width(), now))?;
@@ -125,7 +129,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     let mut wanted = which.wanted(None);
     wanted.kind = Some("series".to_owned());
     wanted.only_relevant = !which.all;
-    // What nobody touched for half a year was given up.
+    // A series that nobody touched for half a year was given up.
     let since = wanted.since.unwrap_or((now - GIVEN_UP_AFTER).timestamp());
     wanted.since = Some(since);
     let mut waiting: Vec<(TimeDelta, Story)> = Vec::new();
@@ -148,7 +152,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     let mut out = anstream::stdout().lock();
     for (waits, story) in waiting.iter().take(most) {
         match which.format {
-            Format::Json => writeln!(out, "{}", serde_json::to_string(story)?)?,
+            Format::Json => writeln!(out, "{}", serde_json::to_string(&StoryJson::from(story))?)?,
             Format::Text => write!(out, "{}", view::waiting_line(story, *waits, width()))?,
         }
     }
@@ -158,7 +162,7 @@ pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes all stories anew from what is stored.
+/// Builds all stories anew from the stored items.
 pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
     // It is one long transaction, which nobody else could write in.
     let (_, ingest, _lock) = open_alone(path, "refold").await?;

@@ -5,11 +5,12 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::timeline::{BELOW, CALM, LABEL};
 use super::view::{DIM, GAP};
+use crate::post::plain;
 
 /// With fewer columns than these beside its head, a row's words stand below it.
 const ROOM_MIN: usize = 24;
 
-/// What is told, row by row.
+/// The rows of the page.
 pub(super) struct Page {
     pub(super) width: usize,
     pub(super) text: String,
@@ -20,7 +21,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A row that wraps under itself. `head` is styled and `columns` wide; where that leaves too little room, the words
+    /// A row that wraps under itself. `words` may be a stranger's; `head` is ours, styled and `columns` wide; where that leaves too little room, the words
     /// stand below it.
     pub(super) fn row(&mut self, head: &str, columns: usize, words: &str, style: Style) {
         let is_below = columns > 0 && self.width < columns + ROOM_MIN;
@@ -32,7 +33,7 @@ impl Page {
         if is_below && !head.trim().is_empty() {
             self.push(head);
         }
-        let rows = wrap(words, self.width.saturating_sub(margin.len()));
+        let rows = wrap(&plain(words), self.width.saturating_sub(margin.len()));
         for (at, row) in rows.iter().enumerate() {
             let head = match at {
                 0 if !is_below => head,
@@ -57,7 +58,7 @@ impl Page {
         self.row(&head, LABEL, words, CALM);
     }
 
-    /// A row with something short at its right end; what does not fit beside it wraps.
+    /// A row with a short text at its right end. Text that does not fit beside it wraps.
     pub(super) fn row_with_end(&mut self, head: &str, columns: usize, words: &str, end: &str) {
         let room = self.width.saturating_sub(columns + end.width() + GAP);
         if end.is_empty() || room < ROOM_MIN {
@@ -65,7 +66,7 @@ impl Page {
             return self.row(head, columns, words.trim_end(), CALM);
         }
         let margin = " ".repeat(columns);
-        for (at, row) in wrap(words, room).iter().enumerate() {
+        for (at, row) in wrap(&plain(words), room).iter().enumerate() {
             let space = " ".repeat((room + GAP).saturating_sub(row.width()));
             match at {
                 0 => self.push(&format!("{head}{row}{space}{DIM}{end}{DIM:#}")),

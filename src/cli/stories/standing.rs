@@ -1,4 +1,4 @@
-//! How a story stands, in a sentence. What depends on the present is derived here, on reading.
+//! The state of a story in a sentence. Parts that depend on the present are computed here.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::timeline::ranges;
 use super::view::{ago, counted, span, waiting};
+use crate::story::key::HASH_DIGITS;
 use crate::story::{Applied, Event, State, Step, Story};
 
 /// How long a story may be silent before that is worth a word.
 const QUIET_AFTER: TimeDelta = TimeDelta::days(14);
-/// Digits of a hash that a person reads.
-const HASH_DIGITS: usize = 12;
 
 /// Where a story stands: "Applied to bpf-next 3 days ago; not in mainline yet."
 pub(super) fn standing(story: &Story, now: DateTime<Utc>) -> String {
@@ -107,9 +106,9 @@ fn mainline(story: &Story, now: DateTime<Utc>) -> String {
 
 /// "Applied to bpf-next, in mainline since …": where it was applied, where that is known, and where it is now.
 fn sentence(story: &Story, now_in: &str) -> String {
-    let mut trees: Vec<String> = Vec::new();
+    let mut trees: Vec<&str> = Vec::new();
     for applied in &story.applied {
-        let tree = short_tree(&applied.tree);
+        let tree = applied.short_tree();
         if !tree.is_empty() && !trees.contains(&tree) {
             trees.push(tree);
         }
@@ -172,7 +171,7 @@ fn since(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     format!("since {} ({})", at.format("%-d %B %Y"), ago(at, now))
 }
 
-/// `bpf/bpf-next.git (master)`, or what is known of it.
+/// `bpf/bpf-next.git (master)`, or the known part of it.
 pub(super) fn tree_and_branch(applied: &Applied) -> String {
     match (applied.tree.as_str(), &applied.branch) {
         ("", _) => "a tree".to_owned(),
@@ -181,20 +180,12 @@ pub(super) fn tree_and_branch(applied: &Applied) -> String {
     }
 }
 
-/// `bpf-next` of `bpf/bpf-next.git`.
-fn short_tree(tree: &str) -> String {
-    let repository = tree.split_once(".git").map_or(tree, |(name, _)| name);
-    match tree.contains(".git") {
-        true => repository.rsplit('/').next().unwrap_or_default().to_owned(),
-        false => tree.to_owned(),
-    }
-}
-
-/// The first digits of a commit's hash; anything else as it is.
+/// The first digits of a commit's hash; empty for anything else.
 pub(super) fn short_hash(text: &str) -> String {
     let is_hash = text.len() >= HASH_DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
-    match is_hash {
-        true => text[..HASH_DIGITS].to_owned(),
-        false => String::new(),
+    if is_hash {
+        text[..HASH_DIGITS].to_owned()
+    } else {
+        String::new()
     }
 }

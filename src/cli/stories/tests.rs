@@ -1,10 +1,11 @@
-//! How stories look, over invented ones: in a list, told whole, on a narrow terminal and on a wide one.
+//! The look of invented stories: in a list, in full, on a narrow terminal and on a wide one.
 
 use anstream::adapter::strip_str;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::json::StoryJson;
 use super::timeline::timeline;
 use super::view::{fit, line, span, waiting, waiting_line};
 use crate::story::machine::Findings;
@@ -356,7 +357,7 @@ fn text_from_outside_does_nothing_on_a_terminal() {
     }));
     let is_harmless = |text: &str| {
         let plain = strip_str(text).to_string();
-        // What styles there are, are ours: taking them away takes all escapes away.
+        // All styles are ours, so removing them removes every escape.
         let bare: String = text
             .split('\u{1b}')
             .map(|part| match part.strip_prefix('[') {
@@ -447,7 +448,7 @@ fn what_is_cut_fits() {
     }
 }
 
-/// Programs rely on these; README.md documents them.
+/// Programs rely on these keys; docs/json.md documents them.
 #[test]
 fn the_keys_of_a_story_are_those_that_are_documented() {
     let keys = |value: &Value| -> Vec<String> {
@@ -468,7 +469,11 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         link: None,
         findings: Some(Findings::default()),
     });
-    let story = serde_json::to_value(story).expect("JSON");
+    assert_eq!(
+        serde_json::to_string(&StoryJson::from(&story)).expect("JSON"),
+        serde_json::to_string(&story).expect("JSON")
+    );
+    let story = serde_json::to_value(StoryJson::from(&story)).expect("JSON");
     let table = [
         (
             "",
@@ -489,13 +494,13 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         ("/mainline", "hash at"),
         ("/stable/0", "branch hash at"),
     ];
-    let readme = include_str!("../../../README.md");
+    let page = include_str!("../../../docs/json.md");
     for (place, wanted) in table {
         let mut found = keys(story.pointer(place).expect("it is there"));
         found.sort();
         assert_eq!(found, sorted(wanted), "{place}");
         for key in found {
-            assert!(readme.contains(&key), "README.md does not tell of {key}");
+            assert!(page.contains(&key), "docs/json.md has no {key}");
         }
     }
     assert!(
@@ -508,6 +513,6 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
                   free published";
     for state in states.split_whitespace() {
         serde_json::from_value::<State>(json!(state)).expect("a state");
-        assert!(readme.contains(state), "README.md does not tell of {state}");
+        assert!(page.contains(state), "docs/json.md has no {state}");
     }
 }

@@ -1,4 +1,4 @@
-//! How one story looks when it is told whole: how it stands, what it says, its life, its patches. Pure.
+//! One story in full: its state, summary, steps and patches. Pure.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,14 @@ use chrono::{DateTime, Utc};
 
 use super::page::Page;
 use super::standing::{short_hash, standing, tree_and_branch};
-use super::view::{DIM, ago, colour, counted, joined, kind, version};
-use crate::post::plain;
-use crate::story::{Applied, AppliedCommit, Event, Revision, Step, Story, StoryKind};
+use super::view::{DIM, ago, colour, counted, joined, version};
+use crate::story::{Applied, AppliedCommit, Event, PersonRole, Revision, Step, Story, StoryKind};
 
-/// What stands left of an event's words: its date and its step.
+/// The width of an event's date and step, left of its words.
 const DATE: usize = 11;
 const STEP: usize = 14;
 const EVENT: usize = 2 + DATE + 2 + STEP + 2;
-/// What stands left of a name or a link.
+/// The width left of a name or a link.
 pub(super) const LABEL: usize = 2 + 13 + 2;
 /// How far such words are set in.
 pub(super) const BELOW: usize = 4;
@@ -25,9 +24,8 @@ const COMMITS_SHOWN: usize = 20;
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 pub(super) const CALM: Style = Style::new();
 
-/// Tells a story over `width` columns, with ANSI styles; with `why`, also what makes its score.
+/// Renders a story over `width` columns with ANSI styles; with `why`, also the parts of its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
-    let story = &harmless(story);
     let mut page = Page {
         width,
         text: String::new(),
@@ -55,7 +53,7 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
     page.text
 }
 
-/// What machines say of the newest revision, with where it is read.
+/// The verdicts of machines on the newest revision, with their pages.
 fn checks(page: &mut Page, story: &Story) {
     let newest = story
         .revisions
@@ -67,30 +65,11 @@ fn checks(page: &mut Page, story: &Story) {
     }
 }
 
-/// A story in which no text can do more than be read.
-fn harmless(story: &Story) -> Story {
-    fn clean(value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => *text = plain(text),
-            serde_json::Value::Array(values) => values.iter_mut().for_each(clean),
-            serde_json::Value::Object(fields) => fields.values_mut().for_each(clean),
-            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
-            }
-        }
-    }
-    let mut value = serde_json::to_value(story).expect("a story is plain data");
-    clean(&mut value);
-    let mut cleaned: Story = serde_json::from_value(value).expect("it was a story before");
-    // What is not written out has no text in it.
-    cleaned.free_on = story.free_on;
-    cleaned
-}
-
 fn subtitle(story: &Story, now: DateTime<Utc>) -> String {
     let newest = story.revisions.last();
     joined([
         story.author.clone(),
-        Some(kind(story.kind).to_owned()),
+        Some(story.kind.word().to_owned()),
         newest
             .filter(|revision| revision.total > 1)
             .map(|revision| counted(revision.total, "patch")),
@@ -127,7 +106,7 @@ fn life(page: &mut Page, story: &Story) {
         }
         let day = event.at.format("%e %b %Y").to_string();
         let shown = if day == last_day { "" } else { &day };
-        let (word, style) = step(event.state);
+        let (word, style) = (event.state.word(), step_style(event.state));
         let pad = " ".repeat(STEP.saturating_sub(word.len()));
         let quiet = if event.state.is_of_machine() {
             DIM
@@ -192,8 +171,10 @@ fn event_words(story: &Story, event: &Event) -> String {
         | Step::ReviewedByMachine
         | Step::BuildBroken => {
             // The step's word stands before it already.
-            let (word, _) = step(event.state);
-            let said = event.text.strip_prefix(word).unwrap_or(&event.text);
+            let said = event
+                .text
+                .strip_prefix(event.state.word())
+                .unwrap_or(&event.text);
             by(said.trim_start_matches([':', ' ']))
         }
         Step::Nacked | Step::Superseded | Step::Withdrawn | Step::Rejected => by(""),
@@ -273,14 +254,14 @@ pub(super) fn ranges(numbers: &BTreeSet<u32>) -> String {
 }
 
 fn people(page: &mut Page, story: &Story) {
-    const ROLES: [(&str, &str); 7] = [
-        ("reviewer", "reviewed by"),
-        ("acker", "acked by"),
-        ("tester", "tested by"),
-        ("nacker", "refused by"),
-        ("reporter", "reported by"),
-        ("suggester", "suggested by"),
-        ("applier", "applied by"),
+    const ROLES: [(PersonRole, &str); 7] = [
+        (PersonRole::Reviewer, "reviewed by"),
+        (PersonRole::Acker, "acked by"),
+        (PersonRole::Tester, "tested by"),
+        (PersonRole::Nacker, "refused by"),
+        (PersonRole::Reporter, "reported by"),
+        (PersonRole::Suggester, "suggested by"),
+        (PersonRole::Applier, "applied by"),
     ];
     let mut is_first = true;
     for (role, label) in ROLES {
@@ -390,29 +371,20 @@ fn reasons(page: &mut Page, story: &Story) {
     }
 }
 
-fn step(step: Step) -> (&'static str, Style) {
-    let (word, colour) = match step {
-        Step::Posted => ("posted", AnsiColor::Cyan),
-        Step::Revised => ("revised", AnsiColor::Cyan),
-        Step::Discussed => ("discussed", AnsiColor::Blue),
-        Step::Nacked => ("refused", AnsiColor::Red),
-        Step::Claimed => ("said applied", AnsiColor::Yellow),
-        Step::Applied => ("applied", AnsiColor::Green),
-        Step::PartlyApplied => ("partly applied", AnsiColor::Yellow),
-        Step::Pulled => ("pulled", AnsiColor::Green),
-        Step::Mainline => ("mainline", AnsiColor::Green),
-        Step::Stable => ("stable", AnsiColor::Green),
-        Step::Superseded => ("superseded", AnsiColor::BrightBlack),
-        Step::Withdrawn => ("withdrawn", AnsiColor::BrightBlack),
-        Step::Rejected => ("rejected", AnsiColor::Red),
-        Step::CiPassed => ("CI passed", AnsiColor::BrightBlack),
-        Step::CiFailed => ("CI failed", AnsiColor::Yellow),
-        Step::Reported => ("bot report", AnsiColor::BrightBlack),
-        Step::ReviewedByMachine => ("AI review", AnsiColor::BrightBlack),
-        Step::BuildBroken => ("build broken", AnsiColor::Yellow),
-        Step::Fixed => ("fixed later", AnsiColor::Yellow),
-        Step::Reverted => ("reverted", AnsiColor::Red),
-        Step::Cve => ("CVE", AnsiColor::Red),
+fn step_style(step: Step) -> Style {
+    let colour = match step {
+        Step::Posted | Step::Revised => AnsiColor::Cyan,
+        Step::Discussed => AnsiColor::Blue,
+        Step::Nacked | Step::Rejected | Step::Reverted | Step::Cve => AnsiColor::Red,
+        Step::Claimed | Step::PartlyApplied | Step::CiFailed | Step::BuildBroken | Step::Fixed => {
+            AnsiColor::Yellow
+        }
+        Step::Applied | Step::Pulled | Step::Mainline | Step::Stable => AnsiColor::Green,
+        Step::Superseded
+        | Step::Withdrawn
+        | Step::CiPassed
+        | Step::Reported
+        | Step::ReviewedByMachine => AnsiColor::BrightBlack,
     };
-    (word, Style::new().fg_color(Some(colour.into())))
+    Style::new().fg_color(Some(colour.into()))
 }

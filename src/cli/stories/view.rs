@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::post::plain;
 pub(super) use crate::post::words::{ago, counted, span};
 pub(super) use crate::story::waiting::waiting;
-use crate::story::{State, Story, StoryKind};
+use crate::story::{State, Story};
 
 /// Columns of a date, which are those of an id.
 const DATE: usize = 10;
@@ -20,7 +20,7 @@ const TITLE_MIN: usize = 20;
 
 pub(super) const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// A story in a list, two rows: when, how it stands and what it is called; its id, its kind and whose it is.
+/// A story in a list, two rows: time, state and title; id, kind and author.
 pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     let room = width.saturating_sub(DATE + WORD + 2 * GAP).max(TITLE_MIN);
     let style = match story.relevant {
@@ -35,19 +35,19 @@ pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     let first = format!(
         "{DIM}{}{DIM:#}  {style}{:<WORD$}{style:#}  {title}{}{title:#}{DIM}{version}{DIM:#}",
         story.last_at.format("%Y-%m-%d"),
-        word(story.state),
+        story.state.word(),
         fit(&plain(&story.title), room.saturating_sub(version.width())),
     );
     let second = format!(
         "{:<DATE$}  {:<WORD$}  {}",
         plain(&story.id),
-        kind(story.kind),
+        story.kind.word(),
         fit(&about(story, now), room),
     );
     format!("{first}\n{DIM}{}{DIM:#}\n", second.trim_end())
 }
 
-/// A series that waits, in a list: how long, what it is called; its id, and whose it is.
+/// A waiting series in a list: how long, and the title; id and author.
 pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> String {
     let room = width.saturating_sub(DATE + GAP).max(TITLE_MIN);
     let style = patience(waits);
@@ -80,7 +80,7 @@ fn about(story: &Story, now: DateTime<Utc>) -> String {
     ])
 }
 
-/// ` v3`; empty for a first revision, and for what has none.
+/// ` v3`; empty for a first revision, and for kinds without revisions.
 pub(super) fn version(story: &Story) -> String {
     match story.revisions.last() {
         Some(revision) if revision.version > 1 => format!(" v{}", revision.version),
@@ -93,7 +93,7 @@ fn patches(story: &Story) -> Option<String> {
     (newest.total > 1).then(|| counted(newest.total, "patch"))
 }
 
-/// What is there, with a dot between.
+/// The parts that exist, with a dot between.
 pub(super) fn joined(parts: impl IntoIterator<Item = Option<String>>) -> String {
     let parts: Vec<String> = parts
         .into_iter()
@@ -123,40 +123,7 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
     format!("{}…", cut[..end].trim_end())
 }
 
-/// The word for a kind of story.
-pub(super) fn kind(kind: StoryKind) -> &'static str {
-    match kind {
-        StoryKind::Series => "series",
-        StoryKind::Commit => "commit",
-        StoryKind::Pull => "pull request",
-        StoryKind::Thread => "thread",
-        StoryKind::Article => "article",
-        StoryKind::Release => "release",
-        StoryKind::Video => "video",
-    }
-}
-
-/// The word for a state.
-pub(super) fn word(state: State) -> &'static str {
-    match state {
-        State::Posted => "posted",
-        State::Discussed => "discussed",
-        State::Applied => "applied",
-        State::PartlyApplied => "partly applied",
-        State::Pulled => "pulled",
-        State::Mainline => "mainline",
-        State::Stable => "stable",
-        State::Superseded => "superseded",
-        State::Withdrawn => "withdrawn",
-        State::Rejected => "rejected",
-        State::Open => "open",
-        State::Paid => "paid",
-        State::Free => "free",
-        State::Published => "published",
-    }
-}
-
-/// The colour of a state: what has arrived is green, what is under way blue, what needs somebody yellow.
+/// The colour of a state: green for merged, blue for under way, yellow for waiting.
 pub(super) fn colour(state: State) -> Style {
     let colour = match state {
         State::Posted | State::Open => AnsiColor::Cyan,

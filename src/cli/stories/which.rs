@@ -15,10 +15,10 @@ pub(in crate::cli) struct Which {
     /// rejected, open, paid, free, published.
     #[arg(long, value_parser = story_state, value_name = "STATE")]
     state: Option<String>,
-    /// Only stories whose author's name has this in it.
+    /// Only stories whose author's name contains NAME.
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
-    /// Only stories for a tree whose name has this in it.
+    /// Only stories for a tree whose name contains TREE.
     #[arg(long, value_name = "TREE")]
     tree: Option<String>,
     /// Only stories of which this feed carries something.
@@ -68,7 +68,7 @@ impl Which {
 fn known_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<String, String> {
     match serde_json::from_value::<T>(serde_json::Value::String(word.to_owned())) {
         Ok(_) => Ok(word.to_owned()),
-        // serde lists what would have been right.
+        // serde lists the possible values.
         Err(error) => Err(error.to_string()),
     }
 }

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::read;
 use crate::store::Tx;
-use crate::store::items::AtHand;
+use crate::store::items::LoadedItems;
 use crate::store::stories;
 use crate::story::bot;
-use crate::story::key::Key;
+use crate::story::key::JoinKey;
 use crate::story::reading::Reading;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
-/// What joining items to clusters gave.
+/// The result of joining items to clusters.
 #[derive(Default)]
 pub(super) struct JoinedItems {
-    /// The clusters whose stories may have changed, by the numbers that they will have.
+    /// The clusters with stories that may have changed, by their new numbers.
     pub(super) touched: BTreeSet<i64>,
     /// Which clusters become one.
     pub(super) union: Joined,
@@ -28,18 +28,18 @@ pub(super) struct JoinedItems {
 pub(super) async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
-    words: &Words,
+    at_hand: &LoadedItems<'_>,
+    words: &FoldRules,
 ) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
     let members = stories::members_by_number(tx, items, at_hand).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
-        .map(|member| (member.cluster, read(member.kept, words)))
+        .map(|member| (member.cluster, read(member.item, words)))
         .collect();
     let keys = readings.iter().flat_map(|(_, reading)| reading.keys());
-    let all: BTreeSet<Key> = keys.copied().collect();
-    let all: Vec<Key> = all.into_iter().collect();
+    let all: BTreeSet<JoinKey> = keys.copied().collect();
+    let all: Vec<JoinKey> = all.into_iter().collect();
     let mut known = stories::clusters_of_keys(tx, &all).await?;
     let mut union = Joined::default();
     let mut put = Vec::new();
@@ -49,7 +49,7 @@ pub(super) async fn join_clusters(
                 Some(other) => union.join(*cluster, *other),
                 None => {
                     known.insert(*key, *cluster);
-                    put.push((*key, reading.kept.id));
+                    put.push((*key, reading.item.id));
                 }
             }
         }
@@ -69,24 +69,24 @@ pub(super) async fn join_clusters(
 }
 
 impl JoinedItems {
-    /// Finds out whom these items speak of, and whom the pull requests speak of of which these say that they were merged.
-    async fn hear(&mut self, tx: &mut Tx, words: &Words) -> anyhow::Result<()> {
-        let mut spoken: BTreeMap<Key, Vec<i64>> = BTreeMap::new();
+    /// Finds the items that these mention, and the items mentioned by pull requests that these say were merged.
+    async fn hear(&mut self, tx: &mut Tx, words: &FoldRules) -> anyhow::Result<()> {
+        let mut spoken: BTreeMap<JoinKey, Vec<i64>> = BTreeMap::new();
         let mut put = Vec::new();
         for (_, reading) in &self.readings {
             for key in reading.mentions() {
-                put.push((*key, reading.kept.id));
-                spoken.entry(*key).or_default().push(reading.kept.id);
+                put.push((*key, reading.item.id));
+                spoken.entry(*key).or_default().push(reading.item.id);
             }
         }
-        let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.kept.id).collect();
-        // What was spoken of before and is no more is told anew too.
+        let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.item.id).collect();
+        // An item that is no longer mentioned needs a new story as well.
         for key in stories::put_mentions(tx, &items, &put).await? {
             spoken.entry(key).or_default();
         }
         let union = &mut self.union;
         let merged = self.readings.iter();
-        let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.kept).is_some());
+        let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.item).is_some());
         let merged: BTreeSet<i64> = merged.map(|(cluster, _)| union.find(*cluster)).collect();
         if !merged.is_empty() {
             let sources = union.sources();
@@ -95,13 +95,13 @@ impl JoinedItems {
                 .flat_map(|number| sources_of(&sources, *number));
             let parts: Vec<i64> = parts.collect();
             for member in stories::members_of_clusters(tx, &parts, &[]).await? {
-                let number = member.kept.id;
-                for key in read(member.kept, words).mentions() {
+                let number = member.item.id;
+                for key in read(member.item, words).mentions() {
                     spoken.entry(*key).or_default().push(number);
                 }
             }
         }
-        let keys: Vec<Key> = spoken.keys().copied().collect();
+        let keys: Vec<JoinKey> = spoken.keys().copied().collect();
         for (key, cluster) in stories::clusters_of_keys(tx, &keys).await? {
             let cluster = self.union.find(cluster);
             self.touched.insert(cluster);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::store::Tx;
 use crate::story::reading::Reading;
-use crate::story::relevance::Words;
+use crate::story::relevance::FoldRules;
 
 /// Smaller clusters are not kept: they are read in no time, and most are never touched again.
 const ITEMS_MIN: usize = 32;
@@ -20,7 +20,7 @@ pub(super) struct Cluster {
     pub(super) readings: Vec<Reading>,
     /// Items anywhere that mention one of these.
     pub(super) speaking: BTreeSet<i64>,
-    /// For each story, by its first item: the print of what it was told from.
+    /// For the first item of each story: a hash of the story's input.
     pub(super) prints: HashMap<i64, u64>,
     /// The stories that the items are in.
     pub(super) stories: HashMap<i64, i64>,
@@ -47,14 +47,14 @@ pub(super) struct Kept {
     clusters: HashMap<i64, Cluster>,
     bytes: usize,
     folds: u64,
-    /// What their stories were judged by.
-    words: Words,
+    /// The words by which the stories were judged.
+    words: FoldRules,
     used_at: Instant,
 }
 
 impl Kept {
-    /// What the last transactions left.
-    pub(super) async fn take(tx: &mut Tx, words: &Words) -> anyhow::Result<Self> {
+    /// Takes the clusters that the last transactions left.
+    pub(super) async fn take(tx: &mut Tx, words: &FoldRules) -> anyhow::Result<Self> {
         let kept: Option<Self> = tx.take_cache().await?;
         let kept = kept.filter(|kept| kept.words == *words);
         let mut kept = kept.unwrap_or_else(|| Self::none(words));
@@ -64,7 +64,7 @@ impl Kept {
     }
 
     /// No cluster at all.
-    pub(super) fn none(words: &Words) -> Self {
+    pub(super) fn none(words: &FoldRules) -> Self {
         Self {
             clusters: HashMap::new(),
             bytes: 0,
@@ -92,7 +92,7 @@ impl Kept {
         self.clusters.insert(number, cluster);
     }
 
-    /// Puts it all beside the connection, without what is too much: what was longest not used goes, the newest first.
+    /// Stores the clusters beside the connection. The least recently used go first if they exceed the bound.
     pub(super) async fn put_cache(mut self, tx: &mut Tx, bytes_max: usize) -> anyhow::Result<()> {
         if self.bytes > bytes_max {
             let clusters = self.clusters.iter();

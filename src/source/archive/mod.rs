@@ -1,15 +1,15 @@
 //! Mailing-list archives: a public-inbox list's Atom, its search, and its mbox for a long way back.
 //!
-//! A mail is dated by its arrival at the archive (the archive's own clock, called `ts` there), by which every page here
-//! is ordered; the `Date:` of its sender plays no part in finding it. The walk reads the newest page; where that does
-//! not reach back to what was seen, it climbs from there, oldest first, until it meets the present:
+//! Every page is ordered by the arrival of mails at the archive, by the archive's own clock (public-inbox calls it `ts`); the
+//! sender's `Date:` plays no part. The walk reads the newest page. If that page does not reach back to the mails of the last
+//! poll, the walk climbs from there, oldest first, until it meets the present:
 //!
-//! - `new.atom?t=FROM-` gives mails from then on, oldest first, as long as there is a full page of them, and else the
-//!   newest page: so a page that descends is the last one;
-//! - a long time away is bridged by `POST ?q=rt:FROM..TO&x=m`, one gzipped mbox with all headers;
-//! - a list narrowed by a query is climbed by search, `?q=(QUERY) AND rt:FROM..&x=A&o=-1`.
+//! - `new.atom?t=FROM-` returns a full page of mails since then, oldest first. If there is less than a full page, it returns
+//!   the newest page, newest first: so a page in descending order is the last one.
+//! - `POST ?q=rt:FROM..TO&x=m` returns one gzipped mbox with all headers. It bridges a long absence.
+//! - A list that is limited to a query is climbed by search: `?q=(QUERY) AND rt:FROM..&x=A&o=-1`.
 //!
-//! Search lags a minute behind the archive, so the mbox is only asked for when the previous poll is long past.
+//! The search index lags a minute behind the archive, so the walk asks for an mbox only if the previous poll is long past.
 
 mod page;
 mod walk;
@@ -20,9 +20,10 @@ use url::Url;
 use crate::item::MessageId;
 
 pub(crate) use self::page::{GZIP_MAGIC, arrival};
-pub use self::walk::Walk;
+pub use self::walk::ArchiveWalk;
+use self::walk::Way;
 
-/// Entries on the newest page of a search; the server would give up to 200.
+/// Entries on the newest page of a search; the server returns up to 200.
 const SEARCH_NEWEST: usize = 50;
 
 /// A list's archive.
@@ -33,7 +34,7 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive at `base` (`https://lore.kernel.org/bpf/`), narrowed to `query` if there is one.
+    /// The archive at `base` (`https://lore.kernel.org/bpf/`), limited to `query` if there is one.
     pub fn new(base: &Url, query: Option<&str>) -> Self {
         Self {
             base: base.clone(),
@@ -48,15 +49,15 @@ impl Archive {
         }
     }
 
-    fn climb_url(&self, at: i64) -> Url {
-        match &self.query {
-            None => {
+    fn climb_url(&self, at: i64, way: Way) -> Url {
+        match way {
+            Way::Atom => {
                 let mut url = self.below("new.atom");
                 let from = DateTime::from_timestamp(at, 0).unwrap_or_default();
                 url.set_query(Some(&format!("t={}-", from.format("%Y%m%d%H%M%S"))));
                 url
             }
-            Some(_) => self.search(
+            Way::Search | Way::Mbox => self.search(
                 &self.narrowed(&format!("rt:{at}..")),
                 &[("x", "A"), ("o", "-1")],
             ),
@@ -107,7 +108,7 @@ impl Archive {
     }
 }
 
-/// Where a person reads a mail of the archive at `base`.
+/// The page on which a person reads a mail of the archive at `base`.
 pub fn message_url(base: &Url, id: &str) -> Url {
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {

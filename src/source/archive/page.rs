@@ -1,23 +1,23 @@
-//! What an archive answers, read into mails: an Atom document, an mbox, the words that mean "none".
+//! Reads an archive's answers: an Atom document, an mbox, a 404 that means "no mails".
 
 use std::io::Read as _;
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::item::{Detail, Item, MessageId, Person, What, diff, prose};
+use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
 use crate::source::mbox::{Gunzip, Mails};
 use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
 
-/// Bots that tell in headers what the Atom leaves out; their mails are fetched raw.
-pub(super) const TOLD_IN_HEADERS: [&str; 1] = ["pr-tracker-bot@kernel.org"];
+/// Bots that put their findings into headers, which the Atom lacks; their mails are fetched raw.
+pub(super) const SENDERS_READ_RAW: [&str; 1] = ["pr-tracker-bot@kernel.org"];
 
-/// What an mbox may unpack to: beyond it, a bomb or too long a stretch of time.
+/// The most bytes of a decompressed mbox; a larger one is a bomb, or covers too long a time.
 const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;
 
-/// Mails in one mbox; a small file may unpack to millions of them, each larger in memory than it was.
+/// The most mails in one mbox; a small file may unpack to millions.
 const MAILS_MAX: usize = 50_000;
-/// What the mails of one mbox may take in memory, in bytes.
+/// The most memory for the mails of one mbox, in bytes.
 const MAILS_BYTES_MAX: usize = 128 << 20;
 
 /// The first bytes of a gzip file.
@@ -28,18 +28,21 @@ pub(super) fn linked_id(link: &str) -> Option<MessageId> {
     let path = link.split(['?', '#']).next()?.trim_end_matches('/');
     let (_, encoded) = path.rsplit_once('/')?;
     let bytes = percent_encoding::percent_decode_str(encoded);
-    MessageId::parse(&bytes.decode_utf8().ok()?)
+    mail::message_id(&bytes.decode_utf8_lossy())
 }
 
-pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
+pub(super) fn message(entry: wire::AtomEntry) -> Result<Item, String> {
     let id = linked_id(&entry.link).ok_or_else(|| {
         format!(
             "an entry's link names no Message-ID: {}",
             prose::shorten(&entry.link, 120)
         )
     })?;
+    // An odd Message-ID is kept without its odd characters, so only the archive's own link leads to the mail.
+    let link = percent_encoding::percent_decode_str(entry.link.trim_end_matches('/'));
+    let is_odd = !link.collect::<Vec<u8>>().ends_with(id.as_str().as_bytes());
     Ok(Item {
-        what: What::Message {
+        what: ItemData::Message {
             in_reply_to: linked_id(&entry.in_reply_to).filter(|parent| *parent != id),
             id,
         },
@@ -49,7 +52,7 @@ pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
             name: entry.author,
             email: entry.email,
         },
-        url: None,
+        url: is_odd.then_some(entry.link),
         at: entry.updated,
         written_at: None,
         text: prose::without_diffs(&entry.text),
@@ -58,7 +61,7 @@ pub(super) fn message(entry: wire::Entry) -> Result<Item, String> {
     })
 }
 
-/// Whether a 404 only says that there is nothing (yet): an empty archive, a search without results.
+/// Whether a 404 means "no mails": an empty archive, a search without results.
 pub(super) fn means_none(error: &FetchError) -> bool {
     const WORDS: [&str; 4] = [
         "search results",
@@ -72,7 +75,7 @@ pub(super) fn means_none(error: &FetchError) -> bool {
     }
 }
 
-/// A search past its last result answers with the closing tag alone.
+/// A search past its last result returns the closing tag alone.
 pub(super) fn is_past_the_end(answer: &Answer) -> bool {
     matches!(&answer.body, Body::Bytes { bytes, .. } if bytes.trim_ascii() == b"</feed>")
 }
@@ -86,8 +89,7 @@ pub(super) fn unpacks_to_too_much(url: &Url) -> FetchError {
     }
 }
 
-/// Reads a gzipped (or plain) mbox that was fetched; `None` where it unpacks to more than [`UNPACKED_BYTES_MAX`],
-/// [`MAILS_MAX`] or [`MAILS_BYTES_MAX`].
+/// Reads a gzipped (or plain) mbox; `None` if it exceeds [`UNPACKED_BYTES_MAX`], [`MAILS_MAX`] or [`MAILS_BYTES_MAX`].
 pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
     let mut page = Page::default();
     if !bytes.starts_with(&GZIP_MAGIC) {
@@ -103,7 +105,7 @@ pub(super) fn read_mbox(bytes: &[u8]) -> std::io::Result<Option<Page>> {
     Ok(is_whole.then_some(page))
 }
 
-/// Adds the mails of an mbox to a page; gives whether that is all of them.
+/// Adds the mails of an mbox to a page; returns whether they all fit.
 pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::io::Result<bool> {
     let (mut mails, mut bytes) = (0, 0);
     for raw in Mails::new(mbox) {
@@ -126,7 +128,7 @@ pub(super) fn mbox_items(mbox: impl std::io::BufRead, page: &mut Page) -> std::i
     Ok(true)
 }
 
-/// The arrival that an mbox's `From ` line tells; the epoch stands for "not told".
+/// The arrival time in an mbox's `From ` line; the epoch means that there is none.
 pub(crate) fn arrival(internal_date: u64) -> Option<DateTime<Utc>> {
     let at = i64::try_from(internal_date)
         .ok()

@@ -1,6 +1,9 @@
-//! A poll or backfill of an archive under way: which page comes next, and what each means for the cursor.
+//! A poll or backfill of an archive: it chooses the next page, and moves the cursor after each.
 
 mod bulk;
+mod climb;
+mod newest;
+mod task;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -9,107 +12,100 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Archive;
-use super::page::{TOLD_IN_HEADERS, means_none, message};
-use crate::item::{ItemKey, MessageId, What};
+use super::page::{SENDERS_READ_RAW, message};
+use crate::item::{ItemData, ItemKey, MessageId};
 use crate::source::{
-    Answer, Body, FetchError, Gap, Goal, Kept, Method, Page, Request, Validators, broken, wire,
+    Answer, Body, FetchError, Gap, Goal, KnownVersion, Method, Page, Request, Validators, broken,
+    wire,
 };
 
-/// How far behind what was seen a climb begins: mails may reach the archive out of order.
+pub(super) use self::climb::Way;
+use self::newest::NewestPage;
+use self::task::{MissingRange, Task};
+
+/// A climb begins so long before the newest mail of the last poll: mails may reach the archive out of order.
 const MARGIN_S: i64 = 30 * 60;
-/// What search may not know yet.
+/// The search index may lack the mails of so long.
 const SEARCH_LAG_S: i64 = 120;
+/// Mails that are dated further ahead of our clock come from a wrong clock.
+const AHEAD_S: i64 = 600;
 
-/// From how far back on the mbox is worth asking for, by the archive's clock …
-const MBOX_FROM_S: i64 = 24 * 3600;
+/// Requests of one poll or of one extra task; the next poll goes on. 40 pages are 1,000 mails.
+const REQUESTS_MAX: u32 = 40;
 
-/// … and how long ago the previous poll must be by ours, so that the lag of search cannot hide a mail.
-const MBOX_AWAY_S: i64 = 3600;
-
-/// The stretch of time that the first mbox is asked for; it grows and shrinks with what comes.
-const SLICE_S: i64 = 7 * 86_400;
-const SLICE_S_MIN: i64 = 3600;
-const SLICE_S_MAX: i64 = 180 * 86_400;
-
-/// Mails in an mbox that make the next stretch twice as long, or half as long.
-const SLICE_FEW: usize = 250;
-const SLICE_MANY: usize = 4_000;
-
-/// Pages and mboxes of one poll; the next poll goes on. 40 pages are 1,000 mails.
-const REQUESTS_PER_POLL_MAX: u32 = 40;
-
-/// Entries on the newest page, by public-inbox's default.
+/// Entries on the newest page: public-inbox's default.
 const WINDOW: usize = 25;
 
 /// Entries on a page of search results, the server's maximum.
 const SEARCH_PAGE: usize = 200;
 
-/// The most raw mails that wait to be fetched.
+/// The most raw mails in the queue.
 const RAW_WANTED_MAX: usize = 200;
 
-/// Where a walk stands. All times are unix seconds by the archive's clock, but for `polled_at`.
+/// All times are unix seconds by the archive's clock, except those of polls, which are by ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Cursor {
-    /// Everything that arrived up to then has been seen; `None` before the first poll.
+struct ArchiveCursor {
+    /// All mails that arrived up to then are stored; `None` before the first poll.
     seen_to: Option<i64>,
-    /// Where a climb stands that is not finished.
+    /// The place that an unfinished climb has reached.
     climbed_to: Option<i64>,
-    /// When the newest page was read last, by our clock, and the newest arrival it showed.
+    /// When the newest page was last read, by our clock, and the newest arrival on it.
     polled_at: i64,
     newest_at: i64,
-    newest: Kept,
-    /// Mails whose headers are wanted.
+    newest: KnownVersion,
+    /// Mails to be fetched raw, for their headers.
     raw_wanted: VecDeque<MessageId>,
-    /// A backfill: from when, how far, to when.
-    backfill: Option<Backfill>,
+    /// An unfinished backfill.
+    backfill: Option<BackfillRange>,
+    /// When the last days were last read again, by our clock.
+    looked_again_at: i64,
+    /// Ranges that no way could read; they are asked for again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<MissingRange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Backfill {
+struct BackfillRange {
     since: i64,
     at: i64,
     until: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
+enum ArchiveStage {
     /// The newest page.
     Newest,
-    /// A page from `at` on, oldest first.
-    Climb { at: i64 },
-    /// A second with more mails than a page holds, by search.
+    /// A page of mails since `at`, oldest first. `is_arrival`: a mail that arrived at this second must be on it.
+    Climb { at: i64, is_arrival: bool },
+    /// A search for the mails of one second that has more of them than a page holds.
     SameSecond { at: i64, offset: usize },
-    /// An mbox of a stretch of time that ends before `until`.
+    /// An mbox of a range of time, which ends at `until` or before.
     Mbox { at: i64, until: i64, slice_s: i64 },
     /// One raw mail.
     Raw,
-    /// Nothing more this time.
+    /// The walk has ended.
     Over,
 }
 
-/// What the newest page spans.
-#[derive(Debug, Clone, Copy)]
-struct Newest {
-    oldest: i64,
-    newest: i64,
-    /// Fewer entries than the usual window: the list has no more, or nearly so.
-    is_short: bool,
-}
-
-/// A poll or backfill of an archive under way.
+/// A poll or backfill of an archive in progress.
 #[derive(Debug, Clone)]
-pub struct Walk {
+pub struct ArchiveWalk {
     archive: Archive,
-    cursor: Cursor,
-    stage: Stage,
-    goal: Goal,
+    cursor: ArchiveCursor,
+    stage: ArchiveStage,
+    task: Task,
+    way: Way,
     now: i64,
     away_s: i64,
     requests_left: u32,
-    /// The newest page, until [`Walk::learn`] has judged it.
-    newest_page: Option<Newest>,
-    /// Mails of the last page that tell something in their headers.
+    /// The newest page, until [`ArchiveWalk::learn`] decides how to go on from it.
+    newest_page: Option<NewestPage>,
+    /// The newest page of this walk; empty before it is read.
+    present: NewestPage,
+    /// The newest arrival in the mboxes of this walk, or the beginning of the first.
+    newest_in_mbox: Option<i64>,
+    /// Mails of the last page that are to be fetched raw if they are new.
     wants_raw: Vec<MessageId>,
     gaps: Vec<Gap>,
 }
@@ -120,79 +116,92 @@ impl Archive {
         cursor: Option<&str>,
         goal: Goal,
         now: DateTime<Utc>,
-    ) -> Walk {
-        let mut cursor: Cursor = cursor
+    ) -> ArchiveWalk {
+        let mut cursor: ArchiveCursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
         let now = now.timestamp();
-        let stage = match goal {
-            Goal::Poll => Stage::Newest,
+        cursor.bound(now);
+        let (task, stage, requests_left) = match goal {
+            Goal::Poll => (Task::CatchUp, ArchiveStage::Newest, REQUESTS_MAX),
             Goal::Backfill { since } => {
-                let since = since.timestamp();
-                let resumed = cursor
-                    .backfill
-                    .take()
-                    .filter(|b| b.since == since && b.at < b.until);
-                let backfill = resumed.unwrap_or(Backfill {
-                    since,
-                    at: since,
-                    until: now,
-                });
-                let stage = Stage::Mbox {
-                    at: backfill.at,
-                    until: backfill.until,
-                    slice_s: SLICE_S,
-                };
-                cursor.backfill = Some(backfill);
-                stage
+                let stage = cursor.begin_backfill(since.timestamp(), now);
+                (Task::Backfill, stage, u32::MAX)
             }
         };
-        let away_s = now - cursor.polled_at;
-        let requests_left = if goal == Goal::Poll {
-            REQUESTS_PER_POLL_MAX
-        } else {
-            u32::MAX
-        };
-        Walk {
+        ArchiveWalk {
             archive: self.clone(),
+            away_s: now - cursor.polled_at,
             cursor,
             stage,
-            goal,
+            task,
+            way: self.first_way(),
             now,
-            away_s,
             requests_left,
             newest_page: None,
+            present: NewestPage::default(),
+            newest_in_mbox: None,
             wants_raw: Vec::new(),
             gaps: Vec::new(),
         }
     }
 }
 
-impl Walk {
+impl ArchiveCursor {
+    /// Takes arrivals in the future back to the present: mails with wrong dates once moved cursors there.
+    fn bound(&mut self, now: i64) {
+        self.seen_to = self.seen_to.map(|at| at.min(now));
+        self.climbed_to = self.climbed_to.map(|at| at.min(now));
+        self.newest_at = self.newest_at.min(now);
+        self.looked_again_at = self.looked_again_at.min(now);
+    }
+
+    fn begin_backfill(&mut self, since: i64, now: i64) -> ArchiveStage {
+        let resumed = self
+            .backfill
+            .take()
+            .filter(|b| b.since == since && b.at < b.until);
+        let backfill = resumed.unwrap_or(BackfillRange {
+            since,
+            at: since,
+            until: now,
+        });
+        let stage = bulk::first_mbox(backfill.at, backfill.until);
+        self.backfill = Some(backfill);
+        stage
+    }
+}
+
+impl ArchiveWalk {
     pub(in crate::source) fn next(&mut self) -> Option<Request> {
         if self.requests_left == 0 {
+            if self.task.is_extra() {
+                self.stage = ArchiveStage::Over;
+            }
             return None;
         }
         let archive = &self.archive;
         let request = match &self.stage {
-            Stage::Newest => {
+            ArchiveStage::Newest => {
                 let url = archive.newest_url();
                 let validators = self.cursor.newest.for_url(&url);
                 Request::feed(url, validators)
             }
-            Stage::Climb { at } => Request::feed(archive.climb_url(*at), Validators::default()),
-            Stage::SameSecond { at, offset } => {
+            ArchiveStage::Climb { at, .. } => {
+                Request::feed(archive.climb_url(*at, self.way), Validators::default())
+            }
+            ArchiveStage::SameSecond { at, offset } => {
                 Request::feed(archive.same_second_url(*at, *offset), Validators::default())
             }
-            Stage::Mbox { at, until, slice_s } => Request::bulk(
+            ArchiveStage::Mbox { at, until, slice_s } => Request::bulk(
                 archive.mbox_url(*at, (*at + slice_s).min(*until)),
                 Method::Post,
             ),
-            Stage::Raw => Request::bulk(
+            ArchiveStage::Raw => Request::bulk(
                 archive.raw_url(self.cursor.raw_wanted.front()?),
                 Method::Get,
             ),
-            Stage::Over => return None,
+            ArchiveStage::Over => return None,
         };
         self.requests_left -= 1;
         Some(request)
@@ -202,13 +211,21 @@ impl Walk {
         &mut self,
         answer: Result<Answer, FetchError>,
     ) -> Result<Page, FetchError> {
-        match self.stage.clone() {
-            Stage::Newest => self.read_newest(answer),
-            Stage::Climb { at } => self.read_climb(answer, at),
-            Stage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
-            Stage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
-            Stage::Raw => self.read_raw(answer),
-            Stage::Over => Ok(Page::default()),
+        let read = match self.stage.clone() {
+            ArchiveStage::Newest => self.read_newest(answer),
+            ArchiveStage::Climb { at, is_arrival } => self.read_climb(answer, at, is_arrival),
+            ArchiveStage::SameSecond { at, offset } => self.read_same_second(answer, at, offset),
+            ArchiveStage::Mbox { at, until, slice_s } => self.read_mbox(answer, at, until, slice_s),
+            ArchiveStage::Raw => self.read_raw(answer),
+            ArchiveStage::Over => Ok(Page::default()),
+        };
+        match read {
+            // The news is stored already, and an extra task is tried again later.
+            Err(_) if self.task.is_extra() => {
+                self.abandon_task();
+                Ok(Page::default())
+            }
+            read => read,
         }
     }
 
@@ -225,10 +242,10 @@ impl Walk {
             }
         }
         if let Some(page) = self.newest_page.take() {
-            self.judge_newest(page, new_here.is_empty());
+            self.after_newest(page, new_here.is_empty());
         }
-        if self.stage == Stage::Over && !self.cursor.raw_wanted.is_empty() {
-            self.stage = Stage::Raw;
+        if self.stage == ArchiveStage::Over && !self.cursor.raw_wanted.is_empty() {
+            self.stage = ArchiveStage::Raw;
         }
         std::mem::take(&mut self.gaps)
     }
@@ -238,12 +255,12 @@ impl Walk {
     }
 
     pub(in crate::source) fn is_cut_short(&self) -> bool {
-        self.stage != Stage::Over
+        self.stage != ArchiveStage::Over
     }
 
     pub(in crate::source) fn progress(&self) -> f64 {
         match &self.cursor.backfill {
-            Some(backfill) if self.stage != Stage::Over => {
+            Some(backfill) if self.stage != ArchiveStage::Over => {
                 (backfill.at - backfill.since) as f64
                     / (backfill.until - backfill.since).max(1) as f64
             }
@@ -251,150 +268,11 @@ impl Walk {
         }
     }
 
-    fn read_newest(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
-        let url = self.archive.newest_url();
-        let (page, arrivals) = match answer {
-            Err(error) if means_none(&error) => {
-                if self.cursor.seen_to.is_some_and(|seen_to| seen_to > 0) {
-                    return Err(broken(
-                        &url,
-                        "the archive is empty, though it had mails before",
-                    ));
-                }
-                (Page::default(), Vec::new())
-            }
-            Err(error) => return Err(error),
-            Ok(answer) => match &answer.body {
-                Body::Unchanged => {
-                    self.cursor.newest = Kept::of(&url, &answer.validators);
-                    let seen_to = self.cursor.seen_to.unwrap_or_default();
-                    let oldest = seen_to - MARGIN_S;
-                    self.newest_page = Some(Newest {
-                        oldest,
-                        newest: self.cursor.newest_at,
-                        is_short: false,
-                    });
-                    return Ok(Page::default());
-                }
-                Body::Bytes { bytes, charset } => {
-                    let read = self
-                        .entries(&wire::decode(bytes, charset.as_deref()))
-                        .map_err(|e| broken(&url, e))?;
-                    self.cursor.newest = Kept::of(&url, &answer.validators);
-                    read
-                }
-            },
-        };
-        let oldest = arrivals.iter().min().copied().unwrap_or_default();
-        let newest = self.newest_of(&arrivals, self.cursor.newest_at);
-        let is_short = arrivals.len() < WINDOW;
-        self.newest_page = Some(Newest {
-            oldest,
-            newest,
-            is_short,
-        });
-        Ok(page)
-    }
-
-    /// Decides, once it is known whether the newest page held anything new, where to go from it.
-    fn judge_newest(&mut self, page: Newest, nothing_new: bool) {
-        let Newest {
-            oldest,
-            newest,
-            is_short,
-        } = page;
-        let newest_before = std::mem::replace(&mut self.cursor.newest_at, newest);
-        self.cursor.polled_at = self.now;
-        let overlaps = self
-            .cursor
-            .seen_to
-            .is_none_or(|seen_to| oldest <= seen_to - MARGIN_S || (nothing_new && is_short));
-        let from = match (self.cursor.climbed_to, self.cursor.seen_to) {
-            // Where the climb stopped close to the present of then, late mails may have come in below it since.
-            (Some(climbed_to), _) => climbed_to.min(newest_before - MARGIN_S).max(0),
-            (None, Some(seen_to)) if !overlaps => (seen_to - MARGIN_S).max(0),
-            (None, _) => {
-                self.arrived(newest);
-                return;
-            }
-        };
-        self.cursor.climbed_to = Some(from);
-        let until = oldest.min(self.now - SEARCH_LAG_S);
-        // From the beginning of time an mbox goes in far too many steps; a list that was empty has little to climb.
-        let is_far = from > 0 && until - from > MBOX_FROM_S;
-        self.stage = if is_far && self.away_s > MBOX_AWAY_S {
-            Stage::Mbox {
-                at: from,
-                until,
-                slice_s: SLICE_S,
-            }
-        } else {
-            Stage::Climb { at: from }
-        };
-    }
-
-    /// The newest of these arrivals, `otherwise` if there is none. A mail from the future must not carry the cursor away
-    /// with it, not even to now: what the archive holds may lag behind our clock.
-    fn newest_of(&self, arrivals: &[i64], otherwise: i64) -> i64 {
+    /// The newest of these arrivals that is not in the future, if there is one. A mail dated in the future must not move the
+    /// cursor, not even to the present: the archive's clock may be behind ours.
+    fn newest_of(&self, arrivals: &[i64]) -> Option<i64> {
         let past = arrivals.iter().filter(|&&at| at <= self.now);
-        past.max().copied().unwrap_or(otherwise)
-    }
-
-    /// The climb has met the present: everything up to `newest` is seen.
-    fn arrived(&mut self, newest: i64) {
-        match (self.goal, &mut self.cursor.backfill) {
-            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = backfill.until,
-            (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => {
-                let seen_to = self.cursor.seen_to.unwrap_or_default().max(newest);
-                self.cursor.seen_to = Some(seen_to);
-                self.cursor.climbed_to = None;
-            }
-        }
-        self.stage = Stage::Over;
-    }
-
-    fn climbed(&mut self, at: i64) {
-        match (self.goal, &mut self.cursor.backfill) {
-            // One second before the end at the most: only `arrived` ends a backfill.
-            (Goal::Backfill { .. }, Some(backfill)) => backfill.at = at.min(backfill.until - 1),
-            (Goal::Backfill { .. }, None) => {}
-            (Goal::Poll, _) => self.cursor.climbed_to = Some(at.min(self.now)),
-        }
-    }
-
-    fn read_climb(
-        &mut self,
-        answer: Result<Answer, FetchError>,
-        at: i64,
-    ) -> Result<Page, FetchError> {
-        let url = self.archive.climb_url(at);
-        let (page, arrivals) = match answer {
-            Err(error) if means_none(&error) => (Page::default(), Vec::new()),
-            Err(error) => return Err(error),
-            Ok(answer) => self.document(&answer, &url)?,
-        };
-        let (first, last) = (
-            arrivals.first().copied().unwrap_or(at),
-            arrivals.last().copied().unwrap_or(at),
-        );
-        // Mails before `at` were not asked for: there is less than a page of what was, and the newest page came instead.
-        let is_newest = first > last || arrivals.iter().any(|&arrival| arrival < at);
-        let is_full = arrivals.len() >= WINDOW;
-        let is_last = self.archive.query.is_some() && arrivals.len() < SEARCH_PAGE;
-        let stands_still = first == last && last <= at;
-        if is_newest || is_last || arrivals.is_empty() || (stands_still && !is_full) {
-            self.arrived(self.newest_of(&arrivals, at));
-        } else if first == last && is_full {
-            self.stage = Stage::SameSecond {
-                at: last,
-                offset: 0,
-            };
-        } else {
-            self.climbed(last);
-            self.stage = Stage::Climb { at: last };
-        }
-        Ok(page)
+        past.max().copied()
     }
 
     fn document(&mut self, answer: &Answer, url: &Url) -> Result<(Page, Vec<i64>), FetchError> {
@@ -406,7 +284,7 @@ impl Walk {
         }
     }
 
-    /// The items of an Atom document and the arrival times of its entries, both in the document's order.
+    /// The items of an Atom document and the arrival times of its entries, both in document order.
     fn entries(&mut self, document: &str) -> Result<(Page, Vec<i64>), String> {
         let mut page = Page::default();
         let mut arrivals = Vec::new();
@@ -420,9 +298,9 @@ impl Walk {
         self.wants_raw = page
             .items
             .iter()
-            .filter(|item| TOLD_IN_HEADERS.contains(&item.author.email.as_str()))
+            .filter(|item| SENDERS_READ_RAW.contains(&item.author.email.as_str()))
             .filter_map(|item| match &item.what {
-                What::Message { id, .. } => Some(id.clone()),
+                ItemData::Message { id, .. } => Some(id.clone()),
                 _ => None,
             })
             .collect();

@@ -1,7 +1,7 @@
-//! Bounds on a document, held before feed-rs makes anything of it: what it makes of one byte may take a hundred.
+//! Bounds on a document, checked before feed-rs reads it: feed-rs may take a hundred bytes of memory for one of the document.
 //!
-//! The document is gone through once, as feed-rs will go through it, and nothing is kept but where its entries stand. What
-//! is too much is cut out of the text that feed-rs gets.
+//! This module reads the document once, in the way of feed-rs, and keeps only the positions of its entries. It cuts entries that
+//! exceed the bounds out of the text.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,84 +9,92 @@ use std::ops::Range;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// Entries of one document that are read; a feed of more is a dump of a whole site.
+/// The most entries that are read of one document; a feed with more is a dump of a whole site.
 pub(super) const ENTRIES_MAX: usize = 2_000;
-/// Elements of one document, and of one entry. Each may be half a kilobyte in memory.
+/// The most elements of one document, and of one entry. Each may take half a kilobyte of memory.
 const ELEMENTS_MAX: usize = 200_000;
 const ENTRY_ELEMENTS_MAX: usize = 10_000;
-/// Attributes of one tag, by the signs that stand before their values.
+/// The most attributes of one tag, counted by `=`.
 const ATTRIBUTES_MAX: usize = 2_000;
-/// Bytes of the tags that are open and give a base for links: each element below has a copy of what they come to.
+/// The most bytes of open tags with `xml:base`: feed-rs copies the base into each element below.
 const BASE_BYTES_MAX: usize = 8 * 1024;
 /// The deepest nesting of an honest document.
 const DEPTH_MAX: usize = 200;
-/// Values of one JSON document, and members of a list in it that is not the list of entries.
+/// The most values of one JSON document, and members of a list other than the list of entries.
 const VALUES_MAX: usize = 100_000;
 const LIST_MAX: usize = 200;
-/// What stands before the first entry, where each is read by itself.
+/// The most text before the first entry, if entries are read apart.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// A document that can be read within bounds.
+/// A document within the bounds.
 #[derive(Debug)]
-pub(super) struct Bounded<'a> {
+pub(super) struct BoundedDocument<'a> {
     pub(super) text: Cow<'a, str>,
-    /// What was cut out, in words for a maintainer.
+    /// A message for maintainers for each cut.
     pub(super) faults: Vec<String>,
-    /// Where its entries stand in the text.
+    /// The positions of its entries in the text.
     entries: Vec<Range<usize>>,
-    /// What closes the elements around an entry.
+    /// The closing tags of the elements around an entry.
     closing: String,
 }
 
-impl Bounded<'_> {
-    /// Documents of one entry each; none where what stands around them is large, or where this is no XML.
-    pub(super) fn one_by_one(&self) -> impl Iterator<Item = String> {
-        let first = self.entries.first().map_or(0, |entry| entry.start);
-        let head = &self.text[..first];
-        let entries = self
-            .entries
-            .iter()
-            .filter(|_| head.len() <= HEAD_BYTES_MAX)
-            .map(|entry| &self.text[entry.clone()]);
-        entries.map(move |entry| format!("{head}{entry}{}", self.closing))
+impl BoundedDocument<'_> {
+    /// The number of entries that can be read apart: none if the text around them is large, or if this is no XML.
+    pub(super) fn entries(&self) -> usize {
+        if self.head().len() <= HEAD_BYTES_MAX {
+            self.entries.len()
+        } else {
+            0
+        }
+    }
+
+    /// A document of these entries alone.
+    pub(super) fn part(&self, entries: Range<usize>) -> String {
+        let entries = self.entries[entries].iter();
+        let texts: String = entries.map(|entry| &self.text[entry.clone()]).collect();
+        format!("{}{texts}{}", self.head(), self.closing)
+    }
+
+    fn head(&self) -> &str {
+        &self.text[..self.entries.first().map_or(0, |entry| entry.start)]
     }
 }
 
-/// Holds a document to the bounds.
+/// Cuts a document down to the bounds.
 ///
 /// # Errors
 ///
-/// Text for a person when it is not well-formed, or is too much in a way that nothing can be cut out for.
-pub(super) fn bounded(document: &str) -> Result<Bounded<'_>, String> {
-    // A reader of XML passes over the mark, and does not count it in what it says of places.
+/// A message for a person if it is not well-formed, or exceeds a bound that no cut can restore.
+pub(super) fn bounded(document: &str) -> Result<BoundedDocument<'_>, String> {
+    // The XML reader skips the byte order mark, and its positions do not count it.
     let document = document.trim_start_matches('\u{feff}');
-    // As feed-rs tells them apart.
+    // The same test as in feed-rs.
     match document.find(['<', '{']).map(|at| document.as_bytes()[at]) {
-        Some(b'<') => Scan::default().read(document),
+        Some(b'<') => XmlScan::default().read(document),
         Some(_) => json(document),
         None => Err("neither XML nor JSON".to_owned()),
     }
 }
 
-/// An entry that is being gone through.
-struct Begun {
+/// An entry whose end is not read yet.
+struct OpenEntry {
     start: usize,
-    /// Elements around it.
+    /// The number of elements around it.
     depth: usize,
-    /// Elements, cuts and bytes cut out before it.
+    /// The number of elements, cuts and removed bytes before it.
     elements: usize,
     cuts: usize,
     removed: usize,
 }
 
 #[derive(Default)]
-struct Scan {
-    /// The open elements: bytes of a tag that gives a base for links.
+struct XmlScan {
+    /// For each open element, the bytes of its tag if that has `xml:base`, or 0.
     open: Vec<usize>,
-    /// The names of the outer ones.
+    /// The names of the two outermost.
     names: Vec<String>,
     elements: usize,
-    entry: Option<Begun>,
+    entry: Option<OpenEntry>,
     entries: Vec<Range<usize>>,
     closing: String,
     cuts: Vec<Range<usize>>,
@@ -94,8 +102,8 @@ struct Scan {
     faults: Vec<String>,
 }
 
-impl Scan {
-    fn read(mut self, document: &str) -> Result<Bounded<'_>, String> {
+impl XmlScan {
+    fn read(mut self, document: &str) -> Result<BoundedDocument<'_>, String> {
         let mut reader = Reader::from_str(document);
         reader.config_mut().trim_markup_names_in_closing_tags = true;
         let mut end = document.len();
@@ -103,7 +111,7 @@ impl Scan {
             let start = position(reader.buffer_position());
             let event = match reader.read_event() {
                 Ok(event) => event,
-                // Behind what holds the entries nothing is wanted.
+                // The text behind the entries does not matter.
                 Err(_) if self.open.len() < self.closing.matches("</").count() => {
                     end = start;
                     break;
@@ -126,7 +134,7 @@ impl Scan {
                     self.closes(after);
                 }
                 Event::End(_) => self.closes(after),
-                // The encoding that it names holds no more, and feed-rs would change to it.
+                // Its encoding no longer applies, and feed-rs would use it.
                 Event::Decl(_) => self.cut(start..after),
                 Event::Eof => break,
                 Event::Text(_)
@@ -140,7 +148,7 @@ impl Scan {
         Ok(self.finish(document, end))
     }
 
-    /// An element opens; gives whether to go on.
+    /// Handles an opening tag; returns whether to go on.
     fn opens(&mut self, tag: &BytesStart<'_>, start: usize) -> Result<bool, String> {
         if self.open.len() >= DEPTH_MAX {
             return Err(format!("elements nested more than {DEPTH_MAX} deep"));
@@ -169,7 +177,7 @@ impl Scan {
                 ));
                 return Ok(false);
             }
-            self.entry = Some(Begun {
+            self.entry = Some(OpenEntry {
                 start,
                 depth: self.open.len(),
                 elements: self.elements,
@@ -197,7 +205,7 @@ impl Scan {
         Ok(true)
     }
 
-    /// An element closes; what follows it begins at `after`.
+    /// Handles a closing tag that ends at `after`.
     fn closes(&mut self, after: usize) {
         self.open.pop();
         self.names.truncate(self.open.len());
@@ -223,7 +231,7 @@ impl Scan {
         self.cuts.push(range);
     }
 
-    fn finish(self, document: &str, end: usize) -> Bounded<'_> {
+    fn finish(self, document: &str, end: usize) -> BoundedDocument<'_> {
         let mut text = Cow::Borrowed(document);
         if !self.cuts.is_empty() || end < document.len() {
             let (mut kept, mut at) = (String::with_capacity(end), 0);
@@ -238,7 +246,7 @@ impl Scan {
             }
             text = Cow::Owned(kept);
         }
-        Bounded {
+        BoundedDocument {
             text,
             faults: self.faults,
             entries: self.entries,
@@ -251,10 +259,10 @@ fn position(at: u64) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 
-/// Holds a JSON document to the bounds. Whether it is well-formed is for its parser to say.
-fn json(document: &str) -> Result<Bounded<'_>, String> {
+/// Cuts a JSON document down to the bounds. Its parser checks later whether it is well-formed.
+fn json(document: &str) -> Result<BoundedDocument<'_>, String> {
     let bytes = document.as_bytes();
-    // Whether each open value is a list, and what of it came so far.
+    // For each open value: whether it is a list, and how many members it has so far.
     let mut open: Vec<(bool, usize)> = Vec::new();
     let (mut at, mut values) = (0, 0);
     let mut key = "";
@@ -298,7 +306,7 @@ fn json(document: &str) -> Result<Bounded<'_>, String> {
         }
         at += 1;
     }
-    Ok(Bounded {
+    Ok(BoundedDocument {
         text,
         faults,
         entries: Vec::new(),
@@ -306,7 +314,7 @@ fn json(document: &str) -> Result<Bounded<'_>, String> {
     })
 }
 
-/// Where the string that goes on at `at` has its closing quote.
+/// The position of the closing quote of the string that contains `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = bytes
         .get(at..)
@@ -334,11 +342,10 @@ mod tests {
         let honest = rss("<item><title>a</title></item><item/>");
         let read = bounded(&honest).expect("it is within bounds");
         assert!(matches!(read.text, Cow::Borrowed(_)) && read.faults.is_empty());
-        let alone: Vec<String> = read.one_by_one().collect();
-        assert_eq!(
-            alone,
-            [rss("<item><title>a</title></item>"), rss("<item/>")]
-        );
+        assert_eq!(read.entries(), 2);
+        assert_eq!(read.part(0..2), honest);
+        assert_eq!(read.part(0..1), rss("<item><title>a</title></item>"));
+        assert_eq!(read.part(1..2), rss("<item/>"));
     }
 
     #[test]
@@ -361,7 +368,7 @@ mod tests {
         let read = bounded(&document).expect("the rest is well");
         assert_eq!(read.text, rss("<item>1</item><item>2</item>"));
         assert_eq!(read.faults.len(), 1);
-        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+        assert_eq!(read.part(1..2), rss("<item>2</item>"));
     }
 
     #[test]
@@ -375,7 +382,7 @@ mod tests {
         }
         let document = rss(within);
         let read = bounded(&document).expect("the rest is well");
-        assert_eq!(read.one_by_one().nth(1), Some(rss("<item>2</item>")));
+        assert_eq!(read.part(1..2), rss("<item>2</item>"));
     }
 
     #[test]

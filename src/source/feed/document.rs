@@ -1,4 +1,4 @@
-//! What a whole document says of itself, and the parts of its entries that take some reading: dates, texts, links.
+//! Helpers for one document: its version, its pause, and the dates, texts and links of its entries.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,14 +14,14 @@ use crate::item::prose::{self, find};
 use crate::source::html::html_text;
 use crate::source::wire;
 
-/// Where a document's root element stands, if it is one of ours.
+/// The root element is within so many bytes.
 const HEAD_BYTES: usize = 4 * 1024;
 
-/// The longest time a document may ask to be left alone.
+/// The longest pause that a document may ask for.
 const LEAVE_ALONE_MAX: Duration = Duration::from_secs(86_400);
 
-/// A document of an RSS version that feed-rs does not know, as one that it does: 0.90 has the elements of 1.0 in an
-/// older namespace, and all others of the `<rss>` family can be read as 2.0.
+/// Changes a document of an RSS version that feed-rs does not know to one that it knows: 0.90 has the elements of 1.0 in an
+/// older namespace, and the other `<rss>` versions can be read as 2.0.
 pub(super) fn familiar(document: &str) -> Cow<'_, str> {
     const RSS_0_90: [&str; 2] = [
         "http://my.netscape.com/rdf/simple/0.9/",
@@ -52,14 +52,14 @@ pub(super) fn familiar(document: &str) -> Cow<'_, str> {
     }
     let (before, after) = (&document[..start], &document[start..]);
     let after = match tag.find("version=") {
-        // The attribute keeps its value under a name that means nothing.
+        // The old attribute gets a meaningless name.
         Some(at) => format!("{}was-{}", &after[..at], &after[at..]),
         None => after.to_owned(),
     };
     format!("{before} version=\"2.0\"{after}").into()
 }
 
-/// Reads a date of RSS, Atom or JSON in the forms that are met: RFC 2822 and 3339, and a day alone.
+/// Reads a date in the forms that feeds use: RFC 2822 and 3339, without a zone, and a day alone.
 pub(super) fn timestamp(raw: &str) -> Option<DateTime<Utc>> {
     let raw = raw.trim();
     let day_alone = || {
@@ -122,7 +122,7 @@ pub(super) fn body_text(entry: &model::Entry) -> String {
     })
 }
 
-/// Where an entry leads to, if that is a page of the web.
+/// The web page that an entry links to.
 pub(super) fn link_of(entry: &model::Entry) -> Option<Url> {
     let is_page = |link: &&model::Link| link.rel.as_deref().is_none_or(|rel| rel == "alternate");
     let link = entry.links.iter().find(is_page).or(entry.links.first())?;
@@ -130,8 +130,8 @@ pub(super) fn link_of(entry: &model::Entry) -> Option<Url> {
     (["http", "https"].contains(&url.scheme()) && url.username().is_empty()).then_some(url)
 }
 
-/// The canonical links that are not an entry's own: several entries of the document have them, or they lead to a site's
-/// front page. An entry that stands there twice under one guid is one.
+/// The canonical links that identify no entry: several entries have them, or they lead to a site's front page. Two entries with
+/// one guid count as one.
 pub(super) fn shared_links(feed: &model::Feed) -> HashMap<String, Linked> {
     let mut entries: HashSet<(String, String)> = HashSet::new();
     let mut shared = HashMap::new();
@@ -155,9 +155,10 @@ pub(super) fn shared_links(feed: &model::Feed) -> HashMap<String, Linked> {
     }
     for (link, many) in many {
         if many > 1 {
-            let linked = match many == entries.len() {
-                true => Linked::Nothing,
-                false => Linked::Several,
+            let linked = if many == entries.len() {
+                Linked::Nothing
+            } else {
+                Linked::Several
             };
             shared.entry(link.to_owned()).or_insert(linked);
         }
@@ -165,7 +166,7 @@ pub(super) fn shared_links(feed: &model::Feed) -> HashMap<String, Linked> {
     shared
 }
 
-/// The project whose releases these are, to stand before a bare `v1.2`.
+/// The name of the released project, for titles like `v1.2`.
 pub(super) fn project(url: &Url, feed: &model::Feed) -> String {
     let mut segments = url.path_segments().into_iter().flatten();
     match (url.host_str(), segments.next(), segments.next()) {
@@ -179,7 +180,7 @@ pub(super) fn project(url: &Url, feed: &model::Feed) -> String {
     }
 }
 
-/// How long the document asks to be left alone: RSS's `ttl`, or the syndication module's period and frequency.
+/// The pause that the document asks for: RSS's `ttl`, or the syndication module's period and frequency.
 pub(super) fn leave_alone_for(feed: &model::Feed, document: &str) -> Option<Duration> {
     if let Some(minutes) = feed.ttl {
         return Some(Duration::from_secs(u64::from(minutes) * 60).min(LEAVE_ALONE_MAX));

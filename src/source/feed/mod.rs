@@ -1,7 +1,7 @@
-//! Every other feed, LWN's included: RSS, Atom and JSON Feed by feed-rs, to articles, releases and videos.
+//! All other feeds, with LWN's: feed-rs reads RSS, Atom and JSON Feed; the items are articles, releases and videos.
 //!
-//! Such a feed is one document without a way back: when it no longer overlaps what was seen, the stretch between is
-//! recorded as a gap.
+//! Such a feed is one document without older pages. If none of its entries are known, items in between may be lost, and a gap
+//! is recorded.
 
 mod bounds;
 mod document;
@@ -9,6 +9,7 @@ mod reused;
 mod walk;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, Utc, Weekday};
@@ -18,29 +19,30 @@ use url::Url;
 use super::{Page, wire};
 use crate::config::{Gives, Identity};
 use crate::item::link::{canonical_link, readable_link};
-use crate::item::{Detail, Item, ItemKey, Linked, Paid, Person, What, prose};
+use crate::item::{Detail, Item, ItemData, ItemKey, Linked, Paid, Person, prose};
 
-use self::bounds::{Bounded, bounded};
+use self::bounds::{BoundedDocument, bounded};
 use self::document::{
     body_text, familiar, is_html, leave_alone_for, link_of, project, shared_links, timestamp,
 };
-use self::reused::Reused;
-pub use self::walk::Walk;
+use self::reused::ReusedLinks;
+pub use self::walk::FeedWalk;
 
-/// Entries that bring feed-rs to a bad end before the rest of their document is given up.
+/// If feed-rs panics over so many entries, the rest of their document is not read.
 const PANICS_MAX: usize = 20;
+/// The most parts of a document that are read after a panic; the text around the entries is read with each part.
+const PARTS_MAX: usize = 400;
 
-/// A feed that is one document.
 #[derive(Debug, Clone)]
 pub struct Feed {
     url: Url,
-    /// Where it was configured to be: what a bare identifier means must not change when the feed moves.
+    /// The configured address: the meaning of bare identifiers must not change when the feed moves.
     home: Url,
     flavour: Flavour,
     identity: Identity,
 }
 
-/// What the entries of a feed are.
+/// The kind of a feed's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
     /// LWN's articles, some of them paid.
@@ -54,7 +56,7 @@ pub enum Flavour {
 }
 
 impl Flavour {
-    /// What the configuration says, else what the address tells.
+    /// The configured kind, or a guess from the address.
     pub fn of(url: &Url, gives: Option<Gives>) -> Self {
         let (host, path) = (url.host_str().unwrap_or_default(), url.path());
         match gives {
@@ -84,7 +86,7 @@ impl Feed {
         }
     }
 
-    /// The same feed, asked for where it has moved to.
+    /// The same feed at its new address.
     pub fn moved_to(&self, url: Url) -> Self {
         Self {
             url,
@@ -92,8 +94,8 @@ impl Feed {
         }
     }
 
-    /// Reads a document into items, and notes which links its entries share.
-    fn read(&self, document: &str, reused: &mut Reused) -> Result<Page, String> {
+    /// Reads a document into items, and records the links that several entries share.
+    fn read(&self, document: &str, reused: &mut ReusedLinks) -> Result<Page, String> {
         let document = &familiar(document);
         let document =
             bounded(document).map_err(|e| format!("not a feed that can be read: {e}"))?;
@@ -112,16 +114,16 @@ impl Feed {
                 Err(fault) => page.faults.push(fault),
             }
         }
-        // One document may hold an entry twice; the first is the newer.
+        // A document may contain an entry twice; the first is the newer.
         let mut met = HashSet::new();
         page.items.retain(|item| met.insert(item.key()));
         Ok(page)
     }
 
-    /// Has feed-rs read a document; where that comes to a bad end, each of its entries, so that it loses no other.
+    /// Reads a document with feed-rs. If feed-rs panics, it reads the halves, down to the bad entry, so that no other is lost.
     fn parse_all(
         &self,
-        document: &Bounded<'_>,
+        document: &BoundedDocument<'_>,
         faults: &mut Vec<String>,
     ) -> Result<model::Feed, String> {
         let unread =
@@ -130,27 +132,37 @@ impl Feed {
             return read.map_err(unread);
         }
         let mut whole: Option<model::Feed> = None;
-        let mut panics = 0;
-        for alone in document.one_by_one() {
-            match self.parse(&alone) {
+        let (mut panics, mut reads, mut unread_entries) = (0, 0, 0);
+        // Only a part with a bad entry is halved: what stands around the entries is read each time.
+        let mut parts: Vec<_> = halves(0..document.entries()).collect();
+        while let Some(part) = parts.pop() {
+            if panics >= PANICS_MAX || reads >= PARTS_MAX {
+                unread_entries += part.len();
+                continue;
+            }
+            reads += 1;
+            match self.parse(&document.part(part.clone())) {
                 Some(Ok(feed)) => match &mut whole {
                     Some(whole) => whole.entries.extend(feed.entries),
                     None => whole = Some(feed),
                 },
+                _ if part.len() > 1 => parts.extend(halves(part)),
                 Some(Err(e)) => faults.push(unread(e)),
                 None => {
                     panics += 1;
-                    faults.push("an entry brought its reader to a bad end".to_owned());
+                    faults.push("an entry could not be read: its parser panicked".to_owned());
                 }
             }
-            if panics >= PANICS_MAX {
-                break;
-            }
         }
-        whole.ok_or_else(|| "the document brought its reader to a bad end".to_owned())
+        if unread_entries > 0 {
+            faults.push(format!(
+                "{unread_entries} entries were not read, because the parser panicked over too many others"
+            ));
+        }
+        whole.ok_or_else(|| "the document could not be read: its parser panicked".to_owned())
     }
 
-    /// What feed-rs makes of a document; `None` where it came to a bad end.
+    /// Runs feed-rs on a document; `None` if it panicked.
     fn parse(&self, document: &str) -> Option<feed_rs::parser::ParseFeedResult<model::Feed>> {
         let parser = feed_rs::parser::Builder::new()
             .base_uri(Some(self.url.as_str()))
@@ -164,7 +176,7 @@ impl Feed {
         &self,
         entry: model::Entry,
         shared: &HashMap<String, Linked>,
-        reused: &Reused,
+        reused: &ReusedLinks,
         project: &str,
     ) -> Result<Item, String> {
         let link = link_of(&entry);
@@ -209,9 +221,9 @@ impl Feed {
         let author = entry.authors.first();
         Ok(Item {
             what: match self.flavour {
-                Flavour::Lwn | Flavour::Articles => What::Article { key, linked, paid },
-                Flavour::Releases => What::Release { key, linked },
-                Flavour::Videos => What::Video { key, linked },
+                Flavour::Lwn | Flavour::Articles => ItemData::Article { key, linked, paid },
+                Flavour::Releases => ItemData::Release { key, linked },
+                Flavour::Videos => ItemData::Video { key, linked },
             },
             title,
             author: Person {
@@ -233,8 +245,8 @@ impl Feed {
         })
     }
 
-    /// The identity of an entry: its own identifier where it has one (bare numbers and words only name it within its
-    /// site), else where it links to, unless others link there too, else what it says.
+    /// The identity of an entry: its own identifier (bare numbers and words count within its site), or its link unless other
+    /// entries have it too, or a hash of its text.
     fn key(&self, id: &str, link: Option<&str>, title: &str, text: &str) -> ItemKey {
         let id = id.trim();
         let host = self.home.host_str().unwrap_or_default();
@@ -256,7 +268,7 @@ impl Feed {
         }
     }
 
-    /// LWN marks what is for subscribers in the title.
+    /// An entry's title, and whether it is for LWN's subscribers: LWN marks that in the title.
     fn title(
         &self,
         title: String,
@@ -279,8 +291,15 @@ impl Feed {
     }
 }
 
-/// The day on which a paid LWN article becomes free: one week after the Weekly Edition that carries it, which is the
-/// first on a Thursday after the article appeared; the edition itself says its date. `None` at the end of the calendar.
+/// The halves of a part of a document, the second one first; fewer where there is nothing to halve.
+fn halves(part: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let middle = part.start + part.len() / 2;
+    let halves = [middle..part.end, part.start..middle];
+    halves.into_iter().filter(|half| !half.is_empty())
+}
+
+/// The day on which a paid LWN article becomes free: one week after the Weekly Edition with the article. That edition appears on
+/// the first Thursday after the article; the edition's own title contains its date. `None` at the end of the calendar.
 fn free_on(title: &str, appeared_on: NaiveDate) -> Option<NaiveDate> {
     let edition = title
         .rsplit_once("Weekly Edition for ")
@@ -306,7 +325,8 @@ mod tests {
     fn read(flavour: Flavour, document: &str) -> Page {
         let url = Url::parse("https://lwn.net/headlines/rss").expect("a URL");
         let feed = Feed::new(&url, flavour, Identity::default());
-        feed.read(document, &mut Reused::default()).expect("a feed")
+        feed.read(document, &mut ReusedLinks::default())
+            .expect("a feed")
     }
 
     #[test]
@@ -327,7 +347,7 @@ mod tests {
         );
         let free = NaiveDate::from_ymd_opt(2026, 9, 24);
         assert!(
-            matches!(&page.items[0].what, What::Article { paid: Some(Paid { free_on }), .. } if *free_on == free)
+            matches!(&page.items[0].what, ItemData::Article { paid: Some(Paid { free_on }), .. } if *free_on == free)
         );
         assert_eq!(
             (page.items[1].title.as_str(), page.items[1].at),
@@ -438,7 +458,7 @@ mod tests {
                 Flavour::Articles,
                 Identity::default(),
             )
-            .read(&document, &mut Reused::default())
+            .read(&document, &mut ReusedLinks::default())
             .unwrap_or_else(|why| panic!("{name}: {why}"));
             let [item] = &page.items[..] else {
                 panic!("{name}: {} items", page.items.len())

@@ -1,5 +1,4 @@
-//! The links that a feed had for several of its entries, remembered: an entry that comes alone later, with such a link and a
-//! new guid, is a new one.
+//! Remembers links that several entries of a feed have had. A later entry with such a link and a new guid is a new entry.
 
 use std::collections::HashMap;
 
@@ -7,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::item::{ItemKey, Linked, hex};
 
-/// The most links that are remembered of a feed; the oldest are forgotten.
+/// The most links of one feed; the oldest are dropped.
 const LINKS_MAX: usize = 200;
-/// Bytes of a digest that are kept of a link.
+/// The bytes that are kept of a link's digest.
 const DIGEST_BYTES: usize = 8;
 
 /// The links, as digests, the latest last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Reused(Vec<String>);
+pub(super) struct ReusedLinks(Vec<String>);
 
-impl Reused {
+impl ReusedLinks {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether several entries had this canonical link once.
+    /// Whether several entries have had this canonical link.
     pub(super) fn has(&self, link: &str) -> bool {
         !self.is_empty() && self.0.contains(&digest(link))
     }
 
-    /// Keeps what a document shows.
+    /// Adds the shared links of a document.
     pub(super) fn note(&mut self, shared: &HashMap<String, Linked>) {
         let mut new: Vec<String> = shared.keys().map(|link| digest(link)).collect();
         new.retain(|digest| !self.0.contains(digest));
-        // The same document leaves the same behind.
+        // The same document must lead to the same cursor.
         new.sort_unstable();
         self.0.append(&mut new);
         let over = self.0.len().saturating_sub(LINKS_MAX);
@@ -49,7 +48,7 @@ mod tests {
 
     #[test]
     fn as_many_links_are_remembered_as_there_is_room_for() {
-        let mut reused = Reused::default();
+        let mut reused = ReusedLinks::default();
         for number in 0..=LINKS_MAX {
             reused.note(&HashMap::from([(
                 format!("https://a.example/{number}"),

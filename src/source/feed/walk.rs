@@ -1,42 +1,41 @@
-//! A poll of one document under way.
+//! A poll of one document.
 
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Feed, Reused};
+use super::{Feed, ReusedLinks};
 use crate::item::ItemKey;
-use crate::source::{Answer, Body, FetchError, Gap, Kept, Page, Request, broken, wire};
+use crate::source::{Answer, Body, FetchError, Gap, KnownVersion, Page, Request, broken, wire};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Cursor {
-    newest: Kept,
-    /// How many entries the document had last time; `None` before the first.
+struct FeedCursor {
+    newest: KnownVersion,
+    /// The number of entries at the last poll; `None` before the first.
     entries: Option<usize>,
-    /// The newest date seen, unix seconds.
+    /// The newest date of any entry, in unix seconds.
     newest_at: Option<i64>,
-    /// When it was read last, by our clock.
+    /// When it was last read, by our clock.
     polled_at: Option<i64>,
-    /// The links that several of its entries had.
-    #[serde(skip_serializing_if = "Reused::is_empty")]
-    reused: Reused,
-    /// Entries that were left out and are still in the document, each by the first eight bytes of its key's digest.
+    #[serde(skip_serializing_if = "ReusedLinks::is_empty")]
+    reused: ReusedLinks,
+    /// Entries that were skipped and are still in the document, by the first eight bytes of their keys' digests.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     left_out: BTreeSet<u64>,
 }
 
-/// A poll of one document under way.
+/// A poll of one document in progress.
 #[derive(Debug, Clone)]
-pub struct Walk {
+pub struct FeedWalk {
     feed: Feed,
     now: i64,
-    cursor: Cursor,
+    cursor: FeedCursor,
     asked: bool,
     /// Keys and dates of the page just read.
     page: Option<Vec<(ItemKey, Option<i64>)>>,
-    /// What was left out of it.
+    /// The gap for the entries that were skipped.
     flood: Option<Gap>,
 }
 
@@ -46,11 +45,11 @@ fn mark(key: &ItemKey) -> u64 {
 }
 
 impl Feed {
-    pub(in crate::source) fn begin(&self, cursor: Option<&str>, now: DateTime<Utc>) -> Walk {
+    pub(in crate::source) fn begin(&self, cursor: Option<&str>, now: DateTime<Utc>) -> FeedWalk {
         let cursor = cursor
             .and_then(|json| serde_json::from_str(json).ok())
             .unwrap_or_default();
-        Walk {
+        FeedWalk {
             feed: self.clone(),
             now: now.timestamp(),
             cursor,
@@ -61,7 +60,7 @@ impl Feed {
     }
 }
 
-impl Walk {
+impl FeedWalk {
     pub(in crate::source) fn next(&mut self) -> Option<Request> {
         if std::mem::replace(&mut self.asked, true) {
             return None;
@@ -98,7 +97,7 @@ impl Walk {
             ));
         }
         self.pass_over(&mut page);
-        self.cursor.newest = Kept::of(&self.feed.url, &answer.validators);
+        self.cursor.newest = KnownVersion::of(&self.feed.url, &answer.validators);
         self.page = Some(
             page.items
                 .iter()
@@ -113,7 +112,7 @@ impl Walk {
         let Some(page) = self.page.take() else {
             return Vec::new();
         };
-        // A date from the future would hide every gap until then.
+        // A date in the future would hide every gap until then.
         let dates = || {
             let dates = page.iter().filter_map(|(_, at)| *at);
             dates.filter(|at| *at <= self.now)
@@ -136,12 +135,13 @@ impl Walk {
                 from_at,
                 to_at,
                 why,
+                is_healed: false,
             });
         }
         gaps
     }
 
-    /// Takes entries out that an earlier poll left out, and forgets those that the document shows no more.
+    /// Removes the entries that an earlier poll skipped, and forgets those that the document no longer shows.
     fn pass_over(&mut self, page: &mut Page) {
         if self.cursor.left_out.is_empty() {
             return;
@@ -153,7 +153,7 @@ impl Walk {
         });
     }
 
-    /// Leaves the items at these positions out of the page just read: of `new` new ones there are too many.
+    /// Removes the items at these positions from the page just read, because `new` new ones are too many.
     pub(crate) fn leave_out(&mut self, page: &mut Page, positions: &[usize], new: usize) {
         let positions: HashSet<usize> = positions.iter().copied().collect();
         let out = positions
@@ -179,6 +179,7 @@ impl Walk {
             from_at: from_at.min(to_at),
             to_at,
             why: format!("{new} new entries in one poll; the newest {kept} were kept (new_max)"),
+            is_healed: false,
         });
     }
 

@@ -1,10 +1,9 @@
-//! Which hosts may be asked: feeds and redirects must not reach into the network the bot runs in.
+//! Decides which hosts may be asked: feeds and redirects must not reach into the network the bot runs in.
 //!
-//! The rule is applied twice. An address written in a URL is judged before anything is sent. A name is judged by the
-//! resolver that the connection itself uses, so that a name cannot answer one thing to the check and another to the
-//! connection.
+//! The rule is applied twice. An address in a URL is checked before anything is sent. A name is checked by the connection's own
+//! resolver, so that it cannot resolve to one address for the check and to another for the connection.
 //!
-//! For addresses that people gave in chat the rule is narrower: see [`Allowed::narrowed`].
+//! For addresses that people gave in chat the rule is stricter: see [`Allowed::narrowed`].
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -17,10 +16,10 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// What looking a name up gives, some time later.
+/// The result of a lookup, as a future.
 pub(super) type LookingUp = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// How a name is turned into addresses: by the system, in tests by a table.
+/// Resolves a name: by the system, or in tests by a table.
 pub(super) type Lookup = Arc<dyn Fn(String) -> LookingUp + Send + Sync>;
 
 /// Asks the system's resolver.
@@ -33,12 +32,12 @@ pub(super) fn system_lookup() -> Lookup {
     })
 }
 
-/// The hosts that may be used although their addresses are private.
+/// The hosts that may be asked although their addresses are private.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Allowed {
     names: HashSet<String>,
     addresses: HashSet<IpAddr>,
-    /// The only hosts and ports of those that may be used; `None`: all.
+    /// The only hosts and ports of those that may be asked; `None`: all.
     places: Option<HashSet<(String, u16)>>,
 }
 
@@ -56,9 +55,8 @@ impl Allowed {
         allowed
     }
 
-    /// The same for addresses that people gave in chat: who may add a feed must not look around in the network that the
-    /// bot runs in. Of private hosts it permits only these places, which the bot reads anyway, and the errors tell
-    /// nothing of what names lead to.
+    /// The rule for addresses that people gave in chat: they must not explore the bot's own network. Of private hosts, only
+    /// these hosts and ports may be asked, which the bot reads anyway. The errors do not reveal the addresses of names.
     pub(super) fn narrowed(hosts: &[String], places: &[(String, u16)]) -> Self {
         let places = places.iter().map(|(host, port)| (plain_name(host), *port));
         Self {
@@ -67,9 +65,8 @@ impl Allowed {
         }
     }
 
-    /// Judges a URL before anything is sent: only http and https, and no private address written as such.
-    ///
-    /// The error says what is wrong, for a maintainer. Names are judged when they are looked up.
+    /// Checks a URL before anything is sent: only http and https, and no private address. Names are checked when they are
+    /// resolved. The error is a message for a maintainer.
     pub(super) fn check(&self, url: &Url) -> Result<(), String> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err("only http and https are read".to_owned());
@@ -78,7 +75,7 @@ impl Allowed {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
             Some(Host::Domain(name)) if self.permits_name(name) && !self.permits_place(url) => {
-                return Err(PrivateAddress::Unsaid.to_string());
+                return Err(PrivateAddress::Undisclosed.to_string());
             }
             Some(Host::Domain(_)) => return Ok(()),
             None => return Err("a URL without a host".to_owned()),
@@ -87,11 +84,11 @@ impl Allowed {
         match (is_private(address) && !is_permitted, &self.places) {
             (false, _) => Ok(()),
             (true, None) => Err(PrivateAddress::Named(address.to_string()).to_string()),
-            (true, Some(_)) => Err(PrivateAddress::Unsaid.to_string()),
+            (true, Some(_)) => Err(PrivateAddress::Undisclosed.to_string()),
         }
     }
 
-    /// Whether what a name leads to may be used.
+    /// Whether an address that a name resolves to may be asked.
     fn permits(&self, address: IpAddr) -> bool {
         !is_private(address) || (self.places.is_none() && self.addresses.contains(&address))
     }
@@ -106,11 +103,11 @@ impl Allowed {
         }
     }
 
-    /// What is said of a host that may not be used.
+    /// The error for a host that may not be asked.
     fn refusal(&self, what: String) -> PrivateAddress {
         match &self.places {
             None => PrivateAddress::Named(what),
-            Some(_) => PrivateAddress::Unsaid,
+            Some(_) => PrivateAddress::Undisclosed,
         }
     }
 
@@ -119,25 +116,25 @@ impl Allowed {
     }
 }
 
-/// A name as it is compared: without regard to case or to the dot of the root.
+/// A name for comparison: in lower case, without the final dot.
 fn plain_name(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// A host that only has private addresses; its words say what a maintainer can do about it.
+/// The error for a host that only has private addresses.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PrivateAddress {
-    /// For a maintainer.
+    /// For a maintainer: with the address and the remedy.
     #[error(
         "{0} is a private address; if you mean it, add it to allow_private_hosts under [network]"
     )]
     Named(String),
-    /// For people who are to learn nothing of the network: there may be no such name, or one of our own.
+    /// For people in chat: it does not reveal whether the name exists.
     #[error("no public address is known for this host")]
-    Unsaid,
+    Undisclosed,
 }
 
-/// The resolver of the connections: gives only addresses that may be used.
+/// The connections' resolver: it returns only addresses that may be asked.
 pub(super) struct GuardedResolver {
     allowed: Arc<Allowed>,
     lookup: Lookup,
@@ -177,7 +174,7 @@ fn usable(
     let Some(first) = found.first() else {
         return Err(match &allowed.places {
             None => "the name has no address".into(),
-            Some(_) => Box::new(PrivateAddress::Unsaid),
+            Some(_) => Box::new(PrivateAddress::Undisclosed),
         });
     };
     if allowed.permits_name(name) {
@@ -194,7 +191,7 @@ fn usable(
     Ok(usable)
 }
 
-/// Whether an address is anything but a public host's: the special-purpose registries of IANA, on the strict side.
+/// Whether an address is not a public host's, by the special-purpose registries of IANA, strictly read.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
@@ -231,7 +228,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         // Protocol assignments, among them Teredo and benchmarking; documentation.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => true,
         // Nothing outside 2000::/3 is a public host: loopback, unspecified, IPv4-compatible, unique local, link-local,
-        // site-local, multicast and what is not given out.
+        // site-local, multicast and unassigned addresses.
         [first, ..] => first & 0xe000 != 0x2000,
     }
 }

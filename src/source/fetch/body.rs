@@ -1,4 +1,4 @@
-//! Reads an answer's body: undoes its content encoding while it comes, and stops at the caps on either side of that.
+//! Reads an answer's body: decompresses it while it comes, and limits its bytes before and after that.
 
 use std::io;
 
@@ -12,24 +12,24 @@ use tokio_util::io::StreamReader;
 
 use super::words;
 
-/// The largest window of a zstd frame, as a power of two: what RFC 9659 lets a content encoding ask for, 8 MiB.
+/// The largest window of a zstd frame, as a power of two: 8 MiB, the limit of RFC 9659.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Members of one gzip or zstd stream; a server makes one, or a few.
+/// The most members of one gzip or zstd stream; honest servers send a few.
 const MEMBERS_MAX: usize = 10_000;
 
-/// Why a body could not be read; the words go after the URL.
+/// The reason why a body could not be read; the message follows the URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BodyError {
-    /// More bytes than allowed, before or after the encoding was undone.
+    /// More bytes than allowed, compressed or decompressed.
     TooBig(String),
-    /// It ended before its end.
+    /// It is cut off.
     Cut(String),
     /// It makes no sense.
     Broken(String),
 }
 
-/// The whole body, with its content encoding undone.
+/// The whole body, decompressed.
 pub(super) async fn read(response: Response, bytes_max: u64) -> Result<Vec<u8>, BodyError> {
     let too_big = || BodyError::TooBig(format!("the answer is larger than {bytes_max} bytes"));
     let coding = Coding::of(response.headers())?;
@@ -58,8 +58,8 @@ pub(super) async fn read(response: Response, bytes_max: u64) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-/// Every member of a gzip or zstd stream. An empty one is ten or twenty bytes and takes time all the same, so there is a
-/// bound on their number, and others get their turn after each.
+/// Decompresses every member of a gzip or zstd stream. An empty member has ten or twenty bytes and still takes time, so their
+/// number is bounded, and the task yields after each.
 async fn members(response: Response, coding: Coding, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut wire = wire(response, bytes_max);
     let mut bytes = Vec::new();
@@ -84,19 +84,19 @@ async fn members(response: Response, coding: Coding, bytes_max: u64) -> io::Resu
     Err(io::ErrorKind::FileTooLarge.into())
 }
 
-/// At most the first `bytes_max` bytes of a page that comes with an error; what cannot be read is left out.
+/// The first `bytes_max` bytes of an error page, as far as they can be read.
 pub(super) async fn read_start(response: Response, bytes_max: u64) -> Vec<u8> {
     let Ok(coding) = Coding::of(response.headers()) else {
         return Vec::new();
     };
     let mut bytes = Vec::new();
     let mut reader = decoded(response, coding, u64::MAX).take(bytes_max);
-    // The page only explains an error that stands without it.
+    // The page only explains the error.
     let _ = reader.read_to_end(&mut bytes).await;
     bytes
 }
 
-/// A content encoding that we can undo.
+/// A supported content encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
@@ -119,14 +119,15 @@ impl Coding {
             "zstd" => Ok(Self::Zstd),
             other => {
                 let other = words::clean(other, 40);
-                let why = format!("the answer came in an encoding nobody asked for ({other})");
+                let why =
+                    format!("the answer has a content encoding that was not requested ({other})");
                 Err(BodyError::Broken(why))
             }
         }
     }
 }
 
-/// The body as a reader that undoes the encoding and fails with `FileTooLarge` past `wire_bytes_max` bytes as sent.
+/// The body as a reader that decompresses it. It fails with `FileTooLarge` beyond `wire_bytes_max` compressed bytes.
 fn decoded(
     response: Response,
     coding: Coding,
@@ -164,7 +165,7 @@ fn wire(response: Response, bytes_max: u64) -> impl AsyncBufRead + Send + Unpin 
     StreamReader::new(capped)
 }
 
-/// What a failed read means: the connection's fault, or the document's.
+/// Whether a failed read is the connection's fault or the document's.
 fn judge(error: &io::Error, coding: Coding) -> BodyError {
     if words::find_cause::<reqwest::Error>(error).is_some() {
         let cause = words::root_cause(error);

@@ -1,4 +1,4 @@
-//! One request at a time to a host, a pause between two, and none while the host asks us to stay away.
+//! One request at a time to a host, a pause between two, and none while the host has asked us to wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-/// Where requests to a host queue up, in the order they came; it holds from when the next may start.
+/// The queue of requests to a host, first in, first out. The value is the time of the next request.
 type Gate = Arc<tokio::sync::Mutex<Instant>>;
 
-/// The gates of all hosts that are or lately were in use.
+/// The gates of all hosts that are in use.
 #[derive(Debug)]
 pub(super) struct Gates {
     gap: Duration,
@@ -20,24 +20,24 @@ pub(super) struct Gates {
 #[derive(Debug, Default)]
 struct Hosts {
     gates: HashMap<String, Gate>,
-    /// Until when a host wants no request.
+    /// For each host that asked us to wait, the end of that time.
     held: HashMap<String, Instant>,
 }
 
-/// The right to make one request; the gap begins when it is dropped, however the request ended.
+/// Permission for one request. The pause begins when it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct HostTurn {
     ready_at: OwnedMutexGuard<Instant>,
     gap: Duration,
 }
 
-impl Drop for Turn {
+impl Drop for HostTurn {
     fn drop(&mut self) {
         *self.ready_at = Instant::now() + self.gap;
     }
 }
 
-/// The host wants no request for so long.
+/// The host has asked us to wait so long.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Held(pub(super) Duration);
 
@@ -50,18 +50,18 @@ impl Gates {
         }
     }
 
-    /// Waits for a turn at `host`. Waiting never outlasts a hold: who queues behind a refused request is told at once.
-    pub(super) async fn enter(&self, host: &str) -> Result<Turn, Held> {
+    /// Waits for a turn at `host`. If the host asks us to wait, all queued requests fail at once.
+    pub(super) async fn enter(&self, host: &str) -> Result<HostTurn, Held> {
         let gate = self.gate(host)?;
         let ready_at = gate.lock_owned().await;
-        // The request before this one may have been told to stay away.
+        // The request before this one may have caused a hold.
         self.check_hold(host)?;
         // Even a sleep until now takes a millisecond.
         if *ready_at > Instant::now() {
             tokio::time::sleep_until(*ready_at).await;
         }
         let gap = self.gap;
-        Ok(Turn { ready_at, gap })
+        Ok(HostTurn { ready_at, gap })
     }
 
     /// Sends no request to `host` for the next `wait`.
@@ -97,7 +97,7 @@ impl Hosts {
         }
     }
 
-    /// Drops what says nothing any more; redirects may name any number of hosts over the years.
+    /// Drops idle gates and ended holds; redirects may name any number of hosts over the years.
     fn forget_idle(&mut self, now: Instant) {
         self.held.retain(|_, until| *until > now);
         self.gates.retain(|_, gate| {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_in_line_is_told_of_a_hold() {
+    async fn a_hold_fails_queued_requests() {
         let gates = Gates::new(Duration::ZERO);
         let turn = gates.enter("a:80").await.expect("nothing is held");
         let (waited, ()) = tokio::join!(gates.enter("a:80"), async {

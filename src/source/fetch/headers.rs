@@ -1,4 +1,4 @@
-//! What we say of ourselves and ask for, and what a server's headers say of an answer.
+//! The headers of requests, and the meaning of an answer's headers.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,36 +10,37 @@ use reqwest::header::{
 
 use super::super::{Expect, Method, Request, Validators};
 
-/// The longest wait a server may ask for: a hostile or mistaken `Retry-After` must not end a feed.
+/// The longest wait that a server may ask for: a wrong `Retry-After` must not end a feed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
-/// The longest an answer is called fresh.
+/// The longest time for which an answer is fresh.
 const FRESH_FOR_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest validator that is sent back: servers refuse requests with long headers.
+/// The longest validator that is sent: servers refuse long headers.
 const VALIDATOR_BYTES_MAX: usize = 1024;
 
 /// The longest name of a charset; the longest registered one has 45 letters.
 const CHARSET_BYTES_MAX: usize = 64;
 
-/// The contact's longest share of the User-Agent.
+/// The most characters of the contact in the User-Agent.
 const CONTACT_CHARS_MAX: usize = 200;
 
-/// Who we are: name, version, home and how to reach whoever runs this bot.
+/// The User-Agent: name, version, home page and the operator's contact.
 ///
-/// It never claims to be a browser: walls ask those, and only those, for proof.
+/// It never claims to be a browser: walls challenge browsers only.
 pub(super) fn user_agent(home: &str, contact: Option<&str>) -> String {
     let contact = contact.map(plain_contact).filter(|text| !text.is_empty());
     let home = (!home.is_empty()).then(|| format!("+{home}"));
     let about: Vec<String> = [home, contact].into_iter().flatten().collect();
     let name = concat!("bpfnews/", env!("CARGO_PKG_VERSION"));
-    match about.is_empty() {
-        true => name.to_owned(),
-        false => format!("{name} ({})", about.join("; ")),
+    if about.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name} ({})", about.join("; "))
     }
 }
 
-/// The contact as it may stand in a header's comment.
+/// The contact without characters that a header's comment must not contain.
 fn plain_contact(contact: &str) -> String {
     let plain: String = contact
         .chars()
@@ -55,7 +56,7 @@ pub(super) fn of_request(request: &Request) -> HeaderMap {
     headers.insert(ACCEPT, HeaderValue::from_static(accept(request.expect)));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd"));
     if request.method == Method::Post {
-        // Servers answer 411 to a POST that does not tell its length, even where there is no body.
+        // Servers answer 411 to a POST without a length, even if there is no body.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if is_conditional(request) {
@@ -72,7 +73,7 @@ pub(super) fn of_request(request: &Request) -> HeaderMap {
     headers
 }
 
-/// Whether a request says what we have, so that 304 is an answer to it.
+/// Whether a request sends validators, so that 304 is a possible answer.
 pub(super) fn is_conditional(request: &Request) -> bool {
     let Validators {
         etag,
@@ -99,7 +100,7 @@ fn accept(expect: Expect) -> &'static str {
     }
 }
 
-/// What an answer says of its version, where it says nothing what `sent` said.
+/// An answer's validators; a missing one is taken from `sent`.
 pub(super) fn validators(headers: &HeaderMap, sent: &Validators) -> Validators {
     let read = |name: HeaderName| {
         let value = headers.get(name)?.to_str().ok()?;
@@ -122,14 +123,14 @@ pub(super) fn charset(headers: &HeaderMap) -> Option<String> {
     (!charset.is_empty() && charset.len() <= CHARSET_BYTES_MAX).then(|| charset.to_owned())
 }
 
-/// How long a server asks us to stay away: `Retry-After` in seconds or as a date, at most two days.
+/// The wait that a server asks for: `Retry-After` in seconds or as a date, at most two days.
 ///
-/// `None` where it does not say, or names a time that has passed.
+/// `None` if there is none, or if its date has passed.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match seconds(text) {
         Some(wait) => wait,
-        // The server means its own clock, which may be wrong.
+        // The date is by the server's own clock, which may be wrong.
         None => httpdate::parse_http_date(text)
             .ok()?
             .duration_since(date(headers, DATE).unwrap_or(now))
@@ -138,14 +139,14 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     (!wait.is_zero()).then(|| wait.min(RETRY_AFTER_MAX))
 }
 
-/// For how long an answer stays good: `Cache-Control: max-age`, else `Expires`, less the `Age` it has already.
+/// How long an answer stays fresh: `Cache-Control: max-age` or `Expires`, less its `Age`; at most a day.
 ///
-/// `None` where the server does not say or forbids to keep it; at most a day.
+/// `None` if the server sends none, or forbids caching.
 pub(super) fn fresh_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let lifetime = match max_age(headers) {
         MaxAge::For(lifetime) => lifetime,
         MaxAge::Never => return None,
-        MaxAge::Unsaid => {
+        MaxAge::Absent => {
             let from = date(headers, DATE).unwrap_or(now);
             date(headers, EXPIRES)?.duration_since(from).ok()?
         }
@@ -155,15 +156,15 @@ pub(super) fn fresh_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration
     Some(left.min(FRESH_FOR_MAX))
 }
 
-/// What `Cache-Control` says.
+/// The meaning of `Cache-Control`.
 enum MaxAge {
     For(Duration),
     Never,
-    Unsaid,
+    Absent,
 }
 
 fn max_age(headers: &HeaderMap) -> MaxAge {
-    let mut found = MaxAge::Unsaid;
+    let mut found = MaxAge::Absent;
     let values = headers.get_all(CACHE_CONTROL).iter();
     for directive in values
         .filter_map(|value| value.to_str().ok())
@@ -173,7 +174,7 @@ fn max_age(headers: &HeaderMap) -> MaxAge {
         match name.trim().to_ascii_lowercase().as_str() {
             "no-cache" | "no-store" => return MaxAge::Never,
             // A lifetime that cannot be read is none (RFC 9111, 4.2.1).
-            "max-age" if matches!(found, MaxAge::Unsaid) => {
+            "max-age" if matches!(found, MaxAge::Absent) => {
                 found = seconds(value.trim().trim_matches('"')).map_or(MaxAge::Never, MaxAge::For);
             }
             _ => {}

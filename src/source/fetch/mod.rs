@@ -1,15 +1,16 @@
-//! The only HTTP client of our own: validators, caps, Retry-After, one request in flight per host, address rules.
+//! The only HTTP client: validators, limits, Retry-After, one request at a time per host, address rules.
 //!
-//! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or into a [`FetchError`] whose variant is the decision; no
-//! caller looks at a status code. It keeps nothing on disk and never judges what a document says.
+//! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or a [`FetchError`]. The error's variant is the decision; no caller
+//! looks at a status code. It writes nothing to disk and does not interpret documents.
 //!
 //! - `address`: which hosts may be asked, on every hop and by the resolver the connection uses
-//! - `gate`: one request at a time to a host, the pause between two, and how long a host is left alone
-//! - `headers`: what we say of ourselves, and what a server says of its answer
-//! - `body`: content encodings, undone under caps
-//! - `sniff`: a page for people where a document is due
-//! - `reach`: one host out of reach, or our own network
-//! - `words`: URLs and servers' words in the errors people read
+//! - `gate`: one request at a time to a host, the pause between two, and waits that hosts ask for
+//! - `headers`: the headers of requests, and the meaning of an answer's headers
+//! - `body`: decompression within limits
+//! - `sniff`: detects an HTML page in place of a document
+//! - `reach`: distinguishes an unreachable host from an outage of our own network
+//! - `verdict`: the meaning of failed requests
+//! - `words`: URLs and servers' messages in errors
 
 mod address;
 mod body;
@@ -36,19 +37,19 @@ use self::words::shown;
 use super::{Answer, Body, FetchError, Method, Request};
 use crate::config::NetworkConfig;
 
-/// The most redirects that are followed for one request.
+/// The most redirects of one request.
 const REDIRECTS_MAX: usize = 5;
 
-/// The longest time a connection may take to stand, TLS included.
+/// The longest time to connect, TLS included.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(15);
 
-/// How long an idle connection is kept: enough to page through an archive, short of what servers tolerate.
+/// How long an idle connection is kept: long enough to page through an archive, shorter than servers' own limits.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of the page that comes with an error is kept, in bytes.
+/// The most bytes that are kept of an error page.
 const ERROR_PAGE_BYTES_MAX: u64 = 4096;
 
-/// The HTTP client all feeds share: it knows which hosts are busy, resting or out of reach.
+/// The HTTP client that all feeds share: it knows which hosts are busy, on hold or unreachable.
 pub struct Fetcher {
     client: OnceLock<Client>,
     make_client: MakeClient,
@@ -58,19 +59,21 @@ pub struct Fetcher {
     request_timeout: Duration,
 }
 
-/// What makes a client, each time that it is called.
+/// Makes a client, at each call.
 type MakeClient = Box<dyn Fn() -> anyhow::Result<Client> + Send + Sync>;
 
-/// What one request over the wire led to, when it did not fail.
+/// The result of one HTTP exchange that did not fail.
 enum Hop {
     Answer(Answer),
     Redirect { to: Url, permanent: bool },
 }
 
 impl Fetcher {
-    /// A client that behaves as `config` says.
+    /// A client for this configuration.
     ///
-    /// Fails only where TLS cannot be set up, for example without any certificate authority on the system.
+    /// # Errors
+    ///
+    /// If TLS cannot be set up, for example if the system has no certificate authorities.
     pub fn new(config: &NetworkConfig) -> anyhow::Result<Self> {
         Self::with_lookup(config, address::system_lookup())
     }
@@ -89,8 +92,8 @@ impl Fetcher {
         Ok(fetcher)
     }
 
-    /// A client for addresses that people gave in chat, which takes turns with this one. Of private hosts it asks those
-    /// among `places` (host and port) alone, and its errors tell nothing of the network that the bot runs in.
+    /// A client for addresses that people gave in chat; it shares the gates with this one. Of private hosts it asks only
+    /// `places` (host and port), and its errors do not reveal the bot's own network.
     pub fn narrowed(&self, config: &NetworkConfig, places: &[(String, u16)]) -> Self {
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
         Self {
@@ -103,8 +106,8 @@ impl Fetcher {
         }
     }
 
-    /// The client, made by whoever first asks with it: making one takes as long as hundreds of requests, for it reads all
-    /// certificate authorities of the system. One that could not be made is tried again.
+    /// The client, made at the first request: that reads all certificate authorities of the system and takes as long as
+    /// hundreds of requests. If it fails, the next request tries again.
     fn client(&self) -> anyhow::Result<&Client> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -115,7 +118,7 @@ impl Fetcher {
 
     /// Makes one request and follows its redirects.
     ///
-    /// Waits first for the host's turn; `request_timeout` does not count that wait, and covers all redirects together.
+    /// First waits for the host's turn. `request_timeout` does not count that wait, and covers all redirects together.
     /// Dropping the future ends the request and frees the host.
     pub async fn fetch(&self, request: &Request) -> Result<Answer, FetchError> {
         let mut url = request.url.clone();
@@ -139,7 +142,7 @@ impl Fetcher {
         Err(FetchError::Broken { why })
     }
 
-    /// One request over the wire, in the host's turn and within the time that is left.
+    /// One HTTP exchange, in the host's turn and within the time that is left.
     async fn ask(
         &self,
         request: &Request,
@@ -166,7 +169,7 @@ impl Fetcher {
     }
 
     async fn exchange(&self, request: &Request, url: &Url, gate: &str) -> Result<Hop, FetchError> {
-        // No fault of the feed's.
+        // This is not the feed's fault.
         let client = self.client().map_err(|error| FetchError::Offline {
             why: format!("{}: {error:#}", shown(url)),
         })?;
@@ -199,11 +202,11 @@ impl Fetcher {
         let failure = verdict::of_failure(url, error);
         match failure {
             FetchError::Unreachable { why } if verdict::is_sign_of_outage(url, error) => {
-                match self.reach.failed(url.host_str().unwrap_or_default()) {
-                    true => FetchError::Offline {
-                        why: format!("our own network seems to be down: {why}"),
-                    },
-                    false => FetchError::Unreachable { why },
+                if self.reach.failed(url.host_str().unwrap_or_default()) {
+                    let why = format!("our own network seems to be down: {why}");
+                    FetchError::Offline { why }
+                } else {
+                    FetchError::Unreachable { why }
                 }
             }
             other => other,
@@ -229,7 +232,7 @@ fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) 
     let contact = config.contact.as_deref();
     let page = config.page.as_ref().map_or("", Url::as_str);
     let user_agent = headers::user_agent(page, contact);
-    // Half of the whole, so that a host that is not there is told from a host that is slow.
+    // Half of the whole, to distinguish an unreachable host from a slow one.
     let connect_timeout = CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2);
     Box::new(move || {
         Client::builder()
@@ -237,7 +240,7 @@ fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) 
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
-            // Bodies are unpacked here, within their cap; another crate may have turned these on for all.
+            // `body` decompresses, within its limits; another crate may have enabled these features.
             .no_gzip()
             .no_brotli()
             .no_deflate()
@@ -259,7 +262,7 @@ async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<
     builder.headers(headers::of_request(request)).send().await
 }
 
-/// The host and port requests queue for.
+/// The name of a gate: host and port.
 fn gate_key(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     let port = url.port_or_known_default().unwrap_or_default();

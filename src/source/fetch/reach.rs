@@ -1,12 +1,12 @@
-//! Whether it is one host that cannot be reached, or we who reach none: our own outage must not be charged to feeds.
+//! Distinguishes an unreachable host from an outage of our own network, which must not count as the feeds' failure.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// So many distinct hosts out of reach, and none that answered since, mean that the fault is ours.
+/// If so many different hosts are unreachable and none has answered since, our own network is down.
 const HOSTS_OUT_OF_REACH: usize = 2;
 
-/// The hosts that could not be reached since any host last answered.
+/// The hosts that were unreachable since any host last answered.
 #[derive(Debug, Default)]
 pub(super) struct Reach(Mutex<HashSet<String>>);
 
@@ -16,7 +16,7 @@ impl Reach {
         self.0.lock().expect("no holder of the set panics").clear();
     }
 
-    /// A host could not be reached; tells whether this looks like an outage of our own.
+    /// A host could not be reached; returns whether this looks like an outage of our own.
     pub(super) fn failed(&self, host: &str) -> bool {
         let mut hosts = self.0.lock().expect("no holder of the set panics");
         hosts.insert(host.to_owned());

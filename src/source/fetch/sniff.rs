@@ -1,24 +1,23 @@
-//! Tells a page for people from a document for programs, by its first bytes: walls lie about their Content-Type, and
-//! some honest feeds are sent as text/html.
+//! Detects HTML pages by their first bytes: walls lie about their Content-Type, and some honest feeds are sent as text/html.
 
 use encoding_rs::{Encoding, UTF_8};
 
 use super::words;
 
-/// How much of a body is looked at, in bytes: comments and declarations may stand before the root.
+/// The most bytes of a body that are examined: comments and declarations may precede the root.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// The most characters of a page's title that are told.
+/// The most characters of a page's title.
 const TITLE_CHARS_MAX: usize = 80;
 
-/// The start of a body as text, by its byte order mark or else as UTF-8.
+/// The start of a body as text, by its byte order mark or as UTF-8.
 pub(super) fn start_as_text(bytes: &[u8], bytes_max: usize) -> String {
     let encoding = Encoding::for_bom(bytes).map_or(UTF_8, |(encoding, _)| encoding);
     let start = &bytes[..bytes.len().min(bytes_max)];
     encoding.decode(start).0.into_owned()
 }
 
-/// The page's title where the body is an HTML page (empty without a title); `None` where it is anything else.
+/// The title of an HTML page (empty if it has none); `None` if the body is no HTML page.
 pub(super) fn html_title(bytes: &[u8]) -> Option<String> {
     let text = start_as_text(bytes, LOOK_BYTES);
     let root = skip_prologue(&text);
@@ -28,12 +27,12 @@ pub(super) fn html_title(bytes: &[u8]) -> Option<String> {
     Some(title(root).unwrap_or_default())
 }
 
-/// Whether there is nothing in a body but white space.
+/// Whether a body has only white space.
 pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.len() <= LOOK_BYTES && start_as_text(bytes, LOOK_BYTES).trim().is_empty()
 }
 
-/// What comes after white space, comments and declarations in `<? … ?>`.
+/// The text behind white space, comments and `<? … ?>` declarations.
 fn skip_prologue(text: &str) -> &str {
     let mut rest = text;
     loop {
@@ -50,7 +49,7 @@ fn skip_prologue(text: &str) -> &str {
     }
 }
 
-/// Whether `text` starts with `word` in any case, and the word ends there.
+/// Whether `text` starts with the whole word, in any case.
 fn starts_with_word(text: &str, word: &str) -> bool {
     let Some((start, rest)) = text.as_bytes().split_at_checked(word.len()) else {
         return false;
@@ -62,7 +61,7 @@ fn starts_with_word(text: &str, word: &str) -> bool {
 }
 
 fn title(page: &str) -> Option<String> {
-    // ASCII case folding keeps every byte's place.
+    // ASCII case folding keeps byte positions.
     let folded = page.to_ascii_lowercase();
     let tag = folded.find("<title")?;
     let start = tag + folded[tag..].find('>')? + 1;
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_for_people_are_told_from_documents() {
+    fn html_pages_are_distinguished_from_documents() {
         let check = |body: &[u8], want: Option<&str>| {
             let shown = String::from_utf8_lossy(body);
             assert_eq!(html_title(body).as_deref(), want, "{shown}");

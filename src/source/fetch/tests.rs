@@ -1,4 +1,4 @@
-//! What only a table of names can show: names with private addresses, names without any, hosts that never answer.
+//! Tests that need a table of names: names with private addresses, names without any, hosts that never answer.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::super::{Expect, Validators};
 use super::*;
 
-/// A client whose names are those of `table`, with what they lead to; any other name is unknown.
+/// A client that resolves names by `table` only.
 fn fetcher(allow: &[&str], table: &[(&str, &[&str])]) -> Fetcher {
     let address = |text: &&str| text.parse::<IpAddr>().expect("the test's address");
     let table: HashMap<String, Vec<IpAddr>> = table

@@ -1,4 +1,4 @@
-//! What an answer that is no good means: retry, give up, tell a maintainer.
+//! The meaning of failed requests: retry, give up, or notify maintainers.
 
 use std::io;
 use std::time::Duration;
@@ -12,18 +12,17 @@ use super::body::BodyError;
 use super::sniff;
 use super::words::{find_cause, root_cause, shown};
 
-/// Whether a `Retry-After` with this status speaks for the host and not for one document: 429, 503, and 403, with
-/// which GitHub answers who asks too often.
+/// Whether a `Retry-After` with this status applies to the whole host: 429, 503, and 403, which GitHub uses for rate limits.
 pub(super) fn is_for_whole_host(status: StatusCode) -> bool {
     matches!(status.as_u16(), 403 | 429 | 503)
 }
 
-/// Whether the page that comes with this status says more than the status.
+/// Whether the page with this status says more than the status.
 pub(super) fn needs_page(status: StatusCode) -> bool {
     matches!(status.as_u16(), 401 | 403 | 404)
 }
 
-/// What a status other than 200, 304 and the redirects means; `page` is the start of the body.
+/// The error for a status other than 200, 304 and redirects; `page` is the start of the body.
 pub(super) fn of_status(
     url: &Url,
     status: StatusCode,
@@ -41,7 +40,7 @@ pub(super) fn of_status(
         400..=499 if after.is_some() => FetchError::Later { after, why },
         401 | 403 => match sniff::html_title(page) {
             Some(title) => FetchError::Walled {
-                why: format!("{why} with a page for people{}", quoted(&title)),
+                why: format!("{why} with an HTML page{}", quoted(&title)),
             },
             None => FetchError::Broken { why },
         },
@@ -52,7 +51,7 @@ pub(super) fn of_status(
     }
 }
 
-/// What a request means that got no answer.
+/// The error for a request without an answer.
 pub(super) fn of_failure(url: &Url, error: &reqwest::Error) -> FetchError {
     let url_shown = shown(url);
     if let Some(private) = find_cause::<PrivateAddress>(error) {
@@ -72,9 +71,9 @@ pub(super) fn of_failure(url: &Url, error: &reqwest::Error) -> FetchError {
     FetchError::Unreachable { why }
 }
 
-/// Whether a host that could not be reached makes it likelier that nothing can be.
+/// Whether this failure may mean that our own network is down.
 ///
-/// A refusal came over the network, so the network works; and one's own computer is always in reach.
+/// A refusal came over the network, so the network works. Our own computer is always reachable.
 pub(super) fn is_sign_of_outage(url: &Url, error: &reqwest::Error) -> bool {
     let refused = find_cause::<io::Error>(error)
         .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
@@ -90,8 +89,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether TCP stood and TLS did not: what TLS says of itself has no error number of the system's, and a peer that
-/// cuts the connection was there to cut it.
+/// Whether TCP connected and TLS failed. TLS errors have no error number of the system. A peer that cuts the connection was
+/// reached.
 fn is_handshake_failure(error: &reqwest::Error) -> bool {
     if error.is_dns() || error.is_timeout() {
         return false;
@@ -107,7 +106,7 @@ fn is_handshake_failure(error: &reqwest::Error) -> bool {
     })
 }
 
-/// What a body means that could not be read.
+/// The error for a body that could not be read.
 pub(super) fn of_body(url: &Url, error: BodyError) -> FetchError {
     let said = |why: String| format!("{}: {why}", shown(url));
     match error {
@@ -120,7 +119,7 @@ pub(super) fn of_body(url: &Url, error: BodyError) -> FetchError {
     }
 }
 
-/// Whether a whole body can be what was asked for at all.
+/// Checks that a whole body can have the expected form.
 pub(super) fn check_document(url: &Url, expect: Expect, bytes: &[u8]) -> Result<(), FetchError> {
     if expect == Expect::Feed && sniff::is_blank(bytes) {
         let why = format!("{} sends an empty answer", shown(url));
@@ -133,7 +132,7 @@ pub(super) fn check_document(url: &Url, expect: Expect, bytes: &[u8]) -> Result<
     match title {
         Some(title) => {
             let why = format!(
-                "{} answers with a page for people{}",
+                "{} answers with an HTML page, as walls do{}",
                 shown(url),
                 quoted(&title)
             );

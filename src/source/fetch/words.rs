@@ -1,4 +1,4 @@
-//! The words of errors: what a server or a URL says, made fit for a person's eyes.
+//! Makes URLs and servers' messages safe to show in errors.
 
 use std::error::Error;
 
@@ -9,10 +9,10 @@ use crate::item::prose;
 /// The most characters of a URL that are shown.
 const URL_CHARS_MAX: usize = 200;
 
-/// The most characters of a system's or server's own words that are shown.
+/// The most characters of a system's or server's message that are shown.
 const CAUSE_CHARS_MAX: usize = 160;
 
-/// A URL as shown: without user, fragment and query, which may hold secrets.
+/// A URL for errors: without user, fragment and query, which may contain secrets.
 pub(super) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
@@ -20,7 +20,7 @@ pub(super) fn shown(url: &Url) -> String {
     clean(url.as_str(), URL_CHARS_MAX)
 }
 
-/// Takes out what is never sent and never shown: user, password and fragment.
+/// Removes user, password and fragment, which are never sent and never shown.
 pub(super) fn bare(url: &mut Url) {
     url.set_fragment(None);
     // Fails only where a URL cannot have a user, and then it has none.
@@ -28,7 +28,7 @@ pub(super) fn bare(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-/// One line of at most `chars_max` characters, without control characters and without those that turn text around.
+/// One line of at most `chars_max` characters, without control characters and bidirectional overrides.
 pub(super) fn clean(text: &str, chars_max: usize) -> String {
     let visible: String = text
         .chars()
@@ -45,7 +45,7 @@ pub(super) fn clean(text: &str, chars_max: usize) -> String {
     short
 }
 
-/// The innermost cause of an error: the outer layers only say that a request failed.
+/// The innermost cause of an error; the outer layers only say that a request failed.
 pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -54,7 +54,7 @@ pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     clean(&innermost.to_string(), CAUSE_CHARS_MAX)
 }
 
-/// The first error in a chain of causes that is a `T`; looks into IO errors too, whose own `source` skips what they wrap.
+/// The first `T` in a chain of causes. It also looks inside IO errors, because their `source` skips the error that they wrap.
 pub(super) fn find_cause<'a, T: Error + 'static>(
     error: &'a (dyn Error + 'static),
 ) -> Option<&'a T> {

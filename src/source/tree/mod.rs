@@ -1,10 +1,10 @@
-//! Kernel trees: the commit feed of cgit or of GitHub, and the way back past its window.
+//! Kernel trees: the commit feed of cgit or of GitHub, and the older commits below it.
 //!
-//! A commit feed shows the newest ten or twenty commits and nothing of its history's shape. When its tip has moved,
-//! cgit's log page for `LAST..TIP` tells every commit that came, merges and what they brought included; one mbox of
-//! patches then fills in what the log leaves out. Where the log does not answer (GitHub has none, a wall may stand
-//! before it) or the last tip is gone (the branch was rebased), the feed is walked back by hash instead, which is
-//! complete on a straight line and is recorded as a gap where merges were met.
+//! A commit feed shows the newest ten or twenty commits and not how they descend from each other. When its tip has moved,
+//! cgit's log page for `LAST..TIP` lists every new commit, with merges and the commits that they brought. One mbox of patches
+//! then adds author addresses, author dates and diffstats. If the log does not answer (GitHub has none, a wall may stand
+//! before it) or the last tip is gone (the branch was rebased), the walk reads the feed as of the oldest commit it has, again
+//! and again. That is complete on a straight line; if there are merges, a gap is recorded.
 
 mod page;
 mod walk;
@@ -13,15 +13,15 @@ use url::Url;
 
 use crate::item::CommitHash;
 
-use self::walk::Pending;
-pub use self::walk::Walk;
+use self::walk::PendingLog;
+pub use self::walk::TreeWalk;
 
 /// A branch of a tree, limited to some paths or whole.
 #[derive(Debug, Clone)]
 pub struct Tree {
     base: Url,
     branch: String,
-    /// At least one; the empty path is the whole tree.
+    /// Never empty; an empty path is the whole tree.
     paths: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Tree {
         url
     }
 
-    fn log_url(&self, path: &str, log: &Pending) -> Url {
+    fn log_url(&self, path: &str, log: &PendingLog, with_messages: bool) -> Url {
         let range = match &log.from {
             Some(from) => format!("{from}..{}", log.to),
             None => log.to.to_string(),
@@ -67,8 +67,10 @@ impl Tree {
         url.query_pairs_mut()
             .append_pair("h", &self.branch)
             .append_pair("qt", "range")
-            .append_pair("q", &range)
-            .append_pair("showmsg", "1");
+            .append_pair("q", &range);
+        if with_messages {
+            url.query_pairs_mut().append_pair("showmsg", "1");
+        }
         if log.offset > 0 {
             url.query_pairs_mut()
                 .append_pair("ofs", &log.offset.to_string());
@@ -84,7 +86,12 @@ impl Tree {
         url
     }
 
-    /// `BASE/page/path`, with the slash that cgit wants behind `page` where there is no path.
+    /// GitHub's mbox of a commit; for a merge, of the commits that it brought.
+    fn merge_url(&self, merge: &CommitHash) -> Url {
+        self.below("commit", &format!("{merge}.patch"))
+    }
+
+    /// `BASE/page/path`. cgit needs the slash behind `page` even if there is no path.
     fn below(&self, page: &str, path: &str) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -94,7 +101,7 @@ impl Tree {
     }
 }
 
-/// Where a person reads a commit of the tree at `base`.
+/// The page on which a person reads a commit of the tree at `base`.
 pub fn commit_url(base: &Url, hash: &str) -> Url {
     let mut url = base.clone();
     let github = base.host_str() == Some("github.com");

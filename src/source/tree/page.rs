@@ -1,22 +1,22 @@
-//! What a tree's server answers, read into commits: an entry of its Atom, a page of cgit's log.
+//! Reads a tree's answers: an entry of its Atom, a page of cgit's log.
 
 use html5ever::Attribute;
 
-use crate::item::{CommitHash, Detail, Item, Person, What, prose};
+use crate::item::{CommitHash, Detail, Item, ItemData, Person, prose};
 use crate::source::{html, wire};
 
-/// Rows of one page of the log that are read; cgit shows fifty, or as many as its server says.
+/// The most rows that are read of one page of the log; cgit shows fifty by default.
 const ROWS_MAX: usize = 5_000;
-/// Cells of one row that are read.
+/// The most cells that are read of one row.
 const CELLS_MAX: usize = 12;
 /// The most text of one cell, in bytes: more than an item keeps.
 const CELL_BYTES_MAX: usize = 2 * prose::TEXT_BYTES_MAX;
 
-/// How cgit ends a long subject in its log; the rest of it stands before the message, as a paragraph.
+/// The end of a long subject in cgit's log. The rest of the subject is the first paragraph of the message.
 const WRAPPED: &str = " ↵";
 
-/// A commit from an entry of cgit's or GitHub's Atom. The hash stands in the link and in the id.
-pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
+/// A commit from an entry of cgit's or GitHub's Atom. The link and the id contain the hash.
+pub(super) fn commit(entry: wire::AtomEntry) -> Result<(CommitHash, Item), String> {
     let hash = last_word(&entry.link)
         .or_else(|| last_word(&entry.id))
         .ok_or_else(|| {
@@ -25,7 +25,7 @@ pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
                 prose::shorten(&wire::one_line(&entry.title), 120)
             )
         })?;
-    // GitHub's content is the whole message, its title the first line of it, cut.
+    // GitHub's content is the whole message; its title is the first line, cut.
     let text = entry.text.trim();
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     let shown = entry.title.trim_end_matches(['…', '.']);
@@ -36,7 +36,7 @@ pub(super) fn commit(entry: wire::Entry) -> Result<(CommitHash, Item), String> {
         (entry.title, text)
     };
     let item = Item {
-        what: What::Commit { hash: hash.clone() },
+        what: ItemData::Commit { hash: hash.clone() },
         title,
         author: Person {
             name: entry.author,
@@ -60,51 +60,56 @@ pub(super) struct LogRows {
     pub(super) commits: Vec<(CommitHash, Item)>,
     pub(super) faults: Vec<String>,
     pub(super) has_more: bool,
+    /// Whether the page has its end. A server that dies while it writes leaves a page without one.
+    pub(super) is_whole: bool,
 }
 
-/// Reads a page of cgit's log (`showmsg=1`); `None` where it is no such page.
+/// Reads a page of cgit's log (`showmsg=1`); `None` if it is no such page.
 pub(super) fn log_rows(page: &str) -> Option<LogRows> {
-    let mut log = Log::default();
+    let mut log = LogParser::default();
     html::read(page, &mut log);
     log.end_row();
-    log.table?;
+    let is_table_closed = log.table? == 0;
     Some(LogRows {
+        is_whole: is_table_closed && (log.has_pager || log.is_closed),
         commits: log.commits,
         faults: log.faults,
         has_more: log.has_more,
     })
 }
 
-/// A page of the log while it is gone through.
+/// A page of the log, while it is read.
 #[derive(Default)]
-struct Log {
-    /// Whether cgit's own part of the page has begun.
+struct LogParser {
+    /// Whether cgit's own part of the page has begun (before it comes the site's header).
     is_cgit: bool,
-    /// How many tables are open, from the list of commits on; `None` before it.
+    /// How many tables are open, counted from the list of commits; `None` before it, 0 after it.
     table: Option<usize>,
-    row: Vec<Cell>,
+    row: Vec<LogCell>,
     rows: usize,
-    /// The next message is that of the last commit.
+    /// The next message row belongs to the last commit.
     awaits_message: bool,
     in_cell: bool,
     in_link: bool,
-    /// In the list of pages; in one of its links.
+    /// Inside the list of pages; the text of the link there that is open.
     in_pager: bool,
     page_link: Option<String>,
     commits: Vec<(CommitHash, Item)>,
     faults: Vec<String>,
     has_more: bool,
+    /// Whether the end of the list of pages was read, and the end of the document.
+    has_pager: bool,
+    is_closed: bool,
 }
 
-/// A cell of a row.
 #[derive(Default)]
-struct Cell {
+struct LogCell {
     is_message: bool,
     text: String,
     /// The first link, and its text.
     link: Option<String>,
     link_text: String,
-    /// The first title: a date.
+    /// The first `title` attribute: a date.
     title: Option<String>,
 }
 
@@ -113,7 +118,7 @@ fn has_class(attributes: &[Attribute], class: &str) -> bool {
         .is_some_and(|classes| classes.split_ascii_whitespace().any(|one| one == class))
 }
 
-impl html::Hears for Log {
+impl html::HtmlHandler for LogParser {
     fn open(&mut self, name: &str, attributes: &[Attribute]) {
         self.is_cgit |= html::value(attributes, "id") == Some("cgit");
         match (name, &mut self.table) {
@@ -128,9 +133,9 @@ impl html::Hears for Log {
             ("td", _) => {
                 (self.in_cell, self.in_link) = (self.row.len() < CELLS_MAX, false);
                 if self.in_cell {
-                    self.row.push(Cell {
+                    self.row.push(LogCell {
                         is_message: has_class(attributes, "logmsg"),
-                        ..Cell::default()
+                        ..LogCell::default()
                     });
                 }
             }
@@ -141,11 +146,15 @@ impl html::Hears for Log {
 
     fn close(&mut self, name: &str) {
         match (name, &mut self.table) {
-            ("ul", _) => self.in_pager = false,
+            ("ul", _) => {
+                self.has_pager |= self.in_pager;
+                self.in_pager = false;
+            }
+            ("html", _) => self.is_closed = true,
             ("a", _) => {
                 self.in_link = false;
-                let told = self.page_link.take();
-                self.has_more |= told.is_some_and(|text| text.contains("next"));
+                let link = self.page_link.take();
+                self.has_more |= link.is_some_and(|text| text.contains("next"));
             }
             ("td", _) => (self.in_cell, self.in_link) = (false, false),
             ("tr", _) => self.end_row(),
@@ -177,7 +186,7 @@ impl html::Hears for Log {
     }
 }
 
-impl Log {
+impl LogParser {
     fn open_in_cell(&mut self, name: &str, attributes: &[Attribute]) {
         let Some(cell) = self.row.last_mut() else {
             return;
@@ -191,7 +200,7 @@ impl Log {
         }
     }
 
-    /// The row that was gone through is a commit, its message, or something else.
+    /// Reads the finished row: a commit, a commit's message, or something else.
     fn end_row(&mut self) {
         (self.in_cell, self.in_link) = (false, false);
         let mut row = std::mem::take(&mut self.row);
@@ -202,7 +211,7 @@ impl Log {
         if let Some(message) = row.iter().find(|cell| cell.is_message) {
             let commit = self.commits.last_mut().filter(|_| self.awaits_message);
             if let Some((_, item)) = commit {
-                tell(item, &message.text);
+                set_message(item, &message.text);
             }
             return;
         }
@@ -219,7 +228,7 @@ impl Log {
             return;
         };
         let item = Item {
-            what: What::Commit { hash: hash.clone() },
+            what: ItemData::Commit { hash: hash.clone() },
             title: wire::one_line(&subject.link_text),
             author: Person {
                 name: wire::one_line(&author.text),
@@ -237,8 +246,8 @@ impl Log {
     }
 }
 
-/// Gives a commit its message, which begins with the rest of a long subject.
-fn tell(item: &mut Item, message: &str) {
+/// Sets a commit's message, which begins with the rest of a long subject.
+fn set_message(item: &mut Item, message: &str) {
     let text = match item.title.strip_suffix(WRAPPED) {
         None => message,
         Some(begun) => {
@@ -289,7 +298,17 @@ mod tests {
             ]
         );
         assert_eq!(log.commits[0].1.at, wire::date("2026-07-30T18:20:16Z"));
-        assert!(log.has_more);
+        assert!(log.has_more && log.is_whole);
+        for (end, is_whole) in [
+            ("</table>", false),
+            ("</table><ul class='pager'></ul>", true),
+            ("</table></body></html>", true),
+            ("</html>", false),
+        ] {
+            let start = page.split("</table><ul").next().expect("a start");
+            let log = log_rows(&format!("{start}{end}")).expect("it is a log");
+            assert_eq!(log.is_whole, is_whole, "{end}");
+        }
         assert_eq!(log.faults.len(), 1);
         assert!(log_rows("<p>no log</p>").is_none());
         assert!(log_rows("<table class='list'></table>").is_none());

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::item::link::canonical_link;
-use crate::item::{Item, ItemKey, Linked, What, hex};
+use crate::item::{Item, ItemData, ItemKey, Linked, hex};
 use crate::store::packed;
 
 /// The kind in `item_keys` of the key that a commit keeps when it is rebased or picked.
@@ -52,14 +52,16 @@ pub(super) fn row(
         .filter(|&at| at <= now + FUTURE_S_MAX)
         .unwrap_or(now);
     let (reference, parent) = match &item.what {
-        What::Commit { hash } => (hash.as_str(), None),
-        What::Message { id, in_reply_to } => (
+        ItemData::Commit { hash } => (hash.as_str(), None),
+        ItemData::Message { id, in_reply_to } => (
             id.as_str(),
             in_reply_to
                 .as_ref()
                 .map(|parent| hex(&ItemKey::message(parent).digest())),
         ),
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => (key.as_str(), None),
+        ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. } => {
+            (key.as_str(), None)
+        }
     };
     json!([
         id,
@@ -82,17 +84,17 @@ pub(super) fn row(
 
 pub(super) fn free_on(item: &Item) -> Option<i64> {
     match &item.what {
-        What::Article {
+        ItemData::Article {
             paid: Some(paid), ..
         } => Some(paid.free_on.map_or(-1, |day| {
             day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive())
                 .num_days()
         })),
-        What::Article { paid: None, .. }
-        | What::Commit { .. }
-        | What::Message { .. }
-        | What::Release { .. }
-        | What::Video { .. } => None,
+        ItemData::Article { paid: None, .. }
+        | ItemData::Commit { .. }
+        | ItemData::Message { .. }
+        | ItemData::Release { .. }
+        | ItemData::Video { .. } => None,
     }
 }
 
@@ -106,10 +108,10 @@ pub fn day(number: i64) -> Option<chrono::NaiveDate> {
 /// How far the link identifies an article, a release or a video. Mails and commits have none.
 pub(super) fn linked(item: &Item) -> Linked {
     match item.what {
-        What::Article { linked, .. }
-        | What::Release { linked, .. }
-        | What::Video { linked, .. } => linked,
-        What::Commit { .. } | What::Message { .. } => Linked::Nothing,
+        ItemData::Article { linked, .. }
+        | ItemData::Release { linked, .. }
+        | ItemData::Video { linked, .. } => linked,
+        ItemData::Commit { .. } | ItemData::Message { .. } => Linked::Nothing,
     }
 }
 
@@ -117,7 +119,7 @@ pub(super) fn linked(item: &Item) -> Linked {
 pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
     let digest = |text: String| ItemKey::content(&text).digest();
     match (&item.what, &item.url, item.written_at) {
-        (What::Commit { .. }, _, written_at) => {
+        (ItemData::Commit { .. }, _, written_at) => {
             let author = item.author.name.to_lowercase();
             let subject = format!("{author}\n{}", item.title);
             let twin = written_at.map(|at| {
@@ -128,9 +130,11 @@ pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
                 .chain([(SUBJECT, digest(subject))])
                 .collect()
         }
-        (What::Article { .. } | What::Release { .. } | What::Video { .. }, Some(url), _)
-            if linked(item) != Linked::Nothing =>
-        {
+        (
+            ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. },
+            Some(url),
+            _,
+        ) if linked(item) != Linked::Nothing => {
             vec![(
                 LINK,
                 digest(
@@ -146,8 +150,8 @@ pub(super) fn aliases(item: &Item) -> Vec<(i64, [u8; 16])> {
 /// pages do.
 pub(super) fn print(item: &Item) -> Option<i64> {
     match item.what {
-        What::Commit { .. } | What::Message { .. } => return None,
-        What::Article { .. } | What::Release { .. } | What::Video { .. } => {}
+        ItemData::Commit { .. } | ItemData::Message { .. } => return None,
+        ItemData::Article { .. } | ItemData::Release { .. } | ItemData::Video { .. } => {}
     }
     let said = format!(
         "{}\n{}\n{}\n{:?}",

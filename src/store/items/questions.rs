@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use super::columns::unpack;
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::store::{Readers, Tx};
 
 /// An item as lists show it. Times are unix seconds.
@@ -51,7 +51,7 @@ pub async fn all_numbers(readers: &Readers) -> anyhow::Result<Vec<i64>> {
 /// The first mainline release at or after `at` (unix seconds), such as `6.18-rc3`. Needs a feed of kernel releases:
 /// kernel.org's titles are `6.18-rc3: mainline`.
 pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Result<Option<String>> {
-    let kind = Kind::Release.code();
+    let kind = ItemKind::Release.code();
     let title = sqlx::query_scalar!(
         "SELECT title FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at >= $2 ORDER BY at, id LIMIT 1",
         kind,
@@ -64,8 +64,8 @@ pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Resul
 }
 
 /// Whether any of these items answers a mail that is not stored.
-pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
-    let (items, kind) = (serde_json::to_string(items)?, Kind::Message.code());
+pub async fn answer_missing_mails(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
+    let (items, kind) = (serde_json::to_string(items)?, ItemKind::Message.code());
     let ghosts = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "ghosts!: i64" FROM json_each($1) j CROSS JOIN items i ON i.id = j.value
            WHERE i.parent IS NOT NULL
@@ -83,7 +83,7 @@ pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
 #[derive(Debug, Clone, Default)]
 pub struct ItemFilter {
     pub feed: Option<String>,
-    pub kind: Option<Kind>,
+    pub kind: Option<ItemKind>,
     /// At or after, unix seconds.
     pub since: Option<i64>,
     /// Before, unix seconds.
@@ -97,7 +97,7 @@ pub async fn list_items(
     filter: &ItemFilter,
     before: Option<(i64, i64)>,
 ) -> anyhow::Result<Vec<ItemRow>> {
-    let kind = filter.kind.map(Kind::code);
+    let kind = filter.kind.map(ItemKind::code);
     let (before_at, before_id) = before.unwrap_or((i64::MAX, i64::MAX));
     sqlx::query_as!(
         ItemRow,

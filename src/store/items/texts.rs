@@ -122,7 +122,7 @@ mod tests {
     use chrono::{DateTime, Utc};
 
     use super::*;
-    use crate::item::{Detail, ItemKey, Linked, Person, What};
+    use crate::item::{Detail, ItemData, ItemKey, Linked, Person};
     use crate::store::Store;
     use crate::store::items::{put_items, text_of};
 
@@ -130,7 +130,7 @@ mod tests {
     fn article(number: usize, chars: usize) -> Item {
         let mut random = fastrand::Rng::with_seed((number * 100_000 + chars) as u64);
         Item {
-            what: What::Article {
+            what: ItemData::Article {
                 key: ItemKey::content(&number.to_string()),
                 linked: Linked::default(),
                 paid: None,

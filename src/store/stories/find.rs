@@ -5,7 +5,7 @@ use url::Url;
 use super::questions::{stories_near_key, story_by_id, story_of_item};
 use super::shown::story_of_link;
 use crate::item::trailer::{commit_in_link, linked_mails};
-use crate::item::{ItemKey, Kind, MessageId};
+use crate::item::{ItemKey, ItemKind, MessageId};
 use crate::store::Readers;
 use crate::story::{Story, key};
 
@@ -23,7 +23,7 @@ pub async fn find_story(
     let mail = linked.or_else(|| MessageId::parse(name).filter(|id| id.as_str().contains('@')));
     if let Some(id) = mail {
         let digest = ItemKey::message(&id).digest();
-        return story_of_item(readers, Kind::Message, &digest, today).await;
+        return story_of_item(readers, ItemKind::Message, &digest, today).await;
     }
     let hash = commit_in_link(name).unwrap_or(name).to_ascii_lowercase();
     if let Some(key) = key::commit(&hash).filter(|_| hash.bytes().all(|b| b.is_ascii_hexdigit())) {

@@ -21,20 +21,20 @@ pub use self::shown::{
     story_of_link, unanswered_stories,
 };
 pub use self::stored::{
-    StoredStory, StoryUpdate, latest_stories, next_number, pack, put_stories, remember_ids,
-    remove_stories, stories_of_clusters, told_of, unpack_story,
+    StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, put_stories,
+    remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
 
 use super::Tx;
-use super::items::{AtHand, day, unpack};
-use crate::item::{Kind, Person};
-use crate::story::Kept;
-use crate::story::key::{Key, of_digest};
+use super::items::{LoadedItems, day, unpack};
+use crate::item::{ItemKind, Person};
+use crate::story::StoredItem;
+use crate::story::key::{JoinKey, of_digest};
 
 #[derive(Debug)]
 pub struct Member {
     pub cluster: i64,
-    pub kept: Kept,
+    pub item: StoredItem,
 }
 
 /// Puts each new item into a cluster of its own. Known items keep theirs.
@@ -66,7 +66,10 @@ pub async fn clusters_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Has
 }
 
 /// The clusters that contain these join keys.
-pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashMap<Key, i64>> {
+pub async fn clusters_of_keys(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<HashMap<JoinKey, i64>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
@@ -83,7 +86,7 @@ pub async fn clusters_of_keys(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<HashM
 }
 
 /// Stores join keys, each with an item that carries it. A key that is stored keeps its item.
-pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
+pub async fn put_keys(tx: &mut Tx, keys: &[(JoinKey, i64)]) -> anyhow::Result<()> {
     let keys = serde_json::to_string(keys)?;
     sqlx::query!(
         "INSERT INTO join_keys (key, item_id) SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE true
@@ -100,8 +103,8 @@ pub async fn put_keys(tx: &mut Tx, keys: &[(Key, i64)]) -> anyhow::Result<()> {
 pub async fn put_mentions(
     tx: &mut Tx,
     items: &[i64],
-    mentions: &[(Key, i64)],
-) -> anyhow::Result<Vec<Key>> {
+    mentions: &[(JoinKey, i64)],
+) -> anyhow::Result<Vec<JoinKey>> {
     let items = serde_json::to_string(items)?;
     let known = sqlx::query!(
         r#"SELECT key AS "key!", item_id AS "item_id!" FROM mentions WHERE item_id IN (SELECT value FROM json_each($1))"#,
@@ -110,10 +113,10 @@ pub async fn put_mentions(
     .fetch_all(&mut **tx)
     .await
     .context("asking what items speak of")?;
-    let known: HashSet<(Key, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
-    let now: HashSet<(Key, i64)> = mentions.iter().copied().collect();
-    let gone: Vec<(Key, i64)> = known.difference(&now).copied().collect();
-    let new: Vec<(Key, i64)> = now.difference(&known).copied().collect();
+    let known: HashSet<(JoinKey, i64)> = known.iter().map(|row| (row.key, row.item_id)).collect();
+    let now: HashSet<(JoinKey, i64)> = mentions.iter().copied().collect();
+    let gone: Vec<(JoinKey, i64)> = known.difference(&now).copied().collect();
+    let new: Vec<(JoinKey, i64)> = now.difference(&known).copied().collect();
     if !gone.is_empty() {
         let gone = serde_json::to_string(&gone)?;
         sqlx::query!(
@@ -254,7 +257,7 @@ pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
 pub async fn members_by_number(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
 ) -> anyhow::Result<Vec<Member>> {
     let items = serde_json::to_string(items)?;
     let known: Vec<i64> = at_hand.keys().copied().collect();
@@ -282,8 +285,8 @@ pub async fn members_by_number(
         let item = at_hand.get(&row.id);
         let mut member = row.member()?;
         if let Some(item) = item {
-            let kept = &mut member.kept;
-            (kept.headers, kept.text) = (item.headers.clone(), item.text.clone());
+            let stored = &mut member.item;
+            (stored.headers, stored.text) = (item.headers.clone(), item.text.clone());
         }
         Ok(member)
     };
@@ -318,9 +321,9 @@ impl MemberRow {
         let time = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
         Ok(Member {
             cluster: self.cluster,
-            kept: Kept {
+            item: StoredItem {
                 id: self.id,
-                kind: Kind::from_code(self.kind)
+                kind: ItemKind::from_code(self.kind)
                     .with_context(|| format!("item {} is of no known kind", self.id))?,
                 reference: self.reference,
                 title: self.title,
@@ -366,7 +369,10 @@ pub async fn clusters_between(tx: &mut Tx, from: i64, to: i64) -> anyhow::Result
 }
 
 /// The items that mention any of these keys, each with a key that it mentions.
-pub async fn items_that_mention(tx: &mut Tx, keys: &[Key]) -> anyhow::Result<Vec<(Key, i64)>> {
+pub async fn items_that_mention(
+    tx: &mut Tx,
+    keys: &[JoinKey],
+) -> anyhow::Result<Vec<(JoinKey, i64)>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }

@@ -2,12 +2,12 @@
 
 use anyhow::Context as _;
 
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::store::Readers;
 use crate::store::items::day;
 use crate::store::packed;
 use crate::story::Story;
-use crate::story::key::Key;
+use crate::story::key::JoinKey;
 
 /// The most terms of a search; each walks through an index.
 const TERMS_MAX: usize = 40;
@@ -181,7 +181,7 @@ pub async fn story_by_id(readers: &Readers, id: &str, today: i64) -> anyhow::Res
 /// The stories of the cluster that contains a join key.
 pub async fn stories_near_key(
     readers: &Readers,
-    key: Key,
+    key: JoinKey,
     today: i64,
 ) -> anyhow::Result<Vec<Story>> {
     let numbers = sqlx::query_scalar!(
@@ -202,7 +202,7 @@ pub async fn stories_near_key(
 /// The story with an item of that kind and reference.
 pub async fn story_of_item(
     readers: &Readers,
-    kind: Kind,
+    kind: ItemKind,
     digest: &[u8],
     today: i64,
 ) -> anyhow::Result<Option<Story>> {

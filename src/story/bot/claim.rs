@@ -1,34 +1,33 @@
-//! What people say in a sentence that they applied: what, where, and how much of it. What is asked, tried, supposed or
-//! planned is not done.
+//! Sentences that claim a patch was applied: how much of it, and where. Questions, attempts, conditions and plans are no claims.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::said::Share;
-use super::sentences::{Said, is_one_of, sentences};
-use super::tree::{Place, place};
+use super::sentences::{Sentence, is_one_of, sentences};
+use super::tree::{NamedTree, read_tree};
 use crate::item::trailer::trailers;
-use crate::story::Kept;
+use crate::story::StoredItem;
 
-/// What a sentence says was applied.
+/// A claim that a patch was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The tree and its branch; empty where none is named.
-    pub place: Place,
+    pub place: NamedTree,
     /// How much.
     pub share: Share,
     /// Whether the sentence is about nothing else: `Applied to TREE.`
     pub is_plain: bool,
 }
 
-/// What a person says was applied; `None` where no sentence of his says so.
-pub fn claim(kept: &Kept) -> Option<Claim> {
-    // Who tests what others made says that he applied it, too.
-    if trailers(&kept.text).any(|trailer| trailer.is("Tested-by")) {
+/// The claim in a person's mail; `None` if there is none.
+pub fn claim(item: &StoredItem) -> Option<Claim> {
+    // A tester also says that he applied a patch.
+    if trailers(&item.text).any(|trailer| trailer.is("Tested-by")) {
         return None;
     }
-    let sentences = sentences(&kept.text);
+    let sentences = sentences(&item.text);
     let mut claims = sentences.iter().filter_map(|said| claimed(said, false));
     claims.next()
 }
@@ -38,19 +37,19 @@ pub(super) fn heading(text: &str) -> Option<Claim> {
     sentences(text).iter().find_map(|said| claimed(said, true))
 }
 
-/// Words that make what follows a wish, a plan, a condition or its contrary.
+/// Words that make a sentence a wish, a plan, a condition or a denial.
 const HEDGES: [&str; 43] = [
     "if", "when", "once", "unless", "until", "till", "whether", "would", "could", "can", "should",
     "shall", "may", "might", "will", "i'll", "we'll", "let", "not", "never", "cannot", "can't",
     "don't", "didn't", "doesn't", "haven't", "isn't", "wasn't", "won't", "need", "needs", "please",
     "to", "be", "being", "by", "were", "was", "who", "which", "you", "assuming", "without",
 ];
-/// Words that make what somebody did the condition of something else.
+/// Words that turn an action into a condition.
 const CONDITIONS: [&str; 14] = [
     "if", "when", "once", "unless", "until", "whether", "would", "could", "should", "assuming",
     "after", "before", "while", "suppose",
 ];
-/// Words of a person who tried something, and did not take it.
+/// Words of a person who tried a patch and did not take it.
 const TRIED: [&str; 23] = [
     "tested",
     "locally",
@@ -76,7 +75,7 @@ const TRIED: [&str; 23] = [
     "noticed",
     "confirm",
 ];
-/// What may stand before `applied` at the beginning of a sentence, and says nothing.
+/// Words before `applied` at the start of a sentence that mean nothing.
 const LEADS: [&str; 39] = [
     "thanks",
     "thank",
@@ -119,12 +118,12 @@ const LEADS: [&str; 39] = [
     "just",
 ];
 
-/// What a sentence says was applied. Above a list of commits `queued` counts too, and a tree by any name.
-fn claimed(said: &Said, is_heading: bool) -> Option<Claim> {
-    if said.asks {
+/// The claim in a sentence. Above a list of commits `queued` counts too, and a tree by any name.
+fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
+    if sentence.is_question {
         return None;
     }
-    let words: Vec<&str> = said.text.split(' ').collect();
+    let words: Vec<&str> = sentence.text.split(' ').collect();
     (0..words.len()).find_map(|at| {
         let verb = words[at].trim_matches(['(', ')', ',', ':', '*', '"']);
         let is_verb = is_one_of(verb, &["applied", "pushed", "merged"])
@@ -178,7 +177,7 @@ impl Way {
         if before.iter().all(|word| {
             is_one_of(word, &LEADS) || word.trim_matches(['#', ',', '-']).bytes().all(is_number)
         }) {
-            // `the patch applied fine`: of what it did, not of what was done with it.
+            // `the patch applied fine` describes the patch's fit, not an action.
             return Some(Self::Bare);
         }
         let head = before.iter().rposition(|word| {
@@ -259,7 +258,7 @@ fn numbers_in(text: &str) -> Vec<u32> {
     numbers
 }
 
-/// What stands behind the verb: what, where, and the rest.
+/// Reads the words behind the verb: the object, the place and the rest.
 fn read_rest(after: &str, ended: bool) -> Option<Claim> {
     static WHAT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -293,10 +292,10 @@ fn read_rest(after: &str, ended: bool) -> Option<Claim> {
         rest = &rest[found[0].len()..];
     }
     rest = skip(rest, &["now", "already", "out"]);
-    let mut at = Place::default();
+    let mut at = NamedTree::default();
     let preposition = rest.split(' ').next().unwrap_or_default();
     if !ended && is_one_of(preposition, &["to", "into", "in", "on", "onto"]) {
-        let (found, left, is_end) = place(rest[preposition.len()..].trim_start())?;
+        let (found, left, is_end) = read_tree(rest[preposition.len()..].trim_start())?;
         (at, rest, ended) = (found, left, is_end);
     }
     let is_over = rest.is_empty() || ended;
@@ -329,7 +328,7 @@ fn skip<'a>(mut rest: &'a str, words: &[&str]) -> &'a str {
     rest
 }
 
-/// Whether a sentence may go on so once it has said what was applied and where.
+/// Whether a sentence may continue like this after the object and the place.
 fn follows(rest: &str) -> bool {
     const NEXT: [&str; 24] = [
         "with", "for", "after", "and", "now", "today", "since", "but", "because", "thanks",

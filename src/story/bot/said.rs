@@ -1,22 +1,22 @@
-//! What people say in sentences that ends a series: they take it back, refuse it, or put another in its place. What is
-//! asked or supposed ends nothing.
+//! Sentences that end a series: its author withdraws it, a maintainer refuses it, or another series replaces it. Questions and
+//! conditions end nothing.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::sentences::{Said, is_one_of, sentences};
+use super::sentences::{Sentence, is_one_of, sentences};
 use crate::item::trailer::trailers;
-use crate::story::Kept;
+use crate::story::StoredItem;
 
-/// How much of what was answered a sentence speaks of.
+/// How much of the answered posting a sentence is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Share {
-    /// All of what was answered, as far as it says.
+    /// All of it, unless the sentence says otherwise.
     Answered,
     /// The series, in so many words.
     Series,
-    /// What was answered alone: `this one`, `this patch`.
+    /// The answered mail alone: `this one`, `this patch`.
     This,
     /// These parts.
     Parts(Vec<u32>),
@@ -24,9 +24,9 @@ pub enum Share {
     Some,
 }
 
-/// What a person's answer does to a series beside talking of it.
+/// The effect of an answer on a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum AnswerEffect {
     /// Its author takes it back.
     Withdrawn,
     /// Somebody refuses it.
@@ -35,24 +35,24 @@ pub enum Word {
     Superseded,
 }
 
-/// The strongest such word in what is not quoted, and how much of what was answered it is about.
-pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
-    if !is_author && trailers(&kept.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
-        return Some((Word::Nacked, Share::Answered));
+/// The strongest effect in the unquoted text, and how much of the posting it is about.
+pub fn word(item: &StoredItem, is_author: bool) -> Option<(AnswerEffect, Share)> {
+    if !is_author && trailers(&item.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
+        return Some((AnswerEffect::Nacked, Share::Answered));
     }
-    let sentences = sentences(&kept.text);
+    let sentences = sentences(&item.text);
     for (at, said) in sentences.iter().enumerate() {
         let rest = &sentences[at..sentences.len().min(at + 3)];
         if let Some(share) = superseded(said, is_author) {
-            // A part has no revision of its own: what comes is the next one of the series.
+            // A part has no revision of its own, so the next revision is the series'.
             let is_series = share == Share::Answered && rest.iter().any(is_followed);
             return Some((
-                Word::Superseded,
+                AnswerEffect::Superseded,
                 if is_series { Share::Series } else { share },
             ));
         }
         if !is_author && refused(said) {
-            return Some((Word::Nacked, Share::Answered));
+            return Some((AnswerEffect::Nacked, Share::Answered));
         }
         if !is_author {
             continue;
@@ -60,8 +60,8 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
         if let Some(share) = withdrawn(said) {
             return match rest {
                 rest if rest.iter().any(is_double) => None,
-                rest if rest.iter().any(is_followed) => Some((Word::Superseded, share)),
-                _ => Some((Word::Withdrawn, share)),
+                rest if rest.iter().any(is_followed) => Some((AnswerEffect::Superseded, share)),
+                _ => Some((AnswerEffect::Withdrawn, share)),
             };
         }
     }
@@ -69,23 +69,23 @@ pub fn word(kept: &Kept, is_author: bool) -> Option<(Word, Share)> {
 }
 
 /// Whether a sentence refuses: `NACK.`, `Nacked.`
-fn refused(said: &Said) -> bool {
+fn refused(sentence: &Sentence) -> bool {
     static NACKED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?i:nack|nak)\b[.!, ]*(?:$|[A-Z])").expect("the pattern is sound")
     });
-    !said.asks && NACKED.is_match(&said.text)
+    !sentence.is_question && NACKED.is_match(&sentence.text)
 }
 
-/// Whether a sentence says that something else took the place of what was answered, and of how much of it.
-fn superseded(said: &Said, is_author: bool) -> Option<Share> {
+/// Whether a sentence says that another posting replaces the answered one, and how much of it.
+fn superseded(sentence: &Sentence, is_author: bool) -> Option<Share> {
     static SUPERSEDED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^(?:(?:this|the|my|that|v\d+|it)(?: v\d+)?(?: (series|set|patchset|version)| (patch|one))? (?:is|was|has been|got|are)(?: now| already)? superseded\b|superseded\b)")
             .expect("the pattern is sound")
     });
-    if said.asks || is_supposed(&said.text) {
+    if sentence.is_question || is_supposed(&sentence.text) {
         return None;
     }
-    let found = SUPERSEDED.captures(&said.text)?;
+    let found = SUPERSEDED.captures(&sentence.text)?;
     let share = match (found.get(1), found.get(2)) {
         (Some(_), _) => Share::Series,
         (None, Some(_)) => Share::This,
@@ -95,8 +95,8 @@ fn superseded(said: &Said, is_author: bool) -> Option<Share> {
     (is_author || share != Share::Answered || found[0].len() == "superseded".len()).then_some(share)
 }
 
-/// Whether a sentence's author takes back what he sent, and how much of it.
-fn withdrawn(said: &Said) -> Option<Share> {
+/// Whether the author of a sentence withdraws the posting, and how much of it.
+fn withdrawn(sentence: &Sentence) -> Option<Share> {
     static ASKED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
             r"(?ix)^(?:(?:sorry|hi|hello|hey|so|ok|okay|oops|ah|all|and|everyone|folks|but|anyway|apologies|my\ bad|for\ now|for\ the\ noise|actually)\W+)*
@@ -120,23 +120,23 @@ fn withdrawn(said: &Said) -> Option<Share> {
         Regex::new(r"(?i)^(?:(?:sorry|so|oops|hmm)\W+)*self[- ]?nac?k\b")
             .expect("the pattern is sound")
     });
-    if said.asks || is_supposed(&said.text) {
+    if sentence.is_question || is_supposed(&sentence.text) {
         return None;
     }
-    if SELF_NACK.is_match(&said.text) {
+    if SELF_NACK.is_match(&sentence.text) {
         return Some(Share::Answered);
     }
     let asked = ASKED
-        .captures(&said.text)
-        .or_else(|| BESIDE.captures(&said.text));
+        .captures(&sentence.text)
+        .or_else(|| BESIDE.captures(&sentence.text));
     if let Some(found) = asked {
         return taken_back(&found["what"]);
     }
-    let found = TAKEN_BACK.captures(&said.text)?;
+    let found = TAKEN_BACK.captures(&sentence.text)?;
     taken_back(found.name("what").or(found.name("passive"))?.as_str())
 }
 
-/// What is taken back: a series in so many words, what was answered, or nothing of that kind (a mail, a line).
+/// The object of a withdrawal: a named series, the answered posting, or neither (a mail, a line).
 fn taken_back(what: &str) -> Option<Share> {
     static WHAT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
@@ -170,9 +170,9 @@ fn is_supposed(text: &str) -> bool {
     text.split(' ').any(|word| is_one_of(word, &IFS))
 }
 
-/// Whether a sentence says that what was sent is there twice.
-fn is_double(said: &Said) -> bool {
-    let text = said.text.to_lowercase();
+/// Whether a sentence says that the posting was sent twice.
+fn is_double(sentence: &Sentence) -> bool {
+    let text = sentence.text.to_lowercase();
     [
         "identical to",
         "duplicate",
@@ -186,7 +186,7 @@ fn is_double(said: &Said) -> bool {
 }
 
 /// Whether a sentence says that another revision comes or came.
-fn is_followed(said: &Said) -> bool {
+fn is_followed(sentence: &Sentence) -> bool {
     static NEXT: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)\b(?:v\d+|(?:new|next|another|updated|fixed|correct|corrected|right) (?:version|revision|patch|series|one)|re-?send|re-?sent|repost|re-?spin)\b")
             .expect("the pattern is sound")
@@ -195,7 +195,7 @@ fn is_followed(said: &Said) -> bool {
         Regex::new(r"(?i)\b(?:send|sent|sending|post|posted|posting|resend|resent|repost|respin|see|submit|submitted|prepare|follow|coming|is out)\b")
             .expect("the pattern is sound")
     });
-    NEXT.is_match(&said.text) && SENDS.is_match(&said.text)
+    NEXT.is_match(&sentence.text) && SENDS.is_match(&sentence.text)
 }
 
 #[cfg(test)]

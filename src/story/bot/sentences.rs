@@ -2,22 +2,22 @@
 
 use crate::item::prose::lines;
 
-/// The most sentences that are read of one mail: who applies something says so early or at the end of a page.
+/// The most sentences read of one mail. Reports of applying stand early, or at the end of a page.
 const SENTENCES_MAX: usize = 400;
 /// The most characters of a sentence that says that something was done.
 const SENTENCE_CHARS_MAX: usize = 400;
 
 /// A sentence that a person wrote, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
-    /// Its words, without what ends it.
+pub(super) struct Sentence {
+    /// Its words, without the final punctuation.
     pub(super) text: String,
     /// Whether it asks.
-    pub(super) asks: bool,
+    pub(super) is_question: bool,
 }
 
 /// The sentences that a person wrote himself: no quotes, no lists, nothing below his signature.
-pub(super) fn sentences(text: &str) -> Vec<Said> {
+pub(super) fn sentences(text: &str) -> Vec<Sentence> {
     let mut paragraphs: Vec<String> = Vec::new();
     let mut is_open = false;
     for line in lines(text) {
@@ -25,7 +25,7 @@ pub(super) fn sentences(text: &str) -> Vec<Said> {
             break;
         }
         let bare = line.trim();
-        // A list of commits is no prose, and neither is what a line of a patch says.
+        // A list of commits and a line of a patch are no prose.
         let is_prose = !bare.is_empty() && !bare.starts_with(['>', '|', '[', '+']);
         if !is_prose {
             is_open = false;
@@ -44,21 +44,21 @@ pub(super) fn sentences(text: &str) -> Vec<Said> {
     split.take(SENTENCES_MAX).collect()
 }
 
-/// Whether a paragraph waits for what stands on a line of its own: `Applied to`, then a tree's address.
+/// Whether a paragraph continues on a line of its own: `Applied to`, then the address of a tree.
 fn ends_open(paragraph: &str) -> bool {
     let last = paragraph.trim_end_matches(':');
     matches!(last, "Applied to" | "applied to") || last.ends_with(" applied to")
 }
 
-/// Cuts a paragraph where a sentence ends; `for-6.1` and `e.g.` within one are left alone as far as that is told.
-fn split(paragraph: &str) -> Vec<Said> {
+/// Splits a paragraph into sentences. `for-6.1` and `e.g.` do not end one, as far as can be recognised.
+fn split(paragraph: &str) -> Vec<Sentence> {
     let mut said = Vec::new();
     let mut words: Vec<&str> = Vec::new();
-    let mut put = |words: &mut Vec<&str>, asks: bool| {
+    let mut put = |words: &mut Vec<&str>, is_question: bool| {
         let text = words.join(" ");
         let text = text.trim_end_matches(['.', '!', '?', ';']).to_owned();
         if !text.is_empty() && text.chars().count() <= SENTENCE_CHARS_MAX {
-            said.push(Said { text, asks });
+            said.push(Sentence { text, is_question });
         }
         words.clear();
     };
@@ -74,7 +74,7 @@ fn split(paragraph: &str) -> Vec<Said> {
     said
 }
 
-/// Whether a word is one of a list, whatever its case and what stands around it.
+/// Whether a word is in a list, regardless of case and surrounding punctuation.
 pub(super) fn is_one_of(word: &str, list: &[&str]) -> bool {
     let word = word.trim_matches(|c: char| !c.is_alphanumeric());
     list.iter().any(|other| word.eq_ignore_ascii_case(other))

@@ -1,4 +1,4 @@
-//! What trees are called: in a subject's tags, and where a person says that he applied something.
+//! Names of trees: in a subject's tags, and in claims that a patch was applied.
 
 use std::sync::LazyLock;
 
@@ -6,16 +6,16 @@ use regex::Regex;
 
 /// Where something was applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct NamedTree {
     /// The tree as it is named; empty where none is.
     pub tree: String,
     /// The branch, where it is named.
     pub branch: Option<String>,
-    /// Whether its name alone tells that it is a tree.
+    /// Whether the name alone shows that it is a tree.
     pub is_sure: bool,
 }
 
-/// Repositories whose name alone is a tree's.
+/// Repositories with names that no other thing has.
 const REPOSITORIES: [&str; 20] = [
     "bpf",
     "net",
@@ -38,7 +38,7 @@ const REPOSITORIES: [&str; 20] = [
     "asm-generic",
     "kvm-x86",
 ];
-/// What branches of maintainers are called, as a part of a name.
+/// Parts of the names of maintainers' branches.
 const BRANCHES: [&str; 8] = [
     "next", "fixes", "current", "urgent", "for", "queue", "devel", "linux",
 ];
@@ -75,7 +75,7 @@ const NO_TAGS: [&str; 22] = [
     "repost",
     "updated",
 ];
-/// How lists are called, behind what they are about.
+/// The endings of lists' names.
 const LISTS: [&str; 5] = ["-dev", "-devel", "-list", "-users", "-discuss"];
 
 /// Whether a word of a subject's tags may name a tree: `conntrack-tools` as well as `bpf-next`; not `v2`, a list or `1/2`.
@@ -89,7 +89,7 @@ pub fn may_be_tree(word: &str) -> bool {
     is_tree(word) || is_name && !is_list && !is_version(word) && !NO_TAGS.contains(&word)
 }
 
-/// Whether a word alone tells that it names a tree: `bpf-next`, `sched_ext/for-6.19`, `6.12.y`.
+/// Whether a word alone shows that it names a tree: `bpf-next`, `sched_ext/for-6.19`, `6.12.y`.
 pub fn is_tree(word: &str) -> bool {
     static KERNEL: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(?:linux-)?v?\d+\.\d+(?:\.y)?(?:[-/]v?\d+\.\d+(?:\.y)?)*$")
@@ -109,9 +109,9 @@ pub fn is_tree(word: &str) -> bool {
     is_branch || is_path
 }
 
-/// Reads a place at the beginning of `rest`: the place, what stands behind it, and whether a comma or the like ends it.
-/// `None` where what stands there is no tree.
-pub(super) fn place(rest: &str) -> Option<(Place, &str, bool)> {
+/// Reads a place at the beginning of `rest`; returns the place, the text behind it, and whether punctuation ends it. `None` if
+/// no tree stands there.
+pub(super) fn read_tree(rest: &str) -> Option<(NamedTree, &str, bool)> {
     static BRANCH_OF: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^(?:the )?(\S+) branch (?:of|in|on) (?:the )?([^\s,]+?)(?:[ -](?:tree|repo|repository))?([.,!:]*)(?: |$)")
             .expect("the pattern is sound")
@@ -127,12 +127,12 @@ pub(super) fn place(rest: &str) -> Option<(Place, &str, bool)> {
             .expect("the pattern is sound")
     });
     if let Some(found) = BRANCH_OF.captures(rest) {
-        let place = Place {
+        let tree = NamedTree {
             tree: found[2].to_owned(),
             branch: Some(found[1].to_owned()),
             is_sure: true,
         };
-        return Some((place, &rest[found[0].len()..], !found[3].is_empty()));
+        return Some((tree, &rest[found[0].len()..], !found[3].is_empty()));
     }
     if let Some(found) = ADDRESS.captures(rest) {
         let (tree, shown) = repository(&found[1]);
@@ -141,12 +141,12 @@ pub(super) fn place(rest: &str) -> Option<(Place, &str, bool)> {
             (None, Some(word)) => word.start(),
             (_, _) => found[0].len(),
         };
-        let place = Place {
+        let tree = NamedTree {
             tree,
             branch: branch.map(|word| word.as_str().to_owned()).or(shown),
             is_sure: true,
         };
-        return Some((place, &rest[behind..], !found[3].is_empty()));
+        return Some((tree, &rest[behind..], !found[3].is_empty()));
     }
     let found = NAMED.captures(rest)?;
     let name = &found[1];
@@ -156,19 +156,19 @@ pub(super) fn place(rest: &str) -> Option<(Place, &str, bool)> {
     let kind = found.get(5).map(|kind| kind.as_str());
     let is_branch_alone = kind.is_some_and(|kind| kind.ends_with("branch")) && !is_tree(name);
     let branch = (2..=4).find_map(|at| found.get(at));
-    let place = match is_branch_alone {
-        true => Place {
+    let tree = match is_branch_alone {
+        true => NamedTree {
             tree: String::new(),
             branch: Some(name.to_owned()),
             is_sure: false,
         },
-        false => Place {
+        false => NamedTree {
             tree: name.to_owned(),
             branch: branch.map(|branch| branch.as_str().to_owned()),
             is_sure: is_tree(name) || kind.is_some(),
         },
     };
-    Some((place, &rest[found[0].len()..], !found[6].is_empty()))
+    Some((tree, &rest[found[0].len()..], !found[6].is_empty()))
 }
 
 /// `v2`, `V3`: a revision, where `v6.1` is a kernel.

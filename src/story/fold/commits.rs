@@ -1,13 +1,12 @@
-//! Commits join the patches that they were made from, copies what they are copies of, pull requests the merges that they
-//! became.
+//! Joins commits with their patches, copies with their originals, and pull requests with their merges.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
-use crate::story::key::{self, Key};
+use crate::story::key::{self, JoinKey};
 use crate::story::reading::{Reading, Role, slug};
-use crate::story::series::{Place, Posting, Union};
+use crate::story::series::{ClusterIndex, DisjointSets, Posting};
 
 /// A commit follows its patch by so much at the most, where only titles tie them.
 const APPLIED_WITHIN: TimeDelta = TimeDelta::days(180);
@@ -15,11 +14,15 @@ const APPLIED_WITHIN: TimeDelta = TimeDelta::days(180);
 const CLOCK_SKEW: TimeDelta = TimeDelta::days(2);
 /// How alike a commit's title and that of the patch that it links must be.
 const LIKE: f64 = 0.5;
-/// Joins commits to the patches that they were made from, and copies to what they are copies of.
-pub(super) fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut Union) {
-    let readings = place.readings;
-    // Who speaks of a commit by its hash: first the commit itself, then notices, then copies.
-    let mut spoken: HashMap<Key, usize> = HashMap::new();
+/// Joins commits to the patches that they were made from, and copies to their originals.
+pub(super) fn join_commits(
+    index: &ClusterIndex<'_>,
+    postings: &[Posting],
+    union: &mut DisjointSets,
+) {
+    let readings = index.readings;
+    // The item that first names a commit's hash: the commit itself, then notices, then copies.
+    let mut spoken: HashMap<JoinKey, usize> = HashMap::new();
     for role in [Role::Commit, Role::Machine, Role::Talk] {
         for (at, reading) in readings.iter().enumerate().filter(|(_, r)| r.role == role) {
             let own =
@@ -32,14 +35,14 @@ pub(super) fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut 
             }
         }
     }
-    let patches = Patches::of(readings);
+    let patches = PatchesByTitle::of(readings);
     let notices = notices(readings);
-    let series = Covers::of(place, postings);
+    let series = SeriesByBranch::of(index, postings);
     let copies = (0..readings.len())
         .filter(|&at| matches!(readings[at].role, Role::Commit | Role::Backport));
     for at in copies {
         let reading = &readings[at];
-        let target = linked_patch(place, at)
+        let target = linked_patch(index, at)
             .or_else(|| notice_of(&notices, reading))
             .or_else(|| {
                 let upstream = reading
@@ -50,7 +53,7 @@ pub(super) fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut 
                     .filter_map(|key| spoken.get(key).copied())
                     .find(|&other| other != at)
             })
-            .or_else(|| series.merged(place, postings, at))
+            .or_else(|| series.merged(index, postings, at))
             .or_else(|| patches.like(readings, at));
         if let Some(target) = target {
             union.join(at, target);
@@ -68,7 +71,7 @@ pub(super) fn join_commits(place: &Place<'_>, postings: &[Posting], union: &mut 
 }
 
 /// The first notice that lists each commit.
-fn notices(readings: &[Reading]) -> HashMap<Key, usize> {
+fn notices(readings: &[Reading]) -> HashMap<JoinKey, usize> {
     let mut notices = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         if matches!(reading.role, Role::Machine | Role::Talk) {
@@ -81,21 +84,21 @@ fn notices(readings: &[Reading]) -> HashMap<Key, usize> {
 }
 
 /// The notice that lists a commit.
-fn notice_of(notices: &HashMap<Key, usize>, commit: &Reading) -> Option<usize> {
+fn notice_of(notices: &HashMap<JoinKey, usize>, commit: &Reading) -> Option<usize> {
     let own = commit.commits.first();
     let own = own.filter(|_| commit.role == Role::Commit)?;
     notices.get(own).copied()
 }
 
 /// The patch that a commit's `Link:` leads to, if it is like it: links lead to reports and discussions as well.
-fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
-    let commit = &place.readings[at];
+fn linked_patch(index: &ClusterIndex<'_>, at: usize) -> Option<usize> {
+    let commit = &index.readings[at];
     let linked = commit
         .links
         .iter()
-        .filter_map(|key| place.by_key.get(key).copied());
+        .filter_map(|key| index.by_key.get(key).copied());
     linked.into_iter().find(|&other| {
-        let patch = &place.readings[other];
+        let patch = &index.readings[other];
         let is_like = || strsim::normalized_levenshtein(commit.title(), patch.title()) >= LIKE;
         patch.role == Role::Patch
             && (commit.is_merge()
@@ -106,14 +109,14 @@ fn linked_patch(place: &Place<'_>, at: usize) -> Option<usize> {
 }
 
 /// Series by the branches that may be named after their cover letters' titles.
-struct Covers(HashMap<Key, Vec<usize>>);
+struct SeriesByBranch(HashMap<JoinKey, Vec<usize>>);
 
-impl Covers {
-    fn of(place: &Place<'_>, postings: &[Posting]) -> Self {
-        let mut by_branch: HashMap<Key, Vec<usize>> = HashMap::new();
-        let has_merges = place.readings.iter().any(Reading::is_merge);
+impl SeriesByBranch {
+    fn of(index: &ClusterIndex<'_>, postings: &[Posting]) -> Self {
+        let mut by_branch: HashMap<JoinKey, Vec<usize>> = HashMap::new();
+        let has_merges = index.readings.iter().any(Reading::is_merge);
         for (p, posting) in postings.iter().enumerate().filter(|_| has_merges) {
-            if let Some(cover) = posting.cover.map(|cover| &place.readings[cover]) {
+            if let Some(cover) = posting.cover.map(|cover| &index.readings[cover]) {
                 let branch = key::branch(&slug(&cover.subject.title));
                 by_branch.entry(branch).or_default().push(p);
             }
@@ -121,18 +124,18 @@ impl Covers {
         Self(by_branch)
     }
 
-    /// The series whose cover letter's title a merge's branch is named after, and whose author its message names.
-    fn merged(&self, place: &Place<'_>, postings: &[Posting], at: usize) -> Option<usize> {
-        let merge = &place.readings[at];
+    /// The series of a merge: its cover letter's title is the name of the branch, and the message names its author.
+    fn merged(&self, index: &ClusterIndex<'_>, postings: &[Posting], at: usize) -> Option<usize> {
+        let merge = &index.readings[at];
         let branch = merge.branch.filter(|_| merge.is_merge())?;
         let named = self.0.get(&branch)?;
-        let text = merge.kept.text.to_lowercase();
+        let text = merge.item.text.to_lowercase();
         let fits = named.iter().map(|&p| &postings[p]).filter(|posting| {
-            let after = merge.kept.at - posting.at;
+            let after = merge.item.at - posting.at;
             after >= -CLOCK_SKEW
                 && after <= APPLIED_WITHIN
                 && posting.cover.is_some_and(|cover| {
-                    let authors = &place.readings[cover].authors;
+                    let authors = &index.readings[cover].authors;
                     authors.iter().any(|author| text.contains(author.as_str()))
                 })
         });
@@ -142,11 +145,11 @@ impl Covers {
 }
 
 /// Patches by author and title.
-struct Patches(HashMap<Key, Vec<usize>>);
+struct PatchesByTitle(HashMap<JoinKey, Vec<usize>>);
 
-impl Patches {
+impl PatchesByTitle {
     fn of(readings: &[Reading]) -> Self {
-        let mut by_title: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut by_title: HashMap<JoinKey, Vec<usize>> = HashMap::new();
         let has_commits = readings.iter().any(|reading| reading.role == Role::Commit);
         let patches = readings.iter().enumerate().filter(|(_, reading)| {
             has_commits && reading.role == Role::Patch && !reading.subject.is_cover()
@@ -168,7 +171,7 @@ impl Patches {
         let titles = commit.titled().iter();
         let same = titles.filter_map(|title| self.0.get(title)).flatten();
         let fits = same.filter(|&&patch| {
-            let after = commit.kept.at - readings[patch].kept.at;
+            let after = commit.item.at - readings[patch].item.at;
             after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
         });
         fits.max().copied()
@@ -176,14 +179,14 @@ impl Patches {
 }
 
 /// Joins commits that were rebased or picked: one author, one title, one author date.
-fn join_twins(readings: &[Reading], union: &mut Union) {
+fn join_twins(readings: &[Reading], union: &mut DisjointSets) {
     let mut first: BTreeMap<(i64, &str), Vec<usize>> = BTreeMap::new();
     for (at, reading) in readings
         .iter()
         .enumerate()
         .filter(|(_, r)| r.role == Role::Commit && !r.is_merge())
     {
-        if let Some(written_at) = reading.kept.written_at {
+        if let Some(written_at) = reading.item.written_at {
             let key = (written_at.timestamp(), reading.title());
             first.entry(key).or_default().push(at);
         }
@@ -205,10 +208,10 @@ fn join_twins(readings: &[Reading], union: &mut Union) {
     }
 }
 
-/// Joins pull requests with the merge that they became, and with what pr-tracker-bot says of them.
-fn join_pulls(readings: &[Reading], union: &mut Union) {
-    let mut requests: HashMap<Key, Vec<usize>> = HashMap::new();
-    let mut notices: HashMap<Key, usize> = HashMap::new();
+/// Joins pull requests with their merges, and with the notices of pr-tracker-bot.
+fn join_pulls(readings: &[Reading], union: &mut DisjointSets) {
+    let mut requests: HashMap<JoinKey, Vec<usize>> = HashMap::new();
+    let mut notices: HashMap<JoinKey, usize> = HashMap::new();
     for (at, reading) in readings.iter().enumerate() {
         match (reading.role, reading.branch) {
             (Role::Pull, Some(branch)) => requests.entry(branch).or_default().push(at),
@@ -225,7 +228,7 @@ fn join_pulls(readings: &[Reading], union: &mut Union) {
         let notice = told.min().copied();
         let asked = merge.branch.and_then(|branch| requests.get(&branch));
         let request = asked.into_iter().flatten().copied().find(|&request| {
-            let after = merge.kept.at - readings[request].kept.at;
+            let after = merge.item.at - readings[request].item.at;
             after >= -CLOCK_SKEW && after <= APPLIED_WITHIN
         });
         if let Some(with) = request.or(notice) {

@@ -1,9 +1,9 @@
-//! What of a lineage speaks for the whole effort, and how much of it a mail answers.
+//! The parts of a lineage that stand for the whole effort, and how much of it a mail answers.
 
 use std::collections::BTreeSet;
 
 use crate::item::subject::Subject;
-use crate::story::fold::Group;
+use crate::story::group::Group;
 use crate::story::key;
 use crate::story::reading::Reading;
 use crate::story::series::Posting;
@@ -55,7 +55,7 @@ pub(super) fn own_way(numbers: &[u32], total: u32) -> String {
     }
 }
 
-/// What of a posting a mail answers.
+/// The part of a posting that a mail answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answered {
     /// The part; `None` where it answers the whole: the cover letter, a single patch, or the first part that has no cover.
@@ -65,7 +65,7 @@ pub(super) struct Answered {
 }
 
 pub(super) fn answered(group: &Group<'_>, posting: &Posting, reading: &Reading) -> Answered {
-    let parent = reading.kept.parent.or(reading.above.first().copied());
+    let parent = reading.item.parent.or(reading.above.first().copied());
     let mut mails = posting.mails.iter().copied();
     let direct = mails.find(|&at| parent.is_some_and(|parent| group.readings[at].own == parent));
     let lead = group.readings[posting.lead()];
@@ -85,14 +85,14 @@ pub(super) fn answered(group: &Group<'_>, posting: &Posting, reading: &Reading) 
 /// A reply's subject, without the `(subset)` that b4 writes where not all was applied.
 fn subject_of(reading: &Reading) -> Subject {
     match is_subset(reading) {
-        true => Subject::parse(&reading.kept.title.replacen("(subset)", "", 1)),
+        true => Subject::parse(&reading.item.title.replacen("(subset)", "", 1)),
         false => reading.subject.clone(),
     }
 }
 
 /// Whether a reply's subject says that it is about some of the parts only.
 pub(super) fn is_subset(reading: &Reading) -> bool {
-    let title = reading.kept.title.trim_start();
+    let title = reading.item.title.trim_start();
     title
         .get(..3)
         .is_some_and(|head| head.eq_ignore_ascii_case("re:"))

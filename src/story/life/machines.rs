@@ -1,49 +1,49 @@
-//! What machines say of a story, and AI's reviews that people pass on.
+//! The verdicts of machines on a story, and AI reviews that people pass on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Teller;
+use super::StoryBuilder;
 use super::parts::{is_mainline_tree, name_of};
-use crate::story::machine::{Findings, Sort, Topic, Verdict, verdict};
+use crate::story::machine::{Findings, MachineKind, MachineVerdict, Topic, verdict};
 use crate::story::reading::Reading;
 use crate::story::{Check, Event, Step, bot};
 
-/// The most senders that are told of.
+/// The most senders that are listed.
 const WHY_MAX: usize = 20;
-/// What is said of an answer that is an AI's review.
+/// The note on an answer that is an AI's review.
 const AI_MADE: &str = "an AI's review, passed on";
 
-/// What a machine says of a patch.
+/// A machine's verdict on a patch.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct PatchVerdict {
     /// The posting, by its place among the group's.
     posting: usize,
-    /// Who says it, of which mail, and in which report: what has the same three takes this one's place. Each report of
-    /// a build stands for itself; reviews and tests are done anew.
+    /// The machine, the mail that it judges, and the report. A verdict with the same three replaces this one. Each report of a
+    /// build stands alone; reviews and tests are repeated.
     of: (String, Option<i64>, String),
     /// When, as the mail has it.
     at: chrono::DateTime<chrono::Utc>,
-    /// What.
-    verdict: Verdict,
+    /// The verdict.
+    verdict: MachineVerdict,
 }
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     pub(super) fn machine(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
         let posting = group.owner.get(&at).copied();
-        if reading.is_from(Sort::Notices)
-            && let Some(notice) = bot::applied(&reading.kept)
+        if reading.is_from(MachineKind::Notices)
+            && let Some(notice) = bot::applied(&reading.item)
         {
             return self.notice(reading, notice, posting);
         }
-        if let Some(merge) = bot::pull_merged(&reading.kept) {
+        if let Some(merge) = bot::pull_merged(&reading.item) {
             let state = if is_mainline_tree(&merge.tree) {
                 Step::Mainline
             } else {
                 Step::Pulled
             };
             self.events.push(Event {
-                at: reading.kept.at,
+                at: reading.item.at,
                 state,
                 source: merge.hash,
                 ..Event::default()
@@ -53,48 +53,48 @@ impl Teller<'_> {
         let Some(machine) = &reading.machine else {
             return;
         };
-        let mut verdict = verdict(machine, &reading.kept);
-        verdict.link = verdict.link.or_else(|| reading.kept.url.clone());
+        let mut verdict = verdict(machine, &reading.item);
+        verdict.link = verdict.link.or_else(|| reading.item.url.clone());
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state: verdict.step,
             by: machine.name.clone(),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             text: verdict.text.clone(),
             link: verdict.link.clone(),
             findings: verdict.findings,
         });
         if let Some(posting) = posting {
             let report = match verdict.topic {
-                Some(Topic::Build) => reading.kept.reference.clone(),
+                Some(Topic::Build) => reading.item.reference.clone(),
                 Some(Topic::AiReview | Topic::Tests) | None => String::new(),
             };
-            self.checked.push(Said {
+            self.verdicts.push(PatchVerdict {
                 posting,
-                of: (machine.name.clone(), reading.kept.parent, report),
-                at: reading.kept.at,
+                of: (machine.name.clone(), reading.item.parent, report),
+                at: reading.item.at,
                 verdict,
             });
         }
     }
 
-    /// Tells of an answer that it is an AI's review, which a person sent and answers for.
+    /// Records that an answer is an AI's review, sent by a person who is responsible for it.
     pub(super) fn ai_made(&mut self, at: usize, reading: &Reading) {
         if !self.group.owner.contains_key(&at) || !reading.ai_made {
             return;
         }
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state: Step::ReviewedByMachine,
             by: name_of(reading),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             text: AI_MADE.to_owned(),
-            link: reading.kept.url.clone(),
+            link: reading.item.url.clone(),
             findings: None,
         });
     }
 
-    /// Marks the step that was told last, if the answer that it tells of is an AI's review.
+    /// Marks the last step, if its answer is an AI's review.
     pub(super) fn mark_ai_made(&mut self, answer: &Reading) {
         if answer.ai_made
             && let Some(event) = self.events.last_mut()
@@ -103,11 +103,11 @@ impl Teller<'_> {
         }
     }
 
-    /// What machines say of each revision, the oldest first, summed over its patches. Of what one machine says of one
-    /// mail the latest counts.
+    /// The verdicts of machines on each revision, oldest first, summed over its patches. Of several verdicts of one machine on
+    /// one mail, the latest counts.
     pub(super) fn checks(&self) -> Vec<Check> {
-        let mut latest: BTreeMap<_, &Said> = BTreeMap::new();
-        for said in &self.checked {
+        let mut latest: BTreeMap<_, &PatchVerdict> = BTreeMap::new();
+        for said in &self.verdicts {
             if let Some(topic) = said.verdict.topic {
                 let before = latest
                     .entry((said.posting, topic, &said.of))
@@ -117,7 +117,7 @@ impl Teller<'_> {
                 }
             }
         }
-        let mut sums: BTreeMap<(usize, Topic), Vec<&Said>> = BTreeMap::new();
+        let mut sums: BTreeMap<(usize, Topic), Vec<&PatchVerdict>> = BTreeMap::new();
         for ((posting, topic, _), said) in latest {
             sums.entry((posting, topic)).or_default().push(said);
         }
@@ -125,16 +125,16 @@ impl Teller<'_> {
         let checks = sums.into_iter().filter_map(|((posting, topic), said)| {
             let lead = group.readings[group.postings[posting].lead()];
             let total = group.postings[posting].total as usize;
-            sum(topic, &said, total, lead.kept.reference.clone())
+            sum(topic, &said, total, lead.item.reference.clone())
         });
         checks.collect()
     }
 
-    /// Who was taken for a machine without being known as one, and which answers an AI made.
+    /// The senders that were taken for machines by their behaviour, and the answers that an AI wrote.
     pub(super) fn why_machines(&self) -> Vec<String> {
         let mut why = BTreeSet::new();
         for reading in &self.group.readings {
-            let email = &reading.kept.author.email;
+            let email = &reading.item.author.email;
             match &reading.machine {
                 Some(machine) if !machine.why.is_empty() => {
                     why.insert(format!("{email} is taken for a machine: {}", machine.why));
@@ -149,8 +149,8 @@ impl Teller<'_> {
     }
 }
 
-/// What several verdicts on a revision of so many patches come to; `None` where none of them is about the patch.
-fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check> {
+/// The sum of several verdicts on a revision with `total` patches; `None` if none of them judges the patch.
+fn sum(topic: Topic, said: &[&PatchVerdict], total: usize, root: String) -> Option<Check> {
     let last = said.iter().max_by_key(|said| said.at)?;
     let (what, text, findings) = match topic {
         Topic::AiReview => {
@@ -162,10 +162,10 @@ fn sum(topic: Topic, said: &[&Said], total: usize, root: String) -> Option<Check
             let text = match findings {
                 // Nothing found in some patches says nothing of the others.
                 Some(findings) if findings == Findings::default() && said.len() < total => {
-                    let told = findings.told();
+                    let told = findings.words();
                     format!("AI review: {told} in {} of {total} patches", said.len())
                 }
-                Some(findings) => format!("AI review: {}", findings.told()),
+                Some(findings) => format!("AI review: {}", findings.words()),
                 None => "AI review".to_owned(),
             };
             ("ai_review", text, findings)

@@ -1,26 +1,26 @@
-//! What of a story is judged: see [`Matter`].
+//! Prepares the input of relevance: see [`Matter`].
 
 use std::collections::BTreeSet;
 
-use super::Teller;
+use super::StoryBuilder;
 use super::effort::listed_titles;
 use super::parts::{lead_of, name_of, names};
 use crate::story::reading::{Reading, Role};
 use crate::story::relevance::Matter;
 use crate::story::{Step, Story, StoryKind};
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     /// Whether LWN wrote it, or wrote of it.
     fn is_of_lwn(&self) -> bool {
         let own = self.group.readings.iter().copied();
         let mut articles = own
             .chain(self.outside.iter().copied())
             .filter(|reading| reading.role == Role::Lone);
-        articles.any(|article| article.kept.feeds.iter().any(|feed| feed.kind == "lwn"))
+        articles.any(|article| article.item.feeds.iter().any(|feed| feed.kind == "lwn"))
     }
 
-    /// The titles that the cover letter lists beside those of the parts that are here, and whether parts are unknown even
-    /// so. Where the cover letter tells the files of all parts, their titles say no more.
+    /// The titles that the cover letter lists beside those of present parts, and whether other parts are unknown. If the cover
+    /// letter lists the files of all parts, the titles add nothing.
     fn unseen(&self, own: &[&Reading]) -> (Vec<String>, bool) {
         let Some(posting) = self.main.map(|main| &self.group.postings[main]) else {
             return (Vec::new(), false);
@@ -32,7 +32,7 @@ impl Teller<'_> {
             .collect();
         let cover = posting.cover.map(|cover| self.group.readings[cover]);
         let others: Vec<String> = cover
-            .map(|cover| listed_titles(&cover.kept.text))
+            .map(|cover| listed_titles(&cover.item.text))
             .unwrap_or_default()
             .into_iter()
             .filter(|title| !here.contains(title.as_str()))
@@ -70,7 +70,7 @@ impl Teller<'_> {
         let home = group
             .readings
             .iter()
-            .flat_map(|reading| &reading.kept.feeds)
+            .flat_map(|reading| &reading.item.feeds)
             .filter(|feed| feed.home);
         let reviewers: BTreeSet<String> = group
             .readings
@@ -93,7 +93,7 @@ impl Teller<'_> {
                 .unwrap_or_default(),
             texts: own
                 .iter()
-                .map(|reading| reading.kept.text.clone())
+                .map(|reading| reading.item.text.clone())
                 .collect(),
             paths: own
                 .iter()

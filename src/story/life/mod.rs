@@ -1,4 +1,4 @@
-//! A story told from its items: what it is, what became of it and when, who had a part in it.
+//! Builds a story from its items: its kind, its steps with their times, and its people.
 
 use std::collections::BTreeSet;
 
@@ -13,30 +13,28 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    changes, fixes, kind_of, lead_of, named_author, names, references, revision, short_tree,
-    telling_text, title_of, tree_tag,
+    NOT_HERE, changes, fixes, kind_of, lead_of, named_author, names, references, revision,
+    summary_source, title_of, tree_tag,
 };
 use super::bot::{self};
-use super::fold::{Group, Outside};
-use super::key::Key;
+use super::group::{Group, Outside};
+use super::key::JoinKey;
 use super::reading::{Reading, Role};
-use super::relevance::{self, Words};
+use super::relevance::{self, FoldRules};
 use super::{Applied, Backport, Event, Landed, State, Step, Story, StoryKind, summary};
-use crate::item::Kind;
+use crate::item::ItemKind;
 
 /// The letters of a story's id: no vowels but `a` and `e`, nothing that is mistaken for something else.
 const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// How many letters: 50 bits.
 const ID_LENGTH: usize = 10;
-/// A pull request lists what was posted in the half year before it; an older namesake is another patch.
+/// A pull request lists patches of the half year before it; an older patch of the same name is another.
 const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
-/// What stands before the title of a patch that others answer and that is not here.
-const NOT_HERE: &str = "Replies to a patch that is not here: ";
-/// Who merges into mainline.
+/// The person who merges into mainline.
 const MAINLINE_BY: &str = "Linus Torvalds";
 
-/// The id that a story has whose earliest item has that key.
-pub fn id_of(own: Key) -> String {
+/// The id of a story whose earliest item has that key.
+pub fn id_of(own: JoinKey) -> String {
     let bits = own.cast_unsigned();
     (0..ID_LENGTH)
         .map(|at| char::from(ID_LETTERS[(bits >> (5 * at)) as usize & 31]))
@@ -48,53 +46,53 @@ pub fn answers_missing_patch(story: &Story) -> bool {
     story.kind == StoryKind::Thread && story.author.is_none() && story.title.starts_with(NOT_HERE)
 }
 
-/// Tells the story of a group.
-pub fn tell(group: &Group<'_>, outside: &Outside, words: &Words) -> Story {
-    let mut teller = Teller {
+/// Builds the story of a group.
+pub fn build(group: &Group<'_>, outside: &Outside, rules: &FoldRules) -> Story {
+    let mut builder = StoryBuilder {
         group,
         outside: outside.of(group),
         around: outside.readings(),
         main: main_posting(group),
         events: Vec::new(),
         applied: Vec::new(),
-        said: Said::default(),
-        checked: Vec::new(),
+        claims: PeopleClaims::default(),
+        verdicts: Vec::new(),
     };
-    teller.postings();
-    teller.mails();
-    teller.commits();
-    teller.others();
-    teller.story(words)
+    builder.postings();
+    builder.mails();
+    builder.commits();
+    builder.others();
+    builder.story(rules)
 }
 
-struct Teller<'a> {
+struct StoryBuilder<'a> {
     group: &'a Group<'a>,
-    /// What speaks of this story.
+    /// Items that mention this story.
     outside: Vec<&'a Reading>,
-    /// That, and what became of the pull requests among it.
+    /// Those items, and the outcome of pull requests among them.
     around: &'a [Reading],
     /// The newest posting of the whole effort.
     main: Option<usize>,
     events: Vec<Event>,
     applied: Vec<Applied>,
-    said: Said,
-    /// What machines say of patches.
-    checked: Vec<machines::Said>,
+    claims: PeopleClaims,
+    /// The verdicts of machines on patches.
+    verdicts: Vec<machines::PatchVerdict>,
 }
 
-/// What people say that only the whole of a story can weigh.
+/// Statements of people that only the whole story can confirm.
 #[derive(Default)]
-struct Said {
+struct PeopleClaims {
     /// Somebody says that all of it was applied.
     all: bool,
-    /// Lists of commits that a person sent, with the step that they tell and the mail.
+    /// Lists of commits that a person sent, with their step and the mail.
     thanks: Vec<(Applied, Step, String)>,
     /// Mails that refuse a part only.
     of_parts: BTreeSet<String>,
 }
 
-impl Teller<'_> {
-    fn story(mut self, words: &Words) -> Story {
+impl StoryBuilder<'_> {
+    fn story(mut self, rules: &FoldRules) -> Story {
         self.events.sort();
         self.events.dedup();
         self.applied
@@ -104,7 +102,7 @@ impl Teller<'_> {
         let lead = lead_of(group);
         let first = group.readings[0];
         let cves = self.cves();
-        let free_on = lead.kept.paid_until().flatten();
+        let free_on = lead.item.paid_until().flatten();
         let (mainline, stable) = (self.mainline(), self.stable());
         let talks = group
             .readings
@@ -119,24 +117,24 @@ impl Teller<'_> {
             aliases: Vec::new(),
             kind,
             title: title_of(lead),
-            url: lead.kept.url.clone(),
+            url: lead.item.url.clone(),
             author: named_author(lead),
             tree: tree_tag(lead).or_else(|| {
                 self.applied
                     .first()
-                    .map(|applied| short_tree(&applied.tree))
+                    .map(|applied| applied.short_tree().to_owned())
             }),
             state: self.state(kind, lead, mainline.is_some(), !stable.is_empty()),
             score: 0,
             relevant: false,
             why: Vec::new(),
-            first_at: first.kept.at,
+            first_at: first.item.at,
             last_at: self.last_at(),
             feeds: names(
                 group
                     .readings
                     .iter()
-                    .flat_map(|reading| &reading.kept.feeds),
+                    .flat_map(|reading| &reading.item.feeds),
             ),
             revisions: group
                 .postings
@@ -144,17 +142,17 @@ impl Teller<'_> {
                 .map(|posting| revision(group, posting))
                 .collect(),
             follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
-            people: self.people(lead, &words.machines),
+            people: self.people(lead, &rules.machines),
             mainline,
             stable,
             fixes: fixes(group),
             cves,
-            messages: references(group, Kind::Message),
+            messages: references(group, ItemKind::Message),
             commits: self.hashes(),
             summary: match lead.role {
-                // What a machine writes tells nobody what a story is about.
+                // A machine's text does not describe the story.
                 Role::Machine => Vec::new(),
-                _ => summary::summary(telling_text(group, lead)),
+                _ => summary::summary(summary_source(group, lead)),
             },
             changes: changes(group),
             free_on,
@@ -162,7 +160,7 @@ impl Teller<'_> {
             checks: self.checks(),
             applied: std::mem::take(&mut self.applied),
         };
-        let judged = relevance::judge(&self.matter(&story), words);
+        let judged = relevance::judge(&self.matter(&story), rules);
         (story.relevant, story.score, story.why) = (judged.relevant, judged.score, judged.why);
         let near = group
             .near
@@ -182,8 +180,8 @@ impl Teller<'_> {
             StoryKind::Series | StoryKind::Commit | StoryKind::Pull => {}
             StoryKind::Thread => return State::Open,
             StoryKind::Article => {
-                let is_lwn = lead.kept.feeds.iter().any(|feed| feed.kind == "lwn");
-                return match (lead.kept.paid_until().is_some(), is_lwn) {
+                let is_lwn = lead.item.feeds.iter().any(|feed| feed.kind == "lwn");
+                return match (lead.item.paid_until().is_some(), is_lwn) {
                     (true, _) => State::Paid,
                     (false, true) => State::Free,
                     (false, false) => State::Published,
@@ -219,7 +217,7 @@ impl Teller<'_> {
             .collect();
         let said = self.applied.iter().any(|applied| applied.claimed);
         let is_all = !subjects.is_empty() && subjects.len() >= total;
-        if self.has(Step::Applied) || self.said.all || is_all {
+        if self.has(Step::Applied) || self.claims.all || is_all {
             return State::Applied;
         }
         if !subjects.is_empty() || said {
@@ -232,7 +230,7 @@ impl Teller<'_> {
                 Step::Withdrawn | Step::Superseded | Step::Nacked | Step::Rejected
             );
             ends && since.is_none_or(|since| event.at >= since)
-                && !self.said.of_parts.contains(&event.source)
+                && !self.claims.of_parts.contains(&event.source)
         });
         match word.map(|event| event.state) {
             Some(Step::Withdrawn) => State::Withdrawn,
@@ -262,14 +260,14 @@ impl Teller<'_> {
             .iter()
             .filter(|reading| reading.role == Role::Commit)
         {
-            let feeds = reading.kept.feeds.iter();
+            let feeds = reading.item.feeds.iter();
             stable.extend(
                 feeds
                     .filter(|feed| feed.role.as_deref() == Some("stable"))
                     .map(|feed| Backport {
                         branch: feed.branch.clone().unwrap_or_else(|| feed.name.clone()),
-                        hash: reading.kept.reference.clone(),
-                        at: reading.kept.at,
+                        hash: reading.item.reference.clone(),
+                        at: reading.item.at,
                     }),
             );
         }
@@ -285,7 +283,7 @@ impl Teller<'_> {
             .copied()
             .chain(self.outside.iter().copied());
         let cves: BTreeSet<String> = all
-            .filter_map(|reading| bot::announced_cve(&reading.kept))
+            .filter_map(|reading| bot::announced_cve(&reading.item))
             .collect();
         cves.into_iter().collect()
     }
@@ -299,16 +297,16 @@ impl Teller<'_> {
             .filter(|reading| reading.role != Role::Machine);
         let steps = self.events.iter();
         let steps = steps.filter(|event| !event.state.is_of_machine());
-        let first = self.group.readings[0].kept.at;
+        let first = self.group.readings[0].item.at;
         people
-            .map(|reading| reading.kept.at)
+            .map(|reading| reading.item.at)
             .chain(steps.map(|event| event.at))
             .max()
             .unwrap_or(first)
     }
 
     fn hashes(&self) -> Vec<String> {
-        let mut hashes: Vec<String> = references(self.group, Kind::Commit);
+        let mut hashes: Vec<String> = references(self.group, ItemKind::Commit);
         for applied in &self.applied {
             for commit in &applied.commits {
                 if !hashes.iter().any(|hash| hash.starts_with(&commit.hash)) {

@@ -1,17 +1,19 @@
-//! The parts of a story that follow from its items alone: who speaks for it, names, revisions, texts.
+//! The parts of a story that follow from its items alone: author, names, revisions, texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::story::bot;
-use crate::story::fold::Group;
+use crate::story::group::Group;
 use crate::story::key::{self, clean_name};
 use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
 use crate::story::{Carrier, Patch, Revision, StoryKind};
 
-use super::NOT_HERE;
 use super::effort::{main_posting, own_way, parts_alone};
+
+/// The prefix of the title of a missing patch that has answers.
+pub(super) const NOT_HERE: &str = "Replies to a patch that is not here: ";
 
 pub(super) fn kind_of(group: &Group<'_>) -> StoryKind {
     let has = |role: Role| group.readings.iter().any(|reading| reading.role == role);
@@ -26,11 +28,11 @@ pub(super) fn kind_of(group: &Group<'_>) -> StoryKind {
     } else if has(Role::Commit) {
         StoryKind::Commit
     } else {
-        match lone.map(|reading| reading.kept.kind) {
-            Some(Kind::Article) => StoryKind::Article,
-            Some(Kind::Release) => StoryKind::Release,
-            Some(Kind::Video) => StoryKind::Video,
-            Some(Kind::Message | Kind::Commit) | None => StoryKind::Thread,
+        match lone.map(|reading| reading.item.kind) {
+            Some(ItemKind::Article) => StoryKind::Article,
+            Some(ItemKind::Release) => StoryKind::Release,
+            Some(ItemKind::Video) => StoryKind::Video,
+            Some(ItemKind::Message | ItemKind::Commit) | None => StoryKind::Thread,
         }
     }
 }
@@ -71,10 +73,10 @@ fn answers_missing(lead: &Reading) -> bool {
     matches!(lead.role, Role::Talk | Role::Machine) && lead.subject.reply && lead.subject.patch
 }
 
-/// Who wrote an item: whom a patch's or a cover letter's first line names, else who sent it.
+/// The author of an item: the person on a patch's or a cover letter's first line, or the sender.
 pub(super) fn author_of(reading: &Reading) -> String {
     let named = matches!(reading.role, Role::Patch | Role::Backport)
-        .then(|| reading::first_line_author(&reading.kept.text))
+        .then(|| reading::first_line_author(&reading.item.text))
         .flatten();
     match named.filter(|person| !person.name.is_empty()) {
         Some(person) => clean_name(&person.name),
@@ -88,7 +90,7 @@ pub(super) fn named_author(lead: &Reading) -> Option<String> {
 }
 
 pub(super) fn name_of(reading: &Reading) -> String {
-    let author = &reading.kept.author;
+    let author = &reading.item.author;
     let name = clean_name(&author.name);
     if name.is_empty() {
         author.email.clone()
@@ -102,12 +104,12 @@ pub(super) fn names<'a>(feeds: impl Iterator<Item = &'a Carrier>) -> Vec<String>
     names.into_iter().map(str::to_owned).collect()
 }
 
-pub(super) fn references(group: &Group<'_>, kind: Kind) -> Vec<String> {
+pub(super) fn references(group: &Group<'_>, kind: ItemKind) -> Vec<String> {
     let mine = group
         .readings
         .iter()
-        .filter(|reading| reading.kept.kind == kind);
-    mine.map(|reading| reading.kept.reference.clone()).collect()
+        .filter(|reading| reading.item.kind == kind);
+    mine.map(|reading| reading.item.reference.clone()).collect()
 }
 
 /// The tree that a subject's tags name: the first word that is one, else the first that may be one.
@@ -123,18 +125,12 @@ pub(super) fn tree_tag(reading: &Reading) -> Option<String> {
 
 /// Whether a tag is the name of a list that carries the mail.
 fn is_list(reading: &Reading, tag: &str) -> bool {
-    reading.kept.feeds.iter().any(|feed| {
+    reading.item.feeds.iter().any(|feed| {
         let url = feed.url.as_deref().unwrap_or_default();
         let last = url.trim_end_matches('/').rsplit('/').next();
         feed.name.eq_ignore_ascii_case(tag)
             || last.is_some_and(|last| last.eq_ignore_ascii_case(tag))
     })
-}
-
-/// A tree's name without folder and `.git`.
-pub(super) fn short_tree(tree: &str) -> String {
-    let bare = tree.trim_end_matches('/').trim_end_matches(".git");
-    bare.rsplit('/').next().unwrap_or(bare).to_owned()
 }
 
 pub(super) fn is_mainline_tree(tree: &str) -> bool {
@@ -186,7 +182,7 @@ pub(super) fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
             Patch {
                 number: mail.subject.part.map_or(1, |(number, _)| number),
                 subject: mail.subject.title.clone(),
-                message_id: mail.kept.reference.clone(),
+                message_id: mail.item.reference.clone(),
             }
         })
         .collect();
@@ -195,7 +191,7 @@ pub(super) fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
     Revision {
         version: posting.version,
         posted_at: posting.at,
-        root: lead.kept.reference.clone(),
+        root: lead.item.reference.clone(),
         cover: posting.cover.is_some(),
         total: posting.total,
         patches,
@@ -203,17 +199,17 @@ pub(super) fn revision(group: &Group<'_>, posting: &Posting) -> Revision {
 }
 
 /// The text that a summary is made from.
-pub(super) fn telling_text<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str {
+pub(super) fn summary_source<'a>(group: &Group<'a>, lead: &'a Reading) -> &'a str {
     let main = main_posting(group).map(|main| &group.postings[main]);
     let is_bare = main.is_some_and(|posting| posting.cover.is_none() && posting.total > 1);
     let merge = group.readings.iter().find(|reading| reading.is_merge());
     match merge.filter(|_| is_bare) {
-        Some(merge) => &merge.kept.text,
-        None => &lead.kept.text,
+        Some(merge) => &merge.item.text,
+        None => &lead.item.text,
     }
 }
 
-/// What changed, by revision, and that parts of the effort go their own way in it.
+/// The changes by revision. A note says if parts of the effort continue separately in it.
 pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     let mut changes = BTreeMap::new();
     for posting in group.postings.iter().filter(|posting| posting.version > 1) {
@@ -243,7 +239,7 @@ pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     changes
 }
 
-/// What the newest revision, or else the commits, say they mend.
+/// The commits that the newest revision, or otherwise the commits, say they fix.
 pub(super) fn fixes(group: &Group<'_>) -> Vec<String> {
     let main = main_posting(group).map(|main| &group.postings[main]);
     let newest: Vec<&Reading> = match main {
@@ -257,7 +253,7 @@ pub(super) fn fixes(group: &Group<'_>) -> Vec<String> {
     };
     let fixes: BTreeSet<String> = newest
         .iter()
-        .flat_map(|reading| reading::mended(&reading.kept.text))
+        .flat_map(|reading| reading::mended(&reading.item.text))
         .collect();
     fixes.into_iter().collect()
 }

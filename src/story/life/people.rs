@@ -1,42 +1,39 @@
-//! Who had a part in a story.
+//! The people who took part in a story.
 
 use std::collections::BTreeSet;
 
-use super::Teller;
+use super::StoryBuilder;
 use super::parts::{author_of, named_author};
-use crate::story::Part;
 use crate::story::key::clean_name;
 use crate::story::machine::Machines;
 use crate::story::reading::{Reading, Role};
+use crate::story::{Participant, PersonRole};
 
-impl Teller<'_> {
-    /// People by what they did. Machines are none, whether they send or are named.
-    pub(super) fn people(&self, lead: &Reading, machines: &Machines) -> Vec<Part> {
-        const ROLES: [(&str, &str); 8] = [
-            ("Reviewed-by", "reviewer"),
-            ("Acked-by", "acker"),
-            ("Tested-by", "tester"),
-            ("Nacked-by", "nacker"),
-            ("Reported-by", "reporter"),
-            ("Suggested-by", "suggester"),
-            ("Co-developed-by", "author"),
-            ("NAKed-by", "nacker"),
+impl StoryBuilder<'_> {
+    /// The people with their roles. Machines are left out, as senders and in trailers.
+    pub(super) fn people(&self, lead: &Reading, machines: &Machines) -> Vec<Participant> {
+        const ROLES: [(&str, PersonRole); 8] = [
+            ("Reviewed-by", PersonRole::Reviewer),
+            ("Acked-by", PersonRole::Acker),
+            ("Tested-by", PersonRole::Tester),
+            ("Nacked-by", PersonRole::Nacker),
+            ("Reported-by", PersonRole::Reporter),
+            ("Suggested-by", PersonRole::Suggester),
+            ("Co-developed-by", PersonRole::Author),
+            ("NAKed-by", PersonRole::Nacker),
         ];
         let mut people = BTreeSet::new();
-        let mut put = |role: &str, name: &str| {
+        let mut put = |role: PersonRole, name: &str| {
             let name = clean_name(name);
             if !name.is_empty() {
-                people.insert(Part {
-                    role: role.to_owned(),
-                    name,
-                });
+                people.insert(Participant { role, name });
             }
         };
         if lead.role != Role::Machine {
-            put("author", &named_author(lead).unwrap_or_default());
+            put(PersonRole::Author, &named_author(lead).unwrap_or_default());
         }
         for &at in self.main_mails() {
-            put("author", &author_of(self.group.readings[at]));
+            put(PersonRole::Author, &author_of(self.group.readings[at]));
         }
         for reading in &self.group.readings {
             if reading.role == Role::Machine {
@@ -47,12 +44,12 @@ impl Teller<'_> {
                 if let Some((_, role)) = ROLES.iter().find(is_it)
                     && !machines.is_machine(&signed.whom)
                 {
-                    put(role, &signed.person);
+                    put(*role, &signed.person);
                 }
             }
         }
         for applied in &self.applied {
-            put("applier", &applied.by);
+            put(PersonRole::Applier, &applied.by);
         }
         people.into_iter().collect()
     }

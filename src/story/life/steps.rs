@@ -1,24 +1,24 @@
-//! The steps of a life: what mails, machines, trees and other stories tell of it.
+//! The steps of a story, from mails, machines, trees and other stories.
 
 use chrono::TimeDelta;
 
 use super::effort::{Answered, answered, is_subset, parts_alone};
 use super::parts::{
-    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, short_tree, tree_tag,
+    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
 };
-use super::{MAINLINE_BY, PULLED_WITHIN, Teller};
-use crate::story::bot::{self, Claim, Notice, Share, Word};
+use super::{MAINLINE_BY, PULLED_WITHIN, StoryBuilder};
+use crate::story::bot::{self, AnswerEffect, Claim, Notice, Share};
 use crate::story::key::clean_name;
 use crate::story::reading::{Reading, Role};
 use crate::story::{Applied, AppliedCommit, Carrier, Event, Step};
 
-impl Teller<'_> {
+impl StoryBuilder<'_> {
     pub(super) fn event(&mut self, reading: &Reading, state: Step, by: &str) {
         self.events.push(Event {
-            at: reading.kept.at,
+            at: reading.item.at,
             state,
             by: by.to_owned(),
-            source: reading.kept.reference.clone(),
+            source: reading.item.reference.clone(),
             ..Event::default()
         });
     }
@@ -32,7 +32,7 @@ impl Teller<'_> {
                 at: posting.at,
                 state,
                 by: author_of(lead),
-                source: lead.kept.reference.clone(),
+                source: lead.item.reference.clone(),
                 ..Event::default()
             });
             let answer = group.readings.iter().enumerate().find(|(at, reading)| {
@@ -46,7 +46,7 @@ impl Teller<'_> {
             }
         }
         if group.postings.is_empty() {
-            // Pull requests, threads, articles: the first item is the beginning. Commits tell of themselves.
+            // Pull requests, threads and articles begin with their first item. Commits are steps by themselves.
             let first = group
                 .readings
                 .iter()
@@ -86,9 +86,9 @@ impl Teller<'_> {
                 notice.tree = tree_tag(lead).unwrap_or_default();
             }
             let step = self.step_of(&notice, p);
-            let source = reading.kept.reference.clone();
+            let source = reading.item.reference.clone();
             let applied = applied_by(reading, notice, true);
-            self.said.thanks.push((applied, step, source));
+            self.claims.thanks.push((applied, step, source));
             return;
         }
         if let Some((word, share)) = reading.word(is_author) {
@@ -102,7 +102,13 @@ impl Teller<'_> {
     }
 
     /// A word that ends a posting, if it is about all of it and nothing newer stands.
-    fn word(&mut self, reading: &Reading, p: usize, (word, share): (Word, Share), of: Answered) {
+    fn word(
+        &mut self,
+        reading: &Reading,
+        p: usize,
+        (word, share): (AnswerEffect, Share),
+        of: Answered,
+    ) {
         let group = self.group;
         let is_of_effort = self
             .main
@@ -110,15 +116,17 @@ impl Teller<'_> {
         let is_whole = is_of_effort
             && match share {
                 Share::Series => true,
-                Share::Answered => of.part.is_none() && (of.is_direct || word == Word::Nacked),
+                Share::Answered => {
+                    of.part.is_none() && (of.is_direct || word == AnswerEffect::Nacked)
+                }
                 Share::This => of.part.is_none(),
                 Share::Parts(_) | Share::Some => false,
             };
         let by = name_of(reading);
-        if word == Word::Nacked {
+        if word == AnswerEffect::Nacked {
             self.event(reading, Step::Nacked, &by);
             if !is_whole {
-                self.said.of_parts.insert(reading.kept.reference.clone());
+                self.claims.of_parts.insert(reading.item.reference.clone());
             }
             return;
         }
@@ -126,19 +134,19 @@ impl Teller<'_> {
             return;
         }
         match word {
-            Word::Withdrawn => self.event(reading, Step::Withdrawn, &by),
-            Word::Superseded => self.event(reading, Step::Superseded, &by),
-            Word::Nacked => {}
+            AnswerEffect::Withdrawn => self.event(reading, Step::Withdrawn, &by),
+            AnswerEffect::Superseded => self.event(reading, Step::Superseded, &by),
+            AnswerEffect::Nacked => {}
         }
     }
 
-    /// What a person says in a sentence that he applied.
+    /// Adds a person's claim that the patch was applied.
     fn claim(&mut self, reading: &Reading, p: usize, claim: Claim, of: Answered) {
         let group = self.group;
         let posting = &group.postings[p];
         let tag = tree_tag(group.readings[posting.lead()]);
         let total = posting.total;
-        // Who takes a part into a tree of his own says so below that part; who takes all often says so below the last.
+        // A maintainer who takes one part into a tree of his own answers that part; one who takes all often answers the last.
         let is_home = match claim.place.tree.as_str() {
             "" => tag.is_some(),
             tree => tag.as_deref().is_some_and(|tag| is_same_tree(tree, tag)),
@@ -153,7 +161,7 @@ impl Teller<'_> {
         let is_of_effort = self
             .main
             .is_none_or(|main| parts_alone(group, main, p).is_none());
-        self.said.all |= is_all && is_of_effort && !is_subset(reading);
+        self.claims.all |= is_all && is_of_effort && !is_subset(reading);
         self.event(reading, Step::Claimed, &name_of(reading));
         let (tree, branch) = match claim.place.tree.is_empty() {
             true => (tag.unwrap_or_default(), claim.place.branch),
@@ -163,7 +171,7 @@ impl Teller<'_> {
             tree,
             branch,
             by: name_of(reading),
-            at: reading.kept.at,
+            at: reading.item.at,
             claimed: true,
             commits: Vec::new(),
         });
@@ -176,7 +184,7 @@ impl Teller<'_> {
             notice.is_of_pull || readings.any(|reading| reading.role == Role::Pull)
         };
         if posting.is_none() && is_pull() {
-            // A pull request that Linus Torvalds took is in mainline, whatever tree patchwork saw it in first.
+            // A pull request that Linus Torvalds took is in mainline, whichever tree patchwork saw first.
             let state = if by == MAINLINE_BY {
                 Step::Mainline
             } else {
@@ -195,13 +203,13 @@ impl Teller<'_> {
                 false => Step::PartlyApplied,
             },
         };
-        self.said.all |= claimed;
+        self.claims.all |= claimed;
         self.event(reading, state, &by);
         notice.by = by;
         self.applied.push(applied_by(reading, notice, claimed));
     }
 
-    /// Whether a notice tells of all of an effort, or of parts only.
+    /// Whether a notice covers a whole effort, or parts only.
     fn step_of(&self, notice: &Notice, p: usize) -> Step {
         let group = self.group;
         let is_part = self
@@ -213,19 +221,19 @@ impl Teller<'_> {
         }
     }
 
-    /// What the trees themselves tell, which confirms what mails say.
+    /// Adds the commits in the trees, which confirm claims in mails.
     pub(super) fn commits(&mut self) {
         let group = self.group;
         let newest = group.postings.last();
-        let mut thanks = std::mem::take(&mut self.said.thanks);
+        let mut thanks = std::mem::take(&mut self.claims.thanks);
         for reading in group
             .readings
             .iter()
             .filter(|reading| reading.role == Role::Commit)
         {
-            let hash = &reading.kept.reference;
+            let hash = &reading.item.reference;
             let in_role = |role: &str| {
-                let feeds = reading.kept.feeds.iter();
+                let feeds = reading.item.feeds.iter();
                 feeds
                     .filter(|feed| feed.role.as_deref() == Some(role))
                     .min()
@@ -254,7 +262,7 @@ impl Teller<'_> {
         self.settle(thanks);
     }
 
-    /// What people said counts as done where a commit, or a bot that saw the tree, says the same.
+    /// Confirms claims: a claim counts as done if a commit, or a bot that saw the tree, agrees.
     fn settle(&mut self, thanks: Vec<(Applied, Step, String)>) {
         let is_sure = |applied: &&Applied| !applied.claimed;
         let seen: Vec<String> = self
@@ -276,7 +284,7 @@ impl Teller<'_> {
                 true => Step::Claimed,
                 false => step,
             };
-            self.said.all |= step == Step::Applied;
+            self.claims.all |= step == Step::Applied;
             self.events.push(Event {
                 at: applied.at,
                 state,
@@ -291,7 +299,7 @@ impl Teller<'_> {
             .applied
             .iter()
             .filter(is_sure)
-            .map(|applied| short_tree(&applied.tree))
+            .map(|applied| applied.short_tree().to_owned())
             .collect();
         self.applied.retain(|applied| {
             !applied.claimed
@@ -302,7 +310,7 @@ impl Teller<'_> {
 
     fn apply(&mut self, reading: &Reading, tree: &Carrier, number: Option<u32>) {
         let commit = AppliedCommit {
-            hash: reading.kept.reference.clone(),
+            hash: reading.item.reference.clone(),
             number,
             subject: reading.subject.title.clone(),
         };
@@ -318,14 +326,14 @@ impl Teller<'_> {
             tree: name,
             branch: tree.branch.clone(),
             by: String::new(),
-            at: reading.kept.at,
+            at: reading.item.at,
             claimed: false,
             commits: vec![commit],
         });
         self.event(reading, Step::Applied, "");
     }
 
-    /// What items of other stories say of this one.
+    /// Adds statements in other stories about this one.
     pub(super) fn others(&mut self) {
         for other in std::mem::take(&mut self.outside) {
             match other.role {
@@ -337,7 +345,7 @@ impl Teller<'_> {
                     };
                     self.event(other, state, &author_of(other));
                 }
-                Role::Talk if bot::announced_cve(&other.kept).is_some() => {
+                Role::Talk if bot::announced_cve(&other.item).is_some() => {
                     self.event(other, Step::Cve, "")
                 }
                 Role::Talk | Role::Machine | Role::Patch | Role::Backport | Role::Lone => {}
@@ -352,8 +360,8 @@ impl Teller<'_> {
             .group
             .postings
             .last()
-            .map_or(self.group.readings[0].kept.at, |posting| posting.at);
-        let after = request.kept.at - last_at;
+            .map_or(self.group.readings[0].item.at, |posting| posting.at);
+        let after = request.item.at - last_at;
         if after < TimeDelta::zero() || after > PULLED_WITHIN {
             return;
         }
@@ -363,7 +371,7 @@ impl Teller<'_> {
             .iter()
             .filter(|other| other.above.contains(&request.own));
         let merged = answers
-            .filter_map(|other| Some((other.kept.at, bot::pull_merged(&other.kept)?)))
+            .filter_map(|other| Some((other.item.at, bot::pull_merged(&other.item)?)))
             .find(|(_, merge)| is_mainline_tree(&merge.tree));
         if let Some((at, merge)) = merged {
             self.events.push(Event {
@@ -377,13 +385,13 @@ impl Teller<'_> {
     }
 }
 
-/// What a mail says was applied.
+/// The applied commits of a mail.
 fn applied_by(reading: &Reading, notice: Notice, claimed: bool) -> Applied {
     Applied {
         tree: notice.tree,
         branch: notice.branch,
         by: notice.by,
-        at: reading.kept.at,
+        at: reading.item.at,
         claimed,
         commits: notice.commits,
     }

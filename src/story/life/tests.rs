@@ -1,19 +1,19 @@
-//! Lives told from mails and commits of our own.
+//! Stories built from mails and commits of our own.
 
 use chrono::DateTime;
 
 use super::*;
 use crate::item::{MessageId, Person};
 use crate::story::machine::Machines;
-use crate::story::{Carrier, Kept, fold, key};
+use crate::story::{Carrier, PersonRole, StoredItem, fold, key};
 
 /// Mails and commits of our own, folded by themselves.
 #[derive(Default)]
 struct Bench(Vec<Reading>);
 
 impl Bench {
-    /// A mail: its id before the `@`, who sent it (`Name` or `Name <address>`), the hour, its subject, the ids of the mails
-    /// above (nearest last), its text.
+    /// A mail: its id before the `@`, its sender (`Name` or `Name <address>`), the hour, its subject, the ids of the mails above
+    /// (nearest last), its text.
     fn mail(
         mut self,
         id: &str,
@@ -25,19 +25,19 @@ impl Bench {
     ) -> Self {
         let full = |id: &&str| MessageId::parse(&format!("{id}@example.org")).expect("an id");
         let references: Vec<String> = above.iter().map(|id| format!("<{}>", full(id))).collect();
-        let mut kept = self.kept(Kind::Message, &format!("{id}@example.org"), who, hour);
-        kept.parent = above.last().map(|id| key::mail(&full(id)));
-        kept.headers = vec![("References".to_owned(), references.join(" "))];
-        (kept.title, kept.text) = (title.to_owned(), text.to_owned());
-        self.0.push(Reading::of(kept, &Machines::default()));
+        let mut item = self.item(ItemKind::Message, &format!("{id}@example.org"), who, hour);
+        item.parent = above.last().map(|id| key::mail(&full(id)));
+        item.headers = vec![("References".to_owned(), references.join(" "))];
+        (item.title, item.text) = (title.to_owned(), text.to_owned());
+        self.0.push(Reading::of(item, &Machines::default()));
         self
     }
 
     /// A commit in a tree that is followed.
     fn commit(mut self, hash: &str, who: &str, hour: i64, title: &str) -> Self {
-        let mut kept = self.kept(Kind::Commit, &hash.repeat(40 / hash.len()), who, hour);
-        kept.title = title.to_owned();
-        kept.feeds = vec![Carrier {
+        let mut item = self.item(ItemKind::Commit, &hash.repeat(40 / hash.len()), who, hour);
+        item.title = title.to_owned();
+        item.feeds = vec![Carrier {
             name: "hid".to_owned(),
             kind: "tree".to_owned(),
             url: Some("https://git.example.org/pub/hid/hid.git".to_owned()),
@@ -46,11 +46,11 @@ impl Bench {
             home: false,
             seen_at: None,
         }];
-        self.0.push(Reading::of(kept, &Machines::default()));
+        self.0.push(Reading::of(item, &Machines::default()));
         self
     }
 
-    fn kept(&self, kind: Kind, reference: &str, who: &str, hour: i64) -> Kept {
+    fn item(&self, kind: ItemKind, reference: &str, who: &str, hour: i64) -> StoredItem {
         let at = DateTime::from_timestamp(1_493_726_400 + hour * 3_600, 0).expect("a time");
         let (name, email) = match who.split_once(" <") {
             Some((name, email)) => (name.to_owned(), email.trim_end_matches('>').to_owned()),
@@ -59,7 +59,7 @@ impl Bench {
                 format!("{}@example.org", who.to_lowercase().replace(' ', ".")),
             ),
         };
-        Kept {
+        StoredItem {
             id: i64::try_from(self.0.len()).expect("few"),
             kind,
             reference: reference.to_owned(),
@@ -89,8 +89,8 @@ impl Bench {
     fn stories(mut self) -> Vec<Story> {
         fold::sort(&mut self.0);
         let groups = fold::groups(&self.0);
-        let (outside, words) = (Outside::default(), Words::default());
-        let stories = groups.iter().map(|group| tell(group, &outside, &words));
+        let (outside, words) = (Outside::default(), FoldRules::default());
+        let stories = groups.iter().map(|group| build(group, &outside, &words));
         stories.collect()
     }
 
@@ -528,7 +528,12 @@ fn answers_to_a_patch_that_is_not_here_are_nobodys_thread() {
         "Replies to a patch that is not here: hid: Add it"
     );
     assert!(answers_missing_patch(&story) && story.author.is_none());
-    assert!(story.people.iter().all(|part| part.role != "author"));
+    assert!(
+        story
+            .people
+            .iter()
+            .all(|part| part.role != PersonRole::Author)
+    );
     let story = Bench::default()
         .mail("r", "Bob Reader", 5, "Re: A question", &["gone"], "Why so?")
         .one();
@@ -568,7 +573,7 @@ fn an_author_is_whom_the_first_line_names_also_of_a_cover_letter() {
     let people: Vec<_> = story
         .people
         .iter()
-        .map(|p| (p.role.as_str(), p.name.as_str()))
+        .map(|p| (p.role.word(), p.name.as_str()))
         .collect();
     assert_eq!(people, [("author", "Ann Author"), ("author", "Ulf Unsent")]);
 }

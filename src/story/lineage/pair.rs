@@ -1,8 +1,8 @@
-//! Two postings that may be one effort, and what speaks for that.
+//! Two postings that may be one effort, with the evidence.
 
 use chrono::TimeDelta;
 
-use super::shape::{self, Common, Shape};
+use super::shape::{self, CommonLines, PostingShape};
 use crate::story::series::RUN_WITHIN;
 
 /// How far apart two revisions may be that nothing but their titles ties together.
@@ -20,26 +20,26 @@ const SAME_LINES: f64 = 0.5;
 /// The share that is enough where a `Link:` ties them too.
 const LINKED_LINES: f64 = 0.2;
 
-/// What is known of two postings that may be one effort.
-pub(super) struct Pair<'a> {
+/// Two postings that may be one effort.
+pub(super) struct PostingPair<'a> {
     /// The earlier one.
-    pub(super) a: &'a Shape<'a>,
+    pub(super) a: &'a PostingShape<'a>,
     /// The later one.
-    pub(super) b: &'a Shape<'a>,
+    pub(super) b: &'a PostingShape<'a>,
 }
 
-/// What makes one posting a later version of another whose title differs, the strongest first.
+/// The evidence that a posting with another title is a later version, strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Likeness {
     /// They change the same lines.
-    Lines,
+    ChangedLines,
     /// They have parts in common.
     Parts,
     /// Their titles are alike.
     Title,
 }
 
-impl Pair<'_> {
+impl PostingPair<'_> {
     fn is_one_author(&self) -> bool {
         self.a.is_by_author_of(self.b)
     }
@@ -47,7 +47,7 @@ impl Pair<'_> {
     /// Whether the earlier is the revision as which the later names it. `version` is the one that it is named by.
     pub(super) fn is_revision_named(&self, version: Option<u32>) -> bool {
         let (a, b) = (self.a, self.b);
-        // A link to `v1` says so whoever wrote that; a link in other words may lead to anything.
+        // A link to `v1` counts whoever wrote it. A link in other words may lead to anything.
         let is_said = version == Some(a.version()) && a.version() < b.version();
         let is_earlier = a.version() < b.version() || a.posting.rfc || b.posting.resend;
         is_said || is_earlier && (self.is_one_author() || self.title_likeness() >= LIKE_IN_THREAD)
@@ -92,7 +92,7 @@ impl Pair<'_> {
         !a.is_empty() && !b.is_empty()
     }
 
-    /// Whether one may be a version of the other at all: a backport is none of what it copies.
+    /// Whether one may be a version of the other at all. A backport is no version of its original.
     fn may_be_one(&self) -> bool {
         self.is_one_author()
             && self.apart() <= NEAR
@@ -103,7 +103,7 @@ impl Pair<'_> {
         if !self.may_be_one() || self.a.title != self.b.title {
             return false;
         }
-        // A maintainer's batches have one title for ever: only their patches tell them apart.
+        // A maintainer's batches keep one title for years, so only their patches distinguish them.
         if self.a.recurs && self.b.recurs {
             return self.apart() <= REPOST && self.shares_most();
         }
@@ -117,7 +117,7 @@ impl Pair<'_> {
                     || self.grew_up()
                     || (self.apart() <= REPOST && self.shares_content())
             }
-            // What asked for comments counts anew once it is meant; others forget to count.
+            // An RFC's successor counts from 1 again, and some authors forget to count.
             std::cmp::Ordering::Greater => {
                 self.grew_up()
                     || (!self.b.posting.versioned && (self.b.posting.resend || self.shares_most()))
@@ -149,10 +149,10 @@ impl Pair<'_> {
         }
     }
 
-    /// What of the smaller one's changed lines the other changes too, in the same files.
-    fn lines_in_common(&self) -> Common {
+    /// The changed lines of the smaller one that the other changes too, in the same files.
+    fn lines_in_common(&self) -> CommonLines {
         match self.a.paths.is_disjoint(&self.b.paths) {
-            true => Common::default(),
+            true => CommonLines::default(),
             false => self.a.lines.common_with(&self.b.lines),
         }
     }
@@ -171,7 +171,7 @@ impl Pair<'_> {
         is_next || (b.version() > a.version() && self.apart() <= REPOST) || self.is_sent_anew()
     }
 
-    /// Whether the later is the earlier under nearly the same title, by an author who does not count.
+    /// Whether the later is the earlier under nearly the same title, by an author who does not count versions.
     fn is_sent_anew(&self) -> bool {
         let (a, b) = (self.a, self.b);
         let may_be = a.version() == 1
@@ -186,7 +186,7 @@ impl Pair<'_> {
         }
     }
 
-    /// What makes the later a version of the earlier, if anything does.
+    /// The evidence that the later is a version of the earlier, if there is any.
     pub(super) fn likeness(&self) -> Option<Likeness> {
         if !self.may_be_one() || !self.follows() {
             return None;
@@ -195,7 +195,7 @@ impl Pair<'_> {
         let is_next = b.version() == a.version() + 1 || self.grew_up();
         let lines = self.lines_in_common();
         if lines.is_surely_at_least(SAME_LINES) || (is_next && lines.is_at_least(SAME_LINES)) {
-            return Some(Likeness::Lines);
+            return Some(Likeness::ChangedLines);
         }
         if b.version() > a.version() && self.parts_in_common() {
             return Some(Likeness::Parts);

@@ -1,4 +1,4 @@
-//! What is compared of a posting: who wrote it, what it is called, what it changes.
+//! The properties of a posting that are compared: author, title and changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,18 +7,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::item::diff::Sample;
 use crate::story::key;
 use crate::story::reading::{Earlier, Reading, first_line_author};
-use crate::story::series::{Place, Posting};
+use crate::story::series::{ClusterIndex, Posting};
 
-/// So few lines tell something only where they are all there are.
+/// Fewer common lines count only if they are all lines.
 const LINES_MIN: usize = 3;
 /// A mail's own date is believed if it is so much older than its arrival at the most.
 const DELAYED_MAX: TimeDelta = TimeDelta::days(60);
 
 /// A posting, as it is compared with others.
-pub(super) struct Shape<'a> {
+pub(super) struct PostingShape<'a> {
     pub(super) posting: &'a Posting,
     pub(super) lead: &'a Reading,
-    /// Whose work it is, in all spellings: of several patches the sender, and another only where each names that one.
+    /// Its authors in all spellings. Of several patches it is the sender; another person only if each patch names that one.
     pub(super) authors: BTreeSet<String>,
     /// Its title, normalised.
     pub(super) title: String,
@@ -31,25 +31,25 @@ pub(super) struct Shape<'a> {
     /// The files that it touches.
     pub(super) paths: BTreeSet<&'a str>,
     /// The lines that it changes.
-    pub(super) lines: Lines<'a>,
+    pub(super) lines: ChangedLines<'a>,
     /// b4's change-ids.
     pub(super) changes: BTreeSet<&'a str>,
     /// The mails that it names as former versions.
     pub(super) earlier: Vec<Earlier>,
     /// The mails that the `Link:` trailers of its patches name.
-    pub(super) links: Vec<key::Key>,
+    pub(super) links: Vec<key::JoinKey>,
     /// When it was sent.
     pub(super) sent_at: DateTime<Utc>,
     /// Whether its author uses its title for one batch of patches after another.
     pub(super) recurs: bool,
 }
 
-impl<'a> Shape<'a> {
-    pub(super) fn of(place: &'a Place<'a>, posting: &'a Posting) -> Self {
+impl<'a> PostingShape<'a> {
+    pub(super) fn of(index: &'a ClusterIndex<'a>, posting: &'a Posting) -> Self {
         let mails: Vec<&Reading> = posting
             .mails
             .iter()
-            .map(|&at| &place.readings[at])
+            .map(|&at| &index.readings[at])
             .collect();
         let parts = || mails.iter().filter(|mail| !mail.subject.is_cover());
         let lead = mails[0];
@@ -65,7 +65,7 @@ impl<'a> Shape<'a> {
                 .iter()
                 .flat_map(|mail| mail.paths.iter().map(String::as_str))
                 .collect(),
-            lines: Lines::of(parts().map(|mail| &mail.lines)),
+            lines: ChangedLines::of(parts().map(|mail| &mail.lines)),
             changes: mails
                 .iter()
                 .flat_map(|mail| mail.changes.iter().map(String::as_str))
@@ -103,8 +103,8 @@ impl<'a> Shape<'a> {
 
 /// When a mail was sent: its own date, but for one that cannot be.
 fn sent_at(mail: &Reading) -> DateTime<Utc> {
-    let arrived_at = mail.kept.at;
-    match mail.kept.written_at {
+    let arrived_at = mail.item.at;
+    match mail.item.written_at {
         Some(at) if at < arrived_at && arrived_at - at <= DELAYED_MAX => at,
         _ => arrived_at,
     }
@@ -117,8 +117,8 @@ fn authors(mails: &[&Reading]) -> BTreeSet<String> {
     if is_single || lead.subject.is_cover() {
         return lead.authors.iter().cloned().collect();
     }
-    let mut authors: BTreeSet<String> = key::identities(&lead.kept.author).into_iter().collect();
-    let mut named = mails.iter().map(|mail| first_line_author(&mail.kept.text));
+    let mut authors: BTreeSet<String> = key::identities(&lead.item.author).into_iter().collect();
+    let mut named = mails.iter().map(|mail| first_line_author(&mail.item.text));
     let first = named.next().flatten();
     let is_agreed = mails.len() > 1 && named.all(|other| other == first);
     authors.extend(first.iter().filter(|_| is_agreed).flat_map(key::identities));
@@ -127,8 +127,8 @@ fn authors(mails: &[&Reading]) -> BTreeSet<String> {
 
 /// Marks the titles under which an author sends one batch of patches after another: two of one version that have no patch
 /// in common.
-pub(super) fn mark_recurring(shapes: &mut [Shape<'_>]) {
-    let mut titled: BTreeMap<key::Key, Vec<usize>> = BTreeMap::new();
+pub(super) fn mark_recurring(shapes: &mut [PostingShape<'_>]) {
+    let mut titled: BTreeMap<key::JoinKey, Vec<usize>> = BTreeMap::new();
     for (p, shape) in shapes.iter().enumerate() {
         let is_batch = shape.posting.cover.is_some() && shape.titles.len() > 1;
         for author in shape.authors.iter().filter(|_| is_batch) {
@@ -138,7 +138,7 @@ pub(super) fn mark_recurring(shapes: &mut [Shape<'_>]) {
     }
     for together in titled.into_values() {
         let differ = |&a: &usize, &b: &usize| {
-            let (a, b): (&Shape<'_>, &Shape<'_>) = (&shapes[a], &shapes[b]);
+            let (a, b): (&PostingShape<'_>, &PostingShape<'_>) = (&shapes[a], &shapes[b]);
             a.version() == b.version()
                 && a.posting.rfc == b.posting.rfc
                 && a.titles.is_disjoint(&b.titles)
@@ -155,12 +155,12 @@ pub(super) fn mark_recurring(shapes: &mut [Shape<'_>]) {
 
 /// The lines that the patches of a posting change, as far as samples of them are kept.
 #[derive(Debug, Default)]
-pub(super) struct Lines<'a> {
+pub(super) struct ChangedLines<'a> {
     samples: Vec<&'a Sample>,
     hashes: BTreeSet<u32>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> ChangedLines<'a> {
     fn of(samples: impl Iterator<Item = &'a Sample>) -> Self {
         let samples: Vec<&Sample> = samples.filter(|sample| sample.total > 0).collect();
         Self {
@@ -178,15 +178,15 @@ impl<'a> Lines<'a> {
         ends.all(|end| end.is_none_or(|end| hash <= end))
     }
 
-    /// What two postings change in common.
-    pub(super) fn common_with(&self, other: &Self) -> Common {
+    /// The common changes of two postings.
+    pub(super) fn common_with(&self, other: &Self) -> CommonLines {
         let shown = |one: &Self, other: &Self| {
             let shown = one.hashes.iter().filter(|hash| other.would_show(**hash));
             shown.copied().collect::<BTreeSet<u32>>()
         };
         let (a, b) = (shown(self, other), shown(other, self));
         let of = a.len().min(b.len());
-        Common {
+        CommonLines {
             lines: a.intersection(&b).count(),
             of,
             is_sampled: of < self.hashes.len().min(other.hashes.len()),
@@ -196,7 +196,7 @@ impl<'a> Lines<'a> {
 
 /// How many lines two postings change in common.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Common {
+pub(super) struct CommonLines {
     lines: usize,
     /// Of how many of the smaller side's that both samples would show.
     of: usize,
@@ -204,8 +204,8 @@ pub(super) struct Common {
     is_sampled: bool,
 }
 
-impl Common {
-    /// Whether at least that share is in common. A few lines out of many tell nothing.
+impl CommonLines {
+    /// Whether at least that share is common. A few lines out of many mean nothing.
     pub(super) fn is_at_least(self, share: f64) -> bool {
         let is_enough = self.of > LINES_MIN || (self.of > 0 && !self.is_sampled);
         is_enough && self.lines as f64 >= share * self.of as f64

@@ -1,4 +1,4 @@
-//! What a machine's review found, counted.
+//! Counts the findings of a machine's review.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::item::prose::lines;
 /// The most findings that one mail is believed.
 const FINDINGS_MAX: u32 = 999;
 
-/// What a review found, by severity. `total` counts those of unknown severity too.
+/// The findings of a review by severity. `total` includes those of unknown severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Findings {
@@ -50,7 +50,7 @@ impl Findings {
     }
 
     /// In words: `2 findings (1 high)`; the worst severities stand for all.
-    pub fn told(&self) -> String {
+    pub fn words(&self) -> String {
         let counted = |number: u32, what: &str| match number {
             1 => format!("1 {what}"),
             number => format!("{number} {what}s"),
@@ -91,7 +91,7 @@ impl Findings {
     }
 }
 
-/// What a review says of itself; `None` where it cannot be counted.
+/// The findings that a review states; `None` if they cannot be counted.
 pub(super) fn findings(text: &str) -> Option<Findings> {
     listed(text)
         .or_else(|| graded(text))

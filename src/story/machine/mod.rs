@@ -1,49 +1,31 @@
-//! Machines that send mail: who they are, and what each mail of theirs says. Pure.
+//! Machines that send mail, and the meaning of each mail. Pure.
 //!
-//! The address decides, not the name: a name in `From:` is anybody's. A sender that is not in the table is taken for a
-//! machine only when he behaves like one, and why is told.
+//! The address identifies a machine. The name in `From:` does not, because anyone can write it. An unknown sender counts as a
+//! machine only if it behaves like one, and the story records why.
 
 mod findings;
 mod table;
 mod verdict;
 
 pub use self::findings::Findings;
-pub use self::verdict::{Topic, Verdict, verdict};
+pub use self::table::MachineKind;
+pub use self::verdict::{MachineVerdict, Topic, verdict};
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use self::table::{KNOWN, Known};
-use super::Kept;
+use self::table::{KNOWN, KnownMachine};
+use super::StoredItem;
 use crate::item::Person;
 use crate::item::prose::{find, lines};
-
-/// What kind of machine it is, which decides how its mails are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sort {
-    /// It reviews patches.
-    AiReview,
-    /// It runs tests, and says whether they passed.
-    Ci,
-    /// It builds.
-    Build,
-    /// It looks for crashes.
-    Fuzzer,
-    /// It says what was applied: patchwork-bot, tip-bot.
-    Notices,
-    /// It says which pull requests were merged: pr-tracker-bot.
-    Tracker,
-    /// Any other.
-    Other,
-}
 
 /// A machine that sent a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// What kind it is.
-    pub sort: Sort,
-    /// What it is called: `Sashiko`, else its address.
+    /// Its kind.
+    pub kind: MachineKind,
+    /// Its name for readers, such as `Sashiko`; otherwise its address.
     pub name: String,
     /// Why a sender that the built-in table does not know is taken for one; empty for one that it knows.
     pub why: String,
@@ -51,26 +33,26 @@ pub struct Machine {
     pages: &'static [&'static str],
 }
 
-/// What the configuration says of senders, beside the built-in table.
+/// The configured senders, beside the built-in table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machines {
-    /// Address patterns of machines, in lower case, and what kind each is. The first that fits decides.
-    pub senders: Vec<(String, Sort)>,
+    /// Address patterns of machines, in lower case, with the kind. The first match decides.
+    pub senders: Vec<(String, MachineKind)>,
     /// Address patterns of people who are never machines, whatever their mail looks like.
     pub people: Vec<String>,
 }
 
 impl Machines {
     /// The machine that sent a mail; `None` for a person.
-    pub fn sender(&self, kept: &Kept) -> Option<Machine> {
-        let email = kept.author.email.to_lowercase();
+    pub fn sender(&self, item: &StoredItem) -> Option<Machine> {
+        let email = item.author.email.to_lowercase();
         if fits_any(&email, &self.people) {
             return None;
         }
-        if let Some(machine) = self.named(&kept.author, &email) {
+        if let Some(machine) = self.named(&item.author, &email) {
             return Some(machine);
         }
-        let why = behaviour(kept, &email)?;
+        let why = behaviour(item, &email)?;
         Some(Machine::other(&email, why))
     }
 
@@ -92,8 +74,8 @@ impl Machines {
             .find(|(pattern, _)| fits(email, pattern));
         let known = known(&person.name, email);
         match (added, known) {
-            (Some((pattern, sort)), _) => Some(Machine {
-                sort: *sort,
+            (Some((pattern, kind)), _) => Some(Machine {
+                kind: *kind,
                 why: format!("[machines] in the configuration has {pattern}"),
                 ..known.map_or_else(|| Machine::other(email, String::new()), Machine::of)
             }),
@@ -103,9 +85,9 @@ impl Machines {
 }
 
 impl Machine {
-    fn of(known: &Known) -> Self {
+    fn of(known: &KnownMachine) -> Self {
         Self {
-            sort: known.sort,
+            kind: known.kind,
             name: known.name.to_owned(),
             why: String::new(),
             pages: known.pages,
@@ -114,7 +96,7 @@ impl Machine {
 
     fn other(email: &str, why: String) -> Self {
         Self {
-            sort: Sort::Other,
+            kind: MachineKind::Other,
             name: email.to_owned(),
             why,
             pages: &[],
@@ -123,13 +105,13 @@ impl Machine {
 }
 
 /// Whether the built-in table knows an address as a machine of that kind.
-pub fn is_known(person: &Person, sort: Sort) -> bool {
-    known(&person.name, &person.email.to_lowercase()).is_some_and(|known| known.sort == sort)
+pub fn is_known(person: &Person, kind: MachineKind) -> bool {
+    known(&person.name, &person.email.to_lowercase()).is_some_and(|known| known.kind == kind)
 }
 
-fn known(name: &str, email: &str) -> Option<&'static Known> {
+fn known(name: &str, email: &str) -> Option<&'static KnownMachine> {
     let name = name.trim().trim_matches('"').to_lowercase();
-    let is_his = |known: &&Known| {
+    let is_his = |known: &&KnownMachine| {
         known.senders.iter().any(|pattern| fits(email, pattern))
             || known
                 .signed
@@ -151,7 +133,7 @@ fn fits(email: &str, pattern: &str) -> bool {
     }
     while let Some(part) = parts.next() {
         let found = match parts.peek() {
-            // What stands last stands at the end.
+            // The last part of a pattern must match the end.
             None => rest.ends_with(part).then(|| rest.len() - part.len()),
             Some(_) => rest.find(part),
         };
@@ -168,11 +150,11 @@ fn fits_any(email: &str, patterns: &[String]) -> bool {
 }
 
 /// Why a sender that nobody named is taken for a machine.
-fn behaviour(kept: &Kept, email: &str) -> Option<String> {
+fn behaviour(item: &StoredItem, email: &str) -> Option<String> {
     if let Some(form) = of_a_bot(email) {
         return Some(format!("its address has a bot's form ({form})"));
     }
-    if let Some(said) = kept.header("Auto-Submitted")
+    if let Some(said) = item.header("Auto-Submitted")
         && !said
             .split(';')
             .next()
@@ -180,14 +162,14 @@ fn behaviour(kept: &Kept, email: &str) -> Option<String> {
     {
         return Some(format!("its mail says Auto-Submitted: {}", said.trim()));
     }
-    if kept.header("X-PR-Tracked-Message-Id").is_some() {
+    if item.header("X-PR-Tracked-Message-Id").is_some() {
         return Some("its mail has a tracker's headers".to_owned());
     }
     // Lists put this header into everybody's mail, so it says nothing alone.
-    let is_bulk = kept.header("Precedence").is_some_and(|said| {
+    let is_bulk = item.header("Precedence").is_some_and(|said| {
         ["bulk", "junk", "list"].contains(&said.trim().to_ascii_lowercase().as_str())
     });
-    (is_bulk && has_generated_signature(&kept.text)).then(|| {
+    (is_bulk && has_generated_signature(&item.text)).then(|| {
         "its mail is bulk (Precedence), and its signature says that a program wrote it".to_owned()
     })
 }
@@ -215,7 +197,7 @@ fn is_bots_name(name: &str) -> bool {
         || last.to_ascii_lowercase().ends_with("-bot")
 }
 
-/// Whether what stands below the last line of dashes says that a program wrote the mail.
+/// Whether the text below the last line of dashes says that a program wrote the mail.
 fn has_generated_signature(text: &str) -> bool {
     static SAYS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
@@ -238,8 +220,8 @@ fn has_generated_signature(text: &str) -> bool {
     SAYS.is_match(&signature.join(" "))
 }
 
-/// Whether a person's mail is an AI's review that he passes on: it says so at its head, or ends as such a review does.
-/// What is quoted says nothing.
+/// Whether a person's mail passes on an AI's review: it says so at its head, or ends like such a review. Quoted text does not
+/// count.
 pub fn is_ai_made(text: &str) -> bool {
     /// How many lines of a mail are its head.
     const HEAD_LINES: usize = 6;
@@ -255,7 +237,11 @@ pub fn is_ai_made(text: &str) -> bool {
         let own = lines(text).map(str::trim);
         own.filter(|line| !line.is_empty() && !line.starts_with('>'))
     };
-    let signatures = || KNOWN.iter().filter(|known| known.sort == Sort::AiReview);
+    let signatures = || {
+        KNOWN
+            .iter()
+            .filter(|known| known.kind == MachineKind::AiReview)
+    };
     let signatures: Vec<&str> = signatures()
         .flat_map(|known| known.signatures)
         .copied()

@@ -1,14 +1,31 @@
 //! The machines that are known from the start. `[machines]` in the configuration adds to them.
 
-use super::Sort;
+/// The kind of machine, which decides how its mails are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MachineKind {
+    /// It reviews patches.
+    AiReview,
+    /// It runs tests, and says whether they passed.
+    Ci,
+    /// It builds.
+    Build,
+    /// It looks for crashes.
+    Fuzzer,
+    /// Reports applied patches: patchwork-bot, tip-bot.
+    Notices,
+    /// It says which pull requests were merged: pr-tracker-bot.
+    Tracker,
+    /// Any other.
+    Other,
+}
 
 /// A machine, or several of one make.
 #[derive(Debug)]
-pub(super) struct Known {
-    /// What readers call it.
+pub(super) struct KnownMachine {
+    /// Its name for readers.
     pub(super) name: &'static str,
-    /// What it does.
-    pub(super) sort: Sort,
+    /// Its kind.
+    pub(super) kind: MachineKind,
     /// Its addresses, in lower case; `*` stands for anything but an `@`.
     pub(super) senders: &'static [&'static str],
     /// How its name begins, in lower case, where it sends from addresses of people, and from which.
@@ -19,19 +36,19 @@ pub(super) struct Known {
     pub(super) pages: &'static [&'static str],
 }
 
-const NONE: Known = Known {
+const NONE: KnownMachine = KnownMachine {
     name: "",
-    sort: Sort::Other,
+    kind: MachineKind::Other,
     senders: &[],
     signed: &[],
     signatures: &[],
     pages: &[],
 };
 
-pub(super) static KNOWN: [Known; 13] = [
-    Known {
+pub(super) static KNOWN: [KnownMachine; 13] = [
+    KnownMachine {
         name: "Sashiko",
-        sort: Sort::AiReview,
+        kind: MachineKind::AiReview,
         senders: &[
             "sashiko-bot@kernel.org",
             "sashiko+*@kernel.org",
@@ -42,25 +59,25 @@ pub(super) static KNOWN: [Known; 13] = [
         pages: &["https://sashiko.dev/#/patchset/"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "BPF CI",
-        sort: Sort::AiReview,
+        kind: MachineKind::AiReview,
         senders: &["bot+bpf-ci@kernel.org"],
         signatures: &["AI reviewed your patch."],
         pages: &["https://github.com/kernel-patches/bpf/actions/runs/"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "kernel test robot",
-        sort: Sort::Build,
+        kind: MachineKind::Build,
         senders: &["lkp@intel.com"],
         // Its keepers answer from the same addresses, under their own names.
         signed: &[("kernel test robot", "*@intel.com")],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "syzbot",
-        sort: Sort::Fuzzer,
+        kind: MachineKind::Fuzzer,
         senders: &[
             "syzbot+*@syzkaller.appspotmail.com",
             "syzbot@syzkaller.appspotmail.com",
@@ -72,49 +89,49 @@ pub(super) static KNOWN: [Known; 13] = [
         ],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "patchwork-bot",
-        sort: Sort::Notices,
+        kind: MachineKind::Notices,
         senders: &["patchwork-bot@kernel.org", "patchwork-bot+*@kernel.org"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "tip-bot",
-        sort: Sort::Notices,
+        kind: MachineKind::Notices,
         senders: &["tip-bot2@linutronix.de", "tip-bot@zytor.com"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "pr-tracker-bot",
-        sort: Sort::Tracker,
+        kind: MachineKind::Tracker,
         senders: &["pr-tracker-bot@kernel.org"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "KernelCI",
-        sort: Sort::Ci,
+        kind: MachineKind::Ci,
         senders: &["bot@kernelci.org"],
         pages: &["https://kernelci.org/"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "BlueZ CI",
-        sort: Sort::Ci,
+        kind: MachineKind::Ci,
         senders: &["bluez.test.bot@gmail.com"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "LKFT",
-        sort: Sort::Ci,
+        kind: MachineKind::Ci,
         senders: &["lkft@linaro.org"],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "regzbot",
         signed: &[("regzbot", "*@leemhuis.info")],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "Bugzilla",
         senders: &[
             "bugzilla-daemon@kernel.org",
@@ -123,7 +140,7 @@ pub(super) static KNOWN: [Known; 13] = [
         ],
         ..NONE
     },
-    Known {
+    KnownMachine {
         name: "kernel.org bot",
         senders: &["bot+*@kernel.org"],
         ..NONE

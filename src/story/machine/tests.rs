@@ -1,13 +1,13 @@
 //! Tables of senders and of their mails, all of them invented.
 
 use super::*;
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::story::Step;
 
-fn mail(name: &str, email: &str, text: &str) -> Kept {
-    Kept {
+fn mail(name: &str, email: &str, text: &str) -> StoredItem {
+    StoredItem {
         id: 1,
-        kind: Kind::Message,
+        kind: ItemKind::Message,
         reference: "1@example.org".to_owned(),
         title: "Re: [PATCH bpf-next 1/2] bpf: Add it".to_owned(),
         author: Person {
@@ -27,15 +27,15 @@ fn mail(name: &str, email: &str, text: &str) -> Kept {
     }
 }
 
-fn with(mut kept: Kept, header: &str, value: &str) -> Kept {
-    kept.headers.push((header.to_owned(), value.to_owned()));
-    kept
+fn with(mut item: StoredItem, header: &str, value: &str) -> StoredItem {
+    item.headers.push((header.to_owned(), value.to_owned()));
+    item
 }
 
-fn said(email: &str, text: &str) -> Verdict {
-    let kept = mail("", email, text);
-    let machine = Machines::default().sender(&kept).expect("a machine");
-    verdict(&machine, &kept)
+fn said(email: &str, text: &str) -> MachineVerdict {
+    let item = mail("", email, text);
+    let machine = Machines::default().sender(&item).expect("a machine");
+    verdict(&machine, &item)
 }
 
 #[test]
@@ -56,23 +56,23 @@ fn patterns_fit_whole_addresses() {
 fn the_address_decides_who_is_a_known_machine() {
     #[rustfmt::skip]
     let table = [
-        ("", "sashiko-bot@kernel.org", Some((Sort::AiReview, "Sashiko"))),
-        ("", "Bot+BPF-CI@kernel.org", Some((Sort::AiReview, "BPF CI"))),
-        ("kernel test robot", "lkp@intel.com", Some((Sort::Build, "kernel test robot"))),
-        ("kernel test robot", "sam.keeper@intel.com", Some((Sort::Build, "kernel test robot"))),
+        ("", "sashiko-bot@kernel.org", Some((MachineKind::AiReview, "Sashiko"))),
+        ("", "Bot+BPF-CI@kernel.org", Some((MachineKind::AiReview, "BPF CI"))),
+        ("kernel test robot", "lkp@intel.com", Some((MachineKind::Build, "kernel test robot"))),
+        ("kernel test robot", "sam.keeper@intel.com", Some((MachineKind::Build, "kernel test robot"))),
         ("Sam Keeper", "sam.keeper@intel.com", None),
         ("kernel test robot", "sam@example.org", None),
-        ("syzbot ci", "syzbot+ci0123@syzkaller.appspotmail.com", Some((Sort::Fuzzer, "syzbot"))),
+        ("syzbot ci", "syzbot+ci0123@syzkaller.appspotmail.com", Some((MachineKind::Fuzzer, "syzbot"))),
         ("patchwork-bot+netdevbpf", "mae@kernel.org", None),
-        ("patchwork-bot", "patchwork-bot+netdevbpf@kernel.org", Some((Sort::Notices, "patchwork-bot"))),
-        ("pr-tracker-bot", "pr-tracker-bot@kernel.org", Some((Sort::Tracker, "pr-tracker-bot"))),
+        ("patchwork-bot", "patchwork-bot+netdevbpf@kernel.org", Some((MachineKind::Notices, "patchwork-bot"))),
+        ("pr-tracker-bot", "pr-tracker-bot@kernel.org", Some((MachineKind::Tracker, "pr-tracker-bot"))),
         ("Ann Author", "ann+lists@example.org", None),
     ];
     for (name, email, wanted) in table {
         let sender = Machines::default().sender(&mail(name, email, ""));
         let found = sender
             .as_ref()
-            .map(|machine| (machine.sort, machine.name.as_str()));
+            .map(|machine| (machine.kind, machine.name.as_str()));
         assert_eq!(found, wanted, "{name} {email}");
         assert!(sender.is_none_or(|machine| machine.why.is_empty()));
     }
@@ -80,7 +80,7 @@ fn the_address_decides_who_is_a_known_machine() {
 
 #[test]
 fn who_behaves_like_a_machine_is_one_and_why_is_told() {
-    let why = |kept: &Kept| Machines::default().sender(kept).map(|machine| machine.why);
+    let why = |item: &StoredItem| Machines::default().sender(item).map(|machine| machine.why);
     for (email, form) in [
         ("bot+bpf-ci@evil.example", "bot+"),
         ("review-bot@example.org", "-bot@"),
@@ -89,9 +89,9 @@ fn who_behaves_like_a_machine_is_one_and_why_is_told() {
         ("build-robot@example.org", "robot@"),
         ("noreply@example.org", "noreply@"),
     ] {
-        let kept = mail("", email, "");
-        let machine = Machines::default().sender(&kept).expect("a machine");
-        assert_eq!(machine.sort, Sort::Other, "{email}");
+        let item = mail("", email, "");
+        let machine = Machines::default().sender(&item).expect("a machine");
+        assert_eq!(machine.kind, MachineKind::Other, "{email}");
         assert!(machine.why.contains(form), "{email}: {}", machine.why);
     }
     let ann = || mail("Ann Author", "ann@example.org", "Hello.");
@@ -138,8 +138,8 @@ fn who_behaves_like_a_machine_is_one_and_why_is_told() {
 fn the_configuration_adds_machines_and_people() {
     let machines = Machines {
         senders: vec![
-            ("ci+*@example.org".to_owned(), Sort::Ci),
-            ("*@lab.example.org".to_owned(), Sort::AiReview),
+            ("ci+*@example.org".to_owned(), MachineKind::Ci),
+            ("*@lab.example.org".to_owned(), MachineKind::AiReview),
         ],
         people: vec![
             "talbot-bot@example.org".to_owned(),
@@ -148,13 +148,16 @@ fn the_configuration_adds_machines_and_people() {
     };
     let sender = |email: &str| machines.sender(&mail("", email, ""));
     let added = sender("ci+7@example.org").expect("a machine");
-    assert_eq!(added.sort, Sort::Ci);
+    assert_eq!(added.kind, MachineKind::Ci);
     assert!(added.why.contains("ci+*@example.org"), "{}", added.why);
     assert_eq!(sender("ci+7@example.com"), None);
     assert_eq!(sender("talbot-bot@example.org"), None);
     assert_eq!(sender("lkp@intel.com"), None);
     let known = sender("sashiko-bot@kernel.org").expect("a machine");
-    assert_eq!((known.sort, known.why.as_str()), (Sort::AiReview, ""));
+    assert_eq!(
+        (known.kind, known.why.as_str()),
+        (MachineKind::AiReview, "")
+    );
 }
 
 #[test]
@@ -267,7 +270,7 @@ fn bpf_cis_reviews_are_counted_by_their_comments_or_by_what_they_say() {
             "{scores}"
         );
     }
-    // What it mailed before it reviewed.
+    // The form of its mails before it reviewed.
     for (status, step) in [("SUCCESS", Step::CiPassed), ("FAILURE", Step::CiFailed)] {
         let text = format!("CI has tested the following submission:\nStatus:     {status}\n");
         assert_eq!(said("bot+bpf-ci@kernel.org", &text).step, step);
@@ -295,10 +298,10 @@ fn builds_are_broken_warn_or_pass() {
             "{text}"
         );
     }
-    let mut kept = mail("kernel test robot", "lkp@intel.com", "tree: x");
-    kept.title = "[bpf-next:master] BUILD SUCCESS 0123".to_owned();
-    let machine = Machines::default().sender(&kept).expect("a machine");
-    assert_eq!(verdict(&machine, &kept).step, Step::CiPassed);
+    let mut item = mail("kernel test robot", "lkp@intel.com", "tree: x");
+    item.title = "[bpf-next:master] BUILD SUCCESS 0123".to_owned();
+    let machine = Machines::default().sender(&item).expect("a machine");
+    assert_eq!(verdict(&machine, &item).step, Step::CiPassed);
 }
 
 #[test]
@@ -366,6 +369,6 @@ fn findings_add_up_and_never_overflow() {
         total: u32::MAX,
         ..Findings::default()
     };
-    assert_eq!(one.plus(one).told(), "4 findings (2 high)");
+    assert_eq!(one.plus(one).words(), "4 findings (2 high)");
     assert_eq!(one.plus(most).total, u32::MAX);
 }

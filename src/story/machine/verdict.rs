@@ -1,20 +1,20 @@
-//! What a machine's mail says of the patch that it answers.
+//! The verdict in a machine's mail on the patch that it answers.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::findings::{Findings, findings};
-use super::{Machine, Sort, is_ai_made};
+use super::{Machine, MachineKind, is_ai_made};
 use crate::item::prose::{lines, shorten};
-use crate::story::{Kept, Step};
+use crate::story::{Step, StoredItem};
 
 /// The longest link to a machine's page that is kept, in bytes.
 const LINK_BYTES_MAX: usize = 500;
-/// The most characters of what a machine calls a fault.
+/// The most characters of a machine's name for a fault.
 const FAULT_CHARS_MAX: usize = 80;
 
-/// What a verdict is about: those of one topic are summed.
+/// The topic of a verdict; verdicts of one topic are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
     /// A review by an AI.
@@ -25,37 +25,37 @@ pub enum Topic {
     Build,
 }
 
-/// What a machine says.
+/// A machine's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct MachineVerdict {
     /// The step that it is in a story's life.
     pub step: Step,
     /// The same in words: `AI review: 2 findings (1 high)`; may be empty.
     pub text: String,
-    /// What it is about; `None` where it says nothing of the patch.
+    /// Its topic; `None` if the mail does not judge the patch.
     pub topic: Option<Topic>,
-    /// How bad it is, and in what words a sum tells it: of several verdicts the worst stands for all.
+    /// The severity, and its words in a sum. Of several verdicts the worst counts.
     pub grade: (u8, &'static str),
-    /// What a review found.
+    /// The findings of a review.
     pub findings: Option<Findings>,
     /// The machine's page about it.
     pub link: Option<String>,
 }
 
-/// Reads what a machine's mail says. Nothing follows from it but notes.
-pub fn verdict(machine: &Machine, kept: &Kept) -> Verdict {
-    let mut verdict = match machine.sort {
-        Sort::AiReview | Sort::Ci => tested(machine.sort, kept),
-        Sort::Build => built(kept),
-        Sort::Fuzzer => fuzzed(kept),
-        Sort::Notices | Sort::Tracker | Sort::Other => reported(""),
+/// Reads a machine's mail. The result is only noted; it never changes the state of a story.
+pub fn verdict(machine: &Machine, item: &StoredItem) -> MachineVerdict {
+    let mut verdict = match machine.kind {
+        MachineKind::AiReview | MachineKind::Ci => tested(machine.kind, item),
+        MachineKind::Build => built(item),
+        MachineKind::Fuzzer => fuzzed(item),
+        MachineKind::Notices | MachineKind::Tracker | MachineKind::Other => reported(""),
     };
-    verdict.link = page(machine, &kept.text);
+    verdict.link = page(machine, &item.text);
     verdict
 }
 
-fn reported(text: &str) -> Verdict {
-    Verdict {
+fn reported(text: &str) -> MachineVerdict {
+    MachineVerdict {
         step: Step::Reported,
         text: text.to_owned(),
         topic: None,
@@ -65,8 +65,8 @@ fn reported(text: &str) -> Verdict {
     }
 }
 
-fn of(step: Step, topic: Topic, grade: (u8, &'static str), text: String) -> Verdict {
-    Verdict {
+fn of(step: Step, topic: Topic, grade: (u8, &'static str), text: String) -> MachineVerdict {
+    MachineVerdict {
         step,
         topic: Some(topic),
         grade,
@@ -82,7 +82,7 @@ const WARNS: (u8, &str) = (3, "build warning");
 const BROKEN: (u8, &str) = (4, "build broken");
 
 /// A test's result, else a review.
-fn tested(sort: Sort, kept: &Kept) -> Verdict {
+fn tested(kind: MachineKind, item: &StoredItem) -> MachineVerdict {
     static STATUS: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?mi)^\s*(?:overall )?(?:status|conclusion|result):?\s+\W*(success|pass(?:ed)?|failure|fail(?:ed)?|conflict)\b")
             .expect("the pattern is sound")
@@ -94,40 +94,40 @@ fn tested(sort: Sort, kept: &Kept) -> Verdict {
         true => of(Step::CiPassed, Topic::Tests, PASSED, "CI passed".to_owned()),
         false => of(Step::CiFailed, Topic::Tests, FAILED, "CI failed".to_owned()),
     };
-    if sort == Sort::AiReview && is_ai_made(&kept.text) {
-        return reviewed(&kept.text);
+    if kind == MachineKind::AiReview && is_ai_made(&item.text) {
+        return reviewed(&item.text);
     }
-    if let Some(found) = STATUS.captures(&kept.text) {
+    if let Some(found) = STATUS.captures(&item.text) {
         return passed(found[1].to_ascii_lowercase().starts_with(['s', 'p']));
     }
-    if sort == Sort::AiReview {
-        return reviewed(&kept.text);
+    if kind == MachineKind::AiReview {
+        return reviewed(&item.text);
     }
-    match COUNTED.captures(&kept.title) {
+    match COUNTED.captures(&item.title) {
         Some(found) => passed(found[1].bytes().all(|digit| digit == b'0')),
         None => reported(""),
     }
 }
 
-/// An AI's review. What was wrong before the patch is no verdict on the patch.
-fn reviewed(text: &str) -> Verdict {
+/// Reads an AI's review. Faults from before the patch are no verdict on the patch.
+fn reviewed(text: &str) -> MachineVerdict {
     let findings = findings(text);
     let words = match findings {
-        Some(findings) => format!("AI review: {}", findings.told()),
+        Some(findings) => format!("AI review: {}", findings.words()),
         None => "AI review".to_owned(),
     };
     let step = match findings.is_some_and(|findings| findings.is_of_the_past()) {
         true => Step::Reported,
         false => Step::ReviewedByMachine,
     };
-    Verdict {
+    MachineVerdict {
         findings,
         ..of(step, Topic::AiReview, (0, ""), words)
     }
 }
 
-/// What the kernel test robot says: `[auto build test ERROR on TREE]`, `noticed "FAULT" on:`, `BUILD SUCCESS`.
-fn built(kept: &Kept) -> Verdict {
+/// Reads a mail of the kernel test robot: `[auto build test ERROR on TREE]`, `noticed "FAULT" on:`, `BUILD SUCCESS`.
+fn built(item: &StoredItem) -> MachineVerdict {
     static AUTO: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?mi)^\[auto build test (ERROR|WARNING) on ([^\]\s]{1,80})")
             .expect("the pattern is sound")
@@ -141,7 +141,7 @@ fn built(kept: &Kept) -> Verdict {
     });
     let broken = |is_error: bool, tree: &str| {
         let on = match tree.bytes().all(|b| b.is_ascii_hexdigit()) {
-            // A commit's hash tells a reader nothing.
+            // A commit's hash means nothing to a reader.
             true => String::new(),
             false => format!(" on {tree}"),
         };
@@ -160,23 +160,23 @@ fn built(kept: &Kept) -> Verdict {
             ),
         }
     };
-    if kept.title.contains("BUILD SUCCESS") {
+    if item.title.contains("BUILD SUCCESS") {
         return of(Step::CiPassed, Topic::Build, BUILDS, "builds".to_owned());
     }
-    if kept.title.contains("BUILD REGRESSION") {
+    if item.title.contains("BUILD REGRESSION") {
         return broken(true, "");
     }
-    if let Some(found) = AUTO.captures(&kept.text) {
+    if let Some(found) = AUTO.captures(&item.text) {
         return broken(found[1].eq_ignore_ascii_case("error"), &found[2]);
     }
-    if let Some(found) = NOTICED.captures(&kept.text) {
+    if let Some(found) = NOTICED.captures(&item.text) {
         return match (found.get(1), found.get(2), found.get(3)) {
             (Some(what), ..) => broken(what.as_str().to_ascii_lowercase().starts_with("error"), ""),
             (_, Some(fault), _) => failed(fault.as_str()),
             (.., measured) => reported(measured.map_or("", |measured| measured.as_str())),
         };
     }
-    match CANNOT.captures(&kept.text) {
+    match CANNOT.captures(&item.text) {
         Some(found) => of(
             Step::Reported,
             Topic::Build,
@@ -187,22 +187,22 @@ fn built(kept: &Kept) -> Verdict {
     }
 }
 
-/// What syzbot says: it tested a series and found a fault, or it reports one.
-fn fuzzed(kept: &Kept) -> Verdict {
+/// Reads a mail of syzbot: it tested a series and found a fault, or it reports one.
+fn fuzzed(item: &StoredItem) -> MachineVerdict {
     static FOUND: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?m)^and found the following issues?:[ \t]*\n(?:[ \t]*\n)*(?:[*-] )?([^\n]+)")
             .expect("the pattern is sound")
     });
-    if !kept.text.contains("syzbot ci has tested") {
+    if !item.text.contains("syzbot ci has tested") {
         return reported("");
     }
-    match FOUND.captures(&kept.text) {
+    match FOUND.captures(&item.text) {
         Some(found) => failed(&found[1]),
         None => reported(""),
     }
 }
 
-fn failed(fault: &str) -> Verdict {
+fn failed(fault: &str) -> MachineVerdict {
     let fault = shorten(fault.trim(), FAULT_CHARS_MAX);
     of(
         Step::CiFailed,
@@ -212,7 +212,7 @@ fn failed(fault: &str) -> Verdict {
     )
 }
 
-/// The last link to one of the machine's own pages, in what it did not quote.
+/// The last unquoted link to one of the machine's own pages.
 fn page(machine: &Machine, text: &str) -> Option<String> {
     let mut found = None;
     for line in lines(text).filter(|line| !line.starts_with('>')) {

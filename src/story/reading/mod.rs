@@ -1,4 +1,4 @@
-//! One item read: what part it plays, and by which keys it may be tied to others. A function of the item alone.
+//! An item with its role and its join keys. It depends on the item alone.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, OnceLock};
@@ -8,24 +8,24 @@ use regex::Regex;
 
 mod role;
 mod said;
+mod statements;
 mod text;
 
 pub use self::role::Role;
-pub use self::text::{first_line_author, mended, paths, slug, upstream};
+pub use self::statements::Signed;
+pub use self::text::{Earlier, first_line_author, mended, paths, slug, upstream};
 
 use self::role::{is_for_person, is_for_stable, role};
-use self::said::Said;
-use self::text::{bracketed, earlier, merged, pulled_tag, shortlog};
-use super::key::{self, Key};
-use super::machine::{Machine, Machines, Sort, is_ai_made};
-use super::{Kept, bot};
+use self::statements::Statements;
+use self::text::{KEYS_MAX, bracketed, earlier, merged, pulled_tag};
+use super::key::{self, JoinKey};
+use super::machine::{Machine, MachineKind, Machines, is_ai_made};
+use super::{StoredItem, bot};
 use crate::item::diff::{self, Sample};
 use crate::item::subject::Subject;
 use crate::item::trailer::{linked_mails, trailers};
-use crate::item::{Kind, MessageId};
+use crate::item::{ItemKind, MessageId};
 
-/// The most keys of one kind that one item may have: a page of links must not tie the world together.
-const KEYS_MAX: usize = 64;
 /// See [`Reading::posting_keys`].
 const HALF_DAY_S: i64 = 43_200;
 /// How many of its changed lines may tie a patch to other versions of it.
@@ -35,7 +35,7 @@ const LINE_KEYS: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// The item.
-    pub kept: Kept,
+    pub item: StoredItem,
     /// Its title, read; of a mail, else only the title.
     pub subject: Subject,
     /// Its part.
@@ -45,10 +45,10 @@ pub struct Reading {
     /// Whether it is an AI's review that a person passes on.
     pub ai_made: bool,
     /// Its own key.
-    pub own: Key,
+    pub own: JoinKey,
     /// The mails above it, nearest first.
-    pub above: Vec<Key>,
-    /// Who wrote it, in all the spellings that are known: the sender, and whom a first line `From:` names.
+    pub above: Vec<JoinKey>,
+    /// The author in all known spellings: the sender, and the person on a first line `From:`.
     pub authors: Vec<String>,
     /// Earlier revisions that a patch names.
     pub earlier: Vec<Earlier>,
@@ -56,57 +56,48 @@ pub struct Reading {
     pub is_backport: bool,
     /// b4's change-ids.
     pub changes: Vec<String>,
-    /// The commits whose part this is: itself, those that a notice lists, those that it is a copy of.
-    pub commits: Vec<Key>,
+    /// The commits that it stands for: itself, those that a notice lists, those that it is a copy of.
+    pub commits: Vec<JoinKey>,
     /// The mails that the `Link:` trailers of a commit or a patch name.
-    pub links: Vec<Key>,
+    pub links: Vec<JoinKey>,
     /// The branch that a series became, or the tag that is to be pulled.
-    pub branch: Option<Key>,
+    pub branch: Option<JoinKey>,
     /// The run of `git send-email` that sent it.
-    pub run: Option<Key>,
+    pub run: Option<JoinKey>,
     /// The paths in its diffstat.
     pub paths: BTreeSet<String>,
     /// The lines that its diff changes, as far as they are kept.
     pub lines: Sample,
     /// See [`Reading::keys`].
-    keys: OnceLock<BTreeSet<Key>>,
-    /// What was asked of its text.
-    said: Said,
-}
-
-/// A mail that a patch names as an earlier revision of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Earlier {
-    /// The mail.
-    pub key: Key,
-    /// Which version that was, where the line says nothing else: `Link to v2: …`.
-    pub version: Option<u32>,
+    keys: OnceLock<BTreeSet<JoinKey>>,
+    /// The statements in its text.
+    statements: Statements,
 }
 
 impl Reading {
-    /// Reads an item; `machines` are what the configuration knows of senders.
-    pub fn of(kept: Kept, machines: &Machines) -> Self {
-        let subject = match kept.kind {
-            Kind::Message if kept.header(diff::FILES).is_some() => {
-                Subject::parse_with_diff(&kept.title)
+    /// Reads an item; `machines` is the configuration of machine senders.
+    pub fn of(item: StoredItem, machines: &Machines) -> Self {
+        let subject = match item.kind {
+            ItemKind::Message if item.header(diff::FILES).is_some() => {
+                Subject::parse_with_diff(&item.title)
             }
-            Kind::Message => Subject::parse(&kept.title),
-            Kind::Commit | Kind::Article | Kind::Release | Kind::Video => Subject {
-                title: kept.title.clone(),
+            ItemKind::Message => Subject::parse(&item.title),
+            ItemKind::Commit | ItemKind::Article | ItemKind::Release | ItemKind::Video => Subject {
+                title: item.title.clone(),
                 version: 1,
                 ..Subject::default()
             },
         };
-        let machine = match kept.kind {
-            Kind::Message => machines.sender(&kept),
-            Kind::Commit | Kind::Article | Kind::Release | Kind::Video => None,
+        let machine = match item.kind {
+            ItemKind::Message => machines.sender(&item),
+            ItemKind::Commit | ItemKind::Article | ItemKind::Release | ItemKind::Video => None,
         };
-        let is_machines = machine.is_some() && !is_for_person(&kept, &subject, machines);
-        let role = role(&kept, &subject, is_machines);
+        let is_machines = machine.is_some() && !is_for_person(&item, &subject, machines);
+        let role = role(&item, &subject, is_machines);
         let mut reading = Self {
-            own: own_key(&kept),
-            above: above(&kept),
-            authors: authors(&kept, role, machine.is_some()),
+            own: own_key(&item),
+            above: above(&item),
+            authors: authors(&item, role, machine.is_some()),
             earlier: Vec::new(),
             is_backport: is_for_stable(&subject),
             changes: Vec::new(),
@@ -117,21 +108,21 @@ impl Reading {
             paths: BTreeSet::new(),
             lines: Sample::default(),
             keys: OnceLock::new(),
-            said: Said::default(),
+            statements: Statements::default(),
             subject,
             role,
             machine,
-            ai_made: role == Role::Talk && is_ai_made(&kept.text),
-            kept,
+            ai_made: role == Role::Talk && is_ai_made(&item.text),
+            item,
         };
         match role {
             Role::Patch => reading.read_patch(),
             Role::Backport => {
-                reading.commits = upstream(&reading.kept.text).into_iter().collect();
+                reading.commits = upstream(&reading.item.text).into_iter().collect();
                 reading.above.clear();
             }
             Role::Pull => {
-                reading.branch = pulled_tag(&reading.kept.text).map(|tag| key::branch(&tag))
+                reading.branch = pulled_tag(&reading.item.text).map(|tag| key::branch(&tag))
             }
             Role::Commit => reading.read_commit(),
             Role::Machine => reading.read_notice(),
@@ -150,12 +141,12 @@ impl Reading {
     }
 
     /// Everything that may tie it to other items.
-    pub fn keys(&self) -> &BTreeSet<Key> {
+    pub fn keys(&self) -> &BTreeSet<JoinKey> {
         self.keys.get_or_init(|| self.all_keys())
     }
 
-    fn all_keys(&self) -> BTreeSet<Key> {
-        let mut keys: BTreeSet<Key> = BTreeSet::from([self.own]);
+    fn all_keys(&self) -> BTreeSet<JoinKey> {
+        let mut keys: BTreeSet<JoinKey> = BTreeSet::from([self.own]);
         let many = [&self.above, &self.links, &self.commits];
         keys.extend(many.into_iter().flat_map(|keys| keys.iter().take(KEYS_MAX)));
         keys.extend(self.earlier.iter().map(|earlier| earlier.key));
@@ -197,25 +188,25 @@ impl Reading {
 
     /// When it was sent, as its author's clock has it.
     pub fn sent_at(&self) -> DateTime<Utc> {
-        self.kept.written_at.unwrap_or(self.kept.at)
+        self.item.written_at.unwrap_or(self.item.at)
     }
 
-    /// What all mails of one posting have in common, by half days: runs that follow each other within hours share one.
-    fn posting_keys(&self) -> Vec<Key> {
+    /// Keys that all mails of a posting share, by half days: runs that follow each other within hours share one.
+    fn posting_keys(&self) -> Vec<JoinKey> {
         let Some((_, total)) = self.subject.part.filter(|(_, total)| *total > 1) else {
             return Vec::new();
         };
         let half_day = self.sent_at().timestamp().div_euclid(HALF_DAY_S);
         let posting = |half_day: i64| {
-            let author = self.kept.author.email.to_lowercase();
+            let author = self.item.author.email.to_lowercase();
             let version = self.subject.version;
             key::run(&format!("{author} v{version} {total} {half_day}"))
         };
         vec![posting(half_day), posting(half_day + 1)]
     }
 
-    /// By which versions of a patch meet whose titles differ: its author with some of the lines that it changes.
-    fn content_keys(&self) -> impl Iterator<Item = Key> {
+    /// Keys by which versions of a patch with different titles meet: the author, with some of the changed lines.
+    fn content_keys(&self) -> impl Iterator<Item = JoinKey> {
         let author = self.best_known_as();
         let lines = self.lines.hashes.iter().take(LINE_KEYS);
         lines.map(move |line| key::line(author, *line))
@@ -235,30 +226,30 @@ impl Reading {
     }
 
     fn read_patch(&mut self) {
-        let text = &self.kept.text;
+        let text = &self.item.text;
         self.changes = trailers(text)
             .filter(|trailer| trailer.is("change-id"))
             .map(|trailer| trailer.value.to_owned())
             .collect();
-        self.changes.extend(change_in_id(&self.kept.reference));
+        self.changes.extend(change_in_id(&self.item.reference));
         self.changes.sort();
         self.changes.dedup();
         self.earlier = earlier(text);
         self.links = linked(text).collect();
-        self.run = key::run_of(&self.kept.reference).map(|run| key::run(&run));
+        self.run = key::run_of(&self.item.reference).map(|run| key::run(&run));
         // A diffstat shortens long paths; a cover letter has nothing else.
-        let files = self.kept.header(diff::FILES).unwrap_or_default();
+        let files = self.item.header(diff::FILES).unwrap_or_default();
         self.paths = files.split_whitespace().map(str::to_owned).collect();
         if self.paths.is_empty() {
             self.paths = paths(text);
         }
-        let lines = self.kept.header(diff::LINES).and_then(Sample::parse);
+        let lines = self.item.header(diff::LINES).and_then(Sample::parse);
         self.lines = lines.unwrap_or_default();
     }
 
     fn read_commit(&mut self) {
-        let text = &self.kept.text;
-        self.commits.extend(key::commit(&self.kept.reference));
+        let text = &self.item.text;
+        self.commits.extend(key::commit(&self.item.reference));
         self.commits.extend(upstream(text));
         let bracketed = bracketed(text);
         self.links = linked(text)
@@ -269,22 +260,24 @@ impl Reading {
     }
 
     /// Whether it comes from a machine of that kind.
-    pub fn is_from(&self, sort: Sort) -> bool {
+    pub fn is_from(&self, kind: MachineKind) -> bool {
         self.role == Role::Machine
             && self
                 .machine
                 .as_ref()
-                .is_some_and(|machine| machine.sort == sort)
+                .is_some_and(|machine| machine.kind == kind)
     }
 
     /// Whether it is a machine's mail that only says something of others: no notice that moves a story.
     pub fn is_quiet(&self) -> bool {
-        self.role == Role::Machine && !self.is_from(Sort::Notices) && !self.is_from(Sort::Tracker)
+        self.role == Role::Machine
+            && !self.is_from(MachineKind::Notices)
+            && !self.is_from(MachineKind::Tracker)
     }
 
     fn read_notice(&mut self) {
-        if self.is_from(Sort::Notices)
-            && let Some(notice) = bot::applied(&self.kept)
+        if self.is_from(MachineKind::Notices)
+            && let Some(notice) = bot::applied(&self.item)
         {
             self.commits = notice
                 .commits
@@ -292,7 +285,7 @@ impl Reading {
                 .filter_map(|c| key::commit(&c.hash))
                 .collect();
         }
-        if let Some(merge) = bot::pull_merged(&self.kept) {
+        if let Some(merge) = bot::pull_merged(&self.item) {
             self.commits.extend(key::commit(&merge.hash));
             self.above.extend(merge.request.as_ref().map(key::mail));
         }
@@ -300,29 +293,29 @@ impl Reading {
 }
 
 /// The mails that `Link:` trailers name.
-fn linked(text: &str) -> impl Iterator<Item = Key> {
+fn linked(text: &str) -> impl Iterator<Item = JoinKey> {
     trailers(text)
         .filter(|trailer| trailer.is("Link"))
         .flat_map(|trailer| linked_mails(trailer.value))
         .map(|id| key::mail(&id))
 }
 
-fn own_key(kept: &Kept) -> Key {
+fn own_key(item: &StoredItem) -> JoinKey {
     use crate::item::{CommitHash, ItemKey};
-    match kept.kind {
-        Kind::Message => MessageId::parse(&kept.reference).map(|id| key::mail(&id)),
-        Kind::Commit => {
-            CommitHash::parse(&kept.reference).map(|hash| key::of_item(&ItemKey::commit(&hash)))
+    match item.kind {
+        ItemKind::Message => MessageId::parse(&item.reference).map(|id| key::mail(&id)),
+        ItemKind::Commit => {
+            CommitHash::parse(&item.reference).map(|hash| key::of_item(&ItemKey::commit(&hash)))
         }
-        Kind::Article | Kind::Release | Kind::Video => None,
+        ItemKind::Article | ItemKind::Release | ItemKind::Video => None,
     }
-    .unwrap_or_else(|| key::of_item(&ItemKey::content(&kept.reference)))
+    .unwrap_or_else(|| key::of_item(&ItemKey::content(&item.reference)))
 }
 
-/// The mails above: what it answers, then its references from the nearest up.
-fn above(kept: &Kept) -> Vec<Key> {
-    let mut above: Vec<Key> = kept.parent.into_iter().collect();
-    let references = kept.header("References").unwrap_or_default();
+/// The mails above: its parent, then its references from the nearest up.
+fn above(item: &StoredItem) -> Vec<JoinKey> {
+    let mut above: Vec<JoinKey> = item.parent.into_iter().collect();
+    let references = item.header("References").unwrap_or_default();
     let ids: Vec<MessageId> = references
         .split_whitespace()
         .filter_map(MessageId::parse)
@@ -336,15 +329,15 @@ fn above(kept: &Kept) -> Vec<Key> {
     above
 }
 
-fn authors(kept: &Kept, role: Role, is_from_machine: bool) -> Vec<String> {
+fn authors(item: &StoredItem, role: Role, is_from_machine: bool) -> Vec<String> {
     // One account that sends for many is nobody's name.
     let mut authors = match is_from_machine && role != Role::Machine {
         true => Vec::new(),
-        false => key::identities(&kept.author),
+        false => key::identities(&item.author),
     };
     if role == Role::Patch {
         authors.extend(
-            first_line_author(&kept.text)
+            first_line_author(&item.text)
                 .iter()
                 .flat_map(key::identities),
         );
@@ -354,33 +347,11 @@ fn authors(kept: &Kept, role: Role, is_from_machine: bool) -> Vec<String> {
     authors
 }
 
-/// b4 writes a change-id into the Message-ID: `20240731-SLUG-v2-3-HASH@…` belongs to `20240731-SLUG-…`; without its own
-/// hash, which only the change-id line tells, date and slug must do.
+/// b4 writes a change-id into the Message-ID: `20240731-SLUG-v2-3-HASH@…` belongs to `20240731-SLUG-…`. The Message-ID lacks the
+/// change-id's own hash, so date and slug must do.
 fn change_in_id(id: &str) -> Option<String> {
     static B4: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^(\d{8}-[^@]+)-v\d+-\d+-[0-9a-f]{12}@").expect("the pattern is sound")
     });
     Some(B4.captures(id)?[1].to_owned())
-}
-
-/// See [`Reading::mentions`].
-fn mentions_in(reading: &Reading) -> BTreeSet<Key> {
-    let text = &reading.kept.text;
-    match reading.role {
-        Role::Commit if !reading.is_merge() => mended(text)
-            .iter()
-            .filter_map(|hash| key::commit(hash))
-            .collect(),
-        Role::Pull => shortlog(text),
-        Role::Lone => linked_mails(text)
-            .iter()
-            .map(key::mail)
-            .take(KEYS_MAX)
-            .collect(),
-        Role::Talk if bot::cve(&reading.kept).is_some() => bot::cve_fixes(text)
-            .iter()
-            .filter_map(|hash| key::commit(hash))
-            .collect(),
-        Role::Commit | Role::Talk | Role::Machine | Role::Patch | Role::Backport => BTreeSet::new(),
-    }
 }

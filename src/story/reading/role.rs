@@ -1,12 +1,12 @@
-//! What part an item plays.
+//! The role of an item.
 
 use super::text::{first_line_author, upstream};
-use crate::item::Kind;
+use crate::item::ItemKind;
 use crate::item::subject::Subject;
-use crate::story::Kept;
+use crate::story::StoredItem;
 use crate::story::machine::Machines;
 
-/// What part an item plays.
+/// The role of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A cover letter or a patch, as its author posted it.
@@ -25,33 +25,33 @@ pub enum Role {
     Lone,
 }
 
-/// Whether a machine's account sent a patch for a person, whom the first line of its text names.
-pub(super) fn is_for_person(kept: &Kept, subject: &Subject, machines: &Machines) -> bool {
+/// Whether a machine's account sent a patch for a person, named on the first line of its text.
+pub(super) fn is_for_person(item: &StoredItem, subject: &Subject, machines: &Machines) -> bool {
     subject.patch
         && !subject.reply
-        && first_line_author(&kept.text).is_some_and(|person| !machines.is_machine(&person))
+        && first_line_author(&item.text).is_some_and(|person| !machines.is_machine(&person))
 }
 
-pub(super) fn role(kept: &Kept, subject: &Subject, is_machines: bool) -> Role {
-    match kept.kind {
-        Kind::Commit => Role::Commit,
-        Kind::Article | Kind::Release | Kind::Video => Role::Lone,
-        Kind::Message if is_machines => Role::Machine,
-        Kind::Message if subject.reply => Role::Talk,
-        Kind::Message if is_backport(kept, subject) => Role::Backport,
-        Kind::Message if subject.patch => Role::Patch,
-        Kind::Message if subject.pull => Role::Pull,
-        Kind::Message => Role::Talk,
+pub(super) fn role(item: &StoredItem, subject: &Subject, is_machines: bool) -> Role {
+    match item.kind {
+        ItemKind::Commit => Role::Commit,
+        ItemKind::Article | ItemKind::Release | ItemKind::Video => Role::Lone,
+        ItemKind::Message if is_machines => Role::Machine,
+        ItemKind::Message if subject.reply => Role::Talk,
+        ItemKind::Message if is_backport(item, subject) => Role::Backport,
+        ItemKind::Message if subject.patch => Role::Patch,
+        ItemKind::Message if subject.pull => Role::Pull,
+        ItemKind::Message => Role::Talk,
     }
 }
 
 /// A single patch of a stable review or of AUTOSEL says so in its tags, and names the commit that it copies. Several of one
 /// posting are a series like any other.
-fn is_backport(kept: &Kept, subject: &Subject) -> bool {
+fn is_backport(item: &StoredItem, subject: &Subject) -> bool {
     let is_single = subject.part.is_none_or(|(_, total)| total == 1);
     let is_copy = || {
         let is_of_autosel = subject.trees.iter().any(|tree| tree.starts_with("AUTOSEL"));
-        is_of_autosel || upstream(&kept.text).is_some()
+        is_of_autosel || upstream(&item.text).is_some()
     };
     subject.patch && is_single && is_for_stable(subject) && is_copy()
 }

@@ -1,4 +1,4 @@
-//! What a text tells that folding needs: links to earlier revisions, paths, commits that it copies or mends, tags.
+//! Facts in a text that folding needs: links to earlier revisions, paths, commits that it copies or fixes, tags.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -6,13 +6,24 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Earlier, KEYS_MAX};
 use crate::item::prose::lines;
 use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
-use crate::story::key::{self, Key};
+use crate::story::key::{self, JoinKey};
 
-/// Whom a patch's first line names as its author: `From: Name <address>`.
+/// The most keys of one kind that one item may have: a page of links must not tie the world together.
+pub(super) const KEYS_MAX: usize = 64;
+
+/// A mail that a patch names as an earlier revision of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The mail.
+    pub key: JoinKey,
+    /// Which version that was, where the line says nothing else: `Link to v2: …`.
+    pub version: Option<u32>,
+}
+
+/// The author on a patch's first line: `From: Name <address>`.
 pub fn first_line_author(text: &str) -> Option<Person> {
     let first = lines(text).find(|line| !line.trim().is_empty())?;
     let (name, email) = first.strip_prefix("From:")?.rsplit_once('<')?;
@@ -51,7 +62,7 @@ pub(super) fn earlier(text: &str) -> Vec<Earlier> {
             true => linked_mails(bare),
             false => Vec::new(),
         };
-        // The Message-ID itself may hold `v2`: what stands around the link counts.
+        // The Message-ID itself may contain `v2`, so only the text around the link counts.
         let around = match is_linking {
             true => MAIL_URL.replace_all(bare, " "),
             false => Cow::Borrowed(bare),
@@ -137,7 +148,7 @@ pub(super) fn bracketed(text: &str) -> Vec<MessageId> {
 }
 
 /// The commit that this one copies: `commit HASH upstream.`, `[ Upstream commit HASH ]`, `(cherry picked from …)`.
-pub fn upstream(text: &str) -> Option<Key> {
+pub fn upstream(text: &str) -> Option<JoinKey> {
     static UPSTREAM: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?mi)^\s*(?:commit ([0-9a-f]{12,64}) upstream|\[ ?upstream commit ([0-9a-f]{12,64}) ?\]|\(cherry picked from commit ([0-9a-f]{12,64})\))")
             .expect("the pattern is sound")
@@ -213,7 +224,7 @@ pub fn mended(text: &str) -> Vec<String> {
 }
 
 /// The patches that a pull request lists: `Author (2):` with a title in each indented line below.
-pub(super) fn shortlog(text: &str) -> BTreeSet<Key> {
+pub(super) fn shortlog(text: &str) -> BTreeSet<JoinKey> {
     static AUTHOR: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^(\S.*?) \(\d+\):$").expect("the pattern is sound"));
     let mut author: Option<String> = None;

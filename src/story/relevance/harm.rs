@@ -1,6 +1,6 @@
 //! Whether a story mends something that took a machine down or lost data: by its titles, or by the report that a fix quotes.
 
-use super::reasons::{has_word, is_test_title};
+use super::titles::{has_word, is_test_title};
 use crate::item::prose;
 
 /// How titles call it, in lower case.
@@ -81,7 +81,7 @@ fn mends(title: &str) -> bool {
     MENDS.contains(&first) || has_word(title, "fix") || has_word(title, "fixes")
 }
 
-/// Whether a text that says what it fixes quotes the kernel's report.
+/// Whether the text of a fix quotes the kernel's report.
 fn quotes_report(text: &str) -> bool {
     REPORTS
         .iter()

@@ -1,19 +1,18 @@
-//! Is it about BPF, how much does it matter, and why. Pure.
+//! Decides whether a story is about BPF, how much it matters, and why. Pure.
 //!
-//! It is judged by what its author wrote and changed: whom a mail was copied to says little, and a passing word in a long
-//! text says nothing.
+//! The author's text and changes count. The recipients of a mail show little, and a passing word in a long text shows nothing.
 
 mod harm;
+mod matter;
 mod reasons;
+mod titles;
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use regex::Regex;
-
-use self::reasons::{Looked, holds};
+pub use self::matter::Matter;
+use self::reasons::Evidence;
 pub use self::reasons::{REASONS, Reason};
+use self::titles::{found, without_namesakes};
 use super::machine::Machines;
 use crate::item::prose;
 
@@ -22,37 +21,6 @@ const SHARE: usize = 4;
 /// How often a text must name BPF, and in how few words each time, where neither title nor files do.
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
-
-/// What is judged: what the people of a story wrote, and what became of it. No list, no recipient.
-#[derive(Debug, Clone, Default)]
-pub struct Matter {
-    /// The feeds that carry it and nothing but BPF.
-    pub home: Vec<String>,
-    /// Titles without tags: first the story's own, then those of its patches and commits.
-    pub titles: Vec<String>,
-    /// Titles of patches that are not here, as far as the cover letter lists them and tells no files.
-    pub others: Vec<String>,
-    /// Whether there are patches of which nothing is known: neither title nor files.
-    pub is_incomplete: bool,
-    /// Words of the subject's tags, such as `bpf-next`.
-    pub trees: Vec<String>,
-    /// What its author wrote: cover letters, messages of patches and commits, articles.
-    pub texts: Vec<String>,
-    /// The files that it changes, as its diffstats tell; long ones may be shortened in front (`.../bpf/core.c`).
-    pub paths: BTreeSet<String>,
-    /// How many people answered.
-    pub reviewers: u32,
-    /// Somebody refused it.
-    pub nacked: bool,
-    /// It was applied.
-    pub applied: bool,
-    /// A CVE was announced for it.
-    pub cve: bool,
-    /// LWN wrote of it, or it is LWN's.
-    pub lwn: bool,
-    /// A backport that was sent for a stable tree.
-    pub backport: bool,
-}
 
 /// A judgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,20 +33,20 @@ pub struct Judgement {
     pub why: Vec<String>,
 }
 
-/// What the configuration tells the fold: words, paths and weights, and who is a machine.
+/// The fold's part of the configuration: words, paths, weights and machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    /// What makes a title, or a tag, BPF's: found anywhere in it, whatever the case.
+pub struct FoldRules {
+    /// Words that make a title or a tag BPF's, anywhere in it and in any case.
     pub title: Vec<String>,
-    /// What makes a file BPF's: found anywhere in its path.
+    /// Parts of a path that make a file BPF's.
     pub paths: Vec<String>,
-    /// What each reason weighs, by its name.
+    /// The weight of each reason, by its name.
     pub weights: BTreeMap<&'static str, i32>,
     /// Senders that are machines, or are none, beside those that are known.
     pub machines: Machines,
 }
 
-impl Default for Words {
+impl Default for FoldRules {
     fn default() -> Self {
         let words = [
             "bpf",
@@ -120,7 +88,7 @@ impl Default for Words {
 }
 
 /// Judges a story.
-pub fn judge(matter: &Matter, words: &Words) -> Judgement {
+pub fn judge(matter: &Matter, words: &FoldRules) -> Judgement {
     let about = about(matter, words);
     let mut judgement = Judgement {
         relevant: about.is_ok(),
@@ -130,23 +98,23 @@ pub fn judge(matter: &Matter, words: &Words) -> Judgement {
             Err(why) => format!("not about BPF: {why}"),
         }],
     };
-    let looked = Looked::at(matter, words);
+    let evidence = Evidence::new(matter, &words.title, &words.paths);
     for reason in &REASONS {
         let weight = words
             .weights
             .get(reason.name)
             .copied()
             .unwrap_or(reason.weight);
-        if weight != 0 && holds(reason.name, &looked) {
+        if weight != 0 && (reason.holds)(&evidence) {
             judgement.score += weight;
-            judgement.why.push(format!("{} ({weight:+})", reason.told));
+            judgement.why.push(format!("{} ({weight:+})", reason.words));
         }
     }
     judgement
 }
 
 /// Whether it is about BPF, and why or why not.
-fn about(matter: &Matter, words: &Words) -> Result<String, String> {
+fn about(matter: &Matter, words: &FoldRules) -> Result<String, String> {
     if let Some(feed) = matter.home.first() {
         return Ok(format!("all that {feed} carries is"));
     }
@@ -177,7 +145,7 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
     if ours > 0 && ours * SHARE >= matter.paths.len() {
         return Ok(format!("{ours} of {} files are BPF's", matter.paths.len()));
     }
-    // A text of many patches says more of what was touched than of what it is about; a thread has only its text.
+    // The text of many patches is more about the touched code than about the purpose. A thread has only its text.
     let text = matter.texts.first().map_or("", String::as_str);
     let mentions = mentions(text, &words.title);
     let count = text.split_whitespace().count();
@@ -197,30 +165,6 @@ fn about(matter: &Matter, words: &Words) -> Result<String, String> {
             matter.paths.len()
         ),
     })
-}
-
-/// The first of `words` that is in `text`, whatever the case; not as a part of a name that means something else.
-fn found<'a>(text: &str, words: &'a [String]) -> Option<&'a str> {
-    let text = text.to_lowercase();
-    let text = without_namesakes(&text);
-    words
-        .iter()
-        .map(String::as_str)
-        .find(|word| text.contains(*word))
-}
-
-/// A text in lower case without names that hold a word of BPF's and mean something else: the conference of storage, file
-/// systems, memory and BPF, and the tests and samples of seccomp, whose filters are classic ones.
-fn without_namesakes(text: &str) -> Cow<'_, str> {
-    static NAMESAKE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"lsf(?:\W{0,3}|\W+and\W+)mm(?:\W{0,3}|\W+and\W+)bpf|seccomp[-_/]bpf(?:[-_]\w+)*(?:\.[cho]\b)?")
-            .expect("the pattern is sound")
-    });
-    // Few texts have one, and most are long.
-    match text.contains("lsf") || text.contains("seccomp") {
-        true => NAMESAKE.replace_all(text, " "),
-        false => text.into(),
-    }
 }
 
 /// Whether a title is that of a build robot's report of a whole tree: `[linux-next:master] BUILD REGRESSION 0123abc`.
@@ -284,19 +228,25 @@ mod tests {
             (true, matter("[bpf-next:master] BUILD REGRESSION 0123abc", &[], &[], ""), "\"bpf\" in the title"),
         ];
         for (wanted, matter, why) in table {
-            let judged = judge(&matter, &Words::default());
+            let judged = judge(&matter, &FoldRules::default());
             assert_eq!(judged.relevant, wanted, "{:?}", matter.titles);
             let about = if wanted { "about BPF" } else { "not about BPF" };
             assert_eq!(judged.why[0], format!("{about}: {why}"));
         }
         let mut tagged = matter("net: x", &[], &[], "");
         tagged.trees = vec!["bpf-next/net".to_owned()];
-        assert!(judge(&tagged, &Words::default()).relevant);
+        assert!(judge(&tagged, &FoldRules::default()).relevant);
         tagged.trees = vec!["LSF/MM/BPF".to_owned()];
-        assert!(!judge(&tagged, &Words::default()).relevant);
+        assert!(!judge(&tagged, &FoldRules::default()).relevant);
         let mut home = matter("1.2.3", &[], &[], "");
         home.home = vec!["libbpf".to_owned()];
-        assert!(judge(&home, &Words::default()).relevant);
+        assert!(judge(&home, &FoldRules::default()).relevant);
+    }
+
+    fn holds(name: &str, matter: &Matter) -> bool {
+        let rules = FoldRules::default();
+        let reason = REASONS.iter().find(|reason| reason.name == name);
+        (reason.expect("a reason").holds)(&Evidence::new(matter, &rules.title, &rules.paths))
     }
 
     #[test]
@@ -332,29 +282,18 @@ mod tests {
             ("security", matter("bpf: Fix a use after free", &[], &[], ""), matter("bpf: Free after use", &[], &[], "")),
         ];
         for (reason, does, does_not) in table {
-            assert!(
-                holds(reason, &Looked::at(&does, &Words::default())),
-                "{reason}: {:?}",
-                does.titles
-            );
-            assert!(
-                !holds(reason, &Looked::at(&does_not, &Words::default())),
-                "{reason}: {:?}",
-                does_not.titles
-            );
+            assert!(holds(reason, &does), "{reason}: {:?}", does.titles);
+            assert!(!holds(reason, &does_not), "{reason}: {:?}", does_not.titles);
         }
         let driver = files(&["drivers/net/a.c"]);
-        assert!(holds("driver", &Looked::at(&driver, &Words::default())));
+        assert!(holds("driver", &driver));
         for (title, path) in [
             ("bpf: x", "drivers/net/a_xdp.c"),
             ("a: Add XDP", "drivers/net/a.c"),
             ("a: Fix a panic in XDP", "drivers/net/a.c"),
         ] {
             let matter = matter(title, &[], &[path], "");
-            assert!(
-                !holds("driver", &Looked::at(&matter, &Words::default())),
-                "{title}"
-            );
+            assert!(!holds("driver", &matter), "{title}");
         }
     }
 
@@ -367,7 +306,7 @@ mod tests {
         let score = |title: &str| {
             let mut matter = matter(title, &[], &["drivers/net/a.c"], "");
             matter.applied = true;
-            judge(&matter, &Words::default()).score
+            judge(&matter, &FoldRules::default()).score
         };
         for title in &titles[..3] {
             assert!(score(title) >= SCORE_MIN, "{title}: {}", score(title));
@@ -379,7 +318,7 @@ mod tests {
     fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
         let mut matter = matter("bpf: rework kfuncs", &[], &[], "");
         (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
-        let mut words = Words::default();
+        let mut words = FoldRules::default();
         words.weights.insert("nack", 0);
         words.weights.insert("review", -7);
         let judged = judge(&matter, &words);

@@ -1,135 +1,160 @@
-//! The reasons that make a story matter more or less.
+//! The reasons that make a story matter more or less: one table of weights, words and tests.
 
 use std::collections::BTreeSet;
 
 use super::harm::mends_harm;
-use super::{Matter, Words, found};
+use super::matter::Matter;
+use super::titles::{found, has_word, is_test_title};
 
 /// Much review: as many people as that.
 pub(super) const REVIEWERS_MANY: u32 = 3;
 
 /// A reason that makes a story matter more or less.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Reason {
     /// Its name in the configuration.
     pub name: &'static str,
-    /// What a reader is told.
-    pub told: &'static str,
-    /// What it weighs unless the configuration says otherwise.
+    /// Its weight, unless the configuration sets another.
     pub weight: i32,
+    /// The words for a reader: "… is about kfuncs".
+    pub words: &'static str,
+    /// Whether it holds for a story.
+    pub(super) holds: fn(&Evidence<'_>) -> bool,
 }
 
-/// All reasons, in the order in which they are told.
+/// All reasons, in the order of display.
 pub const REASONS: [Reason; 22] = [
     Reason {
         name: "feature",
-        told: "brings something new",
         weight: 1,
+        words: "brings something new",
+        holds: |e| !e.is_test && e.brings_new,
     },
     Reason {
         name: "kfunc",
-        told: "is about kfuncs",
         weight: 3,
+        words: "is about kfuncs",
+        holds: |e| !e.is_test && (e.in_titles("kfunc") || e.in_titles("kfuncs")),
     },
     Reason {
         name: "helper",
-        told: "adds a helper",
         weight: 3,
+        words: "adds a helper",
+        holds: |e| !e.is_test && adds_helper(e),
     },
     Reason {
         name: "program_type",
-        told: "is about a program type",
         weight: 3,
+        words: "is about a program type",
+        holds: |e| !e.is_test && names_program_type(e),
     },
     Reason {
         name: "map_type",
-        told: "is about a map type",
         weight: 3,
+        words: "is about a map type",
+        holds: |e| !e.is_test && names_map_type(e),
     },
     Reason {
         name: "uapi",
-        told: "changes what user space sees (uapi)",
         weight: 3,
+        words: "changes what user space sees (uapi)",
+        holds: changes_uapi,
     },
     Reason {
         name: "jit",
-        told: "touches a JIT",
         weight: 2,
+        words: "touches a JIT",
+        holds: |e| e.in_titles("jit") || e.in_titles("jited") || e.in_paths("bpf_jit"),
     },
     Reason {
         name: "verifier",
-        told: "touches the verifier",
         weight: 2,
+        words: "touches the verifier",
+        holds: |e| !e.is_test && (e.in_titles("verifier") || e.in_paths("bpf/verifier.c")),
     },
     Reason {
         name: "arena",
-        told: "is about arenas",
         weight: 2,
+        words: "is about arenas",
+        holds: |e| e.in_titles("arena") || e.in_titles("arenas"),
     },
     Reason {
         name: "sched_ext",
-        told: "is about sched_ext",
         weight: 2,
+        words: "is about sched_ext",
+        holds: |e| e.in_titles("sched_ext") || e.in_paths("sched/ext.c"),
     },
     Reason {
         name: "security",
-        told: "mends a security hole",
         weight: 4,
+        words: "mends a security hole",
+        holds: |e| e.matter.cve || HOLES.iter().any(|hole| e.in_titles(hole)),
     },
     Reason {
         name: "crash",
-        told: "mends a crash, a hang or lost data",
         weight: 2,
+        words: "mends a crash, a hang or lost data",
+        holds: |e| e.is_crash,
     },
     Reason {
         name: "revert",
-        told: "takes something back",
         weight: 3,
+        words: "takes something back",
+        holds: |e| e.titles.iter().any(|title| title.starts_with("revert ")),
     },
     Reason {
         name: "breakage",
-        told: "is about something that broke",
         weight: 2,
+        words: "is about something that broke",
+        holds: is_about_breakage,
     },
     Reason {
         name: "nack",
-        told: "was refused by somebody",
         weight: 2,
+        words: "was refused by somebody",
+        holds: |e| e.matter.nacked,
     },
     Reason {
         name: "review",
-        told: "was talked about by many",
         weight: 2,
+        words: "was talked about by many",
+        holds: |e| e.matter.reviewers >= REVIEWERS_MANY,
     },
     Reason {
         name: "applied",
-        told: "was applied",
         weight: 2,
+        words: "was applied",
+        holds: |e| e.matter.applied,
     },
     Reason {
         name: "lwn",
-        told: "LWN wrote of it",
         weight: 3,
+        words: "LWN wrote of it",
+        holds: |e| e.matter.lwn,
     },
     Reason {
         name: "selftests_only",
-        told: "changes tests only",
         weight: -3,
+        words: "changes tests only",
+        holds: |e| e.is_test,
     },
     Reason {
         name: "trivial",
-        told: "mends spelling or style",
         weight: -3,
+        words: "mends spelling or style",
+        holds: |e| TRIFLES.iter().any(|trifle| has_word(e.own_title(), trifle)),
     },
     Reason {
         name: "driver",
-        told: "is a driver's own matter",
         weight: -2,
+        words: "is a driver's own matter",
+        holds: is_driver_only,
     },
     Reason {
         name: "backport",
-        told: "is a copy for a stable tree",
         weight: -5,
+        words: "is a copy for a stable tree",
+        holds: |e| e.matter.backport,
     },
 ];
 
@@ -148,136 +173,123 @@ const HOLES: [&str; 11] = [
     "buffer overflow",
 ];
 
-/// What reasons look at, with the titles in lower case: each reason asks for several words in them.
-pub(super) struct Looked<'a> {
+/// How titles call small things.
+const TRIFLES: [&str; 14] = [
+    "typo",
+    "typos",
+    "spelling",
+    "misspelling",
+    "misspelled",
+    "typographical",
+    "clerical",
+    "checkpatch",
+    "coccicheck",
+    "whitespace",
+    "blank line",
+    "blank lines",
+    "indentation",
+    "grammar",
+];
+
+/// How titles call something that stopped working.
+const BREAKAGES: [&str; 4] = ["regression", "regressions", "breakage", "breaks"];
+
+/// The facts of a story that reasons test.
+pub(super) struct Evidence<'a> {
     matter: &'a Matter,
-    words: &'a Words,
+    /// The words that make a title BPF's.
+    bpf_words: &'a [String],
+    /// The parts of a path that make a file BPF's.
+    bpf_paths: &'a [String],
+    /// In lower case, because each reason looks for several words in them.
     titles: Vec<String>,
     is_test: bool,
     brings_new: bool,
     is_crash: bool,
 }
 
-impl<'a> Looked<'a> {
-    pub(super) fn at(matter: &'a Matter, words: &'a Words) -> Self {
+impl<'a> Evidence<'a> {
+    pub(super) fn new(
+        matter: &'a Matter,
+        bpf_words: &'a [String],
+        bpf_paths: &'a [String],
+    ) -> Self {
         let titles: Vec<String> = matter.titles.iter().map(|t| t.to_lowercase()).collect();
         let is_test = is_for_tests(&titles, matter);
         Self {
             matter,
-            words,
+            bpf_words,
+            bpf_paths,
             is_test,
             brings_new: brings_new(&titles),
             is_crash: !is_test && mends_harm(&titles, &matter.texts),
             titles,
         }
     }
+
+    fn own_title(&self) -> &str {
+        self.titles.first().map_or("", String::as_str)
+    }
+
+    /// Whether the title of something other than a test has a word.
+    fn in_titles(&self, word: &str) -> bool {
+        let mut titles = self.titles.iter().filter(|title| !is_test_title(title));
+        titles.any(|title| has_word(title, word))
+    }
+
+    fn in_paths(&self, part: &str) -> bool {
+        self.matter.paths.iter().any(|path| path.contains(part))
+    }
 }
 
-/// Whether a reason holds.
-pub(super) fn holds(reason: &str, looked: &Looked<'_>) -> bool {
-    let Looked {
-        matter,
-        words,
-        ref titles,
-        is_test,
-        brings_new,
-        is_crash,
-    } = *looked;
-    let own = titles.first().map_or("", String::as_str);
-    let in_titles = |word: &str| {
-        titles
-            .iter()
-            .any(|title| !is_test_title(title) && has_word(title, word))
-    };
-    let in_paths = |part: &str| matter.paths.iter().any(|path| path.contains(part));
-    match reason {
-        "feature" => !is_test && brings_new,
-        "kfunc" => !is_test && (in_titles("kfunc") || in_titles("kfuncs")),
-        "helper" => {
-            let adds_helper = |title: &String| {
-                !is_test_title(title)
-                    && (has_word(title, "helper") || has_word(title, "helpers"))
-                    && is_new(title)
-                    && found(title, &words.title).is_some()
-            };
-            !is_test && titles.iter().any(adds_helper)
-        }
-        "program_type" => {
-            !is_test
-                && (names_type(titles, "bpf_prog_type_")
-                    || in_titles("program type")
-                    || in_titles("prog type"))
-        }
-        "map_type" => {
-            !is_test
-                && (names_type(titles, "bpf_map_type_")
-                    || in_titles("map type")
-                    || (is_new(own) && has_word(own, "map") && in_paths("uapi/")))
-        }
-        // A long path is shortened in front: what may be a copy of `tools/` is not told from the real one.
-        "uapi" => matter.paths.iter().any(|path| {
-            path.contains("include/uapi/")
-                && !path.starts_with("tools/")
-                && !path.starts_with("...")
-        }),
-        "jit" => in_titles("jit") || in_titles("jited") || in_paths("bpf_jit"),
-        "verifier" => !is_test && (in_titles("verifier") || in_paths("bpf/verifier.c")),
-        "arena" => in_titles("arena") || in_titles("arenas"),
-        "sched_ext" => in_titles("sched_ext") || in_paths("sched/ext.c"),
-        "security" => matter.cve || HOLES.iter().any(|word| in_titles(word)),
-        "crash" => is_crash,
-        "revert" => titles.iter().any(|title| title.starts_with("revert ")),
-        "breakage" => {
-            ["regression", "regressions", "breakage", "breaks"]
-                .iter()
-                .any(|word| in_titles(word))
-                || matter
-                    .texts
-                    .first()
-                    .is_some_and(|text| has_word(&text.to_lowercase(), "user-visible"))
-        }
-        "nack" => matter.nacked,
-        "review" => matter.reviewers >= REVIEWERS_MANY,
-        "applied" => matter.applied,
-        "lwn" => matter.lwn,
-        "selftests_only" => is_test,
-        "trivial" => [
-            "typo",
-            "typos",
-            "spelling",
-            "misspelling",
-            "misspelled",
-            "typographical",
-            "clerical",
-            "checkpatch",
-            "coccicheck",
-            "whitespace",
-            "blank line",
-            "blank lines",
-            "indentation",
-            "grammar",
-        ]
-        .iter()
-        .any(|word| has_word(own, word)),
-        // A driver that learns XDP, or crashed in it, is news for more than its owners.
-        "driver" => {
-            !brings_new
-                && !is_crash
-                && is_all(&matter.paths, |path| {
-                    path.starts_with("drivers/") && found(path, &words.paths).is_none()
-                })
-        }
-        "backport" => matter.backport,
-        other => unreachable!("{other} is a reason without a rule"),
-    }
+fn adds_helper(e: &Evidence<'_>) -> bool {
+    e.titles.iter().any(|title| {
+        !is_test_title(title)
+            && (has_word(title, "helper") || has_word(title, "helpers"))
+            && is_new(title)
+            && found(title, e.bpf_words).is_some()
+    })
+}
+
+fn names_program_type(e: &Evidence<'_>) -> bool {
+    names_type(&e.titles, "bpf_prog_type_")
+        || e.in_titles("program type")
+        || e.in_titles("prog type")
+}
+
+fn names_map_type(e: &Evidence<'_>) -> bool {
+    let own = e.own_title();
+    names_type(&e.titles, "bpf_map_type_")
+        || e.in_titles("map type")
+        || (is_new(own) && has_word(own, "map") && e.in_paths("uapi/"))
+}
+
+/// Whether a header of user space changes. A long path is shortened in front, so a copy under `tools/` may look like the real
+/// file.
+fn changes_uapi(e: &Evidence<'_>) -> bool {
+    e.matter.paths.iter().any(|path| {
+        path.contains("include/uapi/") && !path.starts_with("tools/") && !path.starts_with("...")
+    })
+}
+
+fn is_about_breakage(e: &Evidence<'_>) -> bool {
+    let text = e.matter.texts.first();
+    BREAKAGES.iter().any(|word| e.in_titles(word))
+        || text.is_some_and(|text| has_word(&text.to_lowercase(), "user-visible"))
+}
+
+/// Whether only the owners of a driver care. A driver that learns XDP, or crashed in it, is news for others too.
+fn is_driver_only(e: &Evidence<'_>) -> bool {
+    let is_own = |path: &str| path.starts_with("drivers/") && found(path, e.bpf_paths).is_none();
+    !e.brings_new && !e.is_crash && is_all(&e.matter.paths, is_own)
 }
 
 fn is_all(paths: &BTreeSet<String>, is: impl Fn(&str) -> bool) -> bool {
     !paths.is_empty() && paths.iter().all(|path| is(path))
 }
 
-/// Whether it changes tests alone: by its files, or, since long paths are shortened in front, by its titles in lower case.
-/// What is not here counts as well: a cover letter tells files and titles of all parts, and what nobody tells is no test.
+/// Whether it changes tests alone: by its files or, since long paths are shortened in front, by its titles in lower case.
+/// Missing parts count too: a cover letter lists the files and titles of all parts. An unlisted part counts as no test.
 fn is_for_tests(titles: &[String], matter: &Matter) -> bool {
     let is_test_path = |path: &str| {
         path.contains("testing/") || path.contains("selftests") || path.starts_with("samples/")
@@ -294,16 +306,8 @@ fn is_for_tests(titles: &[String], matter: &Matter) -> bool {
         || (!titles.is_empty() && titles.iter().all(|title| is_test_title(title)))
 }
 
-/// Whether a title in lower case is a test's or a sample's: `selftests/bpf: …`, `bpf, selftests: …`, `samples/bpf: …`.
-pub(super) fn is_test_title(title: &str) -> bool {
-    let heads = ["bpf: ", "bpf, ", "bpf/"];
-    let rest = heads.iter().find_map(|head| title.strip_prefix(head));
-    let rest = rest.unwrap_or(title);
-    rest.starts_with("selftest") || rest.starts_with("samples")
-}
-
-/// Whether it brings something that was not there before: its title, or a patch's, opens with a word for that. What calls
-/// itself a fix brings nothing new, whatever it adds. Titles are in lower case.
+/// Whether it adds something new: its title, or a patch's, opens with a word for that. A fix never counts. Titles are in lower
+/// case.
 fn brings_new(titles: &[String]) -> bool {
     let is_fix = |title: &String| {
         ["fix", "fixes", "fixing", "fixup"]
@@ -316,7 +320,7 @@ fn brings_new(titles: &[String]) -> bool {
             .any(|title| !is_test_title(title) && opens_new(title))
 }
 
-/// Whether a title, what stands before its colons aside, opens with a word for something new, and names nothing small.
+/// Whether a title, without its prefixes, opens with a word for something new, and names nothing small.
 fn opens_new(title: &str) -> bool {
     const SMALL: [&str; 14] = [
         "missing",
@@ -374,14 +378,4 @@ fn is_new(title: &str) -> bool {
 /// Whether a title names a type in full, as in `BPF_MAP_TYPE_ARENA`.
 fn names_type(titles: &[String], prefix: &str) -> bool {
     titles.iter().any(|title| title.contains(prefix))
-}
-
-/// Whether `text`, which is in lower case, has the word or words, not as a part of others.
-pub(super) fn has_word(text: &str, word: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let mut found = memchr::memmem::find_iter(text.as_bytes(), word);
-    found.any(|at| {
-        !text[..at].chars().next_back().is_some_and(is_part)
-            && !text[at + word.len()..].chars().next().is_some_and(is_part)
-    })
 }

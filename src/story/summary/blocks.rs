@@ -17,7 +17,7 @@ const HEADING_CHARS_MAX: usize = 72;
 
 /// A paragraph, with the list that follows it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct ProseBlock {
     /// Its lines, joined.
     pub(super) lead: String,
     /// The items of the list behind it, each joined.
@@ -30,24 +30,24 @@ pub(super) struct Block {
     pub(super) quotes: bool,
 }
 
-/// What the lines that follow belong to.
+/// The block that the next lines belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum BlockState {
     Prose,
-    /// A list, of items whose marks stand at this column.
+    /// A list with item marks at this column.
     List(usize),
     /// A changelog; whether a line of it was seen.
     Changelog(bool),
     /// Something that ends with the next empty line.
     Skipped,
-    /// A trailer, whose further lines are indented.
+    /// A trailer with indented further lines.
     Trailer,
 }
 
-struct Reader {
-    blocks: Vec<Block>,
+struct BlockReader {
+    blocks: Vec<ProseBlock>,
     paragraph: Vec<String>,
-    within: Within,
+    within: BlockState,
     after_blank: bool,
     /// Lines that follow may belong to the last item of the list.
     item_open: bool,
@@ -65,19 +65,19 @@ struct Reader {
     log_mark: Option<(usize, bool)>,
     /// The paragraph began right below a line that was left out.
     below: bool,
-    /// The last paragraph announces what follows.
+    /// The last paragraph announces a block.
     announced: bool,
-    /// The last paragraph breaks off where a noun must follow: what is set apart below is one.
+    /// The last paragraph breaks off before a noun, which the indented block below holds.
     breaks_off: bool,
 }
 
 /// The blocks of a text, in its order.
-pub(super) fn blocks(text: &str) -> Vec<Block> {
+pub(super) fn blocks(text: &str) -> Vec<ProseBlock> {
     let lines = dedented(text);
-    let mut reader = Reader {
+    let mut reader = BlockReader {
         blocks: Vec::new(),
         paragraph: Vec::new(),
-        within: Within::Prose,
+        within: BlockState::Prose,
         after_blank: true,
         item_open: false,
         left_out: false,
@@ -104,7 +104,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     reader.blocks
 }
 
-impl Reader {
+impl BlockReader {
     /// Whether the prose ends here: a signature, or `---` below a patch's message.
     fn ends_at(&self, line: &str) -> bool {
         let has_prose = !self.blocks.is_empty() || !self.paragraph.is_empty();
@@ -112,7 +112,7 @@ impl Reader {
             && (self.paragraph[0].ends_with(':') || is_heading(&self.paragraph[0]));
         match line {
             "--" => has_prose,
-            "---" => has_prose && !is_underline && !matches!(self.within, Within::Changelog(_)),
+            "---" => has_prose && !is_underline && !matches!(self.within, BlockState::Changelog(_)),
             _ => line.starts_with("* tag '") || line.starts_with("* branch '"),
         }
     }
@@ -127,36 +127,36 @@ impl Reader {
         let printed = is_command(line) || self.is_output(line, next);
         let within = self.within;
         match within {
-            Within::Skipped if is_rule(line) => self.within = Within::Prose,
-            Within::Skipped => return,
-            Within::Trailer if indented => return,
-            Within::Changelog(_) if self.is_changelog_still(line, after_blank, rest) => return,
-            Within::Trailer | Within::Changelog(_) => self.within = Within::Prose,
-            Within::Prose | Within::List(_) => {}
+            BlockState::Skipped if is_rule(line) => self.within = BlockState::Prose,
+            BlockState::Skipped => return,
+            BlockState::Trailer if indented => return,
+            BlockState::Changelog(_) if self.is_changelog_still(line, after_blank, rest) => return,
+            BlockState::Trailer | BlockState::Changelog(_) => self.within = BlockState::Prose,
+            BlockState::Prose | BlockState::List(_) => {}
         }
         let is_fence = line.starts_with("```") || line == "'''";
         if is_fence || self.fenced {
             self.fenced ^= is_fence;
             self.leave_out();
         } else if self.changelog_seen && is_start(line) {
-            // Some put all changelogs first; what they stand above was no introduction.
+            // Some authors put all changelogs first; the text above them was no introduction.
             self.changelog_seen = false;
             self.paragraph.clear();
             self.blocks.clear();
-            self.within = Within::Prose;
+            self.within = BlockState::Prose;
         } else if is_rule(line) {
             self.rule();
         } else if headings::is_header(line) {
             self.flush(false);
-            self.within = Within::Changelog(!headings::is_bare_header(line));
+            self.within = BlockState::Changelog(!headings::is_bare_header(line));
             (self.changelog_seen, self.log_mark) = (true, None);
         } else if is_trailer(line) {
             self.flush(false);
-            self.within = Within::Trailer;
+            self.within = BlockState::Trailer;
         } else if is_shortlog_author(line) || is_closing(line) || self.is_gits(line) {
             self.flush(false);
             self.closed |= is_closing(line);
-            self.within = Within::Skipped;
+            self.within = BlockState::Skipped;
         } else if is_quote(line) || is_diffstat(line) || introduces_quote(line, rest) {
             self.flush(false);
             if let (true, Some(block)) = (!is_diffstat(line), self.blocks.last_mut()) {
@@ -165,11 +165,12 @@ impl Reader {
         } else if is_reference(line) && self.goes_on(line, next) {
             self.go_on(line, after_blank, next);
         } else if is_reference(line) || is_machine(line) || printed {
-            let begins = self.paragraph.is_empty() && is_log(line) && self.within == Within::Prose;
+            let begins =
+                self.paragraph.is_empty() && is_log(line) && self.within == BlockState::Prose;
             self.leave_out();
             if printed || (begins && after_blank) {
-                // What follows a command without an empty line is what it printed; what a log begins is a log.
-                self.within = Within::Skipped;
+                // Text right below a command is its output, and text right below a log line is part of the log.
+                self.within = BlockState::Skipped;
             }
         } else if let Some(item) = bullet(line) {
             self.item(indent(line), item);
@@ -183,7 +184,7 @@ impl Reader {
         is_git_speech(line) && (self.paragraph.is_empty() || !line.starts_with("commit "))
     }
 
-    /// What a program printed, right below words that announce it.
+    /// Program output, right below its announcement.
     fn is_output(&self, line: &str, next: &str) -> bool {
         let is_set_apart = self.breaks_off && self.paragraph.is_empty();
         let above = match (self.paragraph.last(), self.announced || is_set_apart) {
@@ -191,7 +192,7 @@ impl Reader {
             (None, true) => self.blocks.last().map(|block| block.lead.as_str()),
             (None, false) => None,
         };
-        // One line, set in, and no sentence: `Run it by:`, and what is typed.
+        // An indented line that is no sentence: `Run it by:`, and the command.
         let is_typed = (indent(line) > 0 || is_set_apart)
             && next.is_empty()
             && !line.ends_with(['.', ',', ':', ';', '!', '?'])
@@ -230,11 +231,11 @@ impl Reader {
         self.item_open = false;
         self.left_out = false;
         match self.within {
-            Within::Prose | Within::Skipped | Within::Trailer => {
+            BlockState::Prose | BlockState::Skipped | BlockState::Trailer => {
                 self.flush(false);
-                self.within = Within::Prose;
+                self.within = BlockState::Prose;
             }
-            Within::List(_) | Within::Changelog(_) => {}
+            BlockState::List(_) | BlockState::Changelog(_) => {}
         }
     }
 
@@ -243,7 +244,7 @@ impl Reader {
         if is_trailer(line) || is_shortlog_author(line) || is_closing(line) {
             return false;
         }
-        let Within::Changelog(seen) = self.within else {
+        let BlockState::Changelog(seen) = self.within else {
             return false;
         };
         if headings::is_header(line) {
@@ -255,7 +256,7 @@ impl Reader {
         let is_item = bullet(line).is_some();
         let is_other = match self.log_mark {
             Some((column, numbered)) => is_numbered(line) != numbered && indent(line) <= column,
-            // Words without marks were all; what is counted behind them is told of the whole.
+            // The list had no marks; numbered lines after it belong to the whole.
             None => seen && is_numbered(line) && indent(line) == 0,
         };
         if after_blank && is_item && is_other {
@@ -264,7 +265,7 @@ impl Reader {
         if is_item && self.log_mark.is_none() {
             self.log_mark = Some((indent(line), is_numbered(line)));
         }
-        self.within = Within::Changelog(true);
+        self.within = BlockState::Changelog(true);
         let announces = line.ends_with(':')
             && line.chars().count() <= HEADING_CHARS_MAX
             && rest
@@ -275,7 +276,7 @@ impl Reader {
         !after_blank || indent(line) > 0 || bullet(line).is_some() || dashed || !seen || announces
     }
 
-    /// A rule: what stands above it, alone and short, was a heading.
+    /// A rule. A short single line above it was a heading.
     fn rule(&mut self) {
         let is_underline = self.paragraph.len() == 1 && {
             let line = &self.paragraph[0];
@@ -285,27 +286,27 @@ impl Reader {
             self.paragraph.clear();
         }
         self.flush(false);
-        self.within = Within::Prose;
+        self.within = BlockState::Prose;
     }
 
     fn item(&mut self, column: usize, item: &str) {
-        if let Within::List(first) = self.within {
+        if let BlockState::List(first) = self.within {
             if column > first + 1 {
-                // A nested list tells details; its lines must not become part of the item above.
+                // A nested list holds details; its lines must not become part of the item above.
                 self.item_open = false;
                 return;
             }
         } else {
             self.flush(true);
-            // A list belongs to what announces it.
+            // A list belongs to its announcement.
             let announced = self
                 .blocks
                 .last()
                 .is_some_and(|block| block.lead.ends_with(':') && block.items.is_empty());
             if !announced {
-                self.blocks.push(Block::default());
+                self.blocks.push(ProseBlock::default());
             }
-            self.within = Within::List(column);
+            self.within = BlockState::List(column);
         }
         self.announced = false;
         if let Some(block) = self.blocks.last_mut() {
@@ -315,9 +316,9 @@ impl Reader {
     }
 
     fn prose(&mut self, line: &str, after_blank: bool, next: &str) {
-        if let Within::List(column) = self.within {
+        if let BlockState::List(column) = self.within {
             if after_blank && indent(line) <= column {
-                self.within = Within::Prose;
+                self.within = BlockState::Prose;
             } else {
                 let item = self.blocks.last_mut().and_then(|b| b.items.last_mut());
                 if let (Some(item), true) = (item, self.item_open) {
@@ -368,8 +369,8 @@ impl Reader {
     /// Ends the paragraph. `cut` says that something that is left out stands right below it.
     fn flush(&mut self, cut: bool) {
         let lines = std::mem::take(&mut self.paragraph);
-        if let Within::List(_) = self.within {
-            self.within = Within::Prose;
+        if let BlockState::List(_) = self.within {
+            self.within = BlockState::Prose;
         }
         let below = std::mem::take(&mut self.below);
         let Some(first) = lines.first() else {
@@ -389,7 +390,7 @@ impl Reader {
             return;
         }
         let lead = lines.join(" ");
-        // What goes on right below something that a machine wrote was written by it too.
+        // Text that continues right below a machine's line is a machine's too.
         if below && !lead.starts_with(|c: char| c.is_uppercase() || "`\"'(".contains(c)) {
             self.interrupted = true;
             return;
@@ -399,11 +400,11 @@ impl Reader {
             .any(|end| lead.ends_with(end));
         self.breaks_off = worth::breaks_off(&lead);
         let interrupted = std::mem::take(&mut self.interrupted);
-        self.blocks.push(Block {
+        self.blocks.push(ProseBlock {
             dangles: cut && !is_finished(&lead),
             resumes: resumes(&lead, interrupted),
             lead,
-            ..Block::default()
+            ..ProseBlock::default()
         });
     }
 }

@@ -1,14 +1,14 @@
-//! Changelogs: which revision an entry is about, and what it says.
+//! Changelogs: assigns entries to revisions.
 
-use super::entries::{Entry, entry, is_link};
+use super::entries::{ChangelogEntry, entry, is_link};
 use super::headings::{Header, header};
 use super::lines::unescaped;
 use super::{sentences, worth};
 use crate::item::prose::lines;
 
-/// The most characters of a line that says what changed.
+/// The most characters of a line about changes.
 const CHANGE_CHARS_MAX: usize = 240;
-/// What changed in revision `version`, on one line of at most 240 characters; `None` where its author does not say.
+/// The changes in revision `version`, on one line of at most 240 characters; `None` if the author lists none.
 pub fn change(text: &str, version: u32) -> Option<String> {
     let text = unescaped(text);
     let text = sentences::without_marks(&text);
@@ -36,7 +36,7 @@ pub fn change(text: &str, version: u32) -> Option<String> {
     let miscounted = !named.is_empty() && named.iter().all(|told| *told == version + 1);
     told(&|header| header.version == Some(version))
         .or_else(|| told(&|header| miscounted && header.version == Some(version + 1)))
-        // A changelog without versions tells of the revision that it comes with.
+        // A changelog without versions belongs to the revision that it comes with.
         .or_else(|| told(&|header| header.version.is_none()))
 }
 
@@ -51,10 +51,11 @@ fn is_note(headers: &[(usize, Header<'_>)], place: usize) -> bool {
 }
 
 /// The changes on one line.
-fn joined(items: &[Entry]) -> Option<String> {
+fn joined(items: &[ChangelogEntry]) -> Option<String> {
     let mut line = String::new();
-    // `v2: (comments from Ann)` tells nothing, as long as what changed follows.
-    let is_note = |item: &Entry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
+    // `v2: (comments from Ann)` is skipped if the changes follow.
+    let is_note =
+        |item: &ChangelogEntry| item.said.starts_with('(') && item.said.ends_with([')', ':']);
     let items = match items {
         [note, rest @ ..] if is_note(note) && !rest.is_empty() => rest,
         _ => items,
@@ -64,7 +65,7 @@ fn joined(items: &[Entry]) -> Option<String> {
         item.said.ends_with(':')
             && next.is_some_and(|next| next.column > item.column || !item.marked && next.marked)
     };
-    // What was done to tags and bases comes last; a reader is told what else was done.
+    // Changes of tags and bases come last.
     let outer = items.iter().map(|item| item.column).min();
     let (chores, said): (Vec<usize>, Vec<usize>) = (0..items.len()).partition(|&at| {
         let is_outer = Some(items[at].column) == outer;
@@ -101,7 +102,7 @@ fn joined(items: &[Entry]) -> Option<String> {
                 return Some(sentences::cut(said, CHANGE_CHARS_MAX));
             }
             let left = CHANGE_CHARS_MAX.saturating_sub(line.chars().count() + joint.len());
-            // What announces something must not end the line.
+            // A phrase that announces something must not end the line.
             if line.ends_with(':') && left > 20 {
                 line.push_str(joint);
                 line.push_str(&sentences::cut(said, left));

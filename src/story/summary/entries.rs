@@ -7,20 +7,20 @@ use super::lines::{
 };
 use super::machine::is_machine;
 
-/// A line of plain text shorter than this, in characters, was not wrapped: what follows is another change.
+/// A shorter line of plain text, in characters, was not wrapped, so the next line is another change.
 const WRAPPED_CHARS_MIN: usize = 58;
 /// The most words of a line that only says that a link follows: `Details are here:`.
 const POINTER_WORDS_MAX: usize = 5;
 /// A change, and how far its mark is set in.
-pub(super) struct Entry {
+pub(super) struct ChangelogEntry {
     pub(super) said: String,
     pub(super) column: usize,
     pub(super) marked: bool,
 }
 
 /// The changes that stand below a heading, while its lines are read.
-struct Entries<'a> {
-    items: Vec<Entry>,
+struct ChangelogReader<'a> {
+    items: Vec<ChangelogEntry>,
     lines: &'a [&'a str],
     /// How far the heading is set in.
     column: usize,
@@ -29,23 +29,23 @@ struct Entries<'a> {
     after_blank: bool,
     /// A line without a mark may go on with the last item.
     goes_on: bool,
-    /// What a machine printed is being left out.
+    /// The output of a program is being skipped.
     in_output: bool,
     /// Whether the first mark is a number.
     numbered: Option<bool>,
     last_chars: usize,
 }
 
-/// What a line does to the entry above it.
-enum Step {
+/// The effect of a line on the entry above it.
+enum LineEffect {
     Ends,
     Skipped,
     Read,
 }
 
 /// The changes that stand below the heading at line `at`.
-pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entry> {
-    let mut entries = Entries {
+pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<ChangelogEntry> {
+    let mut entries = ChangelogReader {
         items: Vec::new(),
         lines,
         column: indent(lines[at]),
@@ -63,17 +63,17 @@ pub(super) fn entry(lines: &[&str], at: usize, heading: &Header<'_>) -> Vec<Entr
     }
     for (place, line) in lines.iter().enumerate().skip(at + 1) {
         match entries.step(place) {
-            Step::Ends => break,
-            Step::Skipped => {}
-            Step::Read => entries.read(line),
+            LineEffect::Ends => break,
+            LineEffect::Skipped => {}
+            LineEffect::Read => entries.read(line),
         }
     }
     entries.items
 }
 
-impl Entries<'_> {
+impl ChangelogReader<'_> {
     fn take(&mut self, said: &str, column: usize, marked: bool) {
-        self.items.push(Entry {
+        self.items.push(ChangelogEntry {
             said: said.trim().to_owned(),
             column,
             marked,
@@ -82,18 +82,18 @@ impl Entries<'_> {
     }
 
     /// Whether a line belongs to the entry.
-    fn step(&mut self, place: usize) -> Step {
+    fn step(&mut self, place: usize) -> LineEffect {
         let line = self.lines[place];
         if line.trim().is_empty() {
             (self.after_blank, self.goes_on, self.in_output) = (true, false, false);
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
         let item = marked(line);
         if line == "--" || (is_rule(line) && !self.items.is_empty()) {
-            return Step::Ends;
+            return LineEffect::Ends;
         }
         if is_rule(line) {
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
         if let Some(other) = header(line) {
             let is_note = self.items.is_empty() && !self.links && is_link(other.rest);
@@ -103,9 +103,9 @@ impl Entries<'_> {
                 .is_some_and(|next| indent(next) > indent(line) && marked(next).is_none());
             // `v1: URL` right below `v1 -> v2:` says where v1 is; with text of its own it heads that.
             return match other.version {
-                Some(_) if is_note && !is_text_below => Step::Skipped,
-                None if self.items.is_empty() => Step::Skipped,
-                Some(_) | None => Step::Ends,
+                Some(_) if is_note && !is_text_below => LineEffect::Skipped,
+                None if self.items.is_empty() => LineEffect::Skipped,
+                Some(_) | None => LineEffect::Ends,
             };
         }
         let inside = indent(line) > self.column || item.is_some();
@@ -115,7 +115,7 @@ impl Entries<'_> {
             || is_closing(line)
             || (self.after_blank && !self.items.is_empty() && (!inside || self.is_other_list(line)))
         {
-            return Step::Ends;
+            return LineEffect::Ends;
         }
         let next = self.lines[place + 1..]
             .iter()
@@ -125,9 +125,9 @@ impl Entries<'_> {
             && next.is_some_and(|next| is_link(next));
         if is_link(item.unwrap_or(line)) || points {
             self.goes_on = false;
-            return Step::Skipped;
+            return LineEffect::Skipped;
         }
-        Step::Read
+        LineEffect::Read
     }
 
     /// Whether an item belongs to another list: numbers behind dashes, dashes behind numbers, numbers behind words.
@@ -165,7 +165,7 @@ impl Entries<'_> {
     }
 }
 
-/// What stands behind the mark of an item; changelogs have `-word` too.
+/// The text behind the mark of an item. Changelogs also use `-word`.
 fn marked(line: &str) -> Option<&str> {
     bullet(line).or_else(|| {
         line.trim_start()
@@ -185,7 +185,7 @@ fn is_link_line(line: &str) -> bool {
         .any(|start| line.trim_start().starts_with(start))
 }
 
-/// A link to a revision says nothing of what changed.
+/// Whether an entry is only a link to a revision.
 pub(super) fn is_link(said: &str) -> bool {
     let lower = said.trim().to_ascii_lowercase();
     let words = lower.split_whitespace().count();

@@ -1,4 +1,4 @@
-//! What must not stand in a summary, found by looking at what came out and nothing else.
+//! Finds text that must not stand in a summary. It looks at the summary alone.
 
 use super::headings;
 use super::lines::{
@@ -6,7 +6,7 @@ use super::lines::{
 };
 use super::sentences::is_balanced;
 
-/// What is wrong with a sentence of a summary; empty where nothing is.
+/// The faults of a sentence in a summary; empty if there are none.
 pub fn faults(sentence: &str) -> Vec<&'static str> {
     let first = sentence.split_whitespace().next().unwrap_or_default();
     let said = sentence.trim_end_matches(['…', ' ']);

@@ -1,8 +1,8 @@
-//! Headings of changelogs: which revision they tell of, in all the ways in which authors write them.
+//! Headings of changelogs, in all the ways in which authors name a revision.
 
 /// No series comes in more revisions.
 const VERSION_MAX: u32 = 99;
-/// What may stand before a version in a heading.
+/// Words that may stand before a version in a heading.
 #[rustfmt::skip]
 const HEADS: [&str; 39] = [
     "#", "##", "*", "+", "-", "--", "=", "==", "===", "change", "change-log", "changed", "changelog",
@@ -10,7 +10,7 @@ const HEADS: [&str; 39] = [
     "key", "log", "main", "major", "minor", "modifications", "new", "notable", "noteworthy", "o", "other",
     "patch", "revision", "significant", "summary", "update", "updates",
 ];
-/// What may stand between those and the version.
+/// Words that may stand between those and the version.
 #[rustfmt::skip]
 const JOINTS: [&str; 16] = [
     "in", "for", "of", "with", "the", "since", "from", "between", "compared", "to", "vs", "vs.", "against",
@@ -31,9 +31,9 @@ const BARE: [&str; 18] = [
     "minor changes", "detailed changelog", "detailed changes", "full changelog", "other changes",
     "revision history", "version history", "patch history", "history", "revisions", "revision log",
 ];
-/// What an earlier revision is called without its number.
+/// Words for an earlier revision without its number.
 const PREVIOUS: [&str; 5] = ["previous", "last", "prior", "earlier", "preceding"];
-/// What a revision is called.
+/// Words for a revision.
 const REVISIONS: [&str; 9] = [
     "version",
     "revision",
@@ -51,11 +51,11 @@ const HEADING_WORDS_MAX: usize = 10;
 /// A heading in a changelog.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header<'a> {
-    /// The revision that it tells of; `None` where it names none.
+    /// The revision; `None` if the heading names none.
     pub(super) version: Option<u32>,
-    /// It may tell of the first version, after requests for comments.
+    /// It may mean the first version, after requests for comments.
     pub(super) after_rfc: bool,
-    /// What is said on the same line.
+    /// The rest of the line.
     pub(super) rest: &'a str,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn is_header(line: &str) -> bool {
     header(line).is_some()
 }
 
-/// Whether such a line says nothing more: what changed follows.
+/// Whether the line is only a heading, so that the changes follow.
 pub(super) fn is_bare_header(line: &str) -> bool {
     header(line).is_some_and(|header| header.rest.is_empty())
 }
@@ -151,9 +151,9 @@ fn is_bare(line: &str) -> bool {
     names_previous && opens && words.len() <= HEADING_WORDS_MAX
 }
 
-/// What stands before the version in a heading.
+/// The words before the version in a heading.
 struct Lead<'a> {
-    /// What follows it.
+    /// The text after them.
     rest: &'a str,
     /// It has a word such as `changes`.
     headed: bool,
@@ -241,7 +241,7 @@ fn number(text: &str) -> Option<(u32, &str)> {
     (!goes_on).then_some((number, rest))
 }
 
-/// What stands behind an arrow of any kind.
+/// The text behind an arrow of any kind.
 fn arrow(text: &str) -> Option<&str> {
     let text = text.trim_start();
     [
@@ -252,7 +252,7 @@ fn arrow(text: &str) -> Option<&str> {
     .find_map(|arrow| text.strip_prefix(arrow))
 }
 
-/// What is said on a heading's line, behind its colon; `None` where the line is prose that begins with a version.
+/// The text behind the colon of a heading; `None` if the line is prose that begins with a version.
 fn said_behind(rest: &str, sure: bool) -> Option<&str> {
     let mut rest = rest.trim_start();
     for word in [

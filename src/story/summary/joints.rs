@@ -15,7 +15,7 @@ pub(super) fn dedented(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Whether a line says who wrote what is quoted below it, on the next line or the one behind that.
+/// Whether a line names the author of the quote below it, on the next line or the one after.
 pub(super) fn introduces_quote(line: &str, rest: &[&str]) -> bool {
     let mut below = rest.iter().filter(|line| !line.is_empty());
     let (next, second) = (below.next(), below.next());
@@ -25,7 +25,7 @@ pub(super) fn introduces_quote(line: &str, rest: &[&str]) -> bool {
     is_attribution(line) && (is_next || (is_second && line.starts_with("On ")))
 }
 
-/// Headings below which a letter begins to tell what it is about.
+/// Headings above the first description in a letter.
 pub(super) fn is_start(line: &str) -> bool {
     let bare = line
         .trim_matches(|c: char| !c.is_alphanumeric())
@@ -43,7 +43,7 @@ pub(super) fn is_start(line: &str) -> bool {
     .contains(&bare.as_str())
 }
 
-/// Whether a paragraph goes on with a sentence that began above what was left out.
+/// Whether a paragraph continues a sentence from above text that was left out.
 pub(super) fn resumes(lead: &str, interrupted: bool) -> bool {
     let mut words = lead.split(' ');
     let first = words.next().unwrap_or_default().trim_end_matches(',');

@@ -1,4 +1,4 @@
-//! What a line of a mail or a commit message is, judged by itself. Nothing here remembers other lines.
+//! Classifies a line of a mail or a commit message by itself, without its neighbours.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ const GREETING_CHARS_MAX: usize = 60;
 
 /// The fewest words behind a mark that are prose.
 const MARKED_WORDS_MIN: usize = 3;
-/// What may be told by hours and minutes, in characters: `02:48`.
+/// The characters of a time of day: `02:48`.
 const CLOCK_CHARS: usize = 5;
 
 /// The text without the `>` that mailboxes set before a line that begins with `From `.
@@ -61,7 +61,7 @@ pub(super) fn indent(line: &str) -> usize {
     columns
 }
 
-/// What stands behind the mark of a list item: `- `, `* `, `o `, `1. `, `2) `, `(c) `, `[3] ` is none.
+/// The text behind the mark of a list item: `- `, `* `, `o `, `1. `, `2) `, `(c) `; `[3] ` is none.
 pub(super) fn bullet(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let mark = line.split_whitespace().next()?;
@@ -73,7 +73,7 @@ pub(super) fn bullet(line: &str) -> Option<&str> {
     {
         return (!rest.is_empty()).then_some(rest);
     }
-    // `3-5: what patches 3 to 5 do`.
+    // `3-5: the purpose of patches 3 to 5`.
     let parts = mark.strip_suffix(':').unwrap_or_default();
     let counts = parts
         .bytes()
@@ -111,7 +111,7 @@ pub(super) fn is_quote(line: &str) -> bool {
         || find(line, "Original Message").is_some()
 }
 
-/// Whether a line, with a quote right below it, says who wrote that: by a day and a time, an address, or `On …`.
+/// Whether a line names the author of the quote right below it: by a day and a time, an address, or `On …`.
 pub(super) fn is_attribution(line: &str) -> bool {
     let line = line.trim();
     let is_clock = |word: &str| {
@@ -155,7 +155,7 @@ pub(super) fn is_trailer(line: &str) -> bool {
     name.ends_with("-by") || name.ends_with("-id") || (known && spaced && !is_sentence(value))
 }
 
-/// `[ name: what was changed while applying ]`
+/// `[ name: the maintainer's change ]`
 fn is_maintainer_note(line: &str) -> bool {
     let Some(note) = line.strip_prefix('[') else {
         return false;
@@ -254,7 +254,7 @@ pub(super) fn is_marked_prose(line: &str) -> bool {
     })
 }
 
-/// What stands behind `[1]`, `[1]:`, `(1)`-less marks at the start of a line.
+/// The text behind `[1]` or `[1]:` at the start of a line; `(1)` is no such mark.
 fn marked(line: &str) -> Option<&str> {
     let (mark, rest) = line.strip_prefix('[')?.split_once(']')?;
     let is_mark = !mark.is_empty()
@@ -265,7 +265,7 @@ fn marked(line: &str) -> Option<&str> {
     is_mark.then_some(rest.trim_start_matches([':', ' ', '\t']))
 }
 
-/// What is left of a line that greets; the line itself where it does not.
+/// The rest of a line after a greeting; the whole line if there is none.
 pub(super) fn without_greeting(line: &str) -> &str {
     let trimmed = line.trim_start();
     let first = trimmed
@@ -317,7 +317,7 @@ pub(super) fn is_closing(line: &str) -> bool {
     })
 }
 
-/// Whether a line, alone in its paragraph, names what follows rather than says something.
+/// Whether a line, alone in its paragraph, is a heading and not a statement.
 pub(super) fn is_heading(line: &str) -> bool {
     let line = line.trim();
     let bare = line.trim_matches(['=', '#', '*', '-', '~', '_', '[', ']', ' ']);
@@ -339,7 +339,7 @@ pub(super) fn is_field(line: &str) -> bool {
     })
 }
 
-/// Whether a line opens what git says of a pull request, or lists what was merged.
+/// Whether a line opens git's text of a pull request, or lists merges.
 pub(super) fn is_git_speech(line: &str) -> bool {
     let is_commit = |rest: &str| {
         let hash = rest.split_whitespace().next().unwrap_or_default();
@@ -362,7 +362,7 @@ pub(super) fn is_git_speech(line: &str) -> bool {
         || is_dated_title(line)
 }
 
-/// `maps: paint them (2026-01-02 03:04:05 +0200)`, as git tells the ends of what is to be pulled.
+/// `maps: paint them (2026-01-02 03:04:05 +0200)`: the ends of a pull, as git prints them.
 fn is_dated_title(line: &str) -> bool {
     line.trim()
         .strip_suffix(')')

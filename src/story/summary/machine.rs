@@ -1,4 +1,4 @@
-//! What a line of a machine is: a command, a log, code, a table's row. Judged by the line itself.
+//! Recognises lines that a machine wrote or reads: a command, a log, code, a row of a table. Each line is judged alone.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
 
 use crate::item::prose::find;
 
-/// What is called that programs print, in lower case.
+/// Words for program output, in lower case.
 #[rustfmt::skip]
 const OUTPUTS: [&str; 14] = [
     "backtrace", "below", "command", "dump", "error", "fails", "following", "log:", "message", "output", "print",
@@ -27,7 +27,7 @@ static LOG_STARTED: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let built = builder.start_kind(StartKind::Anchored).build(LOG_STARTS);
     built.expect("few and short beginnings")
 });
-/// What stands inside such lines.
+/// Marks inside such lines.
 const LOG_MARKS: [&str; 9] = [
     ":FAIL:",
     ":PASS:",
@@ -57,7 +57,7 @@ const LOG_ENDS: [&str; 9] = [
 /// As many plain words has prose that ends with a call.
 const PLAIN_WORDS_MIN: usize = 3;
 
-/// Whether a line is what a machine wrote or reads: a command, a log line, code, a table's row.
+/// Whether a machine wrote or reads a line: a command, a log line, code, a row of a table.
 pub(super) fn is_machine(line: &str) -> bool {
     let trimmed = line.trim();
     let log = is_log(trimmed);
@@ -90,7 +90,7 @@ pub(super) fn is_log(line: &str) -> bool {
         || has_place(first)
 }
 
-/// Whether a line is typed into a shell: what follows it is what that printed.
+/// Whether a line is typed into a shell. Its output follows.
 pub(super) fn is_command(line: &str) -> bool {
     let trimmed = line.trim();
     let mut words = trimmed.split_whitespace();
@@ -117,7 +117,7 @@ pub(super) fn is_command(line: &str) -> bool {
         || (trimmed.ends_with(" \\") && words.next().is_some())
 }
 
-/// Whether a line, right below words that announce it, is what a program printed: `cp: no such file`, `#3 map:OK`.
+/// Whether a line right below an announcement is the output of a program: `cp: no such file`, `#3 map:OK`.
 pub(super) fn is_printed(line: &str, announced_by: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
     let program = first.strip_suffix(':').unwrap_or_default();
@@ -137,7 +137,7 @@ pub(super) fn is_printed(line: &str, announced_by: &str) -> bool {
         || (starts_small && announces_output(announced_by))
 }
 
-/// Whether words announce what a program prints: `It fails with this error:`.
+/// Whether a line announces program output: `It fails with this error:`.
 fn announces_output(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     OUTPUTS.iter().any(|said| lower.contains(said))
@@ -169,7 +169,7 @@ fn is_assignment(line: &str) -> bool {
         && line.split_whitespace().filter(is_plain).count() < 4
 }
 
-/// `0123456789ab Ann Author 2026-01-02 12 int paint`, as `git blame` tells who wrote a line.
+/// `0123456789ab Ann Author 2026-01-02 12 int paint`: a line of `git blame`.
 fn is_blame(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let is_hash = words

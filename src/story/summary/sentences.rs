@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use crate::item::prose::lines;
 
-/// What stands before a full stop that ends no sentence, in lower case.
+/// Abbreviations before a full stop that ends no sentence, in lower case.
 const ABBREVIATIONS: [&str; 23] = [
     "a.k.a", "aka", "al", "approx", "ca", "cf", "dr", "e.g", "eg", "esp", "i.e", "ie", "incl",
     "jr", "mr", "mrs", "ms", "resp", "st", "viz", "vs", "w.r.t", "wrt",
 ];
-/// What is shortened before a number only.
+/// Abbreviations before a number only.
 const NUMBERED: [&str; 10] = [
     "ch", "eq", "fig", "figs", "no", "nr", "p", "pp", "sec", "vol",
 ];
-/// What shortened words may end a sentence all the same, where a capital follows.
+/// Abbreviations that may end a sentence if a capital follows.
 const MAY_END: [&str; 4] = ["al", "etc", "inc", "ltd"];
 /// A bracket that closes further away than this was never meant to pair.
 const BRACKET_CHARS_MAX: usize = 400;
@@ -116,7 +116,7 @@ fn closing(chars: &[char], at: usize) -> Option<usize> {
     }
 }
 
-/// Behind which character the sentence ends whose stop may stand at `at`.
+/// The end of the sentence, in characters, if its stop is at `at`.
 fn sentence_end(chars: &[char], start: usize, at: usize) -> Option<usize> {
     let mut end = at + 1;
     while end < chars.len()
@@ -290,7 +290,7 @@ pub(super) fn cut(sentence: &str, chars_max: usize) -> String {
     format!("{} …", kept.trim_end_matches([',', ';', ':', ' ', '-']))
 }
 
-/// A list's item without what joins it to the next: `one, and` is `one`.
+/// A list item without the words that join it to the next: `one, and` becomes `one`.
 pub(super) fn bare_item(item: &str) -> &str {
     let ends = ['.', ';', ',', ':', ' '];
     let item = item.trim_end_matches(ends);
@@ -314,7 +314,7 @@ pub(super) fn is_balanced(text: &str) -> bool {
             '\'' if in_code && !chars.get(at + 1).is_some_and(|c| c.is_alphanumeric()) => {
                 in_code = false
             }
-            // `` `call(` `` names what it says.
+            // A parenthesis inside code, as in `` `call(` ``, is part of a name.
             '(' | ')' if in_code => {}
             '(' if !is_face => depth += 1,
             ')' if depth > 0 => depth -= 1,

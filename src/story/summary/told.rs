@@ -1,39 +1,39 @@
-//! Whether a sentence tells what is done, sums up, or leans on another one.
+//! Decides whether a sentence describes the change, sums up, or depends on another one.
 
-/// What an author calls the work that is posted.
+/// Words for the posted work.
 #[rustfmt::skip]
 pub(super) const WORKS: [&str; 19] = [
     "change", "changes", "changeset", "commit", "commits", "fix", "merge", "patch", "patches", "patchset",
     "patchsets", "patch-set", "patchseries", "proposal", "pull", "rfc", "series", "set", "work",
 ];
-/// What stands before it.
+/// Words before those.
 const POINTERS: [&str; 7] = ["this", "these", "the", "here", "current", "following", "my"];
-/// What `this` and `it` do where they mean the work: most other verbs tell how things were before.
+/// Verbs after `this` and `it` that mean the work. Most other verbs describe the state before it.
 #[rustfmt::skip]
 const WORK_VERBS: [&str; 25] = [
     "adds", "avoids", "cleans", "converts", "drops", "enables", "ensures", "extends", "fixes", "implements",
     "introduces", "mends", "moves", "prevents", "refactors", "removes", "renames", "replaces",
     "reverts", "reworks", "simplifies", "splits", "teaches", "unifies", "updates",
 ];
-/// How a sentence opens that sums up what a text tells of, in lower case.
+/// Openings of a sentence that sums up a text, in lower case.
 #[rustfmt::skip]
 const SUMS_UP: [&str; 15] = [
     "as a consequence", "as a result", "as such", "consequently", "in short", "in summary", "root cause", "the aim", "the bug is",
     "the fix is", "the goal", "the idea", "the issue is", "the problem is", "the root cause",
 ];
-/// How a sentence tells what is done without naming who does it.
+/// Phrases that describe the change without an actor.
 #[rustfmt::skip]
 const SOLVED: [&str; 8] = [
     " addressed by ", " avoided by ", " fixed by ", " fixed with ", " mended by ", " prevented by ", " resolved by ",
     " solved by ",
 ];
-/// What may stand before an imperative.
+/// Words that may stand before an imperative.
 #[rustfmt::skip]
 const LEADS: [&str; 12] = [
     "accordingly,", "also,", "also", "further,", "hence,", "hence", "instead,", "so,", "so",
     "therefore,", "therefore", "thus,",
 ];
-/// The verbs with which patches are told: `Add …`, `Adds …`, `We add …`. In the order of the alphabet.
+/// The verbs of patch descriptions: `Add …`, `Adds …`, `We add …`. In alphabetical order.
 #[rustfmt::skip]
 const VERBS: [&str; 231] = [
     "adapt", "add", "address", "adjust", "adopt", "align", "allocate", "allow", "annotate", "append", "apply",
@@ -60,8 +60,8 @@ const VERBS: [&str; 231] = [
     "widen", "wire", "wrap", "write", "zap", "zero",
 ];
 
-/// Whether a sentence tells what the author's work does: `This series adds …`, `Add …`, `To fix it, let …`.
-pub(super) fn tells_what_is_done(sentence: &str) -> bool {
+/// Whether a sentence describes the author's change: `This series adds …`, `Add …`, `To fix it, let …`.
+pub(super) fn describes_change(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let works = words.windows(2).enumerate().any(|(at, pair)| {
@@ -93,7 +93,7 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
     let Some(first) = rest.first() else {
         return false;
     };
-    // `Do not call it.` tells; `So do it there.` does not.
+    // `Do not call it.` describes a change; `So do it there.` does not.
     if bare(first) == "do" {
         return rest.get(1).is_some_and(|second| bare(second) == "not");
     }
@@ -120,7 +120,7 @@ pub(super) fn tells_what_is_done(sentence: &str) -> bool {
             .is_some_and(|word| is_verb(word) || ["we", "this", "i", "let's"].contains(word))
 }
 
-/// Whether a sentence sums up what a text tells of: `As a result, maps leak.`
+/// Whether a sentence sums up a text: `As a result, maps leak.`
 pub(super) fn sums_up(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
     SUMS_UP.iter().any(|said| lower.starts_with(said))
@@ -145,7 +145,7 @@ pub(super) fn leans(sentence: &str) -> bool {
             "results", "was", "will",
         ]
         .contains(&second);
-    (joins || points) && !tells_what_is_done(sentence)
+    (joins || points) && !describes_change(sentence)
 }
 
 /// Whether `It` opens a sentence and stands for something: `It works.`, but not `It is known that maps leak.`
@@ -159,10 +159,10 @@ pub(super) fn leans_on_nothing(sentence: &str) -> bool {
         && words
             .next()
             .is_some_and(|verb| !stands_for_nothing.contains(&verb))
-        && !tells_what_is_done(sentence)
+        && !describes_change(sentence)
 }
 
-/// A word without what stands around it.
+/// A word without the punctuation around it.
 pub(super) fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric() && c != '-')
 }
@@ -227,7 +227,7 @@ mod tests {
             ("Addition is commutative.", false),
         ];
         for (sentence, wanted) in table {
-            assert_eq!(tells_what_is_done(sentence), wanted, "{sentence}");
+            assert_eq!(describes_change(sentence), wanted, "{sentence}");
         }
     }
 }

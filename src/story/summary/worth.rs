@@ -1,4 +1,4 @@
-//! What a sentence is worth to a reader, judged by its words.
+//! Judges by its words whether a sentence is worth showing.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 
 use super::told::{WORKS, bare};
 
-/// What is said to reviewers and maintainers only, in lower case.
+/// Phrases addressed to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
 const SAYS_NOTHING: [&str; 155] = [
     "-by tag", "acked-by", "address comments", "address feedback", "address the comments", "addressed comments",
@@ -34,7 +34,7 @@ const SAYS_NOTHING: [&str; 155] = [
     "structured as follows", "suggestions are", "tested-by", "thanks for", "thanks to everyone", "this cover letter",
     "this revision", "was presented at", "was previously presented", "were presented at", "what do you think", "your ack",
 ];
-/// How a sentence points to what stood above it, and is left out.
+/// Phrases that point to text above, which is left out.
 #[rustfmt::skip]
 const POINTS_ABOVE: [&str; 28] = [
     "above code", "above command", "above diagram", "above error", "above example", "above figure",
@@ -61,24 +61,24 @@ const BREAKS_OFF: [&str; 20] = [
     "a", "an", "and", "as", "at", "because", "by", "for", "from", "if", "in", "is", "of", "or", "see", "than",
     "that", "the", "to", "with",
 ];
-/// What an author did to a series beside its code, as changelogs tell it, in lower case: `Rebased on …`.
+/// Changes to a series beside its code, as changelogs put it, in lower case: `Rebased on …`.
 #[rustfmt::skip]
 const CHORES: [&str; 16] = [
     "address comment", "address feedback", "address review", "addressed comment", "addressed feedback",
     "addressed review", "addressing comment", "no change", "no code change", "no functional change",
     "no other change", "re-send", "rebase", "repost", "resend", "resent",
 ];
-/// How they tell of trailers, in lower case.
+/// Words for collecting trailers, in lower case.
 #[rustfmt::skip]
 const TAKES: [&str; 20] = [
     "add", "added", "adding", "adds", "append", "apply", "applied", "carry", "collect", "collected", "collecting",
     "fetch", "gather", "include", "included", "pick", "picked", "received", "take", "took",
 ];
-/// What they call trailers, in lower case.
+/// Words for trailers, in lower case.
 const TAGS: [&str; 8] = [
     "-by", "ack", "acks", "acked", "ack-by", "tag", "tags", "r-b",
 ];
-/// The most words of such an item; a longer one tells something else too.
+/// The most words of such an item; a longer one holds more.
 const CHORE_WORDS_MAX: usize = 12;
 /// The most words of a sentence that only points to a reference.
 const POINTER_WORDS_MAX: usize = 10;
@@ -94,7 +94,7 @@ const ADVERBS: [&str; 25] = [
 static SAYS_NOTHING_ANYWHERE: LazyLock<AhoCorasick> =
     LazyLock::new(|| AhoCorasick::new(SAYS_NOTHING).expect("few and short words"));
 
-/// Whether a sentence is for those who handle the patches, and says nothing to a reader.
+/// Whether a sentence addresses only those who handle the patches.
 pub(super) fn says_nothing(sentence: &str) -> bool {
     let mut lower = sentence.to_lowercase();
     if lower.contains('’') {
@@ -115,7 +115,7 @@ pub(super) fn says_nothing(sentence: &str) -> bool {
         || is_to_somebody(sentence)
 }
 
-/// Whether an item of a changelog tells of trailers, a base or answers only, and not of the code.
+/// Whether an item of a changelog is about trailers, a base or answers only, and not about the code.
 pub(super) fn is_chore(item: &str) -> bool {
     let lower = item.trim_start_matches(['(', '[', ' ']).to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
@@ -131,7 +131,7 @@ pub(super) fn is_chore(item: &str) -> bool {
     starts || (takes && words.iter().skip(1).any(is_tag))
 }
 
-/// `See the next patch.`, `Here follows the new round.`: a longer one tells something too.
+/// `See the next patch.`, `Here follows the new round.`: a longer one holds more.
 fn is_short_pointer(lower: &str) -> bool {
     ["see ", "here follow", "here come"]
         .iter()
@@ -172,17 +172,17 @@ fn is_to_somebody(sentence: &str) -> bool {
     is_name && (rest.starts_with("you ") || speaks("your") || (speaks("i") && speaks("you")))
 }
 
-/// What may stand before a version of a series.
+/// Words that may stand before a version of a series.
 #[rustfmt::skip]
 const BEFORE_VERSIONS: [&str; 16] = [
     "in", "since", "from", "is", "that", "the", "to", "on", "patch", "of", "for", "with", "rfc", "my", "our", "version",
 ];
-/// Addresses, cgroups and the like come in versions too: what stands behind those.
+/// Things other than series that have versions, such as addresses and cgroups.
 #[rustfmt::skip]
 const BEHIND_PROTOCOLS: [&str; 10] = [
     "address", "addresses", "mapped", "socket", "sockets", "packet", "packets", "route", "routes", "hierarchy",
 ];
-/// What `this is` says of a posting.
+/// Words after `this is` that mean a posting.
 #[rustfmt::skip]
 const POSTINGS: [&str; 9] = [
     "version", "revision", "resubmission", "repost", "rfc,", "rfc", "continuation", "follow-up", "followup",
@@ -226,12 +226,12 @@ fn is_version(word: &str) -> bool {
     })
 }
 
-/// What may be a version of the internet protocol.
+/// Whether a word may be a version of the internet protocol.
 fn is_protocol(word: &str) -> bool {
     ["v4", "v6"].contains(&word.trim_end_matches(['.', ':', ';']))
 }
 
-/// Whether a sentence names both versions of the internet protocol, or what is sent by it.
+/// Whether a sentence names both versions of the internet protocol, or a packet.
 fn tells_of_protocols(words: &[&str]) -> bool {
     let has = |version: &str| {
         words
@@ -281,7 +281,7 @@ fn is_about_base(lower: &str) -> bool {
     .any(|said| head.contains(said))
 }
 
-/// What goes on with the sentence before it, and needs it; or breaks off where a noun must follow.
+/// Whether a sentence depends on the one before it, or breaks off where a noun must follow.
 fn is_fragment(sentence: &str) -> bool {
     [
         "because ", "which ", "and ", "or ", "where ", "whereas ", "&& ", "|| ",
@@ -306,7 +306,7 @@ fn is_citation(lower: &str) -> bool {
     is_hash && title.starts_with("(\"") && title.trim_end_matches('.').ends_with("\")")
 }
 
-/// A sentence that ends in an address, or is about a reference: what it points to is not shown.
+/// Whether a sentence ends in an address, or is about a reference. The reader does not see its target.
 fn is_pointer(lower: &str) -> bool {
     let words = || lower.split_whitespace();
     let is_mark = |word: &str| {

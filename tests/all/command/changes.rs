@@ -1,4 +1,4 @@
-//! What maintainers change: feeds, channels, mutes; what is taken back; and that all of it is recorded.
+//! Changes by maintainers: feeds, channels, mutes and retractions, each with its audit entry.
 
 use bpfnews::channel::{Scope, SendError};
 use chrono::TimeDelta;
@@ -17,7 +17,7 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
     (privately)
     ▏ blog was added
     ▏ It is a feed of kind feed. 2 entries; the newest: 10 January 2025, bpf: One
-    ▏ It is polled now and shows a sample; what comes after that is told.
+    ▏ The first poll posts a sample. After that, new entries are posted.
     ");
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: One: published"], "the sample");
@@ -52,12 +52,12 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
     assert_snapshot!(house.ask(&boss(), route).await, @r"
     (privately)
     ▏ blogs was added
-    ▏ A test message is there. From now on it is told a list every Mon at 08:00 UTC, carried by blog,
-    ▏ bpf, quiet from 22:00 to 06:00 UTC.
+    ▏ A test message was posted there. From now on the channel gets a list every Mon at 08:00 UTC,
+    ▏ carried by blog, bpf, quiet from 22:00 to 06:00 UTC.
     ");
     let held = house.ask(&boss(), "admin feeds remove blog").await;
     assert!(
-        held.contains("The channel blogs takes blog by its name"),
+        held.contains("The channel blogs selects blog by name"),
         "{held}"
     );
     house.ask(&boss(), "admin route remove blogs").await;
@@ -87,7 +87,7 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
         audit,
         [
             "111111: added the feed blog: feed, http://127.0.0.1:PORT/blog.rss",
-            "111111: added the channel blogs: discord 300300300, told a list every Mon at 08:00 UTC, carried by blog, bpf, \
+            "111111: added the channel blogs: discord 300300300, gets a list every Mon at 08:00 UTC, carried by blog, bpf, \
              quiet from 22:00 to 06:00 UTC",
             "111111: removed the channel blogs",
             "111111: removed the feed blog",
@@ -118,11 +118,11 @@ async fn a_feed_that_gives_nothing_is_not_added() {
     let table = [
         (
             format!("x http://127.0.0.1:{port}/none.rss"),
-            "It gave nothing, so it was not added: ",
+            "The feed was not added, because the test fetch failed: ",
         ),
         (
             format!("x http://127.0.0.1:{port}/page"),
-            "It gave nothing, so it was not added: ",
+            "The feed was not added, because the test fetch failed: ",
         ),
         (
             "x ftp://a.example/".to_owned(),
@@ -207,8 +207,8 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
     assert_snapshot!(told, @r"
     (privately)
     ▏ That did not work
-    ▏ bpf stands in the file, on line 14 of config.toml: take it out there, and send SIGHUP.
-    ▏ /bpfnews-admin feeds pause bpf keeps it from being polled meanwhile.
+    ▏ bpf is in the file, on line 14 of config.toml: remove it there and send SIGHUP. Until then,
+    ▏ /bpfnews-admin feeds pause bpf stops its polls.
     ");
     assert!(
         house
@@ -220,7 +220,7 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
         house
             .ask(&boss(), "admin feeds pause bpf")
             .await
-            .contains("bpf is paused already.")
+            .contains("bpf is already paused.")
     );
     house.restart().await;
     house
@@ -235,7 +235,7 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
         house
             .ask(&reader(), "status")
             .await
-            .contains("0 of 1 feeds are well, 1 paused.")
+            .contains("0 of 1 feeds work, 1 paused.")
     );
     assert!(
         house
@@ -279,7 +279,8 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert_snapshot!(refused, @r"
     (privately)
     ▏ That did not work
-    ▏ Nothing was added, since nothing could be posted there: the bot lacks the permission Send Messages
+    ▏ The channel was not added, because the test message could not be posted: the bot lacks the
+    ▏ permission Send Messages
     ");
     assert_eq!(house.rows("additions").await, 0);
     house
@@ -316,7 +317,7 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert!(wrong.contains("there is no feed \"none\""), "{wrong}");
     let own = house.ask(&boss(), "admin route remove news").await;
     assert!(
-        own.contains("news stands in the file, on line 19 of config.toml"),
+        own.contains("news is in the file, on line 19 of config.toml"),
         "{own}"
     );
     house.restart().await;
@@ -344,7 +345,7 @@ async fn what_is_muted_is_told_no_more() {
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
     let muted = house.ask(&boss(), "admin mute story p1@x.example").await;
     assert!(
-        muted.contains("bpf: Do it") && muted.contains("nothing more is told"),
+        muted.contains("bpf: Do it") && muted.contains("get no more updates"),
         "{muted}"
     );
     house
@@ -383,13 +384,13 @@ async fn what_is_muted_is_told_no_more() {
         house
             .ask(&boss(), "admin mute words BORING stuff")
             .await
-            .contains("is muted already")
+            .contains("is already muted")
     );
     assert!(
         house
             .ask(&boss(), "admin mute words ab")
             .await
-            .contains("Between 3 and 200")
+            .contains("A mute needs 3 to 200")
     );
     house.ask(&boss(), "admin mute author a. AUTHOR").await;
     house
@@ -401,7 +402,7 @@ async fn what_is_muted_is_told_no_more() {
         house
             .ask(&boss(), "admin mute lift 9")
             .await
-            .contains("Nothing that is muted has the number 9")
+            .contains("There is no mute 9")
     );
     for number in 1..=3 {
         assert!(
@@ -438,15 +439,15 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     assert_eq!(house.chat.room(NEWS).len(), 2);
     let ambiguous = house.ask(&boss(), "admin retract bpf").await;
     assert!(
-        ambiguous.contains("It is not clear which story") || ambiguous.contains("Nothing is known"),
+        ambiguous.contains("It is unclear which story") || ambiguous.contains("No story matches"),
         "{ambiguous}"
     );
     assert_eq!(house.chat.room(NEWS).len(), 2, "nothing was done");
     assert_snapshot!(house.ask(&boss(), "admin retract p1@x.example").await, @r"
     (privately)
-    ▏ Taken back
+    ▏ Retracted
     ▏ bpf: Do it
-    ▏ Its 2 posts are being removed. It is not told again.
+    ▏ Its 2 posts are being removed. It will not be posted again.
     ");
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Keep it: posted"]);
@@ -464,7 +465,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
     }
     let told = house.ask(&reader(), "story p1@x.example").await;
     assert!(
-        told.contains("A maintainer took that story back."),
+        told.contains("A maintainer retracted that story."),
         "{told}"
     );
     // The list's last story: the list goes, too.

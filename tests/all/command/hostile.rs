@@ -1,12 +1,12 @@
 //! Everything that a stranger types is only ever text.
 
-use bpfnews::command::grammar::Completes;
+use bpfnews::chat::Completes;
 use bpfnews::post::story::Content;
 
 use super::house::{House, NEWS, SERVER, boss, discord};
 use crate::documents::mail;
 
-/// What people type who mean harm, or paste by mistake.
+/// Texts of people who mean harm, or paste by mistake.
 fn hostile() -> Vec<String> {
     let mut all: Vec<String> = [
         "@everyone",
@@ -105,7 +105,10 @@ async fn no_text_breaks_a_command_or_comes_back_alive() {
             };
             let shown: String = asked.chars().take(60).collect();
             for words in words_of(&reply.content) {
-                assert!(!words.contains("It is our fault"), "{shown}: {words}");
+                assert!(
+                    !words.contains("This is an error of the bot"),
+                    "{shown}: {words}"
+                );
                 let is_alive = |c: char| {
                     (c.is_control() && c != '\n') || "\u{202e}\u{200b}\u{feff}".contains(c)
                 };
@@ -129,7 +132,7 @@ async fn no_text_breaks_a_command_or_comes_back_alive() {
             house.advance(chrono::TimeDelta::seconds(3));
         }
     }
-    // What could be kept of it, was: no more.
+    // Only the allowed part of it was stored.
     let feeds = house.live.now().effective.config.feeds.len();
     assert_eq!(feeds, 1);
 }
@@ -145,7 +148,7 @@ async fn ids_of_strangers_are_text_too() {
             house
                 .ask(&by, "admin audit")
                 .await
-                .contains("Maintainers alone")
+                .contains("Only maintainers")
         );
     }
     let listed = house.ask(&boss(), "admin suggest list").await;

@@ -1,15 +1,16 @@
-//! A whole bpfnews that people talk to: a configuration file, an upstream on loopback, a real database, a chat in memory
-//! as every platform, and a clerk over it. Replies are read in the terminal's words.
+//! A whole bpfnews that people talk to: a configuration file, an upstream on loopback, a real database, a chat in
+//! memory as every platform, and a handler over it. Replies are read in the terminal's words.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use bpfnews::channel::{Platform, terminal};
+use bpfnews::chat::{
+    Audience, CommandRequest, Completes, HandleCommands as _, Reply, Requester, grammar,
+};
 use bpfnews::clock::{Clock as _, FixedClock};
-use bpfnews::command::clerk::Clerk;
-use bpfnews::command::grammar::{self, Audience, Completes};
-use bpfnews::command::heard::{Asked, Asker, Ears as _, Reply};
+use bpfnews::command::handler::CommandHandler;
 use bpfnews::config::{EffectiveConfig, PlatformKind};
 use bpfnews::live::Live;
 use bpfnews::store::Store;
@@ -30,7 +31,7 @@ pub(crate) const OPS: &str = "!ops:x.example";
 pub(crate) const SERVER: &str = "900900900";
 pub(crate) const FOREIGN: &str = "800800800";
 
-/// What is below `[commands]` unless a test says otherwise.
+/// The default text below `[commands]`.
 const COMMANDS: &str = "discord_users = [\"111111\"]\ndiscord_roles = [\"222222\"]\nmatrix_users = [\"@boss:x.example\"]\ncooldown_s = 0\n";
 
 type Pages = Arc<Mutex<HashMap<String, Vec<u8>>>>;
@@ -38,11 +39,11 @@ type Mails = Arc<Mutex<Vec<Mail>>>;
 
 /// All of it.
 pub(crate) struct House {
-    /// What runs.
+    /// The running program.
     pub(crate) live: Arc<Live>,
-    /// Who answers.
-    pub(crate) clerk: Clerk,
-    /// What was told.
+    /// The command handler.
+    pub(crate) handler: CommandHandler,
+    /// The posted messages.
     pub(crate) chat: Chat,
     /// The configuration file.
     pub(crate) file: PathBuf,
@@ -54,7 +55,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// A house whose list was seeded two hours ago.
+    /// A house with a list that was seeded two hours ago.
     pub(crate) async fn new() -> Self {
         Self::with(COMMANDS).await
     }
@@ -79,7 +80,7 @@ impl House {
         let chat = Chat::new();
         let live = open(&file, &clock, &chat).await;
         let mut house = Self {
-            clerk: Clerk::new(Arc::clone(&live)),
+            handler: CommandHandler::new(Arc::clone(&live)),
             live,
             chat,
             file,
@@ -99,7 +100,7 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         self.live.store.close().await;
         self.live = open(&self.file, &self.clock, &self.chat).await;
-        self.clerk = Clerk::new(Arc::clone(&self.live));
+        self.handler = CommandHandler::new(Arc::clone(&self.live));
     }
 
     /// From now on the upstream answers `path` with these bytes.
@@ -127,14 +128,14 @@ impl House {
         self.upstream.port()
     }
 
-    /// What the upstream was asked for, with the file's own list left out.
+    /// The requests to the upstream, except for the file's own list.
     pub(crate) fn asked(&self) -> Vec<String> {
         let seen = self.upstream.seen();
         let seen = seen.iter().map(|seen| seen.what().to_owned());
         seen.filter(|what| !what.contains("/bpf/")).collect()
     }
 
-    /// These mails come to the list, are read two hours later, and are told.
+    /// These mails arrive, are polled two hours later, and are posted.
     pub(crate) async fn post(&mut self, mails: &[Mail]) {
         self.post_within(TimeDelta::hours(2), mails).await;
     }
@@ -152,7 +153,7 @@ impl House {
         listed.extend_from_slice(mails);
     }
 
-    /// A pass over what is due, and over what is owed.
+    /// Polls due feeds and delivers queued posts.
     pub(crate) async fn pass(&self) {
         let now = self.live.now();
         let polled = now.ingest.pass(&CancellationToken::new(), |_| ()).await;
@@ -171,23 +172,22 @@ impl House {
         self.clock.set(self.clock.now() + by);
     }
 
-    /// What is answered to a text such as `latest` or `admin audit`.
-    pub(crate) async fn reply(&self, by: &Asker, text: &str) -> Option<Reply> {
+    /// The reply to a text, for example `latest` or `admin audit`.
+    pub(crate) async fn reply(&self, by: &Requester, text: &str) -> Option<Reply> {
         let (audience, text) = match (text.strip_prefix("admin "), text.strip_prefix("edit ")) {
             (Some(text), _) => (Audience::Maintainers, text),
             (None, Some(text)) => (Audience::Editors, text),
             (None, None) => (Audience::Readers, text),
         };
-        let asked = Asked {
+        let asked = CommandRequest {
             by: by.clone(),
             call: grammar::parse(audience, text),
         };
-        self.clerk.answer(asked).await
+        self.handler.answer(asked).await
     }
 
-    /// The same in the terminal's words; `(privately)` before it where it is for who asked, and the ways to other pages
-    /// below it.
-    pub(crate) async fn ask(&self, by: &Asker, text: &str) -> String {
+    /// The same as the terminal shows it: after `(privately)` if it is private, and before the calls for other pages.
+    pub(crate) async fn ask(&self, by: &Requester, text: &str) -> String {
         let Some(reply) = self.reply(by, text).await else {
             return "(silence)".to_owned();
         };
@@ -197,7 +197,7 @@ impl House {
         };
         let words = terminal::render(&reply.content, 100);
         shown.push_str(&anstream::adapter::strip_str(&words).to_string());
-        for (way, call) in [("back", reply.pages.back), ("on", reply.pages.on)] {
+        for (way, call) in [("back", reply.pages.back), ("on", reply.pages.next)] {
             if let Some(call) = call {
                 shown.push_str(&format!("[{way}: {}]\n", call.words()));
             }
@@ -206,14 +206,14 @@ impl House {
         shown.replace(&format!(":{}/", self.port()), ":PORT/")
     }
 
-    /// What is offered to somebody who has typed so much.
+    /// The completions of a typed text.
     pub(crate) async fn offered(
         &self,
-        by: &Asker,
+        by: &Requester,
         completes: Completes,
         begun: &str,
     ) -> Vec<String> {
-        let choices = self.clerk.complete(by, completes, begun).await;
+        let choices = self.handler.complete(by, completes, begun).await;
         let choices = choices.into_iter();
         choices
             .map(|choice| format!("{} = {}", choice.shown, choice.value))
@@ -272,9 +272,9 @@ fn text(port: u16, commands: &str) -> String {
 }
 
 /// Somebody on Discord, in a room of a server.
-pub(crate) fn discord(person: &str, room: &str, server: &str) -> Asker {
-    Asker {
-        platform: "discord",
+pub(crate) fn discord(person: &str, room: &str, server: &str) -> Requester {
+    Requester {
+        platform: PlatformKind::Discord,
         room: room.to_owned(),
         community: Some(server.to_owned()),
         person: person.to_owned(),
@@ -284,9 +284,9 @@ pub(crate) fn discord(person: &str, room: &str, server: &str) -> Asker {
 }
 
 /// Somebody in a Matrix room.
-pub(crate) fn matrix(person: &str, room: &str) -> Asker {
-    Asker {
-        platform: "matrix",
+pub(crate) fn matrix(person: &str, room: &str) -> Requester {
+    Requester {
+        platform: PlatformKind::Matrix,
         room: room.to_owned(),
         community: None,
         person: person.to_owned(),
@@ -295,20 +295,20 @@ pub(crate) fn matrix(person: &str, room: &str) -> Asker {
     }
 }
 
-/// The same, who manages the place.
-pub(crate) fn managing(by: Asker) -> Asker {
-    Asker {
+/// The same person as a manager of the place.
+pub(crate) fn managing(by: Requester) -> Requester {
+    Requester {
         is_manager: true,
         ..by
     }
 }
 
 /// A reader in the channel.
-pub(crate) fn reader() -> Asker {
+pub(crate) fn reader() -> Requester {
     discord("555555", NEWS, SERVER)
 }
 
 /// A maintainer in the channel.
-pub(crate) fn boss() -> Asker {
+pub(crate) fn boss() -> Requester {
     discord("111111", NEWS, SERVER)
 }

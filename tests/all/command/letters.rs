@@ -1,10 +1,10 @@
-//! What could not be delivered, as maintainers see and decide it in chat.
+//! Dead letters, listed and decided in chat and on the command line.
 
 use std::path::Path;
 use std::process::Command;
 
 use bpfnews::channel::{Scope, SendError};
-use bpfnews::command::heard::{Ears as _, Noticed};
+use bpfnews::chat::{HandleCommands as _, PlatformKind, RoomEvent};
 use chrono::TimeDelta;
 
 use super::house::{House, NEWS, OPS, boss, matrix, reader};
@@ -48,7 +48,7 @@ async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
     // Readers decide nothing, and are shown nothing.
     for asked in ["admin letters list", "admin letters drop all"] {
         let told = house.ask(&reader(), asked).await;
-        assert!(told.contains("Maintainers alone"), "{told}");
+        assert!(told.contains("Only maintainers"), "{told}");
     }
     let elsewhere = house
         .ask(
@@ -57,22 +57,19 @@ async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
         )
         .await;
     assert!(
-        elsewhere.contains("in the maintainers' room alone"),
+        elsewhere.contains("only in the maintainers' room"),
         "{elsewhere}"
     );
     for (asked, said) in [
-        ("admin letters retry seventeen", "is no number"),
-        ("admin letters retry 99999", "has the number 99999"),
+        ("admin letters retry seventeen", "is not a number"),
+        ("admin letters retry 99999", "There is no dead letter 99999"),
     ] {
         let told = house.ask(&boss(), asked).await;
         assert!(told.contains(said), "{told}");
     }
     house.chat.mend();
     let retried = house.ask(&boss(), "admin letters retry all").await;
-    assert!(
-        retried.contains("One message is on its way again"),
-        "{retried}"
-    );
+    assert!(retried.contains("One message is queued again"), "{retried}");
     house.advance(TimeDelta::minutes(1));
     house.pass().await;
     assert_eq!(
@@ -80,16 +77,13 @@ async fn maintainers_list_what_could_not_be_delivered_and_decide_it() {
         ["bpf: Do it well: posted", "bpf: Do it badly: posted"]
     );
     let list = house.ask(&boss(), "admin letters list").await;
-    assert!(list.contains("Nothing is set aside"), "{list}");
+    assert!(list.contains("There are none"), "{list}");
     let none = house.ask(&boss(), "admin letters drop all").await;
-    assert!(none.contains("There is none"), "{none}");
-    assert_eq!(
-        house.audit().await,
-        ["111111: tries again what could not be delivered: all"]
-    );
+    assert!(none.contains("There is no such message"), "{none}");
+    assert_eq!(house.audit().await, ["111111: retried dead letters: all"]);
 }
 
-/// What the command says, and whether it went well.
+/// The output of the command, and whether it succeeded.
 fn bpfnews(file: &Path, args: &[&str]) -> (bool, String) {
     let done = Command::new(env!("CARGO_BIN_EXE_bpfnews"))
         .env_remove("BPFNEWS_CONFIG")
@@ -150,7 +144,7 @@ async fn the_command_line_lists_and_decides_while_the_bot_runs() {
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it badly 1: posted"]);
 }
 
-/// A platform tells that something changed: through the clerk, the channel is tried at once.
+/// A platform reports a change to the handler: the channel is retried at once.
 #[tokio::test]
 async fn a_channel_that_comes_back_is_tried_at_once() {
     let mut house = House::new().await;
@@ -166,11 +160,17 @@ async fn a_channel_that_comes_back_is_tried_at_once() {
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), [""; 0]);
     assert_eq!(house.chat.room(OPS), ["news is paused"]);
-    let changed = || Noticed::Changed { room: None };
-    house.clerk.notice("matrix", changed()).await;
+    let changed = || RoomEvent::Changed { room: None };
+    house
+        .handler
+        .room_event(PlatformKind::Matrix, changed())
+        .await;
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), [""; 0], "another platform's");
-    house.clerk.notice("discord", changed()).await;
+    house
+        .handler
+        .room_event(PlatformKind::Discord, changed())
+        .await;
     house.pass().await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What people ask in chat and what they are answered; who may change what, and that it is recorded.
+//! Commands in chat: answers, rights, changes and the audit log.
 
 mod changes;
 mod hostile;

@@ -1,7 +1,6 @@
-//! What everybody may ask, as it reads.
+//! Commands for all readers.
 
-use bpfnews::command::grammar::{Arg, ArgKind, Audience, Completes};
-use bpfnews::command::table::COMMANDS;
+use bpfnews::chat::{Arg, ArgKind, Audience, Completes, table::COMMANDS};
 use chrono::TimeDelta;
 use insta::assert_snapshot;
 
@@ -61,7 +60,7 @@ async fn the_latest_is_the_best_of_the_week() {
     house.advance(TimeDelta::days(8));
     assert_snapshot!(house.ask(&matrix("@a:b", "!any:b"), "latest").await, @r"
     ▏ The best of the last seven days
-    ▏ Nothing about BPF moved in the last seven days.
+    ▏ There was no news about BPF in the last seven days.
     ");
 }
 
@@ -86,21 +85,21 @@ async fn a_story_is_found_by_whatever_is_at_hand() {
     }
     let several = house.ask(&reader(), "story arenas").await;
     assert!(
-        several.contains("Which one? Ask again with the id before it"),
+        several.contains("Several stories match. Ask again with one of these ids"),
         "{several}"
     );
     assert!(several.contains(&format!("{id} · ")), "{several}");
     let near = house.ask(&reader(), "story arena growing pains").await;
     assert!(
-        near.contains("No story is called that; these come near"),
+        near.contains("No story matches exactly. Similar ones:"),
         "{near}"
     );
     assert!(near.contains("bpf: Let arenas grow"), "{near}");
     assert_snapshot!(house.ask(&reader(), "story zebra").await, @r#"
     (privately)
     ▏ That did not work
-    ▏ Nothing is known of "zebra". A story is found by words of its title, its id, a Message-ID, a link
-    ▏ or a commit's hash; /bpfnews search WORDS looks further.
+    ▏ No story matches "zebra". Give words of its title, its id, a Message-ID, a link or a commit hash.
+    ▏ /bpfnews search WORDS searches more widely.
     "#);
 }
 
@@ -112,7 +111,7 @@ async fn a_series_that_waits_says_so() {
     assert!(told.contains("waiting 12 days"), "{told}");
     let open = house.ask(&reader(), "open").await;
     assert!(
-        open.contains("wait for an answer, the longest first"),
+        open.contains("wait for a review, the longest wait first"),
         "{open}"
     );
     assert!(open.contains("12 days · "), "{open}");
@@ -138,7 +137,7 @@ async fn stories_are_searched() {
     );
     assert_snapshot!(house.ask(&reader(), "search zebra").await, @r#"
     ▏ No match for "zebra"
-    ▏ No story has these words. A word may end with * for all that begin so.
+    ▏ No story has these words. End a word with * to match its beginning.
     "#);
     let nothing = house.ask(&reader(), "search ***").await;
     assert!(nothing.contains("There is no word in that"), "{nothing}");
@@ -154,30 +153,22 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
         .replace(version, "VERSION");
     assert_snapshot!(told, @r"
     ▏ bpfnews VERSION
-    ▏ 1 of 1 feeds are well. The last poll was just now.
-    ▏ news is told stories, each issue.
+    ▏ 1 of 1 feeds work. The last poll was just now.
+    ▏ news gets stories, each issue.
     ");
-    // Elsewhere on the server the same is told, and of other places nothing.
+    // Other rooms of the server show the same; other places show nothing.
     let mut elsewhere = reader();
     elsewhere.room = "101101101".to_owned();
-    assert!(
-        house
-            .ask(&elsewhere, "status")
-            .await
-            .contains("news is told")
-    );
+    assert!(house.ask(&elsewhere, "status").await.contains("news gets"));
     let foreign = house.ask(&matrix("@a:b", "!foreign:b"), "status").await;
-    assert!(
-        foreign.contains("Nothing is told here by itself"),
-        "{foreign}"
-    );
-    assert!(!foreign.contains("news is told"), "{foreign}");
+    assert!(foreign.contains("No news is posted here"), "{foreign}");
+    assert!(!foreign.contains("news gets"), "{foreign}");
     house.put("/bpf/new.atom", "nonsense");
     house.advance(TimeDelta::hours(3));
     house.pass().await;
     house.restart().await;
     let told = house.ask(&reader(), "status").await;
-    assert!(told.contains("0 of 1 feeds are well, 1 failing."), "{told}");
+    assert!(told.contains("0 of 1 feeds work, 1 failing."), "{told}");
     assert!(
         !told.contains("127.0.0.1") && !told.contains("/bpf/"),
         "no addresses: {told}"
@@ -193,8 +184,8 @@ async fn help_is_made_of_the_table() {
     (privately)
     ▏ /bpfnews search <words> [page=…]
     ▏ Search the stories: words, "a phrase", word*
-    ▏ words: what to look for
-    ▏ page: which page
+    ▏ words: the words to search for
+    ▏ page: the page number
     "#);
     assert_snapshot!(house.ask(&reader(), "help dance").await, @r#"
     (privately)
@@ -203,15 +194,15 @@ async fn help_is_made_of_the_table() {
     "#);
     assert_snapshot!(house.ask(&matrix("@a:b", "!any:b"), "issue seven").await, @r#"
     (privately)
-    ▏ That is no command
-    ▏ number is a whole number, not "seven"
-    ▏ It is used so: !bpfnews issue <number> [page=…]
-    ▏ !bpfnews help tells what can be asked.
+    ▏ That is not a command
+    ▏ number must be an integer in the allowed range, not "seven"
+    ▏ Usage: !bpfnews issue <number> [page=…]
+    ▏ !bpfnews help lists the commands.
     "#);
     assert_snapshot!(house.ask(&reader(), "").await, @r"
     (privately)
-    ▏ That is no command
-    ▏ say what you want to know
+    ▏ That is not a command
+    ▏ there is no command after the name
     ▏ /bpfnews help tells what can be asked.
     ");
 }
@@ -235,7 +226,10 @@ async fn every_command_of_the_table_is_carried_out() {
             Audience::Maintainers => format!("admin {}", call.words()),
         };
         let told = house.ask(&boss(), &text).await;
-        assert!(!told.contains("It is our fault"), "{text}: {told}");
+        assert!(
+            !told.contains("This is an error of the bot"),
+            "{text}: {told}"
+        );
     }
 }
 
@@ -264,7 +258,7 @@ async fn pages_stay_as_they_were_while_stories_move() {
         "{first}"
     );
     let mut all = titles(&first);
-    // What comes meanwhile shifts no page, and another person's first page neither.
+    // News in between shifts no page, and neither does another person's first page.
     house
         .post_within(TimeDelta::minutes(10), &series(40, 5))
         .await;
@@ -335,11 +329,11 @@ async fn links_are_suggested_once_and_within_caps() {
     };
     assert_eq!(
         suggest("1", "https://a.example/x?utm_source=y").await,
-        "Thank you | It is kept for the next issue; if the editors take it, that is said here."
+        "Thank you | It is saved for the next issue. If the editors accept it, a message here says so."
     );
     assert_eq!(
         suggest("2", "<https://a.example/x#top>").await,
-        "Thank you all the same | Somebody suggested it on 10 January 2025 already."
+        "Thank you | Somebody already suggested it on 10 January 2025."
     );
     assert!(
         suggest("1", "javascript:alert(1)")
@@ -354,7 +348,7 @@ async fn links_are_suggested_once_and_within_caps() {
     assert!(
         suggest("1", "https://a.example/3")
             .await
-            .contains("more than 2 links in 24 hours")
+            .contains("The limit is 2 links per person in 24 hours")
     );
     assert!(
         suggest("2", "https://a.example/3")
@@ -364,7 +358,7 @@ async fn links_are_suggested_once_and_within_caps() {
     assert!(
         suggest("3", "https://a.example/4")
             .await
-            .contains("more than 3 links may come from here")
+            .contains("The limit is 3 links from this place")
     );
     house.advance(TimeDelta::hours(25));
     assert!(
@@ -375,13 +369,13 @@ async fn links_are_suggested_once_and_within_caps() {
     house.ask(&boss(), "admin suggest ban <@1>").await;
     let banned = house.ask(&boss(), "admin suggest ban 12345").await;
     assert!(
-        banned.contains("Suggestions of 12345 are not taken any more"),
+        banned.contains("12345 can no longer suggest links"),
         "{banned}"
     );
     assert!(
         suggest("12345", "https://a.example/5")
             .await
-            .contains("not taken any more")
+            .contains("You are banned from suggestions")
     );
     assert_eq!(house.rows("suggestions").await, 4);
     assert_snapshot!(

@@ -87,10 +87,7 @@ async fn a_bad_file_is_refused_whole_and_told() {
         .post(&[mail("p1", 60, "[PATCH bpf-next] bpf: Do it", "")])
         .await;
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
-    assert_eq!(
-        house.chat.room(OPS),
-        ["The configuration was not read again"]
-    );
+    assert_eq!(house.chat.room(OPS), ["The configuration was not reloaded"]);
     let said = house.chat.notice_in(OPS);
     assert!(
         said.contains(
@@ -99,7 +96,10 @@ async fn a_bad_file_is_refused_whole_and_told() {
         "{said}"
     );
     assert!(said.contains("belongs to feeds of kind \"tree\""), "{said}");
-    assert!(said.contains("What ran before goes on."), "{said}");
+    assert!(
+        said.contains("The previous configuration stays in effect."),
+        "{said}"
+    );
     // Nor is a file taken that would need other platforms or another database.
     change(&house, "\npoll_gap = 7\nbranch = \"x\"", "");
     change(&house, "token_file = \"token\"", "token_file = \"other\"");
@@ -115,7 +115,7 @@ async fn a_bad_file_is_refused_whole_and_told() {
     house.pass().await;
     let told = house.chat.room(OPS);
     assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(told[2], "The configuration was read again", "once");
+    assert_eq!(told[2], "The configuration was reloaded", "once");
 }
 
 #[tokio::test]
@@ -224,15 +224,15 @@ fn sighup_has_the_real_program_read_its_file_again() {
     running.wait_for("one: ");
     write(&format!("{network}{}{}", feed("one"), feed("two")));
     running.signal("HUP");
-    running.wait_for("was read again: 2 feeds, 0 channels");
+    running.wait_for("was reloaded: 2 feeds, 0 channels");
     running.wait_for("two: ");
     write(&format!("{network}{}kind = 7\n", feed("three")));
     running.signal("HUP");
-    let why = running.wait_for("not read again: ");
+    let why = running.wait_for("not reloaded: ");
     assert!(why.contains("config.toml:"), "{why}");
     write("");
     running.signal("HUP");
-    let why = running.wait_for("not read again: ");
+    let why = running.wait_for("not reloaded: ");
     assert!(why.contains("none; write a [[feed]]"), "{why}");
     write(&format!(
         "{network}{}{}{}",
@@ -241,7 +241,7 @@ fn sighup_has_the_real_program_read_its_file_again() {
         feed("three")
     ));
     running.signal("HUP");
-    running.wait_for("was read again: 3 feeds");
+    running.wait_for("was reloaded: 3 feeds");
     running.wait_for("three: ");
     running.signal("TERM");
     let ended = running.child.wait().expect("it ends");

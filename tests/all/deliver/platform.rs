@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, Receipt, SendError, Standing, Work};
+use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::Courier;
 use bpfnews::post::story::Content;
@@ -386,7 +386,7 @@ impl Platform for Chat {
         &'a self,
         address: &'a str,
         _: i64,
-    ) -> BoxFuture<'a, Result<Vec<Standing>, SendError>> {
+    ) -> BoxFuture<'a, Result<Vec<PostedMessage>, SendError>> {
         async move {
             let mut inside = self.inside();
             inside.looks += 1;
@@ -403,7 +403,7 @@ impl Platform for Chat {
     }
 }
 
-fn standing(message: &Message) -> Standing {
+fn standing(message: &Message) -> PostedMessage {
     let (title, lists) = match &message.content {
         Content::Digest(digest) => (
             digest.title.clone(),
@@ -415,7 +415,7 @@ fn standing(message: &Message) -> Standing {
         | Content::Suggestion(_)
         | Content::Notice { .. } => (String::new(), Vec::new()),
     };
-    Standing {
+    PostedMessage {
         mark: message.content.mark().to_owned(),
         receipt: Receipt {
             message: message.id.clone(),

@@ -39,7 +39,7 @@ impl Program {
         Self::start_with(fake, upstream, token, &channels)
     }
 
-    /// With these channels, and whatever other tables.
+    /// With these channels and other tables.
     pub(super) fn start_with(fake: &Fake, upstream: &Rude, token: &str, tables: &str) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
@@ -69,7 +69,7 @@ impl Program {
         fs::read_to_string(self.home.path().join("errors")).expect("its errors are kept")
     }
 
-    /// Waits until it has ended; gives how, and after what time.
+    /// Waits for the exit. Returns the status and the time it took.
     async fn ended(&mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         loop {
@@ -180,7 +180,7 @@ async fn run_posts_answers_and_stops_and_no_socket_leaves_the_machine() {
         thread.tag_names(&fake.room(FORUM)),
         ["published", "article"]
     );
-    // What a person asks is answered from the real database.
+    // A person's command is answered from the real database.
     let person = Person::reader("200001");
     let token = fake.give(&person, ROOM, &["bpfnews", "status"], &[]).await;
     let answers = fake.answers(&token, 1, LONG).await;

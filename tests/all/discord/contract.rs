@@ -1,8 +1,8 @@
-//! Bodies as Discord takes them, whatever a stranger wrote; and the proof that the checker would see it if they were not.
+//! Bodies in Discord's format, even with hostile text, and a proof that the checker notices violations.
 
 use bpfnews::channel::discord::registered;
 use bpfnews::channel::discord::render::{body, carries, thread_name};
-use bpfnews::channel::discord::text::count;
+use bpfnews::channel::text::count;
 use bpfnews::post::story::{Content, Digest, Line, Tone};
 use serde_json::{Value, json};
 
@@ -158,6 +158,51 @@ fn the_commands_are_as_discord_takes_them() {
     );
 }
 
+/// One line for each option: its path, type and limits, without descriptions.
+fn outline(above: &str, option: &Value, lines: &mut Vec<String>) {
+    let name = option["name"].as_str().expect("a name");
+    let path = format!("{above} {name}");
+    let mut line = path.clone();
+    for key in [
+        "type",
+        "required",
+        "autocomplete",
+        "min_value",
+        "max_value",
+        "channel_types",
+        "contexts",
+        "integration_types",
+        "default_member_permissions",
+    ] {
+        if let Some(value) = option.get(key) {
+            line.push_str(&format!(" {key}={value}"));
+        }
+    }
+    let choices = option["choices"].as_array().cloned().unwrap_or_default();
+    for choice in choices {
+        assert_eq!(choice["name"], choice["value"]);
+        line.push_str(&format!(" {}", choice["name"]));
+    }
+    lines.push(line.trim().to_owned());
+    let options = option["options"].as_array().cloned().unwrap_or_default();
+    for option in &options {
+        outline(&path, option, lines);
+    }
+}
+
+/// People and scripts use these names, so they must not change by accident.
+#[test]
+fn names_and_options_of_commands_stay() {
+    let mut lines = Vec::new();
+    for command in registered().as_array().expect("a list") {
+        outline("", command, &mut lines);
+    }
+    insta::assert_snapshot!("commands", lines.join("\n"));
+    let matrix = bpfnews::chat::table::COMMANDS.iter();
+    let usage = matrix.map(|spec| format!("!{} {}", spec.audience.command(), spec.usage()));
+    insta::assert_snapshot!("usage", usage.collect::<Vec<_>>().join("\n"));
+}
+
 /// A good body, spoilt at one place.
 fn spoilt(good: &Value, pointer: &str, value: Value) -> Value {
     let mut bad = good.clone();
@@ -269,7 +314,7 @@ fn the_checks_bite() {
     assert!(table.len() > 50);
 }
 
-/// What Discord's description alone can tell: bodies that break it in ways that no rule by hand looks at.
+/// Violations that only Discord's description covers.
 #[test]
 fn the_description_bites() {
     if !is_described() {

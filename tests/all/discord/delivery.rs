@@ -1,4 +1,4 @@
-//! Deliveries to Discord through the whole outbox: one message whatever happens, nobody too early, no channel held by
+//! Deliveries to Discord through the outbox: every message once, no request too early, and no channel blocked by
 //! another.
 
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::fake::{Fake, Fault, On, Right, Room};
 use super::{FORUM, NEWS, OPS, OTHER, ROOM, Stage, THREAD, channel, discord, line, send};
 
-/// A room of each kind, and what is told there.
+/// A room of each kind, with its messages.
 fn rooms() -> Vec<Room> {
     vec![
         Room::text(ROOM),
@@ -51,7 +51,7 @@ async fn whatever_becomes_of_an_answer_there_is_one_message() {
             stage.restart().await;
             // Whether Discord remembers the nonce still, or the room must be looked through.
             let later = match number % 2 {
-                // What makes a forum's post may be long on its way, and there is no nonce.
+                // The request for a forum post may be delayed, and there is no nonce.
                 0 if room.id == FORUM => TimeDelta::seconds(40),
                 0 => TimeDelta::seconds(6),
                 _ => TimeDelta::hours(1),

@@ -1,4 +1,4 @@
-//! Forums: a post for each story, with tags that tell where it stands, once whatever happens; name and tags follow.
+//! Forums: one post for each story, with tags for its state; name and tags follow the story.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn forum() -> Room {
     Room::forum(FORUM, &TAGS)
 }
 
-/// What the one thread of the forum is called, and its tags.
+/// The name and the tags of the forum's only thread.
 fn look(fake: &Fake) -> (String, Vec<String>) {
     let threads = fake.threads(FORUM);
     assert_eq!(threads.len(), 1);
@@ -46,7 +46,7 @@ async fn a_post_carries_its_storys_name_and_tags_and_they_follow() {
             vec!["Posted".to_owned(), "Series".to_owned()]
         )
     );
-    // What people add stays; what says where it stands moves.
+    // Tags added by people stay; the tag for the state changes.
     fake.change(&receipt.message, |thread| {
         thread.applied.push(format!("{FORUM}05"))
     });
@@ -166,7 +166,7 @@ async fn a_forum_that_wants_a_tag_and_has_none_that_fits_is_told_once_with_the_r
             .count(),
         0
     );
-    // The tags are there: all is told at the next start, each story once.
+    // With the tags in place, the next start posts each story once.
     stage.fake.change(FORUM, |forum| {
         forum.set_tags(&["posted", "applied", "published"])
     });

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bpfnews::channel::discord::{Discord, Memory};
+use bpfnews::channel::discord::{Discord, RegistrationStore};
 use bpfnews::channel::{Platform as _, Scope, SendError};
-use bpfnews::command::grammar::{Call, Completes, WrongCall};
-use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
+use bpfnews::chat::{
+    Call, Choice, CommandRequest, Completes, HandleCommands, PageCalls, PlatformKind, Reply,
+    Requester, RoomEvent, WrongCall,
+};
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::json;
@@ -16,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use super::fake::{Counts, Fake, Fault, On, Person, Room, TOKEN, Tell};
 use super::{ROOM, discord, line, send, with_token};
 
-/// An ear that says what it heard, as a test wants it.
+/// A handler that records commands and answers as a test wants.
 #[derive(Default)]
-pub(super) struct Ear {
-    pub(super) heard: Mutex<Vec<Asked>>,
+pub(super) struct RecordingHandler {
+    pub(super) heard: Mutex<Vec<CommandRequest>>,
     /// How long it takes.
     pub(super) takes: Mutex<Duration>,
     pub(super) is_private: Mutex<bool>,
@@ -27,10 +29,10 @@ pub(super) struct Ear {
     pub(super) pages: Mutex<i64>,
     pub(super) panics: Mutex<bool>,
     pub(super) choices: Mutex<Vec<Choice>>,
-    /// What was noticed of rooms.
-    pub(super) noticed: Mutex<Vec<Noticed>>,
-    /// Who typed what.
-    pub(super) typed: Mutex<Vec<(Asker, Completes, String)>>,
+    /// The reported changes of rooms.
+    pub(super) noticed: Mutex<Vec<RoomEvent>>,
+    /// The requested completions.
+    pub(super) typed: Mutex<Vec<(Requester, Completes, String)>>,
 }
 
 fn of<T: Clone>(place: &Mutex<T>) -> T {
@@ -41,14 +43,14 @@ pub(super) fn set<T>(place: &Mutex<T>, value: T) {
     *place.lock().expect("no holder panics") = value;
 }
 
-impl Ear {
-    pub(super) fn last(&self) -> Asked {
+impl RecordingHandler {
+    pub(super) fn last(&self) -> CommandRequest {
         of(&self.heard).last().expect("something was asked").clone()
     }
 }
 
-impl Ears for Ear {
-    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+impl HandleCommands for RecordingHandler {
+    fn answer(&self, asked: CommandRequest) -> BoxFuture<'_, Option<Reply>> {
         async move {
             self.heard
                 .lock()
@@ -75,9 +77,9 @@ impl Ears for Ear {
                     mark: "answer".to_owned(),
                 },
                 is_private: of(&self.is_private),
-                pages: Pages {
+                pages: PageCalls {
                     back: call.as_ref().and_then(|call| turned(call, -1)),
-                    on: call.as_ref().and_then(|call| turned(call, 1)),
+                    next: call.as_ref().and_then(|call| turned(call, 1)),
                 },
             })
         }
@@ -86,7 +88,7 @@ impl Ears for Ear {
 
     fn complete<'a>(
         &'a self,
-        by: &'a Asker,
+        by: &'a Requester,
         completes: Completes,
         begun: &'a str,
     ) -> BoxFuture<'a, Vec<Choice>> {
@@ -99,17 +101,17 @@ impl Ears for Ear {
         .boxed()
     }
 
-    fn notice(&self, _: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+    fn room_event(&self, _: PlatformKind, noticed: RoomEvent) -> BoxFuture<'_, ()> {
         self.noticed.lock().expect("no holder panics").push(noticed);
         std::future::ready(()).boxed()
     }
 }
 
-/// What is registered, as long as a test runs.
+/// The registered commands' hash, as long as a test runs.
 #[derive(Default)]
 pub(super) struct Kept(Mutex<Option<String>>);
 
-impl Memory for Kept {
+impl RegistrationStore for Kept {
     fn registered<'a>(&'a self, _: &'a str) -> BoxFuture<'a, anyhow::Result<Option<String>>> {
         async move { Ok(of(&self.0)) }.boxed()
     }
@@ -125,7 +127,7 @@ impl Memory for Kept {
 
 /// A bot that listens.
 pub(super) struct Bot {
-    pub(super) ear: Arc<Ear>,
+    pub(super) handler: Arc<RecordingHandler>,
     pub(super) discord: Arc<Discord>,
     stop: CancellationToken,
     listening: JoinHandle<Result<(), SendError>>,
@@ -137,13 +139,13 @@ impl Bot {
     }
 
     pub(super) fn start_with(discord: Discord, kept: &Arc<Kept>) -> Self {
-        let (ear, discord) = (Arc::new(Ear::default()), Arc::new(discord));
+        let (handler, discord) = (Arc::new(RecordingHandler::default()), Arc::new(discord));
         let stop = CancellationToken::new();
-        let (hers, its, until) = (Arc::clone(&ear), Arc::clone(&discord), stop.clone());
+        let (hers, its, until) = (Arc::clone(&handler), Arc::clone(&discord), stop.clone());
         let kept = Arc::clone(kept);
         let listening = tokio::spawn(async move { its.listen(hers, kept, &until).await });
         Self {
-            ear,
+            handler,
             discord,
             stop,
             listening,
@@ -252,7 +254,7 @@ async fn a_lost_connection_is_taken_up_again_and_nothing_is_missed() {
     {
         let what = format!("{tell:?}");
         fake.tell(tell);
-        // Asked while the line is down, it is answered when it is up.
+        // A command given while the connection is down is answered when it is up.
         let token = fake
             .give(&Person::reader("1"), ROOM, &["bpfnews", "latest"], &[])
             .await;
@@ -386,7 +388,7 @@ async fn a_gateway_out_of_reach_is_tried_again_while_posting_goes_on() {
 
 #[tokio::test]
 async fn where_the_gateway_is_must_be_told_by_the_api() {
-    // All that could tell fails: nothing is connected to, above all not Discord itself.
+    // Every source of an address fails: the bot connects to nothing, above all not to Discord itself.
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     for _ in 0..10 {
         fake.fail(On::Path("/gateway".to_owned()), Fault::Before(500, ""));

@@ -1,16 +1,15 @@
-//! What people ask in Discord: answered within three seconds or put off in time, to whom it is for, pinging nobody.
+//! Commands on Discord: answered or deferred within three seconds, private if necessary, without mentions.
 
 use std::time::Duration;
 
-use bpfnews::command::grammar::Completes;
-use bpfnews::command::heard::Choice;
+use bpfnews::chat::{Choice, Completes, PlatformKind};
 use serde_json::{Value, json};
 
 use super::ROOM;
 use super::fake::{Answer, Fake, Fault, GUILD, On, Person, Room};
 use super::gateway::{Bot, set};
 
-/// What Discord waits for.
+/// Discord's limit.
 const THREE_SECONDS: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(5);
 
@@ -69,17 +68,17 @@ async fn a_command_is_answered_to_whom_it_is_for() {
         .as_str()
         .expect("it says something");
     assert_eq!(text, r"\@everyone \<@1> \[x\](https://evil.example)");
-    let by = bot.ear.last().by;
+    let by = bot.handler.last().by;
     assert_eq!(
         (by.platform, by.room.as_str(), by.community.as_deref()),
-        ("discord", ROOM, Some(GUILD))
+        (PlatformKind::Discord, ROOM, Some(GUILD))
     );
     assert_eq!(
         (by.person.as_str(), by.roles.join(" "), by.is_manager),
         ("200001", "300001 300002".to_owned(), false)
     );
-    // A maintainer's command, by one who may manage the server.
-    set(&bot.ear.is_private, true);
+    // A maintainer's command, by a person who may manage the server.
+    set(&bot.handler.is_private, true);
     let token = fake
         .give(
             &Person::manager("200002"),
@@ -94,7 +93,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
         answers[0].body["data"]["flags"], 64,
         "one person alone reads it"
     );
-    assert!(bot.ear.last().by.is_manager);
+    assert!(bot.handler.last().by.is_manager);
     // A channel that was picked.
     let options = [
         ("name", json!("news")),
@@ -110,7 +109,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
         )
         .await;
     fake.answers(&token, 1, SOON).await;
-    let call = bot.ear.last().call.expect("a command");
+    let call = bot.handler.last().call.expect("a command");
     assert_eq!(
         (call.get("room"), call.get("score_min")),
         (Some(ROOM), Some("-3"))
@@ -121,7 +120,7 @@ async fn a_command_is_answered_to_whom_it_is_for() {
 #[tokio::test]
 async fn a_slow_answer_is_put_off_in_time_and_given_later() {
     let (fake, bot) = start().await;
-    set(&bot.ear.takes, Duration::from_millis(4000));
+    set(&bot.handler.takes, Duration::from_millis(4000));
     let reader = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
     let keeper = fake
         .give(
@@ -148,8 +147,8 @@ async fn a_slow_answer_is_put_off_in_time_and_given_later() {
         );
     }
     // It turns out to be for one person alone when all see that it is coming.
-    set(&bot.ear.takes, Duration::from_millis(1500));
-    set(&bot.ear.is_private, true);
+    set(&bot.handler.takes, Duration::from_millis(1500));
+    set(&bot.handler.is_private, true);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "status"], &[]).await;
     let answers = fake.answers(&token, 3, SOON).await;
     let what: Vec<&str> = answers.iter().map(|answer| answer.what).collect();
@@ -161,7 +160,7 @@ async fn a_slow_answer_is_put_off_in_time_and_given_later() {
 #[tokio::test]
 async fn a_command_that_fails_or_has_no_answer_leaves_nobody_waiting() {
     let (fake, bot) = start().await;
-    set(&bot.ear.panics, true);
+    set(&bot.handler.panics, true);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
     let answers = fake.answers(&token, 1, SOON).await;
     assert_eq!(
@@ -171,12 +170,12 @@ async fn a_command_that_fails_or_has_no_answer_leaves_nobody_waiting() {
         ),
         ("Failed", Some(64))
     );
-    set(&bot.ear.takes, Duration::from_millis(1500));
+    set(&bot.handler.takes, Duration::from_millis(1500));
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
     let answers = fake.answers(&token, 3, SOON).await;
     assert_eq!(title(&answers[2]), "Failed");
-    set(&bot.ear.panics, false);
-    set(&bot.ear.takes, Duration::ZERO);
+    set(&bot.handler.panics, false);
+    set(&bot.handler.takes, Duration::ZERO);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
     assert_eq!(
         title(&fake.answers(&token, 1, SOON).await[0]),
@@ -203,7 +202,7 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
     choices.extend(
         (0..60).map(|number| choice(&format!("bpf: Do it {number}"), &format!("s{number}"))),
     );
-    set(&bot.ear.choices, choices);
+    set(&bot.handler.choices, choices);
     let token = fake
         .type_in(&ann(), ROOM, &["bpfnews", "story"], "story", "do i")
         .await;
@@ -223,13 +222,13 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
             .as_str()
             .is_some_and(|name| name.ends_with("a\u{301}…"))
     );
-    let typed = bot.ear.typed.lock().expect("no holder panics").clone();
+    let typed = bot.handler.typed.lock().expect("no holder panics").clone();
     assert_eq!(
         (typed[0].1, typed[0].2.as_str(), typed[0].0.person.as_str()),
         (Completes::Story, "do i", "200001")
     );
-    // A slow ear: nothing is better than nothing in time.
-    set(&bot.ear.takes, Duration::from_secs(4));
+    // A slow handler: nothing is better than nothing in time.
+    set(&bot.handler.takes, Duration::from_secs(4));
     let token = fake
         .type_in(
             &ann(),
@@ -248,7 +247,7 @@ async fn what_is_typed_is_completed_in_time_and_within_the_limits() {
 #[tokio::test]
 async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
     let (fake, bot) = start().await;
-    set(&bot.ear.pages, 3);
+    set(&bot.handler.pages, 3);
     let asked = fake
         .give(
             &ann(),
@@ -269,7 +268,7 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
     );
     let message = fake.original(&asked).expect("it stands");
     assert_eq!(buttons(&message).len(), 2);
-    // Another person is told so, alone; the pages stay.
+    // Another person is refused privately; the pages stay.
     let ids = buttons(&message);
     let other = fake.press(&Person::reader("200009"), &asked, &ids[1]).await;
     let answers = fake.answers(&other, 1, SOON).await;
@@ -280,14 +279,14 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         ),
         (Some(4), Some(64))
     );
-    assert_eq!(title(&answers[0]), "Not your pages");
+    assert_eq!(title(&answers[0]), "These are not your pages");
     assert_eq!(
-        bot.ear.heard.lock().expect("no holder panics").len(),
+        bot.handler.heard.lock().expect("no holder panics").len(),
         2,
         "and is not heard"
     );
     // A slow page is put off, and takes the place of the one before.
-    set(&bot.ear.takes, Duration::from_millis(1500));
+    set(&bot.handler.takes, Duration::from_millis(1500));
     let slow = fake.press(&ann(), &asked, &ids[1]).await;
     let answers = fake.answers(&slow, 2, SOON).await;
     assert_eq!(
@@ -300,9 +299,9 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         1,
         "back, and not on"
     );
-    // What is for one person alone does not take the place of what all read.
-    set(&bot.ear.takes, Duration::ZERO);
-    set(&bot.ear.is_private, true);
+    // A private answer does not replace a public message.
+    set(&bot.handler.takes, Duration::ZERO);
+    set(&bot.handler.is_private, true);
     let back = buttons(&fake.original(&asked).expect("it stands"))[0].clone();
     let private = fake.press(&ann(), &asked, &back).await;
     let answers = fake.answers(&private, 1, SOON).await;
@@ -314,7 +313,7 @@ async fn pages_are_turned_by_who_asked_and_after_a_restart_too() {
         (Some(4), Some(64))
     );
     // A call too long for a button is remembered, for as long as the program runs.
-    set(&bot.ear.is_private, false);
+    set(&bot.handler.is_private, false);
     let words = "private stack ".repeat(20);
     let long = fake
         .give(
@@ -386,7 +385,7 @@ async fn an_answer_that_discord_does_not_take_is_not_repeated() {
     .await;
     assert_eq!(fake.asked(&token).refused, [40060]);
     // One that is put off and then lost is given all the same.
-    set(&bot.ear.takes, Duration::from_millis(1200));
+    set(&bot.handler.takes, Duration::from_millis(1200));
     fake.fail(On::Path("/callback".to_owned()), Fault::DropAfter);
     fake.fail(On::Path("@original".to_owned()), Fault::Before(502, ""));
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
@@ -395,7 +394,7 @@ async fn an_answer_that_discord_does_not_take_is_not_repeated() {
         (answers[0].body["type"].as_u64(), answers[1].what),
         (Some(5), "changed")
     );
-    set(&bot.ear.takes, Duration::ZERO);
+    set(&bot.handler.takes, Duration::ZERO);
     let token = fake.give(&ann(), ROOM, &["bpfnews", "latest"], &[]).await;
     fake.answers(&token, 1, SOON).await;
     assert_eq!(bot.stop().await, 0);
@@ -404,7 +403,7 @@ async fn an_answer_that_discord_does_not_take_is_not_repeated() {
 #[tokio::test]
 async fn many_ask_at_once_and_all_are_answered() {
     let (fake, bot) = start().await;
-    set(&bot.ear.takes, Duration::from_millis(1300));
+    set(&bot.handler.takes, Duration::from_millis(1300));
     let mut tokens = Vec::new();
     for number in 0..20 {
         tokens.push(

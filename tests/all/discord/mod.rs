@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bpfnews::channel::discord::{Discord, Settings};
+use bpfnews::channel::discord::{Discord, DiscordSettings};
 use bpfnews::channel::{Act, Platform, Receipt, Work};
 use bpfnews::clock::{Clock, SystemClock};
 use bpfnews::config::{ChannelConfig, DiscordConfig, PlatformKind};
@@ -43,7 +43,7 @@ pub(crate) fn discord(fake: &Fake) -> Discord {
 }
 
 pub(crate) fn with_token(base: String, token: &str) -> Discord {
-    let settings = Settings {
+    let settings = DiscordSettings {
         base,
         token: token.to_owned().into(),
         page: "https://example.org/bpfnews".to_owned(),
@@ -108,7 +108,7 @@ pub(crate) fn edit(room: &str, key: &str, receipt: &Receipt, content: Content) -
     work(room, key, Act::Edit { receipt, content })
 }
 
-/// A channel on Discord that takes whatever comes.
+/// A channel on Discord that takes all posts.
 pub(crate) fn channel(room: &str) -> ChannelConfig {
     ChannelConfig {
         name: format!("channel-{room}"),
@@ -118,7 +118,7 @@ pub(crate) fn channel(room: &str) -> ChannelConfig {
     }
 }
 
-/// A whole program but for its loop, whose channels are on a Discord of our own.
+/// A whole program without its loop, with channels on the simulated Discord.
 pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) fake: Fake,
@@ -126,7 +126,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// With these rooms, a channel for each of `channels`, and a list and a tree that were seeded; the sample told.
+    /// With these rooms, a channel for each of `channels`, and a seeded list and tree; the sample is posted.
     pub(crate) async fn new(rooms: &[Room], channels: Vec<ChannelConfig>) -> Self {
         let fake = Fake::start(rooms).await;
         let mut world = World::new(&[archive("bpf", "/bpf/"), tree("tree", "/tree", &[])]).await;
@@ -198,7 +198,7 @@ impl Stage {
         self.world.poll_when_due("tree").await;
     }
 
-    /// The program is started anew: what was not committed is gone, and Discord's client knows nothing.
+    /// Restarts the program: uncommitted data and the client's memory are lost.
     pub(crate) async fn restart(&mut self) {
         self.world.restart(|_| {}).await;
     }
@@ -207,9 +207,9 @@ impl Stage {
         self.courier_over(discord(&self.fake), clock)
     }
 
-    /// What tells the channels by the world's clock, and waits no longer for an answer.
+    /// A delivery loop with the real clock and a short timeout.
     pub(crate) fn hasty_courier(&self, timeout: Duration) -> Courier {
-        let settings = Settings {
+        let settings = DiscordSettings {
             base: self.fake.base(),
             token: fake::TOKEN.to_owned().into(),
             page: "https://example.org/bpfnews".to_owned(),
@@ -225,17 +225,17 @@ impl Stage {
         Courier::new(ingest.store.clone(), clock, ingest.desks(), platforms)
     }
 
-    /// What tells the channels, by the world's clock.
+    /// A delivery loop with the simulated clock.
     pub(crate) fn courier(&self) -> Courier {
         self.courier_by(Arc::clone(&self.world.ingest.clock))
     }
 
-    /// Tells what is due by the world's clock, with a client that knows nothing yet.
+    /// Delivers due posts by the simulated clock, with a new client.
     pub(crate) async fn pass(&self) {
         self.courier().pass().await.expect("a pass");
     }
 
-    /// Tells all that is owed in real time, as the program's loop does.
+    /// Delivers all queued posts in real time, like the program's loop.
     pub(crate) async fn tell_all(&self, within: Duration) {
         let courier = self.courier_by(Arc::new(SystemClock));
         let all = async {
@@ -256,7 +256,7 @@ impl Stage {
         titles
     }
 
-    /// What a room's messages about patches say of where they stand.
+    /// The states of patches in a room's messages.
     pub(crate) fn states(&self, room: &str) -> Vec<String> {
         let messages = self.fake.messages(room);
         let messages = messages

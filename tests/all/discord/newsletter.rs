@@ -1,5 +1,5 @@
-//! The editors' round on Discord, with the whole program: a suggestion is told with buttons, an editor presses one, the
-//! issue is finished, published, posted once, and shown.
+//! An editor's work on Discord with the whole program: a suggestion is posted with buttons, an editor presses one, and
+//! the issue is finished, published, posted once, and shown.
 
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ fn with_title(fake: &Fake, room: &str, wanted: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Presses a button below a message to maintainers; gives the answer, which is for who pressed it alone.
+/// Presses a button of a message for maintainers. Returns the answer, which only that person sees.
 async fn pressed(fake: &Fake, by: &Person, message: &Value, button: &str) -> String {
     let token = fake.press_below(by, OPS, message, button).await;
     let answer = fake.answers(&token, 1, LONG).await.remove(0).body;
@@ -35,7 +35,7 @@ async fn pressed(fake: &Fake, by: &Person, message: &Value, button: &str) -> Str
     text(&answer["data"])
 }
 
-/// Gives a command and waits for its answer, which is for who gave it alone where `is_private`.
+/// Gives a command and returns its answer, which is private if `is_private`.
 async fn ask(
     fake: &Fake,
     by: &Person,
@@ -74,7 +74,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         true,
     )
     .await;
-    assert!(told.contains("kept for the next issue"), "{told}");
+    assert!(told.contains("saved for the next issue"), "{told}");
     fake.until("editors are asked", LONG, |fake| {
         !with_title(fake, OPS, "Suggestion 1").is_empty()
     })
@@ -94,9 +94,9 @@ async fn an_issue_is_finished_and_published_on_discord() {
         .filter_map(|button| button["custom_id"].as_str())
         .collect();
     assert_eq!(buttons, ["page:e:0:accept 1", "page:e:0:decline 1"]);
-    // Whoever is no editor may press what they like.
+    // Buttons do nothing for other people.
     let answer = pressed(&fake, &reader, &asked, buttons[0]).await;
-    assert!(answer.contains("Editors alone may do that"), "{answer}");
+    assert!(answer.contains("Only editors may do that"), "{answer}");
     let answer = pressed(&fake, &editor, &asked, buttons[0]).await;
     assert!(
         answer.contains("is accepted for the coming issue"),
@@ -122,7 +122,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         (
             "note",
             Some(("text", Value::from("Read *this* <@1>."))),
-            "stands under it",
+            "is under the story",
         ),
     ] {
         let options: Vec<_> = [story.clone()].into_iter().chain(option).collect();
@@ -139,7 +139,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         true,
     )
     .await;
-    assert!(refused.contains("Editors alone may do that"), "{refused}");
+    assert!(refused.contains("Only editors may do that"), "{refused}");
     // Two at once.
     let number = [("number", Value::from(1))];
     let one = fake
@@ -157,7 +157,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         .to_string();
     let out = [&one, &other]
         .into_iter()
-        .filter(|told| told.contains("is out\""))
+        .filter(|told| told.contains("is published\""))
         .count();
     assert_eq!(out, 1, "{one}\n{other}");
     fake.until("the issue is posted", LONG, |fake| {
@@ -173,7 +173,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
     ] {
         assert!(latest.contains(wanted), "{wanted}: {latest}");
     }
-    // What answers somebody has another footer.
+    // Answers have another footer.
     let mut posted = with_title(&fake, ROOM, "BPF updates 01");
     posted.retain(|message| message["embeds"][0]["footer"]["text"] == "issue-1");
     assert_eq!(posted.len(), 1, "{posted:?}");

@@ -1,4 +1,4 @@
-//! What Discord refuses, what follows from it, and limits that the client keeps without asking.
+//! Refusals of Discord, their consequences, and limits that the client respects without asking.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ async fn limits_hold_without_asking_and_pass() {
         .expect("the bucket is full again");
 }
 
-/// The fake sees who comes too early: without that no test of limits could fail.
+/// The fake detects requests that come too early: the tests of limits depend on it.
 #[tokio::test]
 async fn the_fake_sees_who_comes_too_early() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
@@ -165,7 +165,7 @@ async fn addresses_that_are_none_and_settings_that_are_wrong() {
             .expect_err(address);
         assert!(error.to_string().contains(words), "{error}");
     }
-    let settings = |base: &str, token: &str| bpfnews::channel::discord::Settings {
+    let settings = |base: &str, token: &str| bpfnews::channel::discord::DiscordSettings {
         base: base.to_owned(),
         token: token.to_owned().into(),
         page: "https://x.org".to_owned(),

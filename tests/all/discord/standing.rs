@@ -1,4 +1,4 @@
-//! What stands in a channel is found whole, after the database was put back to an older state.
+//! All messages in a channel are found after the database was restored from a backup.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ async fn all_that_stands_is_found_with_what_lists_name() {
         .collect();
     marks.sort_unstable();
     assert_eq!(marks, [("a", true), ("b", true)]);
-    // A channel whose past cannot be read is no empty one.
+    // A channel with an unreadable history is not an empty one.
     discord
         .deliver(&send(OTHER, "o", line("o", "o")))
         .await

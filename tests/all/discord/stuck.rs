@@ -1,5 +1,8 @@
-//! A request that fails for ever, of every kind and in every way: the rest of its channel goes on, what it would have told is
-//! a dead letter that is named, and tried again once all is well.
+//! Requests that fail permanently, of every kind and in every way. The rest of the channel continues, the failed
+//! delivery becomes a dead letter, and it is retried after the recovery.
+
+mod doubles;
+mod kinds;
 
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use super::{FORUM, OPS, ROOM, Stage, THREAD, channel, discord, edit, send, story
 /// How long the client waits for an answer here.
 const HASTE: Duration = Duration::from_millis(300);
 
-/// What a server does that never does what it is asked.
+/// The ways in which a server can fail a request.
 fn ways() -> Vec<Fault> {
     vec![
         Fault::Before(500, ""),
@@ -27,7 +30,7 @@ fn ways() -> Vec<Fault> {
     ]
 }
 
-/// The same, and what it refuses for good.
+/// The same, and permanent refusals.
 fn ways_and_refusals() -> Vec<Fault> {
     let mut all = ways();
     all.push(Fault::Before(
@@ -54,7 +57,8 @@ async fn letters(stage: &Stage) -> Vec<Letter> {
         .expect("the database answers")
 }
 
-/// The request that `on` means fails for ever while one story is told and moves on; others go on, then all is mended.
+/// The request selected by `on` fails while one story is posted and moves on. Other deliveries continue; then the
+/// server recovers.
 async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: bool) {
     let what = format!("{} {on:?} {fault:?}", config.address);
     let address = config.address.clone();
@@ -119,7 +123,7 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
     assert!(letters(&stage).await.is_empty(), "{what}");
 }
 
-/// What is told of patches in a room, or in a forum's threads.
+/// The messages about patches in a room, or in a forum's threads.
 fn titles(fake: &Fake, room: &str) -> Vec<String> {
     let mut titles = fake.titles(room);
     for thread in fake.threads(room) {
@@ -165,7 +169,7 @@ async fn the_change_of_a_forum_post_that_always_fails_holds_nobody_up() {
     }
 }
 
-/// The thread of a post cannot be made, whatever is tried: the step is set aside, and the channel goes on.
+/// The thread of a post cannot be created: the milestone is set aside, and the channel continues.
 #[tokio::test]
 async fn a_thread_that_cannot_be_made_holds_nobody_up() {
     for fault in ways() {
@@ -199,7 +203,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "reply",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Reply,
             "{what}: {aside:?}"
         );
     }
@@ -249,7 +253,7 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "remove",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -294,13 +298,14 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1 && aside[0].is_aside && aside[0].verb.word() == "edit",
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Edit,
             "{what}: {aside:?}"
         );
     }
 }
 
-/// What a forum is cannot be read: nothing can be posted there. That is an outage of the channel, and loses nothing.
+/// The kind of a forum cannot be read: nothing can be posted there. That is an outage of the channel, and loses
+/// nothing.
 #[tokio::test]
 async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
     let forum = Room::forum(FORUM, &["Posted"]);
@@ -397,7 +402,7 @@ async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
     assert_eq!(titles(&stage.fake, FORUM).len(), 2);
 }
 
-/// What a check of a channel says must be able to send, each kind of channel with what it needs.
+/// The channel check covers every permission that posting needs, for each kind of channel.
 #[tokio::test]
 async fn a_check_asks_for_the_rights_that_posts_need() {
     use bpfnews::channel::discord::Needs;
@@ -426,7 +431,7 @@ async fn a_check_asks_for_the_rights_that_posts_need() {
             }
         }
     }
-    // A thread has the rights of what it is below.
+    // A thread has the permissions of its parent channel.
     let rooms = [
         Room::text(ROOM).without(Right::SendInThreads),
         Room::thread(THREAD, ROOM),
@@ -442,13 +447,13 @@ async fn a_check_asks_for_the_rights_that_posts_need() {
     );
 }
 
-/// A server that comes back, and a channel that changes, are told to whoever listens.
+/// The listener hears of a server that comes back and of a channel that changes.
 #[tokio::test]
 async fn a_server_that_comes_back_is_noticed() {
     use super::fake::Tell;
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     let bot = Bot::start(&fake);
-    let many = |bot: &Bot| bot.ear.noticed.lock().expect("no holder panics").len();
+    let many = |bot: &Bot| bot.handler.noticed.lock().expect("no holder panics").len();
     fake.until("it is connected", Duration::from_secs(10), |_| {
         many(&bot) > 0
     })

@@ -1,4 +1,4 @@
-//! Threads of posts in text and announcement channels, where milestones are told.
+//! Threads of posts in text and announcement channels, for milestones.
 
 use bpfnews::channel::{Act, Below, Platform as _, Receipt, SendError, Work};
 use bpfnews::config::Milestones;
@@ -27,7 +27,7 @@ async fn steps_are_told_in_the_posts_thread_which_is_made_once() {
             story("m", "bpf: Do it", "posted", Tone::New),
         );
         let receipt = discord.deliver(&first).await.expect("it is sent");
-        // The answer that tells of the thread is lost; the thread is there.
+        // The response with the new thread is lost, but the thread exists.
         fake.fail(On::Path("/threads".to_owned()), Fault::DropAfter);
         let applied = step(&room.id, "k2", &receipt);
         let error = discord.deliver(&applied).await;

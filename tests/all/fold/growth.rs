@@ -1,19 +1,19 @@
-//! What a transaction takes grows no faster than n log n in anything that others decide on: entries, links, references, and
-//! how much is tied together.
+//! A transaction's cost grows no faster than n log n in anything that strangers control: entries, links, references, and the
+//! size of a cluster.
 
 use std::process::Command;
 
 use bpfnews::ingest::fold;
-use bpfnews::item::{Detail, Item, ItemKey, Linked, Person, What};
-use bpfnews::store::items::{self, AtHand};
-use bpfnews::story::relevance::Words;
+use bpfnews::item::{Detail, Item, ItemData, ItemKey, Linked, Person};
+use bpfnews::store::items::{self, LoadedItems};
+use bpfnews::story::relevance::FoldRules;
 use chrono::TimeDelta;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::desk::{Desk, Shelf, begin};
+use super::scenario::{FoldStore, Scenario, begin};
 use super::years::mail;
 
-/// What is made four times as large, with its smaller size.
+/// The inputs that are made four times as large, with their smaller sizes.
 const INPUTS: [(&str, usize); 8] = [
     ("entries", 60),
     ("links", 15),
@@ -28,7 +28,7 @@ const INPUTS: [(&str, usize); 8] = [
 const MOST: f64 = 9.0;
 /// Each is measured so often; the least counts.
 const ROUNDS: usize = 3;
-/// Tells the process of its own what to do.
+/// Names the input that the child process measures.
 const INPUT: &str = "BPFNEWS_TEST_GROWTH";
 
 #[test]
@@ -86,12 +86,12 @@ async fn in_a_process_of_its_own() {
         }
         other => panic!("{other} is not made"),
     };
-    let shelf = Shelf::new().await;
+    let store = FoldStore::new().await;
     if !before.is_empty() {
-        take(&shelf, &before).await;
+        take(&store, &before).await;
     }
     let started = cpu();
-    take(&shelf, &taken).await;
+    take(&store, &taken).await;
     let took = cpu() - started;
     use std::io::Write as _;
     writeln!(std::io::stdout(), "\ntook {took}").expect("somebody reads it");
@@ -102,15 +102,15 @@ fn cpu() -> f64 {
     spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
-async fn take(shelf: &Shelf, page: &[Item]) {
-    let mut tx = shelf.store.write().await.expect("a transaction");
+async fn take(store: &FoldStore, page: &[Item]) {
+    let mut tx = store.store.write().await.expect("a transaction");
     let now = begin() + TimeDelta::days(900);
-    let stored = items::put_items(&mut tx, shelf.feeds[0].1, page, now)
+    let stored = items::put_items(&mut tx, store.feeds[0].1, page, now)
         .await
         .expect("stored");
-    let mut at_hand = AtHand::new();
-    stored.put_at_hand(page, &mut at_hand);
-    fold::fold_items(&mut tx, &stored.touched(), &at_hand, &Words::default())
+    let mut at_hand = LoadedItems::new();
+    stored.add_loaded(page, &mut at_hand);
+    fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("folded");
     tx.commit().await.expect("a commit");
@@ -139,7 +139,7 @@ fn linking(entries: usize, links: usize) -> (Vec<Item>, Vec<Item>) {
     let articles = (0..entries).map(|number| {
         let link = format!("https://example.org/{number}");
         Item {
-            what: What::Article {
+            what: ItemData::Article {
                 key: ItemKey::link(&link),
                 paid: None,
                 linked: Linked::default(),
@@ -210,13 +210,13 @@ fn patches(patches: usize, version: impl Fn(usize) -> String) -> Vec<Item> {
 
 /// Commits of one author and title, each of which mends the one before.
 fn commits(commits: usize) -> Vec<Item> {
-    let mut desk = Desk::default();
+    let mut scenario = Scenario::default();
     for number in 0..commits {
         let mends = format!(
             "Fixes: {} (\"pens: paint them\")",
             &hash(number.saturating_sub(1))[..12]
         );
-        desk = desk.commit(
+        scenario = scenario.commit(
             &hash(number),
             "Some One",
             number as i64 % 7,
@@ -225,7 +225,7 @@ fn commits(commits: usize) -> Vec<Item> {
             &mends,
         );
     }
-    desk.items.into_iter().map(|(item, _)| item).collect()
+    scenario.items.into_iter().map(|(item, _)| item).collect()
 }
 
 fn hash(number: usize) -> String {

@@ -1,24 +1,24 @@
-//! Clusters that stay in memory between folds: with them, stories are what they are without.
+//! Clusters that stay in memory between folds do not change the stories.
 
 use bpfnews::ingest::fold;
-use bpfnews::item::{Item, What};
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::item::{Item, ItemData};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories;
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use chrono::TimeDelta;
 
-use super::desk::{Desk, Shelf, begin};
+use super::scenario::{FoldStore, Scenario, begin};
 use super::years::{Years, answer};
 
 type Carried = (Item, &'static str);
 
-/// A cluster of efforts that build on each other, and what speaks of it from outside: commits that mend its commits, a pull
-/// request that lists its patches and was merged.
+/// A cluster of efforts that build on each other, and items outside that mention it: commits that fix its commits, and a merged
+/// pull request that lists its patches.
 fn laid() -> Vec<Carried> {
     let (mails, last) = Years::cluster(0, 3, (4, 4, 3));
-    let mut desk = Desk::default();
+    let mut scenario = Scenario::default();
     let title = |mail: &Item| {
         mail.title
             .split_once("] ")
@@ -35,7 +35,7 @@ fn laid() -> Vec<Carried> {
         let wanted = format!(" v4 {number}/4]");
         let mail = mails.iter().rev().find(|mail| mail.title.contains(&wanted));
         let mail = mail.expect("the last revision has four patches");
-        let What::Message { id, .. } = &mail.what else {
+        let ItemData::Message { id, .. } = &mail.what else {
             panic!("a mail");
         };
         let title = title(mail).expect("tags");
@@ -43,7 +43,7 @@ fn laid() -> Vec<Carried> {
             "It does.\n\nLink: https://lore.kernel.org/r/{}",
             id.as_str()
         );
-        desk = desk.commit(
+        scenario = scenario.commit(
             &format!("a{number}"),
             "Ada Example0",
             hours + 30,
@@ -53,10 +53,10 @@ fn laid() -> Vec<Carried> {
         );
         let mends = format!(
             "Fixes: {} (\"{title}\")",
-            &super::desk::long(&format!("a{number}"))[..12]
+            &super::scenario::long(&format!("a{number}"))[..12]
         );
         let title_of_fix = format!("pens: mend what was broken {number}");
-        desk = desk.commit(
+        scenario = scenario.commit(
             &format!("b{number}"),
             "Bea Other",
             hours + 60,
@@ -70,7 +70,7 @@ fn laid() -> Vec<Carried> {
         "The following changes since commit 123:\n\nare available in the Git repository at:\n\n  \
          https://git.kernel.org/x tags/pens-9\n\nfor you to fetch changes up to 456:\n\nAda Example0 (4):\n{listed}\n"
     );
-    desk = desk
+    scenario = scenario
         .mail("pull", "Cid Keeper", hours + 80, "[GIT PULL] pens for 9", &[], &pull)
         .mail(
             "merged",
@@ -84,7 +84,7 @@ fn laid() -> Vec<Carried> {
     let mut laid: Vec<Carried> = mails.into_iter().map(|mail| (mail, "list")).collect();
     let late = (0..3).map(|number| (answer(&last, number, last_at), "list"));
     laid.extend(late);
-    laid.extend(desk.items);
+    laid.extend(scenario.items);
     laid
 }
 
@@ -94,25 +94,25 @@ async fn folded(store: &Store, feed: i64, mails: &[Item]) -> Tx {
     let stored = items::put_items(&mut tx, feed, mails, now)
         .await
         .expect("stored");
-    let words = Words::default();
-    fold::fold_items(&mut tx, &stored.touched(), &AtHand::new(), &words)
+    let words = FoldRules::default();
+    fold::fold_items(&mut tx, &stored.touched(), &LoadedItems::new(), &words)
         .await
         .expect("folded");
     tx
 }
 
-/// Takes all in, batch by batch. Every third batch is folded with what follows it first, and given up; every fifth is taken
-/// in by another process.
-async fn take_in(order: &[Carried], most: usize) -> Shelf {
-    let shelf = Shelf::new().await;
-    let other = shelf.again().await;
+/// Folds all items, batch by batch. Every third batch is first folded together with the next one and rolled back. Another
+/// process folds every fifth.
+async fn take_in(order: &[Carried], most: usize) -> FoldStore {
+    let store = FoldStore::new().await;
+    let other = store.again().await;
     for (number, batch) in order.chunks(most).enumerate() {
         let mails = order[number * most..]
             .iter()
             .filter(|(_, feed)| *feed == "list");
         let mails: Vec<Item> = mails.take(2 * most).map(|(mail, _)| mail.clone()).collect();
         if number % 3 == 2 && !mails.is_empty() {
-            let given_up = folded(&shelf.store, shelf.feeds[0].1, &mails).await;
+            let given_up = folded(&store.store, store.feeds[0].1, &mails).await;
             match number % 2 {
                 0 => drop(given_up),
                 _ => given_up.rollback().await,
@@ -121,29 +121,29 @@ async fn take_in(order: &[Carried], most: usize) -> Shelf {
         let all_mails = batch.iter().all(|(_, feed)| *feed == "list");
         if number % 5 == 4 && all_mails {
             let mails: Vec<Item> = batch.iter().map(|(mail, _)| mail.clone()).collect();
-            let by_other = folded(&other, shelf.feeds[0].1, &mails).await;
+            let by_other = folded(&other, store.feeds[0].1, &mails).await;
             by_other.commit().await.expect("a commit");
             continue;
         }
-        shelf.take(batch).await;
+        store.take(batch).await;
     }
     other.close().await;
-    shelf
+    store
 }
 
-async fn refolded(shelf: &Shelf) -> Vec<Story> {
-    let numbers = items::all_numbers(shelf.store.read())
+async fn refolded(store: &FoldStore) -> Vec<Story> {
+    let numbers = items::all_numbers(store.store.read())
         .await
         .expect("numbers");
-    let mut tx = shelf.store.write().await.expect("a transaction");
+    let mut tx = store.store.write().await.expect("a transaction");
     let before = stories::digest(&mut tx).await.expect("a digest");
-    fold::refold(&mut tx, &numbers, &Words::default(), |_| ())
+    fold::refold(&mut tx, &numbers, &FoldRules::default(), |_| ())
         .await
         .expect("refolded");
     let after = stories::digest(&mut tx).await.expect("a digest");
     assert_eq!(before, after, "a refold gives other bytes");
     tx.commit().await.expect("a commit");
-    shelf.all().await
+    store.all().await
 }
 
 #[tokio::test]
@@ -152,8 +152,8 @@ async fn kept_clusters_give_the_stories_that_a_refold_gives() {
     let mut random = fastrand::Rng::with_seed(11);
     let mut wanted: Option<Vec<Story>> = None;
     for most in [9, 1, 40, 5] {
-        let shelf = take_in(&order, most).await;
-        let got = shelf.all().await;
+        let store = take_in(&order, most).await;
+        let got = store.all().await;
         let pulled = got.iter().filter(|story| story.mainline.is_some());
         assert_eq!(
             pulled.count(),
@@ -161,7 +161,7 @@ async fn kept_clusters_give_the_stories_that_a_refold_gives() {
             "the pull request and what it lists are in mainline"
         );
         assert_eq!(
-            refolded(&shelf).await,
+            refolded(&store).await,
             got,
             "batches of {most}: a refold changes stories"
         );
@@ -177,7 +177,7 @@ async fn kept_clusters_give_the_stories_that_a_refold_gives() {
     }
 }
 
-/// How often SQLite was asked for rows of the texts is not told; that a text was not read again is: it is gone.
+/// The test deletes the texts in the database, so a second read would lose them.
 #[tokio::test]
 async fn a_kept_cluster_is_not_read_again() {
     let (mails, last) = Years::cluster(0, 1, (5, 4, 3));
@@ -186,12 +186,12 @@ async fn a_kept_cluster_is_not_read_again() {
         .filter_map(|mail| mail.at)
         .max()
         .expect("mails");
-    let shelf = Shelf::new().await;
+    let store = FoldStore::new().await;
     let all: Vec<Carried> = mails.into_iter().map(|mail| (mail, "list")).collect();
-    shelf.take(&all).await;
+    store.take(&all).await;
     let late = |number: usize| vec![(answer(&last, number, at), "list")];
-    // Its own connection does what no code of ours does; another process would be noticed.
-    let mut tx = shelf.store.write().await.expect("a transaction");
+    // This connection bypasses our code; the bot would notice another process.
+    let mut tx = store.store.write().await.expect("a transaction");
     sqlx::query("UPDATE items SET text_at = NULL")
         .execute(&mut *tx)
         .await
@@ -203,15 +203,15 @@ async fn a_kept_cluster_is_not_read_again() {
             .filter(|part| part.name.starts_with("Reviewer"))
             .count()
     };
-    let before = acked(&shelf.all().await);
+    let before = acked(&store.all().await);
     assert!(before > 0, "the made mails are acked");
-    shelf.take(&late(0)).await;
-    assert_eq!(acked(&shelf.all().await), before, "it was read again");
+    store.take(&late(0)).await;
+    assert_eq!(acked(&store.all().await), before, "it was read again");
     // After another process wrote, it is.
-    let other = shelf.again().await;
+    let other = store.again().await;
     folded(
         &other,
-        shelf.feeds[0].1,
+        store.feeds[0].1,
         &[answer("elsewhere@example.org", 7, at)],
     )
     .await
@@ -219,6 +219,6 @@ async fn a_kept_cluster_is_not_read_again() {
     .await
     .expect("a commit");
     other.close().await;
-    shelf.take(&late(1)).await;
-    assert_eq!(acked(&shelf.all().await), 0, "it was not read again");
+    store.take(&late(1)).await;
+    assert_eq!(acked(&store.all().await), 0, "it was not read again");
 }

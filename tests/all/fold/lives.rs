@@ -1,15 +1,15 @@
-//! What became of a series: bots with their traps, maintainers' sentences, commits, pulls, backports.
+//! The fate of a series: bots with their traps, maintainers' sentences, commits, pulls, backports.
 
-use bpfnews::story::{State, Step, Story};
+use bpfnews::story::{PersonRole, State, Step, Story};
 
-use super::desk::{Desk, long};
+use super::scenario::{Scenario, long};
 
 const STAT: &str = "Do it.\n---\n kernel/bpf/core.c | 2 +-\n 1 file changed";
 const BOT: &str = "patchwork-bot+netdevbpf@kernel.org <patchwork-bot+netdevbpf@kernel.org>";
 const TRACKER: &str = "pr-tracker-bot@kernel.org <pr-tracker-bot@kernel.org>";
 
-fn series() -> Desk {
-    Desk::default()
+fn series() -> Scenario {
+    Scenario::default()
         .mail(
             "c",
             "Ann Author",
@@ -48,9 +48,9 @@ fn subject(title: &str) -> String {
 }
 
 #[track_caller]
-fn one(desk: &Desk) -> Story {
-    let mut stories = desk.stories();
-    assert_eq!(stories.len(), 1, "{:#?}", desk.sketches());
+fn one(scenario: &Scenario) -> Story {
+    let mut stories = scenario.stories();
+    assert_eq!(stories.len(), 1, "{:#?}", scenario.sketches());
     stories.remove(0)
 }
 
@@ -115,7 +115,7 @@ fn a_last_part_without_a_commit_makes_it_partly_applied() {
 #[test]
 fn without_any_commit_it_is_only_claimed_until_one_comes() {
     let list = "  - [bpf-next,1/2] bpf: Add it\n    (no matching commit)\n  - [bpf-next,2/2] x\n    (no matching commit)";
-    let desk = series().mail(
+    let scenario = series().mail(
         "b",
         BOT,
         30,
@@ -123,9 +123,9 @@ fn without_any_commit_it_is_only_claimed_until_one_comes() {
         &["c"],
         &notice(list),
     );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert!(story.applied[0].claimed && steps(&story).contains(&Step::Claimed));
-    let story = one(&desk.commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it."));
+    let story = one(&scenario.commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it."));
     assert!(
         story.applied.iter().all(|applied| !applied.claimed),
         "{:?}",
@@ -242,7 +242,7 @@ fn a_sentence_is_a_claim_that_a_commit_confirms() {
         ("applied correctly, it would work", None),
         ("It cannot be applied to bpf-next, please rebase.", None),
     ] {
-        let desk = series().mail(
+        let scenario = series().mail(
             "r",
             "Mae Maintainer",
             30,
@@ -250,7 +250,7 @@ fn a_sentence_is_a_claim_that_a_commit_confirms() {
             &["c"],
             text,
         );
-        let story = one(&desk);
+        let story = one(&scenario);
         let claimed = story.applied.first().filter(|applied| applied.claimed);
         assert_eq!(claimed.map(|applied| applied.tree.as_str()), tree, "{text}");
     }
@@ -306,7 +306,7 @@ fn commits_join_by_link_by_title_and_by_the_merge_that_carries_the_cover() {
 
 #[test]
 fn a_link_to_a_discussion_does_not_join() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("q", "Bob Reader", 0, "It crashes", &[], "Help.")
         .commit(
             "1a",
@@ -316,7 +316,7 @@ fn a_link_to_a_discussion_does_not_join() {
             "next",
             "Do it.\n\nLink: https://lore.kernel.org/bpf/q@example.org",
         );
-    assert_eq!(desk.stories().len(), 2);
+    assert_eq!(scenario.stories().len(), 2);
 }
 
 #[test]
@@ -366,7 +366,7 @@ const PULL: &str = "The following changes since commit 123:\n\nare available in 
 fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
     let merged = "The pull request you sent on Tue:\n\n> https://git.kernel.org/x tags/bpf-next-4.13\n\nhas been merged into torvalds/linux.git:\n\
                   https://git.kernel.org/torvalds/c/9999999999999999999999999999999999999999\n\nThank you!";
-    let desk = series().mail(
+    let scenario = series().mail(
         "g",
         "Mae Maintainer",
         100,
@@ -374,12 +374,12 @@ fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
         &[],
         PULL,
     );
-    let stories = desk.stories();
+    let stories = scenario.stories();
     assert_eq!(
         stories.iter().map(|story| story.state).collect::<Vec<_>>(),
         [State::Pulled, State::Open]
     );
-    let desk = desk.mail(
+    let scenario = scenario.mail(
         "m",
         TRACKER,
         120,
@@ -387,7 +387,7 @@ fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
         &["g"],
         merged,
     );
-    let stories = desk.stories();
+    let stories = scenario.stories();
     assert_eq!(stories[1].state, State::Mainline);
     assert_eq!(
         stories[1]
@@ -402,7 +402,7 @@ fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
 #[test]
 fn a_pull_request_that_linus_took_is_in_mainline_whatever_tree_the_bot_names() {
     let text = "This pull request was applied to bpf/bpf-next.git (master)\nby Linus Torvalds <torvalds@example.org>:\n";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "g",
             "Mae Maintainer",
@@ -419,14 +419,14 @@ fn a_pull_request_that_linus_took_is_in_mainline_whatever_tree_the_bot_names() {
             &["g"],
             text,
         );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert_eq!(story.state, State::Mainline);
     assert!(story.applied.is_empty());
 }
 
 #[test]
 fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
-    let desk = series()
+    let scenario = series()
         .commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it.")
         .commit(
             "5e",
@@ -461,7 +461,7 @@ fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
             &[],
             &format!("Fixed in 4.12 with commit {}", long("5e")),
         );
-    let stories = desk.stories();
+    let stories = scenario.stories();
     let first = &stories[0];
     assert!(
         steps(first).contains(&Step::Fixed) && steps(first).contains(&Step::Reverted),
@@ -478,7 +478,7 @@ fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
 
 #[test]
 fn machines_report_and_never_review() {
-    let desk = series()
+    let scenario = series()
         .mail(
             "k",
             "kernel test robot <lkp@intel.com>",
@@ -495,14 +495,19 @@ fn machines_report_and_never_review() {
             &["c"],
             "CI has tested the following submission:\nStatus:     FAILURE\n",
         );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert_eq!((story.state, story.follow_ups), (State::Posted, 0));
     assert_eq!(
         steps(&story),
         [Step::Posted, Step::BuildBroken, Step::CiFailed]
     );
     assert_eq!(story.last_at, story.first_at);
-    assert!(story.people.iter().all(|part| part.role == "author"));
+    assert!(
+        story
+            .people
+            .iter()
+            .all(|part| part.role == PersonRole::Author)
+    );
 }
 
 #[test]
@@ -536,9 +541,9 @@ fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
         ),
         ("Bob Reader", "Can we ignore this error?", State::Discussed),
     ] {
-        let desk = series().mail("r", who, 10, &subject("bpf: Add a thing"), &["c"], text);
-        assert_eq!(one(&desk).state, state, "{text}");
-        let desk = desk.mail(
+        let scenario = series().mail("r", who, 10, &subject("bpf: Add a thing"), &["c"], text);
+        assert_eq!(one(&scenario).state, state, "{text}");
+        let scenario = scenario.mail(
             "c2",
             "Ann Author",
             50,
@@ -546,7 +551,7 @@ fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
             &[],
             "Again.",
         );
-        let again = one(&desk).state;
+        let again = one(&scenario).state;
         assert!(
             matches!(again, State::Posted | State::Discussed),
             "{text}: {again:?}"
@@ -556,12 +561,12 @@ fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
 
 #[test]
 fn reviewers_are_people_who_said_so_themselves() {
-    let desk = series()
+    let scenario = series()
         .mail("r", "Bob Reader", 10, &subject("bpf: Add a thing"), &["c"], "Nice.\n\nReviewed-by: Bob Reader <bob@example.org>\n> Acked-by: Quoted One <q@example.org>");
-    let people: Vec<_> = one(&desk)
+    let people: Vec<_> = one(&scenario)
         .people
         .into_iter()
-        .map(|part| format!("{} {}", part.role, part.name))
+        .map(|part| format!("{} {}", part.role.word(), part.name))
         .collect();
     assert_eq!(people, ["author Ann Author", "reviewer Bob Reader"]);
 }
@@ -569,16 +574,16 @@ fn reviewers_are_people_who_said_so_themselves() {
 #[test]
 fn a_patch_for_a_stable_tree_joins_what_it_copies_and_a_batch_of_them_is_one_story() {
     let copy = |hash: &str| format!("[ Upstream commit {} ]\n\nDo it.", long(hash));
-    let stan = |desk: Desk, id: &str, tags: &str, hash: &str, above: &[&str]| {
+    let stan = |scenario: Scenario, id: &str, tags: &str, hash: &str, above: &[&str]| {
         let subject = format!("[PATCH AUTOSEL {tags}] selftests/bpf: Test it");
-        desk.mail(id, "Stan Stable", 300, &subject, above, &copy(hash))
+        scenario.mail(id, "Stan Stable", 300, &subject, above, &copy(hash))
     };
     let title = "selftests/bpf: Test it";
-    let desk = series().commit("2b", "Ann Author", 20, title, "next", "Do it.");
-    let desk = stan(desk, "s1", "4.11", "2b", &[]);
-    let desk = stan(desk, "t1", "4.9 01/99", "2b", &[]);
-    let desk = stan(desk, "t2", "4.9 02/99", "77", &["t1"]);
-    let stories = desk.stories();
+    let scenario = series().commit("2b", "Ann Author", 20, title, "next", "Do it.");
+    let scenario = stan(scenario, "s1", "4.11", "2b", &[]);
+    let scenario = stan(scenario, "t1", "4.9 01/99", "2b", &[]);
+    let scenario = stan(scenario, "t2", "4.9 02/99", "77", &["t1"]);
+    let stories = scenario.stories();
     assert_eq!(stories.len(), 2);
     assert!(stories[0].messages.contains(&"s1@example.org".to_owned()));
     assert_eq!(stories[0].revisions.len(), 1);
@@ -587,11 +592,11 @@ fn a_patch_for_a_stable_tree_joins_what_it_copies_and_a_batch_of_them_is_one_sto
 
 #[test]
 fn an_article_that_links_a_mail_stands_alone() {
-    let desk = series().article(
+    let scenario = series().article(
         "https://example.org/a",
         50,
         "On things",
         "See https://lore.kernel.org/bpf/c@example.org/ for more.",
     );
-    assert_eq!(desk.stories().len(), 2);
+    assert_eq!(scenario.stories().len(), 2);
 }

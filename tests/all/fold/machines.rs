@@ -1,22 +1,22 @@
-//! Machines: no people, no answers, no activity; what they say is told.
+//! Machines are no people and their mails are no replies or activity, but their reports are shown.
 
 use bpfnews::post::story::compose;
-use bpfnews::story::machine::Sort;
+use bpfnews::story::machine::MachineKind;
 use bpfnews::story::waiting::waiting;
 use bpfnews::story::{State, Step, Story};
 use chrono::TimeDelta;
 
-use super::desk::{Desk, begin};
+use super::scenario::{Scenario, begin};
 
 const STAT: &str = "Do it.\n---\n kernel/bpf/core.c | 2 +-\n 1 file changed";
 const SASHIKO: &str = "<sashiko-bot@kernel.org>";
 
-fn series(version: &str, hours: i64) -> Desk {
-    add_series(Desk::default(), version, hours)
+fn series(version: &str, hours: i64) -> Scenario {
+    add_series(Scenario::default(), version, hours)
 }
 
 /// A cover `c` and two patches `p1` and `p2`, with the version behind each id.
-fn add_series(desk: Desk, version: &str, hours: i64) -> Desk {
+fn add_series(scenario: Scenario, version: &str, hours: i64) -> Scenario {
     let (cover, first, second) = (
         format!("c{version}"),
         format!("p1{version}"),
@@ -26,30 +26,31 @@ fn add_series(desk: Desk, version: &str, hours: i64) -> Desk {
         "" => String::new(),
         version => format!(" {version}"),
     };
-    desk.mail(
-        &cover,
-        "Ann Author",
-        hours,
-        &format!("[PATCH bpf-next{tag} 0/2] bpf: Add a thing"),
-        &[],
-        "This adds a thing.",
-    )
-    .mail(
-        &first,
-        "Ann Author",
-        hours,
-        &format!("[PATCH bpf-next{tag} 1/2] bpf: Add it"),
-        &[&cover],
-        STAT,
-    )
-    .mail(
-        &second,
-        "Ann Author",
-        hours,
-        &format!("[PATCH bpf-next{tag} 2/2] bpf: Use it"),
-        &[&cover],
-        STAT,
-    )
+    scenario
+        .mail(
+            &cover,
+            "Ann Author",
+            hours,
+            &format!("[PATCH bpf-next{tag} 0/2] bpf: Add a thing"),
+            &[],
+            "This adds a thing.",
+        )
+        .mail(
+            &first,
+            "Ann Author",
+            hours,
+            &format!("[PATCH bpf-next{tag} 1/2] bpf: Add it"),
+            &[&cover],
+            STAT,
+        )
+        .mail(
+            &second,
+            "Ann Author",
+            hours,
+            &format!("[PATCH bpf-next{tag} 2/2] bpf: Use it"),
+            &[&cover],
+            STAT,
+        )
 }
 
 fn review(list: &str) -> String {
@@ -61,9 +62,9 @@ fn review(list: &str) -> String {
 }
 
 #[track_caller]
-fn one(desk: &Desk) -> Story {
-    let mut stories = desk.stories();
-    assert_eq!(stories.len(), 1, "{:#?}", desk.sketches());
+fn one(scenario: &Scenario) -> Story {
+    let mut stories = scenario.stories();
+    assert_eq!(stories.len(), 1, "{:#?}", scenario.sketches());
     stories.remove(0)
 }
 
@@ -78,7 +79,7 @@ fn names(story: &Story) -> Vec<&str> {
 
 #[test]
 fn an_ai_review_is_told_and_answers_nothing() {
-    let desk = series("", 0).mail(
+    let scenario = series("", 0).mail(
         "s1",
         SASHIKO,
         1,
@@ -86,7 +87,7 @@ fn an_ai_review_is_told_and_answers_nothing() {
         &["c", "p1"],
         &review("- [High] One.\n- [Low] Two.\n"),
     );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert_eq!((story.state, story.follow_ups), (State::Posted, 0));
     assert_eq!(story.last_at, story.first_at);
     assert_eq!(names(&story), ["Ann Author"]);
@@ -111,7 +112,7 @@ fn an_ai_review_is_told_and_answers_nothing() {
     );
     assert_eq!(compose(&story).checks, "AI review: 2 findings (1 high)");
 
-    let desk = desk.mail(
+    let scenario = scenario.mail(
         "a",
         "Ann Author",
         2,
@@ -119,7 +120,7 @@ fn an_ai_review_is_told_and_answers_nothing() {
         &["c", "p1", "s1"],
         "Will fix.",
     );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert_eq!(story.follow_ups, 1, "an answer to a machine is a person's");
     assert_eq!(story.last_at, begin() + TimeDelta::hours(2));
 }
@@ -128,7 +129,7 @@ fn an_ai_review_is_told_and_answers_nothing() {
 fn verdicts_are_summed_by_revision_and_the_latest_of_each_patch_counts() {
     let subject = |part: u32| format!("Re: [PATCH bpf-next {part}/2] bpf: Add it");
     let old = "\nPre-existing issues:\n- [Critical] Old.\n";
-    let desk = series("", 0)
+    let scenario = series("", 0)
         .mail(
             "s1",
             SASHIKO,
@@ -145,14 +146,14 @@ fn verdicts_are_summed_by_revision_and_the_latest_of_each_patch_counts() {
             &["c", "p2"],
             &review("- [Medium] Two.\n"),
         );
-    let story = one(&desk);
+    let story = one(&scenario);
     assert_eq!(checks(&story), ["AI review: 2 findings (1 high)"]);
     assert_eq!(
         story.checks[0].link.as_deref(),
         Some("https://sashiko.dev/#/patchset/c@example.org"),
         "the page of the whole"
     );
-    let again = desk
+    let again = scenario
         .clone()
         .mail("s3", SASHIKO, 2, &subject(1), &["c", "p1"], &review(old));
     assert_eq!(checks(&one(&again)), ["AI review: 1 finding (1 medium)"]);
@@ -187,7 +188,7 @@ fn verdicts_are_summed_by_revision_and_the_latest_of_each_patch_counts() {
 #[test]
 fn nothing_found_in_one_patch_says_nothing_of_the_other() {
     let fine = "> bpf: Add it\n\nSashiko has reviewed this patch and found no issues. It looks great!\n\n-- \nSashiko AI review · x\n";
-    let desk = series("", 0).mail(
+    let scenario = series("", 0).mail(
         "s1",
         SASHIKO,
         1,
@@ -196,10 +197,10 @@ fn nothing_found_in_one_patch_says_nothing_of_the_other() {
         fine,
     );
     assert_eq!(
-        checks(&one(&desk)),
+        checks(&one(&scenario)),
         ["AI review: no findings in 1 of 2 patches"]
     );
-    let desk = desk.mail(
+    let scenario = scenario.mail(
         "s2",
         SASHIKO,
         1,
@@ -207,7 +208,7 @@ fn nothing_found_in_one_patch_says_nothing_of_the_other() {
         &["c", "p2"],
         fine,
     );
-    assert_eq!(checks(&one(&desk)), ["AI review: no findings"]);
+    assert_eq!(checks(&one(&scenario)), ["AI review: no findings"]);
 }
 
 #[test]
@@ -261,8 +262,8 @@ fn a_forged_name_applies_nothing_and_an_unknown_bot_is_told_why() {
 
 #[test]
 fn headers_tell_a_program() {
-    let answer = |desk: Desk| {
-        desk.mail(
+    let answer = |scenario: Scenario| {
+        scenario.mail(
             "r",
             "Tess Tester",
             5,
@@ -285,7 +286,7 @@ fn headers_tell_a_program() {
 
 #[test]
 fn the_configuration_names_machines_and_people() {
-    let mut desk = series("", 0).mail(
+    let mut scenario = series("", 0).mail(
         "r",
         "Lab <results@lab.example>",
         5,
@@ -293,13 +294,13 @@ fn the_configuration_names_machines_and_people() {
         &["c"],
         "Status: SUCCESS\n",
     );
-    assert_eq!(one(&desk).follow_ups, 1);
-    let ci = ("*@lab.example".to_owned(), Sort::Ci);
-    desk.words.machines.senders = vec![ci];
-    let story = one(&desk);
+    assert_eq!(one(&scenario).follow_ups, 1);
+    let ci = ("*@lab.example".to_owned(), MachineKind::Ci);
+    scenario.words.machines.senders = vec![ci];
+    let story = one(&scenario);
     assert_eq!((story.follow_ups, checks(&story)), (0, vec!["CI passed"]));
-    desk.words.machines.people = vec!["results@lab.example".to_owned()];
-    assert_eq!(one(&desk).follow_ups, 1);
+    scenario.words.machines.people = vec!["results@lab.example".to_owned()];
+    assert_eq!(one(&scenario).follow_ups, 1);
 }
 
 #[test]
@@ -308,7 +309,7 @@ fn a_patch_that_a_machine_sends_for_a_person_is_that_persons() {
         let text = format!(
             "From: {author}\n\nDo it.\n\nAssisted-by: Tool:model\n---\n kernel/bpf/core.c | 2 +-\n"
         );
-        Desk::default().mail(
+        Scenario::default().mail(
             id,
             "\"syzbot\" <syzbot@kernel.org>",
             hours,
@@ -338,7 +339,7 @@ fn machines_in_trailers_are_no_people_of_a_story() {
     let text = "Mend it.\n\nReported-by: Sashiko AI <sashiko-bot@kernel.org>\nReported-by: bot+bpf-ci@kernel.org\n\
                 Reported-by: Real Person <real@example.org>\nTested-by: syzbot+01@syzkaller.appspotmail.com\n---\n kernel/bpf/core.c | 2 +-\n";
     let story =
-        one(&Desk::default().mail("1", "Ann Author", 0, "[PATCH bpf] bpf: Mend it", &[], text));
+        one(&Scenario::default().mail("1", "Ann Author", 0, "[PATCH bpf] bpf: Mend it", &[], text));
     assert_eq!(names(&story), ["Ann Author", "Real Person"]);
 }
 
@@ -377,7 +378,7 @@ fn an_ai_review_that_a_person_sends_is_his_and_marked() {
 
 #[test]
 fn a_machines_own_thread_has_no_summary_and_no_people() {
-    let story = one(&Desk::default().mail(
+    let story = one(&Scenario::default().mail(
         "1",
         "syzbot <syzbot+01@syzkaller.appspotmail.com>",
         0,

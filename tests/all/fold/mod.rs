@@ -1,11 +1,11 @@
 //! Items folded into stories, through a real database, in many orders.
 
-pub(crate) mod desk;
 mod growth;
 mod kept;
 mod lives;
 mod machines;
 pub(crate) mod order;
+pub(crate) mod scenario;
 mod series;
 mod shapes;
 #[expect(dead_code, reason = "the bench takes in whole years")]

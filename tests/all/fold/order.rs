@@ -3,13 +3,13 @@
 use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item};
 use bpfnews::source::mail;
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::story::Step;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use flate2::read::MultiGzDecoder;
 use mail_parser::mailbox::mbox;
 
-use super::desk::{Desk, Shelf};
+use super::scenario::{FoldStore, Scenario};
 use crate::mails::Mails;
 use crate::world::corpus;
 
@@ -24,7 +24,7 @@ fn generated(count: usize) -> Vec<Item> {
         .collect()
 }
 
-/// Real mails, where they are at hand.
+/// Real mails, if the corpus is there.
 pub(crate) fn real(file: &str, most: usize) -> Option<Vec<Item>> {
     let packed = std::fs::File::open(corpus()?.join("lists").join(file)).ok()?;
     let mails = mbox::MessageIterator::new(std::io::BufReader::new(MultiGzDecoder::new(packed)));
@@ -47,7 +47,7 @@ fn labelled(items: Vec<Item>) -> Vec<(Item, &'static str)> {
 
 async fn check_orders(items: Vec<Item>, seed: u64) {
     let mut order = labelled(items);
-    let whole = Shelf::new().await;
+    let whole = FoldStore::new().await;
     whole.take(&order).await;
     let wanted = whole.all().await;
     let mut random = fastrand::Rng::with_seed(seed);
@@ -56,15 +56,15 @@ async fn check_orders(items: Vec<Item>, seed: u64) {
             0 => order.reverse(),
             _ => random.shuffle(&mut order),
         }
-        let shelf = Shelf::new().await;
+        let store = FoldStore::new().await;
         let mut rest = &order[..];
         while !rest.is_empty() {
             let most = if run == 1 { 40 } else { 700 };
             let batch = random.usize(1..=most).min(rest.len());
-            shelf.take(&rest[..batch]).await;
+            store.take(&rest[..batch]).await;
             rest = &rest[batch..];
         }
-        let got = shelf.all().await;
+        let got = store.all().await;
         assert_eq!(
             wanted.len(),
             got.len(),
@@ -79,7 +79,7 @@ async fn check_orders(items: Vec<Item>, seed: u64) {
         .await
         .expect("numbers");
     let mut tx = whole.store.write().await.expect("a transaction");
-    fold::refold(&mut tx, &numbers, &Words::default(), |_| ())
+    fold::refold(&mut tx, &numbers, &FoldRules::default(), |_| ())
         .await
         .expect("refolded");
     tx.commit().await.expect("a commit");
@@ -121,28 +121,28 @@ async fn real_windows_fold_alike_in_every_order_and_batching() {
 async fn a_fold_that_ends_early_leaves_nothing_half_done() {
     let mails = labelled(generated(300));
     let (first, second) = mails.split_at(mails.len() / 2);
-    let shelf = Shelf::new().await;
-    shelf.take(first).await;
-    let before = shelf.all().await;
-    let mut tx = shelf.store.write().await.expect("a transaction");
+    let store = FoldStore::new().await;
+    store.take(first).await;
+    let before = store.all().await;
+    let mut tx = store.store.write().await.expect("a transaction");
     let more: Vec<Item> = second.iter().map(|(item, _)| item.clone()).collect();
-    let stored = items::put_items(&mut tx, shelf.feeds[0].1, &more, super::desk::begin())
+    let stored = items::put_items(&mut tx, store.feeds[0].1, &more, super::scenario::begin())
         .await
         .expect("stored");
     fold::fold_items(
         &mut tx,
         &stored.touched(),
-        &AtHand::new(),
-        &Words::default(),
+        &LoadedItems::new(),
+        &FoldRules::default(),
     )
     .await
     .expect("folded");
     drop(tx);
-    assert_eq!(shelf.all().await, before);
-    shelf.take(second).await;
-    let whole = Shelf::new().await;
+    assert_eq!(store.all().await, before);
+    store.take(second).await;
+    let whole = FoldStore::new().await;
     whole.take(&mails).await;
-    assert_eq!(shelf.all().await, whole.all().await);
+    assert_eq!(store.all().await, whole.all().await);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn what_one_page_tells_in_brief_and_another_whole_is_folded_from_the_whole
         "Pens: red",
         "All pens are made red here, since red is seen by all.",
     );
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .commit(
             "ab12",
             "Ann Author",
@@ -168,28 +168,28 @@ async fn what_one_page_tells_in_brief_and_another_whole_is_folded_from_the_whole
             "mainline",
             whole,
         );
-    let mut commits = desk.items;
+    let mut commits = scenario.items;
     commits[0].0.detail = Detail::Brief;
-    let shelf = Shelf::new().await;
-    shelf.take(&commits).await;
-    let stories = shelf.all().await;
+    let store = FoldStore::new().await;
+    store.take(&commits).await;
+    let stories = store.all().await;
     assert_eq!(stories.len(), 1);
     assert_eq!(stories[0].summary, [whole]);
 }
 
-/// What a commit says of another is gone once it says so no more, and making all anew changes nothing.
+/// If a commit no longer mentions another, the mention is gone, and a refold changes nothing.
 #[tokio::test]
 async fn a_mention_that_went_away_is_forgotten() {
     let mends = "Fixes: aaaaaaaaaaaa (\"bpf: Add a thing\")";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .commit("a", "Ann Author", 0, "bpf: Add a thing", "next", "Words.")
         .commit("c", "Bob Builder", 5, "bpf: Mend a thing", "next", mends);
-    let shelf = Shelf::new().await;
-    let mut items = desk.items;
+    let store = FoldStore::new().await;
+    let mut items = scenario.items;
     items[1].0.detail = Detail::Entry;
-    shelf.take(&items).await;
+    store.take(&items).await;
     let fixed = async || {
-        let all = shelf.all().await;
+        let all = store.all().await;
         let events = all.iter().flat_map(|story| &story.events);
         events.filter(|event| event.state == Step::Fixed).count()
     };
@@ -197,15 +197,15 @@ async fn a_mention_that_went_away_is_forgotten() {
     // The whole of it says something else.
     items[1].0.detail = Detail::Whole;
     items[1].0.text = "Nothing was broken.".to_owned();
-    shelf.take(&items[1..]).await;
+    store.take(&items[1..]).await;
     assert_eq!(fixed().await, 0, "the other story is told anew");
-    let before = shelf.all().await;
-    let numbers = items::all_numbers(shelf.store.read()).await;
+    let before = store.all().await;
+    let numbers = items::all_numbers(store.store.read()).await;
     let numbers = numbers.expect("numbers");
-    let mut tx = shelf.store.write().await.expect("a transaction");
-    fold::refold(&mut tx, &numbers, &Words::default(), |_| ())
+    let mut tx = store.store.write().await.expect("a transaction");
+    fold::refold(&mut tx, &numbers, &FoldRules::default(), |_| ())
         .await
         .expect("made anew");
     tx.commit().await.expect("a commit");
-    assert_eq!(shelf.all().await, before);
+    assert_eq!(store.all().await, before);
 }

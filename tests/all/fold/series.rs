@@ -1,23 +1,23 @@
 //! Which mails are one series, and which revisions one story.
 
-use super::desk::Desk;
+use super::scenario::Scenario;
 
 const STAT: &str = "Do it.\n---\n kernel/bpf/core.c | 2 +-\n 1 file changed";
 
 #[track_caller]
-fn check(desk: &Desk, wanted: &[&str]) {
-    assert_eq!(desk.sketches(), wanted);
+fn check(scenario: &Scenario, wanted: &[&str]) {
+    assert_eq!(scenario.sketches(), wanted);
 }
 
 /// Times are whole seconds, and ids sort as text: `v10` before `v9`.
 #[test]
 fn versions_that_came_in_one_second_are_in_their_order() {
-    let mut desk = Desk::default();
+    let mut scenario = Scenario::default();
     for version in 8..=11 {
         let subject = format!("[PATCH bpf-next v{version}] bpf: Add a thing");
-        desk = desk.mail(&format!("p{version}"), "Ann Author", 0, &subject, &[], STAT);
+        scenario = scenario.mail(&format!("p{version}"), "Ann Author", 0, &subject, &[], STAT);
     }
-    let story = &desk.stories()[0];
+    let story = &scenario.stories()[0];
     let versions: Vec<u32> = story
         .revisions
         .iter()
@@ -28,7 +28,7 @@ fn versions_that_came_in_one_second_are_in_their_order() {
 
 #[test]
 fn cover_parts_and_replies_are_one() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "c",
             "Ann Author",
@@ -70,10 +70,10 @@ fn cover_parts_and_replies_are_one() {
             "Because.",
         );
     check(
-        &desk,
+        &scenario,
         &["series discussed: bpf: Add a thing | v1 0+2/2 | c p1 p2 r a"],
     );
-    let story = &desk.stories()[0];
+    let story = &scenario.stories()[0];
     assert_eq!(story.follow_ups, 2);
     assert_eq!(story.tree.as_deref(), Some("bpf-next"));
     assert_eq!(story.author.as_deref(), Some("Ann Author"));
@@ -85,7 +85,7 @@ fn cover_parts_and_replies_are_one() {
 
 #[test]
 fn a_missing_cover_is_stood_in_for_by_those_who_answer_it() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "p1",
             "Ann Author",
@@ -110,7 +110,10 @@ fn a_missing_cover_is_stood_in_for_by_those_who_answer_it() {
             &["ghost"],
             "Fine.",
         );
-    check(&desk, &["series discussed: net: one | v1 2/3 | p1 p3 r"]);
+    check(
+        &scenario,
+        &["series discussed: net: one | v1 2/3 | p1 p3 r"],
+    );
 }
 
 #[test]
@@ -126,10 +129,10 @@ fn every_shape_of_prefix_is_read() {
         ("[RFC PATCH 0/1] bpf: x", "[PATCH RESEND v2 0/1] bpf: x"),
         ("[PATCH][next] bpf: x", "[PATCH][next][V2] bpf: x"),
     ] {
-        let desk = Desk::default()
+        let scenario = Scenario::default()
             .mail("a", "Ann Author", 0, first, &[], "Text.")
             .mail("b", "Ann Author", 90, second, &[], "Text.");
-        let revisions: Vec<_> = desk
+        let revisions: Vec<_> = scenario
             .stories()
             .iter()
             .flat_map(|story| {
@@ -141,7 +144,7 @@ fn every_shape_of_prefix_is_read() {
             })
             .collect();
         assert_eq!(
-            (desk.stories().len(), revisions),
+            (scenario.stories().len(), revisions),
             (1, vec![1, 2]),
             "{first} {second}"
         );
@@ -152,7 +155,7 @@ fn every_shape_of_prefix_is_read() {
 fn a_retitled_cover_is_joined_by_its_link() {
     let link =
         "Changes in v2:\n- a new name\n- Link to v1: https://lore.kernel.org/r/a@example.org";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -170,7 +173,7 @@ fn a_retitled_cover_is_joined_by_its_link() {
             link,
         );
     check(
-        &desk,
+        &scenario,
         &["series posted: libbpf: something new | v1 0+0/2, v2 0+0/2 | a b"],
     );
 }
@@ -197,7 +200,7 @@ fn links_are_believed_only_where_they_speak_of_revisions() {
         ),
         ("> v1: https://lore.kernel.org/bpf/a@example.org/", false),
     ] {
-        let desk = Desk::default()
+        let scenario = Scenario::default()
             .mail(
                 "a",
                 "Ann Author",
@@ -214,14 +217,18 @@ fn links_are_believed_only_where_they_speak_of_revisions() {
                 &[],
                 text,
             );
-        assert_eq!(desk.stories().len(), if joins { 1 } else { 2 }, "{text}");
+        assert_eq!(
+            scenario.stories().len(),
+            if joins { 1 } else { 2 },
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_change_id_joins_and_another_keeps_apart() {
     let id = |id: &str| format!("Text.\n\n---\nchange-id: {id}\n");
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -247,7 +254,7 @@ fn a_change_id_joins_and_another_keeps_apart() {
             &id("20170502-y-ba9876543210"),
         );
     check(
-        &desk,
+        &scenario,
         &[
             "series posted: net: new name | v1 0+0/2, v2 0+0/2 | a b",
             "series posted: net: new names | v3 0+0/2 | c",
@@ -257,7 +264,7 @@ fn a_change_id_joins_and_another_keeps_apart() {
 
 #[test]
 fn two_authors_with_one_subject_are_two() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("a", "Ann Author", 0, "[PATCH] bpf: fix a leak", &[], STAT)
         .mail(
             "b",
@@ -267,13 +274,13 @@ fn two_authors_with_one_subject_are_two() {
             &[],
             STAT,
         );
-    assert_eq!(desk.stories().len(), 2);
+    assert_eq!(scenario.stories().len(), 2);
 }
 
 #[test]
 fn one_title_for_several_files_is_several_patches_and_one_file_is_one() {
     let stat = |path: &str| format!("Do it.\n---\n {path} | 2 +-\n");
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -299,14 +306,14 @@ fn one_title_for_several_files_is_several_patches_and_one_file_is_one() {
             &stat("samples/a.c"),
         );
     check(
-        &desk,
+        &scenario,
         &[
             "series posted: fix a leak in main() | v1 1/1, v1 1/1 | a c",
             "series posted: fix a leak in main() | v1 1/1 | b",
         ],
     );
-    // What was left undecided is told.
-    let stories = desk.stories();
+    // The story names the pairs that were not joined.
+    let stories = scenario.stories();
     let told = format!(
         "perhaps one with {}: the same author and title, but nothing more",
         stories[0].id
@@ -316,7 +323,7 @@ fn one_title_for_several_files_is_several_patches_and_one_file_is_one() {
 
 #[test]
 fn a_second_version_sent_as_an_answer_is_the_same_story() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("a", "Ann Author", 0, "[PATCH] bpf: fix a leak", &[], STAT)
         .mail(
             "r",
@@ -343,14 +350,14 @@ fn a_second_version_sent_as_an_answer_is_the_same_story() {
             STAT,
         );
     check(
-        &desk,
+        &scenario,
         &["series discussed: bpf: one | v1 1/1, v2 2/2 | a r b1 b2"],
     );
 }
 
 #[test]
 fn a_patch_that_somebody_else_answers_with_is_a_story_of_its_own() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("a", "Ann Author", 0, "[PATCH] bpf: fix a leak", &[], STAT)
         .mail(
             "b",
@@ -369,7 +376,7 @@ fn a_patch_that_somebody_else_answers_with_is_a_story_of_its_own() {
             "Better.",
         );
     check(
-        &desk,
+        &scenario,
         &[
             "series posted: bpf: fix a leak | v1 1/1 | a",
             "series discussed: bpf: mend it elsewhere | v1 1/1 | b r",
@@ -379,7 +386,7 @@ fn a_patch_that_somebody_else_answers_with_is_a_story_of_its_own() {
 
 #[test]
 fn a_series_sent_in_two_runs_is_one() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "20170502120000.11-1-a@x.org",
             "Ann Author",
@@ -420,7 +427,7 @@ fn a_series_sent_in_two_runs_is_one() {
             &["20170502130000.12-1-a@x.org"],
             STAT,
         );
-    let stories = desk.stories();
+    let stories = scenario.stories();
     assert_eq!(
         (
             stories.len(),
@@ -433,7 +440,7 @@ fn a_series_sent_in_two_runs_is_one() {
 
 #[test]
 fn parts_that_were_not_threaded_are_one_run() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "20170502120000.11-1-a@x.org",
             "Ann Author",
@@ -458,12 +465,12 @@ fn parts_that_were_not_threaded_are_one_run() {
             &[],
             STAT,
         );
-    assert_eq!(desk.stories()[0].revisions[0].patches.len(), 3);
+    assert_eq!(scenario.stories()[0].revisions[0].patches.len(), 3);
 }
 
 #[test]
 fn what_asked_for_comments_counts_anew_once_it_is_meant() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -481,14 +488,14 @@ fn what_asked_for_comments_counts_anew_once_it_is_meant() {
             "Text.",
         );
     check(
-        &desk,
+        &scenario,
         &["series posted: bpf: add a thing | v3 0+0/2, v1 0+0/2 | a b"],
     );
 }
 
 #[test]
 fn numbered_efforts_are_not_versions_of_each_other() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -505,13 +512,13 @@ fn numbered_efforts_are_not_versions_of_each_other() {
             &[],
             "Text.",
         );
-    assert_eq!(desk.stories().len(), 2);
+    assert_eq!(scenario.stories().len(), 2);
 }
 
 #[test]
 fn a_late_mail_may_split_what_was_joined() {
     // v2 seems to follow the one v1 that is here, until the v2 that really follows it comes.
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author",
@@ -528,8 +535,8 @@ fn a_late_mail_may_split_what_was_joined() {
             &[],
             "Text.",
         );
-    assert_eq!(desk.stories().len(), 1);
-    let desk = desk.mail(
+    assert_eq!(scenario.stories().len(), 1);
+    let scenario = scenario.mail(
         "c",
         "Ann Author",
         40,
@@ -537,12 +544,12 @@ fn a_late_mail_may_split_what_was_joined() {
         &[],
         "Text.",
     );
-    assert_eq!(desk.stories().len(), 2, "{:?}", desk.sketches());
+    assert_eq!(scenario.stories().len(), 2, "{:?}", scenario.sketches());
 }
 
 #[test]
 fn threads_without_patches_stand_alone() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("q", "Bob Reader", 0, "How does a map work?", &[], "How?")
         .mail(
             "r",
@@ -562,7 +569,7 @@ fn threads_without_patches_stand_alone() {
         )
         .mail("t", "Cay Other", 7, "Re: Something else", &["lost"], "Yes.");
     check(
-        &desk,
+        &scenario,
         &[
             "thread open: How does a map work? | q r s",
             "thread open: Something else | t",
@@ -572,7 +579,7 @@ fn threads_without_patches_stand_alone() {
 
 #[test]
 fn a_relayed_author_is_known_by_name() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             "Ann Author via B4 Relay <devnull+ann.author.example.org@kernel.org>",
@@ -583,8 +590,8 @@ fn a_relayed_author_is_known_by_name() {
         )
         .mail("b", "Ann Author", 50, "[PATCH v2] bpf: fix it", &[], STAT);
     check(
-        &desk,
+        &scenario,
         &["series posted: bpf: fix it | v1 1/1, v2 1/1 | a b"],
     );
-    assert_eq!(desk.stories()[0].author.as_deref(), Some("Ann Author"));
+    assert_eq!(scenario.stories()[0].author.as_deref(), Some("Ann Author"));
 }

@@ -1,13 +1,13 @@
 //! Series of every shape that senders give them: tags that disagree, titles that change, batches, addenda, backports.
 
-use super::desk::Desk;
+use super::scenario::Scenario;
 
 const ANN: &str = "Ann Author";
 const BOB: &str = "Bob Reader";
 
 #[track_caller]
-fn check(desk: &Desk, wanted: &[&str]) {
-    assert_eq!(desk.sketches(), wanted);
+fn check(scenario: &Scenario, wanted: &[&str]) {
+    assert_eq!(scenario.sketches(), wanted);
 }
 
 /// A patch of one file that replaces `old` by `new`, line by line.
@@ -55,12 +55,12 @@ fn parts_belong_to_their_cover_whatever_its_tags_say() {
             let subject = parts.replace('N', &number.to_string());
             format!("{subject} {number}")
         };
-        let desk = Desk::default()
+        let scenario = Scenario::default()
             .mail("c", ANN, 0, cover, &[], "All of it.")
             .mail("p1", ANN, 0, &part(1), &["c"], &core())
             .mail("p2", ANN, 0, &part(2), &["c"], &other("net/b.c"));
-        let stories = desk.stories();
-        assert_eq!(stories.len(), 1, "{cover}: {:?}", desk.sketches());
+        let stories = scenario.stories();
+        assert_eq!(stories.len(), 1, "{cover}: {:?}", scenario.sketches());
         let revision = &stories[0].revisions[0];
         assert_eq!(stories[0].revisions.len(), 1, "{cover}");
         assert_eq!((revision.total, revision.patches.len()), (2, 2), "{cover}");
@@ -70,7 +70,7 @@ fn parts_belong_to_their_cover_whatever_its_tags_say() {
 
 #[test]
 fn a_later_version_in_the_first_ones_thread_is_a_revision_of_its_own() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("c", ANN, 0, "[PATCH bpf-next 0/2] x", &[], "All of it.")
         .mail("p1", ANN, 0, "[PATCH bpf-next 1/2] x: y 1", &["c"], &core())
         .mail(
@@ -82,7 +82,7 @@ fn a_later_version_in_the_first_ones_thread_is_a_revision_of_its_own() {
             &core(),
         );
     check(
-        &desk,
+        &scenario,
         &["series posted: x: y 1 | v1 0+1/2, v2 1/2 | c p1 q1"],
     );
 }
@@ -90,7 +90,7 @@ fn a_later_version_in_the_first_ones_thread_is_a_revision_of_its_own() {
 #[test]
 fn a_cover_that_a_provider_renamed_or_that_came_late_has_its_parts() {
     let list = "All.\n\nAnn Author (2):\n  x: y one\n  x: y two\n";
-    let renamed = Desk::default()
+    let renamed = Scenario::default()
         .mail("qq_1", ANN, 0, "[bpf-next v2 0/2] x: both", &[], list)
         .mail(
             "qq_2",
@@ -112,14 +112,14 @@ fn a_cover_that_a_provider_renamed_or_that_came_late_has_its_parts() {
         &renamed,
         &["series posted: x: both | v2 0+2/2 | qq_1 qq_2 qq_3"],
     );
-    let late = Desk::default()
+    let late = Scenario::default()
         .mail("p1", ANN, 0, "[PATCH 1/2] x: y one", &[], &core())
         .mail("p2", ANN, 0, "[PATCH 2/2] x: y two", &[], &other("b.c"))
         .mail("c", ANN, 1, "[PATCH 0/2] x: both", &["elsewhere"], list);
     check(&late, &["series posted: x: both | v1 0+2/2 | p1 p2 c"]);
     // A cover that lists other patches is another series'.
     let other_list = list.replace("y one", "z").replace("y two", "z");
-    let strange = Desk::default()
+    let strange = Scenario::default()
         .mail("p1", ANN, 0, "[PATCH 1/2] x: y one", &["gone"], &core())
         .mail(
             "p2",
@@ -135,7 +135,7 @@ fn a_cover_that_a_provider_renamed_or_that_came_late_has_its_parts() {
 
 #[test]
 fn an_addendum_belongs_to_the_series_that_it_answers_whoever_sent_it() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("c", ANN, 0, "[PATCH 0/1] hid: fixes", &[], "All.")
         .mail("p1", ANN, 0, "[PATCH 1/1] hid: one", &["c"], &core())
         .mail(
@@ -146,12 +146,15 @@ fn an_addendum_belongs_to_the_series_that_it_answers_whoever_sent_it() {
             &["c"],
             &other("b.c"),
         );
-    check(&desk, &["series posted: hid: fixes | v1 0+2/1 | c p1 p2"]);
+    check(
+        &scenario,
+        &["series posted: hid: fixes | v1 0+2/1 | c p1 p2"],
+    );
 }
 
 #[test]
 fn a_version_is_known_by_its_lines_when_its_title_changes() {
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("a", ANN, 0, "[PATCH bpf] bpf: Fix counting", &[], &core())
         .mail(
             "b",
@@ -162,12 +165,12 @@ fn a_version_is_known_by_its_lines_when_its_title_changes() {
             &core(),
         );
     check(
-        &desk,
+        &scenario,
         &["series posted: bpf: Use the safe helpers | v1 1/1, v2 1/1 | a b"],
     );
     // Another patch of the same file is another effort, and so are the same lines of somebody else.
     let elsewhere = other("kernel/bpf/core.c");
-    let apart = Desk::default()
+    let apart = Scenario::default()
         .mail("a", ANN, 0, "[PATCH bpf] bpf: Fix counting", &[], &core())
         .mail(
             "b",
@@ -193,11 +196,11 @@ fn titles_that_differ_in_a_number_are_told_apart_by_their_lines() {
     let of = |lines: &str| format!("[PATCH bpf-next {lines}");
     let first = of("v2] bpf: Allow up to 14 arguments");
     let next = of("v3] bpf: Allow up to 12 arguments");
-    let one = Desk::default()
+    let one = Scenario::default()
         .mail("a", ANN, 0, &first, &[], &core())
         .mail("b", ANN, 30, &next, &[], &core());
     assert_eq!(one.stories().len(), 1);
-    let two = Desk::default()
+    let two = Scenario::default()
         .mail("a", ANN, 0, &first, &[], &core())
         .mail("b", ANN, 30, &next, &[], &other("kernel/bpf/core.c"));
     assert_eq!(two.stories().len(), 2);
@@ -206,8 +209,8 @@ fn titles_that_differ_in_a_number_are_told_apart_by_their_lines() {
 #[test]
 fn a_maintainers_batches_of_one_title_are_efforts_of_their_own() {
     let title = "Some fixes for net";
-    let batch = |desk: Desk, id: &str, hours: i64, tags: &str, names: [&str; 2]| {
-        let mut desk = desk.mail(
+    let batch = |scenario: Scenario, id: &str, hours: i64, tags: &str, names: [&str; 2]| {
+        let mut scenario = scenario.mail(
             id,
             ANN,
             hours,
@@ -221,16 +224,16 @@ fn a_maintainers_batches_of_one_title_are_efforts_of_their_own() {
                 "From: {BOB} <bob.reader@example.org>\n\n{}",
                 other(&format!("net/{name}.c"))
             );
-            desk = desk.mail(&format!("{id}{number}"), ANN, hours, &subject, &[id], &text);
+            scenario = scenario.mail(&format!("{id}{number}"), ANN, hours, &subject, &[id], &text);
         }
-        desk
+        scenario
     };
-    let desk = batch(Desk::default(), "a", 0, "net", ["one", "two"]);
-    let desk = batch(desk, "b", 100, "net", ["three", "four"]);
+    let scenario = batch(Scenario::default(), "a", 0, "net", ["one", "two"]);
+    let scenario = batch(scenario, "b", 100, "net", ["three", "four"]);
     // The second version of the second batch says so on its cover alone.
-    let desk = batch(desk, "c", 120, "net,v2", ["three", "five"]);
+    let scenario = batch(scenario, "c", 120, "net,v2", ["three", "five"]);
     check(
-        &desk,
+        &scenario,
         &[
             "series posted: Some fixes for net | v1 0+2/2 | a0 a1 a",
             "series posted: Some fixes for net | v1 0+2/2, v2 0+2/2 | b0 b1 b c0 c1 c",
@@ -241,7 +244,7 @@ fn a_maintainers_batches_of_one_title_are_efforts_of_their_own() {
 #[test]
 fn a_batch_that_begins_with_anothers_patch_is_not_that_ones_next_version() {
     let named = format!("From: {BOB} <bob.reader@example.org>\n\n{}", core());
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "v1",
             BOB,
@@ -266,13 +269,13 @@ fn a_batch_that_begins_with_anothers_patch_is_not_that_ones_next_version() {
             &["gone"],
             &other("b.c"),
         );
-    assert_eq!(desk.stories().len(), 2);
+    assert_eq!(scenario.stories().len(), 2);
 }
 
 #[test]
 fn a_new_change_id_does_not_part_versions_of_one_title() {
     let b4 = |id: &str| format!("20240115-{id}");
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             &b4("thing-v1-1-0123456789ab"),
             ANN,
@@ -289,9 +292,9 @@ fn a_new_change_id_does_not_part_versions_of_one_title() {
             &[],
             &core(),
         );
-    assert_eq!(desk.stories().len(), 1);
+    assert_eq!(scenario.stories().len(), 1);
     // Without a version they are two.
-    let twice = Desk::default()
+    let twice = Scenario::default()
         .mail(
             &b4("thing-v1-1-0123456789ab"),
             ANN,
@@ -320,7 +323,7 @@ fn a_link_to_version_one_joins_whoever_wrote_it() {
         (format!("v1: {link}"), 1),
         (format!("This needs v1 of the other series: {link}"), 2),
     ] {
-        let desk = Desk::default()
+        let scenario = Scenario::default()
             .mail(
                 "a",
                 ANN,
@@ -337,24 +340,24 @@ fn a_link_to_version_one_joins_whoever_wrote_it() {
                 &[],
                 &text(&line),
             );
-        assert_eq!(desk.stories().len(), count, "{line}");
+        assert_eq!(scenario.stories().len(), count, "{line}");
     }
 }
 
 #[test]
 fn a_first_version_that_moderation_held_back_is_the_first() {
-    let mut desk = Desk::default()
+    let mut scenario = Scenario::default()
         .mail("b", ANN, 2, "[PATCH v2] bpf: Add a thing", &[], &core())
         .mail("a", ANN, 0, "[PATCH] bpf: Add a thing", &[], &core());
     // It arrives a day after it was sent.
-    desk.items[1].0.at = Some(super::desk::begin() + chrono::TimeDelta::hours(24));
-    assert_eq!(desk.stories().len(), 1);
+    scenario.items[1].0.at = Some(super::scenario::begin() + chrono::TimeDelta::hours(24));
+    assert_eq!(scenario.stories().len(), 1);
 }
 
 #[test]
 fn one_posting_of_backports_is_one_story() {
     let copy = "commit 0123456789abcdef0123456789abcdef01234567 upstream.\n\nText.";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "c",
             ANN,
@@ -374,7 +377,7 @@ fn one_posting_of_backports_is_one_story() {
             &core(),
         );
     check(
-        &desk,
+        &scenario,
         &[
             "series posted: bpf: backports | v1 0+2/2 | c p1 p2",
             "series posted: bpf: one | v2 1/2 | o",
@@ -386,7 +389,7 @@ fn one_posting_of_backports_is_one_story() {
 fn a_list_that_puts_its_name_first_and_rewrites_senders_changes_nothing() {
     let via = "Ann Author via Some-list <some-list@example.org>";
     let other_via = "Bob Reader via Some-list <some-list@example.org>";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a",
             via,
@@ -420,7 +423,7 @@ fn a_list_that_puts_its_name_first_and_rewrites_senders_changes_nothing() {
             "Fine.",
         );
     check(
-        &desk,
+        &scenario,
         &[
             "series discussed: igc: fix it | v1 1/1, v2 1/1 | a b r",
             "series posted: igc: fix it | v3 1/1 | c",

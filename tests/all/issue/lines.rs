@@ -7,12 +7,12 @@ use bpfnews::store::stories::find_story;
 
 use super::weeks::{shelf, week};
 use super::{Set, issue_of};
-use crate::fold::desk::Desk;
+use crate::fold::scenario::Scenario;
 
 /// A series of three parts behind a cover letter: its mails are `NAME-0` to `NAME-3`.
-fn series(desk: Desk, name: &str, hours: i64, parts: [&str; 3]) -> Desk {
+fn series(scenario: Scenario, name: &str, hours: i64, parts: [&str; 3]) -> Scenario {
     let cover = format!("{name}-0");
-    let mut desk = desk.mail(
+    let mut scenario = scenario.mail(
         &cover,
         "Ann Author",
         hours,
@@ -27,7 +27,7 @@ fn series(desk: Desk, name: &str, hours: i64, parts: [&str; 3]) -> Desk {
             true => "tools/testing/selftests/bpf",
             false => "kernel/bpf",
         };
-        desk = desk.mail(
+        scenario = scenario.mail(
             &id,
             "Ann Author",
             hours,
@@ -36,11 +36,11 @@ fn series(desk: Desk, name: &str, hours: i64, parts: [&str; 3]) -> Desk {
             &format!("It is needed.\n---\n {folder}/pen.c | 1 +"),
         );
     }
-    desk
+    scenario
 }
 
 /// A notice by patchwork-bot of parts that were applied, each with its commit.
-fn notice(desk: Desk, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> Desk {
+fn notice(scenario: Scenario, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> Scenario {
     let listed: Vec<String> = commits
         .iter()
         .map(|(number, subject, hash)| format!("  - [bpf-next,{number}/3] {subject}\n    https://git.kernel.org/pens/pens-next/c/{hash}"))
@@ -52,7 +52,7 @@ fn notice(desk: Desk, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> 
     );
     let cover = format!("{name}-0");
     let by = "patchwork-bot+netdevbpf@kernel.org <patchwork-bot+netdevbpf@kernel.org>";
-    desk.mail(
+    scenario.mail(
         &format!("{name}-applied"),
         by,
         hours,
@@ -62,8 +62,8 @@ fn notice(desk: Desk, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> 
     )
 }
 
-fn items(desk: Desk) -> Vec<Item> {
-    desk.items.into_iter().map(|(item, _)| item).collect()
+fn items(scenario: Scenario) -> Vec<Item> {
+    scenario.items.into_iter().map(|(item, _)| item).collect()
 }
 
 fn entries(issue: &Issue) -> impl Iterator<Item = &Entry> {
@@ -78,9 +78,9 @@ const PARTS: [&str; 3] = [
 
 #[tokio::test]
 async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_title() {
-    let desk = series(Desk::default(), "Caps", 1, PARTS);
-    let desk = notice(
-        desk,
+    let scenario = series(Scenario::default(), "Caps", 1, PARTS);
+    let scenario = notice(
+        scenario,
         "Caps",
         30,
         &[
@@ -89,7 +89,7 @@ async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_tit
             (3, PARTS[2], "333333333333"),
         ],
     );
-    let (_folder, ingest) = shelf(&items(desk)).await;
+    let (_folder, ingest) = shelf(&items(scenario)).await;
     let issue = issue_of(&ingest.store, 1, week(0), None).await;
     let entry = entries(&issue).next().expect("an entry");
     assert_eq!(entry.commit, None);
@@ -102,9 +102,9 @@ async fn a_series_of_many_commits_is_told_as_one_and_no_hash_stands_with_its_tit
 
 #[tokio::test]
 async fn one_part_that_was_applied_does_not_stand_for_its_series() {
-    let desk = series(Desk::default(), "Caps", 1, PARTS);
-    let desk = notice(desk, "Caps", 30, &[(3, PARTS[2], "333333333333")]);
-    let (_folder, ingest) = shelf(&items(desk)).await;
+    let scenario = series(Scenario::default(), "Caps", 1, PARTS);
+    let scenario = notice(scenario, "Caps", 30, &[(3, PARTS[2], "333333333333")]);
+    let (_folder, ingest) = shelf(&items(scenario)).await;
     let issue = issue_of(&ingest.store, 1, week(0), None).await;
     let body = markdown::body(&issue, &[], None);
     let told = "[Caps for pens](https://lore.kernel.org/bpf/Caps-0@example.org/) (1 of 3 patches in pens-next: \
@@ -114,14 +114,14 @@ async fn one_part_that_was_applied_does_not_stand_for_its_series() {
 
 #[tokio::test]
 async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
-    let desk = series(Desk::default(), "Caps", 1, PARTS);
-    let desk = notice(
-        desk,
+    let scenario = series(Scenario::default(), "Caps", 1, PARTS);
+    let scenario = notice(
+        scenario,
         "Caps",
         30,
         &[(1, PARTS[0], "111111111111"), (2, PARTS[1], "222222222222")],
     );
-    let mut merge = items(Desk::default().commit(
+    let mut merge = items(Scenario::default().commit(
         "4c",
         "Mae Maintainer",
         29,
@@ -129,7 +129,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
         "next",
         "Ann Author <ann.author@example.org> says:\n\nPens get caps.\n\nLink: https://lore.kernel.org/bpf/Caps-0@example.org",
     ));
-    let mut all = items(desk);
+    let mut all = items(scenario);
     all.append(&mut merge);
     let (_folder, ingest) = shelf(&all).await;
     let issue = issue_of(&ingest.store, 1, week(0), None).await;
@@ -172,12 +172,12 @@ fn told(issue: &Issue, kind: SectionKind) -> u32 {
 
 #[tokio::test]
 async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patches_alone() {
-    let mut desk = Desk::default();
+    let mut scenario = Scenario::default();
     for number in 0..14_i64 {
         let id = format!("p{number}");
         let what = ["Hold", "Turn", "Sell"][usize::try_from(number % 3).expect("few")];
         let title = format!("[PATCH bpf-next] bpf: {what} pen {number}");
-        desk = desk.mail(
+        scenario = scenario.mail(
             &id,
             &format!("Author {number}"),
             number,
@@ -186,7 +186,7 @@ async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patc
             "It is needed.\n---\n kernel/bpf/pen.c | 1 +",
         );
     }
-    desk = desk.mail(
+    scenario = scenario.mail(
         "typo",
         "Tim Typist",
         20,
@@ -194,7 +194,7 @@ async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patc
         &[],
         "Mend it.\n---\n kernel/bpf/pen.c | 1 +",
     );
-    desk = desk.mail(
+    scenario = scenario.mail(
         "map",
         "Ann Author",
         21,
@@ -202,9 +202,9 @@ async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patc
         &[],
         "Maps are useful.\n---\n kernel/bpf/a.c | 1 +",
     );
-    desk = series(desk, "Caps", 22, PARTS);
-    desk = notice(
-        desk,
+    scenario = series(scenario, "Caps", 22, PARTS);
+    scenario = notice(
+        scenario,
         "Caps",
         30,
         &[
@@ -213,7 +213,7 @@ async fn the_opening_counts_what_stands_below_and_spelling_stands_among_the_patc
             (3, PARTS[2], "333333333333"),
         ],
     );
-    let (_folder, ingest) = shelf(&items(desk)).await;
+    let (_folder, ingest) = shelf(&items(scenario)).await;
     let issue = issue_of(&ingest.store, 1, week(0), None).await;
     assert_eq!(issue.counts, ["16 new patches and series", "1 applied"]);
     assert_eq!(told(&issue, SectionKind::NewSeries), 16);
@@ -243,7 +243,7 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
     let text = "It is needed.\n---\n kernel/bpf/pen.c | 1 +";
     let links = "Pens last.\n---\nChanges in v3:\n- Count caps.\n- Link to v2: https://lore.kernel.org/r/b2@example.org\n\n\
                  Changes in v2:\n- Link to v1: https://lore.kernel.org/r/a1@example.org\n\n kernel/bpf/pen.c | 1 +";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail(
             "a1",
             "Ann Author",
@@ -268,7 +268,7 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
             &[],
             links,
         );
-    let (_folder, ingest) = shelf(&items(desk)).await;
+    let (_folder, ingest) = shelf(&items(scenario)).await;
     let set = Set::new();
     let (since, now) = (week(0).from, week(4).to);
     let mut ids = Vec::new();
@@ -295,7 +295,7 @@ async fn a_story_is_found_by_the_id_that_an_issue_of_the_past_gave_it() {
 #[tokio::test]
 async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
     let text = "Who has seen a regression in bpf pens?";
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("q", "Ann Author", 1, "bpf: a regression in pens", &[], text)
         .mail(
             "a",
@@ -305,7 +305,7 @@ async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
             &["gone"],
             text,
         );
-    let (_folder, ingest) = shelf(&items(desk)).await;
+    let (_folder, ingest) = shelf(&items(scenario)).await;
     let issue = issue_of(&ingest.store, 1, week(0), None).await;
     let titles: Vec<&str> = entries(&issue).map(|entry| &*entry.title).collect();
     assert_eq!(titles, ["bpf: a regression in pens"]);
@@ -317,15 +317,15 @@ async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
 async fn what_changes_tests_alone_stands_under_applied() {
     for (area, section) in [("bpf", "highlights"), ("selftests/bpf", "applied")] {
         let parts = ["Cap pens", "Count caps", "Test caps"].map(|part| format!("{area}: {part}"));
-        let mut desk = series(
-            Desk::default(),
+        let mut scenario = series(
+            Scenario::default(),
             "Caps",
             1,
             parts.each_ref().map(String::as_str),
         );
         for (hours, who) in [(2, "Bob Reader"), (3, "Cid Critic"), (4, "Dan Doubter")] {
             let subject = "Re: [PATCH bpf-next 0/3] Caps for pens";
-            desk = desk.mail(
+            scenario = scenario.mail(
                 &who.replace(' ', "-"),
                 who,
                 hours,
@@ -334,8 +334,8 @@ async fn what_changes_tests_alone_stands_under_applied() {
                 "How large are they?",
             );
         }
-        let desk = notice(
-            desk,
+        let scenario = notice(
+            scenario,
             "Caps",
             30,
             &[
@@ -344,7 +344,7 @@ async fn what_changes_tests_alone_stands_under_applied() {
                 (3, &parts[2], "333333333333"),
             ],
         );
-        let (_folder, ingest) = shelf(&items(desk)).await;
+        let (_folder, ingest) = shelf(&items(scenario)).await;
         let issue = issue_of(&ingest.store, 1, week(0), None).await;
         let words: Vec<&str> = issue
             .sections

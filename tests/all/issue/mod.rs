@@ -14,7 +14,7 @@ use bpfnews::config::IssueConfig;
 use bpfnews::issue::{Issue, Last, Period};
 use bpfnews::publish::{self, Rules};
 use bpfnews::store::Store;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 
 /// Where the pages of the tests are, for links.
 const HOME: &str = "https://news.example/";
@@ -22,14 +22,14 @@ const HOME: &str = "https://news.example/";
 /// What decides over an issue, as it is unless a test says otherwise.
 struct Set {
     issue: IssueConfig,
-    words: Words,
+    words: FoldRules,
 }
 
 impl Set {
     fn new() -> Self {
         Self {
             issue: IssueConfig::default(),
-            words: Words::default(),
+            words: FoldRules::default(),
         }
     }
 

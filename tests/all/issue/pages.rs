@@ -14,13 +14,13 @@ use crate::documents::mail;
 /// A title that would do much if it were let.
 pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
 
-/// Pages that are served until this is dropped.
-pub(super) struct Pages {
+/// PageCalls that are served until this is dropped.
+pub(super) struct PageCalls {
     pub(super) url: String,
     _stop: DropGuard,
 }
 
-impl Pages {
+impl PageCalls {
     pub(super) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
@@ -51,7 +51,7 @@ impl Pages {
 }
 
 /// A week with hostile text everywhere, of which an issue is out.
-pub(super) async fn hostile() -> (House, Pages) {
+pub(super) async fn hostile() -> (House, PageCalls) {
     let mut house = House::new().await;
     house
         .post(&[
@@ -85,7 +85,7 @@ pub(super) async fn hostile() -> (House, Pages) {
         assert!(!told.contains("did not work"), "{asked}: {told}");
     }
     let clock = Arc::new(FixedClock::new(house.now()));
-    let pages = Pages::serve(house.live.store.clone(), clock).await;
+    let pages = PageCalls::serve(house.live.store.clone(), clock).await;
     (house, pages)
 }
 
@@ -197,7 +197,7 @@ async fn what_is_not_there_is_said_and_what_watches_is_answered() {
     assert!(!pages.text("stories.atom").await.contains(&id));
     // Polling that stopped is noticed.
     let later = Arc::new(FixedClock::new(house.now() + chrono::TimeDelta::days(1)));
-    let late = Pages::serve(house.live.store.clone(), later).await;
+    let late = PageCalls::serve(house.live.store.clone(), later).await;
     assert_eq!(late.get("healthz").await.status(), 503);
 }
 
@@ -208,7 +208,7 @@ async fn before_the_first_issue_the_best_of_the_week_is_shown() {
         .post(&[mail("a", 130, "[PATCH bpf-next] bpf: Do it", "")])
         .await;
     let clock = Arc::new(FixedClock::new(house.now()));
-    let pages = Pages::serve(house.live.store.clone(), clock).await;
+    let pages = PageCalls::serve(house.live.store.clone(), clock).await;
     let latest = pages.text("").await;
     assert!(
         latest.contains("No issue of BPF updates is out yet") && latest.contains("bpf: Do it"),

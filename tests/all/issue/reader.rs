@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::Set;
 use super::demo::play;
-use super::pages::{HOSTILE, Pages, hostile};
+use super::pages::{HOSTILE, PageCalls, hostile};
 use bpfnews::demo;
 use bpfnews::publish;
 
@@ -23,7 +23,7 @@ fn review() -> PathBuf {
 }
 
 /// The pages of the demo's week, of which an issue is out.
-async fn demo_pages(folder: &Path) -> Pages {
+async fn demo_pages(folder: &Path) -> PageCalls {
     let store = play(folder).await;
     let set = Set::new();
     let rules = set.rules();
@@ -32,7 +32,7 @@ async fn demo_pages(folder: &Path) -> Pages {
     let out = publish::publish(&mut tx, &[], rules, 1, Some(demo::period()), "x", now).await;
     out.expect("a database").expect("an issue");
     tx.commit().await.expect("a commit");
-    Pages::serve(store, Arc::new(FixedClock::new(now))).await
+    PageCalls::serve(store, Arc::new(FixedClock::new(now))).await
 }
 
 /// A browser that shows a page; gives what it said, and everything that it asked the network for.

@@ -33,7 +33,7 @@ async fn house() -> House {
     house
 }
 
-fn editor() -> bpfnews::command::heard::Asker {
+fn editor() -> bpfnews::chat::Requester {
     matrix("@ed:x.example", ROOM)
 }
 
@@ -45,7 +45,10 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
     let thanks = house
         .ask(&reader(), "suggest https://blog.example/bpf A good read")
         .await;
-    assert!(thanks.contains("It is kept for the next issue"), "{thanks}");
+    assert!(
+        thanks.contains("It is saved for the next issue"),
+        "{thanks}"
+    );
     house.pass().await;
     let ops = house.chat.room(OPS);
     assert_eq!(ops, ["suggestion 1: "], "editors are asked");
@@ -77,19 +80,19 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
         ("edit pin bpf: Fix a leak", "at the top of its section"),
         (
             "edit move \"libbpf: Rename a thing\" projects",
-            "stands under “Projects”",
+            "is under “Projects”",
         ),
         (
             "edit note \"bpf: Fix a leak\" See [the report](https://bugs.example/1) & `free()`.",
-            "stands under it",
+            "is under the story",
         ),
         (
             "edit drop bpf: Add a map type",
             "left out of the coming issue",
         ),
-        ("edit undo bpf: Add a map type", "taken back"),
-        ("edit intro Not this.", "begins with it"),
-        ("edit intro A *quiet* week.", "begins with it"),
+        ("edit undo bpf: Add a map type", "Undone: drop"),
+        ("edit intro Not this.", "starts with it"),
+        ("edit intro A *quiet* week.", "starts with it"),
     ] {
         let told = house.ask(&editor(), asked).await;
         assert!(told.contains(wanted), "{asked}: {told}");
@@ -99,7 +102,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
     assert!(wrong.contains("the coming issue is 1, not 2"), "{wrong}");
     let out = house.ask(&editor(), "edit publish 1").await;
     assert!(
-        out.contains("BPF updates 01 is out") && out.contains("one channel"),
+        out.contains("BPF updates 01 is published") && out.contains("one channel"),
         "{out}"
     );
     house.pass().await;
@@ -114,7 +117,7 @@ async fn an_issue_is_drafted_finished_published_and_shown() {
     let corrected = house
         .ask(&editor(), "edit correct 1 The leak was *not* fixed.")
         .await;
-    assert!(corrected.contains("stands at its top"), "{corrected}");
+    assert!(corrected.contains("at the top of the issue"), "{corrected}");
     let latest = house.ask(&reader(), "issue 1").await;
     assert!(
         latest.contains("Correction, ") && latest.contains("The leak was not fixed."),
@@ -162,15 +165,12 @@ async fn who_has_no_right_learns_and_changes_nothing() {
             "edit correct 1 x",
         ] {
             let told = house.ask(&by, asked).await;
-            assert!(
-                told.contains("Editors alone may do that"),
-                "{asked}: {told}"
-            );
+            assert!(told.contains("Only editors may do that"), "{asked}: {told}");
         }
     }
     // An editor edits, and does nothing else that maintainers do.
     let told = house.ask(&editor(), "admin audit").await;
-    assert!(told.contains("Maintainers alone may do that"), "{told}");
+    assert!(told.contains("Only maintainers may do that"), "{told}");
     assert_eq!(house.ask(&editor(), "edit draft").await, before);
     let named = house
         .ask(&discord("333333", NEWS, "900900900"), "edit draft")
@@ -186,7 +186,7 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
         house.ask(&ed, "edit note \"bpf: Fix a leak\" By one."),
         house.ask(&boss, "edit note \"bpf: Fix a leak\" By the other.")
     );
-    assert!(one.contains("stands under it") && other.contains("stands under it"));
+    assert!(one.contains("is under the story") && other.contains("is under the story"));
     let draft = house.ask(&ed, "edit draft").await;
     assert!(draft.contains("By "), "{draft}");
     let (one, other) = tokio::join!(
@@ -195,7 +195,7 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
     );
     let out = [&one, &other]
         .into_iter()
-        .filter(|told| told.contains("updates 01 is out"))
+        .filter(|told| told.contains("updates 01 is published"))
         .count();
     assert_eq!(out, 1, "{one}\n{other}");
     let late = [&one, &other]
@@ -250,7 +250,7 @@ async fn what_is_undecided_carries_over_and_no_fold_loses_an_edit() {
     house.ask(&editor(), "edit publish 1").await;
     house.advance(TimeDelta::days(7));
     let draft = house.ask(&editor(), "edit draft").await;
-    assert!(draft.contains("1 suggestion wait"), "{draft}");
+    assert!(draft.contains("1 suggestion without a decision"), "{draft}");
     assert!(
         !draft.contains("Mind the name."),
         "it went into the first: {draft}"

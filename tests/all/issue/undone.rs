@@ -21,7 +21,7 @@ async fn house() -> House {
     house
 }
 
-fn editor() -> bpfnews::command::heard::Asker {
+fn editor() -> bpfnews::chat::Requester {
     matrix("@ed:x.example", ROOM)
 }
 
@@ -46,11 +46,11 @@ fn flat(told: &str) -> String {
 async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
     let house = house().await;
     let first = house.ask(&editor(), "edit publish 1").await;
-    assert!(first.contains("BPF updates 01 is out"), "{first}");
+    assert!(first.contains("BPF updates 01 is published"), "{first}");
     house.advance(TimeDelta::seconds(2));
     let asked = flat(&house.ask(&editor(), "edit publish 2").await);
     for wanted in [
-        "Issue 2 is not out yet",
+        "Issue 2 is not published yet",
         "The last issue ended 1 minute before.",
         "it would be empty",
         "!bpfnews-edit publish 2 sure=yes",
@@ -59,7 +59,7 @@ async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
     }
     assert_eq!(out(&house).await, 1);
     let sure = house.ask(&editor(), "edit publish 2 sure=yes").await;
-    assert!(sure.contains("BPF updates 02 is out"), "{sure}");
+    assert!(sure.contains("BPF updates 02 is published"), "{sure}");
     // Nobody polled for months.
     house.advance(TimeDelta::days(430));
     let asked = flat(&house.ask(&editor(), "edit publish 3").await);
@@ -82,12 +82,12 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
     house.pass().await;
     assert_eq!(issues_in(&house).len(), 1);
     let stranger = house.ask(&reader(), "edit withdraw 1").await;
-    assert!(stranger.contains("Editors alone"), "{stranger}");
+    assert!(stranger.contains("Only editors"), "{stranger}");
     let wrong = house.ask(&editor(), "edit withdraw 2").await;
     assert!(flat(&wrong).contains("issue 1 is the newest"), "{wrong}");
     let back = house.ask(&editor(), "edit withdraw 1").await;
     assert!(
-        back.contains("BPF updates 01 is taken back")
+        back.contains("BPF updates 01 is withdrawn")
             && back.contains("Its one post is being removed"),
         "{back}"
     );
@@ -107,7 +107,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
         .await;
     house.advance(TimeDelta::minutes(1));
     let again = house.ask(&editor(), "edit publish 1").await;
-    assert!(again.contains("BPF updates 01 is out"), "{again}");
+    assert!(again.contains("BPF updates 01 is published"), "{again}");
     house.pass().await;
     assert_eq!(issues_in(&house).len(), 1);
     let latest = house.ask(&reader(), "latest").await;
@@ -148,8 +148,8 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
     let changed = house.ask(&boss, "edit intro Second.\\n\\nOf two.").await;
     let shown = flat(&changed);
     assert!(
-        shown.contains("It takes the place of what @ed:x.example on matrix wrote on ")
-            && shown.contains("which /bpfnews-edit undo brings back: First.  - one - two"),
+        shown.contains("It replaces that of @ed:x.example on matrix on ")
+            && shown.contains("which /bpfnews-edit undo restores: First.  - one - two"),
         "{changed}"
     );
     house.pass().await;
@@ -164,19 +164,19 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
     // One step at a time, each said.
     let undone = flat(&house.ask(&ed, "edit undo").await);
     assert!(
-        undone.contains("taken back: intro: Second.") && undone.contains("intro: First."),
+        undone.contains("Undone: intro: Second.") && undone.contains("intro: First."),
         "{undone}"
     );
     assert!(house.ask(&ed, "edit draft").await.contains("First."));
     let undone = flat(&house.ask(&ed, "edit undo").await);
-    assert!(undone.contains("Nothing else was decided"), "{undone}");
+    assert!(undone.contains("There is no earlier decision"), "{undone}");
     let undone = house.ask(&ed, "edit undo").await;
-    assert!(undone.contains("Nothing was decided there"), "{undone}");
+    assert!(undone.contains("There is no decision to undo"), "{undone}");
     let audit = house.audit().await.join("\n");
     for wanted in [
         "wrote the introduction: First.\n\n- one\n- two",
         "wrote the introduction: Second.\n\nOf two.",
-        "took back what 111111 on discord decided of The introduction: intro: Second.",
+        "undid the decision of 111111 on discord about The introduction: intro: Second.",
     ] {
         assert!(audit.contains(wanted), "{wanted}: {audit}");
     }
@@ -193,21 +193,22 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
             .await,
     );
     assert!(
-        told.contains("Before, @ed:x.example on matrix decided on ") && told.contains(": drop."),
+        told.contains("Before that, @ed:x.example on matrix decided on ")
+            && told.contains(": drop."),
         "{told}"
     );
     // Nobody is told of their own.
     let told = house.ask(&other, "edit pin bpf: Fix a leak").await;
-    assert!(!told.contains("Before,"), "{told}");
+    assert!(!told.contains("Before that,"), "{told}");
     // By one step: the pin goes, the note stays, and so does what came before.
     let undone = flat(&house.ask(&editor(), "edit undo bpf: Fix a leak").await);
     assert!(
-        undone.contains("taken back: pin") && undone.contains("note: Good."),
+        undone.contains("Undone: pin") && undone.contains("note: Good."),
         "{undone}"
     );
     house.ask(&editor(), "edit undo bpf: Fix a leak").await;
     let undone = flat(&house.ask(&editor(), "edit undo bpf: Fix a leak").await);
-    assert!(undone.contains("taken back: drop"), "{undone}");
+    assert!(undone.contains("Undone: drop"), "{undone}");
 }
 
 /// A house whose issues come out on Wednesdays, on a Wednesday after that hour, and what decides over them.
@@ -272,7 +273,7 @@ async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
     let asked = flat(&house.ask(&editor(), "edit publish 2").await);
     assert!(asked.contains("was not read: bpf since "), "{asked}");
     let sure = house.ask(&editor(), "edit publish 2 sure=yes").await;
-    assert!(sure.contains("BPF updates 02 is out"), "{sure}");
+    assert!(sure.contains("BPF updates 02 is published"), "{sure}");
     assert_eq!(house.rows("troubles WHERE subject = 'issue'").await, 0);
 }
 

@@ -4,16 +4,16 @@ use bpfnews::config::{Config, FeedConfig, FeedKind};
 use bpfnews::ingest::Ingest;
 use bpfnews::ingest::fold::fold_items;
 use bpfnews::issue::{Issue, Period, SectionKind};
-use bpfnews::item::{Detail, Item, ItemKey, Kind, Linked, Paid, Person, What};
+use bpfnews::item::{Detail, Item, ItemData, ItemKey, ItemKind, Linked, Paid, Person};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{AtHand, ItemFilter, list_items, put_items};
-use bpfnews::story::relevance::Words;
+use bpfnews::store::items::{ItemFilter, LoadedItems, list_items, put_items};
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
 use super::issue_of;
-use crate::fold::desk::{Desk, begin};
+use crate::fold::scenario::{Scenario, begin};
 
 /// A database of an archive, with these mails imported in this order.
 pub(super) async fn shelf(items: &[Item]) -> (TempDir, Ingest) {
@@ -71,7 +71,7 @@ fn words(issue: &Issue) -> Vec<String> {
 /// A series of two versions, applied in the third week, and a patch that was never answered.
 fn life() -> Vec<Item> {
     let week = 7 * 24;
-    let desk = Desk::default()
+    let scenario = Scenario::default()
         .mail("a1", "Ann Author", 1, "[PATCH bpf-next] bpf: Add a map type", &[], "Maps are useful.\n---\n kernel/bpf/a.c | 1 +")
         .mail("b1", "Bob Builder", 2, "[PATCH bpf-next] libbpf: Build it", &[], "It builds.\n---\n tools/lib/bpf/b.c | 1 +")
         .mail(
@@ -92,7 +92,7 @@ fn life() -> Vec<Item> {
              On Tue, 9 May 2017 you wrote:\n> Maps are useful.\n\nHere is the summary with links:\n  - [bpf-next,v2] bpf: Add a map type\n    \
              https://git.kernel.org/bpf/bpf-next/c/0123456789ab\n\nYou are awesome, thank you!",
         );
-    desk.items.into_iter().map(|(item, _)| item).collect()
+    scenario.items.into_iter().map(|(item, _)| item).collect()
 }
 
 pub(super) fn week(number: i64) -> Period {
@@ -236,7 +236,7 @@ async fn an_article_is_told_for_subscribers_and_when_it_is_free() {
 
 fn article(paid: Option<Paid>) -> Item {
     Item {
-        what: What::Article {
+        what: ItemData::Article {
             key: ItemKey::content("https://lwn.net/Articles/1/"),
             linked: Linked::default(),
             paid,
@@ -291,8 +291,8 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
             let mut tx = ingest.store.write().await.expect("nobody else writes");
             let stored = put_items(&mut tx, 1, &[article(None)], seen_at).await;
             let touched = stored.expect("a good database").touched();
-            let rules = Words::default();
-            let moved = fold_items(&mut tx, &touched, &AtHand::new(), &rules).await;
+            let rules = FoldRules::default();
+            let moved = fold_items(&mut tx, &touched, &LoadedItems::new(), &rules).await;
             assert_eq!(
                 moved.expect("a good database").len(),
                 usize::from(again == 0)
@@ -340,7 +340,7 @@ async fn what_comes_late_is_told_when_it_comes() {
         "{told}"
     );
     let all = ItemFilter {
-        kind: Some(Kind::Message),
+        kind: Some(ItemKind::Message),
         most: 10,
         ..ItemFilter::default()
     };

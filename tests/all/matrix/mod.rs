@@ -1,6 +1,7 @@
-//! Matrix, as the bot speaks to it, against a homeserver of our own: what fails for ever, who waits for whom, what is heard
-//! after a restart. What needs keys is tested against a real Synapse (`real`).
+//! Matrix against a simulated homeserver: permanent failures, the queue of answers, and events after a restart.
+//! Encryption is tested against a real Synapse (`real`).
 
+mod faults;
 mod server;
 
 use std::collections::HashMap;
@@ -8,10 +9,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bpfnews::channel::matrix::{Matrix, Settings};
+use bpfnews::channel::matrix::{Matrix, MatrixSettings};
 use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Work};
-use bpfnews::command::grammar::Completes;
-use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Noticed, Pages, Reply};
+use bpfnews::chat::{
+    Choice, CommandRequest, Completes, HandleCommands, PageCalls, Reply, Requester, RoomEvent,
+};
 use bpfnews::config::{ChannelConfig, PlatformKind};
 use bpfnews::deliver::Courier;
 use bpfnews::post::story::{Content, Line, Tone};
@@ -31,15 +33,15 @@ const OTHER: &str = "!other:x.example";
 const OPS: &str = "!ops:x.example";
 const LONG: Duration = Duration::from_secs(30);
 
-/// Says again what was asked, and keeps what was noticed.
+/// Repeats commands, and records changes of rooms.
 #[derive(Default)]
 struct Echo {
     asked: Mutex<Vec<String>>,
-    noticed: Mutex<Vec<Noticed>>,
+    noticed: Mutex<Vec<RoomEvent>>,
 }
 
-impl Ears for Echo {
-    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+impl HandleCommands for Echo {
+    fn answer(&self, asked: CommandRequest) -> BoxFuture<'_, Option<Reply>> {
         let words = asked.call.map(|call| call.words()).unwrap_or_default();
         let said = format!("{} {words}", asked.by.person);
         self.asked
@@ -54,34 +56,34 @@ impl Ears for Echo {
         let reply = Reply {
             content,
             is_private: false,
-            pages: Pages::default(),
+            pages: PageCalls::default(),
         };
         async { Some(reply) }.boxed()
     }
 
     fn complete<'a>(
         &'a self,
-        _: &'a Asker,
+        _: &'a Requester,
         _: Completes,
         _: &'a str,
     ) -> BoxFuture<'a, Vec<Choice>> {
         async { Vec::new() }.boxed()
     }
 
-    fn notice(&self, _: &'static str, noticed: Noticed) -> BoxFuture<'_, ()> {
+    fn room_event(&self, _: PlatformKind, noticed: RoomEvent) -> BoxFuture<'_, ()> {
         self.noticed.lock().expect("no holder panics").push(noticed);
         std::future::ready(()).boxed()
     }
 }
 
 impl Echo {
-    fn noticed(&self) -> Vec<Noticed> {
+    fn noticed(&self) -> Vec<RoomEvent> {
         self.noticed.lock().expect("no holder panics").clone()
     }
 }
 
-fn settings(server: &Server, folder: &Path) -> Settings {
-    Settings {
+fn settings(server: &Server, folder: &Path) -> MatrixSettings {
+    MatrixSettings {
         homeserver: server.url.clone(),
         user: ME.to_owned(),
         password: Some(PASSWORD.to_owned().into()),
@@ -89,6 +91,7 @@ fn settings(server: &Server, folder: &Path) -> Settings {
         inviters: vec!["@alice:x.example".to_owned()],
         rooms: vec![ROOM.to_owned()],
         send_gap: Duration::ZERO,
+        request_max: Duration::from_secs(30),
         now: Arc::new(|| chrono::Utc::now().timestamp()),
     }
 }
@@ -96,26 +99,26 @@ fn settings(server: &Server, folder: &Path) -> Settings {
 /// A bot that listens.
 struct Bot {
     matrix: Arc<Matrix>,
-    ear: Arc<Echo>,
+    handler: Arc<Echo>,
     stop: CancellationToken,
     listening: JoinHandle<Result<(), SendError>>,
 }
 
 impl Bot {
-    fn start(settings: Settings) -> Self {
-        let (matrix, ear) = (Arc::new(Matrix::new(settings)), Arc::new(Echo::default()));
+    fn start(settings: MatrixSettings) -> Self {
+        let (matrix, handler) = (Arc::new(Matrix::new(settings)), Arc::new(Echo::default()));
         let stop = CancellationToken::new();
-        let (its, hers, until) = (Arc::clone(&matrix), Arc::clone(&ear), stop.clone());
+        let (its, hers, until) = (Arc::clone(&matrix), Arc::clone(&handler), stop.clone());
         let listening = tokio::spawn(async move { its.listen(hers, &until).await });
         Self {
             matrix,
-            ear,
+            handler,
             stop,
             listening,
         }
     }
 
-    /// Waits until it is logged in and has heard what there was.
+    /// Waits until it is logged in and has processed the first sync.
     async fn ready(self) -> Self {
         self.matrix.open().await.expect("it logs in");
         // The listener begins to follow.
@@ -211,6 +214,11 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_requests_of(LONG).await
+    }
+
+    /// The same, with requests that may take so long.
+    async fn with_requests_of(request_max: Duration) -> Self {
         let server = Server::start(&[ROOM, OTHER, OPS]).await;
         let home = TempDir::new().expect("a folder");
         let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
@@ -223,7 +231,11 @@ impl Stage {
         };
         let channels = vec![channel(ROOM), channel(OTHER), channel(OPS)];
         world.restart(|config| config.channels = channels).await;
-        let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings(&server, home.path())));
+        let settings = MatrixSettings {
+            request_max,
+            ..settings(&server, home.path())
+        };
+        let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings));
         let ingest = &world.ingest;
         let courier = Courier::new(
             ingest.store.clone(),
@@ -289,7 +301,8 @@ fn ways() -> Vec<Fault> {
     ]
 }
 
-/// Requests that fail for ever, of every kind and in every way: others go on, and what is stuck is set aside and tried again.
+/// Requests that fail permanently, of every kind and in every way: others continue, and the failed one is set aside and
+/// retried.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_for_ever_holds_nobody_up() {
     // A send, and the look at a message and the send that an edit needs.
@@ -458,7 +471,7 @@ async fn news_is_not_held_back_by_who_asks_without_end() {
     bot.stop().await;
 }
 
-/// The server allows less than what is configured: its words are learnt, and it is not asked in vain again and again.
+/// The server's limit is stricter than the configured one: the bot learns it and does not keep hitting it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_budget_is_learnt_from_the_server() {
     let (server, home) = (
@@ -485,8 +498,8 @@ async fn the_budget_is_learnt_from_the_server() {
     assert!(server.state().refused <= 3, "{}", server.state().refused);
 }
 
-/// What was asked, and decided by a reaction, while the bot was down for a little while is answered when it is back; what is
-/// older is not, and a new device answers nothing that was said before it came.
+/// A command or a reaction from a short downtime is answered after the restart. An older one is not, and a new device
+/// answers nothing from before its login.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_while_it_restarted_is_answered() {
     let (server, home) = (
@@ -519,11 +532,11 @@ async fn what_was_asked_while_it_restarted_is_answered() {
     server.react(ROOM, "@alice:x.example", &message, "👍");
     let bot = Bot::start(settings(&server, home.path())).ready().await;
     until("both are answered", || {
-        bot.ear.asked.lock().expect("no holder panics").len() >= 2
+        bot.handler.asked.lock().expect("no holder panics").len() >= 2
     })
     .await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut asked = bot.ear.asked.lock().expect("no holder panics").clone();
+    let mut asked = bot.handler.asked.lock().expect("no holder panics").clone();
     asked.sort();
     assert_eq!(
         asked,
@@ -532,7 +545,7 @@ async fn what_was_asked_while_it_restarted_is_answered() {
     bot.stop().await;
 }
 
-/// What changes in a room is noticed: power levels, an invite after a kick, and another room in its place.
+/// Changes of a room are noticed: power levels, an invite after a kick, and a replacing room.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_is_mended_or_replaced_is_noticed() {
     let (server, home) = (
@@ -540,12 +553,12 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
         TempDir::new().expect("a folder"),
     );
     let bot = Bot::start(settings(&server, home.path())).ready().await;
-    let changed = |room: &str| Noticed::Changed {
+    let changed = |room: &str| RoomEvent::Changed {
         room: Some(room.to_owned()),
     };
     server.set_level(ROOM, 50);
     until("the level is noticed", || {
-        bot.ear.noticed().contains(&changed(ROOM))
+        bot.handler.noticed().contains(&changed(ROOM))
     })
     .await;
     let refused = bot.matrix.deliver(&send("k1", "One")).await;
@@ -561,28 +574,31 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
     );
     let looked = bot.matrix.look(ROOM).await;
     assert!(looked.is_err(), "a check says so too: {looked:?}");
-    let before = bot.ear.noticed().len();
+    let before = bot.handler.noticed().len();
     server.set_level(ROOM, 0);
-    until("it is noticed again", || bot.ear.noticed().len() > before).await;
+    until("it is noticed again", || {
+        bot.handler.noticed().len() > before
+    })
+    .await;
     bot.matrix
         .deliver(&send("k1", "One"))
         .await
         .expect("it is sent");
     server.kick(OTHER);
     until("the kick is noticed", || {
-        bot.ear.noticed().contains(&changed(OTHER))
+        bot.handler.noticed().contains(&changed(OTHER))
     })
     .await;
-    let before = bot.ear.noticed().len();
+    let before = bot.handler.noticed().len();
     server.invite(OTHER);
-    until("it is in again", || bot.ear.noticed().len() > before).await;
+    until("it is in again", || bot.handler.noticed().len() > before).await;
     server.replace(ROOM, "!new:x.example");
-    let replaced = Noticed::Replaced {
+    let replaced = RoomEvent::Replaced {
         room: ROOM.to_owned(),
         by: "!new:x.example".to_owned(),
     };
     until("the new room is noticed", || {
-        bot.ear.noticed().contains(&replaced)
+        bot.handler.noticed().contains(&replaced)
     })
     .await;
     let error = bot.matrix.deliver(&send("k2", "Two")).await;
@@ -595,11 +611,14 @@ async fn a_room_that_is_mended_or_replaced_is_noticed() {
     bot.stop().await;
     // Known from the first moment of the next start.
     let bot = Bot::start(settings(&server, home.path())).ready().await;
-    until("it is said again", || bot.ear.noticed().contains(&replaced)).await;
+    until("it is said again", || {
+        bot.handler.noticed().contains(&replaced)
+    })
+    .await;
     bot.stop().await;
 }
 
-/// What is wrong is said: the password, a server without passwords, no homeserver at all.
+/// Errors are explained: a wrong password, a server without passwords, no homeserver at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_fails_says_what_is_wrong() {
     let login = |server: &Server, password: &str| {

@@ -1,5 +1,5 @@
-//! A homeserver of our own, for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a limit
-//! like Synapse's. It fails on demand.
+//! A homeserver of our own, for tests: one bot, some people, plain rooms; sync, sends, edits, redactions, joins, and a
+//! limit like Synapse's. It fails on demand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,6 +22,8 @@ pub(super) enum Fault {
     Says(u16, &'static str),
     /// The connection breaks.
     Cut,
+    /// Nothing is done, and the answer comes only then.
+    Late(Duration),
 }
 
 #[derive(Debug, Clone)]
@@ -32,11 +34,11 @@ struct Event {
 }
 
 pub(super) struct State {
-    /// Rooms, and what the bot is in them: join, leave, invite.
+    /// Rooms with the bot's membership: join, leave, invite.
     rooms: HashMap<String, &'static str>,
     events: Vec<Event>,
     transactions: HashMap<String, String>,
-    /// What fails always: a part of the method and path, words of the body.
+    /// Requests that always fail: a part of method and path, and words of the body.
     lasting: Vec<(String, String, Fault)>,
     /// How logging in is offered; none: the server does not say.
     pub(super) flows: Option<Vec<&'static str>>,
@@ -48,6 +50,8 @@ pub(super) struct State {
     full_at: Option<Instant>,
     /// How often somebody came too early.
     pub(super) refused: usize,
+    /// Requests whose answer is late.
+    pub(super) late: usize,
 }
 
 impl State {
@@ -71,7 +75,7 @@ impl State {
             .map(|event| &mut event.event)
     }
 
-    /// Takes one of the messages that the bot may send, or tells how long until there is one.
+    /// Takes one of the allowed messages, or returns the wait until the next.
     fn take(&mut self) -> Result<(), Duration> {
         let Some((burst, gap)) = self.limit else {
             return Ok(());
@@ -111,6 +115,7 @@ impl Server {
             used: Vec::new(),
             full_at: None,
             refused: 0,
+            late: 0,
         };
         for room in rooms {
             state.rooms.insert((*room).to_owned(), "join");
@@ -160,6 +165,14 @@ impl Server {
         self.state().put(room, event)
     }
 
+    /// Somebody says something that the bot has no key for.
+    pub(super) fn seal(&self, room: &str, person: &str, at: chrono::DateTime<chrono::Utc>) {
+        let event = json!({"type": "m.room.encrypted", "sender": person, "origin_server_ts": at.timestamp_millis(),
+            "content": {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsg",
+                        "device_id": "LOST", "sender_key": "x", "session_id": "a session of a device that is lost"}});
+        self.state().put(room, event);
+    }
+
     /// Somebody reacts to a message.
     pub(super) fn react(&self, room: &str, person: &str, to: &str, with: &str) {
         let event = json!({"type": "m.reaction", "sender": person,
@@ -193,7 +206,7 @@ impl Server {
         state.rooms.insert(room.to_owned(), "invite");
     }
 
-    /// What stands in a room of the bot's: bodies as they are after edits, answers too.
+    /// The bot's messages in a room, after their edits; answers too.
     pub(super) fn bodies(&self, room: &str) -> Vec<String> {
         let state = self.state();
         let mut seen: Vec<(String, String)> = Vec::new();
@@ -266,6 +279,11 @@ async fn answer(
             let body = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
             return plain(status, &body);
         }
+        Some(Fault::Late(wait)) => {
+            state.lock().expect("no holder panics").late += 1;
+            tokio::time::sleep(wait).await;
+            return plain(504, &json!(""));
+        }
         Some(Fault::Cut) => {
             let half = futures_util::stream::iter([
                 Ok(Bytes::from_static(b"{\"")),
@@ -290,7 +308,7 @@ async fn answer(
     act(&state, &method, &parts, &parsed)
 }
 
-/// What is new, waited for as long as the client says.
+/// The news, held open for as long as the client asks.
 async fn sync(state: &Mutex<State>, query: &HashMap<String, String>) -> Response {
     let since = query.get("since").and_then(|since| since.parse().ok());
     let wait = query.get("timeout").and_then(|ms| ms.parse().ok());

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bpfnews::channel::matrix::{Matrix, Settings};
+use bpfnews::channel::matrix::{Matrix, MatrixSettings};
 use bpfnews::channel::{Act, Below, Platform as _, Receipt, Scope, SendError, Work};
-use bpfnews::command::grammar::Completes;
-use bpfnews::command::heard::{Asked, Asker, Choice, Ears, Pages, Reply};
+use bpfnews::chat::{
+    Choice, CommandRequest, Completes, HandleCommands, PageCalls, Reply, Requester,
+};
 use bpfnews::post::story::{Content, Line, Tone};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use matrix_sdk::config::SyncSettings;
@@ -35,8 +36,8 @@ const TOLD_MAX: Duration = Duration::from_secs(60);
 /// Says again who asked what.
 struct Echo;
 
-impl Ears for Echo {
-    fn answer(&self, asked: Asked) -> BoxFuture<'_, Option<Reply>> {
+impl HandleCommands for Echo {
+    fn answer(&self, asked: CommandRequest) -> BoxFuture<'_, Option<Reply>> {
         let (by, words) = (asked.by, asked.call.map(|call| call.words()));
         let content = Content::Notice {
             title: format!(
@@ -51,14 +52,14 @@ impl Ears for Echo {
         let reply = Reply {
             content,
             is_private: false,
-            pages: Pages::default(),
+            pages: PageCalls::default(),
         };
         async { Some(reply) }.boxed()
     }
 
     fn complete<'a>(
         &'a self,
-        _: &'a Asker,
+        _: &'a Requester,
         _: Completes,
         _: &'a str,
     ) -> BoxFuture<'a, Vec<Choice>> {
@@ -92,8 +93,8 @@ impl Home {
         Matrix::new(self.settings(folder))
     }
 
-    fn settings(&self, folder: &Path) -> Settings {
-        Settings {
+    fn settings(&self, folder: &Path) -> MatrixSettings {
+        MatrixSettings {
             homeserver: self.server.url.clone(),
             user: self.text("bot", "id"),
             password: Some(self.text("bot", "password").into()),
@@ -101,6 +102,7 @@ impl Home {
             inviters: vec![self.text("alice", "id")],
             rooms: Vec::new(),
             send_gap: Duration::ZERO,
+            request_max: Duration::from_secs(30),
             now: Arc::new(|| chrono::Utc::now().timestamp()),
         }
     }
@@ -447,10 +449,10 @@ async fn real_matrix_invites_commands_outages_and_kicks() {
     let bad = room(&mallory, &me, false).await;
     let bot = Arc::new(home.bot(folder.path()));
     let stop = CancellationToken::new();
-    let ear = Arc::new(Echo);
+    let handler = Arc::new(Echo);
     let listening = tokio::spawn({
         let (bot, stop) = (Arc::clone(&bot), stop.clone());
-        async move { bot.listen(ear, &stop).await }
+        async move { bot.listen(handler, &stop).await }
     });
     let state = async |client: &Client, room: &RoomId| {
         client.sync_once(at_once()).await.expect("a sync");

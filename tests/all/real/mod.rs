@@ -4,12 +4,14 @@
 //! Tests that need those servers have names that begin with `real_`; `tests/run` installs what they need.
 
 mod bot;
+mod faulty;
 mod import;
 mod inbox;
 #[cfg(feature = "matrix")]
 mod kills;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod proxy;
 mod repository;
 mod tree;
 

@@ -6,7 +6,7 @@ use bpfnews::ingest::fold;
 use bpfnews::store::backup;
 use bpfnews::store::schema::{self, Schema};
 use bpfnews::store::{Store, items, stories};
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -168,7 +168,7 @@ async fn every_earlier_version_is_brought_up_to_date_and_loses_nothing() {
         let text = items::text_of(store.read(), 2).await.expect("an answer");
         assert_eq!(text, "kept", "{version}");
         let mut tx = store.write().await.expect("a transaction");
-        fold::refold(&mut tx, &all, &Words::default(), |_| ())
+        fold::refold(&mut tx, &all, &FoldRules::default(), |_| ())
             .await
             .expect("it folds");
         let (count, _) = stories::digest(&mut tx).await.expect("an answer");

@@ -2,7 +2,9 @@
 
 mod clock;
 mod disk;
+mod floods;
 mod migrations;
 mod notices;
 mod operator;
 mod packaging;
+pub(crate) mod stops;

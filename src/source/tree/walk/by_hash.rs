@@ -1,29 +1,27 @@
-//! The way back without a log: the feed as of a commit, page by page.
+//! The walk by hash, for want of a log: the feed as of a commit, then the feed as of the oldest commit there, and so on.
 
-use chrono::{DateTime, Utc};
-
-use super::{ByHash, Stage, Walk};
+use super::{Commits, HashWalk, TreeStage, TreeWalk};
 use crate::item::CommitHash;
 use crate::source::{Gap, Goal};
 
-/// How far a feed is walked back by hash in one go, in pages.
-const HASH_WALK_PAGES_MAX: u32 = 30;
+/// The most pages of one walk by hash.
+pub(super) const HASH_WALK_PAGES_MAX: u32 = 30;
 
-impl Walk {
-    /// Goes on below what the feed showed.
+impl TreeWalk {
+    /// Goes on below the oldest commit that the feed showed.
     pub(super) fn walk_by_hash(&mut self) {
         match (self.bottom.clone().or(self.tip.clone()), self.tip.clone()) {
             (Some(at), Some(to)) => {
-                self.path_cursor().by_hash = Some(ByHash { at: at.clone(), to });
-                self.stage = Stage::ByHash { at, pages: 0 };
+                self.path_cursor().by_hash = Some(HashWalk { at: at.clone(), to });
+                self.stage = TreeStage::ByHash { at, pages: 0 };
             }
-            _ => self.finish_path(),
+            _ => self.go_on(),
         }
     }
 
-    pub(super) fn judge_by_hash(
+    pub(super) fn after_by_hash(
         &mut self,
-        page: &[(CommitHash, Option<DateTime<Utc>>)],
+        page: &Commits,
         at: &CommitHash,
         pages: u32,
         met_seen: bool,
@@ -35,7 +33,7 @@ impl Walk {
         if let Goal::Backfill { since } = self.goal {
             match oldest {
                 Some((hash, date)) if !ended && date >= since.timestamp() => {
-                    self.stage = Stage::ByHash {
+                    self.stage = TreeStage::ByHash {
                         at: hash,
                         pages: pages + 1,
                     };
@@ -49,39 +47,39 @@ impl Walk {
             if let Some(by_hash) = &mut self.path_cursor().by_hash {
                 by_hash.at = hash.clone();
             }
-            self.stage = Stage::ByHash {
+            self.stage = TreeStage::ByHash {
                 at: hash.clone(),
                 pages: pages + 1,
             };
             return;
         }
-        let until = oldest.map_or(0, |(_, date)| date);
-        if too_far && !met_seen && !ended {
-            let why = format!(
-                "{}: {} pages back and nothing known met",
-                self.tree.branch, HASH_WALK_PAGES_MAX
-            );
+        let is_incomplete = too_far && !met_seen && !ended;
+        if self.tree.is_github() && is_incomplete {
+            let from_at = self.gap_begin();
             self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
+                from_at,
+                to_at: oldest.map_or(0, |(_, date)| date),
+                why: format!(
+                    "{}: no known commit within {HASH_WALK_PAGES_MAX} pages",
+                    self.tree.branch
+                ),
+                is_healed: false,
             });
-        } else if self.met_merge {
-            let why = format!(
-                "{}: walked by hash across merges; commits behind them may be missing",
-                self.tree.branch
-            );
-            self.gaps.push(Gap {
-                from_at: 0,
-                to_at: until,
-                why,
-            });
+        } else if !self.tree.is_github() && (is_incomplete || self.path_cursor().met_merge) {
+            let to = self.tip.clone();
+            self.keep_unread(to, 0);
         }
         let tip = self.tip.clone();
+        self.move_tip(tip);
         let cursor = self.path_cursor();
-        cursor.tip = tip;
         cursor.pending = None;
         cursor.by_hash = None;
-        self.finish_path();
+        self.go_on();
+    }
+
+    /// The beginning of a gap: some time before the last tip, because merges bring older commits; 0 if it is not known.
+    pub(super) fn gap_begin(&mut self) -> i64 {
+        let at = self.path_cursor().tip_at;
+        (at - super::SIDE_AGE_S).max(0)
     }
 }

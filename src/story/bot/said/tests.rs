@@ -4,12 +4,12 @@ use chrono::DateTime;
 
 use super::super::claim::claim;
 use super::*;
-use crate::item::{Kind, Person};
+use crate::item::{ItemKind, Person};
 
-fn kept(text: &str) -> Kept {
-    Kept {
+fn item(text: &str) -> StoredItem {
+    StoredItem {
         id: 1,
-        kind: Kind::Message,
+        kind: ItemKind::Message,
         reference: "1@example.org".to_owned(),
         title: "Re: [PATCH bpf-next 0/3] x".to_owned(),
         author: Person::default(),
@@ -70,7 +70,7 @@ fn a_sentence_that_says_so_tells_tree_branch_and_share() {
         ("Applied with the changes mentioned above.", "", None, Answered),
     ];
     for (text, tree, branch, share) in table {
-        let claim = claim(&kept(text));
+        let claim = claim(&item(text));
         let told = claim.map(|claim| (claim.place.tree, claim.place.branch, claim.share));
         assert_eq!(told, Some((tree.to_owned(), branch, share)), "{text}");
     }
@@ -110,16 +110,16 @@ fn what_was_tried_planned_supposed_asked_or_quoted_was_not_applied() {
         "Please apply, thanks.",
         "Queued for 6.6, thanks.",
     ] {
-        assert_eq!(claim(&kept(text)), None, "{text}");
+        assert_eq!(claim(&item(text)), None, "{text}");
     }
 }
 
 #[test]
 fn an_author_takes_back_what_he_sent_and_nothing_else() {
+    use AnswerEffect::{Superseded, Withdrawn};
     use Share::{Answered, Series, This};
-    use Word::{Superseded, Withdrawn};
     #[rustfmt::skip]
-    let table: [(&str, Option<(Word, Share)>); 33] = [
+    let table: [(&str, Option<(AnswerEffect, Share)>); 33] = [
         ("Please ignore this series, it is broken.", Some((Withdrawn, Series))),
         ("Please disregard the patch, as it was sent by accident.", Some((Withdrawn, This))),
         ("It works with the new tool. Please ignore\nmy patch, the tool was old.", Some((Withdrawn, This))),
@@ -155,7 +155,7 @@ fn an_author_takes_back_what_he_sent_and_nothing_else() {
         ("-- \nIgnore this.", None),
     ];
     for (text, told) in table {
-        assert_eq!(word(&kept(text), true), told, "{text}");
+        assert_eq!(word(&item(text), true), told, "{text}");
     }
 }
 
@@ -163,19 +163,19 @@ fn an_author_takes_back_what_he_sent_and_nothing_else() {
 fn others_refuse_and_take_nothing_back() {
     #[rustfmt::skip]
     let table = [
-        ("NACK.", Some(Word::Nacked)),
-        ("No.\n\nNacked-by: Mae Maintainer <mae@example.org>", Some(Word::Nacked)),
+        ("NACK.", Some(AnswerEffect::Nacked)),
+        ("No.\n\nNacked-by: Mae Maintainer <mae@example.org>", Some(AnswerEffect::Nacked)),
         ("> Nacked-by: Mae Maintainer <mae@example.org>\n\nWhy?", None),
         ("NACK?", None),
         ("nack is a word", None),
         ("Please ignore this series.", None),
         ("Self NACK.", None),
-        ("This series is superseded by the one of Bob.", Some(Word::Superseded)),
+        ("This series is superseded by the one of Bob.", Some(AnswerEffect::Superseded)),
         ("It was superseded by cgroup v2.", None),
     ];
     for (text, told) in table {
         assert_eq!(
-            word(&kept(text), false).map(|(word, _)| word),
+            word(&item(text), false).map(|(word, _)| word),
             told,
             "{text}"
         );
@@ -190,8 +190,8 @@ fn reading_a_mail_of_one_kind_of_words_takes_no_longer_than_its_length() {
         "> a\n\nb. ".repeat(7_000),
     ] {
         let begun = std::time::Instant::now();
-        let kept = kept(&text);
-        let _ = (claim(&kept), word(&kept, true), word(&kept, false));
+        let item = item(&text);
+        let _ = (claim(&item), word(&item, true), word(&item, false));
         assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     }
 }

@@ -1,5 +1,4 @@
-//! What is wrong with a request or an answer by Discord's own description, where that is at hand. Its validators are
-//! made once.
+//! Checks requests and responses against Discord's own description, if it is installed. Its validators are made once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -42,8 +41,7 @@ pub(crate) fn is_described() -> bool {
     DESCRIPTION.is_some()
 }
 
-/// What is wrong with a request by Discord's description and by the rules that it lacks. `template` is the path as the
-/// description writes it.
+/// The violations in a request. `template` is the path as in the description.
 pub(crate) fn wrongs_in_request(template: &str, method: &str, body: &Value) -> Vec<String> {
     let mut wrongs = hand::wrongs_in_request(template, method, body);
     let schema = match (template, method) {
@@ -66,7 +64,7 @@ pub(crate) fn wrongs_in_request(template: &str, method: &str, body: &Value) -> V
     wrongs
 }
 
-/// What is wrong with an answer of ours, so that it cannot drift from Discord's.
+/// The violations in a response of the fake, so that it stays like Discord's.
 pub(crate) fn wrongs_in_answer(
     template: &str,
     method: &str,

@@ -1,4 +1,4 @@
-//! What can go wrong with a request, on demand.
+//! Faults of requests, on demand.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use axum::response::Response;
 pub(crate) enum On {
     /// One that makes, changes or removes something.
     Change,
-    /// One whose method and path hold this.
+    /// Requests with this text in method and path.
     Path(String),
-    /// One whose method and path hold the first, and whose body holds the second.
+    /// Requests with the first text in method and path, and the second in the body.
     Says(&'static str, &'static str),
 }
 
@@ -26,7 +26,7 @@ impl On {
     }
 }
 
-/// What happens to it.
+/// The fault.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
     /// Answered with this status and text; nothing is done.
@@ -37,13 +37,13 @@ pub(crate) enum Fault {
     Cut,
     /// Nothing is done, and the answer comes only then.
     Late(Duration),
-    /// Answered with 504; done when the fake is told to, as a request that is long on its way.
+    /// Answered with 504 and carried out later, on demand.
     Held,
     /// Done, and the connection breaks in the middle of the answer.
     DropAfter,
     /// Done, and the answer comes only then.
     LateAfter(Duration),
-    /// 429: nothing is done, and whoever comes again too early did wrong.
+    /// A 429: nothing is done, and a retry before its time is a violation.
     Limited {
         /// `user`, `shared` or `global`.
         scope: &'static str,

@@ -18,7 +18,7 @@ const STARTS_GAP: Duration = Duration::from_secs(5);
 /// Intents that the bot may have: that of servers.
 const INTENTS: u64 = 1;
 
-/// What the fake does over the connection that stands.
+/// Actions of the fake on an open connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Tell {
     Event(&'static str, Value),
@@ -32,7 +32,7 @@ pub(crate) enum Tell {
     Cut,
 }
 
-/// What a test may ask about the gateway.
+/// The counters that a test may read.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Connections that were opened.
@@ -51,7 +51,7 @@ pub(super) struct Gateway {
     pub(super) counts: Counts,
     pub(super) starts_left: u64,
     heartbeat: Duration,
-    /// What every new connection is closed with, once it has said who it is.
+    /// The code that closes every new connection after it identified.
     close_with: Option<u16>,
     /// Whether connections are taken at all.
     is_deaf: bool,
@@ -85,7 +85,7 @@ impl State {
         format!("ws://{}", self.address)
     }
 
-    /// Tells the bot something; an event is kept for who comes back later.
+    /// Sends an event to the bot; a session that resumes later gets it too.
     pub(super) fn tell(&mut self, tell: Tell) {
         if let Tell::Event(name, data) = &tell {
             let number = self.gateway.events.len() + 1;
@@ -111,7 +111,7 @@ impl Fake {
         self.state().gateway.heartbeat = heartbeat;
     }
 
-    /// Closes every connection with this code, once it has said who it is.
+    /// Closes every connection with this code after it identified.
     pub(crate) fn close_all_with(&self, code: u16) {
         self.state().gateway.close_with = Some(code);
     }
@@ -260,7 +260,7 @@ async fn say(socket: &mut WebSocket, payload: &Value) -> Option<()> {
     socket.send(message).await.ok()
 }
 
-/// What the bot said, and what follows.
+/// Handles a message of the bot.
 fn hear(state: &mut State, said: &Value, is_known: &mut bool, sent: &mut usize) -> Next {
     let data = &said["d"];
     match said["op"].as_u64() {
@@ -354,7 +354,7 @@ fn ready(session: &str, again: &str) -> Value {
     })
 }
 
-/// What everybody may: all that is needed, but for being an administrator.
+/// The permissions of everybody: all that are needed, without Administrator.
 const EVERYBODY: u64 = 0x7fff_ffff & !(1 << 3) | 1 << 35 | 1 << 38;
 
 fn everyone() -> Value {

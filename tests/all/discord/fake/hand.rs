@@ -1,9 +1,9 @@
-//! What is wrong with a request by rules that Discord documents and its description lacks. Limits are counted in code
-//! points, after the trimming that Discord does.
+//! Violations of rules that Discord documents but its description lacks. Limits are counted in code points, after
+//! Discord's trimming.
 
 use serde_json::Value;
 
-/// What a message may say to whom.
+/// The content and the mentions of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Say {
     Create,
@@ -184,7 +184,7 @@ fn message(body: &Value, say: Say, wrongs: &mut Vec<String>) {
         }
     }
     if let Some(flags) = body.get("flags") {
-        // Suppressed embeds, silence and privacy; what is made of components alone has no embeds.
+        // Suppressed embeds, silence and privacy. A message made of components has no embeds.
         let known: u64 = 4 | 64 | 4096;
         if flags.as_u64().is_none_or(|flags| flags & !known != 0) {
             wrongs.push(format!("the flags {flags}"));
@@ -433,7 +433,7 @@ fn tags(body: &Value, wrongs: &mut Vec<String>) {
     }
 }
 
-/// The length of a text; what is wrong with it is told.
+/// Checks the length of a text.
 fn text(
     value: &Value,
     range: std::ops::RangeInclusive<usize>,

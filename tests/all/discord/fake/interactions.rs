@@ -1,4 +1,4 @@
-//! What people ask of the bot, and what it answers, with the times.
+//! Interactions of people, and the bot's answers with their times.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use super::{APPLICATION, Fake, GUILD, State};
 /// How long Discord waits for a first answer.
 const WITHIN: Duration = Duration::from_secs(3);
 
-/// A person who asks.
+/// A person.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) roles: Vec<String>,
-    /// What they may, as Discord writes it: a number as text.
+    /// Their permissions in Discord's format: a number as text.
     pub(crate) permissions: String,
 }
 
@@ -31,7 +31,7 @@ impl Person {
         }
     }
 
-    /// One who may manage the server.
+    /// A person who may manage the server.
     pub(crate) fn manager(id: &str) -> Self {
         Self {
             permissions: (1_u64 << 5 | 1 << 10).to_string(),
@@ -105,7 +105,7 @@ impl Fake {
         let registered = commands.iter().find(|known| known["name"] == **command);
         let registered =
             registered.unwrap_or_else(|| panic!("{command} is not registered: {commands:?}"));
-        // Discord lets nobody send what is not registered.
+        // Discord only accepts registered commands.
         let mut place = registered;
         for word in path {
             place = option_of(place, word);
@@ -132,7 +132,7 @@ impl Fake {
         self.send(by, room, kind, data, None).await
     }
 
-    /// Somebody presses a button below an answer. `token`: the question whose answer it is.
+    /// A person presses a button of an answer. `token` is that of the answered command.
     pub(crate) async fn press(&self, by: &Person, token: &str, custom_id: &str) -> String {
         let (room, message, shown) = {
             let mut state = self.state();

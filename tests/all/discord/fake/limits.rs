@@ -1,11 +1,11 @@
-//! Limits: buckets by route and channel, and what was answered with 429. Who comes too early did wrong.
+//! Rate limits: buckets by route and channel, and 429 responses. A request that comes too early is a violation.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What clocks may differ by: a request that leaves when the time is up may arrive a little before.
+/// The tolerance for clocks: a request sent at the right time may arrive a little early.
 const SLACK: Duration = Duration::from_millis(15);
-/// What is under way to another channel when all must wait may still arrive.
+/// After a global limit, requests under way to other channels may still arrive.
 const UNDER_WAY: Duration = Duration::from_millis(60);
 /// A bucket that no test made narrower.
 const WIDE: (u32, Duration) = (50, Duration::from_secs(1));
@@ -33,7 +33,7 @@ impl Default for Limits {
     }
 }
 
-/// What a bucket says of itself.
+/// The headers of a bucket.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
     pub(super) most: u32,
@@ -57,7 +57,7 @@ impl Limits {
             .is_some_and(|until| now < until)
     }
 
-    /// What was answered with 429 must wait.
+    /// After a 429, this must wait.
     pub(super) fn hold(&mut self, route: &str, major: &str, scope: &str, after: Duration) {
         let until = Instant::now() + after;
         match scope {

@@ -1,8 +1,8 @@
-//! A Discord of our own, for tests: REST and gateway on one loopback port, with the behaviour that a bot must live with.
+//! A Discord of our own, for tests: REST and gateway on one loopback port, with the behaviour that a bot must live
+//! with.
 //!
-//! Every request and every answer is checked against Discord's description, where that is at hand, and against the
-//! rules that it lacks. What is wrong fails the test in which it happened: when the fake is dropped, or in
-//! [`Fake::wrongs`].
+//! Every request and every response is checked against Discord's description, if it is installed, and against rules
+//! that it lacks. A violation fails its test, when the fake is dropped or in [`Fake::wrongs`].
 
 pub(crate) mod check;
 mod faults;
@@ -52,7 +52,7 @@ pub(crate) struct State {
     nonces: HashMap<String, (Instant, String, String)>,
     nonce_lasts: Duration,
     faults: Vec<(On, Fault)>,
-    /// What happens to every such request.
+    /// The fault of every matching request.
     lasting: Vec<(On, Fault)>,
     /// Requests that are long on their way.
     held: Vec<(axum::http::Method, String, Value)>,
@@ -146,7 +146,7 @@ impl Fake {
         self.state().lasting.clear();
     }
 
-    /// What was long on its way arrives.
+    /// Delayed requests arrive.
     pub(crate) fn land(&self) {
         let mut state = self.state();
         for (method, path, body) in std::mem::take(&mut state.held) {
@@ -175,21 +175,21 @@ impl Fake {
         self.state().limits.messages = (most, window);
     }
 
-    /// The requests so far that `what` is part of.
+    /// The requests so far that contain `what`.
     pub(crate) fn seen(&self, what: &str) -> Vec<Seen> {
         let state = self.state();
         let seen = state.seen.iter().filter(|seen| seen.what.contains(what));
         seen.cloned().collect()
     }
 
-    /// What stands in a room, deleted messages left out.
+    /// The messages in a room, without deleted ones.
     pub(crate) fn messages(&self, room: &str) -> Vec<Value> {
         let state = self.state();
         let messages = state.messages.get(room).into_iter().flatten();
         messages.map(|message| message.show(room)).collect()
     }
 
-    /// The titles of what stands in a room.
+    /// The titles of the messages in a room.
     pub(crate) fn titles(&self, room: &str) -> Vec<String> {
         let messages = self.messages(room);
         let titles = messages
@@ -254,7 +254,7 @@ impl Fake {
         (state.commands.clone(), state.registrations)
     }
 
-    /// What was wrong so far; forgotten with this.
+    /// The violations so far; clears them.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         std::mem::take(&mut self.state().wrongs)
     }

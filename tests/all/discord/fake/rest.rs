@@ -1,4 +1,4 @@
-//! The REST interface: what each request does, after it was checked, and the answer, checked too.
+//! The REST interface: the effect of each request after its check, and the response, checked too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -18,14 +18,14 @@ use super::{APPLICATION, GUILD, ME, Seen, State, check, interactions};
 /// How often a thread may be renamed.
 const RENAMES_MAX: u32 = 2;
 
-/// A request that was understood: the path as Discord's description writes it, and what it is counted by.
+/// A parsed request: the path as in Discord's description, and the key of its rate limit.
 struct Route<'p> {
     template: &'static str,
     major: &'p str,
 }
 
 pub(super) type Done = (u16, Value);
-/// What a path asks for besides.
+/// The query of a path.
 type Query = HashMap<String, String>;
 
 fn query(uri: &Uri) -> Query {
@@ -150,7 +150,7 @@ fn handle(
     }
 }
 
-/// A path without what nobody should read.
+/// A path without its secrets.
 fn shown(template: &str, parts: &[&str]) -> String {
     let names = template.trim_start_matches('/').split('/');
     let parts = names
@@ -325,7 +325,7 @@ impl State {
                 (200, shown)
             }
             ("PATCH", []) => self.change_thread(room, body),
-            // Without the right to read what was, a channel seems empty.
+            // Without Read Message History, a channel seems empty.
             ("GET", ["messages"]) if cannot_read => (200, json!([])),
             ("GET", ["messages", _]) if cannot_read => refused(403, 50001, "Missing Access"),
             ("GET", ["messages"]) => self.list(room, query),
@@ -416,7 +416,7 @@ impl State {
             && let Some((at, there, id)) = self.nonces.get(nonce).cloned()
             && at.elapsed() < self.nonce_lasts
         {
-            // By author, whatever the channel: the first one's message comes back.
+            // By author, in any channel: the first message comes back.
             if there != room.id {
                 self.wrongs.push(format!(
                     "the nonce {nonce} is used in {there} and in {}",

@@ -8,7 +8,7 @@ use super::{GUILD, ME};
 
 pub(super) const AT: &str = "2025-01-10T12:00:00.000000+00:00";
 
-/// What the bot may be denied in a room.
+/// Permissions that the bot may lack in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Right {
     View,
@@ -102,7 +102,7 @@ impl Room {
         names.collect()
     }
 
-    /// What is denied to everybody, as Discord shows it.
+    /// The permissions denied to everybody, in Discord's format.
     fn overwrites(&self) -> Value {
         let bit = |right: &Right| match right {
             Right::View => 1_u64 << 10,

@@ -381,7 +381,7 @@ async fn real_matrix_the_commands_log_in_and_recover() {
     );
     let wrong = run(&["matrix", "recover"], None, "EsTw rong\n");
     assert!(
-        !wrong.is_good && wrong.err.contains("the key that was made last"),
+        !wrong.is_good && wrong.err.contains("the newest key"),
         "{}",
         wrong.err
     );

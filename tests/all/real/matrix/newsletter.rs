@@ -118,7 +118,7 @@ async fn real_matrix_an_issue_is_finished_and_published() {
     let path = format!("/rooms/{news}/send/m.room.message/m1");
     let text = json!({"msgtype": "m.text", "body": "!bpfnews suggest https://blog.example/bpf A good read"});
     home.call("mallory", "PUT", &path, text).await;
-    until(&alice, &news, folder.path(), "kept for the next issue").await;
+    until(&alice, &news, folder.path(), "saved for the next issue").await;
     until(&alice, &ops, folder.path(), "Suggestion 1").await;
     let asked = event_with(&alice, &ops, "Suggestion 1").await;
     let theirs = alice.get_room(&ops).expect("the room");
@@ -142,19 +142,19 @@ async fn real_matrix_an_issue_is_finished_and_published() {
     let path = format!("/rooms/{news}/send/m.room.message/m2");
     let text = json!({"msgtype": "m.text", "body": "!bpfnews-edit publish 1"});
     home.call("mallory", "PUT", &path, text).await;
-    until(&alice, &news, folder.path(), "Editors alone may do that").await;
+    until(&alice, &news, folder.path(), "Only editors may do that").await;
     for (asked, wanted) in [
         ("!bpfnews-edit draft", "Draft of BPF updates 01"),
         ("!bpfnews-edit pin Article 2", "at the top of its section"),
         (
             "!bpfnews-edit note \"Article 2\" Read *this*.",
-            "The remark stands under it",
+            "The remark is under the story",
         ),
         (
             "!bpfnews-edit intro Hello from the editors.",
-            "begins with it",
+            "starts with it",
         ),
-        ("!bpfnews-edit publish 1", "BPF updates 01 is out"),
+        ("!bpfnews-edit publish 1", "BPF updates 01 is published"),
     ] {
         say(&alice, &ops, asked).await;
         until(&alice, &ops, folder.path(), wanted).await;

@@ -1,26 +1,25 @@
-//! How fast one account may send: some messages at once, then one per gap, which homeservers allow by default. Posts and
-//! answers share it: where both wait, they take turns. What the server says when it has enough is learnt.
+//! The rate limit of one account: a burst of messages, then one per gap, as homeservers allow by default. Posts and
+//! answers share it and take turns if both wait. A stricter limit of the server is learnt from its errors.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Homeservers allow ten. One is kept back: on its way a message may catch up with those before it.
+/// Homeservers allow ten. One less is used, because delays on the way can bring messages closer together.
 const BURST: u32 = 9;
-/// How long one that was put off is waited for, once it may come again.
+/// How long a turn is reserved for a class that was put off, once it may come again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it is believed what a server said of its limits.
+/// How long a learnt limit holds.
 const LEARNT_LASTS: Duration = Duration::from_hours(1);
-/// The longest gap that a server is believed, and the longest that it stops everything.
+/// The longest gap, and the longest stop, accepted from a server.
 const GAP_MAX: Duration = Duration::from_mins(1);
 const STOP_MAX: Duration = Duration::from_hours(1);
 
-/// What is sent.
+/// The two classes of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// What channels are owed.
     Post,
-    /// What somebody asked for.
+    /// An answer to a command.
     Answer,
 }
 
@@ -33,28 +32,27 @@ impl Class {
     }
 }
 
-/// A bucket of turns.
+/// A token bucket.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct SendRate {
     gap: Duration,
     /// The gap that the server wants, and when it said so.
-    learnt: Option<(Duration, Instant)>,
-    /// Until when the server wants nothing.
+    learn: Option<(Duration, Instant)>,
+    /// The server accepts no message before this time.
     stopped_to: Option<Instant>,
     /// When the bucket is full again.
     full_at: Option<Instant>,
-    /// Who took the last turn.
     last: Option<Class>,
-    /// Until when a post, and an answer, are known to wait for one.
+    /// For each class: how long a turn is reserved for it.
     waits: [Option<Instant>; 2],
 }
 
-impl Pace {
-    /// A full bucket; no gap is no limit.
+impl SendRate {
+    /// A full bucket. A gap of zero means no limit.
     pub(super) fn new(gap: Duration) -> Self {
         Self {
             gap,
-            learnt: None,
+            learn: None,
             stopped_to: None,
             full_at: None,
             last: None,
@@ -62,13 +60,13 @@ impl Pace {
         }
     }
 
-    /// The time between two turns: as configured, or longer where the server said so lately.
+    /// The time between two turns: the configured gap, or a longer one that was learnt.
     pub(super) fn gap(&self, now: Instant) -> Duration {
-        let learnt = self.learnt.filter(|(_, at)| now < *at + LEARNT_LASTS);
-        learnt.map_or(self.gap, |(gap, _)| gap.max(self.gap))
+        let learn = self.learn.filter(|(_, at)| now < *at + LEARNT_LASTS);
+        learn.map_or(self.gap, |(gap, _)| gap.max(self.gap))
     }
 
-    /// Takes a turn, or tells how long until there is one.
+    /// Takes a turn, or returns the wait until the next one.
     pub(super) fn take(&mut self, class: Class, now: Instant) -> Result<(), Duration> {
         if let Err(after) = self.turn(class, now) {
             self.waits[class as usize] = Some(now + after + PATIENCE);
@@ -93,13 +91,13 @@ impl Pace {
         let is_last_turn = !gap.is_zero() && used + gap > gap * (BURST - 1);
         let others = self.waits[class.other() as usize].filter(|to| *to > now);
         match others.filter(|_| is_last_turn && self.last == Some(class)) {
-            // It is the other's, or nobody's if that does not come.
+            // The other class's turn, until its reservation ends.
             Some(to) => Err(gap.min(to - now)),
             None => Ok(()),
         }
     }
 
-    /// What of the bucket is used, in time: never more than all of it, whatever the gap was when it was used.
+    /// The used part of the bucket, as time. At most the whole bucket, even if the gap was longer before.
     fn used(&self, now: Instant) -> Duration {
         let used = self
             .full_at
@@ -107,12 +105,12 @@ impl Pace {
         used.min(self.gap(now) * BURST)
     }
 
-    /// Whether one of these was put off and is expected to come again.
+    /// Whether a turn is reserved for this class.
     pub(super) fn is_waiting(&self, class: Class, now: Instant) -> bool {
         self.waits[class as usize].is_some_and(|to| to > now)
     }
 
-    /// How long until the answer gets its turn that has `before` others before it.
+    /// The wait of an answer with `before` others ahead of it.
     pub(super) fn wait_of_answer(&self, before: usize, now: Instant) -> Duration {
         let gap = self.gap(now);
         let each = match self.is_waiting(Class::Post, now) {
@@ -128,16 +126,16 @@ impl Pace {
         stopped + each.saturating_mul(turns).saturating_sub(free)
     }
 
-    /// The server has enough: it takes nothing before `after` has passed.
+    /// Learns that the server accepts nothing before `after` has passed.
     pub(super) fn learn(&mut self, after: Duration, now: Instant) {
         let stopped_to = now + after.min(STOP_MAX);
         self.stopped_to = self.stopped_to.max(Some(stopped_to));
-        // A bucket that gives a turn in so long a time has no shorter gap.
+        // A server with one turn in this time has no shorter gap.
         let gap = after.min(GAP_MAX).max(self.gap(now));
         if gap > self.gap {
-            self.learnt = Some((gap, now));
+            self.learn = Some((gap, now));
         }
-        // It is empty: then there is one turn, and the others come after their gaps.
+        // The bucket is empty: after the stop there is one turn, and each further one takes a gap.
         let empty = stopped_to + gap * (BURST - 1);
         self.full_at = Some(self.full_at.map_or(empty, |at| at.max(empty)));
     }
@@ -151,46 +149,46 @@ mod tests {
 
     #[test]
     fn some_at_once_then_one_per_gap() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         for _ in 0..9 {
-            assert_eq!(pace.take(Class::Post, start), Ok(()));
+            assert_eq!(rate.take(Class::Post, start), Ok(()));
         }
-        assert_eq!(pace.take(Class::Post, start), Err(GAP));
+        assert_eq!(rate.take(Class::Post, start), Err(GAP));
         let later = start + GAP;
-        assert_eq!(pace.take(Class::Post, later), Ok(()));
-        assert_eq!(pace.take(Class::Post, later), Err(GAP));
+        assert_eq!(rate.take(Class::Post, later), Ok(()));
+        assert_eq!(rate.take(Class::Post, later), Err(GAP));
         let much_later = start + Duration::from_secs(3600);
-        let taken = (0..50).take_while(|_| pace.take(Class::Post, much_later).is_ok());
+        let taken = (0..50).take_while(|_| rate.take(Class::Post, much_later).is_ok());
         assert_eq!(taken.count(), 9, "a rest fills the bucket, and no more");
     }
 
     #[test]
     fn no_gap_is_no_limit() {
-        let mut pace = Pace::new(Duration::ZERO);
-        assert!((0..1000).all(|_| pace.take(Class::Answer, Instant::now()).is_ok()));
+        let mut rate = SendRate::new(Duration::ZERO);
+        assert!((0..1000).all(|_| rate.take(Class::Answer, Instant::now()).is_ok()));
     }
 
-    /// Somebody asks without end, and posts wait too: each gets every second turn.
+    /// Without end, one person asks and posts wait: each class gets every second turn.
     #[test]
     fn posts_and_answers_take_turns() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         let mut taken = Vec::new();
-        // Answers come first each time, a tenth of a second apart; a post asks once a second.
+        // Answers come first each time, a tenth of a second apart; a post tries once a second.
         for tenth in 0..3_000 {
             let now = start + Duration::from_millis(100 * tenth);
-            if pace.take(Class::Answer, now).is_ok() {
+            if rate.take(Class::Answer, now).is_ok() {
                 taken.push(Class::Answer);
             }
-            if tenth % 10 == 0 && pace.take(Class::Post, now).is_ok() {
+            if tenth % 10 == 0 && rate.take(Class::Post, now).is_ok() {
                 taken.push(Class::Post);
             }
         }
         let posts = taken.iter().filter(|class| **class == Class::Post).count();
         let answers = taken.len() - posts;
         assert!(taken.len() >= 60, "nothing is wasted: {}", taken.len());
-        // But for those that went at once, before anything was scarce.
+        // Except for the burst at the start.
         assert!(
             answers <= posts + 9 && posts <= answers,
             "{posts} posts, {answers} answers"
@@ -199,34 +197,34 @@ mod tests {
 
     #[test]
     fn one_class_alone_has_all_turns() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
         let taken = (0..3_000)
             .map(|tenth| start + Duration::from_millis(100 * tenth))
-            .filter(|now| pace.take(Class::Answer, *now).is_ok());
+            .filter(|now| rate.take(Class::Answer, *now).is_ok());
         assert!(taken.count() >= 66);
     }
 
-    /// The server's limit is lower than what is configured: after its first words it is kept.
+    /// The server's limit is stricter than the configured one, and holds after its first error.
     #[test]
     fn what_the_server_says_is_learnt_and_forgotten() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let start = Instant::now();
-        assert_eq!(pace.take(Class::Post, start), Ok(()));
-        pace.learn(Duration::from_secs(20), start);
+        assert_eq!(rate.take(Class::Post, start), Ok(()));
+        rate.learn(Duration::from_secs(20), start);
         assert_eq!(
-            pace.take(Class::Answer, start),
+            rate.take(Class::Answer, start),
             Err(Duration::from_secs(20))
         );
         let open = start + Duration::from_secs(20);
-        assert_eq!(pace.take(Class::Answer, open), Ok(()));
-        assert_eq!(pace.take(Class::Answer, open), Err(Duration::from_secs(20)));
+        assert_eq!(rate.take(Class::Answer, open), Ok(()));
+        assert_eq!(rate.take(Class::Answer, open), Err(Duration::from_secs(20)));
         let much_later = start + Duration::from_secs(2 * 3600);
-        assert_eq!(pace.gap(much_later), GAP);
-        // A delay without end stops nothing for ever.
-        pace.learn(Duration::from_secs(1_000_000), much_later);
+        assert_eq!(rate.gap(much_later), GAP);
+        // An endless delay must not stop sending for ever.
+        rate.learn(Duration::from_secs(1_000_000), much_later);
         let an_hour_later = much_later + Duration::from_secs(3601);
-        let wait = pace.take(Class::Post, an_hour_later);
+        let wait = rate.take(Class::Post, an_hour_later);
         assert!(
             wait.is_ok() || wait.is_err_and(|wait| wait <= GAP),
             "{wait:?}"
@@ -235,15 +233,15 @@ mod tests {
 
     #[test]
     fn an_answer_knows_how_long_it_waits() {
-        let mut pace = Pace::new(GAP);
+        let mut rate = SendRate::new(GAP);
         let now = Instant::now();
-        assert_eq!(pace.wait_of_answer(0, now), Duration::ZERO);
-        while pace.take(Class::Answer, now).is_ok() {}
-        assert_eq!(pace.wait_of_answer(0, now), GAP);
-        assert_eq!(pace.wait_of_answer(3, now), GAP * 4);
-        assert!(pace.take(Class::Post, now).is_err());
+        assert_eq!(rate.wait_of_answer(0, now), Duration::ZERO);
+        while rate.take(Class::Answer, now).is_ok() {}
+        assert_eq!(rate.wait_of_answer(0, now), GAP);
+        assert_eq!(rate.wait_of_answer(3, now), GAP * 4);
+        assert!(rate.take(Class::Post, now).is_err());
         assert_eq!(
-            pace.wait_of_answer(3, now),
+            rate.wait_of_answer(3, now),
             GAP * 8,
             "posts have every second turn"
         );

@@ -1,5 +1,4 @@
-//! The line in which answers wait for their turn: each person in turn, so that whoever asks much waits behind whoever asks
-//! once.
+//! The queue of answers. People take turns, so a person with many commands waits behind one with a single command.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,96 +7,95 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// How long an answer counts against the person who got it.
+/// How long an answer counts against its person.
 const COUNTED_FOR: Duration = Duration::from_mins(1);
-/// How long somebody is told no second time that too much is asked.
-const TOLD_AGAIN_AFTER: Duration = Duration::from_mins(1);
-/// People who are remembered; there are never more, since all of a minute ago are forgotten.
+/// The least time between two notices to a person that the bot is busy.
+const NOTICE_GAP: Duration = Duration::from_mins(1);
+/// The most people remembered; entries older than a minute are dropped first.
 const PEOPLE_MAX: usize = 10_000;
 
-/// The line.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    inside: Mutex<Inside>,
+pub(super) struct AnswerQueue {
+    state: Mutex<QueueState>,
     moved: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct QueueState {
     next: u64,
-    waiting: Vec<Waiting>,
-    people: HashMap<String, Known>,
+    waiting: Vec<QueueEntry>,
+    people: HashMap<String, PersonRecord>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
-    /// How many answers the person had before this one; `None`: it goes first.
+struct QueueEntry {
+    /// The number of answers the person had before this one; `None` puts it first.
     round: Option<u32>,
     ticket: u64,
-    /// Whether there is something to be said by now: what is still being found out holds nobody up.
+    /// Whether the answer is ready to send. Unfinished answers block nobody.
     is_ready: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct PersonRecord {
     asked: u32,
     since: Instant,
-    told_at: Option<Instant>,
+    notified_at: Option<Instant>,
 }
 
-/// A place in the line, until it is dropped.
+/// A place in the queue, left when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    line: Arc<Line>,
+pub(super) struct QueuePlace {
+    queue: Arc<AnswerQueue>,
     ticket: u64,
 }
 
-impl Line {
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().expect("no holder of the line panics")
+impl AnswerQueue {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().expect("no holder of the line panics")
     }
 
-    /// Joins the line, where `wait_of` says for so many others before it that it takes no longer than `most`.
+    /// Joins the queue if `wait_of` returns at most `most` for the number of places ahead.
     pub(super) fn join(
         self: &Arc<Self>,
         person: &str,
         most: Duration,
         now: Instant,
         wait_of: impl FnOnce(usize) -> Duration,
-    ) -> Option<Place> {
-        let mut inside = self.inside();
-        let round = inside.known(person, now).asked;
-        let is_before = |waiting: &&Waiting| waiting.round <= Some(round);
-        let before = inside.waiting.iter().filter(is_before).count();
+    ) -> Option<QueuePlace> {
+        let mut state = self.state();
+        let round = state.known(person, now).asked;
+        let is_before = |waiting: &&QueueEntry| waiting.round <= Some(round);
+        let before = state.waiting.iter().filter(is_before).count();
         if wait_of(before) > most {
             return None;
         }
-        inside.known(person, now).asked = round.saturating_add(1);
-        let ticket = inside.put(Some(round));
-        Some(Place {
-            line: Arc::clone(self),
+        state.known(person, now).asked = round.saturating_add(1);
+        let ticket = state.put(Some(round));
+        Some(QueuePlace {
+            queue: Arc::clone(self),
             ticket,
         })
     }
 
-    /// A place before all answers, for the word that too much is asked; none where the person was told lately.
-    pub(super) fn join_with_a_word(self: &Arc<Self>, person: &str, now: Instant) -> Option<Place> {
-        let mut inside = self.inside();
-        let known = inside.known(person, now);
-        if known.told_at.is_some_and(|at| now < at + TOLD_AGAIN_AFTER) {
+    /// A place ahead of all answers, for the notice that the bot is busy. `None` if the person got one lately.
+    pub(super) fn join_first(self: &Arc<Self>, person: &str, now: Instant) -> Option<QueuePlace> {
+        let mut state = self.state();
+        let known = state.known(person, now);
+        if known.notified_at.is_some_and(|at| now < at + NOTICE_GAP) {
             return None;
         }
-        known.told_at = Some(now);
-        let ticket = inside.put(None);
-        Some(Place {
-            line: Arc::clone(self),
+        known.notified_at = Some(now);
+        let ticket = state.put(None);
+        Some(QueuePlace {
+            queue: Arc::clone(self),
             ticket,
         })
     }
 }
 
-impl Inside {
-    fn known(&mut self, person: &str, now: Instant) -> &mut Known {
+impl QueueState {
+    fn known(&mut self, person: &str, now: Instant) -> &mut PersonRecord {
         if self.people.len() >= PEOPLE_MAX {
             self.people
                 .retain(|_, known| now < known.since + COUNTED_FOR);
@@ -105,10 +103,10 @@ impl Inside {
         if self.people.len() >= PEOPLE_MAX {
             self.people.clear();
         }
-        let anew = Known {
+        let anew = PersonRecord {
             asked: 0,
             since: now,
-            told_at: None,
+            notified_at: None,
         };
         let known = self.people.entry(person.to_owned()).or_insert(anew);
         if now >= known.since + COUNTED_FOR {
@@ -121,7 +119,7 @@ impl Inside {
         self.next += 1;
         let ticket = self.next;
         let is_ready = false;
-        self.waiting.push(Waiting {
+        self.waiting.push(QueueEntry {
             round,
             ticket,
             is_ready,
@@ -130,29 +128,29 @@ impl Inside {
     }
 }
 
-impl Place {
+impl QueuePlace {
     fn make_ready(&self) {
-        let mut inside = self.line.inside();
-        let mut waiting = inside.waiting.iter_mut();
+        let mut state = self.queue.state();
+        let mut waiting = state.waiting.iter_mut();
         if let Some(mine) = waiting.find(|waiting| waiting.ticket == self.ticket) {
             mine.is_ready = true;
         }
     }
 
     fn is_first(&self) -> bool {
-        let inside = self.line.inside();
-        let ready = inside.waiting.iter().filter(|waiting| waiting.is_ready);
+        let state = self.queue.state();
+        let ready = state.waiting.iter().filter(|waiting| waiting.is_ready);
         let first = ready.min_by_key(|waiting| (waiting.round, waiting.ticket));
         first.is_some_and(|first| first.ticket == self.ticket)
     }
 
-    /// Waits, now that there is something to be said, until nobody is before it who has too.
+    /// Marks the answer as ready, and waits until no other ready answer is ahead.
     pub(super) async fn until_first(&self) {
         self.make_ready();
         loop {
-            let moved = self.line.moved.notified();
+            let moved = self.queue.moved.notified();
             tokio::pin!(moved);
-            // From here on no move is missed.
+            // From here on, no change of the queue is missed.
             moved.as_mut().enable();
             if self.is_first() {
                 return;
@@ -162,14 +160,14 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueuePlace {
     fn drop(&mut self) {
-        let mut inside = self.line.inside();
-        inside
+        let mut state = self.queue.state();
+        state
             .waiting
             .retain(|waiting| waiting.ticket != self.ticket);
-        drop(inside);
-        self.line.moved.notify_waiters();
+        drop(state);
+        self.queue.moved.notify_waiters();
     }
 }
 
@@ -185,10 +183,10 @@ mod tests {
 
     #[test]
     fn who_asks_once_comes_before_who_asks_much() {
-        let line = Arc::new(Line::default());
+        let queue = Arc::new(AnswerQueue::default());
         let now = Instant::now();
-        let join = |person: &str| line.join(person, MOST, now, each);
-        let many: Vec<Option<Place>> = (0..5).map(|_| join("loud")).collect();
+        let join = |person: &str| queue.join(person, MOST, now, each);
+        let many: Vec<Option<QueuePlace>> = (0..5).map(|_| join("loud")).collect();
         let held: Vec<bool> = many.iter().map(Option::is_some).collect();
         assert_eq!(
             held,
@@ -201,7 +199,7 @@ mod tests {
             quiet.is_first(),
             "what is still being found out holds nobody up"
         );
-        many.iter().flatten().for_each(Place::make_ready);
+        many.iter().flatten().for_each(QueuePlace::make_ready);
         assert!(!quiet.is_first(), "the first of the loud one came before");
         drop(many.into_iter().next());
         assert!(quiet.is_first(), "not behind the others of the loud one");
@@ -209,26 +207,26 @@ mod tests {
 
     #[test]
     fn who_is_refused_is_told_once_a_minute_and_first() {
-        let line = Arc::new(Line::default());
+        let queue = Arc::new(AnswerQueue::default());
         let now = Instant::now();
-        let answer = line.join("a", MOST, now, each).expect("a place");
-        let word = line.join_with_a_word("b", now).expect("a word");
+        let answer = queue.join("a", MOST, now, each).expect("a place");
+        let word = queue.join_first("b", now).expect("a word");
         word.make_ready();
         answer.make_ready();
         assert!(word.is_first() && !answer.is_first());
-        assert!(line.join_with_a_word("b", now).is_none());
+        assert!(queue.join_first("b", now).is_none());
         drop(word);
         assert!(answer.is_first());
-        let later = now + TOLD_AGAIN_AFTER;
-        assert!(line.join_with_a_word("b", later).is_some());
+        let later = now + NOTICE_GAP;
+        assert!(queue.join_first("b", later).is_some());
     }
 
     #[tokio::test]
     async fn a_place_is_left_when_it_is_dropped() {
-        let line = Arc::new(Line::default());
+        let queue = Arc::new(AnswerQueue::default());
         let now = Instant::now();
-        let first = line.join("a", MOST, now, each).expect("a place");
-        let second = line.join("b", MOST, now, each).expect("a place");
+        let first = queue.join("a", MOST, now, each).expect("a place");
+        let second = queue.join("b", MOST, now, each).expect("a place");
         first.make_ready();
         let waits = tokio::spawn(async move { second.until_first().await });
         tokio::task::yield_now().await;

@@ -1,13 +1,13 @@
-//! A desk on which mails and commits of our own are laid in any order, folded into a real database, and looked at.
+//! Mails and commits of our own in any order, folded into a real database.
 
 use bpfnews::ingest::fold;
-use bpfnews::item::{CommitHash, Detail, Item, ItemKey, Linked, Person, What};
+use bpfnews::item::{CommitHash, Detail, Item, ItemData, ItemKey, Linked, Person};
 use bpfnews::source::mail;
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
-use bpfnews::story::relevance::Words;
+use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
@@ -16,17 +16,17 @@ pub(crate) fn begin() -> DateTime<Utc> {
     DateTime::from_timestamp(1_493_726_400, 0).expect("a time")
 }
 
-/// Items on the desk, with the number of the feed that carries each.
+/// Items, each with the name of the feed that carries it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Desk {
+pub(crate) struct Scenario {
     pub(crate) items: Vec<(Item, &'static str)>,
-    /// What the configuration tells the fold.
-    pub(crate) words: Words,
+    /// The fold's part of the configuration.
+    pub(crate) words: FoldRules,
 }
 
-impl Desk {
-    /// A mail: `id` before the `@`, who (`Ann Author`), how many hours after the beginning, subject, the ids of the
-    /// mails above (nearest last), text.
+impl Scenario {
+    /// A mail: `id` before the `@`, its sender (`Ann Author`), hours after the beginning, subject, the ids of the mails above
+    /// (nearest last), text.
     pub(crate) fn mail(
         mut self,
         id: &str,
@@ -90,7 +90,7 @@ impl Desk {
         let at = begin() + TimeDelta::hours(hours);
         self.items.push((
             Item {
-                what: What::Commit {
+                what: ItemData::Commit {
                     hash: CommitHash::parse(&long(hash)).expect("a hash"),
                 },
                 title: title.to_owned(),
@@ -114,7 +114,7 @@ impl Desk {
     pub(crate) fn article(mut self, link: &str, hours: i64, title: &str, text: &str) -> Self {
         self.items.push((
             Item {
-                what: What::Article {
+                what: ItemData::Article {
                     key: ItemKey::link(link),
                     linked: Linked::default(),
                     paid: None,
@@ -173,16 +173,16 @@ pub(crate) fn long(hash: &str) -> String {
     hash.chars().cycle().take(40).collect()
 }
 
-/// A database in a folder of its own, with the feeds that the desk's items come from.
-pub(crate) struct Shelf {
+/// A database in a folder of its own, with the feeds that the scenario's items come from.
+pub(crate) struct FoldStore {
     pub(crate) store: Store,
     pub(crate) feeds: Vec<(&'static str, i64)>,
-    /// What the configuration tells the fold.
-    words: Words,
+    /// The fold's part of the configuration.
+    words: FoldRules,
     home: TempDir,
 }
 
-impl Shelf {
+impl FoldStore {
     pub(crate) async fn new() -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let store = Store::open(&home.path().join("bpfnews.sqlite"))
@@ -209,7 +209,7 @@ impl Shelf {
                 .map(|name| (name, number(name)))
                 .to_vec(),
             store,
-            words: Words::default(),
+            words: FoldRules::default(),
             home,
         }
     }
@@ -223,7 +223,7 @@ impl Shelf {
     /// Stores and folds a batch in one transaction.
     pub(crate) async fn take(&self, batch: &[(Item, &'static str)]) {
         let mut tx = self.store.write().await.expect("a transaction");
-        let (mut touched, mut at_hand) = (Vec::new(), AtHand::new());
+        let (mut touched, mut at_hand) = (Vec::new(), LoadedItems::new());
         let page = |name: &str| {
             let mine = batch.iter().filter(|(_, feed)| *feed == name);
             mine.map(|(item, _)| item.clone()).collect::<Vec<_>>()
@@ -235,7 +235,7 @@ impl Shelf {
                 .await
                 .expect("stored");
             touched.extend(stored.touched());
-            stored.put_at_hand(page, &mut at_hand);
+            stored.add_loaded(page, &mut at_hand);
         }
         same_as_stored(&mut tx, &touched, &at_hand).await;
         fold::fold_items(&mut tx, &touched, &at_hand, &self.words)
@@ -258,13 +258,13 @@ impl Shelf {
     }
 }
 
-async fn fold_all(items: &[(Item, &'static str)], batch: usize, words: &Words) -> Vec<Story> {
-    let mut shelf = Shelf::new().await;
-    shelf.words = words.clone();
+async fn fold_all(items: &[(Item, &'static str)], batch: usize, words: &FoldRules) -> Vec<Story> {
+    let mut store = FoldStore::new().await;
+    store.words = words.clone();
     for batch in items.chunks(batch.max(1)) {
-        shelf.take(batch).await;
+        store.take(batch).await;
     }
-    shelf.all().await
+    store.all().await
 }
 
 /// A story in one line: kind, state, title; its revisions as `v2 0+2/3` (cover, patches that are here, total); its
@@ -309,11 +309,11 @@ pub(crate) fn sketch(story: &Story) -> String {
     format!("{head}{revisions} | {}", ids.join(" "))
 }
 
-/// What is at hand is what would be read.
-async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &AtHand<'_>) {
+/// Clusters in memory equal those that would be read from the database.
+async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &LoadedItems<'_>) {
     stories::add_members(tx, touched).await.expect("added");
     let known = stories::members_by_number(tx, touched, at_hand).await;
-    let read = stories::members_by_number(tx, touched, &AtHand::new()).await;
+    let read = stories::members_by_number(tx, touched, &LoadedItems::new()).await;
     let (known, read) = (known.expect("read"), read.expect("read"));
     assert_eq!(format!("{known:?}"), format!("{read:?}"));
 }

@@ -1,149 +1,52 @@
-//! What people can ask: one table, from which Discord's commands are registered, Matrix' text is read and help is made.
-//! Pure.
+//! Parses the text of a command, and writes a call as text. Pure.
 
 use std::collections::BTreeMap;
 
-use super::table::{COMMANDS, PAGE};
+use super::spec::{Arg, ArgKind, Audience, CommandSpec, find};
+use super::table::PAGE;
 
-/// How much of what somebody typed is repeated when it is wrong.
+/// Characters repeated of a wrong text.
 const TYPED_CHARS_MAX: usize = 40;
 
-/// Whom a command is for. Each has a command of its own to which the others are sub-commands: `/bpfnews latest`,
-/// `/bpfnews-admin audit`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
-    /// Everybody.
-    Readers,
-    /// Those who finish the issue.
-    Editors,
-    /// Those who may change what is told.
-    Maintainers,
-}
-
-impl Audience {
-    /// All of them.
-    pub const ALL: [Audience; 3] = [Audience::Readers, Audience::Editors, Audience::Maintainers];
-
-    /// The command's name.
-    pub fn command(self) -> &'static str {
-        match self {
-            Self::Readers => "bpfnews",
-            Self::Editors => "bpfnews-edit",
-            Self::Maintainers => "bpfnews-admin",
-        }
-    }
-}
-
-/// Where the values of an argument come from that can be completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Completes {
-    /// Stories.
-    Story,
-    /// Feeds.
-    Feed,
-    /// Channels that are told, by their names.
-    Channel,
-    /// Commands.
-    Command,
-}
-
-/// What an argument may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArgKind {
-    /// A word or several.
-    Text,
-    /// A whole number between these.
-    Number(i64, i64),
-    /// One of these words.
-    OneOf(&'static [&'static str]),
-    /// Something that is known, and can be completed.
-    Known(Completes),
-    /// A room of the platform: on Discord a channel to pick, elsewhere its id; where it is left out, the room in which
-    /// it is asked.
-    Room,
-}
-
-/// An argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arg {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is, for a person.
-    pub about: &'static str,
-    /// What it may be.
-    pub kind: ArgKind,
-    /// Whether it must be there. Those that must stand before those that may.
-    pub is_required: bool,
-}
-
-/// A command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spec {
-    /// Whom it is for.
-    pub audience: Audience,
-    /// One word, or a group and a word: `latest`, `feeds add`.
-    pub path: &'static str,
-    /// What it does, for a person; at most 100 characters.
-    pub about: &'static str,
-    /// What it takes.
-    pub args: &'static [Arg],
-}
-
-/// A command with its arguments. All of them are known to the command, and those that must be there are.
+/// A command with valid arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Which.
-    pub spec: &'static Spec,
-    /// The arguments that were given, trimmed, none of them empty.
+    pub spec: &'static CommandSpec,
+    /// The given arguments, trimmed and not empty.
     pub args: BTreeMap<&'static str, String>,
 }
 
-/// Why a text is no command.
+/// Why a text is no valid command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WrongCall {
-    /// Nothing was said after the name.
-    #[error("say what you want to know")]
+    /// There is no text after the name.
+    #[error("there is no command after the name")]
     Nothing(Audience),
-    /// There is no such command.
     #[error("there is no command {word:?}")]
-    Unknown {
-        /// To whom it was said.
-        audience: Audience,
-        /// What was said.
-        word: String,
-    },
-    /// An argument is missing, unknown or wrong.
+    Unknown { audience: Audience, word: String },
+    /// An argument is missing, unknown or invalid.
     #[error("{what}")]
     Argument {
-        /// The command.
-        spec: &'static Spec,
-        /// What is wrong, and what would be right.
+        spec: &'static CommandSpec,
+        /// The problem and its solution.
         what: String,
     },
 }
 
-/// The command of this path.
-pub fn find(audience: Audience, path: &str) -> Option<&'static Spec> {
-    COMMANDS
-        .iter()
-        .find(|spec| spec.audience == audience && spec.path == path)
-}
-
-impl Spec {
-    /// How it is written: `feeds add <name> <url> [kind=…]`.
+impl CommandSpec {
+    /// The syntax: `feeds add <name> <url> [kind=…]`.
     pub fn usage(&self) -> String {
-        let args = self.args.iter().map(|arg| match arg.is_required {
-            true => format!(" <{}>", arg.name),
-            false => format!(" [{}=…]", arg.name),
+        let args = self.args.iter().map(|arg| {
+            if arg.is_required {
+                format!(" <{}>", arg.name)
+            } else {
+                format!(" [{}=…]", arg.name)
+            }
         });
         format!("{}{}", self.path, args.collect::<String>())
     }
 
-    /// The call with these arguments, by name.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them.
+    /// Makes a call from arguments by name.
     pub fn call(
         &'static self,
         given: impl IntoIterator<Item = (String, String)>,
@@ -154,7 +57,7 @@ impl Spec {
             let Some(arg) = self.args.iter().find(|arg| arg.name == name) else {
                 let known: Vec<&str> = self.args.iter().map(|arg| arg.name).collect();
                 return Err(wrong(format!(
-                    "{} takes no {:?}; it takes {}",
+                    "{} has no argument {:?}; it has {}",
                     self.path,
                     short(&name),
                     known.join(", ")
@@ -187,13 +90,13 @@ impl Arg {
             ArgKind::Number(least, most) => match value.parse::<i64>() {
                 Ok(number) if (least..=most).contains(&number) => Ok(()),
                 _ => Err(format!(
-                    "{} is a whole number, not {:?}",
+                    "{} must be an integer in the allowed range, not {:?}",
                     self.name,
                     short(value)
                 )),
             },
             ArgKind::OneOf(words) if !words.contains(&value) => Err(format!(
-                "{} is one of {}, not {:?}",
+                "{} must be one of {}, not {:?}",
                 self.name,
                 words.join(", "),
                 short(value)
@@ -204,12 +107,11 @@ impl Arg {
 }
 
 impl Call {
-    /// An argument.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.args.get(name).map(String::as_str)
     }
 
-    /// The page that is asked for, from 1.
+    /// The requested page; the first is 1.
     pub fn page(&self) -> i64 {
         self.get("page")
             .and_then(|page| page.parse().ok())
@@ -223,11 +125,11 @@ impl Call {
         call
     }
 
-    /// The call as [`parse`] reads it.
+    /// The call as text for [`parse`].
     pub fn words(&self) -> String {
         let mut words = self.spec.path.to_owned();
         let given = |arg: &Arg| self.args.get(arg.name);
-        // By name those that may be left out; what must be there has its place, the longest last.
+        // Optional arguments by name, then the required ones by position, since the last one takes the rest of the text.
         for arg in self.spec.args.iter().filter(|arg| !arg.is_required) {
             if let Some(value) = given(arg) {
                 words.push_str(&format!(" {}={}", arg.name, quote(value)));
@@ -242,16 +144,16 @@ impl Call {
         for (place, arg) in required.iter().enumerate() {
             let value = given(arg).map_or("", String::as_str);
             words.push(' ');
-            match place + 1 == required.len() {
-                true => words.push_str(value),
-                false => words.push_str(&quote(value)),
+            if place + 1 == required.len() {
+                words.push_str(value);
+            } else {
+                words.push_str(&quote(value));
             }
         }
         words
     }
 }
 
-/// As much of what was typed as is repeated.
 fn short(typed: &str) -> String {
     match typed.char_indices().nth(TYPED_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &typed[..end]),
@@ -259,23 +161,20 @@ fn short(typed: &str) -> String {
     }
 }
 
-/// A value that stays one word.
+/// Quotes a value with spaces.
 fn quote(value: &str) -> String {
-    match value.contains(|c: char| c.is_whitespace() || c == '"') {
-        true => format!("\"{}\"", value.replace('"', "'")),
-        false => value.to_owned(),
+    if value.contains(|c: char| c.is_whitespace() || c == '"') {
+        format!("\"{}\"", value.replace('"', "'"))
+    } else {
+        value.to_owned()
     }
 }
 
-/// Finds the command that a text names: the words after `!bpfnews`.
+/// Parses a command: the text after `!bpfnews`.
 ///
-/// Arguments that may be left out are written `name=value`, with quotes round a value that has spaces. What must be
-/// there is given by its place or by its name; the last of it takes all the words that are left, and so does the one
-/// argument of a command that has only such as may be left out.
-///
-/// # Errors
-///
-/// Why it is no command.
+/// Optional arguments are written `name=value`, with quotes around a value with spaces. Required arguments are given by
+/// position or by name; the last one takes the rest of the text. If a command has optional arguments only, the first of
+/// them takes the rest.
 pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     let text = text.trim();
     if text.is_empty() {
@@ -333,7 +232,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
         && matches!(first.name, "url")
         && is_open(&second)
     {
-        // `suggest URL some words`: an address has no spaces, so what follows is the note.
+        // `suggest URL some words`: an address has no spaces, so the rest is the note.
         places.push(second);
     }
     let mut loose = loose.as_str();
@@ -341,9 +240,10 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
         if loose.is_empty() {
             break;
         }
-        let (value, after) = match place + 1 == places.len() {
-            true => (unquote(loose), ""),
-            false => word(loose),
+        let (value, after) = if place + 1 == places.len() {
+            (unquote(loose), "")
+        } else {
+            word(loose)
         };
         given.push((arg.name.to_owned(), value));
         loose = after.trim_start();
@@ -351,13 +251,13 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     if !loose.is_empty() {
         return Err(WrongCall::Argument {
             spec,
-            what: format!("{} takes no {:?}", spec.path, short(loose)),
+            what: format!("{} has no argument for {:?}", spec.path, short(loose)),
         });
     }
     spec.call(given)
 }
 
-/// What stands between two words: a space, or the line breaks there with what is indented, which means something to Markdown.
+/// The separator of two words: one space, or the line breaks with their indentation, which Markdown needs.
 fn between(blank: &str) -> String {
     match blank.find('\n') {
         Some(at) => blank[at..].replace('\r', ""),
@@ -365,8 +265,8 @@ fn between(blank: &str) -> String {
     }
 }
 
-/// The command that a text begins with, and what follows; a group's command wins over a group's name.
-fn split_path(audience: Audience, text: &str) -> Option<(&'static Spec, &str)> {
+/// The command at the start of a text, and the rest. `feeds add` is tried before `feeds`.
+fn split_path(audience: Audience, text: &str) -> Option<(&'static CommandSpec, &str)> {
     let (first, rest) = word_bare(text);
     let (second, after) = word_bare(rest);
     let both = format!("{} {}", first.to_lowercase(), second.to_lowercase());
@@ -380,15 +280,15 @@ fn word_bare(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-/// `name=value` of an argument of the command's at the start of a text.
-fn named<'t>(spec: &'static Spec, text: &'t str) -> Option<(&'static Arg, String, &'t str)> {
+/// A leading `name=value` with the name of an argument.
+fn named<'t>(spec: &'static CommandSpec, text: &'t str) -> Option<(&'static Arg, String, &'t str)> {
     let (name, rest) = text.split_once('=')?;
     let arg = spec.args.iter().find(|arg| arg.name == name)?;
     let (value, after) = word(rest);
     Some((arg, value, after))
 }
 
-/// The first word of a text, or what stands in quotes there.
+/// The first word of a text, or its leading quoted part.
 fn word(text: &str) -> (String, &str) {
     if let Some(quoted) = text.strip_prefix('"')
         && let Some((value, after)) = quoted.split_once('"')
@@ -399,7 +299,7 @@ fn word(text: &str) -> (String, &str) {
     (text[..end].to_owned(), &text[end..])
 }
 
-/// Takes a link out of the brackets in which people write it to keep it from being shown.
+/// Removes the brackets around a link, which keep a chat client from showing a preview.
 fn unquote(text: &str) -> String {
     let inner = text
         .strip_prefix('<')
@@ -412,6 +312,7 @@ fn unquote(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::COMMANDS;
     use super::*;
 
     #[test]
@@ -443,7 +344,7 @@ mod tests {
                 .filter(|other| (other.audience, other.path) == (spec.audience, spec.path));
             assert_eq!(same.count(), 1, "{}", spec.path);
         }
-        // A command with sub-commands cannot be given itself, so a group's name is no command.
+        // On Discord, a group cannot be a command itself.
         for spec in COMMANDS {
             if let Some((group, _)) = spec.path.split_once(' ') {
                 assert!(find(spec.audience, group).is_none(), "{group}");
@@ -473,13 +374,13 @@ mod tests {
             ("suggest https://a.example/ two words", r#"suggest {"note": "two words", "url": "https://a.example/"}"#),
             ("suggest https://a.example/", r#"suggest {"url": "https://a.example/"}"#),
             ("help search", r#"help {"command": "search"}"#),
-            ("", "! say what you want to know"),
+            ("", "! there is no command after the name"),
             ("dance", r#"! there is no command "dance""#),
-            ("issue x", r#"! number is a whole number, not "x""#),
+            ("issue x", r#"! number must be an integer in the allowed range, not "x""#),
             ("issue", "! issue needs number: its number"),
-            ("search", "! search needs words: what to look for"),
-            ("status now", r#"! status takes no "now""#),
-            ("latest page=0", r#"! page is a whole number, not "0""#),
+            ("search", "! search needs words: the words to search for"),
+            ("status now", r#"! status has no argument for "now""#),
+            ("latest page=0", r#"! page must be an integer in the allowed range, not "0""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Readers, text), right, "{text}");
@@ -488,14 +389,14 @@ mod tests {
         let table = [
             ("feeds add libbpf https://x.example/a.atom gives=releases",
              r#"feeds add {"gives": "releases", "name": "libbpf", "url": "https://x.example/a.atom"}"#),
-            ("feeds add", "! feeds add needs name: what it is to be called: letters, digits and -"),
+            ("feeds add", "! feeds add needs name: a name: letters, digits and -"),
             ("feeds", r#"! there is no command "feeds""#),
             ("route add news words=\"private stack,arena\" score_min=3",
              r#"route add {"name": "news", "score_min": "3", "words": "private stack,arena"}"#),
             ("route add a b", r#"route add {"name": "a b"}"#),
             ("mute author A. B.", r#"mute author {"name": "A. B."}"#),
             ("suggest ban @m:x", r#"suggest ban {"person": "@m:x"}"#),
-            ("feeds add a u kind=ftp", r#"! kind is one of tree, archive, lwn, feed, not "ftp""#),
+            ("feeds add a u kind=ftp", r#"! kind must be one of tree, archive, lwn, feed, not "ftp""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Maintainers, text), right, "{text}");
@@ -511,7 +412,7 @@ mod tests {
             ("note \"a story\" One.  \nTwo.", r#"note {"story": "a story", "text": "One.\nTwo."}"#),
             ("correct 1\nOne.\nTwo.", r#"correct {"number": "1", "text": "One.\nTwo."}"#),
             ("publish 2 sure=yes", r#"publish {"number": "2", "sure": "yes"}"#),
-            ("publish 2 yes", r#"! number is a whole number, not "2 yes""#),
+            ("publish 2 yes", r#"! number must be an integer in the allowed range, not "2 yes""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Editors, text), right, "{text}");

@@ -1,84 +1,17 @@
-//! Words of strangers as Discord shows them: escaped, so that they can only be read, and cut to a limit.
-//!
-//! Discord counts code points, so everything here does.
+//! Cutting text to a number of code points, the unit of all limits here, without breaking addresses or characters.
 
 use std::ops::Range;
 
 use url::Url;
 
-/// What stands for everything that was cut off.
+/// Replaces the text that was cut off.
 const ELLIPSIS: char = '…';
-/// The longest character with its accents that is kept together; what is longer is no writing.
+/// The longest grapheme cluster kept whole.
 const CLUSTER_CHARS_MAX: usize = 16;
 
-/// Escapes Discord's markdown, mentions, timestamps and emoji names. Web addresses stay whole, for readers to follow.
-pub fn escape(text: &str) -> String {
-    escaped(text, true)
-}
-
-/// Escapes a text that becomes the label of a link: addresses too, since Discord shows no link whose label holds one.
-pub fn escape_label(text: &str) -> String {
-    escaped(text, false)
-}
-
-fn escaped(text: &str, keeps_links: bool) -> String {
-    let mut out = String::with_capacity(text.len() + text.len() / 8);
-    let mut starts_line = true;
-    let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        if keeps_links && let Some(link) = link_at(text, at) {
-            out.push_str(&text[link.clone()]);
-            at = link.end;
-            starts_line = false;
-            continue;
-        }
-        let rest = &text[at + c.len_utf8()..];
-        if starts_line && c.is_ascii_digit() {
-            let digits = text[at..].len() - text[at..].trim_start_matches(is_digit).len();
-            out.push_str(&text[at..at + digits]);
-            at += digits;
-            if let Some(dot) = text[at..].chars().next().filter(|&c| c == '.' || c == ')') {
-                out.extend(['\\', dot]);
-                at += 1;
-            }
-            starts_line = false;
-            continue;
-        }
-        let means_something = match c {
-            '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '[' | ']' => true,
-            '#' | '-' | '+' | '>' => starts_line,
-            ':' => rest.starts_with("//") || names_an_emoji(rest),
-            '@' => rest.starts_with("everyone") || rest.starts_with("here"),
-            _ => false,
-        };
-        if means_something {
-            out.push('\\');
-        }
-        out.push(c);
-        at += c.len_utf8();
-        starts_line = match c {
-            '\n' | '\r' => true,
-            c if c.is_whitespace() => starts_line,
-            _ => false,
-        };
-    }
-    out
-}
-
-fn is_digit(c: char) -> bool {
-    c.is_ascii_digit()
-}
-
-/// Whether `rest`, which follows a colon, ends an emoji's name: `tada:`.
-fn names_an_emoji(rest: &str) -> bool {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-');
-    let after = rest.trim_start_matches(is_of_name);
-    after.len() < rest.len() && after.starts_with(':')
-}
-
-/// The web address that starts at byte `at`, as Discord would make a link of it; none if its host is not a plain one,
-/// since Discord then reads it as text, with the markdown in it.
-fn link_at(text: &str, at: usize) -> Option<Range<usize>> {
+/// The web address at byte `at`, as Discord recognizes it. `None` if its host has unusual characters: Discord then
+/// shows it as text with markdown.
+pub(super) fn link_at(text: &str, at: usize) -> Option<Range<usize>> {
     let here = &text[at..];
     let scheme = ["https://", "http://"]
         .into_iter()
@@ -105,8 +38,8 @@ fn link_at(text: &str, at: usize) -> Option<Range<usize>> {
     (is_plain && Url::parse(link).is_ok()).then(|| at..at + link.len())
 }
 
-/// Cuts to at most `max` code points, `…` included, and never inside an address, an escape, or a character with its
-/// accents; at a word's end where one is near.
+/// Cuts a text to at most `max` code points, `…` included. It never cuts inside an address, an escape or a grapheme
+/// cluster, and prefers the end of a word.
 pub fn cut(text: &str, max: usize) -> String {
     if count(text) <= max {
         return text.to_owned();
@@ -133,12 +66,12 @@ pub fn cut(text: &str, max: usize) -> String {
     format!("{}{ELLIPSIS}", text[..word_end].trim_end())
 }
 
-/// Code points, which is what Discord's limits count.
+/// The number of code points.
 pub fn count(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The length in bytes of the piece that `text` has at byte `at`, where `here` starts.
+/// The bytes of the indivisible piece of `text` at byte `at`, where `here` starts.
 fn piece(here: &str, text: &str, at: usize) -> usize {
     if let Some(link) = link_at(text, at) {
         return link.len();
@@ -171,8 +104,8 @@ fn is_flag_letter(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
-/// Whether a character belongs to the one before it: accents, vowel points, variations, skin tones, joiners. The
-/// blocks that mails and titles are met with, not all of Unicode.
+/// Whether a character extends the one before it: accents, vowel points, variations, skin tones, joiners. Covers the
+/// blocks common in mails, not all of Unicode.
 fn joins(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c2}'

@@ -1,0 +1,138 @@
+//! The rate limit for one person's commands: a burst, then one per interval. A person who exceeds it gets one warning,
+//! then no answers.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::chat::PlatformKind;
+
+/// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
+const PEOPLE_MAX: usize = 10_000;
+
+/// The handler's reaction to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RateDecision {
+    Answer,
+    /// Warn the person that they are too fast.
+    Warn,
+    /// Do not answer.
+    Ignore,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Credit {
+    /// When the person's whole burst is available again.
+    full_at: DateTime<Utc>,
+    was_warned: bool,
+}
+
+/// The rate limits of all people.
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    burst: i32,
+    people: Mutex<HashMap<(PlatformKind, String), Credit>>,
+}
+
+impl RateLimit {
+    pub(super) fn new(burst: i32) -> Self {
+        Self {
+            burst,
+            people: Mutex::default(),
+        }
+    }
+
+    /// Counts one command of a person and decides about it. After the burst, one command is allowed per `every`.
+    pub(super) fn count(
+        &self,
+        platform: PlatformKind,
+        person: &str,
+        every: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> RateDecision {
+        let mut people = self.people.lock().expect("no holder of the limits panics");
+        if people.len() >= PEOPLE_MAX {
+            people.retain(|_, credit| credit.full_at > now);
+        }
+        if people.len() >= PEOPLE_MAX {
+            people.clear();
+        }
+        let credit = people
+            .entry((platform, person.to_owned()))
+            .or_insert(Credit {
+                full_at: now,
+                was_warned: false,
+            });
+        // After a clock was set back, nobody waits longer than for a whole burst.
+        let full_at = credit.full_at.clamp(now, now + every * self.burst);
+        if full_at + every > now + every * self.burst {
+            let decision = if credit.was_warned {
+                RateDecision::Ignore
+            } else {
+                RateDecision::Warn
+            };
+            credit.was_warned = true;
+            return decision;
+        }
+        *credit = Credit {
+            full_at: full_at + every,
+            was_warned: false,
+        };
+        RateDecision::Answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_who_is_too_fast_is_warned_once() {
+        let limit = RateLimit::new(3);
+        let start = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
+        let ask = |person: &str, seconds: i64| {
+            let now = start + TimeDelta::seconds(seconds);
+            limit.count(PlatformKind::Discord, person, TimeDelta::seconds(10), now)
+        };
+        for _ in 0..3 {
+            assert_eq!(ask("a", 0), RateDecision::Answer);
+        }
+        assert_eq!(ask("a", 1), RateDecision::Warn);
+        assert_eq!(ask("a", 2), RateDecision::Ignore);
+        assert_eq!(ask("b", 2), RateDecision::Answer, "others are not held");
+        assert_eq!(ask("a", 10), RateDecision::Answer);
+        assert_eq!(
+            ask("a", 11),
+            RateDecision::Warn,
+            "warned again after an answer"
+        );
+        assert_eq!(
+            ask("a", -500),
+            RateDecision::Ignore,
+            "the clock was set back"
+        );
+        assert_eq!(ask("a", 600), RateDecision::Answer);
+    }
+
+    #[test]
+    fn no_pause_means_no_limit_and_a_crowd_is_forgotten() {
+        let limit = RateLimit::new(1);
+        let now = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
+        for _ in 0..50 {
+            assert_eq!(
+                limit.count(PlatformKind::Matrix, "a", TimeDelta::zero(), now),
+                RateDecision::Answer
+            );
+        }
+        for number in 0..PEOPLE_MAX * 2 {
+            limit.count(
+                PlatformKind::Matrix,
+                &number.to_string(),
+                TimeDelta::seconds(9),
+                now,
+            );
+        }
+        assert!(limit.people.lock().expect("nobody panics").len() <= PEOPLE_MAX);
+    }
+}

@@ -1,0 +1,102 @@
+//! A forum post whose first request arrives after its retry made it: one of the two stays.
+
+use super::*;
+
+/// A forum with a channel, and a courier whose requests may take [`HASTE`].
+async fn forum() -> Stage {
+    Stage::new(&[Room::forum(FORUM, &["Posted"])], vec![channel(FORUM)]).await
+}
+
+const MAKES: &str = "POST /channels/100015/threads";
+
+/// The threads of the forum whose post stands, by id.
+fn standing(fake: &Fake) -> Vec<String> {
+    let threads = fake.threads(FORUM).into_iter();
+    let threads = threads.filter(|thread| !fake.titles(&thread.id).is_empty());
+    threads.map(|thread| thread.id).collect()
+}
+
+#[tokio::test]
+async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
+    let mut stage = forum().await;
+    let courier = stage.hasty_courier(HASTE);
+    stage.fake.fail(On::Says(MAKES, "Do it"), Fault::Held);
+    stage.patch("p", "bpf: Do it").await;
+    for _ in 0..3 {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::seconds(40));
+    }
+    let threads = stage.fake.threads(FORUM);
+    let kept = threads.iter().find(|thread| thread.name == "bpf: Do it");
+    let kept = kept.expect("the retry made it").id.clone();
+    assert_eq!(titles(&stage.fake, FORUM), ["bpf: Do it"]);
+    stage.fake.land();
+    assert_eq!(titles(&stage.fake, FORUM).len(), 2, "both stand");
+    // The next contact with the forum is another story's.
+    tokio::time::sleep(HASTE * 3).await;
+    stage.patch("q", "bpf: Do it too").await;
+    courier.pass().await.expect("a pass");
+    let mut told = titles(&stage.fake, FORUM);
+    told.sort();
+    assert_eq!(told, ["bpf: Do it", "bpf: Do it too"]);
+    assert!(standing(&stage.fake).contains(&kept), "the older one stays");
+    let threads = stage.fake.threads(FORUM);
+    let emptied = threads
+        .iter()
+        .find(|thread| stage.fake.titles(&thread.id).is_empty());
+    assert!(emptied.expect("the double's thread").is_archived);
+    // A later change goes to the post that stays.
+    stage.world.advance(TimeDelta::hours(3));
+    stage.second("p", "bpf: Do it").await;
+    courier.pass().await.expect("a pass");
+    let post = stage.fake.messages(&kept)[0].to_string();
+    assert!(post.contains("v2"), "{post}");
+}
+
+/// A post that was taken back and is sent anew is no double of the one before.
+#[tokio::test]
+async fn a_post_that_is_sent_anew_is_no_double() {
+    let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;
+    let settings = bpfnews::channel::discord::DiscordSettings {
+        base: fake.base(),
+        token: super::super::fake::TOKEN.to_owned().into(),
+        page: "https://example.org/bpfnews".to_owned(),
+    };
+    let discord = bpfnews::channel::discord::Discord::with_timeout(settings, HASTE);
+    let discord = discord.expect("the settings are well");
+    let mut post = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));
+    (post.is_retry, post.tried_ago) = (true, Some(Duration::from_mins(1)));
+    let receipt = discord.deliver(&post).await.expect("it is made");
+    let act = bpfnews::channel::Act::Remove { receipt };
+    let remove = super::super::work(FORUM, "k2", act);
+    discord.deliver(&remove).await.expect("it is taken back");
+    tokio::time::sleep(HASTE * 3).await;
+    let again = send(FORUM, "k3", story("m", "bpf: Do it", "posted", Tone::New));
+    discord.deliver(&again).await.expect("it is made anew");
+    tokio::time::sleep(HASTE * 3).await;
+    let other = send(
+        FORUM,
+        "k4",
+        story("n", "bpf: Do it too", "posted", Tone::New),
+    );
+    discord.deliver(&other).await.expect("it is made");
+    assert_eq!(titles(&fake, FORUM).len(), 2);
+}
+
+/// The first request arrived between the look and the second one: the older post stays, and the younger is removed.
+#[tokio::test]
+async fn of_two_posts_that_stand_after_a_retry_the_older_stays() {
+    let fake = Fake::start(&[Room::forum(FORUM, &["Posted"])]).await;
+    let discord = discord(&fake);
+    let mut post = send(FORUM, "k1", story("m", "bpf: Do it", "posted", Tone::New));
+    fake.fail(On::Change, Fault::After(502, ""));
+    discord.deliver(&post).await.expect_err("no answer came");
+    let older = standing(&fake)[0].clone();
+    (post.is_retry, post.tried_ago) = (true, Some(Duration::from_mins(1)));
+    let nothing = r#"{"threads":[],"members":[],"has_more":false}"#;
+    let looks = || On::Path("threads/active".to_owned());
+    fake.fail(looks(), Fault::Before(200, nothing));
+    let receipt = discord.deliver(&post).await.expect("it stands");
+    assert_eq!(receipt.thread.as_ref(), Some(&older));
+    assert_eq!(standing(&fake), [older]);
+}

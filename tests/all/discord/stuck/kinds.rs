@@ -1,0 +1,264 @@
+//! Every other kind of request, with every fault: looks for an earlier message, requests about threads, removals.
+
+use futures_util::StreamExt as _;
+use futures_util::future::FutureExt as _;
+
+use super::*;
+
+/// Worlds at once: they mostly wait.
+const AT_ONCE: usize = 4;
+
+/// A request that fails for ever.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// The look for an earlier message, in a room.
+    Find,
+    /// The question for the bot's own account, which a look needs.
+    Me,
+    /// The look for an earlier post of a forum, among open threads.
+    FindOpen,
+    /// The same among archived threads.
+    FindArchived,
+    /// The first message of a thread that is named as the post.
+    FindStarter,
+    /// The thread of a post, before its change.
+    Thread,
+    /// The thread of a post is opened, before its change.
+    Reopen,
+    /// The removal of a forum post.
+    Remove,
+}
+
+const NOT_FOUND: &str = r#"{"code":0,"message":"404: Not Found"}"#;
+const FORBIDDEN: &str = r#"{"code":50005,"message":"Cannot edit"}"#;
+
+fn faults() -> Vec<Fault> {
+    let mut all = ways();
+    all.push(Fault::Before(404, NOT_FOUND));
+    all.push(Fault::Before(403, FORBIDDEN));
+    all
+}
+
+impl Kind {
+    fn room(self) -> &'static str {
+        match self {
+            Self::Find | Self::Me => ROOM,
+            _ => FORUM,
+        }
+    }
+
+    /// The requests that fail; `thread` is the one of the post.
+    fn on(self, thread: &str) -> On {
+        match self {
+            Self::Find => On::Path("GET /channels/100001/messages".to_owned()),
+            Self::Me => On::Path("GET /users/@me".to_owned()),
+            Self::FindOpen => On::Path("threads/active".to_owned()),
+            Self::FindArchived => On::Path("threads/archived".to_owned()),
+            Self::FindStarter => On::Path(format!("GET /channels/{thread}/messages/")),
+            Self::Thread => On::Path(format!("GET /channels/{thread}")),
+            Self::Reopen => On::Says("PATCH /channels/", "archived"),
+            Self::Remove => On::Path(format!("DELETE /channels/{thread}/messages")),
+        }
+    }
+
+    /// Has "Do it badly" posted, and brings it to where the request is made that fails.
+    async fn prepare(self, stage: &mut Stage, courier: &bpfnews::deliver::Courier, fault: Fault) {
+        let (title, fake) = ("bpf: Do it badly", &stage.fake);
+        let posts = On::Says("POST /channels/", "badly");
+        match self {
+            Self::FindStarter => fake.fail(posts, Fault::After(502, "")),
+            Self::Thread | Self::Reopen | Self::Remove => {}
+            _ => fake.fail(posts, Fault::Before(500, "")),
+        }
+        stage.patch("p", title).await;
+        courier.pass().await.expect("a pass");
+        let threads = stage.fake.threads(FORUM);
+        let thread = threads.iter().find(|thread| thread.name.contains("badly"));
+        let thread = thread.map_or_else(String::new, |thread| thread.id.clone());
+        stage.fake.fail_always(self.on(&thread), fault);
+        match self {
+            Self::Thread => {
+                stage.world.advance(TimeDelta::hours(3));
+                stage.second("p", title).await;
+            }
+            Self::Reopen => {
+                stage.fake.change(&thread, |room| room.is_archived = true);
+                stage.world.advance(TimeDelta::hours(3));
+                stage.second("p", title).await;
+            }
+            Self::Remove => take_back(stage).await,
+            _ => stage.world.advance(TimeDelta::minutes(11)),
+        }
+    }
+}
+
+/// The post of "Do it badly" is taken back.
+async fn take_back(stage: &Stage) {
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
+    let item = "SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'";
+    let (item,): (i64,) = sqlx::query_as(item)
+        .fetch_one(&mut *tx)
+        .await
+        .expect("its post");
+    let taken = bpfnews::ingest::retract(&mut tx, &[item], stage.world.now()).await;
+    assert_eq!(taken.expect("the database answers"), 1);
+    tx.commit().await.expect("it is kept");
+}
+
+async fn decide(stage: &Stage, fate: LetterFate) {
+    let mut tx = stage
+        .world
+        .ingest
+        .store
+        .write()
+        .await
+        .expect("a transaction");
+    let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
+    assert_eq!(
+        decided.expect("the database answers"),
+        LetterDecision::Done(1)
+    );
+    tx.commit().await.expect("it is kept");
+}
+
+async fn pass(stage: &Stage, courier: &bpfnews::deliver::Courier, times: usize) {
+    for _ in 0..times {
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::minutes(11));
+    }
+}
+
+/// A cell of the table: the request fails for ever, others go on, maintainers decide.
+async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
+    let what = format!("{kind:?} {fault:?} {fate:?}");
+    let rooms = [
+        Room::text(ROOM),
+        Room::forum(FORUM, &["Posted"]),
+        Room::text(OPS),
+    ];
+    let mut stage = Stage::new(&rooms, vec![channel(kind.room()), ops()]).await;
+    let courier = stage.hasty_courier(HASTE);
+    kind.prepare(&mut stage, &courier, fault).await;
+    stage.patch("q", "bpf: Do it well").await;
+    pass(&stage, &courier, 6).await;
+    let told = titles(&stage.fake, kind.room());
+    assert!(
+        told.iter().any(|title| title.contains("well")),
+        "{what}: others go on: {told:?}"
+    );
+    pass(&stage, &courier, 14).await;
+    let aside = letters(&stage).await;
+    assert!(
+        aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
+        "{what}: {aside:?}"
+    );
+    let notices = stage.fake.messages(OPS);
+    let named = notices
+        .iter()
+        .filter(|notice| notice.to_string().contains("Do it badly"));
+    assert_eq!(named.count(), 1, "{what}: {notices:?}");
+    stage.fake.mend();
+    let is_retry = matches!(fate, LetterFate::Retry);
+    decide(&stage, fate).await;
+    pass(&stage, &courier, 3).await;
+    assert!(letters(&stage).await.is_empty(), "{what}");
+    let stands = match kind {
+        Kind::FindStarter | Kind::Thread | Kind::Reopen => true,
+        Kind::Remove => !is_retry,
+        _ => is_retry,
+    };
+    let mut told = titles(&stage.fake, kind.room());
+    told.sort();
+    let right = ["bpf: Do it badly", "bpf: Do it well"];
+    assert_eq!(told, right[usize::from(!stands)..], "{what}");
+}
+
+/// All faults of some kinds. One more cell of each kind drops the dead letter.
+async fn table(kinds: &[Kind]) {
+    let mut cells = Vec::new();
+    for kind in kinds {
+        for fault in faults() {
+            cells.push(cell(*kind, fault, LetterFate::Retry).boxed_local());
+        }
+        cells.push(cell(*kind, Fault::Before(500, ""), LetterFate::Drop).boxed_local());
+    }
+    let cells = futures_util::stream::iter(cells);
+    cells.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+#[tokio::test]
+async fn a_look_in_a_room_that_always_fails_holds_nobody_up() {
+    table(&[Kind::Find, Kind::Me]).await;
+}
+
+#[tokio::test]
+async fn a_look_in_a_forum_that_always_fails_holds_nobody_up() {
+    table(&[Kind::FindOpen, Kind::FindArchived, Kind::FindStarter]).await;
+}
+
+#[tokio::test]
+async fn a_thread_or_a_removal_that_always_fails_holds_nobody_up() {
+    table(&[Kind::Thread, Kind::Reopen, Kind::Remove]).await;
+}
+
+/// A thread whose creation is refused is none: the step is told by an answer.
+#[tokio::test]
+async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
+    for refusal in [Fault::Before(404, NOT_FOUND), Fault::Before(403, FORBIDDEN)] {
+        let what = format!("{refusal:?}");
+        let config = ChannelConfig {
+            milestones: Milestones::Thread,
+            ..channel(ROOM)
+        };
+        let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;
+        let courier = stage.hasty_courier(HASTE);
+        stage.patch("p", "bpf: Do it badly").await;
+        courier.pass().await.expect("a pass");
+        stage.world.advance(TimeDelta::hours(3));
+        let threads = On::Path("/threads".to_owned());
+        stage.fake.fail_always(threads, refusal);
+        stage.apply("bpf: Do it badly").await;
+        pass(&stage, &courier, 3).await;
+        assert!(letters(&stage).await.is_empty(), "{what}");
+        let messages = stage.fake.messages(ROOM);
+        let answers = messages
+            .iter()
+            .filter(|message| message["message_reference"].is_object());
+        assert_eq!(answers.count(), 1, "{what}: {messages:?}");
+    }
+}
+
+/// The channel itself cannot be read. All its deliveries wait, and none is set aside.
+#[tokio::test]
+async fn a_channel_that_cannot_be_read_loses_nothing() {
+    for fault in faults() {
+        let what = format!("{fault:?}");
+        let mut stage = Stage::new(
+            &[Room::forum(FORUM, &["Posted"]), Room::text(OPS)],
+            vec![channel(FORUM), ops()],
+        )
+        .await;
+        let courier = stage.hasty_courier(HASTE);
+        let facts = On::Path(format!("GET /channels/{FORUM}"));
+        stage.fake.fail_always(facts, fault);
+        stage.patch("p", "bpf: Do it badly").await;
+        stage.patch("q", "bpf: Do it well").await;
+        pass(&stage, &courier, 20).await;
+        let notices = stage.fake.titles(OPS);
+        assert_eq!(notices.len(), 1, "{what}: {notices:?}");
+        let failing = letters(&stage).await;
+        assert!(
+            failing.iter().all(|letter| !letter.is_aside),
+            "{what}: {failing:?}"
+        );
+        stage.fake.mend();
+        pass(&stage, &courier, 40).await;
+        assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
+    }
+}
