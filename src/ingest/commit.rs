@@ -19,7 +19,7 @@ use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
 use crate::item::Detail;
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
-use crate::store::items::{self, AtHand};
+use crate::store::items::{self, LoadedItems};
 use crate::store::{StorageProblem, Tx, troubles};
 
 /// How long a poll that brought nothing waits for others while any of them reads. Larger groups write less …
@@ -232,7 +232,7 @@ impl Ingest {
         items::mark_known(tx, row.id, &known, seen_again, now).await?;
         progress.count_items(row.id, stored.sighted);
         brought.touched.extend(stored.touched());
-        stored.put_at_hand(&page.items, &mut brought.at_hand);
+        stored.add_loaded(&page.items, &mut brought.at_hand);
         let news = news(row, telling, &page.items, place, &stored, now);
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
@@ -302,7 +302,7 @@ struct Brought<'a> {
     /// Items with stories to be built anew.
     touched: Vec<i64>,
     /// Those of them that are new, as they were stored.
-    at_hand: AtHand<'a>,
+    at_hand: LoadedItems<'a>,
     news: News,
 }
 

@@ -8,7 +8,8 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::answer::PageError;
-use super::{Served, Site, article};
+use super::article;
+use super::site::{Served, Site};
 use crate::issue::markdown::{self, opening};
 use crate::post::plain;
 use crate::post::story::{compose, standing};
@@ -69,9 +70,10 @@ pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Page
         .map(|story| {
             let post = compose(story);
             let page = format!("{}{}", site.home, markdown::story_path(&story.id));
-            let author = match post.author.is_empty() {
-                true => "author not told".to_owned(),
-                false => post.author.clone(),
+            let author = if post.author.is_empty() {
+                "author not told".to_owned()
+            } else {
+                post.author.clone()
             };
             FeedPageEntry {
                 id: page.clone(),

@@ -7,7 +7,7 @@ use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemData, ItemKey, ItemKind, Linked, Paid, Person};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{AtHand, ItemFilter, list_items, put_items};
+use bpfnews::store::items::{ItemFilter, LoadedItems, list_items, put_items};
 use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -292,7 +292,7 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
             let stored = put_items(&mut tx, 1, &[article(None)], seen_at).await;
             let touched = stored.expect("a good database").touched();
             let rules = FoldRules::default();
-            let moved = fold_items(&mut tx, &touched, &AtHand::new(), &rules).await;
+            let moved = fold_items(&mut tx, &touched, &LoadedItems::new(), &rules).await;
             assert_eq!(
                 moved.expect("a good database").len(),
                 usize::from(again == 0)
