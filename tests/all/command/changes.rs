@@ -253,7 +253,7 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
     assert_eq!(house.chat.room(NEWS), ["bpf: Do it: posted"]);
     let near = house.ask(&boss(), "admin feeds pause bfp").await;
     assert!(
-        near.contains("There is no feed \"bfp\"; near to that are: bpf."),
+        near.contains("There is no feed \"bfp\". Similar names: bpf."),
         "{near}"
     );
     assert_eq!(
