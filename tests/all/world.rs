@@ -114,7 +114,15 @@ impl World {
         let folders: Arc<Mutex<Vec<Folder>>> = Arc::default();
         let (shown, made) = (Arc::clone(&pages), Arc::clone(&folders));
         let upstream = Rude::start(move |path, _| {
-            if let Some(acts) = shown.lock().expect("no holder panics").get(path) {
+            let shown = shown.lock().expect("no holder panics");
+            if let Some(acts) = shown.get(path) {
+                return acts.clone();
+            }
+            // An archive with less than a page of mails answers a climb with its newest page.
+            let newest = path
+                .split_once("?t=")
+                .and_then(|(newest, _)| shown.get(newest));
+            if let Some(acts) = newest {
                 return acts.clone();
             }
             let folders = made.lock().expect("no holder panics");
