@@ -2,7 +2,7 @@
 //! text does not count, because people quote bots.
 
 mod claim;
-mod said;
+mod ending;
 mod sentences;
 mod tree;
 
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use self::claim::{Claim, claim};
-pub use self::said::{AnswerEffect, Share, word};
+pub use self::ending::{AnswerEffect, Share, answer_effect};
 pub use self::tree::{NamedTree, is_tree, may_be_tree};
 use super::machine::{self, MachineKind};
 use super::{AppliedCommit, StoredItem};
@@ -47,8 +47,8 @@ impl Notice {
         }
         let last = self.commits.iter().filter_map(|commit| commit.number).max();
         let gap = self.without.iter().flatten().copied().max();
-        let is_told = self.commits.len() + self.without.len() >= total;
-        is_told && gap < last && self.without.len() * 2 <= self.commits.len() + 1
+        let is_complete = self.commits.len() + self.without.len() >= total;
+        is_complete && gap < last && self.without.len() * 2 <= self.commits.len() + 1
     }
 }
 
@@ -143,9 +143,10 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             continue;
         }
         // Few lines begin so, and most mails have no such list.
-        let found = match line.trim_start().starts_with(['[', '-']) {
-            true => LINE.captures(line),
-            false => None,
+        let found = if line.trim_start().starts_with(['[', '-']) {
+            LINE.captures(line)
+        } else {
+            None
         };
         if let Some(found) = found {
             let tags = found.get(1).map_or("", |tags| tags.as_str());

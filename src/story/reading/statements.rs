@@ -30,5 +30,5 @@ pub struct Signed {
     /// The name of the person in the trailer.
     pub person: String,
     /// That person.
-    pub whom: Person,
+    pub identity: Person,
 }

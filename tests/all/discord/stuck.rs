@@ -203,9 +203,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1
-                && aside[0].is_aside
-                && aside[0].verb == outbox::Verb::Reply,
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Reply,
             "{what}: {aside:?}"
         );
     }
@@ -255,9 +253,7 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1
-                && aside[0].is_aside
-                && aside[0].verb == outbox::Verb::Remove,
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
@@ -302,9 +298,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = letters(&stage).await;
         assert!(
-            aside.len() == 1
-                && aside[0].is_aside
-                && aside[0].verb == outbox::Verb::Edit,
+            aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Edit,
             "{what}: {aside:?}"
         );
     }
