@@ -376,11 +376,11 @@ mod tests {
             ("help search", r#"help {"command": "search"}"#),
             ("", "! there is no command after the name"),
             ("dance", r#"! there is no command "dance""#),
-            ("issue x", r#"! number is a whole number, not "x""#),
+            ("issue x", r#"! number must be an integer in the allowed range, not "x""#),
             ("issue", "! issue needs number: its number"),
-            ("search", "! search needs words: what to look for"),
-            ("status now", r#"! status takes no "now""#),
-            ("latest page=0", r#"! page is a whole number, not "0""#),
+            ("search", "! search needs words: the words to search for"),
+            ("status now", r#"! status has no argument for "now""#),
+            ("latest page=0", r#"! page must be an integer in the allowed range, not "0""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Readers, text), right, "{text}");
@@ -396,7 +396,7 @@ mod tests {
             ("route add a b", r#"route add {"name": "a b"}"#),
             ("mute author A. B.", r#"mute author {"name": "A. B."}"#),
             ("suggest ban @m:x", r#"suggest ban {"person": "@m:x"}"#),
-            ("feeds add a u kind=ftp", r#"! kind is one of tree, archive, lwn, feed, not "ftp""#),
+            ("feeds add a u kind=ftp", r#"! kind must be one of tree, archive, lwn, feed, not "ftp""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Maintainers, text), right, "{text}");
@@ -412,7 +412,7 @@ mod tests {
             ("note \"a story\" One.  \nTwo.", r#"note {"story": "a story", "text": "One.\nTwo."}"#),
             ("correct 1\nOne.\nTwo.", r#"correct {"number": "1", "text": "One.\nTwo."}"#),
             ("publish 2 sure=yes", r#"publish {"number": "2", "sure": "yes"}"#),
-            ("publish 2 yes", r#"! number is a whole number, not "2 yes""#),
+            ("publish 2 yes", r#"! number must be an integer in the allowed range, not "2 yes""#),
         ];
         for (text, right) in table {
             assert_eq!(read(Audience::Editors, text), right, "{text}");

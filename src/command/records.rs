@@ -28,7 +28,7 @@ pub(super) async fn suggestions(ctx: &CommandContext<'_>) -> Result<Answer, Comm
     let mut lines: Vec<Line> = rows.iter().map(line).collect();
     let banned = suggestions::list_bans(readers).await?;
     let banned = banned.iter().map(|person| {
-        let title = format!("{} is banned from suggestions", plain(person));
+        let title = format!("{} cannot suggest links", plain(person));
         plain_line("banned", title, Tone::Ended)
     });
     lines.extend(banned);

@@ -152,14 +152,14 @@ mod tests {
             ("<https://a.example/>", Ok("https://a.example/")),
             ("HTTP://A.example", Ok("http://a.example/")),
             ("https://ex\u{e4}mple.example/", Ok("https://xn--exmple-cua.example/")),
-            ("a.example", Err("no whole address")),
+            ("a.example", Err("not a complete address")),
             ("javascript:alert(1)", Err("Only addresses")),
             ("data:text/html,x", Err("Only addresses")),
             ("file:///etc/passwd", Err("Only addresses")),
             ("https://me:secret@a.example/", Err("a user or a password")),
-            ("http://localhost/", Err("leads nowhere")),
-            ("http://127.0.0.1/", Err("leads nowhere")),
-            ("http://[::1]/", Err("leads nowhere")),
+            ("http://localhost/", Err("not reachable")),
+            ("http://127.0.0.1/", Err("not reachable")),
+            ("http://[::1]/", Err("not reachable")),
         ];
         for (typed, right) in table {
             let read = address(typed);

@@ -87,7 +87,7 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
         audit,
         [
             "111111: added the feed blog: feed, http://127.0.0.1:PORT/blog.rss",
-            "111111: added the channel blogs: discord 300300300, told a list every Mon at 08:00 UTC, carried by blog, bpf, \
+            "111111: added the channel blogs: discord 300300300, gets a list every Mon at 08:00 UTC, carried by blog, bpf, \
              quiet from 22:00 to 06:00 UTC",
             "111111: removed the channel blogs",
             "111111: removed the feed blog",
@@ -235,7 +235,7 @@ async fn feeds_of_the_file_are_paused_and_not_removed() {
         house
             .ask(&reader(), "status")
             .await
-            .contains("0 of 1 feeds are well, 1 paused.")
+            .contains("0 of 1 feeds work, 1 paused.")
     );
     assert!(
         house
@@ -279,7 +279,8 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
     assert_snapshot!(refused, @r"
     (privately)
     ▏ That did not work
-    ▏ Nothing was added, since nothing could be posted there: the bot lacks the permission Send Messages
+    ▏ The channel was not added, because the test message could not be posted: the bot lacks the
+    ▏ permission Send Messages
     ");
     assert_eq!(house.rows("additions").await, 0);
     house

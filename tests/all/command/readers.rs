@@ -168,7 +168,7 @@ async fn the_status_tells_what_is_told_here_and_no_faults() {
     house.pass().await;
     house.restart().await;
     let told = house.ask(&reader(), "status").await;
-    assert!(told.contains("0 of 1 feeds are well, 1 failing."), "{told}");
+    assert!(told.contains("0 of 1 feeds work, 1 failing."), "{told}");
     assert!(
         !told.contains("127.0.0.1") && !told.contains("/bpf/"),
         "no addresses: {told}"
@@ -184,8 +184,8 @@ async fn help_is_made_of_the_table() {
     (privately)
     ▏ /bpfnews search <words> [page=…]
     ▏ Search the stories: words, "a phrase", word*
-    ▏ words: what to look for
-    ▏ page: which page
+    ▏ words: the words to search for
+    ▏ page: the page number
     "#);
     assert_snapshot!(house.ask(&reader(), "help dance").await, @r#"
     (privately)
@@ -195,9 +195,9 @@ async fn help_is_made_of_the_table() {
     assert_snapshot!(house.ask(&matrix("@a:b", "!any:b"), "issue seven").await, @r#"
     (privately)
     ▏ That is not a command
-    ▏ number is a whole number, not "seven"
-    ▏ It is used so: !bpfnews issue <number> [page=…]
-    ▏ !bpfnews help tells what can be asked.
+    ▏ number must be an integer in the allowed range, not "seven"
+    ▏ Usage: !bpfnews issue <number> [page=…]
+    ▏ !bpfnews help lists the commands.
     "#);
     assert_snapshot!(house.ask(&reader(), "").await, @r"
     (privately)

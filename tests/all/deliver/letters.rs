@@ -306,7 +306,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     );
     let aside = letters(&world).await;
     assert!(
-        aside.len() == 1 && aside[0].is_aside && aside[0].verb == Verb::Edit,
+        aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Edit,
         "{aside:?}"
     );
     assert_eq!(

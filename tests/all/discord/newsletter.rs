@@ -157,7 +157,7 @@ async fn an_issue_is_finished_and_published_on_discord() {
         .to_string();
     let out = [&one, &other]
         .into_iter()
-        .filter(|told| told.contains("is out\""))
+        .filter(|told| told.contains("is published\""))
         .count();
     assert_eq!(out, 1, "{one}\n{other}");
     fake.until("the issue is posted", LONG, |fake| {

@@ -50,7 +50,7 @@ async fn an_issue_that_is_hardly_meant_takes_a_second_command() {
     house.advance(TimeDelta::seconds(2));
     let asked = flat(&house.ask(&editor(), "edit publish 2").await);
     for wanted in [
-        "Issue 2 is not out yet",
+        "Issue 2 is not published yet",
         "The last issue ended 1 minute before.",
         "it would be empty",
         "!bpfnews-edit publish 2 sure=yes",

@@ -177,7 +177,7 @@ async fn no_request_that_always_fails_holds_anybody_up() {
     cells.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-/// An event whose key is nowhere counts only while it may be what is looked for: the bot's own, of the last day, no edit.
+/// An event whose key is nowhere counts only while it may be the wanted message: the bot's own, of the last day, no edit.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_decrypted_is_doubted_for_a_day() {
     let (server, home) = (
@@ -192,13 +192,13 @@ async fn an_event_that_cannot_be_decrypted_is_doubted_for_a_day() {
     assert_eq!(matrix.find(&send("k2", "Two")).await, Ok(None));
     server.seal(ROOM, ME, now);
     let found = matrix.find(&send("k1", "One")).await;
-    assert_eq!(found, Ok(Some(sent)), "what can be read is found");
+    assert_eq!(found, Ok(Some(sent)), "a readable message is found");
     let doubted = matrix.find(&send("k2", "Two")).await;
     assert!(
         matches!(&doubted, Err(SendError::Never { scope: Scope::Channel, why }) if why.contains("matrix recover")),
         "no key was ever fetched: {doubted:?}"
     );
-    // What is sent for the first time is not looked for.
+    // A first send needs no look.
     matrix
         .deliver(&send("k3", "Three"))
         .await

@@ -1,4 +1,4 @@
-//! SIGTERM ends the program within ten seconds, whatever it does at that moment. `attacks` has the blocked output, and
+//! SIGTERM ends the program within ten seconds, under every load. `attacks` has the blocked output, and
 //! `discord` and `matrix` have sends that are under way.
 
 use std::path::Path;

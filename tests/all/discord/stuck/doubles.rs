@@ -45,7 +45,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
         .iter()
         .find(|thread| stage.fake.titles(&thread.id).is_empty());
     assert!(emptied.expect("the double's thread").is_archived);
-    // What follows changes the one that stays.
+    // A later change goes to the post that stays.
     stage.world.advance(TimeDelta::hours(3));
     stage.second("p", "bpf: Do it").await;
     courier.pass().await.expect("a pass");

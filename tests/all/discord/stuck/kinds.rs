@@ -1,4 +1,4 @@
-//! Every other kind of request, with every fault: the looks for an earlier message, what is asked of threads, removals.
+//! Every other kind of request, with every fault: looks for an earlier message, requests about threads, removals.
 
 use futures_util::StreamExt as _;
 use futures_util::future::FutureExt as _;
@@ -179,7 +179,7 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     assert_eq!(told, right[usize::from(!stands)..], "{what}");
 }
 
-/// All faults of some kinds. What is dropped is tried with the first of them.
+/// All faults of some kinds. One more cell of each kind drops the dead letter.
 async fn table(kinds: &[Kind]) {
     let mut cells = Vec::new();
     for kind in kinds {
@@ -234,7 +234,7 @@ async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
     }
 }
 
-/// What a channel is cannot be read: that is the whole channel's, which loses nothing.
+/// The channel itself cannot be read. All its deliveries wait, and none is set aside.
 #[tokio::test]
 async fn a_channel_that_cannot_be_read_loses_nothing() {
     for fault in faults() {
