@@ -120,7 +120,6 @@ pub struct IssuePost {
     pub link: Option<String>,
     /// How many lines more there are.
     pub left_out: usize,
-    /// Its number.
     pub number: u32,
     /// See [`Content::mark`].
     pub mark: String,
@@ -129,9 +128,7 @@ pub struct IssuePost {
 /// Lines under a heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuePart {
-    /// The heading.
     pub heading: String,
-    /// The lines.
     pub lines: Vec<Line>,
     /// Whether it lists all that was posted.
     #[serde(default)]
@@ -141,9 +138,7 @@ pub struct IssuePart {
 /// A link that a reader handed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
-    /// Its number.
     pub number: i64,
-    /// The link.
     pub link: String,
     /// Why it is worth reading, as its reader said; may be empty.
     pub note: String,

@@ -25,11 +25,9 @@ use crate::item::trailer::commit_in_link;
 pub struct Notice {
     /// The tree as it is named.
     pub tree: String,
-    /// The branch.
     pub branch: Option<String>,
     /// The person who applied them; empty if nobody is named.
     pub by: String,
-    /// The commits.
     pub commits: Vec<AppliedCommit>,
     /// The patches that it says have no commit.
     pub without: Vec<Option<u32>>,
@@ -57,9 +55,7 @@ impl Notice {
 pub struct Merge {
     /// The merge commit.
     pub hash: String,
-    /// The tree.
     pub tree: String,
-    /// The request.
     pub request: Option<MessageId>,
 }
 

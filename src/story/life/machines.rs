@@ -23,7 +23,6 @@ pub(super) struct PatchVerdict {
     of: (String, Option<i64>, String),
     /// When, as the mail has it.
     at: chrono::DateTime<chrono::Utc>,
-    /// The verdict.
     verdict: MachineVerdict,
 }
 

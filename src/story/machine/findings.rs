@@ -18,11 +18,8 @@ pub struct Findings {
     pub total: u32,
     /// Of these, so many are critical.
     pub critical: u32,
-    /// High.
     pub high: u32,
-    /// Medium.
     pub medium: u32,
-    /// Low.
     pub low: u32,
     /// Remarks that are no faults.
     pub remarks: u32,

@@ -25,7 +25,6 @@ pub enum Topic {
     Build,
 }
 
-/// A machine's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineVerdict {
     /// The step that it is in a story's life.

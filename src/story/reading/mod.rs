@@ -34,7 +34,6 @@ const LINE_KEYS: usize = 4;
 /// An item, read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The item.
     pub item: StoredItem,
     /// Its title, read; of a mail, else only the title.
     pub subject: Subject,

@@ -22,7 +22,6 @@ const SHARE: usize = 4;
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
 
-/// A judgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether it is about BPF.
