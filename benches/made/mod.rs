@@ -7,7 +7,7 @@ use std::time::Duration;
 use bpfnews::config::{FeedConfig, FeedKind};
 use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::{Store, feeds};
 use bpfnews::story::Story;
 use bpfnews::story::relevance::FoldRules;
@@ -143,8 +143,8 @@ pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
     let stored = items::put_items(&mut tx, feed, mails, now())
         .await
         .expect("a good database");
-    let mut at_hand = AtHand::new();
-    stored.put_at_hand(mails, &mut at_hand);
+    let mut at_hand = LoadedItems::new();
+    stored.add_loaded(mails, &mut at_hand);
     let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("a good database");

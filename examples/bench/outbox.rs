@@ -81,7 +81,7 @@ pub(crate) async fn settle(
             text: "What is to be said of it in a line or two.".repeat(6),
             mark: number.to_string(),
         };
-        outbox::post_apart(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
+        outbox::open_and_queue(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
     }
     tx.commit().await?;
     let done = courier.pass().await?;

@@ -30,7 +30,7 @@ pub(super) enum IssueCommand {
     Draft {
         /// Of which time.
         #[command(flatten)]
-        span: Span,
+        span: PeriodArgs,
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Print::Md)]
         format: Print,
@@ -56,7 +56,7 @@ pub(super) enum IssueCommand {
     Publish {
         /// Of which time.
         #[command(flatten)]
-        span: Span,
+        span: PeriodArgs,
         /// Publish without asking, whatever the doubts.
         #[arg(long)]
         yes: bool,
@@ -83,7 +83,7 @@ pub(super) enum IssueCommand {
 
 /// A stretch of time.
 #[derive(Debug, Args)]
-pub(super) struct Span {
+pub(super) struct PeriodArgs {
     /// An ISO week, Monday to Sunday, UTC: 2017-W19.
     #[arg(long, value_parser = week, value_name = "WEEK", conflicts_with_all = ["from", "to"])]
     week: Option<Period>,
@@ -110,7 +110,7 @@ fn week(text: &str) -> Result<Period, String> {
     Period::week(text).ok_or_else(|| "a week is written 2017-W19".to_owned())
 }
 
-impl Span {
+impl PeriodArgs {
     fn period(&self, now: DateTime<Utc>) -> anyhow::Result<Option<Period>> {
         let period = match (self.week, self.from) {
             (Some(week), _) => week,
@@ -139,7 +139,7 @@ pub(super) async fn run(path: &Path, command: &IssueCommand) -> anyhow::Result<E
     }
 }
 
-async fn draft(path: &Path, span: &Span, format: Print) -> anyhow::Result<ExitCode> {
+async fn draft(path: &Path, span: &PeriodArgs, format: Print) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     let rules = Rules::of(&config);
     let now = Utc::now();
@@ -205,7 +205,7 @@ async fn list(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn publish(path: &Path, span: &Span, yes: bool) -> anyhow::Result<ExitCode> {
+async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     let rules = Rules::of(&config);
     let now = Utc::now();

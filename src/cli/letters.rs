@@ -31,30 +31,30 @@ pub(super) enum LettersCommand {
     Retry {
         /// Its number in the list, or all.
         #[arg(value_name = "NUMBER|all", value_parser = which)]
-        which: Which,
+        which: LetterChoice,
     },
     /// Drop a message that could not be delivered: one by its number, or all.
     #[command(after_help = "Example:\n  bpfnews letters drop all")]
     Drop {
         /// Its number in the list, or all.
         #[arg(value_name = "NUMBER|all", value_parser = which)]
-        which: Which,
+        which: LetterChoice,
     },
 }
 
-/// Which of them.
+/// LetterChoice of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Which {
+pub(super) enum LetterChoice {
     One(i64),
     All,
 }
 
-fn which(text: &str) -> Result<Which, String> {
+fn which(text: &str) -> Result<LetterChoice, String> {
     match text {
-        "all" => Ok(Which::All),
+        "all" => Ok(LetterChoice::All),
         number => number
             .parse()
-            .map(Which::One)
+            .map(LetterChoice::One)
             .map_err(|_| "expected a number of the list, or all".to_owned()),
     }
 }
@@ -126,10 +126,10 @@ fn as_text(letter: &Letter) -> String {
     )
 }
 
-async fn decide(store: &Store, which: Which, fate: LetterFate) -> anyhow::Result<ExitCode> {
+async fn decide(store: &Store, which: LetterChoice, fate: LetterFate) -> anyhow::Result<ExitCode> {
     let number = match which {
-        Which::One(number) => Some(number),
-        Which::All => None,
+        LetterChoice::One(number) => Some(number),
+        LetterChoice::All => None,
     };
     let mut tx = store.write().await?;
     let decided = outbox::decide_letters(&mut tx, number, fate, Utc::now()).await?;

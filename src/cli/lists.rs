@@ -283,7 +283,7 @@ fn span(time: TimeDelta) -> String {
 
 /// A feed that carries an item, as lists of items name it.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Carrier {
+pub(super) struct ItemCarrier {
     /// Its name.
     pub(super) name: String,
     /// Where it is.
@@ -291,7 +291,7 @@ pub(super) struct Carrier {
 }
 
 /// The feeds that carry an item.
-pub(super) fn carriers(row: &ItemRow) -> Vec<Carrier> {
+pub(super) fn carriers(row: &ItemRow) -> Vec<ItemCarrier> {
     serde_json::from_str(&row.feeds).unwrap_or_default()
 }
 

@@ -158,7 +158,7 @@ enum Command {
     Stories {
         /// Which ones.
         #[command(flatten)]
-        which: stories::Which,
+        which: stories::StoryChoice,
     },
     /// Search the stories: words, "a phrase", word*, title:word, people:name.
     #[command(
@@ -169,7 +169,7 @@ enum Command {
         words: String,
         /// Which ones.
         #[command(flatten)]
-        which: stories::Which,
+        which: stories::StoryChoice,
     },
     /// Show one story: its revisions, changes, people and present state.
     #[command(
@@ -198,7 +198,7 @@ enum Command {
     Open {
         /// Which ones.
         #[command(flatten)]
-        which: stories::Which,
+        which: stories::StoryChoice,
     },
     /// The messages that could not be delivered: list them, have them tried again, or drop them.
     #[command(subcommand)]

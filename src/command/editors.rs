@@ -313,7 +313,7 @@ async fn owe_reader(
     };
     let quiet = desk.config.quiet;
     let due_at = quiet.map_or(ctx.now, |quiet| quiet.end_after(ctx.now));
-    outbox::post_apart(tx, desk.row.id, &outcome(was, word), due_at, ctx.now).await?;
+    outbox::open_and_queue(tx, desk.row.id, &outcome(was, word), due_at, ctx.now).await?;
     Ok(true)
 }
 

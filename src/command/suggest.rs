@@ -106,7 +106,7 @@ async fn tell_editors(
     let number = told.number;
     let content = Content::Suggestion(told);
     for desk in desks.iter().filter(|desk| desk.config.maintainers) {
-        let post = outbox::post_apart(tx, desk.row.id, &content, now, now).await?;
+        let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }
     ingest::meet_all(tx, now).await

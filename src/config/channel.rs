@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
+use serde::Serialize;
 
+use super::feed;
 use super::keys::TableName;
 use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
 use super::times::{QuietHours, Schedule, time_of_day};
-use super::{FeedConfig, feed};
+use super::upstream::FeedConfig;
 use crate::chat::PlatformKind;
 use crate::post::route::Route;
 use crate::story::{State, StoryKind};
@@ -21,6 +23,31 @@ const LIST_MAX: usize = 200;
 const ADDRESS_BYTES_MAX: usize = 255;
 const HOURLY_MAX: u64 = 1000;
 const SCORE_MAX: i64 = 1000;
+const KINDS: [StoryKind; 7] = [
+    StoryKind::Series,
+    StoryKind::Commit,
+    StoryKind::Pull,
+    StoryKind::Thread,
+    StoryKind::Article,
+    StoryKind::Release,
+    StoryKind::Video,
+];
+const STATES: [State; 14] = [
+    State::Posted,
+    State::Discussed,
+    State::Applied,
+    State::PartlyApplied,
+    State::Pulled,
+    State::Mainline,
+    State::Stable,
+    State::Superseded,
+    State::Withdrawn,
+    State::Rejected,
+    State::Open,
+    State::Paid,
+    State::Free,
+    State::Published,
+];
 
 /// A room that gets posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +136,14 @@ pub(super) fn read_channels(
             notes.note(ProblemKind::Wrong, Some(line), &key, message);
         };
         if let Some(first) = names.insert(channel.name.clone(), line) {
-            wrong(format!("the channel on line {first} has this name too"));
+            wrong(format!(
+                "the channel on line {first} has this name too; rename one of them"
+            ));
         }
         let room = (channel.platform, channel.address.clone());
         if let Some(first) = rooms.insert(room, channel.name.clone()) {
             wrong(format!(
-                "posts to the same room as {first}; make one channel of both"
+                "posts to the same room as {first}; merge the two channels"
             ));
         }
         match channel.platform {
@@ -176,7 +205,7 @@ fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Op
     let (right, is_good): (_, fn(&str) -> bool) = match platform? {
         PlatformKind::Terminal => {
             if let Some(field) = table.take("id") {
-                field.note("the terminal has no id; take this out");
+                field.note("the terminal has no id; remove this key");
             }
             return Some(String::new());
         }
@@ -212,7 +241,7 @@ fn read_mode(table: &mut Table<'_, '_>) -> Option<ChannelMode> {
     let at = table.take("digest_at");
     if !is_digest {
         if let Some(field) = at {
-            field.note("only of use with mode = \"digest\"");
+            field.note("only valid with mode = \"digest\"");
             return None;
         }
         return Some(ChannelMode::Stories);
@@ -265,10 +294,10 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
         .and_then(|field| field.signed(SCORE_MAX));
     let off_topic = table.take("off_topic").and_then(|field| field.truth());
     let mut route = Route {
-        kinds: read_words(table, "kinds", "kind of story"),
+        kinds: read_words(table, "kinds", "kind of story", &KINDS),
         feeds: Vec::new(),
         trees: read_texts(table, "trees"),
-        states: read_words(table, "states", "state of a story"),
+        states: read_words(table, "states", "state of a story", &STATES),
         words: read_texts(table, "words"),
         people: read_texts(table, "people"),
         score_min,
@@ -289,12 +318,14 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
     route
 }
 
-/// Reads words that serde knows: kinds or states of stories.
-fn read_words<T: serde::de::DeserializeOwned>(
+/// Reads a list of words. `known` are the values that have one, in the order of messages.
+fn read_words<T: Serialize + Copy>(
     table: &mut Table<'_, '_>,
     key: &str,
-    what: &str,
+    noun: &str,
+    known: &[T],
 ) -> Vec<T> {
+    let words: Vec<String> = known.iter().map(word).collect();
     let members = table
         .take(key)
         .and_then(|field| field.list("a list of words", LIST_MAX));
@@ -303,52 +334,22 @@ fn read_words<T: serde::de::DeserializeOwned>(
         let Some(text) = member.text("a word") else {
             continue;
         };
-        match serde_json::from_value(text.into()) {
-            Ok(value) => read.push(value),
-            Err(_) => member.note(format!(
-                "{} is no {what}; expected one of {}",
+        match words.iter().position(|word| word == text) {
+            Some(at) => read.push(known[at]),
+            None => member.note(format!(
+                "{} is not a {noun}; expected one of {}",
                 quoted(text),
-                known_words(what)
+                words.join(", ")
             )),
         }
     }
     read
 }
 
-fn known_words(what: &str) -> String {
-    let kinds = [
-        StoryKind::Series,
-        StoryKind::Commit,
-        StoryKind::Pull,
-        StoryKind::Thread,
-        StoryKind::Article,
-        StoryKind::Release,
-        StoryKind::Video,
-    ];
-    let states = [
-        State::Posted,
-        State::Discussed,
-        State::Applied,
-        State::PartlyApplied,
-        State::Pulled,
-        State::Mainline,
-        State::Stable,
-        State::Superseded,
-        State::Withdrawn,
-        State::Rejected,
-        State::Open,
-        State::Paid,
-        State::Free,
-        State::Published,
-    ];
-    let words = match what.starts_with("kind") {
-        true => serde_json::to_value(kinds),
-        false => serde_json::to_value(states),
-    };
-    let words = words.unwrap_or_default();
-    let words = words.as_array().map_or(&[][..], Vec::as_slice);
-    let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
-    words.join(", ")
+/// The word of a value, as in the JSON of a story.
+fn word(value: &impl Serialize) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
 }
 
 fn read_texts(table: &mut Table<'_, '_>, key: &str) -> Vec<String> {

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::file::{self, TableLines};
-use super::{Config, ConfigErrors};
+use super::file::{self, Config, TableLines};
+use super::problem::ConfigErrors;
 
 /// The table of an addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -269,7 +269,7 @@ mod tests {
         let why: Vec<&str> = two.left_out.iter().map(|(_, why)| why.as_str()).collect();
         assert_eq!(why.len(), 2, "{why:?}");
         assert!(
-            why[0].contains("\"a\" is the name of the feed on line 5 too"),
+            why[0].contains("the feed on line 5 has the name \"a\" too"),
             "{why:?}"
         );
         assert!(why[1].contains("there is no [matrix]"), "{why:?}");

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::network::NetworkConfig;
 use super::place::{URL_RIGHT, read_url};
 use super::reader::{Field, Table, quoted};
-use super::{FeedConfig, FeedKind, Gives, Identity, NetworkConfig, TreeRole};
+use super::upstream::{FeedConfig, FeedKind, Gives, Identity, KINDS, TreeRole, UpstreamKind};
 
 /// The longest name of a feed, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -25,22 +26,6 @@ const NEW_MAX_MOST: u64 = 2_000;
 
 const BRANCH_DEFAULT: &str = "master";
 
-/// The kinds of feed, as words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpstreamKind {
-    Tree,
-    Archive,
-    Lwn,
-    Feed,
-}
-
-const KINDS: &[(&str, UpstreamKind)] = &[
-    ("tree", UpstreamKind::Tree),
-    ("archive", UpstreamKind::Archive),
-    ("lwn", UpstreamKind::Lwn),
-    ("feed", UpstreamKind::Feed),
-];
-
 /// Keys that only one kind has.
 const OWN_KEYS: &[(&str, UpstreamKind)] = &[
     ("branch", UpstreamKind::Tree),
@@ -51,31 +36,13 @@ const OWN_KEYS: &[(&str, UpstreamKind)] = &[
     ("identity", UpstreamKind::Feed),
 ];
 
-impl UpstreamKind {
-    /// The word in the configuration and in the database.
-    pub fn word(self) -> &'static str {
-        let mut kinds = KINDS.iter();
-        kinds
-            .find(|(_, kind)| *kind == self)
-            .map_or("", |(word, _)| word)
-    }
-
-    /// The kind with this word.
-    pub fn of(word: &str) -> Option<Self> {
-        let mut kinds = KINDS.iter();
-        kinds
-            .find(|(known, _)| *known == word)
-            .map(|(_, kind)| *kind)
-    }
-
-    /// The default poll gap of the kind, in seconds.
-    fn poll_gap_s(self) -> u64 {
-        match self {
-            UpstreamKind::Tree => 600,
-            UpstreamKind::Archive => 300,
-            UpstreamKind::Lwn => 1800,
-            UpstreamKind::Feed => 3600,
-        }
+/// The default poll gap of the kind, in seconds.
+fn poll_gap_s(kind: UpstreamKind) -> u64 {
+    match kind {
+        UpstreamKind::Tree => 600,
+        UpstreamKind::Archive => 300,
+        UpstreamKind::Lwn => 1800,
+        UpstreamKind::Feed => 3600,
     }
 }
 
@@ -195,7 +162,7 @@ fn read_poll_gap(
     network: &NetworkConfig,
 ) -> Option<Duration> {
     let Some(field) = table.take("poll_gap_s") else {
-        return kind.map(|kind| Duration::from_secs(kind.poll_gap_s()));
+        return kind.map(|kind| Duration::from_secs(poll_gap_s(kind)));
     };
     let least = match url {
         Some(url) if network.allows_private(url) => 1,
@@ -308,7 +275,7 @@ fn read_paths(field: Field<'_, '_>) -> Option<Vec<String>> {
             continue;
         };
         if paths.contains(&path) {
-            member.note(format!("{} stands twice in this list", quoted(&path)));
+            member.note(format!("{} is in this list twice", quoted(&path)));
         } else {
             paths.push(path);
         }

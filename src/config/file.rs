@@ -3,16 +3,22 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use url::Url;
+
+use super::channel::{self, ChannelConfig};
+use super::commands::{self, CommandsConfig};
+use super::issue::{self, IssueConfig, WebConfig};
 use super::keys::TableName;
-use super::network::read_network;
+use super::network::{NetworkConfig, read_network};
+use super::platform::{self, DiscordConfig, MatrixConfig};
+use super::problem::{ConfigErrors, ConfigProblem};
 use super::reader::{self, Field, ProblemKind, ProblemLog, Table};
-use super::{
-    CommandsConfig, Config, ConfigErrors, ConfigProblem, FeedConfig, IssueConfig, NetworkConfig,
-    PlatformKind, channel, commands, feed, issue, machines, platform, relevance,
-};
+use super::upstream::FeedConfig;
+use super::{feed, machines, relevance};
+use crate::chat::PlatformKind;
 use crate::story::machine::Machines;
 use crate::story::relevance::FoldRules;
 
@@ -23,6 +29,57 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 const FEEDS_MAX: usize = 10_000;
 
 const DATABASE_DEFAULT: &str = "bpfnews.sqlite";
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The SQLite file; a relative path starts at the folder of the configuration file.
+    pub database: PathBuf,
+    pub network: NetworkConfig,
+    /// The words and weights of relevance, and the senders that are machines.
+    pub relevance: FoldRules,
+    /// The feeds in the file's order; names are unique.
+    pub feeds: Vec<Arc<FeedConfig>>,
+    /// `None` if Discord is not used.
+    pub discord: Option<DiscordConfig>,
+    /// `None` if Matrix is not used.
+    pub matrix: Option<MatrixConfig>,
+    /// The channels in the file's order; see [`Config::channels`].
+    pub channels: Vec<ChannelConfig>,
+    /// Maintainers, and limits on commands.
+    pub commands: CommandsConfig,
+    pub issue: IssueConfig,
+    /// `None` if there are no pages.
+    pub web: Option<WebConfig>,
+    /// Names of feeds that were added in chat. They may use only the private hosts that the file's own feeds use,
+    /// whatever `allow_private_hosts` says.
+    pub from_chat: BTreeSet<String>,
+}
+
+impl Config {
+    /// The public address of the pages, ending with a slash.
+    pub fn home(&self) -> Option<&str> {
+        self.web.as_ref()?.url.as_ref().map(Url::as_str)
+    }
+
+    /// The channels of the file, or the terminal if the file has none.
+    pub fn channels(&self) -> Vec<ChannelConfig> {
+        if self.channels.is_empty() {
+            vec![ChannelConfig::terminal()]
+        } else {
+            self.channels.clone()
+        }
+    }
+
+    /// The folder of the Matrix session and its keys.
+    pub fn matrix_folder(&self) -> PathBuf {
+        let named = self
+            .matrix
+            .as_ref()
+            .and_then(|matrix| matrix.folder.clone());
+        named.unwrap_or_else(|| self.database.with_extension("matrix"))
+    }
+}
 
 /// The lines of feeds and channels, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,9 +160,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
             "larger than {CONFIG_BYTES_MAX} bytes; is this the configuration?"
         )),
         Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err("no such file; bpfnews init writes one, and --config names another".to_owned())
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(
+            "no such file; create one with bpfnews init, or name another with --config".to_owned(),
+        ),
         Err(error) => Err(format!(
             "cannot be read ({error}); it must be a file you may read, such as a copy of config.example.toml"
         )),
@@ -122,46 +179,19 @@ fn read_config<'t>(
     let folder = file.parent().unwrap_or(Path::new(""));
     let database = top.take("database");
     let database = database.and_then(|field| read_database(&field));
-    let network = top.take("network");
-    let network = network.and_then(|field| {
-        field.table(
-            TableName::Network,
-            "a table: write [network], its keys below",
-        )
-    });
+    let network = top.take_table("network", TableName::Network);
     let network = network.map_or_else(NetworkConfig::default, read_network);
-    let relevance = top.take("relevance");
-    let relevance = relevance.and_then(|field| {
-        field.table(
-            TableName::Relevance,
-            "a table: write [relevance], its keys below",
-        )
-    });
+    let relevance = top.take_table("relevance", TableName::Relevance);
     let mut relevance = relevance.map_or_else(FoldRules::default, relevance::read_relevance);
-    let machines = top.take("machines");
-    let machines = machines.and_then(|field| {
-        field.table(
-            TableName::Machines,
-            "a table: write [machines], its keys below",
-        )
-    });
+    let machines = top.take_table("machines", TableName::Machines);
     relevance.machines = machines.map_or_else(Machines::default, machines::read_machines);
     let feeds = match top.take("feed") {
         Some(field) => read_feeds(field, notes, &network, &mut lines.feeds),
         None => no_feeds(notes, None),
     };
-    let discord = top.take("discord");
-    let discord = discord.and_then(|field| {
-        field.table(
-            TableName::Discord,
-            "a table: write [discord], its keys below",
-        )
-    });
+    let discord = top.take_table("discord", TableName::Discord);
     let discord = discord.map(|table| platform::read_discord(table, folder));
-    let matrix = top.take("matrix");
-    let matrix = matrix.and_then(|field| {
-        field.table(TableName::Matrix, "a table: write [matrix], its keys below")
-    });
+    let matrix = top.take_table("matrix", TableName::Matrix);
     let mut set_up: Vec<PlatformKind> = discord.iter().map(|_| PlatformKind::Discord).collect();
     // A wrong [matrix] is reported once, not again for each of its channels.
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
@@ -170,23 +200,13 @@ fn read_config<'t>(
         Some(field) => channel::read_channels(field, notes, &feeds, &set_up, &mut lines.channels),
         None => Vec::new(),
     };
-    let commands = top.take("commands");
-    let commands = commands.and_then(|field| {
-        field.table(
-            TableName::Commands,
-            "a table: write [commands], its keys below",
-        )
-    });
+    let commands = top.take_table("commands", TableName::Commands);
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
-    let issue = top.take("issue");
-    let issue = issue
-        .and_then(|field| field.table(TableName::Issue, "a table: write [issue], its keys below"));
+    let issue = top.take_table("issue", TableName::Issue);
     let issue = issue.map_or_else(IssueConfig::default, |table| {
         issue::read_issue(table, folder)
     });
-    let web = top.take("web");
-    let web =
-        web.and_then(|field| field.table(TableName::Web, "a table: write [web], its keys below"));
+    let web = top.take_table("web", TableName::Web);
     let web = web.and_then(issue::read_web);
     top.finish();
     let config = Config {
@@ -245,7 +265,7 @@ fn read_feeds(
         if let Some((name, line)) = read.name {
             if let Some(first) = names.get(&name) {
                 let message = format!(
-                    "{} is the name of the feed on line {first} too",
+                    "the feed on line {first} has the name {} too; rename one of them",
                     reader::quoted(&name)
                 );
                 notes.note(
@@ -260,9 +280,8 @@ fn read_feeds(
         }
         if let Some(upstream) = read.upstream {
             if let Some((first, line)) = upstreams.get(&upstream) {
-                let message = format!(
-                    "reads the same place as {first} on line {line}; make one feed of both"
-                );
+                let message =
+                    format!("reads the same source as {first} on line {line}; merge the two feeds");
                 let key = format!("{}: url", read.place);
                 notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
             } else {
@@ -275,7 +294,7 @@ fn read_feeds(
 }
 
 fn no_feeds(notes: &ProblemLog<'_>, line: Option<usize>) -> Vec<Arc<FeedConfig>> {
-    let message = "none; write a [[feed]] for each, or copy them from config.example.toml";
+    let message = "there is none; write a [[feed]] for each, or copy some from config.example.toml";
     notes.note(ProblemKind::Missing, line, "feed", message.to_owned());
     Vec::new()
 }

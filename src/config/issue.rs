@@ -63,25 +63,20 @@ pub(super) fn read_issue(mut table: Table<'_, '_>, folder: &Path) -> IssueConfig
         let is_good = (1..=NAME_CHARS_MAX).contains(&name.chars().count())
             && !name.chars().any(char::is_control)
             && name.chars().any(|c| c.is_ascii_alphanumeric());
-        match is_good {
-            true => Some(name.to_owned()),
-            false => {
-                field.expected(NAME);
-                None
-            }
+        if !is_good {
+            field.expected(NAME);
+            return None;
         }
+        Some(name.to_owned())
     });
     let publish = table.take("publish").and_then(|field| read_when(&field));
-    let below = |path: &str| folder.join(path);
     let files = table.take("folder").and_then(|field| {
         let path = field.text(FOLDER)?;
-        match path.is_empty() || path.contains(char::is_control) || path.starts_with("~/") {
-            true => {
-                field.expected(FOLDER);
-                None
-            }
-            false => Some(below(path)),
+        if path.is_empty() || path.contains(char::is_control) || path.starts_with("~/") {
+            field.expected(FOLDER);
+            return None;
         }
+        Some(folder.join(path))
     });
     let discord_users = read_ids(&mut table, "discord_users", USER, is_snowflake);
     let discord_roles = read_ids(&mut table, "discord_roles", ROLE, is_snowflake);

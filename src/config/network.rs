@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use super::NetworkConfig;
 use super::reader::{Field, Table};
 
 /// The most hosts in `allow_private_hosts`.
@@ -17,6 +16,49 @@ const CONTACT_BYTES_MAX: usize = 200;
 const HOST_GAP_MS_MAX: u64 = 60_000;
 
 const REQUEST_TIMEOUT_S_MAX: u64 = 600;
+
+const HOST_GAP_MS_DEFAULT: u64 = 1000;
+const REQUEST_TIMEOUT_S_DEFAULT: u64 = 60;
+
+/// Behaviour on the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// Loopback or private hosts that feeds may use: names or addresses.
+    pub allow_private_hosts: Vec<String>,
+    /// How a site's operator can reach the bot's operator: an address or a page, sent in the User-Agent.
+    pub contact: Option<String>,
+    /// A page that describes the bot to a site's operator, sent in the User-Agent.
+    pub page: Option<Url>,
+    /// The pause between two requests to one host (`host_gap_ms`).
+    pub host_gap: Duration,
+    /// The longest time from the start of a request to its last byte (`request_timeout_s`).
+    pub request_timeout: Duration,
+}
+
+impl NetworkConfig {
+    /// Whether `allow_private_hosts` names the host of this URL.
+    pub fn allows_private(&self, url: &Url) -> bool {
+        let host = match url.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.').to_owned(),
+            Some(Host::Ipv4(address)) => address.to_string(),
+            Some(Host::Ipv6(address)) => address.to_string(),
+            None => return false,
+        };
+        self.allow_private_hosts.contains(&host)
+    }
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        NetworkConfig {
+            allow_private_hosts: Vec::new(),
+            contact: None,
+            page: None,
+            host_gap: Duration::from_millis(HOST_GAP_MS_DEFAULT),
+            request_timeout: Duration::from_secs(REQUEST_TIMEOUT_S_DEFAULT),
+        }
+    }
+}
 
 pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     let default = NetworkConfig::default();

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::feed::UpstreamKind;
 use super::reader::{Field, quoted};
+use super::upstream::UpstreamKind;
 
 pub(super) const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
@@ -34,18 +34,18 @@ fn check_url(text: &str) -> Result<Url, String> {
         Err(error) => return wrong(&format!(": {error}")),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        let message = "has a user or a password in it; secrets never stand in the configuration";
+        let message = "has a user or a password in it; never write secrets into the configuration";
         return Err(message.to_owned());
     }
     if !matches!(url.scheme(), "http" | "https") {
         return wrong("");
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return wrong(", which names no host");
+        return wrong(", which has no host");
     }
     if url.fragment().is_some() {
         return Err(
-            "has a fragment (from the \"#\" on), which is never sent; leave it out".to_owned(),
+            "has a fragment (from the \"#\" on), which is never sent; remove it".to_owned(),
         );
     }
     Ok(url)
@@ -79,7 +79,7 @@ fn tree_url(mut url: Url) -> Result<Url, String> {
         return Ok(url);
     }
     if path.is_empty() {
-        let message = "names a host only; expected a cgit repository, such as \
+        let message = "is only a host; expected a cgit repository, such as \
                        https://git.kernel.org/pub/scm/linux/kernel/git/bpf/bpf-next.git";
         return Err(message.to_owned());
     }
@@ -114,7 +114,7 @@ fn archive_url(mut url: Url) -> Result<Url, String> {
         ));
     }
     if path == "/" && url.host_str() == Some("lore.kernel.org") {
-        return Err("names no list; expected one such as https://lore.kernel.org/bpf/".to_owned());
+        return Err("is not a list; expected one such as https://lore.kernel.org/bpf/".to_owned());
     }
     if !path.ends_with('/') {
         url.set_path(&format!("{path}/"));

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
-use super::Config;
 use super::reader::{Field, Table};
 
 const API_DEFAULT: &str = "https://discord.com";
@@ -73,10 +72,11 @@ fn read_server(field: &Field<'_, '_>, right: &str) -> Option<String> {
     };
     let url = Url::parse(text).ok().filter(is_good);
     if url.is_none() {
-        match is_bare_host(text) {
+        if is_bare_host(text) {
             // The scheme is missing, so suggest it.
-            true => field.expected(&format!("{right}; \"https://{text}\" may be meant")),
-            false => field.expected(right),
+            field.expected(&format!("{right}; try \"https://{text}\""));
+        } else {
+            field.expected(right);
         }
     }
     url.map(|url| url.as_str().trim_end_matches('/').to_owned())
@@ -157,16 +157,5 @@ fn read_path(field: &Field<'_, '_>, right: &str, folder: &Path) -> Option<PathBu
             None
         }
         path => Some(folder.join(path)),
-    }
-}
-
-impl Config {
-    /// The folder of the Matrix session and its keys.
-    pub fn matrix_folder(&self) -> PathBuf {
-        let named = self
-            .matrix
-            .as_ref()
-            .and_then(|matrix| matrix.folder.clone());
-        named.unwrap_or_else(|| self.database.with_extension("matrix"))
     }
 }

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, TableName};
-use super::{ConfigErrors, ConfigProblem};
+use super::problem::{ConfigErrors, ConfigProblem};
 
 /// The most characters of a wrong value that a message repeats.
 const FOUND_CHARS_MAX: usize = 40;
@@ -85,7 +85,7 @@ impl<'a> ProblemLog<'a> {
         }
         if let Some((line, _)) = errors.get(SYNTAX_ERRORS_MAX) {
             let message =
-                format!("not TOML from here on in {more} lines; mend the first ones first");
+                format!("not TOML from here on in {more} lines; fix the first ones first");
             self.note(ProblemKind::Wrong, Some(*line), "", message);
         }
         document.into_inner()
@@ -174,6 +174,12 @@ impl<'n, 't> Table<'n, 't> {
             line: self.notes.line(spanned_key.span().start),
             value,
         })
+    }
+
+    /// Takes a key's value, which must be a table.
+    pub(super) fn take_table(&mut self, key: &str, name: TableName) -> Option<Table<'n, 't>> {
+        let right = format!("a table: write [{key}], its keys below");
+        self.take(key)?.table(name, &right)
     }
 
     /// Takes a key's value, and records a problem if it is missing. `right` describes a good value.

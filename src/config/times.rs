@@ -41,9 +41,10 @@ impl QuietHours {
         let day = seconds(NaiveTime::MIN) + 86_400;
         let since = (seconds(at.time()) - seconds(self.from)).rem_euclid(day);
         let length = (seconds(self.to) - seconds(self.from)).rem_euclid(day);
-        match since < length {
-            true => at + TimeDelta::seconds(length - since),
-            false => at,
+        if since < length {
+            at + TimeDelta::seconds(length - since)
+        } else {
+            at
         }
     }
 }

@@ -277,7 +277,7 @@ impl Courier {
             let mut post = outbox::post(&mut tx, post).await?;
             post.state = PostState::Muted;
             outbox::save_post(&mut tx, &post).await?;
-            outbox::forget_deliveries(&mut tx, post.id, "the post was deleted", now).await?;
+            outbox::cancel_deliveries(&mut tx, post.id, "the post was deleted", now).await?;
         }
         tx.commit().await?;
         Ok(())

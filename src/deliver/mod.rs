@@ -356,7 +356,7 @@ impl Courier {
         }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
-        outbox::channel_is_well(&mut tx, id).await?;
+        outbox::channel_recovered(&mut tx, id).await?;
         let title = format!("{} is well again", desk.config.name);
         desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
         tx.commit().await?;

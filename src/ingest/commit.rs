@@ -19,7 +19,7 @@ use super::{Ingest, Mode, POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX, fold};
 use crate::item::Detail;
 use crate::source::{Request, Walk};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
-use crate::store::items::{self, AtHand};
+use crate::store::items::{self, LoadedItems};
 use crate::store::{StorageProblem, Tx, troubles};
 
 /// How long a poll that brought nothing waits for others while any of them reads. Larger groups write less …
@@ -29,7 +29,7 @@ const QUIET_MAX: usize = POLLS_AT_ONCE_MAX / 2;
 
 /// The result of storing a page.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct CommittedPage {
     /// The walk, which has learned which items were new.
     pub(super) walk: Walk,
     /// Where polling stands.
@@ -94,7 +94,7 @@ impl Ingest {
 
     /// Commits the entry of a poll, with every entry that waits; returns once it is on disk. The result is `None` if another
     /// poll moved the feed's cursor since. A walk that does not know the items stored by the other poll would stop too early.
-    pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<Kept>> {
+    pub(super) async fn commit(&self, left: Left) -> anyhow::Result<Option<CommittedPage>> {
         let others_read = self.readers.available_permits() < READ_AT_ONCE_MAX;
         let may_wait = left.is_quiet() && others_read && self.waiting() < QUIET_MAX;
         let (_waits, mut ended) = self.waiting.put(left);
@@ -147,14 +147,14 @@ impl Ingest {
     }
 
     /// The same as [`Ingest::transaction`]; a panic is an error.
-    async fn caught(&self, left: &[Left]) -> Result<Vec<Option<Kept>>, NotKept> {
+    async fn caught(&self, left: &[Left]) -> Result<Vec<Option<CommittedPage>>, NotKept> {
         let caught = AssertUnwindSafe(self.transaction(left)).catch_unwind();
         let ended = caught.await.unwrap_or_else(|_| Err(Panicked.into()));
         ended.map_err(NotKept::new)
     }
 
     /// One transaction: items, stories, posts, gaps, cursors, and how polls ended.
-    async fn transaction(&self, left: &[Left]) -> anyhow::Result<Vec<Option<Kept>>> {
+    async fn transaction(&self, left: &[Left]) -> anyhow::Result<Vec<Option<CommittedPage>>> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let (mut kept, mut brought) = (Vec::new(), Brought::default());
@@ -206,7 +206,7 @@ impl Ingest {
         progress: &mut Progress,
         brought: &mut Brought<'a>,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Option<Kept>> {
+    ) -> anyhow::Result<Option<CommittedPage>> {
         let (row, page) = (&read.row, &read.page);
         let is_poll = read.mode != Mode::History;
         if is_poll && !progress.stands_at(row.id, read.cursor.as_deref()) {
@@ -232,7 +232,7 @@ impl Ingest {
         items::mark_known(tx, row.id, &known, seen_again, now).await?;
         progress.count_items(row.id, stored.sighted);
         brought.touched.extend(stored.touched());
-        stored.put_at_hand(&page.items, &mut brought.at_hand);
+        stored.add_loaded(&page.items, &mut brought.at_hand);
         let news = news(row, telling, &page.items, place, &stored, now);
         brought.news.extend(news);
         let gaps = feeds::record_gaps(tx, row.id, &gaps, now).await?;
@@ -259,7 +259,7 @@ impl Ingest {
             let how = Ok(walk.is_cut_short());
             self.ended(row, config, how, read.leave_alone, None)
         });
-        Ok(Some(Kept {
+        Ok(Some(CommittedPage {
             walk,
             cursor,
             next,
@@ -302,7 +302,7 @@ struct Brought<'a> {
     /// Items with stories to be built anew.
     touched: Vec<i64>,
     /// Those of them that are new, as they were stored.
-    at_hand: AtHand<'a>,
+    at_hand: LoadedItems<'a>,
     news: News,
 }
 

@@ -120,7 +120,7 @@ async fn make_digest(tx: &mut Tx, desk: &Desk, now: DateTime<Utc>) -> anyhow::Re
             mark: format!("d{:x}", fastrand::u64(..)),
         });
         let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-        let digest = outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+        let digest = outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
         for post in posts {
             let mut post = post.clone();
             (post.state, post.digest_id) = (PostState::Open, Some(digest));
@@ -140,7 +140,7 @@ pub(super) async fn list_anew(tx: &mut Tx, digest: i64, now: DateTime<Utc>) -> a
         anyhow::bail!("the post {digest} lists stories, but is no digest");
     };
     // After a restore: a list is changed once all that it names is here again, or it would lose the rest.
-    if outbox::lists_strangers(tx, post.channel_id, &listed.mark, now).await? {
+    if outbox::lists_unmatched(tx, post.channel_id, &listed.mark, now).await? {
         return Ok(());
     }
     let members = outbox::posts_in_digest(tx, digest).await?;

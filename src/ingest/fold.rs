@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use anyhow::Context as _;
 
 use self::join::{JoinedItems, join_clusters, sources_of};
-use self::kept::{Cluster, Kept as KeptClusters};
+use self::kept::{Cluster, KeptClusters};
 use crate::item::ItemKind;
 use crate::source;
 use crate::store::Tx;
-use crate::store::items::AtHand;
+use crate::store::items::LoadedItems;
 use crate::store::stories::{self, Member, StoredStory, StoryUpdate};
 use crate::story::fold::{groups, sort};
 use crate::story::group::Outside;
@@ -47,7 +47,7 @@ pub struct Moved {
 pub async fn fold_items(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
     words: &FoldRules,
 ) -> anyhow::Result<Vec<Moved>> {
     fold_keeping(tx, items, at_hand, words, KEPT_BYTES_MAX).await
@@ -57,7 +57,7 @@ pub async fn fold_items(
 pub async fn fold_imported(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
     words: &FoldRules,
 ) -> anyhow::Result<Vec<Moved>> {
     fold_keeping(tx, items, at_hand, words, IMPORTED_BYTES_MAX).await
@@ -66,7 +66,7 @@ pub async fn fold_imported(
 async fn fold_keeping(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
     words: &FoldRules,
     bytes_max: usize,
 ) -> anyhow::Result<Vec<Moved>> {
@@ -98,7 +98,7 @@ pub async fn refold(
     stories::clear(tx).await?;
     let mut touched = BTreeSet::new();
     for batch in items.chunks(REFOLD_BATCH) {
-        let mut joined = join_clusters(tx, batch, &AtHand::new(), words).await?;
+        let mut joined = join_clusters(tx, batch, &LoadedItems::new(), words).await?;
         stories::move_clusters(tx, &joined.union.moves()).await?;
         touched.extend(joined.touched);
     }
@@ -201,7 +201,7 @@ async fn gather(
 /// Every id that the story of an item has, had or could have. Each of its items provides one.
 pub(super) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<String>> {
     let items = stories::items_beside(tx, item).await?;
-    let members = stories::members_by_number(tx, &items, &AtHand::new()).await?;
+    let members = stories::members_by_number(tx, &items, &LoadedItems::new()).await?;
     // The table of machines does not change the names of an item.
     let words = FoldRules::default();
     let own = |member: Member| life::id_of(read(member.item, &words).own);
@@ -231,7 +231,7 @@ async fn tell_clusters(
         .into_iter()
         .map(|before| (before.id.clone(), before))
         .collect();
-    let mut told: Vec<Told> = Vec::new();
+    let mut told: Vec<BuiltStory> = Vec::new();
     for (number, cluster) in &mut folding.clusters {
         let mut prints = HashMap::new();
         for group in groups(&cluster.readings) {
@@ -246,7 +246,7 @@ async fn tell_clusters(
             prints.insert(first.item.id, print);
             if !is_same {
                 let quiet = group.readings.iter().filter(|reading| reading.is_quiet());
-                told.push(Told {
+                told.push(BuiltStory {
                     quiet: quiet.map(|reading| reading.item.id).collect(),
                     cluster: *number,
                     items: group.readings.iter().map(|r| r.item.id).collect(),
@@ -262,7 +262,7 @@ async fn tell_clusters(
 }
 
 /// A story as it was built.
-struct Told {
+struct BuiltStory {
     cluster: i64,
     /// Its items, the earliest first.
     items: Vec<i64>,
@@ -277,14 +277,14 @@ struct Told {
 async fn store_told(
     tx: &mut Tx,
     clusters: &mut BTreeMap<i64, Cluster>,
-    told: Vec<Told>,
+    told: Vec<BuiltStory>,
     gone: &[StoredStory],
 ) -> anyhow::Result<Vec<Moved>> {
     let known = told
         .iter()
         .filter_map(|told| Some(told.known.as_ref()?.number));
     let known: Vec<i64> = known.collect();
-    let mut before = stories::told_of(tx, &known).await?;
+    let mut before = stories::packed_stories(tx, &known).await?;
     let mut next = stories::next_number(tx).await?;
     let mut changed: Vec<(StoryUpdate<'_>, Vec<u8>)> = Vec::new();
     let mut was = Vec::new();
@@ -364,7 +364,7 @@ async fn read_outside(
         return Ok((Outside::default(), Vec::new()));
     }
     let speaking: Vec<i64> = speaking.into_iter().collect();
-    let members = stories::members_by_number(tx, &speaking, &AtHand::new()).await?;
+    let members = stories::members_by_number(tx, &speaking, &LoadedItems::new()).await?;
     let mails = members
         .iter()
         .filter(|member| member.item.kind == ItemKind::Message);

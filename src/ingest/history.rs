@@ -13,7 +13,7 @@ use super::{Ingest, Mode, Report, fold};
 use crate::item::Item;
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome, Progress};
-use crate::store::items::{self, AtHand, StoredPage};
+use crate::store::items::{self, LoadedItems, StoredPage};
 
 impl Ingest {
     /// Walks a feed back to `since`; stores everything and announces nothing. It first polls the feed to its end. Otherwise the
@@ -117,8 +117,8 @@ impl Ingest {
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;
-        let mut at_hand = AtHand::new();
-        stored.put_at_hand(mails, &mut at_hand);
+        let mut at_hand = LoadedItems::new();
+        stored.add_loaded(mails, &mut at_hand);
         let moved = fold::fold_imported(&mut tx, &stored.touched(), &at_hand, &self.words).await?;
         plan::plan(&mut tx, &self.desks(), moved, &News::new(), now).await?;
         tx.commit().await?;

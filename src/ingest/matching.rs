@@ -41,7 +41,7 @@ pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
 }
 
 async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let mut standing = outbox::free_standing(tx, channel, now).await?;
+    let mut standing = outbox::unmatched_standing(tx, channel, now).await?;
     if standing.is_empty() {
         return Ok(());
     }
@@ -59,7 +59,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
                     None => list_of(tx, channel, mark, &found, now).await?,
                 };
                 lists.insert(mark.clone(), list);
-                outbox::forget_deliveries(tx, post.id, "a list names it already", now).await?;
+                outbox::cancel_deliveries(tx, post.id, "a list names it already", now).await?;
                 let mut post = post;
                 (post.state, post.digest_id) = (PostState::Open, Some(list));
                 outbox::save_post(tx, &post).await?;
@@ -69,7 +69,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
     for list in lists.into_values() {
         list_anew(tx, list, now).await?;
     }
-    for (delivery, mark) in outbox::owed_marks(tx, channel).await? {
+    for (delivery, mark) in outbox::queued_marks(tx, channel).await? {
         if let Some(found) = standing.remove(&mark) {
             outbox::take_standing(tx, channel, &mark).await?;
             outbox::settle_as_done(tx, delivery, &found.receipt, now).await?;
@@ -103,7 +103,7 @@ async fn take_over(
     post.state = PostState::Open;
     outbox::save_post(tx, &post).await?;
     outbox::settle_as_sent(tx, &post, &found.receipt, now).await?;
-    outbox::owe_content(tx, &post, Verb::Edit, now).await
+    outbox::queue_content(tx, &post, Verb::Edit, now).await
 }
 
 /// The post of a list that stands; made, if this database does not have it.

@@ -42,7 +42,7 @@ pub use self::matching::meet_all;
 pub use self::plan::restate;
 pub use self::retract::{retract, take_back};
 
-use self::commit::{Kept, NotKept};
+use self::commit::{CommittedPage, NotKept};
 use self::opening::Lasting;
 use self::waiting::{Ended, Left, ReadPage, Waiting};
 
@@ -118,7 +118,7 @@ impl Report {
         }
     }
 
-    fn add(&mut self, kept: &Kept) {
+    fn add(&mut self, kept: &CommittedPage) {
         self.fresh += kept.fresh;
         self.sighted += kept.sighted;
         self.news += kept.news;

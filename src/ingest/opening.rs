@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::digest::LastPoll;
 use super::look::places;
-use super::reading::Reading;
+use super::reading::ReaderPool;
 use super::waiting::Waiting;
 use super::{Ingest, PAGES_AT_ONCE_MAX, READ_AT_ONCE_MAX, sample};
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use crate::store::{Store, feeds, outbox, troubles};
 pub(super) struct Lasting {
     desks: RwLock<Arc<[Desk]>>,
     pub(super) last_poll: Mutex<LastPoll>,
-    pub(super) reading: Reading,
+    pub(super) reading: ReaderPool,
     pub(super) attempts: OnceLock<Attempts>,
 }
 

@@ -124,7 +124,7 @@ async fn is_only_an_answer(tx: &mut Tx, moved: &Moved) -> anyhow::Result<bool> {
     let is_thread = moved.story.kind == StoryKind::Thread;
     Ok(is_thread
         && (life::answers_missing_patch(&moved.story)
-            || items::answer_ghosts(tx, &moved.items[..1]).await?))
+            || items::answer_missing_mails(tx, &moved.items[..1]).await?))
 }
 
 /// The news in a story. A machine's verdict edits posts but opens none.
@@ -214,7 +214,7 @@ async fn stands_again(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> an
         post.digest_id = None;
     }
     // A removal that was not tried yet is not needed any more.
-    outbox::forget_deliveries(tx, post.id, "its story is its own again", now).await?;
+    outbox::cancel_deliveries(tx, post.id, "its story is its own again", now).await?;
     Ok(outbox::was_sent(tx, post.id).await? == SendState::Maybe)
 }
 
@@ -228,7 +228,7 @@ async fn owe_send(
     let mut post = post.clone();
     post.content = content;
     outbox::save_post(tx, &post).await?;
-    outbox::owe_content(tx, &post, Verb::Send, now).await
+    outbox::queue_content(tx, &post, Verb::Send, now).await
 }
 
 /// Lets a post that is of no story say something else.
@@ -273,8 +273,8 @@ pub(super) async fn say(
         };
     }
     match outbox::was_sent(tx, post.id).await? {
-        SendState::NotYet => outbox::restate_send(tx, post.id, &post.content, hasten_to).await,
-        SendState::Maybe if !is_same => outbox::owe_content(tx, post, Verb::Edit, now).await,
+        SendState::NotYet => outbox::update_send(tx, post.id, &post.content, hasten_to).await,
+        SendState::Maybe if !is_same => outbox::queue_content(tx, post, Verb::Edit, now).await,
         SendState::Maybe | SendState::Never => Ok(()),
     }
 }
@@ -373,5 +373,5 @@ async fn has_ghosts(tx: &mut Tx, story: &Story, fresh: &[(i64, Fresh)]) -> anyho
         return Ok(false);
     }
     let fresh: Vec<i64> = fresh.iter().map(|(item, _)| *item).collect();
-    items::answer_ghosts(tx, &fresh).await
+    items::answer_missing_mails(tx, &fresh).await
 }

@@ -33,7 +33,7 @@ const FAULTS_MAX: usize = 100;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that read. They start when they are first needed, and end with this.
-pub(super) struct Reading {
+pub(super) struct ReaderPool {
     turns: Semaphore,
     idle: Mutex<Vec<Sender<Job>>>,
     left: Arc<AtomicUsize>,
@@ -50,7 +50,7 @@ enum Unread {
     TooManyLeft,
 }
 
-impl Default for Reading {
+impl Default for ReaderPool {
     fn default() -> Self {
         Self {
             turns: Semaphore::new(AT_ONCE_MAX),
@@ -60,7 +60,7 @@ impl Default for Reading {
     }
 }
 
-impl Reading {
+impl ReaderPool {
     /// Reads an answer with a walk. If reading panics or takes too long, the walk receives an error, as for an answer that makes
     /// no sense. Answers without a document are read in place. `attempt` lasts until the reading thread is done.
     pub(super) async fn read(
@@ -125,7 +125,7 @@ impl Reading {
         }
         let (sender, ended) = oneshot::channel();
         let (left, met) = (Arc::clone(&self.left), Arc::<AtomicBool>::default());
-        let mut waits = Waits {
+        let mut waits = JobWait {
             left: Arc::clone(&left),
             met: Arc::clone(&met),
             is_over: false,
@@ -198,15 +198,15 @@ fn work(jobs: &Receiver<Job>) {
     }
 }
 
-/// Waits for a job. If it is dropped before the job ends, it counts the thread as abandoned.
-struct Waits {
+/// JobWait for a job. If it is dropped before the job ends, it counts the thread as abandoned.
+struct JobWait {
     left: Arc<AtomicUsize>,
     /// Set by the first of the two to finish: the caller or the job.
     met: Arc<AtomicBool>,
     is_over: bool,
 }
 
-impl Drop for Waits {
+impl Drop for JobWait {
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -227,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_harms_no_other() {
-        let reading = Reading::default();
+        let reading = ReaderPool::default();
         let panics = || -> u8 { panic!("as it should") };
         assert_eq!(reading.run(LONG, panics).await, Err(Unread::Panicked));
         assert_eq!(reading.run(LONG, || 1).await, Ok(1));
@@ -235,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn threads_are_used_again() {
-        let reading = Reading::default();
+        let reading = ReaderPool::default();
         let id = || std::thread::current().id();
         let first = reading.run(LONG, id).await;
         assert_eq!(reading.run(LONG, id).await, first);
@@ -244,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_takes_too_long_is_given_up_and_so_many_at_the_most() {
-        let reading = Reading::default();
+        let reading = ReaderPool::default();
         let mut blocked = Vec::new();
         for _ in 0..LEFT_MAX {
             let (unblock, wait) = channel::<()>();

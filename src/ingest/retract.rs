@@ -49,7 +49,7 @@ pub(super) async fn take_away(
     if let Some(list) = post.digest_id {
         return list_without(tx, list, why, now).await;
     }
-    outbox::forget_deliveries(tx, post.id, why, now).await?;
+    outbox::cancel_deliveries(tx, post.id, why, now).await?;
     if outbox::was_sent(tx, post.id).await? == SendState::Maybe {
         remove(tx, post.channel_id, post.id, now).await?;
     }
@@ -69,7 +69,7 @@ async fn list_without(tx: &mut Tx, list: i64, why: &str, now: DateTime<Utc>) -> 
     let mut post = outbox::post(tx, list).await?;
     post.state = PostState::Retracted;
     outbox::save_post(tx, &post).await?;
-    outbox::forget_deliveries(tx, list, why, now).await?;
+    outbox::cancel_deliveries(tx, list, why, now).await?;
     if outbox::was_sent(tx, list).await? == SendState::Maybe {
         remove(tx, post.channel_id, list, now).await?;
     }

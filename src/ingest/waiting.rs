@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use super::Mode;
-use super::commit::{Kept, NotKept};
+use super::commit::{CommittedPage, NotKept};
 use crate::config::FeedConfig;
 use crate::source::{Gap, Page, Walk};
 use crate::store::feeds::{EndedPoll, FeedRow, Outcome};
@@ -89,7 +89,7 @@ impl Ended {
 }
 
 /// The result of committing a page; `None` if it brought nothing to store.
-pub(super) type KeptOrNot = Result<Option<Kept>, NotKept>;
+pub(super) type KeptOrNot = Result<Option<CommittedPage>, NotKept>;
 
 type Ending = oneshot::Sender<KeptOrNot>;
 

@@ -252,7 +252,7 @@ impl Prepared {
         let content = Content::Issue(Box::new(told));
         for desk in desks.iter().filter(|desk| desk.config.issues) {
             let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-            outbox::post_apart(tx, desk.row.id, &content, due_at, now).await?;
+            outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
         }
         // After a restore it may stand there already.
         ingest::meet_all(tx, now).await?;

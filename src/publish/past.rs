@@ -134,7 +134,11 @@ impl Known {
     }
 
     /// Builds the stories that have a wanted item. Building is the expensive part, so the others are skipped.
-    fn told(&mut self, words: &FoldRules, is_asked_for: impl Fn(&Reading) -> bool) -> Vec<Told> {
+    fn told(
+        &mut self,
+        words: &FoldRules,
+        is_asked_for: impl Fn(&Reading) -> bool,
+    ) -> Vec<PastStory> {
         let mut told = Vec::new();
         for mut cluster in clusters(std::mem::take(&mut self.readings)) {
             // Most of a cluster may have joined later, and need not be grouped.
@@ -153,7 +157,7 @@ impl Known {
 }
 
 /// A story, and the items that it was built from.
-struct Told {
+struct PastStory {
     story: Story,
     items: Vec<i64>,
     /// The own keys of its items, the earliest first.
@@ -163,12 +167,12 @@ struct Told {
     links: BTreeMap<String, String>,
 }
 
-fn tell(group: &Group<'_>, around: &Outside, words: &FoldRules) -> Told {
+fn tell(group: &Group<'_>, around: &Outside, words: &FoldRules) -> PastStory {
     let of = |kind: ItemKind| {
         let readings = group.readings.iter();
         readings.filter(move |reading| reading.item.kind == kind)
     };
-    Told {
+    PastStory {
         story: life::build(group, around, words),
         items: group
             .readings
@@ -232,7 +236,7 @@ fn links(reading: &Reading) -> Vec<(String, String)> {
         .collect()
 }
 
-fn passage(told: Told, mutes: &Mutes) -> Option<(Passage, Vec<JoinKey>)> {
+fn passage(told: PastStory, mutes: &Mutes) -> Option<(Passage, Vec<JoinKey>)> {
     if mutes.silences(&told.items) || mutes.bars(&told.story) {
         return None;
     }

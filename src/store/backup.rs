@@ -3,10 +3,8 @@
 //! A copy carries a request for its restore, by `restore` or by hand: before anything is sent to a channel, the
 //! channel's messages since the copy are searched (see `outbox::recall_all`).
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -14,6 +12,8 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
+pub use super::copy::beside;
+use super::copy::{copy, sync_folder};
 use super::outbox;
 use super::schema::{self, Schema};
 use super::{Store, lock};
@@ -59,22 +59,6 @@ pub async fn backup(store: &Store, file: &Path, now: DateTime<Utc>) -> anyhow::R
     let done: anyhow::Result<Checked> = done.await;
     let _ = fs::remove_file(&part);
     done.with_context(|| format!("copying the database to {}", file.display()))
-}
-
-/// Copies a database that is being opened, and overwrites an earlier copy.
-pub(super) async fn replace(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
-    let part = beside(file, ".part");
-    let done = async {
-        copy(connection, &part).await?;
-        fs::rename(&part, file)?;
-        sync_folder(file)?;
-        Ok(())
-    };
-    let done: anyhow::Result<()> = done.await;
-    if done.is_err() {
-        let _ = fs::remove_file(&part);
-    }
-    done
 }
 
 /// Verifies a copy and reads its schema version.
@@ -207,24 +191,6 @@ async fn checkpoint(database: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies the connection's view to a file that only its owner can read, and syncs it to disk.
-async fn copy(connection: &mut SqliteConnection, file: &Path) -> anyhow::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut make = OpenOptions::new();
-    let made = make.write(true).create_new(true).mode(0o600).open(file)?;
-    let name = file
-        .to_str()
-        .context("its name must be UTF-8, for SQLite writes it")?;
-    sqlx::query!("VACUUM INTO $1", name)
-        .execute(connection)
-        .await?;
-    made.sync_all()?;
-    Ok(())
-}
-
 /// Opens a copy for changes: exclusively, and without files beside it.
 async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
@@ -233,20 +199,4 @@ async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true);
     Ok(options.connect().await?)
-}
-
-/// The directory entry must reach the disk too.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
-}
-
-/// Appends to a file name.
-pub fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name: OsString = file.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

@@ -15,7 +15,7 @@ pub use self::due::{due_feeds, next_due_after, next_due_at};
 pub use self::pause::{FeedHealth, health, pause_feed};
 pub use self::progress::Progress;
 pub use self::settle::{EndedPoll, settle_polls};
-pub use self::state::{FailureState, FeedState};
+pub use self::state::{FailureState, FeedRow, FeedState, Outcome};
 
 use super::{Readers, Tx};
 use crate::config::{FeedConfig, FeedKind, UpstreamKind};
@@ -23,78 +23,6 @@ use crate::source::Gap;
 
 /// The most different faults kept per feed.
 const FAULTS_MAX: i64 = 50;
-
-/// A row of the table `feeds`. Times are unix seconds.
-#[derive(Debug, Clone)]
-pub struct FeedRow {
-    /// The key in other tables.
-    pub id: i64,
-    pub name: String,
-    pub kind: UpstreamKind,
-    /// `None` if the feed was only imported from a file.
-    pub url: Option<String>,
-    /// Whether the configuration names it. If not, it is not polled.
-    pub configured: bool,
-    pub state: FeedState,
-    /// The first successful poll.
-    pub seeded_at: Option<i64>,
-    /// The oldest date that the first poll showed.
-    pub floor_at: Option<i64>,
-    /// The last successful poll.
-    pub last_ok_at: Option<i64>,
-    pub next_poll_at: i64,
-    /// Consecutive failures.
-    pub failures: i64,
-    /// The error of the last poll.
-    pub last_error: Option<String>,
-    /// The address of a permanent redirect.
-    pub moved_to: Option<String>,
-    /// How many items it has shown.
-    pub items: i64,
-    pub cursor: Option<String>,
-    /// The cursor of a backfill.
-    pub backfill: Option<String>,
-    /// When a maintainer paused it.
-    pub paused_at: Option<i64>,
-}
-
-impl FeedRow {
-    /// Whether the configuration names it and nobody paused it.
-    pub fn is_polled(&self) -> bool {
-        self.configured && self.paused_at.is_none()
-    }
-
-    /// Whether its last poll succeeded and left no error of an earlier poll.
-    pub fn is_well(&self) -> bool {
-        self.state == FeedState::Ok && self.failures == 0 && self.last_error.is_none()
-    }
-
-    /// The state as maintainers see it.
-    pub fn shown_state(&self) -> FeedState {
-        if self.is_polled() {
-            self.state
-        } else {
-            FeedState::Paused
-        }
-    }
-}
-
-/// How a poll ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Ok,
-    /// It succeeded, and the next poll has more to fetch.
-    OkSoFar,
-    /// It failed; the feed backs off.
-    Failed {
-        state: FailureState,
-        why: String,
-    },
-    /// The feed is not to blame (our network, a shutdown), so this is no failure.
-    Excused {
-        why: String,
-    },
-}
 
 /// Makes the table match the configuration: adds new feeds, updates changed ones, stops polling removed ones. A feed
 /// keeps its cursor while its kind stays the same. Rows that match already are not written.

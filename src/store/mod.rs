@@ -7,6 +7,8 @@ pub mod ahead;
 pub mod attempts;
 pub mod audit;
 pub mod backup;
+mod copy;
+mod database;
 pub mod edits;
 pub mod feeds;
 pub mod figures;
@@ -28,7 +30,8 @@ pub mod turns;
 mod tx;
 pub mod withdrawn;
 
-pub use self::readers::{Database, ReadConnection, Readers};
+pub use self::database::Database;
+pub use self::readers::{ReadConnection, Readers};
 pub use self::storage_problem::StorageProblem;
 pub use self::tx::Tx;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use super::backup::beside;
+use super::copy::beside;
 
 /// Permissions of the owner.
 const OWNERS: u32 = 0o600;

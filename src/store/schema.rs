@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::backup;
+use super::copy;
 use super::lock::{Lock, LockAttempt};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -72,9 +72,10 @@ impl Schema {
             return Ok(Self::Newer(version));
         }
         let lacks = MIGRATIONS.iter().any(|m| !applied.contains(&m.version));
-        Ok(match lacks {
-            true => Self::Older(version),
-            false => Self::Current,
+        Ok(if lacks {
+            Self::Older(version)
+        } else {
+            Self::Current
         })
     }
 }
@@ -103,15 +104,15 @@ pub(super) async fn bring_up_to_date(
                     newest()
                 ),
             };
-            let copy = copy_before(path, version);
-            backup::replace(connection, &copy)
+            let kept = copy_before(path, version);
+            copy::replace(connection, &kept)
                 .await
-                .with_context(|| format!("keeping a copy of it first, as {}", copy.display()))?;
+                .with_context(|| format!("keeping a copy of it first, as {}", kept.display()))?;
             migrate(connection).await?;
             tracing::info!(
                 "the database has schema {} now; as it was before it is kept as {}",
                 newest(),
-                copy.display()
+                kept.display()
             );
             forget_old_copies(path);
             Ok(())
@@ -181,5 +182,29 @@ fn forget_old_copies(path: &Path) {
         if let Err(error) = fs::remove_file(&copy) {
             tracing::warn!("{} could not be removed: {error}", copy.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::store::Store;
+
+    /// Tables, views and columns in the order of the migrations.
+    #[tokio::test]
+    async fn the_columns_stay() {
+        let store = Store::open(Path::new(":memory:")).await;
+        let store = store.expect("a new database");
+        let mut tx = store.write().await.expect("nobody else writes");
+        let columns: Vec<String> = sqlx::query_scalar(
+            "SELECT t.name || ': ' || group_concat(c.name, ' ' ORDER BY c.cid)
+             FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+             WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%' GROUP BY t.name ORDER BY t.name",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .expect("a good database");
+        insta::assert_snapshot!(columns.join("\n"));
     }
 }

@@ -7,15 +7,20 @@ use axum::response::{IntoResponse, Response};
 use maud::Markup;
 use tracing::error;
 
-use super::{Served, pages};
+use super::layout::not_found_page;
+use super::site::Served;
 
 /// Only our own style may load, no script runs, and no site may frame the pages.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// How long clients and proxies may cache a response.
-const KEPT: &str = "public, max-age=60";
+const CACHE_FOR: &str = "public, max-age=60";
 
 /// Limits how many pages are rendered at once.
-pub(super) async fn seated(State(served): State<Served>, request: Request, next: Next) -> Response {
+pub(super) async fn limit_concurrency(
+    State(served): State<Served>,
+    request: Request,
+    next: Next,
+) -> Response {
     let seat = served.seats.acquire().await;
     let response = next.run(request).await;
     drop(seat);
@@ -23,7 +28,7 @@ pub(super) async fn seated(State(served): State<Served>, request: Request, next:
 }
 
 /// Adds the security headers to a response.
-pub(super) async fn guarded(mut response: Response) -> Response {
+pub(super) async fn add_security_headers(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -39,7 +44,7 @@ pub(super) async fn guarded(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let kept = if is_good { KEPT } else { "no-store" };
+    let kept = if is_good { CACHE_FOR } else { "no-store" };
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static(kept));
@@ -63,12 +68,12 @@ impl From<anyhow::Error> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
-            Self::Nothing(what) => (StatusCode::NOT_FOUND, pages::missing(what)).into_response(),
+            Self::Nothing(what) => (StatusCode::NOT_FOUND, not_found_page(what)).into_response(),
             Self::Fault(fault) => {
                 let id = format!("{:08x}", fastrand::u32(..));
                 error!(id, "a page failed: {fault:#}");
                 let what = format!("That failed. It is our fault, and in the log as {id}.");
-                (StatusCode::INTERNAL_SERVER_ERROR, pages::missing(&what)).into_response()
+                (StatusCode::INTERNAL_SERVER_ERROR, not_found_page(&what)).into_response()
             }
         }
     }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::pages::{STYLE, head_of_any};
+use super::layout::{STYLE, head_of_any};
 use crate::issue::markdown::{self, Correction, is_list, opening, read_at, rest};
 use crate::issue::prose::{Block, Span, read};
 use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};

@@ -8,7 +8,8 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::answer::PageError;
-use super::{Served, Site, article};
+use super::article;
+use super::site::{Served, Site};
 use crate::issue::markdown::{self, opening};
 use crate::post::plain;
 use crate::post::story::{compose, standing};
@@ -20,7 +21,7 @@ const STORIES_MAX: i64 = 50;
 /// The age of the oldest story.
 const SPAN: TimeDelta = TimeDelta::days(14);
 
-struct AtomEntry {
+struct FeedPageEntry {
     id: String,
     title: String,
     link: String,
@@ -45,7 +46,7 @@ pub(super) async fn issues(State(site): State<Served>) -> Result<Response, PageE
         let published = DateTime::from_timestamp(row.published_at, 0).unwrap_or_default();
         let changed = corrections.iter().map(|correction| correction.at).max();
         let link = format!("{}{}", site.home, markdown::path(issue.number));
-        entries.push(AtomEntry {
+        entries.push(FeedPageEntry {
             id: link.clone(),
             title: issue.title(),
             link,
@@ -64,16 +65,17 @@ pub(super) async fn stories(State(site): State<Served>) -> Result<Response, Page
     let since = (now - SPAN).timestamp();
     let mut best = stories::best_stories(site.store.read(), since, today, STORIES_MAX).await?;
     best.sort_by(|a, b| (b.last_at, &b.id).cmp(&(a.last_at, &a.id)));
-    let entries: Vec<AtomEntry> = best
+    let entries: Vec<FeedPageEntry> = best
         .iter()
         .map(|story| {
             let post = compose(story);
             let page = format!("{}{}", site.home, markdown::story_path(&story.id));
-            let author = match post.author.is_empty() {
-                true => "author not told".to_owned(),
-                false => post.author.clone(),
+            let author = if post.author.is_empty() {
+                "author not told".to_owned()
+            } else {
+                post.author.clone()
             };
-            AtomEntry {
+            FeedPageEntry {
                 id: page.clone(),
                 title: format!("{} ({})", post.title, plain(&standing(story))),
                 link: page,
@@ -93,7 +95,12 @@ fn answer(feed: Vec<u8>) -> Response {
     (kind, feed).into_response()
 }
 
-fn feed(site: &Site, title: &str, path: &str, entries: &[AtomEntry]) -> anyhow::Result<Vec<u8>> {
+fn feed(
+    site: &Site,
+    title: &str,
+    path: &str,
+    entries: &[FeedPageEntry],
+) -> anyhow::Result<Vec<u8>> {
     let here = format!("{}{path}", site.home);
     let mut out = Writer::new_with_indent(Vec::new(), b' ', 1);
     out.write_event(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
@@ -119,7 +126,7 @@ fn feed(site: &Site, title: &str, path: &str, entries: &[AtomEntry]) -> anyhow::
 
 type Out = Writer<Vec<u8>>;
 
-fn entry(out: &mut Out, entry: &AtomEntry) -> std::io::Result<()> {
+fn entry(out: &mut Out, entry: &FeedPageEntry) -> std::io::Result<()> {
     out.create_element("entry").write_inner_content(|out| {
         text(out, "id", &entry.id)?;
         text(out, "title", &entry.title)?;

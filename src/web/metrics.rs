@@ -7,8 +7,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::error;
 
-use super::Served;
 use super::answer::PageError;
+use super::site::Served;
 use crate::store::{feeds, figures};
 
 /// A poll that is overdue for longer than this is unhealthy, in seconds. A slow round of all feeds takes less.

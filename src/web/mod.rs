@@ -4,12 +4,13 @@
 mod answer;
 mod article;
 mod atom;
+mod layout;
 mod metrics;
 mod pages;
 mod serve;
+mod site;
 
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,24 +21,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::clock::Clock;
+use self::site::Served;
+pub use self::site::Site;
 use crate::issue::Issue;
 use crate::issue::markdown::Correction;
-use crate::store::Store;
 
 /// Pages rendered at once. It is low because polling reads the same database.
 const PAGES_AT_ONCE_MAX: usize = 2;
-
-/// The site and its public address.
-#[derive(Clone)]
-pub struct Site {
-    pub store: Store,
-    pub clock: Arc<dyn Clock>,
-    /// The name of the newsletter.
-    pub name: String,
-    /// The public address; ends with a slash.
-    pub home: String,
-}
 
 /// An issue as one page without external files.
 pub fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
@@ -61,21 +51,6 @@ pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
     serve::serve(listener, router(site), serve::LIMITS, &stop).await;
 }
 
-/// The data behind the pages.
-#[derive(Clone)]
-struct Served {
-    site: Arc<Site>,
-    seats: Arc<Semaphore>,
-}
-
-impl Deref for Served {
-    type Target = Site;
-
-    fn deref(&self) -> &Site {
-        &self.site
-    }
-}
-
 fn router(site: Site) -> Router {
     let served = Served {
         site: Arc::new(site),
@@ -95,8 +70,8 @@ fn router(site: Site) -> Router {
         .fallback(pages::nothing)
         .layer(axum::middleware::from_fn_with_state(
             served.clone(),
-            answer::seated,
+            answer::limit_concurrency,
         ))
-        .layer(axum::middleware::map_response(answer::guarded))
+        .layer(axum::middleware::map_response(answer::add_security_headers))
         .with_state(served)
 }

@@ -4,12 +4,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::Served;
 use super::answer::{PageError, PageResult};
 use super::article::{HERE, day, issue_article, linked, long_day};
+use super::layout::{STYLE, page};
+use super::site::Served;
 use crate::issue::{markdown, title};
 use crate::item::prose::shorten;
 use crate::post::story::{compose, event_words, line, standing};
@@ -17,7 +18,6 @@ use crate::post::{is_for_readers, plain};
 use crate::store::{issues, stories};
 use crate::story::Story;
 
-pub(super) const STYLE: &str = include_str!("style.css");
 /// The most matches of a search, and the most characters of a query.
 const FOUND_MAX: i64 = 100;
 const ASKED_CHARS_MAX: usize = 200;
@@ -186,9 +186,10 @@ pub(super) async fn search(
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
     let words = stories::match_words(&typed);
     let today = site.clock.now().timestamp().div_euclid(86_400);
-    let found = match words.is_empty() {
-        true => Vec::new(),
-        false => stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?,
+    let found = if words.is_empty() {
+        Vec::new()
+    } else {
+        stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?
     };
     let content = html! {
         h1 { "Search" }
@@ -224,52 +225,6 @@ fn story_list(found: &[Story]) -> Markup {
                 }
             }
         }
-    }
-}
-
-pub(super) fn missing(what: &str) -> Markup {
-    page("Not here", "", &html! { h1 { "Not here" } p { (what) } })
-}
-
-/// A whole page. `here` is the path of its entry in the navigation.
-fn page(title: &str, here: &str, content: &Markup) -> Markup {
-    let entry = |path: &str, called: &str| {
-        let current = (path == here).then_some("page");
-        html! { li { a href=(path) aria-current=[current] { (called) } } }
-    };
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                (head_of_any(title))
-                link rel="stylesheet" href="/style.css";
-                link rel="alternate" type="application/atom+xml" title="Issues" href="/issues.atom";
-                link rel="alternate" type="application/atom+xml" title="Stories" href="/stories.atom";
-            }
-            body {
-                a.skip href="#content" { "To the content" }
-                header {
-                    nav aria-label="Pages" {
-                        ul {
-                            (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
-                            (entry("/issues.atom", "Feed"))
-                        }
-                    }
-                }
-                main id="content" { (content) }
-                footer { p { "Made by bpfnews from public mailing lists, trees and feeds." } }
-            }
-        }
-    }
-}
-
-/// The part of the head that all pages share.
-pub(super) fn head_of_any(title: &str) -> Markup {
-    html! {
-        meta charset="utf-8";
-        meta name="viewport" content="width=device-width, initial-scale=1";
-        meta name="color-scheme" content="light dark";
-        title { (title) }
     }
 }
 

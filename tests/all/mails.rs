@@ -265,7 +265,7 @@ impl Draft<'_> {
     }
 }
 
-/// The mails as an mboxrd whose `From ` lines tell the arrivals.
+/// The mails as an mboxrd whose `From ` lines give the arrivals.
 pub(crate) fn mboxrd<'a>(mails: impl IntoIterator<Item = &'a Mail>) -> Vec<u8> {
     let mut mbox = Vec::new();
     for mail in mails {

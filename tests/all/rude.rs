@@ -65,7 +65,7 @@ impl Drop for Rude {
 }
 
 impl Rude {
-    /// Starts a server whose `script` is told the path and how many requests came before.
+    /// Starts a server whose `script` receives the path and how many requests came before.
     pub(crate) async fn start<F>(script: F) -> Self
     where
         F: Fn(&str, usize) -> Vec<Act> + Send + Sync + 'static,
@@ -161,7 +161,7 @@ async fn play(stream: &mut TcpStream, act: Act) -> std::io::Result<()> {
     }
 }
 
-/// An answer with a status line, header lines and a body, its length told, and the connection closed after it.
+/// An answer with a status line, header lines and a body, its length given, and the connection closed after it.
 pub(crate) fn answer(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");

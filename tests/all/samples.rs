@@ -317,7 +317,7 @@ fn a_tree_is_read_from_feed_log_and_patches() {
         .filter(|page| !page.items.is_empty())
         .collect();
     let counts: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
-    // The patches of the ten that the feed told whole need no reading, whatever the mbox holds.
+    // The patches of the ten that the feed carried whole need no reading, whatever the mbox holds.
     assert_eq!(counts[..2], [10, 30]);
     assert!(pages.iter().all(|page| page.faults.is_empty()));
     let newest = &pages[0].items[0];

@@ -269,7 +269,7 @@ impl Reader {
         self.cursor = cursor;
     }
 
-    /// One poll or backfill; killed before the commit of answer number `killed_at`, if any. Tells whether it was cut short.
+    /// One poll or backfill; killed before the commit of answer number `killed_at`, if any. Returns whether it was cut short.
     pub(crate) fn walk(
         &mut self,
         archive: &mut Archive,

@@ -290,7 +290,7 @@ impl World {
         self.poll().await;
     }
 
-    /// Begins a pass and gives it up after it was woken `wakes` times; tells whether it had ended by then.
+    /// Begins a pass and gives it up after it was woken `wakes` times; returns whether it had ended by then.
     pub(crate) async fn poll_and_give_up(&mut self, wakes: usize) -> bool {
         let ended = self.give_up(wakes).await;
         assert_eq!(self.ingest.waiting(), 0, "nobody waits any more");
@@ -439,7 +439,7 @@ impl World {
         titles
     }
 
-    /// Tells all that is owed, now or later; gives it as [`World::owed`] does.
+    /// Sends everything queued, now or later; gives it as [`World::owed`] does.
     pub(crate) async fn tell(&self) -> Vec<Vec<String>> {
         let told = self.owed_at(self.now() + TimeDelta::days(1)).await;
         let mut tx = self

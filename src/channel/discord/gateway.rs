@@ -86,7 +86,7 @@ impl Discord {
             };
             let end = match address {
                 Ok(address) => {
-                    let mut connection = Connection::open(self, address);
+                    let mut connection = GatewayConnection::open(self, address);
                     connection
                         .follow(self, &answering, &memory, &mut tasks, stop)
                         .await
@@ -182,7 +182,7 @@ fn may_get_token(url: &Url, is_loopback: bool) -> bool {
 }
 
 /// One connection to the gateway.
-struct Connection {
+struct GatewayConnection {
     shard: Shard,
     is_loopback: bool,
     unknown: Arc<AtomicU64>,
@@ -200,7 +200,7 @@ struct Changed {
     is_channel: bool,
 }
 
-impl Connection {
+impl GatewayConnection {
     fn open(discord: &Discord, address: GatewayAddress) -> Self {
         let token = discord.rest.token().expose_secret().to_owned();
         let url = address.url.as_str().trim_end_matches('/').to_owned();

@@ -10,7 +10,7 @@ mod view;
 mod which;
 
 use self::json::StoryJson;
-pub(super) use self::which::Which;
+pub(super) use self::which::StoryChoice;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -40,7 +40,7 @@ const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 pub(super) async fn stories(
     path: &Path,
     words: Option<&str>,
-    which: &Which,
+    which: &StoryChoice,
 ) -> anyhow::Result<ExitCode> {
     if words.is_some_and(|words| stories::match_words(words).is_empty()) {
         bail!("{}", stories::NO_WORDS);
@@ -123,7 +123,7 @@ pub(super) async fn story(
 }
 
 /// Prints the series that wait for a person's answer, those that wait longest first.
-pub(super) async fn waiting(path: &Path, which: &Which) -> anyhow::Result<ExitCode> {
+pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
     let mut wanted = which.wanted(None);

@@ -11,12 +11,12 @@ use crate::post::plain;
 const ROOM_MIN: usize = 24;
 
 /// The rows of the page.
-pub(super) struct Page {
+pub(super) struct StoryLayout {
     pub(super) width: usize,
     pub(super) text: String,
 }
 
-impl Page {
+impl StoryLayout {
     pub(super) fn blank(&mut self) {
         self.text.push('\n');
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
 
-use super::page::Page;
+use super::page::StoryLayout;
 use super::standing::{short_hash, standing, tree_and_branch};
 use super::view::{DIM, ago, colour, counted, joined, version};
 use crate::story::{Applied, AppliedCommit, Event, PersonRole, Revision, Step, Story, StoryKind};
@@ -26,7 +26,7 @@ pub(super) const CALM: Style = Style::new();
 
 /// Renders a story over `width` columns with ANSI styles; with `why`, also the parts of its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
-    let mut page = Page {
+    let mut page = StoryLayout {
         width,
         text: String::new(),
     };
@@ -54,7 +54,7 @@ pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc
 }
 
 /// The verdicts of machines on the newest revision, with their pages.
-fn checks(page: &mut Page, story: &Story) {
+fn checks(page: &mut StoryLayout, story: &Story) {
     let newest = story
         .revisions
         .last()
@@ -80,7 +80,7 @@ fn subtitle(story: &Story, now: DateTime<Utc>) -> String {
     ])
 }
 
-fn life(page: &mut Page, story: &Story) {
+fn life(page: &mut StoryLayout, story: &Story) {
     let last_talk = story
         .events
         .iter()
@@ -253,7 +253,7 @@ pub(super) fn ranges(numbers: &BTreeSet<u32>) -> String {
     words.join(", ")
 }
 
-fn people(page: &mut Page, story: &Story) {
+fn people(page: &mut StoryLayout, story: &Story) {
     const ROLES: [(PersonRole, &str); 7] = [
         (PersonRole::Reviewer, "reviewed by"),
         (PersonRole::Acker, "acked by"),
@@ -281,7 +281,7 @@ fn people(page: &mut Page, story: &Story) {
     }
 }
 
-fn patches(page: &mut Page, story: &Story) {
+fn patches(page: &mut StoryLayout, story: &Story) {
     let Some(newest) = story.revisions.last() else {
         return commits(page, story);
     };
@@ -320,7 +320,7 @@ fn is_made_of(commit: &AppliedCommit, number: u32, subject: &str) -> bool {
     }
 }
 
-fn commits(page: &mut Page, story: &Story) {
+fn commits(page: &mut StoryLayout, story: &Story) {
     if story.commits.is_empty() {
         return;
     }
@@ -334,7 +334,7 @@ fn commits(page: &mut Page, story: &Story) {
     }
 }
 
-fn links(page: &mut Page, story: &Story) {
+fn links(page: &mut StoryLayout, story: &Story) {
     let root = match (story.kind, story.revisions.last()) {
         (_, Some(newest)) => Some(newest.root.clone()),
         (StoryKind::Thread | StoryKind::Pull, None) => story.messages.first().cloned(),
@@ -359,7 +359,7 @@ fn links(page: &mut Page, story: &Story) {
     }
 }
 
-fn reasons(page: &mut Page, story: &Story) {
+fn reasons(page: &mut StoryLayout, story: &Story) {
     page.blank();
     let title = match story.relevant {
         true => format!("  Why it is shown, and scores {}", story.score),

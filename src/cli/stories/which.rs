@@ -1,13 +1,13 @@
-//! Which stories a command is to list.
+//! StoryChoice stories a command is to list.
 
 use chrono::{DateTime, Utc};
 
 use crate::cli::{Format, moment};
 use crate::store::stories::{self, StoryFilter};
 
-/// Which stories are listed, and how.
+/// StoryChoice stories are listed, and how.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Which {
+pub(in crate::cli) struct StoryChoice {
     /// Only stories of this kind: series, commit, pull, thread, article, release, video.
     #[arg(long, value_parser = story_kind, value_name = "KIND")]
     kind: Option<String>,
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Which {
     pub(super) format: Format,
 }
 
-impl Which {
+impl StoryChoice {
     pub(super) fn wanted(&self, words: Option<&str>) -> StoryFilter {
         StoryFilter {
             words: words.map(stories::match_words),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::read;
 use crate::store::Tx;
-use crate::store::items::AtHand;
+use crate::store::items::LoadedItems;
 use crate::store::stories;
 use crate::story::bot;
 use crate::story::key::JoinKey;
@@ -28,7 +28,7 @@ pub(super) struct JoinedItems {
 pub(super) async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
     words: &FoldRules,
 ) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;

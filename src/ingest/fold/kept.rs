@@ -43,7 +43,7 @@ impl Cluster {
 }
 
 /// The clusters that are kept, by their numbers.
-pub(super) struct Kept {
+pub(super) struct KeptClusters {
     clusters: HashMap<i64, Cluster>,
     bytes: usize,
     folds: u64,
@@ -52,7 +52,7 @@ pub(super) struct Kept {
     used_at: Instant,
 }
 
-impl Kept {
+impl KeptClusters {
     /// Takes the clusters that the last transactions left.
     pub(super) async fn take(tx: &mut Tx, words: &FoldRules) -> anyhow::Result<Self> {
         let kept: Option<Self> = tx.take_cache().await?;
@@ -113,7 +113,7 @@ impl Kept {
 
 /// Drops the kept clusters if nothing was folded for a while.
 pub(in crate::ingest) fn rest(tx: &mut Tx) {
-    let is_quiet = |kept: &Kept| kept.used_at.elapsed() > QUIET;
+    let is_quiet = |kept: &KeptClusters| kept.used_at.elapsed() > QUIET;
     if tx.cache().is_some_and(is_quiet) {
         tx.drop_cache();
     }

@@ -116,7 +116,7 @@ fn is_merge(item: &Item) -> bool {
 }
 
 /// The commits of a page and their commit dates, in page order.
-type Commits = [(CommitHash, Option<DateTime<Utc>>)];
+type PageCommits = [(CommitHash, Option<DateTime<Utc>>)];
 
 /// A poll or backfill of a tree in progress.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ pub struct TreeWalk {
     has_news: bool,
     /// Whether the last tip is an ancestor of the new one, or does not exist any more.
     is_ancestor: bool,
-    /// Commits that only the log has shown; their patches add detail.
+    /// PageCommits that only the log has shown; their patches add detail.
     brief: HashMap<CommitHash, Item>,
     /// All commits of the log's pages so far.
     in_log: HashSet<CommitHash>,

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::{FeedRow, FeedState};
+use super::state::{FeedRow, FeedState};
 use crate::config::UpstreamKind;
 use crate::store::Readers;
 

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::Outcome;
+use super::state::Outcome;
 use crate::store::Tx;
 
 #[derive(Debug)]

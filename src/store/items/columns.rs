@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::texts::TextLocation;
 use crate::item::link::canonical_link;
 use crate::item::{Item, ItemData, ItemKey, Linked, hex};
 use crate::store::packed;
@@ -30,6 +29,13 @@ pub(super) struct StoredText<'a> {
     pub(super) headers: Vec<(std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>)>,
     #[serde(rename = "t")]
     pub(super) text: std::borrow::Cow<'a, str>,
+}
+
+/// The location of a text, as `items.text_at` and `items.text_bytes`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TextLocation {
+    pub(super) at: Option<i64>,
+    pub(super) bytes: Option<i64>,
 }
 
 pub(super) fn row(

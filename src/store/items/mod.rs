@@ -20,13 +20,14 @@ use crate::item::{Item, ItemKey};
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
-use self::columns::{aliases, free_on, print, row};
+use self::columns::{TextLocation, aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
-    ItemFilter, ItemRow, all_numbers, answer_ghosts, list_items, mainline_release_after, text_of,
+    ItemFilter, ItemRow, all_numbers, answer_missing_mails, list_items, mainline_release_after,
+    text_of,
 };
-use self::texts::{NewTexts, TextLocation, rewrite};
+use self::texts::{NewTexts, rewrite};
 
 /// The result of storing a page.
 #[derive(Debug, Default)]
@@ -47,7 +48,7 @@ pub struct StoredPage {
 }
 
 /// Items in memory by their numbers. Their text need not be read from the database.
-pub type AtHand<'a> = HashMap<i64, &'a Item>;
+pub type LoadedItems<'a> = HashMap<i64, &'a Item>;
 
 impl StoredPage {
     /// The numbers of the items whose stories must be folded again.
@@ -58,7 +59,7 @@ impl StoredPage {
     }
 
     /// Adds the new items of a stored page, and removes those that have changed.
-    pub fn put_at_hand<'a>(&self, page: &'a [Item], at_hand: &mut AtHand<'a>) {
+    pub fn add_loaded<'a>(&self, page: &'a [Item], at_hand: &mut LoadedItems<'a>) {
         let fresh = self.fresh.iter();
         at_hand.extend(fresh.map(|(position, id)| (*id, &page[*position])));
         for changed in &self.changed {
@@ -89,9 +90,10 @@ pub async fn put_items(
             if says_more(item, known) {
                 // More detail comes once or twice, but other words may come at every poll.
                 let is_reworded = item.detail.code() == known.detail;
-                let text = match known.has_text && is_reworded {
-                    true => rewrite(tx, known.id, item).await?,
-                    false => new.texts.put(item)?,
+                let text = if known.has_text && is_reworded {
+                    rewrite(tx, known.id, item).await?
+                } else {
+                    new.texts.put(item)?
                 };
                 update_item(tx, feed, known.id, item, text, now).await?;
                 stored.changed.push(known.id);

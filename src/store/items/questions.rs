@@ -64,7 +64,7 @@ pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Resul
 }
 
 /// Whether any of these items answers a mail that is not stored.
-pub async fn answer_ghosts(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
+pub async fn answer_missing_mails(tx: &mut Tx, items: &[i64]) -> anyhow::Result<bool> {
     let (items, kind) = (serde_json::to_string(items)?, ItemKind::Message.code());
     let ghosts = sqlx::query_scalar!(
         r#"SELECT COUNT(*) AS "ghosts!: i64" FROM json_each($1) j CROSS JOIN items i ON i.id = j.value

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 
-use super::columns::compress;
+use super::columns::{TextLocation, compress};
 use crate::item::Item;
 use crate::store::Tx;
 use crate::store::packed::EndToEnd;
@@ -17,13 +17,6 @@ const ROW: i64 = 8_192;
 pub(super) struct LastTextRow {
     pub(super) row: i64,
     pub(super) bytes: usize,
-}
-
-/// The location of a text, as `items.text_at` and `items.text_bytes`.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TextLocation {
-    pub(super) at: Option<i64>,
-    pub(super) bytes: Option<i64>,
 }
 
 /// Texts to be appended.

@@ -131,7 +131,7 @@ pub async fn was_sent(tx: &mut Tx, post: i64) -> anyhow::Result<SendState> {
 }
 
 /// Changes the content of a send that was not tried yet, and makes it due at `due_at` at the latest.
-pub async fn restate_send(
+pub async fn update_send(
     tx: &mut Tx,
     post: i64,
     content: &Content,
@@ -161,7 +161,7 @@ pub async fn restate_send(
 }
 
 /// Cancels the post's queued deliveries, except a send that was tried.
-pub async fn forget_deliveries(
+pub async fn cancel_deliveries(
     tx: &mut Tx,
     post: i64,
     why: &str,

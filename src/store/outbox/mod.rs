@@ -10,23 +10,23 @@ mod settled;
 mod standing;
 
 pub use self::deliveries::{
-    Claimed, NewDelivery, SendState, Verb, claim_delivery, forget_deliveries, next_deliveries,
-    queue, restate_send, sends_since, was_sent,
+    Claimed, NewDelivery, SendState, Verb, cancel_deliveries, claim_delivery, next_deliveries,
+    queue, sends_since, update_send, was_sent,
 };
 pub use self::letters::{
     Letter, LetterDecision, LetterFate, decide_letters, letters, letters_aside, replace_channel,
     set_all_aside, set_aside_since,
 };
 pub use self::posts::{
-    NewPost, PostRow, PostState, answers_below, items_with_posts, open_post, owe_content, post,
-    post_apart, posts_by_mark, posts_in_digest, posts_of_items, save_post, waiting_posts,
+    NewPost, PostRow, PostState, answers_below, items_with_posts, open_and_queue, open_post, post,
+    posts_by_mark, posts_in_digest, posts_of_items, queue_content, save_post, waiting_posts,
     waiting_since,
 };
 pub use self::settled::{Settled, has_others_due, put_back, settle_delivery, took_others_since};
 pub use self::standing::{
-    StandingRow, Unsent, channels_to_match, end_recall, free_standing, keep_standing, list_by_mark,
-    lists_strangers, owed_marks, recalls, settle_as_done, settle_as_sent, take_standing,
-    unsent_posts,
+    StandingRow, Unsent, channels_to_match, end_recall, keep_standing, list_by_mark,
+    lists_unmatched, queued_marks, recalls, settle_as_done, settle_as_sent, take_standing,
+    unmatched_standing, unsent_posts,
 };
 pub(in crate::store) use self::standing::{recall_all, recall_restored};
 
@@ -167,7 +167,7 @@ pub async fn pause_channel(
 }
 
 /// Clears the refusal of a channel that has recovered. Returns whether there was one.
-pub async fn channel_is_well(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> {
+pub async fn channel_recovered(tx: &mut Tx, channel: i64) -> anyhow::Result<bool> {
     let changed = sqlx::query!(
         "UPDATE channels SET paused_at = NULL, paused_why = NULL WHERE id = $1 AND paused_why IS NOT NULL",
         channel

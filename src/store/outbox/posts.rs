@@ -85,7 +85,7 @@ impl BarePost {
 }
 
 /// Opens a post without a story, and queues it.
-pub async fn post_apart(
+pub async fn open_and_queue(
     tx: &mut Tx,
     channel: i64,
     content: &Content,
@@ -112,7 +112,7 @@ pub async fn post_apart(
 }
 
 /// Queues the current content of a post.
-pub async fn owe_content(
+pub async fn queue_content(
     tx: &mut Tx,
     post: &PostRow,
     verb: Verb,

@@ -52,9 +52,10 @@ pub async fn settle_delivery(
             due_at,
             why,
         } => {
-            match may_be_done {
-                true => maybe_done(tx, claimed, *due_at, why, now).await?,
-                false => not_tried(tx, claimed, *due_at, why).await?,
+            if *may_be_done {
+                maybe_done(tx, claimed, *due_at, why, now).await?;
+            } else {
+                not_tried(tx, claimed, *due_at, why).await?;
             }
             count_failure(tx, claimed, *is_passed, now).await
         }

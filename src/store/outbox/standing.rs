@@ -147,7 +147,7 @@ pub async fn channels_to_match(
 }
 
 /// Messages in a channel that no post has taken over, by mark.
-pub async fn free_standing(
+pub async fn unmatched_standing(
     tx: &mut Tx,
     channel: i64,
     now: DateTime<Utc>,
@@ -181,7 +181,7 @@ pub async fn take_standing(tx: &mut Tx, channel: i64, mark: &str) -> anyhow::Res
 }
 
 /// Whether a list contains stories that no post has taken over. Stories that the backup had on the list do not count.
-pub async fn lists_strangers(
+pub async fn lists_unmatched(
     tx: &mut Tx,
     channel: i64,
     list: &str,
@@ -284,7 +284,7 @@ pub async fn settle_as_sent(
 }
 
 /// Queued deliveries of a channel other than the first messages of posts: answers and notices, with their marks.
-pub async fn owed_marks(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<(i64, String)>> {
+pub async fn queued_marks(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<(i64, String)>> {
     let rows = sqlx::query!(
         r#"SELECT id, content ->> '$.mark' AS "mark: String" FROM deliveries
            WHERE channel_id = $1 AND state = 'owed' AND (verb = 'reply' OR (verb = 'send' AND post_id IS NULL))"#,

@@ -21,12 +21,12 @@ pub use self::shown::{
     story_of_link, unanswered_stories,
 };
 pub use self::stored::{
-    StoredStory, StoryUpdate, latest_stories, next_number, pack, put_stories, remember_ids,
-    remove_stories, stories_of_clusters, told_of, unpack_story,
+    StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, put_stories,
+    remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
 
 use super::Tx;
-use super::items::{AtHand, day, unpack};
+use super::items::{LoadedItems, day, unpack};
 use crate::item::{ItemKind, Person};
 use crate::story::StoredItem;
 use crate::story::key::{JoinKey, of_digest};
@@ -257,7 +257,7 @@ pub async fn items_beside(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<i64>> {
 pub async fn members_by_number(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &AtHand<'_>,
+    at_hand: &LoadedItems<'_>,
 ) -> anyhow::Result<Vec<Member>> {
     let items = serde_json::to_string(items)?;
     let known: Vec<i64> = at_hand.keys().copied().collect();

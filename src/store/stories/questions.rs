@@ -48,9 +48,12 @@ pub fn match_words(typed: &str) -> String {
 
 /// The same, but any word is enough, and a word may continue.
 pub fn match_some(typed: &str) -> String {
-    let open = |term: String| match term.ends_with('*') {
-        true => term,
-        false => format!("{term}*"),
+    let open = |term: String| {
+        if term.ends_with('*') {
+            term
+        } else {
+            format!("{term}*")
+        }
     };
     let mut all: Vec<String> = terms(typed).into_iter().map(open).collect();
     all.truncate(SOME_MAX);

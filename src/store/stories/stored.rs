@@ -37,7 +37,7 @@ pub async fn stories_of_clusters(
 }
 
 /// The compressed stories with these numbers.
-pub async fn told_of(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
+pub async fn packed_stories(tx: &mut Tx, numbers: &[i64]) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }

@@ -133,8 +133,8 @@ fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
             return None;
         }
         let before = &words[..at];
-        let form = VerbForm::of(before, words[at])?;
-        if is_taken && form != VerbForm::First {
+        let way = ClaimWay::of(before, words[at])?;
+        if is_taken && way != ClaimWay::First {
             return None;
         }
         let mut after = words[at + 1..].join(" ");
@@ -145,12 +145,12 @@ fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
         }
         let ended = words[at].ends_with([',', ':', ')']);
         let mut claim = read_rest(&after, ended)?;
-        claim.is_plain = form == VerbForm::Bare && is_one_of(verb, &["applied"]);
-        let is_loose = matches!(form, VerbForm::Clause) || is_taken;
+        claim.is_plain = way == ClaimWay::Bare && is_one_of(verb, &["applied"]);
+        let is_loose = matches!(way, ClaimWay::Clause) || is_taken;
         if is_loose && !claim.place.is_sure && !is_heading {
             return None;
         }
-        if let VerbForm::Passive(share) = form {
+        if let ClaimWay::Passive(share) = way {
             claim.share = share;
         } else if claim.share == Share::Answered {
             claim.share = share_before(before);
@@ -161,7 +161,7 @@ fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
 
 /// The form in which a sentence has its verb.
 #[derive(Debug, PartialEq, Eq)]
-enum VerbForm {
+enum ClaimWay {
     /// `Applied …`, `Thanks, applied …`.
     Bare,
     /// `I've applied …`.
@@ -172,7 +172,7 @@ enum VerbForm {
     Clause,
 }
 
-impl VerbForm {
+impl ClaimWay {
     fn of(before: &[&str], verb: &str) -> Option<Self> {
         if before.iter().all(|word| {
             is_one_of(word, &LEADS) || word.trim_matches(['#', ',', '-']).bytes().all(is_number)

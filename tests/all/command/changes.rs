@@ -138,11 +138,11 @@ async fn a_feed_that_gives_nothing_is_not_added() {
         ),
         (
             format!("bpf http://127.0.0.1:{port}/other/"),
-            "name: \"bpf\" is the name of the feed on line 14 too",
+            "name: the feed on line 14 has the name \"bpf\" too",
         ),
         (
             format!("x http://127.0.0.1:{port}/bpf/ kind=archive"),
-            "url: reads the same place as feed[1] \"bpf\" on line 16",
+            "url: reads the same source as feed[1] \"bpf\" on line 16",
         ),
         (
             "x https://a.example/ kind=feed branch=main".to_owned(),
@@ -311,7 +311,7 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
         )
         .await;
     assert!(
-        wrong.contains("kinds[1]: \"serie\" is no kind of story"),
+        wrong.contains("kinds[1]: \"serie\" is not a kind of story"),
         "{wrong}"
     );
     assert!(wrong.contains("there is no feed \"none\""), "{wrong}");

@@ -203,7 +203,7 @@ async fn help_is_made_of_the_table() {
     (privately)
     ▏ That is not a command
     ▏ there is no command after the name
-    ▏ /bpfnews help tells what can be asked.
+    ▏ /bpfnews help lists the commands.
     ");
 }
 

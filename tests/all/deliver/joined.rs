@@ -49,7 +49,7 @@ async fn a_post_whose_story_is_its_own_again_stands_again() {
         world.poll().await;
         let courier = chat.courier(&world);
         courier.pass().await.expect("a pass");
-        // As if another post had told its story, and this one's message had been, or were to be, removed.
+        // As if another post had covered its story, and this one's message had been, or were to be, removed.
         let mut tx = world.ingest.store.write().await.expect("a transaction");
         let joined = sqlx::query("UPDATE posts SET state = 'joined' WHERE content LIKE '%Do it%'");
         joined

@@ -187,7 +187,7 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
     );
 }
 
-/// Several that fail for ever are told from an outage by what gets through after them.
+/// Several that fail for ever are distinguished from an outage by what gets through after them.
 #[tokio::test]
 async fn several_that_fail_for_ever_are_set_aside_too() {
     let chat = Chat::new();
@@ -221,7 +221,7 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     );
 }
 
-/// What its post says by the time of the retry is told, once.
+/// What its post says by the time of the retry is announced, once.
 #[tokio::test]
 async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
     for error in [unknown(), failed(Scope::Channel)] {
@@ -367,7 +367,7 @@ async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
     assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
 }
 
-/// The platform tells that something changed: what it refused is tried at once, and not after six hours.
+/// The platform reports that something changed: what it refused is tried at once, and not after six hours.
 #[tokio::test]
 async fn a_channel_that_was_mended_is_tried_at_once() {
     let chat = Chat::new();
@@ -394,7 +394,7 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
         chat.room("ops"),
         ["terminal is paused", "terminal is well again"]
     );
-    // However often it tells so, a channel that is refused still is asked twice a minute at most.
+    // However often it reports so, a channel that is refused still is asked twice a minute at most.
     put_mails(
         &world,
         &[
@@ -414,7 +414,7 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
         courier.pass().await.expect("a pass");
         world.advance(TimeDelta::seconds(1));
     }
-    // Two tries, and what maintainers are told of it.
+    // Two tries, and what maintainers are notified of.
     assert!(chat.tried() - before <= 6, "{}", chat.tried() - before);
 }
 
@@ -460,7 +460,7 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
     );
 }
 
-/// A message that is lost in spite of all is named with its link; of very many, the list alone tells.
+/// A message that is lost in spite of all is named with its link; of very many, only the list shows all.
 #[tokio::test]
 async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
     let chat = Chat::new();

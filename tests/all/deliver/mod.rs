@@ -25,7 +25,7 @@ fn put_mails(world: &World, mails: &[Mail]) {
     );
 }
 
-/// A world with a list that was seeded, its sample told.
+/// A world with a list that was seeded, its sample announced.
 async fn list(chat: &Chat) -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     put_mails(&world, &[]);
@@ -153,7 +153,7 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
     chat.courier(&world).pass().await.expect("a pass");
     assert_eq!(chat.room(""), [""; 0]);
     assert_eq!(chat.room("ops"), ["terminal is paused"]);
-    // Refused again after a restart: nothing new to tell.
+    // Refused again after a restart: no new notice.
     world.restart(|_| {}).await;
     chat.answer_in("", &twice[..1]);
     chat.courier(&world).pass().await.expect("a pass");

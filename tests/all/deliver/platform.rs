@@ -1,5 +1,5 @@
 //! A chat system in memory that behaves like a real one: it remembers keys for a while, loses answers, and fails when it
-//! is told to.
+//! is asked to.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -65,7 +65,7 @@ impl Chat {
         Self::default()
     }
 
-    /// What tells the world's channels, over this chat.
+    /// The delivery loop for the world's channels, over this chat.
     pub(crate) fn courier(&self, world: &World) -> Courier {
         let platform: Arc<dyn Platform> = Arc::new(self.clone());
         let platforms = HashMap::from([(PlatformKind::Terminal, platform)]);

@@ -1,4 +1,4 @@
-//! A database that is put back to a backup tells nothing a second time: what came since is polled again, and meets what
+//! A database that is put back to a backup posts nothing a second time: what came since is polled again, and meets what
 //! stands in its channel.
 
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ async fn back_up(world: &World) -> PathBuf {
     file
 }
 
-/// Polls and tells until nothing is owed.
+/// Polls and sends until the queue is empty.
 async fn go_on(world: &mut World, chat: &Chat) {
     for _ in 0..3 {
         world.poll().await;

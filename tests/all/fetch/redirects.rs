@@ -1,4 +1,4 @@
-//! Where a redirect may lead, and what of it is told.
+//! Where a redirect may lead, and what an error shows of it.
 
 use super::*;
 

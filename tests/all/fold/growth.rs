@@ -5,7 +5,7 @@ use std::process::Command;
 
 use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item, ItemData, ItemKey, Linked, Person};
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::story::relevance::FoldRules;
 use chrono::TimeDelta;
 use rustix::time::{ClockId, clock_gettime};
@@ -108,8 +108,8 @@ async fn take(store: &FoldStore, page: &[Item]) {
     let stored = items::put_items(&mut tx, store.feeds[0].1, page, now)
         .await
         .expect("stored");
-    let mut at_hand = AtHand::new();
-    stored.put_at_hand(page, &mut at_hand);
+    let mut at_hand = LoadedItems::new();
+    stored.add_loaded(page, &mut at_hand);
     fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("folded");

@@ -2,7 +2,7 @@
 
 use bpfnews::ingest::fold;
 use bpfnews::item::{Item, ItemData};
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories;
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
@@ -95,7 +95,7 @@ async fn folded(store: &Store, feed: i64, mails: &[Item]) -> Tx {
         .await
         .expect("stored");
     let words = FoldRules::default();
-    fold::fold_items(&mut tx, &stored.touched(), &AtHand::new(), &words)
+    fold::fold_items(&mut tx, &stored.touched(), &LoadedItems::new(), &words)
         .await
         .expect("folded");
     tx

@@ -3,7 +3,7 @@
 use bpfnews::ingest::fold;
 use bpfnews::item::{Detail, Item};
 use bpfnews::source::mail;
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::story::Step;
 use bpfnews::story::relevance::FoldRules;
 use flate2::read::MultiGzDecoder;
@@ -132,7 +132,7 @@ async fn a_fold_that_ends_early_leaves_nothing_half_done() {
     fold::fold_items(
         &mut tx,
         &stored.touched(),
-        &AtHand::new(),
+        &LoadedItems::new(),
         &FoldRules::default(),
     )
     .await

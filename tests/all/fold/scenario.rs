@@ -3,7 +3,7 @@
 use bpfnews::ingest::fold;
 use bpfnews::item::{CommitHash, Detail, Item, ItemData, ItemKey, Linked, Person};
 use bpfnews::source::mail;
-use bpfnews::store::items::{self, AtHand};
+use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
@@ -223,7 +223,7 @@ impl FoldStore {
     /// Stores and folds a batch in one transaction.
     pub(crate) async fn take(&self, batch: &[(Item, &'static str)]) {
         let mut tx = self.store.write().await.expect("a transaction");
-        let (mut touched, mut at_hand) = (Vec::new(), AtHand::new());
+        let (mut touched, mut at_hand) = (Vec::new(), LoadedItems::new());
         let page = |name: &str| {
             let mine = batch.iter().filter(|(_, feed)| *feed == name);
             mine.map(|(item, _)| item.clone()).collect::<Vec<_>>()
@@ -235,7 +235,7 @@ impl FoldStore {
                 .await
                 .expect("stored");
             touched.extend(stored.touched());
-            stored.put_at_hand(page, &mut at_hand);
+            stored.add_loaded(page, &mut at_hand);
         }
         same_as_stored(&mut tx, &touched, &at_hand).await;
         fold::fold_items(&mut tx, &touched, &at_hand, &self.words)
@@ -310,10 +310,10 @@ pub(crate) fn sketch(story: &Story) -> String {
 }
 
 /// Clusters in memory equal those that would be read from the database.
-async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &AtHand<'_>) {
+async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &LoadedItems<'_>) {
     stories::add_members(tx, touched).await.expect("added");
     let known = stories::members_by_number(tx, touched, at_hand).await;
-    let read = stories::members_by_number(tx, touched, &AtHand::new()).await;
+    let read = stories::members_by_number(tx, touched, &LoadedItems::new()).await;
     let (known, read) = (known.expect("read"), read.expect("read"));
     assert_eq!(format!("{known:?}"), format!("{read:?}"));
 }

@@ -13,7 +13,7 @@ const WALL: &str =
     "<!doctype html><html><title>Making sure you're not a bot!</title><p>Wait.</p></html>";
 const DAY_S: i64 = 86_400;
 
-/// A world whose blog was good once, with two articles told.
+/// A world whose blog was good once, with two articles announced.
 async fn blog() -> World {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&articles("Two One")));
@@ -23,7 +23,7 @@ async fn blog() -> World {
     world
 }
 
-/// The blog is good again, with one article more: it is polled when due, stands well, and tells just that article.
+/// The blog is good again, with one article more: it is polled when due, stands well, and reports just that article.
 async fn check_recovery(world: &mut World) {
     let mut all = articles("Two One");
     all.insert(
@@ -307,7 +307,7 @@ async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
     let row = world.row("net").await;
     world.check_failed(&row, "backing_off", 1, "404 Not Found");
     assert_eq!(row.seeded_at, None);
-    // The list whose URL was wrong turns up: it is seeded then, and told as such.
+    // The list whose URL was wrong turns up: it is seeded then, and announced as such.
     let mails = [crate::documents::mail("1", -5, "hello", "")];
     world.put_folder("/net/", move |path| public_inbox("/net/", &mails, 5, path));
     world.poll_when_due("net").await;

@@ -1,4 +1,4 @@
-//! A plain feed that brings more at once than any honest one: so much of it is kept and told, the rest is a gap.
+//! A plain feed that brings more at once than any honest one: so much of it is kept and announced, the rest is a gap.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! Reading as a whole: feeds that misbehave end in a clear recorded state and harm no other, nothing is missed, nothing
-//! is kept or told twice.
+//! is kept or posted twice.
 
 mod breaks;
 mod failures;

@@ -9,7 +9,7 @@ use crate::world::{World, archive, feed};
 
 const HOLD_MIN: i64 = 10;
 
-/// A world whose list was seeded with one mail that was told.
+/// A world whose list was seeded with one mail that was announced.
 async fn list() -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     show(&world, &[]);

@@ -1,4 +1,4 @@
-//! The first poll: all is remembered, one sample is told, and what comes after is news.
+//! The first poll: all is remembered, one sample is announced, and what comes after is news.
 
 use chrono::TimeDelta;
 

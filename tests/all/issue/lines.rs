@@ -162,7 +162,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
     );
 }
 
-/// How many stories an issue tells that moved so, in whatever section, and leaves out.
+/// How many stories an issue reports that moved so, in whatever section, and leaves out.
 fn told(issue: &Issue, kind: SectionKind) -> u32 {
     let moved = entries(issue).filter(|entry| entry.moved == Some(kind));
     let left_out = issue.sections.iter().filter(|section| section.kind == kind);

@@ -197,7 +197,7 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
             && told.contains(": drop."),
         "{told}"
     );
-    // Nobody is told of their own.
+    // Nobody is notified of their own.
     let told = house.ask(&other, "edit pin bpf: Fix a leak").await;
     assert!(!told.contains("Before that,"), "{told}");
     // By one step: the pin goes, the note stays, and so does what came before.

@@ -7,7 +7,7 @@ use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemData, ItemKey, ItemKind, Linked, Paid, Person};
 use bpfnews::store::Store;
 use bpfnews::store::feeds;
-use bpfnews::store::items::{AtHand, ItemFilter, list_items, put_items};
+use bpfnews::store::items::{ItemFilter, LoadedItems, list_items, put_items};
 use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -217,7 +217,7 @@ async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
     assert_eq!(compared, 4 + 8 + 12);
 }
 
-/// A paid article is told when it comes, with the day on which it becomes free, and again when it is.
+/// A paid article is announced when it comes, with the day on which it becomes free, and again when it is.
 #[tokio::test]
 async fn an_article_is_told_for_subscribers_and_when_it_is_free() {
     let free_on = begin() + TimeDelta::days(10);
@@ -263,10 +263,10 @@ async fn three_weeks(store: &Store) -> Vec<Vec<String>> {
     told
 }
 
-/// Its own feed may show it free before its day: that is told once, when it is seen, and weeks before say what was known.
+/// Its own feed may show it free before its day: that is announced once, when it is seen, and weeks before say what was known.
 #[tokio::test]
 async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
-    // A week before its day; after its day; and where no day was told.
+    // A week before its day; after its day; and where no day was given.
     for (free_on, freed_on, expected) in [
         (
             Some(16),
@@ -292,7 +292,7 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
             let stored = put_items(&mut tx, 1, &[article(None)], seen_at).await;
             let touched = stored.expect("a good database").touched();
             let rules = FoldRules::default();
-            let moved = fold_items(&mut tx, &touched, &AtHand::new(), &rules).await;
+            let moved = fold_items(&mut tx, &touched, &LoadedItems::new(), &rules).await;
             assert_eq!(
                 moved.expect("a good database").len(),
                 usize::from(again == 0)
@@ -309,7 +309,7 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
     }
 }
 
-/// A mail that came late is told in the week in which it came, and in no other.
+/// A mail that came late is announced in the week in which it came, and in no other.
 #[tokio::test]
 async fn what_comes_late_is_told_when_it_comes() {
     let mut house = crate::command::house::House::new().await;

@@ -90,13 +90,13 @@ impl Bot {
         String::from_utf8(output.stdout).expect("output is UTF-8")
     }
 
-    /// Polls once; gives what was told.
+    /// Polls once; returns the output.
     #[track_caller]
     pub(super) fn poll(&self, feed: &str) -> String {
         in_one_line(self.ask(&["poll", "--feed", feed]).as_bytes())
     }
 
-    /// Polls until a poll comes to its end and finds nothing; gives what was told.
+    /// Polls until a poll comes to its end and finds nothing; returns the output.
     #[track_caller]
     pub(super) fn poll_until_quiet(&self, feed: &str) -> String {
         let (mut told, mut items) = (String::new(), self.count(feed));

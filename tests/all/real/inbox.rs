@@ -199,7 +199,7 @@ fn real_archive_is_walked_back_only_as_far_as_asked() {
     check_same(&since, &ids(&young), &bot.known("bpf", "message_id"));
 }
 
-/// What a search for `s:bpf` should find, told from the subjects by hand.
+/// What a search for `s:bpf` should find, derived from the subjects by hand.
 fn with_bpf(mails: &[Mail]) -> BTreeSet<String> {
     let named = mails.iter().filter(|mail| {
         let mut words = mail.title.split(|c: char| !c.is_alphanumeric());

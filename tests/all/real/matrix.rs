@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Server;
 
-/// How long anything may take that the server must tell.
+/// How long anything may take that the server must send.
 const TOLD_MAX: Duration = Duration::from_secs(60);
 
 /// Says again who asked what.

@@ -262,7 +262,7 @@ impl Rebased {
         }
     }
 
-    /// Follows the branch over the rebase; fails unless all is stored and only what is new is told.
+    /// Follows the branch over the rebase; fails unless all is stored and only what is new is announced.
     fn check(&self, forgotten: bool) {
         let repository = &self.repository;
         repository.serve_revision(&self.base);

@@ -64,7 +64,7 @@ async fn a_year_ahead_and_back() {
     let mut world = begin(&chat).await;
     let before = chat.room("").len();
 
-    // Ahead: what is there is told, and nothing twice.
+    // Ahead: what is there is announced, and nothing twice.
     world.advance(TimeDelta::days(365));
     put_mails(&world, &[patch(1, 130)]);
     world.put(
@@ -98,7 +98,7 @@ async fn a_year_ahead_and_back() {
     world.advance(TimeDelta::minutes(66));
     pass(&mut world, &chat).await;
 
-    // Back: polled again within a gap, told at once, lists made at their time.
+    // Back: polled again within a gap, announced at once, lists made at their time.
     world.advance(TimeDelta::days(-365));
     pass(&mut world, &chat).await;
     for name in ["bpf", "blog"] {

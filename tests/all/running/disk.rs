@@ -1,4 +1,4 @@
-//! A disk that is full: `run` rests, tells it once, and goes on when there is room; nothing is lost or told twice.
+//! A disk that is full: `run` rests, reports it once, and goes on when there is room; nothing is lost or posted twice.
 
 use std::collections::HashMap;
 use std::path::Path;

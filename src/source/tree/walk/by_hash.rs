@@ -1,6 +1,6 @@
 //! The walk by hash, for want of a log: the feed as of a commit, then the feed as of the oldest commit there, and so on.
 
-use super::{Commits, HashWalk, TreeStage, TreeWalk};
+use super::{HashWalk, PageCommits, TreeStage, TreeWalk};
 use crate::item::CommitHash;
 use crate::source::{Gap, Goal};
 
@@ -21,7 +21,7 @@ impl TreeWalk {
 
     pub(super) fn after_by_hash(
         &mut self,
-        page: &Commits,
+        page: &PageCommits,
         at: &CommitHash,
         pages: u32,
         met_seen: bool,

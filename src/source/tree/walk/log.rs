@@ -1,6 +1,6 @@
 //! Reads cgit's log page by page, and the patches that add detail.
 
-use super::{Commits, PendingLog, TreeStage, TreeWalk, is_merge};
+use super::{PageCommits, PendingLog, TreeStage, TreeWalk, is_merge};
 use crate::item::{CommitHash, Detail, Item};
 use crate::source::mbox::Mails;
 use crate::source::tree::page::{LogRows, log_rows};
@@ -139,7 +139,7 @@ impl TreeWalk {
     }
 
     /// After a page of the log: asks for the next page or the patches, or walks by hash.
-    pub(super) fn after_log(&mut self, page: &Commits, log: PendingLog) {
+    pub(super) fn after_log(&mut self, page: &PageCommits, log: PendingLog) {
         let end = std::mem::take(&mut self.log_end);
         if end == LogEnd::Refused {
             self.after_refused_log(log);

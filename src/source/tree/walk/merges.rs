@@ -2,7 +2,7 @@
 //! patches of the merge name them, and the feed as of the last of them shows them.
 
 use super::by_hash::HASH_WALK_PAGES_MAX;
-use super::{Commits, TreeStage, TreeWalk};
+use super::{PageCommits, TreeStage, TreeWalk};
 use crate::item::CommitHash;
 use crate::source::mbox::Mails;
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Page};
@@ -103,7 +103,7 @@ impl TreeWalk {
 
     pub(super) fn after_side(
         &mut self,
-        page: &Commits,
+        page: &PageCommits,
         at: &CommitHash,
         pages: u32,
         nothing_new: bool,

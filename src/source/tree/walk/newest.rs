@@ -1,6 +1,6 @@
 //! The branch's feed: the news, and the decision how to read the commits below it.
 
-use super::{Commits, HashWalk, PendingLog, TreeStage, TreeWalk};
+use super::{HashWalk, PageCommits, PendingLog, TreeStage, TreeWalk};
 use crate::source::{Answer, Body, FetchError, Goal, KnownVersion, Page, broken};
 
 impl TreeWalk {
@@ -29,7 +29,7 @@ impl TreeWalk {
     }
 
     /// Decides how to get the commits below the newest page, once that is stored.
-    pub(super) fn after_newest(&mut self, page: &Commits) {
+    pub(super) fn after_newest(&mut self, page: &PageCommits) {
         self.shown_tip = self.tip.clone();
         let (Some(tip), known) = (self.tip.clone(), self.path_cursor().clone()) else {
             self.finish_path();

@@ -44,7 +44,7 @@ const AIM_MAX: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
     Nothing,
-    /// The server is told another key at every attempt.
+    /// The server receives another key at every attempt.
     KeyOnTheWay,
     /// After a kill the outbox has another key than the one that was tried.
     KeyInTheOutbox,
@@ -66,7 +66,7 @@ struct World {
     broken: Broken,
 }
 
-/// What the program is told: both chats, behind their proxies, five channels, and the list.
+/// The configuration of the program: both chats, behind their proxies, five channels, and the list.
 fn configuration(proxies: &[Proxy; 2], user: &str, rooms: &[OwnedRoomId], list: &str) -> String {
     let on_matrix = rooms.iter().map(|room| ("matrix", room.as_str()));
     let on_discord = [ROOM, THREAD, FORUM].map(|room| ("discord", room));
@@ -329,7 +329,7 @@ fn told_on_discord(message: &Value) -> Option<Told> {
     (title != "hello").then_some((title, state))
 }
 
-/// A series' title and state, as a message tells them; `None` for a message about something else.
+/// A series' title and state, as a message shows them; `None` for a message about something else.
 fn told_on_matrix(body: &str) -> Option<Told> {
     let mut lines = body.lines();
     let title = lines.next()?.split(" by ").next()?.to_owned();

@@ -1,5 +1,5 @@
 //! What stands between the program and a chat server: it hands on what is asked and answered, but loses answers, fails
-//! before and after the effect, is late, and tells the killer of every step.
+//! before and after the effect, is late, and reports every step to the killer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};

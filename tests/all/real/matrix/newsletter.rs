@@ -138,7 +138,7 @@ async fn real_matrix_an_issue_is_finished_and_published() {
     )
     .await;
 
-    // One who is no editor is told so.
+    // A person who is no editor gets a refusal.
     let path = format!("/rooms/{news}/send/m.room.message/m2");
     let text = json!({"msgtype": "m.text", "body": "!bpfnews-edit publish 1"});
     home.call("mallory", "PUT", &path, text).await;

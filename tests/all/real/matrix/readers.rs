@@ -1,4 +1,4 @@
-//! What people see: another make of client (matrix-nio) reads the rooms, and the server tells whom it would notify.
+//! What people see: another make of client (matrix-nio) reads the rooms, and the server says whom it would notify.
 
 use bpfnews::post::About;
 use bpfnews::post::story::{Digest, Post};

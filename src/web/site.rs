@@ -1,0 +1,35 @@
+//! The site, as handlers get it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// The site and its public address.
+#[derive(Clone)]
+pub struct Site {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    /// The name of the newsletter.
+    pub name: String,
+    /// The public address; ends with a slash.
+    pub home: String,
+}
+
+/// The data behind the pages.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) site: Arc<Site>,
+    pub(super) seats: Arc<Semaphore>,
+}
+
+impl Deref for Served {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
