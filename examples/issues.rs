@@ -91,9 +91,10 @@ fn main() -> anyhow::Result<ExitCode> {
     for wrong in &found.wrong {
         println!("WRONG {wrong}");
     }
-    Ok(match found.wrong.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if found.wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -252,9 +253,10 @@ fn read(file: &Path) -> anyhow::Result<Mails> {
     });
     let raw = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let mut plain = Vec::new();
-    match raw.starts_with(&[0x1f, 0x8b]) {
-        true => MultiGzDecoder::new(&raw[..]).read_to_end(&mut plain)?,
-        false => BufReader::new(&raw[..]).read_to_end(&mut plain)?,
+    if raw.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(&raw[..]).read_to_end(&mut plain)?
+    } else {
+        BufReader::new(&raw[..]).read_to_end(&mut plain)?
     };
     let mut mails = Mails::default();
     for raw in mbox::MessageIterator::new(std::io::Cursor::new(plain)) {

@@ -99,9 +99,10 @@ fn main() -> anyhow::Result<ExitCode> {
 /// The mails by their Message-IDs, each with its sender as `name <address>` and whether it is a reply.
 fn read(path: &Path) -> anyhow::Result<HashMap<String, (String, Item)>> {
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let plain: Box<dyn Read> = match path.extension().is_some_and(|end| end == "gz") {
-        true => Box::new(MultiGzDecoder::new(file)),
-        false => Box::new(file),
+    let plain: Box<dyn Read> = if path.extension().is_some_and(|end| end == "gz") {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
     };
     let mut mails = HashMap::new();
     for raw in mbox::MessageIterator::new(BufReader::new(plain)) {

@@ -74,7 +74,7 @@ impl Count {
         }
     }
 
-    fn tell(&self, who: &str) {
+    fn report(&self, who: &str) {
         let share = |part: usize, rest: usize| 100.0 * part as f64 / (part + rest).max(1) as f64;
         println!(
             "{who}: precision {:.2} % ({} of {}), recall {:.2} % ({} of {})",
@@ -125,8 +125,8 @@ fn main() -> anyhow::Result<()> {
             }
         }
         println!("{removed} threads of the first set count as not about BPF, by hand");
-        ours.tell("ours");
-        baseline.tell("`bpf|xdp` in the subject");
+        ours.report("ours");
+        baseline.report("`bpf|xdp` in the subject");
     }
     match &asked.picks {
         Some(file) => picks(file),
@@ -226,10 +226,11 @@ fn threads(stories: &Path, mails: &Path) -> anyhow::Result<Vec<Thread>> {
 
 fn open(file: &Path) -> anyhow::Result<Box<dyn std::io::BufRead>> {
     let raw = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    Ok(match raw.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(BufReader::new(MultiGzDecoder::new(std::io::Cursor::new(
+    Ok(if raw.starts_with(&[0x1f, 0x8b]) {
+        Box::new(BufReader::new(MultiGzDecoder::new(std::io::Cursor::new(
             raw,
-        )))),
-        false => Box::new(std::io::Cursor::new(raw)),
+        ))))
+    } else {
+        Box::new(std::io::Cursor::new(raw))
     })
 }

@@ -106,7 +106,7 @@ struct Share {
 }
 
 impl Share {
-    fn tell(&self) -> bool {
+    fn report(&self) -> bool {
         let share = 100.0 * self.right as f64 / self.all.max(1) as f64;
         println!(
             "{}: {} of {} = {share:.2} % (goal {} %)",
@@ -145,7 +145,7 @@ fn main() -> anyhow::Result<ExitCode> {
         shares.extend(evaluation.messages(mbox)?);
     }
     println!("\nin short:");
-    let below = shares.iter().filter(|share| !share.tell()).count();
+    let below = shares.iter().filter(|share| !share.report()).count();
     println!("stories that say applied although no label does: {invented} (goal 0)");
     Ok(if (below == 0 && invented == 0) || !asked.floor {
         ExitCode::SUCCESS
@@ -253,9 +253,10 @@ impl Evaluation {
             };
             let is_found = applied.tree.as_ref().is_none_or(in_tree)
                 && applied.commits.iter().all(|commit| has(&commit.sha));
-            match is_found {
-                true => right += 1,
-                false => println!("applied {} \"{}\": not found", label.id, label.subject),
+            if is_found {
+                right += 1
+            } else {
+                println!("applied {} \"{}\": not found", label.id, label.subject)
             }
         }
         Share {
@@ -310,9 +311,10 @@ impl Evaluation {
                 continue;
             };
             all += 1;
-            match self.place(near) == mine {
-                true => right += 1,
-                false => println!("mail {id} is not in the story of {near}"),
+            if self.place(near) == mine {
+                right += 1
+            } else {
+                println!("mail {id} is not in the story of {near}")
             }
         }
         Ok(vec![
@@ -342,11 +344,12 @@ fn bare_tree(tree: &str) -> String {
 /// Every mail with those above it, nearest first.
 fn read_mbox(file: &Path) -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let raw = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let reader: Box<dyn std::io::BufRead> = match raw.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(BufReader::new(MultiGzDecoder::new(std::io::Cursor::new(
+    let reader: Box<dyn std::io::BufRead> = if raw.starts_with(&[0x1f, 0x8b]) {
+        Box::new(BufReader::new(MultiGzDecoder::new(std::io::Cursor::new(
             raw,
-        )))),
-        false => Box::new(std::io::Cursor::new(raw)),
+        ))))
+    } else {
+        Box::new(std::io::Cursor::new(raw))
     };
     let mut mails = Vec::new();
     for raw in mbox::MessageIterator::new(reader) {

@@ -78,7 +78,7 @@ fn main() -> anyhow::Result<ExitCode> {
             fastrand::Rng::with_seed(asked.seed).shuffle(&mut stories);
         }
         for story in stories.iter().take(asked.count.unwrap_or(all)) {
-            tell(story, &by_id, &mut tally, &mut review)?;
+            report(story, &by_id, &mut tally, &mut review)?;
             if asked.text {
                 for mail in speakers(story, &by_id) {
                     writeln!(review, "~~~ {}\n{}\n~~~\n", mail.title, mail.text)?;
@@ -248,7 +248,7 @@ fn speakers<'a>(story: &Story, mails: &HashMap<&str, &'a StoredItem>) -> Vec<&'a
 }
 
 /// Writes the summary and changes of a story.
-fn tell(
+fn report(
     story: &Story,
     mails: &HashMap<&str, &StoredItem>,
     tally: &mut Tally,

@@ -23,13 +23,9 @@ pub enum About {
     Pull,
     /// A mail that starts a thread.
     Thread,
-    /// A commit.
     Commit,
-    /// An article.
     Article,
-    /// A release.
     Release,
-    /// A video.
     Video,
 }
 

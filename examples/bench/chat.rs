@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub(crate) struct Chat {
-    told: Mutex<Vec<(Instant, String)>>,
+    sent: Mutex<Vec<(Instant, String)>>,
     marks: Option<File>,
 }
 
@@ -30,8 +30,8 @@ impl Chat {
     }
 
     /// The time of each title.
-    pub(crate) fn told(&self) -> Vec<(Instant, String)> {
-        self.told.lock().expect("no holder panics").clone()
+    pub(crate) fn sent(&self) -> Vec<(Instant, String)> {
+        self.sent.lock().expect("no holder panics").clone()
     }
 }
 
@@ -57,9 +57,9 @@ impl Platform for Chat {
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
         async move {
-            let mut told = self.told.lock().expect("no holder panics");
+            let mut sent = self.sent.lock().expect("no holder panics");
             if let Act::Send { content, .. } = &work.act {
-                told.push((Instant::now(), title(content)));
+                sent.push((Instant::now(), title(content)));
                 if let Some(mut marks) = self.marks.as_ref() {
                     // One write, so that a tracer of the program sees all of it.
                     let line = format!("{} {}\n", work.address, content.mark());
@@ -69,7 +69,7 @@ impl Platform for Chat {
                 }
             }
             Ok(Receipt {
-                message: told.len().to_string(),
+                message: sent.len().to_string(),
                 thread: None,
             })
         }

@@ -242,9 +242,10 @@ fn line(line: &str) -> String {
         }
         None => xml(line),
     };
-    match line.starts_with('>') {
-        true => format!("<span\nclass=\"q\">{text}</span>"),
-        false => text,
+    if line.starts_with('>') {
+        format!("<span\nclass=\"q\">{text}</span>")
+    } else {
+        text
     }
 }
 

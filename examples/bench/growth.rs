@@ -51,7 +51,7 @@ pub(crate) async fn check(side: Side, many: u64, scratch: &Path) -> anyhow::Resu
     } else {
         "rusqlite"
     };
-    tell(measure, "check", side, many, times)
+    report(measure, "check", side, many, times)
 }
 
 /// The floor: for each entry its key, its row and whether this feed showed it.
@@ -99,10 +99,10 @@ pub(crate) async fn fold(many: u64, scratch: &Path) -> anyhow::Result<Value> {
         times.push(started.elapsed());
         ensure!(fresh == 1, "the answer was known");
     }
-    tell(measure, "fold", "ours", many, times)
+    report(measure, "fold", "ours", many, times)
 }
 
-fn tell(
+fn report(
     measure: Measure,
     work: &str,
     side: &str,

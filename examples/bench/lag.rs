@@ -79,7 +79,7 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
         let until = Instant::now() + TOLD_WITHIN;
         let is_told = |number: usize| {
             let title = title(number);
-            chat.told().iter().any(|(_, told)| told.contains(&title))
+            chat.sent().iter().any(|(_, sent)| sent.contains(&title))
         };
         while !(PAGE..PAGE + many).all(is_told) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -88,13 +88,13 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
         Ok::<_, anyhow::Error>(came)
     };
     let ((), came) = tokio::try_join!(app::run(&live, Vec::new(), &stop), come)?;
-    let told = chat.told();
+    let sent = chat.sent();
     let mut beyond = Vec::new();
     for (number, at) in came {
         let title = title(number);
-        let shown = told.iter().find(|(_, told)| told.contains(&title));
+        let shown = sent.iter().find(|(_, sent)| sent.contains(&title));
         let (shown, _) =
-            shown.with_context(|| format!("the mail {number} was not told: {:?}", told.last()))?;
+            shown.with_context(|| format!("the mail {number} was not told: {:?}", sent.last()))?;
         beyond.push(shown.duration_since(at).saturating_sub(GAP));
     }
     ensure!(beyond.len() == many, "{} were told", beyond.len());

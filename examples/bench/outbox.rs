@@ -86,21 +86,21 @@ pub(crate) async fn settle(
     tx.commit().await?;
     let done = courier.pass().await?;
     let per_s = many as f64 / started.elapsed().as_secs_f64();
-    let told = chat.told().len();
+    let sent = chat.sent().len();
     let owed = world::count(
         &store,
         "SELECT COUNT(*) FROM deliveries WHERE state = 'owed'",
     )
     .await?;
     ensure!(
-        done as u64 == many && told as u64 == many && owed == 0,
-        "{done} done, {told} told, {owed} owed"
+        done as u64 == many && sent as u64 == many && owed == 0,
+        "{done} done, {sent} sent, {owed} owed"
     );
     let result = measure.end(
         "outbox",
         "ours",
         many,
-        &json!({"per_s": per_s.round(), "told": told}),
+        &json!({"per_s": per_s.round(), "told": sent}),
     );
     // Otherwise its end may come in the middle of a write, and a tracer cannot know the outcome.
     store.close().await;

@@ -40,9 +40,10 @@ pub(crate) struct Letter {
 /// Reads an mbox, packed or not; the mails in the order of their arrival, each once, `density` times as close together.
 pub(crate) fn read(file: &Path, density: f64) -> anyhow::Result<Vec<Letter>> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let reader: Box<dyn std::io::BufRead> = match bytes.starts_with(&[0x1f, 0x8b]) {
-        true => Box::new(BufReader::new(MultiGzDecoder::new(Cursor::new(bytes)))),
-        false => Box::new(Cursor::new(bytes)),
+    let reader: Box<dyn std::io::BufRead> = if bytes.starts_with(&[0x1f, 0x8b]) {
+        Box::new(BufReader::new(MultiGzDecoder::new(Cursor::new(bytes))))
+    } else {
+        Box::new(Cursor::new(bytes))
     };
     let mut letters: Vec<Letter> = Vec::new();
     let mut known = BTreeSet::new();
@@ -143,9 +144,10 @@ impl Archive {
 
     fn newest(&self) -> Response {
         let arrived = self.arrived();
-        match arrived.is_empty() {
-            true => (StatusCode::NOT_FOUND, "No feed found for thread\n").into_response(),
-            false => self.atom(arrived.iter().rev().take(PAGE)),
+        if arrived.is_empty() {
+            (StatusCode::NOT_FOUND, "No feed found for thread\n").into_response()
+        } else {
+            self.atom(arrived.iter().rev().take(PAGE))
         }
     }
 
@@ -157,9 +159,10 @@ impl Archive {
         };
         let arrived = self.arrived();
         let page = &arrived[arrived.partition_point(|letter| letter.at < from)..];
-        match page.len() < PAGE {
-            true => self.newest(),
-            false => self.atom(page.iter().take(PAGE)),
+        if page.len() < PAGE {
+            self.newest()
+        } else {
+            self.atom(page.iter().take(PAGE))
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn taken<'a>(played: &'a Played, channel: &str) -> BTreeSet<&'a str> 
 }
 
 /// Prints all counts; gives how many promises were broken.
-pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
+pub(crate) fn report(played: &Played) -> anyhow::Result<usize> {
     let mut out = anstream::stdout();
     let relevant = played.stories.iter().filter(|story| story.relevant).count();
     writeln!(
@@ -107,7 +107,7 @@ pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
         broken.push(format!("{missed} mails are in no story"));
     }
     for channel in &played.config.channels {
-        broken.extend(tell_channel(&mut out, played, channel)?);
+        broken.extend(report_channel(&mut out, played, channel)?);
     }
     for (kind, chat) in &played.chats {
         writeln!(out, "{}: refused {} times", kind.word(), chat.refused())?;
@@ -118,7 +118,7 @@ pub(crate) fn tell(played: &Played) -> anyhow::Result<usize> {
         .iter()
         .find(|c| c.name.starts_with(NEWS));
     if let Some(news) = news {
-        broken.extend(tell_classes(&mut out, played, news)?);
+        broken.extend(report_classes(&mut out, played, news)?);
     }
     for broken in &broken {
         writeln!(out, "BROKEN: {broken}")?;
@@ -146,7 +146,7 @@ impl ChannelPosts<'_> {
     }
 }
 
-fn tell_channel(
+fn report_channel(
     out: &mut impl std::io::Write,
     played: &Played,
     channel: &ChannelConfig,
@@ -168,7 +168,7 @@ fn tell_channel(
         share: 100.0 * took as f64 / played.stories.len().max(1) as f64,
         sent,
     };
-    tell_counts(out, played, channel, &posts, took)?;
+    report_counts(out, played, channel, &posts, took)?;
     for (what, longest) in [
         (
             "longest wait from news to message",
@@ -194,7 +194,7 @@ fn tell_channel(
     Ok(broken(played, channel, &posts))
 }
 
-fn tell_counts(
+fn report_counts(
     out: &mut impl std::io::Write,
     played: &Played,
     channel: &ChannelConfig,
@@ -337,7 +337,7 @@ fn span(time: TimeDelta) -> String {
     }
 }
 
-fn tell_classes(
+fn report_classes(
     out: &mut impl std::io::Write,
     played: &Played,
     news: &ChannelConfig,

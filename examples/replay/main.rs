@@ -80,7 +80,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let played = play(&asked, letters, &folder.join("replay.sqlite")).await;
     std::fs::remove_dir_all(&folder)?;
     let played = played?;
-    let broken = count::tell(&played)?;
+    let broken = count::report(&played)?;
     review::write(&played)?;
     Ok(match broken {
         0 => ExitCode::SUCCESS,
@@ -236,10 +236,7 @@ fn with_channels(text: &str) -> String {
             || bare
                 .split_once(" = ")
                 .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
-        match is_inside && is_key {
-            true => bare,
-            false => line,
-        }
+        if is_inside && is_key { bare } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -38,7 +38,7 @@ pub(crate) fn write(played: &Played) -> anyhow::Result<()> {
         let many = stories.len();
         writeln!(text, "\n## {} of {many} {what}\n", MANY.min(many))?;
         for story in stories.into_iter().take(MANY) {
-            tell(&mut text, played, channel, story, is_taken)?;
+            report(&mut text, played, channel, story, is_taken)?;
         }
     }
     std::fs::create_dir_all("target/review")?;
@@ -47,7 +47,7 @@ pub(crate) fn write(played: &Played) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(
+fn report(
     text: &mut String,
     played: &Played,
     channel: &ChannelConfig,

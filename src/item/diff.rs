@@ -48,7 +48,7 @@ impl Sample {
     }
 
     /// The largest hash up to which the sample is whole; `None` where it holds every line.
-    pub fn whole_to(&self) -> Option<u32> {
+    pub fn complete_up_to(&self) -> Option<u32> {
         (self.hashes.len() < self.total)
             .then(|| self.hashes.last().copied())
             .flatten()
@@ -151,7 +151,10 @@ mod tests {
         let found = headers(DIFF);
         assert_eq!(found[0], (FILES.to_owned(), "net/x.c".to_owned()));
         let one = sample(DIFF);
-        assert_eq!((one.total, one.hashes.len(), one.whole_to()), (2, 2, None));
+        assert_eq!(
+            (one.total, one.hashes.len(), one.complete_up_to()),
+            (2, 2, None)
+        );
         let reindented = DIFF.replace(
             "\tnew_call(first,  second)",
             "        new_call(first, second)",
@@ -175,7 +178,7 @@ mod tests {
         }
         let sample = sample(&large);
         assert_eq!((sample.total, sample.hashes.len()), (900, SAMPLE_MAX));
-        assert_eq!(sample.whole_to(), sample.hashes.last().copied());
+        assert_eq!(sample.complete_up_to(), sample.hashes.last().copied());
         assert_eq!(
             Sample::parse("1 zz"),
             Some(Sample {

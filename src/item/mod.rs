@@ -26,7 +26,6 @@ pub enum ItemKind {
     Article,
     /// A release of a project.
     Release,
-    /// A video.
     Video,
 }
 
@@ -234,7 +233,6 @@ pub struct Item {
     pub what: ItemData,
     /// The title, subject line or name: plain text on one line, as written (tags such as `[PATCH v2 1/3]` included).
     pub title: String,
-    /// The author.
     pub author: Person,
     /// The page for people; `None` if the feed's address and the identity determine it (mail, commits).
     pub url: Option<String>,
@@ -254,7 +252,6 @@ pub struct Item {
 /// The kind of an item, with the data of that kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemData {
-    /// A commit.
     Commit {
         /// Its identity.
         hash: CommitHash,
@@ -266,7 +263,6 @@ pub enum ItemData {
         /// The mail it answers.
         in_reply_to: Option<MessageId>,
     },
-    /// An article.
     Article {
         /// Its identity.
         key: ItemKey,
@@ -275,14 +271,12 @@ pub enum ItemData {
         /// Whether it is for subscribers for now, and until when.
         paid: Option<Paid>,
     },
-    /// A release.
     Release {
         /// Its identity.
         key: ItemKey,
         /// Whether its link identifies the release.
         linked: Linked,
     },
-    /// A video.
     Video {
         /// Its identity.
         key: ItemKey,

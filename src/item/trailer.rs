@@ -33,7 +33,7 @@ impl Trailer<'_> {
 
 impl Trailer<'_> {
     /// Its person; of `a@b.c` alone only the address.
-    pub fn whom(&self) -> Person {
+    pub fn identity(&self) -> Person {
         let (name, email) = match self.value.split_once('<') {
             Some((name, email)) => (name, email.split('>').next().unwrap_or_default()),
             None => match self.value.split_whitespace().next() {
@@ -115,8 +115,11 @@ mod tests {
             ("Acked-by: a@b # by mail", "", "a@b"),
             ("Acked-by: A. B", "A. B", ""),
         ] {
-            let whom = trailers(line).next().expect("a trailer").whom();
-            assert_eq!((whom.name.as_str(), whom.email.as_str()), (name, email));
+            let identity = trailers(line).next().expect("a trailer").identity();
+            assert_eq!(
+                (identity.name.as_str(), identity.email.as_str()),
+                (name, email)
+            );
         }
     }
 

@@ -7,7 +7,7 @@ use crate::story::{Story, StoryKind};
 const SHOWN_MAX: usize = 3;
 /// The reasons of a score that posts show, in the order of display, with their words.
 #[rustfmt::skip]
-const TOLD: [(&str, &str); 12] = [
+const REASONS_SHOWN: [(&str, &str); 12] = [
     ("security", "security fix"), ("breakage", "regression"), ("revert", "revert"), ("kfunc", "kfunc"),
     ("helper", "new helper"), ("map_type", "map type"), ("program_type", "program type"), ("uapi", "uapi"),
     ("sched_ext", "sched_ext"), ("arena", "arena"), ("verifier", "verifier"), ("jit", "JIT"),
@@ -29,21 +29,25 @@ pub(super) fn matters(story: &Story) -> Vec<String> {
     if SMALL.iter().any(|name| weight(story, name).is_some()) {
         return Vec::new();
     }
-    TOLD.iter()
+    REASONS_SHOWN
+        .iter()
         .filter(|(name, _)| weight(story, name).is_some_and(|weight| weight > 0))
         .take(SHOWN_MAX)
-        .map(|(_, words)| match is_new(story, words) {
-            true => format!("new {words}"),
-            false => (*words).to_owned(),
+        .map(|(_, words)| {
+            if is_new(story, words) {
+                format!("new {words}")
+            } else {
+                (*words).to_owned()
+            }
         })
         .collect()
 }
 
 /// The weight of a reason in a story's score; `None` if it does not apply or weighs nothing.
 fn weight(story: &Story, name: &str) -> Option<i32> {
-    let told = REASONS.iter().find(|reason| reason.name == name)?.words;
+    let words_of_reason = REASONS.iter().find(|reason| reason.name == name)?.words;
     story.why.iter().find_map(|why| {
-        let weight = why.strip_prefix(told)?.strip_prefix(" (")?;
+        let weight = why.strip_prefix(words_of_reason)?.strip_prefix(" (")?;
         weight.strip_suffix(')')?.parse().ok()
     })
 }
@@ -100,14 +104,14 @@ mod tests {
             ("article", "Paint in the verifier", &[verifier], ""),
         ];
         for (kind, title, why, wanted) in table {
-            let told = matters(&story(kind, title, why)).join(", ");
-            assert_eq!(told, wanted, "{title}: {why:?}");
+            let words_of_reason = matters(&story(kind, title, why)).join(", ");
+            assert_eq!(words_of_reason, wanted, "{title}: {why:?}");
         }
     }
 
     #[test]
     fn every_word_has_a_reason() {
-        for name in TOLD.iter().map(|(name, _)| name).chain(&SMALL) {
+        for name in REASONS_SHOWN.iter().map(|(name, _)| name).chain(&SMALL) {
             assert!(REASONS.iter().any(|reason| reason.name == *name), "{name}");
         }
     }

@@ -25,9 +25,10 @@ pub(super) fn notes(story: &Story) -> Vec<String> {
         }
         if newest.total > 1 {
             let (here, total) = (newest.patches.len(), newest.total);
-            notes.push(match here >= total as usize {
-                true => format!("{total} patches"),
-                false => format!("{here} of {total} patches"),
+            notes.push(if here >= total as usize {
+                format!("{total} patches")
+            } else {
+                format!("{here} of {total} patches")
             });
         }
     }

@@ -11,7 +11,6 @@ pub struct Route {
     pub feeds: Vec<String>,
     /// Trees that it is meant for, or was applied to: `bpf-next` or `bpf/bpf-next`.
     pub trees: Vec<String>,
-    /// States.
     pub states: Vec<State>,
     /// Words, one of which must stand in the title, in any case.
     pub words: Vec<String>,

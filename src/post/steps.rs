@@ -40,13 +40,13 @@ fn step(story: &Story, event: &Event) -> Option<String> {
             // A confirmed claim has a step of its own.
             let mut applied = story.applied.iter();
             let is_open = applied.any(|applied| applied.claimed && applied.at == event.at);
-            is_open.then(|| by(&in_its_tree("said to be applied", story, event)))
+            is_open.then(|| by(&with_tree("said to be applied", story, event)))
         }
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::ReviewedByMachine | Step::BuildBroken => None,
         Step::Nacked => Some(by(event.state.word())),
         Step::Applied | Step::PartlyApplied => {
-            Some(by(&in_its_tree(event.state.word(), story, event)))
+            Some(by(&with_tree(event.state.word(), story, event)))
         }
         Step::Pulled => Some("pull request".to_owned()),
         Step::Rejected => Some(by("refused")),
@@ -100,7 +100,7 @@ fn by(words: &str, event: &Event) -> String {
 }
 
 /// A step that was taken in a tree, with the tree where it is known.
-fn in_its_tree(words: &str, story: &Story, event: &Event) -> String {
+fn with_tree(words: &str, story: &Story, event: &Event) -> String {
     match application(story, event) {
         Some(applied) if !applied.tree.is_empty() => {
             format!("{words} to {}", plain(applied.short_tree()))
@@ -122,9 +122,10 @@ pub fn standing(story: &Story) -> String {
         plain(tree.unwrap_or_default())
     };
     // A state that only a mail claims is shown as a claim.
-    let said = match is_only_said(story) {
-        true => "said to be ",
-        false => "",
+    let said = if is_only_said(story) {
+        "said to be "
+    } else {
+        ""
     };
     let in_tree = |words: &str| match tree() {
         tree if tree.is_empty() => format!("{said}{words}"),

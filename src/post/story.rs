@@ -120,7 +120,6 @@ pub struct IssuePost {
     pub link: Option<String>,
     /// How many lines more there are.
     pub left_out: usize,
-    /// Its number.
     pub number: u32,
     /// See [`Content::mark`].
     pub mark: String,
@@ -129,9 +128,7 @@ pub struct IssuePost {
 /// Lines under a heading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuePart {
-    /// The heading.
     pub heading: String,
-    /// The lines.
     pub lines: Vec<Line>,
     /// Whether it lists all that was posted.
     #[serde(default)]
@@ -141,9 +138,7 @@ pub struct IssuePart {
 /// A link that a reader handed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suggestion {
-    /// Its number.
     pub number: i64,
-    /// The link.
     pub link: String,
     /// Why it is worth reading, as its reader said; may be empty.
     pub note: String,
@@ -394,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_post_tells_where_a_series_stands() {
+    fn a_post_shows_the_state_of_a_series() {
         let mut story = series();
         story.revisions = vec![revision(1, 2, 2)];
         let post = compose(&story);
@@ -466,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_mail_says_is_told_as_that_and_is_no_milestone() {
+    fn a_claim_in_a_mail_is_shown_as_one_and_is_no_milestone() {
         let mut story = series();
         story.revisions = vec![revision(1, 2, 2)];
         story.applied.push(Applied {
@@ -556,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_waits_for_what_it_counts() {
+    fn a_series_waits_for_the_parts_that_it_counts() {
         let table = [(0, 0, false), (1, 1, false), (2, 3, true), (3, 3, false)];
         for (here, total, waits) in table {
             let mut story = series();
@@ -567,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_cut_and_says_so() {
+    fn long_texts_are_cut_and_marked() {
         let mut story = series();
         story.title = "x ".repeat(5_000);
         story.summary = vec!["word ".repeat(5_000)];

@@ -2,7 +2,7 @@
 //! text does not count, because people quote bots.
 
 mod claim;
-mod said;
+mod ending;
 mod sentences;
 mod tree;
 
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 pub use self::claim::{Claim, claim};
-pub use self::said::{AnswerEffect, Share, word};
+pub use self::ending::{AnswerEffect, Share, answer_effect};
 pub use self::tree::{NamedTree, is_tree, may_be_tree};
 use super::machine::{self, MachineKind};
 use super::{AppliedCommit, StoredItem};
@@ -25,11 +25,9 @@ use crate::item::trailer::commit_in_link;
 pub struct Notice {
     /// The tree as it is named.
     pub tree: String,
-    /// The branch.
     pub branch: Option<String>,
     /// The person who applied them; empty if nobody is named.
     pub by: String,
-    /// The commits.
     pub commits: Vec<AppliedCommit>,
     /// The patches that it says have no commit.
     pub without: Vec<Option<u32>>,
@@ -47,8 +45,8 @@ impl Notice {
         }
         let last = self.commits.iter().filter_map(|commit| commit.number).max();
         let gap = self.without.iter().flatten().copied().max();
-        let is_told = self.commits.len() + self.without.len() >= total;
-        is_told && gap < last && self.without.len() * 2 <= self.commits.len() + 1
+        let is_complete = self.commits.len() + self.without.len() >= total;
+        is_complete && gap < last && self.without.len() * 2 <= self.commits.len() + 1
     }
 }
 
@@ -57,9 +55,7 @@ impl Notice {
 pub struct Merge {
     /// The merge commit.
     pub hash: String,
-    /// The tree.
     pub tree: String,
-    /// The request.
     pub request: Option<MessageId>,
 }
 
@@ -143,9 +139,10 @@ fn listed(text: &str) -> (Vec<AppliedCommit>, Vec<Option<u32>>) {
             continue;
         }
         // Few lines begin so, and most mails have no such list.
-        let found = match line.trim_start().starts_with(['[', '-']) {
-            true => LINE.captures(line),
-            false => None,
+        let found = if line.trim_start().starts_with(['[', '-']) {
+            LINE.captures(line)
+        } else {
+            None
         };
         if let Some(found) = found {
             let tags = found.get(1).map_or("", |tags| tags.as_str());

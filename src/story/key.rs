@@ -97,9 +97,10 @@ pub fn normal(title: &str) -> String {
         if std::mem::take(&mut is_between) && !normal.is_empty() {
             normal.push(' ');
         }
-        match c.is_ascii() {
-            true => normal.push(c.to_ascii_lowercase()),
-            false => normal.extend(c.to_lowercase()),
+        if c.is_ascii() {
+            normal.push(c.to_ascii_lowercase())
+        } else {
+            normal.extend(c.to_lowercase())
         }
     }
     normal
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mails_key_is_what_its_digest_begins_with() {
+    fn a_mails_key_is_the_beginning_of_its_digest() {
         let id = MessageId::parse("a@b").expect("an id");
         assert_eq!(Some(mail(&id)), of_digest(&ItemKey::message(&id).digest()));
     }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_known_whatever_the_number() {
+    fn a_run_is_known_by_any_of_its_numbers() {
         #[rustfmt::skip]
         let table = [
             ("20240501112059.13-1-a.b@c.d", Some("20240501112059.13-#-a.b@c.d")),

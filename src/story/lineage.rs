@@ -37,7 +37,7 @@ pub(super) fn lineages(
         rank,
         union: DisjointSets::new(postings.len()),
     };
-    efforts.join_said(owner);
+    efforts.join_named_by_author(owner);
     efforts.join_titled();
     efforts.join_alike();
     efforts.union
@@ -54,9 +54,10 @@ struct Efforts<'a> {
 impl<'a> Efforts<'a> {
     /// Two postings, the earlier one first.
     fn ordered(&self, one: usize, other: usize) -> (usize, usize) {
-        match self.rank[one] <= self.rank[other] {
-            true => (one, other),
-            false => (other, one),
+        if self.rank[one] <= self.rank[other] {
+            (one, other)
+        } else {
+            (other, one)
         }
     }
 
@@ -68,7 +69,7 @@ impl<'a> Efforts<'a> {
     }
 
     /// A statement of the author always joins, so it comes first.
-    fn join_said(&mut self, owner: &HashMap<usize, usize>) {
+    fn join_named_by_author(&mut self, owner: &HashMap<usize, usize>) {
         let mut by_change: HashMap<&str, usize> = HashMap::new();
         let mut by_missing_root: HashMap<JoinKey, Vec<usize>> = HashMap::new();
         let mut by_mail: HashMap<usize, usize> = HashMap::new();

@@ -31,13 +31,11 @@ use crate::item::{ItemKind, Person};
 pub struct StoredItem {
     /// Its number in the database; says nothing about it.
     pub id: i64,
-    /// Its kind.
     pub kind: ItemKind,
     /// Commit hash, Message-ID or key.
     pub reference: String,
     /// Its title, tags included.
     pub title: String,
-    /// Its author.
     pub author: Person,
     /// When it became news.
     pub at: DateTime<Utc>,
@@ -55,7 +53,6 @@ pub struct StoredItem {
     pub freed_at: Option<DateTime<Utc>>,
     /// The feeds that carry it, in the order of their names.
     pub feeds: Vec<Carrier>,
-    /// Its text.
     pub text: String,
     /// The headers that were kept of a mail that was read whole.
     pub headers: Vec<(String, String)>,
@@ -79,7 +76,6 @@ impl StoredItem {
 /// A feed that carries an item.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Carrier {
-    /// Its name.
     pub name: String,
     /// tree, archive, lwn or feed.
     pub kind: String,
@@ -111,11 +107,8 @@ pub enum StoryKind {
     Pull,
     /// Mails without patches.
     Thread,
-    /// An article.
     Article,
-    /// A release.
     Release,
-    /// A video.
     Video,
 }
 
@@ -281,7 +274,6 @@ pub struct Patch {
     pub number: u32,
     /// Its subject without tags.
     pub subject: String,
-    /// Its Message-ID.
     pub message_id: String,
 }
 
@@ -315,7 +307,6 @@ pub struct Applied {
     pub branch: Option<String>,
     /// The person who applied it; empty if nobody is named.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
     /// Said in a person's mail only: neither a commit that is here nor a bot that saw the tree confirms it.
     pub claimed: bool,
@@ -339,7 +330,6 @@ pub struct AppliedCommit {
     pub hash: String,
     /// The patch's number in its revision.
     pub number: Option<u32>,
-    /// Its subject.
     pub subject: String,
 }
 
@@ -348,7 +338,6 @@ pub struct AppliedCommit {
 pub struct Landed {
     /// The commit or the merge that brought it.
     pub hash: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -359,7 +348,6 @@ pub struct Backport {
     pub branch: String,
     /// The commit there.
     pub hash: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -370,13 +358,11 @@ pub struct Story {
     pub id: String,
     /// Ids that it had before.
     pub aliases: Vec<String>,
-    /// Its kind.
     pub kind: StoryKind,
     /// Its title, without tags.
     pub title: String,
     /// Where to read on.
     pub url: Option<String>,
-    /// Its author.
     pub author: Option<String>,
     /// The tree it is meant for, or was applied to.
     pub tree: Option<String>,

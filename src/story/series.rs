@@ -155,7 +155,7 @@ pub fn postings(index: &ClusterIndex<'_>) -> Vec<Posting> {
         .into_values()
         .map(|mails| posting(index, mails))
         .collect();
-    mend(index, postings)
+    join_split_runs(index, postings)
 }
 
 /// The properties that all mails of a revision share, read from their subjects.
@@ -179,9 +179,10 @@ fn is_part_of(part: &Reading, upper: &Reading) -> bool {
     }
     let (a, b) = (&upper.subject, &part.subject);
     // A cover letter without a version may be that of an earlier one, which a later version often answers.
-    let within = match b.versioned && !a.versioned {
-        true => RUN_SKEW,
-        false => RUN_WITHIN,
+    let within = if b.versioned && !a.versioned {
+        RUN_SKEW
+    } else {
+        RUN_WITHIN
     };
     let after = part.sent_at() - upper.sent_at();
     a.is_cover()
@@ -203,7 +204,7 @@ fn number(reading: &Reading) -> u32 {
 
 /// Joins postings that were sent in several runs, or without threading: postings of one author, version and total, sent within
 /// hours, of which one continues the other or is its cover letter.
-fn mend(index: &ClusterIndex<'_>, postings: Vec<Posting>) -> Vec<Posting> {
+fn join_split_runs(index: &ClusterIndex<'_>, postings: Vec<Posting>) -> Vec<Posting> {
     let mut alike: BTreeMap<String, Vec<Posting>> = BTreeMap::new();
     for posting in postings {
         let lead = &index.readings[posting.lead()];
@@ -211,18 +212,18 @@ fn mend(index: &ClusterIndex<'_>, postings: Vec<Posting>) -> Vec<Posting> {
         let key = format!("{} {} {trees}", revision(lead), posting.rfc);
         alike.entry(key).or_default().push(posting);
     }
-    let mut mended: Vec<Posting> = Vec::new();
+    let mut joined: Vec<Posting> = Vec::new();
     for mut postings in alike.into_values() {
         if postings.len() > 1 && postings[0].total > 1 {
-            mend_alike(index, &mut postings);
+            join_runs(index, &mut postings);
         }
-        mended.extend(postings);
+        joined.extend(postings);
     }
-    mended.sort_by_key(Posting::lead);
-    mended
+    joined.sort_by_key(Posting::lead);
+    joined
 }
 
-fn mend_alike(index: &ClusterIndex<'_>, postings: &mut Vec<Posting>) {
+fn join_runs(index: &ClusterIndex<'_>, postings: &mut Vec<Posting>) {
     let first = |posting: &Posting| number(&index.readings[posting.mails[0]]);
     postings.sort_by_key(|posting| (first(posting), posting.at, posting.lead()));
     let mut at = 0;
@@ -230,7 +231,7 @@ fn mend_alike(index: &ClusterIndex<'_>, postings: &mut Vec<Posting>) {
         let later = &postings[at];
         let former = (0..postings.len())
             .filter(|&p| p != at)
-            .find(|&p| goes_on(index, &postings[p], later));
+            .find(|&p| continues(index, &postings[p], later));
         let Some(former) = former else {
             at += 1;
             continue;
@@ -244,7 +245,7 @@ fn mend_alike(index: &ClusterIndex<'_>, postings: &mut Vec<Posting>) {
 }
 
 /// Whether `later` is the rest of `former`: its parts follow on those, or it has the parts of which that is the cover.
-fn goes_on(index: &ClusterIndex<'_>, former: &Posting, later: &Posting) -> bool {
+fn continues(index: &ClusterIndex<'_>, former: &Posting, later: &Posting) -> bool {
     let reading = |at: usize| &index.readings[at];
     let (lead, last) = (
         reading(later.lead()),
@@ -258,12 +259,12 @@ fn goes_on(index: &ClusterIndex<'_>, former: &Posting, later: &Posting) -> bool 
     // once it was missed: it lists them.
     let is_cover_alone = former.cover.is_some() && former.mails.len() == 1;
     let is_unthreaded = index.nearest_above(later.lead()).is_none();
-    (is_cover_alone && is_unthreaded && after >= -RUN_WITHIN && lists(last, lead))
+    (is_cover_alone && is_unthreaded && after >= -RUN_WITHIN && lists_part(last, lead))
         || (lead.above.is_empty() && number(last) + 1 == number(lead) && after >= -RUN_SKEW)
 }
 
 /// Whether a cover letter's list of patches has a part, as far as a wrapped line shows its title.
-fn lists(cover: &Reading, part: &Reading) -> bool {
+fn lists_part(cover: &Reading, part: &Reading) -> bool {
     let title: String = part.subject.title.chars().take(LISTED_CHARS).collect();
     !title.is_empty() && cover.item.text.contains(&title)
 }

@@ -1,11 +1,12 @@
 //! The summary of a story: sentences extracted from its author's text, never invented.
 //!
 //! A text is read in four steps, each in a file of its own: `lines` classifies lines, `blocks` keeps the prose, `sentences`
-//! splits it, and `worth` and `told` judge each sentence. `changes` reads changelogs (with `headings` and `entries`), and
+//! splits it, and `worth` and `described` judge each sentence. `changes` reads changelogs (with `headings` and `entries`), and
 //! `faults` checks the result.
 
 mod blocks;
 mod changes;
+mod described;
 mod entries;
 mod faults;
 mod headings;
@@ -13,7 +14,6 @@ mod joints;
 mod lines;
 mod machine;
 mod sentences;
-mod told;
 mod worth;
 
 pub use changes::change;
@@ -53,7 +53,7 @@ struct Candidate {
 impl Candidate {
     /// Whether it describes the author's change.
     fn describes_change(&self) -> bool {
-        told::describes_change(&self.text)
+        described::describes_change(&self.text)
     }
 }
 
@@ -74,8 +74,8 @@ pub fn summary(text: &str) -> Vec<String> {
     {
         candidates.retain(|candidate| sentences::is_balanced(&candidate.text));
     }
-    let mut told = candidates.iter().position(Candidate::describes_change);
-    let described_in = told.map_or(usize::MAX, |told| candidates[told].block);
+    let mut described = candidates.iter().position(Candidate::describes_change);
+    let described_in = described.map_or(usize::MAX, |described| candidates[described].block);
     // A list is used if no sentence before it describes the change, or if the paragraph that does ends with a list.
     let before = |list: &Candidate| list.block < described_in && list.describes_change();
     let at = lists
@@ -90,7 +90,7 @@ pub fn summary(text: &str) -> Vec<String> {
                 .position(|candidate| candidate.block > list.block)
                 .unwrap_or(candidates.len());
             if list.block != described_in {
-                told = Some(place);
+                described = Some(place);
             }
             candidates.insert(place, list);
         }
@@ -100,11 +100,11 @@ pub fn summary(text: &str) -> Vec<String> {
     if candidates.is_empty() {
         return dangling(&blocks);
     }
-    let told = told.or_else(|| {
-        let sums_up = |candidate: &Candidate| told::sums_up(&candidate.text);
+    let described = described.or_else(|| {
+        let sums_up = |candidate: &Candidate| described::sums_up(&candidate.text);
         candidates.iter().position(sums_up)
     });
-    within_limits(picked(&candidates, told))
+    within_limits(picked(&candidates, described))
 }
 
 /// The parts of a text that may be shown.
@@ -129,8 +129,8 @@ fn read(blocks: &[ProseBlock]) -> ShowableParts {
             let resumes = block.resumes && (at == 0 || sentence.starts_with("And "));
             let opens = read.candidates.is_empty() && read.lists.is_empty();
             let stands_alone = match (left_out, opens) {
-                (true, _) => !told::leans(sentence),
-                (false, true) => !told::leans_on_nothing(sentence),
+                (true, _) => !described::depends_on_previous(sentence),
+                (false, true) => !described::depends_on_missing(sentence),
                 (false, false) => true,
             };
             left_out = worth::says_nothing(sentence) || !stands_alone;
@@ -160,9 +160,10 @@ fn read(blocks: &[ProseBlock]) -> ShowableParts {
                 text: list,
                 block: number,
             };
-            match is_opening && announced && !block.resumes {
-                true => read.candidates.push(list),
-                false => read.lists.push(list),
+            if is_opening && announced && !block.resumes {
+                read.candidates.push(list)
+            } else {
+                read.lists.push(list)
             }
         }
     }
@@ -188,7 +189,7 @@ fn opening(sentence: &str) -> Option<String> {
         && let Some(what) = ["the following ", "following "]
             .iter()
             .find_map(|pointer| what.strip_prefix(pointer))
-        && told::describes_change(said)
+        && described::describes_change(said)
         && what.split_whitespace().count() <= OPENING_WORDS_MIN
     {
         return Some(format!("{verb} {what}."));
@@ -204,18 +205,18 @@ fn opening(sentence: &str) -> Option<String> {
     (is_long && !cites && !points).then(|| format!("{said} …"))
 }
 
-/// The sentences to show, in the author's order: the opening, and the sentence at `told`, which describes the change.
-fn picked(candidates: &[Candidate], told: Option<usize>) -> Vec<&Candidate> {
+/// The sentences to show, in the author's order: the opening, and the sentence at `described`, which describes the change.
+fn picked(candidates: &[Candidate], described: Option<usize>) -> Vec<&Candidate> {
     let mut picked: Vec<&Candidate> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
-        let (has_described, left) = match told {
-            Some(told) => (at > told, SENTENCES_MAX - picked.len()),
+        let (has_described, left) = match described {
+            Some(described) => (at > described, SENTENCES_MAX - picked.len()),
             None => (true, SENTENCES_MAX - picked.len()),
         };
         if left == 0 {
             break;
         }
-        let is_description = told == Some(at);
+        let is_description = described == Some(at);
         // The first sentence sets the scene; of a long background one more is enough.
         let is_opening = picked.is_empty();
         // A scene that breaks off needs one sentence more.
@@ -314,7 +315,7 @@ fn announces(sentence: &str) -> bool {
 /// `Add a map.` is short and says all there is.
 fn is_too_short(sentence: &str) -> bool {
     let words = sentence.split_whitespace().count();
-    words < WORDS_MIN && (words < 2 || !told::describes_change(sentence))
+    words < WORDS_MIN && (words < 2 || !described::describes_change(sentence))
 }
 
 #[cfg(test)]
@@ -436,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_announces_something_sets_the_scene() {
+    fn an_announcement_sets_the_scene() {
         #[rustfmt::skip]
         let table = [
             ("The test of pens stops with this error:\n\n    no ink\n\nPut more ink into it.", "The test of pens stops with this error … Put more ink into it."),

@@ -52,7 +52,7 @@ fn words(content: &Content) -> String {
 }
 
 #[test]
-fn every_kind_of_post_says_what_it_should() {
+fn every_kind_of_post_has_its_text() {
     let cases = cases();
     assert!(cases.len() > 25, "{} kinds", cases.len());
     for (name, content) in &cases {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::said::Share;
+use super::ending::Share;
 use super::sentences::{Sentence, is_one_of, sentences};
 use super::tree::{NamedTree, read_tree};
 use crate::item::trailer::trailers;
@@ -159,7 +159,7 @@ fn claimed(sentence: &Sentence, is_heading: bool) -> Option<Claim> {
     })
 }
 
-/// How a sentence comes to its verb.
+/// The form in which a sentence has its verb.
 #[derive(Debug, PartialEq, Eq)]
 enum ClaimWay {
     /// `Applied …`, `Thanks, applied …`.
@@ -188,10 +188,10 @@ impl ClaimWay {
             const BETWEEN: [&str; 8] = [
                 "have", "just", "now", "also", "already", "went", "ahead", "and",
             ];
-            let is_told = !before[..head]
+            let is_unconditional = !before[..head]
                 .iter()
                 .any(|word| is_one_of(word, &CONDITIONS));
-            if is_told && before[head + 1..].iter().all(|w| is_one_of(w, &BETWEEN)) {
+            if is_unconditional && before[head + 1..].iter().all(|w| is_one_of(w, &BETWEEN)) {
                 return Some(Self::First);
             }
         }
@@ -201,10 +201,10 @@ impl ClaimWay {
         let is_clause = before.last().is_some_and(|word| {
             word.ends_with([',', ')']) || is_one_of(word, &["and"]) && !verb.ends_with(',')
         });
-        let is_told = !before.iter().any(|word| {
+        let is_unconditional = !before.iter().any(|word| {
             is_one_of(word, &HEDGES) && !is_one_of(word, &["to", "by", "without", "you"])
         });
-        (is_clause && is_told).then_some(Self::Clause)
+        (is_clause && is_unconditional).then_some(Self::Clause)
     }
 }
 
@@ -237,9 +237,10 @@ fn share_before(before: &[&str]) -> Share {
         return Share::Parts(numbers);
     }
     let is_series = |word: &&str| is_one_of(word, &["series", "set", "patchset", "both", "all"]);
-    match before.iter().any(is_series) {
-        true => Share::Series,
-        false => Share::Answered,
+    if before.iter().any(is_series) {
+        Share::Series
+    } else {
+        Share::Answered
     }
 }
 
@@ -281,9 +282,10 @@ fn read_rest(after: &str, ended: bool) -> Option<Claim> {
             Share::Some
         } else if found.name("this").is_some() {
             let is_sole = found[0].to_lowercase().contains("one") || found[0].contains("patch");
-            match is_sole {
-                true => Share::This,
-                false => Share::Answered,
+            if is_sole {
+                Share::This
+            } else {
+                Share::Answered
             }
         } else {
             Share::Series

@@ -156,17 +156,18 @@ pub(super) fn read_tree(rest: &str) -> Option<(NamedTree, &str, bool)> {
     let kind = found.get(5).map(|kind| kind.as_str());
     let is_branch_alone = kind.is_some_and(|kind| kind.ends_with("branch")) && !is_tree(name);
     let branch = (2..=4).find_map(|at| found.get(at));
-    let tree = match is_branch_alone {
-        true => NamedTree {
+    let tree = if is_branch_alone {
+        NamedTree {
             tree: String::new(),
             branch: Some(name.to_owned()),
             is_sure: false,
-        },
-        false => NamedTree {
+        }
+    } else {
+        NamedTree {
             tree: name.to_owned(),
             branch: branch.map(|branch| branch.as_str().to_owned()),
             is_sure: is_tree(name) || kind.is_some(),
-        },
+        }
     };
     Some((tree, &rest[found[0].len()..], !found[6].is_empty()))
 }
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_that_name_a_tree_are_told_from_others() {
+    fn tags_that_name_a_tree_differ_from_others() {
         for tree in [
             "bpf",
             "bpf-next",

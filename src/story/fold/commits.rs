@@ -224,8 +224,8 @@ fn join_pulls(readings: &[Reading], union: &mut DisjointSets) {
         }
     }
     for (at, merge) in readings.iter().enumerate().filter(|(_, r)| r.is_merge()) {
-        let told = merge.commits.iter().filter_map(|key| notices.get(key));
-        let notice = told.min().copied();
+        let listed = merge.commits.iter().filter_map(|key| notices.get(key));
+        let notice = listed.min().copied();
         let asked = merge.branch.and_then(|branch| requests.get(&branch));
         let request = asked.into_iter().flatten().copied().find(|&request| {
             let after = merge.item.at - readings[request].item.at;

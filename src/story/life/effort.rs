@@ -15,7 +15,7 @@ const SMALL_PART: u32 = 4;
 pub(super) fn main_posting(group: &Group<'_>) -> Option<usize> {
     let mut main = 0;
     for p in 1..group.postings.len() {
-        if parts_alone(group, main, p).is_none() {
+        if separate_parts(group, main, p).is_none() {
             main = p;
         }
     }
@@ -23,7 +23,7 @@ pub(super) fn main_posting(group: &Group<'_>) -> Option<usize> {
 }
 
 /// The numbers that the parts of posting `p` had in posting `main`, if it is a small part of that.
-pub(super) fn parts_alone(group: &Group<'_>, main: usize, p: usize) -> Option<Vec<u32>> {
+pub(super) fn separate_parts(group: &Group<'_>, main: usize, p: usize) -> Option<Vec<u32>> {
     let (whole, part) = (&group.postings[main], &group.postings[p]);
     let is_small = part.total.max(1).saturating_mul(SMALL_PART) <= whole.total;
     if !is_small || part.cover.is_some() {
@@ -43,7 +43,7 @@ pub(super) fn parts_alone(group: &Group<'_>, main: usize, p: usize) -> Option<Ve
 }
 
 /// Says that some parts of an effort go their own way.
-pub(super) fn own_way(numbers: &[u32], total: u32) -> String {
+pub(super) fn separate_parts_note(numbers: &[u32], total: u32) -> String {
     let listed: Vec<String> = numbers.iter().map(u32::to_string).collect();
     match listed.as_slice() {
         [one] => format!("Part {one} of {total} now goes its own way."),
@@ -84,9 +84,10 @@ pub(super) fn answered(group: &Group<'_>, posting: &Posting, reading: &Reading) 
 
 /// A reply's subject, without the `(subset)` that b4 writes where not all was applied.
 fn subject_of(reading: &Reading) -> Subject {
-    match is_subset(reading) {
-        true => Subject::parse(&reading.item.title.replacen("(subset)", "", 1)),
-        false => reading.subject.clone(),
+    if is_subset(reading) {
+        Subject::parse(&reading.item.title.replacen("(subset)", "", 1))
+    } else {
+        reading.subject.clone()
     }
 }
 

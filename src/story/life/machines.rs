@@ -23,7 +23,6 @@ pub(super) struct PatchVerdict {
     of: (String, Option<i64>, String),
     /// When, as the mail has it.
     at: chrono::DateTime<chrono::Utc>,
-    /// The verdict.
     verdict: MachineVerdict,
 }
 
@@ -162,8 +161,8 @@ fn sum(topic: Topic, said: &[&PatchVerdict], total: usize, root: String) -> Opti
             let text = match findings {
                 // Nothing found in some patches says nothing of the others.
                 Some(findings) if findings == Findings::default() && said.len() < total => {
-                    let told = findings.words();
-                    format!("AI review: {told} in {} of {total} patches", said.len())
+                    let words = findings.words();
+                    format!("AI review: {words} in {} of {total} patches", said.len())
                 }
                 Some(findings) => format!("AI review: {}", findings.words()),
                 None => "AI review".to_owned(),

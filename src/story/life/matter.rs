@@ -21,7 +21,7 @@ impl StoryBuilder<'_> {
 
     /// The titles that the cover letter lists beside those of present parts, and whether other parts are unknown. If the cover
     /// letter lists the files of all parts, the titles add nothing.
-    fn unseen(&self, own: &[&Reading]) -> (Vec<String>, bool) {
+    fn missing_parts(&self, own: &[&Reading]) -> (Vec<String>, bool) {
         let Some(posting) = self.main.map(|main| &self.group.postings[main]) else {
             return (Vec::new(), false);
         };
@@ -79,7 +79,7 @@ impl StoryBuilder<'_> {
             .map(|reading| name_of(reading))
             .collect();
         let patches = own.iter().filter(|reading| !reading.subject.is_cover());
-        let (others, is_incomplete) = self.unseen(&own);
+        let (others, is_incomplete) = self.missing_parts(&own);
         Matter {
             others,
             is_incomplete,

@@ -61,7 +61,7 @@ pub fn build(group: &Group<'_>, outside: &Outside, rules: &FoldRules) -> Story {
     builder.postings();
     builder.mails();
     builder.commits();
-    builder.others();
+    builder.outside_steps();
     builder.story(rules)
 }
 

@@ -10,7 +10,7 @@ use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
 use crate::story::{Carrier, Patch, Revision, StoryKind};
 
-use super::effort::{main_posting, own_way, parts_alone};
+use super::effort::{main_posting, separate_parts, separate_parts_note};
 
 /// The prefix of the title of a missing patch that has answers.
 pub(super) const NOT_HERE: &str = "Replies to a patch that is not here: ";
@@ -58,13 +58,15 @@ pub(super) fn lead_of<'a>(group: &Group<'a>) -> &'a Reading {
 }
 
 pub(super) fn title_of(reading: &Reading) -> String {
-    let title = match reading.subject.title.is_empty() {
-        true => "(no subject)",
-        false => reading.subject.title.as_str(),
+    let title = if reading.subject.title.is_empty() {
+        "(no subject)"
+    } else {
+        reading.subject.title.as_str()
     };
-    match answers_missing(reading) {
-        true => format!("{NOT_HERE}{title}"),
-        false => title.to_owned(),
+    if answers_missing(reading) {
+        format!("{NOT_HERE}{title}")
+    } else {
+        title.to_owned()
     }
 }
 
@@ -224,8 +226,8 @@ pub(super) fn changes(group: &Group<'_>) -> BTreeMap<String, String> {
     }
     let main = main_posting(group).unwrap_or_default();
     for p in main + 1..group.postings.len() {
-        if let Some(numbers) = parts_alone(group, main, p) {
-            let said = own_way(&numbers, group.postings[main].total);
+        if let Some(numbers) = separate_parts(group, main, p) {
+            let said = separate_parts_note(&numbers, group.postings[main].total);
             let key = format!("v{}", group.postings[p].version);
             let with = match changes.get(&key) {
                 Some(other) if *other != said && !other.starts_with(&said) => {

@@ -42,7 +42,7 @@ impl StoryBuilder<'_> {
             for signed in reading.signed() {
                 let is_it = |(name, _): &&(&str, _)| signed.name.eq_ignore_ascii_case(name);
                 if let Some((_, role)) = ROLES.iter().find(is_it)
-                    && !machines.is_machine(&signed.whom)
+                    && !machines.is_machine(&signed.identity)
                 {
                     put(*role, &signed.person);
                 }

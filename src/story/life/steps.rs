@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::effort::{Answered, answered, is_subset, parts_alone};
+use super::effort::{Answered, answered, is_subset, separate_parts};
 use super::parts::{
     author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
 };
@@ -63,7 +63,7 @@ impl StoryBuilder<'_> {
             match reading.role {
                 Role::Talk => {
                     self.ai_made(at, reading);
-                    self.talk(at, reading);
+                    self.reply(at, reading);
                 }
                 Role::Machine => self.machine(at, reading),
                 Role::Patch | Role::Backport | Role::Pull | Role::Commit | Role::Lone => {}
@@ -71,7 +71,7 @@ impl StoryBuilder<'_> {
         }
     }
 
-    fn talk(&mut self, at: usize, reading: &Reading) {
+    fn reply(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
         let Some(&p) = group.owner.get(&at) else {
             return;
@@ -91,8 +91,8 @@ impl StoryBuilder<'_> {
             self.claims.thanks.push((applied, step, source));
             return;
         }
-        if let Some((word, share)) = reading.word(is_author) {
-            self.word(reading, p, (word, share), of);
+        if let Some((effect, share)) = reading.answer_effect(is_author) {
+            self.end_or_refuse(reading, p, (effect, share), of);
         }
         if let Some(claim) = reading.claim().filter(|_| reading.subject.reply)
             && (!is_author || claim.is_plain && claim.place.is_sure && !claim.place.tree.is_empty())
@@ -102,28 +102,28 @@ impl StoryBuilder<'_> {
     }
 
     /// A word that ends a posting, if it is about all of it and nothing newer stands.
-    fn word(
+    fn end_or_refuse(
         &mut self,
         reading: &Reading,
         p: usize,
-        (word, share): (AnswerEffect, Share),
+        (effect, share): (AnswerEffect, Share),
         of: Answered,
     ) {
         let group = self.group;
         let is_of_effort = self
             .main
-            .is_none_or(|main| parts_alone(group, main, p).is_none());
+            .is_none_or(|main| separate_parts(group, main, p).is_none());
         let is_whole = is_of_effort
             && match share {
                 Share::Series => true,
                 Share::Answered => {
-                    of.part.is_none() && (of.is_direct || word == AnswerEffect::Nacked)
+                    of.part.is_none() && (of.is_direct || effect == AnswerEffect::Nacked)
                 }
                 Share::This => of.part.is_none(),
                 Share::Parts(_) | Share::Some => false,
             };
         let by = name_of(reading);
-        if word == AnswerEffect::Nacked {
+        if effect == AnswerEffect::Nacked {
             self.event(reading, Step::Nacked, &by);
             if !is_whole {
                 self.claims.of_parts.insert(reading.item.reference.clone());
@@ -133,7 +133,7 @@ impl StoryBuilder<'_> {
         if !is_whole || p + 1 < group.postings.len() {
             return;
         }
-        match word {
+        match effect {
             AnswerEffect::Withdrawn => self.event(reading, Step::Withdrawn, &by),
             AnswerEffect::Superseded => self.event(reading, Step::Superseded, &by),
             AnswerEffect::Nacked => {}
@@ -160,12 +160,13 @@ impl StoryBuilder<'_> {
         };
         let is_of_effort = self
             .main
-            .is_none_or(|main| parts_alone(group, main, p).is_none());
+            .is_none_or(|main| separate_parts(group, main, p).is_none());
         self.claims.all |= is_all && is_of_effort && !is_subset(reading);
         self.event(reading, Step::Claimed, &name_of(reading));
-        let (tree, branch) = match claim.place.tree.is_empty() {
-            true => (tag.unwrap_or_default(), claim.place.branch),
-            false => (claim.place.tree, claim.place.branch),
+        let (tree, branch) = if claim.place.tree.is_empty() {
+            (tag.unwrap_or_default(), claim.place.branch)
+        } else {
+            (claim.place.tree, claim.place.branch)
         };
         self.applied.push(Applied {
             tree,
@@ -198,10 +199,13 @@ impl StoryBuilder<'_> {
         let state = match (claimed, posting) {
             (true, _) => Step::Claimed,
             (false, Some(p)) => self.step_of(&notice, p),
-            (false, None) => match notice.without.is_empty() {
-                true => Step::Applied,
-                false => Step::PartlyApplied,
-            },
+            (false, None) => {
+                if notice.without.is_empty() {
+                    Step::Applied
+                } else {
+                    Step::PartlyApplied
+                }
+            }
         };
         self.claims.all |= claimed;
         self.event(reading, state, &by);
@@ -214,10 +218,11 @@ impl StoryBuilder<'_> {
         let group = self.group;
         let is_part = self
             .main
-            .is_some_and(|main| parts_alone(group, main, p).is_some());
-        match !is_part && notice.is_whole(group.postings[p].total as usize) {
-            true => Step::Applied,
-            false => Step::PartlyApplied,
+            .is_some_and(|main| separate_parts(group, main, p).is_some());
+        if !is_part && notice.is_whole(group.postings[p].total as usize) {
+            Step::Applied
+        } else {
+            Step::PartlyApplied
         }
     }
 
@@ -242,7 +247,7 @@ impl StoryBuilder<'_> {
             if let Some((applied, at)) =
                 self.applied.iter_mut().chain(by_mail).find_map(|applied| {
                     let mut commits = applied.commits.iter();
-                    let at = commits.position(|told| hash.starts_with(&told.hash))?;
+                    let at = commits.position(|commit| hash.starts_with(&commit.hash))?;
                     Some((applied, at))
                 })
             {
@@ -259,11 +264,11 @@ impl StoryBuilder<'_> {
                 self.event(reading, Step::Stable, "");
             }
         }
-        self.settle(thanks);
+        self.confirm_claims(thanks);
     }
 
     /// Confirms claims: a claim counts as done if a commit, or a bot that saw the tree, agrees.
-    fn settle(&mut self, thanks: Vec<(Applied, Step, String)>) {
+    fn confirm_claims(&mut self, thanks: Vec<(Applied, Step, String)>) {
         let is_sure = |applied: &&Applied| !applied.claimed;
         let seen: Vec<String> = self
             .applied
@@ -280,10 +285,7 @@ impl StoryBuilder<'_> {
                 })
             });
             applied.claimed &= !is_seen;
-            let state = match applied.claimed {
-                true => Step::Claimed,
-                false => step,
-            };
+            let state = if applied.claimed { Step::Claimed } else { step };
             self.claims.all |= step == Step::Applied;
             self.events.push(Event {
                 at: applied.at,
@@ -334,14 +336,15 @@ impl StoryBuilder<'_> {
     }
 
     /// Adds statements in other stories about this one.
-    pub(super) fn others(&mut self) {
+    pub(super) fn outside_steps(&mut self) {
         for other in std::mem::take(&mut self.outside) {
             match other.role {
                 Role::Pull => self.pulled(other),
                 Role::Commit => {
-                    let state = match other.subject.title.starts_with("Revert ") {
-                        true => Step::Reverted,
-                        false => Step::Fixed,
+                    let state = if other.subject.title.starts_with("Revert ") {
+                        Step::Reverted
+                    } else {
+                        Step::Fixed
                     };
                     self.event(other, state, &author_of(other));
                 }

@@ -165,7 +165,7 @@ fn a_gap_before_parts_that_have_commits_is_an_edited_part_and_one_at_the_end_is_
         (State::Applied, Step::Applied),
         (State::PartlyApplied, Step::PartlyApplied),
     );
-    for (parts, told) in [
+    for (parts, wanted) in [
         ("####", all),
         (".#", all),
         ("#.#", all),
@@ -188,7 +188,7 @@ fn a_gap_before_parts_that_have_commits_is_an_edited_part_and_one_at_the_end_is_
                 &text,
             )
             .one();
-        let (state, step) = told;
+        let (state, step) = wanted;
         assert_eq!((story.state, steps(&story)), (state, vec![step]), "{parts}");
     }
 }
@@ -541,7 +541,7 @@ fn answers_to_a_patch_that_is_not_here_are_nobodys_thread() {
 }
 
 #[test]
-fn an_author_is_whom_the_first_line_names_also_of_a_cover_letter() {
+fn the_first_line_names_the_author_of_a_cover_letter_too() {
     let named = "From: Ulf Unsent <ulf@example.org>\n\nThis adds a thing.";
     let story = Bench::default()
         .mail(
@@ -579,7 +579,7 @@ fn an_author_is_whom_the_first_line_names_also_of_a_cover_letter() {
 }
 
 #[test]
-fn a_tree_is_what_a_tag_names_and_nothing_else() {
+fn only_a_tag_names_a_tree() {
     for (tags, tree) in [
         ("PATCH bpf-next", Some("bpf-next")),
         ("PATCH some-list", None),

@@ -151,9 +151,10 @@ impl PostingPair<'_> {
 
     /// The changed lines of the smaller one that the other changes too, in the same files.
     fn lines_in_common(&self) -> CommonLines {
-        match self.a.paths.is_disjoint(&self.b.paths) {
-            true => CommonLines::default(),
-            false => self.a.lines.common_with(&self.b.lines),
+        if self.a.paths.is_disjoint(&self.b.paths) {
+            CommonLines::default()
+        } else {
+            self.a.lines.common_with(&self.b.lines)
         }
     }
 

@@ -174,7 +174,7 @@ impl<'a> ChangedLines<'a> {
 
     /// Whether a line with that hash would be in the samples if it was changed.
     fn would_show(&self, hash: u32) -> bool {
-        let mut ends = self.samples.iter().map(|sample| sample.whole_to());
+        let mut ends = self.samples.iter().map(|sample| sample.complete_up_to());
         ends.all(|end| end.is_none_or(|end| hash <= end))
     }
 

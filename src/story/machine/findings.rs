@@ -18,11 +18,8 @@ pub struct Findings {
     pub total: u32,
     /// Of these, so many are critical.
     pub critical: u32,
-    /// High.
     pub high: u32,
-    /// Medium.
     pub medium: u32,
-    /// Low.
     pub low: u32,
     /// Remarks that are no faults.
     pub remarks: u32,
@@ -120,29 +117,30 @@ fn listed(text: &str) -> Option<Findings> {
             .expect("the pattern is sound")
     });
     let mut found = Findings::default();
-    let mut told = None;
+    let mut stated = None;
     let mut section = None;
     for line in lines(text).map(str::trim_end) {
         if line.starts_with('>') || line == "--" || line == "---" {
             break;
         }
         if let Some(head) = HEAD.captures(line) {
-            told = head[1].parse::<u32>().ok();
+            stated = head[1].parse::<u32>().ok();
         } else if line.eq_ignore_ascii_case("New issues:") {
             section = Some(false);
         } else if line.eq_ignore_ascii_case("Pre-existing issues:") {
             section = Some(true);
         } else if let Some(entry) = ENTRY.captures(line) {
-            match section.unwrap_or_else(|| is_earlier(&entry[2])) {
-                true => found.earlier += 1,
-                false => found.count(&entry[1]),
+            if section.unwrap_or_else(|| is_earlier(&entry[2])) {
+                found.earlier += 1
+            } else {
+                found.count(&entry[1])
             }
         }
     }
-    let told = told?;
+    let stated = stated?;
     // It found something and lists nothing that can be read.
     if found.total + found.earlier == 0 {
-        found.total = told.min(FINDINGS_MAX);
+        found.total = stated.min(FINDINGS_MAX);
     }
     Some(found)
 }
@@ -165,9 +163,10 @@ fn graded(text: &str) -> Option<Findings> {
             said.push_str(next);
             said.push(' ');
         }
-        match is_earlier(&said) {
-            true => found.earlier += 1,
-            false => found.count(&grade[1]),
+        if is_earlier(&said) {
+            found.earlier += 1
+        } else {
+            found.count(&grade[1])
         }
     }
     (found.total + found.earlier > 0).then_some(found)

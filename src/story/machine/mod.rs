@@ -23,7 +23,6 @@ use crate::item::prose::{find, lines};
 /// A machine that sent a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// Its kind.
     pub kind: MachineKind,
     /// Its name for readers, such as `Sashiko`; otherwise its address.
     pub name: String,

@@ -7,7 +7,6 @@ pub enum MachineKind {
     AiReview,
     /// It runs tests, and says whether they passed.
     Ci,
-    /// It builds.
     Build,
     /// It looks for crashes.
     Fuzzer,
@@ -24,7 +23,6 @@ pub enum MachineKind {
 pub(super) struct KnownMachine {
     /// Its name for readers.
     pub(super) name: &'static str,
-    /// Its kind.
     pub(super) kind: MachineKind,
     /// Its addresses, in lower case; `*` stands for anything but an `@`.
     pub(super) senders: &'static [&'static str],

@@ -53,7 +53,7 @@ fn patterns_fit_whole_addresses() {
 }
 
 #[test]
-fn the_address_decides_who_is_a_known_machine() {
+fn the_address_identifies_a_known_machine() {
     #[rustfmt::skip]
     let table = [
         ("", "sashiko-bot@kernel.org", Some((MachineKind::AiReview, "Sashiko"))),
@@ -79,7 +79,7 @@ fn the_address_decides_who_is_a_known_machine() {
 }
 
 #[test]
-fn who_behaves_like_a_machine_is_one_and_why_is_told() {
+fn a_sender_that_behaves_like_a_machine_is_one_for_a_reason() {
     let why = |item: &StoredItem| Machines::default().sender(item).map(|machine| machine.why);
     for (email, form) in [
         ("bot+bpf-ci@evil.example", "bot+"),
@@ -168,7 +168,7 @@ fn machines_in_trailers_are_no_people() {
         let trailer = crate::item::trailer::trailers(&line)
             .next()
             .expect("a trailer");
-        machines.is_machine(&trailer.whom())
+        machines.is_machine(&trailer.identity())
     };
     for machine in [
         "Sashiko AI <sashiko-bot@kernel.org>",
@@ -192,7 +192,7 @@ fn machines_in_trailers_are_no_people() {
 }
 
 #[test]
-fn what_was_wrong_before_the_patch_is_no_verdict_on_it() {
+fn faults_from_before_the_patch_are_no_verdict_on_it() {
     const HEAD: &str = "Thank you for your contribution! Sashiko AI review found 9 potential issue(s) to consider:\n";
     const END: &str = "--\n\ncommit 0123\nAuthor: Ann <a@x>\n\nbpf: Add it\n\n> +\tx = y;\n\n[Severity: High]\nIs x right?\n\
                        - [High] no entry of the list\n\n-- \nSashiko AI review · https://sashiko.dev/#/patchset/1@x?part=2\n";
@@ -231,7 +231,7 @@ fn what_was_wrong_before_the_patch_is_no_verdict_on_it() {
 }
 
 #[test]
-fn bpf_cis_reviews_are_counted_by_their_comments_or_by_what_they_say() {
+fn bpf_cis_reviews_are_counted_by_their_comments_or_words() {
     const END: &str = "\n---\nAI reviewed your patch. Please fix the bug or email reply why it's not a bug.\n\
                        See: https://github.com/kernel-patches/vmtest/blob/master/ci/claude/README.md\n\n\
                        CI run summary: https://github.com/kernel-patches/bpf/actions/runs/123\n";

@@ -25,7 +25,6 @@ pub enum Topic {
     Build,
 }
 
-/// A machine's verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineVerdict {
     /// The step that it is in a story's life.
@@ -90,9 +89,12 @@ fn tested(kind: MachineKind, item: &StoredItem) -> MachineVerdict {
     static COUNTED: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\b(\d+) (?:failed|regressions?)\b").expect("the pattern is sound")
     });
-    let passed = |passed: bool| match passed {
-        true => of(Step::CiPassed, Topic::Tests, PASSED, "CI passed".to_owned()),
-        false => of(Step::CiFailed, Topic::Tests, FAILED, "CI failed".to_owned()),
+    let passed = |passed: bool| {
+        if passed {
+            of(Step::CiPassed, Topic::Tests, PASSED, "CI passed".to_owned())
+        } else {
+            of(Step::CiFailed, Topic::Tests, FAILED, "CI failed".to_owned())
+        }
     };
     if kind == MachineKind::AiReview && is_ai_made(&item.text) {
         return reviewed(&item.text);
@@ -116,9 +118,10 @@ fn reviewed(text: &str) -> MachineVerdict {
         Some(findings) => format!("AI review: {}", findings.words()),
         None => "AI review".to_owned(),
     };
-    let step = match findings.is_some_and(|findings| findings.is_of_the_past()) {
-        true => Step::Reported,
-        false => Step::ReviewedByMachine,
+    let step = if findings.is_some_and(|findings| findings.is_of_the_past()) {
+        Step::Reported
+    } else {
+        Step::ReviewedByMachine
     };
     MachineVerdict {
         findings,
@@ -145,19 +148,20 @@ fn built(item: &StoredItem) -> MachineVerdict {
             true => String::new(),
             false => format!(" on {tree}"),
         };
-        match is_error {
-            true => of(
+        if is_error {
+            of(
                 Step::BuildBroken,
                 Topic::Build,
                 BROKEN,
                 format!("build broken{on}"),
-            ),
-            false => of(
+            )
+        } else {
+            of(
                 Step::Reported,
                 Topic::Build,
                 WARNS,
                 format!("build warning{on}"),
-            ),
+            )
         }
     };
     if item.title.contains("BUILD SUCCESS") {

@@ -6,8 +6,8 @@ use std::sync::{LazyLock, OnceLock};
 use chrono::{DateTime, Utc};
 use regex::Regex;
 
+mod cached;
 mod role;
-mod said;
 mod statements;
 mod text;
 
@@ -34,7 +34,6 @@ const LINE_KEYS: usize = 4;
 /// An item, read.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// The item.
     pub item: StoredItem,
     /// Its title, read; of a mail, else only the title.
     pub subject: Subject,
@@ -331,9 +330,10 @@ fn above(item: &StoredItem) -> Vec<JoinKey> {
 
 fn authors(item: &StoredItem, role: Role, is_from_machine: bool) -> Vec<String> {
     // One account that sends for many is nobody's name.
-    let mut authors = match is_from_machine && role != Role::Machine {
-        true => Vec::new(),
-        false => key::identities(&item.author),
+    let mut authors = if is_from_machine && role != Role::Machine {
+        Vec::new()
+    } else {
+        key::identities(&item.author)
     };
     if role == Role::Patch {
         authors.extend(

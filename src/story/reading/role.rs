@@ -19,7 +19,6 @@ pub enum Role {
     Talk,
     /// A mail of a machine.
     Machine,
-    /// A commit.
     Commit,
     /// An article, a release or a video.
     Lone,

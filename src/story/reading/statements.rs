@@ -29,6 +29,5 @@ pub struct Signed {
     pub name: String,
     /// The name of the person in the trailer.
     pub person: String,
-    /// That person.
-    pub whom: Person,
+    pub identity: Person,
 }

@@ -58,14 +58,16 @@ pub(super) fn earlier(text: &str) -> Vec<Earlier> {
             continue;
         }
         let is_linking = !mails_free(bare);
-        let mails = match is_linking {
-            true => linked_mails(bare),
-            false => Vec::new(),
+        let mails = if is_linking {
+            linked_mails(bare)
+        } else {
+            Vec::new()
         };
         // The Message-ID itself may contain `v2`, so only the text around the link counts.
-        let around = match is_linking {
-            true => MAIL_URL.replace_all(bare, " "),
-            false => Cow::Borrowed(bare),
+        let around = if is_linking {
+            MAIL_URL.replace_all(bare, " ")
+        } else {
+            Cow::Borrowed(bare)
         };
         let is_version = may_name_version(&around) && VERSION.is_match(&around);
         let is_link_alone = heading && is_link_alone(&around);

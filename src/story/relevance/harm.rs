@@ -68,10 +68,10 @@ const REPORTS: [&str; 12] = [
 
 /// Whether titles, which are in lower case, or texts say so.
 pub(super) fn mends_harm(titles: &[String], texts: &[String]) -> bool {
-    let is_told = |title: &String| {
+    let names_harm = |title: &String| {
         !is_test_title(title) && mends(title) && HARMS.iter().any(|harm| has_word(title, harm))
     };
-    titles.iter().any(is_told) || texts.iter().any(|text| quotes_report(text))
+    titles.iter().any(names_harm) || texts.iter().any(|text| quotes_report(text))
 }
 
 /// Whether a title is that of a fix.

@@ -22,7 +22,6 @@ const SHARE: usize = 4;
 const MENTIONS_MIN: usize = 3;
 const WORDS_PER_MENTION_MAX: usize = 80;
 
-/// A judgement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judgement {
     /// Whether it is about BPF.
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_story_is_about_is_judged_by_title_tags_patches_files_and_text() {
+    fn title_tags_patches_files_and_text_decide_relevance() {
         let long = "word ".repeat(400);
         #[rustfmt::skip]
         let table = [
@@ -298,8 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_applied_against_a_crash_lost_data_or_a_hole_matters_enough_for_the_examples_channel()
-     {
+    fn applied_fixes_of_crashes_lost_data_and_holes_reach_the_examples_channel() {
         const SCORE_MIN: i32 = 3;
         #[rustfmt::skip]
         let titles = ["bpf: Fix a crash", "xdp: Fix data corruption", "a: Fix an out-of-bounds write in XDP", "bpf: Fix x"];
@@ -315,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_is_the_sum_of_its_reasons_and_each_is_told() {
+    fn a_score_is_the_sum_of_its_reasons_which_are_listed() {
         let mut matter = matter("bpf: rework kfuncs", &[], &[], "");
         (matter.applied, matter.reviewers, matter.nacked) = (true, reasons::REVIEWERS_MANY, true);
         let mut words = FoldRules::default();

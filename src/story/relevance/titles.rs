@@ -23,9 +23,10 @@ pub(super) fn without_namesakes(text: &str) -> Cow<'_, str> {
             .expect("the pattern is sound")
     });
     // Few texts have one, and most are long.
-    match text.contains("lsf") || text.contains("seccomp") {
-        true => NAMESAKE.replace_all(text, " "),
-        false => text.into(),
+    if text.contains("lsf") || text.contains("seccomp") {
+        NAMESAKE.replace_all(text, " ")
+    } else {
+        text.into()
     }
 }
 

@@ -18,7 +18,7 @@ pub fn change(text: &str, version: u32) -> Option<String> {
         .enumerate()
         .filter_map(|(at, line)| header(line).map(|header| (at, header)))
         .collect();
-    let told = |is_it: &dyn Fn(&Header<'_>) -> bool| {
+    let find_changes = |is_it: &dyn Fn(&Header<'_>) -> bool| {
         headers
             .iter()
             .enumerate()
@@ -29,15 +29,17 @@ pub fn change(text: &str, version: u32) -> Option<String> {
     };
     if version == 1 {
         // A first version has changed only where comments were asked for before.
-        return told(&|header| header.after_rfc && header.version.is_some_and(|told| told <= 2));
+        return find_changes(&|header| {
+            header.after_rfc && header.version.is_some_and(|other| other <= 2)
+        });
     }
     let named: Vec<u32> = headers.iter().filter_map(|(_, one)| one.version).collect();
     // `Changes since v2` in a v2 that names no other: its author counts the revisions in another way.
-    let miscounted = !named.is_empty() && named.iter().all(|told| *told == version + 1);
-    told(&|header| header.version == Some(version))
-        .or_else(|| told(&|header| miscounted && header.version == Some(version + 1)))
+    let miscounted = !named.is_empty() && named.iter().all(|other| *other == version + 1);
+    find_changes(&|header| header.version == Some(version))
+        .or_else(|| find_changes(&|header| miscounted && header.version == Some(version + 1)))
         // A changelog without versions belongs to the revision that it comes with.
-        .or_else(|| told(&|header| header.version.is_none()))
+        .or_else(|| find_changes(&|header| header.version.is_none()))
 }
 
 /// Whether a heading only says where an earlier version is: `v1: URL` right below `v1 -> v2:`.
@@ -124,7 +126,7 @@ mod tests {
 
     /// A changelog of three versions in many shapes; each version says a word of its own.
     #[test]
-    fn no_version_tells_what_another_does() {
+    fn no_version_gets_the_changes_of_another() {
         #[rustfmt::skip]
         let table = [
             "v3: paint it\nv2: sell it\n",
@@ -149,15 +151,15 @@ mod tests {
         ];
         for text in table {
             let text = format!("A pen.\n\n{text}\nSigned-off-by: A <a@a.example>\n");
-            let told = |version| change(&text, version);
-            assert_eq!(told(3).as_deref(), Some("paint it"), "{text}");
-            assert_eq!(told(2).as_deref(), Some("sell it"), "{text}");
-            assert_eq!((told(1), told(4)), (None, None), "{text}");
+            let find_changes = |version| change(&text, version);
+            assert_eq!(find_changes(3).as_deref(), Some("paint it"), "{text}");
+            assert_eq!(find_changes(2).as_deref(), Some("sell it"), "{text}");
+            assert_eq!((find_changes(1), find_changes(4)), (None, None), "{text}");
         }
     }
 
     #[test]
-    fn a_change_is_told_for_its_version_only() {
+    fn a_change_belongs_to_its_version_only() {
         let text = "A pen.\n\nChanges in v3:\n - Paint it\n   red.\n * Sell it:\n   - to Ann\n   - to Ben\n - Link to v2: https://a.example/2\n\n\
                     Changes in v2:\n - Make it.\n\nSigned-off-by: A";
         #[rustfmt::skip]

@@ -96,12 +96,12 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
     let bracketed = rest.starts_with(['[', '(']);
     let rest = rest.trim_start_matches(['[', '(']);
     let (first, mut rest) = version_of(rest)?;
-    let mut told = first;
+    let mut named = first;
     let mut to = false;
     if let Some((second, after)) = arrow(rest).and_then(version_of) {
         // Some write `v3..v2`.
         let backwards = second.number < first.number && !first.rfc;
-        (told, rest, to) = (if backwards { first } else { second }, after, true);
+        (named, rest, to) = (if backwards { first } else { second }, after, true);
     }
     if bracketed {
         rest = rest.trim_start().strip_prefix([']', ')']).unwrap_or(rest);
@@ -109,13 +109,13 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
     let rest = said_behind(rest, headed || to || bracketed || since)?;
     if since && !to {
         return Some(Header {
-            version: Some(told.number + 1),
-            after_rfc: told.rfc,
+            version: Some(named.number + 1),
+            after_rfc: named.rfc,
             rest,
         });
     }
     Some(Header {
-        version: Some(told.number),
+        version: Some(named.number),
         after_rfc: to && first.rfc,
         rest,
     })
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headings_tell_their_version() {
+    fn headings_name_their_version() {
         #[rustfmt::skip]
         let table = [
             ("v2 -> v3:", Some((3, ""))), ("v2->v3: paint", Some((3, "paint"))), ("V2 => V3", Some((3, ""))),

@@ -35,16 +35,18 @@ const CLOCK_CHARS: usize = 5;
 
 /// The text without the `>` that mailboxes set before a line that begins with `From `.
 pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
-    match text.contains(">From ") {
-        false => Cow::Borrowed(text),
-        true => {
-            let all = text.split('\n');
-            let all = all.map(|line| match line.starts_with(">From ") {
-                true => &line[1..],
-                false => line,
-            });
-            Cow::Owned(all.collect::<Vec<_>>().join("\n"))
-        }
+    if text.contains(">From ") {
+        let all = text.split('\n');
+        let all = all.map(|line| {
+            if line.starts_with(">From ") {
+                &line[1..]
+            } else {
+                line
+            }
+        });
+        Cow::Owned(all.collect::<Vec<_>>().join("\n"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
@@ -451,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_known_by_what_stands_near() {
+    fn lines_are_classified_by_their_neighbours() {
         for (line, above, wanted) in [
             ("cp: no such pen", "It stops here:", true),
             ("#3/1 pens:OK", "It stops here:", true),

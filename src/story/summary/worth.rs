@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::told::{WORKS, bare};
+use super::described::{WORKS, bare};
 
 /// Phrases addressed to reviewers and maintainers only, in lower case.
 #[rustfmt::skip]
@@ -194,7 +194,7 @@ fn is_about_versions(lower: &str) -> bool {
         .split([' ', ',', '(', ')'])
         .filter(|word| !word.is_empty())
         .collect();
-    let of_protocols = tells_of_protocols(&words);
+    let of_protocols = describes_protocols(&words);
     words.first().is_some_and(|word| is_version(word))
         || words.windows(2).enumerate().any(|(at, pair)| {
             let behind = words.get(at + 2).map(|word| word.trim_end_matches('.'));
@@ -232,7 +232,7 @@ fn is_protocol(word: &str) -> bool {
 }
 
 /// Whether a sentence names both versions of the internet protocol, or a packet.
-fn tells_of_protocols(words: &[&str]) -> bool {
+fn describes_protocols(words: &[&str]) -> bool {
     let has = |version: &str| {
         words
             .iter()
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_to_reviewers_says_nothing_to_readers() {
+    fn words_to_reviewers_say_nothing_to_readers() {
         #[rustfmt::skip]
         let table = [
             ("This is v3 of the red set.", true),
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn chores_are_told_from_changes() {
+    fn chores_are_no_changes() {
         for (item, wanted) in [
             ("Rebased on the red tree", true),
             ("rebase and paint the map", false),

@@ -59,7 +59,7 @@ fn steps(story: &Story) -> Vec<Step> {
 }
 
 #[test]
-fn patchworks_notice_tells_tree_branch_person_and_commits() {
+fn patchworks_notice_names_tree_branch_person_and_commits() {
     let list = "  - [bpf-next,1/2] bpf: Add it\n    https://git.kernel.org/bpf/bpf-next/c/111111111111\n  \
                 - [bpf-next,2/2] selftests/bpf: Test it\n    https://git.kernel.org/bpf/bpf-next/c/222222222222";
     let story = one(&series().mail(
@@ -134,7 +134,7 @@ fn without_any_commit_it_is_only_claimed_until_one_comes() {
 }
 
 #[test]
-fn people_who_quote_the_bot_apply_nothing() {
+fn a_quote_of_the_bot_applies_nothing() {
     let list = "> This series was applied to bpf/bpf-next.git (master)\n> by Mae Maintainer <mae@example.org>:\n\
                 >   - [bpf-next,1/2] bpf: Add it\n>     https://git.kernel.org/bpf/bpf-next/c/111111111111\n\nGreat!";
     let story = one(&series().mail(
@@ -400,7 +400,7 @@ fn a_pull_request_carries_the_stories_that_it_lists_into_mainline() {
 }
 
 #[test]
-fn a_pull_request_that_linus_took_is_in_mainline_whatever_tree_the_bot_names() {
+fn a_pull_request_that_linus_took_is_in_mainline_and_not_in_the_bots_tree() {
     let text = "This pull request was applied to bpf/bpf-next.git (master)\nby Linus Torvalds <torvalds@example.org>:\n";
     let scenario = Scenario::default()
         .mail(
@@ -425,7 +425,7 @@ fn a_pull_request_that_linus_took_is_in_mainline_whatever_tree_the_bot_names() {
 }
 
 #[test]
-fn what_mends_or_takes_back_a_commit_is_told_in_its_story() {
+fn fixes_and_reverts_of_a_commit_are_steps_of_its_story() {
     let scenario = series()
         .commit("1a", "Ann Author", 20, "bpf: Add it", "next", "Do it.")
         .commit(
@@ -511,7 +511,7 @@ fn machines_report_and_never_review() {
 }
 
 #[test]
-fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
+fn withdrawn_refused_and_superseded_count_for_the_newest_revision_only() {
     for (who, text, state) in [
         (
             "Ann Author",
@@ -560,7 +560,7 @@ fn withdrawn_refused_and_superseded_are_told_of_the_newest_revision_only() {
 }
 
 #[test]
-fn reviewers_are_people_who_said_so_themselves() {
+fn reviewers_are_people_with_their_own_trailers() {
     let scenario = series()
         .mail("r", "Bob Reader", 10, &subject("bpf: Add a thing"), &["c"], "Nice.\n\nReviewed-by: Bob Reader <bob@example.org>\n> Acked-by: Quoted One <q@example.org>");
     let people: Vec<_> = one(&scenario)
@@ -572,7 +572,7 @@ fn reviewers_are_people_who_said_so_themselves() {
 }
 
 #[test]
-fn a_patch_for_a_stable_tree_joins_what_it_copies_and_a_batch_of_them_is_one_story() {
+fn a_patch_for_a_stable_tree_joins_its_original_and_a_batch_is_one_story() {
     let copy = |hash: &str| format!("[ Upstream commit {} ]\n\nDo it.", long(hash));
     let stan = |scenario: Scenario, id: &str, tags: &str, hash: &str, above: &[&str]| {
         let subject = format!("[PATCH AUTOSEL {tags}] selftests/bpf: Test it");

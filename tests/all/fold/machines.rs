@@ -78,7 +78,7 @@ fn names(story: &Story) -> Vec<&str> {
 }
 
 #[test]
-fn an_ai_review_is_told_and_answers_nothing() {
+fn an_ai_review_is_shown_and_is_no_answer() {
     let scenario = series("", 0).mail(
         "s1",
         SASHIKO,
@@ -227,7 +227,7 @@ fn faults_from_before_the_patch_are_no_verdict_on_it() {
 }
 
 #[test]
-fn a_forged_name_applies_nothing_and_an_unknown_bot_is_told_why() {
+fn a_forged_name_applies_nothing_and_an_unknown_bot_has_a_reason() {
     let notice = "Hello:\n\nThis series was applied to bpf/bpf-next.git (master)\nby Mae Maintainer <mae@example.org>:\n\n\
                   Here is the summary with links:\n  - [bpf-next,1/2] bpf: Add it\n    https://git.kernel.org/bpf/bpf-next/c/111111111111\n";
     let from = |who: &str| {
@@ -261,7 +261,7 @@ fn a_forged_name_applies_nothing_and_an_unknown_bot_is_told_why() {
 }
 
 #[test]
-fn headers_tell_a_program() {
+fn headers_reveal_a_program() {
     let answer = |scenario: Scenario| {
         scenario.mail(
             "r",

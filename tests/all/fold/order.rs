@@ -146,7 +146,7 @@ async fn a_fold_that_ends_early_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn what_one_page_tells_in_brief_and_another_whole_is_folded_from_the_whole() {
+async fn a_whole_item_replaces_a_brief_one_before_the_fold() {
     let (brief, whole) = (
         "Pens: red",
         "All pens are made red here, since red is seen by all.",

@@ -84,7 +84,7 @@ fn cover_parts_and_replies_are_one() {
 }
 
 #[test]
-fn a_missing_cover_is_stood_in_for_by_those_who_answer_it() {
+fn answers_to_a_missing_cover_join_its_parts() {
     let scenario = Scenario::default()
         .mail(
             "p1",
@@ -469,7 +469,7 @@ fn parts_that_were_not_threaded_are_one_run() {
 }
 
 #[test]
-fn what_asked_for_comments_counts_anew_once_it_is_meant() {
+fn the_version_begins_again_after_an_rfc() {
     let scenario = Scenario::default()
         .mail(
             "a",
@@ -516,7 +516,7 @@ fn numbered_efforts_are_not_versions_of_each_other() {
 }
 
 #[test]
-fn a_late_mail_may_split_what_was_joined() {
+fn a_late_mail_may_split_a_story() {
     // v2 seems to follow the one v1 that is here, until the v2 that really follows it comes.
     let scenario = Scenario::default()
         .mail(

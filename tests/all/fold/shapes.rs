@@ -44,7 +44,7 @@ fn other(file: &str) -> String {
 }
 
 #[test]
-fn parts_belong_to_their_cover_whatever_its_tags_say() {
+fn parts_belong_to_their_cover_even_if_tags_differ() {
     for (cover, parts) in [
         ("[PATCHSET v10 sched_ext/for-6.19] x", "[PATCH N/2] x: y"),
         ("[PATCH net,v2 0/2] x", "[PATCH net N/2] x: y"),
@@ -134,7 +134,7 @@ fn a_cover_that_a_provider_renamed_or_that_came_late_has_its_parts() {
 }
 
 #[test]
-fn an_addendum_belongs_to_the_series_that_it_answers_whoever_sent_it() {
+fn an_addendum_by_anyone_belongs_to_the_series_that_it_answers() {
     let scenario = Scenario::default()
         .mail("c", ANN, 0, "[PATCH 0/1] hid: fixes", &[], "All.")
         .mail("p1", ANN, 0, "[PATCH 1/1] hid: one", &["c"], &core())
@@ -192,7 +192,7 @@ fn a_version_is_known_by_its_lines_when_its_title_changes() {
 }
 
 #[test]
-fn titles_that_differ_in_a_number_are_told_apart_by_their_lines() {
+fn titles_that_differ_in_a_number_are_compared_by_their_lines() {
     let of = |lines: &str| format!("[PATCH bpf-next {lines}");
     let first = of("v2] bpf: Allow up to 14 arguments");
     let next = of("v3] bpf: Allow up to 12 arguments");
@@ -315,7 +315,7 @@ fn a_new_change_id_does_not_part_versions_of_one_title() {
 }
 
 #[test]
-fn a_link_to_version_one_joins_whoever_wrote_it() {
+fn a_link_to_version_one_joins_for_any_author() {
     let text = |line: &str| format!("{line}\n\n{}", core());
     let link = "https://lore.kernel.org/r/a@example.org";
     for (line, count) in [

@@ -130,7 +130,7 @@ pub(super) fn sums_up(sentence: &str) -> bool {
 }
 
 /// Whether a sentence leans on the one before it, and does not stand without: `Together with it, …`, `It was slow.`
-pub(super) fn leans(sentence: &str) -> bool {
+pub(super) fn depends_on_previous(sentence: &str) -> bool {
     let lower = sentence.to_lowercase();
     let mut words = lower.split_whitespace();
     let first = words.next().unwrap_or_default();
@@ -149,7 +149,7 @@ pub(super) fn leans(sentence: &str) -> bool {
 }
 
 /// Whether `It` opens a sentence and stands for something: `It works.`, but not `It is known that maps leak.`
-pub(super) fn leans_on_nothing(sentence: &str) -> bool {
+pub(super) fn depends_on_missing(sentence: &str) -> bool {
     let mut words = sentence.split_whitespace();
     let stands_for_nothing = [
         "is", "was", "isn't", "wasn't", "has", "had", "would", "may", "might", "can", "should",
@@ -191,7 +191,7 @@ mod tests {
             ("Maps are slow.", false),
             ("It adds a map.", false),
         ] {
-            assert_eq!(leans(sentence), leaning, "{sentence}");
+            assert_eq!(depends_on_previous(sentence), leaning, "{sentence}");
         }
         for (sentence, leaning) in [
             ("It works, more or less.", true),
@@ -199,12 +199,12 @@ mod tests {
             ("It adds a map.", false),
             ("Maps work.", false),
         ] {
-            assert_eq!(leans_on_nothing(sentence), leaning, "{sentence}");
+            assert_eq!(depends_on_missing(sentence), leaning, "{sentence}");
         }
     }
 
     #[test]
-    fn what_is_done_is_told_by_work_or_verb() {
+    fn a_work_or_a_verb_describes_a_change() {
         #[rustfmt::skip]
         let table = [
             ("This series adds a red map.", true),

@@ -36,7 +36,7 @@ pub enum AnswerEffect {
 }
 
 /// The strongest effect in the unquoted text, and how much of the posting it is about.
-pub fn word(item: &StoredItem, is_author: bool) -> Option<(AnswerEffect, Share)> {
+pub fn answer_effect(item: &StoredItem, is_author: bool) -> Option<(AnswerEffect, Share)> {
     if !is_author && trailers(&item.text).any(|t| t.is("Nacked-by") || t.is("NAKed-by")) {
         return Some((AnswerEffect::Nacked, Share::Answered));
     }

@@ -27,7 +27,7 @@ fn item(text: &str) -> StoredItem {
 }
 
 #[test]
-fn a_sentence_that_says_so_tells_tree_branch_and_share() {
+fn a_claim_names_tree_branch_and_share() {
     use Share::{Answered, Parts, Series, Some as Few, This};
     let some = |branch: &str| Some(branch.to_owned());
     #[rustfmt::skip]
@@ -71,13 +71,13 @@ fn a_sentence_that_says_so_tells_tree_branch_and_share() {
     ];
     for (text, tree, branch, share) in table {
         let claim = claim(&item(text));
-        let told = claim.map(|claim| (claim.place.tree, claim.place.branch, claim.share));
-        assert_eq!(told, Some((tree.to_owned(), branch, share)), "{text}");
+        let wanted = claim.map(|claim| (claim.place.tree, claim.place.branch, claim.share));
+        assert_eq!(wanted, Some((tree.to_owned(), branch, share)), "{text}");
     }
 }
 
 #[test]
-fn what_was_tried_planned_supposed_asked_or_quoted_was_not_applied() {
+fn tries_plans_conditions_questions_and_quotes_are_no_claims() {
     for text in [
         "With this series\napplied, I was able to build it.",
         "I applied this locally to test.",
@@ -115,7 +115,7 @@ fn what_was_tried_planned_supposed_asked_or_quoted_was_not_applied() {
 }
 
 #[test]
-fn an_author_takes_back_what_he_sent_and_nothing_else() {
+fn an_author_withdraws_his_own_postings_only() {
     use AnswerEffect::{Superseded, Withdrawn};
     use Share::{Answered, Series, This};
     #[rustfmt::skip]
@@ -154,8 +154,8 @@ fn an_author_takes_back_what_he_sent_and_nothing_else() {
         ("This helper was superseded by a kfunc.", None),
         ("-- \nIgnore this.", None),
     ];
-    for (text, told) in table {
-        assert_eq!(word(&item(text), true), told, "{text}");
+    for (text, wanted) in table {
+        assert_eq!(answer_effect(&item(text), true), wanted, "{text}");
     }
 }
 
@@ -173,10 +173,10 @@ fn others_refuse_and_take_nothing_back() {
         ("This series is superseded by the one of Bob.", Some(AnswerEffect::Superseded)),
         ("It was superseded by cgroup v2.", None),
     ];
-    for (text, told) in table {
+    for (text, wanted) in table {
         assert_eq!(
-            word(&item(text), false).map(|(word, _)| word),
-            told,
+            answer_effect(&item(text), false).map(|(word, _)| word),
+            wanted,
             "{text}"
         );
     }
@@ -191,7 +191,11 @@ fn reading_a_mail_of_one_kind_of_words_takes_no_longer_than_its_length() {
     ] {
         let begun = std::time::Instant::now();
         let item = item(&text);
-        let _ = (claim(&item), word(&item, true), word(&item, false));
+        let _ = (
+            claim(&item),
+            answer_effect(&item, true),
+            answer_effect(&item, false),
+        );
         assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
     }
 }

@@ -42,7 +42,7 @@ impl Reading {
                 .map(|trailer| Signed {
                     name: trailer.name.to_owned(),
                     person: trailer.person().to_owned(),
-                    whom: trailer.whom(),
+                    identity: trailer.identity(),
                 })
                 .collect()
         })
@@ -60,11 +60,11 @@ impl Reading {
         self.statements.claim.get_or_init(claim).clone()
     }
 
-    /// See [`bot::word`].
-    pub fn word(&self, is_author: bool) -> Option<(AnswerEffect, Share)> {
-        let word = || bot::word(&self.item, is_author);
+    /// See [`bot::answer_effect`].
+    pub fn answer_effect(&self, is_author: bool) -> Option<(AnswerEffect, Share)> {
+        let effect = || bot::answer_effect(&self.item, is_author);
         self.statements.words[usize::from(is_author)]
-            .get_or_init(word)
+            .get_or_init(effect)
             .clone()
     }
 
