@@ -194,7 +194,7 @@ fn lines() -> Vec<(&'static str, Content)> {
     };
     let issue = IssuePost {
         title: "BPF updates 12, 5 March 2025".to_owned(),
-        lead: "This is issue 12 of BPF updates, with the news about BPF and XDP from 27 February to 5 March 2025: 14 new patches \
+        lead: "This is issue 12 of BPF updates, what moved in BPF and XDP from 27 February to 5 March 2025: 14 new patches \
                and series, 9 new versions and 6 applied.\nGuards are in at last; thanks to everybody who reviewed nine \
                versions of them.\nLinux 6.14-rc5 came out on 2 March 2025."
             .to_owned(),

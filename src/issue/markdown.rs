@@ -74,7 +74,7 @@ fn slug(name: &str) -> String {
 pub fn opening(issue: &Issue) -> String {
     let span = span(issue);
     let first = format!(
-        "This is issue {:02} of {}, with the news about BPF and XDP {span}",
+        "This is issue {:02} of {}, what moved in BPF and XDP {span}",
         issue.number,
         plain(&issue.name)
     );

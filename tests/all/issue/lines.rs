@@ -1,6 +1,6 @@
 //! Each line of an issue is true: hashes, counts, links.
 
-use bpfnews::issue::{Issue, IssueEntry, SectionKind, markdown};
+use bpfnews::issue::{Entry, Issue, SectionKind, markdown};
 use bpfnews::item::Item;
 use bpfnews::publish;
 use bpfnews::store::stories::find_story;
@@ -66,7 +66,7 @@ fn items(scenario: Scenario) -> Vec<Item> {
     scenario.items.into_iter().map(|(item, _)| item).collect()
 }
 
-fn entries(issue: &Issue) -> impl Iterator<Item = &IssueEntry> {
+fn entries(issue: &Issue) -> impl Iterator<Item = &Entry> {
     issue.sections.iter().flat_map(|section| &section.entries)
 }
 
