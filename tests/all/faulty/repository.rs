@@ -12,6 +12,10 @@ use url::Url;
 
 use crate::sim::note_gap;
 
+/// A front end between the walk and the server: it may replace the server's answer to a request.
+type FrontEnd<'a> =
+    dyn FnMut(&Request, Result<Answer, FetchError>) -> Result<Answer, FetchError> + 'a;
+
 pub(crate) const START: i64 = 1_735_689_600;
 
 pub(crate) struct Commit {
@@ -265,7 +269,7 @@ impl Reader {
         &mut self,
         repository: &mut Repository,
         now: i64,
-        proxy: &mut dyn FnMut(&Request, Result<Answer, FetchError>) -> Result<Answer, FetchError>,
+        proxy: &mut FrontEnd<'_>,
     ) -> Result<bool, FetchError> {
         self.walk(repository, Goal::Poll, now, proxy)
     }
@@ -275,7 +279,7 @@ impl Reader {
         repository: &mut Repository,
         goal: Goal,
         now: i64,
-        proxy: &mut dyn FnMut(&Request, Result<Answer, FetchError>) -> Result<Answer, FetchError>,
+        proxy: &mut FrontEnd<'_>,
     ) -> Result<bool, FetchError> {
         let now = DateTime::<Utc>::from_timestamp(now, 0).expect("a time");
         let cursor = self.cursor.clone().filter(|_| goal == Goal::Poll);
