@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use super::Discord;
 use super::refusal::Aim;
 use super::rest::DiscordRequest;
 use super::threads::threads_named;
-use super::{Discord, check_id, senseless};
 use crate::channel::{Receipt, SendError};
 use crate::post::story::Content;
 
@@ -108,8 +108,11 @@ impl Discord {
             return Ok(made);
         };
         // The post stands, so an error of the look must not fail its delivery. A later look follows.
-        let others = self.others(forum, content, &thread).await;
-        let mut all = others.unwrap_or_else(|error| {
+        let others = async {
+            let open = self.open_threads(forum).await?;
+            self.others(&open, forum, content, &thread).await
+        };
+        let mut all = others.await.unwrap_or_else(|error| {
             warn!("Discord: the forum could not be searched for a double: {error}");
             Vec::new()
         });
@@ -128,8 +131,19 @@ impl Discord {
 
     /// Removes the posts of a forum that arrived after a retry had made them. The receipts name the others.
     pub(super) async fn remove_late_doubles(&self, forum: &str) {
-        for post in self.doubles.due(forum) {
-            match self.others(forum, &post.content, &post.thread).await {
+        let due = self.doubles.due(forum);
+        if due.is_empty() {
+            return;
+        }
+        let open = match self.open_threads(forum).await {
+            Ok(open) => open,
+            Err(error) => {
+                warn!("Discord: the forum could not be searched for doubles: {error}");
+                return;
+            }
+        };
+        for post in due {
+            match self.others(&open, forum, &post.content, &post.thread).await {
                 Ok(others) => {
                     for other in others {
                         self.remove_double(forum, &other).await;
@@ -142,19 +156,16 @@ impl Discord {
         }
     }
 
-    /// The open threads of a forum, other than `thread`, that begin with `content`.
+    /// The threads of a forum among `open`, other than `thread`, that begin with `content`.
     async fn others(
         &self,
+        open: &Value,
         forum: &str,
         content: &Content,
         thread: &str,
     ) -> Result<Vec<String>, SendError> {
-        let guild = self.facts(forum).await?.guild.ok_or_else(senseless)?;
-        check_id(&guild)?;
-        let path = format!("/guilds/{guild}/threads/active");
-        let active = self.read("/guilds/{}/threads/active", &guild, path).await?;
         let mut others = Vec::new();
-        for other in threads_named(&active, forum, content)? {
+        for other in threads_named(open, forum, content)? {
             if other != thread && self.starts_with(&other, content).await? {
                 others.push(other);
             }

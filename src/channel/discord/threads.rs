@@ -118,10 +118,7 @@ impl Discord {
         address: &str,
         content: &Content,
     ) -> Result<Option<Receipt>, SendError> {
-        let guild = self.facts(address).await?.guild.ok_or_else(senseless)?;
-        check_id(&guild)?;
-        let path = format!("/guilds/{guild}/threads/active");
-        let active = self.read("/guilds/{}/threads/active", &guild, path).await?;
+        let active = self.open_threads(address).await?;
         if let Some(there) = self.find_among(&active, address, content).await? {
             return Ok(Some(there));
         }
@@ -130,6 +127,14 @@ impl Discord {
         let route = "/channels/{}/threads/archived/public";
         let archived = self.read(route, address, path).await?;
         self.find_among(&archived, address, content).await
+    }
+
+    /// A page of the open threads of a forum, among those of its whole server.
+    pub(super) async fn open_threads(&self, forum: &str) -> Result<Value, SendError> {
+        let guild = self.facts(forum).await?.guild.ok_or_else(senseless)?;
+        check_id(&guild)?;
+        let path = format!("/guilds/{guild}/threads/active");
+        self.read("/guilds/{}/threads/active", &guild, path).await
     }
 
     /// The newest thread of a forum with this content, if this page lists it.
