@@ -14,12 +14,14 @@ use bpfnews::config::{
     ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
     NetworkConfig, TreeRole,
 };
+use bpfnews::deliver::Courier;
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
 use bpfnews::store::backup;
 use bpfnews::store::feeds::{self, FeedRow};
 use bpfnews::store::items::{self, ItemFilter, ItemRow};
+use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
 use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use tempfile::TempDir;
@@ -416,6 +418,46 @@ impl World {
         gaps.filter(|(feed, _)| *feed == id)
             .map(|(_, gap)| (gap.from_at, gap.to_at))
             .collect()
+    }
+
+    /// Runs this many passes of a delivery loop, eleven minutes apart.
+    pub(crate) async fn pass(&self, courier: &Courier, times: usize) {
+        for _ in 0..times {
+            courier.pass().await.expect("a pass");
+            self.advance(TimeDelta::minutes(11));
+        }
+    }
+
+    /// The dead letters, and the deliveries that keep failing.
+    pub(crate) async fn letters(&self) -> Vec<Letter> {
+        let letters = outbox::letters(self.ingest.store.read(), 100).await;
+        letters.expect("the database answers")
+    }
+
+    /// Decides about one dead letter, or (`None`) about all.
+    pub(crate) async fn decide_letters(
+        &self,
+        which: Option<i64>,
+        fate: LetterFate,
+    ) -> LetterDecision {
+        let mut tx = self.ingest.store.write().await.expect("a transaction");
+        let decided = outbox::decide_letters(&mut tx, which, fate, self.now()).await;
+        tx.commit().await.expect("it is kept");
+        decided.expect("the database answers")
+    }
+
+    /// Retracts the posts of the story with this title; returns their number.
+    pub(crate) async fn retract(&self, title: &str) -> usize {
+        let mut tx = self.ingest.store.write().await.expect("a transaction");
+        let item = "SELECT item_id FROM posts WHERE content LIKE '%' || $1 || '%'";
+        let (item,): (i64,) = sqlx::query_as(item)
+            .bind(title)
+            .fetch_one(&mut *tx)
+            .await
+            .expect("its post");
+        let retracted = bpfnews::ingest::retract(&mut tx, &[item], self.now()).await;
+        tx.commit().await.expect("it is kept");
+        retracted.expect("the database answers")
     }
 
     /// A connection to ask the database by hand.

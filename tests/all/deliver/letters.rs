@@ -59,27 +59,6 @@ fn refused() -> SendError {
     }
 }
 
-async fn letters(world: &World) -> Vec<Letter> {
-    outbox::letters(world.ingest.store.read(), 100)
-        .await
-        .expect("the database answers")
-}
-
-async fn decide(world: &World, which: Option<i64>, fate: LetterFate) -> LetterDecision {
-    let mut tx = world.ingest.store.write().await.expect("a transaction");
-    let decided = outbox::decide_letters(&mut tx, which, fate, world.now()).await;
-    tx.commit().await.expect("it is kept");
-    decided.expect("the database answers")
-}
-
-/// Passes so many times, eleven minutes apart.
-async fn pass(world: &World, courier: &Courier, times: usize) {
-    for _ in 0..times {
-        courier.pass().await.expect("a pass");
-        world.advance(TimeDelta::minutes(11));
-    }
-}
-
 #[tokio::test]
 async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
     for error in [
@@ -94,20 +73,20 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
         world.poll().await;
         chat.break_with("Do it badly", error.clone());
         let courier = chat.courier(&world);
-        pass(&world, &courier, 4).await;
+        world.pass(&courier, 4).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted"],
             "{error:?}: others go on"
         );
-        let tried = letters(&world).await;
+        let tried = world.letters().await;
         assert!(
             tried.len() == 1 && !tried[0].is_aside,
             "{error:?}: {tried:?}"
         );
         assert!(chat.room("ops").is_empty(), "{error:?}");
-        pass(&world, &courier, 12).await;
-        let aside = letters(&world).await;
+        world.pass(&courier, 12).await;
+        let aside = world.letters().await;
         assert!(
             aside.len() == 1 && aside[0].is_aside,
             "{error:?}: {aside:?}"
@@ -132,20 +111,20 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
             .find(|figure| figure.name == "bpfnews_dead_letters");
         assert_eq!(dead.expect("it is counted").values, [("", 1)]);
         // Nothing more is tried, whatever time passes.
-        pass(&world, &courier, 3).await;
+        world.pass(&courier, 3).await;
         assert_eq!(chat.bpf().len(), 1);
         chat.mend();
         assert_eq!(
-            decide(&world, Some(number), LetterFate::Retry).await,
+            world.decide_letters(Some(number), LetterFate::Retry).await,
             LetterDecision::Done(1)
         );
-        pass(&world, &courier, 2).await;
+        world.pass(&courier, 2).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted", "bpf: Do it badly: posted"],
             "{error:?}"
         );
-        assert!(letters(&world).await.is_empty());
+        assert!(world.letters().await.is_empty());
         assert!(chat.all_keys_stand_once());
     }
 }
@@ -162,27 +141,27 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
     };
     chat.break_with("Do it badly", never);
     let courier = chat.courier(&world);
-    pass(&world, &courier, 1).await;
-    let aside = letters(&world).await;
+    world.pass(&courier, 1).await;
+    let aside = world.letters().await;
     assert!(
         aside.len() == 1 && aside[0].is_aside,
         "refused for good: {aside:?}"
     );
     assert_eq!(
-        decide(&world, Some(9_999), LetterFate::Drop).await,
+        world.decide_letters(Some(9_999), LetterFate::Drop).await,
         LetterDecision::Unknown
     );
     let done = outbox::letters(world.ingest.store.read(), 100).await;
     assert_eq!(done.expect("the database answers").len(), 1);
     assert_eq!(
-        decide(&world, None, LetterFate::Drop).await,
+        world.decide_letters(None, LetterFate::Drop).await,
         LetterDecision::Done(1)
     );
     chat.mend();
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
     assert_eq!(
-        decide(&world, None, LetterFate::Retry).await,
+        world.decide_letters(None, LetterFate::Retry).await,
         LetterDecision::Done(0)
     );
 }
@@ -198,9 +177,9 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     world.poll().await;
     chat.break_with("Do it badly", unknown());
     let courier = chat.courier(&world);
-    pass(&world, &courier, 20).await;
+    world.pass(&courier, 20).await;
     // Nothing got through since the second one failed first: it may be an outage.
-    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+    assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
     mails.push(mail(
         "p4",
         340,
@@ -209,12 +188,12 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     ));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
-    pass(&world, &courier, 20).await;
+    world.pass(&courier, 20).await;
     assert_eq!(
         chat.bpf(),
         ["bpf: Do it well: posted", "bpf: Do it well again: posted"]
     );
-    let aside = letters(&world).await;
+    let aside = world.letters().await;
     assert!(
         aside.len() == 2 && aside.iter().all(|letter| letter.is_aside),
         "{aside:?}"
@@ -232,8 +211,8 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
         world.poll().await;
         chat.break_with("Do it badly", error);
         let courier = chat.courier(&world);
-        pass(&world, &courier, 16).await;
-        assert!(letters(&world).await[0].is_aside);
+        world.pass(&courier, 16).await;
+        assert!(world.letters().await[0].is_aside);
         mails.push(mail(
             "p3",
             400,
@@ -243,8 +222,8 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
         put_mails(&world, &mails);
         world.poll_when_due("bpf").await;
         chat.mend();
-        decide(&world, None, LetterFate::Retry).await;
-        pass(&world, &courier, 3).await;
+        world.decide_letters(None, LetterFate::Retry).await;
+        world.pass(&courier, 3).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted", "bpf: Do it badly: v2"]
@@ -262,11 +241,11 @@ async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
     // All that is owed there, the healthy feed's article too: `…: posted`, `…: published`.
     chat.break_with(": p", failed(Scope::Channel));
     let courier = chat.courier(&world);
-    pass(&world, &courier, 60).await;
+    world.pass(&courier, 60).await;
     assert_eq!(chat.room("ops"), ["Nothing gets through to terminal"]);
-    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+    assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
     chat.mend();
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     let mut told = chat.bpf();
     told.sort();
     assert_eq!(
@@ -288,7 +267,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     put_mails(&world, &mails);
     world.poll().await;
     let courier = chat.courier(&world);
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     mails.push(mail(
         "p2",
         200,
@@ -299,12 +278,12 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     chat.break_edits_with("Do it badly", refused());
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     assert_eq!(
         chat.bpf(),
         ["bpf: Do it badly: posted", "bpf: Do it well: posted"]
     );
-    let aside = letters(&world).await;
+    let aside = world.letters().await;
     assert!(
         aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Edit,
         "{aside:?}"
@@ -323,9 +302,9 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     ));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     assert_eq!(chat.bpf()[0], "bpf: Do it badly: v3");
-    assert!(letters(&world).await.is_empty());
+    assert!(world.letters().await.is_empty());
 }
 
 /// A post that is refused may be to blame as well.
@@ -337,9 +316,9 @@ async fn a_post_that_is_refused_alone_pauses_no_channel() {
     world.poll().await;
     chat.break_with("Do it badly", refused());
     let courier = chat.courier(&world);
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
-    let aside = letters(&world).await;
+    let aside = world.letters().await;
     assert!(aside.len() == 1 && aside[0].is_aside, "{aside:?}");
     assert_eq!(
         chat.room("ops"),
@@ -356,15 +335,15 @@ async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
     put_mails(&world, &mails);
     world.poll().await;
     let courier = chat.courier(&world);
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     mails.push(mail("p2", 200, "[PATCH bpf-next v2] bpf: Do it", "p1"));
     mails.push(mail("p3", 201, "[PATCH bpf-next] bpf: Do it too", ""));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     chat.break_with("Do it", refused());
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     assert_eq!(chat.room("ops"), ["terminal is paused"]);
-    assert!(letters(&world).await.iter().all(|letter| !letter.is_aside));
+    assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
 }
 
 /// The platform reports that something changed: what it refused is tried at once, and not after six hours.
@@ -376,7 +355,7 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
     world.poll().await;
     chat.answer_in("", &[Answer::Fails(refused()), Answer::Fails(refused())]);
     let courier = chat.courier(&world);
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     assert!(chat.bpf().is_empty());
     let elsewhere = courier
         .try_again(PlatformKind::Terminal, Some("elsewhere"))
@@ -384,11 +363,11 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
     assert!(!elsewhere.expect("the database answers"));
     let other = courier.try_again(PlatformKind::Discord, None).await;
     assert!(!other.expect("the database answers"));
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     assert!(chat.bpf().is_empty(), "nothing changed there");
     let here = courier.try_again(PlatformKind::Terminal, Some("")).await;
     assert!(here.expect("the database answers"));
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     assert_eq!(chat.bpf().len(), 2);
     assert_eq!(
         chat.room("ops"),
@@ -432,13 +411,13 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
             by: "!new:x".to_owned(),
         },
     );
-    pass(&world, &courier, 2).await;
+    world.pass(&courier, 2).await;
     let told = courier
         .was_replaced(PlatformKind::Terminal, "", "!new:x")
         .await;
     told.expect("the database answers");
-    pass(&world, &courier, 2).await;
-    let aside = letters(&world).await;
+    world.pass(&courier, 2).await;
+    let aside = world.letters().await;
     assert!(
         aside.iter().filter(|letter| letter.is_aside).count() >= 2,
         "{aside:?}"
@@ -451,11 +430,11 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
     );
     let number = aside[0].id;
     assert!(matches!(
-        decide(&world, Some(number), LetterFate::Retry).await,
+        world.decide_letters(Some(number), LetterFate::Retry).await,
         LetterDecision::NoChannel(_)
     ));
     assert_eq!(
-        decide(&world, Some(number), LetterFate::Drop).await,
+        world.decide_letters(Some(number), LetterFate::Drop).await,
         LetterDecision::Done(1)
     );
 }
@@ -475,7 +454,7 @@ async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
     world.put("/blog.rss", rss(&[Article::new(0, "Seed")]));
     world.poll().await;
     let courier = chat.courier(&world);
-    pass(&world, &courier, 1).await;
+    world.pass(&courier, 1).await;
     world.advance(TimeDelta::hours(2));
     let article = |n: i64| Article {
         at: Some(world.now() - TimeDelta::minutes(n)),
@@ -489,8 +468,8 @@ async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
     };
     chat.break_with("Bad", never);
     world.poll_when_due("blog").await;
-    pass(&world, &courier, 2).await;
-    assert_eq!(letters(&world).await.len(), 15);
+    world.pass(&courier, 2).await;
+    assert_eq!(world.letters().await.len(), 15);
     let mut notices = chat.notices();
     notices.retain(|text| text.contains("Bad"));
     assert_eq!(notices.len(), 10, "{notices:?}");

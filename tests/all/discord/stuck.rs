@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bpfnews::channel::{Platform as _, SendError};
 use bpfnews::config::{ChannelConfig, Milestones};
+use bpfnews::deliver::Courier;
 use bpfnews::post::story::Tone;
-use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
+use bpfnews::store::outbox::{self, LetterDecision, LetterFate};
 use chrono::TimeDelta;
 
 use super::fake::{Fake, Fault, On, Right, Room};
@@ -51,10 +52,25 @@ fn ops() -> ChannelConfig {
     }
 }
 
-async fn letters(stage: &Stage) -> Vec<Letter> {
-    outbox::letters(stage.world.ingest.store.read(), 100)
-        .await
-        .expect("the database answers")
+/// Other deliveries to the room go on while "Do it badly" becomes a dead letter, of which maintainers get one notice.
+async fn check_set_aside(stage: &Stage, courier: &Courier, room: &str, passes: usize, what: &str) {
+    stage.world.pass(courier, passes).await;
+    let told = titles(&stage.fake, room);
+    assert!(
+        told.iter().any(|title| title.contains("well")),
+        "{what}: others go on: {told:?}"
+    );
+    stage.world.pass(courier, 14).await;
+    let aside = stage.world.letters().await;
+    assert!(
+        aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
+        "{what}: {aside:?}"
+    );
+    let notices = stage.fake.messages(OPS);
+    let named = notices
+        .iter()
+        .filter(|notice| notice.to_string().contains("Do it badly"));
+    assert_eq!(named.count(), 1, "{what}: {notices:?}");
 }
 
 /// The request selected by `on` fails while one story is posted and moves on. Other deliveries continue; then the
@@ -75,52 +91,19 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
         stage.patch("p", "bpf: Do it badly").await;
     }
     stage.patch("q", "bpf: Do it well").await;
-    for _ in 0..5 {
-        courier.pass().await.expect("a pass");
-        stage.world.advance(TimeDelta::minutes(11));
-    }
-    let told = titles(&stage.fake, &address);
-    assert!(
-        told.iter().any(|title| title.contains("well")),
-        "{what}: others go on: {told:?}"
-    );
-    for _ in 0..14 {
-        courier.pass().await.expect("a pass");
-        stage.world.advance(TimeDelta::minutes(11));
-    }
-    let aside = letters(&stage).await;
-    assert!(
-        aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
-        "{what}: {aside:?}"
-    );
-    let notices = stage.fake.messages(OPS);
-    let named = notices
-        .iter()
-        .filter(|notice| notice.to_string().contains("Do it badly"));
-    assert_eq!(named.count(), 1, "{what}: {notices:?}");
+    check_set_aside(&stage, &courier, &address, 5, &what).await;
+    let aside = stage.world.letters().await;
     stage.fake.mend();
-    let mut tx = stage
+    let decided = stage
         .world
-        .ingest
-        .store
-        .write()
-        .await
-        .expect("a transaction");
-    let now = stage.world.now();
-    let decided = outbox::decide_letters(&mut tx, Some(aside[0].id), LetterFate::Retry, now).await;
-    tx.commit().await.expect("it is kept");
-    assert_eq!(
-        decided.expect("the database answers"),
-        LetterDecision::Done(1)
-    );
-    for _ in 0..3 {
-        courier.pass().await.expect("a pass");
-        stage.world.advance(TimeDelta::minutes(11));
-    }
+        .decide_letters(Some(aside[0].id), LetterFate::Retry)
+        .await;
+    assert_eq!(decided, LetterDecision::Done(1));
+    stage.world.pass(&courier, 3).await;
     let mut told = titles(&stage.fake, &address);
     told.sort();
     assert_eq!(told, ["bpf: Do it badly", "bpf: Do it well"], "{what}");
-    assert!(letters(&stage).await.is_empty(), "{what}");
+    assert!(stage.world.letters().await.is_empty(), "{what}");
 }
 
 /// The messages about patches in a room, or in a forum's threads.
@@ -188,10 +171,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
             .fail_always(On::Path("/threads".to_owned()), fault);
         stage.apply("bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        for _ in 0..20 {
-            courier.pass().await.expect("a pass");
-            stage.world.advance(TimeDelta::minutes(11));
-        }
+        stage.world.pass(&courier, 20).await;
         assert_eq!(
             stage.told(ROOM),
             ["bpf: Do it badly", "bpf: Do it well"],
@@ -201,7 +181,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
             stage.states(ROOM)[0].starts_with("applied"),
             "{what}: the edit goes through"
         );
-        let aside = letters(&stage).await;
+        let aside = stage.world.letters().await;
         assert!(
             aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Reply,
             "{what}: {aside:?}"
@@ -225,49 +205,21 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         stage
             .fake
             .fail_always(On::Path("DELETE /channels/100001".to_owned()), fault);
-        let now = stage.world.now();
-        let mut tx = stage
-            .world
-            .ingest
-            .store
-            .write()
-            .await
-            .expect("a transaction");
-        let (item,): (i64,) =
-            sqlx::query_as("SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'")
-                .fetch_one(&mut *tx)
-                .await
-                .expect("its post");
-        let taken = bpfnews::ingest::retract(&mut tx, &[item], now).await;
-        assert_eq!(taken.expect("the database answers"), 1);
-        tx.commit().await.expect("it is kept");
+        assert_eq!(stage.world.retract("Do it badly").await, 1);
         stage.patch("q", "bpf: Do it well").await;
-        for _ in 0..20 {
-            courier.pass().await.expect("a pass");
-            stage.world.advance(TimeDelta::minutes(11));
-        }
+        stage.world.pass(&courier, 20).await;
         assert_eq!(
             stage.told(ROOM),
             ["bpf: Do it badly", "bpf: Do it well"],
             "{what}"
         );
-        let aside = letters(&stage).await;
+        let aside = stage.world.letters().await;
         assert!(
             aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Remove,
             "{what}: {aside:?}"
         );
         stage.fake.mend();
-        let mut tx = stage
-            .world
-            .ingest
-            .store
-            .write()
-            .await
-            .expect("a transaction");
-        let decided =
-            outbox::decide_letters(&mut tx, None, LetterFate::Retry, stage.world.now()).await;
-        decided.expect("the database answers");
-        tx.commit().await.expect("it is kept");
+        stage.world.decide_letters(None, LetterFate::Retry).await;
         courier.pass().await.expect("a pass");
         assert_eq!(stage.told(ROOM), ["bpf: Do it well"], "{what}");
     }
@@ -291,12 +243,9 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
             .fail_always(On::Path(format!("GET /channels/{thread}")), fault);
         stage.second("p", "bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        for _ in 0..20 {
-            courier.pass().await.expect("a pass");
-            stage.world.advance(TimeDelta::minutes(11));
-        }
+        stage.world.pass(&courier, 20).await;
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
-        let aside = letters(&stage).await;
+        let aside = stage.world.letters().await;
         assert!(
             aside.len() == 1 && aside[0].is_aside && aside[0].verb == outbox::Verb::Edit,
             "{what}: {aside:?}"
@@ -321,17 +270,14 @@ async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
     let courier = stage.hasty_courier(HASTE);
     stage.patch("p", "bpf: Do it badly").await;
     stage.patch("q", "bpf: Do it well").await;
-    for _ in 0..20 {
-        courier.pass().await.expect("a pass");
-        stage.world.advance(TimeDelta::minutes(11));
-    }
+    stage.world.pass(&courier, 20).await;
     assert_eq!(stage.told(ROOM).len(), 2, "other channels go on");
     let notices = stage.fake.titles(OPS);
     assert_eq!(
         notices,
         [format!("Nothing gets through to channel-{FORUM}")]
     );
-    let failing = letters(&stage).await;
+    let failing = stage.world.letters().await;
     assert!(failing.iter().all(|letter| !letter.is_aside), "{failing:?}");
     stage.fake.mend();
     for _ in 0..3 {

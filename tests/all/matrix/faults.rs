@@ -70,42 +70,13 @@ impl Kind {
                 let second = "[PATCH bpf-next v2] bpf: Do it badly";
                 stage.patch("p2", second, "p").await;
             }
-            Self::Relations | Self::Redact => take_back(stage).await,
+            Self::Relations | Self::Redact => {
+                // In OTHER it stays.
+                stage.world.retract("Do it badly").await;
+            }
             Self::Send | Self::Find => {}
         }
     }
-}
-
-/// The post of "Do it badly" is taken back in [`ROOM`], and stays elsewhere.
-async fn take_back(stage: &Stage) {
-    let mut tx = stage
-        .world
-        .ingest
-        .store
-        .write()
-        .await
-        .expect("a transaction");
-    let item = "SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'";
-    let (item,): (i64,) = sqlx::query_as(item)
-        .fetch_one(&mut *tx)
-        .await
-        .expect("its post");
-    let taken = bpfnews::ingest::retract(&mut tx, &[item], stage.world.now()).await;
-    taken.expect("the database answers");
-    tx.commit().await.expect("it is kept");
-}
-
-async fn decide(stage: &Stage, fate: LetterFate) {
-    let mut tx = stage
-        .world
-        .ingest
-        .store
-        .write()
-        .await
-        .expect("a transaction");
-    let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
-    decided.expect("the database answers");
-    tx.commit().await.expect("it is kept");
 }
 
 /// A cell of the table: the request fails for ever, others go on, maintainers decide.
@@ -125,7 +96,7 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
         "{what}: others go on: {told:?}"
     );
     stage.pass(14).await;
-    let aside = stage.letters().await;
+    let aside = stage.world.letters().await;
     let right = aside
         .iter()
         .all(|letter| letter.is_aside && letter.title() == "bpf: Do it badly");
@@ -137,9 +108,9 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     assert_eq!(named.count(), aside.len(), "{what}");
     stage.server.mend();
     let is_retry = matches!(fate, LetterFate::Retry);
-    decide(&stage, fate).await;
+    stage.world.decide_letters(None, fate).await;
     stage.pass(3).await;
-    assert!(stage.letters().await.is_empty(), "{what}");
+    assert!(stage.world.letters().await.is_empty(), "{what}");
     let stands = match kind {
         Kind::Send | Kind::Find => is_retry,
         Kind::Event | Kind::Edit => true,

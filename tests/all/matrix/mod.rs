@@ -271,10 +271,7 @@ impl Stage {
     }
 
     async fn pass(&self, times: usize) {
-        for _ in 0..times {
-            self.courier.pass().await.expect("a pass");
-            self.world.advance(TimeDelta::minutes(11));
-        }
+        self.world.pass(&self.courier, times).await;
     }
 
     fn told(&self, room: &str) -> Vec<String> {
@@ -282,11 +279,6 @@ impl Stage {
         let mut told: Vec<String> = bodies.filter(|body| body.contains("Do it")).collect();
         told.sort();
         told
-    }
-
-    async fn letters(&self) -> Vec<Letter> {
-        let letters = outbox::letters(self.world.ingest.store.read(), 100).await;
-        letters.expect("the database answers")
     }
 }
 
@@ -344,7 +336,7 @@ async fn what_fails_for_ever_holds_nobody_up() {
                 "{what}: {told:?}"
             );
             stage.pass(14).await;
-            let aside = stage.letters().await;
+            let aside = stage.world.letters().await;
             assert!(
                 !aside.is_empty() && aside.iter().all(|letter| letter.is_aside),
                 "{what}: {aside:?}"
@@ -359,21 +351,11 @@ async fn what_fails_for_ever_holds_nobody_up() {
             let named = named.iter().filter(|body| body.contains("Do it badly"));
             assert_eq!(named.count(), aside.len(), "{what}");
             stage.server.mend();
-            let mut tx = stage
-                .world
-                .ingest
-                .store
-                .write()
-                .await
-                .expect("a transaction");
-            let now = stage.world.now();
-            let decided = outbox::decide_letters(&mut tx, None, LetterFate::Retry, now).await;
-            decided.expect("the database answers");
-            tx.commit().await.expect("it is kept");
+            stage.world.decide_letters(None, LetterFate::Retry).await;
             stage.pass(3).await;
             let told = stage.told(ROOM);
             assert_eq!(told.len(), 2, "{what}: {told:?}");
-            assert!(stage.letters().await.is_empty(), "{what}");
+            assert!(stage.world.letters().await.is_empty(), "{what}");
         }
     }
 }
@@ -404,7 +386,7 @@ async fn what_is_refused_for_ever_holds_nobody_up() {
             "{what}: {told:?}"
         );
         assert_eq!(stage.told(OTHER).len(), 2, "{what}");
-        let aside = stage.letters().await;
+        let aside = stage.world.letters().await;
         assert!(aside.len() == 1 && aside[0].is_aside, "{what}: {aside:?}");
         let named = stage.server.bodies(OPS);
         assert!(

@@ -62,7 +62,7 @@ impl Kind {
     }
 
     /// Has "Do it badly" posted, and brings it to where the request is made that fails.
-    async fn prepare(self, stage: &mut Stage, courier: &bpfnews::deliver::Courier, fault: Fault) {
+    async fn prepare(self, stage: &mut Stage, courier: &Courier, fault: Fault) {
         let (title, fake) = ("bpf: Do it badly", &stage.fake);
         let posts = On::Says("POST /channels/", "badly");
         match self {
@@ -86,51 +86,9 @@ impl Kind {
                 stage.world.advance(TimeDelta::hours(3));
                 stage.second("p", title).await;
             }
-            Self::Remove => take_back(stage).await,
+            Self::Remove => assert_eq!(stage.world.retract("Do it badly").await, 1),
             _ => stage.world.advance(TimeDelta::minutes(11)),
         }
-    }
-}
-
-/// The post of "Do it badly" is taken back.
-async fn take_back(stage: &Stage) {
-    let mut tx = stage
-        .world
-        .ingest
-        .store
-        .write()
-        .await
-        .expect("a transaction");
-    let item = "SELECT item_id FROM posts WHERE content LIKE '%Do it badly%'";
-    let (item,): (i64,) = sqlx::query_as(item)
-        .fetch_one(&mut *tx)
-        .await
-        .expect("its post");
-    let taken = bpfnews::ingest::retract(&mut tx, &[item], stage.world.now()).await;
-    assert_eq!(taken.expect("the database answers"), 1);
-    tx.commit().await.expect("it is kept");
-}
-
-async fn decide(stage: &Stage, fate: LetterFate) {
-    let mut tx = stage
-        .world
-        .ingest
-        .store
-        .write()
-        .await
-        .expect("a transaction");
-    let decided = outbox::decide_letters(&mut tx, None, fate, stage.world.now()).await;
-    assert_eq!(
-        decided.expect("the database answers"),
-        LetterDecision::Done(1)
-    );
-    tx.commit().await.expect("it is kept");
-}
-
-async fn pass(stage: &Stage, courier: &bpfnews::deliver::Courier, times: usize) {
-    for _ in 0..times {
-        courier.pass().await.expect("a pass");
-        stage.world.advance(TimeDelta::minutes(11));
     }
 }
 
@@ -146,28 +104,13 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
     let courier = stage.hasty_courier(HASTE);
     kind.prepare(&mut stage, &courier, fault).await;
     stage.patch("q", "bpf: Do it well").await;
-    pass(&stage, &courier, 6).await;
-    let told = titles(&stage.fake, kind.room());
-    assert!(
-        told.iter().any(|title| title.contains("well")),
-        "{what}: others go on: {told:?}"
-    );
-    pass(&stage, &courier, 14).await;
-    let aside = letters(&stage).await;
-    assert!(
-        aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
-        "{what}: {aside:?}"
-    );
-    let notices = stage.fake.messages(OPS);
-    let named = notices
-        .iter()
-        .filter(|notice| notice.to_string().contains("Do it badly"));
-    assert_eq!(named.count(), 1, "{what}: {notices:?}");
+    check_set_aside(&stage, &courier, kind.room(), 6, &what).await;
     stage.fake.mend();
     let is_retry = matches!(fate, LetterFate::Retry);
-    decide(&stage, fate).await;
-    pass(&stage, &courier, 3).await;
-    assert!(letters(&stage).await.is_empty(), "{what}");
+    let decided = stage.world.decide_letters(None, fate).await;
+    assert_eq!(decided, LetterDecision::Done(1));
+    stage.world.pass(&courier, 3).await;
+    assert!(stage.world.letters().await.is_empty(), "{what}");
     let stands = match kind {
         Kind::FindStarter | Kind::Thread | Kind::Reopen => true,
         Kind::Remove => !is_retry,
@@ -224,8 +167,8 @@ async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
         let threads = On::Path("/threads".to_owned());
         stage.fake.fail_always(threads, refusal);
         stage.apply("bpf: Do it badly").await;
-        pass(&stage, &courier, 3).await;
-        assert!(letters(&stage).await.is_empty(), "{what}");
+        stage.world.pass(&courier, 3).await;
+        assert!(stage.world.letters().await.is_empty(), "{what}");
         let messages = stage.fake.messages(ROOM);
         let answers = messages
             .iter()
@@ -249,17 +192,17 @@ async fn a_channel_that_cannot_be_read_loses_nothing() {
         stage.fake.fail_always(facts, fault);
         stage.patch("p", "bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        pass(&stage, &courier, 20).await;
+        stage.world.pass(&courier, 20).await;
         let mut notices = stage.fake.titles(OPS);
         notices.retain(|title| title.contains(&format!("channel-{FORUM}")));
         assert_eq!(notices.len(), 1, "{what}: {notices:?}");
-        let failing = letters(&stage).await;
+        let failing = stage.world.letters().await;
         assert!(
             failing.iter().all(|letter| !letter.is_aside),
             "{what}: {failing:?}"
         );
         stage.fake.mend();
-        pass(&stage, &courier, 40).await;
+        stage.world.pass(&courier, 40).await;
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
     }
 }
