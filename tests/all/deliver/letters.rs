@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bpfnews::channel::{Scope, SendError};
 use bpfnews::config::PlatformKind;
-use bpfnews::deliver::Courier;
-use bpfnews::store::outbox::{self, Letter, LetterDecision, LetterFate};
+use bpfnews::store::outbox::{self, LetterDecision, LetterFate};
 use chrono::TimeDelta;
 
 use super::platform::{Answer, Chat};

@@ -17,7 +17,7 @@ use bpfnews::chat::{
 use bpfnews::config::{ChannelConfig, PlatformKind};
 use bpfnews::deliver::Courier;
 use bpfnews::post::story::{Content, Line, Tone};
-use bpfnews::store::outbox::{self, Letter, LetterFate};
+use bpfnews::store::outbox::LetterFate;
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tempfile::TempDir;
