@@ -204,6 +204,10 @@ pub struct Person {
     pub email: String,
 }
 
+/// The header that `source/mail` adds to a mail if its archive's server judged the DKIM signatures and found no valid one of
+/// the sender's domain. Anybody may have sent such a mail.
+pub const DKIM_HEADER: &str = "Bpfnews-DKIM";
+
 /// How much of an item its feed carried. More replaces less, never the other way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {

@@ -1,10 +1,12 @@
 //! Reads a raw mail (RFC 5322 with MIME) into an item.
 
-use chrono::{DateTime, TimeZone as _, Utc};
-use mail_parser::{Address, HeaderName, HeaderValue, MessageParser};
+use std::borrow::Cow;
 
-use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
-use crate::source::{mime, wire};
+use chrono::{DateTime, TimeZone as _, Utc};
+use mail_parser::{Address, Header, HeaderName, HeaderValue, MessageParser};
+
+use crate::item::{DKIM_HEADER, Detail, Item, ItemData, MessageId, Person, diff, prose};
+use crate::source::{authentication, mime, wire};
 
 /// Headers that are kept as they are: recipients, answered mails, and the signs of a mail that a program wrote.
 const HEADERS_KEPT: [&str; 10] = [
@@ -74,7 +76,16 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
         .next_back()
         .or_else(|| ids(mail.references()).into_iter().next_back());
     let text = mime::text(&mail, body);
+    let author = person(mail.from());
     let mut headers = headers(&mail, &head);
+    // The topmost one.
+    let mut all = mail.headers().iter();
+    let judged = all
+        .find(|header| header.name().eq_ignore_ascii_case("Authentication-Results"))
+        .and_then(|header| raw_value(header, &head));
+    if judged.is_some_and(|judged| authentication::denies_sender(&judged, &author.email)) {
+        headers.push((DKIM_HEADER.to_owned(), "none".to_owned()));
+    }
     headers.extend(diff::headers(&text));
     Ok(Item {
         what: ItemData::Message {
@@ -82,7 +93,7 @@ pub fn message(raw: &[u8], arrived_at: Option<DateTime<Utc>>) -> Result<Item, St
             id,
         },
         title: wire::one_line(mail.subject().unwrap_or_default()),
-        author: person(mail.from()),
+        author,
         url: None,
         at: arrived_at.or(received_at).or(written_at),
         written_at,
@@ -137,13 +148,18 @@ fn headers(mail: &mail_parser::Message<'_>, head: &[u8]) -> Vec<(String, String)
                 })
         })
         .filter_map(|header| {
-            let value = head.get(header.offset_start() as usize..header.offset_end() as usize)?;
-            let mut value = wire_line(&String::from_utf8_lossy(value));
+            let mut value = wire_line(&raw_value(header, head)?);
             value.truncate(value.floor_char_boundary(HEADER_BYTES_MAX));
             Some((header.name().to_owned(), value))
         })
         .take(HEADERS_MAX)
         .collect()
+}
+
+/// The value of a header as it was sent.
+fn raw_value<'a>(header: &Header<'_>, head: &'a [u8]) -> Option<Cow<'a, str>> {
+    let value = head.get(header.offset_start() as usize..header.offset_end() as usize)?;
+    Some(String::from_utf8_lossy(value))
 }
 
 /// A header, unfolded to one line.
@@ -166,6 +182,20 @@ mod tests {
         assert_eq!(key("Message-ID: <1@x>\nMessage-ID: <2@z>"), "message:2@z");
         assert_eq!(key("Message-ID: <a b@x>"), "message:ab@x");
         assert_eq!(key("Message-ID: <a@x> (a comment)"), "message:a@x");
+    }
+
+    #[test]
+    fn a_sender_that_the_last_server_denies_is_marked() {
+        let is_marked = |results: &str| {
+            let item = read(&format!("{results}From: b@x.example\nSubject: x\n\nx\n"));
+            item.headers.iter().any(|(name, _)| name == DKIM_HEADER)
+        };
+        let pass = "Authentication-Results: mx;\n\tdkim=pass\n\theader.d=x.example\n";
+        let none = "Authentication-Results: mx; dkim=none\n";
+        assert!(!is_marked("") && !is_marked(pass) && is_marked(none));
+        // The sender may add the lower one.
+        assert!(is_marked(&format!("{none}{pass}")) && !is_marked(&format!("{pass}{none}")));
+        assert!(!is_marked(&format!("{DKIM_HEADER}: none\n")));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Only [`fetch`] talks to the network.
 
 pub mod archive;
+mod authentication;
 pub mod feed;
 pub mod fetch;
 mod html;

@@ -198,7 +198,7 @@ pub fn pull_merged(item: &StoredItem) -> Option<Merge> {
         Regex::new(r"(?m)^has been merged into (\S+?):?\s*\n\s*(https?://\S+)")
             .expect("the pattern is sound")
     });
-    if !machine::is_known(&item.author, MachineKind::Tracker) {
+    if !machine::is_known(&item.author, MachineKind::Tracker) || item.is_sender_denied() {
         return None;
     }
     let request = item

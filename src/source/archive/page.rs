@@ -9,8 +9,17 @@ use crate::item::{Detail, Item, ItemData, MessageId, Person, diff, prose};
 use crate::source::mbox::{Gunzip, Mails};
 use crate::source::{Answer, BULK_BYTES_MAX, Body, FetchError, Page, mail, wire};
 
-/// Bots that put their findings into headers, which the Atom lacks; their mails are fetched raw.
-pub(super) const SENDERS_READ_RAW: [&str; 1] = ["pr-tracker-bot@kernel.org"];
+/// Whether mails of this address are fetched raw, for their headers, which the Atom lacks. pr-tracker-bot puts its findings
+/// there. For bots that report applied patches, the archive's server says there whether the sender is genuine.
+pub(super) fn is_read_raw(email: &str) -> bool {
+    const WHOLE: [&str; 3] = [
+        "pr-tracker-bot@kernel.org",
+        "tip-bot2@linutronix.de",
+        "tip-bot@zytor.com",
+    ];
+    let is_patchwork = email.starts_with("patchwork-bot") && email.ends_with("@kernel.org");
+    is_patchwork || WHOLE.contains(&email)
+}
 
 /// The most bytes of a decompressed mbox; a larger one is a bomb, or covers too long a time.
 const UNPACKED_BYTES_MAX: u64 = BULK_BYTES_MAX * 4;

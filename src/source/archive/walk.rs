@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Archive;
-use super::page::{SENDERS_READ_RAW, message};
+use super::page::{is_read_raw, message};
 use crate::item::{ItemData, ItemKey, MessageId};
 use crate::source::{
     Answer, Body, FetchError, Gap, Goal, KnownVersion, Method, Page, Request, Validators, broken,
@@ -298,7 +298,7 @@ impl ArchiveWalk {
         self.wants_raw = page
             .items
             .iter()
-            .filter(|item| SENDERS_READ_RAW.contains(&item.author.email.as_str()))
+            .filter(|item| is_read_raw(&item.author.email))
             .filter_map(|item| match &item.what {
                 ItemData::Message { id, .. } => Some(id.clone()),
                 _ => None,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::StoryBuilder;
 use super::parts::{is_mainline_tree, name_of};
+use crate::story::bot::Notice;
 use crate::story::machine::{Findings, MachineKind, MachineVerdict, Topic, verdict};
 use crate::story::reading::Reading;
 use crate::story::{Check, Event, Step, bot};
@@ -33,7 +34,14 @@ impl StoryBuilder<'_> {
         if reading.is_from(MachineKind::Notices)
             && let Some(notice) = bot::applied(&reading.item)
         {
-            return self.notice(reading, notice, posting);
+            return match reading.item.is_sender_denied() {
+                true => self.doubtful_notice(reading, notice, posting),
+                false => self.notice(reading, notice, posting),
+            };
+        }
+        // Anybody could have sent it under the machine's address.
+        if reading.item.is_sender_denied() {
+            return;
         }
         if let Some(merge) = bot::pull_merged(&reading.item) {
             let state = if is_mainline_tree(&merge.tree) {
@@ -74,6 +82,14 @@ impl StoryBuilder<'_> {
                 at: reading.item.at,
                 verdict,
             });
+        }
+    }
+
+    /// Adds a notice that anybody could have sent under the bot's address. Like a person's mail, it is a claim.
+    fn doubtful_notice(&mut self, reading: &Reading, mut notice: Notice, posting: Option<usize>) {
+        if let Some(p) = posting.filter(|_| !notice.commits.is_empty()) {
+            notice.by = name_of(reading);
+            self.wait_for_commit(reading, notice, p);
         }
     }
 

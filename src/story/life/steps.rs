@@ -85,10 +85,7 @@ impl StoryBuilder<'_> {
             if notice.tree.is_empty() {
                 notice.tree = tree_tag(lead).unwrap_or_default();
             }
-            let step = self.step_of(&notice, p);
-            let source = reading.item.reference.clone();
-            let applied = applied_by(reading, notice, true);
-            self.claims.thanks.push((applied, step, source));
+            self.wait_for_commit(reading, notice, p);
             return;
         }
         if let Some((effect, share)) = reading.answer_effect(is_author) {
@@ -211,6 +208,14 @@ impl StoryBuilder<'_> {
         self.event(reading, state, &by);
         notice.by = by;
         self.applied.push(applied_by(reading, notice, claimed));
+    }
+
+    /// Keeps the notice of a mail as a claim until one of its commits confirms it.
+    pub(super) fn wait_for_commit(&mut self, reading: &Reading, notice: Notice, posting: usize) {
+        let step = self.step_of(&notice, posting);
+        let source = reading.item.reference.clone();
+        let applied = applied_by(reading, notice, true);
+        self.claims.thanks.push((applied, step, source));
     }
 
     /// Whether a notice covers a whole effort, or parts only.

@@ -3,6 +3,7 @@
 use chrono::DateTime;
 
 use super::*;
+use crate::item::DKIM_HEADER;
 use crate::item::{MessageId, Person};
 use crate::story::machine::Machines;
 use crate::story::{Carrier, PersonRole, StoredItem, fold, key};
@@ -29,6 +30,15 @@ impl Bench {
         item.parent = above.last().map(|id| key::mail(&full(id)));
         item.headers = vec![("References".to_owned(), references.join(" "))];
         (item.title, item.text) = (title.to_owned(), text.to_owned());
+        self.0.push(Reading::of(item, &Machines::default()));
+        self
+    }
+
+    /// The archive's server says that anybody may have sent the last mail.
+    fn denied(mut self) -> Self {
+        let mut item = self.0.pop().expect("a mail").item;
+        item.headers
+            .push((DKIM_HEADER.to_owned(), "none".to_owned()));
         self.0.push(Reading::of(item, &Machines::default()));
         self
     }
@@ -275,6 +285,18 @@ fn commits_that_only_a_persons_mail_lists_are_claimed_until_a_commit_or_the_bot_
     let story = said().commit(&whole, "Ann Author", 20, TITLES[0]).one();
     assert_eq!(steps(&story), [Step::Applied]);
     assert!(!story.applied[0].claimed && story.applied[0].commits[0].hash == whole);
+
+    // A notice that the archive's server does not vouch for confirms nothing, and neither does a forged merge.
+    let denied = series("PATCH hid", 2).mail("b", BOT, 10, subject, &["c"], &notice("##"));
+    let story = denied.denied().one();
+    assert_eq!(steps(&story), [Step::Claimed]);
+    assert!(story.applied[0].claimed && story.applied[0].commits.len() == 2);
+    let story = series("PATCH hid", 2)
+        .mail("b", BOT, 10, subject, &["c"], &notice("##"))
+        .denied()
+        .commit(&whole, "Ann Author", 20, TITLES[0])
+        .one();
+    assert!(!story.applied[0].claimed, "{:?}", story.applied);
 
     // A commit of another hash says nothing of those that were listed.
     let story = said().commit("7a", "Ann Author", 20, TITLES[0]).one();
