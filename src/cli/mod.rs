@@ -236,6 +236,13 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Write a manual page for each command into a folder.
+    #[command(after_help = "Example:\n  bpfnews manual /usr/local/share/man/man1")]
+    Manual {
+        /// The folder; it must exist.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -328,6 +335,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "bpfnews", &mut script);
             anstream::stdout().write_all(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Manual { folder } => {
+            clap_mangen::generate_to(Cli::command(), &folder)
+                .with_context(|| format!("the pages could not be written to {}", folder.display()))?;
             Ok(ExitCode::SUCCESS)
         }
     }
