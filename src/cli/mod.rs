@@ -338,8 +338,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Manual { folder } => {
-            clap_mangen::generate_to(Cli::command(), &folder)
-                .with_context(|| format!("the pages could not be written to {}", folder.display()))?;
+            clap_mangen::generate_to(Cli::command(), &folder).with_context(|| {
+                format!("the pages could not be written to {}", folder.display())
+            })?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -1,7 +1,7 @@
 //! The gateway: a connection that delivers Discord's events for as long as the program runs. Commands are answered
 //! elsewhere.
 //!
-//! twilight keeps the connection: it identifies, sends heartbeats, and resumes a lost session. Events are parsed with
+//! twilight keeps the connection: it identifies, sends heartbeats, and resumes a lost session. Interactions are parsed with
 //! serenity's types, like the rest of Discord's data. twilight has a built-in gateway address, so ours is passed as a
 //! proxy. The address for resuming is checked as soon as Discord names it.
 
@@ -12,7 +12,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
-use serenity::all::{Event, GatewayEvent, Interaction};
+use serde::Deserialize;
+use serde_json::Value;
+use serenity::all::Interaction;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +58,31 @@ struct GatewayAddress {
 enum ShardEvent {
     Ready { application: String },
     Interaction(Box<Interaction>),
+}
+
+/// A message of the gateway without its data. serenity's enum of all events would parse every field of every event; that
+/// alone is a sixth of our crate's code.
+#[derive(Deserialize)]
+struct GatewayMessage {
+    /// The event's name; other messages have none.
+    #[serde(rename = "t")]
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct EventData<T> {
+    #[serde(rename = "d")]
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    application: ReadyApplication,
+}
+
+#[derive(Deserialize)]
+struct ReadyApplication {
+    id: String,
 }
 
 enum ConnectionEnd {
@@ -301,49 +328,49 @@ impl GatewayConnection {
     }
 
     fn read(&mut self, text: &str) -> Option<ShardEvent> {
-        let event = match serde_json::from_str(text) {
-            Ok(GatewayEvent::Dispatch(_, event)) => event,
-            Ok(_) => return None,
-            Err(error) => {
-                self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: an event could not be parsed: {error}");
-                return None;
-            }
-        };
-        match event {
-            Event::Ready(ready) => {
+        let read = self.event(text);
+        read.unwrap_or_else(|error| {
+            self.unknown.fetch_add(1, Ordering::Relaxed);
+            debug!("Discord: an event could not be parsed: {error}");
+            None
+        })
+    }
+
+    /// Parses the event in a message, if the bot needs it.
+    fn event(&mut self, text: &str) -> serde_json::Result<Option<ShardEvent>> {
+        let message: GatewayMessage = serde_json::from_str(text)?;
+        match message.kind.as_deref().unwrap_or_default() {
+            "READY" => {
                 self.changed.is_any = true;
-                Some(ShardEvent::Ready {
-                    application: ready.ready.application.id.to_string(),
-                })
+                let ready: EventData<Ready> = serde_json::from_str(text)?;
+                Ok(Some(ShardEvent::Ready {
+                    application: ready.data.application.id,
+                }))
             }
             // Without further intents, Discord reports member updates of the bot only: its roles.
-            Event::GuildCreate(_)
-            | Event::GuildUpdate(_)
-            | Event::GuildRoleCreate(_)
-            | Event::GuildRoleUpdate(_)
-            | Event::GuildRoleDelete(_)
-            | Event::GuildMemberUpdate(_)
-            | Event::ThreadUpdate(_) => {
+            "GUILD_CREATE"
+            | "GUILD_UPDATE"
+            | "GUILD_ROLE_CREATE"
+            | "GUILD_ROLE_UPDATE"
+            | "GUILD_ROLE_DELETE"
+            | "GUILD_MEMBER_UPDATE"
+            | "THREAD_UPDATE" => {
                 self.changed.is_any = true;
-                None
+                Ok(None)
             }
-            Event::ChannelCreate(_) | Event::ChannelUpdate(_) => {
+            "CHANNEL_CREATE" | "CHANNEL_UPDATE" => {
                 self.changed = Changed {
                     is_any: true,
                     is_channel: true,
                 };
-                None
+                Ok(None)
             }
-            Event::InteractionCreate(event) => {
-                Some(ShardEvent::Interaction(Box::new(event.interaction)))
+            "INTERACTION_CREATE" => {
+                let event: EventData<Value> = serde_json::from_str(text)?;
+                let interaction = serde_json::from_value(event.data)?;
+                Ok(Some(ShardEvent::Interaction(Box::new(interaction))))
             }
-            Event::Unknown(event) => {
-                self.unknown.fetch_add(1, Ordering::Relaxed);
-                debug!("Discord: an unknown event: {}", event.kind);
-                None
-            }
-            _ => None,
+            _ => Ok(None),
         }
     }
 
