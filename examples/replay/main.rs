@@ -158,6 +158,8 @@ async fn run(
                 anyhow::bail!("the archive failed, which it should not: {why}");
             }
         }
+        ingest.repair_clock().await?;
+        ingest.end_recalls().await?;
         ingest.make_digests().await?;
         courier.pass().await?;
     }

@@ -180,7 +180,9 @@ async fn begin(
     under_way: &mut UnderWay,
     stop: &CancellationToken,
 ) -> anyhow::Result<Duration> {
-    // First, because it corrects due times after a change of the clock.
+    // In this order: the clock corrects due times, and a digest must not list stories whose messages still stand.
+    ingest.repair_clock().await?;
+    ingest.end_recalls().await?;
     ingest.make_digests().await?;
     let desks = || ingest.desks();
     let issue_at = schedule::pass(&ingest.store, desks, rules, ingest.clock.now()).await?;

@@ -136,6 +136,8 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     let courier = courier(&config, &ingest)?;
     // Twice: after a restore, the first time looks through the channels.
     for _ in 0..2 {
+        ingest.repair_clock().await?;
+        ingest.end_recalls().await?;
         ingest.make_digests().await?;
         courier.pass().await?;
     }

@@ -4,17 +4,16 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
-use super::feeds::requester_name;
 use super::mutes::one_story;
-use super::readers::shortened;
 use super::records::suggestion_line;
+use super::wording::{requester_name, shortened};
 use crate::chat::Audience;
 use crate::config::PlatformKind;
 use crate::desk;
-use crate::ingest;
 use crate::issue::prose::{INTRO_CHARS_MAX, NOTE_CHARS_MAX};
 use crate::issue::{EditKind, SectionKind};
 use crate::item::prose;
+use crate::plan::replace_content;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
 use crate::store::edits::{self, EditRow, NewEdit};
@@ -271,7 +270,7 @@ async fn judge(
     };
     for post in suggestions::posts_of(&mut tx, number).await? {
         let told = Content::Suggestion(told.clone());
-        ingest::restate(&mut tx, post, told, ctx.now).await?;
+        replace_content(&mut tx, post, told, ctx.now).await?;
     }
     // Announced once, and only if accepted: a declined suggestion may be spam.
     let is_news = was.state != SuggestionState::Accepted

@@ -3,10 +3,10 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::feeds::requester_name;
-use super::readers::{self, StoryLookup, shortened};
-use crate::ingest;
+use super::readers::{self, StoryLookup};
+use super::wording::{requester_name, shortened};
 use crate::item::prose;
+use crate::plan;
 use crate::post::plain;
 use crate::post::story::Tone;
 use crate::store::mutes::{self, MuteKind, NewMute};
@@ -140,7 +140,7 @@ pub(super) async fn retract(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
         return refuse(format!("{title} is already retracted."));
     }
-    let posts = ingest::retract(&mut tx, &items, ctx.now).await?;
+    let posts = plan::retract(&mut tx, &items, ctx.now).await?;
     let what = format!("retracted the story {}: {title}", story.id);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;

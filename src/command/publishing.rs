@@ -2,7 +2,7 @@
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
 use super::editors::{recorded, written};
-use super::feeds::requester_name;
+use super::wording::requester_name;
 use crate::chat::Audience;
 use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};

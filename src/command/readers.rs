@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta};
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::rights::is_in;
-use super::routes;
+use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
 use crate::item::prose;
 use crate::post::plain;
@@ -22,9 +22,6 @@ const NEAR_MAX: i64 = 8;
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 /// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
-/// Characters repeated of a reader's text.
-const TYPED_CHARS_MAX: usize = 80;
-
 /// Shows one story, or the candidates for an ambiguous name.
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
@@ -176,11 +173,7 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         let mut channels = channels.iter();
         let channel =
             channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
-        Some(format!(
-            "{} gets {}",
-            channel.name,
-            routes::describe(channel)
-        ))
+        Some(format!("{} gets {}", channel.name, describe(channel)))
     });
     let mut told: Vec<String> = told.collect();
     if told.is_empty() {
@@ -234,9 +227,4 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 fn with_id(story: &Story) -> Line {
     let what = format!("{} · {}", story.id, telling::standing(story));
     telling::line(story, what, story.id.clone())
-}
-
-/// A reader's text, made short and plain.
-pub(super) fn shortened(typed: &str) -> String {
-    prose::shorten(&plain(typed), TYPED_CHARS_MAX)
 }

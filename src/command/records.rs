@@ -3,8 +3,7 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::feeds::requester_name;
-use super::readers::shortened;
+use super::wording::{requester_name, shortened};
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};

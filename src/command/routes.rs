@@ -1,9 +1,9 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, notice, plain_line, refuse};
-use super::feeds::{came_from, file_name, no_such, requester_name};
 use super::rights::Right;
-use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
+use super::wording::{came_from, describe, file_name, no_such, requester_name};
+use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::NotPosted;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
@@ -38,64 +38,6 @@ pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         lines,
         nothing: "There are none, so posts are printed on the terminal.",
     }))
-}
-
-/// The posts that a channel gets, in words.
-pub(super) fn describe(channel: &ChannelConfig) -> String {
-    if channel.maintainers {
-        return "notices for maintainers".to_owned();
-    }
-    let route = &channel.route;
-    let mut parts = Vec::new();
-    parts.push(match channel.mode {
-        ChannelMode::Stories => "stories".to_owned(),
-        ChannelMode::Digest { when } => {
-            let day = when
-                .day
-                .map_or("every day".to_owned(), |day| format!("every {day}"));
-            format!("a list {day} at {} UTC", when.at.format("%H:%M"))
-        }
-    });
-    let words = |values: serde_json::Value| {
-        let values = values.as_array().map_or(&[][..], Vec::as_slice);
-        let words: Vec<&str> = values.iter().filter_map(|word| word.as_str()).collect();
-        words.join(", ")
-    };
-    for (what, list) in [
-        (
-            "of the kinds",
-            words(serde_json::to_value(&route.kinds).unwrap_or_default()),
-        ),
-        (
-            "that are",
-            words(serde_json::to_value(&route.states).unwrap_or_default()),
-        ),
-        ("carried by", route.feeds.join(", ")),
-        ("for the trees", route.trees.join(", ")),
-        ("with one of the words", route.words.join(", ")),
-        ("by or with", route.people.join(", ")),
-    ] {
-        if !list.is_empty() {
-            parts.push(format!("{what} {list}"));
-        }
-    }
-    if channel.issues {
-        parts.push("each issue".to_owned());
-    }
-    if let Some(least) = route.score_min {
-        parts.push(format!("that score {least} or more"));
-    }
-    if route.off_topic {
-        parts.push("about BPF or not".to_owned());
-    }
-    if let Some(most) = channel.hourly_max {
-        parts.push(format!("at most {most} an hour"));
-    }
-    if let Some(quiet) = channel.quiet {
-        let (from, to) = (quiet.from.format("%H:%M"), quiet.to.format("%H:%M"));
-        parts.push(format!("quiet from {from} to {to} UTC"));
-    }
-    plain(&parts.join(", "))
 }
 
 /// Adds a channel after a test post.

@@ -5,9 +5,9 @@ use url::Url;
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
 use crate::desk::Desk;
-use crate::ingest;
 use crate::item::link::canonical_link;
 use crate::item::prose;
+use crate::plan::match_standing;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
 use crate::store::suggestions::{
@@ -109,7 +109,7 @@ async fn tell_editors(
         let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }
-    ingest::meet_all(tx, now).await
+    match_standing(tx, now).await
 }
 
 fn links(many: u32) -> String {

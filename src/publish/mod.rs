@@ -15,8 +15,8 @@ use tracing::info;
 
 use crate::config::{Config, IssueConfig};
 use crate::desk::Desk;
-use crate::ingest;
 use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
+use crate::plan::match_standing;
 use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, MissingStretch};
@@ -255,7 +255,7 @@ impl Prepared {
             outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
         }
         // After a restore it may stand there already.
-        ingest::meet_all(tx, now).await?;
+        match_standing(tx, now).await?;
         troubles::end_trouble(tx, schedule::HELD).await?;
         info!("issue {number} is published by {by}");
         Ok(compiled.issue)

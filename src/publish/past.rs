@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::fold::{outside, read};
+use crate::fold::{outside, read_item};
 use crate::issue::{Commit, Mail, Passage, Period, is_applied, is_mainline};
 use crate::item::trailer::commit_in_link;
 use crate::item::{ItemKind, prose};
@@ -35,7 +35,7 @@ pub(super) async fn passages(
     let members = stories::members_of_clusters(tx, &clusters, &[]).await?;
     let readings: Vec<Reading> = members
         .into_iter()
-        .map(|member| read(member.item, words))
+        .map(|member| read_item(member.item, words))
         .collect();
     let around = outside(tx, readings.iter(), words).await?;
     let mut known = Known { readings, around };

@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 20] = [
+const ROOMS: [Room; 22] = [
     Room {
         name: "item",
         uses: &[],
@@ -103,7 +103,7 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "command",
         uses: &[
-            "chat", "item", "story", "post", "store", "config", "desk", "source", "ingest",
+            "chat", "item", "story", "post", "store", "config", "desk", "source", "plan",
             "deliver", "live", "issue", "publish",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
@@ -116,9 +116,22 @@ const ROOMS: [Room; 20] = [
         but: &[],
     },
     Room {
+        // A source has the address of an item that has none of its own.
+        name: "fold",
+        uses: &["item", "story", "source", "store"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "plan",
+        uses: &["config", "desk", "fold", "post", "store", "story"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
         name: "ingest",
         uses: &[
-            "item", "post", "source", "store", "config", "clock", "story", "desk",
+            "item", "post", "source", "store", "config", "clock", "story", "desk", "fold", "plan",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -126,7 +139,7 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "publish",
         uses: &[
-            "item", "story", "post", "issue", "store", "config", "desk", "ingest",
+            "item", "story", "post", "issue", "store", "config", "desk", "fold", "plan",
         ],
         never: &[
             &CHAT,
@@ -178,6 +191,7 @@ const ROOMS: [Room; 20] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
+            "fold",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

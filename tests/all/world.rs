@@ -455,7 +455,7 @@ impl World {
             .fetch_one(&mut *tx)
             .await
             .expect("its post");
-        let retracted = bpfnews::ingest::retract(&mut tx, &[item], self.now()).await;
+        let retracted = bpfnews::plan::retract(&mut tx, &[item], self.now()).await;
         tx.commit().await.expect("it is kept");
         retracted.expect("the database answers")
     }
@@ -528,6 +528,13 @@ impl World {
         end.extend(posts.into_iter().map(|titles| titles.join(" + ")));
         end
     }
+}
+
+/// The work of `run` before its polls.
+pub(crate) async fn before_polls(ingest: &Ingest) {
+    ingest.repair_clock().await.expect("the clock is repaired");
+    ingest.end_recalls().await.expect("posts are matched");
+    ingest.make_digests().await.expect("digests");
 }
 
 async fn open(config: &Config, clock: &Arc<FixedClock>) -> Ingest {

@@ -10,7 +10,7 @@ mod restore;
 use chrono::TimeDelta;
 
 use crate::documents::{Article, Mail, mail, mails_atom, rss};
-use crate::world::{World, archive, everything, feed};
+use crate::world::{World, archive, before_polls, everything, feed};
 use bpfnews::channel::{Scope, SendError};
 use platform::{Answer, Chat};
 use std::time::Duration;
@@ -188,7 +188,7 @@ async fn what_is_over_the_cap_waits_for_a_list() {
     courier.pass().await.expect("a pass");
     let before = chat.room("").len();
     world.advance(TimeDelta::hours(1));
-    world.ingest.make_digests().await.expect("digests");
+    before_polls(&world.ingest).await;
     courier.pass().await.expect("a pass");
     let lists = chat.digests();
     let listed: usize = lists.iter().sum();

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use super::platform::{Answer, Chat};
 use super::{list, put_mails};
 use crate::documents::{Article, Mail, mail, rss};
-use crate::world::{World, feed};
+use crate::world::{World, before_polls, feed};
 
 async fn back_up(world: &World) -> PathBuf {
     let name = format!(".{}.backup", world.now().timestamp());
@@ -26,7 +26,7 @@ async fn go_on(world: &mut World, chat: &Chat) {
     for _ in 0..3 {
         world.poll().await;
         for _ in 0..2 {
-            world.ingest.make_digests().await.expect("digests");
+            before_polls(&world.ingest).await;
             chat.courier(world).pass().await.expect("a pass");
         }
         world.advance(TimeDelta::hours(2));
@@ -155,7 +155,7 @@ async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
     world.poll().await;
     let courier = chat.courier(&world);
     for _ in 0..3 {
-        world.ingest.make_digests().await.expect("digests");
+        before_polls(&world.ingest).await;
         courier.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(2));
     }
@@ -240,7 +240,7 @@ async fn random_run(seed: u64) -> Result<usize, String> {
             world.restore(file.as_ref().expect("it was made")).await;
         }
         for _ in 0..random.usize(0..3) {
-            world.ingest.make_digests().await.expect("digests");
+            before_polls(&world.ingest).await;
             chat.courier(&world).pass().await.expect("a pass");
             world.advance(TimeDelta::minutes(random.i64(1..40)));
         }

@@ -1,61 +1,59 @@
-//! Samples: a story that is not news and shows people the content of a new feed or channel.
+//! Samples: a new feed or channel posts one story that is not news, so that people see its content.
 
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::fold::Moved;
-use super::plan::{Fresh, put};
+use super::NewsItem;
+use super::content::SAMPLE_NOTE;
+use super::open::open_post;
 use crate::desk::Desk;
+use crate::fold::ChangedStory;
 use crate::post::story::{self, Content};
 use crate::store::{Tx, mutes, outbox, stories};
 use crate::story::Story;
 
-/// The label of a sample.
-pub(super) const SAMPLE_NOTE: &str = "sample of a new feed";
-/// The stories that are looked through for one that a new channel's route takes.
+/// The newest stories among which a new channel looks for one that its route takes.
 const SAMPLE_FROM_MAX: i64 = 500;
 
-/// The stories of which new feeds may show one in each channel: by the page that brought them and the channel, with the
-/// times of their news.
+/// The stories of which a new feed posts one in each channel, by the page that brought them and the channel's place.
 #[derive(Default)]
-pub(super) struct Samples(BTreeMap<(usize, usize), Vec<Offered>>);
+pub(super) struct Samples(BTreeMap<(usize, usize), Vec<OfferedStory>>);
 
-/// When the news of a story is from, and its place among those that moved.
-type Offered = (DateTime<Utc>, usize);
+/// The time of a story's news, and the story's place among the changed ones.
+type OfferedStory = (DateTime<Utc>, usize);
 
 impl Samples {
-    /// The story at `place` may be shown in the channel at `desk`.
-    pub(super) fn offer(&mut self, fresh: &Fresh, desk: usize, place: usize) {
-        let offered = self.0.entry((fresh.page, desk)).or_default();
-        offered.push((fresh.at, place));
+    /// The story at `place` may be posted in the channel at `desk`.
+    pub(super) fn offer(&mut self, item: &NewsItem, desk: usize, place: usize) {
+        let offered = self.0.entry((item.page, desk)).or_default();
+        offered.push((item.at, place));
     }
 
-    /// Shows the newest item of each feed; returns the number of samples of each page. Feeds do not share a sample.
-    pub(super) async fn show(
+    /// Posts the newest story of each feed; returns the number of samples of each page. Feeds do not share a sample.
+    pub(super) async fn post(
         self,
         tx: &mut Tx,
         desks: &[Desk],
-        moved: &[Moved],
+        changed: &[ChangedStory],
         now: DateTime<Utc>,
     ) -> anyhow::Result<BTreeMap<usize, usize>> {
-        let (mut shown, mut taken) = (BTreeMap::new(), HashSet::new());
+        let (mut posted, mut taken) = (BTreeMap::new(), HashSet::new());
         for ((page, desk), mut offered) in self.0 {
             offered.sort_unstable();
             let mut newest = offered.into_iter().rev().map(|(_, place)| place);
             let Some(place) = newest.find(|place| taken.insert((desk, *place))) else {
                 continue;
             };
-            let moved = &moved[place];
-            sample(tx, &desks[desk], &moved.story, moved.items[0], now).await?;
-            *shown.entry(page).or_default() += 1;
+            let changed = &changed[place];
+            post_sample(tx, &desks[desk], &changed.story, changed.items[0], now).await?;
+            *posted.entry(page).or_default() += 1;
         }
-        Ok(shown)
+        Ok(posted)
     }
 }
 
-/// Shows a story as a sample.
-async fn sample(
+async fn post_sample(
     tx: &mut Tx,
     desk: &Desk,
     story: &Story,
@@ -64,20 +62,12 @@ async fn sample(
 ) -> anyhow::Result<()> {
     let mut post = story::compose(story);
     post.notes.push(SAMPLE_NOTE.to_owned());
-    put(
-        tx,
-        desk,
-        story,
-        item,
-        Content::Story(Box::new(post)),
-        now,
-        now,
-    )
-    .await
+    let content = Content::Story(Box::new(post));
+    open_post(tx, desk, story, item, content, now, now).await
 }
 
-/// Shows one story in each channel that is new to a database that has stories.
-pub(super) async fn sample_new_channels(
+/// Posts one story in each channel that is new, if the database has stories.
+pub(crate) async fn sample_new_channels(
     tx: &mut Tx,
     desks: &[Desk],
     now: DateTime<Utc>,
@@ -99,7 +89,7 @@ pub(super) async fn sample_new_channels(
                 .iter()
                 .all(|post| post.channel_id != desk.row.id)
         {
-            sample(tx, desk, story, *item, now).await?;
+            post_sample(tx, desk, story, *item, now).await?;
         }
     }
     Ok(())
