@@ -6,8 +6,6 @@ use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, 
 use super::rights::is_in;
 use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
-use crate::item::prose;
-use crate::post::plain;
 use crate::post::story::{self as telling, Content, Line, Tone};
 use crate::post::words::{ago, span};
 use crate::store::{feeds, outbox, stories};

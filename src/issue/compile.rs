@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use url::Url;
 
 use super::cycle::{Release, cycle};
-use super::edits::{Accepted, Decided, Edit, EditKind, OfStory};
+use super::edits::{Accepted, Decided, Edit, EditKind};
 use super::entry::{Placed, entry};
 use super::escape::escape;
 use super::patches::patches;

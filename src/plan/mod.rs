@@ -10,7 +10,7 @@ mod retract;
 pub(crate) mod sample;
 pub(crate) mod standing;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -41,7 +41,7 @@ impl GroupCommit {
         let mut tx = self.store.write().await?;
         // Asked within the transaction: it is the one that queues posts for them.
         let desks = self.shared.desks();
-        let mut committed = self.store_pages(&mut tx, &desks, entries, now).await?;
+        let committed = self.store_pages(&mut tx, &desks, entries, now).await?;
         fold::drop_idle_cache(&mut tx);
         let ends: Vec<&PollEnd> = entries
             .iter()
