@@ -58,7 +58,7 @@ impl Disk {
                     "the database cannot be written: {trouble} ({met:#}). Until it can, no feed is polled and nothing is \
                      posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {remedy}"
                 );
-                tell(live, trouble).await;
+                notify(live, trouble).await;
             }
         }
         if self.again_at.is_none_or(|at| at <= Instant::now()) {
@@ -117,7 +117,7 @@ impl Disk {
 }
 
 /// Notifies maintainers directly, because the outbox cannot be written.
-async fn tell(live: &Live, trouble: StorageProblem) {
+async fn notify(live: &Live, trouble: StorageProblem) {
     let now = live.now();
     let desks = now.ingest.desks();
     let theirs = desks.iter().filter(|desk| desk.config.maintainers);

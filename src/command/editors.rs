@@ -160,8 +160,8 @@ pub(super) async fn intro(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         if before.by != by {
             let desks = ctx.generation.ingest.desks();
             let title = format!("{} changed the introduction", plain(&by));
-            let told = format!("It replaced {replaced}");
-            desk::tell_maintainers(&mut tx, &desks, &title, &told, ctx.now).await?;
+            let text = format!("It replaced {replaced}");
+            desk::tell_maintainers(&mut tx, &desks, &title, &text, ctx.now).await?;
         }
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -260,7 +260,7 @@ async fn judge(
     }
     let what = format!("issue: {state} suggestion {number}: {}", was.shown);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    let told = Suggestion {
+    let decided = Suggestion {
         number,
         link: was.shown.clone(),
         note: was.note.clone(),
@@ -269,18 +269,18 @@ async fn judge(
         mark: format!("suggestion-{number}"),
     };
     for post in suggestions::posts_of(&mut tx, number).await? {
-        let told = Content::Suggestion(told.clone());
-        replace_content(&mut tx, post, told, ctx.now).await?;
+        let content = Content::Suggestion(decided.clone());
+        replace_content(&mut tx, post, content, ctx.now).await?;
     }
     // Announced once, and only if accepted: a declined suggestion may be spam.
     let is_news = was.state != SuggestionState::Accepted
         && matches!(verdict, SuggestionVerdict::Accepted { .. });
-    let is_owed = is_news && owe_reader(&mut tx, ctx, &was, word).await?;
+    let is_queued = is_news && queue_for_reader(&mut tx, ctx, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let mut said = format!("{} is {word}.", shortened(&was.shown));
-    if is_news && !is_owed {
-        said.push_str(&tell_reader(ctx, &was, word).await);
+    if is_news && !is_queued {
+        said.push_str(&post_to_reader(ctx, &was, word).await);
     }
     ctx.message(format!("Suggestion {number}"), said)
 }
@@ -295,7 +295,7 @@ fn outcome(was: &SuggestionRow, word: &str) -> Content {
 }
 
 /// Queues the announcement if the suggestion came from a configured channel. Returns whether it did.
-async fn owe_reader(
+async fn queue_for_reader(
     tx: &mut Tx,
     ctx: &CommandContext<'_>,
     was: &SuggestionRow,
@@ -318,18 +318,18 @@ async fn owe_reader(
 
 /// Sends the announcement at once, to a room that is no configured channel. Returns a note for the editor if that
 /// failed.
-async fn tell_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) -> String {
+async fn post_to_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) -> String {
     let platform = PlatformKind::of(&was.platform);
     let Some(platform) = platform.filter(|_| !was.room.is_empty()) else {
         return "\nThe reader could not be notified: the place of the suggestion is unknown."
             .to_owned();
     };
-    let told = ctx
+    let posted = ctx
         .generation
         .courier
         .post_once(platform, &was.room, outcome(was, word))
         .await;
-    match told {
+    match posted {
         Ok(()) => String::new(),
         Err(why) => format!("\nThe reader could not be notified: {}.", plain(&why.0)),
     }

@@ -6,7 +6,7 @@ use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, 
 use super::rights::is_in;
 use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
-use crate::post::story::{self as telling, Content, Line, Tone};
+use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, span};
 use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
@@ -24,7 +24,7 @@ const UNANSWERED_MAX: i64 = 5_000;
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
         StoryLookup::One(story) => {
-            let mut post = telling::compose(&story);
+            let mut post = story_post::compose(&story);
             if let Some(waits) = waiting(&story, ctx.now).filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));
             }
@@ -132,7 +132,7 @@ pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     waiting.truncate(usize::try_from(FOUND_MAX).unwrap_or(usize::MAX));
     let line = |(waits, story): &(TimeDelta, Story)| {
         let what = format!("{} · {}", span(*waits), story.id);
-        telling::line(story, what, story.id.clone())
+        story_post::line(story, what, story.id.clone())
     };
     Ok(Answer::List(Listing {
         title: match many {
@@ -167,22 +167,22 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let places = outbox::places(readers.into()).await?;
     let here = places.iter().filter(|place| is_in(ctx.by, place));
     let channels = &ctx.generation.effective.config.channels;
-    let told = here.filter_map(|place| {
+    let routes = here.filter_map(|place| {
         let mut channels = channels.iter();
         let channel =
             channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
         Some(format!("{} gets {}", channel.name, describe(channel)))
     });
-    let mut told: Vec<String> = told.collect();
-    if told.is_empty() {
-        told.push("No news is posted here".to_owned());
+    let mut routes: Vec<String> = routes.collect();
+    if routes.is_empty() {
+        routes.push("No news is posted here".to_owned());
     }
     let aside = match outbox::letters_aside(readers).await? {
         0 => String::new(),
         1 => "One message could not be delivered and is set aside. ".to_owned(),
         many => format!("{many} messages could not be delivered and are set aside. "),
     };
-    let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), told.join(".\n"));
+    let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), routes.join(".\n"));
     ctx.message(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 
@@ -223,6 +223,6 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 
 /// A story's line, with the id that other commands take.
 fn with_id(story: &Story) -> Line {
-    let what = format!("{} · {}", story.id, telling::standing(story));
-    telling::line(story, what, story.id.clone())
+    let what = format!("{} · {}", story.id, story_post::standing(story));
+    story_post::line(story, what, story.id.clone())
 }

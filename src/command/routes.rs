@@ -63,8 +63,8 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     let Some(channel) = channels.find(|channel| channel.name == name) else {
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
-    let told = describe(channel);
-    let text = format!("From now on this channel gets {told}.");
+    let gets = describe(channel);
+    let text = format!("From now on this channel gets {gets}.");
     let test = notice(
         "News about BPF will be posted here",
         text,
@@ -82,13 +82,13 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         ));
     }
     let what = format!(
-        "added the channel {name}: {} {room}, gets {told}",
+        "added the channel {name}: {} {room}, gets {gets}",
         platform.word()
     );
     if let Err(why) = ctx.live.add(&addition, &ctx.actor(), &what).await? {
         return refuse(why.join("\n"));
     }
-    let text = format!("A test message was posted there. From now on the channel gets {told}.");
+    let text = format!("A test message was posted there. From now on the channel gets {gets}.");
     ctx.message(format!("{name} was added"), text)
 }
 
@@ -121,8 +121,8 @@ fn table(
             table.insert(key.to_owned(), members.into());
         }
     }
-    if let Some(is_told) = ctx.call.get("issues") {
-        table.insert("issues".to_owned(), (is_told == "true").into());
+    if let Some(issues) = ctx.call.get("issues") {
+        table.insert("issues".to_owned(), (issues == "true").into());
     }
     for key in NUMBERS {
         if let Some(number) = ctx.call.get(key) {

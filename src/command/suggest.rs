@@ -55,7 +55,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
     if let SuggestionResult::Kept(number) = taken {
-        let told = Suggestion {
+        let suggestion = Suggestion {
             number,
             link: url.to_string(),
             note: note.clone(),
@@ -63,7 +63,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ctx.generation.ingest.desks(), told, ctx.now).await?;
+        notify_editors(&mut tx, &ctx.generation.ingest.desks(), suggestion, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
@@ -97,14 +97,14 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
 }
 
 /// Queues a suggestion for the maintainers' channels, where editors decide it.
-async fn tell_editors(
+async fn notify_editors(
     tx: &mut Tx,
     desks: &[Desk],
-    told: Suggestion,
+    suggestion: Suggestion,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let number = told.number;
-    let content = Content::Suggestion(told);
+    let number = suggestion.number;
+    let content = Content::Suggestion(suggestion);
     for desk in desks.iter().filter(|desk| desk.config.maintainers) {
         let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;

@@ -77,7 +77,7 @@ enum EntryCommit {
 
 /// The error of a failed commit. Every poll of the group gets it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("keeping what polls brought")]
+#[error("storing the pages of polls")]
 pub(super) struct CommitError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
 impl CommitError {
@@ -110,7 +110,7 @@ impl CommitError {
 
 /// A panic, which was logged when it happened.
 #[derive(Debug, thiserror::Error)]
-#[error("a page could not be told")]
+#[error("storing a page panicked")]
 struct Panicked;
 
 impl GroupCommit {

@@ -135,8 +135,9 @@ async fn compile(
     decided: Decided,
     last: Option<issue::Last>,
 ) -> anyhow::Result<Compiled> {
-    let chosen = decided.edits.iter();
-    let chosen: Vec<i64> = chosen
+    let chosen: Vec<i64> = decided
+        .edits
+        .iter()
         .filter(|edit| matches!(edit.kind, EditKind::Pin | EditKind::Move))
         .filter_map(|edit| edit.item)
         .collect();
@@ -159,7 +160,7 @@ fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
     };
     let mut feeds: Vec<&str> = absent.iter().map(|absent| absent.feed.as_str()).collect();
     feeds.dedup();
-    let mut told: Vec<String> = Vec::new();
+    let mut sentences: Vec<String> = Vec::new();
     for feed in feeds.iter().take(MISSING_MAX) {
         let of = absent.iter().filter(|absent| absent.feed == *feed);
         let spans: Vec<String> = of
@@ -169,19 +170,19 @@ fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
                 None => format!("since {}", day(absent.from_at)),
             })
             .collect();
-        told.push(format!(
+        sentences.push(format!(
             "{feed} could not be read in full; what is not here may be {}.",
             spans.join(", ")
         ));
     }
     if feeds.len() > MISSING_MAX {
         let more = u32::try_from(feeds.len() - MISSING_MAX).unwrap_or(u32::MAX);
-        told.push(format!(
+        sentences.push(format!(
             "The same goes for {}.",
             counted(more, "other feed")
         ));
     }
-    told
+    sentences
 }
 
 /// The coming issue, ready to be published, with the doubts about it.
@@ -248,8 +249,8 @@ impl Prepared {
         remember_ids(tx, &compiled.ids).await?;
         edits::settle_decisions(tx, number, &compiled.edits, &compiled.suggestions).await?;
         let page = rules.page(number);
-        let told = post::announcement(&compiled.issue, page.as_deref());
-        let content = Content::Issue(Box::new(told));
+        let announcement = post::announcement(&compiled.issue, page.as_deref());
+        let content = Content::Issue(Box::new(announcement));
         for desk in desks.iter().filter(|desk| desk.config.issues) {
             let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
             outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
@@ -301,7 +302,7 @@ pub async fn backfill(
     since: DateTime<Utc>,
     by: &str,
     now: DateTime<Utc>,
-    mut told: impl FnMut(&Issue),
+    mut on_issue: impl FnMut(&Issue),
 ) -> anyhow::Result<u32> {
     let mut tx = store.write().await?;
     if let Some(last) = issues::last_issue((&mut tx).into()).await? {
@@ -331,7 +332,7 @@ pub async fn backfill(
                     on: issue.on(),
                 });
                 issues::put_issue(&mut tx, &issue, by, now).await?;
-                told(&issue);
+                on_issue(&issue);
             }
         }
         let from = period.to;

@@ -134,7 +134,7 @@ pub async fn pass(
             return Ok(Some(now + HELD_GAP));
         }
     }
-    tell_kept(store, &desks(), rules, now).await?;
+    write_files(store, &desks(), rules, now).await?;
     Ok(due_at(rules, &Past::of(store).await?, now))
 }
 
@@ -175,18 +175,18 @@ async fn hold(
 }
 
 /// Writes the files, and notifies maintainers of edited ones.
-async fn tell_kept(
+async fn write_files(
     store: &Store,
     desks: &[Desk],
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let kept = files::write(store, rules).await;
-    if kept.is_empty() {
+    let edited = files::write(store, rules).await;
+    if edited.is_empty() {
         return Ok(());
     }
     let mut tx: Tx = store.write().await?;
-    desk::tell_maintainers(&mut tx, desks, files::KEPT, &kept.join("\n"), now).await?;
+    desk::tell_maintainers(&mut tx, desks, files::KEPT, &edited.join("\n"), now).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -221,7 +221,7 @@ mod tests {
         let table = [
             ("a bot that was set up on a Thursday", None, "2025-01-09T10:00:00Z", "2025-01-09T12:00:00Z", "2025-01-15T16:00:00Z"),
             ("it was down on the first Wednesday", None, "2025-01-09T10:00:00Z", "2025-01-16T09:00:00Z", "2025-01-15T16:00:00Z"),
-            ("an old bot that is told to publish", None, "2024-01-01T00:00:00Z", "2025-01-17T20:00:00Z", "2025-01-22T16:00:00Z"),
+            ("an old bot that begins to publish", None, "2024-01-01T00:00:00Z", "2025-01-17T20:00:00Z", "2025-01-22T16:00:00Z"),
             ("a week after the last", Some("2025-01-15T16:00:05Z"), "2024-01-01T00:00:00Z", "2025-01-15T16:00:10Z", "2025-01-22T16:00:00Z"),
             ("an editor was a day early", Some("2025-01-14T18:00:00Z"), "2024-01-01T00:00:00Z", "2025-01-15T17:00:00Z", "2025-01-22T16:00:00Z"),
             ("it was two days late", Some("2025-01-17T16:00:00Z"), "2024-01-01T00:00:00Z", "2025-01-17T17:00:00Z", "2025-01-22T16:00:00Z"),
