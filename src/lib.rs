@@ -26,7 +26,7 @@ pub mod command;
 pub mod config;
 pub mod deliver;
 pub mod demo;
-pub mod desk;
+pub mod destination;
 pub mod fold;
 pub mod ingest;
 pub mod issue;

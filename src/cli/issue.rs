@@ -220,14 +220,17 @@ async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<Ex
         bail!("it was not published; --yes publishes it without asking");
     }
     let mut tx = ingest.store.write().await?;
-    let desks = ingest.desks();
-    let out = publish::publish(&mut tx, &desks, rules, number, period, BY, now);
+    let destinations = ingest.destinations();
+    let out = publish::publish(&mut tx, &destinations, rules, number, period, BY, now);
     let issue = out.await??;
     let doubts = prepared.doubts.iter().map(|doubt| format!(": {doubt}"));
     let what = format!("published issue {number}{}", doubts.collect::<String>());
     audit::record(&mut tx, &hand(), &what, now).await?;
     tx.commit().await?;
-    let channels = desks.iter().filter(|desk| desk.config.issues).count();
+    let channels = destinations
+        .iter()
+        .filter(|destination| destination.config.issues)
+        .count();
     writeln!(
         anstream::stdout(),
         "{} is published. Channels that take issues: {channels}; the bpfnews that runs posts it there.",

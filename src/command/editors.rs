@@ -9,7 +9,7 @@ use super::records::suggestion_line;
 use super::wording::{requester_name, shortened};
 use crate::chat::Audience;
 use crate::config::PlatformKind;
-use crate::desk;
+use crate::destination;
 use crate::issue::prose::{INTRO_CHARS_MAX, NOTE_CHARS_MAX};
 use crate::issue::{EditKind, SectionKind};
 use crate::item::prose;
@@ -158,10 +158,10 @@ pub(super) async fn intro(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         );
         said.push_str(&format!("\nIt replaces {replaced}"));
         if before.by != by {
-            let desks = ctx.generation.ingest.desks();
+            let destinations = ctx.generation.ingest.destinations();
             let title = format!("{} changed the introduction", plain(&by));
             let text = format!("It replaced {replaced}");
-            desk::tell_maintainers(&mut tx, &desks, &title, &text, ctx.now).await?;
+            destination::notify_maintainers(&mut tx, &destinations, &title, &text, ctx.now).await?;
         }
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -301,18 +301,18 @@ async fn queue_for_reader(
     was: &SuggestionRow,
     word: &str,
 ) -> anyhow::Result<bool> {
-    let desks = ctx.generation.ingest.desks();
-    let desk = desks.iter().find(|desk| {
-        desk.row.platform == was.platform
-            && desk.row.address == was.room
-            && !desk.config.maintainers
+    let destinations = ctx.generation.ingest.destinations();
+    let destination = destinations.iter().find(|destination| {
+        destination.row.platform == was.platform
+            && destination.row.address == was.room
+            && !destination.config.maintainers
     });
-    let Some(desk) = desk else {
+    let Some(destination) = destination else {
         return Ok(false);
     };
-    let quiet = desk.config.quiet;
+    let quiet = destination.config.quiet;
     let due_at = quiet.map_or(ctx.now, |quiet| quiet.end_after(ctx.now));
-    outbox::open_and_queue(tx, desk.row.id, &outcome(was, word), due_at, ctx.now).await?;
+    outbox::open_and_queue(tx, destination.row.id, &outcome(was, word), due_at, ctx.now).await?;
     Ok(true)
 }
 
@@ -326,7 +326,7 @@ async fn post_to_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &st
     };
     let posted = ctx
         .generation
-        .courier
+        .delivery_loop
         .post_once(platform, &was.room, outcome(was, word))
         .await;
     match posted {

@@ -13,7 +13,7 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let number: u32 = ctx.required("number").parse().unwrap_or_default();
     let rules = Rules::of(&ctx.generation.effective.config);
     let mut tx = ctx.live.store.write().await?;
-    let desks = ctx.generation.ingest.desks();
+    let destinations = ctx.generation.ingest.destinations();
     let prepared = match publish::prepare(&mut tx, rules, number, None, ctx.now).await? {
         Ok(prepared) => prepared,
         Err(why) => return refuse(format!("The issue was not published: {why}.")),
@@ -29,13 +29,16 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         );
     }
     let by = requester_name(ctx);
-    let issue = prepared.publish(&mut tx, &desks, rules, &by, ctx.now);
+    let issue = prepared.publish(&mut tx, &destinations, rules, &by, ctx.now);
     let issue = issue.await?;
     let what = recorded(format!("published issue {number}"), &doubts.join(" "));
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
-    let channels = desks.iter().filter(|desk| desk.config.issues).count();
+    let channels = destinations
+        .iter()
+        .filter(|destination| destination.config.issues)
+        .count();
     let channels = match channels {
         0 => "No channel posts issues; set issues = true for one.".to_owned(),
         1 => "It is queued for one channel.".to_owned(),

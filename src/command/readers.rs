@@ -182,7 +182,11 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         1 => "One message could not be delivered and is set aside. ".to_owned(),
         many => format!("{many} messages could not be delivered and are set aside. "),
     };
-    let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), routes.join(".\n"));
+    let text = format!(
+        "{}. {aside}{last}\n{}.",
+        parts.join(", "),
+        routes.join(".\n")
+    );
     ctx.message(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 

@@ -72,7 +72,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     );
     if let Err(NotPosted(why)) = ctx
         .generation
-        .courier
+        .delivery_loop
         .post_once(platform, &room, test)
         .await
     {

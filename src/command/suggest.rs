@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::plan::match_standing;
@@ -54,7 +54,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let known = known.unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
-    if let SuggestionResult::Kept(number) = taken {
+    if let SuggestionResult::Saved(number) = taken {
         let suggestion = Suggestion {
             number,
             link: url.to_string(),
@@ -63,11 +63,17 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        notify_editors(&mut tx, &ctx.generation.ingest.desks(), suggestion, ctx.now).await?;
+        notify_editors(
+            &mut tx,
+            &ctx.generation.ingest.destinations(),
+            suggestion,
+            ctx.now,
+        )
+        .await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        SuggestionResult::Kept(_) => {
+        SuggestionResult::Saved(_) => {
             ctx.live.wake();
             let text = format!(
                 "It is saved for the next issue. If the editors accept it, a message here says so.\n{known}"
@@ -99,14 +105,17 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
 /// Queues a suggestion for the maintainers' channels, where editors decide it.
 async fn notify_editors(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     suggestion: Suggestion,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let number = suggestion.number;
     let content = Content::Suggestion(suggestion);
-    for desk in desks.iter().filter(|desk| desk.config.maintainers) {
-        let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
+    for destination in destinations
+        .iter()
+        .filter(|destination| destination.config.maintainers)
+    {
+        let post = outbox::open_and_queue(tx, destination.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }
     match_standing(tx, now).await

@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::poll_end::PollEnd;
 use crate::config::{FeedConfig, FeedKind, UpstreamKind};
-use crate::desk::{self, Desk, Trouble};
+use crate::destination::{self, Destination, Problem};
 use crate::post::plain;
 use crate::source::Gap;
 use crate::store::Tx;
@@ -22,7 +22,7 @@ const GAP_SINCE: TimeDelta = TimeDelta::days(60);
 /// Notifies maintainers if the health of a feed changed. It runs in the transaction that settles the poll.
 pub(super) async fn report_health(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     end: &PollEnd,
 ) -> anyhow::Result<()> {
     let (row, now) = (&end.feed.row, end.at);
@@ -30,7 +30,7 @@ pub(super) async fn report_health(
     let (state, why) = match &end.outcome {
         Outcome::Ok | Outcome::OkSoFar => {
             let title = format!("{name} is well again");
-            return desk::is_well(tx, desks, &subject, &title, now).await;
+            return destination::report_recovery(tx, destinations, &subject, &title, now).await;
         }
         // Our own network failed: nothing is wrong with the feed.
         Outcome::Excused { .. } => return Ok(()),
@@ -44,20 +44,20 @@ pub(super) async fn report_health(
         return Ok(());
     }
     let (what, remedy) = words(state, name, &end.feed.config, since);
-    let trouble = Trouble {
+    let problem = Problem {
         subject: &subject,
         // A feed that fails in changing ways is reported once.
         kind: "",
         title: format!("{name} {what}"),
         text: format!("{}\n{remedy}", plain(why)),
     };
-    report(tx, desks, &trouble, now).await
+    report(tx, destinations, &problem, now).await
 }
 
 /// Reports gaps that were found: once a day for each feed, because a feed that is too fast for its poll gap has many.
 pub(super) async fn report_gaps(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     row: &FeedRow,
     gaps: &[Gap],
     now: DateTime<Utc>,
@@ -94,40 +94,40 @@ pub(super) async fn report_gaps(
         UpstreamKind::Lwn | UpstreamKind::Feed => "This kind of feed has no way back. A shorter poll_gap_s makes it rarer; bpfnews feeds lists what is missing."
             .to_owned(),
     });
-    let trouble = Trouble {
+    let problem = Problem {
         subject: &format!("gaps {name}"),
         kind: &now.format("%F").to_string(),
         title: format!("{name}: something is missing"),
         text: lines.join("\n"),
     };
-    report(tx, desks, &trouble, now).await
+    report(tx, destinations, &problem, now).await
 }
 
 /// Reports a warning about a whole source, once a month at most.
 pub(super) async fn report_warning(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     row: &FeedRow,
     warning: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let trouble = Trouble {
+    let problem = Problem {
         subject: &format!("warning {}", row.name),
         kind: &now.format("%Y-%m").to_string(),
         title: format!("{}: a warning", row.name),
         text: plain(warning),
     };
-    report(tx, desks, &trouble, now).await
+    report(tx, destinations, &problem, now).await
 }
 
 async fn report(
     tx: &mut Tx,
-    desks: &[Desk],
-    trouble: &Trouble<'_>,
+    destinations: &[Destination],
+    problem: &Problem<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    if desk::tell_trouble(tx, desks, trouble, now).await? {
-        warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
+    if destination::report_problem(tx, destinations, problem, now).await? {
+        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
     }
     Ok(())
 }

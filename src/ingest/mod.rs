@@ -35,7 +35,7 @@ use self::shared_state::SharedState;
 use self::slots::PollSlots;
 use crate::clock::Clock;
 use crate::config::{Config, FeedConfig, NetworkConfig};
-use crate::desk::{self, Desk};
+use crate::destination::{self, Destination};
 use crate::item::Item;
 use crate::plan::{digest, sample, standing};
 use crate::source::fetch::Fetcher;
@@ -107,13 +107,13 @@ impl Ingest {
         let mut tx = store.write().await?;
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
-        let desks = desk::open(&mut tx, &config.channels(), now).await?;
-        sample::sample_new_channels(&mut tx, &desks, now).await?;
+        let destinations = destination::sync(&mut tx, &config.channels(), now).await?;
+        sample::sample_new_channels(&mut tx, &destinations, now).await?;
         troubles::forget_removed_feeds(&mut tx).await?;
         // No other task writes until this ends, so every later commit queues posts for these destinations.
-        let before = shared.replace_desks(desks.into());
+        let before = shared.replace_destinations(destinations.into());
         if let Err(error) = tx.commit().await {
-            shared.replace_desks(before);
+            shared.replace_destinations(before);
             return Err(error.into());
         }
         Ok(Self::with_parts(store, config, clock, fetcher, shared))
@@ -131,7 +131,7 @@ impl Ingest {
     ) -> anyhow::Result<Self> {
         let rows = outbox::channels(store.read().into()).await?;
         let shared = Arc::<SharedState>::default();
-        shared.replace_desks(desk::desks(rows, &config.channels()).into());
+        shared.replace_destinations(destination::with_rows(rows, &config.channels()).into());
         let fetcher = Arc::new(Fetcher::new(&config.network)?);
         Ok(Self::with_parts(store, config, clock, fetcher, shared))
     }
@@ -175,8 +175,8 @@ impl Ingest {
 
     /// The destinations of the configuration in effect, which may be newer than this one. Callers ask within the transaction
     /// that queues posts.
-    pub fn desks(&self) -> Arc<[Desk]> {
-        self.shared.desks()
+    pub fn destinations(&self) -> Arc<[Destination]> {
+        self.shared.destinations()
     }
 
     /// Polls that wait for the commit of their page or their end.
@@ -199,12 +199,12 @@ impl Ingest {
 
     /// Makes the digests that are due.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
-        digest::make_digests(&self.store, &self.desks(), self.clock.now()).await
+        digest::make_digests(&self.store, &self.destinations(), self.clock.now()).await
     }
 
     /// When the next digest is due.
     pub async fn next_digest_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        digest::next_digest_at(&self.store, &self.desks()).await
+        digest::next_digest_at(&self.store, &self.destinations()).await
     }
 
     /// Polls every feed that is due. `on_report` receives the report of each poll.

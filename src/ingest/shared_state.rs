@@ -8,26 +8,37 @@ use tracing::warn;
 
 use super::clock_repair::LastPoll;
 use super::reader_pool::ReaderPool;
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::store::attempts::Attempts;
 
 #[derive(Default)]
 pub(super) struct SharedState {
-    desks: RwLock<Arc<[Desk]>>,
+    destinations: RwLock<Arc<[Destination]>>,
     pub(super) last_poll: LastPoll,
     pub(super) pool: ReaderPool,
     attempts: OnceLock<Attempts>,
 }
 
 impl SharedState {
-    pub(super) fn desks(&self) -> Arc<[Desk]> {
-        Arc::clone(&self.desks.read().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn destinations(&self) -> Arc<[Destination]> {
+        Arc::clone(
+            &self
+                .destinations
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Replaces the destinations; returns the previous ones.
-    pub(super) fn replace_desks(&self, desks: Arc<[Desk]>) -> Arc<[Desk]> {
-        let mut current = self.desks.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut current, desks)
+    pub(super) fn replace_destinations(
+        &self,
+        destinations: Arc<[Destination]>,
+    ) -> Arc<[Destination]> {
+        let mut current = self
+            .destinations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, destinations)
     }
 
     /// The record of the documents that are being read; `None` if this process keeps none.

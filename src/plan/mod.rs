@@ -24,7 +24,7 @@ use self::open::open_post;
 use self::retract::remove_message;
 use self::sample::Samples;
 use crate::config::Milestones;
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::fold::ChangedStory;
 use crate::post::story::{self, Content};
 use crate::store::Tx;
@@ -53,7 +53,7 @@ pub(crate) struct NewsItem {
 /// Opens and edits posts after a fold; returns the number of posts that each page opened.
 pub(crate) async fn plan(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     mut changed: Vec<ChangedStory>,
     news: &News,
     now: DateTime<Utc>,
@@ -85,22 +85,22 @@ pub(crate) async fn plan(
         let newest = announced
             .filter(|item| !item.is_sample)
             .max_by_key(|item| item.at);
-        for (number, desk) in desks.iter().enumerate() {
-            if let Some(posts) = posts.remove(&desk.row.id) {
-                update_posts(tx, desk, changed, posts, &news, now).await?;
+        for (number, destination) in destinations.iter().enumerate() {
+            if let Some(posts) = posts.remove(&destination.row.id) {
+                update_posts(tx, destination, changed, posts, &news, now).await?;
                 continue;
             }
             let is_wanted = !news.is_empty()
-                && !desk.config.maintainers
-                && desk.config.route.takes(&changed.story).is_ok()
+                && !destination.config.maintainers
+                && destination.config.route.takes(&changed.story).is_ok()
                 && !mutes.bars(&changed.story);
             if !is_wanted || is_only_an_answer(tx, changed).await? {
                 continue;
             }
             match newest {
                 Some(newest) => {
-                    if opens_post(desk, changed)? {
-                        open_for_story(tx, desk, changed, &news, now).await?;
+                    if opens_post(destination, changed)? {
+                        open_for_story(tx, destination, changed, &news, now).await?;
                         *opened.entry(newest.page).or_default() += 1;
                     }
                 }
@@ -112,7 +112,7 @@ pub(crate) async fn plan(
             }
         }
     }
-    for (page, posted) in samples.post(tx, desks, &changed, now).await? {
+    for (page, posted) in samples.post(tx, destinations, &changed, now).await? {
         *opened.entry(page).or_default() += posted;
     }
     match_standing(tx, now).await?;
@@ -139,8 +139,8 @@ fn news_of(changed: &ChangedStory, news: &News) -> Vec<(i64, NewsItem)> {
 }
 
 /// Whether the change opens a post. An answer does not, if the story is older than the channel.
-fn opens_post(desk: &Desk, changed: &ChangedStory) -> anyhow::Result<bool> {
-    if changed.story.first_at.timestamp() >= desk.row.added_at {
+fn opens_post(destination: &Destination, changed: &ChangedStory) -> anyhow::Result<bool> {
+    if changed.story.first_at.timestamp() >= destination.row.added_at {
         return Ok(true);
     }
     let Some(before) = &changed.before else {
@@ -155,7 +155,7 @@ fn opens_post(desk: &Desk, changed: &ChangedStory) -> anyhow::Result<bool> {
 /// Queues the edits that bring the posts of a story in one channel up to date.
 async fn update_posts(
     tx: &mut Tx,
-    desk: &Desk,
+    destination: &Destination,
     changed: &ChangedStory,
     posts: Vec<PostRow>,
     news: &[(i64, NewsItem)],
@@ -178,7 +178,7 @@ async fn update_posts(
     for mut post in posts {
         match (post.id == current, post.state) {
             (true, _) => {
-                update_post(tx, desk, &mut post, &changed.story, news, now).await?;
+                update_post(tx, destination, &mut post, &changed.story, news, now).await?;
             }
             (false, PostState::Open | PostState::Waiting) => {
                 post.state = PostState::Joined;
@@ -193,7 +193,7 @@ async fn update_posts(
 /// Queues the edit of the current post of a story, and the reply that announces a new milestone.
 async fn update_post(
     tx: &mut Tx,
-    desk: &Desk,
+    destination: &Destination,
     post: &mut PostRow,
     story: &Story,
     news: &[(i64, NewsItem)],
@@ -211,7 +211,7 @@ async fn update_post(
         return outbox::queue_content(tx, post, Verb::Send, now).await;
     }
     set_content(tx, post, content, (!waits).then_some(now), now).await?;
-    if is_new_milestone && desk.config.milestones != Milestones::Edit {
+    if is_new_milestone && destination.config.milestones != Milestones::Edit {
         reply(tx, post, story, reached.unwrap_or_default(), now).await?;
     }
     Ok(())
@@ -257,7 +257,7 @@ async fn reply(
 
 async fn open_for_story(
     tx: &mut Tx,
-    desk: &Desk,
+    destination: &Destination,
     changed: &ChangedStory,
     news: &[(i64, NewsItem)],
     now: DateTime<Utc>,
@@ -268,7 +268,16 @@ async fn open_for_story(
         false => now,
     };
     let content = Content::Story(Box::new(story::compose(story)));
-    open_post(tx, desk, story, changed.items[0], content, due_at, now).await
+    open_post(
+        tx,
+        destination,
+        story,
+        changed.items[0],
+        content,
+        due_at,
+        now,
+    )
+    .await
 }
 
 /// Whether a story waits for more mails. If a new patch answers a missing mail, the cover letter may be late.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::ChannelMode;
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::post::story::{self, Content};
 use crate::store::Tx;
 use crate::store::outbox::{self, NewDelivery, NewPost, PostState, Verb};
@@ -15,29 +15,29 @@ pub(super) const CAP_SPAN: TimeDelta = TimeDelta::hours(1);
 /// Opens a post, and queues its message unless it waits for a digest.
 pub(super) async fn open_post(
     tx: &mut Tx,
-    desk: &Desk,
+    destination: &Destination,
     story: &Story,
     item: i64,
     content: Content,
     due_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let due_at = match desk.config.quiet {
+    let due_at = match destination.config.quiet {
         Some(quiet) => quiet.end_after(due_at),
         None => due_at,
     };
-    let is_over = match desk.config.hourly_max {
+    let is_over = match destination.config.hourly_max {
         Some(most) => {
-            outbox::sends_since(tx, desk.row.id, now - CAP_SPAN).await? >= i64::from(most)
+            outbox::sends_since(tx, destination.row.id, now - CAP_SPAN).await? >= i64::from(most)
         }
         None => false,
     };
-    let state = match desk.config.mode {
+    let state = match destination.config.mode {
         ChannelMode::Stories if !is_over => PostState::Open,
         ChannelMode::Stories | ChannelMode::Digest { .. } => PostState::Waiting,
     };
     let new = NewPost {
-        channel: desk.row.id,
+        channel: destination.row.id,
         item: Some(item),
         state,
         content: &content,
@@ -48,7 +48,7 @@ pub(super) async fn open_post(
         return Ok(());
     }
     let send = NewDelivery {
-        channel: desk.row.id,
+        channel: destination.row.id,
         post: Some(post),
         verb: Verb::Send,
         content: Some(&content),

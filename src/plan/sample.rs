@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::NewsItem;
 use super::content::SAMPLE_NOTE;
 use super::open::open_post;
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::fold::ChangedStory;
 use crate::post::story::{self, Content};
 use crate::store::{Tx, mutes, outbox, stories};
@@ -24,9 +24,9 @@ pub(super) struct Samples(BTreeMap<(usize, usize), Vec<OfferedStory>>);
 type OfferedStory = (DateTime<Utc>, usize);
 
 impl Samples {
-    /// The story at `place` may be posted in the channel at `desk`.
-    pub(super) fn offer(&mut self, item: &NewsItem, desk: usize, place: usize) {
-        let offered = self.0.entry((item.page, desk)).or_default();
+    /// The story at `place` may be posted in the channel at `destination`.
+    pub(super) fn offer(&mut self, item: &NewsItem, destination: usize, place: usize) {
+        let offered = self.0.entry((item.page, destination)).or_default();
         offered.push((item.at, place));
     }
 
@@ -34,19 +34,26 @@ impl Samples {
     pub(super) async fn post(
         self,
         tx: &mut Tx,
-        desks: &[Desk],
+        destinations: &[Destination],
         changed: &[ChangedStory],
         now: DateTime<Utc>,
     ) -> anyhow::Result<BTreeMap<usize, usize>> {
         let (mut posted, mut taken) = (BTreeMap::new(), HashSet::new());
-        for ((page, desk), mut offered) in self.0 {
+        for ((page, destination), mut offered) in self.0 {
             offered.sort_unstable();
             let mut newest = offered.into_iter().rev().map(|(_, place)| place);
-            let Some(place) = newest.find(|place| taken.insert((desk, *place))) else {
+            let Some(place) = newest.find(|place| taken.insert((destination, *place))) else {
                 continue;
             };
             let changed = &changed[place];
-            post_sample(tx, &desks[desk], &changed.story, changed.items[0], now).await?;
+            post_sample(
+                tx,
+                &destinations[destination],
+                &changed.story,
+                changed.items[0],
+                now,
+            )
+            .await?;
             *posted.entry(page).or_default() += 1;
         }
         Ok(posted)
@@ -55,7 +62,7 @@ impl Samples {
 
 async fn post_sample(
     tx: &mut Tx,
-    desk: &Desk,
+    destination: &Destination,
     story: &Story,
     item: i64,
     now: DateTime<Utc>,
@@ -63,33 +70,35 @@ async fn post_sample(
     let mut post = story::compose(story);
     post.notes.push(SAMPLE_NOTE.to_owned());
     let content = Content::Story(Box::new(post));
-    open_post(tx, desk, story, item, content, now, now).await
+    open_post(tx, destination, story, item, content, now, now).await
 }
 
 /// Posts one story in each channel that is new, if the database has stories.
 pub(crate) async fn sample_new_channels(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let is_new = |desk: &&Desk| desk.row.added_at == now.timestamp() && !desk.config.maintainers;
-    let new: Vec<&Desk> = desks.iter().filter(is_new).collect();
+    let is_new = |destination: &&Destination| {
+        destination.row.added_at == now.timestamp() && !destination.config.maintainers
+    };
+    let new: Vec<&Destination> = destinations.iter().filter(is_new).collect();
     if new.is_empty() {
         return Ok(());
     }
     let mutes = mutes::mutes(tx).await?;
     let latest = stories::latest_stories(tx, SAMPLE_FROM_MAX).await?;
-    for desk in new {
+    for destination in new {
         let taken = latest
             .iter()
-            .find(|(_, story)| desk.config.route.takes(story).is_ok() && !mutes.bars(story));
+            .find(|(_, story)| destination.config.route.takes(story).is_ok() && !mutes.bars(story));
         if let Some((item, story)) = taken
             && outbox::posts_of_items(tx, &[*item])
                 .await?
                 .iter()
-                .all(|post| post.channel_id != desk.row.id)
+                .all(|post| post.channel_id != destination.row.id)
         {
-            post_sample(tx, desk, story, *item, now).await?;
+            post_sample(tx, destination, story, *item, now).await?;
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tracing::info;
 
 use crate::config::{Config, IssueConfig};
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
 use crate::plan::match_standing;
 use crate::post::story::Content;
@@ -238,7 +238,7 @@ impl Prepared {
     pub async fn publish(
         self,
         tx: &mut Tx,
-        desks: &[Desk],
+        destinations: &[Destination],
         rules: Rules<'_>,
         by: &str,
         now: DateTime<Utc>,
@@ -251,9 +251,15 @@ impl Prepared {
         let page = rules.page(number);
         let announcement = post::announcement(&compiled.issue, page.as_deref());
         let content = Content::Issue(Box::new(announcement));
-        for desk in desks.iter().filter(|desk| desk.config.issues) {
-            let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-            outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
+        for destination in destinations
+            .iter()
+            .filter(|destination| destination.config.issues)
+        {
+            let due_at = destination
+                .config
+                .quiet
+                .map_or(now, |quiet| quiet.end_after(now));
+            outbox::open_and_queue(tx, destination.row.id, &content, due_at, now).await?;
         }
         // After a restore it may stand there already.
         match_standing(tx, now).await?;
@@ -270,7 +276,7 @@ impl Prepared {
 /// Returns an error if the database fails. The inner result explains why the issue was not published.
 pub async fn publish(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
     asked: u32,
     period: Option<Period>,
@@ -278,7 +284,9 @@ pub async fn publish(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Result<Issue, NotPublished>> {
     match prepare(tx, rules, asked, period, now).await? {
-        Ok(prepared) => Ok(Ok(prepared.publish(tx, desks, rules, by, now).await?)),
+        Ok(prepared) => Ok(Ok(prepared
+            .publish(tx, destinations, rules, by, now)
+            .await?)),
         Err(why) => Ok(Err(why)),
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
 use super::{Doubt, Rules, doubt, files, prepare};
-use crate::desk::{self, Desk, Trouble};
+use crate::destination::{self, Destination, Problem};
 use crate::issue::title;
 use crate::store::issues::{self, IssueRow};
 use crate::store::{Store, Tx, troubles, turns, withdrawn};
@@ -83,10 +83,10 @@ pub fn due_at(rules: Rules<'_>, past: &Past, now: DateTime<Utc>) -> Option<DateT
 }
 
 /// Publishes the coming issue if it is due, unless there are doubts, and writes missing files. Returns when to look again.
-/// `desks` is called for the current destinations once this task holds the write lock.
+/// `destinations` is called for the current destinations once this task holds the write lock.
 pub async fn pass(
     store: &Store,
-    desks: impl Fn() -> Arc<[Desk]>,
+    destinations: impl Fn() -> Arc<[Destination]>,
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<DateTime<Utc>>> {
@@ -108,7 +108,15 @@ pub async fn pass(
     }
     let unread = doubt::unread(store.read().into(), now, past.last.as_ref(), now).await?;
     if !unread.is_empty() {
-        hold(store, &desks(), rules, &past, &Doubt::Unread(unread), now).await?;
+        hold(
+            store,
+            &destinations(),
+            rules,
+            &past,
+            &Doubt::Unread(unread),
+            now,
+        )
+        .await?;
         return Ok(Some(now + HELD_GAP));
     }
     let mut tx = store.write().await?;
@@ -120,12 +128,14 @@ pub async fn pass(
     match prepare(&mut tx, rules, past.coming()?, None, now).await? {
         Ok(prepared) if prepared.doubts.contains(&Doubt::Empty) => {
             tx.rollback().await;
-            hold(store, &desks(), rules, &past, &Doubt::Empty, now).await?;
+            hold(store, &destinations(), rules, &past, &Doubt::Empty, now).await?;
             return Ok(Some(now + HELD_GAP));
         }
         Ok(prepared) => {
             let by = "schedule";
-            prepared.publish(&mut tx, &desks(), rules, by, now).await?;
+            prepared
+                .publish(&mut tx, &destinations(), rules, by, now)
+                .await?;
             tx.commit().await?;
         }
         Err(why) => {
@@ -134,14 +144,14 @@ pub async fn pass(
             return Ok(Some(now + HELD_GAP));
         }
     }
-    write_files(store, &desks(), rules, now).await?;
+    write_files(store, &destinations(), rules, now).await?;
     Ok(due_at(rules, &Past::of(store).await?, now))
 }
 
 /// Holds the coming issue back, and asks maintainers once for a decision.
 async fn hold(
     store: &Store,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
     past: &Past,
     why: &Doubt,
@@ -158,7 +168,7 @@ async fn hold(
             "It comes out by itself once all of it is read; a feed that is paused is not waited for."
         }
     };
-    let trouble = Trouble {
+    let problem = Problem {
         subject: HELD,
         kind: &kind,
         title: format!("{} is held back", title(&rules.issue.name, number)),
@@ -167,8 +177,8 @@ async fn hold(
         ),
     };
     let mut tx = store.write().await?;
-    if desk::tell_trouble(&mut tx, desks, &trouble, now).await? {
-        warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
+    if destination::report_problem(&mut tx, destinations, &problem, now).await? {
+        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
     }
     tx.commit().await?;
     Ok(())
@@ -177,7 +187,7 @@ async fn hold(
 /// Writes the files, and notifies maintainers of edited ones.
 async fn write_files(
     store: &Store,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
@@ -186,7 +196,14 @@ async fn write_files(
         return Ok(());
     }
     let mut tx: Tx = store.write().await?;
-    desk::tell_maintainers(&mut tx, desks, files::KEPT, &edited.join("\n"), now).await?;
+    destination::notify_maintainers(
+        &mut tx,
+        destinations,
+        files::FILE_EDITED,
+        &edited.join("\n"),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

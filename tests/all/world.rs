@@ -14,7 +14,7 @@ use bpfnews::config::{
     ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
     NetworkConfig, TreeRole,
 };
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
@@ -421,9 +421,9 @@ impl World {
     }
 
     /// Runs this many passes of a delivery loop, eleven minutes apart.
-    pub(crate) async fn pass(&self, courier: &Courier, times: usize) {
+    pub(crate) async fn pass(&self, delivery_loop: &DeliveryLoop, times: usize) {
         for _ in 0..times {
-            courier.pass().await.expect("a pass");
+            delivery_loop.pass().await.expect("a pass");
             self.advance(TimeDelta::minutes(11));
         }
     }

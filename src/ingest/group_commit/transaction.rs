@@ -6,7 +6,7 @@ use tracing::{Instrument as _, Span, info_span};
 use super::queue::{CommitEntry, ReadPage};
 use super::{CommittedPage, EntryCommit, GroupCommit, PageCommit};
 use crate::clock::Clock;
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::fold;
 use crate::ingest::Mode;
 use crate::ingest::health::{feed_subject, report_gaps, report_health, report_warning};
@@ -21,7 +21,7 @@ use crate::store::{Tx, troubles};
 /// The pages of one transaction, and their new items.
 struct PageBatch<'a> {
     tx: &'a mut Tx,
-    desks: &'a [Desk],
+    destinations: &'a [Destination],
     clock: &'a dyn Clock,
     now: DateTime<Utc>,
     progress: Progress,
@@ -40,8 +40,10 @@ impl GroupCommit {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         // Asked within the transaction: it is the one that queues posts for them.
-        let desks = self.shared.desks();
-        let committed = self.store_pages(&mut tx, &desks, entries, now).await?;
+        let destinations = self.shared.destinations();
+        let committed = self
+            .store_pages(&mut tx, &destinations, entries, now)
+            .await?;
         fold::drop_idle_cache(&mut tx);
         let ends: Vec<&PollEnd> = entries
             .iter()
@@ -52,7 +54,7 @@ impl GroupCommit {
                 (_, EntryCommit::Page(PageCommit::Outdated) | EntryCommit::End) => None,
             })
             .collect();
-        settle_polls(&mut tx, &desks, &ends).await?;
+        settle_polls(&mut tx, &destinations, &ends).await?;
         tx.commit().await?;
         for end in ends {
             self.shared.last_poll.note(end.at);
@@ -64,7 +66,7 @@ impl GroupCommit {
     async fn store_pages(
         &self,
         tx: &mut Tx,
-        desks: &[Desk],
+        destinations: &[Destination],
         entries: &[CommitEntry],
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<EntryCommit>> {
@@ -75,7 +77,7 @@ impl GroupCommit {
         let mut batch = PageBatch {
             progress: Progress::of(tx, &pages.collect::<Vec<_>>()).await?,
             tx,
-            desks,
+            destinations,
             clock: &*self.clock,
             now,
             touched: Vec::new(),
@@ -100,7 +102,7 @@ impl GroupCommit {
             return Ok(committed);
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
-        for (place, opened) in plan::plan(tx, desks, changed, &news, now).await? {
+        for (place, opened) in plan::plan(tx, destinations, changed, &news, now).await? {
             if let EntryCommit::Page(PageCommit::Committed(page)) = &mut committed[place] {
                 page.news = opened;
             }
@@ -124,7 +126,14 @@ impl GroupCommit {
         stored.add_loaded(mails, &mut loaded);
         let touched = stored.touched();
         let changed = fold::fold_imported(&mut tx, &touched, &loaded, &self.rules).await?;
-        plan::plan(&mut tx, &self.shared.desks(), changed, &News::new(), now).await?;
+        plan::plan(
+            &mut tx,
+            &self.shared.destinations(),
+            changed,
+            &News::new(),
+            now,
+        )
+        .await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -145,9 +154,9 @@ impl<'a> PageBatch<'a> {
             None => walk.learn(&stored.fresh_keys, &stored.new_here),
         };
         let gaps = feeds::record_gaps(self.tx, row.id, &gaps, now).await?;
-        report_gaps(self.tx, self.desks, row, &gaps, now).await?;
+        report_gaps(self.tx, self.destinations, row, &gaps, now).await?;
         if let Some(warning) = &page.warning {
-            report_warning(self.tx, self.desks, row, warning, now).await?;
+            report_warning(self.tx, self.destinations, row, warning, now).await?;
         }
         feeds::record_faults(self.tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {
@@ -216,7 +225,11 @@ impl<'a> PageBatch<'a> {
 }
 
 /// Records how polls ended, and notifies maintainers of feeds whose health changed.
-async fn settle_polls(tx: &mut Tx, desks: &[Desk], ends: &[&PollEnd]) -> anyhow::Result<()> {
+async fn settle_polls(
+    tx: &mut Tx,
+    destinations: &[Destination],
+    ends: &[&PollEnd],
+) -> anyhow::Result<()> {
     let rows: Vec<EndedPoll<'_>> = ends.iter().map(|end| end.row()).collect();
     feeds::settle_polls(tx, &rows).await?;
     let loud: Vec<&&PollEnd> = ends.iter().filter(|end| !end.is_quiet()).collect();
@@ -225,7 +238,7 @@ async fn settle_polls(tx: &mut Tx, desks: &[Desk], ends: &[&PollEnd]) -> anyhow:
     for (end, subject) in loud.into_iter().zip(&subjects) {
         // A feed that was well and still is needs no notice.
         if !end.is_success() || in_trouble.contains(subject) {
-            report_health(tx, desks, end)
+            report_health(tx, destinations, end)
                 .instrument(poll_span(&end.feed.row))
                 .await?;
         }

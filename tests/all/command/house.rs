@@ -159,7 +159,7 @@ impl House {
         let polled = now.ingest.pass(&CancellationToken::new(), |_| ()).await;
         polled.expect("no feed stops a pass");
         before_polls(&now.ingest).await;
-        now.courier.pass().await.expect("a pass");
+        now.delivery_loop.pass().await.expect("a pass");
     }
 
     /// The time.

@@ -27,7 +27,7 @@ async fn go_on(world: &mut World, chat: &Chat) {
         world.poll().await;
         for _ in 0..2 {
             before_polls(&world.ingest).await;
-            chat.courier(world).pass().await.expect("a pass");
+            chat.delivery_loop(world).pass().await.expect("a pass");
         }
         world.advance(TimeDelta::hours(2));
     }
@@ -56,7 +56,7 @@ async fn each_story_is_still_one_message_in_its_final_state() {
     // The second one is owed in the backup, and sent after it.
     chat.answer_next(&[Answer::Lost]);
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     let file = back_up(&world).await;
     world.advance(TimeDelta::hours(2));
     go_on(&mut world, &chat).await;
@@ -153,10 +153,10 @@ async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
     });
     let sends = chat.sends();
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     for _ in 0..3 {
         before_polls(&world.ingest).await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(2));
     }
     assert_eq!((chat.looks(), chat.sends()), (2, sends));
@@ -179,7 +179,7 @@ async fn what_a_list_named_is_not_told_again() {
         .await;
     world.put("/blog.rss", rss(&[Article::new(0, "Zero")]));
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     world.advance(TimeDelta::hours(2));
     let file = back_up(&world).await;
     let article = |n: i64| Article {
@@ -241,7 +241,7 @@ async fn random_run(seed: u64) -> Result<usize, String> {
         }
         for _ in 0..random.usize(0..3) {
             before_polls(&world.ingest).await;
-            chat.courier(&world).pass().await.expect("a pass");
+            chat.delivery_loop(&world).pass().await.expect("a pass");
             world.advance(TimeDelta::minutes(random.i64(1..40)));
         }
         world.advance(TimeDelta::minutes(random.i64(60..180)));

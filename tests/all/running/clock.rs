@@ -33,7 +33,7 @@ fn article(minutes: i64, title: &str) -> Article {
 async fn pass(world: &mut World, chat: &Chat) {
     before_polls(&world.ingest).await;
     world.poll().await;
-    chat.courier(world).pass().await.expect("a pass");
+    chat.delivery_loop(world).pass().await.expect("a pass");
 }
 
 async fn begin(chat: &Chat) -> World {
