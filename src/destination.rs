@@ -1,7 +1,7 @@
 //! Destinations: channels with their stored row and their configuration. Notices to maintainers go out through here.
 
 use chrono::{DateTime, Utc};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::ChannelConfig;
 use crate::post::story::Content;
@@ -70,6 +70,19 @@ pub async fn report_problem(
     }
     notify_maintainers(tx, destinations, &problem.title, &problem.text, now).await?;
     Ok(true)
+}
+
+/// The same; a new problem is also logged as a warning.
+pub async fn warn_of_problem(
+    tx: &mut Tx,
+    destinations: &[Destination],
+    problem: &Problem<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if report_problem(tx, destinations, problem, now).await? {
+        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
+    }
+    Ok(())
 }
 
 /// Reports to maintainers that a subject has recovered, if its problem was reported.

@@ -81,8 +81,7 @@ async fn decide(
     edits::add_edit(&mut tx, &new, ctx.now).await?;
     let to = section.map_or_else(String::new, |section| format!(" to {}", section.word()));
     let what = format!("issue: {}{to} {}: {title}", kind.word(), story.id);
-    audit::record(&mut tx, &ctx.actor(), &recorded(what, text), ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &recorded(what, text)).await?;
     let mut said = match (kind, section) {
         (EditKind::Pin, None) => "It is at the top of its section in the coming issue; a patch is among the highlights.".to_owned(),
         (EditKind::Pin | EditKind::Move, Some(section)) => {
@@ -193,8 +192,7 @@ pub(super) async fn undo(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         last.by,
         described(&last)
     );
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let mut said = format!("Undone: {}", described(&last));
     said.push_str(&match before {
         Some(before) => format!(

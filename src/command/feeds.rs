@@ -14,8 +14,8 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::post::words::{ago, span};
 use crate::source::{FetchError, Page};
+use crate::store::feeds::pause_feed;
 use crate::store::feeds::{self, FeedRow, FeedState};
-use crate::store::{audit, feeds::pause_feed};
 
 /// The longest wait for a feed's server.
 const FETCH_MAX: Duration = Duration::from_secs(45);
@@ -261,14 +261,7 @@ async fn set_pause(
             None => format!("{name} is not paused."),
         });
     }
-    audit::record(
-        &mut tx,
-        &ctx.actor(),
-        &format!("{what} the feed {name}"),
-        ctx.now,
-    )
-    .await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &format!("{what} the feed {name}")).await?;
     ctx.live.wake();
     let text = match paused_at {
         Some(_) => "It is not polled until it is resumed.",

@@ -6,7 +6,7 @@ use super::wording::requester_name;
 use crate::chat::Audience;
 use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};
-use crate::store::{audit, issues};
+use crate::store::issues;
 
 /// Publishes the coming issue. If there are doubts, the editor must confirm with a second command.
 pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
@@ -32,8 +32,7 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let issue = prepared.publish(&mut tx, &destinations, rules, &by, ctx.now);
     let issue = issue.await?;
     let what = recorded(format!("published issue {number}"), &doubts.join(" "));
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.live.wake();
     let channels = destinations
         .iter()
@@ -63,8 +62,7 @@ pub(super) async fn withdraw(ctx: &CommandContext<'_>) -> Result<Answer, Command
         Err(why) => return refuse(format!("The issue was not withdrawn: {why}.")),
     };
     let what = format!("withdrew issue {number}");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.live.wake();
     let posts = match withdrawn.posts {
         0 => "It had no posts.".to_owned(),
@@ -89,8 +87,7 @@ pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     }
     issues::add_correction(&mut tx, number, &text, &requester_name(ctx), ctx.now).await?;
     let what = recorded(format!("corrected issue {number}"), &text);
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let kept = write_files(ctx, rules).await;
     ctx.message(
         format!("Issue {number} is corrected"),

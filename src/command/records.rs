@@ -64,8 +64,7 @@ pub(super) async fn ban(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return refuse(format!("{person} is already banned."));
     }
     let what = format!("banned {person} from suggestions");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.message(
         "Banned",
         format!("{person} can no longer suggest links. Earlier suggestions stay."),
@@ -84,8 +83,7 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         ));
     }
     let what = format!("lifted the ban of {person}");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.message("Lifted", format!("{person} can suggest links again."))
 }
 

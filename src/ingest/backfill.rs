@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::group_commit::{PageCommit, ReadPage};
+use super::group_commit::ReadPage;
 use super::poll_end::PolledFeed;
 use super::report::Report;
 use super::{Ingest, Mode};
@@ -62,9 +62,8 @@ pub(super) async fn backfill(
             is_first: false,
             was_sampled: false,
         };
-        let PageCommit::Committed(committed) = ingest.commits.commit_page(read).await? else {
-            anyhow::bail!("{}: a poll moved the cursor of a backfill", row.name);
-        };
+        let committed = ingest.commits.commit_page(read).await?;
+        let committed = committed.context("a poll moved the cursor of a backfill")?;
         report.add(&committed);
         (walk, next) = (committed.walk, committed.next);
     }

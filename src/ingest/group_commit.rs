@@ -39,15 +39,6 @@ pub(super) struct GroupCommit {
     turn: tokio::sync::Mutex<()>,
 }
 
-/// The result of committing a page.
-#[derive(Debug)]
-pub(super) enum PageCommit {
-    Committed(Box<CommittedPage>),
-    /// The page was not stored, because another poll has moved the feed's cursor. Its walk does not know the items that the
-    /// other poll stored, and would stop too early.
-    Outdated,
-}
-
 /// A page that is on disk.
 #[derive(Debug)]
 pub(super) struct CommittedPage {
@@ -67,12 +58,6 @@ pub(super) struct CommittedPage {
     pub(super) news: usize,
     /// Entries that could not be read.
     pub(super) faults: usize,
-}
-
-/// The result of committing an entry.
-enum EntryCommit {
-    Page(PageCommit),
-    End,
 }
 
 /// The error of a failed commit. Every poll of the group gets it.
@@ -135,27 +120,28 @@ impl GroupCommit {
         self.queue.waiting()
     }
 
-    /// Commits a page, with every entry that waits; returns once it is on disk.
-    pub(super) async fn commit_page(&self, page: ReadPage) -> anyhow::Result<PageCommit> {
-        match self
-            .commit(CommitEntry::Page(Box::new(page)), false)
-            .await?
-        {
-            EntryCommit::Page(page) => Ok(page),
-            EntryCommit::End => anyhow::bail!("a page was committed as the end of a poll"),
-        }
+    /// Commits a page, with every entry that waits; returns once it is on disk. Returns `None`, and stores nothing, if another
+    /// poll has moved the feed's cursor: a walk that does not know the items of the other poll would stop too early.
+    pub(super) async fn commit_page(
+        &self,
+        page: ReadPage,
+    ) -> anyhow::Result<Option<Box<CommittedPage>>> {
+        self.commit(CommitEntry::Page(Box::new(page)), false).await
     }
 
     /// Commits the end of a poll, with every entry that waits; returns once it is on disk. A quiet end waits for others while
     /// any poll reads.
     pub(super) async fn commit_end(&self, end: PollEnd, any_reads: bool) -> anyhow::Result<()> {
         let may_wait = end.is_quiet() && any_reads && self.waiting() < QUIET_MAX;
-        self.commit(CommitEntry::End(Box::new(end)), may_wait)
-            .await
-            .map(|_| ())
+        let entry = CommitEntry::End(Box::new(end));
+        self.commit(entry, may_wait).await.map(|_| ())
     }
 
-    async fn commit(&self, entry: CommitEntry, may_wait: bool) -> anyhow::Result<EntryCommit> {
+    async fn commit(
+        &self,
+        entry: CommitEntry,
+        may_wait: bool,
+    ) -> anyhow::Result<Option<Box<CommittedPage>>> {
         let (_waiting, mut result) = self.queue.put(entry);
         // The committing task was dropped. The feed is still due, as after any interrupted poll.
         let broken_off = "keeping was broken off";
@@ -193,29 +179,23 @@ impl GroupCommit {
         for entry in entries {
             let result = match &storage_problem {
                 Some(problem) => Err(CommitError::clone(problem)),
-                None => self.commit_alone(entry).await,
+                None => self.commit_together(std::slice::from_ref(entry)).await,
             };
             if let Err(error) = &result
                 && error.is_storage_problem()
             {
                 storage_problem = Some(error.clone());
             }
-            results.push(result);
+            results.push(result.map(|one| one.into_iter().next().flatten()));
         }
         results
-    }
-
-    async fn commit_alone(&self, entry: &CommitEntry) -> EntryResult {
-        let committed = self.commit_together(std::slice::from_ref(entry)).await?;
-        let one = committed.into_iter().next();
-        one.ok_or_else(|| CommitError::new(anyhow::anyhow!("a commit of one entry has no result")))
     }
 
     /// Commits these entries in one transaction. A panic is an error.
     async fn commit_together(
         &self,
         entries: &[CommitEntry],
-    ) -> Result<Vec<EntryCommit>, CommitError> {
+    ) -> Result<Vec<Option<Box<CommittedPage>>>, CommitError> {
         let caught = AssertUnwindSafe(self.transaction(entries)).catch_unwind();
         let committed = caught.await.unwrap_or_else(|_| Err(Panicked.into()));
         committed.map_err(CommitError::new)

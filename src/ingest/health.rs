@@ -2,11 +2,10 @@
 //! second notice reports the recovery.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tracing::warn;
 
 use super::poll_end::PollEnd;
 use crate::config::{FeedConfig, FeedKind, UpstreamKind};
-use crate::destination::{self, Destination, Problem};
+use crate::destination::{Destination, Problem, report_recovery, warn_of_problem};
 use crate::post::plain;
 use crate::source::Gap;
 use crate::store::Tx;
@@ -30,7 +29,7 @@ pub(super) async fn report_health(
     let (state, why) = match &end.outcome {
         Outcome::Ok | Outcome::OkSoFar => {
             let title = format!("{name} is well again");
-            return destination::report_recovery(tx, destinations, &subject, &title, now).await;
+            return report_recovery(tx, destinations, &subject, &title, now).await;
         }
         // Our own network failed: nothing is wrong with the feed.
         Outcome::Excused { .. } => return Ok(()),
@@ -51,7 +50,7 @@ pub(super) async fn report_health(
         title: format!("{name} {what}"),
         text: format!("{}\n{remedy}", plain(why)),
     };
-    report(tx, destinations, &problem, now).await
+    warn_of_problem(tx, destinations, &problem, now).await
 }
 
 /// Reports gaps that were found: once a day for each feed, because a feed that is too fast for its poll gap has many.
@@ -65,12 +64,9 @@ pub(super) async fn report_gaps(
     if gaps.is_empty() {
         return Ok(());
     }
-    let when = |at: i64| {
-        let at = DateTime::from_timestamp(at, 0).filter(|_| at > 0);
-        at.map_or_else(
-            || "?".to_owned(),
-            |at| at.format("%Y-%m-%d %H:%M").to_string(),
-        )
+    let when = |at: i64| match DateTime::from_timestamp(at, 0) {
+        Some(time) if at > 0 => time.format("%Y-%m-%d %H:%M").to_string(),
+        _ => "?".to_owned(),
     };
     let mut lines: Vec<String> = gaps
         .iter()
@@ -100,7 +96,7 @@ pub(super) async fn report_gaps(
         title: format!("{name}: something is missing"),
         text: lines.join("\n"),
     };
-    report(tx, destinations, &problem, now).await
+    warn_of_problem(tx, destinations, &problem, now).await
 }
 
 /// Reports a warning about a whole source, once a month at most.
@@ -117,19 +113,7 @@ pub(super) async fn report_warning(
         title: format!("{}: a warning", row.name),
         text: plain(warning),
     };
-    report(tx, destinations, &problem, now).await
-}
-
-async fn report(
-    tx: &mut Tx,
-    destinations: &[Destination],
-    problem: &Problem<'_>,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    if destination::report_problem(tx, destinations, problem, now).await? {
-        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
-    }
-    Ok(())
+    warn_of_problem(tx, destinations, &problem, now).await
 }
 
 /// The key under which problems of a feed are recorded.

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, debug, error, info, info_span, warn};
 use url::Url;
 
 use super::flood::limit_new_items;
-use super::group_commit::{CommitError, PageCommit, ReadPage};
+use super::group_commit::{CommitError, ReadPage};
 use super::poll_end::{EndReason, PollEnd, PolledFeed};
 use super::report::Report;
 use super::{Ingest, Mode};
@@ -231,8 +231,8 @@ impl<'a> Poll<'a> {
             self.reader_slot = None;
         }
         let committed = match self.ingest.commits.commit_page(read).await {
-            Ok(PageCommit::Committed(committed)) => committed,
-            Ok(PageCommit::Outdated) => return Ok(self.interrupted(OVERTAKEN)),
+            Ok(Some(committed)) => committed,
+            Ok(None) => return Ok(self.interrupted(OVERTAKEN)),
             Err(error) => {
                 let Some(own) = CommitError::of_page(&error) else {
                     return Err(error);

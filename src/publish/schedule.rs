@@ -177,9 +177,7 @@ async fn hold(
         ),
     };
     let mut tx = store.write().await?;
-    if destination::report_problem(&mut tx, destinations, &problem, now).await? {
-        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
-    }
+    destination::warn_of_problem(&mut tx, destinations, &problem, now).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{CommitError, EntryCommit};
+use super::{CommitError, CommittedPage};
 use crate::ingest::Mode;
 use crate::ingest::poll_end::{PollEnd, PolledFeed};
 use crate::source::{Gap, Page, Walk};
@@ -52,8 +52,8 @@ impl ReadPage {
     }
 }
 
-/// The result of one entry.
-pub(super) type EntryResult = Result<EntryCommit, CommitError>;
+/// The result of one entry; `None` for the end of a poll, and for a page that was not stored.
+pub(super) type EntryResult = Result<Option<Box<CommittedPage>>, CommitError>;
 
 type ResultSender = oneshot::Sender<EntryResult>;
 

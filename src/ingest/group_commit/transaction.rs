@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tracing::{Instrument as _, Span, info_span};
 
 use super::queue::{CommitEntry, ReadPage};
-use super::{CommittedPage, EntryCommit, GroupCommit, PageCommit};
+use super::{CommittedPage, GroupCommit};
 use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::fold;
@@ -36,7 +36,7 @@ impl GroupCommit {
     pub(super) async fn transaction(
         &self,
         entries: &[CommitEntry],
-    ) -> anyhow::Result<Vec<EntryCommit>> {
+    ) -> anyhow::Result<Vec<Option<Box<CommittedPage>>>> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         // Asked within the transaction: it is the one that queues posts for them.
@@ -48,10 +48,9 @@ impl GroupCommit {
         let ends: Vec<&PollEnd> = entries
             .iter()
             .zip(&committed)
-            .filter_map(|(entry, committed)| match (entry, committed) {
-                (CommitEntry::End(end), _) => Some(&**end),
-                (_, EntryCommit::Page(PageCommit::Committed(page))) => page.end.as_ref(),
-                (_, EntryCommit::Page(PageCommit::Outdated) | EntryCommit::End) => None,
+            .filter_map(|(entry, committed)| match entry {
+                CommitEntry::Page(_) => committed.as_ref()?.end.as_ref(),
+                CommitEntry::End(end) => Some(&**end),
             })
             .collect();
         settle_polls(&mut tx, &destinations, &ends).await?;
@@ -69,7 +68,7 @@ impl GroupCommit {
         destinations: &[Destination],
         entries: &[CommitEntry],
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Vec<EntryCommit>> {
+    ) -> anyhow::Result<Vec<Option<Box<CommittedPage>>>> {
         let pages = entries.iter().filter_map(|entry| match entry {
             CommitEntry::Page(page) => Some(page.feed.row.id),
             CommitEntry::End(_) => None,
@@ -89,9 +88,9 @@ impl GroupCommit {
             committed.push(match entry {
                 CommitEntry::Page(page) => {
                     let stored = batch.store(page, place);
-                    EntryCommit::Page(stored.instrument(poll_span(&page.feed.row)).await?)
+                    stored.instrument(poll_span(&page.feed.row)).await?
                 }
-                CommitEntry::End(_) => EntryCommit::End,
+                CommitEntry::End(_) => None,
             });
         }
         let PageBatch {
@@ -103,7 +102,7 @@ impl GroupCommit {
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
         for (place, opened) in plan::plan(tx, destinations, changed, &news, now).await? {
-            if let EntryCommit::Page(PageCommit::Committed(page)) = &mut committed[place] {
+            if let Some(page) = &mut committed[place] {
                 page.news = opened;
             }
         }
@@ -140,12 +139,17 @@ impl GroupCommit {
 }
 
 impl<'a> PageBatch<'a> {
-    /// Stores a page: its items, its gaps, and the cursor of its walk. `place` is the page's place in the transaction.
-    async fn store(&mut self, read: &'a ReadPage, place: usize) -> anyhow::Result<PageCommit> {
+    /// Stores a page: its items, its gaps, and the cursor of its walk. Stores nothing if another poll has moved the cursor.
+    /// `place` is the page's place in the transaction.
+    async fn store(
+        &mut self,
+        read: &'a ReadPage,
+        place: usize,
+    ) -> anyhow::Result<Option<Box<CommittedPage>>> {
         let (row, page, now) = (&read.feed.row, &read.page, self.now);
         let is_poll = read.mode != Mode::History;
         if is_poll && !self.progress.stands_at(row.id, read.cursor.as_deref()) {
-            return Ok(PageCommit::Outdated);
+            return Ok(None);
         }
         let stored = self.store_items(read, place).await?;
         let mut walk = read.walk.clone();
@@ -183,7 +187,7 @@ impl<'a> PageBatch<'a> {
             };
             PollEnd::new(&read.feed, reason, self.clock.now())
         });
-        Ok(PageCommit::Committed(Box::new(CommittedPage {
+        Ok(Some(Box::new(CommittedPage {
             walk,
             cursor,
             next,
