@@ -36,6 +36,16 @@ pub fn with_rows(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Des
     rows.into_iter().filter_map(destination).collect()
 }
 
+/// The destinations of notices to maintainers.
+pub fn for_maintainers(destinations: &[Destination]) -> impl Iterator<Item = &Destination> {
+    destinations.iter().filter(|own| own.config.maintainers)
+}
+
+/// The destinations of issues.
+pub fn for_issues(destinations: &[Destination]) -> impl Iterator<Item = &Destination> {
+    destinations.iter().filter(|own| own.config.issues)
+}
+
 /// The numbers of those destinations that their platforms refuse now.
 pub async fn paused(destinations: &[Destination], store: &Store) -> anyhow::Result<Vec<i64>> {
     let rows = outbox::channels(store.read().into()).await?;
@@ -111,7 +121,7 @@ pub async fn notify_maintainers(
     text: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    for own in destinations.iter().filter(|own| own.config.maintainers) {
+    for own in for_maintainers(destinations) {
         let notice = Content::Notice {
             title: title.to_owned(),
             text: text.to_owned(),

@@ -119,7 +119,7 @@ impl Live {
     pub async fn add(
         &self,
         addition: &Addition,
-        hand: &audit::Actor,
+        actor: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<Result<(), Vec<String>>> {
         let _one = self.changing.lock().await;
@@ -137,7 +137,7 @@ impl Live {
             );
             return Ok(Err(vec![taken]));
         }
-        audit::record(&mut tx, hand, what, self.clock.now()).await?;
+        audit::record(&mut tx, actor, what, self.clock.now()).await?;
         tx.commit().await?;
         self.swap(&before, effective).await?;
         Ok(Ok(()))
@@ -148,7 +148,7 @@ impl Live {
         &self,
         kind: TableKind,
         name: &str,
-        hand: &audit::Actor,
+        actor: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<bool> {
         let _one = self.changing.lock().await;
@@ -157,7 +157,7 @@ impl Live {
         if !additions::drop_addition(&mut tx, kind, name).await? {
             return Ok(false);
         }
-        audit::record(&mut tx, hand, what, self.clock.now()).await?;
+        audit::record(&mut tx, actor, what, self.clock.now()).await?;
         tx.commit().await?;
         let effective = with_additions(&before.effective, &self.store).await?;
         self.swap(&before, effective).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::destination;
+use crate::destination::{for_maintainers, notify_maintainers};
 use crate::live::Live;
 use crate::post::story::Content;
 use crate::store::{StorageProblem, troubles};
@@ -109,8 +109,7 @@ impl Disk {
             );
             let title = "The database can be written again";
             let destinations = now.ingest.destinations();
-            destination::notify_maintainers(&mut tx, &destinations, title, &text, live.clock.now())
-                .await?;
+            notify_maintainers(&mut tx, &destinations, title, &text, live.clock.now()).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -121,10 +120,7 @@ impl Disk {
 async fn notify(live: &Live, trouble: StorageProblem) {
     let now = live.now();
     let destinations = now.ingest.destinations();
-    let theirs = destinations
-        .iter()
-        .filter(|destination| destination.config.maintainers);
-    for destination in theirs {
+    for destination in for_maintainers(&destinations) {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),
             text: format!(

@@ -224,8 +224,12 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         ));
     }
     let what = format!("removed the feed {name}");
-    let hand = ctx.actor();
-    match ctx.live.remove(TableKind::Feed, name, &hand, &what).await? {
+    let actor = ctx.actor();
+    match ctx
+        .live
+        .remove(TableKind::Feed, name, &actor, &what)
+        .await?
+    {
         true => ctx.message(
             format!("{name} was removed"),
             "It is no longer polled. Its stories stay, and their posts still get updates.",

@@ -80,10 +80,10 @@ pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         .map(|patches| patches.posted.len())
         .sum();
     sizes.push(format!("patches {posted}"));
-    let past = schedule::Past::of(&ctx.live.store).await?;
+    let history = schedule::IssueHistory::of(&ctx.live.store).await?;
     let day = |at: DateTime<Utc>| at.format("%A, %-d %B at %H:%M UTC").to_string();
     let publish = ctx.typed(Audience::Editors, &format!("publish {number}"));
-    let due = match schedule::due_at(rules, &past, ctx.now) {
+    let due = match schedule::due_at(rules, &history, ctx.now) {
         Some(at) if at <= ctx.now => format!(
             "It was due on {}. If it is held back, {publish} shows the reasons.",
             day(at)

@@ -4,6 +4,7 @@ use super::context::{Answer, CommandContext, CommandError, refuse};
 use super::editors::{recorded, written};
 use super::wording::requester_name;
 use crate::chat::Audience;
+use crate::destination::for_issues;
 use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};
 use crate::store::issues;
@@ -34,10 +35,7 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let what = recorded(format!("published issue {number}"), &doubts.join(" "));
     ctx.commit(tx, &what).await?;
     ctx.live.wake();
-    let channels = destinations
-        .iter()
-        .filter(|destination| destination.config.issues)
-        .count();
+    let channels = for_issues(&destinations).count();
     let channels = match channels {
         0 => "No channel posts issues; set issues = true for one.".to_owned(),
         1 => "It is queued for one channel.".to_owned(),

@@ -156,10 +156,10 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         return refuse("You manage this place only, and that channel is not part of it.");
     }
     let what = format!("removed the channel {name}");
-    let hand = ctx.actor();
+    let actor = ctx.actor();
     match ctx
         .live
-        .remove(TableKind::Channel, name, &hand, &what)
+        .remove(TableKind::Channel, name, &actor, &what)
         .await?
     {
         true => ctx.message(

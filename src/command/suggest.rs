@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
-use crate::destination::Destination;
+use crate::destination::{Destination, for_maintainers};
 use crate::item::link::canonical_link;
 use crate::item::prose;
 use crate::plan::match_standing;
@@ -33,11 +33,8 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     if caps.person_max == 0 || caps.place_max == 0 {
         return refuse("Suggestions are turned off.");
     }
-    let note = prose::shorten(
-        &plain(ctx.call.get("note").unwrap_or_default()),
-        NOTE_CHARS_MAX,
-    );
-    let place = ctx.by.community.as_deref().unwrap_or(&ctx.by.room);
+    let note = plain(ctx.call.get("note").unwrap_or_default());
+    let note = prose::shorten(&note, NOTE_CHARS_MAX);
     let canonical = canonical_link(&url);
     let new = NewSuggestion {
         url: &canonical,
@@ -45,7 +42,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         note: &note,
         platform: ctx.by.platform.word(),
         person: &ctx.by.person,
-        place,
+        place: ctx.by.community.as_deref().unwrap_or(&ctx.by.room),
         room: &ctx.by.room,
     };
     let readers = ctx.live.store.read();
@@ -58,18 +55,13 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         let suggestion = Suggestion {
             number,
             link: url.to_string(),
-            note: note.clone(),
+            note,
             known: known.clone(),
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        notify_editors(
-            &mut tx,
-            &ctx.generation.ingest.destinations(),
-            suggestion,
-            ctx.now,
-        )
-        .await?;
+        let destinations = ctx.generation.ingest.destinations();
+        notify_editors(&mut tx, &destinations, suggestion, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
@@ -82,11 +74,11 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         }
         SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
-            let text = format!(
-                "Somebody already suggested it on {}.",
-                day.format("%-d %B %Y")
-            );
-            ctx.message("Thank you", text)
+            let day = day.format("%-d %B %Y");
+            ctx.message(
+                "Thank you",
+                format!("Somebody already suggested it on {day}."),
+            )
         }
         SuggestionResult::PersonFull => refuse(format!(
             "The limit is {} per person in 24 hours, so this one was not saved. Try again tomorrow.",
@@ -111,10 +103,7 @@ async fn notify_editors(
 ) -> anyhow::Result<()> {
     let number = suggestion.number;
     let content = Content::Suggestion(suggestion);
-    for destination in destinations
-        .iter()
-        .filter(|destination| destination.config.maintainers)
-    {
+    for destination in for_maintainers(destinations) {
         let post = outbox::open_and_queue(tx, destination.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }

@@ -136,28 +136,23 @@ async fn gather(
     joined: JoinedItems,
     rules: &FoldRules,
 ) -> anyhow::Result<Folding> {
-    let JoinedItems {
-        touched,
-        mut union,
-        readings,
-        mentioning,
-    } = joined;
+    let (touched, mut union, readings) = (joined.touched, joined.union, joined.readings);
     let mut changed: HashSet<i64> = readings.iter().map(|(_, r)| r.item.id).collect();
     let sources = union.sources();
-    let mut clusters: BTreeMap<i64, Cluster> = BTreeMap::new();
     let mut unread = Vec::new();
-    for &number in &touched {
-        let cluster = clusters.entry(number).or_default();
+    let mut cached = |number: i64| {
+        let mut cluster = Cluster::default();
         for part in sources_of(&sources, number) {
             match cache.remove(part) {
                 Some(part) => cluster.absorb(part),
                 None => unread.push(part),
             }
         }
-        cluster
-            .readings
-            .retain(|reading| !changed.contains(&reading.item.id));
-    }
+        let is_old = |reading: &Reading| !changed.contains(&reading.item.id);
+        cluster.readings.retain(is_old);
+        (number, cluster)
+    };
+    let mut clusters: BTreeMap<i64, Cluster> = touched.iter().map(|&n| cached(n)).collect();
     let known: Vec<i64> = changed.iter().copied().collect();
     let members = stories::members_of_clusters(tx, &unread, &known).await?;
     stories::move_clusters(tx, &union.moves()).await?;
@@ -176,7 +171,7 @@ async fn gather(
     let keys: Vec<JoinKey> = by_key.keys().copied().collect();
     let stored = stories::items_that_mention(tx, &keys).await?;
     let stored = stored.into_iter().map(|(key, item)| (by_key[&key], item));
-    for (number, item) in stored.chain(mentioning) {
+    for (number, item) in stored.chain(joined.mentioning) {
         if let Some(cluster) = clusters.get_mut(&number) {
             cluster.mentioning.insert(item);
         }

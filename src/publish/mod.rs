@@ -14,7 +14,7 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tracing::info;
 
 use crate::config::{Config, IssueConfig};
-use crate::destination::Destination;
+use crate::destination::{Destination, for_issues};
 use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
 use crate::plan::match_standing;
 use crate::post::story::Content;
@@ -251,10 +251,7 @@ impl Prepared {
         let page = rules.page(number);
         let announcement = post::announcement(&compiled.issue, page.as_deref());
         let content = Content::Issue(Box::new(announcement));
-        for destination in destinations
-            .iter()
-            .filter(|destination| destination.config.issues)
-        {
+        for destination in for_issues(destinations) {
             let due_at = destination
                 .config
                 .quiet

@@ -28,7 +28,7 @@ const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
 /// The values beside the configuration that decide when the coming issue is due.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct IssueHistory {
     /// The last issue.
     pub last: Option<IssueRow>,
     /// When the first news was stored, unix seconds. Before the first issue, none is due for an earlier time.
@@ -37,7 +37,7 @@ pub struct Past {
     pub withdrawn_at: Option<i64>,
 }
 
-impl Past {
+impl IssueHistory {
     /// As it is stored.
     pub async fn of(store: &Store) -> anyhow::Result<Self> {
         let last = issues::last_issue(store.read().into()).await?;
@@ -61,24 +61,28 @@ impl Past {
 }
 
 /// When the coming issue is due; `None` where editors alone publish.
-pub fn due_at(rules: Rules<'_>, past: &Past, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn due_at(
+    rules: Rules<'_>,
+    history: &IssueHistory,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let when = rules.issue.publish?;
     let at = |at: i64| DateTime::from_timestamp(at, 0);
     let gap = match when.day {
         Some(_) => WEEKLY_GAP_MIN,
         None => DAILY_GAP_MIN,
     };
-    let last = past.last.as_ref();
+    let last = history.last.as_ref();
     let since = match last.and_then(|last| at(last.published_at)) {
         // A clock that was ahead then is no reason to wait for it.
         Some(published_at) => published_at.min(now) + gap,
-        None => past
+        None => history
             .began_at
             .and_then(at)
             .unwrap_or(now)
             .max(now - FIRST_LATE_MAX),
     };
-    let withdrawn_at = past.withdrawn_at.and_then(at).map(|at| at.min(now));
+    let withdrawn_at = history.withdrawn_at.and_then(at).map(|at| at.min(now));
     Some(when.next_after(withdrawn_at.map_or(since, |withdrawn_at| since.max(withdrawn_at))))
 }
 
@@ -93,8 +97,8 @@ pub async fn pass(
     if rules.issue.publish.is_none() {
         return Ok(None);
     }
-    let past = Past::of(store).await?;
-    let due = due_at(rules, &past, now);
+    let history = IssueHistory::of(store).await?;
+    let due = due_at(rules, &history, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
     };
@@ -106,13 +110,13 @@ pub async fn pass(
     if turns.are_waiting && began.is_none_or(|began| now - began < CATCH_UP_MAX) {
         return Ok(Some(now + CATCH_UP_GAP));
     }
-    let unread = doubt::unread(store.read().into(), now, past.last.as_ref(), now).await?;
+    let unread = doubt::unread(store.read().into(), now, history.last.as_ref(), now).await?;
     if !unread.is_empty() {
         hold(
             store,
             &destinations(),
             rules,
-            &past,
+            &history,
             &Doubt::Unread(unread),
             now,
         )
@@ -122,13 +126,13 @@ pub async fn pass(
     let mut tx = store.write().await?;
     // Asked again inside: an editor may have been quicker.
     let last = issues::last_issue((&mut tx).into()).await?;
-    if last != past.last {
+    if last != history.last {
         return Ok(Some(now));
     }
-    match prepare(&mut tx, rules, past.coming()?, None, now).await? {
+    match prepare(&mut tx, rules, history.coming()?, None, now).await? {
         Ok(prepared) if prepared.doubts.contains(&Doubt::Empty) => {
             tx.rollback().await;
-            hold(store, &destinations(), rules, &past, &Doubt::Empty, now).await?;
+            hold(store, &destinations(), rules, &history, &Doubt::Empty, now).await?;
             return Ok(Some(now + HELD_GAP));
         }
         Ok(prepared) => {
@@ -145,7 +149,7 @@ pub async fn pass(
         }
     }
     write_files(store, &destinations(), rules, now).await?;
-    Ok(due_at(rules, &Past::of(store).await?, now))
+    Ok(due_at(rules, &IssueHistory::of(store).await?, now))
 }
 
 /// Holds the coming issue back, and asks maintainers once for a decision.
@@ -153,11 +157,11 @@ async fn hold(
     store: &Store,
     destinations: &[Destination],
     rules: Rules<'_>,
-    past: &Past,
+    history: &IssueHistory,
     why: &Doubt,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let number = past.coming()?;
+    let number = history.coming()?;
     let kind = number.to_string();
     if troubles::kind_of_trouble(store.read(), HELD).await? == Some(kind.clone()) {
         return Ok(());
@@ -249,21 +253,21 @@ mod tests {
                 published_at: at(published).timestamp(),
                 published_by: "x".to_owned(),
             });
-            let past = Past {
+            let history = IssueHistory {
                 last,
                 began_at: Some(at(began).timestamp()),
                 withdrawn_at: None,
             };
-            let found = due_at(rules, &past, at(now));
+            let found = due_at(rules, &history, at(now));
             assert_eq!(found, Some(at(due)), "{what}");
         }
         // One that was taken back on its day does not come out again by itself before the next one.
-        let past = Past {
+        let history = IssueHistory {
             last: None,
             began_at: Some(at("2024-01-01T00:00:00Z").timestamp()),
             withdrawn_at: Some(at("2025-01-15T16:05:00Z").timestamp()),
         };
-        let found = due_at(rules, &past, at("2025-01-15T16:06:00Z"));
+        let found = due_at(rules, &history, at("2025-01-15T16:06:00Z"));
         assert_eq!(found, Some(at("2025-01-22T16:00:00Z")));
         let by_hand = IssueConfig::default();
         let rules = Rules {
@@ -271,6 +275,6 @@ mod tests {
             ..rules
         };
         let now = at("2025-01-09T10:00:00Z");
-        assert_eq!(due_at(rules, &Past::default(), now), None);
+        assert_eq!(due_at(rules, &IssueHistory::default(), now), None);
     }
 }
