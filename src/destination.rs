@@ -108,8 +108,10 @@ pub async fn report_recovery(
     };
     info!("{title}");
     let since = DateTime::from_timestamp(since, 0).unwrap_or(now);
-    let since = since.format("%Y-%m-%d %H:%M");
-    let text = format!("It had been failing since {since} UTC.");
+    let text = format!(
+        "It had been failing since {} UTC.",
+        since.format("%Y-%m-%d %H:%M")
+    );
     notify_maintainers(tx, destinations, title, &text, now).await
 }
 

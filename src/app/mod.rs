@@ -80,9 +80,9 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
-    let mut ears = JoinSet::new();
+    let mut listening = JoinSet::new();
     for (platform, listener) in listeners {
-        ears.spawn(async move { (platform, listener.await) });
+        listening.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
     // The times of the last and the next full pass. A poll without news does not move the next one.
@@ -125,7 +125,7 @@ pub async fn run(
                     disk.met(live, error).await?;
                 }
             }
-            Some(ended) = ears.join_next(), if !ears.is_empty() => {
+            Some(ended) = listening.join_next(), if !listening.is_empty() => {
                 let (platform, ended) = ended.context("a listener panicked")?;
                 if let Err(error) = ended {
                     stop.cancel();
@@ -166,7 +166,7 @@ pub async fn run(
     let finish = async {
         while under_way.polls.join_next().await.is_some() {}
         while under_way.lanes.join_next().await.is_some() {}
-        while ears.join_next().await.is_some() {}
+        while listening.join_next().await.is_some() {}
     };
     let _ = tokio::time::timeout(STOP_MAX, finish).await;
     Ok(())
@@ -266,9 +266,10 @@ async fn until_next(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Duration> {
     // A feed due by now is under way or waiting: the end of a poll wakes the loop.
-    let next_feed = feeds::next_due_after(ingest.store.read(), now).await?;
-    let next_feed = next_feed.and_then(|at| DateTime::from_timestamp(at, 0));
-    let next = [
+    let next_feed = feeds::next_due_after(ingest.store.read(), now)
+        .await?
+        .and_then(|at| DateTime::from_timestamp(at, 0));
+    let next_work = [
         ingest.next_digest_at().await?,
         issue_at,
         // A busy lane wakes the loop when it ends.
@@ -279,9 +280,8 @@ async fn until_next(
         },
     ];
     let wait = |at: DateTime<Utc>| (at - ingest.clock.now()).to_std().unwrap_or_default();
-    let next = next.into_iter().flatten().min().map(wait);
-    let next = next.map_or(SLEEP_MAX, |next| next.max(SLEEP_MIN));
-    let next_feed = next_feed.map(wait);
-    let next_feed = next_feed.map_or(SLEEP_MAX, |next| next.max(POLL_SLEEP_MIN));
-    Ok(next.min(next_feed).min(SLEEP_MAX))
+    let for_work = next_work.into_iter().flatten().min().map(wait);
+    let for_work = for_work.map_or(SLEEP_MAX, |time| time.max(SLEEP_MIN));
+    let for_feed = next_feed.map_or(SLEEP_MAX, |at| wait(at).max(POLL_SLEEP_MIN));
+    Ok(for_work.min(for_feed).min(SLEEP_MAX))
 }

@@ -346,8 +346,8 @@ pub(crate) async fn outside<'a>(
     readings: impl Iterator<Item = &'a Reading>,
     rules: &FoldRules,
 ) -> anyhow::Result<Outside> {
-    let mentioning = stories::items_that_mention(tx, &distinct_keys(readings)).await?;
-    let mentioning = mentioning.into_iter().map(|(_, item)| item).collect();
+    let found = stories::items_that_mention(tx, &distinct_keys(readings)).await?;
+    let mentioning = found.into_iter().map(|(_, item)| item).collect();
     Ok(read_outside(tx, mentioning, rules).await?.0)
 }
 

@@ -98,15 +98,13 @@ pub async fn coming(
         None => withdrawn::first_began_at(tx).await?,
     };
     let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
-    let period = period.unwrap_or(Period {
-        from: since.unwrap_or(now - FIRST_SPAN),
-        to: now,
-    });
-    // The database has whole seconds. Half a second would be covered twice.
-    let period = Period {
-        from: period.from.trunc_subsecs(0),
-        to: period.to.trunc_subsecs(0),
+    let (from, to) = match period {
+        Some(period) => (period.from, period.to),
+        None => (since.unwrap_or(now - FIRST_SPAN), now),
     };
+    // The database has whole seconds. Half a second would be covered twice.
+    let (from, to) = (from.trunc_subsecs(0), to.trunc_subsecs(0));
+    let period = Period { from, to };
     let decided = Decided {
         edits: edits::coming_edits(tx).await?,
         accepted: edits::coming_suggestions(tx).await?,
@@ -212,8 +210,9 @@ pub async fn prepare(
     if asked != due {
         return Ok(Err(NotPublished::Number { due, asked }));
     }
-    let ended_at = last.as_ref();
-    let ended_at = ended_at.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    let ended_at = last
+        .as_ref()
+        .and_then(|last| DateTime::from_timestamp(last.to_at, 0));
     // The database has whole seconds.
     let to = period.map_or(now, |period| period.to).trunc_subsecs(0);
     if ended_at.is_some_and(|ended_at| ended_at >= to) {

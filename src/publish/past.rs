@@ -232,9 +232,10 @@ fn links(reading: &Reading) -> Vec<(String, String)> {
     if !is_notice {
         return Vec::new();
     }
-    let own = prose::lines(&item.text).map(str::trim);
-    let own = own.filter(|line| line.starts_with("https://"));
-    own.filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
+    let lines = prose::lines(&item.text).map(str::trim);
+    lines
+        .filter(|line| line.starts_with("https://"))
+        .filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
         .collect()
 }
 
