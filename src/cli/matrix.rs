@@ -56,13 +56,13 @@ pub(super) async fn run(path: &Path, command: &MatrixCommand) -> anyhow::Result<
     match command {
         MatrixCommand::Login { anew } => {
             if *anew {
-                settings.forget().map_err(explained)?;
+                settings.forget().map_err(told)?;
             }
             login(settings).await
         }
         MatrixCommand::RecoveryKey { new_identity: true } => {
             let matrix = Matrix::new(settings);
-            matrix.begin_anew().await.map_err(explained)?;
+            matrix.begin_anew().await.map_err(told)?;
             recovery_key(&matrix).await
         }
         MatrixCommand::RecoveryKey {
@@ -74,7 +74,7 @@ pub(super) async fn run(path: &Path, command: &MatrixCommand) -> anyhow::Result<
 
 async fn login(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let folder = settings.folder.clone();
-    let account = Matrix::new(settings).account().await.map_err(explained)?;
+    let account = Matrix::new(settings).account().await.map_err(told)?;
     let mut out = anstream::stdout();
     writeln!(
         out,
@@ -121,7 +121,7 @@ fn line(room: &RoomFacts) -> String {
 }
 
 async fn recovery_key(matrix: &Matrix) -> anyhow::Result<ExitCode> {
-    let key = matrix.make_recovery_key().await.map_err(explained)?;
+    let key = matrix.make_recovery_key().await.map_err(told)?;
     writeln!(std::io::stdout(), "{}", key.expose_secret())?;
     writeln!(
         anstream::stderr(),
@@ -135,8 +135,8 @@ async fn recovery_key(matrix: &Matrix) -> anyhow::Result<ExitCode> {
 async fn recover(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
     let key = ask("Recovery key: ")?;
     let matrix = Matrix::new(settings);
-    matrix.recover(&key).await.map_err(explained)?;
-    let account = matrix.account().await.map_err(explained)?;
+    matrix.recover(&key).await.map_err(told)?;
+    let account = matrix.account().await.map_err(told)?;
     anyhow::ensure!(
         account.is_trusted,
         "the key was taken, but the account did not sign this device; make a new key with the account's other device"
@@ -170,7 +170,7 @@ fn ask(what: &str) -> anyhow::Result<SecretString> {
     Ok(secret.into())
 }
 
-fn explained(error: SendError) -> anyhow::Error {
+fn told(error: SendError) -> anyhow::Error {
     match error {
         SendError::Later { why, .. }
         | SendError::Failed { why, .. }

@@ -108,7 +108,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     let stop = app::stop_on_signals()?;
     let mut failed = 0;
     let mut polled = 0;
-    let mut show = |report: &Report| {
+    let mut told = |report: &Report| {
         polled += 1;
         failed += usize::from(!matches!(report.outcome, Outcome::Ok | Outcome::OkSoFar));
         let _ = writeln!(anstream::stderr(), "{}", line(report));
@@ -116,9 +116,9 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
     match only {
         Some(name) => {
             let row = feed_row(&ingest, &config, name).await?;
-            show(&ingest.poll(row, &stop).await?);
+            told(&ingest.poll(row, &stop).await?);
         }
-        None => ingest.pass(&stop, |report| show(&report)).await?,
+        None => ingest.pass(&stop, |report| told(&report)).await?,
     }
     if polled == 0 {
         let next = feeds::next_due_after(ingest.store.read(), ingest.clock.now())
