@@ -233,7 +233,7 @@ async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<Ex
         .count();
     writeln!(
         anstream::stdout(),
-        "{} is published. Channels that take issues: {channels}; the bpfnews that runs posts it there.",
+        "{} is out. Channels that take issues: {channels}; the bpfnews that runs posts it there.",
         issue.title()
     )?;
     write_files(&ingest, rules).await
