@@ -20,3 +20,4 @@ mod records;
 mod rights;
 mod routes;
 mod suggest;
+mod wording;

@@ -4,8 +4,8 @@
 //!
 //! 1. [`ingest`] finds a feed that is due, and asks [`source`] for a walk: a pure state machine that names the next request.
 //! 2. [`source::fetch`] makes the request politely and within bounds. The walk turns the answer into a page of [`item`]s.
-//! 3. One transaction in [`store`] stores the new items, folds them into [`story`] values, plans each channel's [`post`], and
-//!    saves the feed's cursor. A crash before the commit changes nothing; the next poll reads the page again.
+//! 3. One transaction of the [`store`] has it all: the new items, their [`fold`] into [`story`] values, the [`plan`] of each
+//!    channel's [`post`], and the feed's cursor. A crash before the commit changes nothing; the next poll reads the page again.
 //! 4. [`deliver`] claims each queued delivery, sends it through a platform of [`channel`], and records the result. A story
 //!    that moves later edits its post.
 //! 5. Once a week [`publish`] compiles the stories into an [`issue`]. [`command`] answers people in chat, and [`web`] serves
@@ -26,11 +26,13 @@ pub mod command;
 pub mod config;
 pub mod deliver;
 pub mod demo;
-pub mod desk;
+pub mod destination;
+pub mod fold;
 pub mod ingest;
 pub mod issue;
 pub mod item;
 pub mod live;
+pub mod plan;
 pub mod post;
 pub mod publish;
 pub mod source;

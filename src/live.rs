@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use crate::chat::PlatformKind;
 use crate::clock::Clock;
 use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
-use crate::deliver::{Courier, Platforms};
-use crate::desk;
+use crate::deliver::{DeliveryLoop, Platforms};
+use crate::destination;
 use crate::ingest::Ingest;
 use crate::store::{Store, additions, audit};
 
@@ -27,7 +27,7 @@ const PROBLEMS_SENT_MAX: usize = 10;
 pub struct Generation {
     pub effective: EffectiveConfig,
     pub ingest: Arc<Ingest>,
-    pub courier: Arc<Courier>,
+    pub delivery_loop: Arc<DeliveryLoop>,
 }
 
 /// The state shared by the loops and the command handler.
@@ -57,12 +57,13 @@ impl Live {
         let effective = with_additions(&file, &store).await?;
         let ingest =
             Arc::new(Ingest::open(store.clone(), &effective.config, Arc::clone(&clock)).await?);
-        let desks = ingest.desks();
-        let courier = Courier::new(store.clone(), Arc::clone(&clock), desks, platforms);
+        let destinations = ingest.destinations();
+        let delivery_loop =
+            DeliveryLoop::new(store.clone(), Arc::clone(&clock), destinations, platforms);
         let generation = Generation {
             effective,
             ingest,
-            courier: Arc::new(courier),
+            delivery_loop: Arc::new(delivery_loop),
         };
         Ok(Self {
             store,
@@ -118,7 +119,7 @@ impl Live {
     pub async fn add(
         &self,
         addition: &Addition,
-        hand: &audit::Actor,
+        actor: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<Result<(), Vec<String>>> {
         let _one = self.changing.lock().await;
@@ -136,7 +137,7 @@ impl Live {
             );
             return Ok(Err(vec![taken]));
         }
-        audit::record(&mut tx, hand, what, self.clock.now()).await?;
+        audit::record(&mut tx, actor, what, self.clock.now()).await?;
         tx.commit().await?;
         self.swap(&before, effective).await?;
         Ok(Ok(()))
@@ -147,7 +148,7 @@ impl Live {
         &self,
         kind: TableKind,
         name: &str,
-        hand: &audit::Actor,
+        actor: &audit::Actor,
         what: &str,
     ) -> anyhow::Result<bool> {
         let _one = self.changing.lock().await;
@@ -156,7 +157,7 @@ impl Live {
         if !additions::drop_addition(&mut tx, kind, name).await? {
             return Ok(false);
         }
-        audit::record(&mut tx, hand, what, self.clock.now()).await?;
+        audit::record(&mut tx, actor, what, self.clock.now()).await?;
         tx.commit().await?;
         let effective = with_additions(&before.effective, &self.store).await?;
         self.swap(&before, effective).await?;
@@ -174,7 +175,7 @@ impl Live {
         platform: PlatformKind,
         room: Option<&str>,
     ) -> anyhow::Result<()> {
-        if self.now().courier.try_again(platform, room).await? {
+        if self.now().delivery_loop.try_again(platform, room).await? {
             self.wake();
         }
         Ok(())
@@ -187,20 +188,20 @@ impl Live {
         room: &str,
         by: &str,
     ) -> anyhow::Result<()> {
-        let courier = Arc::clone(&self.now().courier);
-        courier.was_replaced(platform, room, by).await?;
+        let delivery_loop = Arc::clone(&self.now().delivery_loop);
+        delivery_loop.was_replaced(platform, room, by).await?;
         self.wake();
         Ok(())
     }
 
     async fn swap(&self, before: &Generation, effective: EffectiveConfig) -> anyhow::Result<()> {
-        let refused = desk::paused(&before.ingest.desks(), &self.store).await?;
+        let refused = destination::paused(&before.ingest.destinations(), &self.store).await?;
         let ingest = Arc::new(before.ingest.reopen(&effective.config).await?);
-        let courier = Arc::new(before.courier.over(ingest.desks(), &refused));
+        let delivery_loop = Arc::new(before.delivery_loop.over(ingest.destinations(), &refused));
         let generation = Arc::new(Generation {
             effective,
             ingest,
-            courier,
+            delivery_loop,
         });
         notify_left_out(&generation, &before.effective).await?;
         let mut current = self
@@ -233,8 +234,9 @@ impl Live {
     async fn notify(&self, title: &str, text: &str) -> anyhow::Result<()> {
         let now = self.now();
         let mut tx = self.store.write().await?;
-        let desks = now.ingest.desks();
-        desk::tell_maintainers(&mut tx, &desks, title, text, self.clock.now()).await?;
+        let destinations = now.ingest.destinations();
+        destination::notify_maintainers(&mut tx, &destinations, title, text, self.clock.now())
+            .await?;
         tx.commit().await?;
         self.changed.notify_one();
         Ok(())
@@ -274,7 +276,14 @@ async fn notify_left_out(now: &Generation, before: &EffectiveConfig) -> anyhow::
         let (kind, name) = (addition.kind.word(), &addition.name);
         let title = format!("The {kind} {name} is left out");
         let text = format!("It was added in chat and no longer fits the file: {why}");
-        desk::tell_maintainers(&mut tx, &ingest.desks(), &title, &text, ingest.clock.now()).await?;
+        destination::notify_maintainers(
+            &mut tx,
+            &ingest.destinations(),
+            &title,
+            &text,
+            ingest.clock.now(),
+        )
+        .await?;
     }
     tx.commit()
         .await

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bpfnews::config::{FeedConfig, FeedKind};
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::{Store, feeds};

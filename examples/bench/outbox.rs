@@ -10,8 +10,8 @@ use anyhow::ensure;
 use bpfnews::channel::Platform;
 use bpfnews::clock::SystemClock;
 use bpfnews::config::PlatformKind;
-use bpfnews::deliver::Courier;
-use bpfnews::desk;
+use bpfnews::deliver::DeliveryLoop;
+use bpfnews::destination;
 use bpfnews::post::story::Content;
 use bpfnews::store::{Store, outbox};
 use clap::ValueEnum;
@@ -58,33 +58,40 @@ pub(crate) async fn settle(
     let config = world::configured(scratch, &format!("{feed}{text}"))?.config;
     let store = Store::open(&config.database).await?;
     let mut tx = store.write().await?;
-    let desks = desk::open(&mut tx, &config.channels, world::now()).await?;
+    let destinations = destination::sync(&mut tx, &config.channels, world::now()).await?;
     tx.commit().await?;
     let chat = Chat::marking(marks.map(File::create).transpose()?);
     let platforms = [(
         PlatformKind::Discord,
         Arc::clone(&chat) as Arc<dyn Platform>,
     )];
-    let courier = Courier::new(
+    let delivery_loop = DeliveryLoop::new(
         store.clone(),
         Arc::new(SystemClock),
-        desks.clone().into(),
+        destinations.clone().into(),
         platforms.into(),
     );
     let measure = Measure::start()?;
     let started = Instant::now();
     let mut tx = store.write().await?;
     for number in 0..many {
-        let desk = &desks[usize::try_from(number % CHANNELS)?];
+        let destination = &destinations[usize::try_from(number % CHANNELS)?];
         let content = Content::Notice {
             title: format!("bpf: something that moved, number {number}"),
             text: "What is to be said of it in a line or two.".repeat(6),
             mark: number.to_string(),
         };
-        outbox::open_and_queue(&mut tx, desk.row.id, &content, world::now(), world::now()).await?;
+        outbox::open_and_queue(
+            &mut tx,
+            destination.row.id,
+            &content,
+            world::now(),
+            world::now(),
+        )
+        .await?;
     }
     tx.commit().await?;
-    let done = courier.pass().await?;
+    let done = delivery_loop.pass().await?;
     let per_s = many as f64 / started.elapsed().as_secs_f64();
     let sent = chat.sent().len();
     let owed = world::count(

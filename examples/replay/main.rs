@@ -27,7 +27,7 @@ use anyhow::{Context as _, ensure};
 use bpfnews::channel::Platform;
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{ChannelConfig, Config, FeedConfig, PlatformKind};
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::Ingest;
 use bpfnews::store::Store;
 use bpfnews::store::feeds::{self, FeedRow, Outcome};
@@ -103,14 +103,14 @@ async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyh
         .collect();
     let store = Store::open(database).await?;
     let ingest = Ingest::open(store, &config, clock.clone()).await?;
-    let courier = Courier::new(
+    let delivery_loop = DeliveryLoop::new(
         ingest.store.clone(),
         clock.clone(),
-        ingest.desks(),
+        ingest.destinations(),
         platforms,
     );
     let gap = TimeDelta::from_std(config.feeds[0].poll_gap)?;
-    let polls = run(&ingest, &courier, &clock, &letters, gap, last + AFTER).await?;
+    let polls = run(&ingest, &delivery_loop, &clock, &letters, gap, last + AFTER).await?;
     let wanted = StoryFilter::default();
     let today = clock.now().timestamp().div_euclid(86_400);
     let stories = stories::list_stories(ingest.store.read(), &wanted, today, i64::MAX, 0).await?;
@@ -130,7 +130,7 @@ async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyh
 /// Moves the clock from one thing that is due to the next; gives the polls there were.
 async fn run(
     ingest: &Ingest,
-    courier: &Courier,
+    delivery_loop: &DeliveryLoop,
     clock: &FixedClock,
     letters: &[Letter],
     gap: TimeDelta,
@@ -144,7 +144,7 @@ async fn run(
         let next = [
             poll_at,
             ingest.next_digest_at().await?,
-            courier.next_at().await?,
+            delivery_loop.next_at().await?,
         ];
         let next = next.into_iter().flatten().min();
         let Some(next) = next.filter(|next| *next <= end) else {
@@ -158,8 +158,10 @@ async fn run(
                 anyhow::bail!("the archive failed, which it should not: {why}");
             }
         }
+        ingest.repair_clock().await?;
+        ingest.end_recalls().await?;
         ingest.make_digests().await?;
-        courier.pass().await?;
+        delivery_loop.pass().await?;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use crate::desk;
+use crate::destination::{for_maintainers, notify_maintainers};
 use crate::live::Live;
 use crate::post::story::Content;
 use crate::store::{StorageProblem, troubles};
@@ -25,7 +25,7 @@ pub(super) struct Disk {
     again_at: Option<Instant>,
     rest: Duration,
     /// Whether maintainers got a notice, so that they get one at the end too.
-    was_told: bool,
+    was_reported: bool,
     ended_at: Option<Instant>,
 }
 
@@ -52,13 +52,13 @@ impl Disk {
             if trouble == StorageProblem::Busy || is_same {
                 warn!("the database cannot be written and will be retried: {trouble} ({met:#})");
             } else {
-                self.was_told = true;
+                self.was_reported = true;
                 let remedy = trouble.remedy();
                 error!(
                     "the database cannot be written: {trouble} ({met:#}). Until it can, no feed is polled and nothing is \
                      posted. Nothing is lost, and bpfnews keeps retrying. Remedy: {remedy}"
                 );
-                tell(live, trouble).await;
+                notify(live, trouble).await;
             }
         }
         if self.again_at.is_none_or(|at| at <= Instant::now()) {
@@ -83,7 +83,7 @@ impl Disk {
             "the database can be written again; it had been failing since {}",
             since.format("%F %T UTC")
         );
-        (self.wrong, self.again_at, self.was_told) = (None, None, false);
+        (self.wrong, self.again_at, self.was_reported) = (None, None, false);
         self.ended_at = Some(Instant::now());
         Ok(None)
     }
@@ -102,14 +102,14 @@ impl Disk {
         let now = live.now();
         let mut tx = live.store.write().await?;
         troubles::try_to_write(&mut tx).await?;
-        if self.was_told {
+        if self.was_reported {
             let text = format!(
                 "It had been failing since {} UTC: {trouble}. Nothing was lost.",
                 since.format("%Y-%m-%d %H:%M")
             );
             let title = "The database can be written again";
-            let desks = now.ingest.desks();
-            desk::tell_maintainers(&mut tx, &desks, title, &text, live.clock.now()).await?;
+            let destinations = now.ingest.destinations();
+            notify_maintainers(&mut tx, &destinations, title, &text, live.clock.now()).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -117,11 +117,10 @@ impl Disk {
 }
 
 /// Notifies maintainers directly, because the outbox cannot be written.
-async fn tell(live: &Live, trouble: StorageProblem) {
+async fn notify(live: &Live, trouble: StorageProblem) {
     let now = live.now();
-    let desks = now.ingest.desks();
-    let theirs = desks.iter().filter(|desk| desk.config.maintainers);
-    for desk in theirs {
+    let destinations = now.ingest.destinations();
+    for destination in for_maintainers(&destinations) {
         let notice = Content::Notice {
             title: format!("The database cannot be written: {trouble}"),
             text: format!(
@@ -130,11 +129,11 @@ async fn tell(live: &Live, trouble: StorageProblem) {
             ),
             mark: format!("n{:x}", fastrand::u64(..)),
         };
-        let (platform, room) = (desk.config.platform, &desk.row.address);
-        if let Err(why) = now.courier.post_once(platform, room, notice).await {
+        let (platform, room) = (destination.config.platform, &destination.row.address);
+        if let Err(why) = now.delivery_loop.post_once(platform, room, notice).await {
             warn!(
                 "{}: the notice could not be posted: {}",
-                desk.config.name, why.0
+                destination.config.name, why.0
             );
         }
     }

@@ -21,7 +21,7 @@ use self::disk::Disk;
 use self::platforms::Listener;
 pub use self::stop::stop_on_signals;
 use crate::config::PlatformKind;
-use crate::deliver::{Courier, Lane};
+use crate::deliver::{DeliveryLoop, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
 use crate::publish::{Rules, schedule};
@@ -80,18 +80,18 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
-    let mut ears = JoinSet::new();
+    let mut listening = JoinSet::new();
     for (platform, listener) in listeners {
-        ears.spawn(async move { (platform, listener.await) });
+        listening.spawn(async move { (platform, listener.await) });
     }
     let (mut under_way, mut disk) = (UnderWay::default(), Disk::default());
     // The times of the last and the next full pass. A poll without news does not move the next one.
     let (mut looked_at, mut look_at) = (Instant::now(), Instant::now());
     while !stop.is_cancelled() {
         let now = live.now();
-        let (ingest, courier) = (&now.ingest, &now.courier);
+        let (ingest, delivery_loop) = (&now.ingest, &now.delivery_loop);
         let rules = Rules::of(&now.effective.config);
-        if let Some(why) = courier.refusal() {
+        if let Some(why) = delivery_loop.refusal() {
             stop.cancel();
             return Err(Refused(why).into());
         }
@@ -105,7 +105,7 @@ pub async fn run(
             }
             None => {
                 looked_at = Instant::now();
-                match begin(ingest, courier, rules, &mut under_way, stop).await {
+                match begin(ingest, delivery_loop, rules, &mut under_way, stop).await {
                     Ok(sleep) => sleep,
                     Err(error) => disk.met(live, error).await?,
                 }
@@ -125,7 +125,7 @@ pub async fn run(
                     disk.met(live, error).await?;
                 }
             }
-            Some(ended) = ears.join_next(), if !ears.is_empty() => {
+            Some(ended) = listening.join_next(), if !listening.is_empty() => {
                 let (platform, ended) = ended.context("a listener panicked")?;
                 if let Err(error) = ended {
                     stop.cancel();
@@ -166,7 +166,7 @@ pub async fn run(
     let finish = async {
         while under_way.polls.join_next().await.is_some() {}
         while under_way.lanes.join_next().await.is_some() {}
-        while ears.join_next().await.is_some() {}
+        while listening.join_next().await.is_some() {}
     };
     let _ = tokio::time::timeout(STOP_MAX, finish).await;
     Ok(())
@@ -175,15 +175,17 @@ pub async fn run(
 /// Starts everything that is due. Returns the time until the next thing is due.
 async fn begin(
     ingest: &Arc<Ingest>,
-    courier: &Arc<Courier>,
+    delivery_loop: &Arc<DeliveryLoop>,
     rules: Rules<'_>,
     under_way: &mut UnderWay,
     stop: &CancellationToken,
 ) -> anyhow::Result<Duration> {
-    // First, because it corrects due times after a change of the clock.
+    // In this order: the clock corrects due times, and a digest must not list stories whose messages still stand.
+    ingest.repair_clock().await?;
+    ingest.end_recalls().await?;
     ingest.make_digests().await?;
-    let desks = || ingest.desks();
-    let issue_at = schedule::pass(&ingest.store, desks, rules, ingest.clock.now()).await?;
+    let destinations = || ingest.destinations();
+    let issue_at = schedule::pass(&ingest.store, destinations, rules, ingest.clock.now()).await?;
     // One moment for "due" and "due later", so that nothing falls between them.
     let now = ingest.clock.now();
     if under_way.due.is_empty() {
@@ -196,8 +198,8 @@ async fn begin(
         under_way.more_due = true;
     }
     begin_due(ingest, under_way, stop);
-    begin_lanes(courier, under_way).await?;
-    until_next(ingest, courier, issue_at, &under_way.busy, now).await
+    begin_lanes(delivery_loop, under_way).await?;
+    until_next(ingest, delivery_loop, issue_at, &under_way.busy, now).await
 }
 
 /// Starts polls of waiting feeds, up to the limit.
@@ -228,24 +230,27 @@ fn begin_due(ingest: &Arc<Ingest>, under_way: &mut UnderWay, stop: &Cancellation
     }
 }
 
-async fn begin_lanes(courier: &Arc<Courier>, under_way: &mut UnderWay) -> anyhow::Result<()> {
-    for lane in courier.lanes().await? {
+async fn begin_lanes(
+    delivery_loop: &Arc<DeliveryLoop>,
+    under_way: &mut UnderWay,
+) -> anyhow::Result<()> {
+    for lane in delivery_loop.lanes().await? {
         let is_busy = |channel: &i64| under_way.busy.contains(channel);
         if lane.channels.iter().any(is_busy) {
             continue;
         }
         under_way.busy.extend(&lane.channels);
-        let courier = Arc::clone(courier);
+        let delivery_loop = Arc::clone(delivery_loop);
         under_way
             .lanes
-            .spawn(async move { run_lane(&courier, lane).await });
+            .spawn(async move { run_lane(&delivery_loop, lane).await });
     }
     Ok(())
 }
 
 /// Runs a lane. After a database error it waits before the lane may run again.
-async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
-    let ended = courier.run_lane(&lane).await;
+async fn run_lane(delivery_loop: &DeliveryLoop, lane: Lane) -> (Lane, anyhow::Result<()>) {
+    let ended = delivery_loop.run_lane(&lane).await;
     if ended.is_err() {
         tokio::time::sleep(SLEEP_MIN * 2).await;
     }
@@ -255,28 +260,28 @@ async fn run_lane(courier: &Courier, lane: Lane) -> (Lane, anyhow::Result<()>) {
 /// The time until something is due. `now` is the moment at which due feeds were read.
 async fn until_next(
     ingest: &Ingest,
-    courier: &Courier,
+    delivery_loop: &DeliveryLoop,
     issue_at: Option<DateTime<Utc>>,
     busy: &HashSet<i64>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Duration> {
     // A feed due by now is under way or waiting: the end of a poll wakes the loop.
-    let next_feed = feeds::next_due_after(ingest.store.read(), now).await?;
-    let next_feed = next_feed.and_then(|at| DateTime::from_timestamp(at, 0));
-    let next = [
+    let next_feed = feeds::next_due_after(ingest.store.read(), now)
+        .await?
+        .and_then(|at| DateTime::from_timestamp(at, 0));
+    let next_work = [
         ingest.next_digest_at().await?,
         issue_at,
         // A busy lane wakes the loop when it ends.
         if busy.is_empty() {
-            courier.next_at().await?
+            delivery_loop.next_at().await?
         } else {
             None
         },
     ];
     let wait = |at: DateTime<Utc>| (at - ingest.clock.now()).to_std().unwrap_or_default();
-    let next = next.into_iter().flatten().min().map(wait);
-    let next = next.map_or(SLEEP_MAX, |next| next.max(SLEEP_MIN));
-    let next_feed = next_feed.map(wait);
-    let next_feed = next_feed.map_or(SLEEP_MAX, |next| next.max(POLL_SLEEP_MIN));
-    Ok(next.min(next_feed).min(SLEEP_MAX))
+    let for_work = next_work.into_iter().flatten().min().map(wait);
+    let for_work = for_work.map_or(SLEEP_MAX, |time| time.max(SLEEP_MIN));
+    let for_feed = next_feed.map_or(SLEEP_MAX, |at| wait(at).max(POLL_SLEEP_MIN));
+    Ok(for_work.min(for_feed).min(SLEEP_MAX))
 }

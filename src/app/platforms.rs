@@ -72,16 +72,16 @@ impl Platforms {
                     threads: channel.milestones == Milestones::Thread,
                 };
                 let facts = self.discord.as_ref()?.check(&channel.address, needs).await;
-                let told = |facts: ChannelFacts| {
+                let described = |facts: ChannelFacts| {
                     let kind = if facts.is_forum() { "forum" } else { "channel" };
                     format!("the {kind} #{} on Discord", facts.name)
                 };
-                Some(facts.map(told).map_err(Into::into))
+                Some(facts.map(described).map_err(Into::into))
             }
             #[cfg(feature = "matrix")]
             PlatformKind::Matrix => {
                 let facts = self.matrix.as_ref()?.look(&channel.address).await;
-                let told = |facts: matrix::RoomFacts| {
+                let described = |facts: matrix::RoomFacts| {
                     let kind = if facts.is_encrypted {
                         "encrypted room"
                     } else {
@@ -89,7 +89,7 @@ impl Platforms {
                     };
                     format!("the {kind} {} on Matrix", facts.name)
                 };
-                Some(facts.map(told).map_err(Into::into))
+                Some(facts.map(described).map_err(Into::into))
             }
             #[cfg(not(feature = "matrix"))]
             PlatformKind::Matrix => None,

@@ -283,11 +283,15 @@ fn story(post: &Post, width: usize) -> String {
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    if text.is_empty() {
-        return Vec::new();
+    match text.is_empty() {
+        true => Vec::new(),
+        false => wrap_words(text, width),
     }
-    // Links and identifiers stay whole, so that they can be copied.
-    let options = textwrap::Options::new(width)
+}
+
+/// Wraps a text, which becomes at least one line. Links and identifiers stay whole, so that they can be copied.
+pub fn wrap_words(text: &str, columns: usize) -> Vec<String> {
+    let options = textwrap::Options::new(columns.max(1))
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation)
         .word_separator(textwrap::WordSeparator::AsciiSpace);

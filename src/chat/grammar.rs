@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::spec::{Arg, ArgKind, Audience, CommandSpec, find};
+use super::spec::{Arg, ArgKind, Audience, CommandSpec};
 use super::table::PAGE;
+use super::table::find;
 
 /// Characters repeated of a wrong text.
 const TYPED_CHARS_MAX: usize = 40;

@@ -14,6 +14,5 @@ pub use self::exchange::{
 };
 pub use self::grammar::{Call, WrongCall};
 pub use self::platform::PlatformKind;
-pub use self::spec::{
-    Arg, ArgKind, Audience, CommandId, CommandSpec, Completes, Disclosure, Pace, find,
-};
+pub use self::spec::{Arg, ArgKind, Audience, CommandId, CommandSpec, Completes, Disclosure, Pace};
+pub use self::table::find;

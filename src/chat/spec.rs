@@ -1,7 +1,5 @@
 //! The description of a command: its name, its arguments, and how it runs.
 
-use super::table::COMMANDS;
-
 /// The people a command is for. Each audience has one top-level command, and the others are its sub-commands:
 /// `/bpfnews latest`, `/bpfnews-admin audit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,11 +138,4 @@ pub struct CommandSpec {
     pub args: &'static [Arg],
     pub pace: Pace,
     pub disclosure: Disclosure,
-}
-
-/// The command with this path.
-pub fn find(audience: Audience, path: &str) -> Option<&'static CommandSpec> {
-    COMMANDS
-        .iter()
-        .find(|spec| spec.audience == audience && spec.path == path)
 }

@@ -255,6 +255,13 @@ pub const COMMANDS: &[CommandSpec] = &[
     ]),
 ];
 
+/// The command with this path.
+pub fn find(audience: Audience, path: &str) -> Option<&'static CommandSpec> {
+    COMMANDS
+        .iter()
+        .find(|spec| spec.audience == audience && spec.path == path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::lists::carriers;
-use super::polls::courier;
+use super::polls::delivery_loop;
 use crate::clock::FixedClock;
 use crate::config::Config;
-use crate::deliver::Courier;
+use crate::deliver::DeliveryLoop;
 use crate::ingest::Ingest;
 use crate::publish::{self, Rules};
 use crate::store::Store;
@@ -45,7 +45,7 @@ async fn play(
     let config = demo::config(&server.base, database);
     let store = Store::open(database).await?;
     let ingest = Ingest::open(store, &config, clock.clone()).await?;
-    let courier = courier(&config, &ingest)?;
+    let delivery_loop = delivery_loop(&config, &ingest)?;
     intro(config.feeds.len())?;
     let (mut posts, mut failed, mut day) = (0, None, None);
     for step in steps {
@@ -61,7 +61,7 @@ async fn play(
         if stop.is_cancelled() {
             return Ok(ExitCode::FAILURE);
         }
-        if !courier.lanes().await?.is_empty()
+        if !delivery_loop.lanes().await?.is_empty()
             && day.replace(step.date_naive()) != Some(step.date_naive())
         {
             writeln!(
@@ -70,10 +70,10 @@ async fn play(
                 step.format("── %A, %-d %B %Y ──")
             )?;
         }
-        courier.pass().await?;
+        delivery_loop.pass().await?;
     }
     clock.set(demo::period().to);
-    publish(&ingest, &courier, &config).await?;
+    publish(&ingest, &delivery_loop, &config).await?;
     outro(&ingest, posts).await?;
     if is_web && failed.is_none() {
         show(&ingest, clock.clone(), &config, stop).await?;
@@ -86,7 +86,11 @@ async fn play(
 }
 
 /// Publishes the issue of the week, from its first day to its last poll.
-async fn publish(ingest: &Ingest, courier: &Courier, config: &Config) -> anyhow::Result<()> {
+async fn publish(
+    ingest: &Ingest,
+    delivery_loop: &DeliveryLoop,
+    config: &Config,
+) -> anyhow::Result<()> {
     writeln!(
         anstream::stdout(),
         "{STRONG}── And so the issue of the week writes itself ──{STRONG:#}\n"
@@ -96,10 +100,19 @@ async fn publish(ingest: &Ingest, courier: &Courier, config: &Config) -> anyhow:
     let now = period.to;
     let mut tx = ingest.store.write().await?;
     let by = "the demo";
-    let out = publish::publish(&mut tx, &ingest.desks(), rules, 1, Some(period), by, now).await?;
+    let out = publish::publish(
+        &mut tx,
+        &ingest.destinations(),
+        rules,
+        1,
+        Some(period),
+        by,
+        now,
+    )
+    .await?;
     out?;
     tx.commit().await?;
-    courier.pass().await?;
+    delivery_loop.pass().await?;
     Ok(())
 }
 

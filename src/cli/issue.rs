@@ -157,7 +157,7 @@ async fn show(path: &Path, number: u32, format: Print) -> anyhow::Result<ExitCod
     let readers = ingest.store.read();
     let number = i64::from(number);
     let Some(issue) = issues::issue(readers.into(), number).await? else {
-        bail!("issue {number} is not out; bpfnews issue list tells which are");
+        bail!("issue {number} is not out; bpfnews issue list shows which are");
     };
     let corrections = issues::corrections(readers.into(), number).await?;
     print(&issue, &corrections, Rules::of(&config), format)
@@ -220,17 +220,20 @@ async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<Ex
         bail!("it was not published; --yes publishes it without asking");
     }
     let mut tx = ingest.store.write().await?;
-    let desks = ingest.desks();
-    let out = publish::publish(&mut tx, &desks, rules, number, period, BY, now);
+    let destinations = ingest.destinations();
+    let out = publish::publish(&mut tx, &destinations, rules, number, period, BY, now);
     let issue = out.await??;
-    let told = prepared.doubts.iter().map(|doubt| format!(": {doubt}"));
-    let what = format!("published issue {number}{}", told.collect::<String>());
+    let doubts = prepared.doubts.iter().map(|doubt| format!(": {doubt}"));
+    let what = format!("published issue {number}{}", doubts.collect::<String>());
     audit::record(&mut tx, &hand(), &what, now).await?;
     tx.commit().await?;
-    let channels = desks.iter().filter(|desk| desk.config.issues).count();
+    let channels = destinations
+        .iter()
+        .filter(|destination| destination.config.issues)
+        .count();
     writeln!(
         anstream::stdout(),
-        "{} is out. Channels that are told of it: {channels}, by the bpfnews that runs.",
+        "{} is out. Channels that take issues: {channels}; the bpfnews that runs posts it there.",
         issue.title()
     )?;
     write_files(&ingest, rules).await
@@ -298,7 +301,7 @@ async fn backfill(path: &Path, since: DateTime<Utc>) -> anyhow::Result<ExitCode>
         bail!("--since must be more than a week ago: only whole weeks become issues");
     }
     let mut out = anstream::stdout();
-    let told = |issue: &Issue| {
+    let on_issue = |issue: &Issue| {
         let _ = writeln!(
             out,
             "{}  {} to {}",
@@ -307,10 +310,10 @@ async fn backfill(path: &Path, since: DateTime<Utc>) -> anyhow::Result<ExitCode>
             issue.on()
         );
     };
-    let many = publish::backfill(&ingest.store, rules, since, BY, now, told).await?;
+    let many = publish::backfill(&ingest.store, rules, since, BY, now, on_issue).await?;
     writeln!(
         anstream::stdout(),
-        "{many} issues, told to no channel; bpfnews issue show N prints one."
+        "{many} issues, posted to no channel; bpfnews issue show N prints one."
     )?;
     write_files(&ingest, rules).await
 }

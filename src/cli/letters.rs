@@ -142,7 +142,7 @@ async fn decide(store: &Store, which: LetterChoice, fate: LetterFate) -> anyhow:
             )
         }
         LetterDecision::NoChannel(channel) => anyhow::bail!(
-            "{channel} is no longer told, or its room was replaced; this can only be dropped"
+            "{channel} is not configured any more, or its room was replaced; this can only be dropped"
         ),
         LetterDecision::Done(many) => match fate {
             LetterFate::Retry => writeln!(

@@ -181,7 +181,7 @@ pub(super) async fn items(
     if shown == 0 && format == Format::Text {
         writeln!(
             anstream::stderr(),
-            "No items. (bpfnews poll fetches what is due; bpfnews feeds tells how the feeds fare)"
+            "No items. (bpfnews poll fetches what is due; bpfnews feeds shows the state of each feed)"
         )?;
     } else if shown == limit && format == Format::Text {
         writeln!(

@@ -21,7 +21,7 @@ use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
 use crate::command::handler::CommandHandler;
 use crate::config::{Config, EffectiveConfig, FeedConfig, WebConfig};
-use crate::deliver::Courier;
+use crate::deliver::DeliveryLoop;
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::live::Live;
@@ -133,13 +133,15 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
             "No feed is due; the next one is due {next}. ({hint})"
         )?;
     }
-    let courier = courier(&config, &ingest)?;
+    let delivery_loop = delivery_loop(&config, &ingest)?;
     // Twice: after a restore, the first time looks through the channels.
     for _ in 0..2 {
+        ingest.repair_clock().await?;
+        ingest.end_recalls().await?;
         ingest.make_digests().await?;
-        courier.pass().await?;
+        delivery_loop.pass().await?;
     }
-    if let Some(why) = courier.refusal() {
+    if let Some(why) = delivery_loop.refusal() {
         return Err(app::Refused(why).into());
     }
     ingest.store.close().await;
@@ -151,12 +153,12 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
 }
 
 /// The delivery loop for the configured channels.
-pub(super) fn courier(config: &Config, ingest: &Ingest) -> anyhow::Result<Courier> {
+pub(super) fn delivery_loop(config: &Config, ingest: &Ingest) -> anyhow::Result<DeliveryLoop> {
     let (store, clock) = (ingest.store.clone(), Arc::clone(&ingest.clock));
-    Ok(Courier::new(
+    Ok(DeliveryLoop::new(
         store,
         clock,
-        ingest.desks(),
+        ingest.destinations(),
         connect(config)?.senders(),
     ))
 }

@@ -74,7 +74,7 @@ pub(super) async fn restore(path: &Path, file: &Path) -> anyhow::Result<ExitCode
     let since = DateTime::from_timestamp(recall_from, 0).unwrap_or_default();
     writeln!(
         out,
-        "At the next start every channel is looked through from {} UTC on, so that what stands there is not told again.",
+        "At the next start every channel is looked through from {} UTC on, so that messages that stand there are not posted again.",
         since.format("%Y-%m-%d %H:%M")
     )?;
     writeln!(out, "Next: bpfnews run")?;

@@ -8,7 +8,8 @@ use super::rights::Right;
 use crate::chat::{Audience, Call, PlatformKind, Requester};
 use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
-use crate::store::audit::Actor;
+use crate::store::Tx;
+use crate::store::audit::{self, Actor};
 
 /// A command being handled.
 pub(super) struct CommandContext<'a> {
@@ -78,6 +79,12 @@ impl CommandContext<'_> {
             room: self.by.room.clone(),
             community: self.by.community.clone(),
         }
+    }
+
+    /// Records a change in the audit log, and commits the transaction that made it.
+    pub(super) async fn commit(&self, mut tx: Tx, what: &str) -> Result<(), CommandError> {
+        audit::record(&mut tx, &self.actor(), what, self.now).await?;
+        Ok(tx.commit().await.map_err(anyhow::Error::from)?)
     }
 
     /// An argument that the grammar requires.

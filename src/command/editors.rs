@@ -4,17 +4,16 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
-use super::feeds::requester_name;
 use super::mutes::one_story;
-use super::readers::shortened;
 use super::records::suggestion_line;
+use super::wording::{requester_name, shortened};
 use crate::chat::Audience;
 use crate::config::PlatformKind;
-use crate::desk;
-use crate::ingest;
+use crate::destination;
 use crate::issue::prose::{INTRO_CHARS_MAX, NOTE_CHARS_MAX};
 use crate::issue::{EditKind, SectionKind};
 use crate::item::prose;
+use crate::plan::replace_content;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{plain, plain_lines};
 use crate::store::edits::{self, EditRow, NewEdit};
@@ -82,8 +81,7 @@ async fn decide(
     edits::add_edit(&mut tx, &new, ctx.now).await?;
     let to = section.map_or_else(String::new, |section| format!(" to {}", section.word()));
     let what = format!("issue: {}{to} {}: {title}", kind.word(), story.id);
-    audit::record(&mut tx, &ctx.actor(), &recorded(what, text), ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &recorded(what, text)).await?;
     let mut said = match (kind, section) {
         (EditKind::Pin, None) => "It is at the top of its section in the coming issue; a patch is among the highlights.".to_owned(),
         (EditKind::Pin | EditKind::Move, Some(section)) => {
@@ -159,10 +157,10 @@ pub(super) async fn intro(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         );
         said.push_str(&format!("\nIt replaces {replaced}"));
         if before.by != by {
-            let desks = ctx.generation.ingest.desks();
+            let destinations = ctx.generation.ingest.destinations();
             let title = format!("{} changed the introduction", plain(&by));
-            let told = format!("It replaced {replaced}");
-            desk::tell_maintainers(&mut tx, &desks, &title, &told, ctx.now).await?;
+            let text = format!("It replaced {replaced}");
+            destination::notify_maintainers(&mut tx, &destinations, &title, &text, ctx.now).await?;
         }
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
@@ -194,8 +192,7 @@ pub(super) async fn undo(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         last.by,
         described(&last)
     );
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let mut said = format!("Undone: {}", described(&last));
     said.push_str(&match before {
         Some(before) => format!(
@@ -261,7 +258,7 @@ async fn judge(
     }
     let what = format!("issue: {state} suggestion {number}: {}", was.shown);
     audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    let told = Suggestion {
+    let decided = Suggestion {
         number,
         link: was.shown.clone(),
         note: was.note.clone(),
@@ -270,18 +267,18 @@ async fn judge(
         mark: format!("suggestion-{number}"),
     };
     for post in suggestions::posts_of(&mut tx, number).await? {
-        let told = Content::Suggestion(told.clone());
-        ingest::restate(&mut tx, post, told, ctx.now).await?;
+        let content = Content::Suggestion(decided.clone());
+        replace_content(&mut tx, post, content, ctx.now).await?;
     }
     // Announced once, and only if accepted: a declined suggestion may be spam.
     let is_news = was.state != SuggestionState::Accepted
         && matches!(verdict, SuggestionVerdict::Accepted { .. });
-    let is_owed = is_news && owe_reader(&mut tx, ctx, &was, word).await?;
+    let is_queued = is_news && queue_for_reader(&mut tx, ctx, &was, word).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let mut said = format!("{} is {word}.", shortened(&was.shown));
-    if is_news && !is_owed {
-        said.push_str(&tell_reader(ctx, &was, word).await);
+    if is_news && !is_queued {
+        said.push_str(&post_to_reader(ctx, &was, word).await);
     }
     ctx.message(format!("Suggestion {number}"), said)
 }
@@ -296,41 +293,41 @@ fn outcome(was: &SuggestionRow, word: &str) -> Content {
 }
 
 /// Queues the announcement if the suggestion came from a configured channel. Returns whether it did.
-async fn owe_reader(
+async fn queue_for_reader(
     tx: &mut Tx,
     ctx: &CommandContext<'_>,
     was: &SuggestionRow,
     word: &str,
 ) -> anyhow::Result<bool> {
-    let desks = ctx.generation.ingest.desks();
-    let desk = desks.iter().find(|desk| {
-        desk.row.platform == was.platform
-            && desk.row.address == was.room
-            && !desk.config.maintainers
+    let destinations = ctx.generation.ingest.destinations();
+    let destination = destinations.iter().find(|destination| {
+        destination.row.platform == was.platform
+            && destination.row.address == was.room
+            && !destination.config.maintainers
     });
-    let Some(desk) = desk else {
+    let Some(destination) = destination else {
         return Ok(false);
     };
-    let quiet = desk.config.quiet;
+    let quiet = destination.config.quiet;
     let due_at = quiet.map_or(ctx.now, |quiet| quiet.end_after(ctx.now));
-    outbox::open_and_queue(tx, desk.row.id, &outcome(was, word), due_at, ctx.now).await?;
+    outbox::open_and_queue(tx, destination.row.id, &outcome(was, word), due_at, ctx.now).await?;
     Ok(true)
 }
 
 /// Sends the announcement at once, to a room that is no configured channel. Returns a note for the editor if that
 /// failed.
-async fn tell_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) -> String {
+async fn post_to_reader(ctx: &CommandContext<'_>, was: &SuggestionRow, word: &str) -> String {
     let platform = PlatformKind::of(&was.platform);
     let Some(platform) = platform.filter(|_| !was.room.is_empty()) else {
         return "\nThe reader could not be notified: the place of the suggestion is unknown."
             .to_owned();
     };
-    let told = ctx
+    let posted = ctx
         .generation
-        .courier
+        .delivery_loop
         .post_once(platform, &was.room, outcome(was, word))
         .await;
-    match told {
+    match posted {
         Ok(()) => String::new(),
         Err(why) => format!("\nThe reader could not be notified: {}.", plain(&why.0)),
     }

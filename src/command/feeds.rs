@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
-use super::readers::shortened;
+use super::wording::{came_from, file_name, no_such, requester_name};
 use crate::chat::Audience;
 use crate::config::{Addition, FeedConfig, Origin, TableKind};
 use crate::item::prose;
@@ -14,15 +14,13 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::post::words::{ago, span};
 use crate::source::{FetchError, Page};
+use crate::store::feeds::pause_feed;
 use crate::store::feeds::{self, FeedRow, FeedState};
-use crate::store::{audit, feeds::pause_feed};
 
 /// The longest wait for a feed's server.
 const FETCH_MAX: Duration = Duration::from_secs(45);
 /// Characters shown of an error in a list.
 const ERROR_CHARS_MAX: usize = 120;
-/// Names suggested for an unknown one.
-const NAMES_MAX: usize = 5;
 /// Arguments with the name of their key in the `[[feed]]` table.
 const KEYS: [&str; 4] = ["branch", "role", "query", "gives"];
 
@@ -83,18 +81,6 @@ fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
             }
         },
         mark: String::new(),
-    }
-}
-
-/// The origin of a feed or a channel, in words.
-pub(super) fn came_from(ctx: &CommandContext<'_>, kind: TableKind, name: &str) -> String {
-    match ctx.generation.effective.origin(kind, name) {
-        Some(Origin::File { line }) => format!("from the file, line {line}"),
-        Some(Origin::Chat { at, by }) => {
-            let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
-            format!("added by {} on {}", plain(&by), day.format("%-d %B %Y"))
-        }
-        None => "from an unknown place".to_owned(),
     }
 }
 
@@ -238,8 +224,12 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         ));
     }
     let what = format!("removed the feed {name}");
-    let hand = ctx.actor();
-    match ctx.live.remove(TableKind::Feed, name, &hand, &what).await? {
+    let actor = ctx.actor();
+    match ctx
+        .live
+        .remove(TableKind::Feed, name, &actor, &what)
+        .await?
+    {
         true => ctx.message(
             format!("{name} was removed"),
             "It is no longer polled. Its stories stay, and their posts still get updates.",
@@ -275,14 +265,7 @@ async fn set_pause(
             None => format!("{name} is not paused."),
         });
     }
-    audit::record(
-        &mut tx,
-        &ctx.actor(),
-        &format!("{what} the feed {name}"),
-        ctx.now,
-    )
-    .await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &format!("{what} the feed {name}")).await?;
     ctx.live.wake();
     let text = match paused_at {
         Some(_) => "It is not polled until it is resumed.",
@@ -309,42 +292,10 @@ fn feed<'a>(ctx: &'a CommandContext<'_>, name: &str) -> Option<&'a FeedConfig> {
     feeds.find(|feed| feed.name == name)
 }
 
-/// The name of the configuration file; its folders are private.
-pub(super) fn file_name(ctx: &CommandContext<'_>) -> String {
-    let file = ctx.generation.effective.file();
-    let name = file.file_name().unwrap_or(file.as_os_str());
-    plain(&name.to_string_lossy())
-}
-
-/// The person who gives the command, as stored with a change.
-pub(super) fn requester_name(ctx: &CommandContext<'_>) -> String {
-    format!("{} on {}", ctx.by.person, ctx.by.platform.word())
-}
-
 fn unknown<T>(ctx: &CommandContext<'_>, name: &str) -> Result<T, CommandError> {
     let feeds = &ctx.generation.effective.config.feeds;
     let names = feeds.iter().map(|feed| feed.name.as_str());
     refuse(no_such("feed", name, names))
-}
-
-/// The refusal for an unknown name, with similar names.
-pub(super) fn no_such<'n>(kind: &str, name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    let mut near: Vec<(f64, &str)> = names
-        .map(|known| (strsim::jaro_winkler(known, name), known))
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<&str> = near.iter().take(NAMES_MAX).map(|(_, name)| *name).collect();
-    match near.is_empty() {
-        true => format!(
-            "There is no {kind} {:?}, and none has another name.",
-            shortened(name)
-        ),
-        false => format!(
-            "There is no {kind} {:?}. Similar names: {}.",
-            shortened(name),
-            near.join(", ")
-        ),
-    }
 }
 
 #[cfg(test)]

@@ -72,11 +72,11 @@ impl CommandHandler {
             command.name = path,
             platform = by.platform.word()
         );
-        let told = self.told(by, call, generation, now).instrument(span).await;
-        Some(self.lay_out(by, call, told, now))
+        let answer = self.run(by, call, generation, now).instrument(span).await;
+        Some(self.lay_out(by, call, answer, now))
     }
 
-    async fn told(
+    async fn run(
         &self,
         by: &Requester,
         call: &Call,
@@ -147,11 +147,11 @@ impl CommandHandler {
         &self,
         by: &Requester,
         call: &Call,
-        told: Result<Answer, CommandError>,
+        answer: Result<Answer, CommandError>,
         now: DateTime<Utc>,
     ) -> Reply {
         let is_private = call.spec.disclosure != Disclosure::Everybody;
-        match told {
+        match answer {
             Ok(Answer::Message(content)) => Reply {
                 content,
                 is_private,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
 use crate::chat::Audience;
 use crate::issue::{Issue, post};
-use crate::post::story::{self as telling, IssuePost, Line};
+use crate::post::story::{self as story_post, IssuePost, Line};
 use crate::publish::{self, Rules, schedule};
 use crate::store::{issues, stories, suggestions};
 use crate::story::Story;
@@ -16,10 +16,11 @@ pub(super) async fn latest(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     if let Some(last) = issues::last_issue(readers.into()).await?
         && let Some(issue) = issues::issue(readers.into(), last.number).await?
     {
-        return tells(ctx, &issue).await;
+        return show(ctx, &issue).await;
     }
     let best = stories::best_of_the_week(readers, ctx.now).await?;
-    let line = |story: &Story| telling::line(story, telling::standing(story), story.id.clone());
+    let line =
+        |story: &Story| story_post::line(story, story_post::standing(story), story.id.clone());
     Ok(Answer::List(Listing {
         title: "The best of the last seven days".to_owned(),
         lines: best.iter().map(line).collect(),
@@ -31,7 +32,7 @@ pub(super) async fn issue(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
     let readers = ctx.live.store.read();
     let number: i64 = ctx.required("number").parse().unwrap_or_default();
     if let Some(issue) = issues::issue(readers.into(), number).await? {
-        return tells(ctx, &issue).await;
+        return show(ctx, &issue).await;
     }
     refuse(match issues::last_issue(readers.into()).await? {
         Some(last) => format!(
@@ -46,15 +47,15 @@ pub(super) async fn issue(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
 }
 
 /// A published issue with its corrections.
-async fn tells(ctx: &CommandContext<'_>, issue: &Issue) -> Result<Answer, CommandError> {
+async fn show(ctx: &CommandContext<'_>, issue: &Issue) -> Result<Answer, CommandError> {
     let rules = Rules::of(&ctx.generation.effective.config);
     let page = rules.page(issue.number);
-    let mut told = post::whole(issue, page.as_deref());
+    let mut shown = post::whole(issue, page.as_deref());
     let readers = ctx.live.store.read();
     for correction in issues::corrections(readers.into(), i64::from(issue.number)).await? {
-        told.lead = format!("{}\n{}", post::corrected(&correction), told.lead);
+        shown.lead = format!("{}\n{}", post::corrected(&correction), shown.lead);
     }
-    Ok(Answer::Issue(Box::new(told)))
+    Ok(Answer::Issue(Box::new(shown)))
 }
 
 /// The coming issue so far.
@@ -79,10 +80,10 @@ pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         .map(|patches| patches.posted.len())
         .sum();
     sizes.push(format!("patches {posted}"));
-    let past = schedule::Past::of(&ctx.live.store).await?;
+    let history = schedule::IssueHistory::of(&ctx.live.store).await?;
     let day = |at: DateTime<Utc>| at.format("%A, %-d %B at %H:%M UTC").to_string();
     let publish = ctx.typed(Audience::Editors, &format!("publish {number}"));
-    let due = match schedule::due_at(rules, &past, ctx.now) {
+    let due = match schedule::due_at(rules, &history, ctx.now) {
         Some(at) if at <= ctx.now => format!(
             "It was due on {}. If it is held back, {publish} shows the reasons.",
             day(at)
@@ -93,8 +94,8 @@ pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         ),
         None => format!("{publish} publishes it."),
     };
-    let mut told = post::whole(&compiled.issue, None);
-    told.title = format!("Draft of {}", told.title);
+    let mut shown = post::whole(&compiled.issue, None);
+    shown.title = format!("Draft of {}", shown.title);
     let mut above = vec![due, format!("Sections: {}.", sizes.join(", "))];
     if !open.is_empty() {
         above.push(format!(
@@ -106,14 +107,14 @@ pub(super) async fn draft(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
             ctx.typed(Audience::Editors, "suggestions")
         ));
     }
-    told.lead = format!("{}\n{}", above.join("\n"), told.lead);
-    with_ids(&mut told);
-    Ok(Answer::Issue(Box::new(told)))
+    shown.lead = format!("{}\n{}", above.join("\n"), shown.lead);
+    with_ids(&mut shown);
+    Ok(Answer::Issue(Box::new(shown)))
 }
 
 /// Shows the id before each story, which editors use to name it.
-fn with_ids(told: &mut IssuePost) {
-    for part in &mut told.parts {
+fn with_ids(shown: &mut IssuePost) {
+    for part in &mut shown.parts {
         for line in &mut part.lines {
             show_id(line);
         }

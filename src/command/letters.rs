@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, refuse};
-use super::readers::shortened;
+use super::wording::shortened;
 use crate::config::PlatformKind;
 use crate::item::prose;
 use crate::post::plain;

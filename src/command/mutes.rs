@@ -3,14 +3,14 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::feeds::requester_name;
-use super::readers::{self, StoryLookup, shortened};
-use crate::ingest;
+use super::readers::{self, StoryLookup};
+use super::wording::{requester_name, shortened};
 use crate::item::prose;
+use crate::plan;
 use crate::post::plain;
 use crate::post::story::Tone;
 use crate::store::mutes::{self, MuteKind, NewMute};
-use crate::store::{audit, stories};
+use crate::store::{Tx, audit, stories};
 use crate::story::Story;
 
 /// Characters of muted words and names. Shorter ones occur in every title.
@@ -19,26 +19,37 @@ const WORDS_CHARS_MAX: usize = 200;
 
 /// Mutes a story; its posts stay.
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    let story = one_story(ctx).await?;
-    let title = plain(&story.title);
-    let mut tx = ctx.live.store.write().await?;
-    let items = stories::items_of_story(&mut tx, &story.id).await?;
-    let new = NewMute {
-        kind: MuteKind::Story,
-        shown: &title,
-        item: items.first().copied(),
-        by: &requester_name(ctx),
-    };
-    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
-        return refuse(format!("{title} is already muted."));
-    }
-    let what = format!("muted the story {}: {title}", story.id);
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
+    let (tx, title, _) = mute_story(ctx, MuteKind::Story, "muted").await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.message(
         "Muted",
         format!("{title}\nIts posts stay as they are, and get no more updates."),
     )
+}
+
+/// Mutes the story that the command names, and records that in the audit log. `done` is the verb of both. Returns the open
+/// transaction, with the story's title and items.
+async fn mute_story(
+    ctx: &CommandContext<'_>,
+    kind: MuteKind,
+    done: &str,
+) -> Result<(Tx, String, Vec<i64>), CommandError> {
+    let story = one_story(ctx).await?;
+    let title = plain(&story.title);
+    let mut tx = ctx.live.store.write().await?;
+    let items = stories::items_of_story(&mut tx, &story.id).await?;
+    let new = NewMute {
+        kind,
+        shown: &title,
+        item: items.first().copied(),
+        by: &requester_name(ctx),
+    };
+    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
+        return refuse(format!("{title} is already {done}."));
+    }
+    let what = format!("{done} the story {}: {title}", story.id);
+    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
+    Ok((tx, title, items))
 }
 
 /// Mutes an author: their stories open no posts.
@@ -75,8 +86,7 @@ async fn mute(
         return refuse(format!("{typed} is already muted."));
     }
     let what = format!("muted the {} {typed}", kind.word());
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let text = match kind {
         MuteKind::Author => "There will be no new posts for stories by that author.",
         MuteKind::Words | MuteKind::Story | MuteKind::Retracted => {
@@ -114,8 +124,7 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     };
     let shown = plain(&shown);
     let what = format!("lifted the mute of the {} {shown}", kind.word());
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let text = match kind {
         MuteKind::Retracted => "The story can be found again. Its removed posts stay removed.",
         MuteKind::Story | MuteKind::Author | MuteKind::Words => {
@@ -127,22 +136,8 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
 
 /// Removes the posts of a story everywhere, and mutes it.
 pub(super) async fn retract(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    let story = one_story(ctx).await?;
-    let title = plain(&story.title);
-    let mut tx = ctx.live.store.write().await?;
-    let items = stories::items_of_story(&mut tx, &story.id).await?;
-    let new = NewMute {
-        kind: MuteKind::Retracted,
-        shown: &title,
-        item: items.first().copied(),
-        by: &requester_name(ctx),
-    };
-    if !mutes::add_mute(&mut tx, &new, ctx.now).await? {
-        return refuse(format!("{title} is already retracted."));
-    }
-    let posts = ingest::retract(&mut tx, &items, ctx.now).await?;
-    let what = format!("retracted the story {}: {title}", story.id);
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
+    let (mut tx, title, items) = mute_story(ctx, MuteKind::Retracted, "retracted").await?;
+    let posts = plan::retract(&mut tx, &items, ctx.now).await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let posts = match posts {

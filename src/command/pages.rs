@@ -114,7 +114,7 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
         .parts
         .iter()
         .enumerate()
-        .flat_map(|(part, told)| told.lines.iter().map(move |line| (part, line)))
+        .flat_map(|(part, shown)| shown.lines.iter().map(move |line| (part, line)))
         .collect();
     let costs: Vec<usize> = lines.iter().map(|(_, line)| cost(line)).collect();
     let lead = issue.lead.chars().count();
@@ -128,10 +128,10 @@ pub(super) fn page_of_issue(issue: IssuePost, call: &Call) -> Result<(Content, P
     let mut last = None;
     for (part, line) in &lines[range] {
         if last != Some(*part) {
-            let told = &issue.parts[*part];
+            let shown = &issue.parts[*part];
             parts.push(IssuePart {
                 lines: Vec::new(),
-                ..told.clone()
+                ..shown.clone()
             });
             last = Some(*part);
         }

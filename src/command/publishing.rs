@@ -2,18 +2,19 @@
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
 use super::editors::{recorded, written};
-use super::feeds::requester_name;
+use super::wording::requester_name;
 use crate::chat::Audience;
+use crate::destination::for_issues;
 use crate::issue::prose::NOTE_CHARS_MAX;
 use crate::publish::{self, Rules, files};
-use crate::store::{audit, issues};
+use crate::store::issues;
 
 /// Publishes the coming issue. If there are doubts, the editor must confirm with a second command.
 pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let number: u32 = ctx.required("number").parse().unwrap_or_default();
     let rules = Rules::of(&ctx.generation.effective.config);
     let mut tx = ctx.live.store.write().await?;
-    let desks = ctx.generation.ingest.desks();
+    let destinations = ctx.generation.ingest.destinations();
     let prepared = match publish::prepare(&mut tx, rules, number, None, ctx.now).await? {
         Ok(prepared) => prepared,
         Err(why) => return refuse(format!("The issue was not published: {why}.")),
@@ -29,13 +30,12 @@ pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         );
     }
     let by = requester_name(ctx);
-    let issue = prepared.publish(&mut tx, &desks, rules, &by, ctx.now);
+    let issue = prepared.publish(&mut tx, &destinations, rules, &by, ctx.now);
     let issue = issue.await?;
     let what = recorded(format!("published issue {number}"), &doubts.join(" "));
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.live.wake();
-    let channels = desks.iter().filter(|desk| desk.config.issues).count();
+    let channels = for_issues(&destinations).count();
     let channels = match channels {
         0 => "No channel posts issues; set issues = true for one.".to_owned(),
         1 => "It is queued for one channel.".to_owned(),
@@ -60,8 +60,7 @@ pub(super) async fn withdraw(ctx: &CommandContext<'_>) -> Result<Answer, Command
         Err(why) => return refuse(format!("The issue was not withdrawn: {why}.")),
     };
     let what = format!("withdrew issue {number}");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.live.wake();
     let posts = match withdrawn.posts {
         0 => "It had no posts.".to_owned(),
@@ -86,8 +85,7 @@ pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     }
     issues::add_correction(&mut tx, number, &text, &requester_name(ctx), ctx.now).await?;
     let what = recorded(format!("corrected issue {number}"), &text);
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     let kept = write_files(ctx, rules).await;
     ctx.message(
         format!("Issue {number} is corrected"),

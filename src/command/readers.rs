@@ -4,11 +4,9 @@ use chrono::{DateTime, TimeDelta};
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::rights::is_in;
-use super::routes;
+use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
-use crate::item::prose;
-use crate::post::plain;
-use crate::post::story::{self as telling, Content, Line, Tone};
+use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, span};
 use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
@@ -22,14 +20,11 @@ const NEAR_MAX: i64 = 8;
 const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 /// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
-/// Characters repeated of a reader's text.
-const TYPED_CHARS_MAX: usize = 80;
-
 /// Shows one story, or the candidates for an ambiguous name.
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
         StoryLookup::One(story) => {
-            let mut post = telling::compose(&story);
+            let mut post = story_post::compose(&story);
             if let Some(waits) = waiting(&story, ctx.now).filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));
             }
@@ -137,7 +132,7 @@ pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     waiting.truncate(usize::try_from(FOUND_MAX).unwrap_or(usize::MAX));
     let line = |(waits, story): &(TimeDelta, Story)| {
         let what = format!("{} · {}", span(*waits), story.id);
-        telling::line(story, what, story.id.clone())
+        story_post::line(story, what, story.id.clone())
     };
     Ok(Answer::List(Listing {
         title: match many {
@@ -172,26 +167,26 @@ pub(super) async fn status(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
     let places = outbox::places(readers.into()).await?;
     let here = places.iter().filter(|place| is_in(ctx.by, place));
     let channels = &ctx.generation.effective.config.channels;
-    let told = here.filter_map(|place| {
+    let routes = here.filter_map(|place| {
         let mut channels = channels.iter();
         let channel =
             channels.find(|channel| channel.name == place.name && !channel.maintainers)?;
-        Some(format!(
-            "{} gets {}",
-            channel.name,
-            routes::describe(channel)
-        ))
+        Some(format!("{} gets {}", channel.name, describe(channel)))
     });
-    let mut told: Vec<String> = told.collect();
-    if told.is_empty() {
-        told.push("No news is posted here".to_owned());
+    let mut routes: Vec<String> = routes.collect();
+    if routes.is_empty() {
+        routes.push("No news is posted here".to_owned());
     }
     let aside = match outbox::letters_aside(readers).await? {
         0 => String::new(),
         1 => "One message could not be delivered and is set aside. ".to_owned(),
         many => format!("{many} messages could not be delivered and are set aside. "),
     };
-    let text = format!("{}. {aside}{last}\n{}.", parts.join(", "), told.join(".\n"));
+    let text = format!(
+        "{}. {aside}{last}\n{}.",
+        parts.join(", "),
+        routes.join(".\n")
+    );
     ctx.message(format!("bpfnews {}", env!("CARGO_PKG_VERSION")), text)
 }
 
@@ -232,11 +227,6 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 
 /// A story's line, with the id that other commands take.
 fn with_id(story: &Story) -> Line {
-    let what = format!("{} · {}", story.id, telling::standing(story));
-    telling::line(story, what, story.id.clone())
-}
-
-/// A reader's text, made short and plain.
-pub(super) fn shortened(typed: &str) -> String {
-    prose::shorten(&plain(typed), TYPED_CHARS_MAX)
+    let what = format!("{} · {}", story.id, story_post::standing(story));
+    story_post::line(story, what, story.id.clone())
 }

@@ -3,8 +3,7 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::feeds::requester_name;
-use super::readers::shortened;
+use super::wording::{requester_name, shortened};
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
@@ -65,8 +64,7 @@ pub(super) async fn ban(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return refuse(format!("{person} is already banned."));
     }
     let what = format!("banned {person} from suggestions");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.message(
         "Banned",
         format!("{person} can no longer suggest links. Earlier suggestions stay."),
@@ -85,8 +83,7 @@ pub(super) async fn lift(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
         ));
     }
     let what = format!("lifted the ban of {person}");
-    audit::record(&mut tx, &ctx.actor(), &what, ctx.now).await?;
-    tx.commit().await.map_err(anyhow::Error::from)?;
+    ctx.commit(tx, &what).await?;
     ctx.message("Lifted", format!("{person} can suggest links again."))
 }
 

@@ -121,10 +121,10 @@ mod tests {
             matrix_users: vec!["@e:b".to_owned()],
             ..IssueConfig::default()
         };
-        let told = place("discord", "100", Some("9"));
+        let known = place("discord", "100", Some("9"));
         let unknown = place("discord", "101", None);
         let room = place("matrix", "!r:b", None);
-        let ours = [&told, &unknown, &room];
+        let ours = [&known, &unknown, &room];
         let with = |mut by: Requester, is_manager: bool, roles: &[&str]| {
             by.is_manager = is_manager;
             by.roles = roles.iter().map(|&role| role.to_owned()).collect();

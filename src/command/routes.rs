@@ -1,9 +1,9 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, notice, plain_line, refuse};
-use super::feeds::{came_from, file_name, no_such, requester_name};
 use super::rights::Right;
-use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
+use super::wording::{came_from, describe, file_name, no_such, requester_name};
+use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::NotPosted;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
@@ -40,64 +40,6 @@ pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     }))
 }
 
-/// The posts that a channel gets, in words.
-pub(super) fn describe(channel: &ChannelConfig) -> String {
-    if channel.maintainers {
-        return "notices for maintainers".to_owned();
-    }
-    let route = &channel.route;
-    let mut parts = Vec::new();
-    parts.push(match channel.mode {
-        ChannelMode::Stories => "stories".to_owned(),
-        ChannelMode::Digest { when } => {
-            let day = when
-                .day
-                .map_or("every day".to_owned(), |day| format!("every {day}"));
-            format!("a list {day} at {} UTC", when.at.format("%H:%M"))
-        }
-    });
-    let words = |values: serde_json::Value| {
-        let values = values.as_array().map_or(&[][..], Vec::as_slice);
-        let words: Vec<&str> = values.iter().filter_map(|word| word.as_str()).collect();
-        words.join(", ")
-    };
-    for (what, list) in [
-        (
-            "of the kinds",
-            words(serde_json::to_value(&route.kinds).unwrap_or_default()),
-        ),
-        (
-            "that are",
-            words(serde_json::to_value(&route.states).unwrap_or_default()),
-        ),
-        ("carried by", route.feeds.join(", ")),
-        ("for the trees", route.trees.join(", ")),
-        ("with one of the words", route.words.join(", ")),
-        ("by or with", route.people.join(", ")),
-    ] {
-        if !list.is_empty() {
-            parts.push(format!("{what} {list}"));
-        }
-    }
-    if channel.issues {
-        parts.push("each issue".to_owned());
-    }
-    if let Some(least) = route.score_min {
-        parts.push(format!("that score {least} or more"));
-    }
-    if route.off_topic {
-        parts.push("about BPF or not".to_owned());
-    }
-    if let Some(most) = channel.hourly_max {
-        parts.push(format!("at most {most} an hour"));
-    }
-    if let Some(quiet) = channel.quiet {
-        let (from, to) = (quiet.from.format("%H:%M"), quiet.to.format("%H:%M"));
-        parts.push(format!("quiet from {from} to {to} UTC"));
-    }
-    plain(&parts.join(", "))
-}
-
 /// Adds a channel after a test post.
 pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let platform = ctx.by.platform;
@@ -121,8 +63,8 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     let Some(channel) = channels.find(|channel| channel.name == name) else {
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
-    let told = describe(channel);
-    let text = format!("From now on this channel gets {told}.");
+    let gets = describe(channel);
+    let text = format!("From now on this channel gets {gets}.");
     let test = notice(
         "News about BPF will be posted here",
         text,
@@ -130,7 +72,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
     );
     if let Err(NotPosted(why)) = ctx
         .generation
-        .courier
+        .delivery_loop
         .post_once(platform, &room, test)
         .await
     {
@@ -140,13 +82,13 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         ));
     }
     let what = format!(
-        "added the channel {name}: {} {room}, gets {told}",
+        "added the channel {name}: {} {room}, gets {gets}",
         platform.word()
     );
     if let Err(why) = ctx.live.add(&addition, &ctx.actor(), &what).await? {
         return refuse(why.join("\n"));
     }
-    let text = format!("A test message was posted there. From now on the channel gets {told}.");
+    let text = format!("A test message was posted there. From now on the channel gets {gets}.");
     ctx.message(format!("{name} was added"), text)
 }
 
@@ -179,8 +121,8 @@ fn table(
             table.insert(key.to_owned(), members.into());
         }
     }
-    if let Some(is_told) = ctx.call.get("issues") {
-        table.insert("issues".to_owned(), (is_told == "true").into());
+    if let Some(issues) = ctx.call.get("issues") {
+        table.insert("issues".to_owned(), (issues == "true").into());
     }
     for key in NUMBERS {
         if let Some(number) = ctx.call.get(key) {
@@ -214,10 +156,10 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         return refuse("You manage this place only, and that channel is not part of it.");
     }
     let what = format!("removed the channel {name}");
-    let hand = ctx.actor();
+    let actor = ctx.actor();
     match ctx
         .live
-        .remove(TableKind::Channel, name, &hand, &what)
+        .remove(TableKind::Channel, name, &actor, &what)
         .await?
     {
         true => ctx.message(

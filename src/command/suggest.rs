@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
-use crate::desk::Desk;
-use crate::ingest;
+use crate::destination::{Destination, for_maintainers};
 use crate::item::link::canonical_link;
 use crate::item::prose;
+use crate::plan::match_standing;
 use crate::post::story::{Content, Suggestion};
 use crate::post::{is_for_readers, plain};
 use crate::store::suggestions::{
@@ -33,11 +33,8 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     if caps.person_max == 0 || caps.place_max == 0 {
         return refuse("Suggestions are turned off.");
     }
-    let note = prose::shorten(
-        &plain(ctx.call.get("note").unwrap_or_default()),
-        NOTE_CHARS_MAX,
-    );
-    let place = ctx.by.community.as_deref().unwrap_or(&ctx.by.room);
+    let note = plain(ctx.call.get("note").unwrap_or_default());
+    let note = prose::shorten(&note, NOTE_CHARS_MAX);
     let canonical = canonical_link(&url);
     let new = NewSuggestion {
         url: &canonical,
@@ -45,7 +42,7 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         note: &note,
         platform: ctx.by.platform.word(),
         person: &ctx.by.person,
-        place,
+        place: ctx.by.community.as_deref().unwrap_or(&ctx.by.room),
         room: &ctx.by.room,
     };
     let readers = ctx.live.store.read();
@@ -54,20 +51,21 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
     let known = known.unwrap_or_default();
     let mut tx = ctx.live.store.write().await?;
     let taken = take_suggestion(&mut tx, &new, caps, ctx.now).await?;
-    if let SuggestionResult::Kept(number) = taken {
-        let told = Suggestion {
+    if let SuggestionResult::Saved(number) = taken {
+        let suggestion = Suggestion {
             number,
             link: url.to_string(),
-            note: note.clone(),
+            note,
             known: known.clone(),
             decided: String::new(),
             mark: format!("suggestion-{number}"),
         };
-        tell_editors(&mut tx, &ctx.generation.ingest.desks(), told, ctx.now).await?;
+        let destinations = ctx.generation.ingest.destinations();
+        notify_editors(&mut tx, &destinations, suggestion, ctx.now).await?;
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
     match taken {
-        SuggestionResult::Kept(_) => {
+        SuggestionResult::Saved(_) => {
             ctx.live.wake();
             let text = format!(
                 "It is saved for the next issue. If the editors accept it, a message here says so.\n{known}"
@@ -76,11 +74,11 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         }
         SuggestionResult::Known(at) => {
             let day = DateTime::from_timestamp(at, 0).unwrap_or_default();
-            let text = format!(
-                "Somebody already suggested it on {}.",
-                day.format("%-d %B %Y")
-            );
-            ctx.message("Thank you", text)
+            let day = day.format("%-d %B %Y");
+            ctx.message(
+                "Thank you",
+                format!("Somebody already suggested it on {day}."),
+            )
         }
         SuggestionResult::PersonFull => refuse(format!(
             "The limit is {} per person in 24 hours, so this one was not saved. Try again tomorrow.",
@@ -97,19 +95,19 @@ pub(super) async fn suggest(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
 }
 
 /// Queues a suggestion for the maintainers' channels, where editors decide it.
-async fn tell_editors(
+async fn notify_editors(
     tx: &mut Tx,
-    desks: &[Desk],
-    told: Suggestion,
+    destinations: &[Destination],
+    suggestion: Suggestion,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let number = told.number;
-    let content = Content::Suggestion(told);
-    for desk in desks.iter().filter(|desk| desk.config.maintainers) {
-        let post = outbox::open_and_queue(tx, desk.row.id, &content, now, now).await?;
+    let number = suggestion.number;
+    let content = Content::Suggestion(suggestion);
+    for destination in for_maintainers(destinations) {
+        let post = outbox::open_and_queue(tx, destination.row.id, &content, now, now).await?;
         suggestions::keep_post(tx, number, post).await?;
     }
-    ingest::meet_all(tx, now).await
+    match_standing(tx, now).await
 }
 
 fn links(many: u32) -> String {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 
-use super::{Courier, HOLD_MAX, failure};
+use super::{DeliveryLoop, HOLD_MAX, failure};
 use crate::channel::Scope;
 use crate::config::PlatformKind;
-use crate::desk::{self, Desk, Trouble};
+use crate::destination::{self, Destination, Problem};
 use crate::store::Tx;
 use crate::store::outbox::{self, Claimed, Settled};
 
@@ -30,7 +30,7 @@ const WAIT_MAX: TimeDelta = TimeDelta::minutes(10);
 /// The least wait after a channel could not be read.
 const UNREAD_WAIT_MIN: TimeDelta = TimeDelta::seconds(30);
 /// Failed attempts in a row before maintainers are notified: about ten minutes.
-const TOLD_AT: u32 = 8;
+const REPORTED_AT: u32 = 8;
 /// The least time between two attempts at a channel that is refused, however often its platform reports changes.
 const AGAIN_GAP: TimeDelta = TimeDelta::seconds(30);
 
@@ -63,8 +63,8 @@ impl Streak {
     }
 
     /// Whether maintainers were notified.
-    pub(super) fn was_told(&self) -> bool {
-        self.many >= TOLD_AT
+    pub(super) fn was_reported(&self) -> bool {
+        self.many >= REPORTED_AT
     }
 }
 
@@ -73,11 +73,11 @@ fn backoff(tries: i64) -> TimeDelta {
     (WAIT * 2_i32.saturating_pow(doublings)).min(WAIT_MAX)
 }
 
-impl Courier {
+impl DeliveryLoop {
     /// Counts a try that failed; says when the next one is, or that there is none.
     pub(super) async fn count(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         claimed: &Claimed,
         failure: Failure,
     ) -> anyhow::Result<()> {
@@ -92,18 +92,18 @@ impl Courier {
         let failures = claimed.failures + 1;
         warn!(
             "{}: failed {failures} times, tried again: {why}",
-            desk.config.name
+            destination.config.name
         );
         let mut tx = self.store.write().await?;
         // An outage also fails deliveries that never failed before. A message that was taken in the second of the first failure
         // may have been taken before it.
         let is_known = claimed.failures > 0 && outbox::took_others_since(&mut tx, claimed).await?;
-        let streak = self.lengthen(desk, !is_known, now);
+        let streak = self.lengthen(destination, !is_known, now);
         let is_passed = is_known && !streak.has_new;
         if is_passed && failures >= TRIES_MAX && claimed.passed + 1 >= PASSED_MIN {
             drop(tx);
             let why = format!("given up after {failures} tries: {why}");
-            return self.give_up(desk, claimed, why).await;
+            return self.give_up(destination, claimed, why).await;
         }
         let own = backoff(failures).max(after);
         // A fault of the whole channel may be the fault of one message, so the others go first next time.
@@ -117,54 +117,56 @@ impl Courier {
         outbox::settle_delivery(&mut tx, claimed, &failed, now).await?;
         // Where others got through, it is this one that fails.
         if !is_passed {
-            self.tell_streak(&mut tx, desk, &streak, &why).await?;
+            self.report_streak(&mut tx, destination, &streak, &why)
+                .await?;
         }
         tx.commit().await?;
         if scope == Scope::Platform {
-            self.hold(desk, after, Scope::Platform).await?;
+            self.hold(destination, after, Scope::Platform).await?;
         }
         if scope != Scope::Delivery {
             let wait = backoff(i64::from(streak.many)).max(after);
-            self.hold(desk, wait, Scope::Channel).await?;
+            self.hold(destination, wait, Scope::Channel).await?;
         }
         Ok(())
     }
 
     /// A channel could not be read, which must be before anything is sent there.
-    pub(super) async fn unread(&self, desk: &Desk, why: &str) -> anyhow::Result<()> {
-        let streak = self.lengthen(desk, true, self.clock.now());
+    pub(super) async fn unread(&self, destination: &Destination, why: &str) -> anyhow::Result<()> {
+        let streak = self.lengthen(destination, true, self.clock.now());
         warn!(
             "{}: could not be looked through, tried again: {why}",
-            desk.config.name
+            destination.config.name
         );
         let mut tx = self.store.write().await?;
-        self.tell_streak(&mut tx, desk, &streak, why).await?;
+        self.report_streak(&mut tx, destination, &streak, why)
+            .await?;
         tx.commit().await?;
         let wait = backoff(i64::from(streak.many)).max(UNREAD_WAIT_MIN);
-        self.hold(desk, wait, Scope::Channel).await
+        self.hold(destination, wait, Scope::Channel).await
     }
 
     /// Notifies maintainers of a channel that takes nothing.
-    async fn tell_streak(
+    async fn report_streak(
         &self,
         tx: &mut Tx,
-        desk: &Desk,
+        destination: &Destination,
         streak: &Streak,
         why: &str,
     ) -> anyhow::Result<()> {
-        if !streak.was_told() {
+        if !streak.was_reported() {
             return Ok(());
         }
-        let trouble = Trouble {
-            subject: &failure::subject(desk),
+        let problem = Problem {
+            subject: &failure::subject(destination),
             kind: "failing",
-            title: format!("Nothing gets through to {}", desk.config.name),
+            title: format!("Nothing gets through to {}", destination.config.name),
             text: format!(
                 "Every try since {} UTC failed. All that is owed is kept, and tried every ten minutes. The last answer: {why}",
                 streak.since.format("%Y-%m-%d %H:%M")
             ),
         };
-        desk::tell_trouble(tx, &self.desks, &trouble, self.clock.now()).await?;
+        destination::report_problem(tx, &self.destinations, &problem, self.clock.now()).await?;
         Ok(())
     }
 
@@ -177,11 +179,11 @@ impl Courier {
         u64::try_from(age).ok().map(Duration::from_secs)
     }
 
-    fn lengthen(&self, desk: &Desk, is_new: bool, now: DateTime<Utc>) -> Streak {
+    fn lengthen(&self, destination: &Destination, is_new: bool, now: DateTime<Utc>) -> Streak {
         let mut holds = self.holds();
         let streak = holds
             .streaks
-            .entry(desk.row.id)
+            .entry(destination.row.id)
             .or_insert_with(|| Streak::new(now));
         streak.many = streak.many.saturating_add(1);
         streak.has_new |= is_new;
@@ -199,10 +201,10 @@ impl Courier {
         let mut again = Vec::new();
         {
             let mut holds = self.holds();
-            for desk in &*self.desks {
-                let id = desk.row.id;
-                let is_meant = desk.config.platform == platform
-                    && room.is_none_or(|room| room == desk.row.address);
+            for destination in &*self.destinations {
+                let id = destination.row.id;
+                let is_meant = destination.config.platform == platform
+                    && room.is_none_or(|room| room == destination.row.address);
                 let is_ill = holds.paused.contains(&id) || holds.streaks.contains_key(&id);
                 if !is_meant || !is_ill {
                     continue;
@@ -215,19 +217,19 @@ impl Courier {
                 };
                 holds.again_at.insert(id, at);
                 holds.channels.insert(id, at);
-                again.push(desk);
+                again.push(destination);
             }
         }
         if again.is_empty() {
             return Ok(false);
         }
         let mut tx = self.store.write().await?;
-        for desk in again {
+        for destination in again {
             info!(
                 "{}: something changed there; trying again",
-                desk.config.name
+                destination.config.name
             );
-            outbox::try_channel_again(&mut tx, desk.row.id).await?;
+            outbox::try_channel_again(&mut tx, destination.row.id).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -240,10 +242,12 @@ impl Courier {
         room: &str,
         by: &str,
     ) -> anyhow::Result<()> {
-        let mut desks = self.desks.iter();
-        let desk = desks.find(|desk| desk.config.platform == platform && desk.row.address == room);
-        match desk {
-            Some(desk) => self.replace(desk, by).await,
+        let mut destinations = self.destinations.iter();
+        let destination = destinations.find(|destination| {
+            destination.config.platform == platform && destination.row.address == room
+        });
+        match destination {
+            Some(destination) => self.replace(destination, by).await,
             None => Ok(()),
         }
     }

@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use tracing::{debug, error, info};
 
 use super::counted::Failure;
-use super::{Courier, HOLD_MAX};
+use super::{DeliveryLoop, HOLD_MAX};
 use crate::channel::{Scope, SendError};
-use crate::desk::{self, Desk, Trouble};
+use crate::destination::{self, Destination, Problem};
 use crate::store::Tx;
 use crate::store::outbox::{self, Claimed, PostState, Settled, Verb};
 
@@ -18,18 +18,18 @@ const HOLD_KEPT_MIN: TimeDelta = TimeDelta::seconds(5);
 /// How long a refused delivery waits while the next one shows whether the channel refuses all.
 const DOUBT: TimeDelta = TimeDelta::minutes(1);
 /// The most dead letters of a channel that maintainers are notified of in a day; `letters list` has all.
-const TOLD_A_DAY_MAX: i64 = 10;
+const NOTICES_A_DAY_MAX: i64 = 10;
 
-impl Courier {
+impl DeliveryLoop {
     pub(super) async fn fail(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         claimed: &Claimed,
         error: SendError,
     ) -> anyhow::Result<()> {
         match error {
             SendError::Later { after, scope, why } => {
-                self.wait(desk, claimed, after, scope, why).await
+                self.wait(destination, claimed, after, scope, why).await
             }
             SendError::Unknown { why } => {
                 let failure = Failure {
@@ -38,7 +38,7 @@ impl Courier {
                     scope: Scope::Channel,
                     why,
                 };
-                self.count(desk, claimed, failure).await
+                self.count(destination, claimed, failure).await
             }
             SendError::Failed { after, scope, why } => {
                 let failure = Failure {
@@ -47,49 +47,52 @@ impl Courier {
                     scope,
                     why,
                 };
-                self.count(desk, claimed, failure).await
+                self.count(destination, claimed, failure).await
             }
             SendError::Never {
                 scope: Scope::Delivery,
                 why,
-            } => self.give_up(desk, claimed, why).await,
+            } => self.give_up(destination, claimed, why).await,
             SendError::Never {
                 scope: Scope::Channel,
                 why,
-            } => self.refused(desk, claimed, why).await,
+            } => self.refused(destination, claimed, why).await,
             SendError::Never {
                 scope: Scope::Platform,
                 why,
             } => {
-                error!("{} refuses the bot: {why}", desk.config.platform.word());
+                error!(
+                    "{} refuses the bot: {why}",
+                    destination.config.platform.word()
+                );
                 let later = Settled::Later {
                     due_at: None,
                     why: why.clone(),
                 };
                 self.settle(claimed, &later).await?;
-                self.refuse(desk, why);
+                self.refuse(destination, why);
                 Ok(())
             }
-            SendError::Replaced { by } => self.replace(desk, &by).await,
-            SendError::Gone => self.mute(desk, claimed).await,
+            SendError::Replaced { by } => self.replace(destination, &by).await,
+            SendError::Gone => self.mute(destination, claimed).await,
         }
     }
 
     /// A platform refuses everything from now on.
-    pub(super) fn refuse(&self, desk: &Desk, why: String) {
+    pub(super) fn refuse(&self, destination: &Destination, why: String) {
         let mut holds = self.holds();
-        holds.refused.insert(desk.config.platform, why);
+        holds.refused.insert(destination.config.platform, why);
     }
 
     async fn wait(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         claimed: &Claimed,
         after: Duration,
         scope: Scope,
         why: String,
     ) -> anyhow::Result<()> {
-        debug!("{}: waiting {after:?}: {why}", desk.config.name);
+        debug!("{}: waiting {after:?}: {why}", destination.config.name);
         let after = TimeDelta::from_std(after).unwrap_or(HOLD_MAX).min(HOLD_MAX);
         let due_at = match scope {
             Scope::Delivery => Some(self.clock.now() + after),
@@ -97,12 +100,12 @@ impl Courier {
         };
         self.settle(claimed, &Settled::Later { due_at, why })
             .await?;
-        self.hold(desk, after, scope).await
+        self.hold(destination, after, scope).await
     }
 
     pub(super) async fn hold(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         wait: TimeDelta,
         scope: Scope,
     ) -> anyhow::Result<()> {
@@ -111,13 +114,13 @@ impl Courier {
             let mut holds = self.holds();
             match scope {
                 Scope::Delivery => return Ok(()),
-                Scope::Channel => holds.channels.insert(desk.row.id, to),
-                Scope::Platform => holds.platforms.insert(desk.config.platform, to),
+                Scope::Channel => holds.channels.insert(destination.row.id, to),
+                Scope::Platform => holds.platforms.insert(destination.config.platform, to),
             };
         }
         if scope == Scope::Channel && wait >= HOLD_KEPT_MIN {
             let mut tx = self.store.write().await?;
-            outbox::hold_channel(&mut tx, desk.row.id, to).await?;
+            outbox::hold_channel(&mut tx, destination.row.id, to).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -126,7 +129,7 @@ impl Courier {
     /// Sets a delivery aside as a dead letter, and names it to maintainers.
     pub(super) async fn give_up(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         claimed: &Claimed,
         why: String,
     ) -> anyhow::Result<()> {
@@ -137,13 +140,13 @@ impl Courier {
         let lost = named(&mut tx, claimed).await?;
         error!(
             "{}: set aside as number {}: {lost}: {why}",
-            desk.config.name, claimed.id
+            destination.config.name, claimed.id
         );
         // A notice that cannot be sent must not cause another notice.
         if claimed.post.is_some() {
             let from = now - TimeDelta::days(1);
-            let many = outbox::set_aside_since(&mut tx, desk.row.id, from).await?;
-            let more = match many.cmp(&TOLD_A_DAY_MAX) {
+            let many = outbox::set_aside_since(&mut tx, destination.row.id, from).await?;
+            let more = match many.cmp(&NOTICES_A_DAY_MAX) {
                 std::cmp::Ordering::Less => "",
                 std::cmp::Ordering::Equal => "\nOthers of these 24 hours are in the list alone.",
                 std::cmp::Ordering::Greater => {
@@ -151,13 +154,17 @@ impl Courier {
                     return Ok(());
                 }
             };
-            let title = format!("{}: a message could not be delivered", desk.config.name);
+            let title = format!(
+                "{}: a message could not be delivered",
+                destination.config.name
+            );
             let id = claimed.id;
             let text = format!(
                 "{lost}\n{why}\nIt is set aside as number {id}: bpfnews-admin has letters list, letters retry {id} and \
                  letters drop {id}.{more}"
             );
-            desk::tell_maintainers(&mut tx, &self.desks, &title, &text, now).await?;
+            destination::notify_maintainers(&mut tx, &self.destinations, &title, &text, now)
+                .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -165,7 +172,12 @@ impl Courier {
 
     /// Handles a refusal. The message itself may be the cause, so the next delivery is tried before the channel is paused. A
     /// delivery that is refused again while the channel takes others is set aside.
-    async fn refused(&self, desk: &Desk, claimed: &Claimed, why: String) -> anyhow::Result<()> {
+    async fn refused(
+        &self,
+        destination: &Destination,
+        claimed: &Claimed,
+        why: String,
+    ) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let is_to_blame =
@@ -173,9 +185,9 @@ impl Courier {
         let has_others = outbox::has_others_due(&mut tx, claimed, now).await?;
         drop(tx);
         if is_to_blame {
-            return self.give_up(desk, claimed, why).await;
+            return self.give_up(destination, claimed, why).await;
         }
-        let is_doubt = claimed.failures == 0 && has_others && self.doubts(desk, claimed);
+        let is_doubt = claimed.failures == 0 && has_others && self.doubts(destination, claimed);
         let due_at = match (is_doubt, claimed.failures) {
             (true, _) => Some(now + DOUBT),
             // Posts keep their order, unless it is the same one that is refused each time.
@@ -191,13 +203,13 @@ impl Courier {
         self.settle(claimed, &failed).await?;
         match is_doubt {
             true => Ok(()),
-            false => self.pause_channel(desk, why).await,
+            false => self.pause_channel(destination, why).await,
         }
     }
 
     /// Whether this is the first delivery that its channel refuses.
-    fn doubts(&self, desk: &Desk, claimed: &Claimed) -> bool {
-        match self.holds().doubted.entry(desk.row.id) {
+    fn doubts(&self, destination: &Destination, claimed: &Claimed) -> bool {
+        match self.holds().doubted.entry(destination.row.id) {
             Entry::Vacant(place) => {
                 place.insert((claimed.id, claimed.due_at));
                 true
@@ -207,68 +219,72 @@ impl Courier {
     }
 
     /// A channel is refused: nothing more is tried there.
-    pub(super) async fn pause_channel(&self, desk: &Desk, why: String) -> anyhow::Result<()> {
+    pub(super) async fn pause_channel(
+        &self,
+        destination: &Destination,
+        why: String,
+    ) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let doubted = self.holds().doubted.remove(&desk.row.id);
+        let doubted = self.holds().doubted.remove(&destination.row.id);
         let mut tx = self.store.write().await?;
         if let Some((delivery, due_at)) = doubted {
             outbox::put_back(&mut tx, delivery, due_at).await?;
         }
-        outbox::pause_channel(&mut tx, desk.row.id, &why, now).await?;
-        let trouble = Trouble {
-            subject: &subject(desk),
+        outbox::pause_channel(&mut tx, destination.row.id, &why, now).await?;
+        let problem = Problem {
+            subject: &subject(destination),
             kind: &why,
-            title: format!("{} is paused", desk.config.name),
+            title: format!("{} is paused", destination.config.name),
             text: format!(
                 "{why} It is tried again when its platform tells of a change there, every six hours, and when bpfnews starts."
             ),
         };
-        if desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await? {
-            error!("{}: {}", trouble.title, trouble.text);
+        if destination::report_problem(&mut tx, &self.destinations, &problem, now).await? {
+            error!("{}: {}", problem.title, problem.text);
         }
         tx.commit().await?;
         let mut holds = self.holds();
-        holds.channels.insert(desk.row.id, now + HOLD_MAX);
-        holds.paused.insert(desk.row.id);
+        holds.channels.insert(destination.row.id, now + HOLD_MAX);
+        holds.paused.insert(destination.row.id);
         Ok(())
     }
 
     /// Handles a room that replaced a channel. The queue of the old room is set aside, because messages to it would be lost.
-    pub(super) async fn replace(&self, desk: &Desk, by: &str) -> anyhow::Result<()> {
-        let (now, name) = (self.clock.now(), &desk.config.name);
+    pub(super) async fn replace(&self, destination: &Destination, by: &str) -> anyhow::Result<()> {
+        let (now, name) = (self.clock.now(), &destination.config.name);
         let why = format!("its room was replaced by {by}");
         let mut tx = self.store.write().await?;
-        outbox::replace_channel(&mut tx, desk.row.id, by).await?;
-        let many = outbox::set_all_aside(&mut tx, desk.row.id, &why, now).await?;
-        outbox::pause_channel(&mut tx, desk.row.id, &why, now).await?;
+        outbox::replace_channel(&mut tx, destination.row.id, by).await?;
+        let many = outbox::set_all_aside(&mut tx, destination.row.id, &why, now).await?;
+        outbox::pause_channel(&mut tx, destination.row.id, &why, now).await?;
         let aside = match many {
             0 => "Nothing was owed to the old room.".to_owned(),
             1 => "One message that was owed to the old room is set aside: letters list of bpfnews-admin names it.".to_owned(),
             many => format!("{many} messages that were owed to the old room are set aside: letters list of bpfnews-admin names them."),
         };
-        let trouble = Trouble {
-            subject: &subject(desk),
+        let problem = Problem {
+            subject: &subject(destination),
             kind: &why,
             title: format!("The room of {name} was replaced"),
             text: format!(
                 "The new room is {by}. Invite the bot there, and set id = \"{by}\" for {name} in the configuration. {aside}"
             ),
         };
-        if desk::tell_trouble(&mut tx, &self.desks, &trouble, now).await? {
-            error!("{}: {}", trouble.title, trouble.text);
+        if destination::report_problem(&mut tx, &self.destinations, &problem, now).await? {
+            error!("{}: {}", problem.title, problem.text);
         }
         tx.commit().await?;
         let mut holds = self.holds();
-        holds.channels.insert(desk.row.id, now + HOLD_MAX);
-        holds.paused.insert(desk.row.id);
+        holds.channels.insert(destination.row.id, now + HOLD_MAX);
+        holds.paused.insert(destination.row.id);
         Ok(())
     }
 
     /// Somebody deleted a post: it is left alone from now on.
-    async fn mute(&self, desk: &Desk, claimed: &Claimed) -> anyhow::Result<()> {
+    async fn mute(&self, destination: &Destination, claimed: &Claimed) -> anyhow::Result<()> {
         info!(
             "{}: a post was deleted there; it is left alone",
-            desk.config.name
+            destination.config.name
         );
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
@@ -304,6 +320,6 @@ async fn named(tx: &mut Tx, claimed: &Claimed) -> anyhow::Result<String> {
 }
 
 /// A channel as a subject of troubles.
-pub(super) fn subject(desk: &Desk) -> String {
-    format!("channel {}", desk.row.id)
+pub(super) fn subject(destination: &Destination) -> String {
+    format!("channel {}", destination.row.id)
 }

@@ -23,7 +23,7 @@ pub use self::once::NotPosted;
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
-use crate::desk::{self, Desk};
+use crate::destination::{self, Destination};
 use crate::store::Store;
 use crate::store::outbox::{self, Claimed, Settled, Verb};
 
@@ -64,24 +64,27 @@ struct Holds {
 pub type Platforms = HashMap<PlatformKind, Arc<dyn Platform>>;
 
 /// The delivery loop.
-pub struct Courier {
+pub struct DeliveryLoop {
     store: Store,
     clock: Arc<dyn Clock>,
-    desks: Arc<[Desk]>,
+    destinations: Arc<[Destination]>,
     platforms: Platforms,
     holds: Arc<Mutex<Holds>>,
 }
 
-impl Courier {
-    /// A courier for these channels.
+impl DeliveryLoop {
+    /// A delivery loop for these channels.
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
-        desks: Arc<[Desk]>,
+        destinations: Arc<[Destination]>,
         platforms: Platforms,
     ) -> Self {
-        let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
-        let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);
+        let is_paused = |destination: &&Destination| destination.row.paused_why.is_some();
+        let paused = destinations
+            .iter()
+            .filter(is_paused)
+            .map(|destination| destination.row.id);
         let holds = Holds {
             paused: paused.collect(),
             ..Holds::default()
@@ -89,26 +92,29 @@ impl Courier {
         Self {
             store,
             clock,
-            desks,
+            destinations,
             platforms,
             holds: Arc::new(Mutex::new(holds)),
         }
     }
 
     /// The same for other channels. Waits are kept, but for those of channels that were refused: they are tried again.
-    pub fn over(&self, desks: Arc<[Desk]>, refused: &[i64]) -> Self {
+    pub fn over(&self, destinations: Arc<[Destination]>, refused: &[i64]) -> Self {
         let mut holds = self.holds();
         holds
             .channels
             .retain(|channel, _| !refused.contains(channel));
-        let is_paused = |desk: &&Desk| desk.row.paused_why.is_some();
-        let paused = desks.iter().filter(is_paused).map(|desk| desk.row.id);
+        let is_paused = |destination: &&Destination| destination.row.paused_why.is_some();
+        let paused = destinations
+            .iter()
+            .filter(is_paused)
+            .map(|destination| destination.row.id);
         holds.paused.extend(paused);
         drop(holds);
         Self {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
-            desks,
+            destinations,
             platforms: self.platforms.clone(),
             holds: Arc::clone(&self.holds),
         }
@@ -128,12 +134,12 @@ impl Courier {
         due.extend(recalls.into_iter().map(|(channel, _)| (channel, 0)));
         let mut lanes: Vec<Lane> = Vec::new();
         for (channel, at) in due {
-            let Some(desk) = self.desk(channel) else {
+            let Some(destination) = self.destination(channel) else {
                 continue;
             };
-            let (kind, platform) = (desk.config.platform, self.platform(desk));
+            let (kind, platform) = (destination.config.platform, self.platform(destination));
             let Some(platform) = platform else { continue };
-            if at > now.timestamp() || self.held_to(desk).is_some_and(|to| to > now) {
+            if at > now.timestamp() || self.held_to(destination).is_some_and(|to| to > now) {
                 continue;
             }
             let shared = lanes.iter_mut().find(|lane| lane.platform == kind);
@@ -152,10 +158,10 @@ impl Courier {
     pub async fn next_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
         let due = outbox::next_deliveries(self.store.read()).await?;
         let due = due.into_iter().filter_map(|(channel, at)| {
-            let desk = self.desk(channel)?;
-            self.platform(desk)?;
+            let destination = self.destination(channel)?;
+            self.platform(destination)?;
             let at = DateTime::from_timestamp(at, 0)?;
-            Some(self.held_to(desk).map_or(at, |to| to.max(at)))
+            Some(self.held_to(destination).map_or(at, |to| to.max(at)))
         });
         Ok(due.min())
     }
@@ -180,20 +186,21 @@ impl Courier {
     pub async fn run_lane(&self, lane: &Lane) -> anyhow::Result<usize> {
         let mut done = 0;
         for (channel, from) in outbox::recalls(self.store.read(), self.clock.now()).await? {
-            if let Some(desk) = self
-                .desk(channel)
+            if let Some(destination) = self
+                .destination(channel)
                 .filter(|_| lane.channels.contains(&channel))
-                && let Some(platform) = self.platform(desk)
+                && let Some(platform) = self.platform(destination)
             {
-                self.recall(desk, platform.as_ref(), from).await?;
+                self.recall(destination, platform.as_ref(), from).await?;
             }
         }
         loop {
             let now = self.clock.now();
             let is_free = |channel: &&i64| {
-                let desk = self.desk(**channel);
-                desk.is_some_and(|desk| {
-                    self.platform(desk).is_some() && self.held_to(desk).is_none_or(|to| to <= now)
+                let destination = self.destination(**channel);
+                destination.is_some_and(|destination| {
+                    self.platform(destination).is_some()
+                        && self.held_to(destination).is_none_or(|to| to <= now)
                 })
             };
             let free: Vec<i64> = lane.channels.iter().filter(is_free).copied().collect();
@@ -206,16 +213,16 @@ impl Courier {
             let Some(claimed) = claimed else {
                 return Ok(done);
             };
-            let Some(desk) = self.desk(claimed.channel) else {
+            let Some(destination) = self.destination(claimed.channel) else {
                 return Ok(done);
             };
             let span = info_span!(
                 "deliver",
                 delivery.id = claimed.id,
-                channel.name = desk.config.name,
+                channel.name = destination.config.name,
                 attempt = claimed.attempts
             );
-            done += usize::from(self.deliver(desk, &claimed).instrument(span).await?);
+            done += usize::from(self.deliver(destination, &claimed).instrument(span).await?);
         }
     }
 
@@ -223,31 +230,33 @@ impl Courier {
         self.holds.lock().expect("no holder of the waits panics")
     }
 
-    fn desk(&self, channel: i64) -> Option<&Desk> {
-        self.desks.iter().find(|desk| desk.row.id == channel)
+    fn destination(&self, channel: i64) -> Option<&Destination> {
+        self.destinations
+            .iter()
+            .find(|destination| destination.row.id == channel)
     }
 
     /// The platform of a channel, unless it is not set up or refuses everything.
-    fn platform(&self, desk: &Desk) -> Option<&Arc<dyn Platform>> {
-        let kind = desk.config.platform;
+    fn platform(&self, destination: &Destination) -> Option<&Arc<dyn Platform>> {
+        let kind = destination.config.platform;
         let holds = self.holds();
         let platform = self.platforms.get(&kind);
         platform.filter(|_| !holds.refused.contains_key(&kind))
     }
 
     /// Until when a channel waits: for itself or for its platform.
-    fn held_to(&self, desk: &Desk) -> Option<DateTime<Utc>> {
+    fn held_to(&self, destination: &Destination) -> Option<DateTime<Utc>> {
         let holds = self.holds();
-        let channel = holds.channels.get(&desk.row.id);
+        let channel = holds.channels.get(&destination.row.id);
         let to = channel
-            .max(holds.platforms.get(&desk.config.platform))
+            .max(holds.platforms.get(&destination.config.platform))
             .copied();
         to.filter(|to| *to <= self.clock.now() + HOLD_MAX)
     }
 
     /// Sends and settles a claimed delivery; returns whether it succeeded.
-    async fn deliver(&self, desk: &Desk, claimed: &Claimed) -> anyhow::Result<bool> {
-        let Some(platform) = self.platform(desk) else {
+    async fn deliver(&self, destination: &Destination, claimed: &Claimed) -> anyhow::Result<bool> {
+        let Some(platform) = self.platform(destination) else {
             return Ok(false);
         };
         let receipt = claimed
@@ -255,7 +264,7 @@ impl Courier {
             .as_deref()
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
-        let Some(act) = act(claimed, receipt, desk.config.milestones) else {
+        let Some(act) = act(claimed, receipt, destination.config.milestones) else {
             let why = "there is no message to change".to_owned();
             return self
                 .settle(claimed, &Settled::Dead { why })
@@ -263,7 +272,7 @@ impl Courier {
                 .map(|()| false);
         };
         let work = Work {
-            address: desk.row.address.clone(),
+            address: destination.row.address.clone(),
             act,
             key: format!("{:x}-{:x}", claimed.nonce, claimed.version),
             is_retry: claimed.attempts > 1,
@@ -282,10 +291,10 @@ impl Courier {
                     receipt: Some(receipt),
                 };
                 self.settle(claimed, &done).await?;
-                self.is_well(desk).await?;
+                self.is_well(destination).await?;
                 Ok(true)
             }
-            Err(error) => self.fail(desk, claimed, error).await.map(|()| false),
+            Err(error) => self.fail(destination, claimed, error).await.map(|()| false),
         }
     }
 
@@ -340,16 +349,16 @@ impl Courier {
     }
 
     /// A channel that took a delivery is well again, if it was not.
-    async fn is_well(&self, desk: &Desk) -> anyhow::Result<()> {
-        let id = desk.row.id;
+    async fn is_well(&self, destination: &Destination) -> anyhow::Result<()> {
+        let id = destination.row.id;
         let was_ill = {
             let mut holds = self.holds();
             holds.doubted.remove(&id);
             let streak = holds.streaks.remove(&id);
-            let was_told = streak.is_some_and(|streak| streak.was_told());
+            let was_reported = streak.is_some_and(|streak| streak.was_reported());
             // Only the database knows about problems from before this process began.
             let is_first = holds.well.insert(id);
-            holds.paused.remove(&id) || was_told || is_first
+            holds.paused.remove(&id) || was_reported || is_first
         };
         if !was_ill {
             return Ok(());
@@ -357,8 +366,15 @@ impl Courier {
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         outbox::channel_recovered(&mut tx, id).await?;
-        let title = format!("{} is well again", desk.config.name);
-        desk::is_well(&mut tx, &self.desks, &failure::subject(desk), &title, now).await?;
+        let title = format!("{} is well again", destination.config.name);
+        destination::report_recovery(
+            &mut tx,
+            &self.destinations,
+            &failure::subject(destination),
+            &title,
+            now,
+        )
+        .await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Posting outside the outbox: a test post, a notice while the database fails, an announcement to a foreign room.
 
-use super::Courier;
+use super::DeliveryLoop;
 use crate::channel::{Act, Work};
 use crate::config::PlatformKind;
 use crate::post::story::Content;
@@ -9,7 +9,7 @@ use crate::post::story::Content;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotPosted(pub String);
 
-impl Courier {
+impl DeliveryLoop {
     /// Posts a message at once, in any room. A failure is not retried.
     pub async fn post_once(
         &self,

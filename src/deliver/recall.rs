@@ -4,28 +4,28 @@
 use chrono::TimeDelta;
 use tracing::{error, info};
 
-use super::Courier;
+use super::DeliveryLoop;
 use crate::channel::{Platform, PostedMessage, Scope, SendError};
-use crate::desk::Desk;
+use crate::destination::Destination;
 use crate::store::outbox::{self, StandingRow};
 
 /// The wait after a channel could not be read.
 const READ_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 
-impl Courier {
+impl DeliveryLoop {
     /// Looks through a channel from `from` on, unix seconds.
     pub(super) async fn recall(
         &self,
-        desk: &Desk,
+        destination: &Destination,
         platform: &dyn Platform,
         from: i64,
     ) -> anyhow::Result<()> {
-        let name = &desk.config.name;
-        match platform.standing(&desk.row.address, from).await {
+        let name = &destination.config.name;
+        match platform.standing(&destination.row.address, from).await {
             Ok(found) => {
                 let rows = rows(&found)?;
                 let mut tx = self.store.write().await?;
-                outbox::keep_standing(&mut tx, desk.row.id, &rows, self.clock.now()).await?;
+                outbox::keep_standing(&mut tx, destination.row.id, &rows, self.clock.now()).await?;
                 tx.commit().await?;
                 info!(
                     "{name}: looked through after the restore; {} messages stand there since the backup",
@@ -39,29 +39,33 @@ impl Courier {
                     Scope::Delivery | Scope::Channel => Scope::Channel,
                     Scope::Platform => Scope::Platform,
                 };
-                self.hold(desk, after.min(super::HOLD_MAX), scope).await
+                self.hold(destination, after.min(super::HOLD_MAX), scope)
+                    .await
             }
             Err(SendError::Unknown { why } | SendError::Failed { why, .. }) => {
-                self.unread(desk, &why).await
+                self.unread(destination, &why).await
             }
             Err(SendError::Never {
                 scope: Scope::Platform,
                 why,
             }) => {
-                error!("{} refuses the bot: {why}", desk.config.platform.word());
-                self.refuse(desk, why);
+                error!(
+                    "{} refuses the bot: {why}",
+                    destination.config.platform.word()
+                );
+                self.refuse(destination, why);
                 Ok(())
             }
             Err(SendError::Never { why, .. }) => {
                 let why = format!(
                     "it must be looked through after the restore before anything is sent there: {why}"
                 );
-                self.pause_channel(desk, why).await
+                self.pause_channel(destination, why).await
             }
-            Err(SendError::Replaced { by }) => self.replace(desk, &by).await,
+            Err(SendError::Replaced { by }) => self.replace(destination, &by).await,
             Err(SendError::Gone) => {
                 let why = "it is gone, and cannot be looked through after the restore".to_owned();
-                self.pause_channel(desk, why).await
+                self.pause_channel(destination, why).await
             }
         }
     }

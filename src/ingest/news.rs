@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Mode;
-use super::plan::{Fresh, News};
 use crate::item::{Item, ItemData};
+use crate::plan::{News, NewsItem};
 use crate::store::feeds::FeedRow;
 use crate::store::items::StoredPage;
 
@@ -13,7 +13,7 @@ const MERGED_AGE_S: i64 = 7 * 86_400;
 /// A tree's newest commit is not so much older than its last poll, unless the clock ran ahead then.
 const AHEAD_S: i64 = 30 * 86_400;
 
-/// The new items that are news; of a seed all that is new. `place` is the page's among those that are kept together.
+/// The new items that are news: all new items of a seed. `place` is the page's place in its transaction.
 pub(super) fn news(
     row: &FeedRow,
     mode: Mode,
@@ -22,26 +22,26 @@ pub(super) fn news(
     stored: &StoredPage,
     now: DateTime<Utc>,
 ) -> News {
-    let is_told = |position: usize| match mode {
+    let is_announced = |position: usize| match mode {
         Mode::History => false,
         Mode::Seed => true,
         Mode::Live => is_news(row, page, stored, position),
     };
-    let told = stored
-        .fresh
-        .iter()
-        .filter(|(position, _)| is_told(*position));
-    // Without dates a feed is taken to be newest first.
+    // A feed without dates is taken to be newest first.
     let at = |position: usize| {
         let above = TimeDelta::microseconds(i64::try_from(position).unwrap_or(0));
         page[position].at.unwrap_or(now) - above
     };
-    let fresh = |position: usize| Fresh {
+    let news_item = |position: usize| NewsItem {
         at: at(position),
         page: place,
         is_sample: mode == Mode::Seed,
     };
-    told.map(|(position, id)| (*id, fresh(*position))).collect()
+    let fresh = stored.fresh.iter();
+    fresh
+        .filter(|(position, _)| is_announced(*position))
+        .map(|(position, id)| (*id, news_item(*position)))
+        .collect()
 }
 
 /// The new items that count as new now, whatever date they carry: those that came in the course of polling. An item that slid

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use url::Url;
 
 use super::cycle::{Release, cycle};
-use super::edits::{Accepted, Decided, Edit, EditKind, OfStory};
-use super::entry::entry;
+use super::edits::{Accepted, Decided, Edit, EditKind};
+use super::entry::{Placed, entry};
 use super::escape::escape;
 use super::patches::patches;
 use super::way::{leads_to_slides, leads_to_video, way};
@@ -49,16 +49,6 @@ pub struct Compiled {
     pub suggestions: Vec<i64>,
     /// The ids by which it names stories, as they were known then, each with the number of the item that it came from.
     pub ids: Vec<(String, i64)>,
-}
-
-/// A story with where it would stand.
-pub(super) struct Placed<'a> {
-    pub(super) passage: &'a Passage,
-    pub(super) decided: OfStory<'a>,
-    pub(super) kind: SectionKind,
-    /// The section by how it moved.
-    pub(super) way: Option<SectionKind>,
-    rank: i32,
 }
 
 /// Makes the issue of a period.

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::compile::Placed;
+use super::edits::OfStory;
 use super::tree::in_tree;
 use super::way::{is_free, is_lwn};
 use super::{Entry, Passage, Period, SectionKind, shown_link, shown_title};
@@ -15,6 +15,16 @@ const TEASER_CHARS_MAX: usize = 480;
 
 /// The most characters of an author's words in an entry, and of LWN's teaser.
 const TEXT_CHARS_MAX: usize = 320;
+
+/// A story with where it would stand.
+pub(super) struct Placed<'a> {
+    pub(super) passage: &'a Passage,
+    pub(super) decided: OfStory<'a>,
+    pub(super) kind: SectionKind,
+    /// The section by how it moved.
+    pub(super) way: Option<SectionKind>,
+    pub(super) rank: i32,
+}
 
 pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
     let story = &placed.passage.after;

@@ -297,7 +297,7 @@ fn line(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
         false => format!("{}, ", escape(&entry.author)),
     };
     if let Some(commits) = &entry.commits {
-        return format!("{by}{title} ({}){told}", commits_told(commits));
+        return format!("{by}{title} ({}){told}", commits_words(commits));
     }
     match (kind, &entry.commit) {
         (SectionKind::Highlights, Some(commit)) if entry.author.is_empty() => {
@@ -318,7 +318,7 @@ fn line(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
 }
 
 /// `2 commits in bpf-next, [b0e92279d3ec](url) and [4de9932ffbc5](url), 2017-05-02`; of a single one with its subject.
-fn commits_told(commits: &Commits) -> String {
+fn commits_words(commits: &Commits) -> String {
     let counted = escape(&commits.counted());
     let hash = |commit: &Commit| link_to(&commit.digits, commit.link.as_deref());
     let (first, last) = (hash(&commits.first), hash(&commits.last));

@@ -39,8 +39,8 @@ pub fn announcement(issue: &Issue, page: Option<&str>) -> IssuePost {
         part.lines.truncate(share);
     }
     post.parts.retain(|part| !part.lines.is_empty());
-    let told: usize = post.parts.iter().map(|part| part.lines.len()).sum();
-    post.left_out = all - told;
+    let shown: usize = post.parts.iter().map(|part| part.lines.len()).sum();
+    post.left_out = all - shown;
     post
 }
 

@@ -55,14 +55,14 @@ fn commits(passage: &Passage) -> (String, Vec<Commit>) {
         Some(last) => {
             let tree = short(&last.tree);
             let there = named.filter(|applied| short(&applied.tree) == tree);
-            (tree.to_owned(), told(passage, there))
+            (tree.to_owned(), listed(passage, there))
         }
         None => unnamed(passage),
     }
 }
 
 /// Commits from notices and trees. A rebased commit counts once.
-fn told<'a>(passage: &Passage, applied: impl Iterator<Item = &'a Applied>) -> Vec<Commit> {
+fn listed<'a>(passage: &Passage, applied: impl Iterator<Item = &'a Applied>) -> Vec<Commit> {
     // A series may have two parts of one subject.
     let mut by_subject: BTreeMap<(u32, String), Commit> = BTreeMap::new();
     for applied in applied {

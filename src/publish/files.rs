@@ -16,8 +16,8 @@ use crate::issue::markdown;
 use crate::store::Store;
 use crate::store::issues;
 
-/// The subject of the notice about edited files.
-pub const KEPT: &str = "A file of an issue was changed by hand and is left alone";
+/// The title of the notice about edited files.
+pub const FILE_EDITED: &str = "A file of an issue was changed by hand and is left alone";
 /// The file in which hashes are kept.
 const RECORD: &str = ".bpfnews.json";
 /// The suffix of a file beside an edited one; static sites ignore it.
@@ -48,7 +48,7 @@ pub async fn write(store: &Store, rules: Rules<'_>) -> Vec<String> {
         return Vec::new();
     };
     match write_all(store, rules, folder).await {
-        Ok(kept) => kept,
+        Ok(edited) => edited,
         Err(error) => {
             warn!("issues were not written to {}: {error:#}", folder.display());
             Vec::new()
@@ -61,7 +61,7 @@ async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Re
         .await
         .context("making the folder")?;
     let mut record = Record::read(folder).await;
-    let (mut names, mut kept) = (BTreeSet::new(), Vec::new());
+    let (mut names, mut edited) = (BTreeSet::new(), Vec::new());
     for row in issues::list_issues(store.read().into()).await? {
         let Some(issue) = issues::issue(store.read().into(), row.number).await? else {
             continue;
@@ -69,17 +69,17 @@ async fn write_all(store: &Store, rules: Rules<'_>, folder: &Path) -> anyhow::Re
         let corrections = issues::corrections(store.read().into(), row.number).await?;
         let text = markdown::file(&issue, &corrections, rules.home);
         let name = format!("{}.md", markdown::file_name(&issue));
-        kept.extend(record.write(folder, &name, &text).await?);
+        edited.extend(record.write(folder, &name, &text).await?);
         names.insert(name);
     }
     let gone: Vec<String> = record.0.keys().cloned().collect();
     for name in gone.into_iter().filter(|name| !names.contains(name)) {
-        kept.extend(record.remove(folder, &name).await?);
+        edited.extend(record.remove(folder, &name).await?);
     }
-    for kept in &kept {
-        warn!("{kept}");
+    for sentence in &edited {
+        warn!("{sentence}");
     }
-    Ok(kept)
+    Ok(edited)
 }
 
 impl Record {
@@ -144,7 +144,7 @@ impl Record {
         let old = read(folder, name).await?;
         let known = self.0.remove(name).unwrap_or_default();
         let path = folder.join(name);
-        let told = match old {
+        let edited = match old {
             Some(old) if known.was.contains(&hash(&old)) => {
                 let removed = tokio::fs::remove_file(&path).await;
                 removed.with_context(|| format!("removing {name}"))?;
@@ -158,7 +158,7 @@ impl Record {
             None => None,
         };
         self.save(folder).await?;
-        Ok(told)
+        Ok(edited)
     }
 }
 

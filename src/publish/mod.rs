@@ -14,9 +14,9 @@ use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use tracing::info;
 
 use crate::config::{Config, IssueConfig};
-use crate::desk::Desk;
-use crate::ingest;
+use crate::destination::{Destination, for_issues};
 use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
+use crate::plan::match_standing;
 use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, MissingStretch};
@@ -98,15 +98,13 @@ pub async fn coming(
         None => withdrawn::first_began_at(tx).await?,
     };
     let since = since.and_then(|since| DateTime::from_timestamp(since, 0));
-    let period = period.unwrap_or(Period {
-        from: since.unwrap_or(now - FIRST_SPAN),
-        to: now,
-    });
-    // The database has whole seconds. Half a second would be covered twice.
-    let period = Period {
-        from: period.from.trunc_subsecs(0),
-        to: period.to.trunc_subsecs(0),
+    let (from, to) = match period {
+        Some(period) => (period.from, period.to),
+        None => (since.unwrap_or(now - FIRST_SPAN), now),
     };
+    // The database has whole seconds. Half a second would be covered twice.
+    let (from, to) = (from.trunc_subsecs(0), to.trunc_subsecs(0));
+    let period = Period { from, to };
     let decided = Decided {
         edits: edits::coming_edits(tx).await?,
         accepted: edits::coming_suggestions(tx).await?,
@@ -135,8 +133,9 @@ async fn compile(
     decided: Decided,
     last: Option<issue::Last>,
 ) -> anyhow::Result<Compiled> {
-    let chosen = decided.edits.iter();
-    let chosen: Vec<i64> = chosen
+    let chosen: Vec<i64> = decided
+        .edits
+        .iter()
         .filter(|edit| matches!(edit.kind, EditKind::Pin | EditKind::Move))
         .filter_map(|edit| edit.item)
         .collect();
@@ -159,7 +158,7 @@ fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
     };
     let mut feeds: Vec<&str> = absent.iter().map(|absent| absent.feed.as_str()).collect();
     feeds.dedup();
-    let mut told: Vec<String> = Vec::new();
+    let mut sentences: Vec<String> = Vec::new();
     for feed in feeds.iter().take(MISSING_MAX) {
         let of = absent.iter().filter(|absent| absent.feed == *feed);
         let spans: Vec<String> = of
@@ -169,19 +168,19 @@ fn missing(absent: &[MissingStretch], period: Period) -> Vec<String> {
                 None => format!("since {}", day(absent.from_at)),
             })
             .collect();
-        told.push(format!(
+        sentences.push(format!(
             "{feed} could not be read in full; what is not here may be {}.",
             spans.join(", ")
         ));
     }
     if feeds.len() > MISSING_MAX {
         let more = u32::try_from(feeds.len() - MISSING_MAX).unwrap_or(u32::MAX);
-        told.push(format!(
+        sentences.push(format!(
             "The same goes for {}.",
             counted(more, "other feed")
         ));
     }
-    told
+    sentences
 }
 
 /// The coming issue, ready to be published, with the doubts about it.
@@ -211,8 +210,9 @@ pub async fn prepare(
     if asked != due {
         return Ok(Err(NotPublished::Number { due, asked }));
     }
-    let ended_at = last.as_ref();
-    let ended_at = ended_at.and_then(|last| DateTime::from_timestamp(last.to_at, 0));
+    let ended_at = last
+        .as_ref()
+        .and_then(|last| DateTime::from_timestamp(last.to_at, 0));
     // The database has whole seconds.
     let to = period.map_or(now, |period| period.to).trunc_subsecs(0);
     if ended_at.is_some_and(|ended_at| ended_at >= to) {
@@ -237,7 +237,7 @@ impl Prepared {
     pub async fn publish(
         self,
         tx: &mut Tx,
-        desks: &[Desk],
+        destinations: &[Destination],
         rules: Rules<'_>,
         by: &str,
         now: DateTime<Utc>,
@@ -248,14 +248,17 @@ impl Prepared {
         remember_ids(tx, &compiled.ids).await?;
         edits::settle_decisions(tx, number, &compiled.edits, &compiled.suggestions).await?;
         let page = rules.page(number);
-        let told = post::announcement(&compiled.issue, page.as_deref());
-        let content = Content::Issue(Box::new(told));
-        for desk in desks.iter().filter(|desk| desk.config.issues) {
-            let due_at = desk.config.quiet.map_or(now, |quiet| quiet.end_after(now));
-            outbox::open_and_queue(tx, desk.row.id, &content, due_at, now).await?;
+        let announcement = post::announcement(&compiled.issue, page.as_deref());
+        let content = Content::Issue(Box::new(announcement));
+        for destination in for_issues(destinations) {
+            let due_at = destination
+                .config
+                .quiet
+                .map_or(now, |quiet| quiet.end_after(now));
+            outbox::open_and_queue(tx, destination.row.id, &content, due_at, now).await?;
         }
         // After a restore it may stand there already.
-        ingest::meet_all(tx, now).await?;
+        match_standing(tx, now).await?;
         troubles::end_trouble(tx, schedule::HELD).await?;
         info!("issue {number} is published by {by}");
         Ok(compiled.issue)
@@ -269,7 +272,7 @@ impl Prepared {
 /// Returns an error if the database fails. The inner result explains why the issue was not published.
 pub async fn publish(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
     asked: u32,
     period: Option<Period>,
@@ -277,7 +280,9 @@ pub async fn publish(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Result<Issue, NotPublished>> {
     match prepare(tx, rules, asked, period, now).await? {
-        Ok(prepared) => Ok(Ok(prepared.publish(tx, desks, rules, by, now).await?)),
+        Ok(prepared) => Ok(Ok(prepared
+            .publish(tx, destinations, rules, by, now)
+            .await?)),
         Err(why) => Ok(Err(why)),
     }
 }
@@ -301,7 +306,7 @@ pub async fn backfill(
     since: DateTime<Utc>,
     by: &str,
     now: DateTime<Utc>,
-    mut told: impl FnMut(&Issue),
+    mut on_issue: impl FnMut(&Issue),
 ) -> anyhow::Result<u32> {
     let mut tx = store.write().await?;
     if let Some(last) = issues::last_issue((&mut tx).into()).await? {
@@ -331,7 +336,7 @@ pub async fn backfill(
                     on: issue.on(),
                 });
                 issues::put_issue(&mut tx, &issue, by, now).await?;
-                told(&issue);
+                on_issue(&issue);
             }
         }
         let from = period.to;

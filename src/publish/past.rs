@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::ingest::fold::{outside, read};
+use crate::fold::{outside, read_item};
 use crate::issue::{Commit, Mail, Passage, Period, is_applied, is_mainline};
 use crate::item::trailer::commit_in_link;
 use crate::item::{ItemKind, prose};
@@ -35,25 +35,25 @@ pub(super) async fn passages(
     let members = stories::members_of_clusters(tx, &clusters, &[]).await?;
     let readings: Vec<Reading> = members
         .into_iter()
-        .map(|member| read(member.item, words))
+        .map(|member| read_item(member.item, words))
         .collect();
     let around = outside(tx, readings.iter(), words).await?;
-    let mut known = Known { readings, around };
+    let mut known = ItemsThen { readings, around };
     let mutes = mutes::mutes(tx).await?;
 
     known.forget_from(period.to);
-    let spoken_of = known.spoken_of_since(period.from);
+    let mentioned = known.mentioned_since(period.from);
     let may_have_moved = |reading: &Reading| {
         is_since(reading, period.from)
             // It may have become free.
             || reading.item.paid.is_some()
             || chosen.contains(&reading.item.id)
-            || (!spoken_of.is_empty() && !spoken_of.is_disjoint(reading.keys()))
+            || (!mentioned.is_empty() && !mentioned.is_disjoint(reading.keys()))
     };
-    let after = known.told(words, may_have_moved);
+    let after = known.stories(words, may_have_moved);
     let mut passages: Vec<(Passage, Vec<JoinKey>)> = after
         .into_iter()
-        .filter_map(|told| passage(told, &mutes))
+        .filter_map(|story| passage(story, &mutes))
         .collect();
 
     known.forget_from(period.from);
@@ -62,10 +62,10 @@ pub(super) async fn passages(
         .flat_map(|(_, keys)| keys)
         .copied()
         .collect();
-    let before = known.told(words, |reading| own.contains(&reading.own));
+    let before = known.stories(words, |reading| own.contains(&reading.own));
     let mut by_key: HashMap<JoinKey, usize> = HashMap::new();
-    for (place, told) in before.iter().enumerate() {
-        by_key.extend(told.keys.iter().map(|key| (*key, place)));
+    for (place, story) in before.iter().enumerate() {
+        by_key.extend(story.keys.iter().map(|key| (*key, place)));
     }
     for (passage, keys) in &mut passages {
         let mut places: Vec<usize> = Vec::new();
@@ -102,14 +102,14 @@ fn is_since(reading: &Reading, from: DateTime<Utc>) -> bool {
 }
 
 /// The items that were known at some time.
-struct Known {
+struct ItemsThen {
     /// The items of the clusters.
     readings: Vec<Reading>,
     /// Items outside that mention them.
     around: Outside,
 }
 
-impl Known {
+impl ItemsThen {
     /// Removes everything that became known at `to` or later.
     fn forget_from(&mut self, to: DateTime<Utc>) {
         let mut around = std::mem::take(&mut self.around).into_readings();
@@ -125,7 +125,7 @@ impl Known {
     }
 
     /// The items that were mentioned since then. An answer to a pull request decides its outcome, so all mentions count.
-    fn spoken_of_since(&self, from: DateTime<Utc>) -> BTreeSet<JoinKey> {
+    fn mentioned_since(&self, from: DateTime<Utc>) -> BTreeSet<JoinKey> {
         let around = self.around.readings();
         match around.iter().any(|reading| is_since(reading, from)) {
             true => around.iter().flat_map(Reading::mentions).copied().collect(),
@@ -134,25 +134,25 @@ impl Known {
     }
 
     /// Builds the stories that have a wanted item. Building is the expensive part, so the others are skipped.
-    fn told(
+    fn stories(
         &mut self,
         words: &FoldRules,
-        is_asked_for: impl Fn(&Reading) -> bool,
+        is_wanted: impl Fn(&Reading) -> bool,
     ) -> Vec<PastStory> {
-        let mut told = Vec::new();
+        let mut stories = Vec::new();
         for mut cluster in clusters(std::mem::take(&mut self.readings)) {
             // Most of a cluster may have joined later, and need not be grouped.
-            if cluster.iter().any(&is_asked_for) {
+            if cluster.iter().any(&is_wanted) {
                 sort(&mut cluster);
                 for group in groups(&cluster) {
-                    if group.readings.iter().any(|reading| is_asked_for(reading)) {
-                        told.push(tell(&group, &self.around, words));
+                    if group.readings.iter().any(|reading| is_wanted(reading)) {
+                        stories.push(PastStory::build(&group, &self.around, words));
                     }
                 }
             }
             self.readings.append(&mut cluster);
         }
-        told
+        stories
     }
 }
 
@@ -167,26 +167,28 @@ struct PastStory {
     links: BTreeMap<String, String>,
 }
 
-fn tell(group: &Group<'_>, around: &Outside, words: &FoldRules) -> PastStory {
-    let of = |kind: ItemKind| {
-        let readings = group.readings.iter();
-        readings.filter(move |reading| reading.item.kind == kind)
-    };
-    PastStory {
-        story: life::build(group, around, words),
-        items: group
-            .readings
-            .iter()
-            .map(|reading| reading.item.id)
-            .collect(),
-        keys: group.readings.iter().map(|reading| reading.own).collect(),
-        mails: of(ItemKind::Message).map(|reading| mail(reading)).collect(),
-        commits: of(ItemKind::Commit)
-            .map(|reading| commit(reading))
-            .collect(),
-        links: of(ItemKind::Message)
-            .flat_map(|reading| links(reading))
-            .collect(),
+impl PastStory {
+    fn build(group: &Group<'_>, around: &Outside, words: &FoldRules) -> Self {
+        let of = |kind: ItemKind| {
+            let readings = group.readings.iter();
+            readings.filter(move |reading| reading.item.kind == kind)
+        };
+        Self {
+            story: life::build(group, around, words),
+            items: group
+                .readings
+                .iter()
+                .map(|reading| reading.item.id)
+                .collect(),
+            keys: group.readings.iter().map(|reading| reading.own).collect(),
+            mails: of(ItemKind::Message).map(|reading| mail(reading)).collect(),
+            commits: of(ItemKind::Commit)
+                .map(|reading| commit(reading))
+                .collect(),
+            links: of(ItemKind::Message)
+                .flat_map(|reading| links(reading))
+                .collect(),
+        }
     }
 }
 
@@ -230,23 +232,24 @@ fn links(reading: &Reading) -> Vec<(String, String)> {
     if !is_notice {
         return Vec::new();
     }
-    let own = prose::lines(&item.text).map(str::trim);
-    let own = own.filter(|line| line.starts_with("https://"));
-    own.filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
+    let lines = prose::lines(&item.text).map(str::trim);
+    lines
+        .filter(|line| line.starts_with("https://"))
+        .filter_map(|line| Some((commit_in_link(line)?.to_owned(), line.to_owned())))
         .collect()
 }
 
-fn passage(told: PastStory, mutes: &Mutes) -> Option<(Passage, Vec<JoinKey>)> {
-    if mutes.silences(&told.items) || mutes.bars(&told.story) {
+fn passage(past: PastStory, mutes: &Mutes) -> Option<(Passage, Vec<JoinKey>)> {
+    if mutes.silences(&past.items) || mutes.bars(&past.story) {
         return None;
     }
     let passage = Passage {
         before: None,
-        after: told.story,
-        items: told.items,
-        mails: told.mails,
-        commits: told.commits,
-        links: told.links,
+        after: past.story,
+        items: past.items,
+        mails: past.mails,
+        commits: past.commits,
+        links: past.links,
     };
-    Some((passage, told.keys))
+    Some((passage, past.keys))
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tracing::warn;
 
 use super::{Doubt, Rules, doubt, files, prepare};
-use crate::desk::{self, Desk, Trouble};
+use crate::destination::{self, Destination, Problem};
 use crate::issue::title;
 use crate::store::issues::{self, IssueRow};
 use crate::store::{Store, Tx, troubles, turns, withdrawn};
@@ -28,7 +28,7 @@ const CATCH_UP_GAP: TimeDelta = TimeDelta::seconds(20);
 
 /// The values beside the configuration that decide when the coming issue is due.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct IssueHistory {
     /// The last issue.
     pub last: Option<IssueRow>,
     /// When the first news was stored, unix seconds. Before the first issue, none is due for an earlier time.
@@ -37,7 +37,7 @@ pub struct Past {
     pub withdrawn_at: Option<i64>,
 }
 
-impl Past {
+impl IssueHistory {
     /// As it is stored.
     pub async fn of(store: &Store) -> anyhow::Result<Self> {
         let last = issues::last_issue(store.read().into()).await?;
@@ -61,40 +61,44 @@ impl Past {
 }
 
 /// When the coming issue is due; `None` where editors alone publish.
-pub fn due_at(rules: Rules<'_>, past: &Past, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn due_at(
+    rules: Rules<'_>,
+    history: &IssueHistory,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let when = rules.issue.publish?;
     let at = |at: i64| DateTime::from_timestamp(at, 0);
     let gap = match when.day {
         Some(_) => WEEKLY_GAP_MIN,
         None => DAILY_GAP_MIN,
     };
-    let last = past.last.as_ref();
+    let last = history.last.as_ref();
     let since = match last.and_then(|last| at(last.published_at)) {
         // A clock that was ahead then is no reason to wait for it.
         Some(published_at) => published_at.min(now) + gap,
-        None => past
+        None => history
             .began_at
             .and_then(at)
             .unwrap_or(now)
             .max(now - FIRST_LATE_MAX),
     };
-    let withdrawn_at = past.withdrawn_at.and_then(at).map(|at| at.min(now));
+    let withdrawn_at = history.withdrawn_at.and_then(at).map(|at| at.min(now));
     Some(when.next_after(withdrawn_at.map_or(since, |withdrawn_at| since.max(withdrawn_at))))
 }
 
 /// Publishes the coming issue if it is due, unless there are doubts, and writes missing files. Returns when to look again.
-/// `desks` is called for the current destinations once this task holds the write lock.
+/// `destinations` is called for the current destinations once this task holds the write lock.
 pub async fn pass(
     store: &Store,
-    desks: impl Fn() -> Arc<[Desk]>,
+    destinations: impl Fn() -> Arc<[Destination]>,
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<DateTime<Utc>>> {
     if rules.issue.publish.is_none() {
         return Ok(None);
     }
-    let past = Past::of(store).await?;
-    let due = due_at(rules, &past, now);
+    let history = IssueHistory::of(store).await?;
+    let due = due_at(rules, &history, now);
     let Some(due) = due.filter(|due| *due <= now) else {
         return Ok(due);
     };
@@ -106,26 +110,36 @@ pub async fn pass(
     if turns.are_waiting && began.is_none_or(|began| now - began < CATCH_UP_MAX) {
         return Ok(Some(now + CATCH_UP_GAP));
     }
-    let unread = doubt::unread(store.read().into(), now, past.last.as_ref(), now).await?;
+    let unread = doubt::unread(store.read().into(), now, history.last.as_ref(), now).await?;
     if !unread.is_empty() {
-        hold(store, &desks(), rules, &past, &Doubt::Unread(unread), now).await?;
+        hold(
+            store,
+            &destinations(),
+            rules,
+            &history,
+            &Doubt::Unread(unread),
+            now,
+        )
+        .await?;
         return Ok(Some(now + HELD_GAP));
     }
     let mut tx = store.write().await?;
     // Asked again inside: an editor may have been quicker.
     let last = issues::last_issue((&mut tx).into()).await?;
-    if last != past.last {
+    if last != history.last {
         return Ok(Some(now));
     }
-    match prepare(&mut tx, rules, past.coming()?, None, now).await? {
+    match prepare(&mut tx, rules, history.coming()?, None, now).await? {
         Ok(prepared) if prepared.doubts.contains(&Doubt::Empty) => {
             tx.rollback().await;
-            hold(store, &desks(), rules, &past, &Doubt::Empty, now).await?;
+            hold(store, &destinations(), rules, &history, &Doubt::Empty, now).await?;
             return Ok(Some(now + HELD_GAP));
         }
         Ok(prepared) => {
             let by = "schedule";
-            prepared.publish(&mut tx, &desks(), rules, by, now).await?;
+            prepared
+                .publish(&mut tx, &destinations(), rules, by, now)
+                .await?;
             tx.commit().await?;
         }
         Err(why) => {
@@ -134,20 +148,20 @@ pub async fn pass(
             return Ok(Some(now + HELD_GAP));
         }
     }
-    tell_kept(store, &desks(), rules, now).await?;
-    Ok(due_at(rules, &Past::of(store).await?, now))
+    write_files(store, &destinations(), rules, now).await?;
+    Ok(due_at(rules, &IssueHistory::of(store).await?, now))
 }
 
 /// Holds the coming issue back, and asks maintainers once for a decision.
 async fn hold(
     store: &Store,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
-    past: &Past,
+    history: &IssueHistory,
     why: &Doubt,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let number = past.coming()?;
+    let number = history.coming()?;
     let kind = number.to_string();
     if troubles::kind_of_trouble(store.read(), HELD).await? == Some(kind.clone()) {
         return Ok(());
@@ -158,7 +172,7 @@ async fn hold(
             "It comes out by itself once all of it is read; a feed that is paused is not waited for."
         }
     };
-    let trouble = Trouble {
+    let problem = Problem {
         subject: HELD,
         kind: &kind,
         title: format!("{} is held back", title(&rules.issue.name, number)),
@@ -167,26 +181,31 @@ async fn hold(
         ),
     };
     let mut tx = store.write().await?;
-    if desk::tell_trouble(&mut tx, desks, &trouble, now).await? {
-        warn!("{}: {}", trouble.title, trouble.text.replace('\n', " "));
-    }
+    destination::warn_of_problem(&mut tx, destinations, &problem, now).await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Writes the files, and notifies maintainers of edited ones.
-async fn tell_kept(
+async fn write_files(
     store: &Store,
-    desks: &[Desk],
+    destinations: &[Destination],
     rules: Rules<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let kept = files::write(store, rules).await;
-    if kept.is_empty() {
+    let edited = files::write(store, rules).await;
+    if edited.is_empty() {
         return Ok(());
     }
     let mut tx: Tx = store.write().await?;
-    desk::tell_maintainers(&mut tx, desks, files::KEPT, &kept.join("\n"), now).await?;
+    destination::notify_maintainers(
+        &mut tx,
+        destinations,
+        files::FILE_EDITED,
+        &edited.join("\n"),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -221,7 +240,7 @@ mod tests {
         let table = [
             ("a bot that was set up on a Thursday", None, "2025-01-09T10:00:00Z", "2025-01-09T12:00:00Z", "2025-01-15T16:00:00Z"),
             ("it was down on the first Wednesday", None, "2025-01-09T10:00:00Z", "2025-01-16T09:00:00Z", "2025-01-15T16:00:00Z"),
-            ("an old bot that is told to publish", None, "2024-01-01T00:00:00Z", "2025-01-17T20:00:00Z", "2025-01-22T16:00:00Z"),
+            ("an old bot that begins to publish", None, "2024-01-01T00:00:00Z", "2025-01-17T20:00:00Z", "2025-01-22T16:00:00Z"),
             ("a week after the last", Some("2025-01-15T16:00:05Z"), "2024-01-01T00:00:00Z", "2025-01-15T16:00:10Z", "2025-01-22T16:00:00Z"),
             ("an editor was a day early", Some("2025-01-14T18:00:00Z"), "2024-01-01T00:00:00Z", "2025-01-15T17:00:00Z", "2025-01-22T16:00:00Z"),
             ("it was two days late", Some("2025-01-17T16:00:00Z"), "2024-01-01T00:00:00Z", "2025-01-17T17:00:00Z", "2025-01-22T16:00:00Z"),
@@ -234,21 +253,21 @@ mod tests {
                 published_at: at(published).timestamp(),
                 published_by: "x".to_owned(),
             });
-            let past = Past {
+            let history = IssueHistory {
                 last,
                 began_at: Some(at(began).timestamp()),
                 withdrawn_at: None,
             };
-            let found = due_at(rules, &past, at(now));
+            let found = due_at(rules, &history, at(now));
             assert_eq!(found, Some(at(due)), "{what}");
         }
         // One that was taken back on its day does not come out again by itself before the next one.
-        let past = Past {
+        let history = IssueHistory {
             last: None,
             began_at: Some(at("2024-01-01T00:00:00Z").timestamp()),
             withdrawn_at: Some(at("2025-01-15T16:05:00Z").timestamp()),
         };
-        let found = due_at(rules, &past, at("2025-01-15T16:06:00Z"));
+        let found = due_at(rules, &history, at("2025-01-15T16:06:00Z"));
         assert_eq!(found, Some(at("2025-01-22T16:00:00Z")));
         let by_hand = IssueConfig::default();
         let rules = Rules {
@@ -256,6 +275,6 @@ mod tests {
             ..rules
         };
         let now = at("2025-01-09T10:00:00Z");
-        assert_eq!(due_at(rules, &Past::default(), now), None);
+        assert_eq!(due_at(rules, &IssueHistory::default(), now), None);
     }
 }

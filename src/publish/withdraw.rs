@@ -6,8 +6,8 @@ use tracing::info;
 use url::Url;
 
 use super::Rules;
-use crate::ingest;
 use crate::issue::post;
+use crate::plan::retract_post;
 use crate::store::{Tx, issues, outbox, withdrawn};
 
 /// An issue that was taken back.
@@ -66,7 +66,7 @@ pub async fn withdraw(
     }
     let mut removed = 0;
     for mut post in outbox::posts_by_mark(tx, &post::mark(number)).await? {
-        removed += usize::from(ingest::take_back(tx, &mut post, now).await?);
+        removed += usize::from(retract_post(tx, &mut post, now).await?);
     }
     withdrawn::withdraw_issue(tx, last.number, by, now).await?;
     info!("issue {number} is withdrawn by {by}");

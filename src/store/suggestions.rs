@@ -35,7 +35,7 @@ pub struct SuggestionLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SuggestionResult {
     /// It is stored under this number.
-    Kept(i64),
+    Saved(i64),
     /// It was suggested before, at this time (unix seconds).
     Known(i64),
     /// The person has reached the daily limit.
@@ -124,7 +124,7 @@ pub async fn take_suggestion(
     .fetch_one(&mut **tx)
     .await
     .context("keeping a suggestion")?;
-    Ok(SuggestionResult::Kept(id))
+    Ok(SuggestionResult::Saved(id))
 }
 
 /// An editor's decision.

@@ -120,7 +120,7 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
     let text = html! { @if !entry.text.is_empty() { ": " (entry.text) } };
     html! {
         @if let Some(commits) = &entry.commits {
-            (titled) " (" (commits_told(commits)) ")" (text)
+            (titled) " (" (commits_words(commits)) ")" (text)
         } @else {
         @match (kind, &entry.commit) {
             (SectionKind::Highlights, Some(told)) if entry.author.is_empty() => { (commit(told)) (text) }
@@ -151,7 +151,7 @@ fn hash(told: &Commit) -> Markup {
 }
 
 /// The commits of a series, worded as in [`markdown`].
-fn commits_told(commits: &Commits) -> Markup {
+fn commits_words(commits: &Commits) -> Markup {
     html! {
         (commits.counted())
         @match commits.many {

@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 20] = [
+const ROOMS: [Room; 22] = [
     Room {
         name: "item",
         uses: &[],
@@ -103,22 +103,63 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "command",
         uses: &[
-            "chat", "item", "story", "post", "store", "config", "desk", "source", "ingest",
-            "deliver", "live", "issue", "publish",
+            "chat",
+            "item",
+            "story",
+            "post",
+            "store",
+            "config",
+            "destination",
+            "source",
+            "plan",
+            "deliver",
+            "live",
+            "issue",
+            "publish",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
     },
     Room {
-        name: "desk",
+        name: "destination",
         uses: &["config", "post", "store"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        // A source has the address of an item that has none of its own.
+        name: "fold",
+        uses: &["item", "story", "source", "store"],
+        // The cache measures how long it was idle, so `Instant` is free.
+        never: &[
+            &CHAT,
+            &DATABASE,
+            &NETWORK,
+            &RUNTIME,
+            &MACHINE,
+            &["crate::clock", "Utc::now", "SystemTime::now"],
+        ],
+        but: &[],
+    },
+    Room {
+        name: "plan",
+        uses: &["config", "destination", "fold", "post", "store", "story"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
     Room {
         name: "ingest",
         uses: &[
-            "item", "post", "source", "store", "config", "clock", "story", "desk",
+            "item",
+            "post",
+            "source",
+            "store",
+            "config",
+            "clock",
+            "story",
+            "destination",
+            "fold",
+            "plan",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -126,7 +167,15 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "publish",
         uses: &[
-            "item", "story", "post", "issue", "store", "config", "desk", "ingest",
+            "item",
+            "story",
+            "post",
+            "issue",
+            "store",
+            "config",
+            "destination",
+            "fold",
+            "plan",
         ],
         never: &[
             &CHAT,
@@ -145,7 +194,7 @@ const ROOMS: [Room; 20] = [
     },
     Room {
         name: "deliver",
-        uses: &["store", "channel", "config", "clock", "desk", "post"],
+        uses: &["store", "channel", "config", "clock", "destination", "post"],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
     },
@@ -153,7 +202,13 @@ const ROOMS: [Room; 20] = [
         // It knows no platform: `deliver` holds them.
         name: "live",
         uses: &[
-            "chat", "store", "config", "clock", "desk", "ingest", "deliver",
+            "chat",
+            "store",
+            "config",
+            "clock",
+            "destination",
+            "ingest",
+            "deliver",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -161,8 +216,17 @@ const ROOMS: [Room; 20] = [
     Room {
         name: "app",
         uses: &[
-            "chat", "clock", "config", "store", "ingest", "deliver", "channel", "post", "live",
-            "desk", "publish",
+            "chat",
+            "clock",
+            "config",
+            "store",
+            "ingest",
+            "deliver",
+            "channel",
+            "post",
+            "live",
+            "destination",
+            "publish",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],
@@ -178,6 +242,7 @@ const ROOMS: [Room; 20] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
+            "fold",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

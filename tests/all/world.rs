@@ -14,7 +14,7 @@ use bpfnews::config::{
     ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
     NetworkConfig, TreeRole,
 };
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
@@ -421,9 +421,9 @@ impl World {
     }
 
     /// Runs this many passes of a delivery loop, eleven minutes apart.
-    pub(crate) async fn pass(&self, courier: &Courier, times: usize) {
+    pub(crate) async fn pass(&self, delivery_loop: &DeliveryLoop, times: usize) {
         for _ in 0..times {
-            courier.pass().await.expect("a pass");
+            delivery_loop.pass().await.expect("a pass");
             self.advance(TimeDelta::minutes(11));
         }
     }
@@ -455,7 +455,7 @@ impl World {
             .fetch_one(&mut *tx)
             .await
             .expect("its post");
-        let retracted = bpfnews::ingest::retract(&mut tx, &[item], self.now()).await;
+        let retracted = bpfnews::plan::retract(&mut tx, &[item], self.now()).await;
         tx.commit().await.expect("it is kept");
         retracted.expect("the database answers")
     }
@@ -528,6 +528,13 @@ impl World {
         end.extend(posts.into_iter().map(|titles| titles.join(" + ")));
         end
     }
+}
+
+/// The work of `run` before its polls.
+pub(crate) async fn before_polls(ingest: &Ingest) {
+    ingest.repair_clock().await.expect("the clock is repaired");
+    ingest.end_recalls().await.expect("posts are matched");
+    ingest.make_digests().await.expect("digests");
 }
 
 async fn open(config: &Config, clock: &Arc<FixedClock>) -> Ingest {

@@ -23,7 +23,7 @@ use super::Format;
 use super::opening::{open, open_alone};
 use super::polls::bar;
 use crate::channel::terminal::width;
-use crate::ingest::fold;
+use crate::fold;
 use crate::post::plain;
 use crate::store::items;
 use crate::store::stories;
@@ -165,12 +165,15 @@ pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<
 /// Builds all stories anew from the stored items.
 pub(super) async fn refold(path: &Path) -> anyhow::Result<ExitCode> {
     // It is one long transaction, which nobody else could write in.
-    let (_, ingest, _lock) = open_alone(path, "refold").await?;
+    let (config, ingest, _lock) = open_alone(path, "refold").await?;
     let all = items::all_numbers(ingest.store.read()).await?;
     let bar = bar("{bar:40} {percent:>3} %  {elapsed}", all.len() as u64);
     let mut tx = ingest.store.write().await?;
     let (_, before) = stories::digest(&mut tx).await?;
-    fold::refold(&mut tx, &all, &ingest.words, |done| bar.inc(done as u64)).await?;
+    fold::refold(&mut tx, &all, &config.relevance, |done| {
+        bar.inc(done as u64)
+    })
+    .await?;
     let (count, after) = stories::digest(&mut tx).await?;
     tx.commit().await?;
     bar.finish_and_clear();

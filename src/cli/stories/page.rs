@@ -3,12 +3,18 @@
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::timeline::{BELOW, CALM, LABEL};
 use super::view::{DIM, GAP};
+use crate::channel::terminal::wrap_words;
 use crate::post::plain;
 
 /// With fewer columns than these beside its head, a row's words stand below it.
 const ROOM_MIN: usize = 24;
+
+/// The width left of a name or a link.
+const LABEL: usize = 2 + 13 + 2;
+/// How far such words are set in.
+const BELOW: usize = 4;
+pub(super) const CALM: Style = Style::new();
 
 /// The rows of the page.
 pub(super) struct StoryLayout {
@@ -33,7 +39,7 @@ impl StoryLayout {
         if is_below && !head.trim().is_empty() {
             self.push(head);
         }
-        let rows = wrap(&plain(words), self.width.saturating_sub(margin.len()));
+        let rows = wrap_words(&plain(words), self.width.saturating_sub(margin.len()));
         for (at, row) in rows.iter().enumerate() {
             let head = match at {
                 0 if !is_below => head,
@@ -66,7 +72,7 @@ impl StoryLayout {
             return self.row(head, columns, words.trim_end(), CALM);
         }
         let margin = " ".repeat(columns);
-        for (at, row) in wrap(&plain(words), room).iter().enumerate() {
+        for (at, row) in wrap_words(&plain(words), room).iter().enumerate() {
             let space = " ".repeat((room + GAP).saturating_sub(row.width()));
             match at {
                 0 => self.push(&format!("{head}{row}{space}{DIM}{end}{DIM:#}")),
@@ -74,16 +80,4 @@ impl StoryLayout {
             }
         }
     }
-}
-
-/// Lines of words; links and identifiers stay whole, since a broken one cannot be copied.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let options = textwrap::Options::new(columns.max(1))
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation)
-        .word_separator(textwrap::WordSeparator::AsciiSpace);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(std::borrow::Cow::into_owned)
-        .collect()
 }

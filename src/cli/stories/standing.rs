@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::timeline::ranges;
 use super::view::{ago, counted, span, waiting};
 use crate::story::key::HASH_DIGITS;
 use crate::story::{Applied, Event, State, Step, Story};
@@ -188,4 +187,24 @@ pub(super) fn short_hash(text: &str) -> String {
     } else {
         String::new()
     }
+}
+
+/// `1–3, 5`
+pub(super) fn ranges(numbers: &BTreeSet<u32>) -> String {
+    let mut spans: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match spans.last_mut() {
+            Some((_, end)) if *end + 1 == number => *end = number,
+            Some(_) | None => spans.push((number, number)),
+        }
+    }
+    let words: Vec<String> = spans
+        .into_iter()
+        .map(|(from, to)| match to - from {
+            0 => from.to_string(),
+            1 => format!("{from}, {to}"),
+            _ => format!("{from}–{to}"),
+        })
+        .collect();
+    words.join(", ")
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use anstyle::{AnsiColor, Effects, Style};
 use chrono::{DateTime, Utc};
 
-use super::page::StoryLayout;
-use super::standing::{short_hash, standing, tree_and_branch};
+use super::page::{CALM, StoryLayout};
+use super::standing::{ranges, short_hash, standing, tree_and_branch};
 use super::view::{DIM, ago, colour, counted, joined, version};
 use crate::story::{Applied, AppliedCommit, Event, PersonRole, Revision, Step, Story, StoryKind};
 
@@ -14,15 +14,10 @@ use crate::story::{Applied, AppliedCommit, Event, PersonRole, Revision, Step, St
 const DATE: usize = 11;
 const STEP: usize = 14;
 const EVENT: usize = 2 + DATE + 2 + STEP + 2;
-/// The width left of a name or a link.
-pub(super) const LABEL: usize = 2 + 13 + 2;
-/// How far such words are set in.
-pub(super) const BELOW: usize = 4;
 /// Commits shown of a story without revisions.
 const COMMITS_SHOWN: usize = 20;
 
 const STRONG: Style = Style::new().effects(Effects::BOLD);
-pub(super) const CALM: Style = Style::new();
 
 /// Renders a story over `width` columns with ANSI styles; with `why`, also the parts of its score.
 pub(super) fn timeline(story: &Story, why: bool, width: usize, now: DateTime<Utc>) -> String {
@@ -231,26 +226,6 @@ fn applied_words(story: &Story, applied: &Applied) -> String {
         words.push_str(&format!(", {what} {} of {total}", ranges(&numbers)));
     }
     words
-}
-
-/// `1–3, 5`
-pub(super) fn ranges(numbers: &BTreeSet<u32>) -> String {
-    let mut spans: Vec<(u32, u32)> = Vec::new();
-    for &number in numbers {
-        match spans.last_mut() {
-            Some((_, end)) if *end + 1 == number => *end = number,
-            Some(_) | None => spans.push((number, number)),
-        }
-    }
-    let words: Vec<String> = spans
-        .into_iter()
-        .map(|(from, to)| match to - from {
-            0 => from.to_string(),
-            1 => format!("{from}, {to}"),
-            _ => format!("{from}–{to}"),
-        })
-        .collect();
-    words.join(", ")
 }
 
 fn people(page: &mut StoryLayout, story: &Story) {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::deliver::platform::Chat;
 use crate::documents::{Article, Mail, mail, public_inbox, rss};
 use crate::rude::{Act, Rude, answer};
-use crate::world::noon;
+use crate::world::{before_polls, noon};
 
 /// The Discord channel and the Matrix rooms that the file names.
 pub(crate) const NEWS: &str = "100100100";
@@ -158,8 +158,8 @@ impl House {
         let now = self.live.now();
         let polled = now.ingest.pass(&CancellationToken::new(), |_| ()).await;
         polled.expect("no feed stops a pass");
-        now.ingest.make_digests().await.expect("digests");
-        now.courier.pass().await.expect("a pass");
+        before_polls(&now.ingest).await;
+        now.delivery_loop.pass().await.expect("a pass");
     }
 
     /// The time.

@@ -16,10 +16,10 @@ const SEEDS: u64 = 50;
 /// Series of a run.
 const STORIES: u32 = 5;
 
-/// Lets a courier run, and drops it at some await: what it had committed stays, the rest never was.
+/// Lets a delivery loop run, and drops it at some await: what it had committed stays, the rest never was.
 async fn run_and_die(chat: &Chat, world: &World, random: &mut fastrand::Rng) {
-    let courier = chat.courier(world);
-    let pass = courier.pass();
+    let delivery_loop = chat.delivery_loop(world);
+    let pass = delivery_loop.pass();
     let mut pass = std::pin::pin!(pass);
     let polls = random.u32(1..60);
     let mut polled = 0;
@@ -94,7 +94,7 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
     chat.answer_next(&[]);
     for _ in 0..4 {
         world.advance(TimeDelta::minutes(20));
-        chat.courier(&world)
+        chat.delivery_loop(&world)
             .pass()
             .await
             .map_err(|error| error.to_string())?;

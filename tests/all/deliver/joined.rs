@@ -22,14 +22,14 @@ async fn the_younger_post_of_two_that_became_one_is_taken_away() {
     ];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
-    courier.pass().await.expect("a pass");
+    let delivery_loop = chat.delivery_loop(&world);
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf().len(), 2, "{:?}", chat.bpf());
     mails.push(mail("p2", 66, "[PATCH bpf-next v2] bpf: Do it", "p1"));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     for _ in 0..2 {
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(1));
     }
     let told = chat.bpf();
@@ -47,8 +47,8 @@ async fn a_post_whose_story_is_its_own_again_stands_again() {
         let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
         put_mails(&world, &mails);
         world.poll().await;
-        let courier = chat.courier(&world);
-        courier.pass().await.expect("a pass");
+        let delivery_loop = chat.delivery_loop(&world);
+        delivery_loop.pass().await.expect("a pass");
         // As if another post had covered its story, and this one's message had been, or were to be, removed.
         let mut tx = world.ingest.store.write().await.expect("a transaction");
         let joined = sqlx::query("UPDATE posts SET state = 'joined' WHERE content LIKE '%Do it%'");
@@ -72,7 +72,7 @@ async fn a_post_whose_story_is_its_own_again_stands_again() {
         put_mails(&world, &mails);
         world.poll_when_due("bpf").await;
         for _ in 0..2 {
-            courier.pass().await.expect("a pass");
+            delivery_loop.pass().await.expect("a pass");
             world.advance(TimeDelta::minutes(1));
         }
         assert_eq!(chat.bpf(), ["bpf: Do it: v2"], "{removal}");

@@ -24,7 +24,7 @@ async fn house(chat: &Chat) -> World {
         .await;
     put_mails(&world, &[]);
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     chat.forget();
     world.advance(TimeDelta::hours(2));
     world
@@ -71,8 +71,8 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
         put_mails(&world, &bad_and_good());
         world.poll().await;
         chat.break_with("Do it badly", error.clone());
-        let courier = chat.courier(&world);
-        world.pass(&courier, 4).await;
+        let delivery_loop = chat.delivery_loop(&world);
+        world.pass(&delivery_loop, 4).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted"],
@@ -84,7 +84,7 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
             "{error:?}: {tried:?}"
         );
         assert!(chat.room("ops").is_empty(), "{error:?}");
-        world.pass(&courier, 12).await;
+        world.pass(&delivery_loop, 12).await;
         let aside = world.letters().await;
         assert!(
             aside.len() == 1 && aside[0].is_aside,
@@ -110,14 +110,14 @@ async fn one_that_fails_for_ever_is_set_aside_named_and_tried_again() {
             .find(|figure| figure.name == "bpfnews_dead_letters");
         assert_eq!(dead.expect("it is counted").values, [("", 1)]);
         // Nothing more is tried, whatever time passes.
-        world.pass(&courier, 3).await;
+        world.pass(&delivery_loop, 3).await;
         assert_eq!(chat.bpf().len(), 1);
         chat.mend();
         assert_eq!(
             world.decide_letters(Some(number), LetterFate::Retry).await,
             LetterDecision::Done(1)
         );
-        world.pass(&courier, 2).await;
+        world.pass(&delivery_loop, 2).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted", "bpf: Do it badly: posted"],
@@ -139,8 +139,8 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
         why: "the filter refuses the text".to_owned(),
     };
     chat.break_with("Do it badly", never);
-    let courier = chat.courier(&world);
-    world.pass(&courier, 1).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
     let aside = world.letters().await;
     assert!(
         aside.len() == 1 && aside[0].is_aside,
@@ -157,7 +157,7 @@ async fn what_is_dropped_is_not_told_and_numbers_are_those_of_letters() {
         LetterDecision::Done(1)
     );
     chat.mend();
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
     assert_eq!(
         world.decide_letters(None, LetterFate::Retry).await,
@@ -175,8 +175,8 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     put_mails(&world, &mails);
     world.poll().await;
     chat.break_with("Do it badly", unknown());
-    let courier = chat.courier(&world);
-    world.pass(&courier, 20).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 20).await;
     // Nothing got through since the second one failed first: it may be an outage.
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
     mails.push(mail(
@@ -187,7 +187,7 @@ async fn several_that_fail_for_ever_are_set_aside_too() {
     ));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
-    world.pass(&courier, 20).await;
+    world.pass(&delivery_loop, 20).await;
     assert_eq!(
         chat.bpf(),
         ["bpf: Do it well: posted", "bpf: Do it well again: posted"]
@@ -209,8 +209,8 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
         put_mails(&world, &mails);
         world.poll().await;
         chat.break_with("Do it badly", error);
-        let courier = chat.courier(&world);
-        world.pass(&courier, 16).await;
+        let delivery_loop = chat.delivery_loop(&world);
+        world.pass(&delivery_loop, 16).await;
         assert!(world.letters().await[0].is_aside);
         mails.push(mail(
             "p3",
@@ -222,7 +222,7 @@ async fn a_letter_that_is_tried_again_says_what_is_true_by_then() {
         world.poll_when_due("bpf").await;
         chat.mend();
         world.decide_letters(None, LetterFate::Retry).await;
-        world.pass(&courier, 3).await;
+        world.pass(&delivery_loop, 3).await;
         assert_eq!(
             chat.bpf(),
             ["bpf: Do it well: posted", "bpf: Do it badly: v2"]
@@ -239,12 +239,12 @@ async fn a_channel_that_takes_nothing_is_told_of_and_loses_nothing() {
     world.poll().await;
     // All that is owed there, the healthy feed's article too: `…: posted`, `…: published`.
     chat.break_with(": p", failed(Scope::Channel));
-    let courier = chat.courier(&world);
-    world.pass(&courier, 60).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 60).await;
     assert_eq!(chat.room("ops"), ["Nothing gets through to terminal"]);
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
     chat.mend();
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     let mut told = chat.bpf();
     told.sort();
     assert_eq!(
@@ -265,8 +265,8 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it badly", "")];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
-    world.pass(&courier, 1).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
     mails.push(mail(
         "p2",
         200,
@@ -277,7 +277,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     chat.break_edits_with("Do it badly", refused());
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(
         chat.bpf(),
         ["bpf: Do it badly: posted", "bpf: Do it well: posted"]
@@ -301,7 +301,7 @@ async fn a_change_that_is_refused_pauses_no_channel() {
     ));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(chat.bpf()[0], "bpf: Do it badly: v3");
     assert!(world.letters().await.is_empty());
 }
@@ -314,8 +314,8 @@ async fn a_post_that_is_refused_alone_pauses_no_channel() {
     put_mails(&world, &bad_and_good());
     world.poll().await;
     chat.break_with("Do it badly", refused());
-    let courier = chat.courier(&world);
-    world.pass(&courier, 2).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
     let aside = world.letters().await;
     assert!(aside.len() == 1 && aside[0].is_aside, "{aside:?}");
@@ -333,14 +333,14 @@ async fn a_change_and_a_post_that_are_refused_pause_the_channel() {
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
-    world.pass(&courier, 1).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
     mails.push(mail("p2", 200, "[PATCH bpf-next v2] bpf: Do it", "p1"));
     mails.push(mail("p3", 201, "[PATCH bpf-next] bpf: Do it too", ""));
     put_mails(&world, &mails);
     world.poll_when_due("bpf").await;
     chat.break_with("Do it", refused());
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(chat.room("ops"), ["terminal is paused"]);
     assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
 }
@@ -353,20 +353,22 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
     put_mails(&world, &bad_and_good());
     world.poll().await;
     chat.answer_in("", &[Answer::Fails(refused()), Answer::Fails(refused())]);
-    let courier = chat.courier(&world);
-    world.pass(&courier, 1).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
     assert!(chat.bpf().is_empty());
-    let elsewhere = courier
+    let elsewhere = delivery_loop
         .try_again(PlatformKind::Terminal, Some("elsewhere"))
         .await;
     assert!(!elsewhere.expect("the database answers"));
-    let other = courier.try_again(PlatformKind::Discord, None).await;
+    let other = delivery_loop.try_again(PlatformKind::Discord, None).await;
     assert!(!other.expect("the database answers"));
-    world.pass(&courier, 1).await;
+    world.pass(&delivery_loop, 1).await;
     assert!(chat.bpf().is_empty(), "nothing changed there");
-    let here = courier.try_again(PlatformKind::Terminal, Some("")).await;
+    let here = delivery_loop
+        .try_again(PlatformKind::Terminal, Some(""))
+        .await;
     assert!(here.expect("the database answers"));
-    world.pass(&courier, 1).await;
+    world.pass(&delivery_loop, 1).await;
     assert_eq!(chat.bpf().len(), 2);
     assert_eq!(
         chat.room("ops"),
@@ -385,11 +387,11 @@ async fn a_channel_that_was_mended_is_tried_at_once() {
     chat.break_with("Do it", refused());
     let before = chat.tried();
     for _ in 0..20 {
-        courier
+        delivery_loop
             .try_again(PlatformKind::Terminal, None)
             .await
             .expect("the database answers");
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::seconds(1));
     }
     // Two tries, and what maintainers are notified of.
@@ -403,19 +405,19 @@ async fn what_was_owed_to_a_room_that_was_replaced_is_set_aside() {
     let mut world = house(&chat).await;
     put_mails(&world, &bad_and_good());
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     chat.break_with(
         "Do it",
         SendError::Replaced {
             by: "!new:x".to_owned(),
         },
     );
-    world.pass(&courier, 2).await;
-    let told = courier
+    world.pass(&delivery_loop, 2).await;
+    let told = delivery_loop
         .was_replaced(PlatformKind::Terminal, "", "!new:x")
         .await;
     told.expect("the database answers");
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     let aside = world.letters().await;
     assert!(
         aside.iter().filter(|letter| letter.is_aside).count() >= 2,
@@ -452,8 +454,8 @@ async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
         .await;
     world.put("/blog.rss", rss(&[Article::new(0, "Seed")]));
     world.poll().await;
-    let courier = chat.courier(&world);
-    world.pass(&courier, 1).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
     world.advance(TimeDelta::hours(2));
     let article = |n: i64| Article {
         at: Some(world.now() - TimeDelta::minutes(n)),
@@ -467,7 +469,7 @@ async fn what_is_lost_is_named_with_its_link_and_no_flood_comes_of_it() {
     };
     chat.break_with("Bad", never);
     world.poll_when_due("blog").await;
-    world.pass(&courier, 2).await;
+    world.pass(&delivery_loop, 2).await;
     assert_eq!(world.letters().await.len(), 15);
     let mut notices = chat.notices();
     notices.retain(|text| text.contains("Bad"));

@@ -10,7 +10,7 @@ mod restore;
 use chrono::TimeDelta;
 
 use crate::documents::{Article, Mail, mail, mails_atom, rss};
-use crate::world::{World, archive, everything, feed};
+use crate::world::{World, archive, before_polls, everything, feed};
 use bpfnews::channel::{Scope, SendError};
 use platform::{Answer, Chat};
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn list(chat: &Chat) -> World {
     let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
     put_mails(&world, &[]);
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     chat.forget();
     world.advance(TimeDelta::hours(2));
     world
@@ -43,14 +43,14 @@ async fn a_series_is_one_message_that_is_edited() {
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
-    courier.pass().await.expect("a pass");
+    let delivery_loop = chat.delivery_loop(&world);
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf(), ["bpf: Do it: posted"]);
     mails.push(mail("p2", 200, "[PATCH bpf-next v2] bpf: Do it", "p1"));
     put_mails(&world, &mails);
     world.advance(TimeDelta::hours(3));
     world.poll().await;
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf(), ["bpf: Do it: v2"]);
     assert_eq!(
         chat.sends(),
@@ -65,16 +65,16 @@ async fn an_answer_that_was_lost_makes_no_second_message() {
     let mut world = list(&chat).await;
     put_mails(&world, &[mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")]);
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     // Whether the platform remembers the key, or must be looked through.
     for late in [TimeDelta::seconds(3), TimeDelta::hours(2)] {
         chat.answer_next(&[Answer::Lost, Answer::Lost]);
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(late);
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
     }
     world.advance(TimeDelta::hours(2));
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf(), ["bpf: Do it: posted"]);
     assert!(chat.all_keys_stand_once());
 }
@@ -86,8 +86,8 @@ async fn a_deleted_post_is_left_alone() {
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
-    courier.pass().await.expect("a pass");
+    let delivery_loop = chat.delivery_loop(&world);
+    delivery_loop.pass().await.expect("a pass");
     chat.delete_all();
     for version in 2..4 {
         let title = format!("[PATCH bpf-next v{version}] bpf: Do it");
@@ -95,7 +95,7 @@ async fn a_deleted_post_is_left_alone() {
         put_mails(&world, &mails);
         world.advance(TimeDelta::hours(3));
         world.poll().await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         assert_eq!(chat.bpf(), [""; 0]);
     }
     assert_eq!(chat.edits_tried(), 1, "the first one told that it is gone");
@@ -115,19 +115,19 @@ async fn a_channel_that_waits_holds_no_other_and_is_no_attempt() {
         .await;
     world.put("/blog.rss", rss(&[Article::new(0, "One")]));
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     let later = SendError::Later {
         after: Duration::from_secs(60),
         scope: Scope::Channel,
         why: "slow down".to_owned(),
     };
     chat.answer_in("", &[Answer::Fails(later)]);
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.room("2").len(), 2);
     assert_eq!(chat.room("").len(), 0);
     assert_eq!(chat.attempts(&world).await, [0, 0, 1, 1]);
     world.advance(TimeDelta::seconds(61));
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.room("").len(), 2);
 }
 
@@ -150,16 +150,16 @@ async fn a_channel_that_refuses_is_paused_and_maintainers_hear_of_it_once() {
     // One alone may be to blame itself; with the next one it is the channel.
     let twice = [Answer::Fails(never.clone()), Answer::Fails(never.clone())];
     chat.answer_in("", &twice);
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     assert_eq!(chat.room(""), [""; 0]);
     assert_eq!(chat.room("ops"), ["terminal is paused"]);
     // Refused again after a restart: no new notice.
     world.restart(|_| {}).await;
     chat.answer_in("", &twice[..1]);
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     assert_eq!(chat.room("ops").len(), 1);
     world.restart(|_| {}).await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     assert_eq!(chat.room("").len(), 2);
     assert_eq!(
         chat.room("ops"),
@@ -184,12 +184,12 @@ async fn what_is_over_the_cap_waits_for_a_list() {
     let articles: Vec<Article> = (0..40).map(article).collect();
     world.put("/blog.rss", rss(&articles));
     world.poll().await;
-    let courier = chat.courier(&world);
-    courier.pass().await.expect("a pass");
+    let delivery_loop = chat.delivery_loop(&world);
+    delivery_loop.pass().await.expect("a pass");
     let before = chat.room("").len();
     world.advance(TimeDelta::hours(1));
-    world.ingest.make_digests().await.expect("digests");
-    courier.pass().await.expect("a pass");
+    before_polls(&world.ingest).await;
+    delivery_loop.pass().await.expect("a pass");
     let lists = chat.digests();
     let listed: usize = lists.iter().sum();
     assert!(lists.iter().all(|lines| *lines <= 15), "{lists:?}");
@@ -208,7 +208,7 @@ async fn an_outage_loses_nothing() {
     ];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     let fails = || {
         Answer::Fails(SendError::Unknown {
             why: "502".to_owned(),
@@ -216,12 +216,12 @@ async fn an_outage_loses_nothing() {
     };
     for _ in 0..60 {
         chat.answer_next(&[fails(), fails()]);
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(11));
     }
     chat.answer_next(&[]);
     for _ in 0..2 {
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(11));
     }
     let mut told = chat.bpf();
@@ -237,7 +237,7 @@ async fn what_was_put_off_says_what_is_true_when_it_comes() {
     let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it", "")];
     put_mails(&world, &mails);
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     let claimed = sqlx::query("UPDATE deliveries SET attempts = 1 WHERE state = 'owed'")
         .execute(&mut *world.reader().await)
         .await;
@@ -254,7 +254,7 @@ async fn what_was_put_off_says_what_is_true_when_it_comes() {
         .await;
         later.expect("it was put off");
     }
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.bpf(), ["bpf: Do it: v3"]);
 }
 
@@ -276,14 +276,14 @@ async fn a_refused_channel_is_tried_again_without_a_restart() {
         scope: Scope::Channel,
         why: "the bot lacks a permission".to_owned(),
     };
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     chat.answer_in("", &[Answer::Fails(never.clone()), Answer::Fails(never)]);
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     world.advance(TimeDelta::hours(5));
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.room(""), [""; 0], "it is left alone for a while");
     world.advance(TimeDelta::hours(2));
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.room("").len(), 2);
     assert_eq!(
         chat.room("ops"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::config::PlatformKind;
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
@@ -66,14 +66,14 @@ impl Chat {
     }
 
     /// The delivery loop for the world's channels, over this chat.
-    pub(crate) fn courier(&self, world: &World) -> Courier {
+    pub(crate) fn delivery_loop(&self, world: &World) -> DeliveryLoop {
         let platform: Arc<dyn Platform> = Arc::new(self.clone());
         let platforms = HashMap::from([(PlatformKind::Terminal, platform)]);
         let ingest = &world.ingest;
-        Courier::new(
+        DeliveryLoop::new(
             ingest.store.clone(),
             Arc::clone(&ingest.clock),
-            ingest.desks(),
+            ingest.destinations(),
             platforms,
         )
     }

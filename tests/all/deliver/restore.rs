@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use super::platform::{Answer, Chat};
 use super::{list, put_mails};
 use crate::documents::{Article, Mail, mail, rss};
-use crate::world::{World, feed};
+use crate::world::{World, before_polls, feed};
 
 async fn back_up(world: &World) -> PathBuf {
     let name = format!(".{}.backup", world.now().timestamp());
@@ -26,8 +26,8 @@ async fn go_on(world: &mut World, chat: &Chat) {
     for _ in 0..3 {
         world.poll().await;
         for _ in 0..2 {
-            world.ingest.make_digests().await.expect("digests");
-            chat.courier(world).pass().await.expect("a pass");
+            before_polls(&world.ingest).await;
+            chat.delivery_loop(world).pass().await.expect("a pass");
         }
         world.advance(TimeDelta::hours(2));
     }
@@ -56,7 +56,7 @@ async fn each_story_is_still_one_message_in_its_final_state() {
     // The second one is owed in the backup, and sent after it.
     chat.answer_next(&[Answer::Lost]);
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     let file = back_up(&world).await;
     world.advance(TimeDelta::hours(2));
     go_on(&mut world, &chat).await;
@@ -153,10 +153,10 @@ async fn a_channel_that_cannot_be_looked_through_is_sent_nothing() {
     });
     let sends = chat.sends();
     world.poll().await;
-    let courier = chat.courier(&world);
+    let delivery_loop = chat.delivery_loop(&world);
     for _ in 0..3 {
-        world.ingest.make_digests().await.expect("digests");
-        courier.pass().await.expect("a pass");
+        before_polls(&world.ingest).await;
+        delivery_loop.pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(2));
     }
     assert_eq!((chat.looks(), chat.sends()), (2, sends));
@@ -179,7 +179,7 @@ async fn what_a_list_named_is_not_told_again() {
         .await;
     world.put("/blog.rss", rss(&[Article::new(0, "Zero")]));
     world.poll().await;
-    chat.courier(&world).pass().await.expect("a pass");
+    chat.delivery_loop(&world).pass().await.expect("a pass");
     world.advance(TimeDelta::hours(2));
     let file = back_up(&world).await;
     let article = |n: i64| Article {
@@ -240,8 +240,8 @@ async fn random_run(seed: u64) -> Result<usize, String> {
             world.restore(file.as_ref().expect("it was made")).await;
         }
         for _ in 0..random.usize(0..3) {
-            world.ingest.make_digests().await.expect("digests");
-            chat.courier(&world).pass().await.expect("a pass");
+            before_polls(&world.ingest).await;
+            chat.delivery_loop(&world).pass().await.expect("a pass");
             world.advance(TimeDelta::minutes(random.i64(1..40)));
         }
         world.advance(TimeDelta::minutes(random.i64(60..180)));

@@ -258,9 +258,11 @@ async fn a_refused_token_stops_everything() {
     }
     stage.fake.revoke_token();
     let before = stage.fake.seen("").len();
-    let courier = stage.courier();
-    courier.pass().await.expect("a pass");
-    let why = courier.refusal().expect("the platform refuses the bot");
+    let delivery_loop = stage.delivery_loop();
+    delivery_loop.pass().await.expect("a pass");
+    let why = delivery_loop
+        .refusal()
+        .expect("the platform refuses the bot");
     assert!(
         why.contains("token") && why.contains("set a valid one"),
         "{why}"
@@ -271,7 +273,7 @@ async fn a_refused_token_stops_everything() {
         asked <= 2,
         "{asked} requests: one for each lane that was under way"
     );
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     assert_eq!(
         stage.fake.seen("").len() - before,
         asked,

@@ -22,7 +22,7 @@ use bpfnews::channel::discord::{Discord, DiscordSettings};
 use bpfnews::channel::{Act, Platform, Receipt, Work};
 use bpfnews::clock::{Clock, SystemClock};
 use bpfnews::config::{ChannelConfig, DiscordConfig, PlatformKind};
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::About;
 use bpfnews::post::story::{Content, Line, Post, Tone};
 use chrono::{DateTime, TimeDelta};
@@ -203,46 +203,51 @@ impl Stage {
         self.world.restart(|_| {}).await;
     }
 
-    fn courier_by(&self, clock: Arc<dyn Clock>) -> Courier {
-        self.courier_over(discord(&self.fake), clock)
+    fn delivery_loop_by(&self, clock: Arc<dyn Clock>) -> DeliveryLoop {
+        self.delivery_loop_over(discord(&self.fake), clock)
     }
 
     /// A delivery loop with the real clock and a short timeout.
-    pub(crate) fn hasty_courier(&self, timeout: Duration) -> Courier {
+    pub(crate) fn hasty_delivery_loop(&self, timeout: Duration) -> DeliveryLoop {
         let settings = DiscordSettings {
             base: self.fake.base(),
             token: fake::TOKEN.to_owned().into(),
             page: "https://example.org/bpfnews".to_owned(),
         };
         let discord = Discord::with_timeout(settings, timeout).expect("the settings are well");
-        self.courier_over(discord, Arc::clone(&self.world.ingest.clock))
+        self.delivery_loop_over(discord, Arc::clone(&self.world.ingest.clock))
     }
 
-    fn courier_over(&self, discord: Discord, clock: Arc<dyn Clock>) -> Courier {
+    fn delivery_loop_over(&self, discord: Discord, clock: Arc<dyn Clock>) -> DeliveryLoop {
         let platform: Arc<dyn Platform> = Arc::new(discord);
         let ingest = &self.world.ingest;
         let platforms = HashMap::from([(PlatformKind::Discord, platform)]);
-        Courier::new(ingest.store.clone(), clock, ingest.desks(), platforms)
+        DeliveryLoop::new(
+            ingest.store.clone(),
+            clock,
+            ingest.destinations(),
+            platforms,
+        )
     }
 
     /// A delivery loop with the simulated clock.
-    pub(crate) fn courier(&self) -> Courier {
-        self.courier_by(Arc::clone(&self.world.ingest.clock))
+    pub(crate) fn delivery_loop(&self) -> DeliveryLoop {
+        self.delivery_loop_by(Arc::clone(&self.world.ingest.clock))
     }
 
     /// Delivers due posts by the simulated clock, with a new client.
     pub(crate) async fn pass(&self) {
-        self.courier().pass().await.expect("a pass");
+        self.delivery_loop().pass().await.expect("a pass");
     }
 
     /// Delivers all queued posts in real time, like the program's loop.
     pub(crate) async fn tell_all(&self, within: Duration) {
-        let courier = self.courier_by(Arc::new(SystemClock));
+        let delivery_loop = self.delivery_loop_by(Arc::new(SystemClock));
         let all = async {
-            while let Some(at) = courier.next_at().await.expect("the database answers") {
+            while let Some(at) = delivery_loop.next_at().await.expect("the database answers") {
                 let wait = (at - SystemClock.now()).to_std().unwrap_or_default();
                 tokio::time::sleep(wait.min(Duration::from_secs(1))).await;
-                courier.pass().await.expect("a pass");
+                delivery_loop.pass().await.expect("a pass");
             }
         };
         let ended = tokio::time::timeout(within, all).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bpfnews::channel::{Platform as _, SendError};
 use bpfnews::config::{ChannelConfig, Milestones};
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::story::Tone;
 use bpfnews::store::outbox::{self, LetterDecision, LetterFate};
 use chrono::TimeDelta;
@@ -53,14 +53,20 @@ fn ops() -> ChannelConfig {
 }
 
 /// Other deliveries to the room go on while "Do it badly" becomes a dead letter, of which maintainers get one notice.
-async fn check_set_aside(stage: &Stage, courier: &Courier, room: &str, passes: usize, what: &str) {
-    stage.world.pass(courier, passes).await;
+async fn check_set_aside(
+    stage: &Stage,
+    delivery_loop: &DeliveryLoop,
+    room: &str,
+    passes: usize,
+    what: &str,
+) {
+    stage.world.pass(delivery_loop, passes).await;
     let told = titles(&stage.fake, room);
     assert!(
         told.iter().any(|title| title.contains("well")),
         "{what}: others go on: {told:?}"
     );
-    stage.world.pass(courier, 14).await;
+    stage.world.pass(delivery_loop, 14).await;
     let aside = stage.world.letters().await;
     assert!(
         aside.len() == 1 && aside[0].is_aside && aside[0].title() == "bpf: Do it badly",
@@ -79,10 +85,10 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
     let what = format!("{} {on:?} {fault:?}", config.address);
     let address = config.address.clone();
     let mut stage = Stage::new(&[room, Room::text(OPS)], vec![config, ops()]).await;
-    let courier = stage.hasty_courier(HASTE);
+    let delivery_loop = stage.hasty_delivery_loop(HASTE);
     if moves {
         stage.patch("p", "bpf: Do it badly").await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::hours(3));
         stage.fake.fail_always(on, fault);
         stage.second("p", "bpf: Do it badly").await;
@@ -91,7 +97,7 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
         stage.patch("p", "bpf: Do it badly").await;
     }
     stage.patch("q", "bpf: Do it well").await;
-    check_set_aside(&stage, &courier, &address, 5, &what).await;
+    check_set_aside(&stage, &delivery_loop, &address, 5, &what).await;
     let aside = stage.world.letters().await;
     stage.fake.mend();
     let decided = stage
@@ -99,7 +105,7 @@ async fn stuck(config: ChannelConfig, room: Room, on: On, fault: Fault, moves: b
         .decide_letters(Some(aside[0].id), LetterFate::Retry)
         .await;
     assert_eq!(decided, LetterDecision::Done(1));
-    stage.world.pass(&courier, 3).await;
+    stage.world.pass(&delivery_loop, 3).await;
     let mut told = titles(&stage.fake, &address);
     told.sort();
     assert_eq!(told, ["bpf: Do it badly", "bpf: Do it well"], "{what}");
@@ -162,16 +168,16 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
             ..channel(ROOM)
         };
         let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;
-        let courier = stage.hasty_courier(HASTE);
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
         stage.patch("p", "bpf: Do it badly").await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::hours(3));
         stage
             .fake
             .fail_always(On::Path("/threads".to_owned()), fault);
         stage.apply("bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        stage.world.pass(&courier, 20).await;
+        stage.world.pass(&delivery_loop, 20).await;
         assert_eq!(
             stage.told(ROOM),
             ["bpf: Do it badly", "bpf: Do it well"],
@@ -199,15 +205,15 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
             vec![channel(ROOM), ops()],
         )
         .await;
-        let courier = stage.hasty_courier(HASTE);
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
         stage.patch("p", "bpf: Do it badly").await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage
             .fake
             .fail_always(On::Path("DELETE /channels/100001".to_owned()), fault);
         assert_eq!(stage.world.retract("Do it badly").await, 1);
         stage.patch("q", "bpf: Do it well").await;
-        stage.world.pass(&courier, 20).await;
+        stage.world.pass(&delivery_loop, 20).await;
         assert_eq!(
             stage.told(ROOM),
             ["bpf: Do it badly", "bpf: Do it well"],
@@ -220,7 +226,7 @@ async fn a_removal_that_always_fails_holds_nobody_up() {
         );
         stage.fake.mend();
         stage.world.decide_letters(None, LetterFate::Retry).await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         assert_eq!(stage.told(ROOM), ["bpf: Do it well"], "{what}");
     }
 }
@@ -231,9 +237,9 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
         let what = format!("{fault:?}");
         let forum = Room::forum(FORUM, &["Posted"]);
         let mut stage = Stage::new(&[forum, Room::text(OPS)], vec![channel(FORUM), ops()]).await;
-        let courier = stage.hasty_courier(HASTE);
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
         stage.patch("p", "bpf: Do it badly").await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         let threads = stage.fake.threads(FORUM);
         let thread = threads.iter().find(|thread| thread.name.contains("badly"));
         let thread = thread.expect("its thread").id.clone();
@@ -243,7 +249,7 @@ async fn a_forum_thread_that_cannot_be_looked_at_holds_nobody_up() {
             .fail_always(On::Path(format!("GET /channels/{thread}")), fault);
         stage.second("p", "bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        stage.world.pass(&courier, 20).await;
+        stage.world.pass(&delivery_loop, 20).await;
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
         let aside = stage.world.letters().await;
         assert!(
@@ -267,10 +273,10 @@ async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
         On::Path(format!("GET /channels/{FORUM}")),
         Fault::Before(500, ""),
     );
-    let courier = stage.hasty_courier(HASTE);
+    let delivery_loop = stage.hasty_delivery_loop(HASTE);
     stage.patch("p", "bpf: Do it badly").await;
     stage.patch("q", "bpf: Do it well").await;
-    stage.world.pass(&courier, 20).await;
+    stage.world.pass(&delivery_loop, 20).await;
     assert_eq!(stage.told(ROOM).len(), 2, "other channels go on");
     let notices = stage.fake.titles(OPS);
     assert_eq!(
@@ -281,7 +287,7 @@ async fn a_forum_that_cannot_be_read_loses_nothing_and_is_told_of() {
     assert!(failing.iter().all(|letter| !letter.is_aside), "{failing:?}");
     stage.fake.mend();
     for _ in 0..3 {
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::minutes(11));
     }
     assert_eq!(titles(&stage.fake, FORUM).len(), 2);
@@ -317,22 +323,22 @@ async fn a_thread_as_a_channel_that_was_archived_is_opened_again() {
 #[tokio::test]
 async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
     let mut stage = Stage::new(&[Room::forum(FORUM, &["Posted"])], vec![channel(FORUM)]).await;
-    let courier = stage.courier();
+    let delivery_loop = stage.delivery_loop();
     stage.fake.fail(
         On::Says("POST /channels/100015/threads", "Do it"),
         Fault::Held,
     );
     stage.patch("p", "bpf: Do it").await;
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     for _ in 0..4 {
         stage.world.advance(TimeDelta::seconds(6));
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
     }
     assert_eq!(titles(&stage.fake, FORUM).len(), 0, "it is waited for");
     stage.fake.land();
     for _ in 0..3 {
         stage.world.advance(TimeDelta::seconds(40));
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
     }
     assert_eq!(titles(&stage.fake, FORUM), ["bpf: Do it"]);
     // One that never arrives is made after all.
@@ -342,7 +348,7 @@ async fn a_forum_post_that_is_long_on_its_way_is_not_made_twice() {
     );
     stage.patch("q", "bpf: Do it too").await;
     for _ in 0..4 {
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::seconds(40));
     }
     assert_eq!(titles(&stage.fake, FORUM).len(), 2);

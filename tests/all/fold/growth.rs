@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::item::{Detail, Item, ItemData, ItemKey, Linked, Person};
 use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::story::relevance::FoldRules;

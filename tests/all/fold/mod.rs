@@ -1,7 +1,7 @@
 //! Items folded into stories, through a real database, in many orders.
 
+mod cache;
 mod growth;
-mod kept;
 mod lives;
 mod machines;
 pub(crate) mod order;

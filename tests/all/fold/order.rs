@@ -1,6 +1,6 @@
 //! Order and batching play no part, a refold changes nothing, and a fold that ends early leaves nothing.
 
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::item::{Detail, Item};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, LoadedItems};

@@ -1,6 +1,6 @@
 //! Mails and commits of our own in any order, folded into a real database.
 
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::item::{CommitHash, Detail, Item, ItemData, ItemKey, Linked, Person};
 use bpfnews::source::mail;
 use bpfnews::store::items::{self, LoadedItems};

@@ -84,7 +84,7 @@ fn issues_are_drafted_backfilled_shown_and_published() {
 
     let made = well(folder, &["issue", "backfill", "--since", "2024-12-01"]);
     assert!(
-        made.ends_with("3 issues, told to no channel; bpfnews issue show N prints one.\n"),
+        made.ends_with("3 issues, posted to no channel; bpfnews issue show N prints one.\n"),
         "{made}"
     );
     let listed = well(folder, &["issue", "list"]);

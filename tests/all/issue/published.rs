@@ -31,11 +31,11 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
         let set = Set::new();
         let rules = set.rules();
         let generation = house.live.now();
-        let desks = generation.ingest.desks();
+        let destinations = generation.ingest.destinations();
         let now = house.now();
         let publishing = async {
             let mut tx = house.live.store.write().await.expect("a transaction");
-            let out = publish::publish(&mut tx, &desks, rules, 1, None, "x", now).await;
+            let out = publish::publish(&mut tx, &destinations, rules, 1, None, "x", now).await;
             out.expect("a database").expect("an issue");
             tx.commit().await.expect("a commit");
         };
@@ -60,8 +60,16 @@ async fn whenever_it_dies_an_issue_is_out_once_and_told_once() {
             deaths += 1;
             let again = house.live.now();
             let mut tx = house.live.store.write().await.expect("a transaction");
-            let out =
-                publish::publish(&mut tx, &again.ingest.desks(), rules, 1, None, "x", now).await;
+            let out = publish::publish(
+                &mut tx,
+                &again.ingest.destinations(),
+                rules,
+                1,
+                None,
+                "x",
+                now,
+            )
+            .await;
             // A commit that was under way may have come through by now.
             match out.expect("a database") {
                 Ok(_) => tx.commit().await.expect("a commit"),
@@ -105,7 +113,13 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         if (40..60).contains(&step) {
             continue;
         }
-        let due = schedule::pass(store, || generation.ingest.desks(), rules, house.now()).await;
+        let due = schedule::pass(
+            store,
+            || generation.ingest.destinations(),
+            rules,
+            house.now(),
+        )
+        .await;
         let due = due.expect("a database").expect("a day");
         let many = issues::list_issues(store.read().into())
             .await
@@ -121,7 +135,13 @@ async fn it_comes_out_by_itself_on_its_day_and_not_twice() {
         let minutes = (house.now() - crate::world::noon()).num_minutes();
         let mails = [mail(&id, minutes - 5, &title, "")];
         house.post_within(TimeDelta::zero(), &mails).await;
-        let next = schedule::pass(store, || generation.ingest.desks(), rules, house.now()).await;
+        let next = schedule::pass(
+            store,
+            || generation.ingest.destinations(),
+            rules,
+            house.now(),
+        )
+        .await;
         let next = next.expect("a database").expect("a day");
         assert!(next > house.now(), "{next}");
         out = issues::list_issues(store.read().into())
@@ -153,8 +173,8 @@ async fn an_issue_that_is_out_stays_as_it_is_and_is_a_file() {
     {
         let generation = house.live.now();
         let mut tx = house.live.store.write().await.expect("a transaction");
-        let desks = generation.ingest.desks();
-        let out = publish::publish(&mut tx, &desks, rules, 1, None, "x", house.now());
+        let destinations = generation.ingest.destinations();
+        let out = publish::publish(&mut tx, &destinations, rules, 1, None, "x", house.now());
         out.await.expect("a database").expect("an issue");
         tx.commit().await.expect("a commit");
     }
@@ -234,8 +254,8 @@ async fn after_a_restore_an_issue_is_still_one_message() {
         let rules = set.rules();
         let generation = house.live.now();
         let mut tx = house.live.store.write().await.expect("a transaction");
-        let desks = generation.ingest.desks();
-        let out = publish::publish(&mut tx, &desks, rules, 1, None, "x", house.now()).await;
+        let destinations = generation.ingest.destinations();
+        let out = publish::publish(&mut tx, &destinations, rules, 1, None, "x", house.now()).await;
         out.expect("a database").expect("an issue");
         tx.commit().await.expect("a commit");
         house.pass().await;

@@ -226,8 +226,8 @@ async fn wednesday(set: &mut Set) -> House {
 
 async fn pass(house: &House, set: &Set) {
     let generation = house.live.now();
-    let desks = || generation.ingest.desks();
-    let looked = schedule::pass(&house.live.store, desks, set.rules(), house.now()).await;
+    let destinations = || generation.ingest.destinations();
+    let looked = schedule::pass(&house.live.store, destinations, set.rules(), house.now()).await;
     looked.expect("a database");
     house.pass().await;
 }

@@ -1,8 +1,8 @@
 //! Issues of past weeks: what a story was at the time, whatever came later, whenever it was stored.
 
 use bpfnews::config::{Config, FeedConfig, FeedKind};
+use bpfnews::fold::fold_items;
 use bpfnews::ingest::Ingest;
-use bpfnews::ingest::fold::fold_items;
 use bpfnews::issue::{Issue, Period, SectionKind};
 use bpfnews::item::{Detail, Item, ItemData, ItemKey, ItemKind, Linked, Paid, Person};
 use bpfnews::store::Store;

@@ -15,7 +15,7 @@ use bpfnews::chat::{
     Choice, CommandRequest, Completes, HandleCommands, PageCalls, Reply, Requester, RoomEvent,
 };
 use bpfnews::config::{ChannelConfig, PlatformKind};
-use bpfnews::deliver::Courier;
+use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::story::{Content, Line, Tone};
 use bpfnews::store::outbox::LetterFate;
 use chrono::TimeDelta;
@@ -208,7 +208,7 @@ struct Stage {
     world: World,
     server: Server,
     mails: Vec<Mail>,
-    courier: Courier,
+    delivery_loop: DeliveryLoop,
     _home: TempDir,
 }
 
@@ -237,17 +237,17 @@ impl Stage {
         };
         let matrix: Arc<dyn Platform> = Arc::new(Matrix::new(settings));
         let ingest = &world.ingest;
-        let courier = Courier::new(
+        let delivery_loop = DeliveryLoop::new(
             ingest.store.clone(),
             Arc::clone(&ingest.clock),
-            ingest.desks(),
+            ingest.destinations(),
             HashMap::from([(PlatformKind::Matrix, matrix)]),
         );
         let mut stage = Self {
             world,
             server,
             mails: vec![mail("seed", -60, "hello", "")],
-            courier,
+            delivery_loop,
             _home: home,
         };
         stage.put();
@@ -271,7 +271,7 @@ impl Stage {
     }
 
     async fn pass(&self, times: usize) {
-        self.world.pass(&self.courier, times).await;
+        self.world.pass(&self.delivery_loop, times).await;
     }
 
     fn told(&self, room: &str) -> Vec<String> {

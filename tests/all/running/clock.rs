@@ -5,7 +5,7 @@ use chrono::{NaiveTime, TimeDelta};
 
 use crate::deliver::platform::Chat;
 use crate::documents::{Article, Mail, mail, public_inbox, rss};
-use crate::world::{GAP_S, JITTER, World, archive, everything, feed};
+use crate::world::{GAP_S, JITTER, World, archive, before_polls, everything, feed};
 
 fn put_mails(world: &World, mails: &[Mail]) {
     let mut all = mails.to_vec();
@@ -31,9 +31,9 @@ fn article(minutes: i64, title: &str) -> Article {
 
 /// A pass of everything that `run` does.
 async fn pass(world: &mut World, chat: &Chat) {
-    world.ingest.make_digests().await.expect("digests");
+    before_polls(&world.ingest).await;
     world.poll().await;
-    chat.courier(world).pass().await.expect("a pass");
+    chat.delivery_loop(world).pass().await.expect("a pass");
 }
 
 async fn begin(chat: &Chat) -> World {

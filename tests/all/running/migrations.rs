@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::store::backup;
 use bpfnews::store::schema::{self, Schema};
 use bpfnews::store::{Store, items, stories};

@@ -25,7 +25,7 @@ async fn begin(chat: &Chat) -> World {
 async fn go_on(world: &mut World, chat: &Chat, hours: usize) {
     for hour in 0..hours {
         world.poll().await;
-        chat.courier(world).pass().await.expect("a pass");
+        chat.delivery_loop(world).pass().await.expect("a pass");
         world.advance(TimeDelta::minutes(61));
         if hour % 5 == 4 {
             world.restart(|_| {}).await;
@@ -106,7 +106,7 @@ async fn a_gap_is_told_once_a_day() {
             .collect();
         world.put("/blog.rss", rss(&all));
         world.poll_when_due("blog").await;
-        chat.courier(&world).pass().await.expect("a pass");
+        chat.delivery_loop(&world).pass().await.expect("a pass");
     }
     assert!(world.gaps("blog").await.len() > 1);
     assert_eq!(chat.room("ops"), ["blog: something is missing"]);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A forum with a channel, and a courier whose requests may take [`HASTE`].
+/// A forum with a channel, and a delivery loop whose requests may take [`HASTE`].
 async fn forum() -> Stage {
     Stage::new(&[Room::forum(FORUM, &["Posted"])], vec![channel(FORUM)]).await
 }
@@ -19,11 +19,11 @@ fn standing(fake: &Fake) -> Vec<String> {
 #[tokio::test]
 async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     let mut stage = forum().await;
-    let courier = stage.hasty_courier(HASTE);
+    let delivery_loop = stage.hasty_delivery_loop(HASTE);
     stage.fake.fail(On::Says(MAKES, "Do it"), Fault::Held);
     stage.patch("p", "bpf: Do it").await;
     for _ in 0..3 {
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::seconds(40));
     }
     let threads = stage.fake.threads(FORUM);
@@ -35,7 +35,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     // The next contact with the forum is another story's.
     tokio::time::sleep(HASTE * 3).await;
     stage.patch("q", "bpf: Do it too").await;
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     let mut told = titles(&stage.fake, FORUM);
     told.sort();
     assert_eq!(told, ["bpf: Do it", "bpf: Do it too"]);
@@ -48,7 +48,7 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     // A later change goes to the post that stays.
     stage.world.advance(TimeDelta::hours(3));
     stage.second("p", "bpf: Do it").await;
-    courier.pass().await.expect("a pass");
+    delivery_loop.pass().await.expect("a pass");
     let post = stage.fake.messages(&kept)[0].to_string();
     assert!(post.contains("v2"), "{post}");
 }

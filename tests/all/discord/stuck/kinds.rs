@@ -62,7 +62,7 @@ impl Kind {
     }
 
     /// Has "Do it badly" posted, and brings it to where the request is made that fails.
-    async fn prepare(self, stage: &mut Stage, courier: &Courier, fault: Fault) {
+    async fn prepare(self, stage: &mut Stage, delivery_loop: &DeliveryLoop, fault: Fault) {
         let (title, fake) = ("bpf: Do it badly", &stage.fake);
         let posts = On::Says("POST /channels/", "badly");
         match self {
@@ -71,7 +71,7 @@ impl Kind {
             _ => fake.fail(posts, Fault::Before(500, "")),
         }
         stage.patch("p", title).await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         let threads = stage.fake.threads(FORUM);
         let thread = threads.iter().find(|thread| thread.name.contains("badly"));
         let thread = thread.map_or_else(String::new, |thread| thread.id.clone());
@@ -101,15 +101,15 @@ async fn cell(kind: Kind, fault: Fault, fate: LetterFate) {
         Room::text(OPS),
     ];
     let mut stage = Stage::new(&rooms, vec![channel(kind.room()), ops()]).await;
-    let courier = stage.hasty_courier(HASTE);
-    kind.prepare(&mut stage, &courier, fault).await;
+    let delivery_loop = stage.hasty_delivery_loop(HASTE);
+    kind.prepare(&mut stage, &delivery_loop, fault).await;
     stage.patch("q", "bpf: Do it well").await;
-    check_set_aside(&stage, &courier, kind.room(), 6, &what).await;
+    check_set_aside(&stage, &delivery_loop, kind.room(), 6, &what).await;
     stage.fake.mend();
     let is_retry = matches!(fate, LetterFate::Retry);
     let decided = stage.world.decide_letters(None, fate).await;
     assert_eq!(decided, LetterDecision::Done(1));
-    stage.world.pass(&courier, 3).await;
+    stage.world.pass(&delivery_loop, 3).await;
     assert!(stage.world.letters().await.is_empty(), "{what}");
     let stands = match kind {
         Kind::FindStarter | Kind::Thread | Kind::Reopen => true,
@@ -160,14 +160,14 @@ async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
             ..channel(ROOM)
         };
         let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;
-        let courier = stage.hasty_courier(HASTE);
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
         stage.patch("p", "bpf: Do it badly").await;
-        courier.pass().await.expect("a pass");
+        delivery_loop.pass().await.expect("a pass");
         stage.world.advance(TimeDelta::hours(3));
         let threads = On::Path("/threads".to_owned());
         stage.fake.fail_always(threads, refusal);
         stage.apply("bpf: Do it badly").await;
-        stage.world.pass(&courier, 3).await;
+        stage.world.pass(&delivery_loop, 3).await;
         assert!(stage.world.letters().await.is_empty(), "{what}");
         let messages = stage.fake.messages(ROOM);
         let answers = messages
@@ -187,12 +187,12 @@ async fn a_channel_that_cannot_be_read_loses_nothing() {
             vec![channel(FORUM), ops()],
         )
         .await;
-        let courier = stage.hasty_courier(HASTE);
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
         let facts = On::Path(format!("GET /channels/{FORUM}"));
         stage.fake.fail_always(facts, fault);
         stage.patch("p", "bpf: Do it badly").await;
         stage.patch("q", "bpf: Do it well").await;
-        stage.world.pass(&courier, 20).await;
+        stage.world.pass(&delivery_loop, 20).await;
         let mut notices = stage.fake.titles(OPS);
         notices.retain(|title| title.contains(&format!("channel-{FORUM}")));
         assert_eq!(notices.len(), 1, "{what}: {notices:?}");
@@ -202,7 +202,7 @@ async fn a_channel_that_cannot_be_read_loses_nothing() {
             "{what}: {failing:?}"
         );
         stage.fake.mend();
-        stage.world.pass(&courier, 40).await;
+        stage.world.pass(&delivery_loop, 40).await;
         assert_eq!(titles(&stage.fake, FORUM).len(), 2, "{what}");
     }
 }

@@ -1,6 +1,6 @@
 //! Clusters that stay in memory between folds do not change the stories.
 
-use bpfnews::ingest::fold;
+use bpfnews::fold;
 use bpfnews::item::{Item, ItemData};
 use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories;

@@ -1,7 +1,7 @@
 //! Destinations: channels with their stored row and their configuration. Notices to maintainers go out through here.
 
 use chrono::{DateTime, Utc};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::ChannelConfig;
 use crate::post::story::Content;
@@ -10,45 +10,53 @@ use crate::store::{Store, Tx, troubles};
 
 /// A channel: its row in the database and its configuration.
 #[derive(Debug, Clone)]
-pub struct Desk {
-    /// As it is stored.
+pub struct Destination {
     pub row: ChannelRow,
-    /// As it is configured.
     pub config: ChannelConfig,
 }
 
 /// Updates the database to the configured channels; returns them.
-pub async fn open(
+pub async fn sync(
     tx: &mut Tx,
     configured: &[ChannelConfig],
     now: DateTime<Utc>,
-) -> anyhow::Result<Vec<Desk>> {
+) -> anyhow::Result<Vec<Destination>> {
     outbox::sync_channels(tx, configured, now).await?;
     let rows = outbox::channels((&mut *tx).into()).await?;
-    Ok(desks(rows, configured))
+    Ok(with_rows(rows, configured))
 }
 
-/// Joins stored channels with their configuration.
-pub fn desks(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Desk> {
-    let desk = |row: ChannelRow| {
+/// Joins stored channels with their configuration. A channel that is not configured any more is left out.
+pub fn with_rows(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Destination> {
+    let destination = |row: ChannelRow| {
         let mut configured = configured.iter();
         let config = configured.find(|config| config.name == row.name)?.clone();
-        Some(Desk { row, config })
+        Some(Destination { row, config })
     };
-    rows.into_iter().filter_map(desk).collect()
+    rows.into_iter().filter_map(destination).collect()
 }
 
-/// The channels among these that their platforms refuse by now.
-pub async fn paused(desks: &[Desk], store: &Store) -> anyhow::Result<Vec<i64>> {
+/// The destinations of notices to maintainers.
+pub fn for_maintainers(destinations: &[Destination]) -> impl Iterator<Item = &Destination> {
+    destinations.iter().filter(|own| own.config.maintainers)
+}
+
+/// The destinations of issues.
+pub fn for_issues(destinations: &[Destination]) -> impl Iterator<Item = &Destination> {
+    destinations.iter().filter(|own| own.config.issues)
+}
+
+/// The numbers of those destinations that their platforms refuse now.
+pub async fn paused(destinations: &[Destination], store: &Store) -> anyhow::Result<Vec<i64>> {
     let rows = outbox::channels(store.read().into()).await?;
-    let is_ours = |row: &&ChannelRow| desks.iter().any(|desk| desk.row.id == row.id);
     let paused = rows.iter().filter(|row| row.paused_at.is_some());
-    Ok(paused.filter(is_ours).map(|row| row.id).collect())
+    let is_ours = |id: &i64| destinations.iter().any(|own| own.row.id == *id);
+    Ok(paused.map(|row| row.id).filter(is_ours).collect())
 }
 
-/// Something that is wrong, for maintainers.
+/// A problem that maintainers must know about.
 #[derive(Debug)]
-pub struct Trouble<'a> {
+pub struct Problem<'a> {
     /// The subject, such as `feed bpf` or `channel 3`. It is reported once until it recovers.
     pub subject: &'a str,
     /// The kind of problem. Another kind of the same subject is reported as well.
@@ -60,24 +68,37 @@ pub struct Trouble<'a> {
 }
 
 /// Reports a problem to maintainers, unless it was reported before. Returns whether it was new, so that the caller can log it;
-/// without a maintainers' channel the log is the only place.
-pub async fn tell_trouble(
+/// without a maintainers' channel, the log is the only place.
+pub async fn report_problem(
     tx: &mut Tx,
-    desks: &[Desk],
-    trouble: &Trouble<'_>,
+    destinations: &[Destination],
+    problem: &Problem<'_>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<bool> {
-    if !troubles::note_trouble(tx, trouble.subject, trouble.kind, now).await? {
+    if !troubles::note_trouble(tx, problem.subject, problem.kind, now).await? {
         return Ok(false);
     }
-    tell_maintainers(tx, desks, &trouble.title, &trouble.text, now).await?;
+    notify_maintainers(tx, destinations, &problem.title, &problem.text, now).await?;
     Ok(true)
 }
 
-/// Reports to maintainers that a subject has recovered, if its problem was reported.
-pub async fn is_well(
+/// The same; a new problem is also logged as a warning.
+pub async fn warn_of_problem(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
+    problem: &Problem<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    if report_problem(tx, destinations, problem, now).await? {
+        warn!("{}: {}", problem.title, problem.text.replace('\n', " "));
+    }
+    Ok(())
+}
+
+/// Reports to maintainers that a subject has recovered, if its problem was reported.
+pub async fn report_recovery(
+    tx: &mut Tx,
+    destinations: &[Destination],
     subject: &str,
     title: &str,
     now: DateTime<Utc>,
@@ -87,26 +108,29 @@ pub async fn is_well(
     };
     info!("{title}");
     let since = DateTime::from_timestamp(since, 0).unwrap_or(now);
-    let text = format!("It was not since {} UTC.", since.format("%Y-%m-%d %H:%M"));
-    tell_maintainers(tx, desks, title, &text, now).await
+    let text = format!(
+        "It had been failing since {} UTC.",
+        since.format("%Y-%m-%d %H:%M")
+    );
+    notify_maintainers(tx, destinations, title, &text, now).await
 }
 
 /// Queues a notice for every channel of maintainers.
-pub async fn tell_maintainers(
+pub async fn notify_maintainers(
     tx: &mut Tx,
-    desks: &[Desk],
+    destinations: &[Destination],
     title: &str,
     text: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    for desk in desks.iter().filter(|desk| desk.config.maintainers) {
+    for own in for_maintainers(destinations) {
         let notice = Content::Notice {
             title: title.to_owned(),
             text: text.to_owned(),
             mark: format!("n{:x}", fastrand::u64(..)),
         };
         let send = NewDelivery {
-            channel: desk.row.id,
+            channel: own.row.id,
             post: None,
             verb: Verb::Send,
             content: Some(&notice),

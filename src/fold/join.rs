@@ -1,8 +1,8 @@
-//! Which clusters new and changed items join by their keys, and which they speak of.
+//! The clusters that new and changed items join by their keys, and those that they mention.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::read;
+use super::{distinct_keys, read_item};
 use crate::store::Tx;
 use crate::store::items::LoadedItems;
 use crate::store::stories;
@@ -16,32 +16,30 @@ use crate::story::relevance::FoldRules;
 pub(super) struct JoinedItems {
     /// The clusters with stories that may have changed, by their new numbers.
     pub(super) touched: BTreeSet<i64>,
-    /// Which clusters become one.
-    pub(super) union: Joined,
-    /// The items, read, each with the cluster that it was in.
+    /// The clusters that become one.
+    pub(super) union: ClusterUnion,
+    /// The items, each with the cluster that it was in.
     pub(super) readings: Vec<(i64, Reading)>,
     /// Items that mention something in a cluster, by the number that it will have.
-    pub(super) speaking: Vec<(i64, i64)>,
+    pub(super) mentioning: Vec<(i64, i64)>,
 }
 
-/// Finds out which clusters items join by their keys, and which they speak of.
+/// Finds the clusters that items join by their keys, and those that they mention.
 pub(super) async fn join_clusters(
     tx: &mut Tx,
     items: &[i64],
-    at_hand: &LoadedItems<'_>,
-    words: &FoldRules,
+    loaded: &LoadedItems<'_>,
+    rules: &FoldRules,
 ) -> anyhow::Result<JoinedItems> {
     stories::add_members(tx, items).await?;
-    let members = stories::members_by_number(tx, items, at_hand).await?;
+    let members = stories::members_by_number(tx, items, loaded).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
-        .map(|member| (member.cluster, read(member.item, words)))
+        .map(|member| (member.cluster, read_item(member.item, rules)))
         .collect();
-    let keys = readings.iter().flat_map(|(_, reading)| reading.keys());
-    let all: BTreeSet<JoinKey> = keys.copied().collect();
-    let all: Vec<JoinKey> = all.into_iter().collect();
-    let mut known = stories::clusters_of_keys(tx, &all).await?;
-    let mut union = Joined::default();
+    let keys = distinct_keys(readings.iter().map(|(_, reading)| reading));
+    let mut known = stories::clusters_of_keys(tx, &keys).await?;
+    let mut union = ClusterUnion::default();
     let mut put = Vec::new();
     for (cluster, reading) in &readings {
         for key in reading.keys() {
@@ -62,51 +60,55 @@ pub(super) async fn join_clusters(
             .collect(),
         union,
         readings,
-        speaking: Vec::new(),
+        mentioning: Vec::new(),
     };
-    joined.hear(tx, words).await?;
+    joined.add_mentions(tx, rules).await?;
     Ok(joined)
 }
 
 impl JoinedItems {
     /// Finds the items that these mention, and the items mentioned by pull requests that these say were merged.
-    async fn hear(&mut self, tx: &mut Tx, words: &FoldRules) -> anyhow::Result<()> {
-        let mut spoken: BTreeMap<JoinKey, Vec<i64>> = BTreeMap::new();
+    async fn add_mentions(&mut self, tx: &mut Tx, rules: &FoldRules) -> anyhow::Result<()> {
+        let mut mentioned: BTreeMap<JoinKey, Vec<i64>> = BTreeMap::new();
         let mut put = Vec::new();
         for (_, reading) in &self.readings {
             for key in reading.mentions() {
                 put.push((*key, reading.item.id));
-                spoken.entry(*key).or_default().push(reading.item.id);
+                mentioned.entry(*key).or_default().push(reading.item.id);
             }
         }
         let items: Vec<i64> = self.readings.iter().map(|(_, r)| r.item.id).collect();
         // An item that is no longer mentioned needs a new story as well.
         for key in stories::put_mentions(tx, &items, &put).await? {
-            spoken.entry(key).or_default();
+            mentioned.entry(key).or_default();
         }
         let union = &mut self.union;
-        let merged = self.readings.iter();
-        let merged = merged.filter(|(_, reading)| bot::pull_merged(&reading.item).is_some());
-        let merged: BTreeSet<i64> = merged.map(|(cluster, _)| union.find(*cluster)).collect();
+        let says_merged = |reading: &Reading| bot::pull_merged(&reading.item).is_some();
+        let readings = self.readings.iter();
+        let merged: BTreeSet<i64> = readings
+            .filter(|(_, reading)| says_merged(reading))
+            .map(|(cluster, _)| union.find(*cluster))
+            .collect();
         if !merged.is_empty() {
             let sources = union.sources();
-            let parts = merged
+            let parts: Vec<i64> = merged
                 .iter()
-                .flat_map(|number| sources_of(&sources, *number));
-            let parts: Vec<i64> = parts.collect();
+                .flat_map(|number| sources_of(&sources, *number))
+                .collect();
             for member in stories::members_of_clusters(tx, &parts, &[]).await? {
                 let number = member.item.id;
-                for key in read(member.item, words).mentions() {
-                    spoken.entry(*key).or_default().push(number);
+                for key in read_item(member.item, rules).mentions() {
+                    mentioned.entry(*key).or_default().push(number);
                 }
             }
         }
-        let keys: Vec<JoinKey> = spoken.keys().copied().collect();
+        let keys: Vec<JoinKey> = mentioned.keys().copied().collect();
         for (key, cluster) in stories::clusters_of_keys(tx, &keys).await? {
             let cluster = self.union.find(cluster);
             self.touched.insert(cluster);
-            let speaking = spoken.get(&key).into_iter().flatten();
-            self.speaking.extend(speaking.map(|item| (cluster, *item)));
+            let mentioning = mentioned.get(&key).into_iter().flatten();
+            self.mentioning
+                .extend(mentioning.map(|item| (cluster, *item)));
         }
         Ok(())
     }
@@ -114,15 +116,15 @@ impl JoinedItems {
 
 /// Clusters that become one; the smallest number stays.
 #[derive(Default)]
-pub(super) struct Joined(BTreeMap<i64, i64>);
+pub(super) struct ClusterUnion(BTreeMap<i64, i64>);
 
-impl Joined {
+impl ClusterUnion {
     pub(super) fn find(&mut self, cluster: i64) -> i64 {
         let mut root = cluster;
         while let Some(&to) = self.0.get(&root) {
             root = to;
         }
-        // So that the next one need not go all the way.
+        // Shortens the way for the next search.
         let mut at = cluster;
         while let Some(to) = self.0.get_mut(&at).filter(|to| **to != root) {
             at = std::mem::replace(to, root);
@@ -144,7 +146,7 @@ impl Joined {
             .collect()
     }
 
-    /// The clusters that go into another one, by that one's number.
+    /// The clusters that go into another one, by the number of that one.
     pub(super) fn sources(&mut self) -> HashMap<i64, Vec<i64>> {
         let mut sources: HashMap<i64, Vec<i64>> = HashMap::new();
         for (from, to) in self.moves() {

@@ -1,52 +1,49 @@
-//! After a restore: matches posts with messages that already stand in their channel, so that none is sent twice.
+//! After a restore, matches posts with the messages that already stand in their channel, so that none is sent twice.
 //! `store::outbox::standing` has the rule and the search.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::digest::list_anew;
-use super::{Ingest, fold};
+use super::content::update_digest;
+use crate::fold;
 use crate::post::story::{Content, Digest};
-use crate::store::Tx;
 use crate::store::outbox::{self, NewPost, PostRow, PostState, StandingRow, Unsent, Verb};
+use crate::store::{Store, Tx};
 
 /// Messages that stand in a channel and have no post yet, by mark.
 type Standing = HashMap<String, StandingRow>;
 
-impl Ingest {
-    /// Matches the channels that were looked through; they are sent to again from then on.
-    pub(super) async fn end_recalls(&self) -> anyhow::Result<()> {
-        let now = self.clock.now();
-        let channels = outbox::channels_to_match(self.store.read().into(), now).await?;
-        if channels.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.store.write().await?;
-        for channel in channels {
-            meet(&mut tx, channel, now).await?;
-            outbox::end_recall(&mut tx, channel).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+/// Matches the posts of the channels that were looked through, and ends their recalls: deliveries go on there.
+pub(crate) async fn end_recalls(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let channels = outbox::channels_to_match(store.read().into(), now).await?;
+    if channels.is_empty() {
+        return Ok(());
     }
+    let mut tx = store.write().await?;
+    for channel in channels {
+        match_channel(&mut tx, channel, now).await?;
+        outbox::end_recall(&mut tx, channel).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Matches posts that were just opened. It runs in the transaction that opened them.
-pub async fn meet_all(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(crate) async fn match_standing(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<()> {
     for channel in outbox::channels_to_match((&mut *tx).into(), now).await? {
-        meet(tx, channel, now).await?;
+        match_channel(tx, channel, now).await?;
     }
     Ok(())
 }
 
-async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
+async fn match_channel(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let mut standing = outbox::unmatched_standing(tx, channel, now).await?;
     if standing.is_empty() {
         return Ok(());
     }
-    let mut lists: HashMap<String, i64> = HashMap::new();
-    for Unsent { post, item } in outbox::unsent_posts(tx, channel).await? {
+    let mut digests: HashMap<String, i64> = HashMap::new();
+    for Unsent { mut post, item } in outbox::unsent_posts(tx, channel).await? {
         let Some(found) = find(tx, &mut standing, &post, item).await? else {
             continue;
         };
@@ -54,20 +51,19 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
         match &found.listed_in {
             None => take_over(tx, post, &found, now).await?,
             Some(mark) => {
-                let list = match lists.get(mark) {
-                    Some(list) => *list,
-                    None => list_of(tx, channel, mark, &found, now).await?,
+                let digest = match digests.get(mark) {
+                    Some(digest) => *digest,
+                    None => digest_of(tx, channel, mark, &found, now).await?,
                 };
-                lists.insert(mark.clone(), list);
-                outbox::cancel_deliveries(tx, post.id, "a list names it already", now).await?;
-                let mut post = post;
-                (post.state, post.digest_id) = (PostState::Open, Some(list));
+                digests.insert(mark.clone(), digest);
+                outbox::cancel_deliveries(tx, post.id, "a digest lists it already", now).await?;
+                (post.state, post.digest_id) = (PostState::Open, Some(digest));
                 outbox::save_post(tx, &post).await?;
             }
         }
     }
-    for list in lists.into_values() {
-        list_anew(tx, list, now).await?;
+    for digest in digests.into_values() {
+        update_digest(tx, digest, now).await?;
     }
     for (delivery, mark) in outbox::queued_marks(tx, channel).await? {
         if let Some(found) = standing.remove(&mark) {
@@ -78,7 +74,7 @@ async fn meet(tx: &mut Tx, channel: i64, now: DateTime<Utc>) -> anyhow::Result<(
     Ok(())
 }
 
-/// Finds the message of a post by its mark, or by an id that its story had while some of its items were missing.
+/// Finds the message of a post by its mark, or by an id that its story had when some of its items were missing.
 async fn find(
     tx: &mut Tx,
     standing: &mut Standing,
@@ -106,8 +102,8 @@ async fn take_over(
     outbox::queue_content(tx, &post, Verb::Edit, now).await
 }
 
-/// The post of a list that stands; made, if this database does not have it.
-async fn list_of(
+/// The post of a digest that stands. If this database does not have it, it is created.
+async fn digest_of(
     tx: &mut Tx,
     channel: i64,
     mark: &str,
@@ -129,9 +125,9 @@ async fn list_of(
         content: &content,
         milestone: None,
     };
-    let list = outbox::open_post(tx, &new, now).await?;
-    let post = outbox::post(tx, list).await?;
+    let digest = outbox::open_post(tx, &new, now).await?;
+    let post = outbox::post(tx, digest).await?;
     outbox::settle_as_sent(tx, &post, &found.receipt, now).await?;
     outbox::take_standing(tx, channel, mark).await?;
-    Ok(list)
+    Ok(digest)
 }

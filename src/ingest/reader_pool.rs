@@ -17,9 +17,9 @@ use crate::store::attempts::Attempt;
 
 /// Answers that are read at the same time.
 const AT_ONCE_MAX: usize = 4;
-/// Threads that may be left to themselves; with so many nothing more is read until one of them ends.
-const LEFT_MAX: usize = 8;
-/// How long a feed is left alone that could not be read because of that.
+/// The most threads that may be abandoned. With so many, nothing more is read until one of them ends.
+const ABANDONED_MAX: usize = 8;
+/// The pause of a feed that could not be read because of that.
 const FULL_PAUSE: Duration = Duration::from_secs(60);
 /// The time limit for one answer, and the extra time for each MiB of it. Both are many times the usual cost.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct ReaderPool {
     turns: Semaphore,
     idle: Mutex<Vec<Sender<Job>>>,
-    left: Arc<AtomicUsize>,
+    abandoned: Arc<AtomicUsize>,
 }
 
 /// Why nothing came of a job.
@@ -46,8 +46,8 @@ enum Unread {
     Panicked,
     #[error("reading it took more than {0} s and was given up")]
     TookTooLong(u64),
-    #[error("it was not read: {LEFT_MAX} documents have been read for too long already")]
-    TooManyLeft,
+    #[error("it was not read: {ABANDONED_MAX} documents have been read for too long already")]
+    TooManyAbandoned,
 }
 
 impl Default for ReaderPool {
@@ -55,7 +55,7 @@ impl Default for ReaderPool {
         Self {
             turns: Semaphore::new(AT_ONCE_MAX),
             idle: Mutex::default(),
-            left: Arc::default(),
+            abandoned: Arc::default(),
         }
     }
 }
@@ -100,7 +100,7 @@ impl ReaderPool {
                 error!("{why}");
                 let error = match unread {
                     // That others take too long is no fault of this feed's.
-                    Unread::TooManyLeft => FetchError::Held {
+                    Unread::TooManyAbandoned => FetchError::Held {
                         after: FULL_PAUSE,
                         why,
                     },
@@ -120,13 +120,13 @@ impl ReaderPool {
     ) -> Result<T, Unread> {
         // Never closed.
         let _turn = self.turns.acquire().await;
-        if self.left.load(Ordering::Acquire) >= LEFT_MAX {
-            return Err(Unread::TooManyLeft);
+        if self.abandoned.load(Ordering::Acquire) >= ABANDONED_MAX {
+            return Err(Unread::TooManyAbandoned);
         }
         let (sender, ended) = oneshot::channel();
-        let (left, met) = (Arc::clone(&self.left), Arc::<AtomicBool>::default());
+        let (abandoned, met) = (Arc::clone(&self.abandoned), Arc::<AtomicBool>::default());
         let mut waits = JobWait {
-            left: Arc::clone(&left),
+            abandoned: Arc::clone(&abandoned),
             met: Arc::clone(&met),
             is_over: false,
         };
@@ -134,15 +134,15 @@ impl ReaderPool {
             let _ = sender.send(catch_unwind(AssertUnwindSafe(job)));
             // The caller gave up first, and counted this thread.
             if met.swap(true, Ordering::AcqRel) {
-                left.fetch_sub(1, Ordering::AcqRel);
+                abandoned.fetch_sub(1, Ordering::AcqRel);
             }
         });
         let thread = self.thread(job);
         let ended = tokio::time::timeout(most, ended).await;
         let Ok(ended) = ended else {
             drop(waits);
-            let left = self.left.load(Ordering::Acquire);
-            warn!("{left} threads are left to what they read");
+            let abandoned = self.abandoned.load(Ordering::Acquire);
+            warn!("{abandoned} threads read for too long and are abandoned");
             return Err(Unread::TookTooLong(most.as_secs()));
         };
         waits.is_over = true;
@@ -198,9 +198,9 @@ fn work(jobs: &Receiver<Job>) {
     }
 }
 
-/// JobWait for a job. If it is dropped before the job ends, it counts the thread as abandoned.
+/// The wait for a job. If it is dropped before the job ends, it counts the thread as abandoned.
 struct JobWait {
-    left: Arc<AtomicUsize>,
+    abandoned: Arc<AtomicUsize>,
     /// Set by the first of the two to finish: the caller or the job.
     met: Arc<AtomicBool>,
     is_over: bool,
@@ -211,9 +211,9 @@ impl Drop for JobWait {
         if self.is_over {
             return;
         }
-        self.left.fetch_add(1, Ordering::AcqRel);
+        self.abandoned.fetch_add(1, Ordering::AcqRel);
         if self.met.swap(true, Ordering::AcqRel) {
-            self.left.fetch_sub(1, Ordering::AcqRel);
+            self.abandoned.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -246,16 +246,16 @@ mod tests {
     async fn what_takes_too_long_is_given_up_and_so_many_at_the_most() {
         let reading = ReaderPool::default();
         let mut blocked = Vec::new();
-        for _ in 0..LEFT_MAX {
+        for _ in 0..ABANDONED_MAX {
             let (unblock, wait) = channel::<()>();
             blocked.push(unblock);
             let job = move || wait.recv().is_ok();
             let given_up = reading.run(Duration::from_millis(1), job).await;
             assert_eq!(given_up, Err(Unread::TookTooLong(0)));
         }
-        assert_eq!(reading.run(LONG, || 1).await, Err(Unread::TooManyLeft));
+        assert_eq!(reading.run(LONG, || 1).await, Err(Unread::TooManyAbandoned));
         drop(blocked);
-        while reading.left.load(Ordering::Relaxed) > 0 {
+        while reading.abandoned.load(Ordering::Relaxed) > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(reading.run(LONG, || 1).await, Ok(1));

@@ -1,29 +1,49 @@
-//! Which HTTP client asks for a feed, and looking at one without keeping anything.
+//! Makes the requests of walks with the right HTTP client, and reads the answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Ingest;
+use super::shared_state::SharedState;
+use crate::clock::Clock;
 use crate::config::{Config, FeedConfig};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
 
-impl Ingest {
+pub(super) struct FeedReader {
+    /// For feeds of the configuration file.
+    pub(super) fetcher: Arc<Fetcher>,
+    /// For feeds that were added in chat.
+    guarded: Fetcher,
+    /// The names of the feeds that were added in chat.
+    from_chat: BTreeSet<String>,
+    clock: Arc<dyn Clock>,
+    shared: Arc<SharedState>,
+}
+
+impl FeedReader {
+    pub(super) fn new(
+        config: &Config,
+        fetcher: Arc<Fetcher>,
+        clock: Arc<dyn Clock>,
+        shared: Arc<SharedState>,
+    ) -> Self {
+        Self {
+            guarded: fetcher.narrowed(&config.network, &places(config)),
+            fetcher,
+            from_chat: config.from_chat.clone(),
+            clock,
+            shared,
+        }
+    }
+
     /// Fetches a feed once without storing anything, and returns the page.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the request, or of the page.
-    pub async fn look(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
+    pub(super) async fn look(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
         self.look_by(feed, self.fetcher_of(&feed.name)).await
     }
 
     /// The same for a feed with an address from chat.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of the request, or of the page.
-    pub async fn look_guarded(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
+    pub(super) async fn look_guarded(&self, feed: &FeedConfig) -> Result<Page, FetchError> {
         self.look_by(feed, &self.guarded).await
     }
 
@@ -36,7 +56,7 @@ impl Ingest {
             return Ok(Page::default());
         };
         let answer = fetcher.fetch(&request).await;
-        let (_, read) = self.lasting.reading.read(walk, answer, None).await;
+        let (_, read) = self.shared.pool.read(walk, answer, None).await;
         read
     }
 
@@ -46,8 +66,9 @@ impl Ingest {
         row: &FeedRow,
         request: &Request,
     ) -> Result<Answer, FetchError> {
-        let attempts = self.lasting.attempts.get();
-        let until = attempts
+        let until = self
+            .shared
+            .attempts()
             .and_then(|attempts| attempts.left_alone_until(row.id, &request.url, self.clock.now()));
         if let Some(until) = until {
             let until = until.format("%Y-%m-%d %H:%M");
@@ -61,7 +82,7 @@ impl Ingest {
     }
 
     /// Reads the answer to a walk's request.
-    pub(super) async fn read_answer(
+    pub(super) async fn read(
         &self,
         row: &FeedRow,
         request: &Request,
@@ -70,13 +91,12 @@ impl Ingest {
     ) -> (Walk, Result<Page, FetchError>) {
         let has_document = |answer: &Answer| matches!(answer.body, Body::Bytes { .. });
         let is_read = answer.as_ref().is_ok_and(has_document);
-        let attempts = self.lasting.attempts.get().filter(|_| is_read);
+        let attempts = self.shared.attempts().filter(|_| is_read);
         let attempt = attempts.and_then(|attempts| attempts.begin(row.id, &request.url));
-        self.lasting.reading.read(walk, answer, attempt).await
+        self.shared.pool.read(walk, answer, attempt).await
     }
 
-    /// The HTTP client for a feed.
-    pub(super) fn fetcher_of(&self, feed: &str) -> &Fetcher {
+    fn fetcher_of(&self, feed: &str) -> &Fetcher {
         match self.from_chat.contains(feed) {
             true => &self.guarded,
             false => &self.fetcher,
@@ -85,7 +105,7 @@ impl Ingest {
 }
 
 /// The hosts and ports of the file's own feeds. Feeds from chat may use them too.
-pub(super) fn places(config: &Config) -> Vec<(String, u16)> {
+fn places(config: &Config) -> Vec<(String, u16)> {
     let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
     let place = |feed: &Arc<FeedConfig>| {
         let host = feed.url.host_str()?.to_owned();
