@@ -124,11 +124,7 @@ pub(super) fn mark(audience: Audience, path: &str) -> String {
     format!("{} {path}", audience.command())
 }
 
-pub(super) fn notice(
-    title: impl Into<String>,
-    text: impl Into<String>,
-    mark: impl Into<String>,
-) -> Content {
+fn notice(title: impl Into<String>, text: impl Into<String>, mark: impl Into<String>) -> Content {
     Content::Notice {
         title: title.into(),
         text: text.into(),

@@ -1,10 +1,10 @@
 //! Commands that list, add and remove channels.
 
-use super::context::{Answer, CommandContext, CommandError, Listing, notice, plain_line, refuse};
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::feeds::{came_from, file_name, no_such, requester_name};
 use super::rights::Right;
 use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
-use crate::deliver::NotPosted;
+use crate::deliver::{NotPosted, test_message};
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 
@@ -122,12 +122,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
     let told = describe(channel);
-    let text = format!("From now on this channel gets {told}.");
-    let test = notice(
-        "News about BPF will be posted here",
-        text,
-        format!("try-{name}"),
-    );
+    let test = test_message(name, &told);
     if let Err(NotPosted(why)) = ctx
         .generation
         .courier

@@ -11,6 +11,7 @@ mod look;
 mod matching;
 mod news;
 mod opening;
+mod outages;
 mod pause;
 pub mod plan;
 mod reading;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, error, info, info_span, warn};
+use tracing::{Instrument as _, debug, error, info, info_span};
 
 use crate::clock::Clock;
 use crate::config::{FeedConfig, NetworkConfig};
@@ -199,6 +200,7 @@ impl Ingest {
         }
         let _entered = span.enter();
         let took_ms = started.elapsed().as_millis();
+        self.lasting.failures.note(&report.feed, &report.outcome);
         match &report.outcome {
             Outcome::Ok | Outcome::OkSoFar if report.fresh > 0 => info!(
                 fresh = report.fresh,
@@ -213,10 +215,9 @@ impl Ingest {
                 requests = report.requests,
                 took_ms, "{}: nothing new", report.feed
             ),
-            Outcome::Failed { state, why } => {
-                warn!(state = state.word(), "{}: {why}", report.feed);
+            Outcome::Failed { why, .. } | Outcome::Excused { why } => {
+                debug!("{}: {why}", report.feed)
             }
-            Outcome::Excused { why } => warn!("{}: not polled: {why}", report.feed),
         }
         Ok(report)
     }

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::digest::LastPoll;
 use super::look::places;
+use super::outages::FailureLog;
 use super::reading::ReaderPool;
 use super::waiting::Waiting;
 use super::{Ingest, PAGES_AT_ONCE_MAX, READ_AT_ONCE_MAX, sample};
@@ -25,6 +26,7 @@ pub(super) struct Lasting {
     pub(super) last_poll: Mutex<LastPoll>,
     pub(super) reading: ReaderPool,
     pub(super) attempts: OnceLock<Attempts>,
+    pub(super) failures: FailureLog,
 }
 
 impl Lasting {

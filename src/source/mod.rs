@@ -4,6 +4,7 @@
 //! Only [`fetch`] talks to the network.
 
 pub mod archive;
+mod cause;
 pub mod feed;
 pub mod fetch;
 mod html;
@@ -21,6 +22,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::cause::{OWN_NETWORK, cause_of};
 use self::request::BULK_BYTES_MAX;
 pub use self::request::{Answer, Body, Expect, FetchError, Method, Request, Validators};
 
