@@ -124,7 +124,11 @@ pub(super) fn mark(audience: Audience, path: &str) -> String {
     format!("{} {path}", audience.command())
 }
 
-fn notice(title: impl Into<String>, text: impl Into<String>, mark: impl Into<String>) -> Content {
+pub(super) fn notice(
+    title: impl Into<String>,
+    text: impl Into<String>,
+    mark: impl Into<String>,
+) -> Content {
     Content::Notice {
         title: title.into(),
         text: text.into(),
