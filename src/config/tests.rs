@@ -733,7 +733,7 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     assert_eq!(
         message,
         format!(
-            "{shown}: no such file; create one with bpfnews init, or name another with --config\n\
+            "{shown}: no such file; create one with bpfnews setup, or name another with --config\n\
              1 problem in the configuration"
         )
     );

@@ -9,9 +9,12 @@ use tracing::{info, warn};
 use crate::source::{OWN_NETWORK, cause_of};
 use crate::store::feeds::Outcome;
 
-/// How long failures are gathered for the first line about a cause, and for each further line.
-const GATHER: Duration = Duration::from_secs(5);
+/// The least wait before a line about a cause, and before each further line about it.
+const GATHER: Duration = Duration::from_secs(3);
 const GATHER_MORE: Duration = Duration::from_secs(60);
+/// How many times the wait is extended by [`GATHER`] if more feeds failed meanwhile. Feeds of one host fail one after
+/// another.
+const EXTENSIONS_MAX: usize = 10;
 
 /// The failures since each feed's last successful poll, by cause. Lines are logged with a delay, by a task.
 #[derive(Debug, Default)]
@@ -53,7 +56,14 @@ impl FailureLog {
         };
         let causes = Arc::clone(&self.0);
         tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
+            let mut before = 0;
+            for turn in 0..=EXTENSIONS_MAX {
+                tokio::time::sleep(if turn == 0 { wait } else { GATHER }).await;
+                let pending = lock(&causes).pending(&cause);
+                if pending == std::mem::replace(&mut before, pending) {
+                    break;
+                }
+            }
             let line = lock(&causes).line(&cause);
             if let Some(line) = line {
                 warn!("{line}");
@@ -104,6 +114,9 @@ impl FailureCauses {
         }
         let found = self.causes.entry(cause.clone()).or_default();
         found.is_own_network = is_own_network;
+        if is_own_network && found.was_logged {
+            return None;
+        }
         found.pending.extend(early);
         found.pending.push((feed.to_owned(), why.to_owned()));
         let wait = match found.was_logged {
@@ -138,6 +151,11 @@ impl FailureCauses {
         }
     }
 
+    fn pending(&self, cause: &str) -> usize {
+        let found = self.causes.get(cause);
+        found.map_or(0, |found| found.pending.len())
+    }
+
     /// The line for the failures of one cause that are pending.
     fn line(&mut self, cause: &str) -> Option<String> {
         let found = self.causes.get_mut(cause)?;
@@ -153,7 +171,7 @@ impl FailureCauses {
                 "{many}{more} feeds could not be polled: {cause}; for example {feed}: {why}"
             ),
             (_, true) => format!(
-                "our own network seems to be down, so {many}{more} feeds were not polled; for example {feed}: {}. They are \
+                "our own network seems to be down, so feeds are not polled, {many} so far; for example {feed}: {}. They are \
                  polled again every minute, and the log says when the network works",
                 cause_of(why)
             ),
@@ -186,16 +204,14 @@ mod tests {
         }
         let line = causes.line(&cause).expect("a line");
         assert!(
-            line.starts_with("our own network seems to be down, so 3 feeds were not polled"),
+            line.contains(
+                "so feeds are not polled, 3 so far; for example a: cannot be reached (dns error)."
+            ),
             "{line}"
         );
-        assert!(line.contains("cannot be reached (dns error)"), "{line}");
         assert_eq!(causes.failed("a", DOWN), None, "a repetition");
         assert_eq!(causes.line(&cause), None);
-        let more = causes.failed("d", DOWN);
-        assert_eq!(more, Some((cause.clone(), GATHER_MORE)));
-        let line = causes.line(&cause).expect("a line");
-        assert!(line.contains("so 1 more feeds"), "{line}");
+        assert_eq!(causes.failed("d", DOWN), None, "one line is enough");
         assert!(causes.succeeded("b"), "the outage is over");
         assert!(!causes.succeeded("c") && causes.by_feed.is_empty() && causes.causes.is_empty());
     }
@@ -225,7 +241,16 @@ mod tests {
                 "2 feeds could not be polled: answers 503 Busy; for example a: https://a.example/ answers 503 Busy"
             )
         );
-        assert!(!causes.succeeded("a") && !causes.succeeded("b") && !causes.succeeded("c"));
+        let more = causes.failed("c", "https://c.example/ answers 503 Busy");
+        assert_eq!(more, Some((slow.clone(), GATHER_MORE)));
+        let line = causes.line(&slow);
+        assert_eq!(
+            line.as_deref(),
+            Some("c: https://c.example/ answers 503 Busy")
+        );
+        for feed in ["a", "b", "c"] {
+            assert!(!causes.succeeded(feed));
+        }
         assert!(causes.causes.is_empty() && causes.by_feed.is_empty());
     }
 }
