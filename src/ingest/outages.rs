@@ -9,9 +9,10 @@ use tracing::{info, warn};
 use crate::source::{OWN_NETWORK, cause_of};
 use crate::store::feeds::Outcome;
 
-/// The least wait before a line about a cause, and before each further line about it.
+/// The least wait before the first line about a cause. It doubles with each line about that cause.
 const GATHER: Duration = Duration::from_secs(3);
-const GATHER_MORE: Duration = Duration::from_secs(60);
+/// How many times it doubles, to 51 minutes.
+const DOUBLINGS_MAX: u32 = 10;
 /// How many times the wait is extended by [`GATHER`] if more feeds failed meanwhile. Feeds of one host fail one after
 /// another.
 const EXTENSIONS_MAX: usize = 10;
@@ -34,7 +35,8 @@ struct CauseOfFailures {
     is_own_network: bool,
     /// Whether a task will log the pending ones.
     is_scheduled: bool,
-    was_logged: bool,
+    /// The lines so far.
+    lines: u32,
 }
 
 impl FailureLog {
@@ -89,7 +91,7 @@ impl FailureCauses {
         }
         self.by_feed.retain(|_, cause| cause != OWN_NETWORK);
         let outage = self.causes.remove(OWN_NETWORK);
-        outage.is_some_and(|outage| outage.was_logged)
+        outage.is_some_and(|outage| outage.lines > 0)
     }
 
     /// Records a failure. Returns its cause and a delay if a line must be scheduled.
@@ -114,15 +116,12 @@ impl FailureCauses {
         }
         let found = self.causes.entry(cause.clone()).or_default();
         found.is_own_network = is_own_network;
-        if is_own_network && found.was_logged {
+        if is_own_network && found.lines > 0 {
             return None;
         }
         found.pending.extend(early);
         found.pending.push((feed.to_owned(), why.to_owned()));
-        let wait = match found.was_logged {
-            true => GATHER_MORE,
-            false => GATHER,
-        };
+        let wait = GATHER * 2_u32.pow(found.lines.min(DOUBLINGS_MAX));
         let is_scheduled = std::mem::replace(&mut found.is_scheduled, true);
         (!is_scheduled).then_some((cause, wait))
     }
@@ -143,7 +142,7 @@ impl FailureCauses {
     /// network.
     fn take_unlogged(&mut self, cause: &str) -> Vec<(String, String)> {
         match self.causes.get(cause) {
-            Some(found) if !found.was_logged => {
+            Some(found) if found.lines == 0 => {
                 let found = self.causes.remove(cause);
                 found.map(|found| found.pending).unwrap_or_default()
             }
@@ -162,8 +161,8 @@ impl FailureCauses {
         found.is_scheduled = false;
         let pending = std::mem::take(&mut found.pending);
         let (feed, why) = pending.first()?;
-        let more = if found.was_logged { " more" } else { "" };
-        found.was_logged = true;
+        let more = if found.lines > 0 { " more" } else { "" };
+        found.lines += 1;
         let many = pending.len();
         Some(match (many, found.is_own_network) {
             (1, false) => format!("{feed}: {why}"),
@@ -242,7 +241,7 @@ mod tests {
             )
         );
         let more = causes.failed("c", "https://c.example/ answers 503 Busy");
-        assert_eq!(more, Some((slow.clone(), GATHER_MORE)));
+        assert_eq!(more, Some((slow.clone(), GATHER * 2)));
         let line = causes.line(&slow);
         assert_eq!(
             line.as_deref(),
