@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use self::disk::Disk;
 use self::platforms::Listener;
+pub use self::platforms::Refused;
 pub use self::stop::stop_on_signals;
 use crate::config::PlatformKind;
 use crate::deliver::{DeliveryLoop, Lane};
@@ -41,11 +42,6 @@ const LOOK_GAP: Duration = Duration::from_millis(50);
 /// Due feeds fetched from the database at once. There may be thousands, and each finished poll asks again. Feeds under
 /// way are still due and come with every answer, so this must exceed [`POLLS_AT_ONCE_MAX`].
 const DUE_AT_ONCE: u32 = 4 * POLLS_AT_ONCE_MAX as u32;
-
-/// A chat system refuses the bot or cannot be set up. A person must correct it; a retry does not help.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
 
 /// Polls and deliveries under way. They outlive the generation that started them.
 #[derive(Default)]

@@ -30,6 +30,11 @@ const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
 #[cfg(feature = "matrix")]
 const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
 
+/// A chat system refuses the bot or cannot be set up. A person must correct it; a retry does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
 pub struct Platforms {
     /// Set if there is a `[discord]`.
     pub discord: Option<Arc<Discord>>,
@@ -43,22 +48,30 @@ impl Platforms {
     ///
     /// # Errors
     ///
-    /// Returns an error if a secret is missing or a client cannot be made.
-    pub fn connect(config: &Config) -> anyhow::Result<Self> {
+    /// Returns [`Refused`] with a line for each platform that cannot be set up: a secret is missing or cannot be read, or a
+    /// client cannot be made.
+    pub fn connect(config: &Config) -> Result<Self, Refused> {
+        let mut problems = Vec::new();
         let discord = config.discord.is_some().then(|| connect_discord(config));
+        let discord = set_up(discord, &mut problems);
         #[cfg(feature = "matrix")]
-        let matrix = config.matrix.is_some().then(|| matrix_settings(config));
+        let matrix = config.matrix.is_some().then(|| connect_matrix(config));
+        #[cfg(feature = "matrix")]
+        let matrix = set_up(matrix, &mut problems);
         #[cfg(not(feature = "matrix"))]
-        anyhow::ensure!(
-            config.matrix.is_none(),
-            "there is a [matrix], but this bpfnews was built without it: build it with the feature \"matrix\""
-        );
+        if config.matrix.is_some() {
+            problems.push(
+                "there is a [matrix], but this bpfnews was built without it: build it with the feature \"matrix\""
+                    .to_owned(),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(Refused(problems.join("\n")));
+        }
         Ok(Self {
-            discord: discord.transpose()?.map(Arc::new),
+            discord: discord.map(Arc::new),
             #[cfg(feature = "matrix")]
-            matrix: matrix
-                .transpose()?
-                .map(|settings| Arc::new(Matrix::new(settings))),
+            matrix: matrix.map(Arc::new),
         })
     }
 
@@ -114,6 +127,17 @@ impl Platforms {
             );
         }
         senders
+    }
+}
+
+/// The platform, or `None` with a line for its problem.
+fn set_up<P>(platform: Option<anyhow::Result<P>>, problems: &mut Vec<String>) -> Option<P> {
+    match platform? {
+        Ok(platform) => Some(platform),
+        Err(error) => {
+            problems.push(format!("{error:#}"));
+            None
+        }
     }
 }
 
@@ -207,6 +231,16 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
         token: token.trim().to_owned().into(),
         page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
     })
+}
+
+/// Sets up Matrix without a request to it.
+#[cfg(feature = "matrix")]
+fn connect_matrix(config: &Config) -> anyhow::Result<Matrix> {
+    let settings = matrix_settings(config)?;
+    if let Err(SendError::Never { why, .. }) = settings.check_login() {
+        anyhow::bail!(why);
+    }
+    Ok(Matrix::new(settings))
 }
 
 /// The settings of the Matrix client.

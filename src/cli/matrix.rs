@@ -1,12 +1,12 @@
 //! The commands for the Matrix account: log in, make the recovery key, use it.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
+use super::secrets::ask;
 use crate::app::platforms;
 use crate::channel::SendError;
 use crate::channel::matrix::{Matrix, MatrixSettings, RoomFacts};
@@ -148,26 +148,6 @@ async fn recover(settings: MatrixSettings) -> anyhow::Result<ExitCode> {
         account.user
     )?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks for a secret without showing it; reads a line of standard input where that is no terminal.
-fn ask(what: &str) -> anyhow::Result<SecretString> {
-    let secret = match std::io::stdin().is_terminal() {
-        true => rpassword::prompt_password(what).context("reading from the terminal")?,
-        false => {
-            let mut line = String::new();
-            let read = std::io::stdin().lock().read_line(&mut line);
-            read.context("reading standard input")?;
-            line
-        }
-    };
-    let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
-    anyhow::ensure!(
-        !secret.is_empty(),
-        "nothing was given for \"{}\"",
-        what.trim_end_matches([':', ' '])
-    );
-    Ok(secret.into())
 }
 
 fn told(error: SendError) -> anyhow::Error {

@@ -1,6 +1,8 @@
 //! The command line: the grammar, and one function per command. No rules of the trade stand here.
 
+mod check;
 mod demo;
+mod failures;
 mod import;
 mod issue;
 mod letters;
@@ -11,23 +13,21 @@ mod opening;
 mod polls;
 mod route;
 mod secrets;
+mod setup;
 mod stories;
+mod style;
 mod upkeep;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::app;
 use crate::config::ConfigErrors;
 use crate::item::ItemKind;
-
-/// The example configuration, which `init` writes.
-const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
 
 /// Libraries log expected answers too. The bot logs the results itself, so these targets are quiet.
 const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=off";
@@ -38,7 +38,7 @@ const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=
     version,
     about,
     after_help = "Start here:\n  bpfnews demo              a real week of BPF news; no network, no set-up\n  \
-                  bpfnews init              write a config.toml with the real feeds\n  \
+                  bpfnews setup             answer five questions; it writes config.toml\n  \
                   bpfnews check --online    try every feed of it once\n  \
                   bpfnews run               poll them and show what is new",
     max_term_width = 100
@@ -74,7 +74,14 @@ enum Command {
         #[arg(long)]
         web: bool,
     },
-    /// Write the example configuration, which holds the real feeds, to the --config file if there is none.
+    /// Ask five questions and write the configuration: contact, place of the posts, token, test message, feeds by topic.
+    #[command(
+        after_help = "Examples:\n  bpfnews setup\n  bpfnews setup --contact me@example.org --post terminal --topics core,reading\n  \
+                      bpfnews setup --contact '' --post discord --channel 123456789012345678 --token-file discord-token \\\n      \
+                      --test-message yes --topics all < token\n\nWithout a terminal, each question needs its flag."
+    )]
+    Setup(setup::SetupFlags),
+    /// Write the whole example configuration, with every feed and every key explained, to the --config file if there is none.
     #[command(after_help = "Example:\n  bpfnews init && bpfnews check --online")]
     Init,
     /// Check the configuration, and list every problem.
@@ -294,8 +301,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Run => polls::run(path).await,
         Command::Demo { web } => demo::demo(web).await,
-        Command::Init => init(path),
-        Command::Check { online, feed } => polls::check(path, online, feed.as_deref()).await,
+        Command::Setup(flags) => setup::setup(path, flags).await,
+        Command::Init => setup::init(path),
+        Command::Check { online, feed } => check::check(path, online, feed.as_deref()).await,
         Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
         Command::Feeds { format } => lists::feeds(path, format).await,
         Command::Items {
@@ -360,29 +368,6 @@ fn trace(cli: &Cli) {
         .with_writer(|| anstream::AutoStream::auto(std::io::stderr()))
         .with_target(false)
         .init();
-}
-
-fn init(path: &Path) -> anyhow::Result<ExitCode> {
-    let mut file = match std::fs::File::create_new(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => anyhow::bail!(
-            "{} is there already and is not written over; --config names another file",
-            path.display()
-        ),
-        made => made.with_context(|| format!("writing {}", path.display()))?,
-    };
-    file.write_all(EXAMPLE_CONFIG.as_bytes())
-        .with_context(|| format!("writing {}", path.display()))?;
-    let mut out = anstream::stdout();
-    writeln!(
-        out,
-        "Wrote {}: the real feeds, each field explained.",
-        path.display()
-    )?;
-    writeln!(
-        out,
-        "Next: set `contact` under [network], then  bpfnews check --online"
-    )?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

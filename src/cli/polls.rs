@@ -6,35 +6,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Effects, Style};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::opening::{feed_row, open_alone, unknown_feed};
+use super::failures::FailedFeeds;
+use super::opening::{feed_row, open_alone};
+use super::style::{DIM, GOOD};
 use crate::app;
 use crate::app::platforms::Platforms;
 use crate::chat::SharedHandler;
 use crate::clock::SystemClock;
 use crate::command::handler::CommandHandler;
-use crate::config::{Config, EffectiveConfig, FeedConfig, WebConfig};
+use crate::config::{Config, EffectiveConfig, WebConfig};
 use crate::deliver::DeliveryLoop;
-use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
-use crate::item::prose;
+use crate::ingest::{Ingest, Report};
 use crate::live::Live;
 use crate::publish::{Rules, files};
-use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
 use crate::store::lock::Lock;
 use crate::web::{self, Site};
-
-const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
-const BAD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
-const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 /// How long a stop waits for pages that are being read.
 const PAGES_STOP_MAX: Duration = Duration::from_secs(1);
@@ -45,7 +39,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let stop = app::stop_on_signals()?;
     let store = Store::open(&file.config.database).await?;
     let _lock = Lock::take(&file.config.database, "run")?;
-    let platforms = connect(&file.config)?;
+    let platforms = Platforms::connect(&file.config)?;
     let live = Live::open(file, store, Arc::new(SystemClock), platforms.senders()).await?;
     let live = Arc::new(live);
     let generation = live.now();
@@ -106,12 +100,17 @@ async fn serve(
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {
     let (config, ingest, _lock) = open_alone(path, "poll").await?;
     let stop = app::stop_on_signals()?;
-    let mut failed = 0;
+    let mut failed = FailedFeeds::default();
     let mut polled = 0;
     let mut told = |report: &Report| {
         polled += 1;
-        failed += usize::from(!matches!(report.outcome, Outcome::Ok | Outcome::OkSoFar));
-        let _ = writeln!(anstream::stderr(), "{}", line(report));
+        match &report.outcome {
+            Outcome::Ok | Outcome::OkSoFar => {
+                let _ = writeln!(anstream::stderr(), "{}", line(report));
+            }
+            Outcome::Failed { state, why } => failed.add(&report.feed, state.word(), why, ""),
+            Outcome::Excused { why } => failed.add(&report.feed, "later", why, ""),
+        }
     };
     match only {
         Some(name) => {
@@ -120,6 +119,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
         }
         None => ingest.pass(&stop, |report| told(&report)).await?,
     }
+    failed.write(&mut anstream::stderr())?;
     if polled == 0 {
         let next = feeds::next_due_after(ingest.store.read(), ingest.clock.now())
             .await?
@@ -145,7 +145,7 @@ pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<Exit
         return Err(app::Refused(why).into());
     }
     ingest.store.close().await;
-    Ok(if failed > 0 {
+    Ok(if failed.len() > 0 {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
@@ -159,15 +159,11 @@ pub(super) fn delivery_loop(config: &Config, ingest: &Ingest) -> anyhow::Result<
         store,
         clock,
         ingest.destinations(),
-        connect(config)?.senders(),
+        Platforms::connect(config)?.senders(),
     ))
 }
 
-/// Connects to the chat systems. An error explains the missing setting.
-fn connect(config: &Config) -> anyhow::Result<Platforms> {
-    Platforms::connect(config).map_err(|error| app::Refused(format!("{error:#}")).into())
-}
-
+/// The line for a poll that succeeded.
 fn line(report: &Report) -> String {
     let requests = match report.requests {
         1 => "1 request".to_owned(),
@@ -182,169 +178,10 @@ fn line(report: &Report) -> String {
     } else {
         ""
     };
-    match &report.outcome {
-        Outcome::Ok | Outcome::OkSoFar => format!(
-            "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
-            report.feed, report.fresh
-        ),
-        Outcome::Failed { state, why } => {
-            format!("{BAD}{}{BAD:#}  {}: {why}", state.word(), report.feed)
-        }
-        Outcome::Excused { why } => format!("{BAD}later{BAD:#} {}: {why}", report.feed),
-    }
-}
-
-pub(super) async fn check(
-    path: &Path,
-    online: bool,
-    only: Option<&str>,
-) -> anyhow::Result<ExitCode> {
-    let config = Config::load(path)?;
-    let mut out = anstream::stdout();
-    let count = |word: &str| {
-        config
-            .feeds
-            .iter()
-            .filter(|feed| feed.kind.word() == word)
-            .count()
-    };
-    writeln!(
-        out,
-        "{GOOD}ok{GOOD:#}  {}: {} feeds ({} trees, {} archives, {} of LWN, {} others)",
-        path.display(),
-        config.feeds.len(),
-        count("tree"),
-        count("archive"),
-        count("lwn"),
-        count("feed")
-    )?;
-    match config.channels.len() {
-        0 => writeln!(
-            out,
-            "{DIM}no [[channel]]: posts are shown on the terminal{DIM:#}"
-        )?,
-        1 => writeln!(out, "{GOOD}ok{GOOD:#}  one channel")?,
-        many => writeln!(out, "{GOOD}ok{GOOD:#}  {many} channels")?,
-    }
-    for open in super::secrets::open_to_others(&config) {
-        writeln!(out, "{BAD}warning{BAD:#}  {open}")?;
-    }
-    if config.network.contact.is_none() {
-        let hint = "set `contact` under [network], so that a site's operator can reach you";
-        writeln!(out, "{DIM}hint: {hint}{DIM:#}")?;
-    }
-    if !online {
-        writeln!(out, "Next: bpfnews check --online fetches each feed once.")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let wanted: Vec<&FeedConfig> = config
-        .feeds
-        .iter()
-        .map(Arc::as_ref)
-        .filter(|feed| only.is_none_or(|name| feed.name == name))
-        .collect();
-    if let (Some(name), true) = (only, wanted.is_empty()) {
-        return Err(unknown_feed(&config, name));
-    }
-    // Nothing is kept, so the database is one in memory.
-    let store = Store::open(Path::new(":memory:")).await?;
-    let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
-    let stop = app::stop_on_signals()?;
-    let looks = wanted.into_iter().map(|feed| {
-        let ingest = &ingest;
-        async move { (feed, ingest.look(feed).await) }
-    });
-    let mut looks = futures_util::stream::iter(looks).buffer_unordered(READ_AT_ONCE_MAX);
-    let mut failed = 0;
-    while let Some((feed, look)) = tokio::select! {
-        look = looks.next() => look,
-        () = stop.cancelled() => None,
-    } {
-        failed += usize::from(look.is_err());
-        write_look(&mut out, feed, &look)?;
-    }
-    if stop.is_cancelled() {
-        return Ok(ExitCode::FAILURE);
-    }
-    if only.is_none() && !look_at_channels(&mut out, &config).await? {
-        return Ok(ExitCode::FAILURE);
-    }
-    if failed > 0 {
-        writeln!(
-            out,
-            "{failed} of the feeds gave nothing. The configuration is good; these addresses, or the way to them, are not."
-        )?;
-        return Ok(ExitCode::FAILURE);
-    }
-    writeln!(out, "Next: bpfnews run")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the chat systems for each channel there; gives whether all are well.
-async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> anyhow::Result<bool> {
-    let platforms = Platforms::connect(config)?;
-    let mut all_well = true;
-    for channel in &config.channels {
-        let Some(seen) = platforms.look(channel).await else {
-            continue;
-        };
-        all_well &= seen.is_ok();
-        match seen {
-            Ok(seen) => writeln!(
-                out,
-                "{GOOD}ok{GOOD:#}    {}: {}",
-                channel.name,
-                prose::shorten(&crate::post::plain(&seen), 160)
-            )?,
-            Err(error) => writeln!(out, "{BAD}failed{BAD:#}  {}: {error:#}", channel.name)?,
-        }
-    }
-    Ok(all_well)
-}
-
-fn write_look(
-    out: &mut impl std::io::Write,
-    feed: &FeedConfig,
-    look: &Result<Page, FetchError>,
-) -> anyhow::Result<()> {
-    match look {
-        Ok(page) => {
-            let newest = page.items.iter().max_by_key(|item| item.at);
-            let newest = newest.map(|item| {
-                let day = item
-                    .at
-                    .map(|at| at.format("%Y-%m-%d ").to_string())
-                    .unwrap_or_default();
-                format!(
-                    "; newest: {day}{}",
-                    prose::shorten(&crate::post::plain(&item.title), 80)
-                )
-            });
-            let faults = match page.faults.len() {
-                0 => String::new(),
-                some => format!(", {some} unreadable"),
-            };
-            let entries = page.items.len();
-            writeln!(
-                out,
-                "{GOOD}ok{GOOD:#}    {}: {entries} entries{faults}{}",
-                feed.name,
-                newest.unwrap_or_default()
-            )?;
-        }
-        Err(error) => {
-            let word = match error {
-                FetchError::Walled { .. } => "walled",
-                FetchError::Gone { .. } => "gone",
-                _ => "failed",
-            };
-            writeln!(out, "{BAD}{word}{BAD:#}  {}: {error}", feed.name)?;
-            if !error.to_string().contains(feed.url.as_str()) {
-                writeln!(out, "        {DIM}{}{DIM:#}", feed.url)?;
-            }
-        }
-    }
-    Ok(())
+    format!(
+        "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
+        report.feed, report.fresh
+    )
 }
 
 pub(super) async fn backfill(

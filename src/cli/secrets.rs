@@ -1,8 +1,12 @@
-//! Finds secrets that other users of this machine can read.
+//! Secrets: asks for one, writes one to a file, and finds those that other users of this machine can read.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Config;
 use crate::store::backup::beside;
@@ -10,6 +14,38 @@ use crate::store::backup::beside;
 /// The permission that others need for a file. They also need to enter each folder above it.
 const READ: u32 = 0o004;
 const ENTER: u32 = 0o001;
+
+/// The mode of a file that only its owner can read.
+const OWN: u32 = 0o600;
+
+/// Asks for a secret without showing it; reads a line of standard input if that is no terminal.
+pub(super) fn ask(what: &str) -> anyhow::Result<SecretString> {
+    let secret = match std::io::stdin().is_terminal() {
+        true => rpassword::prompt_password(what).context("reading from the terminal")?,
+        false => {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            read.context("reading standard input")?;
+            line
+        }
+    };
+    let secret = secret.trim_end_matches(['\r', '\n']).to_owned();
+    anyhow::ensure!(
+        !secret.is_empty(),
+        "nothing was given for \"{}\"",
+        what.trim_end_matches([':', ' '])
+    );
+    Ok(secret.into())
+}
+
+/// Writes a secret to a new file that only its owner can read.
+pub(super) fn write_new(path: &Path, secret: &SecretString) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(OWN).open(path);
+    let mut file = made.with_context(|| format!("writing {}", path.display()))?;
+    let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
+    written.with_context(|| format!("writing {}", path.display()))
+}
 
 /// A sentence with a remedy for each secret that others can read.
 pub(super) fn open_to_others(config: &Config) -> Vec<String> {

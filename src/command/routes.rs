@@ -1,10 +1,10 @@
 //! Commands that list, add and remove channels.
 
-use super::context::{Answer, CommandContext, CommandError, Listing, notice, plain_line, refuse};
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::rights::Right;
 use super::wording::{came_from, describe, file_name, no_such, requester_name};
-use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
-use crate::deliver::NotPosted;
+use crate::config::{Addition, ChannelConfig, ChannelMode, Origin, PlatformKind, TableKind};
+use crate::deliver::{NotPosted, test_message};
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 
@@ -64,12 +64,7 @@ pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError
         return Err(anyhow::anyhow!("the channel {name} was read and is not there").into());
     };
     let gets = describe(channel);
-    let text = format!("From now on this channel gets {gets}.");
-    let test = notice(
-        "News about BPF will be posted here",
-        text,
-        format!("try-{name}"),
-    );
+    let test = test_message(name, &gets);
     if let Err(NotPosted(why)) = ctx
         .generation
         .delivery_loop

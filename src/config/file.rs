@@ -161,7 +161,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
         )),
         Ok(_) => Ok(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(
-            "no such file; create one with bpfnews init, or name another with --config".to_owned(),
+            "no such file; create one with bpfnews setup, or name another with --config".to_owned(),
         ),
         Err(error) => Err(format!(
             "cannot be read ({error}); it must be a file you may read, such as a copy of config.example.toml"

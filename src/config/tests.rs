@@ -733,7 +733,7 @@ fn a_file_that_cannot_be_read_says_what_to_do() {
     assert_eq!(
         message,
         format!(
-            "{shown}: no such file; create one with bpfnews init, or name another with --config\n\
+            "{shown}: no such file; create one with bpfnews setup, or name another with --config\n\
              1 problem in the configuration"
         )
     );
@@ -893,7 +893,7 @@ fn the_example_is_good_and_explains_every_key() {
             let line = line.strip_prefix("# ").unwrap_or(line);
             match (*within, *key) {
                 (TableName::Top, "network") => line == "[network]",
-                (TableName::Top, "feed") => line == "[[feed]]",
+                (TableName::Top, "feed") => line.starts_with("[[feed]] # "),
                 (TableName::Top, "relevance") => line == "[relevance]",
                 (TableName::Relevance, "weights") => line == "[relevance.weights]",
                 (TableName::Top, "machines") => line == "[machines]",

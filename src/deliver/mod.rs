@@ -19,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
 use self::counted::Streak;
-pub use self::once::NotPosted;
+pub use self::once::{NotPosted, post_once, test_message};
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};

@@ -10,6 +10,7 @@ mod flood;
 mod group_commit;
 mod health;
 mod news;
+mod outages;
 mod poll;
 mod poll_end;
 mod reader_pool;

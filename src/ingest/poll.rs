@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use tokio::sync::SemaphorePermit;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, error, info, info_span, warn};
+use tracing::{Instrument as _, debug, error, info, info_span};
 use url::Url;
 
 use super::flood::limit_new_items;
@@ -99,7 +99,10 @@ pub(super) async fn poll(
         }
         PollFinish::Committed(end) | PollFinish::Abandoned(end) => report.end(&end),
     }
-    span.in_scope(|| log(&report, started.elapsed()));
+    span.in_scope(|| {
+        ingest.shared.failures.note(&report.feed, &report.outcome);
+        log(&report, started.elapsed());
+    });
     Ok(report)
 }
 
@@ -300,7 +303,7 @@ fn log(report: &Report, took: Duration) {
         Outcome::Ok | Outcome::OkSoFar => {
             debug!(requests = report.requests, took_ms, "{feed}: nothing new");
         }
-        Outcome::Failed { state, why } => warn!(state = state.word(), "{feed}: {why}"),
-        Outcome::Excused { why } => warn!("{feed}: not polled: {why}"),
+        // `outages` logs failures by their causes.
+        Outcome::Failed { why, .. } | Outcome::Excused { why } => debug!("{feed}: {why}"),
     }
 }

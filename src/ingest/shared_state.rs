@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tracing::warn;
 
 use super::clock_repair::LastPoll;
+use super::outages::FailureLog;
 use super::reader_pool::ReaderPool;
 use crate::destination::Destination;
 use crate::store::attempts::Attempts;
@@ -16,6 +17,7 @@ pub(super) struct SharedState {
     destinations: RwLock<Arc<[Destination]>>,
     pub(super) last_poll: LastPoll,
     pub(super) pool: ReaderPool,
+    pub(super) failures: FailureLog,
     attempts: OnceLock<Attempts>,
 }
 

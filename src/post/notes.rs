@@ -25,7 +25,8 @@ pub(super) fn notes(story: &Story) -> Vec<String> {
         }
         if newest.total > 1 {
             let (here, total) = (newest.patches.len(), newest.total);
-            notes.push(if here >= total as usize {
+            // A cover letter alone says how many there are; its patches may be on their way, or on another list.
+            notes.push(if here >= total as usize || here == 0 {
                 format!("{total} patches")
             } else {
                 format!("{here} of {total} patches")

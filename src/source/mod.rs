@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod authentication;
+mod cause;
 pub mod feed;
 pub mod fetch;
 mod html;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::cause::{OWN_NETWORK, cause_of};
 use self::request::BULK_BYTES_MAX;
 pub use self::request::{Answer, Body, Expect, FetchError, Method, Request, Validators};
 

@@ -80,6 +80,7 @@ impl Store {
                 path.display()
             ))
         };
+        check_place(path)?;
         owner::keep_to_owner(path);
         let mut connection = options.connect().await.map_err(what)?;
         schema::bring_up_to_date(&mut connection, path)
@@ -128,4 +129,28 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Checks that there is a folder for the database, without opening the file.
+///
+/// # Errors
+///
+/// Returns an error that names the folder, or the path if it is a folder itself.
+pub fn check_place(path: &Path) -> anyhow::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        anyhow::bail!(
+            "opening the database {}: there is no folder {}; create it, and let bpfnews' user write it",
+            path.display(),
+            folder.display()
+        );
+    }
+    anyhow::ensure!(
+        !path.is_dir(),
+        "opening the database {}: that is a folder; name a file",
+        path.display()
+    );
+    Ok(())
 }

@@ -383,6 +383,9 @@ pub struct Story {
     pub first_at: DateTime<Utc>,
     /// Its latest item by a person, or its latest step.
     pub last_at: DateTime<Utc>,
+    /// Whether its beginning is not stored: there are only replies to it, or later parts of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_beginning: bool,
     /// The feeds that carry it.
     pub feeds: Vec<String>,
     /// Its revisions, oldest first.

@@ -39,6 +39,7 @@ pub(super) async fn latest(State(site): State<Served>) -> PageResult {
     let content = html! {
         h1 { "The best of the last seven days" }
         p { "No issue of " (site.name) " is out yet. Until then, this is what moved." }
+        @if best.is_empty() { p { "No story about BPF is stored for these days yet. The first polls take a few minutes." } }
         (story_list(&best))
     };
     Ok(page(&site.name, "/", &content))

@@ -19,6 +19,7 @@ mod real;
 mod rude;
 mod running;
 mod samples;
+mod setup;
 mod sim;
 mod tidy;
 mod world;

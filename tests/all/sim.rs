@@ -382,6 +382,8 @@ fn months_of_mail_with_outages_and_kills_are_all_there() {
         };
         let mut reader = Reader::new();
         reader.walk(&mut archive, Goal::Poll, None);
+        // The first poll's own mbox is no long way back.
+        archive.mboxes = 0;
         while archive.now < START + 11 * DAY {
             let outage = random.u32(0..60) == 0;
             outages += usize::from(outage);
@@ -413,6 +415,56 @@ fn months_of_mail_with_outages_and_kills_are_all_there() {
         mboxes >= archives && outages >= archives,
         "the long way back was not tried: {archives} archives, {polls} polls, {mboxes} mboxes, {outages} outages"
     );
+}
+
+/// Threads and series of the last days are whole from the start, for a handful of requests.
+#[test]
+fn the_first_poll_reads_the_last_week() {
+    for (gives_mbox, most) in [(true, 6), (false, 30)] {
+        let mail = |number: usize| {
+            let ts = START + 1_200 * number as i64;
+            Mail {
+                number,
+                ts,
+                visible_at: ts,
+            }
+        };
+        let mut archive = Archive {
+            mails: (0..720).map(mail).collect(),
+            now: START + 10 * DAY,
+            gives_mbox,
+            ..Archive::default()
+        };
+        let mut reader = Reader::new();
+        let is_cut_short = reader.walk(&mut archive, Goal::Poll, None);
+        assert!(!is_cut_short);
+        assert_eq!(missing(&archive, &reader, START + 3 * DAY), [0; 0]);
+        let week = 7 * DAY / 1_200;
+        let stored = i64::try_from(reader.stored.len()).expect("few");
+        assert!((week..week + 30).contains(&stored), "{stored} mails");
+        assert!(archive.requests <= most, "{} requests", archive.requests);
+        assert!(reader.gaps.is_empty() && reader.warnings == 0);
+        // The next poll is like any other.
+        let before = archive.requests;
+        archive.now += 1_500;
+        assert!(!reader.walk(&mut archive, Goal::Poll, None));
+        assert_eq!(archive.requests, before + 1);
+        assert_eq!(missing(&archive, &reader, START + 3 * DAY), [0; 0]);
+    }
+    // A list with less than a page has nothing more.
+    let mail = |number: usize| Mail {
+        number,
+        ts: START,
+        visible_at: START,
+    };
+    let mut archive = Archive {
+        mails: (0..20).map(mail).collect(),
+        now: START + DAY,
+        gives_mbox: true,
+        ..Archive::default()
+    };
+    Reader::new().walk(&mut archive, Goal::Poll, None);
+    assert_eq!(archive.requests, 1);
 }
 
 #[test]

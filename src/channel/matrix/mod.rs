@@ -76,6 +76,18 @@ impl MatrixSettings {
         self.folder.join(session::FILE).exists()
     }
 
+    /// Checks that the account can log in: there is a saved session or a password. Makes no request.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if both are missing.
+    pub fn check_login(&self) -> Result<(), SendError> {
+        match self.is_logged_in() {
+            true => Ok(()),
+            false => session::password(self).map(drop),
+        }
+    }
+
     /// Deletes the saved session, so that the next login creates a new device.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ use self::address::{Allowed, GuardedResolver, Lookup};
 use self::gate::{Gates, Held};
 use self::reach::Reach;
 use self::words::shown;
-use super::{Answer, Body, FetchError, Method, Request};
+use super::{Answer, Body, FetchError, Method, OWN_NETWORK, Request};
 use crate::config::NetworkConfig;
 
 /// The most redirects of one request.
@@ -203,7 +203,7 @@ impl Fetcher {
         match failure {
             FetchError::Unreachable { why } if verdict::is_sign_of_outage(url, error) => {
                 if self.reach.failed(url.host_str().unwrap_or_default()) {
-                    let why = format!("our own network seems to be down: {why}");
+                    let why = format!("{OWN_NETWORK}{why}");
                     FetchError::Offline { why }
                 } else {
                     FetchError::Unreachable { why }

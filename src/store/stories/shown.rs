@@ -15,6 +15,8 @@ use crate::story::Story;
 /// While there is no issue: the stretch of time to search for the best stories, and how many to return.
 const WEEK: TimeDelta = TimeDelta::days(7);
 const BEST_MAX: i64 = 50;
+/// How many times so many rows are read, because of stories that are left out.
+const BEST_TURNS_MAX: i64 = 8;
 /// The most matches of a search to rank; with more, the words are too common.
 const MATCHES_MAX: i64 = 1_000;
 
@@ -37,30 +39,56 @@ pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::
     best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
 }
 
-/// The best stories about BPF that changed since `since` (unix seconds): highest score first, then latest.
+/// The best stories about BPF that changed since `since` (unix seconds): highest score first, then latest. Stories whose
+/// beginning is not stored yet are left out. A new database has many of them.
 pub async fn best_stories(
     readers: &Readers,
     since: i64,
     today: i64,
     most: i64,
 ) -> anyhow::Result<Vec<Story>> {
-    let rows = sqlx::query_as!(
+    let (mut best, wanted) = (Vec::new(), usize::try_from(most).unwrap_or(0));
+    for turn in 0..BEST_TURNS_MAX {
+        let rows = best_rows(readers, since, turn * most, most).await?;
+        let is_last = rows.len() < wanted;
+        for row in rows {
+            let story = row.story(today)?;
+            // A story that moved between two of these queries comes twice.
+            let is_there = best.iter().any(|known: &Story| known.id == story.id);
+            if !story.lacks_beginning && !is_there && best.len() < wanted {
+                best.push(story);
+            }
+        }
+        if is_last || best.len() >= wanted {
+            break;
+        }
+    }
+    Ok(best)
+}
+
+async fn best_rows(
+    readers: &Readers,
+    since: i64,
+    skip: i64,
+    most: i64,
+) -> anyhow::Result<Vec<StoryRow>> {
+    sqlx::query_as!(
         StoryRow,
         r#"SELECT s.told AS "told!", s.state AS "state!", s.free_on
            FROM (SELECT number, score, last_at FROM stories INDEXED BY stories_by_worth
                  WHERE last_at >= $1 AND relevant = 1
                    AND number NOT IN (SELECT m.story FROM mutes u JOIN members m ON m.item_id = u.item_id
                                       WHERE m.story IS NOT NULL)
-                 ORDER BY score DESC, last_at DESC, number DESC LIMIT $2) b
+                 ORDER BY score DESC, last_at DESC, number DESC LIMIT $2 OFFSET $3) b
            CROSS JOIN stories s ON s.number = b.number
            ORDER BY b.score DESC, b.last_at DESC, b.number DESC"#,
         since,
-        most
+        most,
+        skip
     )
     .fetch_all(&mut *readers.acquire().await?)
     .await
-    .context("asking for the best stories")?;
-    rows.iter().map(|row| row.story(today)).collect()
+    .context("asking for the best stories")
 }
 
 /// Stories about BPF that match, best match first. [`super::match_words`] and its like write `words`.

@@ -13,8 +13,8 @@ mod steps;
 
 use self::effort::main_posting;
 use self::parts::{
-    NOT_HERE, changes, fixes, kind_of, lead_of, named_author, names, references, revision,
-    summary_source, title_of, tree_tag,
+    NOT_HERE, changes, fixes, kind_of, lacks_beginning, lead_of, named_author, names, references,
+    revision, summary_source, title_of, tree_tag,
 };
 use super::bot::{self};
 use super::group::{Group, Outside};
@@ -130,6 +130,7 @@ impl StoryBuilder<'_> {
             why: Vec::new(),
             first_at: first.item.at,
             last_at: self.last_at(),
+            lacks_beginning: lacks_beginning(group, kind, lead),
             feeds: names(
                 group
                     .readings

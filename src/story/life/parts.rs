@@ -75,6 +75,16 @@ fn answers_missing(lead: &Reading) -> bool {
     matches!(lead.role, Role::Talk | Role::Machine) && lead.subject.reply && lead.subject.patch
 }
 
+/// Whether the item that speaks for a story is a reply, or a later part of a series without a cover letter.
+pub(super) fn lacks_beginning(group: &Group<'_>, kind: StoryKind, lead: &Reading) -> bool {
+    if let Some(main) = main_posting(group) {
+        let is_later = lead.subject.part.is_some_and(|(number, _)| number > 1);
+        return group.postings[main].cover.is_none() && is_later;
+    }
+    let is_mail = matches!(lead.role, Role::Talk | Role::Machine);
+    kind == StoryKind::Thread && is_mail && lead.subject.reply
+}
+
 /// The author of an item: the person on a patch's or a cover letter's first line, or the sender.
 pub(super) fn author_of(reading: &Reading) -> String {
     let named = matches!(reading.role, Role::Patch | Role::Backport)

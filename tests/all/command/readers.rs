@@ -64,6 +64,51 @@ async fn the_latest_is_the_best_of_the_week() {
     ");
 }
 
+/// The first poll of a list finds replies to mails, and parts of series, that came before its newest page.
+#[tokio::test]
+async fn the_latest_leaves_out_stories_whose_beginning_is_not_stored() {
+    let mut house = House::new().await;
+    let mails = [
+        mail("a2", 100, "Re: bpf: How large may an arena be?", "a1"),
+        mail("b3", 101, "[PATCH bpf-next 2/3] bpf: Shrink a map", "b1"),
+        mail("b4", 102, "[PATCH bpf-next 3/3] bpf: Test it", "b1"),
+        mail("c2", 103, "Re: [PATCH bpf-next] bpf: Let maps grow", "c1"),
+        mail("d1", 104, "[PATCH bpf-next 0/2] bpf: Two kfuncs", ""),
+        mail("e1", 105, "[PATCH bpf-next] bpf: One kfunc", ""),
+        mail("e2", 106, "Re: [PATCH bpf-next] bpf: One kfunc", "e1"),
+    ];
+    house.post(&mails).await;
+    let told = house.ask(&reader(), "latest").await;
+    assert!(
+        told.contains("bpf: One kfunc") && told.contains("bpf: Two kfuncs"),
+        "{told}"
+    );
+    for ghost in ["How large may", "Shrink a map", "Test it", "Let maps grow"] {
+        assert!(!told.contains(ghost), "{ghost}: {told}");
+    }
+    assert_eq!(told.matches("One kfunc").count(), 1, "{told}");
+    let series = house.ask(&reader(), "story d1@x.example").await;
+    assert!(
+        series.contains("2 patches") && !series.contains("0 of 2"),
+        "{series}"
+    );
+    // The beginnings come: a backfill, or another list.
+    let beginnings = [
+        mail("a1", 90, "bpf: How large may an arena be?", ""),
+        mail("b1", 91, "[PATCH bpf-next 0/3] bpf: Maps shrink", ""),
+        mail("c1", 92, "[PATCH bpf-next] bpf: Let maps grow", ""),
+    ];
+    house.post(&beginnings).await;
+    let told = house.ask(&reader(), "latest").await;
+    for whole in ["How large may", "Maps shrink", "Let maps grow"] {
+        assert_eq!(told.matches(whole).count(), 1, "{whole}: {told}");
+    }
+    assert!(
+        !told.contains("Replies to a patch that is not here"),
+        "{told}"
+    );
+}
+
 #[tokio::test]
 async fn a_story_is_found_by_whatever_is_at_hand() {
     let house = busy().await;

@@ -6,5 +6,6 @@ mod floods;
 mod migrations;
 mod notices;
 mod operator;
+mod outages;
 mod packaging;
 pub(crate) mod stops;

@@ -95,6 +95,9 @@ impl ArchiveWalk {
             // With mails of the future alone the first poll begins at the present, and not in 1970.
             let only_future = newest == 0 && entries > 0;
             self.reach_present(if only_future { self.now } else { newest });
+            if newest > 0 && entries >= WINDOW {
+                self.begin_first_week(oldest);
+            }
             return;
         }
         // A page with fewer entries than usual shows that the list has few mails.

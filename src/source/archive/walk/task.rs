@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArchiveStage, ArchiveWalk, MARGIN_S, REQUESTS_MAX, Way};
+use super::{ArchiveStage, ArchiveWalk, MARGIN_S, REQUESTS_MAX, SEARCH_LAG_S, Way, bulk};
 use crate::source::{FetchError, Gap, Page};
 
 /// Mails may reach the archive long after newer ones. So once a day …
@@ -11,6 +11,8 @@ const SECOND_LOOK_EACH_S: i64 = 86_400;
 /// … the mails of so long are read again. After an error that happens an hour later.
 const SECOND_LOOK_S: i64 = 2 * 86_400;
 const SECOND_LOOK_RETRY_S: i64 = 3600;
+/// The first poll reads the mails of so long.
+const FIRST_WEEK_S: i64 = 7 * 86_400;
 
 /// A missing range is asked for again after a quarter of its age, but at least and at most after so long …
 const REFILL_EACH_MIN_S: i64 = 3600;
@@ -25,7 +27,7 @@ pub(super) enum Task {
     /// To read the mails since the last poll.
     CatchUp,
     Backfill,
-    /// To read the mails of the last days again.
+    /// To read the mails of the last days, after the first poll or again.
     SecondLook,
     /// To read a missing range, by its index.
     Refill {
@@ -138,6 +140,17 @@ impl ArchiveWalk {
         };
         self.stage = ArchiveStage::climb(from);
         self.requests_left = REQUESTS_MAX;
+    }
+
+    /// After the first poll's page: begins to read the mails of the last week below it, so that most of its threads and series
+    /// are whole. They count as seen before, like those of the page.
+    pub(super) fn begin_first_week(&mut self, oldest: i64) {
+        let (from, until) = (self.now - FIRST_WEEK_S, oldest.min(self.now - SEARCH_LAG_S));
+        if from < until {
+            self.task = Task::SecondLook;
+            self.stage = bulk::first_mbox(from, until);
+            self.requests_left = REQUESTS_MAX;
+        }
     }
 
     /// Ends an extra task that failed; it is tried again later.
