@@ -1,5 +1,5 @@
-//! After a restore: reads the messages of a channel once before anything is sent there. `ingest` decides what follows when it
-//! plans posts.
+//! After a restore: reads the messages of a channel once before anything is sent there. `plan` matches what
+//! was found with posts.
 
 use chrono::TimeDelta;
 use tracing::{error, info};

@@ -162,3 +162,107 @@ fn with_jitter(pause: TimeDelta) -> TimeDelta {
     let tenth = (pause.num_milliseconds() / 10).max(1);
     pause + TimeDelta::milliseconds(fastrand::i64(0..tenth))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Config, UpstreamKind};
+    use crate::store::feeds::FeedState;
+
+    const HOUR: i64 = 3_600;
+    const DAY: i64 = 24 * HOUR;
+
+    /// A feed that is polled once an hour and never failed.
+    fn feed() -> PolledFeed {
+        let text = "[[feed]]\nname = \"a\"\nkind = \"feed\"\nurl = \"https://a.example/\"\npoll_gap_s = 3600\n";
+        let config = Config::parse(text, Path::new("config.toml")).expect("a configuration");
+        let row = FeedRow {
+            id: 1,
+            name: "a".to_owned(),
+            kind: UpstreamKind::Feed,
+            url: None,
+            configured: true,
+            state: FeedState::Ok,
+            seeded_at: None,
+            floor_at: None,
+            last_ok_at: None,
+            next_poll_at: 0,
+            failures: 0,
+            last_error: None,
+            moved_to: None,
+            items: 0,
+            cursor: Some("before".to_owned()),
+            backfill: None,
+            paused_at: None,
+        };
+        PolledFeed {
+            row: Arc::new(row),
+            config: Arc::clone(&config.feeds[0]),
+        }
+    }
+
+    #[test]
+    fn every_reason_has_one_outcome_and_one_pause() {
+        let feed = feed();
+        let walked = |is_cut_short, hours: u64| EndReason::Walked {
+            is_cut_short,
+            pause_min: Duration::from_secs(3_600 * hours),
+            quiet_cursor: None,
+        };
+        let why = || "why".to_owned();
+        let later = |hours: u64| FetchError::Later {
+            after: Some(Duration::from_secs(3_600 * hours)),
+            why: why(),
+        };
+        let held = FetchError::Held {
+            after: Duration::from_secs(120),
+            why: why(),
+        };
+        let failed = |state| Outcome::Failed { state, why: why() };
+        let excused = || Outcome::Excused { why: why() };
+        // The outcome, and the pause in seconds; jitter may add a tenth.
+        #[rustfmt::skip]
+        let table = [
+            (walked(false, 0), Outcome::Ok, HOUR),
+            (walked(false, 2), Outcome::Ok, 2 * HOUR),
+            (walked(false, 900), Outcome::Ok, DAY),
+            (walked(true, 2), Outcome::OkSoFar, 10),
+            (EndReason::Error(FetchError::Broken { why: why() }), failed(FailureState::BackingOff), HOUR),
+            (EndReason::Error(later(3)), failed(FailureState::BackingOff), 3 * HOUR),
+            (EndReason::Error(FetchError::Walled { why: why() }), failed(FailureState::Walled), HOUR),
+            (EndReason::Error(FetchError::Gone { why: why() }), failed(FailureState::Gone), 7 * DAY),
+            (EndReason::Error(FetchError::Offline { why: why() }), excused(), 60),
+            (EndReason::Error(held), excused(), 120),
+            (EndReason::Interrupted("why"), excused(), 0),
+        ];
+        let now = DateTime::UNIX_EPOCH;
+        for (reason, outcome, pause) in table {
+            let case = format!("{reason:?}");
+            let end = PollEnd::new(&feed, reason, now);
+            assert_eq!(end.outcome, outcome, "{case}");
+            let found = (end.next_poll_at - now).num_seconds();
+            assert!(
+                (pause..=pause + pause / 10).contains(&found),
+                "{case}: {found}"
+            );
+            assert!(!end.is_quiet() && end.row().cursor.is_none(), "{case}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_walk_is_quiet() {
+        let feed = feed();
+        for is_cut_short in [false, true] {
+            let reason = EndReason::Walked {
+                is_cut_short,
+                pause_min: Duration::ZERO,
+                quiet_cursor: Some("after".to_owned()),
+            };
+            let end = PollEnd::new(&feed, reason, DateTime::UNIX_EPOCH);
+            let wanted = (!is_cut_short).then_some((Some("before"), "after"));
+            assert_eq!(end.row().cursor, wanted);
+        }
+    }
+}
