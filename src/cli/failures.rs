@@ -76,8 +76,11 @@ impl FailedFeeds {
             let many = feeds.len();
             let words = group.cause.as_str();
             writeln!(out, "{BAD}{}{BAD:#}  {many} feeds: {words}", first.word)?;
+            // Names may have hyphens.
+            let wrapping =
+                textwrap::Options::new(100).word_splitter(textwrap::WordSplitter::NoHyphenation);
             let names: Vec<&str> = feeds.iter().map(|feed| feed.name.as_str()).collect();
-            for line in textwrap::wrap(&names.join(", "), 100) {
+            for line in textwrap::wrap(&names.join(", "), &wrapping) {
                 writeln!(out, "        {DIM}{line}{DIM:#}")?;
             }
             writeln!(out, "        for example {}: {}", first.name, first.why)?;

@@ -58,13 +58,11 @@ impl FailureLog {
         };
         let causes = Arc::clone(&self.0);
         tokio::spawn(async move {
-            let mut before = 0;
-            for turn in 0..=EXTENSIONS_MAX {
-                tokio::time::sleep(if turn == 0 { wait } else { GATHER }).await;
-                let pending = lock(&causes).pending(&cause);
-                if pending == std::mem::replace(&mut before, pending) {
-                    break;
-                }
+            tokio::time::sleep(wait).await;
+            let (mut before, mut extensions) = (0, 0);
+            while extensions < EXTENSIONS_MAX && lock(&causes).grew(&cause, &mut before) {
+                tokio::time::sleep(GATHER).await;
+                extensions += 1;
             }
             let line = lock(&causes).line(&cause);
             if let Some(line) = line {
@@ -150,9 +148,12 @@ impl FailureCauses {
         }
     }
 
-    fn pending(&self, cause: &str) -> usize {
-        let found = self.causes.get(cause);
-        found.map_or(0, |found| found.pending.len())
+    /// Whether more failures are pending than `before`, which becomes their number. An outage of our own network needs no
+    /// count.
+    fn grew(&self, cause: &str, before: &mut usize) -> bool {
+        let found = self.causes.get(cause).filter(|found| !found.is_own_network);
+        let pending = found.map_or(0, |found| found.pending.len());
+        std::mem::replace(before, pending) < pending
     }
 
     /// The line for the failures of one cause that are pending.
@@ -170,7 +171,7 @@ impl FailureCauses {
                 "{many}{more} feeds could not be polled: {cause}; for example {feed}: {why}"
             ),
             (_, true) => format!(
-                "our own network seems to be down, so feeds are not polled, {many} so far; for example {feed}: {}. They are \
+                "our own network seems to be down, so feeds are not polled; for example {feed}: {}. They are \
                  polled again every minute, and the log says when the network works",
                 cause_of(why)
             ),
@@ -198,14 +199,13 @@ mod tests {
             .failed("b", DOWN)
             .expect("the first host's failure was an outage too");
         assert_eq!(causes.line("cannot be reached (dns error)"), None);
+        assert!(!causes.grew(&cause, &mut 0), "it is logged soon");
         for feed in ["c", "a"] {
             assert_eq!(causes.failed(feed, DOWN), None, "{feed}");
         }
         let line = causes.line(&cause).expect("a line");
         assert!(
-            line.contains(
-                "so feeds are not polled, 3 so far; for example a: cannot be reached (dns error)."
-            ),
+            line.contains("so feeds are not polled; for example a: cannot be reached (dns error)."),
             "{line}"
         );
         assert_eq!(causes.failed("a", DOWN), None, "a repetition");
@@ -229,6 +229,8 @@ mod tests {
             .failed("a", "https://a.example/ answers 503 Busy")
             .expect("a new cause");
         assert_eq!(causes.causes.len(), 1, "the old cause is over");
+        let mut before = 0;
+        assert!(causes.grew(&slow, &mut before) && !causes.grew(&slow, &mut before));
         assert!(
             causes
                 .failed("b", "https://b.example/ answers 503 Busy")

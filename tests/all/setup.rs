@@ -139,6 +139,14 @@ fn without_a_terminal_the_missing_flags_are_named() {
         "{}",
         err(&strange)
     );
+    let mut nowhere = TERMINAL.to_vec();
+    nowhere.extend(["--config", "not/there/config.toml"]);
+    let refused = run(folder.path(), &nowhere);
+    assert!(
+        err(&refused).contains("there is no folder not/there"),
+        "{}",
+        err(&refused)
+    );
     let files = std::fs::read_dir(folder.path()).expect("our folder");
     assert_eq!(files.count(), 0, "nothing was written");
 }

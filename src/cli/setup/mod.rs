@@ -51,6 +51,13 @@ pub(super) async fn setup(path: &Path, flags: SetupFlags) -> anyhow::Result<Exit
     if path.exists() && !flags.force {
         return Err(Refused(is_there(path, "--force overwrites it, and ")).into());
     }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let why = format!("there is no folder {}; create it first", folder.display());
+        return Err(Refused(why).into());
+    }
     let prompt = TerminalPrompt::new();
     flags.check(prompt.is_terminal)?;
     let contact = questions::ask_contact(&prompt, &flags)?;
