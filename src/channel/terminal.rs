@@ -1,6 +1,8 @@
 //! Posts on a terminal, in colour or plain.
 
+use std::collections::{HashMap, VecDeque};
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects, Style};
@@ -18,32 +20,110 @@ const WIDTH_MIN: usize = 40;
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// The terminal as a platform. Printed text cannot change, so an edit with a new state prints one more line. The
-/// receipt is the last printed state.
-#[derive(Debug, Default)]
-pub struct Terminal;
+/// The most posts that are remembered, to show what an edit changed; a post has a few kilobytes.
+const SHOWN_MAX: usize = 200;
 
-async fn print(work: &Work) -> std::io::Result<Receipt> {
-    let (text, said) = match &work.act {
-        Act::Send { content, .. } => (Some(render(content, width())), standing(content)),
-        Act::Edit { content, receipt } if standing(content) != receipt.message => {
-            (moved(content, width()), standing(content))
+/// The terminal as a platform. Printed text cannot change, so an edit prints the changed lines of the post. If the post was
+/// printed by an earlier process, an edit prints one line, and only if the state is new. The receipt is the last printed state.
+#[derive(Debug, Default)]
+pub struct Terminal {
+    /// The columns of every post; `None` for those of the terminal.
+    width: Option<usize>,
+    shown: Mutex<ShownPosts>,
+}
+
+/// The latest posts as they were printed, by their marks.
+#[derive(Debug, Default)]
+struct ShownPosts {
+    by_mark: HashMap<String, Post>,
+    /// The marks, oldest first.
+    order: VecDeque<String>,
+}
+
+impl ShownPosts {
+    /// Remembers a post; returns it as it was before.
+    fn replace(&mut self, post: &Post) -> Option<Post> {
+        let before = self.by_mark.insert(post.mark.clone(), post.clone());
+        if before.is_none() {
+            self.order.push_back(post.mark.clone());
+            if self.order.len() > SHOWN_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.by_mark.remove(&oldest);
+            }
         }
-        Act::Edit { receipt, .. } | Act::Remove { receipt } => (None, receipt.message.clone()),
-    };
-    if let Some(text) = text {
-        // On another thread: a reader that stopped reading blocks the write.
-        let written = tokio::task::spawn_blocking(move || {
-            let mut out = anstream::stdout().lock();
-            writeln!(out, "{text}")?;
-            out.flush()
-        });
-        written.await.map_err(std::io::Error::other)??;
+        before
     }
-    Ok(Receipt {
-        message: said,
-        thread: None,
-    })
+}
+
+impl Terminal {
+    /// A terminal whose posts have this many columns.
+    pub fn with_width(width: usize) -> Self {
+        let width = Some(width.clamp(WIDTH_MIN, WIDTH_MAX));
+        Self {
+            width,
+            shown: Mutex::default(),
+        }
+    }
+
+    /// The text for a delivery; `None` if there is nothing to print.
+    pub fn text(&self, act: &Act) -> Option<String> {
+        let width = self.width.unwrap_or_else(width);
+        match act {
+            Act::Send { content, .. } => {
+                self.remember(content);
+                Some(render(content, width))
+            }
+            Act::Edit { content, receipt } => match (self.remember(content), content) {
+                (Some(before), Content::Story(post)) => edited(&before, post, width),
+                (None, _) if standing(content) != receipt.message => moved(content, width),
+                (_, _) => None,
+            },
+            Act::Remove { .. } => None,
+        }
+    }
+
+    fn remember(&self, content: &Content) -> Option<Post> {
+        match content {
+            Content::Story(post) => {
+                let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                shown.replace(post)
+            }
+            Content::Line(_)
+            | Content::Digest(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_)
+            | Content::Notice { .. } => None,
+        }
+    }
+
+    /// Prints a delivery. Returns the text, too, if there was something to print.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal cannot be written to.
+    pub async fn show(&self, work: &Work) -> Result<(Receipt, Option<String>), SendError> {
+        let message = match &work.act {
+            Act::Send { content, .. } | Act::Edit { content, .. } => standing(content),
+            Act::Remove { receipt } => receipt.message.clone(),
+        };
+        let text = self.text(&work.act);
+        if let Some(text) = text.clone() {
+            // On another thread: a reader that stopped reading blocks the write.
+            let written = tokio::task::spawn_blocking(move || {
+                let mut out = anstream::stdout().lock();
+                writeln!(out, "{text}")?;
+                out.flush()
+            });
+            let written = written.await.map_err(std::io::Error::other);
+            written.flatten().map_err(|error| SendError::Never {
+                scope: Scope::Platform,
+                why: format!("the terminal cannot be written to: {error}"),
+            })?;
+        }
+        let thread = None;
+        Ok((Receipt { message, thread }, text))
+    }
 }
 
 fn standing(content: &Content) -> String {
@@ -67,13 +147,7 @@ impl Platform for Terminal {
     }
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
-        async move {
-            print(work).await.map_err(|error| SendError::Never {
-                scope: Scope::Platform,
-                why: format!("the terminal cannot be written to: {error}"),
-            })
-        }
-        .boxed()
+        async move { Ok(self.show(work).await?.0) }.boxed()
     }
 
     /// Printed text cannot be read again.
@@ -129,7 +203,74 @@ pub fn render(content: &Content, width: usize) -> String {
     }
 }
 
-/// The line printed for an edit.
+/// The lines of a post that an edit changed, below its title; `None` if a reader would see no difference.
+fn edited(before: &Post, post: &Post, width: usize) -> Option<String> {
+    let inner = width.saturating_sub(2);
+    let mut changed: Vec<String> = Vec::new();
+    if before.state != post.state {
+        changed.push(format!("{} → {}", before.state, post.state));
+    }
+    let is_new = |note: &&String| !before.notes.contains(note) && **note != post.state;
+    let notes: Vec<&str> = post
+        .notes
+        .iter()
+        .filter(is_new)
+        .map(String::as_str)
+        .collect();
+    // When the story began is above already.
+    let notes: Vec<&str> = notes
+        .into_iter()
+        .filter(|note| !note.starts_with("first "))
+        .collect();
+    changed.extend((!notes.is_empty()).then(|| notes.join(" · ")));
+    let line = |(number, title): &(String, String)| format!("{number}  {title}");
+    let parts = |post: &Post| post.parts.iter().map(line).collect::<Vec<String>>();
+    let (were, are) = (parts(before), parts(post));
+    changed.extend(
+        were.iter()
+            .filter(|line| !are.contains(line))
+            .map(|line| format!("− {line}")),
+    );
+    changed.extend(
+        are.iter()
+            .filter(|line| !were.contains(line))
+            .map(|line| format!("+ {line}")),
+    );
+    if before.summary != post.summary && !post.summary.is_empty() {
+        changed.push(post.summary.clone());
+    }
+    if before.change != post.change && !post.change.is_empty() {
+        changed.push(format!("Changed: {}", post.change));
+    }
+    if before.checks != post.checks && !post.checks.is_empty() {
+        changed.push(post.checks.clone());
+    }
+    if before.steps != post.steps {
+        changed.extend((!post.steps.is_empty()).then(|| post.steps.join(" → ")));
+    }
+    let is_renamed = before.title != post.title;
+    if changed.is_empty() && !is_renamed {
+        return None;
+    }
+    let mut lines = Vec::new();
+    let title = wrap(&format!("edited: {}", post.title), inner);
+    lines.extend(title.iter().map(|line| format!("{STRONG}{line}{STRONG:#}")));
+    if is_renamed {
+        changed.insert(0, format!("title before: {}", before.title));
+    }
+    for change in &changed {
+        let wrapped = wrap(change, inner.saturating_sub(2));
+        lines.extend(wrapped.iter().map(|line| format!("  {line}")));
+    }
+    let link = post
+        .link
+        .iter()
+        .filter(|link| before.link.as_ref() != Some(link));
+    lines.extend(link.map(|link| format!("  {DIM}{link}{DIM:#}")));
+    Some(barred(post.tone, &lines))
+}
+
+/// The line printed for an edit, if the post is not known.
 fn moved(content: &Content, width: usize) -> Option<String> {
     match content {
         Content::Story(post) => {
@@ -378,5 +519,97 @@ mod tests {
         ▌ https://lore.kernel.org/bpf/20250103.1@example.org/
         ");
         assert!(text.lines().all(|line| line.width() <= 60));
+    }
+
+    fn post(state: &str) -> Post {
+        Post {
+            mark: "abc".to_owned(),
+            about: About::Series,
+            state: state.to_owned(),
+            tone: Tone::New,
+            parts_left_out: 0,
+            change: String::new(),
+            checks: String::new(),
+            steps: Vec::new(),
+            refs: Vec::new(),
+            tree: "bpf".to_owned(),
+            title: "Do a thing".to_owned(),
+            author: "A. Author".to_owned(),
+            at: Utc
+                .with_ymd_and_hms(2025, 1, 3, 9, 0, 0)
+                .single()
+                .expect("a time"),
+            feeds: vec!["bpf".to_owned()],
+            notes: vec!["2 patches".to_owned()],
+            parts: vec![
+                ("1/2".to_owned(), "bpf: Do it".to_owned()),
+                ("2/2".to_owned(), "bpf: Try it".to_owned()),
+            ],
+            summary: "This does a thing.".to_owned(),
+            link: Some("https://lore.kernel.org/bpf/1@example.org/".to_owned()),
+        }
+    }
+
+    fn edit(terminal: &Terminal, post: &Post, said: &str) -> Option<String> {
+        let act = Act::Edit {
+            receipt: Receipt {
+                message: said.to_owned(),
+                thread: None,
+            },
+            content: Content::Story(Box::new(post.clone())),
+        };
+        let text = terminal.text(&act)?;
+        Some(anstream::adapter::strip_str(&text).to_string())
+    }
+
+    #[test]
+    fn an_edit_prints_the_changed_lines_only() {
+        let terminal = Terminal::with_width(50);
+        let first = post("posted");
+        let send = Act::Send {
+            content: Content::Story(Box::new(first.clone())),
+            under: None,
+        };
+        terminal.text(&send).expect("a post");
+        assert_eq!(edit(&terminal, &first, "posted"), None);
+        let mut elsewhere = first.clone();
+        elsewhere.feeds.push("netdev".to_owned());
+        assert_eq!(edit(&terminal, &elsewhere, "posted"), None, "no news");
+        let mut second = post("v2");
+        second.notes = vec!["first 3 Jan".to_owned(), "2 patches".to_owned()];
+        second.parts[1].1 = "selftests/bpf: Try it".to_owned();
+        second.change = "The test is a self-test.".to_owned();
+        second.checks = "AI review: 1 finding".to_owned();
+        second.steps = vec!["v1 3 Jan".to_owned(), "v2 5 Jan".to_owned()];
+        second.link = Some("https://lore.kernel.org/bpf/2@example.org/".to_owned());
+        insta::assert_snapshot!(edit(&terminal, &second, "posted").expect("an edit"), @"");
+        let mut renamed = second.clone();
+        renamed.title = "Do another thing".to_owned();
+        insta::assert_snapshot!(edit(&terminal, &renamed, "v2").expect("an edit"), @"");
+    }
+
+    #[test]
+    fn an_edit_of_an_unknown_post_is_one_line() {
+        let terminal = Terminal::with_width(50);
+        let applied = post("applied to bpf");
+        let text = edit(&terminal, &applied, "posted").expect("an edit");
+        assert_eq!(text, "▏ applied to bpf: Do a thing\n");
+        let terminal = Terminal::with_width(50);
+        assert_eq!(edit(&terminal, &applied, "applied to bpf"), None);
+    }
+
+    #[test]
+    fn only_the_latest_posts_are_remembered() {
+        let mut shown = ShownPosts::default();
+        for number in 0..=SHOWN_MAX {
+            let mut post = post("posted");
+            post.mark = number.to_string();
+            assert!(shown.replace(&post).is_none());
+        }
+        assert_eq!(
+            (shown.by_mark.len(), shown.order.len()),
+            (SHOWN_MAX, SHOWN_MAX)
+        );
+        assert!(!shown.by_mark.contains_key("0"));
     }
 }

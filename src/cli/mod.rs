@@ -65,11 +65,15 @@ enum Command {
     /// Poll the feeds when they are due and post the news, until stopped with Ctrl-C.
     #[command(after_help = "Example:\n  bpfnews run --config /etc/bpfnews/config.toml")]
     Run,
-    /// Play one real week of BPF news, 2 to 10 May 2017, and the issue of that week; needs no network and no configuration.
+    /// Play one real week of BPF news, 2 to 10 May 2017, its issue, and three later stories; needs no network and no
+    /// configuration. On a terminal it takes about two minutes.
     #[command(
-        after_help = "Examples:\n  bpfnews demo\n  bpfnews demo | less\n  bpfnews demo --web"
+        after_help = "Examples:\n  bpfnews demo\n  bpfnews demo --fast | less -R\n  bpfnews demo --fast --web"
     )]
     Demo {
+        /// Print everything at once. Without a terminal, that is the default.
+        #[arg(long)]
+        fast: bool,
         /// Show the issue as web pages too, until stopped (Ctrl-C).
         #[arg(long)]
         web: bool,
@@ -286,7 +290,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let path = &cli.config;
     match cli.command {
         Command::Run => polls::run(path).await,
-        Command::Demo { web } => demo::demo(web).await,
+        Command::Demo { fast, web } => demo::demo(web, fast).await,
         Command::Init => init(path),
         Command::Check { online, feed } => polls::check(path, online, feed.as_deref()).await,
         Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
