@@ -207,7 +207,9 @@ pub fn render(content: &Content, width: usize) -> String {
 fn edited(before: &Post, post: &Post, width: usize) -> Option<String> {
     let inner = width.saturating_sub(2);
     let mut changed: Vec<String> = Vec::new();
-    if before.state != post.state {
+    // A new step names the state, so one of the two is enough.
+    let is_step = before.steps != post.steps && !post.steps.is_empty();
+    if before.state != post.state && !is_step {
         changed.push(format!("{} → {}", before.state, post.state));
     }
     let is_new = |note: &&String| !before.notes.contains(note) && **note != post.state;
@@ -245,9 +247,7 @@ fn edited(before: &Post, post: &Post, width: usize) -> Option<String> {
     if before.checks != post.checks && !post.checks.is_empty() {
         changed.push(post.checks.clone());
     }
-    if before.steps != post.steps {
-        changed.extend((!post.steps.is_empty()).then(|| post.steps.join(" → ")));
-    }
+    changed.extend(is_step.then(|| post.steps.join(" → ")));
     let is_renamed = before.title != post.title;
     if changed.is_empty() && !is_renamed {
         return None;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
-use crate::demo::week::{BundledItem, Format};
+use crate::demo::week::{BundledItem, DocumentFormat};
 use crate::item::hex;
 
 /// An item in one feed.
@@ -124,12 +124,12 @@ fn mail(name: &str, entry: &Entry<'_>, base: &str) -> String {
     )
 }
 
-/// The address of a mail's author. A person's is made up: `first.last@made-up.invalid`.
+/// The address of a mail's author. A person's is made up: `first.last@made-up.invalid`. An unknown person has none.
 fn address(item: &BundledItem) -> String {
     item.email.clone().unwrap_or_else(|| {
         let name = item.by.to_lowercase().replace(' ', ".");
         match name.is_empty() {
-            true => "nobody@made-up.invalid".to_owned(),
+            true => String::new(),
             false => format!("{name}@made-up.invalid"),
         }
     })
@@ -178,11 +178,11 @@ pub(super) fn tree(name: &str, branch: &str, window: &[Entry<'_>], base: &str) -
 }
 
 /// A document that its server gives whole.
-pub(super) fn whole(name: &str, format: Format, entries: &[Entry<'_>]) -> String {
+pub(super) fn whole(name: &str, format: DocumentFormat, entries: &[Entry<'_>]) -> String {
     match format {
-        Format::Rdf => rdf(entries),
-        Format::Videos => videos(entries),
-        Format::Rss => rss(name, entries),
+        DocumentFormat::Rdf => rdf(entries),
+        DocumentFormat::Videos => videos(entries),
+        DocumentFormat::Rss => rss(name, entries),
     }
 }
 

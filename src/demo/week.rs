@@ -82,13 +82,13 @@ pub(super) enum Upstream {
     Whole {
         path: &'static str,
         content_type: &'static str,
-        format: Format,
+        format: DocumentFormat,
     },
 }
 
 /// The format of a document that comes whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum DocumentFormat {
     /// RSS 1.0, as LWN serves it.
     Rdf,
     /// Atom with media elements, as YouTube serves it.
@@ -113,7 +113,7 @@ const fn whole(
     name: &'static str,
     path: &'static str,
     content_type: &'static str,
-    format: Format,
+    format: DocumentFormat,
 ) -> Bundled {
     let upstream = Upstream::Whole {
         path,
@@ -138,14 +138,14 @@ pub(super) const BUNDLED: &[Bundled] = &[
         "lwn",
         "/headlines/rss",
         "text/xml; charset=utf-8",
-        Format::Rdf,
+        DocumentFormat::Rdf,
     ),
     whole(
         "youtube",
         "/feeds/videos.xml",
         "text/xml; charset=UTF-8",
-        Format::Videos,
+        DocumentFormat::Videos,
     ),
-    whole("slides", "/slides.rss", RSS, Format::Rss),
-    whole("articles", "/articles.rss", RSS, Format::Rss),
+    whole("slides", "/slides.rss", RSS, DocumentFormat::Rss),
+    whole("articles", "/articles.rss", RSS, DocumentFormat::Rss),
 ];

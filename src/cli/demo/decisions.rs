@@ -24,8 +24,12 @@ const LIMITS: SuggestionLimits = SuggestionLimits {
     place_max: 10,
 };
 
-/// Takes all decisions, in one transaction.
-pub(super) async fn take(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
+/// Takes all decisions of the demo's editor, in one transaction.
+///
+/// # Errors
+///
+/// When the database fails, or an item of the demo is missing.
+pub async fn edit_the_demo(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
     let all = ItemFilter {
         most: i64::MAX,
         ..ItemFilter::default()

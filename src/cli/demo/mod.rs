@@ -1,7 +1,7 @@
 //! The command that plays the demo's week, and what followed.
 
 mod decisions;
-mod stage;
+mod paced;
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -12,7 +12,8 @@ use anstyle::{Effects, Style};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use self::stage::Stage;
+pub use self::decisions::edit_the_demo;
+use self::paced::PacedPlatform;
 use super::lists::carriers;
 use crate::channel::Platform;
 use crate::clock::FixedClock;
@@ -37,9 +38,9 @@ pub(super) async fn demo(is_web: bool, is_fast: bool) -> anyhow::Result<ExitCode
     std::fs::create_dir(&folder)
         .with_context(|| format!("making {} for the demo", folder.display()))?;
     let is_slow = !is_fast && std::io::stdout().is_terminal();
-    let stage = Arc::new(Stage::new(is_slow, stop.clone()));
-    let played = play(&folder.join("demo.sqlite"), &stage, is_web, &stop).await;
-    stage.clear();
+    let paced = Arc::new(PacedPlatform::new(is_slow, stop.clone()));
+    let played = play(&folder.join("demo.sqlite"), &paced, is_web, &stop).await;
+    paced.clear();
     std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
     played
 }
@@ -50,13 +51,13 @@ struct Playing<'a> {
     courier: Courier,
     config: Config,
     clock: Arc<FixedClock>,
-    stage: &'a Stage,
+    paced: &'a PacedPlatform,
     stop: &'a CancellationToken,
 }
 
 async fn play(
     database: &std::path::Path,
-    stage: &Arc<Stage>,
+    paced: &Arc<PacedPlatform>,
     is_web: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
@@ -67,7 +68,7 @@ async fn play(
     let store = Store::open(database).await?;
     let ingest = Ingest::open(store, &config, clock.clone()).await?;
     let ingest = ingest.with_links(demo::reader_links()?.into_iter().collect());
-    let terminal: Arc<dyn Platform> = Arc::clone(stage) as Arc<dyn Platform>;
+    let terminal: Arc<dyn Platform> = Arc::clone(paced) as Arc<dyn Platform>;
     let senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
     let courier = Courier::new(ingest.store.clone(), clock.clone(), ingest.desks(), senders);
     let playing = Playing {
@@ -75,7 +76,7 @@ async fn play(
         courier,
         config,
         clock,
-        stage,
+        paced,
         stop,
     };
     playing.intro().await?;
@@ -110,7 +111,7 @@ impl Playing<'_> {
         let day = step.at.format("%-d %B %Y");
         // One feed at a time, so that every run prints the same.
         for row in feeds::due_feeds(self.ingest.store.read(), step.at, u32::MAX).await? {
-            self.stage
+            self.paced
                 .progress(&format!("{day} · polling {}", row.name));
             let report = self.ingest.poll(row, self.stop).await?;
             if let Outcome::Failed { why, .. } = report.outcome {
@@ -126,10 +127,10 @@ impl Playing<'_> {
         if before.is_none_or(|before| before.at.date_naive() != step.at.date_naive()) || number == 1
         {
             let day = step.at.format("%A, %-d %B %Y").to_string();
-            self.stage.heading(&day)?;
+            self.paced.heading(&day)?;
         }
         if !step.caption.is_empty() {
-            self.stage.remark(step.caption).await?;
+            self.paced.remark(step.caption).await?;
         }
         self.courier.pass().await?;
         Ok(())
@@ -152,10 +153,10 @@ impl Playing<'_> {
         let rules = Rules::of(&self.config);
         let period = demo::period();
         self.clock.set(period.to);
-        self.stage.heading("The issue of the week")?;
+        self.paced.heading("The issue of the week")?;
         let words = "bpfnews compiles it. A person adds an opening and remarks, as here.";
-        self.stage.remark(words).await?;
-        decisions::take(&self.ingest.store, period.to).await?;
+        self.paced.remark(words).await?;
+        edit_the_demo(&self.ingest.store, period.to).await?;
         let mut tx = self.ingest.store.write().await?;
         let desks = self.ingest.desks();
         let by = decisions::EDITOR;
@@ -168,7 +169,7 @@ impl Playing<'_> {
 
     async fn intro(&self) -> anyhow::Result<()> {
         let feeds = self.config.feeds.len();
-        self.stage.say(&format!(
+        self.paced.say(&format!(
             "{STRONG}One week of BPF news, May 2017{STRONG:#}, from {feeds} feeds, polled as real ones are.\n\
              {DIM}The facts are those of the newsletter “BPF updates” by Alexander Alemayhu. The\n\
              texts are ours. Times of day, some days, Message-IDs and a title of May 2017 are\n\
@@ -185,8 +186,8 @@ impl Playing<'_> {
         };
         let items = list_items(self.ingest.store.read(), &all, None).await?;
         let shared = items.iter().filter(|item| carriers(item).len() > 1).count();
-        let (posts, edits) = self.stage.counts();
-        self.stage.say(&format!(
+        let (posts, edits) = self.paced.counts();
+        self.paced.say(&format!(
             "{STRONG}That was the demo.{STRONG:#} {} mails, commits and articles; {shared} of them came from several\n\
              feeds. bpfnews made {posts} posts of them, and edited them {edits} times.\n\n\
              Next, with the feeds of today:\n\n  \
@@ -205,7 +206,7 @@ impl Playing<'_> {
     async fn show_pages(&self) -> anyhow::Result<()> {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await?;
         let home = format!("http://{}/", listener.local_addr()?);
-        self.stage.say(&format!(
+        self.paced.say(&format!(
             "\n{STRONG}The pages are at {home}{STRONG:#} until you press Ctrl-C."
         ))?;
         let clock: Arc<FixedClock> = Arc::clone(&self.clock);

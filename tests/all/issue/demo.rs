@@ -3,24 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bpfnews::cli::edit_the_demo;
 use bpfnews::clock::FixedClock;
 use bpfnews::demo;
 use bpfnews::ingest::Ingest;
-use bpfnews::issue::{Last, markdown};
+use bpfnews::issue::markdown;
+use bpfnews::publish;
 use bpfnews::store::Store;
 use bpfnews::store::items::{ItemFilter, list_items, text_of};
-use chrono::NaiveDate;
 use insta::assert_snapshot;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{HOME, issue_of};
+use super::{HOME, Set};
 use crate::world::corpus;
 
 /// The demo's week, polled as the demo polls it.
 pub(super) async fn play(folder: &Path) -> Store {
     let steps = demo::steps();
-    let clock = Arc::new(FixedClock::new(steps[0]));
+    let clock = Arc::new(FixedClock::new(steps[0].at));
     let server = demo::server::start(clock.clone()).await.expect("a server");
     let database = folder.join("demo.sqlite");
     let config = demo::config(&server.base, &database);
@@ -28,21 +29,32 @@ pub(super) async fn play(folder: &Path) -> Store {
     let ingest = Ingest::open(store, &config, clock.clone())
         .await
         .expect("an ingest");
-    for step in steps {
-        clock.set(step);
+    let links = demo::reader_links().expect("links").into_iter();
+    let ingest = ingest.with_links(links.collect());
+    let end = demo::period().to;
+    for step in steps.into_iter().filter(|step| step.at < end) {
+        clock.set(step.at);
         let passed = ingest.pass(&CancellationToken::new(), |_| ()).await;
         passed.expect("a pass");
     }
     ingest.store.clone()
 }
 
-/// Issue 02, as one of a newsletter whose first issue came out a week before.
+/// Issue 02 as the demo publishes it, with the decisions of its editor.
 async fn written(store: &Store) -> String {
-    let last = Last {
-        number: 1,
-        on: NaiveDate::from_ymd_opt(2017, 5, 2).expect("a day"),
-    };
-    let issue = issue_of(store, 2, demo::period(), Some(last)).await;
+    let set = Set::new();
+    let now = demo::period().to;
+    let mut tx = store.write().await.expect("a transaction");
+    let before = Some(demo::period_before());
+    let first = publish::publish(&mut tx, &[], set.rules(), 1, before, "x", now).await;
+    first.expect("a database").expect("issue 01");
+    tx.commit().await.expect("a commit");
+    edit_the_demo(store, now).await.expect("decisions");
+    let mut tx = store.write().await.expect("a transaction");
+    let week = Some(demo::period());
+    let second = publish::publish(&mut tx, &[], set.rules(), 2, week, "x", now).await;
+    let issue = second.expect("a database").expect("issue 02");
+    tx.commit().await.expect("a commit");
     markdown::file(&issue, &[], Some(HOME))
 }
 

@@ -27,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(3_000);
 
 /// The terminal, with pauses and a progress line.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct PacedPlatform {
     terminal: Terminal,
     /// Whether it pauses for a person, and shows the progress line.
     is_slow: bool,
@@ -36,7 +36,7 @@ pub(super) struct Stage {
     edits: AtomicUsize,
 }
 
-impl Stage {
+impl PacedPlatform {
     pub(super) fn new(is_slow: bool, stop: CancellationToken) -> Self {
         let width = terminal_size::terminal_size()
             .map_or(WIDTH_MAX, |(width, _)| usize::from(width.0).min(WIDTH_MAX));
@@ -102,7 +102,7 @@ impl Stage {
     }
 }
 
-impl Platform for Stage {
+impl Platform for PacedPlatform {
     fn name(&self) -> &'static str {
         "terminal"
     }
