@@ -538,8 +538,8 @@ mod tests {
             .map(|step| netdev.arrived(step.at).len())
             .collect();
         assert_eq!(
-            counts[..15],
-            [0, 2, 2, 4, 31, 32, 33, 34, 34, 34, 35, 41, 41, 41, 44]
+            counts[..16],
+            [0, 2, 2, 4, 31, 31, 33, 34, 34, 34, 34, 35, 41, 41, 41, 44]
         );
     }
 

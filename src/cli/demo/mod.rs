@@ -20,7 +20,9 @@ use crate::clock::FixedClock;
 use crate::config::{Config, PlatformKind};
 use crate::deliver::Courier;
 use crate::demo::DemoStep;
+use crate::desk::Desk;
 use crate::ingest::Ingest;
+use crate::issue::Period;
 use crate::publish::{self, Rules};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
@@ -85,15 +87,11 @@ async fn play(
         if stop.is_cancelled() {
             return Ok(ExitCode::FAILURE);
         }
-        if step.at == demo::period_before().to {
-            playing.issue_before().await?;
-        }
-        if steps
-            .get(number + 1)
-            .is_none_or(|next| next.at > demo::period().to)
-            && step.at < demo::period().to
-        {
-            playing.issue().await?;
+        // The last poll of the week: the next one is after its end.
+        let week_ends = demo::period().to;
+        let next = steps.get(number + 1);
+        if step.at < week_ends && next.is_none_or(|next| next.at > week_ends) {
+            playing.issues().await?;
         }
     }
     playing.outro().await?;
@@ -136,34 +134,27 @@ impl Playing<'_> {
         Ok(())
     }
 
-    /// Publishes the issue before the week's for the pages alone.
-    async fn issue_before(&self) -> anyhow::Result<()> {
-        let rules = Rules::of(&self.config);
-        let period = demo::period_before();
-        let mut tx = self.ingest.store.write().await?;
-        let out =
-            publish::publish(&mut tx, &[], rules, 1, Some(period), "the demo", period.to).await?;
-        out?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Takes the editor's decisions, and publishes the issue of the week, from its first day to its last poll.
-    async fn issue(&self) -> anyhow::Result<()> {
-        let rules = Rules::of(&self.config);
-        let period = demo::period();
-        self.clock.set(period.to);
+    /// Publishes the issue before the week's for the pages alone. Then takes the editor's decisions, and publishes the issue of
+    /// the week, from its first day to its last poll.
+    async fn issues(&self) -> anyhow::Result<()> {
+        let (before, week) = (demo::period_before(), demo::period());
+        self.clock.set(week.to);
         self.paced.heading("The issue of the week")?;
         let words = "bpfnews compiles it. A person adds an opening and remarks, as here.";
         self.paced.remark(words).await?;
-        edit_the_demo(&self.ingest.store, period.to).await?;
-        let mut tx = self.ingest.store.write().await?;
-        let desks = self.ingest.desks();
-        let by = decisions::EDITOR;
-        let out = publish::publish(&mut tx, &desks, rules, 2, Some(period), by, period.to).await?;
-        out?;
-        tx.commit().await?;
+        self.publish(1, before, &[]).await?;
+        edit_the_demo(&self.ingest.store, week.to).await?;
+        self.publish(2, week, &self.ingest.desks()).await?;
         self.courier.pass().await?;
+        Ok(())
+    }
+
+    async fn publish(&self, number: u32, period: Period, desks: &[Desk]) -> anyhow::Result<()> {
+        let rules = Rules::of(&self.config);
+        let mut tx = self.ingest.store.write().await?;
+        let (by, now) = (decisions::EDITOR, period.to);
+        publish::publish(&mut tx, desks, rules, number, Some(period), by, now).await??;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -171,9 +162,9 @@ impl Playing<'_> {
         let feeds = self.config.feeds.len();
         self.paced.say(&format!(
             "{STRONG}One week of BPF news, May 2017{STRONG:#}, from {feeds} feeds, polled as real ones are.\n\
-             {DIM}The facts are those of the newsletter “BPF updates” by Alexander Alemayhu. The\n\
-             texts are ours. Times of day, some days, Message-IDs and a title of May 2017 are\n\
-             made up. What follows after the week is real mail of 2024 and 2026.{DIM:#}\n"
+             {DIM}The facts are those of the newsletter “BPF updates” by Alexander Alemayhu, and\n\
+             after that week those of LWN and of real mail. The texts are ours. Of May 2017,\n\
+             times of day, some days, Message-IDs and one title are made up.{DIM:#}\n"
         ))?;
         Ok(())
     }
