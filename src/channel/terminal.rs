@@ -582,10 +582,21 @@ mod tests {
         second.checks = "AI review: 1 finding".to_owned();
         second.steps = vec!["v1 3 Jan".to_owned(), "v2 5 Jan".to_owned()];
         second.link = Some("https://lore.kernel.org/bpf/2@example.org/".to_owned());
-        insta::assert_snapshot!(edit(&terminal, &second, "posted").expect("an edit"), @"");
+        insta::assert_snapshot!(edit(&terminal, &second, "posted").expect("an edit"), @"
+        ▏ edited: Do a thing
+        ▏   − 2/2  bpf: Try it
+        ▏   + 2/2  selftests/bpf: Try it
+        ▏   Changed: The test is a self-test.
+        ▏   AI review: 1 finding
+        ▏   v1 3 Jan → v2 5 Jan
+        ▏   https://lore.kernel.org/bpf/2@example.org/
+        ");
         let mut renamed = second.clone();
         renamed.title = "Do another thing".to_owned();
-        insta::assert_snapshot!(edit(&terminal, &renamed, "v2").expect("an edit"), @"");
+        insta::assert_snapshot!(edit(&terminal, &renamed, "v2").expect("an edit"), @"
+        ▏ edited: Do another thing
+        ▏   title before: Do a thing
+        ");
     }
 
     #[test]

@@ -28,9 +28,11 @@ impl PageHead {
     pub(super) fn website(site: &Site, title: &str, path: &str) -> Self {
         let name = &site.name;
         Self {
-            title: match title.is_empty() {
-                true => name.clone(),
-                false => format!("{title} · {name}"),
+            title: match title {
+                "" => name.clone(),
+                // An issue's title begins with the newsletter's name.
+                title if title.starts_with(name.as_str()) => title.to_owned(),
+                title => format!("{title} · {name}"),
             },
             description: format!(
                 "{name}: what moves in BPF and XDP, from kernel trees, mailing lists, LWN, releases and talks."
