@@ -13,6 +13,7 @@ mod route;
 mod secrets;
 mod stories;
 mod upkeep;
+mod version;
 
 pub use self::demo::edit_the_demo;
 
@@ -37,7 +38,7 @@ const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=
 /// Watches kernel trees, mailing lists, LWN, releases and talks, and posts BPF news: each thing once.
 #[derive(Debug, Parser)]
 #[command(
-    version = version(),
+    version = version::version(),
     about,
     after_help = "Start here:\n  bpfnews demo              a real week of BPF news; no network, no set-up\n  \
                   bpfnews init              write a config.toml with the real feeds\n  \
@@ -265,19 +266,6 @@ enum Format {
     Text,
     /// For programs: one JSON object a line.
     Json,
-}
-
-/// The version, the commit that this program was built from (release builds from a git repository), and the features.
-fn version() -> String {
-    let mut parts = Vec::new();
-    if let Some(commit) = option_env!("BPFNEWS_COMMIT") {
-        parts.push(format!("commit {commit}"));
-    }
-    parts.push(match cfg!(feature = "matrix") {
-        true => "features: matrix".to_owned(),
-        false => "features: none".to_owned(),
-    });
-    format!("{} ({})", env!("CARGO_PKG_VERSION"), parts.join("; "))
 }
 
 /// Runs the program. The exit status is 0 for success and 1 if a request failed. It is 2 if the command line or the

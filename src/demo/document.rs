@@ -226,7 +226,9 @@ fn videos(entries: &[Entry<'_>]) -> String {
             "    <entry>\n        <id>{}</id>\n        <title>{title}</title>\n        \
              <link rel=\"alternate\" href=\"{link}\"/>\n        <author>\n            <name>{}</name>\n        </author>\n        \
              <published>{at}</published>\n        <updated>{at}</updated>\n        <media:group>\n            \
-             <media:title>{title}</media:title>\n            <media:description>{}</media:description>\n        \
+             <media:title>{title}</media:title>\n            \
+             <media:content url=\"{link}\" type=\"application/x-shockwave-flash\" width=\"640\" height=\"390\"/>\n            \
+             <media:description>{}</media:description>\n        \
              </media:group>\n    </entry>\n",
             escape(&item.id),
             escape(&item.by),

@@ -38,13 +38,13 @@ pub const DECISIONS: &[EditorDecision] = &[
     ),
     EditorDecision::Remark {
         on: "https://lwn.net/Articles/721581/",
-        text: "LWN names three changes of BPF. A map can contain other maps, over several levels. A framework in the \
-               kernel tests programs, with the command `BPF_PROG_TEST_RUN` of bpf(). And SPARC64 has a JIT compiler.",
+        text: "About BPF: maps can contain maps, over several levels. `BPF_PROG_TEST_RUN` tests programs in the kernel. \
+               SPARC64 has a JIT compiler.",
     },
     EditorDecision::Remark {
         on: "https://www.youtube.com/watch?v=X0xBCoQGUvg",
-        text: "One slide looks ahead: an eBPF program could choose the listener of the right receive queue when the SYN \
-               arrives, for sockets with `SO_REUSEPORT`, and serve UDP as well. \
+        text: "The slide's idea: eBPF picks the `SO_REUSEPORT` listener of the right receive queue at SYN time, and \
+               serves UDP as well. \
                [Mainline has addressed that](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/commit/?id=b1d9fc41aab11f9520b2e0d57ae872e2ec5d6f32).",
     },
     EditorDecision::Remark {

@@ -20,7 +20,6 @@ use crate::clock::FixedClock;
 use crate::config::{Config, PlatformKind};
 use crate::deliver::Courier;
 use crate::demo::DemoStep;
-use crate::desk::Desk;
 use crate::ingest::Ingest;
 use crate::issue::Period;
 use crate::publish::{self, Rules};
@@ -142,15 +141,17 @@ impl Playing<'_> {
         self.paced.heading("The issue of the week")?;
         let words = "bpfnews compiles it. A person adds an opening and remarks, as here.";
         self.paced.remark(words).await?;
-        self.publish(1, before, &[]).await?;
+        self.publish(1, before, false).await?;
         edit_the_demo(&self.ingest.store, week.to).await?;
-        self.publish(2, week, &self.ingest.desks()).await?;
+        self.publish(2, week, true).await?;
         self.courier.pass().await?;
         Ok(())
     }
 
-    async fn publish(&self, number: u32, period: Period, desks: &[Desk]) -> anyhow::Result<()> {
+    async fn publish(&self, number: u32, period: Period, is_shown: bool) -> anyhow::Result<()> {
         let rules = Rules::of(&self.config);
+        let desks = self.ingest.desks();
+        let desks = if is_shown { &desks[..] } else { &[] };
         let mut tx = self.ingest.store.write().await?;
         let (by, now) = (decisions::EDITOR, period.to);
         publish::publish(&mut tx, desks, rules, number, Some(period), by, now).await??;
