@@ -5,6 +5,7 @@ mod import;
 mod issue;
 mod letters;
 mod lists;
+mod logging;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
@@ -31,9 +32,6 @@ use crate::item::ItemKind;
 
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
-
-/// Libraries log expected answers too. The bot logs the results itself, so these targets are quiet.
-const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=off";
 
 /// Watches kernel trees, mailing lists, LWN, releases and talks, and posts BPF news: each thing once.
 #[derive(Debug, Parser)]
@@ -272,7 +270,7 @@ enum Format {
 /// configuration is wrong, or if a chat system refuses the bot; a retry does not help then.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    trace(&cli);
+    logging::trace(&cli);
     match run(cli).await {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -338,22 +336,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Sets up tracing on standard error. `RUST_LOG` overrides the level of the command and of `-v`.
-fn trace(cli: &Cli) {
-    let default = match (&cli.command, cli.verbose) {
-        (_, 2..) => format!("bpfnews=debug,info,{NOISE}"),
-        (_, 1) | (Command::Run, 0) => format!("bpfnews=info,warn,{NOISE}"),
-        (_, 0) => format!("error,{NOISE}"),
-    };
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| anstream::AutoStream::auto(std::io::stderr()))
-        .with_target(false)
-        .init();
 }
 
 fn init(path: &Path) -> anyhow::Result<ExitCode> {

@@ -192,15 +192,15 @@ pub fn to_markdown(blocks: &[Block]) -> String {
 
 /// Blocks as plain text, a line each; links behind their text.
 pub fn to_text(blocks: &[Block]) -> String {
-    text_of(blocks, true)
+    as_text(blocks, true)
 }
 
 /// Blocks as plain text, a line each, without the addresses of links: for a line that has room for a few words.
 pub fn to_words(blocks: &[Block]) -> String {
-    text_of(blocks, false)
+    as_text(blocks, false)
 }
 
-fn text_of(blocks: &[Block], has_addresses: bool) -> String {
+fn as_text(blocks: &[Block], has_addresses: bool) -> String {
     let line = |block: &Block| {
         let (sign, spans) = match block {
             Block::Paragraph(spans) => ("", spans),
