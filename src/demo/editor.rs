@@ -62,10 +62,10 @@ pub const DECISIONS: &[EditorDecision] = &[
     },
     EditorDecision::Remark {
         on: "https://github.com/iovisor/bcc",
-        text: "Start here to write BPF programs, in \
+        text: "Start here if you want to write a BPF program, but do not know how. There are front ends for \
                [Python](https://github.com/iovisor/bcc/blob/master/docs/tutorial_bcc_python_developer.md), \
-               [Lua](https://github.com/iovisor/bcc/tree/master/src/lua) or [Go](https://github.com/iovisor/gobpf). \
-               For XDP there is [an introduction](https://www.iovisor.org/technology/xdp).",
+               [Lua](https://github.com/iovisor/bcc/tree/master/src/lua) and [Go](https://github.com/iovisor/gobpf), and \
+               [an introduction to XDP](https://www.iovisor.org/technology/xdp).",
     },
     EditorDecision::Remark {
         on: "https://www.cilium.io/blog/2017/5/4/demo-may-the-force-be-with-you",

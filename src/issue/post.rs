@@ -133,7 +133,7 @@ fn line(kind: SectionKind, entry: &Entry) -> Line {
     };
     let title = match entry.notes.first() {
         Some(note) => {
-            let note = prose::to_words(&prose::read(note)).replace('\n', " ");
+            let note = prose::to_text(&prose::read(note)).replace('\n', " ");
             format!("{title} ({})", shorten(&note, NOTE_CHARS_MAX))
         }
         None => title.clone(),

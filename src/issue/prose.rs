@@ -192,15 +192,6 @@ pub fn to_markdown(blocks: &[Block]) -> String {
 
 /// Blocks as plain text, a line each; links behind their text.
 pub fn to_text(blocks: &[Block]) -> String {
-    as_text(blocks, true)
-}
-
-/// Blocks as plain text, a line each, without the addresses of links: for a line that has room for a few words.
-pub fn to_words(blocks: &[Block]) -> String {
-    as_text(blocks, false)
-}
-
-fn as_text(blocks: &[Block], has_addresses: bool) -> String {
     let line = |block: &Block| {
         let (sign, spans) = match block {
             Block::Paragraph(spans) => ("", spans),
@@ -210,7 +201,6 @@ fn as_text(blocks: &[Block], has_addresses: bool) -> String {
         let spans = spans.iter().map(|span| match span {
             Span::Text(text) | Span::Strong(text) | Span::Code(text) => plain(text),
             Span::Link { text, link } if text == link => link.clone(),
-            Span::Link { text, .. } if !has_addresses => plain(text),
             Span::Link { text, link } => format!("{} ({link})", plain(text)),
         });
         format!("{sign}{}", spans.collect::<String>())
@@ -249,6 +239,5 @@ mod tests {
     fn plain_text_shows_where_links_lead() {
         let blocks = read("See [this](https://a.example/).\n\n- `x`");
         assert_eq!(to_text(&blocks), "See this (https://a.example/).\n- x");
-        assert_eq!(to_words(&blocks), "See this.\n- x");
     }
 }

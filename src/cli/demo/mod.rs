@@ -108,8 +108,7 @@ impl Playing<'_> {
         let day = step.at.format("%-d %B %Y");
         // One feed at a time, so that every run prints the same.
         for row in feeds::due_feeds(self.ingest.store.read(), step.at, u32::MAX).await? {
-            self.paced
-                .progress(&format!("{day} · polling {}", row.name));
+            self.paced.progress(&format!("{day} · {}", row.name));
             let report = self.ingest.poll(row, self.stop).await?;
             if let Outcome::Failed { why, .. } = report.outcome {
                 let feed = report.feed;

@@ -1,7 +1,8 @@
 //! The demo's terminal: the posts, at a pace that a person can follow.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{Effects, Style};
@@ -25,12 +26,17 @@ const PAUSE_PER_LINE: Duration = Duration::from_millis(150);
 /// The longest pause after one message.
 const PAUSE_MAX: Duration = Duration::from_millis(3_000);
 
+/// A remark gets the time of this many lines: nobody expects it.
+const REMARK_LINES: usize = 8;
+
 /// The terminal, with pauses and a progress line.
 #[derive(Debug)]
 pub(super) struct PacedPlatform {
     terminal: Terminal,
-    /// Whether it pauses for a person, and shows the progress line.
+    /// Whether it pauses for a person.
     is_slow: bool,
+    /// The progress line, if it is shown: what is going on.
+    progress: Option<Mutex<String>>,
     stop: CancellationToken,
     posts: AtomicUsize,
     edits: AtomicUsize,
@@ -43,6 +49,7 @@ impl PacedPlatform {
         Self {
             terminal: Terminal::with_width(width),
             is_slow,
+            progress: (is_slow && std::io::stderr().is_terminal()).then(Mutex::default),
             stop,
             posts: AtomicUsize::new(0),
             edits: AtomicUsize::new(0),
@@ -63,7 +70,7 @@ impl PacedPlatform {
     /// Prints a remark to the audience, and leaves time to read it.
     pub(super) async fn remark(&self, text: &str) -> std::io::Result<()> {
         self.say(&format!("{QUIET}{text}{QUIET:#}\n"))?;
-        self.pause(text).await;
+        self.pause(REMARK_LINES).await;
         Ok(())
     }
 
@@ -73,9 +80,18 @@ impl PacedPlatform {
         writeln!(anstream::stdout(), "{text}")
     }
 
-    /// Shows what is going on, until the next text is printed.
+    /// Shows what is going on.
     pub(super) fn progress(&self, what: &str) {
-        if self.is_slow {
+        if let Some(progress) = &self.progress {
+            what.clone_into(&mut progress.lock().unwrap_or_else(PoisonError::into_inner));
+            self.draw();
+        }
+    }
+
+    /// Draws the progress line below the last text.
+    fn draw(&self) {
+        if let Some(progress) = &self.progress {
+            let what = progress.lock().unwrap_or_else(PoisonError::into_inner);
             let (posts, edits) = self.counts();
             let line = format!("{what} · {posts} posts, {edits} edits · Ctrl-C stops");
             // A progress line that cannot be shown is no reason to stop.
@@ -85,19 +101,21 @@ impl PacedPlatform {
 
     /// Removes the progress line.
     pub(super) fn clear(&self) {
-        if self.is_slow {
+        if self.progress.is_some() {
             // As above.
             let _ = write!(anstream::stderr(), "\r\x1b[2K");
         }
     }
 
-    /// Waits as long as a person reads `text`, or until the demo is stopped.
-    async fn pause(&self, text: &str) {
+    /// Waits as long as a person reads so many lines, or until the demo is stopped.
+    async fn pause(&self, lines: usize) {
         if self.is_slow {
-            let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+            self.draw();
+            let lines = u32::try_from(lines).unwrap_or(u32::MAX);
             let pause = PAUSE_PER_LINE.saturating_mul(lines).saturating_add(PAUSE);
             // The timeout is the usual end.
             let _ = tokio::time::timeout(pause.min(PAUSE_MAX), self.stop.cancelled()).await;
+            self.clear();
         }
     }
 }
@@ -121,7 +139,7 @@ impl Platform for PacedPlatform {
                     Act::Send { .. } | Act::Remove { .. } => &self.posts,
                 };
                 counter.fetch_add(1, Ordering::Relaxed);
-                self.pause(&text).await;
+                self.pause(text.lines().count()).await;
             }
             Ok(receipt)
         }
