@@ -9,6 +9,7 @@ mod feed_reader;
 mod flood;
 mod group_commit;
 mod health;
+mod links;
 mod news;
 mod outages;
 mod poll;
@@ -26,6 +27,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+pub use self::links::ReaderLinks;
 pub use self::report::Report;
 pub(crate) use self::slots::{POLLS_AT_ONCE_MAX, READ_AT_ONCE_MAX};
 
@@ -55,6 +57,7 @@ pub struct Ingest {
     slots: PollSlots,
     commits: GroupCommit,
     shared: Arc<SharedState>,
+    links: ReaderLinks,
 }
 
 /// How new items are treated.
@@ -161,7 +164,14 @@ impl Ingest {
             store,
             clock,
             shared,
+            links: ReaderLinks::default(),
         }
+    }
+
+    /// The same with these addresses for readers.
+    #[must_use]
+    pub fn with_links(self, links: ReaderLinks) -> Self {
+        Self { links, ..self }
     }
 
     /// Records beside the database which documents are being read. Only the process that polls does this.

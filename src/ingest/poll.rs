@@ -179,7 +179,10 @@ impl<'a> Poll<'a> {
         let read = reader.read(row, request, walk, answer);
         match stop.run_until_cancelled(read).await {
             None => Ok(self.interrupted(STOPPED_AT_READING)),
-            Some((walk, Ok(page))) => self.take_page(walk, page, moved_to).await,
+            Some((walk, Ok(mut page))) => {
+                self.ingest.links.apply(&mut page);
+                self.take_page(walk, page, moved_to).await
+            }
             Some((_, Err(error))) => Ok(self.failed(error)),
         }
     }
