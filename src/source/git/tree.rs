@@ -266,7 +266,8 @@ impl GitTreeWalk {
         // A mirror that lags behind goes back to commits that are stored.
         if head.last != LastTip::Ahead {
             self.cursor.tip = Some(range.to);
-            self.cursor.tip_at = head.to_at;
+            // A date in the future says nothing.
+            self.cursor.tip_at = head.to_at.min(self.now);
         }
         self.stage = match was_resumed {
             true => GitTreeStage::Tip,
@@ -371,7 +372,11 @@ mod tests {
     }
 
     fn begin(cursor: Option<&str>) -> GitTreeWalk {
-        tree().begin(cursor, Goal::Poll, DateTime::UNIX_EPOCH)
+        tree().begin(
+            cursor,
+            Goal::Poll,
+            DateTime::UNIX_EPOCH + chrono::TimeDelta::days(9),
+        )
     }
 
     fn learn(walk: &mut GitTreeWalk) -> Vec<Gap> {

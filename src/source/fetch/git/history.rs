@@ -152,7 +152,7 @@ fn reach(
 ) -> Result<bool, GitFailure> {
     let made = match (from, since) {
         (Some(_), _) => move_horizon(copy, range.to, from),
-        (None, _) => reach_by_date(copy, range.to, since),
+        (None, _) => reach_by_date(copy, range.to, since, range.is_line),
     };
     match made {
         // The disk or the time does not suffice: the rest is a gap.
@@ -186,10 +186,14 @@ fn reach_by_date(
     copy: &mut Copy<'_>,
     to: &CommitHash,
     since: Option<i64>,
+    is_line: bool,
 ) -> Result<bool, GitFailure> {
     let limit = match since {
         Some(since) => {
-            let wanted = since - DATE_MARGIN_S;
+            let wanted = match is_line {
+                true => since,
+                false => since - DATE_MARGIN_S,
+            };
             if copy.since().is_none_or(|horizon| horizon > wanted) {
                 set_horizon(copy, to, wanted)?;
             }

@@ -228,10 +228,15 @@ fn tip(run: &GitRun<'_>, branch: Option<&str>) -> Result<Vec<u8>, GitFailure> {
     Ok(hash.take(1).collect::<String>().into_bytes())
 }
 
-/// The name of the folder for a repository: its last word for people, and a hash of its address.
+/// The name of the folder for a repository: its last word for people, and a hash of its address. The epochs of an archive
+/// share one.
 fn name_of(url: &Url) -> String {
-    let digest = Sha256::digest(url.as_str().as_bytes());
-    let last = url.path().trim_end_matches('/').rsplit('/').next();
+    let (list, epoch) = url.as_str().rsplit_once("/git/").unwrap_or_default();
+    let digits = epoch.strip_suffix(".git").unwrap_or("none");
+    let is_epoch = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let address = if is_epoch { list } else { url.as_str() };
+    let digest = Sha256::digest(address.as_bytes());
+    let last = address.trim_end_matches('/').rsplit('/').next();
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let last: String = last
         .unwrap_or_default()
@@ -265,6 +270,10 @@ mod tests {
         let one = name("git+https://h.example/a/bpf-next.git/");
         assert!(one.starts_with("bpf-nextgit-"), "{one}");
         assert_ne!(one, name("git+https://h.example/b/bpf-next.git/"));
+        assert_eq!(
+            name("git+https://h.example/bpf/git/0.git"),
+            name("git+https://h.example/bpf/git/12.git")
+        );
         assert!(
             name("git://h.example/%2e%2e/..%2f")
                 .chars()

@@ -25,12 +25,20 @@ const SLOW_S: &str = "http.lowSpeedTime=60";
 /// The most addresses of a host that libcurl tries.
 const PINNED_MAX: usize = 8;
 
+/// The most memory of a run, in kilobytes: a list of references may never end.
+const MEMORY_KB_MAX: u64 = 3_000_000;
+
 /// Settings for every run. A repository's own file has more.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 22] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.attributesFile=/dev/null",
     "credential.helper=",
+    "core.packedGitLimit=256m",
+    "core.packedGitWindowSize=32m",
+    "core.deltaBaseCacheLimit=64m",
+    "core.bigFileThreshold=16m",
+    "pack.threads=1",
     "gc.auto=0",
     "maintenance.auto=false",
     "submodule.recurse=false",
@@ -163,7 +171,10 @@ impl Program {
     }
 
     fn command(&self, folder: &Path, protocols: &str, user_agent: &str) -> Command {
-        let mut command = Command::new(&self.path);
+        let mut command = Command::new("/bin/sh");
+        // Without the right to limit memory, git runs without that limit.
+        let limited = format!("ulimit -v {MEMORY_KB_MAX} 2>/dev/null; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(limited).arg(&self.path);
         let bin = self.path.parent().map_or(OsStr::new(""), Path::as_os_str);
         let mut path = bin.to_owned();
         path.push(":/usr/bin:/bin");
