@@ -350,9 +350,11 @@ impl GitArchiveWalk {
                 self.end_epoch(head.last != LastTip::Ahead);
                 Vec::new()
             }
-            // Older mails are in the epoch before.
-            Goal::Backfill { .. } if head.is_from_start && self.begin_older_epoch() => Vec::new(),
             Goal::Backfill { since } => {
+                // Older mails are in the epoch before.
+                if head.is_from_start && self.begin_older_epoch() {
+                    return Vec::new();
+                }
                 self.cursor.is_done = true;
                 self.stage = GitArchiveStage::Over;
                 vec![Gap::healed(since.timestamp(), self.now)]

@@ -49,12 +49,14 @@ pub(super) struct History {
 }
 
 impl History {
-    /// The options that limit the range by date.
+    /// The options that go with the revisions.
     pub(super) fn options(&self) -> Vec<String> {
         let since = self
             .since
             .map(|since| format!("--since-as-filter=@{since}"));
-        since.into_iter().collect()
+        // The horizon may name commits that are not there.
+        let missing = Some("--ignore-missing".to_owned());
+        missing.into_iter().chain(since).collect()
     }
 }
 

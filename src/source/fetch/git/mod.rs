@@ -58,7 +58,9 @@ impl GitClient {
     pub(super) fn new(config: &NetworkConfig, user_agent: &str, lookup: Lookup) -> Self {
         Self {
             program: OnceLock::new(),
-            folder: config.git_folder.clone(),
+            // Git runs in another folder than bpfnews.
+            folder: std::path::absolute(&config.git_folder)
+                .unwrap_or_else(|_| config.git_folder.clone()),
             user_agent: user_agent.to_owned(),
             timeout: config.request_timeout,
             disk_bytes: config.git_bytes_max,
