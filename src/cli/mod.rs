@@ -1,6 +1,7 @@
 //! The command line: the grammar, and one function per command. No rules of the trade stand here.
 
 mod demo;
+mod git;
 mod import;
 mod issue;
 mod letters;

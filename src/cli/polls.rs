@@ -26,8 +26,6 @@ use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::live::Live;
 use crate::publish::{Rules, files};
-use crate::source::fetch::git_version;
-use crate::source::git::is_git;
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
@@ -63,11 +61,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
             many => format!("posted to {many} channels"),
         }
     );
-    if config.feeds.iter().any(|feed| is_git(&feed.url))
-        && let Err(why) = git_version()
-    {
-        tracing::warn!("feeds with addresses for git cannot be read: {why}");
-    }
+    super::git::warn_without_git(config);
     files::write(&live.store, Rules::of(config)).await;
     let pages = match &config.web {
         Some(web) => Some(serve(&live, web, &config.issue.name, &stop).await?),
@@ -234,7 +228,7 @@ pub(super) async fn check(
     for open in super::secrets::open_to_others(&config) {
         writeln!(out, "{BAD}warning{BAD:#}  {open}")?;
     }
-    let has_git = check_git(&mut out, &config)?;
+    let has_git = super::git::check_git(&mut out, &config)?;
     if config.network.contact.is_none() {
         let hint = "set `contact` under [network], so that a site's operator can reach you";
         writeln!(out, "{DIM}hint: {hint}{DIM:#}")?;
@@ -287,21 +281,6 @@ pub(super) async fn check(
     }
     writeln!(out, "Next: bpfnews run")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Looks for git, if a feed needs it; returns whether all is well.
-fn check_git(out: &mut impl std::io::Write, config: &Config) -> anyhow::Result<bool> {
-    let mut by_git = config.feeds.iter().filter(|feed| is_git(&feed.url));
-    let Some(first) = by_git.next() else {
-        return Ok(true);
-    };
-    let many = 1 + by_git.count();
-    let found = git_version();
-    match &found {
-        Ok(version) => writeln!(out, "{GOOD}ok{GOOD:#}  git {version} for {many} feeds")?,
-        Err(why) => writeln!(out, "{BAD}failed{BAD:#}  {}: {why}", first.name)?,
-    }
-    Ok(found.is_ok())
 }
 
 /// Asks the chat systems for each channel there; gives whether all are well.

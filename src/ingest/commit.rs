@@ -240,11 +240,6 @@ impl Ingest {
         self.report_warning(tx, row, page.warning.as_deref(), now)
             .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
-        if read.mode == Mode::Seed && read.is_first {
-            let dates = page.items.iter().filter_map(|item| item.at);
-            let floor_at = dates.min().map(|at| at.timestamp());
-            progress.put_seed(row.id, floor_at);
-        }
         let cursor = walk.cursor();
         match read.mode {
             Mode::History => feeds::save_backfill(tx, row.id, &cursor).await?,
@@ -254,6 +249,13 @@ impl Ingest {
             feeds::save_move(tx, row.id, row.url.as_deref(), moved_to).await?;
         }
         let next = walk.next();
+        // A walk may have questions before its first items.
+        let is_seeded = !page.items.is_empty() || next.is_none();
+        if read.mode == Mode::Seed && is_seeded {
+            let dates = page.items.iter().filter_map(|item| item.at);
+            let floor_at = dates.min().map(|at| at.timestamp());
+            progress.put_seed(row.id, floor_at);
+        }
         let config = self.feeds.get(&row.name);
         let ended = config.filter(|_| is_poll && next.is_none()).map(|config| {
             let how = Ok(walk.is_cut_short());

@@ -73,7 +73,6 @@ impl Ingest {
                 moved_to: None,
                 cursor: None,
                 leave_alone: Duration::ZERO,
-                is_first: false,
                 was_sampled: false,
             };
             let kept = self.commit(Left::Page(Box::new(read))).await?;

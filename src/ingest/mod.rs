@@ -328,7 +328,6 @@ impl Ingest {
                         moved_to,
                         cursor,
                         leave_alone,
-                        is_first,
                         was_sampled: report.news > 0,
                     };
                     // While a page of the usual size waits for the disk, somebody else may read.

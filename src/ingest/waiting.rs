@@ -40,8 +40,6 @@ pub(super) struct ReadPage {
     pub(super) cursor: Option<String>,
     /// How long the feed is to be left alone after its poll, which ends with its last page.
     pub(super) leave_alone: Duration,
-    /// Whether it is the first page of its poll.
-    pub(super) is_first: bool,
     /// Whether its new feed has shown a sample.
     pub(super) was_sampled: bool,
 }

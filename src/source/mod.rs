@@ -11,6 +11,7 @@ mod html;
 pub mod mail;
 pub mod mbox;
 mod mime;
+mod question;
 mod request;
 pub mod tree;
 mod wire;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::git::GitQuestion;
+use super::question::GitQuestion;
 
 /// The most bytes of one document.
 const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
@@ -45,6 +45,13 @@ impl Request {
             validators: Validators::default(),
             bytes_max: BULK_BYTES_MAX,
         }
+    }
+}
+
+impl Request {
+    /// A question for git.
+    pub(super) fn git(url: Url, question: GitQuestion) -> Self {
+        Self::bulk(url, Method::Git(Box::new(question)))
     }
 }
 

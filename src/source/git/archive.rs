@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
-use super::{GitQuestion, LastTip, MailHead, MailRange, as_http, records};
+use super::records;
+use crate::config::as_http;
 use crate::item::CommitHash;
+use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Method, Page, Request, mail};
 
 /// Mails of one page.

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::as_http;
+use crate::config::as_http;
 use crate::source::{archive, tree};
 
 /// The page of a commit of the repository at `base`: on GitHub, and on kernel.org, whose cgit has the same paths. `None` for

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
-use super::GitHead;
 use crate::item::{CommitHash, Detail, Item, ItemData, Person, prose};
+use crate::source::question::GitHead;
 use crate::source::{Answer, Body, FetchError, broken, wire};
 
 /// The fields of a record before its diffstat: hash, author, address, author date, commit date, subject, body.

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{CommitRange, GitHead, GitQuestion, LastTip, records};
+use super::records;
 use crate::item::{CommitHash, Item, ItemKey};
+use crate::source::question::{CommitRange, GitHead, GitQuestion, LastTip};
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Request};
 
 /// Commits of one page.

@@ -7,7 +7,7 @@ use super::child::ChildFailure;
 use super::failure::GitFailure;
 use super::history::{self, History, HistoryRange};
 use super::repository::{Copy, CopyKind, GitRun};
-use crate::source::git::{CommitRange, GitHead};
+use crate::source::question::{CommitRange, GitHead};
 
 /// The most commits of a range that get diffstats; a diffstat needs the files before and after.
 const STAT_COMMITS_MAX: usize = 500;

@@ -157,6 +157,10 @@ fn of_message(shown: &str, said: &str, ending: &str) -> FetchError {
         Some(401 | 403) => return FetchError::Walled { why },
         _ => {}
     }
+    if has(&["terminal prompts disabled"]) {
+        let why = format!("{shown} asks for a password");
+        return FetchError::Walled { why };
+    }
     if has(&["is this a git repository?"]) {
         let why = format!("{why}; perhaps it answers with a page for people");
         return FetchError::Walled { why };

@@ -7,7 +7,7 @@ use super::child::ChildFailure;
 use super::failure::GitFailure;
 use super::repository::Copy;
 use crate::item::CommitHash;
-use crate::source::git::LastTip;
+use crate::source::question::LastTip;
 
 /// The horizon lies so long before the last tip: topic branches begin up to two releases before they are merged.
 const HORIZON_S: i64 = 120 * 86_400;

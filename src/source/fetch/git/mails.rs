@@ -7,8 +7,8 @@ use super::failure::GitFailure;
 use super::history::{self, HistoryRange};
 use super::repository::{Copy, CopyKind, GitRun};
 use crate::item::CommitHash;
-use crate::source::git::{MailHead, MailRange};
 use crate::source::mbox::MAIL_BYTES_MAX;
+use crate::source::question::{MailHead, MailRange};
 
 /// The most bytes of the mails of one page; the next page goes on.
 const PAGE_BYTES_MAX: usize = 24 << 20;
@@ -93,6 +93,8 @@ fn take_page(
             .strip_prefix("blob ")
             .and_then(|size| size.parse::<usize>().ok());
         match size {
+            // A purge leaves an empty file.
+            Some(0) => {}
             Some(size) if size <= MAIL_BYTES_MAX => {
                 bytes += size;
                 page.push(format!("{hash}:m"));

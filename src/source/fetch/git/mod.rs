@@ -35,9 +35,9 @@ use self::repository::GitRun;
 use super::address::{self, Lookup};
 use super::words::{root_cause, shown};
 use super::{Fetcher, gate_key};
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, as_http};
 use crate::item::hex;
-use crate::source::git::{GitQuestion, as_http};
+use crate::source::question::GitQuestion;
 use crate::source::{Answer, Body, FetchError, Request, Validators};
 
 /// A fetch may take so many times as long as a request: it may bring months of history.

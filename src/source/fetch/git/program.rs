@@ -13,7 +13,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::child::{self, ChildLimits};
-use crate::source::git::protocol;
+use crate::config::protocol;
 
 /// The oldest version that can be used: 2.37 brought `http.curloptResolve` and `--since-as-filter`.
 const VERSION_MIN: (u32, u32) = (2, 37);
@@ -223,7 +223,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::source::git::as_http;
+    use crate::config::as_http;
 
     #[test]
     fn versions_are_compared_by_number() {
