@@ -38,9 +38,13 @@ pub(super) async fn check(
     if only.is_none() && !write_obstacles(&mut out, &config)? {
         return Ok(ExitCode::from(REFUSED));
     }
+    let has_git = super::git::check_git(&mut out, &config)?;
     if !online {
         writeln!(out, "Next: bpfnews check --online fetches each feed once.")?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(match has_git {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
     }
     let wanted: Vec<&FeedConfig> = config
         .feeds

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod failures;
+mod git;
 mod import;
 mod issue;
 mod letters;

@@ -55,6 +55,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
             many => format!("posted to {many} channels"),
         }
     );
+    super::git::warn_without_git(config);
     files::write(&live.store, Rules::of(config)).await;
     let pages = match &config.web {
         Some(web) => Some(serve(&live, web, &config.issue.name, &stop).await?),

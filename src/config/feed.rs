@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::git_address::is_git;
 use super::network::NetworkConfig;
 use super::place::{URL_RIGHT, read_url};
 use super::reader::{Field, Table, quoted};
@@ -111,7 +112,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> ReadFee
         // A blog, a project or a video channel is listed because all of it is about BPF.
         None => Some(kind == Some(UpstreamKind::Feed)),
     };
-    let own = read_own(&mut table, kind);
+    let own = read_own(&mut table, kind, url.as_ref().is_some_and(is_git));
     let new_max = own.new_max;
     let place = table.place().to_owned();
     table.finish();
@@ -176,7 +177,7 @@ fn read_poll_gap(
 }
 
 /// Reads the keys that only one kind has. If the kind itself is wrong, checks them all and refuses none.
-fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>) -> KindKeys {
+fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>, is_git: bool) -> KindKeys {
     for (key, owner) in OWN_KEYS {
         let Some(kind) = kind.filter(|kind| kind != owner) else {
             continue;
@@ -202,6 +203,10 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>) -> KindKeys {
         None => Some(TreeRole::Topic),
     };
     let query = match table.take("query") {
+        Some(field) if is_git => {
+            field.note("git cannot search; use the list's http address, or leave this key out");
+            None
+        }
         Some(field) => read_query(&field).map(Some),
         None => Some(None),
     };

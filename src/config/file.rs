@@ -180,7 +180,9 @@ fn read_config<'t>(
     let database = top.take("database");
     let database = database.and_then(|field| read_database(&field));
     let network = top.take_table("network", TableName::Network);
-    let network = network.map_or_else(NetworkConfig::default, read_network);
+    let mut network = network.map_or_else(NetworkConfig::default, read_network);
+    let database = folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT));
+    network.git_folder = database.with_extension("git");
     let relevance = top.take_table("relevance", TableName::Relevance);
     let mut relevance = relevance.map_or_else(FoldRules::default, relevance::read_relevance);
     let machines = top.take_table("machines", TableName::Machines);
@@ -210,7 +212,7 @@ fn read_config<'t>(
     let web = web.and_then(issue::read_web);
     top.finish();
     let config = Config {
-        database: folder.join(database.as_deref().unwrap_or(DATABASE_DEFAULT)),
+        database,
         network,
         relevance,
         feeds,

@@ -1,6 +1,7 @@
 //! The `[network]` table.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -20,6 +21,10 @@ const REQUEST_TIMEOUT_S_MAX: u64 = 600;
 const HOST_GAP_MS_DEFAULT: u64 = 1000;
 const REQUEST_TIMEOUT_S_DEFAULT: u64 = 60;
 
+/// Megabytes of git's copy of one repository.
+const GIT_MB_DEFAULT: u64 = 2_000;
+const GIT_MB_MAX: u64 = 1_000_000;
+
 /// Behaviour on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkConfig {
@@ -33,6 +38,10 @@ pub struct NetworkConfig {
     pub host_gap: Duration,
     /// The longest time from the start of a request to its last byte (`request_timeout_s`).
     pub request_timeout: Duration,
+    /// The folder of git's copies of repositories: beside the database. It may be deleted at any time.
+    pub git_folder: PathBuf,
+    /// The most bytes of one of them (`git_max_mb`).
+    pub git_bytes_max: u64,
 }
 
 impl NetworkConfig {
@@ -56,6 +65,8 @@ impl Default for NetworkConfig {
             page: None,
             host_gap: Duration::from_millis(HOST_GAP_MS_DEFAULT),
             request_timeout: Duration::from_secs(REQUEST_TIMEOUT_S_DEFAULT),
+            git_folder: PathBuf::from("bpfnews.git"),
+            git_bytes_max: GIT_MB_DEFAULT << 20,
         }
     }
 }
@@ -69,6 +80,8 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     let gap = gap.and_then(|field| field.whole("milliseconds", 0..=HOST_GAP_MS_MAX));
     let timeout = table.take("request_timeout_s");
     let timeout = timeout.and_then(|field| field.whole("seconds", 1..=REQUEST_TIMEOUT_S_MAX));
+    let git = table.take("git_max_mb");
+    let git = git.and_then(|field| field.whole("megabytes", 1..=GIT_MB_MAX));
     table.finish();
     NetworkConfig {
         allow_private_hosts: hosts.map(read_hosts).unwrap_or_default(),
@@ -76,6 +89,8 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
         page: page.and_then(|field| read_page(&field)),
         host_gap: gap.map_or(default.host_gap, Duration::from_millis),
         request_timeout: timeout.map_or(default.request_timeout, Duration::from_secs),
+        git_folder: default.git_folder,
+        git_bytes_max: git.map_or(default.git_bytes_max, |mb| mb << 20),
     }
 }
 

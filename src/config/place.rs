@@ -2,24 +2,46 @@
 
 use url::Url;
 
+use super::git_address::{as_http, back, is_git};
 use super::reader::{Field, quoted};
 use super::upstream::UpstreamKind;
 
 pub(super) const URL_RIGHT: &str = "an http or https URL, such as \"https://lore.kernel.org/bpf/\"";
 
+const GIT_RIGHT: &str =
+    "an address that git reads, such as \"git+https://git.example.org/linux.git\"";
+
 /// Reads a URL into the canonical form of its kind, so that one place has one spelling.
 pub(super) fn read_url(field: &Field<'_, '_>, kind: Option<UpstreamKind>) -> Option<Url> {
     let text = field.text(URL_RIGHT)?;
-    let checked = check_url(text).and_then(|url| match kind {
-        Some(UpstreamKind::Tree) => tree_url(url),
-        Some(UpstreamKind::Archive) => archive_url(url),
-        Some(UpstreamKind::Lwn | UpstreamKind::Feed) | None => Ok(url),
+    let checked = check_url(text, kind).and_then(|url| match is_git(&url) {
+        true => git_url(&url, kind),
+        false => url_of_kind(url, kind),
     });
     checked.map_err(|message| field.note(message)).ok()
 }
 
+fn url_of_kind(url: Url, kind: Option<UpstreamKind>) -> Result<Url, String> {
+    match kind {
+        Some(UpstreamKind::Tree) => tree_url(url),
+        Some(UpstreamKind::Archive) => archive_url(url),
+        Some(UpstreamKind::Lwn | UpstreamKind::Feed) | None => Ok(url),
+    }
+}
+
+/// An address that git reads has the form of the same address without `git+`.
+fn git_url(url: &Url, kind: Option<UpstreamKind>) -> Result<Url, String> {
+    let wrong = || format!("expected {GIT_RIGHT}, found {}", quoted(url.as_str()));
+    let http = as_http(url).ok_or_else(wrong)?;
+    let http = url_of_kind(http, kind).map_err(|message| {
+        let scheme = url.scheme();
+        format!("{message} (with {scheme}: in front, as git reads it)")
+    })?;
+    back(url, &http).ok_or_else(wrong)
+}
+
 /// The rules for every URL. Messages never repeat a URL that may contain a password.
-fn check_url(text: &str) -> Result<Url, String> {
+fn check_url(text: &str, kind: Option<UpstreamKind>) -> Result<Url, String> {
     let shown = if text.contains('@') {
         "one with an \"@\" in it".to_owned()
     } else {
@@ -37,7 +59,11 @@ fn check_url(text: &str) -> Result<Url, String> {
         let message = "has a user or a password in it; never write secrets into the configuration";
         return Err(message.to_owned());
     }
-    if !matches!(url.scheme(), "http" | "https") {
+    let may_be_git = !matches!(kind, Some(UpstreamKind::Lwn | UpstreamKind::Feed));
+    if is_git(&url) && !may_be_git {
+        return wrong("; git reads feeds of kind \"tree\" and \"archive\" only");
+    }
+    if !matches!(url.scheme(), "http" | "https") && !is_git(&url) {
         return wrong("");
     }
     if url.host_str().is_none_or(str::is_empty) {

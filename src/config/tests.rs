@@ -139,6 +139,7 @@ contact = "bpfnews@example.org; day and night"
 page = "https://example.org/bpfnews"
 host_gap_ms = 0
 request_timeout_s = 5
+git_max_mb = 500
 [relevance]
 title_words = ["BPF", "xdp"]
 path_words = ["kernel/bpf"]
@@ -303,6 +304,8 @@ url = "https://news.example.org"
         page: Url::parse("https://example.org/bpfnews").ok(),
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
+        git_folder: PathBuf::from("/etc/bpfnews/data/news.git"),
+        git_bytes_max: 500 << 20,
     };
     assert_eq!(config.network, network);
     let words = &config.relevance;
@@ -407,6 +410,19 @@ fn urls_come_into_one_form() {
         "tree",
         "https://github.com/o/r.git",
         "https://github.com/o/r",
+    );
+    let git = "git+https://git.example/x.git";
+    check_url("tree", &format!("{git}/"), git);
+    check_url(
+        "tree",
+        "git+https://GitHub.com/o/r.git",
+        "git+https://github.com/o/r",
+    );
+    check_url("tree", "git://h.example:9418/x", "git://h.example/x");
+    check_url(
+        "archive",
+        "git+https://lore.kernel.org/bpf",
+        "git+https://lore.kernel.org/bpf/",
     );
     check_url("feed", "https://a.example", "https://a.example/");
     check_url(

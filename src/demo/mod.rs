@@ -176,6 +176,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
             page: None,
             host_gap: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
+            ..NetworkConfig::default()
         },
         feeds: vec![
             feed("netdev", "netdev/", archive()),

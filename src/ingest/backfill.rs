@@ -59,7 +59,6 @@ pub(super) async fn backfill(
             moved_to: None,
             cursor: None,
             pause_min: Duration::ZERO,
-            is_first: false,
             was_sampled: false,
         };
         let committed = ingest.commits.commit_page(read).await?;

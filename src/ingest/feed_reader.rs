@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::shared_state::SharedState;
 use crate::clock::Clock;
-use crate::config::{Config, FeedConfig};
+use crate::config::{Config, FeedConfig, as_http, is_git};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
@@ -108,8 +108,11 @@ impl FeedReader {
 fn places(config: &Config) -> Vec<(String, u16)> {
     let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
     let place = |feed: &Arc<FeedConfig>| {
-        let host = feed.url.host_str()?.to_owned();
-        Some((host, feed.url.port_or_known_default()?))
+        let url = match is_git(&feed.url) {
+            true => as_http(&feed.url)?,
+            false => feed.url.clone(),
+        };
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
     };
     config.feeds.iter().filter(own).filter_map(place).collect()
 }

@@ -224,7 +224,6 @@ impl<'a> Poll<'a> {
             moved_to,
             cursor: self.cursor.take(),
             pause_min: self.pause_min,
-            is_first: self.is_first(),
             was_sampled: self.report.news > 0,
         };
         self.commit(read).await

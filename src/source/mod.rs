@@ -8,10 +8,12 @@ mod authentication;
 mod cause;
 pub mod feed;
 pub mod fetch;
+pub mod git;
 mod html;
 pub mod mail;
 pub mod mbox;
 mod mime;
+mod question;
 mod request;
 pub mod tree;
 mod wire;
@@ -37,6 +39,10 @@ pub enum Source {
     Tree(tree::Tree),
     /// A mailing list's archive.
     Archive(archive::Archive),
+    /// A branch that is read by git.
+    GitTree(git::GitTree),
+    /// A mailing list's archive that is read by git.
+    GitArchive(git::GitArchive),
     /// LWN or any other feed.
     Feed(feed::Feed),
 }
@@ -57,6 +63,12 @@ impl Source {
     /// The source of a configured feed.
     pub fn open(feed: &FeedConfig) -> Self {
         match &feed.kind {
+            FeedKind::Tree { branch, paths, .. } if git::is_git(&feed.url) => {
+                Self::GitTree(git::GitTree::new(&feed.url, branch, paths))
+            }
+            FeedKind::Archive { .. } if git::is_git(&feed.url) => {
+                Self::GitArchive(git::GitArchive::new(&feed.url))
+            }
             FeedKind::Tree { branch, paths, .. } => {
                 Self::Tree(tree::Tree::new(&feed.url, branch, paths))
             }
@@ -90,6 +102,10 @@ impl Source {
         match (self, goal) {
             (Self::Tree(tree), _) => Ok(Walk::Tree(tree.begin(cursor, goal, now))),
             (Self::Archive(archive), _) => Ok(Walk::Archive(archive.begin(cursor, goal, now))),
+            (Self::GitTree(tree), _) => Ok(Walk::GitTree(tree.begin(cursor, goal, now))),
+            (Self::GitArchive(archive), _) => {
+                Ok(Walk::GitArchive(archive.begin(cursor, goal, now)))
+            }
             (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
             (Self::Feed(_), Goal::Backfill { .. }) => Err(
                 "only archives and trees can be read back in time; other feeds have no older pages"
@@ -107,6 +123,10 @@ pub enum Walk {
     Tree(tree::TreeWalk),
     /// Through an archive.
     Archive(archive::ArchiveWalk),
+    /// Through a branch, by git.
+    GitTree(git::GitTreeWalk),
+    /// Through an archive, by git.
+    GitArchive(git::GitArchiveWalk),
     /// One document.
     Feed(feed::FeedWalk),
 }
@@ -121,6 +141,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.next(),
             Self::Archive(walk) => walk.next(),
+            Self::GitTree(walk) => walk.next(),
+            Self::GitArchive(walk) => walk.next(),
             Self::Feed(walk) => walk.next(),
         }
     }
@@ -134,6 +156,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.read(answer),
             Self::Archive(walk) => walk.read(answer),
+            Self::GitTree(walk) => walk.read(answer),
+            Self::GitArchive(walk) => walk.read(answer),
             Self::Feed(walk) => walk.read(answer),
         }
     }
@@ -144,6 +168,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.learn(fresh, new_here),
             Self::Archive(walk) => walk.learn(fresh, new_here),
+            Self::GitTree(walk) => walk.learn(new_here),
+            Self::GitArchive(walk) => walk.learn(),
             Self::Feed(walk) => walk.learn(new_here),
         }
     }
@@ -153,6 +179,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.cursor(),
             Self::Archive(walk) => walk.cursor(),
+            Self::GitTree(walk) => walk.cursor(),
+            Self::GitArchive(walk) => walk.cursor(),
             Self::Feed(walk) => walk.cursor(),
         }
     }
@@ -162,6 +190,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.is_cut_short(),
             Self::Archive(walk) => walk.is_cut_short(),
+            Self::GitTree(walk) => walk.is_cut_short(),
+            Self::GitArchive(walk) => walk.is_cut_short(),
             Self::Feed(_) => false,
         }
     }
@@ -171,6 +201,8 @@ impl Walk {
         match self {
             Self::Tree(walk) => walk.progress(),
             Self::Archive(walk) => walk.progress(),
+            Self::GitTree(walk) => walk.progress(),
+            Self::GitArchive(walk) => walk.progress(),
             Self::Feed(_) => 1.0,
         }
     }
@@ -245,6 +277,12 @@ impl KnownVersion {
 /// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own.
 pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {
     match kind {
+        ItemKind::Commit if git::is_git(base) => {
+            git::people::commit_page(base, reference).map(String::from)
+        }
+        ItemKind::Message if git::is_git(base) => {
+            git::people::message_page(base, reference).map(String::from)
+        }
         ItemKind::Commit => Some(tree::commit_url(base, reference).into()),
         ItemKind::Message => Some(archive::message_url(base, reference).into()),
         ItemKind::Article | ItemKind::Release | ItemKind::Video => None,

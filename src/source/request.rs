@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::question::GitQuestion;
+
 /// The most bytes of one document.
 const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
 /// The most bytes of a bulk download (an mbox, a range of patches).
@@ -46,12 +48,19 @@ impl Request {
     }
 }
 
+impl Request {
+    /// A question for git.
+    pub(super) fn git(url: Url, question: GitQuestion) -> Self {
+        Self::bulk(url, Method::Git(Box::new(question)))
+    }
+}
+
 /// A request that a source needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The address.
     pub url: Url,
-    /// GET, or public-inbox's POST (no body) for an mbox of search results.
+    /// GET, public-inbox's POST (no body) for an mbox of search results, or a question for git.
     pub method: Method,
     /// The form that the answer must have.
     pub expect: Expect,
@@ -61,13 +70,15 @@ pub struct Request {
     pub bytes_max: u64,
 }
 
-/// The HTTP method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The HTTP method, or a question for git.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
     /// GET, conditional if there are validators.
     Get,
     /// POST with an empty body.
     Post,
+    /// Git answers; the address is one of git's.
+    Git(Box<GitQuestion>),
 }
 
 /// The form that an answer must have. An HTML page in place of a feed is a wall.

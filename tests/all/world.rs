@@ -146,6 +146,7 @@ impl World {
                 page: None,
                 host_gap: Duration::ZERO,
                 request_timeout: Duration::from_secs(3),
+                ..NetworkConfig::default()
             },
             feeds: all
                 .iter()

@@ -13,6 +13,9 @@ line of standard input, and one line answers it:
   more N     lets N more mails in                        ok COUNT   (mails in the inbox now)
   refresh    makes search see what is in, with --lag     ok COUNT
   down, up   stops the HTTP server, starts it again      ok COUNT
+  epoch      begins a new epoch for the next mails       ok COUNT
+  purge N    takes mail N (from 0) out of the history    ok COUNT
+  rm N       removes mail N by a further commit          ok COUNT
 
 The server ends, and its temporary folder goes, when standard input ends. With --lag search is left to notice new
 mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
@@ -58,19 +61,37 @@ def mails(path):
 class Inbox:
     def __init__(self, top, waiting, port, lag):
         self.dir, self.waiting, self.lag, self.count = top / NAME, waiting, lag, 0
-        self.repo = self.dir / "git" / "0.git"
+        self.archived, self.epoch, self.is_begun = [], 0, False
         self.url = f"http://127.0.0.1:{port}/{NAME}/"
         self.env = dict(os.environ, PI_CONFIG=str(top / "config"), HOME=str(top), LC_ALL="C", TZ="UTC",
                         GIT_CONFIG_SYSTEM="/dev/null")
         self.run("public-inbox-init", "-V2", "-L", "full", NAME, str(self.dir), self.url, f"{NAME}@list.invalid")
         (self.dir / "description").write_text("a list for tests\n")
+        self.make_repo()
+        self.server = None
+
+    @property
+    def repo(self):
+        return self.dir / "git" / f"{self.epoch}.git"
+
+    def make_repo(self):
         if not self.repo.exists():
             self.run("git", "init", "-q", "--bare", str(self.repo))
         self.run("git", "--git-dir", str(self.repo), "symbolic-ref", "HEAD", BRANCH)
-        self.server = None
 
-    def run(self, *command):
-        subprocess.run(command, check=True, env=self.env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    def begin_epoch(self):
+        self.epoch, self.is_begun = self.epoch + 1, False
+        self.make_repo()
+
+    def run(self, *command, given=None):
+        about = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+        subprocess.run(command, check=True, env=self.env, stdout=sys.stderr, **about)
+
+    def purge(self, place):
+        self.run("public-inbox-purge", str(self.dir), given=self.archived[place])
+
+    def remove(self, place):
+        self.run("public-inbox-learn", "rm", "--all", given=self.archived[place])
 
     def let_in(self, count):
         batch, self.waiting = self.waiting[:count], self.waiting[count:]
@@ -91,9 +112,11 @@ class Inbox:
             raw = b"Received: from list.invalid by archive.invalid; " + when + b"\n" + raw
             write(b"commit %s\nauthor a list <list@list.invalid> %d +0000\n" % (BRANCH.encode(), at))
             write(b"committer an archive <archive@archive.invalid> %d +0000\ndata 4\nmail\n" % at)
-            if place == 0 and self.count:
+            if place == 0 and self.is_begun:
                 write(b"from %s^0\n" % BRANCH.encode())
+            self.archived.append(raw)
             write(b"M 100644 inline m\ndata %d\n%s\n" % (len(raw), raw))
+        self.is_begun = True
         write(b"done\n")
         git.stdin.close()
         if git.wait():
@@ -168,6 +191,12 @@ def main():
                     inbox.stop()
                 case ["up"]:
                     inbox.serve(port)
+                case ["epoch"]:
+                    inbox.begin_epoch()
+                case ["purge", place]:
+                    inbox.purge(int(place))
+                case ["rm", place]:
+                    inbox.remove(int(place))
                 case ["refresh"]:
                     inbox.refresh(everything[inbox.count - 1][1])
                 case _:

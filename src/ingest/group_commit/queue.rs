@@ -34,8 +34,6 @@ pub(in crate::ingest) struct ReadPage {
     pub(in crate::ingest) cursor: Option<String>,
     /// The shortest pause after the poll, which ends with its last page.
     pub(in crate::ingest) pause_min: Duration,
-    /// Whether it is the first page of its poll.
-    pub(in crate::ingest) is_first: bool,
     /// Whether its new feed has posted a sample.
     pub(in crate::ingest) was_sampled: bool,
 }

@@ -163,11 +163,6 @@ impl<'a> PageBatch<'a> {
             report_warning(self.tx, self.destinations, row, warning, now).await?;
         }
         feeds::record_faults(self.tx, row.id, &page.faults, now).await?;
-        if read.mode == Mode::Seed && read.is_first {
-            let dates = page.items.iter().filter_map(|item| item.at);
-            let floor_at = dates.min().map(|at| at.timestamp());
-            self.progress.put_seed(row.id, floor_at);
-        }
         let cursor = walk.cursor();
         if is_poll {
             self.progress.put_cursor(row.id, cursor.clone());
@@ -178,6 +173,13 @@ impl<'a> PageBatch<'a> {
             feeds::save_move(self.tx, row.id, row.url.as_deref(), moved_to).await?;
         }
         let next = walk.next();
+        // A walk may have requests before its first items.
+        let is_seeded = !page.items.is_empty() || next.is_none();
+        if read.mode == Mode::Seed && is_seeded {
+            let dates = page.items.iter().filter_map(|item| item.at);
+            let floor_at = dates.min().map(|at| at.timestamp());
+            self.progress.put_seed(row.id, floor_at);
+        }
         let is_last = is_poll && next.is_none();
         let end = is_last.then(|| {
             let reason = EndReason::Walked {

@@ -166,7 +166,7 @@ impl Resolve for GuardedResolver {
 }
 
 /// The addresses of `name` that may be connected to.
-fn usable(
+pub(super) fn usable(
     allowed: &Allowed,
     name: &str,
     found: &[IpAddr],

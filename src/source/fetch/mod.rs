@@ -4,6 +4,7 @@
 //! looks at a status code. It writes nothing to disk and does not interpret documents.
 //!
 //! - `address`: which hosts may be asked, on every hop and by the resolver the connection uses
+//! - `git`: git's program, for addresses that git reads
 //! - `gate`: one request at a time to a host, the pause between two, and waits that hosts ask for
 //! - `headers`: the headers of requests, and the meaning of an answer's headers
 //! - `body`: decompression within limits
@@ -15,6 +16,7 @@
 mod address;
 mod body;
 mod gate;
+mod git;
 mod headers;
 mod reach;
 mod sniff;
@@ -32,6 +34,8 @@ use url::Url;
 
 use self::address::{Allowed, GuardedResolver, Lookup};
 use self::gate::{Gates, Held};
+use self::git::GitClient;
+pub use self::git::git_version;
 use self::reach::Reach;
 use self::words::shown;
 use super::{Answer, Body, FetchError, Method, OWN_NETWORK, Request};
@@ -57,6 +61,7 @@ pub struct Fetcher {
     gates: Arc<Gates>,
     reach: Arc<Reach>,
     request_timeout: Duration,
+    git: Arc<GitClient>,
 }
 
 /// Makes a client, at each call.
@@ -80,6 +85,7 @@ impl Fetcher {
 
     fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
+        let git = GitClient::new(config, &user_agent(config), Arc::clone(&lookup));
         let fetcher = Self {
             client: OnceLock::new(),
             make_client: client_maker(config, &allowed, lookup),
@@ -87,6 +93,7 @@ impl Fetcher {
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
             request_timeout: config.request_timeout,
+            git: Arc::new(git),
         };
         fetcher.client()?;
         Ok(fetcher)
@@ -103,6 +110,7 @@ impl Fetcher {
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
+            git: Arc::clone(&self.git),
         }
     }
 
@@ -121,6 +129,9 @@ impl Fetcher {
     /// First waits for the host's turn. `request_timeout` does not count that wait, and covers all redirects together.
     /// Dropping the future ends the request and frees the host.
     pub async fn fetch(&self, request: &Request) -> Result<Answer, FetchError> {
+        if let Method::Git(question) = &request.method {
+            return self.ask_git(request, question).await;
+        }
         let mut url = request.url.clone();
         let mut time_left = self.request_timeout;
         let mut all_permanent = true;
@@ -227,11 +238,14 @@ impl Fetcher {
     }
 }
 
+fn user_agent(config: &NetworkConfig) -> String {
+    let page = config.page.as_ref().map_or("", Url::as_str);
+    headers::user_agent(page, config.contact.as_deref())
+}
+
 fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> MakeClient {
     let resolver = Arc::new(GuardedResolver::new(Arc::clone(allowed), lookup));
-    let contact = config.contact.as_deref();
-    let page = config.page.as_ref().map_or("", Url::as_str);
-    let user_agent = headers::user_agent(page, contact);
+    let user_agent = user_agent(config);
     // Half of the whole, to distinguish an unreachable host from a slow one.
     let connect_timeout = CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2);
     Box::new(move || {
@@ -256,7 +270,7 @@ fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) 
 
 async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<Response> {
     let builder = match request.method {
-        Method::Get => client.get(url.clone()),
+        Method::Get | Method::Git(_) => client.get(url.clone()),
         Method::Post => client.post(url.clone()),
     };
     builder.headers(headers::of_request(request)).send().await

@@ -31,6 +31,7 @@ fn fetcher(allow: &[&str], table: &[(&str, &[&str])]) -> Fetcher {
         page: None,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_millis(600),
+        ..NetworkConfig::default()
     };
     Fetcher::with_lookup(&config, lookup).expect("a client")
 }

@@ -27,6 +27,7 @@ fn config() -> NetworkConfig {
         page: None,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
+        ..NetworkConfig::default()
     }
 }
 

@@ -5,6 +5,9 @@
 
 mod bot;
 mod faulty;
+mod gitarchive;
+mod gitattack;
+mod gitway;
 mod import;
 mod inbox;
 #[cfg(feature = "matrix")]
@@ -112,6 +115,13 @@ impl Server {
     /// cgit over a repository.
     fn cgit(repository: &Path) -> Self {
         Self::start("cgit.py", &[repository], None)
+    }
+
+    /// Git's own server over a repository: `git http-backend`, or `git daemon` with `--daemon`.
+    fn git(repository: &Path, more: &[&str]) -> Self {
+        let mut args = vec![repository];
+        args.extend(more.iter().map(Path::new));
+        Self::start("gitserver.py", &args, None)
     }
 
     /// Lets more mails in; gives how many are in.

@@ -1,6 +1,7 @@
 //! Trees, read from a real cgit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 use super::bot::Bot;
@@ -13,7 +14,7 @@ const KILL_WITHIN: Duration = Duration::from_millis(400);
 const SEEN_AT_FIRST: &str = "--max-count=10";
 
 /// Fails unless every stored commit has its own subject.
-fn check_titles(bot: &Bot, repository: &Repository) {
+pub(super) fn check_titles(bot: &Bot, repository: &Repository) {
     let listed = repository.git(&["log", "--all", "--format=%H %s"]);
     let subjects: HashMap<&str, &str> = listed
         .lines()
@@ -98,7 +99,7 @@ fn real_tree_catches_up_on_the_corpus_though_it_is_killed() {
 }
 
 /// Lines beside the main one, older than what is on it, merged one by one, by an octopus, and one inside the other.
-fn merged(history: &mut History, mut tip: usize, rounds: usize) -> usize {
+pub(super) fn merged(history: &mut History, mut tip: usize, rounds: usize) -> usize {
     for round in 0..rounds {
         let file = format!("net/side-{round}.c");
         let base = tip;
@@ -211,7 +212,7 @@ fn real_tree_limited_to_paths_follows_merges() {
 }
 
 /// A branch with `patches` on an old base is put, with the same patches and three more, on another.
-struct Rebased {
+pub(super) struct Rebased {
     repository: Repository,
     base: String,
     before: String,
@@ -221,7 +222,7 @@ struct Rebased {
 }
 
 impl Rebased {
-    fn new(patches: usize) -> Self {
+    pub(super) fn new(patches: usize) -> Self {
         let mut history = History::new(90);
         let other_base = history.line(0, 30, "kernel/bpf/verifier.c");
         let base = history.line(other_base, 1, "kernel/bpf/verifier.c");
@@ -264,9 +265,14 @@ impl Rebased {
 
     /// Follows the branch over the rebase; fails unless all is stored and only what is new is announced.
     fn check(&self, forgotten: bool) {
+        self.check_by(forgotten, Server::cgit);
+    }
+
+    /// The same by another server.
+    pub(super) fn check_by(&self, forgotten: bool, serve: fn(&Path) -> Server) {
         let repository = &self.repository;
         repository.serve_revision(&self.base);
-        let server = Server::cgit(&repository.path());
+        let server = serve(&repository.path());
         let bot = Bot::new(&Bot::tree(&server.url, &[]));
         bot.poll("tree");
         repository.serve_revision(&self.before);

@@ -1,0 +1,645 @@
+//! An archive that is read by git. A public-inbox keeps its mails in numbered repositories, the epochs: each commit adds one
+//! mail, in the order of arrival, and a new epoch begins when one is large.
+//!
+//! Where the archive is served by HTTP, its manifest says in one request whether anything moved. The cursor is an epoch and a
+//! commit of it. If a purge rewrote an epoch, the mails of the last days are read again; the store knows those that it has.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
+use super::records;
+use crate::config::as_http;
+use crate::item::CommitHash;
+use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};
+use crate::source::{Answer, Body, FetchError, Gap, Goal, Method, Page, Request, mail};
+
+/// Mails of one page.
+const PAGE_MAILS: usize = 200;
+/// Mails that the first poll stores.
+const SEED_MAILS: usize = 25;
+/// Questions of one poll; the next poll goes on.
+const QUESTIONS_PER_POLL_MAX: u32 = 40;
+/// A new epoch begins with mails that came after those of the last one, but for so long.
+const EPOCH_MARGIN_S: i64 = 2 * 86_400;
+/// A manifest may be out of step with its repositories, so the tip is asked for at least so often.
+const TIP_EACH_S: i64 = 6 * 3600;
+
+/// A list's archive.
+#[derive(Debug, Clone)]
+pub struct GitArchive {
+    base: Url,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct GitArchiveCursor {
+    /// The newest epoch that was read.
+    epoch: u32,
+    /// All its mails up to this commit are stored, or older than the first poll; `None` before its first mail.
+    tip: Option<CommitHash>,
+    /// The date of that commit, in unix seconds; 0 before the first poll.
+    tip_at: i64,
+    /// The manifest's mark for the epoch when that was read to its end.
+    fingerprint: Option<String>,
+    /// When the tip was last asked for, by our clock.
+    asked_at: i64,
+    /// Whether a first poll has been, or a backfill has chosen its first epoch.
+    is_placed: bool,
+    /// A backfill: its beginning in unix seconds, and whether it is done.
+    since: Option<i64>,
+    is_done: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum GitArchiveStage {
+    Manifest,
+    /// Without a manifest: whether this epoch exists, to find the newest one.
+    Probe(u32),
+    /// The tip of the cursor's epoch.
+    Tip,
+    /// Without a manifest: whether the next epoch exists by now.
+    Next,
+    /// Mails of the cursor's epoch up to this commit.
+    Mails(CommitHash),
+    Over,
+}
+
+/// A poll or backfill of an archive in progress.
+#[derive(Debug, Clone)]
+pub struct GitArchiveWalk {
+    archive: GitArchive,
+    cursor: GitArchiveCursor,
+    goal: Goal,
+    now: i64,
+    stage: GitArchiveStage,
+    questions_left: u32,
+    /// The epochs of the manifest; empty without one.
+    epochs: BTreeMap<u32, String>,
+    /// The tip of the last epoch that a probe found.
+    probed: Option<CommitHash>,
+    page: Option<MailHead>,
+    begun_at: Option<i64>,
+}
+
+impl GitArchive {
+    /// The archive at `base`: `git+https://lore.kernel.org/bpf/`.
+    pub fn new(base: &Url) -> Self {
+        Self { base: base.clone() }
+    }
+
+    /// The manifest, where the archive is served by HTTP.
+    fn manifest_url(&self) -> Option<Url> {
+        if self.base.scheme() == "git" {
+            return None;
+        }
+        let mut url = as_http(&self.base)?;
+        url.path_segments_mut()
+            .ok()?
+            .pop_if_empty()
+            .push("manifest.js.gz");
+        Some(url)
+    }
+
+    pub(in crate::source) fn begin(
+        &self,
+        cursor: Option<&str>,
+        goal: Goal,
+        now: DateTime<Utc>,
+    ) -> GitArchiveWalk {
+        let mut cursor: GitArchiveCursor = cursor
+            .and_then(|json| serde_json::from_str(json).ok())
+            .unwrap_or_default();
+        if let Goal::Backfill { since } = goal
+            && cursor.since != Some(since.timestamp())
+        {
+            cursor = GitArchiveCursor {
+                since: Some(since.timestamp()),
+                ..GitArchiveCursor::default()
+            };
+        }
+        let stage = match self.manifest_url() {
+            _ if cursor.is_done => GitArchiveStage::Over,
+            Some(_) => GitArchiveStage::Manifest,
+            None if cursor.is_placed => GitArchiveStage::Tip,
+            None => GitArchiveStage::Probe(0),
+        };
+        GitArchiveWalk {
+            archive: self.clone(),
+            cursor,
+            goal,
+            now: now.timestamp(),
+            stage,
+            questions_left: match goal {
+                Goal::Poll => QUESTIONS_PER_POLL_MAX,
+                Goal::Backfill { .. } => u32::MAX,
+            },
+            epochs: BTreeMap::new(),
+            probed: None,
+            page: None,
+            begun_at: None,
+        }
+    }
+}
+
+impl GitArchiveWalk {
+    pub(in crate::source) fn next(&mut self) -> Option<Request> {
+        if self.questions_left == 0 {
+            return None;
+        }
+        let epoch = epoch_url(&self.archive.base, self.cursor.epoch);
+        let tip = GitQuestion::Tip { branch: None };
+        let request = match &self.stage {
+            GitArchiveStage::Manifest => {
+                // Without validators: a manifest's date has whole seconds, in which more mails may come.
+                Request::bulk(self.archive.manifest_url()?, Method::Get)
+            }
+            GitArchiveStage::Probe(number) => {
+                Request::git(epoch_url(&self.archive.base, *number), tip)
+            }
+            GitArchiveStage::Tip => Request::git(epoch, tip),
+            GitArchiveStage::Next => {
+                Request::git(epoch_url(&self.archive.base, self.cursor.epoch + 1), tip)
+            }
+            GitArchiveStage::Mails(to) => {
+                Request::git(epoch, GitQuestion::Mails(self.range(to.clone())))
+            }
+            GitArchiveStage::Over => return None,
+        };
+        self.questions_left -= 1;
+        Some(request)
+    }
+
+    fn range(&self, to: CommitHash) -> MailRange {
+        let cursor = &self.cursor;
+        let since = match self.goal {
+            Goal::Backfill { since } => Some(since.timestamp()),
+            Goal::Poll if cursor.tip.is_some() => Some(cursor.tip_at),
+            Goal::Poll => Some(cursor.tip_at - EPOCH_MARGIN_S),
+        };
+        let is_seed = self.is_seed();
+        MailRange {
+            to,
+            from: cursor.tip.clone(),
+            since: since.filter(|_| !is_seed),
+            newest: is_seed.then_some(SEED_MAILS),
+            count: PAGE_MAILS,
+        }
+    }
+
+    fn is_seed(&self) -> bool {
+        self.goal == Goal::Poll && !self.cursor.is_placed
+    }
+
+    pub(in crate::source) fn read(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+    ) -> Result<Page, FetchError> {
+        match self.stage.clone() {
+            GitArchiveStage::Manifest => self.read_manifest(answer)?,
+            GitArchiveStage::Probe(number) => self.read_probe(answer, number)?,
+            GitArchiveStage::Tip => self.read_tip(&answer?)?,
+            GitArchiveStage::Next => self.read_next(answer)?,
+            GitArchiveStage::Mails(_) => return self.read_mails(&answer?),
+            GitArchiveStage::Over => {}
+        }
+        Ok(Page::default())
+    }
+
+    fn read_manifest(&mut self, answer: Result<Answer, FetchError>) -> Result<(), FetchError> {
+        let unknown = match self.cursor.is_placed {
+            true => GitArchiveStage::Tip,
+            false => GitArchiveStage::Probe(0),
+        };
+        let answer = match answer {
+            // Another server than public-inbox, or an old one.
+            Err(FetchError::Missing { .. } | FetchError::Broken { .. }) => {
+                self.stage = unknown;
+                return Ok(());
+            }
+            answer => answer?,
+        };
+        let is_due = self.now - self.cursor.asked_at >= TIP_EACH_S;
+        let bytes: &[u8] = match &answer.body {
+            Body::Bytes { bytes, .. } => bytes,
+            Body::Unchanged => &[],
+        };
+        let Ok(epochs) = read_manifest(&self.archive.base, bytes) else {
+            self.stage = unknown;
+            return Ok(());
+        };
+        let newest = epochs.keys().next_back().copied().unwrap_or_default();
+        let cursor = &mut self.cursor;
+        if !cursor.is_placed {
+            cursor.epoch = newest;
+        }
+        let mark = epochs.get(&cursor.epoch);
+        let is_same = mark.is_some() && mark == cursor.fingerprint.as_ref() && !is_due;
+        self.epochs = epochs;
+        match is_same {
+            true => self.end_epoch(true),
+            false => self.stage = GitArchiveStage::Tip,
+        }
+        Ok(())
+    }
+
+    /// Goes up from epoch to epoch until one does not exist.
+    fn read_probe(
+        &mut self,
+        answer: Result<Answer, FetchError>,
+        number: u32,
+    ) -> Result<(), FetchError> {
+        let found = match answer {
+            Err(FetchError::Missing { .. }) if number > 0 => None,
+            answer => records::tip(&answer?),
+        };
+        match (found, self.probed.take()) {
+            (Some(tip), _) if number < EPOCH_MAX => {
+                self.cursor.epoch = number;
+                self.probed = Some(tip);
+                self.stage = GitArchiveStage::Probe(number + 1);
+            }
+            (_, Some(tip)) => self.stage = GitArchiveStage::Mails(tip),
+            (_, None) => self.stage = GitArchiveStage::Over,
+        }
+        Ok(())
+    }
+
+    /// Whether an epoch has begun after the one that was the newest.
+    fn read_next(&mut self, answer: Result<Answer, FetchError>) -> Result<(), FetchError> {
+        let found = match answer {
+            Err(FetchError::Missing { .. }) => None,
+            answer => records::tip(&answer?),
+        };
+        self.stage = match found {
+            Some(tip) => {
+                self.cursor.epoch += 1;
+                self.cursor.tip = None;
+                GitArchiveStage::Mails(tip)
+            }
+            None => GitArchiveStage::Over,
+        };
+        Ok(())
+    }
+
+    fn read_tip(&mut self, answer: &Answer) -> Result<(), FetchError> {
+        self.cursor.asked_at = self.now;
+        match records::tip(answer) {
+            Some(tip) if Some(&tip) == self.cursor.tip.as_ref() => {
+                let mark = self.epochs.get(&self.cursor.epoch);
+                // A new mark without a new tip: the repository may be behind its manifest.
+                let is_same = mark == self.cursor.fingerprint.as_ref();
+                self.end_epoch(is_same);
+            }
+            Some(tip) => self.stage = GitArchiveStage::Mails(tip),
+            // A new epoch may have no mail yet.
+            None if self.cursor.tip.is_none() => {
+                self.cursor.is_placed = true;
+                let is_backfill = self.goal != Goal::Poll;
+                if !(is_backfill && self.begin_older_epoch()) {
+                    self.stage = GitArchiveStage::Over;
+                }
+            }
+            None => {
+                let why = format!("{} has no mails any more", answer.url);
+                let page = String::new();
+                return Err(FetchError::Missing { why, page });
+            }
+        }
+        Ok(())
+    }
+
+    fn read_mails(&mut self, answer: &Answer) -> Result<Page, FetchError> {
+        let (head, bytes) = records::head::<MailHead>(answer)?;
+        let mut page = Page {
+            faults: head.faults.clone(),
+            ..Page::default()
+        };
+        for raw in records::mails(&head.lengths, bytes) {
+            match mail::message(raw, None) {
+                Ok(item) => page.items.push(item),
+                Err(fault) => page.faults.push(fault),
+            }
+        }
+        self.page = Some(head);
+        Ok(page)
+    }
+
+    pub(in crate::source) fn learn(&mut self) -> Vec<Gap> {
+        let (Some(head), GitArchiveStage::Mails(to)) = (self.page.take(), self.stage.clone())
+        else {
+            return Vec::new();
+        };
+        if let Some((commit, at)) = head.at {
+            self.begun_at = self.begun_at.or(Some(at));
+            self.cursor.tip = Some(commit);
+            // A date in the future says nothing.
+            self.cursor.tip_at = at.min(self.now);
+        }
+        self.cursor.is_placed = true;
+        if head.has_more {
+            return Vec::new();
+        }
+        // A mirror that lags behind goes back to mails that are stored.
+        if head.last != LastTip::Ahead {
+            self.cursor.tip = Some(to);
+        }
+        match self.goal {
+            Goal::Poll => {
+                self.end_epoch(head.last != LastTip::Ahead);
+                Vec::new()
+            }
+            Goal::Backfill { since } => {
+                // Older mails are in the epoch before.
+                if head.is_from_start && self.begin_older_epoch() {
+                    return Vec::new();
+                }
+                self.cursor.is_done = true;
+                self.stage = GitArchiveStage::Over;
+                vec![Gap::healed(since.timestamp(), self.now)]
+            }
+        }
+    }
+
+    /// Goes to the epoch before; returns whether there is one.
+    fn begin_older_epoch(&mut self) -> bool {
+        let Some(older) = self.cursor.epoch.checked_sub(1) else {
+            return false;
+        };
+        self.cursor.epoch = older;
+        self.cursor.tip = None;
+        self.stage = GitArchiveStage::Tip;
+        true
+    }
+
+    /// The epoch is read to its end: goes to the next one, if there is one. `is_in_step`: the manifest shows what was read.
+    fn end_epoch(&mut self, is_in_step: bool) {
+        let cursor = &mut self.cursor;
+        if is_in_step {
+            cursor.fingerprint = self.epochs.get(&cursor.epoch).cloned();
+        }
+        if self.epochs.is_empty() {
+            let was_next = self.stage == GitArchiveStage::Next;
+            self.stage = match was_next {
+                true => GitArchiveStage::Over,
+                false => GitArchiveStage::Next,
+            };
+            return;
+        }
+        if self.epochs.contains_key(&(cursor.epoch + 1)) {
+            cursor.epoch += 1;
+            cursor.tip = None;
+            cursor.fingerprint = None;
+            self.stage = GitArchiveStage::Tip;
+            return;
+        }
+        self.stage = GitArchiveStage::Over;
+    }
+
+    pub(in crate::source) fn cursor(&self) -> String {
+        serde_json::to_string(&self.cursor).expect("a cursor is plain data")
+    }
+
+    pub(in crate::source) fn is_cut_short(&self) -> bool {
+        self.stage != GitArchiveStage::Over
+    }
+
+    pub(in crate::source) fn progress(&self) -> f64 {
+        match (self.goal, self.begun_at) {
+            (Goal::Backfill { .. }, Some(begun_at)) => {
+                let share =
+                    (self.cursor.tip_at - begun_at) as f64 / (self.now - begun_at).max(1) as f64;
+                share.clamp(0.0, 1.0)
+            }
+            (Goal::Backfill { .. } | Goal::Poll, _) => 0.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::source::Validators;
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn answer(bytes: Vec<u8>) -> Result<Answer, FetchError> {
+        Ok(Answer {
+            url: Url::parse("https://h.example/bpf/").expect("a URL"),
+            moved_to: None,
+            body: Body::Bytes {
+                bytes,
+                charset: None,
+            },
+            validators: Validators::default(),
+            fresh_for: None,
+        })
+    }
+
+    fn missing() -> Result<Answer, FetchError> {
+        Err(FetchError::Missing {
+            why: "none".to_owned(),
+            page: String::new(),
+        })
+    }
+
+    fn hash(n: u8) -> String {
+        format!("{n:02x}").repeat(20)
+    }
+
+    fn tip(n: u8) -> Result<Answer, FetchError> {
+        answer(hash(n).into_bytes())
+    }
+
+    /// A manifest with these epochs, and the mark of the last one.
+    fn manifest(epochs: u32, mark: &str) -> Result<Answer, FetchError> {
+        let entries = (0..epochs).map(|epoch| {
+            let mark = if epoch + 1 == epochs { mark } else { "old" };
+            let entry = json!({"fingerprint": mark});
+            (format!("/bpf/git/{epoch}.git"), entry)
+        });
+        let all: serde_json::Map<String, serde_json::Value> = entries.collect();
+        answer(serde_json::Value::from(all).to_string().into_bytes())
+    }
+
+    /// A page of mails that ends at a commit.
+    fn mails(last: &str, at: u8, count: usize, has_more: bool) -> Result<Answer, FetchError> {
+        let mails: Vec<String> = (0..count)
+            .map(|n| format!("Message-ID: <{at}.{n}@x>\nSubject: s\nFrom: a@b.c\n\nText\n"))
+            .collect();
+        let lengths: Vec<usize> = mails.iter().map(String::len).collect();
+        let head = json!({"last": last, "at": [hash(at), NOW - 1000 + i64::from(at)], "lengths": lengths,
+            "has_more": has_more, "is_from_start": true, "faults": []});
+        answer(format!("{head}\n{}", mails.concat()).into_bytes())
+    }
+
+    fn begin(base: &str, cursor: Option<&str>, goal: Goal) -> GitArchiveWalk {
+        let archive = GitArchive::new(&Url::parse(base).expect("a URL"));
+        let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+        archive.begin(cursor, goal, now)
+    }
+
+    /// Plays a walk: the address and the kind of each question, then the answer to it. Returns the keys of all mails.
+    fn play(
+        walk: &mut GitArchiveWalk,
+        steps: Vec<(&str, Result<Answer, FetchError>)>,
+    ) -> Vec<String> {
+        let mut keys = Vec::new();
+        for (wanted, answer) in steps {
+            let request = walk
+                .next()
+                .unwrap_or_else(|| panic!("no question: {wanted}"));
+            let kind = match &request.method {
+                Method::Git(question) => match &**question {
+                    GitQuestion::Mails(range) => match (&range.newest, &range.from, range.since) {
+                        (Some(_), ..) => "newest",
+                        (_, Some(_), _) => "after",
+                        (_, None, Some(_)) => "since",
+                        (None, None, None) => "all",
+                    },
+                    GitQuestion::Tip { .. } => "tip",
+                    GitQuestion::Commits(_) => "commits",
+                },
+                Method::Get | Method::Post => "get",
+            };
+            let path = request.url.path().trim_start_matches("/bpf/");
+            assert_eq!(format!("{kind} {path}"), wanted);
+            let page = walk.read(answer).expect("it goes on");
+            keys.extend(page.items.iter().map(|item| item.key().to_string()));
+            walk.learn();
+        }
+        assert_eq!((walk.next(), walk.is_cut_short()), (None, false));
+        keys
+    }
+
+    const HTTP: &str = "git+https://h.example/bpf/";
+
+    fn seeded() -> String {
+        let mut walk = begin(HTTP, None, Goal::Poll);
+        let keys = play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(2, "one")),
+                ("tip git/1.git", tip(5)),
+                ("newest git/1.git", mails("none", 5, 3, false)),
+            ],
+        );
+        assert_eq!(keys, ["message:5.0@x", "message:5.1@x", "message:5.2@x"]);
+        walk.cursor()
+    }
+
+    #[test]
+    fn a_manifest_that_stays_costs_one_request() {
+        let cursor = seeded();
+        let mut walk = begin(HTTP, Some(&cursor), Goal::Poll);
+        play(&mut walk, vec![("get manifest.js.gz", manifest(2, "one"))]);
+        assert_eq!(walk.cursor(), cursor);
+    }
+
+    #[test]
+    fn mails_come_page_by_page_and_over_epochs() {
+        let cursor = seeded();
+        let mut walk = begin(HTTP, Some(&cursor), Goal::Poll);
+        let keys = play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(3, "two")),
+                ("tip git/1.git", tip(8)),
+                ("after git/1.git", mails("ancestor", 6, 1, true)),
+                ("after git/1.git", mails("ancestor", 8, 1, false)),
+                ("tip git/2.git", tip(9)),
+                ("since git/2.git", mails("none", 9, 1, false)),
+            ],
+        );
+        assert_eq!(keys, ["message:6.0@x", "message:8.0@x", "message:9.0@x"]);
+        let mut walk = begin(HTTP, Some(&walk.cursor()), Goal::Poll);
+        play(&mut walk, vec![("get manifest.js.gz", manifest(3, "two"))]);
+    }
+
+    #[test]
+    fn a_mark_without_a_new_tip_is_not_believed() {
+        let cursor = seeded();
+        let mut walk = begin(HTTP, Some(&cursor), Goal::Poll);
+        let same = || {
+            vec![
+                ("get manifest.js.gz", manifest(2, "two")),
+                ("tip git/1.git", tip(5)),
+            ]
+        };
+        play(&mut walk, same());
+        let mut walk = begin(HTTP, Some(&walk.cursor()), Goal::Poll);
+        play(&mut walk, same());
+    }
+
+    #[test]
+    fn without_a_manifest_epochs_are_probed() {
+        const GIT: &str = "git://h.example/bpf/";
+        let mut walk = begin(GIT, None, Goal::Poll);
+        play(
+            &mut walk,
+            vec![
+                ("tip git/0.git", tip(1)),
+                ("tip git/1.git", tip(2)),
+                ("tip git/2.git", missing()),
+                ("newest git/1.git", mails("none", 2, 1, false)),
+                ("tip git/2.git", missing()),
+            ],
+        );
+        let mut walk = begin(GIT, Some(&walk.cursor()), Goal::Poll);
+        play(
+            &mut walk,
+            vec![
+                ("tip git/1.git", tip(2)),
+                ("tip git/2.git", tip(3)),
+                ("since git/2.git", mails("none", 3, 1, false)),
+                ("tip git/3.git", missing()),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_backfill_goes_back_over_epochs() {
+        let since = DateTime::from_timestamp(NOW - 5000, 0).expect("a time");
+        let mut walk = begin(HTTP, None, Goal::Backfill { since });
+        let keys = play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(2, "one")),
+                ("tip git/1.git", tip(5)),
+                ("since git/1.git", mails("none", 5, 1, false)),
+                ("tip git/0.git", tip(4)),
+                ("since git/0.git", mails("none", 3, 1, true)),
+                ("after git/0.git", mails("ancestor", 4, 1, false)),
+            ],
+        );
+        assert_eq!(keys.len(), 3);
+        let mut again = begin(HTTP, Some(&walk.cursor()), Goal::Backfill { since });
+        assert_eq!(again.next(), None);
+    }
+
+    #[test]
+    fn a_lagging_mirror_moves_no_cursor() {
+        let cursor = seeded();
+        let mut walk = begin(HTTP, Some(&cursor), Goal::Poll);
+        let head = json!({"last": "ahead", "at": null, "lengths": [], "has_more": false, "is_from_start": true,
+            "faults": []});
+        play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(2, "zero")),
+                ("tip git/1.git", tip(4)),
+                ("after git/1.git", answer(format!("{head}\n").into_bytes())),
+            ],
+        );
+        let tip_of = |cursor: &str| {
+            let cursor: GitArchiveCursor = serde_json::from_str(cursor).expect("a cursor");
+            (cursor.epoch, cursor.tip)
+        };
+        assert_eq!(tip_of(&walk.cursor()), tip_of(&cursor));
+    }
+}

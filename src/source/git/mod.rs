@@ -1,0 +1,20 @@
+//! Trees and archives that are read by git itself: `git+https://…`, `git+http://…`, `git://…`.
+//!
+//! A walk asks a [`GitQuestion`]; `fetch/git` runs git's program and answers with bytes, which begin with a line of JSON
+//! ([`GitHead`], [`MailHead`]). So the walks stay pure, and every page has its own cursor.
+//!
+//! - `tree`: a branch. One question for its tip; if that has moved, pages of the commits that are new.
+//! - `archive`: a public-inbox list. Its mails are the commits of numbered repositories, the epochs.
+//! - `records`: reads the answers.
+//! - `people`: the pages that people read, where a rule leads from a repository to them.
+
+mod archive;
+mod epochs;
+pub(crate) mod people;
+mod records;
+mod tree;
+
+pub use self::archive::{GitArchive, GitArchiveWalk};
+pub use self::tree::{GitTree, GitTreeWalk};
+pub use super::question::{CommitRange, GitHead, GitQuestion, LastTip, MailHead, MailRange};
+pub use crate::config::{as_http, is_git, protocol};
