@@ -186,7 +186,7 @@ fn read_config<'t>(
     let machines = top.take_table("machines", TableName::Machines);
     relevance.machines = machines.map_or_else(Machines::default, machines::read_machines);
     let feeds = match top.take("feed") {
-        Some(field) => read_feeds(field, notes, &network, &mut lines.feeds),
+        Some(field) => read_feeds(field, notes, &network, folder, &mut lines.feeds),
         None => no_feeds(notes, None),
     };
     let discord = top.take_table("discord", TableName::Discord);
@@ -244,6 +244,7 @@ fn read_feeds(
     field: Field<'_, '_>,
     notes: &ProblemLog<'_>,
     network: &NetworkConfig,
+    folder: &Path,
     names: &mut HashMap<String, usize>,
 ) -> Vec<Arc<FeedConfig>> {
     const RIGHT: &str = "tables: write [[feed]], in two brackets, above the keys of each feed";
@@ -259,7 +260,7 @@ fn read_feeds(
     let mut feeds = Vec::new();
     for table in members {
         let table = table.table(TableName::Feed, RIGHT);
-        let Some(read) = table.map(|table| feed::read(table, network)) else {
+        let Some(read) = table.map(|table| feed::read(table, network, folder)) else {
             continue;
         };
         if let Some((name, line)) = read.name {

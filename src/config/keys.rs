@@ -83,6 +83,8 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Feed, "name"),
     (TableName::Feed, "kind"),
     (TableName::Feed, "url"),
+    (TableName::Feed, "user"),
+    (TableName::Feed, "password_file"),
     (TableName::Feed, "poll_gap_s"),
     (TableName::Feed, "bpf_only"),
     (TableName::Feed, "branch"),

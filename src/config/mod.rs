@@ -32,4 +32,7 @@ pub use network::NetworkConfig;
 pub use platform::{DiscordConfig, MatrixConfig};
 pub use problem::{ConfigErrors, ConfigProblem};
 pub use times::{QuietHours, Schedule};
-pub use upstream::{FeedConfig, FeedKind, Gives, Identity, TreeRole, UpstreamKind};
+pub use place::host_and_port;
+pub use upstream::{
+    FeedAddresses, FeedConfig, FeedKind, Gives, Identity, NewsLogin, TreeRole, UpstreamKind,
+};

@@ -250,6 +250,11 @@ impl<'n, 't> Field<'n, 't> {
         self.note(format!("expected {right}, found {}", self.found()));
     }
 
+    /// Whether the value is an array.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.get_ref().is_array()
+    }
+
     /// The text; `right` describes a good one.
     pub(super) fn text(&self, right: &str) -> Option<&str> {
         let text = self.value.get_ref().as_str();

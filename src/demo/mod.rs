@@ -35,7 +35,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedConfig, FeedKind, Gives, Identity, IssueConfig, NetworkConfig,
+    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig, NetworkConfig,
     TreeRole,
 };
 use crate::issue::Period;
@@ -96,6 +96,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
                 .expect("a relative path joins to any http address"),
             // The newsletter chose everything in them.
             bpf_only: true,
+            addresses: FeedAddresses::default(),
             new_max: FeedConfig::NEW_MAX,
             poll_gap: POLL_GAP,
             kind,

@@ -239,6 +239,8 @@ impl Ingest {
         self.tell_gaps(tx, row, &gaps, now).await?;
         self.report_warning(tx, row, page.warning.as_deref(), now)
             .await?;
+        self.report_detour(tx, row, page.detour.as_deref(), now)
+            .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {
             let dates = page.items.iter().filter_map(|item| item.at);

@@ -128,6 +128,26 @@ impl Ingest {
         self.tell(tx, &trouble, now).await
     }
 
+    /// Reports that a feed is read by another of its addresses, once for each detour.
+    pub(super) async fn report_detour(
+        &self,
+        tx: &mut Tx,
+        row: &FeedRow,
+        detour: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let Some(detour) = detour else {
+            return Ok(());
+        };
+        let trouble = Trouble {
+            subject: &format!("detour {}", row.name),
+            kind: &now.timestamp().to_string(),
+            title: format!("{} is read by another address", row.name),
+            text: plain(detour),
+        };
+        self.tell(tx, &trouble, now).await
+    }
+
     async fn tell(
         &self,
         tx: &mut Tx,

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::Ingest;
-use crate::config::{Config, FeedConfig};
+use crate::config::{Config, FeedConfig, host_and_port};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
+
+/// The most requests to look at a feed: for a news server it takes two, for each address.
+const LOOK_REQUESTS_MAX: usize = 20;
 
 impl Ingest {
     /// Fetches a feed once without storing anything, and returns the page.
@@ -32,12 +35,19 @@ impl Ingest {
         let mut walk = source
             .begin(None, Goal::Poll, self.clock.now())
             .map_err(|why| FetchError::Broken { why })?;
-        let Some(request) = walk.next() else {
-            return Ok(Page::default());
-        };
-        let answer = fetcher.fetch(&request).await;
-        let (_, read) = self.lasting.reading.read(walk, answer, None).await;
-        read
+        for _ in 0..LOOK_REQUESTS_MAX {
+            let Some(request) = walk.next() else {
+                break;
+            };
+            let answer = fetcher.fetch(&request).await;
+            let (walked, read) = self.lasting.reading.read(walk, answer, None).await;
+            let page = read?;
+            if !page.is_interim {
+                return Ok(page);
+            }
+            walk = walked;
+        }
+        Ok(Page::default())
     }
 
     /// Makes a walk's request, unless the process died while it read the same document.
@@ -87,9 +97,11 @@ impl Ingest {
 /// The hosts and ports of the file's own feeds. Feeds from chat may use them too.
 pub(super) fn places(config: &Config) -> Vec<(String, u16)> {
     let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
-    let place = |feed: &Arc<FeedConfig>| {
-        let host = feed.url.host_str()?.to_owned();
-        Some((host, feed.url.port_or_known_default()?))
+    let places = |feed: &Arc<FeedConfig>| {
+        let places = feed.ways().iter().filter_map(host_and_port);
+        let places: Vec<_> = places.collect();
+        places
     };
-    config.feeds.iter().filter(own).filter_map(place).collect()
+    let places = config.feeds.iter().filter(own).flat_map(places);
+    places.map(|(host, port)| (host.to_string(), port)).collect()
 }

@@ -254,6 +254,7 @@ impl Ingest {
         let mut cursor = row.cursor.clone();
         let may_be_quiet = mode == Mode::Live && row.is_well();
         let mut has_kept = false;
+        let mut interim = 0;
         let mut next = walk.next();
         while let Some(request) = next {
             if reads.is_none() {
@@ -292,13 +293,17 @@ impl Ingest {
             };
             walk = walked;
             match read {
+                Ok(page) if page.is_interim => {
+                    interim += 1;
+                    next = walk.next();
+                }
                 Ok(mut page) => {
                     if mode == Mode::Live {
                         self.bound_flood(&row, config, &mut walk, &mut page).await?;
                     }
                     leave_alone = leave_alone.max(page.leave_alone_for.unwrap_or_default());
                     let moved_to = moved_to.map(String::from);
-                    let is_first = report.requests == 1;
+                    let is_first = report.requests == interim + 1;
                     let stays = moved_to.is_none() || moved_to == row.moved_to;
                     let mut learned = None;
                     if may_be_quiet && stays && self.is_known(&row, &page).await? {
@@ -375,6 +380,7 @@ impl Ingest {
     async fn is_known(&self, row: &FeedRow, page: &Page) -> anyhow::Result<bool> {
         Ok(page.faults.is_empty()
             && page.warning.is_none()
+            && page.detour.is_none()
             && (page.items.is_empty()
                 || items::are_known(self.store.read(), row.id, &page.items).await?))
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
+    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity, IssueConfig,
     NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::Courier;
@@ -155,7 +155,8 @@ impl World {
                         name: (*name).to_owned(),
                         url: Url::parse(&upstream.url(path)).expect("the test's URL"),
                         bpf_only: false,
-                        new_max: FeedConfig::NEW_MAX,
+                        addresses: FeedAddresses::default(),
+            new_max: FeedConfig::NEW_MAX,
                         poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
                         kind: kind.clone(),
                     })

@@ -21,6 +21,7 @@ use crate::item::MessageId;
 
 pub(crate) use self::page::{GZIP_MAGIC, arrival};
 pub use self::walk::ArchiveWalk;
+pub(super) use self::walk::{cursor_since, read_to};
 use self::walk::Way;
 
 /// Entries on the newest page of a search; the server returns up to 200.

@@ -1,4 +1,4 @@
-//! The only HTTP client: validators, limits, Retry-After, one request at a time per host, address rules.
+//! The only HTTP and NNTP client: validators, limits, Retry-After, one request at a time per host, address rules.
 //!
 //! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or a [`FetchError`]. The error's variant is the decision; no caller
 //! looks at a status code. It writes nothing to disk and does not interpret documents.
@@ -10,12 +10,14 @@
 //! - `sniff`: detects an HTML page in place of a document
 //! - `reach`: distinguishes an unreachable host from an outage of our own network
 //! - `verdict`: the meaning of failed requests
+//! - `nntp`: news servers
 //! - `words`: URLs and servers' messages in errors
 
 mod address;
 mod body;
 mod gate;
 mod headers;
+mod nntp;
 mod reach;
 mod sniff;
 mod verdict;
@@ -32,6 +34,7 @@ use url::Url;
 
 use self::address::{Allowed, GuardedResolver, Lookup};
 use self::gate::{Gates, Held};
+use self::nntp::NewsConnections;
 use self::reach::Reach;
 use self::words::shown;
 use super::{Answer, Body, FetchError, Method, Request};
@@ -57,6 +60,8 @@ pub struct Fetcher {
     gates: Arc<Gates>,
     reach: Arc<Reach>,
     request_timeout: Duration,
+    lookup: Lookup,
+    news: NewsConnections,
 }
 
 /// Makes a client, at each call.
@@ -82,11 +87,13 @@ impl Fetcher {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
         let fetcher = Self {
             client: OnceLock::new(),
-            make_client: client_maker(config, &allowed, lookup),
+            make_client: client_maker(config, &allowed, Arc::clone(&lookup)),
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
             request_timeout: config.request_timeout,
+            lookup,
+            news: NewsConnections::default(),
         };
         fetcher.client()?;
         Ok(fetcher)
@@ -103,6 +110,8 @@ impl Fetcher {
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
+            lookup: address::system_lookup(),
+            news: NewsConnections::default(),
         }
     }
 
@@ -121,6 +130,9 @@ impl Fetcher {
     /// First waits for the host's turn. `request_timeout` does not count that wait, and covers all redirects together.
     /// Dropping the future ends the request and frees the host.
     pub async fn fetch(&self, request: &Request) -> Result<Answer, FetchError> {
+        if let Method::News(news) = &request.method {
+            return self.ask_news(request, news).await;
+        }
         let mut url = request.url.clone();
         let mut time_left = self.request_timeout;
         let mut all_permanent = true;
@@ -256,8 +268,8 @@ fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) 
 
 async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<Response> {
     let builder = match request.method {
-        Method::Get => client.get(url.clone()),
         Method::Post => client.post(url.clone()),
+        Method::Get | Method::News(_) => client.get(url.clone()),
     };
     builder.headers(headers::of_request(request)).send().await
 }
