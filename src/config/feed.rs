@@ -102,11 +102,7 @@ impl KindKeys {
 }
 
 /// Reads one `[[feed]]` and records its problems.
-pub(super) fn read(
-    mut table: Table<'_, '_>,
-    network: &NetworkConfig,
-    folder: &Path,
-) -> ReadFeed {
+pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig, folder: &Path) -> ReadFeed {
     let name = read_name(&mut table);
     let kind = table.need("kind", "one of tree, archive, lwn, feed");
     let kind = kind.and_then(|field| field.one_of(KINDS));
@@ -134,17 +130,22 @@ pub(super) fn read(
     });
     let place_of_it = url.zip(addresses);
     let feed = match (&name, place_of_it, poll_gap, kind, bpf_only, new_max) {
-        (Some((name, _)), Some((url, addresses)), Some(poll_gap), Some(kind), Some(bpf_only), Some(new_max)) => {
-            Some(FeedConfig {
-                name: name.clone(),
-                url,
-                addresses,
-                poll_gap,
-                bpf_only,
-                new_max,
-                kind,
-            })
-        }
+        (
+            Some((name, _)),
+            Some((url, addresses)),
+            Some(poll_gap),
+            Some(kind),
+            Some(bpf_only),
+            Some(new_max),
+        ) => Some(FeedConfig {
+            name: name.clone(),
+            url,
+            addresses,
+            poll_gap,
+            bpf_only,
+            new_max,
+            kind,
+        }),
         _ => None,
     };
     ReadFeed {
@@ -190,7 +191,11 @@ fn read_login(
         return None;
     }
     let password_file = read_file_path(&file, FILE, folder)?;
-    let news: Vec<&Url> = urls.unwrap_or_default().iter().filter(|url| is_news(url)).collect();
+    let news: Vec<&Url> = urls
+        .unwrap_or_default()
+        .iter()
+        .filter(|url| is_news(url))
+        .collect();
     if urls.is_some() && news.is_empty() {
         user.note("belongs to feeds with an nntps:// address");
         return None;

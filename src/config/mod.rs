@@ -29,10 +29,10 @@ pub use effective::{Addition, EffectiveConfig, Origin, TableKind};
 pub use file::Config;
 pub use issue::{IssueConfig, WebConfig};
 pub use network::NetworkConfig;
+pub use place::host_and_port;
 pub use platform::{DiscordConfig, MatrixConfig};
 pub use problem::{ConfigErrors, ConfigProblem};
 pub use times::{QuietHours, Schedule};
-pub use place::host_and_port;
 pub use upstream::{
     FeedAddresses, FeedConfig, FeedKind, Gives, Identity, NewsLogin, TreeRole, UpstreamKind,
 };

@@ -200,7 +200,9 @@ fn group_url(url: &Url) -> Result<Url, String> {
         return Err(RIGHT.to_owned());
     }
     let (host, _) = host_and_port(url).ok_or_else(|| RIGHT.to_owned())?;
-    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let port = url
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
     let text = format!("{}://{host}{port}/{group}", url.scheme());
     Url::parse(&text).map_err(|_| RIGHT.to_owned())
 }

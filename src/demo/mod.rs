@@ -35,8 +35,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig, NetworkConfig,
-    TreeRole,
+    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig,
+    NetworkConfig, TreeRole,
 };
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;

@@ -103,5 +103,7 @@ pub(super) fn places(config: &Config) -> Vec<(String, u16)> {
         places
     };
     let places = config.feeds.iter().filter(own).flat_map(places);
-    places.map(|(host, port)| (host.to_string(), port)).collect()
+    places
+        .map(|(host, port)| (host.to_string(), port))
+        .collect()
 }

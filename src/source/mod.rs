@@ -75,9 +75,7 @@ impl Source {
     /// The source of a configured feed at one of its addresses; the scheme selects the way to read it.
     fn by(feed: &FeedConfig, url: &Url) -> Self {
         match &feed.kind {
-            FeedKind::Tree { branch, paths, .. } => {
-                Self::Tree(tree::Tree::new(url, branch, paths))
-            }
+            FeedKind::Tree { branch, paths, .. } => Self::Tree(tree::Tree::new(url, branch, paths)),
             FeedKind::Archive { .. } if matches!(url.scheme(), "nntp" | "nntps") => {
                 let login = feed.addresses.login.as_ref();
                 Self::Newsgroup(newsgroup::Newsgroup::new(url, login))

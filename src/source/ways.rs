@@ -107,7 +107,10 @@ impl WaysWalk {
             (None, Goal::Poll) => self.cursor.handed_over(&self.ways, at),
             (None, Goal::Backfill { .. }) => None,
         };
-        self.walk = Some(way.source.begin(begins_at.as_deref(), self.goal, self.now)?);
+        self.walk = Some(
+            way.source
+                .begin(begins_at.as_deref(), self.goal, self.now)?,
+        );
         (self.at, self.has_read) = (at, false);
         Ok(true)
     }
@@ -116,10 +119,7 @@ impl WaysWalk {
         self.walk.as_mut()?.next()
     }
 
-    pub(super) fn read(
-        &mut self,
-        answer: Result<Answer, FetchError>,
-    ) -> Result<Page, FetchError> {
+    pub(super) fn read(&mut self, answer: Result<Answer, FetchError>) -> Result<Page, FetchError> {
         let Some(walk) = self.walk.as_mut() else {
             return Ok(Page::default());
         };
@@ -139,7 +139,11 @@ impl WaysWalk {
     /// Leaves an address that failed, and goes on with the next one.
     fn leave(&mut self, error: FetchError) -> Result<Page, FetchError> {
         let url = self.ways[self.at].url.clone();
-        let kept = self.walk.as_ref().filter(|_| self.has_read).map(Walk::cursor);
+        let kept = self
+            .walk
+            .as_ref()
+            .filter(|_| self.has_read)
+            .map(Walk::cursor);
         let state = self.cursor.of_mut(&url);
         if let Some(kept) = kept {
             state.keep(&kept, true);

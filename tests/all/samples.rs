@@ -55,7 +55,7 @@ fn source(url: &str, kind: FeedKind) -> Source {
         url: Url::parse(url).expect("a URL"),
         bpf_only: false,
         addresses: FeedAddresses::default(),
-            new_max: FeedConfig::NEW_MAX,
+        new_max: FeedConfig::NEW_MAX,
         poll_gap: std::time::Duration::from_secs(60),
         kind,
     })

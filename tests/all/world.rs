@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity, IssueConfig,
-    NetworkConfig, TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity,
+    IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::Courier;
 use bpfnews::ingest::{Ingest, Report};
@@ -156,7 +156,7 @@ impl World {
                         url: Url::parse(&upstream.url(path)).expect("the test's URL"),
                         bpf_only: false,
                         addresses: FeedAddresses::default(),
-            new_max: FeedConfig::NEW_MAX,
+                        new_max: FeedConfig::NEW_MAX,
                         poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
                         kind: kind.clone(),
                     })

@@ -13,6 +13,7 @@ line of standard input, and one line answers it:
   more N     lets N more mails in                        ok COUNT   (mails in the inbox now)
   refresh    makes search see what is in, with --lag     ok COUNT
   down, up   stops the HTTP server, starts it again      ok COUNT
+  quietly N  as more, without a wait for a server        ok COUNT
   news-down, news-up   the same for the news server      ok COUNT
   wall, unwall         answers HTTP with a page for people, or not     ok COUNT
   remove ID  removes a mail for good, as spam            ok COUNT
@@ -83,16 +84,16 @@ class Inbox:
     def run(self, *command):
         subprocess.run(command, check=True, env=self.env, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
-    def let_in(self, count):
+    def let_in(self, count, quietly=False):
         batch, self.waiting = self.waiting[:count], self.waiting[count:]
         if not batch:
             return
         self.commit(batch)
         self.run("public-inbox-index", "-L", "full", "--no-fsync", str(self.dir))
         self.count += len(batch)
-        if self.server and not self.lag:
+        if self.server and not self.lag and not quietly:
             self.refresh(batch[-1][1])
-        if self.news:
+        if self.news and not quietly:
             self.wait_for_news()
 
     def commit(self, batch):
@@ -278,6 +279,8 @@ def main():
             match line.split():
                 case ["more", count]:
                     inbox.let_in(int(count))
+                case ["quietly", count]:
+                    inbox.let_in(int(count), quietly=True)
                 case ["down"]:
                     inbox.stop()
                 case ["up"]:

@@ -190,7 +190,13 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused() {
-        for bytes in [&b"x"[..], b"group 1\n", b"article 1 9\nab", b"<html>\n", b"anchor 1\n"] {
+        for bytes in [
+            &b"x"[..],
+            b"group 1\n",
+            b"article 1 9\nab",
+            b"<html>\n",
+            b"anchor 1\n",
+        ] {
             assert_eq!(read(bytes), None);
         }
         assert!(FrameWriter::default().so_far().is_none());

@@ -137,7 +137,10 @@ impl Holes {
             }
             return None;
         }
-        let came = page.listed.iter().any(|number| !still_absent.contains(number));
+        let came = page
+            .listed
+            .iter()
+            .any(|number| !still_absent.contains(number));
         if came {
             // The others of the range come later, or never.
             let last = page.listed.last().copied().unwrap_or(hole.last);

@@ -85,7 +85,10 @@ mod tests {
                 .map(|number| {
                     let at = chrono::DateTime::from_timestamp(1_000 * number as i64, 0);
                     let date = at.expect("a time").to_rfc2822();
-                    (number, format!("Message-ID: <{number}@x>\nDate: {date}\n\n"))
+                    (
+                        number,
+                        format!("Message-ID: <{number}@x>\nDate: {date}\n\n"),
+                    )
                 })
                 .collect();
             let articles = heads.iter();
@@ -109,7 +112,9 @@ mod tests {
             assert!(at <= first && first - at <= 220, "{since}: {at}");
             assert!(steps <= 12, "{steps}");
         }
-        let (at, _) = begin(100_000, 50_000_000, |number| number > 30_000 && number % 200 > 20);
+        let (at, _) = begin(100_000, 50_000_000, |number| {
+            number > 30_000 && number % 200 > 20
+        });
         assert!(at <= 50_000, "{at}");
         let (at, _) = begin(100_000, 50_000_000, |_| true);
         assert_eq!(at, 1, "without dates all is read");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::frame::{self, NewsAnswer};
 use super::holes::Holes;
 use super::search::DateSearch;
-use super::{Newsgroup, NewsQuestion};
+use super::{NewsQuestion, Newsgroup};
 use crate::item::ItemKey;
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Page, Request, broken};
 
@@ -142,9 +142,8 @@ impl Newsgroup {
         let now = now.timestamp();
         cursor.newest_at = cursor.newest_at.min(now);
         if let Goal::Backfill { since } = goal {
-            let is_same = |range: &NumberRange| {
-                range.since == since.timestamp() && range.at <= range.until
-            };
+            let is_same =
+                |range: &NumberRange| range.since == since.timestamp() && range.at <= range.until;
             cursor.backfill = cursor.backfill.take().filter(is_same);
             if cursor.backfill.is_none() {
                 cursor.holes.clear();
@@ -344,7 +343,10 @@ impl NewsWalk {
             }
             (Some(0), _) if is_empty => self.end_news(),
             (Some(_), _) if high == 0 => {
-                return Err(broken(url, "the group is empty, though it had articles before"));
+                return Err(broken(
+                    url,
+                    "the group is empty, though it had articles before",
+                ));
             }
             (Some(seen_to), _) if high > seen_to => {
                 let next = seen_to.saturating_add(1);
@@ -353,7 +355,9 @@ impl NewsWalk {
                 }
                 self.stage = NewsStage::read(next.max(low), high);
             }
-            (Some(seen_to), _) if high < seen_to && !is_empty && self.cursor.back_at != Some(high) => {
+            (Some(seen_to), _)
+                if high < seen_to && !is_empty && self.cursor.back_at != Some(high) =>
+            {
                 self.stage = NewsStage::Back { high };
             }
             (Some(_), _) => self.end_news(),

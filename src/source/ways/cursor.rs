@@ -34,7 +34,10 @@ pub(super) struct WayState {
     left_until: Option<i64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -135,8 +138,7 @@ impl WaysCursor {
 
     /// Drops addresses that are not configured any more, unless nothing else says how far the feed was read.
     pub(super) fn retain(&mut self, ways: &[Way]) {
-        let is_known =
-            |state: &WayState| ways.iter().any(|way| way.url.as_str() == state.url);
+        let is_known = |state: &WayState| ways.iter().any(|way| way.url.as_str() == state.url);
         let has_own = |state: &WayState| is_known(state) && state.cursor.is_some();
         if self.ways.iter().any(has_own) {
             self.ways.retain(is_known);

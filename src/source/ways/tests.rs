@@ -118,7 +118,10 @@ fn a_wall_leads_to_the_next_address_with_one_notice_and_back() {
     servers.walled = vec!["archive.invalid"];
     let detour = poll(&both, &mut cursor, &mut servers, at(106)).expect("the mirror answers");
     let detour = detour.expect("a notice");
-    assert!(detour.contains("archive.invalid answers") && detour.contains(MIRROR), "{detour}");
+    assert!(
+        detour.contains("archive.invalid answers") && detour.contains(MIRROR),
+        "{detour}"
+    );
     assert_eq!(servers.asked[..2], ["archive.invalid", "mirror.invalid"]);
     for minutes in [111, 150, 200, 400] {
         let again = poll(&both, &mut cursor, &mut servers, at(minutes));
@@ -127,7 +130,10 @@ fn a_wall_leads_to_the_next_address_with_one_notice_and_back() {
     let text = cursor.clone().expect("it polled");
     let notes = reading_notes(&text, at(401).timestamp());
     assert_eq!(notes[0], format!("read by {MIRROR}"));
-    assert!(notes[1].contains("times in a row; it is tried again after"), "{notes:?}");
+    assert!(
+        notes[1].contains("times in a row; it is tried again after"),
+        "{notes:?}"
+    );
 
     servers.walled.clear();
     poll(&both, &mut cursor, &mut servers, at(3_000)).expect("all is well");
@@ -146,7 +152,11 @@ fn an_address_that_failed_is_left_alone_for_a_while() {
     poll(&both, &mut cursor, &mut servers, at(101)).expect("the mirror answers");
     servers.walled.clear();
     poll(&both, &mut cursor, &mut servers, at(106)).expect("the mirror answers");
-    assert!(servers.asked.iter().all(|host| host == "mirror.invalid"), "{:?}", servers.asked);
+    assert!(
+        servers.asked.iter().all(|host| host == "mirror.invalid"),
+        "{:?}",
+        servers.asked
+    );
     // The other one fails too: all are asked, whatever failed before.
     servers.walled = vec!["mirror.invalid"];
     poll(&both, &mut cursor, &mut servers, at(111)).expect("the first one answers");
@@ -155,7 +165,10 @@ fn an_address_that_failed_is_left_alone_for_a_while() {
     let error = poll(&both, &mut cursor, &mut servers, at(116)).expect_err("none answers");
     let why = error.to_string();
     assert!(matches!(error, FetchError::Walled { .. }), "{why}");
-    assert!(why.contains("mirror.invalid") && why.contains("archive.invalid"), "{why}");
+    assert!(
+        why.contains("mirror.invalid") && why.contains("archive.invalid"),
+        "{why}"
+    );
 }
 
 /// An address without a cursor begins where the other stood, and its mails are no seed.
@@ -170,21 +183,32 @@ fn an_address_that_comes_into_use_goes_back_to_where_the_other_stood() {
                              "newest_at": START + 6_000}),
             _ => json!({"seen_to": START + 6_000, "polled_at": START + 6_060}),
         };
-        let stored = json!({"ways": [{"url": first.as_str(), "cursor": own}], "by": first.as_str()});
+        let stored =
+            json!({"ways": [{"url": first.as_str(), "cursor": own}], "by": first.as_str()});
         let walk = both.begin(Some(&stored.to_string()), Goal::Poll, at(200));
         let mut walk = walk.expect("archives can be polled");
         let request = walk.next().expect("a request");
         assert_eq!(request.url.host_str(), Some(host.as_str()));
         let why = "a wall".to_owned();
-        let page = walk.read(Err(FetchError::Walled { why })).expect("the next address");
+        let page = walk
+            .read(Err(FetchError::Walled { why }))
+            .expect("the next address");
         assert!(page.is_interim);
         let request = walk.next().expect("a request");
-        assert_eq!(request.url.as_str().starts_with(addresses[1]), true, "{}", request.url);
+        assert_eq!(
+            request.url.as_str().starts_with(addresses[1]),
+            true,
+            "{}",
+            request.url
+        );
         let cursor: Value = serde_json::from_str(&walk.cursor()).expect("JSON");
         let next = &cursor["ways"][1]["cursor"];
         let stands_at = next["seen_to"].as_i64().or(next["since"].as_i64());
         let stands_at = stands_at.expect("it knows where to begin");
-        assert!(stands_at <= START + 6_000 && stands_at >= START + 6_000 - 3 * 3600, "{next}");
+        assert!(
+            stands_at <= START + 6_000 && stands_at >= START + 6_000 - 3 * 3600,
+            "{next}"
+        );
     }
 }
 
@@ -198,7 +222,9 @@ fn a_cursor_of_one_address_is_used_when_there_are_several_and_back() {
     let cursor: Value = serde_json::from_str(&walk.cursor()).expect("JSON");
     let of = |address: &str| {
         let mut states = cursor["ways"].as_array().expect("states").iter();
-        states.find(|state| state["url"] == address).map(|state| state["cursor"].clone())
+        states
+            .find(|state| state["url"] == address)
+            .map(|state| state["cursor"].clone())
     };
     assert_eq!(of(WEB).expect("its own")["seen_to"], START + 60);
     let since = of(NEWS).expect("a new one")["since"].as_i64();
@@ -206,8 +232,14 @@ fn a_cursor_of_one_address_is_used_when_there_are_several_and_back() {
 
     // One address alone keeps its plain cursor, and knows what to do with the others'.
     let one = ways(&[WEB]);
-    assert!(matches!(one.begin(Some(&plain), Goal::Poll, at(2)), Ok(Walk::Archive(_))));
-    assert!(matches!(one.begin(None, Goal::Poll, at(2)), Ok(Walk::Archive(_))));
+    assert!(matches!(
+        one.begin(Some(&plain), Goal::Poll, at(2)),
+        Ok(Walk::Archive(_))
+    ));
+    assert!(matches!(
+        one.begin(None, Goal::Poll, at(2)),
+        Ok(Walk::Archive(_))
+    ));
     let Ok(Walk::Ways(_)) = one.begin(Some(&walk.cursor()), Goal::Poll, at(2)) else {
         panic!("the cursor has two addresses");
     };
@@ -221,7 +253,15 @@ fn a_cursor_of_one_address_is_used_when_there_are_several_and_back() {
 #[test]
 fn strange_cursors_begin_anew() {
     let both = ways(&[NEWS, WEB]);
-    for cursor in ["", "null", "[]", "{\"ways\":7}", "{\"ways\":[{}]}", "{\"by\":\"other\"}", "7"] {
+    for cursor in [
+        "",
+        "null",
+        "[]",
+        "{\"ways\":7}",
+        "{\"ways\":[{}]}",
+        "{\"by\":\"other\"}",
+        "7",
+    ] {
         let walk = both.begin(Some(cursor), Goal::Poll, at(0));
         assert!(walk.is_ok_and(|mut walk| walk.next().is_some()), "{cursor}");
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod news;
 mod redirects;
 mod refusals;
 mod turns;

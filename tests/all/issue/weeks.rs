@@ -40,7 +40,7 @@ fn configured(database: &std::path::Path) -> Config {
         poll_gap: std::time::Duration::from_secs(600),
         bpf_only: true,
         addresses: bpfnews::config::FeedAddresses::default(),
-            new_max: FeedConfig::NEW_MAX,
+        new_max: FeedConfig::NEW_MAX,
         kind: FeedKind::Archive { query: None },
     };
     config.feeds = vec![std::sync::Arc::new(feed)];

@@ -42,6 +42,14 @@ impl Bot {
         }
     }
 
+    /// Changes the `[[feed]]` tables.
+    pub(super) fn reconfigure(&mut self, feeds: &str) {
+        let path = self.home.path().join("config.toml");
+        let config = std::fs::read_to_string(&path).expect("the configuration");
+        let (head, _) = config.split_once("[[feed]]").expect("it has feeds");
+        std::fs::write(&path, format!("{head}{feeds}")).expect("a temporary folder");
+    }
+
     pub(super) fn archive(url: &str) -> String {
         Self::archive_named("bpf", url)
     }

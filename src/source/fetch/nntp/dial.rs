@@ -53,11 +53,15 @@ impl Dialer<'_> {
                     Err(_) if self.allowed.is_narrowed() => Vec::new(),
                     found => found.map_err(NewsError::NotConnected)?,
                 };
-                usable(self.allowed, name, &found).map_err(|error| NewsError::Forbidden(error.to_string()))?
+                usable(self.allowed, name, &found)
+                    .map_err(|error| NewsError::Forbidden(error.to_string()))?
             }
         };
         let port = place.port;
-        Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+        Ok(found
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, port))
+            .collect())
     }
 
     async fn connect(&self, place: &NewsPlace) -> Result<TcpStream, NewsError> {
@@ -91,8 +95,12 @@ impl Dialer<'_> {
         let stream: Box<dyn NewsStream> = match connector {
             None => Box::new(stream),
             Some(connector) => {
-                let name = ServerName::try_from(place.host.to_string().trim_matches(['[', ']']).to_owned())
-                    .map_err(|_| NewsError::Forbidden("its name cannot be in a certificate".to_owned()))?;
+                let name = ServerName::try_from(
+                    place.host.to_string().trim_matches(['[', ']']).to_owned(),
+                )
+                .map_err(|_| {
+                    NewsError::Forbidden("its name cannot be in a certificate".to_owned())
+                })?;
                 let shaking = connector.connect(name, stream);
                 match tokio::time::timeout(self.timeout, shaking).await {
                     Ok(Ok(stream)) => Box::new(stream),
@@ -104,6 +112,7 @@ impl Dialer<'_> {
         let mut lines = NewsLines {
             stream: BufReader::with_capacity(16 * 1024, stream),
             bytes_left: GREETING_BYTES_MAX,
+            lists_no_ranges: false,
         };
         let greeting = lines.status().await?;
         if !matches!(greeting.code, 200 | 201) {
@@ -151,7 +160,9 @@ async fn log_in(lines: &mut NewsLines, login: &NewsLogin) -> Result<(), NewsErro
 async fn read_password(login: &NewsLogin) -> io::Result<String> {
     let file = tokio::fs::File::open(&login.password_file).await?;
     let mut password = String::new();
-    file.take(PASSWORD_BYTES_MAX).read_to_string(&mut password).await?;
+    file.take(PASSWORD_BYTES_MAX)
+        .read_to_string(&mut password)
+        .await?;
     let password = password.trim_end_matches(['\r', '\n']);
     match password.chars().any(char::is_control) || password.is_empty() {
         true => Err(io::Error::other("it is empty, or has more than one line")),

@@ -200,7 +200,10 @@ impl Fetcher {
             }
             NewsError::Handshake(cause) => FetchError::Later {
                 after: None,
-                why: format!("{url_shown}: the TLS handshake failed ({})", clean(&cause, 160)),
+                why: format!(
+                    "{url_shown}: the TLS handshake failed ({})",
+                    clean(&cause, 160)
+                ),
             },
             NewsError::Refused(status) => refusal(&url_shown, &status),
             NewsError::Wire(WireError::Io(error)) => FetchError::Later {
@@ -288,7 +291,7 @@ async fn exchange(
         NewsQuestion::Heads { first, last, most } => (first, last, most, None, "HEAD", false),
     };
     let last = last.min(NUMBER_MAX);
-    let listed = numbers(lines, group, first, last, anchor, frame).await?;
+    let listed = numbers(lines, group, (first, last), anchor, frame).await?;
     let (chosen, first, last) = match listed.len() > most {
         false => (&listed[..], first, last),
         true if is_newest => {
@@ -301,9 +304,18 @@ async fn exchange(
     for batch in chosen.chunks(PIPELINED) {
         let commands: Vec<String> = batch.iter().map(|n| format!("{command} {n}")).collect();
         send(lines, &commands.join("\r\n")).await?;
-        for &number in batch {
-            read_article(lines, number, frame).await?;
+        let mut came = HashMap::new();
+        let read = read_batch(lines, batch, &mut came).await;
+        let is_whole = read.is_ok();
+        for number in batch {
+            match came.remove(number) {
+                Some(Some(article)) => frame.article(*number, &article),
+                Some(None) => frame.large(*number),
+                None if is_whole => frame.absent(*number),
+                None => break,
+            }
         }
+        read?;
         if frame.len() > ENOUGH_BYTES && batch.last() != chosen.last() {
             frame.ends_here();
             break;
@@ -312,25 +324,34 @@ async fn exchange(
     Ok(())
 }
 
-async fn read_article(
+/// Reads the answers to a batch of questions for articles; `None` for one that is too large. public-inbox 1.9 sends a refusal
+/// before the articles that were asked for earlier, so the number in an answer counts, and those without an answer are absent.
+async fn read_batch(
     lines: &mut NewsLines,
-    number: u64,
-    frame: &mut FrameWriter,
+    batch: &[u64],
+    came: &mut HashMap<u64, Option<Vec<u8>>>,
 ) -> Result<(), NewsError> {
-    let status = lines.status().await?;
-    match status.code {
-        220 | 221 => match lines.article(MAIL_BYTES_MAX, PATIENCE_BYTES).await {
-            Ok(Some(article)) => frame.article(number, &article),
-            Ok(None) => frame.large(number),
-            Err(WireError::TooBig) => {
-                // The walk goes on behind it, with another connection.
-                frame.large(number);
-                return Err(WireError::TooBig.into());
+    for _ in batch {
+        let status = lines.status().await?;
+        match status.code {
+            220 | 221 => {
+                let number = status.text.split_ascii_whitespace().next();
+                let number = number.and_then(|number| number.parse().ok());
+                let known = number.filter(|number| batch.contains(number));
+                let Some(number) = known.filter(|number| !came.contains_key(number)) else {
+                    let why = format!("{} {}", status.code, status.text);
+                    return Err(WireError::Nonsense(why).into());
+                };
+                let article = lines.article(MAIL_BYTES_MAX, PATIENCE_BYTES).await;
+                if matches!(article, Err(WireError::TooBig)) {
+                    // The walk goes on behind it, with another connection.
+                    came.insert(number, None);
+                }
+                came.insert(number, article?);
             }
-            Err(error) => return Err(error.into()),
-        },
-        420 | 423 | 430 => frame.absent(number),
-        _ => return Err(NewsError::Refused(status)),
+            420 | 423 | 430 => {}
+            _ => return Err(NewsError::Refused(status)),
+        }
     }
     Ok(())
 }
@@ -341,7 +362,13 @@ fn group_numbers(status: Status) -> Result<(u64, u64), NewsError> {
         return Err(NewsError::Refused(status));
     }
     let mut numbers = status.text.split_ascii_whitespace().skip(1);
-    let mut number = || numbers.next()?.parse::<u64>().ok().filter(|n| *n <= NUMBER_MAX);
+    let mut number = || {
+        numbers
+            .next()?
+            .parse::<u64>()
+            .ok()
+            .filter(|n| *n <= NUMBER_MAX)
+    };
     match (number(), number()) {
         (Some(low), Some(high)) => Ok((low, high)),
         _ => {
@@ -355,41 +382,51 @@ fn group_numbers(status: Status) -> Result<(u64, u64), NewsError> {
 async fn numbers(
     lines: &mut NewsLines,
     group: &str,
-    first: u64,
-    last: u64,
+    range: (u64, u64),
     anchor: Option<u64>,
     frame: &mut FrameWriter,
 ) -> Result<Vec<u64>, NewsError> {
+    let (first, last) = range;
     let bytes_left = lines.bytes_left;
     lines.bytes_left = bytes_left.min(LIST_BYTES_MAX);
-    let mut commands = format!("LISTGROUP {group} {first}-{last}");
-    if let Some(anchor) = anchor {
-        commands.push_str(&format!("\r\nSTAT {anchor}"));
-    }
-    send(lines, &commands).await?;
-    let mut found = Vec::new();
+    let (mut found, mut strange) = (Vec::new(), 0);
     let mut take = |line: &[u8]| {
         let number = line.split(|byte| byte.is_ascii_whitespace()).next();
         let number = number.and_then(|text| str::from_utf8(text).ok()?.parse::<u64>().ok());
+        strange += usize::from(number.is_none());
         if let Some(number) = number.filter(|n| (first..=last).contains(n))
             && found.len() < NUMBERS_MAX
         {
             found.push(number);
         }
     };
+    let mut commands = match lines.lists_no_ranges {
+        true => format!("GROUP {group}"),
+        false => format!("LISTGROUP {group} {first}-{last}"),
+    };
+    if let Some(anchor) = anchor {
+        commands.push_str(&format!("\r\nSTAT {anchor}"));
+    }
+    send(lines, &commands).await?;
     let status = lines.status().await?;
-    let is_unknown = matches!(status.code, 500..=503);
+    let mut is_listed = false;
     match status.code {
-        211 => lines.list(&mut take).await?,
-        420 | 423 => {}
-        _ if is_unknown => {}
+        211 if lines.lists_no_ranges => {}
+        211 => {
+            lines.list(&mut take).await?;
+            is_listed = true;
+        }
+        420 | 423 => is_listed = true,
+        500..=503 => {}
         _ => return Err(NewsError::Refused(status)),
     }
     if let Some(anchor) = anchor {
         read_anchor(lines, anchor, frame).await?;
     }
-    if is_unknown {
-        overview(lines, group, first, last, &mut take).await?;
+    // public-inbox 1.9 lists addresses in memory for a range.
+    if !is_listed || strange > 0 {
+        lines.lists_no_ranges = true;
+        found = overview(lines, group, range, status.code != 211).await?;
     }
     found.sort_unstable();
     found.dedup();
@@ -405,7 +442,11 @@ async fn read_anchor(
     let status = lines.status().await?;
     match status.code {
         223 => {
-            let id = status.text.split_ascii_whitespace().nth(1).unwrap_or_default();
+            let id = status
+                .text
+                .split_ascii_whitespace()
+                .nth(1)
+                .unwrap_or_default();
             let id = crate::item::MessageId::parse(id);
             if let Some(id) = id {
                 frame.anchor(anchor, Some(id.as_str()));
@@ -423,24 +464,34 @@ async fn read_anchor(
 async fn overview(
     lines: &mut NewsLines,
     group: &str,
-    first: u64,
-    last: u64,
-    take: &mut impl FnMut(&[u8]),
-) -> Result<(), NewsError> {
-    send(lines, &format!("GROUP {group}")).await?;
-    group_numbers(lines.status().await?)?;
+    (first, last): (u64, u64),
+    must_select: bool,
+) -> Result<Vec<u64>, NewsError> {
+    if must_select {
+        send(lines, &format!("GROUP {group}")).await?;
+        group_numbers(lines.status().await?)?;
+    }
+    let mut found = Vec::new();
     for command in ["OVER", "XOVER"] {
         send(lines, &format!("{command} {first}-{last}")).await?;
         let status = lines.status().await?;
         match status.code {
             224 => {
-                lines.list(&mut *take).await?;
-                return Ok(());
+                let take = |line: &[u8]| {
+                    let number = line.split(|byte| *byte == b'\t').next();
+                    let number = number.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
+                    let number = number.filter(|n| (first..=last).contains(n));
+                    if found.len() < NUMBERS_MAX {
+                        found.extend(number);
+                    }
+                };
+                lines.list(take).await?;
+                return Ok(found);
             }
-            420 | 423 => return Ok(()),
+            420 | 423 => return Ok(found),
             500..=503 if command == "OVER" => {}
             _ => return Err(NewsError::Refused(status)),
         }
     }
-    Ok(())
+    Ok(found)
 }

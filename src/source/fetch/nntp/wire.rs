@@ -18,6 +18,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> NewsStream for T {}
 pub(super) struct NewsLines {
     pub(super) stream: BufReader<Box<dyn NewsStream>>,
     pub(super) bytes_left: u64,
+    /// Whether the server turned out not to list a range of numbers.
+    pub(super) lists_no_ranges: bool,
 }
 
 /// A status line: its code, and its text.
@@ -88,7 +90,8 @@ impl NewsLines {
                 return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into()));
             }
             let line = piece.trim_ascii_end();
-            let is_refusal = is_start && parse_status(&piece).is_some_and(|s| s.code >= 400)
+            let is_refusal = is_start
+                && parse_status(&piece).is_some_and(|s| s.code >= 400)
                 && line.get(3) == Some(&b' ');
             if is_start && (line == b"." || is_refusal) {
                 return Ok(());
@@ -127,7 +130,10 @@ impl NewsLines {
                 piece.truncate(piece.len() - 2);
                 piece.push(b'\n');
             }
-            let line = piece.strip_prefix(b".").filter(|_| is_start).unwrap_or(&piece);
+            let line = piece
+                .strip_prefix(b".")
+                .filter(|_| is_start)
+                .unwrap_or(&piece);
             is_too_large |= article.len() + line.len() > most;
             if is_too_large {
                 article = Vec::new();
@@ -159,14 +165,19 @@ mod tests {
         NewsLines {
             stream: BufReader::with_capacity(7, stream),
             bytes_left: 200_000,
+            lists_no_ranges: false,
         }
     }
 
     #[tokio::test]
     async fn an_article_loses_its_dots_and_carriage_returns() {
-        let mut lines = lines(b"220 1 <a@x> article\r\nSubject: x\r\n\r\n..a\r\n. b\n.\r\n111 x\r\n");
+        let mut lines =
+            lines(b"220 1 <a@x> article\r\nSubject: x\r\n\r\n..a\r\n. b\n.\r\n111 x\r\n");
         let status = lines.status().await.expect("a status");
-        assert_eq!((status.code, status.text.as_str()), (220, "1 <a@x> article"));
+        assert_eq!(
+            (status.code, status.text.as_str()),
+            (220, "1 <a@x> article")
+        );
         let article = lines.article(1_000, 2_000).await.expect("an article");
         assert_eq!(article.as_deref(), Some(&b"Subject: x\n\n.a\n b\n"[..]));
         assert_eq!(lines.status().await.expect("the next").code, 111);
@@ -187,8 +198,14 @@ mod tests {
     #[tokio::test]
     async fn what_never_ends_is_cut_off() {
         let endless: &'static [u8] = Box::leak(vec![b'a'; 300_000].into_boxed_slice());
-        assert!(matches!(lines(endless).status().await, Err(WireError::Nonsense(_))));
-        assert!(matches!(lines(endless).list(|_| ()).await, Err(WireError::TooBig)));
+        assert!(matches!(
+            lines(endless).status().await,
+            Err(WireError::Nonsense(_))
+        ));
+        assert!(matches!(
+            lines(endless).list(|_| ()).await,
+            Err(WireError::TooBig)
+        ));
         let article = lines(endless).article(1_000, 100_000).await;
         assert!(matches!(article, Err(WireError::TooBig)));
         let cut = lines(b"Subject: x\r\n").article(1_000, 100_000).await;

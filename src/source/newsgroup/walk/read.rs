@@ -45,7 +45,8 @@ impl NewsWalk {
             | NewsStage::Over => {}
         }
         if let Goal::Backfill { since } = self.goal {
-            let is_wanted = |at: Option<chrono::DateTime<chrono::Utc>>| at.is_none_or(|at| at >= since);
+            let is_wanted =
+                |at: Option<chrono::DateTime<chrono::Utc>>| at.is_none_or(|at| at >= since);
             read.items.retain(|item| is_wanted(item.at));
         }
         read
@@ -78,10 +79,14 @@ impl NewsWalk {
 
     /// Compares the numbers that the server lists with the mails that came. Those that did not come are a gap.
     fn check(&mut self, page: &ArticlePage<'_>, read: &Page) {
-        let last = page.articles.iter().rev().find_map(|(number, found)| match found {
-            FoundArticle::Mail(mail) => Some((*number, mail::message(mail, None).ok()?)),
-            FoundArticle::Absent | FoundArticle::Large => None,
-        });
+        let last = page
+            .articles
+            .iter()
+            .rev()
+            .find_map(|(number, found)| match found {
+                FoundArticle::Mail(mail) => Some((*number, mail::message(mail, None).ok()?)),
+                FoundArticle::Absent | FoundArticle::Large => None,
+            });
         if let (Some((number, item)), Goal::Poll) = (last, self.goal)
             && let ItemData::Message { id, .. } = item.what
         {

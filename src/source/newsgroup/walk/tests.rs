@@ -115,7 +115,9 @@ impl Group {
                 return false;
             }
             let (id, at) = &self.articles[number];
-            let date = DateTime::from_timestamp(*at, 0).expect("a time").to_rfc2822();
+            let date = DateTime::from_timestamp(*at, 0)
+                .expect("a time")
+                .to_rfc2822();
             let mail = format!("Message-ID: <{id}>\nSubject: {number}\nDate: {date}\n\nbody\n");
             match self.held_back.contains(number) {
                 true => frame.absent(*number),
@@ -179,9 +181,9 @@ impl Reader {
             }
             for gap in walk.learn(&new_here) {
                 match gap.is_healed {
-                    true => self.gaps.retain(|known| {
-                        known.from_at < gap.from_at || known.to_at > gap.to_at
-                    }),
+                    true => self
+                        .gaps
+                        .retain(|known| known.from_at < gap.from_at || known.to_at > gap.to_at),
                     false => self.gaps.push(gap),
                 }
             }
@@ -257,7 +259,9 @@ fn expired_numbers_are_no_gap_and_late_ones_are_read() {
     reader.poll_to_the_end(&server);
     assert!(reader.gaps.is_empty(), "{:?}", reader.gaps);
     let others = (51..=150).filter(|number| !(60..70).contains(number));
-    let others: Vec<u64> = others.filter(|number| !(75..=76).contains(number)).collect();
+    let others: Vec<u64> = others
+        .filter(|number| !(75..=76).contains(number))
+        .collect();
     reader.check_holds(&server, others.into_iter());
     assert!(!reader.stored.contains("message:75@x"));
 
@@ -303,7 +307,11 @@ fn an_article_that_never_comes_in_full_holds_up_nothing() {
     reader.poll_to_the_end(&server);
     reader.check_holds(&server, (51..=150).filter(|number| *number != 77));
     assert_eq!(reader.gaps.len(), 1);
-    assert!(reader.gaps[0].why.contains("article 77"), "{:?}", reader.gaps);
+    assert!(
+        reader.gaps[0].why.contains("article 77"),
+        "{:?}",
+        reader.gaps
+    );
     server.stuck = None;
     reader.wait(2);
     reader.poll_to_the_end(&server);
@@ -324,14 +332,18 @@ fn a_group_that_was_made_anew_is_read_by_time() {
         server.articles = (1..).zip(ids).collect();
         for number in many + 1..=many + if before == 100 { 500 } else { 5 } {
             let at = START + 60 * i64::try_from(before + number).expect("small");
-            server.articles.insert(number, (format!("new-{number}@x"), at));
+            server
+                .articles
+                .insert(number, (format!("new-{number}@x"), at));
         }
         reader.poll_to_the_end(&server);
         reader.check_holds(&server, many + 1..=server.high());
         assert!(seed.is_subset(&reader.stored));
         assert_eq!(reader.warnings.len(), 1, "{:?}", reader.warnings);
         assert!(reader.requests < 40, "{}", reader.requests);
-        server.articles.insert(server.high() + 1, ("z@x".to_owned(), START));
+        server
+            .articles
+            .insert(server.high() + 1, ("z@x".to_owned(), START));
         reader.poll_to_the_end(&server);
         reader.check_holds(&server, server.high()..=server.high());
     }
@@ -361,7 +373,10 @@ fn what_expired_before_it_was_read_is_a_gap() {
     server.articles.retain(|number, _| *number > 150);
     reader.poll_to_the_end(&server);
     assert_eq!(reader.gaps.len(), 1);
-    assert_eq!(reader.gaps[0].why, "articles 101 to 150 expired before they were read");
+    assert_eq!(
+        reader.gaps[0].why,
+        "articles 101 to 150 expired before they were read"
+    );
     reader.check_holds(&server, 151..=200);
 }
 
@@ -376,7 +391,13 @@ fn numbers_that_lie_take_few_requests() {
     assert!(cursor.len() < 2_000, "{cursor}");
     server.high = Some(0);
     assert!(reader.poll(&server).is_err());
-    assert!(reader.group.begin(Some(&cursor), Goal::Poll, reader.now).next().is_some());
+    assert!(
+        reader
+            .group
+            .begin(Some(&cursor), Goal::Poll, reader.now)
+            .next()
+            .is_some()
+    );
 }
 
 #[test]
@@ -416,5 +437,8 @@ fn an_answer_that_is_no_frame_is_an_error() {
         validators: Validators::default(),
         fresh_for: None,
     };
-    assert!(matches!(walk.read(Ok(answer)), Err(FetchError::Broken { .. })));
+    assert!(matches!(
+        walk.read(Ok(answer)),
+        Err(FetchError::Broken { .. })
+    ));
 }
