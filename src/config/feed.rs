@@ -57,8 +57,9 @@ pub(super) struct ReadFeed {
     pub(super) name: Option<(String, usize)>,
     /// The line of its URL, or of its header if it has none.
     pub(super) line: usize,
-    /// The identity of its upstream, if those keys are good. Two feeds with the same one would read everything twice.
-    pub(super) upstream: Option<String>,
+    /// The identities of its upstream, one for each address, if those keys are good. Two feeds with the same one would read
+    /// everything twice.
+    pub(super) upstreams: Vec<String>,
     /// The feed, if all of it is good.
     pub(super) feed: Option<FeedConfig>,
 }
@@ -121,8 +122,12 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig, folder: &P
     let new_max = own.new_max;
     let place = table.place().to_owned();
     table.finish();
-    let upstream = kind.zip(url.as_ref());
-    let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
+    let upstreams = kind.into_iter().flat_map(|kind| {
+        let urls = urls.iter().flatten();
+        urls.filter_map(|url| own.upstream(kind, url))
+            .collect::<Vec<_>>()
+    });
+    let upstreams = upstreams.collect();
     let kind = kind.and_then(|kind| own.into_kind(kind));
     let addresses = urls.zip(login).map(|(urls, login)| FeedAddresses {
         all: if urls.len() > 1 { urls } else { Vec::new() },
@@ -152,7 +157,7 @@ pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig, folder: &P
         place,
         name,
         line,
-        upstream,
+        upstreams,
         feed,
     }
 }

@@ -279,15 +279,16 @@ fn read_feeds(
                 names.insert(name, line);
             }
         }
-        if let Some(upstream) = read.upstream {
-            if let Some((first, line)) = upstreams.get(&upstream) {
-                let message =
-                    format!("reads the same source as {first} on line {line}; merge the two feeds");
-                let key = format!("{}: url", read.place);
-                notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
-            } else {
-                upstreams.insert(upstream, (read.place, read.line));
-            }
+        let mut first = read.upstreams.iter().filter_map(|one| upstreams.get(one));
+        if let Some((first, line)) = first.next() {
+            let message =
+                format!("reads the same source as {first} on line {line}; merge the two feeds");
+            let key = format!("{}: url", read.place);
+            notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
+        } else {
+            let place = (read.place, read.line);
+            let new = read.upstreams.into_iter();
+            upstreams.extend(new.map(|upstream| (upstream, place.clone())));
         }
         feeds.extend(read.feed.map(Arc::new));
     }

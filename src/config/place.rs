@@ -50,10 +50,11 @@ pub(super) fn read_urls(field: Field<'_, '_>, kind: Option<UpstreamKind>) -> Opt
         return None;
     }
     let line = field.line();
-    let members = field.list(RIGHT, ADDRESSES_MAX)?;
-    if members.is_empty() {
+    if field.is_empty_list() {
+        field.expected(RIGHT);
         return None;
     }
+    let members = field.list(RIGHT, ADDRESSES_MAX)?;
     let many = members.len();
     let mut urls: Vec<Url> = Vec::with_capacity(many);
     for member in members {

@@ -255,6 +255,12 @@ impl<'n, 't> Field<'n, 't> {
         self.value.get_ref().is_array()
     }
 
+    /// Whether the value is an array without members.
+    pub(super) fn is_empty_list(&self) -> bool {
+        let members = self.value.get_ref().as_array();
+        members.is_some_and(|members| members.is_empty())
+    }
+
     /// The text; `right` describes a good one.
     pub(super) fn text(&self, right: &str) -> Option<&str> {
         let text = self.value.get_ref().as_str();

@@ -26,18 +26,20 @@ const WALL_PAUSE_S: i64 = 3600;
 
 /// An address, and how it is read.
 #[derive(Debug, Clone)]
-pub(super) struct Way {
+pub(super) struct FeedWay {
     url: Url,
     source: Source,
 }
 
 /// The addresses of a feed, the best first; never empty.
 #[derive(Debug, Clone)]
-pub struct Ways(Arc<[Way]>);
+pub struct Ways(Arc<[FeedWay]>);
 
 impl Ways {
     pub(super) fn new(ways: impl IntoIterator<Item = (Url, Source)>) -> Self {
-        let ways = ways.into_iter().map(|(url, source)| Way { url, source });
+        let ways = ways
+            .into_iter()
+            .map(|(url, source)| FeedWay { url, source });
         Self(ways.collect())
     }
 
@@ -76,7 +78,7 @@ impl Ways {
 /// A walk by the first address that answers.
 #[derive(Debug, Clone)]
 pub struct WaysWalk {
-    ways: Arc<[Way]>,
+    ways: Arc<[FeedWay]>,
     cursor: WaysCursor,
     /// The addresses that are still to be tried, in reverse order.
     left: Vec<usize>,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::super::{FetchError, newsgroup};
-use super::{Way, pause_s};
+use super::{FeedWay, pause_s};
 
 /// All times are unix seconds, by our clock.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl WayState {
 
 impl WaysCursor {
     /// Reads a stored cursor. One of a single address belongs to the first address of its kind.
-    pub(super) fn read(cursor: Option<&str>, ways: &[Way]) -> Self {
+    pub(super) fn read(cursor: Option<&str>, ways: &[FeedWay]) -> Self {
         let value = cursor.and_then(|json| serde_json::from_str::<Value>(json).ok());
         let Some(value) = value else {
             return Self::default();
@@ -105,7 +105,7 @@ impl WaysCursor {
     }
 
     /// The addresses in the order in which they are tried, the last first. Those that are left alone come behind the others.
-    pub(super) fn order(&self, ways: &[Way], now: i64) -> Vec<usize> {
+    pub(super) fn order(&self, ways: &[FeedWay], now: i64) -> Vec<usize> {
         let left_until = |index: &usize| {
             let state = self.of(&ways[*index].url);
             let until = state.and_then(|state| state.left_until);
@@ -118,7 +118,7 @@ impl WaysCursor {
     }
 
     /// A cursor for an address without one: another of the same kind, or the time up to which any other has read.
-    pub(super) fn handed_over(&self, ways: &[Way], at: usize) -> Option<String> {
+    pub(super) fn handed_over(&self, ways: &[FeedWay], at: usize) -> Option<String> {
         let cursors = self.ways.iter().filter_map(WayState::cursor);
         let source = &ways[at].source;
         let complete = self.ways.iter().filter(|state| !state.is_cut_short);
@@ -137,7 +137,7 @@ impl WaysCursor {
     }
 
     /// Drops addresses that are not configured any more, unless nothing else says how far the feed was read.
-    pub(super) fn retain(&mut self, ways: &[Way]) {
+    pub(super) fn retain(&mut self, ways: &[FeedWay]) {
         let is_known = |state: &WayState| ways.iter().any(|way| way.url.as_str() == state.url);
         let has_own = |state: &WayState| is_known(state) && state.cursor.is_some();
         if self.ways.iter().any(has_own) {
