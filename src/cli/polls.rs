@@ -248,9 +248,16 @@ pub(super) async fn check(
     let store = Store::open(Path::new(":memory:")).await?;
     let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
     let stop = app::stop_on_signals()?;
-    let looks = wanted.into_iter().map(|feed| {
+    let by_each = |feed: &&FeedConfig| {
+        let each = feed.ways().iter().map(|way| feed.only_by(way));
+        each.collect::<Vec<FeedConfig>>()
+    };
+    let looks = wanted.iter().flat_map(by_each).map(|feed| {
         let ingest = &ingest;
-        async move { (feed, ingest.look(feed).await) }
+        async move {
+            let look = ingest.look(&feed).await;
+            (feed, look)
+        }
     });
     let mut looks = futures_util::stream::iter(looks).buffer_unordered(READ_AT_ONCE_MAX);
     let mut failed = 0;
@@ -259,7 +266,11 @@ pub(super) async fn check(
         () = stop.cancelled() => None,
     } {
         failed += usize::from(look.is_err());
-        write_look(&mut out, feed, &look)?;
+        let shares_name = config
+            .feeds
+            .iter()
+            .any(|other| other.name == feed.name && other.ways().len() > 1);
+        write_look(&mut out, &feed, shares_name, &look)?;
     }
     if stop.is_cancelled() {
         return Ok(ExitCode::FAILURE);
@@ -303,8 +314,13 @@ async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> any
 fn write_look(
     out: &mut impl std::io::Write,
     feed: &FeedConfig,
+    shows_address: bool,
     look: &Result<Page, FetchError>,
 ) -> anyhow::Result<()> {
+    let name = match shows_address {
+        true => format!("{} by {}", feed.name, feed.url),
+        false => feed.name.clone(),
+    };
     match look {
         Ok(page) => {
             let newest = page.items.iter().max_by_key(|item| item.at);
@@ -326,7 +342,7 @@ fn write_look(
             writeln!(
                 out,
                 "{GOOD}ok{GOOD:#}    {}: {entries} entries{faults}{}",
-                feed.name,
+                name,
                 newest.unwrap_or_default()
             )?;
         }
@@ -336,8 +352,8 @@ fn write_look(
                 FetchError::Gone { .. } => "gone",
                 _ => "failed",
             };
-            writeln!(out, "{BAD}{word}{BAD:#}  {}: {error}", feed.name)?;
-            if !error.to_string().contains(feed.url.as_str()) {
+            writeln!(out, "{BAD}{word}{BAD:#}  {name}: {error}")?;
+            if !shows_address && !error.to_string().contains(feed.url.as_str()) {
                 writeln!(out, "        {DIM}{}{DIM:#}", feed.url)?;
             }
         }

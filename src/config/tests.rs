@@ -581,7 +581,7 @@ fn bad_values_say_what_would_be_right() {
             "role = \"next\"",
             "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
         ),
-        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned()),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, user, password_file, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned()),
         (
             tree,
             "poll_gap = 60",
@@ -595,7 +595,7 @@ fn bad_values_say_what_would_be_right() {
         (
             tree,
             "\"\\u001b[31m\" = 1",
-            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned(),
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, user, password_file, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned(),
         ),
     ];
     for (base, key, right) in cases {

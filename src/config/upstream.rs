@@ -59,6 +59,19 @@ impl FeedConfig {
     /// The default of `new_max`.
     pub const NEW_MAX: usize = 100;
 
+    /// The same feed with only one of its addresses.
+    pub fn only_by(&self, way: &Url) -> Self {
+        let addresses = FeedAddresses {
+            all: Vec::new(),
+            login: self.addresses.login.clone(),
+        };
+        Self {
+            url: way.clone(),
+            addresses,
+            ..self.clone()
+        }
+    }
+
     /// The addresses by which it is read, the best first.
     pub fn ways(&self) -> &[Url] {
         match self.addresses.all.as_slice() {

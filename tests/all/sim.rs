@@ -97,7 +97,7 @@ impl Archive {
             }
             Fault::RefusesOld | Fault::IgnoresTime | Fault::IgnoresTimeAndSearch => None,
         };
-        let bytes = match (request.method, get("q"), time) {
+        let bytes = match (&request.method, get("q"), time) {
             (Method::Post, Some(q), _) => {
                 self.mboxes += 1;
                 if !self.gives_mbox {
@@ -154,7 +154,7 @@ impl Archive {
                 };
                 atom(&page)
             }
-            (Method::Post, None, _) => {
+            (Method::Post | Method::News(_), _, _) => {
                 return Err(FetchError::Broken {
                     why: "no query".to_owned(),
                 });

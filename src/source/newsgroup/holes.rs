@@ -77,10 +77,12 @@ impl Holes {
         self.0.clear();
     }
 
-    /// The index of the first hole that is to be asked for now. Drops those that were asked for long enough.
+    /// The index of the hole that is to be asked for now: of those that are due, the one that waits longest. Drops those that were asked for long enough.
     pub(super) fn due(&mut self, now: i64) -> Option<usize> {
         self.0.retain(|hole| !hole.is_over(now));
-        let due = self.0.iter().position(|hole| hole.is_due(now))?;
+        let holes = self.0.iter().enumerate();
+        let due = holes.filter(|(_, hole)| hole.is_due(now));
+        let (due, _) = due.min_by_key(|(_, hole)| hole.tried_at)?;
         self.0[due].tried_at = now;
         Some(due)
     }

@@ -81,13 +81,13 @@ impl Dialer<'_> {
         }
     }
 
-    /// A connection that is ready for questions; whether the peer is our own computer.
+    /// A connection that is ready for questions.
     pub(super) async fn dial(
         &self,
         place: &NewsPlace,
         connector: Option<&TlsConnector>,
         login: Option<&NewsLogin>,
-    ) -> Result<(NewsLines, bool), NewsError> {
+    ) -> Result<NewsLines, NewsError> {
         let stream = self.connect(place).await?;
         let is_own = stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback());
         // Questions are short, and each waits for its answer.
@@ -113,6 +113,7 @@ impl Dialer<'_> {
             stream: BufReader::with_capacity(16 * 1024, stream),
             bytes_left: GREETING_BYTES_MAX,
             lists_no_ranges: false,
+            is_own,
         };
         let greeting = lines.status().await?;
         if !matches!(greeting.code, 200 | 201) {
@@ -123,7 +124,7 @@ impl Dialer<'_> {
         if let Some(login) = login {
             log_in(&mut lines, login).await?;
         }
-        Ok((lines, is_own))
+        Ok(lines)
     }
 }
 

@@ -16,8 +16,8 @@ const PIPELINED: usize = 10;
 /// No more articles are asked for after so many bytes of one answer.
 const ENOUGH_BYTES: usize = 16 << 20;
 /// The most bytes and numbers of a list.
-const LIST_BYTES_MAX: u64 = 16 << 20;
-const NUMBERS_MAX: usize = 500_000;
+const LIST_BYTES_MAX: u64 = 4 << 20;
+const NUMBERS_MAX: usize = 200_000;
 /// The bytes after which a connection with an article that does not end is closed.
 const PATIENCE_BYTES: u64 = 2 * MAIL_BYTES_MAX as u64;
 
@@ -68,18 +68,7 @@ async fn read_chosen(
     for batch in chosen.chunks(PIPELINED) {
         let commands: Vec<String> = batch.iter().map(|n| format!("{command} {n}")).collect();
         send(lines, &commands.join("\r\n")).await?;
-        let mut came = HashMap::new();
-        let read = read_batch(lines, batch, &mut came).await;
-        let is_whole = read.is_ok();
-        for number in batch {
-            match came.remove(number) {
-                Some(Some(article)) => frame.article(*number, &article),
-                Some(None) => frame.large(*number),
-                None if is_whole => frame.absent(*number),
-                None => break,
-            }
-        }
-        read?;
+        read_batch(lines, batch, frame).await?;
         if frame.len() > ENOUGH_BYTES && batch.last() != chosen.last() {
             frame.ends_here();
             break;
@@ -88,34 +77,68 @@ async fn read_chosen(
     Ok(())
 }
 
-/// Reads the answers to a batch of questions for articles; `None` for one that is too large. public-inbox 1.9 sends a refusal
-/// before the articles that were asked for earlier, so the number in an answer counts, and those without an answer are absent.
+/// The answers to a batch of questions, which are written to the frame in the batch's order.
+struct Batch<'a> {
+    /// The numbers that are not written yet.
+    left: &'a [u64],
+    /// Articles that came before their turn; `None` for one that is too large.
+    came: HashMap<u64, Option<Vec<u8>>>,
+}
+
+impl Batch<'_> {
+    /// Writes the articles whose turn it is.
+    fn write(&mut self, frame: &mut FrameWriter) {
+        while let Some((number, rest)) = self.left.split_first()
+            && let Some(article) = self.came.remove(number)
+        {
+            match article {
+                Some(article) => frame.article(*number, &article),
+                None => frame.large(*number),
+            }
+            self.left = rest;
+        }
+    }
+}
+
+/// Reads the answers to a batch of questions for articles. public-inbox 1.9 sends a refusal before the articles that were asked
+/// for earlier, so the number in an answer counts, and those without an answer are absent.
 async fn read_batch(
     lines: &mut NewsLines,
-    batch: &[u64],
-    came: &mut HashMap<u64, Option<Vec<u8>>>,
+    numbers: &[u64],
+    frame: &mut FrameWriter,
 ) -> Result<(), NewsError> {
-    for _ in batch {
+    let mut batch = Batch {
+        left: numbers,
+        came: HashMap::new(),
+    };
+    for _ in numbers {
         let status = lines.status().await?;
         match status.code {
             220 | 221 => {
                 let number = status.text.split_ascii_whitespace().next();
                 let number = number.and_then(|number| number.parse().ok());
-                let known = number.filter(|number| batch.contains(number));
-                let Some(number) = known.filter(|number| !came.contains_key(number)) else {
+                let known = number.filter(|number| batch.left.contains(number));
+                let Some(number) = known.filter(|number| !batch.came.contains_key(number)) else {
                     let why = format!("{} {}", status.code, status.text);
                     return Err(WireError::Nonsense(why).into());
                 };
                 let article = lines.article(MAIL_BYTES_MAX, PATIENCE_BYTES).await;
                 if matches!(article, Err(WireError::TooBig)) {
                     // The walk goes on behind it, with another connection.
-                    came.insert(number, None);
+                    batch.came.insert(number, None);
+                    batch.write(frame);
                 }
-                came.insert(number, article?);
+                batch.came.insert(number, article?);
+                batch.write(frame);
             }
             420 | 423 | 430 => {}
             _ => return Err(NewsError::Refused(status)),
         }
+    }
+    while let Some((number, rest)) = batch.left.split_first() {
+        frame.absent(*number);
+        batch.left = rest;
+        batch.write(frame);
     }
     Ok(())
 }

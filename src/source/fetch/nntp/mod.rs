@@ -143,7 +143,7 @@ impl Fetcher {
             lines.bytes_left = request.bytes_max;
             match exchange(&mut lines, &news.ask, &place.group, frame).await {
                 Ok(()) => {
-                    self.news.keep(key, lines);
+                    self.keep_connection(key, lines);
                     return Ok(());
                 }
                 // It was closed while it was idle, and nothing of the answer came.
@@ -161,14 +161,18 @@ impl Fetcher {
             lookup: &self.lookup,
             timeout: CONNECT_TIMEOUT_MAX.min(self.request_timeout / 2),
         };
-        let (mut lines, is_own) = dialer.dial(place, connector, news.login.as_ref()).await?;
-        if !is_own {
-            self.reach.answered();
-        }
+        let mut lines = dialer.dial(place, connector, news.login.as_ref()).await?;
         lines.bytes_left = request.bytes_max;
         exchange(&mut lines, &news.ask, &place.group, frame).await?;
-        self.news.keep(key, lines);
+        self.keep_connection(key, lines);
         Ok(())
+    }
+
+    fn keep_connection(&self, key: String, lines: NewsLines) {
+        if !lines.is_own {
+            self.reach.answered();
+        }
+        self.news.keep(key, lines);
     }
 
     fn judge_news(&self, url: &Url, error: NewsError) -> FetchError {

@@ -20,6 +20,8 @@ pub(super) struct NewsLines {
     pub(super) bytes_left: u64,
     /// Whether the server turned out not to list a range of numbers.
     pub(super) lists_no_ranges: bool,
+    /// Whether the server is our own computer.
+    pub(super) is_own: bool,
 }
 
 /// A status line: its code, and its text.
@@ -166,6 +168,7 @@ mod tests {
             stream: BufReader::with_capacity(7, stream),
             bytes_left: 200_000,
             lists_no_ranges: false,
+            is_own: true,
         }
     }
 
