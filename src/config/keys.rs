@@ -45,6 +45,7 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Network, "allow_private_hosts"),
     (TableName::Network, "contact"),
     (TableName::Network, "page"),
+    (TableName::Network, "installation_id"),
     (TableName::Network, "host_gap_ms"),
     (TableName::Network, "request_timeout_s"),
     (TableName::Top, "relevance"),

@@ -301,6 +301,7 @@ url = "https://news.example.org"
         ],
         contact: Some("bpfnews@example.org; day and night".to_owned()),
         page: Url::parse("https://example.org/bpfnews").ok(),
+        installation_id: true,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
     };

@@ -120,6 +120,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,
             page: None,
+            installation_id: false,
             host_gap: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
         },

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::desk::{self, Desk};
 use crate::source::fetch::Fetcher;
 use crate::store::attempts::Attempts;
+use crate::store::installation::installation_id;
 use crate::store::{Store, feeds, outbox, troubles};
 
 /// State that outlives a change of the configuration. Polls that began before the change end on it.
@@ -62,7 +63,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        let fetcher = fetcher_of(config)?;
         Self::in_step(store, config, clock, fetcher, Arc::default()).await
     }
 
@@ -75,7 +76,7 @@ impl Ingest {
     pub async fn reopen(&self, config: &Config) -> anyhow::Result<Self> {
         let fetcher = match config.network == self.network {
             true => Arc::clone(&self.fetcher),
-            false => Arc::new(Fetcher::new(&config.network)?),
+            false => fetcher_of(config)?,
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         Self::in_step(store, config, clock, fetcher, Arc::clone(&self.lasting)).await
@@ -115,7 +116,7 @@ impl Ingest {
     ) -> anyhow::Result<Self> {
         let rows = outbox::channels(store.read().into()).await?;
         let desks = desk::desks(rows, &config.channels());
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        let fetcher = fetcher_of(config)?;
         let lasting = Arc::<Lasting>::default();
         lasting.replace_desks(desks.into());
         Ok(Self::over(store, config, clock, fetcher, lasting))
@@ -149,4 +150,12 @@ impl Ingest {
             lasting,
         }
     }
+}
+
+/// The HTTP client of a configuration.
+fn fetcher_of(config: &Config) -> anyhow::Result<Arc<Fetcher>> {
+    let id = config.network.installation_id;
+    let id = id.then(|| installation_id(&config.database)).flatten();
+    let fetcher = Fetcher::of_installation(&config.network, id.as_deref())?;
+    Ok(Arc::new(fetcher))
 }

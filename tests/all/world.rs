@@ -144,6 +144,7 @@ impl World {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,
                 page: None,
+                installation_id: false,
                 host_gap: Duration::ZERO,
                 request_timeout: Duration::from_secs(3),
             },

@@ -21,8 +21,8 @@ line of standard input, and one line answers it:
 The server ends, and its temporary folder goes, when standard input ends. With --lag search is left to notice new
 mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
 
-With --news the inbox is served by NNTP too, and by a proxy that can play a wall: then the first line is the proxy's URL, and
-the URL of the newsgroup follows behind a space.
+With --news the inbox is served by NNTP too, and by a proxy that can play a wall: then the first line is the proxy's URL, the
+URLs of the newsgroup without and with TLS, and the file of the certificate, with spaces between.
 
 Needs public-inbox and its Perl modules: tests/run installs them.
 """
@@ -71,6 +71,7 @@ class Inbox:
     def __init__(self, top, waiting, port, lag):
         self.dir, self.waiting, self.lag, self.count = top / NAME, waiting, lag, 0
         self.repo = self.dir / "git" / "0.git"
+        self.certificate, self.key = top / "certificate.pem", top / "key.pem"
         self.url = f"http://127.0.0.1:{port}/{NAME}/"
         self.env = dict(os.environ, PI_CONFIG=str(top / "config"), HOME=str(top), LC_ALL="C", TZ="UTC",
                         GIT_CONFIG_SYSTEM="/dev/null")
@@ -130,11 +131,21 @@ class Inbox:
             # From its first use on, the server keeps the index open.
             self.wait(self.url + "?q=rt:1000000000..&x=A", "no answer to a search")
 
-    def serve_news(self, port):
+    def certify(self):
+        """Makes a certificate for loopback; gives its file."""
+        if not self.certificate.exists():
+            self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                     "-keyout", str(self.key), "-out", str(self.certificate))
+
+    def serve_news(self, port, tls_port):
         """Starts the news server, or starts it again."""
         self.news_port = port
+        self.certify()
         self.run("git", "config", "-f", self.env["PI_CONFIG"], f"publicinbox.{NAME}.newsgroup", GROUP)
-        self.news = subprocess.Popen(["public-inbox-nntpd", "-W0", "-l", f"127.0.0.1:{port}"], env=self.env,
+        self.news = subprocess.Popen(["public-inbox-nntpd", "-W0", "-l", f"nntp://127.0.0.1:{port}",
+                                      "-l", f"nntps://127.0.0.1:{tls_port}",
+                                      f"--cert={self.certificate}", f"--key={self.key}"], env=self.env,
                                      stdin=subprocess.DEVNULL, stdout=sys.stderr)
         self.wait_for_news()
 
@@ -270,9 +281,10 @@ def main():
         inbox.everything = everything
         inbox.serve(port)
         if args.news:
-            news_port = free_port()
-            inbox.serve_news(news_port)
-            print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", flush=True)
+            news_port, tls_port = free_port(), free_port()
+            inbox.serve_news(news_port, tls_port)
+            print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
+                  inbox.certificate, flush=True)
         else:
             print(inbox.url, flush=True)
         for line in sys.stdin:
@@ -288,7 +300,7 @@ def main():
                 case ["news-down"]:
                     inbox.stop_news()
                 case ["news-up"]:
-                    inbox.serve_news(news_port)
+                    inbox.serve_news(news_port, tls_port)
                 case ["wall"]:
                     Front.walled = True
                 case ["unwall"]:

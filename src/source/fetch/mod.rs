@@ -61,6 +61,7 @@ pub struct Fetcher {
     reach: Arc<Reach>,
     request_timeout: Duration,
     lookup: Lookup,
+    installation: Option<String>,
     news: NewsConnections,
 }
 
@@ -80,19 +81,33 @@ impl Fetcher {
     ///
     /// If TLS cannot be set up, for example if the system has no certificate authorities.
     pub fn new(config: &NetworkConfig) -> anyhow::Result<Self> {
-        Self::with_lookup(config, address::system_lookup())
+        Self::with_lookup(config, None, address::system_lookup())
     }
 
-    fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
+    /// A client that also sends the id of this installation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::new`].
+    pub fn of_installation(config: &NetworkConfig, id: Option<&str>) -> anyhow::Result<Self> {
+        Self::with_lookup(config, id, address::system_lookup())
+    }
+
+    fn with_lookup(
+        config: &NetworkConfig,
+        installation: Option<&str>,
+        lookup: Lookup,
+    ) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
         let fetcher = Self {
             client: OnceLock::new(),
-            make_client: client_maker(config, &allowed, Arc::clone(&lookup)),
+            make_client: client_maker(config, installation, &allowed, Arc::clone(&lookup)),
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
             request_timeout: config.request_timeout,
             lookup,
+            installation: installation.map(str::to_owned),
             news: NewsConnections::default(),
         };
         fetcher.client()?;
@@ -102,10 +117,12 @@ impl Fetcher {
     /// A client for addresses that people gave in chat; it shares the gates with this one. Of private hosts it asks only
     /// `places` (host and port), and its errors do not reveal the bot's own network.
     pub fn narrowed(&self, config: &NetworkConfig, places: &[(String, u16)]) -> Self {
+        let installation = self.installation.as_deref();
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
         Self {
             client: OnceLock::new(),
-            make_client: client_maker(config, &allowed, address::system_lookup()),
+            make_client: client_maker(config, installation, &allowed, address::system_lookup()),
+            installation: self.installation.clone(),
             allowed,
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
@@ -239,11 +256,16 @@ impl Fetcher {
     }
 }
 
-fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> MakeClient {
+fn client_maker(
+    config: &NetworkConfig,
+    installation: Option<&str>,
+    allowed: &Arc<Allowed>,
+    lookup: Lookup,
+) -> MakeClient {
     let resolver = Arc::new(GuardedResolver::new(Arc::clone(allowed), lookup));
     let contact = config.contact.as_deref();
     let page = config.page.as_ref().map_or("", Url::as_str);
-    let user_agent = headers::user_agent(page, contact);
+    let user_agent = headers::user_agent(page, contact, installation);
     // Half of the whole, to distinguish an unreachable host from a slow one.
     let connect_timeout = CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2);
     Box::new(move || {

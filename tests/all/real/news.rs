@@ -11,9 +11,8 @@ const KILL_WITHIN: Duration = Duration::from_millis(400);
 /// An inbox by NNTP: the server, the URL of its pages behind a proxy, and the URL of the newsgroup.
 fn inbox(mails: &[Mail], first: usize) -> (Server, String, String) {
     let server = Server::inbox_with(mails, first, &["--news"]);
-    let (web, news) = server.url.split_once(' ').expect("two addresses");
-    let (web, news) = (web.to_owned(), news.to_owned());
-    (server, web, news)
+    let addresses: Vec<String> = server.url.split(' ').map(str::to_owned).collect();
+    (server, addresses[0].clone(), addresses[1].clone())
 }
 
 /// A feed with several addresses.
@@ -221,5 +220,37 @@ fn real_news_takes_over_from_the_pages() {
         &ids(&mails[100..]),
         &bot.known("bpf", "message_id"),
     );
+    bot.check_well("bpf");
+}
+
+/// TLS with the certificate authorities of the system, which are one file here.
+#[test]
+fn real_news_comes_by_tls_from_a_server_that_proves_itself() {
+    let mails = Mails::new(260).threads(100).done();
+    let (mut server, _, _) = inbox(&mails, 60);
+    let addresses: Vec<String> = server.url.split(' ').map(str::to_owned).collect();
+    let (news, certificate) = (&addresses[2], &addresses[3]);
+    let mut bot = Bot::new(&Bot::archive(news));
+    let output = bot.run(&["poll", "--feed", "bpf"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "nobody vouches for the server"
+    );
+    assert!(said.contains("the TLS handshake failed"), "{said}");
+    bot.trust(certificate);
+    bot.poll("bpf");
+    server.command("more 1000");
+    bot.poll_until_quiet("bpf");
+    check_holds(
+        "since the seed",
+        &ids(&mails[60..]),
+        &bot.known("bpf", "message_id"),
+    );
+    bot.check_well("bpf");
+    // By the address, which the certificate names too.
+    bot.reconfigure(&Bot::archive(&news.replace("localhost", "127.0.0.1")));
+    bot.poll_until_quiet("bpf");
     bot.check_well("bpf");
 }
