@@ -137,6 +137,7 @@ database = "data/news.sqlite"
 allow_private_hosts = ["LocalHost", "[::1]", "127.0.0.1"]
 contact = "bpfnews@example.org; day and night"
 page = "https://example.org/bpfnews"
+installation_id = false
 host_gap_ms = 0
 request_timeout_s = 5
 [relevance]
@@ -301,7 +302,7 @@ url = "https://news.example.org"
         ],
         contact: Some("bpfnews@example.org; day and night".to_owned()),
         page: Url::parse("https://example.org/bpfnews").ok(),
-        installation_id: true,
+        installation_id: false,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
     };

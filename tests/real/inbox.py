@@ -136,6 +136,7 @@ class Inbox:
         if not self.certificate.exists():
             self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                      "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                     "-addext", "basicConstraints=critical,CA:FALSE",
                      "-keyout", str(self.key), "-out", str(self.certificate))
 
     def serve_news(self, port, tls_port):

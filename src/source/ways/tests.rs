@@ -1,3 +1,5 @@
+//! Walks by several addresses, some of which are walled.
+
 use serde_json::{Value, json};
 
 use super::super::{Body, Method, Validators};

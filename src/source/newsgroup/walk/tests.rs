@@ -1,3 +1,5 @@
+//! Walks over a group in memory.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
