@@ -128,7 +128,7 @@ impl Ingest {
         self.tell(tx, &trouble, now).await
     }
 
-    /// Reports that a feed is read by another of its addresses, once for each detour.
+    /// Reports that a feed is read by another of its addresses, once for each detour, and at most once an hour.
     pub(super) async fn report_detour(
         &self,
         tx: &mut Tx,
@@ -141,7 +141,7 @@ impl Ingest {
         };
         let trouble = Trouble {
             subject: &format!("detour {}", row.name),
-            kind: &now.timestamp().to_string(),
+            kind: &now.format("%F %H").to_string(),
             title: format!("{} is read by another address", row.name),
             text: plain(detour),
         };

@@ -160,11 +160,11 @@ impl WaysWalk {
             Err(why) => return Err(FetchError::Broken { why }),
         }
         // Between two detours of one address it worked.
-        if is_first_failure && self.at > from {
-            let why = self.errors.last().map(ToString::to_string);
+        if self.notice.is_some() || (is_first_failure && self.at > from) {
+            let whys: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
             self.notice = Some(format!(
-                "{}\nUntil that address works again, this feed is read by {}.",
-                why.unwrap_or_default(),
+                "{}\nUntil a better address works again, this feed is read by {}.",
+                whys.join("\n"),
                 self.ways[self.at].url
             ));
         }

@@ -268,3 +268,15 @@ fn strange_cursors_begin_anew() {
         assert!(walk.is_ok_and(|mut walk| walk.next().is_some()), "{cursor}");
     }
 }
+
+#[test]
+fn a_notice_names_every_address_that_failed() {
+    let all = ways(&[WEB, MIRROR, NEWS]);
+    let (mut cursor, mut servers) = (None, servers(&["archive.invalid", "mirror.invalid"], 100));
+    let detour = poll(&all, &mut cursor, &mut servers, at(101)).expect("the third one answers");
+    let detour = detour.expect("a notice");
+    let names = ["archive.invalid answers", "mirror.invalid answers", NEWS];
+    assert!(names.iter().all(|name| detour.contains(name)), "{detour}");
+    assert_eq!(poll(&all, &mut cursor, &mut servers, at(106)), Ok(None));
+    assert_eq!(servers.asked, ["news.invalid"]);
+}

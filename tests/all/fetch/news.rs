@@ -228,6 +228,17 @@ async fn a_greeting_that_never_comes_or_never_ends_is_an_error() {
     let drip = Act::Forever(b"2".to_vec(), Duration::from_millis(5));
     check_greeting(vec![drip], "Later", "did not answer in full").await;
     check_greeting(send("502 you again\r\n"), "Broken", "you again").await;
+    // INN greets, and refuses readers afterwards.
+    let busy = News::start(|line, _| match line {
+        "greeting" => send("200 hello\r\n"),
+        _ => send("400 load at 22.39, try later\r\n"),
+    })
+    .await;
+    check(
+        &busy.ask(&impatient(), NewsQuestion::Group).await,
+        "Later",
+        "try later",
+    );
 }
 
 /// A server with three articles, one of which is as `second` says.

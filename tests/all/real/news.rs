@@ -254,3 +254,39 @@ fn real_news_comes_by_tls_from_a_server_that_proves_itself() {
     bot.poll_until_quiet("bpf");
     bot.check_well("bpf");
 }
+
+/// INN, the news server of Usenet, numbers and lists in its own way.
+#[test]
+fn real_news_comes_from_inn_as_well() {
+    if !std::path::Path::new("/usr/lib/news/bin/innd").exists() {
+        say("INN is absent (Debian's inn2): only public-inbox is tested");
+        return;
+    }
+    let mut server = Server::start("innd.py", &["30".as_ref()], None);
+    let bot = Bot::new(&Bot::archive(&server.url));
+    bot.poll("bpf");
+    assert_eq!(
+        bot.count("bpf"),
+        25,
+        "the first poll reads the newest articles"
+    );
+    assert_eq!(server.command("more 300"), 330);
+    // One that was read, two that were not, and the last one.
+    for number in [10, 40, 41, 330] {
+        server.command(&format!("cancel {number}"));
+    }
+    bot.poll_until_quiet("bpf");
+    for more in [1, 7, 60] {
+        server.command(&format!("more {more}"));
+        bot.poll("bpf");
+    }
+    let kept = (31..=398).filter(|number| ![40, 41, 330].contains(number));
+    let kept = kept.map(|number| format!("{number}@inn.invalid")).collect();
+    let known = bot.known("bpf", "message_id");
+    check_holds("since the seed", &kept, &known);
+    assert_eq!(known.len(), 25 + kept.len());
+    bot.check_well("bpf");
+    bot.check_stories("bpf");
+    let said = notes(&bot);
+    assert!(said.contains("60 listed, 60 stored, 0 absent"), "{said}");
+}

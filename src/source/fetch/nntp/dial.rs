@@ -120,7 +120,10 @@ impl Dialer<'_> {
             return Err(NewsError::Refused(greeting));
         }
         // Some servers read news only after this; others do not know it.
-        ask(&mut lines, "MODE READER").await?;
+        let status = ask(&mut lines, "MODE READER").await?;
+        if !matches!(status.code, 200 | 201 | 500 | 501) {
+            return Err(NewsError::Refused(status));
+        }
         if let Some(login) = login {
             log_in(&mut lines, login).await?;
         }
