@@ -138,15 +138,17 @@ async fn look_at_feeds(
     let store = Store::open(Path::new(":memory:")).await?;
     let ingest = Ingest::open(store, config, Arc::new(SystemClock)).await?;
     let stop = app::stop_on_signals()?;
-    let many = wanted.len();
+    // Each address of a feed is tried by itself.
+    let tries: Vec<(String, FeedConfig)> = wanted.into_iter().flat_map(each_address).collect();
+    let many = tries.len();
     let progress = bar("{pos} of {len} feeds tried  {elapsed}", many as u64);
-    let looks = wanted.into_iter().map(|feed| {
+    let looks = tries.iter().map(|(name, feed)| {
         let ingest = &ingest;
-        async move { (feed, ingest.look(feed).await) }
+        async move { (name, feed, ingest.look(feed).await) }
     });
     let mut looks = futures_util::stream::iter(looks).buffer_unordered(READ_AT_ONCE_MAX);
     let (mut answered, mut offline, mut failed) = (0, 0, FailedFeeds::default());
-    while let Some((feed, look)) = tokio::select! {
+    while let Some((name, feed, look)) = tokio::select! {
         look = looks.next() => look,
         () = stop.cancelled() => None,
     } {
@@ -154,7 +156,7 @@ async fn look_at_feeds(
         match look {
             Ok(page) => {
                 answered += 1;
-                progress.suspend(|| write_page(out, feed, &page))?;
+                progress.suspend(|| write_page(out, name, &page))?;
             }
             Err(error) => {
                 offline += usize::from(matches!(error, FetchError::Offline { .. }));
@@ -163,7 +165,7 @@ async fn look_at_feeds(
                     FetchError::Gone { .. } => "gone",
                     _ => "failed",
                 };
-                failed.add(&feed.name, word, &error.to_string(), feed.url.as_str());
+                failed.add(name, word, &error.to_string(), feed.url.as_str());
             }
         }
         if answered == 0 && offline >= OFFLINE_MAX {
@@ -207,8 +209,20 @@ async fn look_at_channels(out: &mut impl Write, config: &Config) -> anyhow::Resu
     Ok(all_well)
 }
 
+/// A feed by each of its addresses, with the name that its lines show.
+fn each_address(feed: &FeedConfig) -> Vec<(String, FeedConfig)> {
+    let ways = feed.ways();
+    let shown = |url: &url::Url| match ways.len() {
+        1 => feed.name.clone(),
+        _ => format!("{} by {url}", feed.name),
+    };
+    ways.iter()
+        .map(|url| (shown(url), feed.only_by(url)))
+        .collect()
+}
+
 /// The line for a feed that gave a page.
-fn write_page(out: &mut impl Write, feed: &FeedConfig, page: &Page) -> std::io::Result<()> {
+fn write_page(out: &mut impl Write, name: &str, page: &Page) -> std::io::Result<()> {
     let newest = page.items.iter().max_by_key(|item| item.at);
     let newest = newest.map(|item| {
         let day = item
@@ -227,8 +241,7 @@ fn write_page(out: &mut impl Write, feed: &FeedConfig, page: &Page) -> std::io::
     let entries = page.items.len();
     writeln!(
         out,
-        "{GOOD}ok{GOOD:#}    {}: {entries} entries{faults}{}",
-        feed.name,
+        "{GOOD}ok{GOOD:#}    {name}: {entries} entries{faults}{}",
         newest.unwrap_or_default()
     )
 }

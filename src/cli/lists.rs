@@ -72,7 +72,7 @@ pub(super) async fn feeds(path: &Path, format: Format) -> anyhow::Result<ExitCod
             row.shown_state().word(),
             row.items
         )?;
-        for note in notes(row, gaps_of(row, &gaps), &faults) {
+        for note in notes(row, gaps_of(row, &gaps), &faults, now) {
             writeln!(out, "{:wide$}  {DIM}{note}{DIM:#}", "")?;
         }
     }
@@ -105,8 +105,17 @@ fn feed_json(row: &FeedRow, gaps: Vec<&Gap>) -> serde_json::Value {
 }
 
 /// Notes on a feed for a maintainer, a line each.
-fn notes(row: &FeedRow, gaps: Vec<&Gap>, faults: &[(i64, String, i64, i64)]) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(
+    row: &FeedRow,
+    gaps: Vec<&Gap>,
+    faults: &[(i64, String, i64, i64)],
+    now: DateTime<Utc>,
+) -> Vec<String> {
+    let mut notes: Vec<String> = row
+        .cursor
+        .as_deref()
+        .map(|cursor| source::ways::reading_notes(cursor, now.timestamp()))
+        .unwrap_or_default();
     if let Some(error) = &row.last_error {
         let times = if row.failures > 1 {
             format!(" ({} times in a row)", row.failures)

@@ -59,6 +59,11 @@ pub(super) fn open_to_others(config: &Config) -> Vec<String> {
         ("the password for Matrix", password),
         ("the Matrix session", folder),
     ];
+    for feed in &config.feeds {
+        let login = feed.addresses.login.as_ref();
+        let file = login.map(|login| login.password_file.clone());
+        secrets.push(("the password for a news server", file));
+    }
     for ending in ["", "-wal", "-shm"] {
         secrets.push(("the database", Some(beside(&config.database, ending))));
     }

@@ -160,6 +160,9 @@ fn kind_of(url: &str) -> &'static str {
     let Ok(url) = url::Url::parse(url) else {
         return "feed";
     };
+    if matches!(url.scheme(), "nntp" | "nntps") {
+        return "archive";
+    }
     let path = url.path().trim_end_matches('/');
     let parts = path.split('/').filter(|part| !part.is_empty()).count();
     match url.host_str().unwrap_or_default() {

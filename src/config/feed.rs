@@ -1,14 +1,18 @@
 //! Parsing one `[[feed]]`: the keys of its kind, and their values. Never touches the network.
 
+use std::path::Path;
 use std::time::Duration;
 
 use url::Url;
 
 use super::git_address::is_git;
 use super::network::NetworkConfig;
-use super::place::{URL_RIGHT, read_url};
+use super::place::{URL_RIGHT, is_news, read_urls};
+use super::platform::read_path as read_file_path;
 use super::reader::{Field, Table, quoted};
-use super::upstream::{FeedConfig, FeedKind, Gives, Identity, KINDS, TreeRole, UpstreamKind};
+use super::upstream::{
+    FeedAddresses, FeedConfig, FeedKind, Gives, Identity, KINDS, NewsLogin, TreeRole, UpstreamKind,
+};
 
 /// The longest name of a feed, in characters.
 const NAME_CHARS_MAX: usize = 64;
@@ -54,8 +58,9 @@ pub(super) struct ReadFeed {
     pub(super) name: Option<(String, usize)>,
     /// The line of its URL, or of its header if it has none.
     pub(super) line: usize,
-    /// The identity of its upstream, if those keys are good. Two feeds with the same one would read everything twice.
-    pub(super) upstream: Option<String>,
+    /// The identities of its upstream, one for each address, if those keys are good. Two feeds with the same one would read
+    /// everything twice.
+    pub(super) upstreams: Vec<String>,
     /// The feed, if all of it is good.
     pub(super) feed: Option<FeedConfig>,
 }
@@ -99,46 +104,117 @@ impl KindKeys {
 }
 
 /// Reads one `[[feed]]` and records its problems.
-pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig) -> ReadFeed {
+pub(super) fn read(mut table: Table<'_, '_>, network: &NetworkConfig, folder: &Path) -> ReadFeed {
     let name = read_name(&mut table);
     let kind = table.need("kind", "one of tree, archive, lwn, feed");
     let kind = kind.and_then(|field| field.one_of(KINDS));
     let url_field = table.need("url", URL_RIGHT);
     let line = url_field.as_ref().map_or(table.line(), Field::line);
-    let url = url_field.and_then(|field| read_url(&field, kind));
+    let urls = url_field.and_then(|field| read_urls(field, kind));
+    let url = urls.as_deref().and_then(page_address);
     let poll_gap = read_poll_gap(&mut table, kind, url.as_ref(), network);
     let bpf_only = match table.take("bpf_only") {
         Some(field) => field.truth(),
         // A blog, a project or a video channel is listed because all of it is about BPF.
         None => Some(kind == Some(UpstreamKind::Feed)),
     };
-    let own = read_own(&mut table, kind, url.as_ref().is_some_and(is_git));
+    let login = read_login(&mut table, urls.as_deref(), network, folder);
+    let own = read_own(&mut table, kind, urls.as_deref());
     let new_max = own.new_max;
     let place = table.place().to_owned();
     table.finish();
-    let upstream = kind.zip(url.as_ref());
-    let upstream = upstream.and_then(|(kind, url)| own.upstream(kind, url));
+    let upstreams = kind.into_iter().flat_map(|kind| {
+        let urls = urls.iter().flatten();
+        urls.filter_map(|url| own.upstream(kind, url))
+            .collect::<Vec<_>>()
+    });
+    let upstreams = upstreams.collect();
     let kind = kind.and_then(|kind| own.into_kind(kind));
-    let feed = match (&name, url, poll_gap, kind, bpf_only, new_max) {
-        (Some((name, _)), Some(url), Some(poll_gap), Some(kind), Some(bpf_only), Some(new_max)) => {
-            Some(FeedConfig {
-                name: name.clone(),
-                url,
-                poll_gap,
-                bpf_only,
-                new_max,
-                kind,
-            })
-        }
+    let addresses = urls.zip(login).map(|(urls, login)| FeedAddresses {
+        all: if urls.len() > 1 { urls } else { Vec::new() },
+        login,
+    });
+    let place_of_it = url.zip(addresses);
+    let feed = match (&name, place_of_it, poll_gap, kind, bpf_only, new_max) {
+        (
+            Some((name, _)),
+            Some((url, addresses)),
+            Some(poll_gap),
+            Some(kind),
+            Some(bpf_only),
+            Some(new_max),
+        ) => Some(FeedConfig {
+            name: name.clone(),
+            url,
+            addresses,
+            poll_gap,
+            bpf_only,
+            new_max,
+            kind,
+        }),
         _ => None,
     };
     ReadFeed {
         place,
         name,
         line,
-        upstream,
+        upstreams,
         feed,
     }
+}
+
+/// The address with pages for people: the first by http, or else the first.
+fn page_address(urls: &[Url]) -> Option<Url> {
+    let page = urls.iter().find(|url| url.scheme().starts_with("http"));
+    page.or_else(|| urls.first()).cloned()
+}
+
+/// Reads the account at a news server; `None` if it is wrong. A password is sent in clear text only to private hosts.
+fn read_login(
+    table: &mut Table<'_, '_>,
+    urls: Option<&[Url]>,
+    network: &NetworkConfig,
+    folder: &Path,
+) -> Option<Option<NewsLogin>> {
+    const USER: &str = "the name of an account at the news server";
+    const FILE: &str = "the path of a file that holds the account's password";
+    let (user, file) = (table.take("user"), table.take("password_file"));
+    let (user, file) = match (user, file) {
+        (None, None) => return Some(None),
+        (Some(user), Some(file)) => (user, file),
+        (Some(user), None) => {
+            user.note("needs `password_file` beside it");
+            return None;
+        }
+        (None, Some(file)) => {
+            file.note("needs `user` beside it");
+            return None;
+        }
+    };
+    let name = user.text(USER)?.to_owned();
+    if name.is_empty() || name.len() > 100 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        user.expected(USER);
+        return None;
+    }
+    let password_file = read_file_path(&file, FILE, folder)?;
+    let news: Vec<&Url> = urls
+        .unwrap_or_default()
+        .iter()
+        .filter(|url| is_news(url))
+        .collect();
+    if urls.is_some() && news.is_empty() {
+        user.note("belongs to feeds with an nntps:// address");
+        return None;
+    }
+    let in_clear = |url: &&&Url| url.scheme() == "nntp" && !network.allows_private(url);
+    if news.iter().any(|url| in_clear(&url)) {
+        user.note("would be sent to an nntp:// address in clear text; use nntps://");
+        return None;
+    }
+    Some(Some(NewsLogin {
+        user: name,
+        password_file,
+    }))
 }
 
 /// Reads the name, which later messages about the table include.
@@ -177,7 +253,11 @@ fn read_poll_gap(
 }
 
 /// Reads the keys that only one kind has. If the kind itself is wrong, checks them all and refuses none.
-fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>, is_git: bool) -> KindKeys {
+fn read_own(
+    table: &mut Table<'_, '_>,
+    kind: Option<UpstreamKind>,
+    urls: Option<&[Url]>,
+) -> KindKeys {
     for (key, owner) in OWN_KEYS {
         let Some(kind) = kind.filter(|kind| kind != owner) else {
             continue;
@@ -203,11 +283,11 @@ fn read_own(table: &mut Table<'_, '_>, kind: Option<UpstreamKind>, is_git: bool)
         None => Some(TreeRole::Topic),
     };
     let query = match table.take("query") {
-        Some(field) if is_git => {
+        Some(field) if urls.is_some_and(|urls| urls.iter().all(is_git)) => {
             field.note("git cannot search; use the list's http address, or leave this key out");
             None
         }
-        Some(field) => read_query(&field).map(Some),
+        Some(field) => read_query(&field, urls).map(Some),
         None => Some(None),
     };
     let gives = match table.take("gives") {
@@ -301,8 +381,12 @@ fn read_path(field: &Field<'_, '_>) -> Option<String> {
     Some(path.to_owned())
 }
 
-fn read_query(field: &Field<'_, '_>) -> Option<String> {
+fn read_query(field: &Field<'_, '_>, urls: Option<&[Url]>) -> Option<String> {
     const RIGHT: &str = "a search as public-inbox takes it, such as \"s:bpf OR s:xdp\"";
+    if urls.is_some_and(|urls| urls.iter().any(is_news)) {
+        field.note("needs http addresses; a news server has no search");
+        return None;
+    }
     let query = field.text(RIGHT)?.trim();
     if query.is_empty() || query.contains(char::is_control) {
         field.expected(RIGHT);

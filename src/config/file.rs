@@ -188,7 +188,7 @@ fn read_config<'t>(
     let machines = top.take_table("machines", TableName::Machines);
     relevance.machines = machines.map_or_else(Machines::default, machines::read_machines);
     let feeds = match top.take("feed") {
-        Some(field) => read_feeds(field, notes, &network, &mut lines.feeds),
+        Some(field) => read_feeds(field, notes, &network, folder, &mut lines.feeds),
         None => no_feeds(notes, None),
     };
     let discord = top.take_table("discord", TableName::Discord);
@@ -246,6 +246,7 @@ fn read_feeds(
     field: Field<'_, '_>,
     notes: &ProblemLog<'_>,
     network: &NetworkConfig,
+    folder: &Path,
     names: &mut HashMap<String, usize>,
 ) -> Vec<Arc<FeedConfig>> {
     const RIGHT: &str = "tables: write [[feed]], in two brackets, above the keys of each feed";
@@ -261,7 +262,7 @@ fn read_feeds(
     let mut feeds = Vec::new();
     for table in members {
         let table = table.table(TableName::Feed, RIGHT);
-        let Some(read) = table.map(|table| feed::read(table, network)) else {
+        let Some(read) = table.map(|table| feed::read(table, network, folder)) else {
             continue;
         };
         if let Some((name, line)) = read.name {
@@ -280,15 +281,16 @@ fn read_feeds(
                 names.insert(name, line);
             }
         }
-        if let Some(upstream) = read.upstream {
-            if let Some((first, line)) = upstreams.get(&upstream) {
-                let message =
-                    format!("reads the same source as {first} on line {line}; merge the two feeds");
-                let key = format!("{}: url", read.place);
-                notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
-            } else {
-                upstreams.insert(upstream, (read.place, read.line));
-            }
+        let mut first = read.upstreams.iter().filter_map(|one| upstreams.get(one));
+        if let Some((first, line)) = first.next() {
+            let message =
+                format!("reads the same source as {first} on line {line}; merge the two feeds");
+            let key = format!("{}: url", read.place);
+            notes.note(ProblemKind::Wrong, Some(read.line), &key, message);
+        } else {
+            let place = (read.place, read.line);
+            let new = read.upstreams.into_iter();
+            upstreams.extend(new.map(|upstream| (upstream, place.clone())));
         }
         feeds.extend(read.feed.map(Arc::new));
     }

@@ -31,7 +31,10 @@ pub use file::Config;
 pub use git_address::{as_http, is_git, protocol};
 pub use issue::{IssueConfig, WebConfig};
 pub use network::NetworkConfig;
+pub use place::host_and_port;
 pub use platform::{DiscordConfig, MatrixConfig};
 pub use problem::{ConfigErrors, ConfigProblem};
 pub use times::{QuietHours, Schedule};
-pub use upstream::{FeedConfig, FeedKind, Gives, Identity, TreeRole, UpstreamKind};
+pub use upstream::{
+    FeedAddresses, FeedConfig, FeedKind, Gives, Identity, NewsLogin, TreeRole, UpstreamKind,
+};

@@ -34,6 +34,8 @@ pub struct NetworkConfig {
     pub contact: Option<String>,
     /// A page that describes the bot to a site's operator, sent in the User-Agent.
     pub page: Option<Url>,
+    /// Whether the User-Agent has a random id of this installation.
+    pub installation_id: bool,
     /// The pause between two requests to one host (`host_gap_ms`).
     pub host_gap: Duration,
     /// The longest time from the start of a request to its last byte (`request_timeout_s`).
@@ -63,6 +65,7 @@ impl Default for NetworkConfig {
             allow_private_hosts: Vec::new(),
             contact: None,
             page: None,
+            installation_id: true,
             host_gap: Duration::from_millis(HOST_GAP_MS_DEFAULT),
             request_timeout: Duration::from_secs(REQUEST_TIMEOUT_S_DEFAULT),
             git_folder: PathBuf::from("bpfnews.git"),
@@ -76,6 +79,7 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
     let hosts = table.take("allow_private_hosts");
     let contact = table.take("contact");
     let page = table.take("page");
+    let id = table.take("installation_id");
     let gap = table.take("host_gap_ms");
     let gap = gap.and_then(|field| field.whole("milliseconds", 0..=HOST_GAP_MS_MAX));
     let timeout = table.take("request_timeout_s");
@@ -87,6 +91,7 @@ pub(super) fn read_network(mut table: Table<'_, '_>) -> NetworkConfig {
         allow_private_hosts: hosts.map(read_hosts).unwrap_or_default(),
         contact: contact.and_then(|field| read_contact(&field)),
         page: page.and_then(|field| read_page(&field)),
+        installation_id: id.is_none_or(|field| field.truth().unwrap_or_default()),
         host_gap: gap.map_or(default.host_gap, Duration::from_millis),
         request_timeout: timeout.map_or(default.request_timeout, Duration::from_secs),
         git_folder: default.git_folder,

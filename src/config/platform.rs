@@ -150,7 +150,7 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_of_host)
 }
 
-fn read_path(field: &Field<'_, '_>, right: &str, folder: &Path) -> Option<PathBuf> {
+pub(super) fn read_path(field: &Field<'_, '_>, right: &str, folder: &Path) -> Option<PathBuf> {
     match field.text(right)? {
         "" => {
             field.expected(right);

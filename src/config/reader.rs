@@ -250,6 +250,17 @@ impl<'n, 't> Field<'n, 't> {
         self.note(format!("expected {right}, found {}", self.found()));
     }
 
+    /// Whether the value is an array.
+    pub(super) fn is_list(&self) -> bool {
+        self.value.get_ref().is_array()
+    }
+
+    /// Whether the value is an array without members.
+    pub(super) fn is_empty_list(&self) -> bool {
+        let members = self.value.get_ref().as_array();
+        members.is_some_and(|members| members.is_empty())
+    }
+
     /// The text; `right` describes a good one.
     pub(super) fn text(&self, right: &str) -> Option<&str> {
         let text = self.value.get_ref().as_str();

@@ -137,6 +137,7 @@ database = "data/news.sqlite"
 allow_private_hosts = ["LocalHost", "[::1]", "127.0.0.1"]
 contact = "bpfnews@example.org; day and night"
 page = "https://example.org/bpfnews"
+installation_id = false
 host_gap_ms = 0
 request_timeout_s = 5
 git_max_mb = 500
@@ -302,6 +303,7 @@ url = "https://news.example.org"
         ],
         contact: Some("bpfnews@example.org; day and night".to_owned()),
         page: Url::parse("https://example.org/bpfnews").ok(),
+        installation_id: false,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
         git_folder: PathBuf::from("/etc/bpfnews/data/news.git"),
@@ -597,7 +599,7 @@ fn bad_values_say_what_would_be_right() {
             "role = \"next\"",
             "role: belongs to feeds of kind \"tree\"; this feed is of kind \"archive\"".to_owned(),
         ),
-        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned()),
+        (tree, "zzz = 1", "zzz: unknown key; expected one of name, kind, url, user, password_file, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned()),
         (
             tree,
             "poll_gap = 60",
@@ -611,7 +613,7 @@ fn bad_values_say_what_would_be_right() {
         (
             tree,
             "\"\\u001b[31m\" = 1",
-            "\\u{1b}[31m: unknown key; expected one of name, kind, url, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned(),
+            "\\u{1b}[31m: unknown key; expected one of name, kind, url, user, password_file, poll_gap_s, bpf_only, branch, paths, role, query, gives, identity, new_max".to_owned(),
         ),
     ];
     for (base, key, right) in cases {
@@ -899,6 +901,121 @@ fn channels_are_held_against_each_other() {
 }
 
 #[test]
+fn an_archive_may_have_several_addresses_and_a_news_server() {
+    let read = feed(
+        "kind = \"archive\"\nurl = [\"nntps://News.example./a.list/\", \"https://a.example/l\"]\n\
+         user = \"me\"\npassword_file = \"secret\"",
+    );
+    let ways: Vec<&str> = read.ways().iter().map(Url::as_str).collect();
+    assert_eq!(
+        ways,
+        ["nntps://news.example./a.list", "https://a.example/l/"]
+    );
+    assert_eq!(
+        read.url.as_str(),
+        "https://a.example/l/",
+        "the address with pages"
+    );
+    let login = read.addresses.login.as_ref().expect("an account");
+    assert_eq!(login.user, "me");
+    assert_eq!(login.password_file, PathBuf::from("secret"));
+
+    let read = feed("kind = \"archive\"\nurl = \"nntp://127.1:1119/a.list\"");
+    assert_eq!(read.url.as_str(), "nntp://127.0.0.1:1119/a.list");
+    assert_eq!(read.ways(), std::slice::from_ref(&read.url));
+    let place = host_and_port(&read.url).expect("a host");
+    assert_eq!(
+        (place.0.to_string(), place.1),
+        ("127.0.0.1".to_owned(), 1119)
+    );
+    for (url, port) in [
+        ("nntp://[::1]/a", 119),
+        ("nntps://x.y/a", 563),
+        ("https://x.y/", 443),
+    ] {
+        let url = url.parse().expect("a URL");
+        assert_eq!(host_and_port(&url).expect("a host").1, port);
+    }
+    let read =
+        feed("kind = \"tree\"\nurl = [\"https://git.example/x.git\", \"https://github.com/o/r\"]");
+    assert_eq!(read.ways().len(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_addresses_is_told() {
+    const GROUP: &str =
+        "expected nntps://HOST/GROUP, such as nntps://nntp.lore.kernel.org/org.kernel.vger.bpf";
+    for url in [
+        "nntps://a.example",
+        "nntp://a.example/",
+        "nntps://a.example/a/b",
+        "nntp://a.example/*",
+        "nntp://a.example/a?b",
+        "nntp://a%20b/a",
+        "nntp://a.example/a%20b",
+    ] {
+        check_feed(
+            &format!("kind = \"archive\"\nurl = \"{url}\""),
+            &[&format!("4 url: {GROUP}")],
+        );
+    }
+    let wrong = "expected an http or https URL, such as \"https://lore.kernel.org/bpf/\", found";
+    check_feed(
+        "kind = \"tree\"\nurl = \"nntps://a.example/a\"",
+        &[&format!(
+            "4 url: {wrong} \"nntps://a.example/a\"; only feeds of kind \"archive\" are read by NNTP"
+        )],
+    );
+    check_feed(
+        "kind = \"lwn\"\nurl = [\"https://lwn.net/headlines/rss\"]",
+        &["4 url: is a list; a feed of kind \"lwn\" has one address"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = [\"https://a.example/l\", \"x\", \"https://a.example/l/\"]",
+        &[
+            &format!("4 url[2]: {wrong} \"x\": relative URL without a base"),
+            "4 url[3]: the list on line 4 has this address twice",
+        ],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = []",
+        &["4 url: expected a URL or a list of URLs, the best first, found a list"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = [\"https://a.example/l\", \"nntps://a.example/a\"]\nquery = \"s:bpf\"",
+        &["5 query: needs http addresses; a news server has no search"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = \"nntps://a.example/a\"\nuser = \"me\"",
+        &["5 user: needs `password_file` beside it"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = \"nntps://a.example/a\"\npassword_file = \"x\"",
+        &["5 password_file: needs `user` beside it"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = \"nntp://a.example/a\"\nuser = \"me\"\npassword_file = \"x\"",
+        &["5 user: would be sent to an nntp:// address in clear text; use nntps://"],
+    );
+    check_feed(
+        "kind = \"archive\"\nurl = \"https://a.example/a\"\nuser = \"me\"\npassword_file = \"x\"",
+        &["5 user: belongs to feeds with an nntps:// address"],
+    );
+}
+
+#[test]
+fn two_feeds_do_not_share_an_address() {
+    let text = "[[feed]]\nname = \"a\"\nkind = \"archive\"\nurl = [\"nntps://x.y/g\", \"https://x.y/l/\"]\n\
+                [[feed]]\nname = \"b\"\nkind = \"archive\"\nurl = \"nntps://x.y/g\"\n";
+    check(
+        text,
+        &[
+            "config.toml:8: feed[2] \"b\": url: reads the same source as feed[1] \"a\" on line 4; merge the two feeds",
+        ],
+    );
+}
+
+#[test]
 fn the_example_is_good_and_explains_every_key() {
     let config = parse(EXAMPLE).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(config.feeds.len() > 40, "{} feeds", config.feeds.len());
@@ -949,7 +1066,9 @@ fn the_example_is_good_and_explains_every_key() {
         assert!(explained, "line {}: {key} has no comment above it", at + 1);
     }
     for line in lines.iter().filter(|line| line.starts_with("url = ")) {
-        let marked = line.ends_with("\" # untried") || line.ends_with("\" # untried, guessed");
+        let marked = line.ends_with("\" # untried")
+            || line.ends_with("\"] # untried")
+            || line.ends_with("\" # untried, guessed");
         assert!(marked, "no mark: {line}");
     }
 }

@@ -1,5 +1,6 @@
 //! A configured feed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -42,8 +43,10 @@ impl UpstreamKind {
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-    /// `http` or `https`, without user or password.
+    /// The address of its pages: the first `http` or `https` address, or else the first of all. Without user or password.
     pub url: Url,
+    /// All its addresses, if it has several.
+    pub addresses: FeedAddresses,
     pub poll_gap: Duration,
     /// Whether all its content is about BPF. If not, each story is judged by its content.
     pub bpf_only: bool,
@@ -55,6 +58,45 @@ pub struct FeedConfig {
 impl FeedConfig {
     /// The default of `new_max`.
     pub const NEW_MAX: usize = 100;
+
+    /// The same feed with only one of its addresses.
+    pub fn only_by(&self, way: &Url) -> Self {
+        let addresses = FeedAddresses {
+            all: Vec::new(),
+            login: self.addresses.login.clone(),
+        };
+        Self {
+            url: way.clone(),
+            addresses,
+            ..self.clone()
+        }
+    }
+
+    /// The addresses by which it is read, the best first.
+    pub fn ways(&self) -> &[Url] {
+        match self.addresses.all.as_slice() {
+            [] => std::slice::from_ref(&self.url),
+            all => all,
+        }
+    }
+}
+
+/// The addresses of a feed beyond its own, and the account for a news server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedAddresses {
+    /// All addresses in the order in which they are tried; empty: only [`FeedConfig::url`].
+    pub all: Vec<Url>,
+    /// The account at its news servers.
+    pub login: Option<NewsLogin>,
+}
+
+/// An account at a news server (`AUTHINFO USER`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsLogin {
+    /// The name.
+    pub user: String,
+    /// The file that holds the password.
+    pub password_file: PathBuf,
 }
 
 /// The kind of a feed, with the settings of that kind.

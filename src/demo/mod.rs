@@ -37,8 +37,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedConfig, FeedKind, Gives, Identity, IssueConfig, NetworkConfig,
-    TreeRole,
+    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig,
+    NetworkConfig, TreeRole,
 };
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;
@@ -151,6 +151,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
                 .expect("a relative path joins to any http address"),
             // The newsletter chose everything in them.
             bpf_only: true,
+            addresses: FeedAddresses::default(),
             new_max: FeedConfig::NEW_MAX,
             poll_gap: POLL_GAP,
             kind,
@@ -174,6 +175,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
             allow_private_hosts: base.host_str().map(str::to_owned).into_iter().collect(),
             contact: None,
             page: None,
+            installation_id: false,
             host_gap: Duration::ZERO,
             request_timeout: REQUEST_TIMEOUT,
             ..NetworkConfig::default()

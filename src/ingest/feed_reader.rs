@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::shared_state::SharedState;
 use crate::clock::Clock;
-use crate::config::{Config, FeedConfig, as_http, is_git};
+use crate::config::{Config, FeedConfig, host_and_port};
 use crate::source::fetch::Fetcher;
 use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
+
+/// The most requests to look at a feed: for a news server it takes two, for each address.
+const LOOK_REQUESTS_MAX: usize = 20;
 
 pub(super) struct FeedReader {
     /// For feeds of the configuration file.
@@ -52,12 +55,19 @@ impl FeedReader {
         let mut walk = source
             .begin(None, Goal::Poll, self.clock.now())
             .map_err(|why| FetchError::Broken { why })?;
-        let Some(request) = walk.next() else {
-            return Ok(Page::default());
-        };
-        let answer = fetcher.fetch(&request).await;
-        let (_, read) = self.shared.pool.read(walk, answer, None).await;
-        read
+        for _ in 0..LOOK_REQUESTS_MAX {
+            let Some(request) = walk.next() else {
+                break;
+            };
+            let answer = fetcher.fetch(&request).await;
+            let (walked, read) = self.shared.pool.read(walk, answer, None).await;
+            let page = read?;
+            if !page.is_interim {
+                return Ok(page);
+            }
+            walk = walked;
+        }
+        Ok(Page::default())
     }
 
     /// Makes a walk's request, unless the process died while it read the same document.
@@ -107,12 +117,13 @@ impl FeedReader {
 /// The hosts and ports of the file's own feeds. Feeds from chat may use them too.
 fn places(config: &Config) -> Vec<(String, u16)> {
     let own = |feed: &&Arc<FeedConfig>| !config.from_chat.contains(&feed.name);
-    let place = |feed: &Arc<FeedConfig>| {
-        let url = match is_git(&feed.url) {
-            true => as_http(&feed.url)?,
-            false => feed.url.clone(),
-        };
-        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    let places = |feed: &Arc<FeedConfig>| {
+        let places = feed.ways().iter().filter_map(host_and_port);
+        let places: Vec<_> = places.collect();
+        places
     };
-    config.feeds.iter().filter(own).filter_map(place).collect()
+    let places = config.feeds.iter().filter(own).flat_map(places);
+    places
+        .map(|(host, port)| (host.to_string(), port))
+        .collect()
 }

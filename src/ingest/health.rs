@@ -116,6 +116,23 @@ pub(super) async fn report_warning(
     warn_of_problem(tx, destinations, &problem, now).await
 }
 
+/// Reports that a feed is read by another of its addresses, once for each detour, and at most once an hour.
+pub(super) async fn report_detour(
+    tx: &mut Tx,
+    destinations: &[Destination],
+    row: &FeedRow,
+    detour: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let problem = Problem {
+        subject: &format!("detour {}", row.name),
+        kind: &now.format("%F %H").to_string(),
+        title: format!("{} is read by another address", row.name),
+        text: plain(detour),
+    };
+    warn_of_problem(tx, destinations, &problem, now).await
+}
+
 /// The key under which problems of a feed are recorded.
 pub(super) fn feed_subject(row: &FeedRow) -> String {
     format!("feed {}", row.name)

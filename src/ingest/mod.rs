@@ -44,6 +44,7 @@ use crate::plan::{digest, sample, standing};
 use crate::source::fetch::Fetcher;
 use crate::source::{FetchError, Page};
 use crate::store::feeds::{self, FeedRow};
+use crate::store::installation::installation_id;
 use crate::store::items::StoredPage;
 use crate::store::{Store, outbox, troubles};
 
@@ -82,7 +83,7 @@ impl Ingest {
         config: &Config,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        let fetcher = fetcher_of(config)?;
         Self::over(store, config, clock, fetcher, Arc::default()).await
     }
 
@@ -95,7 +96,7 @@ impl Ingest {
     pub async fn reopen(&self, config: &Config) -> anyhow::Result<Self> {
         let fetcher = match config.network == self.network {
             true => Arc::clone(&self.reader.fetcher),
-            false => Arc::new(Fetcher::new(&config.network)?),
+            false => fetcher_of(config)?,
         };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         Self::over(store, config, clock, fetcher, Arc::clone(&self.shared)).await
@@ -136,7 +137,7 @@ impl Ingest {
         let rows = outbox::channels(store.read().into()).await?;
         let shared = Arc::<SharedState>::default();
         shared.replace_destinations(destination::with_rows(rows, &config.channels()).into());
-        let fetcher = Arc::new(Fetcher::new(&config.network)?);
+        let fetcher = fetcher_of(config)?;
         Ok(Self::with_parts(store, config, clock, fetcher, shared))
     }
 
@@ -289,4 +290,12 @@ impl Ingest {
             config: Arc::clone(config),
         })
     }
+}
+
+/// The HTTP client of a configuration.
+fn fetcher_of(config: &Config) -> anyhow::Result<Arc<Fetcher>> {
+    let id = config.network.installation_id;
+    let id = id.then(|| installation_id(&config.database)).flatten();
+    let fetcher = Fetcher::of_installation(&config.network, id.as_deref())?;
+    Ok(Arc::new(fetcher))
 }

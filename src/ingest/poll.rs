@@ -39,6 +39,8 @@ struct Poll<'a> {
     cursor: Option<String>,
     /// The shortest pause that the server or the document asked for.
     pause_min: Duration,
+    /// Requests that only decided the next one.
+    interim: u32,
     /// Whether a page was committed.
     has_committed: bool,
     reader_slot: Option<SemaphorePermit<'a>>,
@@ -117,6 +119,7 @@ impl<'a> Poll<'a> {
             },
             cursor: feed.row.cursor.clone(),
             pause_min: Duration::ZERO,
+            interim: 0,
             has_committed: false,
             reader_slot: None,
             report,
@@ -179,6 +182,11 @@ impl<'a> Poll<'a> {
         let read = reader.read(row, request, walk, answer);
         match stop.run_until_cancelled(read).await {
             None => Ok(self.interrupted(STOPPED_AT_READING)),
+            Some((mut walk, Ok(page))) if page.is_interim => {
+                self.interim += 1;
+                let next = walk.next();
+                Ok(PollStep::Next(Box::new(Walking { walk, next })))
+            }
             Some((walk, Ok(mut page))) => {
                 self.ingest.links.apply(&mut page);
                 self.take_page(walk, page, moved_to).await
@@ -261,12 +269,13 @@ impl<'a> Poll<'a> {
         let (readers, feed) = (self.ingest.store.read(), self.feed.row.id);
         Ok(page.faults.is_empty()
             && page.warning.is_none()
+            && page.detour.is_none()
             && (page.items.is_empty() || items::are_known(readers, feed, &page.items).await?))
     }
 
-    /// Whether the last request was the first.
+    /// Whether the last request was the first, apart from those that only decide the next one.
     fn is_first(&self) -> bool {
-        self.report.requests == 1
+        self.report.requests == self.interim + 1
     }
 
     fn walked(&self, is_cut_short: bool, quiet_cursor: Option<String>) -> PollFinish {

@@ -9,13 +9,16 @@ mod cause;
 pub mod feed;
 pub mod fetch;
 pub mod git;
+mod handover;
 mod html;
 pub mod mail;
 pub mod mbox;
 mod mime;
+pub mod newsgroup;
 mod question;
 mod request;
 pub mod tree;
+pub mod ways;
 mod wire;
 
 use std::collections::HashSet;
@@ -27,7 +30,9 @@ use url::Url;
 
 pub use self::cause::{OWN_NETWORK, cause_of};
 use self::request::BULK_BYTES_MAX;
-pub use self::request::{Answer, Body, Expect, FetchError, Method, Request, Validators};
+pub use self::request::{
+    Answer, Body, Expect, FetchError, Method, NewsQuestion, NewsRequest, Request, Validators,
+};
 
 use crate::config::{FeedConfig, FeedKind, Identity};
 use crate::item::{Item, ItemKey, ItemKind};
@@ -37,12 +42,16 @@ use crate::item::{Item, ItemKey, ItemKind};
 pub enum Source {
     /// A branch of a kernel tree.
     Tree(tree::Tree),
-    /// A mailing list's archive.
+    /// A mailing list's archive, by HTTP.
     Archive(archive::Archive),
     /// A branch that is read by git.
     GitTree(git::GitTree),
     /// A mailing list's archive that is read by git.
     GitArchive(git::GitArchive),
+    /// A mailing list's archive, by NNTP.
+    Newsgroup(newsgroup::Newsgroup),
+    /// A tree or an archive by its addresses, the best first.
+    Ways(ways::Ways),
     /// LWN or any other feed.
     Feed(feed::Feed),
 }
@@ -63,26 +72,41 @@ impl Source {
     /// The source of a configured feed.
     pub fn open(feed: &FeedConfig) -> Self {
         match &feed.kind {
-            FeedKind::Tree { branch, paths, .. } if git::is_git(&feed.url) => {
-                Self::GitTree(git::GitTree::new(&feed.url, branch, paths))
+            FeedKind::Tree { .. } | FeedKind::Archive { .. } => {
+                let ways = feed.ways().iter();
+                Self::Ways(ways::Ways::new(
+                    ways.map(|url| (url.clone(), Self::by(feed, url))),
+                ))
             }
-            FeedKind::Archive { .. } if git::is_git(&feed.url) => {
-                Self::GitArchive(git::GitArchive::new(&feed.url))
+            FeedKind::Lwn | FeedKind::Feed { .. } => Self::by(feed, &feed.url),
+        }
+    }
+
+    /// The source of a configured feed at one of its addresses; the scheme selects the way to read it.
+    fn by(feed: &FeedConfig, url: &Url) -> Self {
+        match &feed.kind {
+            FeedKind::Tree { branch, paths, .. } if git::is_git(url) => {
+                Self::GitTree(git::GitTree::new(url, branch, paths))
             }
-            FeedKind::Tree { branch, paths, .. } => {
-                Self::Tree(tree::Tree::new(&feed.url, branch, paths))
+            FeedKind::Archive { .. } if git::is_git(url) => {
+                Self::GitArchive(git::GitArchive::new(url))
+            }
+            FeedKind::Tree { branch, paths, .. } => Self::Tree(tree::Tree::new(url, branch, paths)),
+            FeedKind::Archive { .. } if matches!(url.scheme(), "nntp" | "nntps") => {
+                let login = feed.addresses.login.as_ref();
+                Self::Newsgroup(newsgroup::Newsgroup::new(url, login))
             }
             FeedKind::Archive { query } => {
-                Self::Archive(archive::Archive::new(&feed.url, query.as_deref()))
+                Self::Archive(archive::Archive::new(url, query.as_deref()))
             }
             FeedKind::Lwn => Self::Feed(feed::Feed::new(
-                &feed.url,
+                url,
                 feed::Flavour::Lwn,
                 Identity::default(),
             )),
             FeedKind::Feed { gives, identity } => Self::Feed(feed::Feed::new(
-                &feed.url,
-                feed::Flavour::of(&feed.url, *gives),
+                url,
+                feed::Flavour::of(url, *gives),
                 *identity,
             )),
         }
@@ -106,11 +130,72 @@ impl Source {
             (Self::GitArchive(archive), _) => {
                 Ok(Walk::GitArchive(archive.begin(cursor, goal, now)))
             }
+            (Self::Newsgroup(group), _) => Ok(Walk::Newsgroup(group.begin(cursor, goal, now))),
+            (Self::Ways(ways), _) => ways.begin(cursor, goal, now),
             (Self::Feed(feed), Goal::Poll) => Ok(Walk::Feed(feed.begin(cursor, now))),
             (Self::Feed(_), Goal::Backfill { .. }) => Err(
                 "only archives and trees can be read back in time; other feeds have no older pages"
                     .to_owned(),
             ),
+        }
+    }
+}
+
+/// The beginning of the cursor of each way to read a feed that has no word of its own in it.
+fn cursor_word(cursor: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Marked {
+        by: Option<String>,
+        ways: Option<serde::de::IgnoredAny>,
+    }
+    let marked = serde_json::from_str::<Marked>(cursor).ok()?;
+    match (marked.ways, marked.by) {
+        (Some(_), _) => None,
+        (None, by) => Some(by.unwrap_or_default()),
+    }
+}
+
+/// The moment up to which all items are stored by the cursor of one address, in unix seconds; `None` if it does not say.
+fn read_to(cursor: &str) -> Option<i64> {
+    match cursor_word(cursor)?.as_str() {
+        newsgroup::CURSOR_WORD => newsgroup::read_to(cursor),
+        git::CURSOR_WORD => git::read_to(cursor),
+        "" => archive::read_to(cursor),
+        _ => None,
+    }
+}
+
+impl Source {
+    /// The word in cursors of this way.
+    fn cursor_word(&self) -> &'static str {
+        match self {
+            Self::Newsgroup(_) => newsgroup::CURSOR_WORD,
+            Self::GitTree(_) | Self::GitArchive(_) => git::CURSOR_WORD,
+            Self::Tree(_) | Self::Archive(_) | Self::Feed(_) | Self::Ways(_) => "",
+        }
+    }
+
+    /// Whether a stored cursor can be this way's own.
+    fn owns(&self, cursor: &str) -> bool {
+        let is_own_place = match self {
+            Self::Newsgroup(group) => group.owns(cursor),
+            Self::Tree(_)
+            | Self::Archive(_)
+            | Self::GitTree(_)
+            | Self::GitArchive(_)
+            | Self::Feed(_)
+            | Self::Ways(_) => true,
+        };
+        is_own_place && cursor_word(cursor).is_some_and(|word| word == self.cursor_word())
+    }
+
+    /// A cursor from which all items since a moment (unix seconds) are read, as news; `None` if this way cannot begin there.
+    fn cursor_since(&self, since: i64) -> Option<String> {
+        match self {
+            Self::Archive(_) => Some(archive::cursor_since(since)),
+            Self::Newsgroup(group) => Some(group.cursor_since(since)),
+            Self::GitArchive(_) => Some(git::archive_cursor_since(since)),
+            Self::Tree(_) | Self::GitTree(_) | Self::Feed(_) | Self::Ways(_) => None,
         }
     }
 }
@@ -127,6 +212,10 @@ pub enum Walk {
     GitTree(git::GitTreeWalk),
     /// Through an archive, by git.
     GitArchive(git::GitArchiveWalk),
+    /// Through a newsgroup.
+    Newsgroup(newsgroup::NewsWalk),
+    /// By one of several addresses.
+    Ways(Box<ways::WaysWalk>),
     /// One document.
     Feed(feed::FeedWalk),
 }
@@ -143,6 +232,8 @@ impl Walk {
             Self::Archive(walk) => walk.next(),
             Self::GitTree(walk) => walk.next(),
             Self::GitArchive(walk) => walk.next(),
+            Self::Newsgroup(walk) => walk.next(),
+            Self::Ways(walk) => walk.next(),
             Self::Feed(walk) => walk.next(),
         }
     }
@@ -158,6 +249,8 @@ impl Walk {
             Self::Archive(walk) => walk.read(answer),
             Self::GitTree(walk) => walk.read(answer),
             Self::GitArchive(walk) => walk.read(answer),
+            Self::Newsgroup(walk) => walk.read(answer),
+            Self::Ways(walk) => walk.read(answer),
             Self::Feed(walk) => walk.read(answer),
         }
     }
@@ -170,6 +263,8 @@ impl Walk {
             Self::Archive(walk) => walk.learn(fresh, new_here),
             Self::GitTree(walk) => walk.learn(new_here),
             Self::GitArchive(walk) => walk.learn(),
+            Self::Newsgroup(walk) => walk.learn(new_here),
+            Self::Ways(walk) => walk.learn(fresh, new_here),
             Self::Feed(walk) => walk.learn(new_here),
         }
     }
@@ -181,6 +276,8 @@ impl Walk {
             Self::Archive(walk) => walk.cursor(),
             Self::GitTree(walk) => walk.cursor(),
             Self::GitArchive(walk) => walk.cursor(),
+            Self::Newsgroup(walk) => walk.cursor(),
+            Self::Ways(walk) => walk.cursor(),
             Self::Feed(walk) => walk.cursor(),
         }
     }
@@ -192,6 +289,8 @@ impl Walk {
             Self::Archive(walk) => walk.is_cut_short(),
             Self::GitTree(walk) => walk.is_cut_short(),
             Self::GitArchive(walk) => walk.is_cut_short(),
+            Self::Newsgroup(walk) => walk.is_cut_short(),
+            Self::Ways(walk) => walk.is_cut_short(),
             Self::Feed(_) => false,
         }
     }
@@ -203,6 +302,8 @@ impl Walk {
             Self::Archive(walk) => walk.progress(),
             Self::GitTree(walk) => walk.progress(),
             Self::GitArchive(walk) => walk.progress(),
+            Self::Newsgroup(walk) => walk.progress(),
+            Self::Ways(walk) => walk.progress(),
             Self::Feed(_) => 1.0,
         }
     }
@@ -221,6 +322,10 @@ pub struct Page {
     pub is_fast_forward: bool,
     /// A message for maintainers about the whole source, such as a wrong clock; they get it once a month at most.
     pub warning: Option<String>,
+    /// A message for maintainers that the feed is read by another of its addresses from now on.
+    pub detour: Option<String>,
+    /// Whether the answer only decides the next request: there is nothing to store, and the walk has one.
+    pub is_interim: bool,
     /// The pause that the document itself asks for (`ttl`, `sy:updatePeriod`).
     pub leave_alone_for: Option<Duration>,
 }
@@ -274,8 +379,12 @@ impl KnownVersion {
     }
 }
 
-/// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own.
+/// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own,
+/// and for feeds without pages.
 pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {
+    if !matches!(base.scheme(), "http" | "https") {
+        return None;
+    }
     match kind {
         ItemKind::Commit if git::is_git(base) => {
             git::people::commit_page(base, reference).map(String::from)

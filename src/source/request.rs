@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::question::GitQuestion;
+use crate::config::NewsLogin;
 
 /// The most bytes of one document.
 const DOCUMENT_BYTES_MAX: u64 = 16 << 20;
@@ -46,6 +47,11 @@ impl Request {
             bytes_max: BULK_BYTES_MAX,
         }
     }
+
+    /// A question to a news server.
+    pub(super) fn news(url: Url, news: NewsRequest) -> Self {
+        Self::bulk(url, Method::News(news))
+    }
 }
 
 impl Request {
@@ -60,7 +66,7 @@ impl Request {
 pub struct Request {
     /// The address.
     pub url: Url,
-    /// GET, public-inbox's POST (no body) for an mbox of search results, or a question for git.
+    /// GET, public-inbox's POST (no body) for an mbox of search results, or a question for git or a news server.
     pub method: Method,
     /// The form that the answer must have.
     pub expect: Expect,
@@ -70,7 +76,7 @@ pub struct Request {
     pub bytes_max: u64,
 }
 
-/// The HTTP method, or a question for git.
+/// The HTTP method, or a question for git or by NNTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Method {
     /// GET, conditional if there are validators.
@@ -79,6 +85,53 @@ pub enum Method {
     Post,
     /// Git answers; the address is one of git's.
     Git(Box<GitQuestion>),
+    /// A question about the group that the URL names.
+    News(NewsRequest),
+}
+
+/// A question to a news server, with the account for it. The answer's bytes are a [`super::newsgroup::frame`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewsRequest {
+    /// The question.
+    pub ask: NewsQuestion,
+    /// The account, if the server wants one.
+    pub login: Option<NewsLogin>,
+}
+
+/// A question about a newsgroup (RFC 3977). Article numbers are from 1 to 2^31 - 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewsQuestion {
+    /// The group's lowest and highest article number.
+    Group,
+    /// The articles from `first` to `last`: which exist, and the first `most` of them.
+    Articles {
+        /// The first number.
+        first: u64,
+        /// The last number.
+        last: u64,
+        /// The most articles to be sent.
+        most: usize,
+        /// An article that was read before; the answer names its Message-ID now.
+        anchor: Option<u64>,
+    },
+    /// The newest `most` articles from `first` to `last`.
+    Newest {
+        /// The first number.
+        first: u64,
+        /// The last number.
+        last: u64,
+        /// The most articles to be sent.
+        most: usize,
+    },
+    /// The heads of the first `most` articles from `first` to `last`, which have their dates.
+    Heads {
+        /// The first number.
+        first: u64,
+        /// The last number.
+        last: u64,
+        /// The most heads to be sent.
+        most: usize,
+    },
 }
 
 /// The form that an answer must have. An HTML page in place of a feed is a wall.

@@ -12,6 +12,7 @@ mod database;
 pub mod edits;
 pub mod feeds;
 pub mod figures;
+pub mod installation;
 pub mod issues;
 pub mod items;
 pub mod lock;

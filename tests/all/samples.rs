@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use bpfnews::config::{FeedConfig, FeedKind, Gives, Identity, TreeRole};
+use bpfnews::config::{FeedAddresses, FeedConfig, FeedKind, Gives, Identity, TreeRole};
 use bpfnews::item::{Detail, Item, ItemData, ItemKind};
 use bpfnews::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Validators, Walk};
 use chrono::{DateTime, Utc};
@@ -54,6 +54,7 @@ fn source(url: &str, kind: FeedKind) -> Source {
         name: "sample".to_owned(),
         url: Url::parse(url).expect("a URL"),
         bpf_only: false,
+        addresses: FeedAddresses::default(),
         new_max: FeedConfig::NEW_MAX,
         poll_gap: std::time::Duration::from_secs(60),
         kind,

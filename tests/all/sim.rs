@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::time::Duration;
 
-use bpfnews::config::{FeedConfig, FeedKind};
+use bpfnews::config::{FeedAddresses, FeedConfig, FeedKind};
 use bpfnews::item::ItemKey;
 use bpfnews::source::{
     Answer, Body, FetchError, Gap, Goal, Method, Request, Source, Validators, Walk,
@@ -154,7 +154,7 @@ impl Archive {
                 };
                 atom(&page)
             }
-            (Method::Post, None, _) | (Method::Git(_), ..) => {
+            (Method::Post, None, _) | (Method::Git(_) | Method::News(_), ..) => {
                 return Err(FetchError::Broken {
                     why: "no query".to_owned(),
                 });
@@ -241,6 +241,7 @@ impl Reader {
             name: "list".to_owned(),
             url: Url::parse("http://archive.invalid/list/").expect("a URL"),
             bpf_only: false,
+            addresses: FeedAddresses::default(),
             new_max: FeedConfig::NEW_MAX,
             poll_gap: Duration::from_secs(300),
             kind: FeedKind::Archive { query: None },

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedConfig, FeedKind, Identity, IssueConfig,
-    NetworkConfig, TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity,
+    IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::{Ingest, Report};
@@ -144,6 +144,7 @@ impl World {
                 allow_private_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
                 contact: None,
                 page: None,
+                installation_id: false,
                 host_gap: Duration::ZERO,
                 request_timeout: Duration::from_secs(3),
                 ..NetworkConfig::default()
@@ -156,6 +157,7 @@ impl World {
                         name: (*name).to_owned(),
                         url: Url::parse(&upstream.url(path)).expect("the test's URL"),
                         bpf_only: false,
+                        addresses: FeedAddresses::default(),
                         new_max: FeedConfig::NEW_MAX,
                         poll_gap: Duration::from_secs(GAP_S.unsigned_abs()),
                         kind: kind.clone(),

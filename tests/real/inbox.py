@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Serves a real public-inbox, the software behind lore.kernel.org, on loopback, for the tests of bpfnews.
 
-  inbox.py MBOX [--first N] [--lag]
+  inbox.py MBOX [--first N] [--lag] [--news]
 
 MBOX is a plain mboxrd whose "From mboxrd@z DATE" lines tell when each mail arrived (UTC). Its first N mails (all,
 if not told) are in the inbox at once; the others wait. Each mail gets one Received: header with its arrival, for
@@ -16,22 +16,32 @@ line of standard input, and one line answers it:
   epoch      begins a new epoch for the next mails       ok COUNT
   purge N    takes mail N (from 0) out of the history    ok COUNT
   rm N       removes mail N by a further commit          ok COUNT
+  quietly N  as more, without a wait for a server        ok COUNT
+  news-down, news-up   the same for the news server      ok COUNT
+  wall, unwall         answers HTTP with a page for people, or not     ok COUNT
+  remove ID  removes a mail for good, as spam            ok COUNT
 
 The server ends, and its temporary folder goes, when standard input ends. With --lag search is left to notice new
 mails by itself, which takes it up to 40 seconds; without it search knows them when "ok" is said.
 
+With --news the inbox is served by NNTP too, and by a proxy that can play a wall: then the first line is the proxy's URL, the
+URLs of the newsgroup without and with TLS, and the file of the certificate, with spaces between.
+
 Needs public-inbox and its Perl modules: tests/run installs them.
 """
 import argparse
+import http.server
 import calendar
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -39,6 +49,8 @@ import urllib.request
 from pathlib import Path
 
 NAME = "bpf"
+GROUP = "invalid.list.bpf"
+WALL = b"<!doctype html><html><head><title>Making sure you're not a bot!</title></head><body></body></html>"
 BRANCH = "refs/heads/master"
 FROM_LINE = re.compile(rb"^From mboxrd@z (.+)$", re.M)
 MESSAGE_ID = re.compile(rb"(?mi)^message-id:\s*<([^>]+)>")
@@ -62,13 +74,14 @@ class Inbox:
     def __init__(self, top, waiting, port, lag):
         self.dir, self.waiting, self.lag, self.count = top / NAME, waiting, lag, 0
         self.archived, self.epoch, self.is_begun = [], 0, False
+        self.certificate, self.key = top / "certificate.pem", top / "key.pem"
         self.url = f"http://127.0.0.1:{port}/{NAME}/"
         self.env = dict(os.environ, PI_CONFIG=str(top / "config"), HOME=str(top), LC_ALL="C", TZ="UTC",
                         GIT_CONFIG_SYSTEM="/dev/null")
         self.run("public-inbox-init", "-V2", "-L", "full", NAME, str(self.dir), self.url, f"{NAME}@list.invalid")
         (self.dir / "description").write_text("a list for tests\n")
         self.make_repo()
-        self.server = None
+        self.server = self.news = None
 
     @property
     def repo(self):
@@ -90,18 +103,20 @@ class Inbox:
     def purge(self, place):
         self.run("public-inbox-purge", str(self.dir), given=self.archived[place])
 
-    def remove(self, place):
+    def learn_spam(self, place):
         self.run("public-inbox-learn", "rm", "--all", given=self.archived[place])
 
-    def let_in(self, count):
+    def let_in(self, count, quietly=False):
         batch, self.waiting = self.waiting[:count], self.waiting[count:]
         if not batch:
             return
         self.commit(batch)
         self.run("public-inbox-index", "-L", "full", "--no-fsync", str(self.dir))
         self.count += len(batch)
-        if self.server and not self.lag:
+        if self.server and not self.lag and not quietly:
             self.refresh(batch[-1][1])
+        if self.news and not quietly:
+            self.wait_for_news()
 
     def commit(self, batch):
         git = subprocess.Popen(["git", "--git-dir", str(self.repo), "fast-import", "--quiet", "--done"],
@@ -139,6 +154,70 @@ class Inbox:
             # From its first use on, the server keeps the index open.
             self.wait(self.url + "?q=rt:1000000000..&x=A", "no answer to a search")
 
+    def certify(self):
+        """Makes a certificate for loopback; gives its file."""
+        if not self.certificate.exists():
+            self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                     "-addext", "basicConstraints=critical,CA:FALSE",
+                     "-keyout", str(self.key), "-out", str(self.certificate))
+
+    def serve_news(self, port, tls_port):
+        """Starts the news server, or starts it again."""
+        self.news_port = port
+        self.certify()
+        self.run("git", "config", "-f", self.env["PI_CONFIG"], f"publicinbox.{NAME}.newsgroup", GROUP)
+        self.news = subprocess.Popen(["public-inbox-nntpd", "-W0", "-l", f"nntp://127.0.0.1:{port}",
+                                      "-l", f"nntps://127.0.0.1:{tls_port}",
+                                      f"--cert={self.certificate}", f"--key={self.key}"], env=self.env,
+                                     stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        self.wait_for_news()
+
+    def high(self):
+        """The highest article number that the index has."""
+        rows = sqlite3.connect(f"file:{self.dir}/msgmap.sqlite3?mode=ro", uri=True)
+        return rows.execute("SELECT MAX(num) FROM msgmap").fetchone()[0] or 0
+
+    def wait_for_news(self):
+        """Waits until the news server has all articles."""
+        for _ in range(300):
+            if self.news.poll() is not None:
+                sys.exit("public-inbox-nntpd ended")
+            try:
+                with socket.create_connection(("127.0.0.1", self.news_port), timeout=10) as s:
+                    lines = s.makefile("rwb")
+                    lines.readline()
+                    lines.write(b"GROUP %s\r\n" % GROUP.encode())
+                    lines.flush()
+                    answer = lines.readline().split()
+                if answer[0] == b"211" and int(answer[3]) >= self.high():
+                    return
+            except (OSError, IndexError):
+                pass
+            time.sleep(0.05)
+        sys.exit("public-inbox-nntpd does not have the newest mail")
+
+    def stop_news(self):
+        if self.news and self.news.poll() is None:
+            self.news.kill()
+            self.news.wait()
+
+    def remove(self, message_id):
+        """Removes a mail from the inbox, its index and its history."""
+        raw = next(raw for _, raw in self.everything if message_id.encode() in raw.split(b"\n\n")[0])
+        # As it was let in, with the header of its arrival.
+        shown = subprocess.run(["git", "--git-dir", str(self.repo), "log", "--format=%H"], env=self.env,
+                               capture_output=True, check=True).stdout.split()
+        for commit in shown:
+            blob = subprocess.run(["git", "--git-dir", str(self.repo), "cat-file", "blob", commit + b":m"],
+                                  env=self.env, capture_output=True).stdout
+            if blob.endswith(raw):
+                subprocess.run(["public-inbox-purge", str(self.dir)], input=blob, check=True, env=self.env,
+                               stdout=sys.stderr)
+                self.count -= 1
+                return
+        sys.exit(f"no such mail: {message_id}")
+
     def wait(self, url, complaint):
         for _ in range(300):
             if self.server.poll() is not None:
@@ -160,6 +239,47 @@ class Inbox:
                 self.server.kill()
 
 
+class Front(http.server.BaseHTTPRequestHandler):
+    """A proxy before the HTTP server, which can play a wall."""
+
+    walled, target = False, ""
+
+    def answer(self, method):
+        if Front.walled:
+            status, kind, body = 200, "text/html", WALL
+        else:
+            request = urllib.request.Request(Front.target + self.path, method=method,
+                                             data=b"" if method == "POST" else None)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as got:
+                    status, kind, body = got.status, got.headers.get("Content-Type", ""), got.read()
+            except urllib.error.HTTPError as error:
+                status, kind, body = error.code, error.headers.get("Content-Type", ""), error.read()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer("GET")
+
+    def do_POST(self):
+        self.answer("POST")
+
+    def log_message(self, *_):
+        pass
+
+
+def front(port):
+    """Serves the proxy on a thread; gives its URL."""
+    Front.target = f"http://127.0.0.1:{port}"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/{NAME}/"
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -171,6 +291,7 @@ def main():
     parser.add_argument("mbox", type=Path)
     parser.add_argument("--first", type=int)
     parser.add_argument("--lag", action="store_true")
+    parser.add_argument("--news", action="store_true")
     args = parser.parse_args()
     for program in ("git", "public-inbox-init", "public-inbox-index", "public-inbox-httpd"):
         if not shutil.which(program):
@@ -181,12 +302,21 @@ def main():
         port = free_port()
         inbox = Inbox(top, everything, port, args.lag)
         inbox.let_in(len(everything) if args.first is None else args.first)
+        inbox.everything = everything
         inbox.serve(port)
-        print(inbox.url, flush=True)
+        if args.news:
+            news_port, tls_port = free_port(), free_port()
+            inbox.serve_news(news_port, tls_port)
+            print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
+                  inbox.certificate, flush=True)
+        else:
+            print(inbox.url, flush=True)
         for line in sys.stdin:
             match line.split():
                 case ["more", count]:
                     inbox.let_in(int(count))
+                case ["quietly", count]:
+                    inbox.let_in(int(count), quietly=True)
                 case ["down"]:
                     inbox.stop()
                 case ["up"]:
@@ -196,7 +326,17 @@ def main():
                 case ["purge", place]:
                     inbox.purge(int(place))
                 case ["rm", place]:
-                    inbox.remove(int(place))
+                    inbox.learn_spam(int(place))
+                case ["news-down"]:
+                    inbox.stop_news()
+                case ["news-up"]:
+                    inbox.serve_news(news_port, tls_port)
+                case ["wall"]:
+                    Front.walled = True
+                case ["unwall"]:
+                    Front.walled = False
+                case ["remove", message_id]:
+                    inbox.remove(message_id)
                 case ["refresh"]:
                     inbox.refresh(everything[inbox.count - 1][1])
                 case _:
@@ -204,6 +344,7 @@ def main():
             print("ok", inbox.count, flush=True)
     finally:
         if inbox:
+            inbox.stop_news()
             inbox.stop()
         shutil.rmtree(top, ignore_errors=True)
 

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::fold;
 use crate::ingest::Mode;
-use crate::ingest::health::{feed_subject, report_gaps, report_health, report_warning};
+use crate::ingest::health::{feed_subject, report_detour, report_gaps, report_health, report_warning};
 use crate::ingest::news::{known_now, news};
 use crate::ingest::poll_end::{EndReason, PollEnd};
 use crate::item::{Detail, Item};
@@ -161,6 +161,9 @@ impl<'a> PageBatch<'a> {
         report_gaps(self.tx, self.destinations, row, &gaps, now).await?;
         if let Some(warning) = &page.warning {
             report_warning(self.tx, self.destinations, row, warning, now).await?;
+        }
+        if let Some(detour) = &page.detour {
+            report_detour(self.tx, self.destinations, row, detour, now).await?;
         }
         feeds::record_faults(self.tx, row.id, &page.faults, now).await?;
         let cursor = walk.cursor();

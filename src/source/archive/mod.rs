@@ -22,6 +22,7 @@ use crate::item::MessageId;
 pub(crate) use self::page::{GZIP_MAGIC, arrival};
 pub use self::walk::ArchiveWalk;
 use self::walk::Way;
+pub(super) use self::walk::{cursor_since, read_to};
 
 /// Entries on the newest page of a search; the server returns up to 200.
 const SEARCH_NEWEST: usize = 50;

@@ -147,6 +147,24 @@ impl Archive {
     }
 }
 
+/// A cursor from which all mails that arrived since a moment (unix seconds) are read.
+pub(in crate::source) fn cursor_since(since: i64) -> String {
+    let cursor = ArchiveCursor {
+        seen_to: Some(since),
+        polled_at: since,
+        newest_at: since,
+        looked_again_at: since,
+        ..ArchiveCursor::default()
+    };
+    serde_json::to_string(&cursor).expect("a cursor is plain data")
+}
+
+/// The arrival up to which all mails are stored by this cursor, in unix seconds.
+pub(in crate::source) fn read_to(cursor: &str) -> Option<i64> {
+    let cursor = serde_json::from_str::<ArchiveCursor>(cursor).ok()?;
+    cursor.climbed_to.or(cursor.seen_to)
+}
+
 impl ArchiveCursor {
     /// Takes arrivals in the future back to the present: mails with wrong dates once moved cursors there.
     fn bound(&mut self, now: i64) {

@@ -88,6 +88,11 @@ impl Allowed {
         }
     }
 
+    /// Whether errors must not reveal addresses.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.places.is_some()
+    }
+
     /// Whether an address that a name resolves to may be asked.
     fn permits(&self, address: IpAddr) -> bool {
         !is_private(address) || (self.places.is_none() && self.addresses.contains(&address))

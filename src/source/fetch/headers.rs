@@ -25,16 +25,17 @@ const CHARSET_BYTES_MAX: usize = 64;
 /// The most characters of the contact in the User-Agent.
 const CONTACT_CHARS_MAX: usize = 200;
 
-/// The User-Agent: name, version, home page and the operator's contact.
+/// The User-Agent: name, version, id of the installation, home page and the operator's contact.
 ///
 /// It never claims to be a browser: walls challenge browsers only.
-pub(super) fn user_agent(home: &str, contact: Option<&str>) -> String {
+pub(super) fn user_agent(home: &str, contact: Option<&str>, installation: Option<&str>) -> String {
     let contact = contact.map(plain_contact).filter(|text| !text.is_empty());
     let home = (!home.is_empty()).then(|| format!("+{home}"));
     let about: Vec<String> = [home, contact].into_iter().flatten().collect();
-    let name = concat!("bpfnews/", env!("CARGO_PKG_VERSION"));
+    let id = installation.map_or_else(String::new, |id| format!("+{id}"));
+    let name = format!("bpfnews/{}{id}", env!("CARGO_PKG_VERSION"));
     if about.is_empty() {
-        name.to_owned()
+        name
     } else {
         format!("{name} ({})", about.join("; "))
     }
@@ -221,7 +222,7 @@ mod tests {
     fn the_user_agent_says_who_and_never_mozilla() {
         let name = format!("bpfnews/{}", env!("CARGO_PKG_VERSION"));
         let check = |home: &str, contact: Option<&str>, want: &str| {
-            let got = user_agent(home, contact);
+            let got = user_agent(home, contact, None);
             assert_eq!(got, format!("{name}{want}"));
             assert!(HeaderValue::from_str(&got).is_ok());
         };
@@ -234,6 +235,8 @@ mod tests {
             Some("me@x.org"),
             " (+https://a.example/b; me@x.org)",
         );
+        let got = user_agent("", Some("me@x.org"), Some("1-2"));
+        assert_eq!(got, format!("{name}+1-2 (me@x.org)"));
         check("", Some("a)b\r\nX: (Mozilla/5.0) ü"), " (abX: mozilla/5.0)");
     }
 

@@ -1,4 +1,4 @@
-//! The only HTTP client: validators, limits, Retry-After, one request at a time per host, address rules.
+//! The only HTTP and NNTP client: validators, limits, Retry-After, one request at a time per host, address rules.
 //!
 //! [`Fetcher::fetch`] turns a [`Request`] into an [`Answer`] or a [`FetchError`]. The error's variant is the decision; no caller
 //! looks at a status code. It writes nothing to disk and does not interpret documents.
@@ -11,6 +11,7 @@
 //! - `sniff`: detects an HTML page in place of a document
 //! - `reach`: distinguishes an unreachable host from an outage of our own network
 //! - `verdict`: the meaning of failed requests
+//! - `nntp`: news servers
 //! - `words`: URLs and servers' messages in errors
 
 mod address;
@@ -18,6 +19,7 @@ mod body;
 mod gate;
 mod git;
 mod headers;
+mod nntp;
 mod reach;
 mod sniff;
 mod verdict;
@@ -36,6 +38,7 @@ use self::address::{Allowed, GuardedResolver, Lookup};
 use self::gate::{Gates, Held};
 use self::git::GitClient;
 pub use self::git::git_version;
+use self::nntp::NewsConnections;
 use self::reach::Reach;
 use self::words::shown;
 use super::{Answer, Body, FetchError, Method, OWN_NETWORK, Request};
@@ -62,6 +65,9 @@ pub struct Fetcher {
     reach: Arc<Reach>,
     request_timeout: Duration,
     git: Arc<GitClient>,
+    lookup: Lookup,
+    installation: Option<String>,
+    news: NewsConnections,
 }
 
 /// Makes a client, at each call.
@@ -80,20 +86,36 @@ impl Fetcher {
     ///
     /// If TLS cannot be set up, for example if the system has no certificate authorities.
     pub fn new(config: &NetworkConfig) -> anyhow::Result<Self> {
-        Self::with_lookup(config, address::system_lookup())
+        Self::with_lookup(config, None, address::system_lookup())
     }
 
-    fn with_lookup(config: &NetworkConfig, lookup: Lookup) -> anyhow::Result<Self> {
+    /// A client that also sends the id of this installation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::new`].
+    pub fn of_installation(config: &NetworkConfig, id: Option<&str>) -> anyhow::Result<Self> {
+        Self::with_lookup(config, id, address::system_lookup())
+    }
+
+    fn with_lookup(
+        config: &NetworkConfig,
+        installation: Option<&str>,
+        lookup: Lookup,
+    ) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
-        let git = GitClient::new(config, &user_agent(config), Arc::clone(&lookup));
+        let git = GitClient::new(config, &user_agent(config, installation), Arc::clone(&lookup));
         let fetcher = Self {
             client: OnceLock::new(),
-            make_client: client_maker(config, &allowed, lookup),
+            make_client: client_maker(config, installation, &allowed, Arc::clone(&lookup)),
             allowed,
             gates: Arc::new(Gates::new(config.host_gap)),
             reach: Arc::default(),
             request_timeout: config.request_timeout,
             git: Arc::new(git),
+            lookup,
+            installation: installation.map(str::to_owned),
+            news: NewsConnections::default(),
         };
         fetcher.client()?;
         Ok(fetcher)
@@ -102,15 +124,19 @@ impl Fetcher {
     /// A client for addresses that people gave in chat; it shares the gates with this one. Of private hosts it asks only
     /// `places` (host and port), and its errors do not reveal the bot's own network.
     pub fn narrowed(&self, config: &NetworkConfig, places: &[(String, u16)]) -> Self {
+        let installation = self.installation.as_deref();
         let allowed = Arc::new(Allowed::narrowed(&config.allow_private_hosts, places));
         Self {
             client: OnceLock::new(),
-            make_client: client_maker(config, &allowed, address::system_lookup()),
+            make_client: client_maker(config, installation, &allowed, address::system_lookup()),
+            installation: self.installation.clone(),
             allowed,
             gates: Arc::clone(&self.gates),
             reach: Arc::clone(&self.reach),
             request_timeout: config.request_timeout,
             git: Arc::clone(&self.git),
+            lookup: address::system_lookup(),
+            news: NewsConnections::default(),
         }
     }
 
@@ -131,6 +157,9 @@ impl Fetcher {
     pub async fn fetch(&self, request: &Request) -> Result<Answer, FetchError> {
         if let Method::Git(question) = &request.method {
             return self.ask_git(request, question).await;
+        }
+        if let Method::News(news) = &request.method {
+            return self.ask_news(request, news).await;
         }
         let mut url = request.url.clone();
         let mut time_left = self.request_timeout;
@@ -238,14 +267,19 @@ impl Fetcher {
     }
 }
 
-fn user_agent(config: &NetworkConfig) -> String {
+fn user_agent(config: &NetworkConfig, installation: Option<&str>) -> String {
     let page = config.page.as_ref().map_or("", Url::as_str);
-    headers::user_agent(page, config.contact.as_deref())
+    headers::user_agent(page, config.contact.as_deref(), installation)
 }
 
-fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) -> MakeClient {
+fn client_maker(
+    config: &NetworkConfig,
+    installation: Option<&str>,
+    allowed: &Arc<Allowed>,
+    lookup: Lookup,
+) -> MakeClient {
     let resolver = Arc::new(GuardedResolver::new(Arc::clone(allowed), lookup));
-    let user_agent = user_agent(config);
+    let user_agent = user_agent(config, installation);
     // Half of the whole, to distinguish an unreachable host from a slow one.
     let connect_timeout = CONNECT_TIMEOUT_MAX.min(config.request_timeout / 2);
     Box::new(move || {
@@ -270,8 +304,9 @@ fn client_maker(config: &NetworkConfig, allowed: &Arc<Allowed>, lookup: Lookup) 
 
 async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<Response> {
     let builder = match request.method {
-        Method::Get | Method::Git(_) => client.get(url.clone()),
+        Method::Get | Method::Git(_) | Method::News(_) => client.get(url.clone()),
         Method::Post => client.post(url.clone()),
+        Method::Get | Method::News(_) => client.get(url.clone()),
     };
     builder.headers(headers::of_request(request)).send().await
 }

@@ -29,11 +29,12 @@ fn fetcher(allow: &[&str], table: &[(&str, &[&str])]) -> Fetcher {
         allow_private_hosts: allow.iter().map(|&host| host.to_owned()).collect(),
         contact: None,
         page: None,
+        installation_id: false,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_millis(600),
         ..NetworkConfig::default()
     };
-    Fetcher::with_lookup(&config, lookup).expect("a client")
+    Fetcher::with_lookup(&config, None, lookup).expect("a client")
 }
 
 async fn get(fetcher: &Fetcher, url: &str) -> Result<Answer, FetchError> {

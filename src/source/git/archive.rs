@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
-use super::records;
+use super::{CURSOR_WORD, records};
+
 use crate::config::as_http;
 use crate::item::CommitHash;
 use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};
@@ -37,6 +38,7 @@ pub struct GitArchive {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct GitArchiveCursor {
+    by: String,
     /// The newest epoch that was read.
     epoch: u32,
     /// All its mails up to this commit are stored, or older than the first poll; `None` before its first mail.
@@ -121,6 +123,7 @@ impl GitArchive {
                 ..GitArchiveCursor::default()
             };
         }
+        CURSOR_WORD.clone_into(&mut cursor.by);
         let stage = match self.manifest_url() {
             _ if cursor.is_done => GitArchiveStage::Over,
             Some(_) => GitArchiveStage::Manifest,
@@ -143,6 +146,22 @@ impl GitArchive {
             begun_at: None,
         }
     }
+}
+
+/// A cursor that reads all mails since a moment (unix seconds) in the newest epoch as news.
+pub(in crate::source) fn cursor_since(since: i64) -> String {
+    let cursor = GitArchiveCursor {
+        by: CURSOR_WORD.to_owned(),
+        tip_at: since,
+        ..GitArchiveCursor::default()
+    };
+    serde_json::to_string(&cursor).expect("a cursor is plain data")
+}
+
+/// The moment up to which all mails are stored, in unix seconds; `None` before the first poll.
+pub(in crate::source) fn read_to(cursor: &str) -> Option<i64> {
+    let cursor: GitArchiveCursor = serde_json::from_str(cursor).ok()?;
+    (cursor.tip_at > 0).then_some(cursor.tip_at)
 }
 
 impl GitArchiveWalk {
@@ -190,8 +209,9 @@ impl GitArchiveWalk {
         }
     }
 
+    /// Whether this is the first poll, and no other address has read the list before.
     fn is_seed(&self) -> bool {
-        self.goal == Goal::Poll && !self.cursor.is_placed
+        self.goal == Goal::Poll && !self.cursor.is_placed && self.cursor.tip_at == 0
     }
 
     pub(in crate::source) fn read(
@@ -206,7 +226,10 @@ impl GitArchiveWalk {
             GitArchiveStage::Mails(_) => return self.read_mails(&answer?),
             GitArchiveStage::Over => {}
         }
-        Ok(Page::default())
+        Ok(Page {
+            is_interim: self.stage != GitArchiveStage::Over,
+            ..Page::default()
+        })
     }
 
     fn read_manifest(&mut self, answer: Result<Answer, FetchError>) -> Result<(), FetchError> {

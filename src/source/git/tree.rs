@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::records;
+use super::{CURSOR_WORD, records};
 use crate::item::{CommitHash, Item, ItemKey};
 use crate::source::question::{CommitRange, GitHead, GitQuestion, LastTip};
 use crate::source::{Answer, FetchError, Gap, Goal, Page, Request};
@@ -34,6 +34,7 @@ pub struct GitTree {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct GitTreeCursor {
+    by: String,
     /// This commit and all its ancestors are stored, or older than the first poll.
     tip: Option<CommitHash>,
     /// Its commit date, in unix seconds; 0 if it is not known.
@@ -105,6 +106,7 @@ impl GitTree {
                 ..GitTreeCursor::default()
             };
         }
+        CURSOR_WORD.clone_into(&mut cursor.by);
         let stage = match &cursor.pending {
             _ if cursor.is_done => GitTreeStage::Over,
             Some(pending) => GitTreeStage::Commits(pending.clone()),
@@ -166,7 +168,10 @@ impl GitTreeWalk {
                 Err(FetchError::Missing { .. }) if self.cursor.pending.is_some() => {
                     self.cursor.pending = None;
                     self.stage = GitTreeStage::Tip;
-                    Ok(Page::default())
+                    Ok(Page {
+                        is_interim: true,
+                        ..Page::default()
+                    })
                 }
                 answer => self.read_commits(&answer?, &range),
             },
@@ -195,7 +200,10 @@ impl GitTreeWalk {
             offset: 0,
         };
         self.stage = GitTreeStage::Commits(range);
-        Ok(Page::default())
+        Ok(Page {
+            is_interim: true,
+            ..Page::default()
+        })
     }
 
     fn read_commits(

@@ -26,6 +26,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The paths, or one empty path for the whole branch.
+    pub(super) fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
     /// The tree at `base`: a cgit repository or a GitHub one.
     pub fn new(base: &Url, branch: &str, paths: &[String]) -> Self {
         let paths = if paths.is_empty() {

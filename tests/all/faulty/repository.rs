@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use bpfnews::config::{FeedConfig, FeedKind, TreeRole};
+use bpfnews::config::{FeedAddresses, FeedConfig, FeedKind, TreeRole};
 use bpfnews::item::{Item, ItemKey};
 use bpfnews::source::{
     Answer, Body, FetchError, Gap, Goal, Method, Request, Source, Validators, Walk,
@@ -248,6 +248,7 @@ impl Reader {
             name: "tree".to_owned(),
             url: Url::parse(&format!("http://{host}/o/r/")).expect("a URL"),
             bpf_only: false,
+            addresses: FeedAddresses::default(),
             new_max: FeedConfig::NEW_MAX,
             poll_gap: std::time::Duration::from_secs(900),
             kind: FeedKind::Tree {

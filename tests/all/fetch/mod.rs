@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod news;
 mod redirects;
 mod refusals;
 mod turns;
@@ -25,6 +26,7 @@ fn config() -> NetworkConfig {
         allow_private_hosts: vec!["127.0.0.1".to_owned()],
         contact: Some("ops@example.org".to_owned()),
         page: None,
+        installation_id: false,
         host_gap: Duration::ZERO,
         request_timeout: Duration::from_secs(5),
         ..NetworkConfig::default()

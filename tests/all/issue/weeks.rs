@@ -39,6 +39,7 @@ fn configured(database: &std::path::Path) -> Config {
         url: "https://lore.kernel.org/bpf/".parse().expect("an address"),
         poll_gap: std::time::Duration::from_secs(600),
         bpf_only: true,
+        addresses: bpfnews::config::FeedAddresses::default(),
         new_max: FeedConfig::NEW_MAX,
         kind: FeedKind::Archive { query: None },
     };

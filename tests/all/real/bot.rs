@@ -21,6 +21,8 @@ const IN_USE: &str = "One process at a time polls and tells";
 pub(super) struct Bot {
     home: TempDir,
     random: fastrand::Rng,
+    /// A file with certificate authorities in place of the system's.
+    authorities: Option<String>,
 }
 
 impl Bot {
@@ -33,13 +35,27 @@ impl Bot {
     pub(super) fn with_gap(feeds: &str, host_gap_ms: u32) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let config = format!(
-            "database = \"bpfnews.sqlite\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = {host_gap_ms}\n\n{feeds}"
+            "database = \"bpfnews.sqlite\"\n\n[network]\nallow_private_hosts = [\"127.0.0.1\", \"localhost\"]\nhost_gap_ms = {host_gap_ms}\n\n{feeds}"
         );
         std::fs::write(home.path().join("config.toml"), config).expect("a temporary folder");
         Self {
             home,
             random: fastrand::Rng::with_seed(0),
+            authorities: None,
         }
+    }
+
+    /// Believes certificates that this file has.
+    pub(super) fn trust(&mut self, file: &str) {
+        self.authorities = Some(file.to_owned());
+    }
+
+    /// Changes the `[[feed]]` tables.
+    pub(super) fn reconfigure(&mut self, feeds: &str) {
+        let path = self.home.path().join("config.toml");
+        let config = std::fs::read_to_string(&path).expect("the configuration");
+        let (head, _) = config.split_once("[[feed]]").expect("it has feeds");
+        std::fs::write(&path, format!("{head}{feeds}")).expect("a temporary folder");
     }
 
     pub(super) fn archive(url: &str) -> String {
@@ -68,6 +84,9 @@ impl Bot {
             .args(args)
             .current_dir(self.home.path())
             .stdin(Stdio::null());
+        if let Some(file) = &self.authorities {
+            command.env("SSL_CERT_FILE", file);
+        }
         command
     }
 

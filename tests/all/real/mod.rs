@@ -14,6 +14,7 @@ mod inbox;
 mod kills;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod news;
 mod proxy;
 mod repository;
 mod tree;
@@ -127,6 +128,11 @@ impl Server {
     /// Lets more mails in; gives how many are in.
     fn let_in(&mut self, count: usize) -> usize {
         self.command(&format!("more {count}"))
+    }
+
+    /// Lets more mails in while a server that could show them is down.
+    fn let_in_quietly(&mut self, count: usize) -> usize {
+        self.command(&format!("quietly {count}"))
     }
 
     /// The next line that the script says.
