@@ -270,7 +270,8 @@ async fn asked_meanwhile(text: &str, expected: usize) -> usize {
     };
     let (reports, asked) = tokio::join!(futures_util::future::join_all(polls), watch);
     for report in reports {
-        assert_eq!(report.expect("no error").fresh, 5);
+        let report = report.expect("no error");
+        assert_eq!(report.fresh, 5, "{report:?}");
     }
     asked
 }
