@@ -34,7 +34,6 @@ use crate::app;
 use crate::config::ConfigErrors;
 use crate::item::ItemKind;
 
-
 /// Watches kernel trees, mailing lists, LWN, releases and talks, and posts BPF news: each thing once.
 #[derive(Debug, Parser)]
 #[command(
@@ -359,8 +358,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

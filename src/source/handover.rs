@@ -71,7 +71,9 @@ mod tests {
     fn pages_and_git_go_on_from_each_others_tips() {
         let paths = ["a".to_owned(), "b".to_owned()];
         let (page, own) = sources(&paths);
-        let by_page = json!({"paths": {"a": {"tip": NEW, "tip_at": 9}, "b": {"tip": OLD, "tip_at": 5}}}).to_string();
+        let by_page =
+            json!({"paths": {"a": {"tip": NEW, "tip_at": 9}, "b": {"tip": OLD, "tip_at": 5}}})
+                .to_string();
         let by_git = taken_over(&own, &by_page).expect("a cursor");
         assert!(own.owns(&by_git) && !page.owns(&by_git) && page.owns(&by_page));
         assert!(by_git.contains(OLD) && !by_git.contains(NEW), "{by_git}");

@@ -9,7 +9,9 @@ use crate::clock::Clock;
 use crate::destination::Destination;
 use crate::fold;
 use crate::ingest::Mode;
-use crate::ingest::health::{feed_subject, report_detour, report_gaps, report_health, report_warning};
+use crate::ingest::health::{
+    feed_subject, report_detour, report_gaps, report_health, report_warning,
+};
 use crate::ingest::news::{known_now, news};
 use crate::ingest::poll_end::{EndReason, PollEnd};
 use crate::item::{Detail, Item};

@@ -104,7 +104,11 @@ impl Fetcher {
         lookup: Lookup,
     ) -> anyhow::Result<Self> {
         let allowed = Arc::new(Allowed::new(&config.allow_private_hosts));
-        let git = GitClient::new(config, &user_agent(config, installation), Arc::clone(&lookup));
+        let git = GitClient::new(
+            config,
+            &user_agent(config, installation),
+            Arc::clone(&lookup),
+        );
         let fetcher = Self {
             client: OnceLock::new(),
             make_client: client_maker(config, installation, &allowed, Arc::clone(&lookup)),

@@ -14,8 +14,8 @@ pub(crate) mod people;
 mod records;
 mod tree;
 
-pub(super) use self::archive::{cursor_since as archive_cursor_since, read_to};
 pub use self::archive::{GitArchive, GitArchiveWalk};
+pub(super) use self::archive::{cursor_since as archive_cursor_since, read_to};
 pub use self::tree::{GitTree, GitTreeWalk};
 pub use super::question::{CommitRange, GitHead, GitQuestion, LastTip, MailHead, MailRange};
 pub use crate::config::{as_http, is_git, protocol};
