@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::chat::PlatformKind;
 use crate::clock::Clock;
 use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
-use crate::deliver::{DeliveryLoop, Platforms};
+use crate::deliver::{DeliveryLoop, PlatformMap};
 use crate::destination;
 use crate::ingest::Ingest;
 use crate::store::{Store, additions, audit};
@@ -52,7 +52,7 @@ impl Live {
         file: EffectiveConfig,
         store: Store,
         clock: Arc<dyn Clock>,
-        platforms: Platforms,
+        platforms: PlatformMap,
     ) -> anyhow::Result<Self> {
         let effective = with_additions(&file, &store).await?;
         let ingest =

@@ -27,6 +27,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 

@@ -46,7 +46,7 @@ pub struct Lane {
 struct Holds {
     channels: HashMap<i64, DateTime<Utc>>,
     platforms: HashMap<PlatformKind, DateTime<Utc>>,
-    /// Platforms that refuse everything, and why.
+    /// PlatformMap that refuse everything, and why.
     refused: BTreeMap<PlatformKind, String>,
     /// Channels that refused their last delivery.
     paused: HashSet<i64>,
@@ -61,14 +61,14 @@ struct Holds {
 }
 
 /// The platforms that are set up.
-pub type Platforms = HashMap<PlatformKind, Arc<dyn Platform>>;
+pub type PlatformMap = HashMap<PlatformKind, Arc<dyn Platform>>;
 
 /// The delivery loop.
 pub struct DeliveryLoop {
     store: Store,
     clock: Arc<dyn Clock>,
     destinations: Arc<[Destination]>,
-    platforms: Platforms,
+    platforms: PlatformMap,
     holds: Arc<Mutex<Holds>>,
 }
 
@@ -78,7 +78,7 @@ impl DeliveryLoop {
         store: Store,
         clock: Arc<dyn Clock>,
         destinations: Arc<[Destination]>,
-        platforms: Platforms,
+        platforms: PlatformMap,
     ) -> Self {
         let is_paused = |destination: &&Destination| destination.row.paused_why.is_some();
         let paused = destinations

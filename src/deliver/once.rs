@@ -1,6 +1,6 @@
 //! Posting outside the outbox: a test post, a notice while the database fails, an announcement to a foreign room.
 
-use super::{DeliveryLoop, Platforms};
+use super::{DeliveryLoop, PlatformMap};
 use crate::channel::{Act, Work};
 use crate::config::PlatformKind;
 use crate::post::story::Content;
@@ -27,7 +27,7 @@ impl DeliveryLoop {
 ///
 /// Returns the reason if the platform is not set up, or if it did not take the message.
 pub async fn post_once(
-    platforms: &Platforms,
+    platforms: &PlatformMap,
     platform: PlatformKind,
     room: &str,
     content: Content,

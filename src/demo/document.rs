@@ -11,7 +11,7 @@ use crate::item::hex;
 
 /// An item in one feed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry<'a> {
+pub(super) struct DemoEntry<'a> {
     pub(super) item: &'a BundledItem,
     /// When the feed got it.
     pub(super) at: DateTime<Utc>,
@@ -20,7 +20,7 @@ pub(super) struct Entry<'a> {
 /// The items of one feed, newest arrival first.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
-    entries: Vec<Entry<'a>>,
+    entries: Vec<DemoEntry<'a>>,
 }
 
 impl<'a> Document<'a> {
@@ -29,8 +29,8 @@ impl<'a> Document<'a> {
         let carried = items
             .iter()
             .filter(|item| item.feeds.iter().any(|name| name == feed));
-        let mut entries: Vec<Entry<'a>> = carried
-            .map(|item| Entry {
+        let mut entries: Vec<DemoEntry<'a>> = carried
+            .map(|item| DemoEntry {
                 item,
                 at: item.arrived_at(feed),
             })
@@ -41,14 +41,14 @@ impl<'a> Document<'a> {
     }
 
     /// The entries that had arrived at `now`, newest first.
-    pub(super) fn arrived(&self, now: DateTime<Utc>) -> &[Entry<'a>] {
+    pub(super) fn arrived(&self, now: DateTime<Utc>) -> &[DemoEntry<'a>] {
         let future = self.entries.partition_point(|entry| entry.at > now);
         &self.entries[future..]
     }
 
     /// The entries that stood in the feed at `now`: arrived, and not replaced.
-    pub(super) fn standing(&self, now: DateTime<Utc>) -> Vec<Entry<'a>> {
-        let stands = |entry: &&Entry<'_>| entry.item.until.is_none_or(|until| until > now);
+    pub(super) fn standing(&self, now: DateTime<Utc>) -> Vec<DemoEntry<'a>> {
+        let stands = |entry: &&DemoEntry<'_>| entry.item.until.is_none_or(|until| until > now);
         self.arrived(now).iter().filter(stands).copied().collect()
     }
 }
@@ -77,7 +77,12 @@ fn rfc3339(at: DateTime<Utc>) -> String {
 }
 
 /// public-inbox's Atom of a list at `base`. `newest` is the list's newest mail.
-pub(super) fn archive(name: &str, newest: &Entry<'_>, window: &[Entry<'_>], base: &str) -> String {
+pub(super) fn archive(
+    name: &str,
+    newest: &DemoEntry<'_>,
+    window: &[DemoEntry<'_>],
+    base: &str,
+) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"us-ascii\"?>\n<feed\nxmlns=\"http://www.w3.org/2005/Atom\"\n\
          xmlns:thr=\"http://purl.org/syndication/thread/1.0\"><title>{name}, for the demo of bpfnews</title><link\n\
@@ -103,7 +108,7 @@ pub(super) fn archive(name: &str, newest: &Entry<'_>, window: &[Entry<'_>], base
     ascii
 }
 
-fn mail(name: &str, entry: &Entry<'_>, base: &str) -> String {
+fn mail(name: &str, entry: &DemoEntry<'_>, base: &str) -> String {
     let item = entry.item;
     let link = |id: &str| format!("{base}{name}/{}/", escape(id));
     let parent = item.answers.as_ref().map_or_else(String::new, |parent| {
@@ -149,7 +154,7 @@ fn uuid(message_id: &str) -> String {
 }
 
 /// cgit's Atom of a repository at `base`: the newest commit gives its date, if there is one.
-pub(super) fn tree(name: &str, branch: &str, window: &[Entry<'_>], base: &str) -> String {
+pub(super) fn tree(name: &str, branch: &str, window: &[DemoEntry<'_>], base: &str) -> String {
     let home = format!("{base}{name}.git/");
     let mut text = format!(
         "<feed xmlns='http://www.w3.org/2005/Atom'>\n<title>{name}.git, branch {branch}</title>\n\
@@ -178,7 +183,7 @@ pub(super) fn tree(name: &str, branch: &str, window: &[Entry<'_>], base: &str) -
 }
 
 /// A document that its server gives whole.
-pub(super) fn whole(name: &str, format: DocumentFormat, entries: &[Entry<'_>]) -> String {
+pub(super) fn whole(name: &str, format: DocumentFormat, entries: &[DemoEntry<'_>]) -> String {
     match format {
         DocumentFormat::Rdf => rdf(entries),
         DocumentFormat::Videos => videos(entries),
@@ -186,10 +191,10 @@ pub(super) fn whole(name: &str, format: DocumentFormat, entries: &[Entry<'_>]) -
     }
 }
 
-fn rdf(entries: &[Entry<'_>]) -> String {
+fn rdf(entries: &[DemoEntry<'_>]) -> String {
     let mut listed = String::new();
     let mut items = String::new();
-    for Entry { item, .. } in entries {
+    for DemoEntry { item, .. } in entries {
         let link = escape(&item.link);
         listed.push_str(&format!("\t<rdf:li resource=\"{link}\" />\n"));
         items.push_str(&format!(
@@ -214,13 +219,13 @@ fn rdf(entries: &[Entry<'_>]) -> String {
     )
 }
 
-fn videos(entries: &[Entry<'_>]) -> String {
+fn videos(entries: &[DemoEntry<'_>]) -> String {
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <feed xmlns:yt=\"http://www.youtube.com/xml/schemas/2015\" xmlns:media=\"http://search.yahoo.com/mrss/\" \
          xmlns=\"http://www.w3.org/2005/Atom\">\n    <id>yt:channel:made-up</id>\n    \
          <title>Videos, for the demo of bpfnews</title>\n"
         .to_owned();
-    for Entry { item, .. } in entries {
+    for DemoEntry { item, .. } in entries {
         let (title, link, at) = (escape(&item.title), escape(&item.link), rfc3339(item.at));
         text.push_str(&format!(
             "    <entry>\n        <id>{}</id>\n        <title>{title}</title>\n        \
@@ -239,7 +244,7 @@ fn videos(entries: &[Entry<'_>]) -> String {
     text
 }
 
-fn rss(name: &str, entries: &[Entry<'_>]) -> String {
+fn rss(name: &str, entries: &[DemoEntry<'_>]) -> String {
     let date = |at: DateTime<Utc>| at.format("%a, %d %b %Y %H:%M:%S +0000").to_string();
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\">\n  <channel>\n    \
@@ -251,7 +256,7 @@ fn rss(name: &str, entries: &[Entry<'_>]) -> String {
         let built = date(newest.item.at);
         text.push_str(&format!("    <lastBuildDate>{built}</lastBuildDate>\n"));
     }
-    for Entry { item, .. } in entries {
+    for DemoEntry { item, .. } in entries {
         let link = escape(&item.link);
         text.push_str(&format!(
             "    <item>\n      <title>{}</title>\n      <link>{link}</link>\n      \
@@ -333,7 +338,7 @@ mod tests {
         let mut item = items().expect("good items").remove(0);
         item.title = "a <b> & \"c\" ö".to_owned();
         item.id = "x=1&y@made-up.invalid".to_owned();
-        let entry = Entry {
+        let entry = DemoEntry {
             at: item.at,
             item: &item,
         };

@@ -1,30 +1,30 @@
-//! The judgement of an archive's own server on a mail's DKIM signatures (`Authentication-Results`, RFC 8601).
+//! How an archive's own server judged a mail's DKIM signatures (`Authentication-Results`, RFC 8601).
 
 /// The most bytes of a header that are read.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 /// Whether the server judged the DKIM signatures of a mail, and found no valid one of the sender's domain. `header` is the
 /// topmost `Authentication-Results`, which the last server wrote; any other may come from the sender. `email` is the address
-/// in `From:`. Without a judgement, nothing is known, and this is false.
+/// in `From:`. Without a result, nothing is known, and this is false.
 pub(super) fn denies_sender(header: &str, email: &str) -> bool {
     let header = header.get(..header.floor_char_boundary(HEADER_BYTES_MAX));
     let header = without_comments(header.unwrap_or_default());
     let Some((_, domain)) = email.rsplit_once('@') else {
         return false;
     };
-    let judgements = header.split(';').filter_map(Judgement::parse);
-    let mut judgements = judgements.peekable();
-    judgements.peek().is_some() && !judgements.any(|judgement| judgement.vouches_for(domain))
+    let results = header.split(';').filter_map(DkimResult::parse);
+    let mut results = results.peekable();
+    results.peek().is_some() && !results.any(|result| result.vouches_for(domain))
 }
 
 /// One `dkim=` result.
-struct Judgement<'a> {
+struct DkimResult<'a> {
     is_pass: bool,
     /// The signing domain: `header.d`, or the domain in `header.i`.
     domain: &'a str,
 }
 
-impl<'a> Judgement<'a> {
+impl<'a> DkimResult<'a> {
     fn parse(part: &'a str) -> Option<Self> {
         let mut words = part.split_whitespace();
         let (method, result) = words.next()?.split_once('=')?;
@@ -107,7 +107,7 @@ mod tests {
                 "mx; spf=pass; dkim=fail header.d=example.org; dkim/1=pass header.d=example.org",
                 false,
             ),
-            // No judgement: nothing is known.
+            // No result: nothing is known.
             ("mx; none", false),
             ("mx; spf=fail smtp.mailfrom=x.example; dmarc=fail", false),
             ("", false),
