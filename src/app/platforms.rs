@@ -98,7 +98,7 @@ impl Platforms {
 
     /// The platforms, by kind, for sending.
     pub fn senders(&self) -> HashMap<PlatformKind, Arc<dyn Platform>> {
-        let terminal: Arc<dyn Platform> = Arc::new(Terminal);
+        let terminal: Arc<dyn Platform> = Arc::new(Terminal::default());
         let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
         if let Some(discord) = &self.discord {
             senders.insert(

@@ -1,12 +1,16 @@
 //! Posts on a terminal, in colour or plain.
 
+mod edited;
+
 use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects, Style};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use unicode_width::UnicodeWidthStr as _;
 
+use self::edited::{ShownPosts, edited};
 use super::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::About;
 use crate::post::story::{Content, IssuePost, Line, Post, Tone};
@@ -18,32 +22,83 @@ const WIDTH_MIN: usize = 40;
 const STRONG: Style = Style::new().effects(Effects::BOLD);
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// The terminal as a platform. Printed text cannot change, so an edit with a new state prints one more line. The
-/// receipt is the last printed state.
+/// The terminal as a platform. Printed text cannot change, so an edit prints the changed lines of the post. If the post was
+/// printed by an earlier process, an edit prints one line, and only if the state is new. The receipt is the last printed state.
 #[derive(Debug, Default)]
-pub struct Terminal;
+pub struct Terminal {
+    /// The columns of every post; `None` for those of the terminal.
+    width: Option<usize>,
+    shown: Mutex<ShownPosts>,
+}
 
-async fn print(work: &Work) -> std::io::Result<Receipt> {
-    let (text, said) = match &work.act {
-        Act::Send { content, .. } => (Some(render(content, width())), standing(content)),
-        Act::Edit { content, receipt } if standing(content) != receipt.message => {
-            (moved(content, width()), standing(content))
+impl Terminal {
+    /// A terminal whose posts have this many columns.
+    pub fn with_width(width: usize) -> Self {
+        let width = Some(width.clamp(WIDTH_MIN, WIDTH_MAX));
+        Self {
+            width,
+            shown: Mutex::default(),
         }
-        Act::Edit { receipt, .. } | Act::Remove { receipt } => (None, receipt.message.clone()),
-    };
-    if let Some(text) = text {
-        // On another thread: a reader that stopped reading blocks the write.
-        let written = tokio::task::spawn_blocking(move || {
-            let mut out = anstream::stdout().lock();
-            writeln!(out, "{text}")?;
-            out.flush()
-        });
-        written.await.map_err(std::io::Error::other)??;
     }
-    Ok(Receipt {
-        message: said,
-        thread: None,
-    })
+
+    /// The text for a delivery; `None` if there is nothing to print.
+    pub fn text(&self, act: &Act) -> Option<String> {
+        let width = self.width.unwrap_or_else(width);
+        match act {
+            Act::Send { content, .. } => {
+                self.remember(content);
+                Some(render(content, width))
+            }
+            Act::Edit { content, receipt } => match (self.remember(content), content) {
+                (Some(before), Content::Story(post)) => edited(&before, post, width),
+                (None, _) if standing(content) != receipt.message => moved(content, width),
+                (_, _) => None,
+            },
+            Act::Remove { .. } => None,
+        }
+    }
+
+    fn remember(&self, content: &Content) -> Option<Post> {
+        match content {
+            Content::Story(post) => {
+                let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                shown.replace(post)
+            }
+            Content::Line(_)
+            | Content::Digest(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_)
+            | Content::Notice { .. } => None,
+        }
+    }
+
+    /// Prints a delivery. Returns the text, too, if there was something to print.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal cannot be written to.
+    pub async fn show(&self, work: &Work) -> Result<(Receipt, Option<String>), SendError> {
+        let message = match &work.act {
+            Act::Send { content, .. } | Act::Edit { content, .. } => standing(content),
+            Act::Remove { receipt } => receipt.message.clone(),
+        };
+        let text = self.text(&work.act);
+        if let Some(text) = text.clone() {
+            // On another thread: a reader that stopped reading blocks the write.
+            let written = tokio::task::spawn_blocking(move || {
+                let mut out = anstream::stdout().lock();
+                writeln!(out, "{text}")?;
+                out.flush()
+            });
+            let written = written.await.map_err(std::io::Error::other);
+            written.flatten().map_err(|error| SendError::Never {
+                scope: Scope::Platform,
+                why: format!("the terminal cannot be written to: {error}"),
+            })?;
+        }
+        let thread = None;
+        Ok((Receipt { message, thread }, text))
+    }
 }
 
 fn standing(content: &Content) -> String {
@@ -67,13 +122,7 @@ impl Platform for Terminal {
     }
 
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>> {
-        async move {
-            print(work).await.map_err(|error| SendError::Never {
-                scope: Scope::Platform,
-                why: format!("the terminal cannot be written to: {error}"),
-            })
-        }
-        .boxed()
+        async move { Ok(self.show(work).await?.0) }.boxed()
     }
 
     /// Printed text cannot be read again.
@@ -129,7 +178,7 @@ pub fn render(content: &Content, width: usize) -> String {
     }
 }
 
-/// The line printed for an edit.
+/// The line printed for an edit, if the post is not known.
 fn moved(content: &Content, width: usize) -> Option<String> {
     match content {
         Content::Story(post) => {
