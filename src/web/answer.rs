@@ -10,8 +10,8 @@ use tracing::error;
 use super::layout::not_found_page;
 use super::site::Served;
 
-/// Only our own style may load, no script runs, and no site may frame the pages.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Only our own style and icon may load, no script runs, and no site may frame the pages.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// How long clients and proxies may cache a response.
 const CACHE_FOR: &str = "public, max-age=60";
 

@@ -2,14 +2,91 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::site::Site;
+use crate::item::prose::shorten;
+
 pub(super) const STYLE: &str = include_str!("style.css");
+pub(super) const ICON: &str = include_str!("icon.svg");
+
+/// The most characters of a page's description; search engines and chats show less.
+const DESCRIPTION_CHARS_MAX: usize = 200;
+
+/// The words about a page for search engines, and for chats that show a card of a link.
+pub(super) struct PageHead {
+    title: String,
+    description: String,
+    /// The newsletter's name; empty if the page is not worth finding.
+    name: String,
+    /// The page's public address.
+    url: String,
+    /// What Open Graph calls it: `website` or `article`.
+    kind: &'static str,
+}
+
+impl PageHead {
+    /// A page of the site at a path without its first slash.
+    pub(super) fn website(site: &Site, title: &str, path: &str) -> Self {
+        let name = &site.name;
+        Self {
+            title: match title {
+                "" => name.clone(),
+                // An issue's title begins with the newsletter's name.
+                title if title.starts_with(name.as_str()) => title.to_owned(),
+                title => format!("{title} · {name}"),
+            },
+            description: format!(
+                "{name}: what moves in BPF and XDP, from kernel trees, mailing lists, LWN, releases and talks."
+            ),
+            name: name.clone(),
+            url: format!("{}{path}", site.home),
+            kind: "website",
+        }
+    }
+
+    /// A page about one thing, with its own description.
+    pub(super) fn article(site: &Site, title: &str, path: &str, description: &str) -> Self {
+        let head = Self::website(site, title, path);
+        let description = match description.is_empty() {
+            true => head.description,
+            false => shorten(description, DESCRIPTION_CHARS_MAX),
+        };
+        Self {
+            description,
+            kind: "article",
+            ..head
+        }
+    }
+
+    fn tags(&self) -> Markup {
+        html! {
+            meta name="description" content=(self.description);
+            @if self.name.is_empty() {
+                meta name="robots" content="noindex";
+            } @else {
+                meta property="og:site_name" content=(self.name);
+                meta property="og:title" content=(self.title);
+                meta property="og:description" content=(self.description);
+                meta property="og:type" content=(self.kind);
+                meta property="og:url" content=(self.url);
+                link rel="canonical" href=(self.url);
+            }
+        }
+    }
+}
 
 pub(super) fn not_found_page(what: &str) -> Markup {
-    page("Not here", "", &html! { h1 { "Not here" } p { (what) } })
+    let head = PageHead {
+        title: "Not here".to_owned(),
+        description: what.to_owned(),
+        name: String::new(),
+        url: String::new(),
+        kind: "website",
+    };
+    page(&head, "", &html! { h1 { "Not here" } p { (what) } })
 }
 
 /// A whole page. `here` is the path of its entry in the navigation.
-pub(super) fn page(title: &str, here: &str, content: &Markup) -> Markup {
+pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
     let entry = |path: &str, called: &str| {
         let current = (path == here).then_some("page");
         html! { li { a href=(path) aria-current=[current] { (called) } } }
@@ -18,7 +95,9 @@ pub(super) fn page(title: &str, here: &str, content: &Markup) -> Markup {
         (DOCTYPE)
         html lang="en" {
             head {
-                (head_of_any(title))
+                (head_of_any(&head.title))
+                (head.tags())
+                link rel="icon" type="image/svg+xml" href="/icon.svg";
                 link rel="stylesheet" href="/style.css";
                 link rel="alternate" type="application/atom+xml" title="Issues" href="/issues.atom";
                 link rel="alternate" type="application/atom+xml" title="Stories" href="/stories.atom";

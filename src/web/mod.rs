@@ -65,6 +65,8 @@ fn router(site: Site) -> Router {
         .route("/issues.atom", get(atom::issues))
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))
+        .route("/icon.svg", get(pages::icon))
+        .route("/robots.txt", get(pages::robots))
         .route("/healthz", get(metrics::healthz))
         .route("/metrics", get(metrics::metrics))
         .fallback(pages::nothing)

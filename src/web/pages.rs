@@ -9,9 +9,10 @@ use serde::Deserialize;
 
 use super::answer::{PageError, PageResult};
 use super::article::{HERE, day, issue_article, linked, long_day};
-use super::layout::{STYLE, page};
+use super::layout::{ICON, PageHead, STYLE, page};
 use super::site::Served;
-use crate::issue::{markdown, title};
+use crate::issue::markdown::{self, opening};
+use crate::issue::title;
 use crate::item::prose::shorten;
 use crate::post::story::{compose, event_words, line, standing};
 use crate::post::{is_for_readers, plain};
@@ -24,6 +25,15 @@ const ASKED_CHARS_MAX: usize = 200;
 
 pub(super) async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
+}
+
+pub(super) async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], ICON)
+}
+
+/// Robots may read all pages but searches and figures, which have no end or nothing to find.
+pub(super) async fn robots() -> &'static str {
+    "User-agent: *\nDisallow: /search\nDisallow: /metrics\nDisallow: /healthz\n"
 }
 
 pub(super) async fn nothing() -> Response {
@@ -41,7 +51,7 @@ pub(super) async fn latest(State(site): State<Served>) -> PageResult {
         p { "No issue of " (site.name) " is out yet. Until then, this is what moved." }
         (story_list(&best))
     };
-    Ok(page(&site.name, "/", &content))
+    Ok(page(&PageHead::website(&site, "", ""), "/", &content))
 }
 
 pub(super) async fn archive(State(site): State<Served>) -> PageResult {
@@ -58,7 +68,7 @@ pub(super) async fn archive(State(site): State<Served>) -> PageResult {
         }
     };
     Ok(page(
-        &format!("All issues of {}", site.name),
+        &PageHead::website(&site, "All issues", "issues"),
         "/issues",
         &content,
     ))
@@ -96,7 +106,9 @@ async fn issue_page(site: &Served, number: i64, here: &str) -> PageResult {
             }
         }
     };
-    Ok(page(&issue.title(), here, &content))
+    let path = markdown::path(issue.number);
+    let head = PageHead::article(site, &issue.title(), &path, &opening(&issue));
+    Ok(page(&head, here, &content))
 }
 
 pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> PageResult {
@@ -137,7 +149,17 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
             p.about { "Carried by " (post.feeds.join(", ")) ". Story " code { (story.id) } "." }
         }
     };
-    Ok(page(&post.title, "", &content))
+    let path = markdown::story_path(&story.id);
+    let words = match post.summary.is_empty() {
+        true => format!(
+            "{}, a {} that bpfnews follows.",
+            post.state,
+            post.about.word()
+        ),
+        false => format!("{}: {}", post.state, post.summary),
+    };
+    let head = PageHead::article(&site, &post.title, &path, &words);
+    Ok(page(&head, "", &content))
 }
 
 /// A link from a machine's mail, if people can open it.
@@ -201,7 +223,11 @@ pub(super) async fn search(
             (story_list(&found))
         }
     };
-    Ok(page("Search", "/search", &content))
+    Ok(page(
+        &PageHead::website(&site, "Search", "search"),
+        "/search",
+        &content,
+    ))
 }
 
 fn search_form(typed: &str) -> Markup {

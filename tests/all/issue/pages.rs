@@ -148,6 +148,59 @@ async fn hostile_text_is_text_on_every_page() {
 }
 
 #[tokio::test]
+async fn pages_describe_themselves_and_robots_get_an_answer() {
+    let (_house, pages) = hostile().await;
+    let latest = pages.text("").await;
+    let story = latest.split("href=\"/story/").nth(1).expect("a story");
+    let story = format!("story/{}", story.split('"').next().expect("its end"));
+    for (path, address, kind) in [
+        ("", "issues/1", "article"),
+        ("issues", "issues", "website"),
+        (&*story, &*story, "article"),
+        ("search?q=x", "search", "website"),
+    ] {
+        let text = pages.text(path).await;
+        let page = scraper::Html::parse_document(&text);
+        let content = |selector: &str, attribute: &str| {
+            let selector = scraper::Selector::parse(selector).expect("a selector");
+            let mut found = page.select(&selector);
+            let value = found.next().and_then(|tag| tag.attr(attribute));
+            value
+                .unwrap_or_else(|| panic!("{path} has no {selector:?}"))
+                .to_owned()
+        };
+        let title = content("meta[property='og:title']", "content");
+        assert!(
+            text.contains("<title>") && title.contains("BPF updates"),
+            "{path}: {title}"
+        );
+        let words = content("meta[name=description]", "content");
+        assert!(
+            (20..=201).contains(&words.chars().count()),
+            "{path}: {words}"
+        );
+        assert_eq!(words, content("meta[property='og:description']", "content"));
+        let url = format!("{}{address}", pages.url);
+        assert_eq!(content("link[rel=canonical]", "href"), url, "{path}");
+        assert_eq!(content("meta[property='og:url']", "content"), url, "{path}");
+        assert_eq!(
+            content("meta[property='og:type']", "content"),
+            kind,
+            "{path}"
+        );
+        assert_eq!(content("link[rel=icon]", "href"), "/icon.svg", "{path}");
+    }
+    let icon = pages.get("icon.svg").await;
+    assert_eq!(icon.headers()["content-type"], "image/svg+xml");
+    let policy = icon.headers()["content-security-policy"].to_str();
+    assert!(policy.expect("a text").contains("img-src 'self'"));
+    let robots = pages.text("robots.txt").await;
+    assert!(robots.starts_with("User-agent: *\n") && robots.contains("Disallow: /search\n"));
+    let missing = pages.get("story/none").await.text().await.expect("a text");
+    assert!(missing.contains("<meta name=\"robots\" content=\"noindex\">"));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_and_what_watches_is_answered() {
     let (house, pages) = hostile().await;
     for path in [
