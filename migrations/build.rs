@@ -24,6 +24,35 @@ fn main() {
         .block_on(apply(&url));
     println!("cargo::rustc-env=DATABASE_URL={url}");
     pack_relocations();
+    name_commit();
+}
+
+/// Passes the commit to `--version`, in builds for users only: elsewhere each commit would compile everything again. An
+/// environment variable overrides it, for packages that are built outside a repository.
+fn name_commit() {
+    println!("cargo::rerun-if-env-changed=BPFNEWS_COMMIT");
+    if env::var_os("BPFNEWS_COMMIT").is_some() {
+        return;
+    }
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let is_for_users =
+        |folder: &std::path::Path| folder.ends_with("release") || folder.ends_with("dist");
+    if !out.ancestors().any(is_for_users) {
+        return;
+    }
+    let git = |arguments: &[&str]| {
+        let told = Command::new("git").args(arguments).output().ok()?;
+        let told = told.status.success().then_some(told.stdout)?;
+        Some(String::from_utf8(told).ok()?.trim().to_owned())
+    };
+    // A package in a folder of some other repository has no commit of its own.
+    let is_ours = git(&["ls-files", "migrations/build.rs"]).is_some_and(|file| !file.is_empty());
+    if let (true, Some(commit)) = (is_ours, git(&["rev-parse", "--short=12", "HEAD"])) {
+        println!("cargo::rustc-env=BPFNEWS_COMMIT={commit}");
+        if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+            println!("cargo::rerun-if-changed={log}");
+        }
+    }
 }
 
 /// Packs relocations: 3 MB of the program, read at each start, shrink to 32 KB. Skipped for another target, whose

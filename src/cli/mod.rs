@@ -5,6 +5,7 @@ mod import;
 mod issue;
 mod letters;
 mod lists;
+mod logging;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
@@ -13,6 +14,9 @@ mod route;
 mod secrets;
 mod stories;
 mod upkeep;
+mod version;
+
+pub use self::demo::edit_the_demo;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,13 +33,10 @@ use crate::item::ItemKind;
 /// The example configuration, which `init` writes.
 const EXAMPLE_CONFIG: &str = include_str!("../../config.example.toml");
 
-/// Libraries log expected answers too. The bot logs the results itself, so these targets are quiet.
-const NOISE: &str = "twilight_gateway=off,twilight_gateway_queue=off,matrix_sdk=off";
-
 /// Watches kernel trees, mailing lists, LWN, releases and talks, and posts BPF news: each thing once.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = version::version(),
     about,
     after_help = "Start here:\n  bpfnews demo              a real week of BPF news; no network, no set-up\n  \
                   bpfnews init              write a config.toml with the real feeds\n  \
@@ -65,11 +66,15 @@ enum Command {
     /// Poll the feeds when they are due and post the news, until stopped with Ctrl-C.
     #[command(after_help = "Example:\n  bpfnews run --config /etc/bpfnews/config.toml")]
     Run,
-    /// Play one real week of BPF news, 2 to 10 May 2017, and the issue of that week; needs no network and no configuration.
+    /// Play one real week of BPF news, 2 to 10 May 2017, its issue, and three later stories; needs no network and no
+    /// configuration. On a terminal it takes about two minutes.
     #[command(
-        after_help = "Examples:\n  bpfnews demo\n  bpfnews demo | less\n  bpfnews demo --web"
+        after_help = "Examples:\n  bpfnews demo\n  bpfnews demo --fast | less -R\n  bpfnews demo --fast --web"
     )]
     Demo {
+        /// Print everything at once. Without a terminal, that is the default.
+        #[arg(long)]
+        fast: bool,
         /// Show the issue as web pages too, until stopped (Ctrl-C).
         #[arg(long)]
         web: bool,
@@ -265,7 +270,7 @@ enum Format {
 /// configuration is wrong, or if a chat system refuses the bot; a retry does not help then.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    trace(&cli);
+    logging::trace(&cli);
     match run(cli).await {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -286,7 +291,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let path = &cli.config;
     match cli.command {
         Command::Run => polls::run(path).await,
-        Command::Demo { web } => demo::demo(web).await,
+        Command::Demo { fast, web } => demo::demo(web, fast).await,
         Command::Init => init(path),
         Command::Check { online, feed } => polls::check(path, online, feed.as_deref()).await,
         Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
@@ -331,22 +336,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-/// Sets up tracing on standard error. `RUST_LOG` overrides the level of the command and of `-v`.
-fn trace(cli: &Cli) {
-    let default = match (&cli.command, cli.verbose) {
-        (_, 2..) => format!("bpfnews=debug,info,{NOISE}"),
-        (_, 1) | (Command::Run, 0) => format!("bpfnews=info,warn,{NOISE}"),
-        (_, 0) => format!("error,{NOISE}"),
-    };
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| anstream::AutoStream::auto(std::io::stderr()))
-        .with_target(false)
-        .init();
 }
 
 fn init(path: &Path) -> anyhow::Result<ExitCode> {

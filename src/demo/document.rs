@@ -1,306 +1,345 @@
-//! A bundled feed document, cut to some of its entries. Text in, text out: no IO, no clock.
-//!
-//! The documents are our own, so they are cut between entries and not parsed. The served bytes keep the shape of the upstream's.
+//! Bundled items as feed documents, in the shapes of their upstreams. Text in, text out: no IO, no clock.
 
-use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
-/// The placeholder for the server's address in the bundled documents.
-pub(super) const PLACEHOLDER: &str = "http://demo.invalid/";
+use chrono::{DateTime, SecondsFormat, Utc};
+use sha2::{Digest as _, Sha256};
 
-/// Which elements an upstream's document is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// Atom: `entry`, dated by `updated`, which the feed has too.
-    Atom,
-    /// RSS 2.0: `item`, dated by `pubDate`; the channel has `lastBuildDate`.
-    Rss,
-    /// RSS 1.0: `item` with attributes, dated by `dc:date`; the channel lists the items.
-    Rdf,
-}
+use crate::demo::week::{BundledItem, DocumentFormat};
+use crate::item::hex;
 
-impl Shape {
-    /// How an entry starts.
-    fn opening(self) -> &'static str {
-        match self {
-            Self::Atom => "<entry>",
-            Self::Rss => "<item>",
-            Self::Rdf => "<item ",
-        }
-    }
-
-    /// How an entry ends.
-    fn closing(self) -> &'static str {
-        match self {
-            Self::Atom => "</entry>",
-            Self::Rss | Self::Rdf => "</item>",
-        }
-    }
-
-    /// The element that dates an entry.
-    fn entry_date(self) -> &'static str {
-        match self {
-            Self::Atom => "updated",
-            Self::Rss => "pubDate",
-            Self::Rdf => "dc:date",
-        }
-    }
-
-    /// The element of the head that repeats the newest entry's date.
-    fn head_date(self) -> Option<&'static str> {
-        match self {
-            Self::Atom => Some("updated"),
-            Self::Rss => Some("lastBuildDate"),
-            Self::Rdf => None,
-        }
-    }
-
-    /// Reads a date as this shape writes it.
-    fn parse_date(self, date: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
-        let date = match self {
-            Self::Atom | Self::Rdf => DateTime::parse_from_rfc3339(date)?,
-            Self::Rss => DateTime::parse_from_rfc2822(date)?,
-        };
-        Ok(date.to_utc())
-    }
-}
-
-/// One entry of a document, with the white space before it.
+/// An item in one feed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    text: &'static str,
-    date: &'static str,
-    /// When it arrived.
+pub(super) struct Entry<'a> {
+    pub(super) item: &'a BundledItem,
+    /// When the feed got it.
     pub(super) at: DateTime<Utc>,
 }
 
-impl Entry {
-    /// The text between `<name>` and `</name>`, as written.
-    pub(super) fn element(&self, name: &str) -> Option<&'static str> {
-        element(self.text, name)
-    }
-
-    /// The text after the first `start`, up to `end`.
-    pub(super) fn between(&self, start: &str, end: &str) -> Option<&'static str> {
-        between(self.text, start, end)
-    }
-}
-
-/// A bundled document: the part before its entries, the entries newest first, the part after.
+/// The items of one feed, newest arrival first.
 #[derive(Debug)]
-pub(super) struct Document {
-    shape: Shape,
-    head: &'static str,
-    entries: Vec<Entry>,
-    tail: &'static str,
+pub(super) struct Document<'a> {
+    entries: Vec<Entry<'a>>,
 }
 
-impl Document {
-    /// Splits a document. Errors when an entry has no end or no date, when something stands between
-    /// entries, or when they are not newest first.
-    pub(super) fn parse(shape: Shape, text: &'static str) -> anyhow::Result<Self> {
-        let first = text
-            .find(shape.opening())
-            .context("a bundled document has entries")?;
-        let head = text[..first].trim_end();
-        let mut rest = &text[head.len()..];
-        let mut entries: Vec<Entry> = Vec::new();
-        while rest.trim_start().starts_with(shape.opening()) {
-            let end = rest
-                .find(shape.closing())
-                .context("an entry of a bundled document ends")?
-                + shape.closing().len();
-            let text;
-            (text, rest) = rest.split_at(end);
-            let date = element(text, shape.entry_date())
-                .with_context(|| format!("an entry without {}: {text}", shape.entry_date()))?;
-            let at = shape
-                .parse_date(date)
-                .with_context(|| format!("reading the date {date}"))?;
-            anyhow::ensure!(
-                entries.last().is_none_or(|newer| newer.at >= at),
-                "entries are newest first, but not at {date}"
-            );
-            entries.push(Entry { text, date, at });
-        }
-        anyhow::ensure!(
-            !rest.contains(shape.opening()),
-            "nothing but white space stands between entries"
-        );
-        Ok(Self {
-            shape,
-            head,
-            entries,
-            tail: rest,
-        })
+impl<'a> Document<'a> {
+    /// The items that a feed carries.
+    pub(super) fn of(feed: &str, items: &'a [BundledItem]) -> Self {
+        let carried = items
+            .iter()
+            .filter(|item| item.feeds.iter().any(|name| name == feed));
+        let mut entries: Vec<Entry<'a>> = carried
+            .map(|item| Entry {
+                item,
+                at: item.arrived_at(feed),
+            })
+            .collect();
+        // Commits that arrive at once stand in the order of their dates.
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.item.at)));
+        Self { entries }
     }
 
     /// The entries that had arrived at `now`, newest first.
-    pub(super) fn arrived(&self, now: DateTime<Utc>) -> &[Entry] {
+    pub(super) fn arrived(&self, now: DateTime<Utc>) -> &[Entry<'a>] {
         let future = self.entries.partition_point(|entry| entry.at > now);
         &self.entries[future..]
     }
 
-    /// The document with `entries` alone, as it stood when `newest` was the newest, served at `base`.
-    pub(super) fn cut<'a>(
-        &self,
-        newest: Option<&Entry>,
-        entries: impl IntoIterator<Item = &'a Entry>,
-        base: &str,
-    ) -> String {
-        let entries: String = entries.into_iter().map(|entry| entry.text).collect();
-        let head = match self.shape {
-            Shape::Atom | Shape::Rss => self.dated_head(newest),
-            Shape::Rdf => listing_head(self.head, &entries),
-        };
-        [&head, &entries, self.tail]
-            .concat()
-            .replace(PLACEHOLDER, base)
+    /// The entries that stood in the feed at `now`: arrived, and not replaced.
+    pub(super) fn standing(&self, now: DateTime<Utc>) -> Vec<Entry<'a>> {
+        let stands = |entry: &&Entry<'_>| entry.item.until.is_none_or(|until| until > now);
+        self.arrived(now).iter().filter(stands).copied().collect()
     }
+}
 
-    /// The head with the newest entry's date; without a date where there is no entry, as cgit does it.
-    fn dated_head(&self, newest: Option<&Entry>) -> String {
-        let date = self
-            .shape
-            .head_date()
-            .and_then(|name| Some((name, element(self.head, name)?)));
-        let Some((name, date)) = date else {
-            return self.head.to_owned();
-        };
-        let whole = format!("<{name}>{date}</{name}>");
-        match newest {
-            Some(entry) => {
-                let dated = format!("<{name}>{}</{name}>", entry.date);
-                self.head.replacen(&whole, &dated, 1)
-            }
-            None => {
-                let (before, after) = self
-                    .head
-                    .split_once(&whole)
-                    .expect("the element was just found there");
-                format!("{}{after}", before.trim_end())
+/// Escapes text for XML, between tags and in attributes.
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// public-inbox's Atom of a list at `base`. `newest` is the list's newest mail.
+pub(super) fn archive(name: &str, newest: &Entry<'_>, window: &[Entry<'_>], base: &str) -> String {
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"us-ascii\"?>\n<feed\nxmlns=\"http://www.w3.org/2005/Atom\"\n\
+         xmlns:thr=\"http://purl.org/syndication/thread/1.0\"><title>{name}, for the demo of bpfnews</title><link\n\
+         rel=\"alternate\"\ntype=\"text/html\"\nhref=\"{base}{name}/\"/><link\nrel=\"self\"\n\
+         href=\"{base}{name}/new.atom\"/><id>mailto:{name}@made-up.invalid</id><updated>{}</updated>",
+        rfc3339(newest.at)
+    );
+    for entry in window {
+        text.push_str(&mail(name, entry, base));
+    }
+    text.push_str("</feed>");
+    // As the head says, all of it is ASCII.
+    let mut ascii = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_ascii() {
+            true => ascii.push(c),
+            false => {
+                // A String takes everything.
+                let _ = write!(ascii, "&#{};", u32::from(c));
             }
         }
     }
+    ascii
 }
 
-/// The head of an RSS 1.0 document. Its channel lists only the items that follow.
-fn listing_head(head: &str, entries: &str) -> String {
-    head.split_inclusive('\n')
-        .filter(|line| {
-            between(line, "<rdf:li resource=\"", "\"")
-                .is_none_or(|item| entries.contains(&format!("rdf:about=\"{item}\"")))
-        })
-        .collect()
+fn mail(name: &str, entry: &Entry<'_>, base: &str) -> String {
+    let item = entry.item;
+    let link = |id: &str| format!("{base}{name}/{}/", escape(id));
+    let parent = item.answers.as_ref().map_or_else(String::new, |parent| {
+        let (id, link) = (uuid(parent), link(parent));
+        format!("<thr:in-reply-to\nref=\"{id}\"\nhref=\"{link}\"/>")
+    });
+    format!(
+        "<entry><author><name>{}</name><email>{}</email></author><title>{}</title><updated>{}</updated><link\n\
+         href=\"{}\"/><id>{}</id>{parent}<content\ntype=\"xhtml\"><div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\n\
+         style=\"white-space:pre-wrap\">{}\n\n\n</pre></div></content></entry>",
+        escape(&item.by),
+        escape(&address(item)),
+        escape(&item.title),
+        rfc3339(item.at),
+        link(&item.id),
+        uuid(&item.id),
+        escape(item.text.trim()),
+    )
 }
 
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    between(text, &format!("<{name}>"), &format!("</{name}>"))
+/// The address of a mail's author. A person's is made up: `first.last@made-up.invalid`. An unknown person has none.
+fn address(item: &BundledItem) -> String {
+    item.email.clone().unwrap_or_else(|| {
+        let name = item.by.to_lowercase().replace(' ', ".");
+        match name.is_empty() {
+            true => String::new(),
+            false => format!("{name}@made-up.invalid"),
+        }
+    })
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    let (_, after) = text.split_once(start)?;
-    let (inside, _) = after.split_once(end)?;
-    Some(inside)
+/// An identifier that follows from a Message-ID.
+fn uuid(message_id: &str) -> String {
+    let digits = hex(&Sha256::digest(message_id.as_bytes())[..16]);
+    format!(
+        "urn:uuid:{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    )
+}
+
+/// cgit's Atom of a repository at `base`: the newest commit gives its date, if there is one.
+pub(super) fn tree(name: &str, branch: &str, window: &[Entry<'_>], base: &str) -> String {
+    let home = format!("{base}{name}.git/");
+    let mut text = format!(
+        "<feed xmlns='http://www.w3.org/2005/Atom'>\n<title>{name}.git, branch {branch}</title>\n\
+         <subtitle>{name}, for the demo of bpfnews</subtitle>\n<id>{home}atom?h={branch}</id>\n\
+         <link rel='self' href='{home}atom?h={branch}'/>\n<link rel='alternate' type='text/html' href='{home}'/>\n"
+    );
+    if let Some(newest) = window.first() {
+        text.push_str(&format!("<updated>{}</updated>\n", rfc3339(newest.item.at)));
+    }
+    for entry in window {
+        let item = entry.item;
+        let at = rfc3339(item.at);
+        text.push_str(&format!(
+            "<entry>\n<title>{}</title>\n<updated>{at}</updated>\n<author>\n<name>{}</name>\n</author>\n\
+             <published>{at}</published>\n<link rel='alternate' type='text/html' href='{home}commit/?id={}'/>\n\
+             <id>urn:sha1:{}</id>\n<content type='text'>\n{}\n</content>\n</entry>\n",
+            escape(&item.title),
+            escape(&item.by),
+            item.id,
+            item.id,
+            escape(item.text.trim()),
+        ));
+    }
+    text.push_str("</feed>\n");
+    text
+}
+
+/// A document that its server gives whole.
+pub(super) fn whole(name: &str, format: DocumentFormat, entries: &[Entry<'_>]) -> String {
+    match format {
+        DocumentFormat::Rdf => rdf(entries),
+        DocumentFormat::Videos => videos(entries),
+        DocumentFormat::Rss => rss(name, entries),
+    }
+}
+
+fn rdf(entries: &[Entry<'_>]) -> String {
+    let mut listed = String::new();
+    let mut items = String::new();
+    for Entry { item, .. } in entries {
+        let link = escape(&item.link);
+        listed.push_str(&format!("\t<rdf:li resource=\"{link}\" />\n"));
+        items.push_str(&format!(
+            "    <item rdf:about=\"{link}\">\n      <title>{}</title>\n      <link>{link}</link>\n      \
+             <dc:date>{}</dc:date>\n      <dc:creator>{}</dc:creator>\n      <description>\n      {}\n      \n      \
+             </description>\n    </item>\n",
+            escape(&item.title),
+            rfc3339(item.at),
+            escape(&item.by),
+            escape(item.text.trim()),
+        ));
+    }
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\n<rdf:RDF \n  \
+         xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"\n  xmlns=\"http://purl.org/rss/1.0/\"\n  \
+         xmlns:dc=\"http://purl.org/dc/elements/1.1/\"\n  xmlns:syn=\"http://purl.org/rss/1.0/modules/syndication/\"\n>\n\n  \
+         <channel rdf:about=\"https://lwn.net/headlines/rss\">\n    <title>LWN.net, for the demo of bpfnews</title>\n    \
+         <link>https://lwn.net</link>\n    <description>\n Articles of LWN.net that the demo links.\n\n    \
+         </description>\n\n    <syn:updatePeriod>hourly</syn:updatePeriod>\n    \
+         <syn:updateFrequency>2</syn:updateFrequency>\n    <items>\n      <rdf:Seq>\n{listed}      \n      \
+         </rdf:Seq>\n    </items>\n\n  </channel>\n{items}</rdf:RDF>\n"
+    )
+}
+
+fn videos(entries: &[Entry<'_>]) -> String {
+    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <feed xmlns:yt=\"http://www.youtube.com/xml/schemas/2015\" xmlns:media=\"http://search.yahoo.com/mrss/\" \
+         xmlns=\"http://www.w3.org/2005/Atom\">\n    <id>yt:channel:made-up</id>\n    \
+         <title>Videos, for the demo of bpfnews</title>\n"
+        .to_owned();
+    for Entry { item, .. } in entries {
+        let (title, link, at) = (escape(&item.title), escape(&item.link), rfc3339(item.at));
+        text.push_str(&format!(
+            "    <entry>\n        <id>{}</id>\n        <title>{title}</title>\n        \
+             <link rel=\"alternate\" href=\"{link}\"/>\n        <author>\n            <name>{}</name>\n        </author>\n        \
+             <published>{at}</published>\n        <updated>{at}</updated>\n        <media:group>\n            \
+             <media:title>{title}</media:title>\n            \
+             <media:content url=\"{link}\" type=\"application/x-shockwave-flash\" width=\"640\" height=\"390\"/>\n            \
+             <media:description>{}</media:description>\n        \
+             </media:group>\n    </entry>\n",
+            escape(&item.id),
+            escape(&item.by),
+            escape(item.text.trim()),
+        ));
+    }
+    text.push_str("</feed>\n");
+    text
+}
+
+fn rss(name: &str, entries: &[Entry<'_>]) -> String {
+    let date = |at: DateTime<Utc>| at.format("%a, %d %b %Y %H:%M:%S +0000").to_string();
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<rss version=\"2.0\">\n  <channel>\n    \
+         <title>{name}, for the demo of bpfnews</title>\n    \
+         <link>https://www.cilium.io/blog/2017/5/10/bpf-updates-02</link>\n    \
+         <description>Links of BPF updates 02.</description>\n"
+    );
+    if let Some(newest) = entries.first() {
+        let built = date(newest.item.at);
+        text.push_str(&format!("    <lastBuildDate>{built}</lastBuildDate>\n"));
+    }
+    for Entry { item, .. } in entries {
+        let link = escape(&item.link);
+        text.push_str(&format!(
+            "    <item>\n      <title>{}</title>\n      <link>{link}</link>\n      \
+             <guid isPermaLink=\"true\">{link}</guid>\n      <pubDate>{}</pubDate>\n      \
+             <description>{}</description>\n    </item>\n",
+            escape(&item.title),
+            date(item.at),
+            escape(item.text.trim()),
+        ));
+    }
+    text.push_str("  </channel>\n</rss>\n");
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::week::BUNDLED;
+    use crate::demo::facts::check_well_formed;
+    use crate::demo::week::{BUNDLED, Upstream, items};
+
+    const BASE: &str = "http://127.0.0.1:1/";
 
     fn time(text: &str) -> DateTime<Utc> {
         text.parse().expect("an RFC 3339 time")
     }
 
-    fn parse(name: &str) -> Document {
-        let bundled = BUNDLED
-            .iter()
-            .find(|bundled| bundled.name == name)
-            .expect("a bundled document");
-        Document::parse(bundled.shape, bundled.text).expect("a good document")
+    #[test]
+    fn an_entry_arrives_at_its_second_in_each_feed() {
+        let items = items().expect("good items");
+        let netdev = Document::of("netdev", &items);
+        let count = |at| netdev.arrived(time(at)).len();
+        assert_eq!(count("2017-04-30T22:10:08Z"), 0);
+        assert_eq!(count("2017-04-30T22:10:09Z"), 1);
+        let net = Document::of("net", &items);
+        let linux = Document::of("linux", &items);
+        let at = time("2017-05-04T00:00:00Z");
+        assert_eq!((net.arrived(at).len(), linux.arrived(at).len()), (3, 0));
     }
 
     #[test]
-    fn cutting_nothing_reproduces_each_document() {
-        for bundled in BUNDLED {
-            let document = Document::parse(bundled.shape, bundled.text).expect(bundled.name);
-            let all = document.arrived(time("2017-05-11T00:00:00Z"));
-            assert_eq!(
-                document.cut(all.first(), all, PLACEHOLDER),
-                bundled.text,
-                "{}",
-                bundled.name
-            );
-            let served = document.cut(all.first(), all, "http://127.0.0.1:1/");
-            assert_eq!(
-                served.replace("http://127.0.0.1:1/", PLACEHOLDER),
-                bundled.text,
-                "{}",
-                bundled.name
-            );
-        }
-    }
-
-    #[test]
-    fn a_cut_is_dated_by_its_newest_entry() {
-        let netdev = parse("netdev");
-        let arrived = netdev.arrived(time("2017-05-02T09:00:00Z"));
-        assert_eq!(arrived.len(), 2);
-        let text = netdev.cut(arrived.first(), arrived, PLACEHOLDER);
-        assert!(text.contains("</id><updated>2017-05-02T08:52:31Z</updated><entry>"));
-        assert!(text.ends_with("</entry></feed>"));
-        assert_eq!(text.matches("<entry>").count(), 2);
-
-        let slides = parse("slides");
-        let arrived = slides.arrived(time("2017-05-04T00:00:00Z"));
-        let text = slides.cut(arrived.first(), arrived, PLACEHOLDER);
-        assert!(text.contains("<lastBuildDate>Wed, 03 May 2017 11:05:00 +0000</lastBuildDate>"));
-        assert_eq!(text.matches("<item>").count(), 1);
-    }
-
-    #[test]
-    fn an_entry_arrives_at_its_second() {
-        let netdev = parse("netdev");
-        assert_eq!(netdev.arrived(time("2017-05-02T08:52:09Z")).len(), 0);
-        assert_eq!(netdev.arrived(time("2017-05-02T08:52:10Z")).len(), 1);
-    }
-
-    #[test]
-    fn a_document_without_entries_has_no_date_and_lists_nothing() {
-        for bundled in BUNDLED {
-            let document = Document::parse(bundled.shape, bundled.text).expect(bundled.name);
-            let text = document.cut(None, [], PLACEHOLDER);
-            let name = bundled.name;
-            assert!(
-                ["<entry>", "<item>", "<item "]
-                    .iter()
-                    .all(|start| !text.contains(start)),
-                "{name}"
-            );
-            assert!(!text.contains("2017-"), "{name} still has a date: {text}");
-            assert!(!text.contains("<rdf:li"), "{name}");
-            super::super::facts::check_well_formed(name, &text);
-        }
-        assert!(
-            parse("net")
-                .cut(None, [], PLACEHOLDER)
-                .ends_with("href='http://demo.invalid/net.git/'/>\n</feed>\n"),
-            "the same as cgit's answer for a path without commits"
+    fn a_replaced_entry_leaves() {
+        let items = items().expect("good items");
+        let lwn = Document::of("lwn", &items);
+        let titles = |at| -> Vec<&str> {
+            let standing = lwn.standing(time(at));
+            standing
+                .iter()
+                .map(|entry| entry.item.title.as_str())
+                .collect()
+        };
+        assert_eq!(
+            titles("2023-07-20T08:59:59Z")[0],
+            "[$] BPF iterators for filesystems"
+        );
+        assert_eq!(
+            titles("2023-07-20T09:00:00Z"),
+            [
+                "BPF iterators for filesystems",
+                "A summary of the merge window"
+            ]
         );
     }
 
     #[test]
-    fn a_broken_document_is_refused() {
-        for broken in [
-            "<feed></feed>",
-            "<feed><entry><updated>2017-05-02T08:52:10Z</updated></entry>and<entry><updated>2017-05-02T08:52:10Z</updated></entry></feed>",
-            "<feed><entry><updated>2017-05-02T08:52:10Z</updated></feed>",
-            "<feed><entry></entry></feed>",
-            "<feed><entry><updated>yesterday</updated></entry></feed>",
-            "<feed><entry><updated>2017-05-02T00:00:00Z</updated></entry><entry><updated>2017-05-03T00:00:00Z</updated></entry></feed>",
-        ] {
-            assert!(Document::parse(Shape::Atom, broken).is_err(), "{broken}");
+    fn a_document_without_entries_is_good_and_has_no_date() {
+        for bundled in BUNDLED {
+            let text = match bundled.upstream {
+                Upstream::Archive => continue,
+                Upstream::Tree => tree(bundled.name, "master", &[], BASE),
+                Upstream::Whole { format, .. } => whole(bundled.name, format, &[]),
+            };
+            check_well_formed(bundled.name, &text);
+            assert!(!text.contains("<updated>") && !text.contains("lastBuildDate"));
         }
+    }
+
+    #[test]
+    fn text_is_escaped_and_an_archive_is_ascii() {
+        let mut item = items().expect("good items").remove(0);
+        item.title = "a <b> & \"c\" ö".to_owned();
+        item.id = "x=1&y@made-up.invalid".to_owned();
+        let entry = Entry {
+            at: item.at,
+            item: &item,
+        };
+        let text = archive("netdev", &entry, &[entry], BASE);
+        assert!(text.is_ascii());
+        assert!(text.contains("<title>a &lt;b&gt; &amp; &#34;c&#34; &#246;</title>"));
+        check_well_formed("netdev", &text);
     }
 }

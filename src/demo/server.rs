@@ -1,4 +1,4 @@
-//! The loopback server of the demo: each bundled document as its upstream would have answered at the clock's time.
+//! The loopback server of the demo: each feed as its upstream would have answered at the clock's time.
 //!
 //! It answers as the recorded public-inbox and cgit do (windows, `t=`, ranges, headers), so that the ordinary sources
 //! read it by the ordinary way. It knows nothing of items, and no more of a mail or a commit than its feed entry.
@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 use url::{Url, form_urlencoded};
 
 use crate::clock::Clock;
-use crate::demo::document::{Document, Entry};
-use crate::demo::week::{BUNDLED, Bundled, Upstream};
+use crate::demo::document::{self, Document, Entry, escape};
+use crate::demo::week::{self, BUNDLED, BundledItem, DocumentFormat, Upstream};
 use crate::item::hex;
 
 /// The branch of both trees.
@@ -106,25 +106,17 @@ impl Query {
     }
 }
 
-/// All documents, and the address that stands in them.
+/// All items, and the address of the server.
 struct Week {
     base: String,
-    documents: Vec<(&'static Bundled, Document)>,
+    items: Vec<BundledItem>,
 }
 
 impl Week {
     fn load(base: &str) -> anyhow::Result<Self> {
-        let documents = BUNDLED
-            .iter()
-            .map(|bundled| {
-                Document::parse(bundled.shape, bundled.text)
-                    .map(|document| (bundled, document))
-                    .with_context(|| format!("splitting the bundled document {}", bundled.name))
-            })
-            .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             base: base.to_owned(),
-            documents,
+            items: week::items()?,
         })
     }
 
@@ -135,22 +127,28 @@ impl Week {
         headers: &HeaderMap,
         now: DateTime<Utc>,
     ) -> Response {
-        let answer = self.documents.iter().find_map(|(bundled, document)| {
-            let below = path.strip_prefix('/')?.strip_prefix(bundled.name);
+        let answer = BUNDLED.iter().find_map(|bundled| {
+            let name = bundled.name;
+            let below = path.strip_prefix('/')?.strip_prefix(name);
+            let document = || Document::of(name, &self.items);
             match bundled.upstream {
                 Upstream::Archive => match below? {
-                    "/new.atom" | "/atom.xml" => Some(self.archive(document, query, now)),
+                    "/new.atom" | "/atom.xml" => Some(self.archive(name, &document(), query, now)),
                     _ => None,
                 },
                 Upstream::Tree => match below?.strip_prefix(".git/")? {
-                    "atom" | "atom/" => Some(self.tree(document, query, now)),
-                    "log" | "log/" => Some(log(bundled.name, document, query, now)),
+                    "atom" | "atom/" => Some(self.tree(name, &document(), query, now)),
+                    "log" | "log/" => Some(log(name, &document(), query, now)),
                     _ => None,
                 },
                 Upstream::Whole {
                     path: its,
                     content_type,
-                } => (path == its).then(|| self.whole(document, content_type, headers, now)),
+                    format,
+                } => (path == its).then(|| {
+                    let text = whole(name, format, &document(), now);
+                    whole_answer(text, content_type, headers)
+                }),
             }
         });
         let mut answer = answer.unwrap_or_else(not_found);
@@ -159,20 +157,32 @@ impl Week {
     }
 
     /// public-inbox's `new.atom`.
-    fn archive(&self, document: &Document, query: &Query, now: DateTime<Utc>) -> Response {
+    fn archive(
+        &self,
+        name: &str,
+        document: &Document<'_>,
+        query: &Query,
+        now: DateTime<Utc>,
+    ) -> Response {
         let arrived = document.arrived(now);
         let window = archive_window(arrived, query.get("t").unwrap_or_default());
-        if window.is_empty() {
+        let (Some(newest), false) = (arrived.first(), window.is_empty()) else {
             // The words by which public-inbox distinguishes an empty archive from a wrong address.
             let none = "No feed found for thread\n".to_owned();
             return page(StatusCode::NOT_FOUND, "text/plain", none);
-        }
-        let text = document.cut(arrived.first(), window, &self.base);
+        };
+        let text = document::archive(name, newest, &window, &self.base);
         page(StatusCode::OK, "application/atom+xml", text)
     }
 
     /// cgit's Atom: the newest commits from a branch or a commit on.
-    fn tree(&self, document: &Document, query: &Query, now: DateTime<Utc>) -> Response {
+    fn tree(
+        &self,
+        name: &str,
+        document: &Document<'_>,
+        query: &Query,
+        now: DateTime<Utc>,
+    ) -> Response {
         let arrived = document.arrived(now);
         let head = query.get("h").unwrap_or(BRANCH);
         let Some(from) = revision(arrived, head) else {
@@ -189,59 +199,62 @@ impl Week {
         };
         let window = &arrived[from..];
         let window = &window[..window.len().min(TREE_WINDOW)];
-        let text = document.cut(window.first(), window, &self.base);
+        let text = document::tree(name, BRANCH, window, &self.base);
         tree_answer(now, StatusCode::OK, "text/xml; charset=utf-8", text)
     }
+}
 
-    /// A document as a plain web server gives it: whole, with validators.
-    fn whole(
-        &self,
-        document: &Document,
-        content_type: &'static str,
-        headers: &HeaderMap,
-        now: DateTime<Utc>,
-    ) -> Response {
-        let arrived = document.arrived(now);
-        let text = document.cut(arrived.first(), arrived, &self.base);
-        let etag = format!("\"{}\"", hex(&Sha256::digest(text.as_bytes())[..8]));
-        let modified_at = arrived.first().map(|entry| entry.at);
-        let mut answer = if is_unchanged(headers, &etag, modified_at) {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            page(StatusCode::OK, content_type, text)
-        };
-        let etag = etag.parse().expect("hexadecimal in quotes is a header");
-        answer.headers_mut().insert(header::ETAG, etag);
-        if let Some(at) = modified_at {
-            set_date(&mut answer, header::LAST_MODIFIED, at);
-        }
-        answer
+/// A document that comes whole, and when it last changed.
+fn whole(
+    name: &str,
+    format: DocumentFormat,
+    document: &Document<'_>,
+    now: DateTime<Utc>,
+) -> (String, Option<DateTime<Utc>>) {
+    let standing = document.standing(now);
+    let modified_at = standing.iter().map(|entry| entry.at).max();
+    (document::whole(name, format, &standing), modified_at)
+}
+
+/// A document as a plain web server gives it: whole, with validators.
+fn whole_answer(
+    (text, modified_at): (String, Option<DateTime<Utc>>),
+    content_type: &'static str,
+    headers: &HeaderMap,
+) -> Response {
+    let etag = format!("\"{}\"", hex(&Sha256::digest(text.as_bytes())[..8]));
+    let mut answer = if is_unchanged(headers, &etag, modified_at) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        page(StatusCode::OK, content_type, text)
+    };
+    let etag = etag.parse().expect("hexadecimal in quotes is a header");
+    answer.headers_mut().insert(header::ETAG, etag);
+    if let Some(at) = modified_at {
+        set_date(&mut answer, header::LAST_MODIFIED, at);
     }
+    answer
 }
 
 /// The mails that public-inbox shows for `t`, in its order: `B` gives those up to B, newest first; `A-` those from A
 /// on, oldest first; `A-B` those between, newest first. Whenever there is an A and the window is not filled, both bounds
 /// are dropped. A `t` that cannot be read is ignored.
-fn archive_window<'a>(arrived: &'a [Entry], t: &str) -> Vec<&'a Entry> {
+fn archive_window<'a>(arrived: &[Entry<'a>], t: &str) -> Vec<Entry<'a>> {
     let (after, before) = match t.split_once('-') {
         Some((after, before)) => (compact_time(after), compact_time(before)),
         None => (None, compact_time(t)),
     };
-    let within = |entry: &&Entry| {
+    let within = |entry: &Entry<'_>| {
         after.is_none_or(|after| entry.at >= after)
             && before.is_none_or(|before| entry.at <= before)
     };
-    let window: Vec<&Entry> = match (after, before) {
-        (Some(_), None) => arrived
-            .iter()
-            .rev()
-            .filter(within)
-            .take(ARCHIVE_WINDOW)
-            .collect(),
-        (_, _) => arrived.iter().filter(within).take(ARCHIVE_WINDOW).collect(),
+    let entries = arrived.iter().copied();
+    let window: Vec<Entry<'a>> = match (after, before) {
+        (Some(_), None) => entries.rev().filter(within).take(ARCHIVE_WINDOW).collect(),
+        (_, _) => entries.filter(within).take(ARCHIVE_WINDOW).collect(),
     };
     if after.is_some() && window.len() < ARCHIVE_WINDOW {
-        return arrived.iter().take(ARCHIVE_WINDOW).collect();
+        return arrived.iter().copied().take(ARCHIVE_WINDOW).collect();
     }
     window
 }
@@ -258,7 +271,7 @@ fn compact_time(digits: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Where a revision stands among the commits that have arrived: the branch, or a hash of at least 7 digits.
-fn revision(arrived: &[Entry], name: &str) -> Option<usize> {
+fn revision(arrived: &[Entry<'_>], name: &str) -> Option<usize> {
     if name == BRANCH {
         return Some(0);
     }
@@ -267,15 +280,11 @@ fn revision(arrived: &[Entry], name: &str) -> Option<usize> {
     }
     arrived
         .iter()
-        .position(|entry| commit_hash(entry).is_some_and(|hash| hash.starts_with(name)))
-}
-
-fn commit_hash(entry: &Entry) -> Option<&'static str> {
-    entry.between("<id>urn:sha1:", "</id>")
+        .position(|entry| entry.item.id.starts_with(name))
 }
 
 /// cgit's log: an HTML table, of a range `OLD..NEW` where one is asked for.
-fn log(name: &str, document: &Document, query: &Query, now: DateTime<Utc>) -> Response {
+fn log(name: &str, document: &Document<'_>, query: &Query, now: DateTime<Utc>) -> Response {
     let arrived = document.arrived(now);
     let head = query.get("h").unwrap_or(BRANCH);
     let range = match (query.get("qt"), query.get("q")) {
@@ -293,7 +302,7 @@ fn log(name: &str, document: &Document, query: &Query, now: DateTime<Utc>) -> Re
         .map(|entry| log_row(name, entry, with_messages))
         .collect();
     let text = format!(
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<title>{name} - {name}, reconstructed from BPF updates 02</title>\n\
+        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<title>{name} - {name}, for the demo of bpfnews</title>\n\
          </head>\n<body>\n<div id='cgit'>\n<div class='content'><table class='list nowrap'><tr class='nohover'>\
          <th class='left'>Age</th><th class='left'>Commit message</th><th class='left'>Author</th></tr>\n\
          {rows}</table><ul class='pager'></ul></div> <!-- class=content -->\n</div> <!-- id=cgit -->\n</body>\n</html>\n"
@@ -302,20 +311,19 @@ fn log(name: &str, document: &Document, query: &Query, now: DateTime<Utc>) -> Re
 }
 
 /// The commits of `OLD..NEW`: the documents' history is a line, so they are those from NEW to before OLD.
-fn commit_range<'a>(arrived: &'a [Entry], range: &str) -> Option<&'a [Entry]> {
+fn commit_range<'e, 'a>(arrived: &'e [Entry<'a>], range: &str) -> Option<&'e [Entry<'a>]> {
     let (old, new) = range.split_once("..")?;
     let (old, new) = (revision(arrived, old)?, revision(arrived, new)?);
     Some(arrived.get(new..old).unwrap_or_default())
 }
 
-/// One commit of the log. The texts of the entry are escaped already, in the same way in both of cgit's formats.
-fn log_row(name: &str, entry: &Entry, with_message: bool) -> String {
-    let title = entry.element("title").unwrap_or_default();
-    let author = entry.element("name").unwrap_or_default();
-    let hash = commit_hash(entry).unwrap_or_default();
+/// One commit of the log.
+fn log_row(name: &str, entry: &Entry<'_>, with_message: bool) -> String {
+    let item = entry.item;
+    let (title, author, hash) = (escape(&item.title), escape(&item.by), &item.id);
     let (at, day) = (
-        entry.at.format("%Y-%m-%d %H:%M:%S +0000"),
-        entry.at.format("%Y-%m-%d"),
+        item.at.format("%Y-%m-%d %H:%M:%S +0000"),
+        item.at.format("%Y-%m-%d"),
     );
     let class = if with_message {
         " class='logheader'"
@@ -334,9 +342,7 @@ fn log_row(name: &str, entry: &Entry, with_message: bool) -> String {
     if !with_message {
         return row;
     }
-    let message = entry
-        .between("<content type='text'>\n", "</content>")
-        .unwrap_or_default();
+    let message = escape(item.text.trim());
     format!(
         "{row}<tr class='nohover-highlight'><td/><td colspan='3' class='logmsg'>\n{message}\n\n</td></tr>\n"
     )
@@ -393,12 +399,6 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
 
 fn not_found() -> Response {
     page(StatusCode::NOT_FOUND, "text/plain", "Not Found".to_owned())
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -474,11 +474,11 @@ mod tests {
     #[tokio::test]
     async fn an_archive_pages_back_by_time() {
         let older = times("/netdev/new.atom?t=20170502103000", END).await;
-        assert_eq!(older.len(), 9, "a short page is not filled up");
+        assert_eq!(older.len(), 11, "a short page is not filled up");
         assert_eq!(older[0], time("2017-05-02T10:16:07Z"));
         let same_second = times("/netdev/new.atom?t=20170502101607", END).await;
         assert_eq!(same_second, older, "the bound is inclusive");
-        let (status, _) = get("/netdev/new.atom?t=20170501", END).await;
+        let (status, _) = get("/netdev/new.atom?t=20170430", END).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "none so old");
     }
 
@@ -509,7 +509,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_archive_without_mails_is_404() {
-        let (status, _) = get("/netdev/new.atom", "2017-05-01T00:00:00Z").await;
+        let (status, _) = get("/netdev/new.atom", "2017-04-30T00:00:00Z").await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     }
 
@@ -519,7 +519,7 @@ mod tests {
             times("/netdev/new.atom", "2017-05-02T09:00:00Z")
                 .await
                 .len(),
-            2
+            4
         );
         let (_, text) = get("/articles.rss", "2017-05-01T00:00:00Z").await;
         assert_eq!(text.matches("<item>").count(), 1);
@@ -532,12 +532,15 @@ mod tests {
     #[tokio::test]
     async fn one_step_brings_more_mails_than_a_window_holds() {
         let week = Week::load(BASE).expect("good documents");
-        let netdev = &week.documents[0].1;
+        let netdev = Document::of("netdev", &week.items);
         let counts: Vec<usize> = steps()
             .into_iter()
-            .map(|now| netdev.arrived(now).len())
+            .map(|step| netdev.arrived(step.at).len())
             .collect();
-        assert_eq!(counts, [0, 0, 2, 29, 31, 32, 32, 32, 33, 39, 39, 39, 42]);
+        assert_eq!(
+            counts[..16],
+            [0, 2, 2, 4, 31, 31, 33, 34, 34, 34, 34, 35, 41, 41, 41, 44]
+        );
     }
 
     #[tokio::test]
@@ -546,7 +549,7 @@ mod tests {
         assert_eq!(times("/net.git/atom", END).await.len(), 3);
         let from = times("/net-next.git/atom/?h=e3bf4c61da80", END).await;
         assert_eq!(from.len(), 2);
-        let early = times("/net.git/atom/?h=master", "2017-05-01T00:00:00Z").await;
+        let early = times("/net.git/atom/?h=master", "2017-05-01T10:00:00Z").await;
         assert_eq!(early, [time("2017-04-14T18:22:09Z")]);
         let (status, text) = get("/net.git/atom/?h=<no>", END).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
@@ -597,14 +600,14 @@ mod tests {
         );
         assert_eq!(
             select("tr.logheader td:nth-child(3)"),
-            ["author not told"; 3]
+            ["", "Daniel Borkmann", "David Miller"]
         );
         let messages = select("tr.nohover-highlight td.logmsg");
         assert_eq!(messages.len(), 3);
         assert!(
             messages[0]
                 .trim_start()
-                .starts_with("Reconstructed from BPF updates 02")
+                .starts_with("Merge XDP support for the thunderx")
         );
         assert!(text.contains(&format!("href='/net-next.git/commit/?id={new}'")));
         assert!(text.contains("<span title='2017-05-02 15:10:27 +0000'>"));
@@ -691,7 +694,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_server_follows_the_clock_and_names_itself() {
-        let clock = Arc::new(FixedClock::new(time("2017-05-01T00:00:00Z")));
+        let clock = Arc::new(FixedClock::new(time("2017-04-30T00:00:00Z")));
         let server = start(clock.clone()).await.expect("a server");
         let base = &server.base;
         let ask = "GET /netdev/new.atom";
@@ -711,7 +714,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_configured_feed_is_served() {
-        let clock = Arc::new(FixedClock::new(time(END)));
+        let clock = Arc::new(FixedClock::new(time("2026-07-01T00:00:00Z")));
         let server = start(clock).await.expect("a server");
         for feed in config(&server.base, std::path::Path::new("demo.db")).feeds {
             let path = match &feed.kind {

@@ -1,15 +1,72 @@
-//! The bundled documents: which feed each is, and how its upstream serves it. Data alone.
+//! The bundled items, and the feeds that show them. Data alone.
 
-use crate::demo::document::Shape;
+use std::collections::BTreeMap;
 
-/// A document in the binary.
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+/// The items of the demo, as TOML. Its head explains the keys.
+const ITEMS: &str = include_str!("week.toml");
+
+/// A bundled item: a mail, a commit, an article or a video.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BundledItem {
+    /// The feeds that carry it.
+    pub(super) feeds: Vec<String>,
+    /// The Message-ID, the hash, or the identifier of an entry.
+    pub(super) id: String,
+    /// Its date.
+    pub(super) at: DateTime<Utc>,
+    /// When a feed got it, if that is later than its date.
+    #[serde(default)]
+    here: BTreeMap<String, DateTime<Utc>>,
+    /// When its feed replaced it.
+    pub(super) until: Option<DateTime<Utc>>,
+    /// Its author; empty if the sources name none.
+    #[serde(default)]
+    pub(super) by: String,
+    /// The author's mail address, if it is a machine's. Addresses of people are made up.
+    pub(super) email: Option<String>,
+    /// The Message-ID of the mail that it answers.
+    pub(super) answers: Option<String>,
+    pub(super) title: String,
+    /// Its address for readers.
+    pub(super) link: String,
+    /// Our own words about it.
+    pub(super) text: String,
+}
+
+impl BundledItem {
+    /// When it arrived in a feed.
+    pub(super) fn arrived_at(&self, feed: &str) -> DateTime<Utc> {
+        self.here.get(feed).copied().unwrap_or(self.at)
+    }
+}
+
+/// Reads the bundled items. Errors if the file is broken, or names a feed that is not bundled.
+pub(super) fn items() -> anyhow::Result<Vec<BundledItem>> {
+    #[derive(Deserialize)]
+    struct File {
+        item: Vec<BundledItem>,
+    }
+    let file: File = toml::from_str(ITEMS).context("reading the demo's items")?;
+    for item in &file.item {
+        let is_known = |feed: &&String| BUNDLED.iter().any(|bundled| bundled.name == **feed);
+        let unknown = item.feeds.iter().chain(item.here.keys());
+        if let Some(unknown) = unknown.clone().find(|feed| !is_known(feed)) {
+            anyhow::bail!("{}: no feed of the demo is called {unknown}", item.id);
+        }
+    }
+    Ok(file.item)
+}
+
+/// A feed of the demo.
+#[derive(Debug)]
 pub(super) struct Bundled {
     /// The feed's name.
     pub(super) name: &'static str,
-    /// Which elements it is made of.
-    pub(super) shape: Shape,
-    /// The document.
-    pub(super) text: &'static str,
     /// The kind of server that it imitates.
     pub(super) upstream: Upstream,
 }
@@ -25,77 +82,70 @@ pub(super) enum Upstream {
     Whole {
         path: &'static str,
         content_type: &'static str,
+        format: DocumentFormat,
     },
+}
+
+/// The format of a document that comes whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DocumentFormat {
+    /// RSS 1.0, as LWN serves it.
+    Rdf,
+    /// Atom with media elements, as YouTube serves it.
+    Videos,
+    /// RSS 2.0.
+    Rss,
 }
 
 const RSS: &str = "application/rss+xml; charset=utf-8";
 
-/// Every document of the week.
+const fn archive(name: &'static str) -> Bundled {
+    let upstream = Upstream::Archive;
+    Bundled { name, upstream }
+}
+
+const fn tree(name: &'static str) -> Bundled {
+    let upstream = Upstream::Tree;
+    Bundled { name, upstream }
+}
+
+const fn whole(
+    name: &'static str,
+    path: &'static str,
+    content_type: &'static str,
+    format: DocumentFormat,
+) -> Bundled {
+    let upstream = Upstream::Whole {
+        path,
+        content_type,
+        format,
+    };
+    Bundled { name, upstream }
+}
+
+/// Every feed, in the order of the polls.
 pub(super) const BUNDLED: &[Bundled] = &[
-    Bundled {
-        name: "netdev",
-        shape: Shape::Atom,
-        text: include_str!("week/netdev.atom"),
-        upstream: Upstream::Archive,
-    },
-    Bundled {
-        name: "linux-arm-kernel",
-        shape: Shape::Atom,
-        text: include_str!("week/linux-arm-kernel.atom"),
-        upstream: Upstream::Archive,
-    },
-    Bundled {
-        name: "llvm-commits",
-        shape: Shape::Atom,
-        text: include_str!("week/llvm-commits.atom"),
-        upstream: Upstream::Archive,
-    },
-    Bundled {
-        name: "net",
-        shape: Shape::Atom,
-        text: include_str!("week/net.atom"),
-        upstream: Upstream::Tree,
-    },
-    Bundled {
-        name: "net-next",
-        shape: Shape::Atom,
-        text: include_str!("week/net-next.atom"),
-        upstream: Upstream::Tree,
-    },
-    Bundled {
-        name: "lwn",
-        shape: Shape::Rdf,
-        text: include_str!("week/lwn.rdf"),
-        upstream: Upstream::Whole {
-            path: "/headlines/rss",
-            content_type: "text/xml; charset=utf-8",
-        },
-    },
-    Bundled {
-        name: "youtube",
-        shape: Shape::Atom,
-        text: include_str!("week/youtube.atom"),
-        upstream: Upstream::Whole {
-            path: "/feeds/videos.xml",
-            content_type: "text/xml; charset=UTF-8",
-        },
-    },
-    Bundled {
-        name: "slides",
-        shape: Shape::Rss,
-        text: include_str!("week/slides.rss"),
-        upstream: Upstream::Whole {
-            path: "/slides.rss",
-            content_type: RSS,
-        },
-    },
-    Bundled {
-        name: "articles",
-        shape: Shape::Rss,
-        text: include_str!("week/articles.rss"),
-        upstream: Upstream::Whole {
-            path: "/articles.rss",
-            content_type: RSS,
-        },
-    },
+    archive("netdev"),
+    archive("linux-arm-kernel"),
+    archive("llvm-commits"),
+    archive("bpf"),
+    archive("linux-kselftest"),
+    archive("netfilter-devel"),
+    tree("net"),
+    tree("net-next"),
+    tree("linux"),
+    whole(
+        "lwn",
+        "/headlines/rss",
+        "text/xml; charset=utf-8",
+        DocumentFormat::Rdf,
+    ),
+    whole(
+        "youtube",
+        "/feeds/videos.xml",
+        "text/xml; charset=UTF-8",
+        DocumentFormat::Videos,
+    ),
+    whole("slides", "/slides.rss", RSS, DocumentFormat::Rss),
+    whole("articles", "/articles.rss", RSS, DocumentFormat::Rss),
 ];

@@ -7,6 +7,7 @@ mod flood;
 pub mod fold;
 mod health;
 mod history;
+mod links;
 mod look;
 mod matching;
 mod news;
@@ -38,6 +39,7 @@ use crate::store::feeds::{self, FeedRow, Outcome};
 use crate::store::items;
 use crate::story::relevance::FoldRules;
 
+pub use self::links::ReaderLinks;
 pub use self::matching::meet_all;
 pub use self::plan::restate;
 pub use self::retract::{retract, take_back};
@@ -80,6 +82,7 @@ pub struct Ingest {
     readers: Semaphore,
     waiting: Waiting,
     lasting: Arc<Lasting>,
+    links: ReaderLinks,
 }
 
 /// How one poll went.
@@ -293,6 +296,7 @@ impl Ingest {
             walk = walked;
             match read {
                 Ok(mut page) => {
+                    self.links.apply(&mut page);
                     if mode == Mode::Live {
                         self.bound_flood(&row, config, &mut walk, &mut page).await?;
                     }

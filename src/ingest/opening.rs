@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::digest::LastPoll;
+use super::links::ReaderLinks;
 use super::look::places;
 use super::reading::ReaderPool;
 use super::waiting::Waiting;
@@ -147,6 +148,13 @@ impl Ingest {
             readers: Semaphore::new(READ_AT_ONCE_MAX),
             waiting: Waiting::default(),
             lasting,
+            links: ReaderLinks::default(),
         }
+    }
+
+    /// The same with these addresses for readers.
+    #[must_use]
+    pub fn with_links(self, links: ReaderLinks) -> Self {
+        Self { links, ..self }
     }
 }

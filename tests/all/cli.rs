@@ -1,7 +1,9 @@
 //! The program as its user meets it: what it prints, how it exits, how it stops.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 pub(crate) fn bpfnews(folder: &Path) -> Command {
@@ -120,6 +122,163 @@ fn the_demo_plays_its_week() {
             .count(),
         0,
         "it leaves nothing behind"
+    );
+}
+
+/// What the demo prints without a terminal.
+fn demo_output() -> &'static str {
+    static SHOWN: LazyLock<String> = LazyLock::new(|| {
+        let folder = folder();
+        let played = run(folder.path(), &["demo", "--fast"]);
+        assert!(played.status.success(), "{}", err(&played));
+        out(&played)
+    });
+    &SHOWN
+}
+
+/// The messages of the demo: posts, edits and the issue, each with its lines.
+fn messages(shown: &str) -> Vec<&str> {
+    let is_message = |text: &&str| text.starts_with(['▌', '▏']);
+    shown.split("\n\n").filter(is_message).collect()
+}
+
+/// The edits of a post, in their order.
+fn edits<'a>(shown: &'a str, title: &str) -> Vec<&'a str> {
+    let start = format!("▏ edited: {title}");
+    let messages = messages(shown).into_iter();
+    messages
+        .filter(|message| message.starts_with(&start))
+        .collect()
+}
+
+#[test]
+fn the_demo_edits_one_post_from_version_1_to_mainline() {
+    let shown = demo_output();
+    let title = "bpf: fix unpopulated path_size";
+    let posts = messages(shown)
+        .into_iter()
+        .filter(|message| message.starts_with('▌') && message.contains(title))
+        .count();
+    assert_eq!(posts, 1);
+    let edits = edits(shown, title);
+    let has = [
+        "posted → discussed",
+        "→ v2 11 Oct",
+        "→ applied to bpf by Andrii Nakryiko 11 Oct",
+        "→ mainline",
+    ];
+    assert_eq!(edits.len(), has.len(), "{edits:#?}");
+    for (edit, has) in edits.iter().zip(has) {
+        let words: Vec<&str> = edit
+            .split_whitespace()
+            .filter(|&word| word != "▏")
+            .collect();
+        assert!(words.join(" ").contains(has), "{has}: {edit}");
+    }
+    assert!(edits[1].contains("Changed: "), "{}", edits[1]);
+}
+
+#[test]
+fn the_demo_shows_a_machines_verdict_and_an_article_that_becomes_free() {
+    let shown = demo_output();
+    let verdicts = edits(shown, "bpf: Guard conntrack opts error writes");
+    assert!(verdicts[0].contains("AI review"), "{}", verdicts[0]);
+    let freed = edits(shown, "BPF iterators for filesystems");
+    assert_eq!(freed.len(), 1);
+    assert!(
+        freed[0].contains("for subscribers → free to read"),
+        "{}",
+        freed[0]
+    );
+}
+
+#[test]
+fn the_demo_announces_a_mail_on_two_lists_once() {
+    let shown = demo_output();
+    for (title, lists) in [
+        (
+            "net: thunderx: Adds XDP support",
+            "linux-arm-kernel, netdev",
+        ),
+        ("bpf: fix unpopulated path_size", "bpf, linux-kselftest"),
+        (
+            "bpf: Guard conntrack opts error writes",
+            "bpf, netfilter-devel",
+        ),
+    ] {
+        let messages = messages(shown).into_iter();
+        let start = format!("\n▌ {title}");
+        let posts: Vec<&str> = messages
+            .filter(|message| message.starts_with('▌') && message.contains(&start))
+            .collect();
+        assert_eq!(posts.len(), 1, "{posts:#?}");
+        assert!(posts[0].contains(lists), "{}", posts[0]);
+    }
+}
+
+#[test]
+fn the_demo_says_once_what_is_made_up_and_links_real_places() {
+    let shown = demo_output();
+    let head = shown.split("──").next().expect("a head");
+    assert!(head.contains("made up"), "{head}");
+    assert_eq!(shown.matches("made up").count(), 1);
+    for words in ["made-up", "not told", "retold", "127.0.0.1", "localhost"] {
+        assert!(!shown.contains(words), "{words}");
+    }
+    let hosts: BTreeSet<&str> = shown
+        .split("://")
+        .skip(1)
+        .filter_map(|link| link.split(['/', ' ', '\n']).next())
+        .collect();
+    assert_eq!(
+        hosts.into_iter().collect::<Vec<&str>>(),
+        [
+            "docs.google.com",
+            "git.kernel.org",
+            "github.com",
+            "llvm.org",
+            "lore.kernel.org",
+            "lwn.net",
+            "patchwork.ozlabs.org",
+            "people.netfilter.org",
+            "step.polymtl.ca",
+            "twitter.com",
+            "vger.kernel.org",
+            "www.brendangregg.com",
+            "www.cilium.io",
+            "www.mail-archive.com",
+            "www.spinics.net",
+            "www.youtube.com"
+        ]
+    );
+}
+
+#[test]
+fn the_demo_fits_80_columns_but_for_whole_links() {
+    for line in demo_output().lines() {
+        let is_link = line.trim_start_matches(['▌', '▏', ' ']).starts_with("http");
+        let width = unicode_width::UnicodeWidthStr::width(line);
+        assert!(width <= 80 || is_link, "{width}: {line}");
+    }
+    let end = demo_output().split("That was the demo.").nth(1);
+    let lines = end.expect("an end").lines().count();
+    assert!(lines < 24, "the end fits one screen: {lines}");
+}
+
+#[test]
+fn the_version_names_the_features() {
+    let folder = folder();
+    let version = out(&run(folder.path(), &["--version"]));
+    let start = concat!("bpfnews ", env!("CARGO_PKG_VERSION"), " (");
+    assert!(version.starts_with(start), "{version}");
+    let matrix = if cfg!(feature = "matrix") {
+        "matrix"
+    } else {
+        "none"
+    };
+    assert!(
+        version.ends_with(&format!("features: {matrix})\n")),
+        "{version}"
     );
 }
 

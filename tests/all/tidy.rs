@@ -188,7 +188,7 @@ const ROOMS: [Room; 20] = [
 const LINES_MAX: usize = 420;
 
 /// Files that are longer than they should be, and how long they may be: the numbers only go down.
-const LONG: [(&str, usize); 1] = [("demo/facts.rs", 503)];
+const LONG: [(&str, usize); 1] = [("demo/facts.rs", 445)];
 
 /// A file of the program: its path below `src`, its lines, and how many of them come before its tests.
 struct Source {

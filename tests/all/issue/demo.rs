@@ -1,26 +1,29 @@
 //! The issue of the demo's week, held against the one that a person wrote, where that is at hand.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use bpfnews::cli::edit_the_demo;
 use bpfnews::clock::FixedClock;
 use bpfnews::demo;
+use bpfnews::demo::editor::{DECISIONS, EditorDecision};
 use bpfnews::ingest::Ingest;
-use bpfnews::issue::{Last, markdown};
+use bpfnews::issue::markdown;
+use bpfnews::publish;
 use bpfnews::store::Store;
 use bpfnews::store::items::{ItemFilter, list_items, text_of};
-use chrono::NaiveDate;
 use insta::assert_snapshot;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{HOME, issue_of};
+use super::{HOME, Set};
 use crate::world::corpus;
 
 /// The demo's week, polled as the demo polls it.
 pub(super) async fn play(folder: &Path) -> Store {
     let steps = demo::steps();
-    let clock = Arc::new(FixedClock::new(steps[0]));
+    let clock = Arc::new(FixedClock::new(steps[0].at));
     let server = demo::server::start(clock.clone()).await.expect("a server");
     let database = folder.join("demo.sqlite");
     let config = demo::config(&server.base, &database);
@@ -28,21 +31,32 @@ pub(super) async fn play(folder: &Path) -> Store {
     let ingest = Ingest::open(store, &config, clock.clone())
         .await
         .expect("an ingest");
-    for step in steps {
-        clock.set(step);
+    let links = demo::reader_links().expect("links").into_iter();
+    let ingest = ingest.with_links(links.collect());
+    let end = demo::period().to;
+    for step in steps.into_iter().filter(|step| step.at < end) {
+        clock.set(step.at);
         let passed = ingest.pass(&CancellationToken::new(), |_| ()).await;
         passed.expect("a pass");
     }
     ingest.store.clone()
 }
 
-/// Issue 02, as one of a newsletter whose first issue came out a week before.
+/// Issue 02 as the demo publishes it, with the decisions of its editor.
 async fn written(store: &Store) -> String {
-    let last = Last {
-        number: 1,
-        on: NaiveDate::from_ymd_opt(2017, 5, 2).expect("a day"),
-    };
-    let issue = issue_of(store, 2, demo::period(), Some(last)).await;
+    let set = Set::new();
+    let now = demo::period().to;
+    let mut tx = store.write().await.expect("a transaction");
+    let before = Some(demo::period_before());
+    let first = publish::publish(&mut tx, &[], set.rules(), 1, before, "x", now).await;
+    first.expect("a database").expect("issue 01");
+    tx.commit().await.expect("a commit");
+    edit_the_demo(store, now).await.expect("decisions");
+    let mut tx = store.write().await.expect("a transaction");
+    let week = Some(demo::period());
+    let second = publish::publish(&mut tx, &[], set.rules(), 2, week, "x", now).await;
+    let issue = second.expect("a database").expect("issue 02");
+    tx.commit().await.expect("a commit");
     markdown::file(&issue, &[], Some(HOME))
 }
 
@@ -91,9 +105,8 @@ fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
             let wanted = format!("- {author}, [{title}](");
             lines.any(|line| line.starts_with(&wanted))
         }
-        // The demo's trees are on this machine, so its commits have no address to link.
         ("highlights", "commit") => lines.any(|line| {
-            let rest = line.strip_prefix(&format!("- {} (", pick.title));
+            let rest = line.strip_prefix(&format!("- [{}]({}) (", pick.title, pick.url));
             rest.is_some_and(|rest| rest.contains(", 2017-0"))
         }),
         // A pull request, by its day: `2nd May 2017` is ours as `2 May 2017`.
@@ -167,4 +180,82 @@ async fn the_issue_has_what_a_person_picked() {
 #[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
 fn say(what: &str) {
     eprintln!("{what}");
+}
+
+/// The words of a text, without what joins them.
+fn words(text: &str) -> Vec<String> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words = text.split(|c| !is_part(c)).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
+}
+
+/// The most words in a row that a text of the demo may share with the newsletters.
+const WORDS_SHARED_MAX: usize = 7;
+
+#[tokio::test]
+async fn no_text_of_the_demo_is_copied() {
+    let Some(newsletters) = corpus().map(|corpus| corpus.join("newsletters")) else {
+        say("left out: no newsletters (BPFNEWS_CORPUS, or ../shared/corpus)");
+        return;
+    };
+    let mut runs: HashSet<Vec<String>> = HashSet::new();
+    for issue in ["01.md", "02.md", "03.md"] {
+        let issue = std::fs::read_to_string(newsletters.join(issue)).expect("an issue");
+        runs.extend(
+            words(&issue)
+                .windows(WORDS_SHARED_MAX + 1)
+                .map(<[String]>::to_vec),
+        );
+    }
+    assert!(runs.len() > 3_000, "{}", runs.len());
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = play(folder.path()).await;
+    let all = ItemFilter {
+        most: i64::MAX,
+        ..ItemFilter::default()
+    };
+    let mut texts = Vec::new();
+    for item in list_items(store.read(), &all, None).await.expect("items") {
+        texts.push(text_of(store.read(), item.id).await.expect("a text"));
+    }
+    for decision in DECISIONS {
+        texts.push(match *decision {
+            EditorDecision::Introduction(text) | EditorDecision::Remark { text, .. } => {
+                without_links(text)
+            }
+            EditorDecision::Entry { title, note, .. } => format!("{title} {note}"),
+        });
+    }
+    for text in texts {
+        for run in words(&text).windows(WORDS_SHARED_MAX + 1) {
+            assert!(!runs.contains(run), "copied: {run:?} in {text}");
+        }
+    }
+}
+
+/// Markdown without the names and addresses of its links: a title is a fact.
+fn without_links(markdown: &str) -> String {
+    let mut text = String::new();
+    for (at, part) in markdown.split('[').enumerate() {
+        match (at, part.split_once(')')) {
+            (0, _) | (_, None) => text.push_str(part),
+            (_, Some((_, after))) => text.push_str(after),
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_decision_of_the_demos_editor_is_in_the_issue() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = play(folder.path()).await;
+    let issue = seen(&written(&store).await);
+    for decision in DECISIONS {
+        let told = match *decision {
+            EditorDecision::Introduction(text) | EditorDecision::Remark { text, .. } => text,
+            EditorDecision::Entry { note, .. } => note,
+        };
+        let first = told.split(['.', '[', '`']).next().expect("a beginning");
+        assert!(issue.contains(first.trim()), "{first}\n{issue}");
+    }
 }
