@@ -73,8 +73,8 @@ pub const DECISIONS: &[EditorDecision] = &[
     },
     EditorDecision::Remark {
         on: "http://vger.kernel.org/netconf2017.html",
-        text: "David Miller [announced the new links](https://twitter.com/davem_dokebi/status/861713796913655810); see \
-               also [Netdev 2.1](http://netdevconf.org/2.1/).",
+        text: "[This tweet](https://twitter.com/davem_dokebi/status/861713796913655810) announced it; see also the page of \
+               [Netdev 2.1](http://netdevconf.org/2.1/).",
     },
     EditorDecision::Remark {
         on: "https://www.mail-archive.com/netdev@vger.kernel.org/msg162375.html",

@@ -71,12 +71,7 @@ async fn play(
     let ingest = ingest.with_links(demo::reader_links()?.into_iter().collect());
     let terminal: Arc<dyn Platform> = Arc::clone(paced) as Arc<dyn Platform>;
     let senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
-    let delivery_loop = DeliveryLoop::new(
-        ingest.store.clone(),
-        clock.clone(),
-        ingest.destinations(),
-        senders,
-    );
+    let delivery_loop = DeliveryLoop::new(ingest.store.clone(), clock.clone(), ingest.destinations(), senders);
     let playing = Playing {
         ingest,
         delivery_loop,
@@ -123,6 +118,7 @@ impl Playing<'_> {
         if self.delivery_loop.lanes().await?.is_empty() {
             return Ok(());
         }
+        self.paced.progress(&day.to_string());
         let steps = demo::steps();
         let before = number.checked_sub(1).and_then(|before| steps.get(before));
         if before.is_none_or(|before| before.at.date_naive() != step.at.date_naive()) || number == 1
@@ -187,10 +183,10 @@ impl Playing<'_> {
             "{STRONG}That was the demo.{STRONG:#} {} mails, commits and articles; {shared} of them came from several\n\
              feeds. bpfnews made {posts} posts of them, and edited them {edits} times.\n\n\
              Next, with the feeds of today:\n\n  \
-             bpfnews init             write config.toml: trees, lists, LWN, blogs, videos\n  \
+             bpfnews setup            answer five questions; it writes config.toml\n  \
              bpfnews check --online   try every feed once\n  \
              bpfnews run              poll them and show what is new\n\n\
-             Your own channel: docs/discord.md and docs/matrix.md.\n\
+             For a channel of your own, see docs/set-up.md and docs/set-up-matrix.md.\n\
              The same as web pages: bpfnews demo --web\n\
              {DIM}Not installed yet? Put  cargo run --release --  in place of  bpfnews.{DIM:#}",
             items.len()
