@@ -239,7 +239,7 @@ impl Ingest {
         self.tell_gaps(tx, row, &gaps, now).await?;
         self.report_warning(tx, row, page.warning.as_deref(), now)
             .await?;
-        self.report_detour(tx, row, page.detour.as_deref(), now)
+        self.report_detour(tx, row, page.detour.as_deref(), &walk, now)
             .await?;
         feeds::record_faults(tx, row.id, &page.faults, now).await?;
         if read.mode == Mode::Seed && read.is_first {

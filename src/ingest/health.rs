@@ -8,7 +8,7 @@ use super::Ingest;
 use crate::config::{FeedConfig, FeedKind, UpstreamKind};
 use crate::desk::{self, Trouble};
 use crate::post::plain;
-use crate::source::Gap;
+use crate::source::{Gap, Walk};
 use crate::store::Tx;
 use crate::store::feeds::{self, FailureState, FeedRow, Outcome};
 
@@ -128,19 +128,26 @@ impl Ingest {
         self.tell(tx, &trouble, now).await
     }
 
-    /// Reports that a feed is read by another of its addresses, once for each detour, and at most once an hour.
+    /// Reports that a feed is read by another of its addresses, once for each detour, and at most once an hour. Reports the end
+    /// of the detour as well.
     pub(super) async fn report_detour(
         &self,
         tx: &mut Tx,
         row: &FeedRow,
         detour: Option<&str>,
+        walk: &Walk,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
+        let subject = format!("detour {}", row.name);
+        if walk.has_ended_detour() {
+            let title = format!("{} is read by its best address again", row.name);
+            return desk::is_well(tx, &self.desks(), &subject, &title, now).await;
+        }
         let Some(detour) = detour else {
             return Ok(());
         };
         let trouble = Trouble {
-            subject: &format!("detour {}", row.name),
+            subject: &subject,
             kind: &now.format("%F %H").to_string(),
             title: format!("{} is read by another address", row.name),
             text: plain(detour),

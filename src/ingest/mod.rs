@@ -309,6 +309,7 @@ impl Ingest {
                     if may_be_quiet && stays && self.is_known(&row, &page).await? {
                         let gaps = walk.learn(&HashSet::new(), &HashSet::new());
                         let (stands, goes_on) = (walk.cursor(), walk.is_cut_short());
+                        has_kept |= walk.has_ended_detour();
                         if gaps.is_empty() && !goes_on && !has_kept {
                             // Nothing to keep but the cursor, and that goes with how the poll ended.
                             let how = Ok(false);
