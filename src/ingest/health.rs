@@ -116,6 +116,21 @@ pub(super) async fn report_warning(
     warn_of_problem(tx, destinations, &problem, now).await
 }
 
+/// Reports that a feed is read by its best address again.
+pub(super) async fn report_end_of_detour(
+    tx: &mut Tx,
+    destinations: &[Destination],
+    row: &FeedRow,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let title = format!("{} is read by its best address again", row.name);
+    report_recovery(tx, destinations, &detour_subject(row), &title, now).await
+}
+
+fn detour_subject(row: &FeedRow) -> String {
+    format!("detour {}", row.name)
+}
+
 /// Reports that a feed is read by another of its addresses, once for each detour, and at most once an hour.
 pub(super) async fn report_detour(
     tx: &mut Tx,
@@ -125,7 +140,7 @@ pub(super) async fn report_detour(
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let problem = Problem {
-        subject: &format!("detour {}", row.name),
+        subject: &detour_subject(row),
         kind: &now.format("%F %H").to_string(),
         title: format!("{} is read by another address", row.name),
         text: plain(detour),

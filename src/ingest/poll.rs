@@ -212,7 +212,8 @@ impl<'a> Poll<'a> {
         if may_be_quiet && self.is_known(&page).await? {
             let gaps = walk.learn(&HashSet::new(), &HashSet::new());
             let (cursor, goes_on) = (walk.cursor(), walk.is_cut_short());
-            if gaps.is_empty() && !goes_on && !self.has_committed {
+            let is_over = !goes_on && !walk.has_ended_detour();
+            if gaps.is_empty() && is_over && !self.has_committed {
                 return Ok(PollStep::Over(self.walked(false, Some(cursor))));
             }
             // The cursor of an unchanged first page is stored with the next page. An unchanged cursor is not stored.

@@ -295,6 +295,14 @@ impl Walk {
         }
     }
 
+    /// Whether a detour has ended: the best address of the feed has been read to its end, after it had failed.
+    pub fn has_ended_detour(&self) -> bool {
+        match self {
+            Self::Ways(walk) => walk.has_ended_detour(),
+            Self::Tree(_) | Self::Archive(_) | Self::Newsgroup(_) | Self::Feed(_) => false,
+        }
+    }
+
     /// How far a backfill has come, from 0 to 1.
     pub fn progress(&self) -> f64 {
         match self {

@@ -229,6 +229,13 @@ impl WaysWalk {
         self.walk.as_ref().is_some_and(Walk::is_cut_short)
     }
 
+    /// Whether the best address, which had failed, has been read to the end now.
+    pub(super) fn has_ended_detour(&self) -> bool {
+        let state = self.cursor.of(&self.ways[self.at].url);
+        let had_failed = state.is_some_and(|state| state.failures > 0);
+        self.at == 0 && had_failed && !self.is_cut_short()
+    }
+
     pub(super) fn progress(&self) -> f64 {
         self.walk.as_ref().map_or(1.0, Walk::progress)
     }

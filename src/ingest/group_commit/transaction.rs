@@ -10,7 +10,7 @@ use crate::destination::Destination;
 use crate::fold;
 use crate::ingest::Mode;
 use crate::ingest::health::{
-    feed_subject, report_detour, report_gaps, report_health, report_warning,
+    feed_subject, report_detour, report_end_of_detour, report_gaps, report_health, report_warning,
 };
 use crate::ingest::news::{known_now, news};
 use crate::ingest::poll_end::{EndReason, PollEnd};
@@ -164,7 +164,9 @@ impl<'a> PageBatch<'a> {
         if let Some(warning) = &page.warning {
             report_warning(self.tx, self.destinations, row, warning, now).await?;
         }
-        if let Some(detour) = &page.detour {
+        if walk.has_ended_detour() {
+            report_end_of_detour(self.tx, self.destinations, row, now).await?;
+        } else if let Some(detour) = &page.detour {
             report_detour(self.tx, self.destinations, row, detour, now).await?;
         }
         feeds::record_faults(self.tx, row.id, &page.faults, now).await?;

@@ -267,6 +267,12 @@ impl Bot {
         name.to_owned()
     }
 
+    /// Ends the pause of the address that was read first.
+    pub(super) fn end_pause(&self) {
+        let change = "UPDATE feeds SET cursor = json_set(cursor, '$.ways[0].left_until', 0)";
+        sql(&self.database(), change);
+    }
+
     /// Makes the database believe that the last poll of all feeds was long ago, as after a long time off.
     pub(super) fn been_away(&self) {
         let change = "UPDATE feeds SET cursor = json_set(cursor, '$.polled_at', 0)";

@@ -183,6 +183,23 @@ fn real_news_goes_on_when_a_wall_comes_up_before_the_pages() {
         assert_eq!(notices, 1, "{told}");
         bot.check_well("bpf");
 
+        // The wall is gone, and the best address is tried again when its time has come.
+        server.command("unwall");
+        bot.end_pause();
+        told.push_str(&bot.poll_until_quiet("bpf"));
+        assert!(
+            notes(&bot).contains(&format!("read by {web}")),
+            "{}",
+            notes(&bot)
+        );
+        let ends = told
+            .matches("bpf is read by its best address again")
+            .count();
+        assert_eq!(ends, 1, "{told}");
+        server.command("wall");
+        server.command("more 40");
+        bot.poll_until_quiet("bpf");
+
         // The other way round: the wall is gone, and the news server too.
         server.command("unwall");
         server.command("news-down");
