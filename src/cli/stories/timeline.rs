@@ -178,7 +178,7 @@ fn event_words(story: &Story, event: &Event) -> String {
 
 fn posted(revision: &Revision) -> String {
     let here = u32::try_from(revision.patches.len()).unwrap_or(u32::MAX);
-    let count = if here < revision.total {
+    let count = if here < revision.total && here > 0 {
         format!("{here} of {}", counted(revision.total, "patch"))
     } else {
         counted(revision.total, "patch")
