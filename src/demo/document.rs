@@ -77,7 +77,12 @@ fn rfc3339(at: DateTime<Utc>) -> String {
 }
 
 /// public-inbox's Atom of a list at `base`. `newest` is the list's newest mail.
-pub(super) fn archive(name: &str, newest: &DemoEntry<'_>, window: &[DemoEntry<'_>], base: &str) -> String {
+pub(super) fn archive(
+    name: &str,
+    newest: &DemoEntry<'_>,
+    window: &[DemoEntry<'_>],
+    base: &str,
+) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"us-ascii\"?>\n<feed\nxmlns=\"http://www.w3.org/2005/Atom\"\n\
          xmlns:thr=\"http://purl.org/syndication/thread/1.0\"><title>{name}, for the demo of bpfnews</title><link\n\

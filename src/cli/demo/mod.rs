@@ -71,7 +71,12 @@ async fn play(
     let ingest = ingest.with_links(demo::reader_links()?.into_iter().collect());
     let terminal: Arc<dyn Platform> = Arc::clone(paced) as Arc<dyn Platform>;
     let senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
-    let delivery_loop = DeliveryLoop::new(ingest.store.clone(), clock.clone(), ingest.destinations(), senders);
+    let delivery_loop = DeliveryLoop::new(
+        ingest.store.clone(),
+        clock.clone(),
+        ingest.destinations(),
+        senders,
+    );
     let playing = Playing {
         ingest,
         delivery_loop,
