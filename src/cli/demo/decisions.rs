@@ -105,7 +105,7 @@ async fn suggest(
         place: "",
         room: "",
     };
-    let SuggestionResult::Kept(number) = take_suggestion(tx, &new, LIMITS, now).await? else {
+    let SuggestionResult::Saved(number) = take_suggestion(tx, &new, LIMITS, now).await? else {
         anyhow::bail!("a suggestion of the demo was not kept: {link}");
     };
     let verdict = SuggestionVerdict::Accepted {
