@@ -150,8 +150,9 @@ impl WaysWalk {
         if let Some(kept) = kept {
             state.keep(&kept, true);
         }
-        let is_first_failure = state.failures == 0;
+        let failures = state.failures;
         state.fail(&error, self.now.timestamp());
+        let is_first_failure = failures == 0 && state.failures == 1;
         self.errors.push(error);
         let from = self.at;
         match self.take_next() {

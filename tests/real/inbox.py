@@ -280,6 +280,23 @@ def front(port):
     return f"http://127.0.0.1:{server.server_port}/{NAME}/"
 
 
+def own_ports(count):
+    """Free ports outside of the range from which connections get theirs, so that a server can come back to its port. Each
+    process has ports of its own."""
+    first, ports = 20_000 + os.getpid() % 1_700 * 7, []
+    for port in range(first, first + 7):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                ports.append(port)
+            except OSError:
+                pass
+    if len(ports) < count:
+        sys.exit("there are no free ports")
+    return ports[:count]
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -305,7 +322,7 @@ def main():
         inbox.everything = everything
         inbox.serve(port)
         if args.news:
-            news_port, tls_port = free_port(), free_port()
+            news_port, tls_port = own_ports(2)
             inbox.serve_news(news_port, tls_port)
             print(front(port), f"nntp://127.0.0.1:{news_port}/{GROUP}", f"nntps://localhost:{tls_port}/{GROUP}",
                   inbox.certificate, flush=True)

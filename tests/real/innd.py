@@ -126,10 +126,21 @@ class Inn:
                 self.server.kill()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def own_ports(count):
+    """Free ports outside of the range from which connections get theirs, so that a server can come back to its port. Each
+    process has ports of its own."""
+    first, ports = 20_000 + os.getpid() % 1_700 * 7, []
+    for port in range(first, first + 7):
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                ports.append(port)
+            except OSError:
+                pass
+    if len(ports) < count:
+        sys.exit("there are no free ports")
+    return ports[:count]
 
 
 def main():
@@ -137,7 +148,7 @@ def main():
         sys.exit("inn2 is not installed")
     top, inn = Path(tempfile.mkdtemp(prefix="bpfnews-innd.")), None
     try:
-        port = free_port()
+        port = own_ports(1)[0]
         inn = Inn(top, port)
         inn.post(int(sys.argv[1]))
         print(f"nntp://127.0.0.1:{port}/{GROUP}", flush=True)
