@@ -16,7 +16,7 @@ use super::{CURSOR_WORD, records};
 use crate::config::as_http;
 use crate::item::CommitHash;
 use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};
-use crate::source::{Answer, Body, FetchError, Gap, Goal, Method, Page, Request, mail};
+use crate::source::{Answer, Body, FetchError, Gap, Goal, Method, Page, Request, broken, mail};
 
 /// Mails of one page.
 const PAGE_MAILS: usize = 200;
@@ -291,7 +291,7 @@ impl GitArchiveWalk {
         Ok(())
     }
 
-    /// Whether an epoch has begun after the one that was the newest.
+    /// An epoch may have begun after the newest one.
     fn read_next(&mut self, answer: Result<Answer, FetchError>) -> Result<(), FetchError> {
         let found = match answer {
             Err(FetchError::Missing { .. }) => None,
@@ -328,8 +328,7 @@ impl GitArchiveWalk {
             }
             None => {
                 let why = format!("{} has no mails any more", answer.url);
-                let page = String::new();
-                return Err(FetchError::Missing { why, page });
+                return Err(broken(&answer.url, why));
             }
         }
         Ok(())

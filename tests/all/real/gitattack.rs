@@ -187,7 +187,7 @@ async fn real_git_says_what_a_server_did() {
     for (status, kind, wanted, words) in table {
         let server = Rude::http(move |_, out| {
             head(out, status, kind)?;
-            out.write_all(b"<html><title>Making sure you are not a bot</title></html>")
+            out.write_all(b"<html>\n<title>Making sure you are not a bot</title>\n</html>\n")
         });
         let got = ask(&server.url("git+http"), tip(), TIMEOUT * 3).await;
         check_error(&got, wanted, words);
@@ -331,7 +331,7 @@ async fn real_git_ends_with_the_question() {
         .expect("git closed the connection");
 }
 
-/// A commit with a message of many megabytes is left out and reported; its neighbours come.
+/// A commit with a message of many megabytes is left out and reported; its neighbours come, though one is odd.
 #[test]
 fn real_git_leaves_out_a_commit_that_is_far_too_long() {
     let mut history = History::new(5);
@@ -347,7 +347,14 @@ fn real_git_leaves_out_a_commit_that_is_far_too_long() {
         written_at: at,
         at,
     });
-    let new = history.line(large, 3, "kernel/bpf/core.c");
+    let odd = history.push(Commit {
+        message: "bpf: an \u{1b}[31modd one\n\nBefore\0after.\n".to_owned(),
+        parents: vec![large],
+        file: "kernel/bpf/\"odd\\n name\"".to_owned(),
+        written_at: at,
+        at,
+    });
+    let new = history.line(odd, 3, "kernel/bpf/core.c");
     let repository = Repository::new(&history);
     repository.serve(old);
     let server = Server::git(&repository.path(), &[]);
@@ -361,7 +368,11 @@ fn real_git_leaves_out_a_commit_that_is_far_too_long() {
         "{said}"
     );
     let known = bot.known("tree", "hash");
-    assert_eq!(known.len(), 8);
+    assert_eq!(known.len(), 9);
     assert!(!known.contains(&repository.hash(large)));
+    let odd = repository.hash(odd);
+    let items = bot.items("tree");
+    let odd = items.iter().find(|item| item["hash"] == *odd);
+    assert_eq!(odd.expect("it is stored")["title"], "bpf: an [31modd one");
     bot.check_well("tree");
 }

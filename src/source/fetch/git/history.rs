@@ -24,6 +24,8 @@ const GONE_S: i64 = 30 * 86_400;
 /// The same for archives, where each commit has one parent.
 const LINE_HORIZON_S: i64 = 86_400;
 const LINE_GONE_S: i64 = 2 * 86_400;
+/// After a purge, at least so many of the newest commits are read.
+const LINE_NEWEST: usize = 2_000;
 
 /// A range of commits.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub(super) struct History {
     pub(super) revisions: String,
     /// The beginning of the range, if a date limits it.
     pub(super) since: Option<i64>,
+    /// Only so many of the newest commits.
+    pub(super) newest: Option<usize>,
     pub(super) last: LastTip,
     pub(super) is_whole: bool,
 }
@@ -56,7 +60,8 @@ impl History {
             .map(|since| format!("--since-as-filter=@{since}"));
         // The horizon may name commits that are not there.
         let missing = Some("--ignore-missing".to_owned());
-        missing.into_iter().chain(since).collect()
+        let newest = self.newest.map(|newest| format!("--max-count={newest}"));
+        missing.into_iter().chain(since).chain(newest).collect()
     }
 }
 
@@ -74,7 +79,9 @@ pub(super) fn bring(copy: &mut Copy<'_>, range: &HistoryRange<'_>) -> Result<His
         None => (LastTip::None, range.since),
         Some(from) => match bring_commit(copy, from, "last", oldest, horizon_s) {
             Ok(()) => match relation(copy, from, range.to)? {
-                LastTip::Aside if range.is_line => gone,
+                LastTip::Aside if range.is_line => {
+                    return rewritten_line(copy, range.to, from, range.from_at - gone_s);
+                }
                 last => (last, None),
             },
             Err(GitFailure::NoSuchCommit(_)) => gone,
@@ -83,7 +90,18 @@ pub(super) fn bring(copy: &mut Copy<'_>, range: &HistoryRange<'_>) -> Result<His
     };
     let from = range.from.filter(|_| last != LastTip::Gone);
     let is_whole = reach(copy, range, from, since)?;
-    let mut revisions = format!("{}\n", range.to);
+    Ok(History {
+        revisions: revisions(copy, range.to, from),
+        since,
+        newest: None,
+        last,
+        is_whole,
+    })
+}
+
+/// What `git rev-list` reads to list a range.
+fn revisions(copy: &Copy<'_>, to: &CommitHash, from: Option<&CommitHash>) -> String {
+    let mut revisions = format!("{to}\n");
     if let Some(from) = from {
         revisions.push_str(&format!("^{from}\n"));
     }
@@ -91,12 +109,32 @@ pub(super) fn bring(copy: &mut Copy<'_>, range: &HistoryRange<'_>) -> Result<His
     for edge in copy.boundary() {
         revisions.push_str(&format!("^{edge}\n"));
     }
-    Ok(History {
-        revisions,
-        since,
-        last,
-        is_whole,
-    })
+    revisions
+}
+
+/// An archive that a purge rewrote: all commits after the purged one are others. The new ones are the newest of them, so those
+/// since `since` are read, and some thousand at least, whatever their dates are.
+fn rewritten_line(
+    copy: &Copy<'_>,
+    to: &CommitHash,
+    from: &CommitHash,
+    since: i64,
+) -> Result<History, GitFailure> {
+    let mut history = History {
+        revisions: revisions(copy, to, Some(from)),
+        since: Some(since),
+        newest: None,
+        last: LastTip::Gone,
+        is_whole: true,
+    };
+    let options = history.options();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let args = [&["rev-list", "--count"], &options[..], &["--stdin"]].concat();
+    let counted = copy.lines(&args, &history.revisions)?;
+    let counted = counted.first().and_then(|count| count.trim().parse().ok());
+    history.newest = Some(counted.unwrap_or(0).max(LINE_NEWEST));
+    history.since = None;
+    Ok(history)
 }
 
 /// Fetches a commit, if it is not there, with the history since the horizon.

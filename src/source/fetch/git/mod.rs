@@ -49,6 +49,7 @@ pub(super) struct GitClient {
     /// The folder of the copies.
     folder: PathBuf,
     user_agent: String,
+    gap: Duration,
     timeout: Duration,
     disk_bytes: u64,
     lookup: Lookup,
@@ -62,6 +63,7 @@ impl GitClient {
             folder: std::path::absolute(&config.git_folder)
                 .unwrap_or_else(|_| config.git_folder.clone()),
             user_agent: user_agent.to_owned(),
+            gap: config.host_gap,
             timeout: config.request_timeout,
             disk_bytes: config.git_bytes_max,
             lookup,
@@ -193,6 +195,7 @@ impl GitClient {
             remote,
             user_agent: &self.user_agent,
             is_cancelled,
+            gap: self.gap,
             ask_time: self.timeout,
             fetch_time: self.timeout * FETCH_TIMES,
             output_bytes: bytes_max,

@@ -1,12 +1,13 @@
 //! Git's copy of a repository: a folder beside the database. It is bare, and has commits and folders but no files of a tree,
 //! and no history beyond a horizon. It may be deleted at any time.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ use crate::item::CommitHash;
 const STATE: &str = "bpfnews.json";
 /// Files of blobs for one answer; they are removed after it.
 const EXTRA: &str = "extra";
+/// The longest time until a pause notices that nobody waits.
+const PAUSE_STEP: Duration = Duration::from_millis(50);
 /// With so many packs a copy is made anew, because git becomes slow …
 const PACKS_MAX: usize = 200;
 /// … and with so many if it takes more than half of the allowed bytes.
@@ -42,6 +45,8 @@ pub(super) struct GitRun<'a> {
     pub(super) remote: &'a GitRemote,
     pub(super) user_agent: &'a str,
     pub(super) is_cancelled: &'a AtomicBool,
+    /// The pause between two connections.
+    pub(super) gap: Duration,
     /// The longest time of a run that only asks, and of a fetch.
     pub(super) ask_time: Duration,
     pub(super) fetch_time: Duration,
@@ -90,6 +95,8 @@ pub(super) struct Copy<'a> {
     folder: PathBuf,
     kind: CopyKind,
     state: CopyState,
+    /// When the next connection may begin; `None`: at once.
+    ready_at: Cell<Option<Instant>>,
 }
 
 impl<'a> Copy<'a> {
@@ -110,6 +117,7 @@ impl<'a> Copy<'a> {
             folder: folder.to_owned(),
             kind,
             state: state.clone().unwrap_or_default(),
+            ready_at: Cell::new(None),
         };
         if state.is_none() || is_worn {
             copy.make(hash)?;
@@ -319,8 +327,21 @@ impl<'a> Copy<'a> {
             output_bytes: run.output_bytes,
             folder: Some((self.folder.clone(), run.disk_bytes)),
         };
-        let output = child::run(&mut command, input.as_bytes(), &limits, run.is_cancelled)?;
-        Ok(output)
+        self.pause();
+        let output = child::run(&mut command, input.as_bytes(), &limits, run.is_cancelled);
+        self.ready_at.set(Some(Instant::now() + run.gap));
+        Ok(output?)
+    }
+
+    /// Waits between two connections to the host, as between two requests.
+    fn pause(&self) {
+        let Some(ready_at) = self.ready_at.get() else {
+            return;
+        };
+        while Instant::now() < ready_at && !self.run.is_cancelled.load(Ordering::Acquire) {
+            let left = ready_at.saturating_duration_since(Instant::now());
+            std::thread::sleep(left.min(PAUSE_STEP));
+        }
     }
 
     /// Lets a run use the extra blobs. A fetch writes there too.
