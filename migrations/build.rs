@@ -27,6 +27,9 @@ fn main() {
     name_commit();
 }
 
+/// The folder of the profile is among so many folders above the build script's output.
+const PROFILE_WITHIN: usize = 5;
+
 /// Passes the commit to `--version`, in builds for users only: elsewhere each commit would compile everything again. An
 /// environment variable overrides it, for packages that are built outside a repository.
 fn name_commit() {
@@ -37,7 +40,8 @@ fn name_commit() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let is_for_users =
         |folder: &std::path::Path| folder.ends_with("release") || folder.ends_with("dist");
-    if !out.ancestors().any(is_for_users) {
+    // The profile's folder is a few levels up: `target/release/build/bpfnews-…/out`.
+    if !out.ancestors().take(PROFILE_WITHIN).any(is_for_users) {
         return;
     }
     let git = |arguments: &[&str]| {
@@ -49,7 +53,9 @@ fn name_commit() {
     let is_ours = git(&["ls-files", "migrations/build.rs"]).is_some_and(|file| !file.is_empty());
     if let (true, Some(commit)) = (is_ours, git(&["rev-parse", "--short=12", "HEAD"])) {
         println!("cargo::rustc-env=BPFNEWS_COMMIT={commit}");
-        if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+        // Cargo would run this each time for a file that does not exist.
+        let log = git(&["rev-parse", "--git-path", "logs/HEAD"]);
+        if let Some(log) = log.filter(|log| PathBuf::from(log).exists()) {
             println!("cargo::rerun-if-changed={log}");
         }
     }
