@@ -122,6 +122,7 @@ pub(crate) async fn open(file: &Path) -> (Store, i64) {
         name: "bpf".to_owned(),
         url: url::Url::parse("https://lore.kernel.org/bpf/").expect("a URL"),
         bpf_only: false,
+        addresses: bpfnews::config::FeedAddresses::default(),
         new_max: FeedConfig::NEW_MAX,
         poll_gap: Duration::from_secs(300),
         kind: FeedKind::Archive { query: None },

@@ -77,6 +77,7 @@ fn bench_documents(criterion: &mut Criterion) {
             url: Url::parse(served.url).expect("a URL"),
             poll_gap: Duration::from_secs(300),
             bpf_only: false,
+            addresses: bpfnews::config::FeedAddresses::default(),
             new_max: FeedConfig::NEW_MAX,
             kind: served.kind,
         });

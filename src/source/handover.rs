@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Source, cursor_word, git};
+use super::{CursorKind, Source, git};
 use crate::item::CommitHash;
 
 /// The last commit that is stored, and its date in unix seconds.
@@ -28,9 +28,9 @@ pub(super) fn taken_over(source: &Source, cursor: &str) -> Option<String> {
     if is_of_tree && source.owns(cursor) {
         return Some(cursor.to_owned());
     }
-    let word = cursor_word(cursor)?;
+    let kind = CursorKind::of(cursor)?;
     match source {
-        Source::GitTree(_) if word.is_empty() => {
+        Source::GitTree(_) if kind == CursorKind::Tree => {
             let tips: TipsOfPaths = serde_json::from_str(cursor).ok()?;
             let tips = tips.paths.into_values();
             let tips: Option<Vec<(i64, CommitHash)>> =
@@ -39,7 +39,7 @@ pub(super) fn taken_over(source: &Source, cursor: &str) -> Option<String> {
             let (tip_at, tip) = tips?.into_iter().min()?;
             Some(json!({"by": git::CURSOR_WORD, "tip": tip, "tip_at": tip_at}).to_string())
         }
-        Source::Tree(tree) if word == git::CURSOR_WORD => {
+        Source::Tree(tree) if kind == CursorKind::Git => {
             let stored: StoredTip = serde_json::from_str(cursor).ok()?;
             let at = json!({"tip": stored.tip?, "tip_at": stored.tip_at});
             let paths = tree.paths().iter().map(|path| (path.clone(), at.clone()));

@@ -141,52 +141,64 @@ impl Source {
     }
 }
 
-/// The beginning of the cursor of each way to read a feed that has no word of its own in it.
-fn cursor_word(cursor: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Marked {
-        by: Option<String>,
-        ways: Option<serde::de::IgnoredAny>,
-    }
-    let marked = serde_json::from_str::<Marked>(cursor).ok()?;
-    match (marked.ways, marked.by) {
-        (Some(_), _) => None,
-        (None, by) => Some(by.unwrap_or_default()),
+/// The ways to read a feed that have cursors of their own kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CursorKind {
+    Tree,
+    Archive,
+    Newsgroup,
+    /// A tree or an archive, by git.
+    Git,
+}
+
+impl CursorKind {
+    /// The kind of a stored cursor, by the fields that only this kind has.
+    fn of(cursor: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Fields {
+            by: Option<String>,
+            ways: Option<serde::de::IgnoredAny>,
+            paths: Option<serde::de::IgnoredAny>,
+            // A value of null is a field too.
+            #[serde(default, deserialize_with = "is_there")]
+            seen_to: bool,
+        }
+        fn is_there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+            serde::de::IgnoredAny::deserialize(value).map(|_| true)
+        }
+        let fields = serde_json::from_str::<Fields>(cursor).ok()?;
+        match fields.by.as_deref() {
+            _ if fields.ways.is_some() => None,
+            Some(newsgroup::CURSOR_WORD) => Some(Self::Newsgroup),
+            Some(git::CURSOR_WORD) => Some(Self::Git),
+            Some(_) => None,
+            None if fields.paths.is_some() => Some(Self::Tree),
+            None => fields.seen_to.then_some(Self::Archive),
+        }
     }
 }
 
 /// The moment up to which all items are stored by the cursor of one address, in unix seconds; `None` if it does not say.
 fn read_to(cursor: &str) -> Option<i64> {
-    match cursor_word(cursor)?.as_str() {
-        newsgroup::CURSOR_WORD => newsgroup::read_to(cursor),
-        git::CURSOR_WORD => git::read_to(cursor),
-        "" => archive::read_to(cursor),
-        _ => None,
+    match CursorKind::of(cursor)? {
+        CursorKind::Newsgroup => newsgroup::read_to(cursor),
+        CursorKind::Archive => archive::read_to(cursor),
+        CursorKind::Git => git::read_to(cursor),
+        CursorKind::Tree => None,
     }
 }
 
 impl Source {
-    /// The word in cursors of this way.
-    fn cursor_word(&self) -> &'static str {
-        match self {
-            Self::Newsgroup(_) => newsgroup::CURSOR_WORD,
-            Self::GitTree(_) | Self::GitArchive(_) => git::CURSOR_WORD,
-            Self::Tree(_) | Self::Archive(_) | Self::Feed(_) | Self::Ways(_) => "",
-        }
-    }
-
     /// Whether a stored cursor can be this way's own.
     fn owns(&self, cursor: &str) -> bool {
-        let is_own_place = match self {
+        let kind = CursorKind::of(cursor);
+        match self {
             Self::Newsgroup(group) => group.owns(cursor),
-            Self::Tree(_)
-            | Self::Archive(_)
-            | Self::GitTree(_)
-            | Self::GitArchive(_)
-            | Self::Feed(_)
-            | Self::Ways(_) => true,
-        };
-        is_own_place && cursor_word(cursor).is_some_and(|word| word == self.cursor_word())
+            Self::Tree(_) => kind == Some(CursorKind::Tree),
+            Self::Archive(_) => kind == Some(CursorKind::Archive),
+            Self::GitTree(_) | Self::GitArchive(_) => kind == Some(CursorKind::Git),
+            Self::Feed(_) | Self::Ways(_) => kind.is_none(),
+        }
     }
 
     /// A cursor from which all items since a moment (unix seconds) are read, as news; `None` if this way cannot begin there.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{Body, Method, Validators};
 use super::*;
-use crate::source::{archive, newsgroup};
+use crate::source::{CursorKind, archive, newsgroup};
 
 const NEWS: &str = "nntp://news.invalid/a.list";
 const WEB: &str = "https://archive.invalid/list/";
@@ -279,4 +279,60 @@ fn a_notice_names_every_address_that_failed() {
     assert!(names.iter().all(|name| detour.contains(name)), "{detour}");
     assert_eq!(poll(&all, &mut cursor, &mut servers, at(106)), Ok(None));
     assert_eq!(servers.asked, ["news.invalid"]);
+}
+
+#[test]
+fn a_cursor_is_known_by_its_fields() {
+    let kind = |cursor: &str| CursorKind::of(cursor);
+    let first = |source: Source| {
+        let walk = source
+            .begin(None, Goal::Poll, at(0))
+            .expect("it can be polled");
+        CursorKind::of(&walk.cursor())
+    };
+    let (web, news) = (url(WEB), url(NEWS));
+    let tree = crate::source::tree::Tree::new(&web, "master", &[]);
+    assert_eq!(first(Source::Tree(tree)), Some(CursorKind::Tree));
+    let list = archive::Archive::new(&web, None);
+    assert_eq!(first(Source::Archive(list)), Some(CursorKind::Archive));
+    let group = newsgroup::Newsgroup::new(&news, None);
+    assert_eq!(first(Source::Newsgroup(group)), Some(CursorKind::Newsgroup));
+    for other in [
+        "{}",
+        "{\"epoch\":1,\"tip\":null}",
+        "{\"ways\":[],\"by\":\"x\"}",
+        "7",
+    ] {
+        assert_eq!(kind(other), None, "{other}");
+    }
+}
+
+/// The addresses of a tree share the hash of the last commit.
+#[test]
+fn a_tree_goes_on_from_the_commit_of_its_other_address() {
+    let hash = "0123456789012345678901234567890123456789";
+    let cgit = "https://git.invalid/x.git";
+    let github = "https://github.com/o/x";
+    let both = Ways::new([cgit, github].map(|address| {
+        let url = url(address);
+        let tree = crate::source::tree::Tree::new(&url, "master", &[]);
+        (url, Source::Tree(tree))
+    }));
+    let own = json!({"paths": {"": {"tip": hash, "tip_at": START}}});
+    let stored = json!({"ways": [{"url": cgit, "cursor": own}], "by": cgit}).to_string();
+    let walk = both.begin(Some(&stored), Goal::Poll, at(10));
+    let mut walk = walk.expect("trees can be polled");
+    assert!(
+        walk.next()
+            .is_some_and(|request| request.url.as_str().starts_with(cgit))
+    );
+    let why = "a timeout".to_owned();
+    let page = walk.read(Err(FetchError::Later { after: None, why }));
+    assert!(page.is_ok_and(|page| page.is_interim));
+    assert!(
+        walk.next()
+            .is_some_and(|request| request.url.as_str().starts_with(github))
+    );
+    let cursor: Value = serde_json::from_str(&walk.cursor()).expect("JSON");
+    assert_eq!(cursor["ways"][1]["cursor"]["paths"][""]["tip"], hash);
 }
