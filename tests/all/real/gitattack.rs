@@ -354,7 +354,8 @@ fn real_git_leaves_out_a_commit_that_is_far_too_long() {
         written_at: at,
         at,
     });
-    let new = history.line(odd, 3, "kernel/bpf/core.c");
+    let modules = history.commit(&[odd], ".gitmodules");
+    let new = history.line(modules, 3, "kernel/bpf/core.c");
     let repository = Repository::new(&history);
     repository.serve(old);
     let server = Server::git(&repository.path(), &[]);
@@ -368,7 +369,7 @@ fn real_git_leaves_out_a_commit_that_is_far_too_long() {
         "{said}"
     );
     let known = bot.known("tree", "hash");
-    assert_eq!(known.len(), 9);
+    assert_eq!(known.len(), 10);
     assert!(!known.contains(&repository.hash(large)));
     let odd = repository.hash(odd);
     let items = bot.items("tree");
