@@ -43,13 +43,23 @@ use crate::config::{
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;
 
-/// A poll of all feeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A poll of the feeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoStep {
     /// Its time.
     pub at: DateTime<Utc>,
     /// A sentence about what it brings, for the audience; may be empty.
     pub caption: &'static str,
+    /// The feeds that it polls; `None` for all of them. After the week, only feeds with news are polled: there are years
+    /// between these polls, and nothing else to see.
+    pub feeds: Option<BTreeSet<String>>,
+}
+
+impl DemoStep {
+    /// Whether it polls a feed.
+    pub fn polls(&self, feed: &str) -> bool {
+        self.feeds.as_ref().is_none_or(|feeds| feeds.contains(feed))
+    }
 }
 
 /// The polls, with their captions. The first poll only seeds, before the oldest item of the newsletter (a commit of 14 April that
@@ -107,9 +117,17 @@ fn time(text: &str) -> DateTime<Utc> {
 
 /// The polls, in the order of their times.
 pub fn steps() -> Vec<DemoStep> {
-    let step = |&(at, caption): &(&str, &'static str)| DemoStep {
-        at: time(at),
-        caption,
+    let items = week::items().expect("the bundled items are read in a test, too");
+    let mut before = DateTime::<Utc>::MIN_UTC;
+    let step = |&(at, caption): &(&str, &'static str)| {
+        let at = time(at);
+        let news = (at > period().to).then(|| week::feeds_with_news(&items, before, at));
+        before = at;
+        DemoStep {
+            at,
+            caption,
+            feeds: news,
+        }
     };
     STEPS.iter().map(step).collect()
 }
@@ -221,6 +239,18 @@ mod tests {
             Some(period.to)
         );
         assert_eq!(period_before().to, period.from);
+    }
+
+    #[test]
+    fn after_the_week_only_feeds_with_news_are_polled() {
+        for step in steps() {
+            let is_of_the_week = step.at < period().to;
+            assert_eq!(step.feeds.is_none(), is_of_the_week, "{}", step.at);
+            assert!(
+                step.feeds
+                    .is_none_or(|feeds| (1..=3).contains(&feeds.len()))
+            );
+        }
     }
 
     #[test]

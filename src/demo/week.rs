@@ -1,6 +1,6 @@
 //! The bundled items, and the feeds that show them. Data alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -43,6 +43,23 @@ impl BundledItem {
     pub(super) fn arrived_at(&self, feed: &str) -> DateTime<Utc> {
         self.here.get(feed).copied().unwrap_or(self.at)
     }
+}
+
+/// The feeds that got an item after `before`, and not after `at`.
+pub(super) fn feeds_with_news(
+    items: &[BundledItem],
+    before: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> BTreeSet<String> {
+    let carried = items
+        .iter()
+        .flat_map(|item| item.feeds.iter().map(move |feed| (item, feed)));
+    let came = |(item, feed): &(&BundledItem, &String)| {
+        let arrived_at = item.arrived_at(feed);
+        arrived_at > before && arrived_at <= at
+    };
+    let feeds = carried.filter(came);
+    feeds.map(|(_, feed)| feed.clone()).collect()
 }
 
 /// Reads the bundled items. Errors if the file is broken, or names a feed that is not bundled.

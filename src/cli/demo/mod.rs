@@ -87,7 +87,8 @@ async fn play(
     };
     playing.intro().await?;
     for (number, step) in steps.iter().enumerate() {
-        playing.step(step, number).await?;
+        let before = number.checked_sub(1).map(|before| &steps[before]);
+        playing.step(step, before).await?;
         if stop.is_cancelled() {
             return Ok(ExitCode::FAILURE);
         }
@@ -107,12 +108,13 @@ async fn play(
 }
 
 impl Playing<'_> {
-    /// Polls every feed, and shows what is new.
-    async fn step(&self, step: &DemoStep, number: usize) -> anyhow::Result<()> {
+    /// Polls the feeds of a step, and shows what is new.
+    async fn step(&self, step: &DemoStep, before: Option<&DemoStep>) -> anyhow::Result<()> {
         self.clock.set(step.at);
         let day = step.at.format("%-d %B %Y");
         // One feed at a time, so that every run prints the same.
-        for row in feeds::due_feeds(self.ingest.store.read(), step.at, u32::MAX).await? {
+        let due = feeds::due_feeds(self.ingest.store.read(), step.at, u32::MAX).await?;
+        for row in due.into_iter().filter(|row| step.polls(&row.name)) {
             self.paced.progress(&format!("{day} · {}", row.name));
             let report = self.ingest.poll(row, self.stop).await?;
             if let Outcome::Failed { why, .. } = report.outcome {
@@ -124,10 +126,10 @@ impl Playing<'_> {
             return Ok(());
         }
         self.paced.progress(&day.to_string());
-        let steps = demo::steps();
-        let before = number.checked_sub(1).and_then(|before| steps.get(before));
-        if before.is_none_or(|before| before.at.date_naive() != step.at.date_naive()) || number == 1
-        {
+        // The seed shows nothing, so its day has no heading.
+        let is_new_day =
+            before.is_some_and(|before| before.at.date_naive() != step.at.date_naive());
+        if is_new_day {
             let day = step.at.format("%A, %-d %B %Y").to_string();
             self.paced.heading(&day)?;
         }
