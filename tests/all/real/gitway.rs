@@ -180,6 +180,40 @@ fn real_gitway_reads_merges_of_old_branches() {
     bot.check_well("tree");
 }
 
+/// The branch is set to a commit that is older than the horizon of git's copy, and back.
+#[test]
+fn real_gitway_follows_a_branch_that_is_set_to_an_old_commit() {
+    let mut history = History::new(68);
+    let day = 86_400;
+    let begin = chrono::Utc::now().timestamp() - 900 * day;
+    let mut line = vec![history.commit_at(&[], "kernel/bpf/verifier.c", begin)];
+    for number in 1..300 {
+        let last = *line.last().expect("there is one");
+        let at = begin + number * 3 * day;
+        line.push(history.commit_at(&[last], "kernel/bpf/verifier.c", at));
+    }
+    let aside = history.commit_at(&[line[20]], "net/old.c", begin + 61 * day);
+    let last = *line.last().expect("there is one");
+    let new = history.commit_at(&[last], "kernel/bpf/new.c", begin + 899 * day);
+    let repository = Repository::new(&history);
+    for more in [&[][..], &["--daemon"]] {
+        repository.serve(last);
+        let server = Server::git(&repository.path(), more);
+        let bot = Bot::new(&Bot::tree(&server.url, &[]));
+        bot.poll("tree");
+        let mut all = repository.list(&[SEEN_AT_FIRST, &repository.hash(last)]);
+        for tip in [aside, new] {
+            repository.serve(tip);
+            bot.poll_until_quiet("tree");
+            all.insert(repository.hash(tip));
+            check_holds("the tip", &all, &bot.known("tree", "hash"));
+        }
+        let whole = repository.list(&["--all"]);
+        check_holds("no other commits", &bot.known("tree", "hash"), &whole);
+        bot.check_well("tree");
+    }
+}
+
 #[test]
 fn real_gitway_tells_only_what_is_new_after_a_rebase() {
     Rebased::new(7).check_by(false, http);

@@ -54,10 +54,15 @@ impl GitFailure {
         WORDS.iter().any(|words| self.said().contains(words))
     }
 
-    /// Whether no commit is as young as the fetch asked for.
-    pub(super) fn is_too_young(&self) -> bool {
-        self.said()
-            .contains("no commits selected for shallow requests")
+    /// Whether perhaps no commit is as young as the fetch asked for. Over HTTP, the server's words are lost; by git's own
+    /// protocol, it only hangs up.
+    pub(super) fn is_perhaps_too_young(&self) -> bool {
+        const WORDS: [&str; 3] = [
+            "no commits selected for shallow requests",
+            "error processing shallow info",
+            "hung up unexpectedly",
+        ];
+        WORDS.iter().any(|words| self.said().contains(words))
     }
 
     /// Whether the repository on disk cannot be used: it is damaged, or an earlier git left a lock.

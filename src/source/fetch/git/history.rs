@@ -150,8 +150,8 @@ fn bring_commit(
     }
     if let Some(since) = copy.since() {
         match copy.fetch(hash, name, &since_option(since)) {
-            // It is older than the horizon.
-            Err(failure) if failure.is_too_young() => {}
+            // It may be older than the horizon.
+            Err(failure) if failure.is_perhaps_too_young() => {}
             fetched => return fetched,
         }
     }
@@ -252,12 +252,8 @@ fn reach_by_date(
 
 fn set_horizon(copy: &mut Copy<'_>, to: &CommitHash, since: i64) -> Result<(), GitFailure> {
     let since = since.max(1);
-    match copy.fetch(to, "tip", &since_option(since)) {
-        // Even the newest commit is older, so it is all that there is of the range.
-        Err(failure) if failure.is_too_young() => Ok(()),
-        Err(failure) => Err(failure),
-        Ok(()) => copy.set_since(since),
-    }
+    copy.fetch(to, "tip", &since_option(since))?;
+    copy.set_since(since)
 }
 
 /// Whether the range has a commit whose parents are beyond the horizon.
