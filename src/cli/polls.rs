@@ -26,6 +26,7 @@ use crate::ingest::{Ingest, READ_AT_ONCE_MAX, Report};
 use crate::item::prose;
 use crate::live::Live;
 use crate::publish::{Rules, files};
+use crate::source::git::is_git;
 use crate::source::{FetchError, Page};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
@@ -327,10 +328,13 @@ fn write_look(
                 0 => String::new(),
                 some => format!(", {some} unreadable"),
             };
-            let entries = page.items.len();
+            let entries = match is_git(&feed.url) {
+                true => "git finds it".to_owned(),
+                false => format!("{} entries", page.items.len()),
+            };
             writeln!(
                 out,
-                "{GOOD}ok{GOOD:#}    {}: {entries} entries{faults}{}",
+                "{GOOD}ok{GOOD:#}    {}: {entries}{faults}{}",
                 feed.name,
                 newest.unwrap_or_default()
             )?;

@@ -42,7 +42,7 @@ impl UpstreamKind {
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-    /// `http` or `https`, without user or password.
+    /// `http`, `https`, or an address of git's (`git+https`, `git+http`, `git`), without user or password.
     pub url: Url,
     pub poll_gap: Duration,
     /// Whether all its content is about BPF. If not, each story is judged by its content.

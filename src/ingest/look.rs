@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Ingest;
 use crate::config::{Config, FeedConfig, as_http, is_git};
 use crate::source::fetch::Fetcher;
-use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
+use crate::source::git::GitQuestion;
+use crate::source::{Answer, Body, FetchError, Goal, Method, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
 
 impl Ingest {
@@ -32,12 +33,21 @@ impl Ingest {
         let mut walk = source
             .begin(None, Goal::Poll, self.clock.now())
             .map_err(|why| FetchError::Broken { why })?;
-        let Some(request) = walk.next() else {
-            return Ok(Page::default());
-        };
-        let answer = fetcher.fetch(&request).await;
-        let (_, read) = self.lasting.reading.read(walk, answer, None).await;
-        read
+        let is_by_git = is_git(&feed.url);
+        let mut page = Page::default();
+        while let Some(request) = walk.next() {
+            if is_by_git && brings_history(&request) {
+                break;
+            }
+            let answer = fetcher.fetch(&request).await;
+            let (walked, read) = self.lasting.reading.read(walk, answer, None).await;
+            page = read?;
+            walk = walked;
+            if !is_by_git {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// Makes a walk's request, unless the process died while it read the same document.
@@ -81,6 +91,14 @@ impl Ingest {
             true => &self.guarded,
             false => &self.fetcher,
         }
+    }
+}
+
+/// Whether git would fetch commits for this request. A look only asks whether they are there.
+fn brings_history(request: &Request) -> bool {
+    match &request.method {
+        Method::Git(question) => !matches!(**question, GitQuestion::Tip { .. }),
+        Method::Get | Method::Post => false,
     }
 }
 
