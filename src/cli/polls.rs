@@ -25,6 +25,11 @@ use crate::deliver::DeliveryLoop;
 use crate::ingest::{Ingest, Report};
 use crate::live::Live;
 use crate::publish::{Rules, files};
+<<<<<<< HEAD
+=======
+use crate::source::git::is_git;
+use crate::source::{FetchError, Page};
+>>>>>>> git
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
 use crate::store::lock::Lock;
@@ -179,10 +184,183 @@ fn line(report: &Report) -> String {
     } else {
         ""
     };
+<<<<<<< HEAD
     format!(
         "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
         report.feed, report.fresh
     )
+=======
+    match &report.outcome {
+        Outcome::Ok | Outcome::OkSoFar => format!(
+            "{GOOD}ok{GOOD:#}    {}: {} new{faults} {DIM}({requests}){DIM:#}{more}",
+            report.feed, report.fresh
+        ),
+        Outcome::Failed { state, why } => {
+            format!("{BAD}{}{BAD:#}  {}: {why}", state.word(), report.feed)
+        }
+        Outcome::Excused { why } => format!("{BAD}later{BAD:#} {}: {why}", report.feed),
+    }
+}
+
+pub(super) async fn check(
+    path: &Path,
+    online: bool,
+    only: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    let config = Config::load(path)?;
+    let mut out = anstream::stdout();
+    let count = |word: &str| {
+        config
+            .feeds
+            .iter()
+            .filter(|feed| feed.kind.word() == word)
+            .count()
+    };
+    writeln!(
+        out,
+        "{GOOD}ok{GOOD:#}  {}: {} feeds ({} trees, {} archives, {} of LWN, {} others)",
+        path.display(),
+        config.feeds.len(),
+        count("tree"),
+        count("archive"),
+        count("lwn"),
+        count("feed")
+    )?;
+    match config.channels.len() {
+        0 => writeln!(
+            out,
+            "{DIM}no [[channel]]: posts are shown on the terminal{DIM:#}"
+        )?,
+        1 => writeln!(out, "{GOOD}ok{GOOD:#}  one channel")?,
+        many => writeln!(out, "{GOOD}ok{GOOD:#}  {many} channels")?,
+    }
+    for open in super::secrets::open_to_others(&config) {
+        writeln!(out, "{BAD}warning{BAD:#}  {open}")?;
+    }
+    let has_git = super::git::check_git(&mut out, &config)?;
+    if config.network.contact.is_none() {
+        let hint = "set `contact` under [network], so that a site's operator can reach you";
+        writeln!(out, "{DIM}hint: {hint}{DIM:#}")?;
+    }
+    if !online {
+        writeln!(out, "Next: bpfnews check --online fetches each feed once.")?;
+        return Ok(match has_git {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
+    }
+    let wanted: Vec<&FeedConfig> = config
+        .feeds
+        .iter()
+        .map(Arc::as_ref)
+        .filter(|feed| only.is_none_or(|name| feed.name == name))
+        .collect();
+    if let (Some(name), true) = (only, wanted.is_empty()) {
+        return Err(unknown_feed(&config, name));
+    }
+    // Nothing is kept, so the database is one in memory.
+    let store = Store::open(Path::new(":memory:")).await?;
+    let ingest = Ingest::open(store, &config, Arc::new(SystemClock)).await?;
+    let stop = app::stop_on_signals()?;
+    let looks = wanted.into_iter().map(|feed| {
+        let ingest = &ingest;
+        async move { (feed, ingest.look(feed).await) }
+    });
+    let mut looks = futures_util::stream::iter(looks).buffer_unordered(READ_AT_ONCE_MAX);
+    let mut failed = 0;
+    while let Some((feed, look)) = tokio::select! {
+        look = looks.next() => look,
+        () = stop.cancelled() => None,
+    } {
+        failed += usize::from(look.is_err());
+        write_look(&mut out, feed, &look)?;
+    }
+    if stop.is_cancelled() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if only.is_none() && !look_at_channels(&mut out, &config).await? {
+        return Ok(ExitCode::FAILURE);
+    }
+    if failed > 0 {
+        writeln!(
+            out,
+            "{failed} of the feeds gave nothing. The configuration is good; these addresses, or the way to them, are not."
+        )?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(out, "Next: bpfnews run")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the chat systems for each channel there; gives whether all are well.
+async fn look_at_channels(out: &mut impl std::io::Write, config: &Config) -> anyhow::Result<bool> {
+    let platforms = Platforms::connect(config)?;
+    let mut all_well = true;
+    for channel in &config.channels {
+        let Some(seen) = platforms.look(channel).await else {
+            continue;
+        };
+        all_well &= seen.is_ok();
+        match seen {
+            Ok(seen) => writeln!(
+                out,
+                "{GOOD}ok{GOOD:#}    {}: {}",
+                channel.name,
+                prose::shorten(&crate::post::plain(&seen), 160)
+            )?,
+            Err(error) => writeln!(out, "{BAD}failed{BAD:#}  {}: {error:#}", channel.name)?,
+        }
+    }
+    Ok(all_well)
+}
+
+fn write_look(
+    out: &mut impl std::io::Write,
+    feed: &FeedConfig,
+    look: &Result<Page, FetchError>,
+) -> anyhow::Result<()> {
+    match look {
+        Ok(page) => {
+            let newest = page.items.iter().max_by_key(|item| item.at);
+            let newest = newest.map(|item| {
+                let day = item
+                    .at
+                    .map(|at| at.format("%Y-%m-%d ").to_string())
+                    .unwrap_or_default();
+                format!(
+                    "; newest: {day}{}",
+                    prose::shorten(&crate::post::plain(&item.title), 80)
+                )
+            });
+            let faults = match page.faults.len() {
+                0 => String::new(),
+                some => format!(", {some} unreadable"),
+            };
+            let entries = match is_git(&feed.url) {
+                true => "git finds it".to_owned(),
+                false => format!("{} entries", page.items.len()),
+            };
+            writeln!(
+                out,
+                "{GOOD}ok{GOOD:#}    {}: {entries}{faults}{}",
+                feed.name,
+                newest.unwrap_or_default()
+            )?;
+        }
+        Err(error) => {
+            let word = match error {
+                FetchError::Walled { .. } => "walled",
+                FetchError::Gone { .. } => "gone",
+                _ => "failed",
+            };
+            writeln!(out, "{BAD}{word}{BAD:#}  {}: {error}", feed.name)?;
+            if !error.to_string().contains(feed.url.as_str()) {
+                writeln!(out, "        {DIM}{}{DIM:#}", feed.url)?;
+            }
+        }
+    }
+    Ok(())
+>>>>>>> git
 }
 
 pub(super) async fn backfill(

@@ -43,7 +43,11 @@ impl UpstreamKind {
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
+<<<<<<< HEAD
     /// The address of its pages: the first `http` or `https` address, or else the first of all. Without user or password.
+=======
+    /// `http`, `https`, or an address of git's (`git+https`, `git+http`, `git`), without user or password.
+>>>>>>> git
     pub url: Url,
     /// All its addresses, if it has several.
     pub addresses: FeedAddresses,

@@ -254,7 +254,15 @@ fn real_gitway_goes_on_when_a_deleted_branch_is_back() {
     let server = http(&repository.path());
     let bot = Bot::new(&Bot::tree(&server.url, &[]));
     bot.poll("tree");
+    let checked = bot.ask(&["check", "--online"]);
+    assert!(checked.contains("tree: git finds it"), "{checked}");
     repository.git(&["update-ref", "-d", "refs/heads/master"]);
+    let checked = bot.run(&["check", "--online"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        !checked.status.success() && said.contains("has no branch master"),
+        "{said}"
+    );
     let output = bot.run(&["poll", "--feed", "tree"]);
     assert!(!output.status.success());
     let feed = bot.feed("tree");
