@@ -18,6 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, FeedConfig};
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX};
 use crate::item::prose;
+use crate::source::git::is_git;
 use crate::source::{FetchError, Page};
 use crate::store::{self, Store};
 
@@ -156,7 +157,7 @@ async fn look_at_feeds(
         match look {
             Ok(page) => {
                 answered += 1;
-                progress.suspend(|| write_page(out, name, &page))?;
+                progress.suspend(|| write_page(out, name, feed, &page))?;
             }
             Err(error) => {
                 offline += usize::from(matches!(error, FetchError::Offline { .. }));
@@ -222,7 +223,12 @@ fn each_address(feed: &FeedConfig) -> Vec<(String, FeedConfig)> {
 }
 
 /// The line for a feed that gave a page.
-fn write_page(out: &mut impl Write, name: &str, page: &Page) -> std::io::Result<()> {
+fn write_page(
+    out: &mut impl Write,
+    name: &str,
+    feed: &FeedConfig,
+    page: &Page,
+) -> std::io::Result<()> {
     let newest = page.items.iter().max_by_key(|item| item.at);
     let newest = newest.map(|item| {
         let day = item
@@ -238,10 +244,13 @@ fn write_page(out: &mut impl Write, name: &str, page: &Page) -> std::io::Result<
         0 => String::new(),
         some => format!(", {some} unreadable"),
     };
-    let entries = page.items.len();
+    let entries = match is_git(&feed.url) {
+        true => "git finds it".to_owned(),
+        false => format!("{} entries", page.items.len()),
+    };
     writeln!(
         out,
-        "{GOOD}ok{GOOD:#}    {name}: {entries} entries{faults}{}",
+        "{GOOD}ok{GOOD:#}    {name}: {entries}{faults}{}",
         newest.unwrap_or_default()
     )
 }

@@ -43,11 +43,8 @@ impl UpstreamKind {
 pub struct FeedConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
-<<<<<<< HEAD
-    /// The address of its pages: the first `http` or `https` address, or else the first of all. Without user or password.
-=======
-    /// `http`, `https`, or an address of git's (`git+https`, `git+http`, `git`), without user or password.
->>>>>>> git
+    /// The address of its pages: the first `http` or `https` address, or else the first of all. It may be of git
+    /// (`git+https`, `git+http`, `git`) or of a news server. Without user or password.
     pub url: Url,
     /// All its addresses, if it has several.
     pub addresses: FeedAddresses,

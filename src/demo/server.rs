@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use url::{Url, form_urlencoded};
 
 use crate::clock::Clock;
-use crate::demo::document::{self, Document, Entry, escape};
+use crate::demo::document::{self, DemoEntry, Document, escape};
 use crate::demo::week::{self, BUNDLED, BundledItem, DocumentFormat, Upstream};
 use crate::item::hex;
 
@@ -239,17 +239,17 @@ fn whole_answer(
 /// The mails that public-inbox shows for `t`, in its order: `B` gives those up to B, newest first; `A-` those from A
 /// on, oldest first; `A-B` those between, newest first. Whenever there is an A and the window is not filled, both bounds
 /// are dropped. A `t` that cannot be read is ignored.
-fn archive_window<'a>(arrived: &[Entry<'a>], t: &str) -> Vec<Entry<'a>> {
+fn archive_window<'a>(arrived: &[DemoEntry<'a>], t: &str) -> Vec<DemoEntry<'a>> {
     let (after, before) = match t.split_once('-') {
         Some((after, before)) => (compact_time(after), compact_time(before)),
         None => (None, compact_time(t)),
     };
-    let within = |entry: &Entry<'_>| {
+    let within = |entry: &DemoEntry<'_>| {
         after.is_none_or(|after| entry.at >= after)
             && before.is_none_or(|before| entry.at <= before)
     };
     let entries = arrived.iter().copied();
-    let window: Vec<Entry<'a>> = match (after, before) {
+    let window: Vec<DemoEntry<'a>> = match (after, before) {
         (Some(_), None) => entries.rev().filter(within).take(ARCHIVE_WINDOW).collect(),
         (_, _) => entries.filter(within).take(ARCHIVE_WINDOW).collect(),
     };
@@ -271,7 +271,7 @@ fn compact_time(digits: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Where a revision stands among the commits that have arrived: the branch, or a hash of at least 7 digits.
-fn revision(arrived: &[Entry<'_>], name: &str) -> Option<usize> {
+fn revision(arrived: &[DemoEntry<'_>], name: &str) -> Option<usize> {
     if name == BRANCH {
         return Some(0);
     }
@@ -311,14 +311,14 @@ fn log(name: &str, document: &Document<'_>, query: &Query, now: DateTime<Utc>) -
 }
 
 /// The commits of `OLD..NEW`: the documents' history is a line, so they are those from NEW to before OLD.
-fn commit_range<'e, 'a>(arrived: &'e [Entry<'a>], range: &str) -> Option<&'e [Entry<'a>]> {
+fn commit_range<'e, 'a>(arrived: &'e [DemoEntry<'a>], range: &str) -> Option<&'e [DemoEntry<'a>]> {
     let (old, new) = range.split_once("..")?;
     let (old, new) = (revision(arrived, old)?, revision(arrived, new)?);
     Some(arrived.get(new..old).unwrap_or_default())
 }
 
 /// One commit of the log.
-fn log_row(name: &str, entry: &Entry<'_>, with_message: bool) -> String {
+fn log_row(name: &str, entry: &DemoEntry<'_>, with_message: bool) -> String {
     let item = entry.item;
     let (title, author, hash) = (escape(&item.title), escape(&item.by), &item.id);
     let (at, day) = (

@@ -7,7 +7,8 @@ use super::shared_state::SharedState;
 use crate::clock::Clock;
 use crate::config::{Config, FeedConfig, host_and_port};
 use crate::source::fetch::Fetcher;
-use crate::source::{Answer, Body, FetchError, Goal, Page, Request, Source, Walk};
+use crate::source::git::GitQuestion;
+use crate::source::{Answer, Body, FetchError, Goal, Method, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
 
 /// The most requests to look at a feed: for a news server it takes two, for each address.
@@ -59,6 +60,10 @@ impl FeedReader {
             let Some(request) = walk.next() else {
                 break;
             };
+            // A look only asks git whether the branch or the list is there.
+            if brings_history(&request) {
+                break;
+            }
             let answer = fetcher.fetch(&request).await;
             let (walked, read) = self.shared.pool.read(walk, answer, None).await;
             let page = read?;
@@ -111,6 +116,14 @@ impl FeedReader {
             true => &self.guarded,
             false => &self.fetcher,
         }
+    }
+}
+
+/// Whether git would fetch commits for this request.
+fn brings_history(request: &Request) -> bool {
+    match &request.method {
+        Method::Git(question) => !matches!(**question, GitQuestion::Tip { .. }),
+        Method::Get | Method::Post | Method::News(_) => false,
     }
 }
 

@@ -311,7 +311,12 @@ impl Walk {
     pub fn has_ended_detour(&self) -> bool {
         match self {
             Self::Ways(walk) => walk.has_ended_detour(),
-            Self::Tree(_) | Self::Archive(_) | Self::Newsgroup(_) | Self::Feed(_) => false,
+            Self::Tree(_)
+            | Self::Archive(_)
+            | Self::GitTree(_)
+            | Self::GitArchive(_)
+            | Self::Newsgroup(_)
+            | Self::Feed(_) => false,
         }
     }
 
