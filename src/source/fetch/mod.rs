@@ -310,7 +310,6 @@ async fn send(client: &Client, request: &Request, url: &Url) -> reqwest::Result<
     let builder = match request.method {
         Method::Get | Method::Git(_) | Method::News(_) => client.get(url.clone()),
         Method::Post => client.post(url.clone()),
-        Method::Get | Method::News(_) => client.get(url.clone()),
     };
     builder.headers(headers::of_request(request)).send().await
 }

@@ -527,7 +527,7 @@ mod tests {
                     GitQuestion::Tip { .. } => "tip",
                     GitQuestion::Commits(_) => "commits",
                 },
-                Method::Get | Method::Post => "get",
+                Method::Get | Method::Post | Method::News(_) => "get",
             };
             let path = request.url.path().trim_start_matches("/bpf/");
             assert_eq!(format!("{kind} {path}"), wanted);
