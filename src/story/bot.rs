@@ -15,10 +15,10 @@ pub use self::ending::{AnswerEffect, Share, answer_effect};
 pub use self::tree::{NamedTree, is_tree, may_be_tree};
 use super::machine::{self, MachineKind};
 use super::{AppliedCommit, StoredItem};
-use crate::item::MessageId;
 use crate::item::prose::lines;
 use crate::item::subject::Subject;
 use crate::item::trailer::commit_in_link;
+use crate::item::{DKIM_HEADER, MessageId};
 
 /// The commits that were applied, and the tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +57,13 @@ pub struct Merge {
     pub hash: String,
     pub tree: String,
     pub request: Option<MessageId>,
+}
+
+impl StoredItem {
+    /// Whether the archive's server found no valid signature of the sender's domain.
+    pub fn is_sender_denied(&self) -> bool {
+        self.header(DKIM_HEADER).is_some()
+    }
 }
 
 /// Reads a notice of patchwork-bot or tip-bot; `None` if the mail is none. The caller has checked the address.

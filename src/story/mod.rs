@@ -24,7 +24,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
-use crate::item::{DKIM_HEADER, ItemKind, Person};
+use crate::item::{ItemKind, Person};
 
 /// An item as it was stored, for folding.
 #[derive(Debug, Clone)]
@@ -70,11 +70,6 @@ impl StoredItem {
             .iter()
             .find(|(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
-    }
-
-    /// Whether the archive's server found no valid signature of the sender's domain.
-    pub fn is_sender_denied(&self) -> bool {
-        self.header(DKIM_HEADER).is_some()
     }
 }
 

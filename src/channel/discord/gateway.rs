@@ -12,8 +12,6 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
-use serde_json::Value;
 use serenity::all::Interaction;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -24,6 +22,7 @@ use twilight_gateway::{CloseFrame, ConfigBuilder, Intents, Message, Shard, Shard
 use url::{Host, Url};
 
 use super::commands::{self, RegistrationStore};
+use super::events::{self, GatewayEvent};
 use super::interactions::InteractionHandler;
 use super::refusal::Aim;
 use super::rest::{DiscordRequest, Rest};
@@ -58,31 +57,6 @@ struct GatewayAddress {
 enum ShardEvent {
     Ready { application: String },
     Interaction(Box<Interaction>),
-}
-
-/// A message of the gateway without its data. serenity's enum of all events would parse every field of every event; that
-/// alone is a sixth of our crate's code.
-#[derive(Deserialize)]
-struct GatewayMessage {
-    /// The event's name; other messages have none.
-    #[serde(rename = "t")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct EventData<T> {
-    #[serde(rename = "d")]
-    data: T,
-}
-
-#[derive(Deserialize)]
-struct Ready {
-    application: ReadyApplication,
-}
-
-#[derive(Deserialize)]
-struct ReadyApplication {
-    id: String,
 }
 
 enum ConnectionEnd {
@@ -328,49 +302,32 @@ impl GatewayConnection {
     }
 
     fn read(&mut self, text: &str) -> Option<ShardEvent> {
-        let read = self.event(text);
-        read.unwrap_or_else(|error| {
-            self.unknown.fetch_add(1, Ordering::Relaxed);
-            debug!("Discord: an event could not be parsed: {error}");
-            None
-        })
-    }
-
-    /// Parses the event in a message, if the bot needs it.
-    fn event(&mut self, text: &str) -> serde_json::Result<Option<ShardEvent>> {
-        let message: GatewayMessage = serde_json::from_str(text)?;
-        match message.kind.as_deref().unwrap_or_default() {
-            "READY" => {
-                self.changed.is_any = true;
-                let ready: EventData<Ready> = serde_json::from_str(text)?;
-                Ok(Some(ShardEvent::Ready {
-                    application: ready.data.application.id,
-                }))
+        let event = match events::parse(text) {
+            Ok(event) => event,
+            Err(error) => {
+                self.unknown.fetch_add(1, Ordering::Relaxed);
+                debug!("Discord: an event could not be parsed: {error}");
+                return None;
             }
-            // Without further intents, Discord reports member updates of the bot only: its roles.
-            "GUILD_CREATE"
-            | "GUILD_UPDATE"
-            | "GUILD_ROLE_CREATE"
-            | "GUILD_ROLE_UPDATE"
-            | "GUILD_ROLE_DELETE"
-            | "GUILD_MEMBER_UPDATE"
-            | "THREAD_UPDATE" => {
+        };
+        match event {
+            GatewayEvent::Ready { application } => {
                 self.changed.is_any = true;
-                Ok(None)
+                Some(ShardEvent::Ready { application })
             }
-            "CHANNEL_CREATE" | "CHANNEL_UPDATE" => {
+            GatewayEvent::Interaction(interaction) => Some(ShardEvent::Interaction(interaction)),
+            GatewayEvent::ServerChanged => {
+                self.changed.is_any = true;
+                None
+            }
+            GatewayEvent::ChannelChanged => {
                 self.changed = Changed {
                     is_any: true,
                     is_channel: true,
                 };
-                Ok(None)
+                None
             }
-            "INTERACTION_CREATE" => {
-                let event: EventData<Value> = serde_json::from_str(text)?;
-                let interaction = serde_json::from_value(event.data)?;
-                Ok(Some(ShardEvent::Interaction(Box::new(interaction))))
-            }
-            _ => Ok(None),
+            GatewayEvent::Unused => None,
         }
     }
 

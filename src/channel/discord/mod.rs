@@ -7,6 +7,7 @@ mod choices;
 mod commands;
 mod doubles;
 pub mod escape;
+mod events;
 mod facts;
 mod gateway;
 mod interactions;

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::archive_cursor::GitArchiveCursor;
 use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
 use super::{CURSOR_WORD, records};
 
@@ -33,27 +33,6 @@ const TIP_EACH_S: i64 = 6 * 3600;
 #[derive(Debug, Clone)]
 pub struct GitArchive {
     base: Url,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct GitArchiveCursor {
-    by: String,
-    /// The newest epoch that was read.
-    epoch: u32,
-    /// All its mails up to this commit are stored, or older than the first poll; `None` before its first mail.
-    tip: Option<CommitHash>,
-    /// The date of that commit, in unix seconds; 0 before the first poll.
-    tip_at: i64,
-    /// The manifest's mark for the epoch when that was read to its end.
-    fingerprint: Option<String>,
-    /// When the tip was last asked for, by our clock.
-    asked_at: i64,
-    /// Whether a first poll has been, or a backfill has chosen its first epoch.
-    is_placed: bool,
-    /// A backfill: its beginning in unix seconds, and whether it is done.
-    since: Option<i64>,
-    is_done: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,22 +125,6 @@ impl GitArchive {
             begun_at: None,
         }
     }
-}
-
-/// A cursor that reads all mails since a moment (unix seconds) in the newest epoch as news.
-pub(in crate::source) fn cursor_since(since: i64) -> String {
-    let cursor = GitArchiveCursor {
-        by: CURSOR_WORD.to_owned(),
-        tip_at: since,
-        ..GitArchiveCursor::default()
-    };
-    serde_json::to_string(&cursor).expect("a cursor is plain data")
-}
-
-/// The moment up to which all mails are stored, in unix seconds; `None` before the first poll.
-pub(in crate::source) fn read_to(cursor: &str) -> Option<i64> {
-    let cursor: GitArchiveCursor = serde_json::from_str(cursor).ok()?;
-    (cursor.tip_at > 0).then_some(cursor.tip_at)
 }
 
 impl GitArchiveWalk {

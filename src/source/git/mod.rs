@@ -9,13 +9,14 @@
 //! - `people`: the pages that people read, where a rule leads from a repository to them.
 
 mod archive;
+mod archive_cursor;
 mod epochs;
 pub(crate) mod people;
 mod records;
 mod tree;
 
 pub use self::archive::{GitArchive, GitArchiveWalk};
-pub(super) use self::archive::{cursor_since as archive_cursor_since, read_to};
+pub(super) use self::archive_cursor::{cursor_since as archive_cursor_since, read_to};
 pub use self::tree::{GitTree, GitTreeWalk};
 pub use super::question::{CommitRange, GitHead, GitQuestion, LastTip, MailHead, MailRange};
 pub use crate::config::{as_http, is_git, protocol};

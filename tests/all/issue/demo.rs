@@ -105,9 +105,10 @@ fn has(ours: &str, pick: &Pick, picks: &[Pick]) -> bool {
             let wanted = format!("- {author}, [{title}](");
             lines.any(|line| line.starts_with(&wanted))
         }
+        // A line of its own, or the end of the line of its story.
         ("highlights", "commit") => lines.any(|line| {
-            let rest = line.strip_prefix(&format!("- [{}]({}) (", pick.title, pick.url));
-            rest.is_some_and(|rest| rest.contains(", 2017-0"))
+            let rest = line.split_once(&format!("[{}]({}) (", pick.title, pick.url));
+            rest.is_some_and(|(_, rest)| rest.contains(", 2017-0"))
         }),
         // A pull request, by its day: `2nd May 2017` is ours as `2 May 2017`.
         ("intro", "mail") if pick.title.ends_with(" 2017") => {

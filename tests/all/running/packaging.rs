@@ -78,7 +78,7 @@ fn the_container_starts_what_was_built() {
         .expect("the program is copied")
         .split_whitespace()
         .collect();
-    assert_eq!(copied[2], "/src/target/release/bpfnews");
+    assert_eq!(copied[2], "/src/target/dist/bpfnews");
     assert_eq!(copied[3], entry[0]);
     assert!(file.contains("\nUSER bpfnews\n") && file.contains("\nVOLUME /var/lib/bpfnews\n"));
     let manifest = read("Cargo.toml");
