@@ -521,8 +521,10 @@ mod tests {
                 .len(),
             4
         );
-        let (_, text) = get("/articles.rss", "2017-05-01T00:00:00Z").await;
-        assert_eq!(text.matches("<item>").count(), 1);
+        for (now, many) in [("2017-05-02T08:59:59Z", 0), ("2017-05-02T09:00:00Z", 1)] {
+            let (_, text) = get("/articles.rss", now).await;
+            assert_eq!(text.matches("<item>").count(), many, "{now}");
+        }
         let (_, text) = get("/headlines/rss", "2017-05-01T00:00:00Z").await;
         assert!(!text.contains("721581"));
     }
