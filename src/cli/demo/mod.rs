@@ -195,7 +195,8 @@ impl Playing<'_> {
              bpfnews run              poll them and show what is new\n\n\
              For a channel of your own, see docs/set-up.md and docs/set-up-matrix.md.\n\
              The same as web pages: bpfnews demo --web\n\
-             {DIM}Not installed yet? Put  cargo run --release --  in place of  bpfnews.{DIM:#}",
+             {DIM}Not installed yet? In place of bpfnews, type:\n  \
+             cargo run --release --no-default-features --{DIM:#}",
             items.len()
         ))?;
         Ok(())
