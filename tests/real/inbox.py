@@ -48,6 +48,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from ports import own_ports
+
 NAME = "bpf"
 GROUP = "invalid.list.bpf"
 WALL = b"<!doctype html><html><head><title>Making sure you're not a bot!</title></head><body></body></html>"
@@ -278,23 +280,6 @@ def front(port):
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}/{NAME}/"
-
-
-def own_ports(count):
-    """Free ports outside of the range from which connections get theirs, so that a server can come back to its port. Each
-    process has ports of its own."""
-    first, ports = 20_000 + os.getpid() % 1_700 * 7, []
-    for port in range(first, first + 7):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                ports.append(port)
-            except OSError:
-                pass
-    if len(ports) < count:
-        sys.exit("there are no free ports")
-    return ports[:count]
 
 
 def free_port():

@@ -23,6 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ports import own_ports
+
 GROUP = "invalid.list.bpf"
 HOME = Path("/usr/lib/news")
 PROGRAMS = HOME / "bin"
@@ -124,23 +126,6 @@ class Inn:
                 self.server.wait(5)
             except subprocess.TimeoutExpired:
                 self.server.kill()
-
-
-def own_ports(count):
-    """Free ports outside of the range from which connections get theirs, so that a server can come back to its port. Each
-    process has ports of its own."""
-    first, ports = 20_000 + os.getpid() % 1_700 * 7, []
-    for port in range(first, first + 7):
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-                ports.append(port)
-            except OSError:
-                pass
-    if len(ports) < count:
-        sys.exit("there are no free ports")
-    return ports[:count]
 
 
 def main():

@@ -41,7 +41,7 @@ pub use self::git::git_version;
 use self::nntp::NewsConnections;
 use self::reach::Reach;
 use self::words::shown;
-use super::{Answer, Body, FetchError, Method, OWN_NETWORK, Request};
+use super::{Answer, Body, FetchError, Method, OWN_NETWORK, Request, Validators};
 use crate::config::NetworkConfig;
 
 /// The most redirects of one request.
@@ -333,9 +333,23 @@ async fn whole_answer(request: &Request, url: &Url, response: Response) -> Resul
             bytes,
             charset: headers::charset(&headers),
         },
-        validators: headers::validators(&headers, &super::Validators::default()),
+        validators: headers::validators(&headers, &Validators::default()),
         fresh_for: headers::fresh_for(&headers, SystemTime::now()),
     }))
+}
+
+/// The answer of git or of a news server, which have no headers.
+fn answer(url: &Url, bytes: Vec<u8>) -> Answer {
+    Answer {
+        url: url.clone(),
+        moved_to: None,
+        body: Body::Bytes {
+            bytes,
+            charset: None,
+        },
+        validators: Validators::default(),
+        fresh_for: None,
+    }
 }
 
 fn unchanged(request: &Request, url: &Url, response: &Response) -> Result<Hop, FetchError> {

@@ -77,15 +77,14 @@ pub(super) fn of_failure(url: &Url, error: &reqwest::Error) -> FetchError {
 pub(super) fn is_sign_of_outage(url: &Url, error: &reqwest::Error) -> bool {
     let refused = find_cause::<io::Error>(error)
         .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-    !refused && !is_loopback(url)
+    !refused && !url.host().is_some_and(|host| is_own_computer(&host))
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+pub(super) fn is_own_computer(host: &Host<impl AsRef<str>>) -> bool {
+    match host {
+        Host::Domain(name) => name.as_ref().trim_end_matches('.') == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 

@@ -12,7 +12,6 @@ use url::Url;
 use super::archive_cursor::GitArchiveCursor;
 use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
 use super::{CURSOR_WORD, records};
-
 use crate::config::as_http;
 use crate::item::CommitHash;
 use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};

@@ -34,11 +34,11 @@ use self::program::{GitRemote, Program};
 use self::repository::GitRun;
 use super::address::{self, Lookup};
 use super::words::{root_cause, shown};
-use super::{Fetcher, gate_key};
+use super::{Fetcher, answer, gate_key};
 use crate::config::{NetworkConfig, as_http};
 use crate::item::hex;
 use crate::source::question::GitQuestion;
-use crate::source::{Answer, Body, FetchError, Request, Validators};
+use crate::source::{Answer, FetchError, Request};
 
 /// A fetch may take so many times as long as a request: it may bring months of history.
 const FETCH_TIMES: u32 = 10;
@@ -250,19 +250,6 @@ fn name_of(url: &Url) -> String {
         .take(30)
         .collect();
     format!("{last}-{}", hex(&digest[..8]))
-}
-
-fn answer(url: &Url, bytes: Vec<u8>) -> Answer {
-    Answer {
-        url: url.clone(),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    }
 }
 
 #[cfg(test)]

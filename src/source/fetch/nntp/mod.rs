@@ -19,12 +19,13 @@ use url::{Host, Url};
 use self::dial::Dialer;
 use self::exchange::exchange;
 use self::wire::{NewsLines, Status, WireError};
+use super::verdict::is_own_computer;
 use super::words::{clean, shown};
-use super::{CONNECT_TIMEOUT_MAX, Fetcher, gate_key};
+use super::{CONNECT_TIMEOUT_MAX, Fetcher, answer, gate_key};
 use crate::config::host_and_port;
 use crate::source::newsgroup::frame::FrameWriter;
 use crate::source::request::NewsRequest;
-use crate::source::{Answer, Body, FetchError, Request, Validators};
+use crate::source::{Answer, FetchError, Request};
 
 /// How long an idle connection is kept. Most servers close it earlier, and then the next poll connects again.
 const IDLE_MAX: Duration = Duration::from_secs(20 * 60);
@@ -214,27 +215,6 @@ impl Fetcher {
                 why: format!("{url_shown} does not speak NNTP: “{}”", clean(&line, 80)),
             },
         }
-    }
-}
-
-fn answer(url: &Url, bytes: Vec<u8>) -> Answer {
-    Answer {
-        url: url.clone(),
-        moved_to: None,
-        body: Body::Bytes {
-            bytes,
-            charset: None,
-        },
-        validators: Validators::default(),
-        fresh_for: None,
-    }
-}
-
-fn is_own_computer(host: &Host<String>) -> bool {
-    match host {
-        Host::Domain(name) => name.trim_end_matches('.') == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 
