@@ -2,6 +2,7 @@
 
 mod matters;
 mod notes;
+mod reviews;
 pub mod route;
 mod steps;
 pub mod story;

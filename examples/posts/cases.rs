@@ -188,6 +188,8 @@ fn lines() -> Vec<(&'static str, Content)> {
     let line_of = |what: &str, title: &str, link: &str| Line {
         what: what.to_owned(),
         title: title.to_owned(),
+        author: String::new(),
+        summary: String::new(),
         link: Some(link.to_owned()),
         tone: Tone::Reading,
         mark: String::new(),

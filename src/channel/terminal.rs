@@ -154,7 +154,7 @@ pub fn render(content: &Content, width: usize) -> String {
         Content::Line(line) => barred(line.tone, &one_line(line, width)),
         Content::Digest(digest) => {
             let mut lines = vec![format!("{STRONG}{}{STRONG:#}", digest.title)];
-            lines.extend(digest.lines.iter().flat_map(|line| one_line(line, width)));
+            lines.extend(digest.lines.iter().flat_map(|line| listed(line, width)));
             barred(Tone::Reading, &lines)
         }
         Content::Issue(post) => issue(post, width),
@@ -185,9 +185,8 @@ fn moved(content: &Content, width: usize) -> Option<String> {
             let line = Line {
                 what: post.state.clone(),
                 title: post.title.clone(),
-                link: None,
                 tone: post.tone,
-                mark: String::new(),
+                ..Line::default()
             };
             Some(barred(post.tone, &one_line(&line, width)))
         }
@@ -200,13 +199,30 @@ fn moved(content: &Content, width: usize) -> Option<String> {
 }
 
 fn one_line(line: &Line, width: usize) -> Vec<String> {
-    let text = match line.what.is_empty() {
-        true => line.title.clone(),
-        false => format!("{}: {}", line.what, line.title),
-    };
-    let mut lines = wrap(&text, width.saturating_sub(2));
+    let mut lines = wrap(&words(line), width.saturating_sub(2));
     lines.extend(line.link.iter().map(|link| format!("{DIM}{link}{DIM:#}")));
     lines
+}
+
+/// A line of a list: with its author and summary.
+fn listed(line: &Line, width: usize) -> Vec<String> {
+    let room = width.saturating_sub(2);
+    let text = match line.author.is_empty() {
+        true => words(line),
+        false => format!("{} · {}", words(line), line.author),
+    };
+    let mut lines = wrap(&text, room);
+    let summary = wrap(&line.summary, room);
+    lines.extend(summary.iter().map(|row| format!("{DIM}{row}{DIM:#}")));
+    lines.extend(line.link.iter().map(|link| format!("{DIM}{link}{DIM:#}")));
+    lines
+}
+
+fn words(line: &Line) -> String {
+    match line.what.is_empty() {
+        true => line.title.clone(),
+        false => format!("{}: {}", line.what, line.title),
+    }
 }
 
 /// A newsletter: the introduction, and lines under headings.
@@ -221,7 +237,7 @@ fn issue(post: &IssuePost, width: usize) -> String {
         lines.push(format!("{STRONG}{}{STRONG:#}", part.heading));
         for line in &part.lines {
             let mut first = "- ";
-            for row in one_line(line, inner) {
+            for row in listed(line, inner) {
                 lines.push(format!("{first}{row}"));
                 first = "  ";
             }
@@ -309,7 +325,7 @@ fn story(post: &Post, width: usize) -> String {
     if !post.change.is_empty() {
         lines.extend(wrap(&format!("Changed: {}", post.change), inner));
     }
-    for quiet in [&post.checks, &post.steps.join(" → ")] {
+    for quiet in [&post.reviews, &post.checks, &post.steps.join(" → ")] {
         lines.extend(
             wrap(quiet, inner)
                 .into_iter()
@@ -390,6 +406,7 @@ mod tests {
             parts_left_out: 1,
             change: "It works now.".to_owned(),
             checks: "AI review: 1 finding (1 high)".to_owned(),
+            reviews: String::new(),
             steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
             refs: Vec::new(),
             tree: "bpf-next".to_owned(),

@@ -148,8 +148,7 @@ pub(super) fn plain_line(what: impl Into<String>, title: impl Into<String>, tone
     Line {
         what: what.into(),
         title: title.into(),
-        link: None,
         tone,
-        mark: String::new(),
+        ..Line::default()
     }
 }

@@ -80,7 +80,7 @@ fn line(ctx: &CommandContext<'_>, row: &FeedRow) -> Line {
                 Tone::Ended
             }
         },
-        mark: String::new(),
+        ..Line::default()
     }
 }
 

@@ -153,13 +153,13 @@ impl CommandHandler {
         let is_private = call.spec.disclosure != Disclosure::Everybody;
         match answer {
             Ok(Answer::Message(content)) => Reply {
-                content,
+                content: content.without_marks(),
                 is_private,
                 pages: PageCalls::default(),
             },
             Ok(Answer::Issue(issue)) => match pages::page_of_issue(*issue, call) {
                 Ok((content, pages)) => Reply {
-                    content,
+                    content: content.without_marks(),
                     is_private,
                     pages,
                 },
@@ -171,7 +171,7 @@ impl CommandHandler {
                         self.page_cache.keep(by, call, Arc::new(listing), now);
                     }
                     Reply {
-                        content,
+                        content: content.without_marks(),
                         is_private,
                         pages,
                     }
@@ -321,7 +321,7 @@ fn no_such_page(many: usize) -> Reply {
 
 fn private(title: &str, text: &str) -> Reply {
     Reply {
-        content: notice(title, crate::post::plain_lines(text), "bpfnews"),
+        content: notice(title, crate::post::plain_lines(text), ""),
         is_private: true,
         pages: PageCalls::default(),
     }

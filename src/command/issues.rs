@@ -19,8 +19,7 @@ pub(super) async fn latest(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
         return show(ctx, &issue).await;
     }
     let best = stories::best_of_the_week(readers, ctx.now).await?;
-    let line =
-        |story: &Story| story_post::line(story, story_post::standing(story), story.id.clone());
+    let line = |story: &Story| story_post::line_of_list(story, story_post::standing(story));
     Ok(Answer::List(Listing {
         title: "The best of the last seven days".to_owned(),
         lines: best.iter().map(line).collect(),

@@ -44,7 +44,7 @@ fn line(letter: &Letter) -> Line {
         title: format!("{} ({why})", plain(&letter.title())),
         link: letter.link(),
         tone: Tone::Ended,
-        mark: String::new(),
+        ..Line::default()
     }
 }
 

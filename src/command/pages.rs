@@ -191,7 +191,12 @@ fn cost(line: &Line) -> usize {
     let layout = 16;
     let link = line.link.as_ref().map_or(0, |link| 3 * link.len() / 2);
     // Platforms cut the rest: 120 characters here, and 200 of a title.
-    text(&line.what).min(120) + text(&line.title).min(200) + link + layout
+    text(&line.what).min(120)
+        + text(&line.title).min(200)
+        + text(&line.author).min(120)
+        + text(&line.summary).min(200)
+        + link
+        + layout
 }
 
 #[cfg(test)]
@@ -206,8 +211,7 @@ mod tests {
             what: "posted".to_owned(),
             title: title.to_owned(),
             link: (link > 0).then(|| format!("https://a.example/{}", "x".repeat(link))),
-            tone: Tone::New,
-            mark: String::new(),
+            ..Line::default()
         }
     }
 

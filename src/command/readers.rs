@@ -132,7 +132,7 @@ pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandErro
     waiting.truncate(usize::try_from(FOUND_MAX).unwrap_or(usize::MAX));
     let line = |(waits, story): &(TimeDelta, Story)| {
         let what = format!("{} · {}", span(*waits), story.id);
-        story_post::line(story, what, story.id.clone())
+        story_post::line_of_list(story, what)
     };
     Ok(Answer::List(Listing {
         title: match many {
@@ -228,5 +228,5 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 /// A story's line, with the id that other commands take.
 fn with_id(story: &Story) -> Line {
     let what = format!("{} · {}", story.id, story_post::standing(story));
-    story_post::line(story, what, story.id.clone())
+    story_post::line_of_list(story, what)
 }

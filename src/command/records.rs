@@ -48,7 +48,7 @@ pub(super) fn suggestion_line(row: &suggestions::SuggestionRow, what: &str) -> L
         },
         link: Some(row.shown.clone()),
         tone: Tone::Reading,
-        mark: String::new(),
+        ..Line::default()
     }
 }
 

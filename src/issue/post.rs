@@ -59,6 +59,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             link: pull.link.clone(),
             tone: Tone::Applied,
             mark: pull.story.clone(),
+            ..Line::default()
         })
     });
     let sections = issue.sections.iter();
@@ -86,6 +87,7 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
             link: posted.link.clone(),
             tone: Tone::New,
             mark: posted.story.clone(),
+            ..Line::default()
         })
     });
     parts.push(IssuePart {
@@ -144,5 +146,6 @@ fn line(kind: SectionKind, entry: &Entry) -> Line {
         link,
         tone: Tone::Reading,
         mark: entry.story.clone().unwrap_or_default(),
+        ..Line::default()
     }
 }

@@ -93,20 +93,19 @@ pub(super) fn line_of(post: &PostRow) -> Line {
         Content::Story(post) => Line {
             what: post.state.clone(),
             title: post.title.clone(),
+            author: post.author.clone(),
             link: post.link.clone(),
             tone: post.tone,
             mark: post.mark.clone(),
+            ..Line::default()
         },
         Content::Line(line) => line.clone(),
         Content::Digest(_)
         | Content::Issue(_)
         | Content::Suggestion(_)
         | Content::Notice { .. } => Line {
-            what: String::new(),
-            title: String::new(),
-            link: None,
-            tone: Tone::New,
             mark: post.content.mark().to_owned(),
+            ..Line::default()
         },
     }
 }

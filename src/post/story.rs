@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::notes::notes;
+use super::reviews::reviews;
 pub use super::steps::{event_words, standing};
 use super::steps::{is_only_said, steps};
 use super::{About, is_for_readers, plain};
@@ -16,7 +17,9 @@ const TITLE_CHARS_MAX: usize = 240;
 /// The most characters of a summary, and of the changes.
 const SUMMARY_CHARS_MAX: usize = 600;
 /// The most patches that are listed; for a longer series a line counts the rest.
-const PARTS_MAX: usize = 12;
+const PARTS_MAX: usize = 6;
+/// The most characters of a story's summary in a list.
+const LINE_SUMMARY_CHARS_MAX: usize = 140;
 
 /// The content of a message in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,30 @@ impl Content {
         }
     }
 
+    /// The same without the marks of stories, digests and issues, for an answer. An answer is no post, so bpfnews need not
+    /// find it again, and readers have no use for the ids.
+    pub fn without_marks(mut self) -> Self {
+        let clear = |lines: &mut Vec<Line>| lines.iter_mut().for_each(|line| line.mark.clear());
+        match &mut self {
+            Self::Story(post) => post.mark.clear(),
+            Self::Line(line) => line.mark.clear(),
+            Self::Digest(digest) => {
+                digest.mark.clear();
+                clear(&mut digest.lines);
+            }
+            Self::Issue(issue) => {
+                issue.mark.clear();
+                issue
+                    .parts
+                    .iter_mut()
+                    .for_each(|part| clear(&mut part.lines));
+            }
+            Self::Notice { mark, .. } => mark.clear(),
+            Self::Suggestion(_) => {}
+        }
+        self
+    }
+
     /// Its title: the story's, the digest's or the issue's.
     pub fn title(&self) -> String {
         match self {
@@ -82,12 +109,18 @@ impl Content {
 }
 
 /// A line about a story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The event, in our words: `Applied to bpf-next`.
     pub what: String,
     /// The story's title.
     pub title: String,
+    /// The author; empty if the line does not name one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// The author's first sentence, shown in lists only; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
     /// Where to read on.
     pub link: Option<String>,
     /// Where it stands, for the line's colour.
@@ -186,19 +219,51 @@ pub struct Post {
     /// The verdicts of machines on the newest revision, in one line; may be empty.
     #[serde(default)]
     pub checks: String,
+    /// The answers and reviews of people, in one line: `acked by A. Maintainer · 5 answers`; may be empty.
+    #[serde(default)]
+    pub reviews: String,
     /// Its life so far, a few words each: `v1 3 May`, `applied to bpf-next by A. Maintainer 7 May`.
     pub steps: Vec<String>,
     /// Where to read on.
     pub link: Option<String>,
-    /// A commit worth naming, in a few words.
-    pub refs: Vec<String>,
+    /// Commits worth naming.
+    pub refs: Vec<CommitRef>,
+}
+
+/// A commit that a post names.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredCommitRef")]
+pub struct CommitRef {
+    /// `commit 0123456789ab`.
+    pub words: String,
+    /// The page of the commit, if one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// A commit as posts store it. Earlier versions stored the words only.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredCommitRef {
+    Words(String),
+    Linked { words: String, link: Option<String> },
+}
+
+impl From<StoredCommitRef> for CommitRef {
+    fn from(stored: StoredCommitRef) -> Self {
+        match stored {
+            StoredCommitRef::Words(words) => Self { words, link: None },
+            StoredCommitRef::Linked { words, link } => Self { words, link },
+        }
+    }
 }
 
 /// Classes of states, for colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// New, nothing decided.
+    #[default]
     New,
     /// People talk about it.
     Discussed,
@@ -249,6 +314,7 @@ pub fn compose(story: &Story) -> Post {
         summary: prose::shorten(&plain(&story.summary.join(" ")), SUMMARY_CHARS_MAX),
         change: prose::shorten(&plain(change.map_or("", String::as_str)), SUMMARY_CHARS_MAX),
         checks: checks(story),
+        reviews: reviews(story),
         steps: steps(story),
         link: story.url.clone().filter(|link| is_for_readers(link)),
         refs: refs(story),
@@ -260,9 +326,20 @@ pub fn line(story: &Story, what: String, mark: String) -> Line {
     Line {
         what,
         title: prose::shorten(&plain(&story.title), TITLE_CHARS_MAX),
+        author: plain(story.author.as_deref().unwrap_or_default()),
+        summary: String::new(),
         link: story.url.clone().filter(|link| is_for_readers(link)),
         tone: tone(story.state),
         mark,
+    }
+}
+
+/// A line of a list: the same with the first sentence of the summary.
+pub fn line_of_list(story: &Story, what: String) -> Line {
+    let first = story.summary.first().map_or("", String::as_str);
+    Line {
+        summary: prose::shorten(&plain(first), LINE_SUMMARY_CHARS_MAX),
+        ..line(story, what, story.id.clone())
     }
 }
 
@@ -312,17 +389,23 @@ fn checks(story: &Story) -> String {
     words.join(" · ")
 }
 
-fn refs(story: &Story) -> Vec<String> {
+fn refs(story: &Story) -> Vec<CommitRef> {
     let commit = match (&story.mainline, story.commits.as_slice()) {
-        (Some(landed), _) => Some(landed.hash.as_str()),
-        (None, [only]) => Some(only.as_str()),
+        (Some(landed), _) => Some((landed.hash.as_str(), landed.link.as_deref())),
+        (None, [only]) => {
+            let is_commit = story.kind == StoryKind::Commit;
+            Some((only.as_str(), story.url.as_deref().filter(|_| is_commit)))
+        }
         (None, _) => None,
     };
-    let digits = commit.map(|hash| plain(hash).chars().take(HASH_DIGITS).collect::<String>());
-    digits
-        .map(|digits| format!("commit {digits}"))
-        .into_iter()
-        .collect()
+    let words = |(hash, link): (&str, Option<&str>)| {
+        let digits: String = plain(hash).chars().take(HASH_DIGITS).collect();
+        CommitRef {
+            words: format!("commit {digits}"),
+            link: link.filter(|link| is_for_readers(link)).map(str::to_owned),
+        }
+    };
+    commit.map(words).into_iter().collect()
 }
 
 /// The milestone that a story reached, if its state is one: a word that is the same for the same milestone.

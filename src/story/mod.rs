@@ -339,6 +339,9 @@ pub struct Landed {
     /// The commit or the merge that brought it.
     pub hash: String,
     pub at: DateTime<Utc>,
+    /// The page of that commit, if its item is stored here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// A commit in a stable tree.

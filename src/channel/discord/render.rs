@@ -25,13 +25,24 @@ pub(super) const THREAD_NAME_MAX: usize = 100;
 /// The shares of a story's description. The rest is for its patches, in whole lines.
 const STATE_MAX: usize = 400;
 const REFS_MAX: usize = 200;
+const REVIEWS_MAX: usize = 400;
+/// The most commits that a post links.
+const COMMITS_MAX: usize = 1;
 const SUMMARY_MAX: usize = 1200;
 const CHANGE_MAX: usize = 1200;
 const STEPS_MAX: usize = 500;
 /// The headings and empty lines between the shares.
 const LAYOUT_MAX: usize = 64;
 const _: () = assert!(
-    STATE_MAX + REFS_MAX + SUMMARY_MAX + CHANGE_MAX + STEPS_MAX + LAYOUT_MAX < DESCRIPTION_MAX
+    STATE_MAX
+        + REFS_MAX
+        + REVIEWS_MAX
+        + SUMMARY_MAX
+        + CHANGE_MAX
+        + STEPS_MAX
+        + COMMITS_MAX * (2 * WHAT_MAX + LINE_LINK_MAX + DOT.len() + 4)
+        + LAYOUT_MAX
+        < DESCRIPTION_MAX
 );
 /// The parts of a digest's line. A longer link is left out.
 const WHAT_MAX: usize = 120;
@@ -64,7 +75,7 @@ pub fn body(content: &Content) -> Value {
                 "description",
                 cut(&escape(text), DESCRIPTION_MAX),
             );
-            embed.insert("footer".to_owned(), footer("", mark));
+            put_footer(&mut embed, "", mark);
             embed
         }
     };
@@ -131,7 +142,7 @@ fn story(post: &Post) -> Map<String, Value> {
         feeds if feeds.is_empty() => post.about.word().to_owned(),
         feeds => format!("{}{DOT}{feeds}", post.about.word()),
     };
-    embed.insert("footer".to_owned(), footer(&about, &post.mark));
+    put_footer(&mut embed, &about, &post.mark);
     let at = post.at.to_rfc3339_opts(SecondsFormat::Secs, true);
     put(&mut embed, "timestamp", at);
     embed
@@ -160,9 +171,10 @@ fn description(post: &Post) -> String {
         change,
     ];
     let after = [
+        cut(&escape(&post.reviews), REVIEWS_MAX),
         cut(&escape(&post.checks), REFS_MAX),
         cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
-        cut(&escape(&post.refs.join(DOT)), REFS_MAX),
+        refs(post),
     ];
     let taken: usize = before
         .iter()
@@ -187,6 +199,19 @@ fn description(post: &Post) -> String {
         .join("\n\n")
 }
 
+/// The commits of a post as links, as far as they fit.
+fn refs(post: &Post) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    for commit in post.refs.iter().take(COMMITS_MAX) {
+        let label = cut(&commit.words, WHAT_MAX);
+        shown.push(match web_link(commit.link.as_deref(), LINE_LINK_MAX) {
+            Some(link) => format!("[{}]({link})", escape_label(&label)),
+            None => escape(&label),
+        });
+    }
+    shown.join(DOT)
+}
+
 fn one_line(line: &Line) -> Map<String, Value> {
     let mut embed = Map::new();
     put(&mut embed, "title", cut(&escape(&line.title), TITLE_MAX));
@@ -196,7 +221,7 @@ fn one_line(line: &Line) -> Map<String, Value> {
     let what = cut(&escape(&line.what), STATE_MAX);
     put(&mut embed, "description", what);
     embed.insert("color".to_owned(), colour(line.tone).into());
-    embed.insert("footer".to_owned(), footer("", &line.mark));
+    put_footer(&mut embed, "", &line.mark);
     embed
 }
 
@@ -207,9 +232,11 @@ fn several(digest: &Digest) -> Map<String, Value> {
     let lines = whole_lines(lines.collect(), 0, DESCRIPTION_MAX);
     put(&mut embed, "description", lines);
     embed.insert("color".to_owned(), colour(Tone::Reading).into());
-    let ids: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
-    let about = format!("{STORIES}{}", ids.join(" "));
-    embed.insert("footer".to_owned(), footer(&about, &digest.mark));
+    if !digest.mark.is_empty() {
+        let ids: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
+        let about = format!("{STORIES}{}", ids.join(" "));
+        put_footer(&mut embed, &about, &digest.mark);
+    }
     embed
 }
 
@@ -223,13 +250,23 @@ fn listed(line: &Line) -> String {
         "" => "untitled",
         title => title,
     };
-    match web_link(line.link.as_deref(), LINE_LINK_MAX) {
+    let first = match web_link(line.link.as_deref(), LINE_LINK_MAX) {
         Some(link) => {
             let label = cut(&escape_label(label), LABEL_MAX);
             format!("- {what}[{label}]({link})")
         }
         None => format!("- {what}{}", cut(&escape(label), LABEL_MAX)),
-    }
+    };
+    let author = match cut(&escape(line.author.trim()), WHAT_MAX) {
+        author if author.is_empty() => author,
+        author => format!("{DOT}{author}"),
+    };
+    let summary = match cut(&escape(line.summary.trim()), LABEL_MAX) {
+        summary if summary.is_empty() => summary,
+        // Two spaces keep the row inside its list item.
+        summary => format!("\n  {summary}"),
+    };
+    format!("{first}{author}{summary}")
 }
 
 /// A newsletter: the introduction, lines under headings, and a link to the rest.
@@ -267,7 +304,7 @@ fn issue(post: &IssuePost) -> Map<String, Value> {
         parts.collect::<Vec<_>>().join("\n\n"),
     );
     embed.insert("color".to_owned(), colour(Tone::Reading).into());
-    embed.insert("footer".to_owned(), footer("", &post.mark));
+    put_footer(&mut embed, "", &post.mark);
     embed
 }
 
@@ -295,7 +332,7 @@ fn suggestion(suggested: &Suggestion) -> Map<String, Value> {
         false => Tone::Ended,
     };
     embed.insert("color".to_owned(), colour(tone).into());
-    embed.insert("footer".to_owned(), footer("", &suggested.mark));
+    put_footer(&mut embed, "", &suggested.mark);
     embed
 }
 
@@ -322,14 +359,16 @@ fn whole_lines(lines: Vec<String>, left_out: usize, room: usize) -> String {
     kept.join("\n")
 }
 
-/// A footer ending with the whole mark, which identifies the message. Discord shows no markdown there.
-fn footer(about: &str, mark: &str) -> Value {
+/// Adds a footer ending with the whole mark, which identifies the message. An answer has no mark. Discord shows no markdown
+/// there.
+fn put_footer(embed: &mut Map<String, Value>, about: &str, mark: &str) {
     let room = FOOTER_MAX.saturating_sub(count(mark) + count(DOT));
-    let text = match cut(about, room) {
-        about if about.is_empty() => mark.to_owned(),
-        about => format!("{about}{DOT}{mark}"),
-    };
-    json!({"text": text})
+    let parts = [cut(about, room), mark.to_owned()];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    let text = parts.collect::<Vec<_>>().join(DOT);
+    if !text.is_empty() {
+        embed.insert("footer".to_owned(), json!({"text": text}));
+    }
 }
 
 /// A web address, escaped so that it cannot end a markdown link. `None` for other addresses and for long ones.

@@ -153,6 +153,7 @@ mod tests {
             summary: String::new(),
             change: String::new(),
             checks: String::new(),
+            reviews: String::new(),
             steps: Vec::new(),
             link: None,
             refs: Vec::new(),

@@ -7,7 +7,7 @@ use super::escape::escape;
 use super::render::body;
 use crate::channel::text::{count, cut};
 use crate::post::About;
-use crate::post::story::{Content, Digest, Line, Post, Tone};
+use crate::post::story::{CommitRef, Content, Digest, Line, Post, Tone};
 
 fn post(text: &str, link: &str) -> Content {
     Content::Story(Box::new(Post {
@@ -28,9 +28,13 @@ fn post(text: &str, link: &str) -> Content {
         summary: text.to_owned(),
         change: text.to_owned(),
         checks: text.to_owned(),
+        reviews: String::new(),
         steps: vec![text.to_owned(), "v2 3 May".to_owned()],
         link: Some(link.to_owned()),
-        refs: vec![text.to_owned()],
+        refs: vec![CommitRef {
+            words: text.to_owned(),
+            link: None,
+        }],
     }))
 }
 
@@ -38,6 +42,8 @@ fn line(title: &str, mark: &str) -> Line {
     Line {
         what: "Applied to bpf-next".to_owned(),
         title: title.to_owned(),
+        author: String::new(),
+        summary: String::new(),
         link: Some("https://lore.kernel.org/bpf/a(b)c/".to_owned()),
         tone: Tone::Applied,
         mark: mark.to_owned(),

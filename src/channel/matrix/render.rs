@@ -25,6 +25,8 @@ const LINK_BYTES_MAX: usize = 1_000;
 /// The most patches listed.
 const PARTS_MAX: usize = 20;
 const LINES_MAX: usize = 25;
+/// The most commits that a post links.
+const COMMITS_MAX: usize = 1;
 /// Characters of a line's title in a digest.
 const LINE_CHARS_MAX: usize = 160;
 
@@ -126,6 +128,10 @@ impl RenderedText {
 /// The content of an event for `content`.
 pub fn event(content: &Content) -> Value {
     let mut event = notice(&text(content));
+    // An answer has no mark.
+    if content.mark().is_empty() {
+        return event;
+    }
     event[MARK] = content.mark().into();
     if let Content::Digest(digest) = content {
         let stories: Vec<&str> = digest.lines.iter().map(|line| line.mark.as_str()).collect();
@@ -223,19 +229,17 @@ fn story(text: &mut RenderedText, post: &Post) {
     });
     let over = post.parts.len().saturating_sub(PARTS_MAX);
     text.list(parts.collect(), post.parts_left_out + over);
-    let checks = shown(&post.checks, LINE_CHARS_MAX);
-    if !checks.is_empty() {
-        text.paragraph(&checks, &escape(&checks));
-    }
+    text.says(&shown(&post.reviews, TITLE_CHARS_MAX));
+    text.says(&shown(&post.checks, LINE_CHARS_MAX));
     let steps = shown(&post.steps.join(" → "), TEXT_CHARS_MAX);
-    let about = about(post);
+    let (about, about_marked) = about(post);
     let (lead, marked) = match steps.is_empty() {
         true => (String::new(), String::new()),
         false => (format!("{steps}\n"), format!("{}<br>", escape(&steps))),
     };
     text.paragraph(
         &format!("{lead}{about}"),
-        &format!("{marked}<em>{}</em>", escape(&about)),
+        &format!("{marked}<em>{about_marked}</em>"),
     );
     // In the HTML, the title is the link.
     if let Some(link) = link {
@@ -255,21 +259,29 @@ fn notes(post: &Post) -> String {
     notes.join(DOT)
 }
 
-/// References: commits, CVEs, feeds, and the id that commands take.
-fn about(post: &Post) -> String {
-    let feeds = post.feeds.join(", ");
-    let parts = post.refs.iter().chain([&feeds, &post.mark]);
-    let parts: Vec<&str> = parts
-        .map(String::as_str)
-        .filter(|part| !part.is_empty())
-        .collect();
-    shown(&parts.join(DOT), TITLE_CHARS_MAX)
+/// References in both formats: a commit, feeds, and the id that commands take.
+fn about(post: &Post) -> (String, String) {
+    let rest = [post.feeds.join(", "), post.mark.clone()];
+    let rest = rest.into_iter().filter(|part| !part.is_empty());
+    let rest = shown(&rest.collect::<Vec<_>>().join(DOT), TITLE_CHARS_MAX);
+    let mut parts = vec![(rest.clone(), escape(&rest))];
+    for commit in post.refs.iter().take(COMMITS_MAX) {
+        let words = shown(&commit.words, SHORT_CHARS_MAX);
+        let html = match web_link(commit.link.as_deref()) {
+            Some(link) => linked(&words, &escape(&words), &link),
+            None => escape(&words),
+        };
+        parts.insert(0, (words, html));
+    }
+    parts.retain(|(plain, _)| !plain.is_empty());
+    let (plain, html): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    (plain.join(DOT), html.join(DOT))
 }
 
 fn several(text: &mut RenderedText, digest: &Digest) {
     text.heading(&digest.title);
     let lines = digest.lines.iter().take(LINES_MAX);
-    let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
+    let lines = lines.map(listed).collect();
     text.list(lines, digest.lines.len().saturating_sub(LINES_MAX));
 }
 
@@ -286,8 +298,7 @@ fn issue(text: &mut RenderedText, post: &IssuePost) {
     for part in &post.parts {
         text.heading(&part.heading);
         let lines = part.lines.iter();
-        let lines = lines.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
-        text.list(lines, 0);
+        text.list(lines.map(listed).collect(), 0);
     }
     if post.left_out > 0 {
         text.says(&match &page {
@@ -322,6 +333,22 @@ fn linked(title: &str, html: &str, link: &str) -> String {
         true => format!("{html}<br><a href=\"{link}\">{link}</a>"),
         false => format!("<a href=\"{link}\">{html}</a>"),
     }
+}
+
+/// A line of a list in both formats: with its author and summary.
+fn listed(line: &Line) -> (String, String) {
+    let (mut plain, mut html) = one_line(line, LINE_CHARS_MAX);
+    let author = shown(&line.author, SHORT_CHARS_MAX);
+    if !author.is_empty() {
+        let _ = write!(plain, "{DOT}{author}");
+        let _ = write!(html, "{DOT}{}", escape(&author));
+    }
+    let summary = shown(&line.summary, LINE_CHARS_MAX);
+    if !summary.is_empty() {
+        let _ = write!(plain, "\n  {summary}");
+        let _ = write!(html, "<br>{}", escape(&summary));
+    }
+    (plain, html)
 }
 
 /// A line in both formats.
@@ -413,7 +440,7 @@ mod tests {
 
     use super::*;
     use crate::post::About;
-    use crate::post::story::Tone;
+    use crate::post::story::{CommitRef, Tone};
 
     fn post(words: &str) -> Post {
         Post {
@@ -435,9 +462,13 @@ mod tests {
             summary: words.to_owned(),
             change: words.to_owned(),
             checks: String::new(),
+            reviews: String::new(),
             steps: vec!["v1 1 Jan".to_owned()],
             link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
-            refs: vec!["0123456789ab".to_owned()],
+            refs: vec![CommitRef {
+                words: "0123456789ab".to_owned(),
+                link: None,
+            }],
         }
     }
 
@@ -471,6 +502,8 @@ mod tests {
         let content = Content::Line(Line {
             what: "Applied".to_owned(),
             title: "bpf: Take <b> @room".to_owned(),
+            author: String::new(),
+            summary: String::new(),
             link: Some("https://matrix.to/#/@alice:example.org".to_owned()),
             tone: Tone::Applied,
             mark: "m".to_owned(),
@@ -565,6 +598,8 @@ mod tests {
         let line = Line {
             what: words.to_owned(),
             title: words.to_owned(),
+            author: words.to_owned(),
+            summary: words.to_owned(),
             link: Some("https://lore.example/bpf/1/".to_owned()),
             tone: Tone::New,
             mark: "m".to_owned(),
@@ -666,6 +701,8 @@ mod tests {
         let line = Line {
             what: long.clone(),
             title: long.clone(),
+            author: long.clone(),
+            summary: long.clone(),
             link: Some(format!("https://example.org/{}", "x".repeat(900))),
             tone: Tone::New,
             mark: "m".to_owned(),

@@ -124,6 +124,7 @@ mod tests {
             parts_left_out: 0,
             change: String::new(),
             checks: String::new(),
+            reviews: String::new(),
             steps: Vec::new(),
             refs: Vec::new(),
             tree: "bpf".to_owned(),

@@ -247,9 +247,13 @@ impl StoryBuilder<'_> {
             .events
             .iter()
             .find(|event| event.state == Step::Mainline)?;
+        let readings = self.group.readings.iter().chain(&self.outside);
+        let mut commits = readings.filter(|reading| reading.role == Role::Commit);
+        let commit = commits.find(|reading| reading.item.reference == event.source);
         Some(Landed {
             hash: event.source.clone(),
             at: event.at,
+            link: commit.and_then(|commit| commit.item.url.clone()),
         })
     }
 

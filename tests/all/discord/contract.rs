@@ -3,7 +3,7 @@
 use bpfnews::channel::discord::registered;
 use bpfnews::channel::discord::render::{body, carries, thread_name};
 use bpfnews::channel::text::count;
-use bpfnews::post::story::{Content, Digest, Line, Tone};
+use bpfnews::post::story::{CommitRef, Content, Digest, Line, Tone};
 use serde_json::{Value, json};
 
 use super::fake::check::{is_described, wrongs_in_answer, wrongs_in_request};
@@ -50,6 +50,8 @@ fn whatever_it_says_a_body_is_within_the_limits() {
         let of = |link: Option<&str>| Line {
             what: text.clone(),
             title: text.clone(),
+            author: text.clone(),
+            summary: text.clone(),
             link: link.map(str::to_owned),
             tone: Tone::New,
             mark: "line-1".to_owned(),
@@ -72,7 +74,11 @@ fn whatever_it_says_a_body_is_within_the_limits() {
             post.tree = text.clone();
             post.notes = vec![text.clone()];
             post.steps = vec![text.clone(); 3];
-            post.refs = vec![text.clone(); 3];
+            let commit = CommitRef {
+                words: text.clone(),
+                link: Some(text.clone()),
+            };
+            post.refs = vec![commit; 3];
             post.feeds = vec![text.clone()];
             post.parts = (1..=12)
                 .map(|n| (format!("{n}/20"), text.clone()))

@@ -69,6 +69,7 @@ pub(crate) fn story(mark: &str, title: &str, state: &str, tone: Tone) -> Content
         summary: "It is so.".to_owned(),
         change: String::new(),
         checks: String::new(),
+        reviews: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.kernel.org/bpf/x@y/".to_owned()),
         refs: Vec::new(),
@@ -79,6 +80,8 @@ pub(crate) fn line(mark: &str, title: &str) -> Content {
     Content::Line(Line {
         what: "Applied to bpf-next".to_owned(),
         title: title.to_owned(),
+        author: String::new(),
+        summary: String::new(),
         link: Some("https://lore.kernel.org/bpf/a(b)c/".to_owned()),
         tone: Tone::Applied,
         mark: mark.to_owned(),

@@ -145,6 +145,8 @@ fn line(mark: &str, title: &str) -> Content {
     Content::Line(Line {
         what: "Posted".to_owned(),
         title: title.to_owned(),
+        author: String::new(),
+        summary: String::new(),
         link: None,
         tone: Tone::New,
         mark: mark.to_owned(),

@@ -179,6 +179,8 @@ fn line(what: &str, mark: &str) -> Content {
     Content::Line(Line {
         what: what.to_owned(),
         title: "bpf: Take __sk_buff & <linux/bpf.h>".to_owned(),
+        author: String::new(),
+        summary: String::new(),
         link: Some("https://lore.example/bpf/1/".to_owned()),
         tone: Tone::New,
         mark: mark.to_owned(),

@@ -1,7 +1,7 @@
 //! What people see: another make of client (matrix-nio) reads the rooms, and the server says whom it would notify.
 
 use bpfnews::post::About;
-use bpfnews::post::story::{Digest, Post};
+use bpfnews::post::story::{CommitRef, Digest, Post};
 use chrono::DateTime;
 
 use super::*;
@@ -59,6 +59,7 @@ fn story(words: &str) -> Post {
         summary: format!("It takes {words} now. It could not before."),
         change: String::new(),
         checks: String::new(),
+        reviews: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
         refs: Vec::new(),
@@ -76,7 +77,10 @@ fn applied(words: &str) -> Post {
             "v2 3 Mar".to_owned(),
             "applied to bpf-next by M. Maintainer 5 Mar".to_owned(),
         ],
-        refs: vec!["0123456789ab".to_owned()],
+        refs: vec![CommitRef {
+            words: "0123456789ab".to_owned(),
+            link: None,
+        }],
         ..story(words)
     }
 }
@@ -85,6 +89,8 @@ fn digest(lines: usize, words: &str, mark: &str) -> Content {
     let line = |n: usize| Line {
         what: "Applied to bpf-next".to_owned(),
         title: format!("bpf: Take {words}"),
+        author: "A. Author".to_owned(),
+        summary: "A. Author".to_owned(),
         link: Some(format!("https://lore.example/bpf/{n}/")),
         tone: Tone::Applied,
         mark: String::new(),
