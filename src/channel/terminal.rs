@@ -408,7 +408,7 @@ mod tests {
             checks: "AI review: 1 finding (1 high)".to_owned(),
             reviews: String::new(),
             steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
-            refs: Vec::new(),
+            commit: None,
             tree: "bpf-next".to_owned(),
             title: "Let programs do a thing that they could not do before, in a rather long title"
                 .to_owned(),

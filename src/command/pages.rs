@@ -204,7 +204,6 @@ mod tests {
     use super::*;
     use crate::chat::Audience;
     use crate::chat::grammar::parse;
-    use crate::post::story::Tone;
 
     fn line(title: &str, link: usize) -> Line {
         Line {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::post::story::{Content, Line, Tone};
+use crate::post::story::{Content, Line};
 use crate::store::Tx;
 use crate::store::outbox::{self, PostRow, PostState, SendState, Verb};
 

@@ -226,36 +226,19 @@ pub struct Post {
     pub steps: Vec<String>,
     /// Where to read on.
     pub link: Option<String>,
-    /// Commits worth naming.
-    pub refs: Vec<CommitRef>,
+    /// The commit that brought it, if it is the only one or in mainline.
+    #[serde(default)]
+    pub commit: Option<CommitRef>,
 }
 
 /// A commit that a post names.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "StoredCommitRef")]
 pub struct CommitRef {
     /// `commit 0123456789ab`.
     pub words: String,
     /// The page of the commit, if one is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-}
-
-/// A commit as posts store it. Earlier versions stored the words only.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StoredCommitRef {
-    Words(String),
-    Linked { words: String, link: Option<String> },
-}
-
-impl From<StoredCommitRef> for CommitRef {
-    fn from(stored: StoredCommitRef) -> Self {
-        match stored {
-            StoredCommitRef::Words(words) => Self { words, link: None },
-            StoredCommitRef::Linked { words, link } => Self { words, link },
-        }
-    }
 }
 
 /// Classes of states, for colours.
@@ -317,7 +300,7 @@ pub fn compose(story: &Story) -> Post {
         reviews: reviews(story),
         steps: steps(story),
         link: story.url.clone().filter(|link| is_for_readers(link)),
-        refs: refs(story),
+        commit: commit(story),
     }
 }
 
@@ -389,7 +372,7 @@ fn checks(story: &Story) -> String {
     words.join(" · ")
 }
 
-fn refs(story: &Story) -> Vec<CommitRef> {
+fn commit(story: &Story) -> Option<CommitRef> {
     let commit = match (&story.mainline, story.commits.as_slice()) {
         (Some(landed), _) => Some((landed.hash.as_str(), landed.link.as_deref())),
         (None, [only]) => {
@@ -405,7 +388,7 @@ fn refs(story: &Story) -> Vec<CommitRef> {
             link: link.filter(|link| is_for_readers(link)).map(str::to_owned),
         }
     };
-    commit.map(words).into_iter().collect()
+    commit.map(words)
 }
 
 /// The milestone that a story reached, if its state is one: a word that is the same for the same milestone.
@@ -605,7 +588,8 @@ mod tests {
         });
         let post = compose(&story);
         assert_eq!(post.notes, ["2 patches", "CVE-2025-1"]);
-        assert_eq!(post.refs, ["commit 0123456789ab"]);
+        let commit = post.commit.map(|commit| commit.words);
+        assert_eq!(commit.as_deref(), Some("commit 0123456789ab"));
         assert_eq!(post.steps, ["v1 1 Mar", "partly applied 5 Mar"]);
     }
 

@@ -23,14 +23,15 @@ pub(super) const LINK_MAX: usize = 2048;
 pub(super) const THREAD_NAME_MAX: usize = 100;
 
 /// The shares of a story's description. The rest is for its patches, in whole lines.
-const STATE_MAX: usize = 400;
+const STATE_MAX: usize = 300;
 const REFS_MAX: usize = 200;
-const REVIEWS_MAX: usize = 400;
-/// The most commits that a post links.
-const COMMITS_MAX: usize = 1;
+const REVIEWS_MAX: usize = 200;
+/// A commit that a post links: its words and its page.
+const COMMIT_MAX: usize = 40;
+const COMMIT_LINK_MAX: usize = 200;
 const SUMMARY_MAX: usize = 1200;
 const CHANGE_MAX: usize = 1200;
-const STEPS_MAX: usize = 500;
+const STEPS_MAX: usize = 400;
 /// The headings and empty lines between the shares.
 const LAYOUT_MAX: usize = 64;
 const _: () = assert!(
@@ -40,7 +41,8 @@ const _: () = assert!(
         + SUMMARY_MAX
         + CHANGE_MAX
         + STEPS_MAX
-        + COMMITS_MAX * (2 * WHAT_MAX + LINE_LINK_MAX + DOT.len() + 4)
+        + COMMIT_MAX
+        + COMMIT_LINK_MAX
         + LAYOUT_MAX
         < DESCRIPTION_MAX
 );
@@ -174,7 +176,7 @@ fn description(post: &Post) -> String {
         cut(&escape(&post.reviews), REVIEWS_MAX),
         cut(&escape(&post.checks), REFS_MAX),
         cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
-        refs(post),
+        commit(post),
     ];
     let taken: usize = before
         .iter()
@@ -199,17 +201,18 @@ fn description(post: &Post) -> String {
         .join("\n\n")
 }
 
-/// The commits of a post as links, as far as they fit.
-fn refs(post: &Post) -> String {
-    let mut shown: Vec<String> = Vec::new();
-    for commit in post.refs.iter().take(COMMITS_MAX) {
-        let label = cut(&commit.words, WHAT_MAX);
-        shown.push(match web_link(commit.link.as_deref(), LINE_LINK_MAX) {
-            Some(link) => format!("[{}]({link})", escape_label(&label)),
-            None => escape(&label),
-        });
+/// The commit of a post, as a link if its page is known.
+fn commit(post: &Post) -> String {
+    let Some(commit) = &post.commit else {
+        return String::new();
+    };
+    match web_link(commit.link.as_deref(), COMMIT_LINK_MAX) {
+        Some(link) => format!(
+            "[{}]({link})",
+            cut(&escape_label(&commit.words), COMMIT_MAX)
+        ),
+        None => cut(&escape(&commit.words), COMMIT_MAX),
     }
-    shown.join(DOT)
 }
 
 fn one_line(line: &Line) -> Map<String, Value> {

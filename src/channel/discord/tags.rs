@@ -156,7 +156,7 @@ mod tests {
             reviews: String::new(),
             steps: Vec::new(),
             link: None,
-            refs: Vec::new(),
+            commit: None,
         }))
     }
 

@@ -31,10 +31,10 @@ fn post(text: &str, link: &str) -> Content {
         reviews: String::new(),
         steps: vec![text.to_owned(), "v2 3 May".to_owned()],
         link: Some(link.to_owned()),
-        refs: vec![CommitRef {
+        commit: Some(CommitRef {
             words: text.to_owned(),
             link: None,
-        }],
+        }),
     }))
 }
 

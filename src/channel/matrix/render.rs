@@ -25,8 +25,6 @@ const LINK_BYTES_MAX: usize = 1_000;
 /// The most patches listed.
 const PARTS_MAX: usize = 20;
 const LINES_MAX: usize = 25;
-/// The most commits that a post links.
-const COMMITS_MAX: usize = 1;
 /// Characters of a line's title in a digest.
 const LINE_CHARS_MAX: usize = 160;
 
@@ -265,7 +263,7 @@ fn about(post: &Post) -> (String, String) {
     let rest = rest.into_iter().filter(|part| !part.is_empty());
     let rest = shown(&rest.collect::<Vec<_>>().join(DOT), TITLE_CHARS_MAX);
     let mut parts = vec![(rest.clone(), escape(&rest))];
-    for commit in post.refs.iter().take(COMMITS_MAX) {
+    if let Some(commit) = &post.commit {
         let words = shown(&commit.words, SHORT_CHARS_MAX);
         let html = match web_link(commit.link.as_deref()) {
             Some(link) => linked(&words, &escape(&words), &link),
@@ -465,10 +463,10 @@ mod tests {
             reviews: String::new(),
             steps: vec!["v1 1 Jan".to_owned()],
             link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
-            refs: vec![CommitRef {
+            commit: Some(CommitRef {
                 words: "0123456789ab".to_owned(),
                 link: None,
-            }],
+            }),
         }
     }
 

@@ -126,7 +126,7 @@ mod tests {
             checks: String::new(),
             reviews: String::new(),
             steps: Vec::new(),
-            refs: Vec::new(),
+            commit: None,
             tree: "bpf".to_owned(),
             title: "Do a thing".to_owned(),
             author: "A. Author".to_owned(),

@@ -78,7 +78,7 @@ fn whatever_it_says_a_body_is_within_the_limits() {
                 words: text.clone(),
                 link: Some(text.clone()),
             };
-            post.refs = vec![commit; 3];
+            post.commit = Some(commit);
             post.feeds = vec![text.clone()];
             post.parts = (1..=12)
                 .map(|n| (format!("{n}/20"), text.clone()))

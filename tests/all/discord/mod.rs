@@ -72,7 +72,7 @@ pub(crate) fn story(mark: &str, title: &str, state: &str, tone: Tone) -> Content
         reviews: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.kernel.org/bpf/x@y/".to_owned()),
-        refs: Vec::new(),
+        commit: None,
     }))
 }
 

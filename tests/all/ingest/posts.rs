@@ -223,7 +223,7 @@ fn text_that_acts_is_harmless_in_a_post() {
                 words.extend(post.notes);
                 words.extend(post.feeds);
                 words.extend(post.steps);
-                words.extend(post.refs.into_iter().map(|commit| commit.words));
+                words.extend(post.commit.map(|commit| commit.words));
                 words.push(post.reviews);
                 words.push(post.checks);
                 words.extend(

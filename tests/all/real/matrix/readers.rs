@@ -62,7 +62,7 @@ fn story(words: &str) -> Post {
         reviews: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
-        refs: Vec::new(),
+        commit: None,
     }
 }
 
@@ -77,10 +77,10 @@ fn applied(words: &str) -> Post {
             "v2 3 Mar".to_owned(),
             "applied to bpf-next by M. Maintainer 5 Mar".to_owned(),
         ],
-        refs: vec![CommitRef {
+        commit: Some(CommitRef {
             words: "0123456789ab".to_owned(),
             link: None,
-        }],
+        }),
         ..story(words)
     }
 }
