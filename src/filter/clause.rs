@@ -341,7 +341,7 @@ struct Quoted<'a>(&'a str);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ends = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '(' | ')' | '"');
-        if !self.0.is_empty() && !self.0.starts_with('/') && !self.0.contains(ends) {
+        if !self.0.is_empty() && !self.0.starts_with(['/', '\'']) && !self.0.contains(ends) {
             return f.write_str(self.0);
         }
         f.write_str("\"")?;

@@ -247,7 +247,7 @@ impl FilterReader<'_> {
                 "use fewer, for example a regular expression: title:/one|two/",
             ));
         }
-        if self.peek() == Some('"') {
+        if matches!(self.peek(), Some('"' | '\'')) {
             let text = self.quoted()?;
             return Ok(Clause::Text(TextField::Title, TextTest::like(&text)));
         }
@@ -350,7 +350,7 @@ impl FilterReader<'_> {
         self.take_sign(name)?;
         let at = self.at;
         let typed = match self.peek() {
-            Some('"') => self.quoted()?,
+            Some('"' | '\'') => self.quoted()?,
             _ => self.bare(name)?,
         };
         let found = Clause::of_word(field, &typed);
@@ -372,7 +372,7 @@ impl FilterReader<'_> {
         let name = FieldKind::Text(field).word();
         let is_whole = self.take_sign(name)?;
         let test = match self.peek() {
-            Some('"') => TextTest::like(&self.quoted()?),
+            Some('"' | '\'') => TextTest::like(&self.quoted()?),
             Some('/') if !is_whole => TextTest::Pattern(self.pattern(field)?),
             _ => TextTest::like(&self.bare(name)?),
         };
@@ -416,26 +416,27 @@ impl FilterReader<'_> {
         Ok(word)
     }
 
-    /// A text in quotation marks; `\"` and `\\` stand for the characters behind the backslash.
+    /// A text in quotation marks of either form. A backslash before a mark or a backslash stands for that character.
     fn quoted(&mut self) -> Result<String, FilterError> {
         let start = self.at;
+        let mark = self.peek();
         self.at += 1;
         let mut text = String::new();
         while let Some(c) = self.peek() {
             self.at += 1;
             match (c, self.peek()) {
-                ('"', _) if text.is_empty() => {
+                (c, _) if Some(c) == mark && text.is_empty() => {
                     return Err(self.error(
                         start,
                         "there is nothing between the quotation marks",
                         "write a text between them",
                     ));
                 }
-                ('"', _) => {
+                (c, _) if Some(c) == mark => {
                     self.check_end()?;
                     return Ok(text);
                 }
-                ('\\', Some(next @ ('"' | '\\'))) => {
+                ('\\', Some(next @ ('"' | '\'' | '\\'))) => {
                     self.at += 1;
                     text.push(next);
                 }
@@ -445,7 +446,7 @@ impl FilterReader<'_> {
         Err(self.error(
             start,
             "this quotation mark is not closed",
-            "add a `\"` at the end of the text",
+            "add the same mark at the end of the text",
         ))
     }
 

@@ -58,7 +58,7 @@ fn clauses_take_stories() {
         ("tree:bpf-net", true), ("tree:bpf/bpf-net", true), ("tree:bpf", false), ("feed:bpf", true), ("feed:BPF", false),
         ("path:kernel/bpf/verifier.c", true), ("path:tools/lib/bpf/", true), ("path:tools/lib/bpf", true),
         ("path:tools/lib/bp", false), ("path:kernel/*.c", false), ("path:kernel/*/*.c", true),
-        ("path:/uapi\\/.*\\.h$/", true), ("title:paint", true), ("paint", true), ("\"a paint\"", true),
+        ("path:/uapi\\/.*\\.h$/", true), ("title:paint", true), ("paint", true), ("\"a paint\"", true), ("'a paint'", true), ("author='zoë painter'", true), ("don't", false),
         ("title:/^bpf: /", true), ("title:/PAINT/", false), ("title:/PAINT/i", true), ("title=\"bpf: add a paint kfunc\"", true),
         ("title=paint", false), ("subsystem:bpf", true), ("subsystem:core", true), ("subsystem:cor", false),
         ("subsystem=\"bpf [core]\"", true), ("subsystem:\"paint drivers\"", true), ("subsystem:/^THE/", true),
@@ -101,6 +101,7 @@ fn filters_print_in_one_form() {
         ("a (b (c or d))", "title:a and title:b and (title:c or title:d)"),
         ("not not(a)", "not not title:a"),
         ("\"or\" \"a \\\"b\\\\\"", "title:or and title:\"a \\\"b\\\\\""),
+        ("'a\"' author:'it\\'s (b)'", "title:\"a\\\"\" and author:\"it's (b)\""),
         ("path:\"/a b\" title:/a\\/\\\\b/i", "path:\"/a b\" and title:/a\\/\\\\b/i"),
         ("feed=bpf tree=bpf people=\"A B\"", "feed:bpf and tree=bpf and people=\"A B\""),
     ];
@@ -134,7 +135,7 @@ fn errors_say_where_and_what_would_be_right() {
         ("a or b)", 7, "closes nothing", "remove"),
         ("a or or b", 6, "missing before `or`", "quotation marks"),
         ("a ()", 4, "missing before `)`", "kind:series"),
-        ("title:\"a", 7, "not closed", "\""),
+        ("title:\"a", 7, "not closed", "the same mark"), ("'a", 1, "not closed", "the same mark"),
         ("\"\"", 1, "nothing between", "a text"),
         ("title:", 7, "the value of title is missing", "title:word"),
         ("title:/(/", 7, "regular expression is wrong", "Rust"),
@@ -265,6 +266,7 @@ fn any_text() -> impl Strategy<Value = String> {
         "\\PC{1,8}",
         Just("or".to_owned()),
         Just("\\".to_owned()),
+        Just("'a".to_owned()),
         Just("\n\t".to_owned()),
         Just("/x/".to_owned()),
     ]

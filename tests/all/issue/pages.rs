@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bpfnews::clock::{Clock, FixedClock};
+use bpfnews::filter::Subsystems;
 use bpfnews::store::Store;
 use bpfnews::web::{self, Site};
 use reqwest::Response;
@@ -29,6 +30,7 @@ impl PageCalls {
             clock,
             name: "BPF updates".to_owned(),
             home: url.clone(),
+            subsystems: Subsystems::default(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve(listener, site, stop.clone()));
