@@ -1,6 +1,9 @@
 //! Stories that a filter takes.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
+use tokio::time::timeout;
 
 use super::questions::{NO_WORDS, match_words, read};
 use super::shown::search_stories;
@@ -10,8 +13,10 @@ use crate::story::Story;
 
 /// The most stories that one question reads; reading and comparing one takes some 30 µs.
 pub const LOOKED_AT_MAX: usize = 5_000;
-/// Stories that are read at a time.
-const PAGE: i64 = 250;
+/// Stories that are read at a time. Between two pages, others get the thread.
+const PAGE: i64 = 100;
+/// The time after which a question answers with what it found.
+const TIME_MAX: Duration = Duration::from_secs(3);
 
 /// The answer of [`filtered_stories`].
 #[derive(Debug, Clone, Default)]
@@ -39,7 +44,8 @@ impl FilteredStories {
     }
 }
 
-/// The stories about BPF that a filter takes, the latest first: at most `most`, among the latest [`LOOKED_AT_MAX`].
+/// The stories about BPF that a filter takes, the latest first: at most `most`, among the latest [`LOOKED_AT_MAX`], and as many
+/// as are found in [`TIME_MAX`].
 pub async fn filtered_stories(
     readers: &Readers,
     filter: &Filter,
@@ -48,38 +54,58 @@ pub async fn filtered_stories(
     most: usize,
 ) -> anyhow::Result<FilteredStories> {
     let mut found = FilteredStories::default();
-    let (mut last_at, mut last) = (i64::MAX, i64::MAX);
-    while found.looked_at < LOOKED_AT_MAX {
-        let rows = sqlx::query!(
-            r#"SELECT number AS "number!", last_at AS "last_at!", told AS "told!", state AS "state!", free_on
-               FROM stories INDEXED BY stories_by_time
-               WHERE last_at <= $1 AND (last_at < $1 OR number < $2) AND relevant = 1
-                 AND number NOT IN (SELECT number FROM retracted_stories)
-               ORDER BY last_at DESC, number DESC LIMIT $3"#,
-            last_at,
-            last,
-            PAGE
-        )
-        .fetch_all(&mut *readers.acquire().await?)
-        .await
-        .context("reading stories for a filter")?;
-        for row in &rows {
-            let story = read(&row.told, &row.state, today, row.free_on, "[]")?;
-            found.looked_at += 1;
-            (last_at, last) = (row.last_at, row.number);
-            if filter.takes(&story, subsystems) {
-                found.stories.push(story);
+    let mut after = (i64::MAX, i64::MAX);
+    let read_all = async {
+        while found.looked_at < LOOKED_AT_MAX && found.stories.len() < most {
+            let page = page_after(readers, after, today).await?;
+            let is_last = i64::try_from(page.len())? < PAGE;
+            for (place, story) in page {
+                found.looked_at += 1;
+                after = place;
+                if filter.takes(&story, subsystems) {
+                    found.stories.push(story);
+                }
+                if found.stories.len() >= most {
+                    return Ok(());
+                }
             }
-            if found.stories.len() >= most {
-                return Ok(found);
+            if is_last {
+                found.is_whole = true;
+                break;
             }
         }
-        if i64::try_from(rows.len())? < PAGE {
-            found.is_whole = true;
-            break;
-        }
+        Ok::<(), anyhow::Error>(())
+    };
+    if let Ok(read) = timeout(TIME_MAX, read_all).await {
+        read?;
     }
     Ok(found)
+}
+
+/// The stories behind a place in the order of time and number, the latest first, with their own places.
+async fn page_after(
+    readers: &Readers,
+    (last_at, number): (i64, i64),
+    today: i64,
+) -> anyhow::Result<Vec<((i64, i64), Story)>> {
+    let rows = sqlx::query!(
+        r#"SELECT number AS "number!", last_at AS "last_at!", told AS "told!", state AS "state!", free_on
+           FROM stories INDEXED BY stories_by_time
+           WHERE last_at <= $1 AND (last_at < $1 OR number < $2) AND relevant = 1
+             AND number NOT IN (SELECT number FROM retracted_stories)
+           ORDER BY last_at DESC, number DESC LIMIT $3"#,
+        last_at,
+        number,
+        PAGE
+    )
+    .fetch_all(&mut *readers.acquire().await?)
+    .await
+    .context("reading stories for a filter")?;
+    let stories = rows.iter().map(|row| {
+        let story = read(&row.told, &row.state, today, row.free_on, "[]")?;
+        Ok(((row.last_at, row.number), story))
+    });
+    stories.collect()
 }
 
 /// The answer of [`search_typed`].
