@@ -144,7 +144,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         PAGE,
     ]),
     reader(Id::Story, "story", "One story: its kind, its state and its changes", &[STORY]),
-    reader(Id::Search, "search", "Search the stories: words, \"a phrase\", word*", &[
+    reader(Id::Search, "search", "Search the stories: words, \"a phrase\", word*, or a filter such as path:kernel/bpf/", &[
         arg("words", "the words to search for", ArgKind::Text, true),
         PAGE,
     ]),
