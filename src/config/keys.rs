@@ -13,6 +13,7 @@ pub(super) enum TableName {
     Matrix,
     Channel,
     Commands,
+    Follow,
     Issue,
     Web,
 }
@@ -31,6 +32,7 @@ impl TableName {
             TableName::Matrix => "in [matrix]",
             TableName::Channel => "in a [[channel]]",
             TableName::Commands => "in [commands]",
+            TableName::Follow => "in [follow]",
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
         }
@@ -133,6 +135,9 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Commands, "cooldown_s"),
     (TableName::Commands, "suggestions_person_max"),
     (TableName::Commands, "suggestions_server_max"),
+    (TableName::Top, "follow"),
+    (TableName::Follow, "each_max"),
+    (TableName::Follow, "hourly_max"),
     (TableName::Top, "issue"),
     (TableName::Issue, "name"),
     (TableName::Issue, "publish"),

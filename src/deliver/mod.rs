@@ -6,6 +6,7 @@
 mod counted;
 mod failure;
 mod once;
+mod personal;
 mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -118,6 +119,11 @@ impl DeliveryLoop {
             platforms: self.platforms.clone(),
             holds: Arc::clone(&self.holds),
         }
+    }
+
+    /// The platforms that are set up.
+    pub fn platform_kinds(&self) -> Vec<PlatformKind> {
+        self.platforms.keys().copied().collect()
     }
 
     /// Why a platform refuses everything, if one does.
@@ -265,18 +271,29 @@ impl DeliveryLoop {
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
         let Some(act) = act(claimed, receipt, destination.config.milestones) else {
+            if self.redirect(claimed).await? {
+                return Ok(false);
+            }
             let why = "there is no message to change".to_owned();
             return self
                 .settle(claimed, &Settled::Dead { why })
                 .await
                 .map(|()| false);
         };
+        let address = match self
+            .address(destination, platform.as_ref(), claimed)
+            .await?
+        {
+            Ok(address) => address,
+            Err(error) => return self.fail(destination, claimed, error).await.map(|()| false),
+        };
         let work = Work {
-            address: destination.row.address.clone(),
+            address,
             act,
             key: format!("{:x}-{:x}", claimed.nonce, claimed.version),
             is_retry: claimed.attempts > 1,
             tried_ago: self.tried_ago(claimed),
+            person: personal::person(claimed),
         };
         let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
             Ok(Some(found)) => Ok(found),
@@ -390,9 +407,9 @@ fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> O
         }),
         Verb::Reply => Some(Act::Send {
             content: content?,
-            under: Some(match milestones {
-                Milestones::Edit | Milestones::Reply => Below::Answer(receipt?),
-                Milestones::Thread => Below::Thread(receipt?),
+            under: Some(match (milestones, &claimed.addressee) {
+                (Milestones::Edit | Milestones::Reply, None) => Below::Answer(receipt?),
+                (Milestones::Thread, _) | (_, Some(_)) => Below::Thread(receipt?),
             }),
         }),
         Verb::Edit => Some(Act::Edit {

@@ -24,6 +24,7 @@ use crate::chat::{
     Audience, Call, CommandRequest, PlatformKind, Requester, RoomEvent, SharedHandler, WrongCall,
     grammar,
 };
+use crate::post::is_story_id;
 use crate::post::story::Content;
 
 /// Older commands were given while the bot was down, and a late answer would only confuse.
@@ -323,10 +324,10 @@ async fn give(
     }
 }
 
-/// Handles an editor's reaction to a suggestion.
+/// Handles a reaction: an editor's to a suggestion, or a reader's to a post.
 async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncReactionEvent) {
     let is_mine = event.sender == room.own_user_id();
-    let Some(word) = decision::decision(&event.content.relates_to.key) else {
+    let Some(command) = decision::decision(&event.content.relates_to.key) else {
         return;
     };
     if is_mine || room.state() != RoomState::Joined {
@@ -336,10 +337,10 @@ async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncRea
         return;
     }
     let message = &event.content.relates_to.event_id;
-    let Some(number) = suggestion_in(room, message).await else {
+    let Some(about) = reacted_to(room, message, command.audience).await else {
         return;
     };
-    let call = grammar::parse(Audience::Editors, &format!("{word} {number}"));
+    let call = grammar::parse(command.audience, &format!("{} {about}", command.word));
     let question = Question {
         sender: &event.sender,
         event: &event.event_id,
@@ -348,8 +349,8 @@ async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncRea
     answer(listening, room, call, &question).await;
 }
 
-/// The number of the suggestion in a message of the bot.
-async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
+/// What a message of the bot is about: for editors, the number of a suggestion; for readers, the id of a story.
+async fn reacted_to(room: &Room, message: &EventId, audience: Audience) -> Option<String> {
     let told = match room.event(message, None).await {
         Ok(told) => told,
         Err(error) => {
@@ -360,9 +361,24 @@ async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
     let event: Value = told.raw().deserialize_as_unchecked().ok()?;
     let is_ours = event["sender"] == room.own_user_id().as_str();
     let mark = event["content"][render::MARK].as_str()?;
+    let about = match audience {
+        Audience::Readers if event["content"][render::LIST].is_null() => story_in(mark),
+        Audience::Readers => None,
+        Audience::Editors | Audience::Maintainers => suggestion_in(mark),
+    };
+    about.filter(|_| is_ours).map(str::to_owned)
+}
+
+fn suggestion_in(mark: &str) -> Option<&str> {
     let number = mark.strip_prefix(decision::SUGGESTION)?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (is_ours && is_number).then(|| number.to_owned())
+    is_number.then_some(number)
+}
+
+/// The id of a story, from the mark of its post or of a line below it.
+fn story_in(mark: &str) -> Option<&str> {
+    let id = mark.split('-').next().unwrap_or(mark);
+    is_story_id(id).then_some(id)
 }
 
 /// Whether a message is recent and came after the bot joined. Messages from before were meant for others.

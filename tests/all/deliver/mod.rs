@@ -4,6 +4,7 @@
 mod crash;
 mod joined;
 mod letters;
+mod personal;
 pub(crate) mod platform;
 mod restore;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::destination;
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
@@ -76,6 +77,26 @@ impl Chat {
             ingest.destinations(),
             platforms,
         )
+    }
+
+    /// The same with the channel of personal messages; its row is returned too.
+    pub(crate) async fn personal_loop(&self, world: &World) -> (DeliveryLoop, i64) {
+        let platform: Arc<dyn Platform> = Arc::new(self.clone());
+        let ingest = &world.ingest;
+        let mut tx = ingest.store.write().await.expect("nobody else writes");
+        let personal =
+            destination::personal(&mut tx, [PlatformKind::Terminal], ingest.clock.now()).await;
+        tx.commit().await.expect("room on the disk");
+        let personal = personal.expect("a good database");
+        let channel = personal[0].row.id;
+        let destinations = ingest.destinations().iter().cloned().chain(personal);
+        let delivery_loop = DeliveryLoop::new(
+            ingest.store.clone(),
+            Arc::clone(&ingest.clock),
+            destinations.collect(),
+            HashMap::from([(PlatformKind::Terminal, platform)]),
+        );
+        (delivery_loop, channel)
     }
 
     fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {

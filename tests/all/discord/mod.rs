@@ -92,6 +92,7 @@ pub(crate) fn work(room: &str, key: &str, act: Act) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 

@@ -158,6 +158,7 @@ fn work(act: Act, key: &str) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 
