@@ -3,6 +3,7 @@
 //! A lane is sent in sequence: a channel, or a whole platform if the platform asks for that. Lanes do not wait for each other.
 //! The platform decides the meaning of an error; the loop applies it.
 
+mod act;
 mod counted;
 mod failure;
 mod once;
@@ -19,11 +20,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
+use self::act::act;
 use self::counted::Streak;
 pub use self::once::{NotPosted, post_once, test_message};
-use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
+use crate::channel::{Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
-use crate::config::{Milestones, PlatformKind};
+use crate::config::PlatformKind;
 use crate::destination::{self, Destination};
 use crate::store::Store;
 use crate::store::outbox::{self, Claimed, Settled, Verb};
@@ -394,28 +396,5 @@ impl DeliveryLoop {
         .await?;
         tx.commit().await?;
         Ok(())
-    }
-}
-
-/// The request to the platform; `None` if it would change a message that was never sent.
-fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> Option<Act> {
-    let content = claimed.content.clone();
-    match claimed.verb {
-        Verb::Send => Some(Act::Send {
-            content: content?,
-            under: None,
-        }),
-        Verb::Reply => Some(Act::Send {
-            content: content?,
-            under: Some(match (milestones, &claimed.addressee) {
-                (Milestones::Edit | Milestones::Reply, None) => Below::Answer(receipt?),
-                (Milestones::Thread, _) | (_, Some(_)) => Below::Thread(receipt?),
-            }),
-        }),
-        Verb::Edit => Some(Act::Edit {
-            receipt: receipt?,
-            content: content?,
-        }),
-        Verb::Remove => Some(Act::Remove { receipt: receipt? }),
     }
 }

@@ -14,14 +14,14 @@ use crate::post::story::{self, Content, Digest, Line, Tone, event_words};
 use crate::store::follows::{self, FollowNews, FollowWay, Follower, WaitingNews};
 use crate::store::recipients::{self, NewMessage};
 use crate::store::{Store, Tx, mutes, stories};
-use crate::story::{Event, Story};
+use crate::story::{Event, Step, Story};
 
 /// News of so long come as one message, and so long lies between two messages to a person.
 pub(crate) const GATHER: TimeDelta = TimeDelta::minutes(15);
 /// The most stories of one message; the others are counted.
 const LINES_MAX: usize = 15;
 /// The most steps of a story that a message names.
-const STEPS_MAX: usize = 3;
+const STEPS_MAX: usize = 8;
 
 /// Keeps the news of stories that people follow. Only items from polling are news, never history.
 pub(crate) async fn note_follows(
@@ -92,29 +92,29 @@ fn moved(changed: &ChangedStory, news: &News) -> anyhow::Result<Option<FollowNew
 /// The steps of a story that it did not have before, in words, oldest first. Machines' verdicts are no news.
 fn new_steps(before: &Story, story: &Story) -> Vec<String> {
     let known: HashSet<_> = before.events.iter().map(key).collect();
+    let version = |story: &Story| story.revisions.last().map_or(0, |newest| newest.version);
+    let is_revised = version(before) < version(story);
+    // The version says more than the step.
+    let is_told = |event: &&Event| !(is_revised && event.state == Step::Revised);
     let mut seen = HashSet::new();
     let events = story.events.iter();
     let mut steps: Vec<String> = events
         .filter(|event| !event.state.is_of_machine() && !known.contains(&key(event)))
+        .filter(is_told)
         .map(|event| event_words(story, event))
         .filter(|words| seen.insert(words.clone()))
         .collect();
+    if is_revised {
+        steps.push(format!("v{}", version(story)));
+    }
     if steps.is_empty() && before.state != story.state {
         steps.push(story::standing(story));
-    }
-    if let Some(version) = story.revisions.last().map(|newest| newest.version)
-        && before
-            .revisions
-            .last()
-            .is_none_or(|newest| newest.version < version)
-    {
-        steps.push(format!("v{version}"));
     }
     steps
 }
 
 /// What makes an event the same one.
-fn key(event: &Event) -> (crate::story::Step, &str) {
+fn key(event: &Event) -> (Step, &str) {
     (event.state, &event.source)
 }
 

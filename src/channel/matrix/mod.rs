@@ -13,6 +13,7 @@ mod listen;
 mod login;
 mod queue;
 mod rate;
+mod react;
 pub mod render;
 mod send;
 mod session;

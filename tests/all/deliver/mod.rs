@@ -2,6 +2,7 @@
 //! the program dies.
 
 mod crash;
+mod follows;
 mod joined;
 mod letters;
 mod personal;

@@ -5,6 +5,7 @@ mod child;
 mod contract;
 mod delivery;
 pub(crate) mod fake;
+mod follows;
 mod forum;
 mod gateway;
 mod interactions;

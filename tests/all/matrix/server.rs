@@ -239,6 +239,18 @@ impl Server {
         seen.into_iter().map(|(_, body)| body).collect()
     }
 
+    /// The last message of the bot in a room.
+    pub(super) fn last(&self, room: &str) -> Value {
+        let state = self.state();
+        let mut events = state.events.iter().rev();
+        let last = events.find(|event| {
+            event.room == room
+                && event.event["sender"] == ME
+                && event.event["type"] == "m.room.message"
+        });
+        last.expect("it said something").event.clone()
+    }
+
     /// When messages of the bot were taken.
     pub(super) fn taken(&self) -> usize {
         self.state().used.len()
