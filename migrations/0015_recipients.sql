@@ -48,3 +48,12 @@ CREATE TABLE follow_news (
     moved_at     INTEGER NOT NULL,                -- the first of its moves
     PRIMARY KEY (recipient_id, item_id)
 ) STRICT, WITHOUT ROWID;
+
+-- After a restore: which stories the messages to a person name, as they were found in the person's room.
+CREATE TABLE follow_standing (
+    recipient_id INTEGER NOT NULL REFERENCES recipients (id),
+    story        TEXT    NOT NULL,                -- its id
+    last_at      INTEGER NOT NULL,                -- the story's last step that a message named
+    found_at     INTEGER NOT NULL,
+    PRIMARY KEY (recipient_id, story)
+) STRICT, WITHOUT ROWID;

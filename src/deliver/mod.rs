@@ -289,6 +289,17 @@ impl DeliveryLoop {
             Ok(address) => address,
             Err(error) => return self.fail(destination, claimed, error).await.map(|()| false),
         };
+        let act = match self
+            .without_told(platform.as_ref(), claimed, &address, act)
+            .await?
+        {
+            Ok(Some(act)) => act,
+            Ok(None) => {
+                let done = Settled::Done { receipt: None };
+                return self.settle(claimed, &done).await.map(|()| true);
+            }
+            Err(error) => return self.fail(destination, claimed, error).await.map(|()| false),
+        };
         let work = Work {
             address,
             act,

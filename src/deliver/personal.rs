@@ -4,9 +4,10 @@
 use tracing::{info, warn};
 
 use super::DeliveryLoop;
-use crate::channel::{Personal, Platform, Scope, SendError};
+use crate::channel::{Act, Personal, Platform, Scope, SendError};
 use crate::destination::Destination;
 use crate::post::story::Content;
+use crate::store::follow_standing::{keep_told, read_mark, told_before};
 use crate::store::outbox::{self, Addressee, Claimed, Settled};
 use crate::store::recipients::{self, NewMessage, Suspension};
 
@@ -42,6 +43,53 @@ impl DeliveryLoop {
         recipients::keep_room(&mut tx, addressee.recipient, Some(&room)).await?;
         tx.commit().await?;
         Ok(Ok(room))
+    }
+
+    /// After a restore, leaves out the news that a person got before it: the person's room is searched once. `None` if nothing is
+    /// left.
+    pub(super) async fn without_told(
+        &self,
+        platform: &dyn Platform,
+        claimed: &Claimed,
+        room: &str,
+        act: Act,
+    ) -> anyhow::Result<Result<Option<Act>, SendError>> {
+        let addressee = claimed.addressee.as_ref();
+        let Some(addressee) = addressee.filter(|addressee| addressee.elsewhere.is_none()) else {
+            return Ok(Ok(Some(act)));
+        };
+        let Act::Send {
+            content: Content::Digest(mut news),
+            under,
+        } = act
+        else {
+            return Ok(Ok(Some(act)));
+        };
+        if let Some(from) = addressee.recall_from {
+            let found = match platform.standing(room, from).await {
+                Ok(found) => found,
+                Err(error) => return Ok(Err(error.before_sending())),
+            };
+            let marks: Vec<String> = found.into_iter().flat_map(|found| found.lists).collect();
+            let mut tx = self.store.write().await?;
+            keep_told(&mut tx, addressee.recipient, &marks, self.clock.now()).await?;
+            tx.commit().await?;
+        }
+        let mut tx = self.store.snapshot().await?;
+        let told = told_before(&mut tx, addressee.recipient).await?;
+        tx.rollback().await;
+        let many = news.lines.len();
+        news.lines.retain(|line| {
+            let step = read_mark(&line.mark);
+            !step.is_some_and(|(story, at)| told.get(story).is_some_and(|told| *told >= at))
+        });
+        Ok(Ok(match news.lines.is_empty() && many > 0 {
+            true => None,
+            false => Some(Act::Send {
+                content: Content::Digest(news),
+                under,
+            }),
+        }))
     }
 
     /// Handles the errors that mean something else for a personal message; returns the others.

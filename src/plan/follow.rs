@@ -11,6 +11,7 @@ use super::{News, news_of};
 use crate::config::FollowConfig;
 use crate::fold::ChangedStory;
 use crate::post::story::{self, Content, Digest, Line, Tone, event_words};
+use crate::store::follow_standing::mark;
 use crate::store::follows::{self, FollowNews, FollowWay, Follower, WaitingNews};
 use crate::store::recipients::{self, NewMessage};
 use crate::store::{Store, Tx, mutes, stories};
@@ -83,7 +84,7 @@ fn moved(changed: &ChangedStory, news: &News) -> anyhow::Result<Option<FollowNew
         None => vec![story::standing(story)],
     };
     Ok(Some(FollowNews {
-        line: story::line(story, String::new(), story.id.clone()),
+        line: story::line(story, String::new(), mark(&story.id, story.last_at)),
         mails: if steps.is_empty() { loud } else { 0 },
         steps,
     }))

@@ -12,6 +12,7 @@ mod database;
 pub mod edits;
 pub mod feeds;
 pub mod figures;
+pub mod follow_standing;
 pub mod follows;
 pub mod installation;
 pub mod issues;

@@ -273,6 +273,13 @@ pub async fn erase_recipient(tx: &mut Tx, recipient: i64) -> anyhow::Result<Eras
         .execute(&mut **tx)
         .await
         .with_context(|| from("follow_news"))?;
+    sqlx::query!(
+        "DELETE FROM follow_standing WHERE recipient_id = $1",
+        recipient
+    )
+    .execute(&mut **tx)
+    .await
+    .with_context(|| from("follow_standing"))?;
     let follows = sqlx::query!("DELETE FROM follows WHERE recipient_id = $1", recipient)
         .execute(&mut **tx)
         .await

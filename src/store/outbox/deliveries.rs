@@ -241,6 +241,8 @@ pub struct Addressee {
     pub room: Option<String>,
     /// A room of others, where the message mentions the person instead.
     pub elsewhere: Option<String>,
+    /// After a restore, the person's room must be searched from this time on, unix seconds.
+    pub recall_from: Option<i64>,
 }
 
 /// Claims the next delivery that is due in these channels, and counts the attempt on commit. Skips channels that must
@@ -314,7 +316,7 @@ async fn addressee(
     elsewhere: Option<String>,
 ) -> anyhow::Result<Addressee> {
     let row = sqlx::query!(
-        "SELECT address, room FROM recipients WHERE id = $1",
+        "SELECT address, room, recall_from FROM recipients WHERE id = $1",
         recipient
     )
     .fetch_one(&mut **tx)
@@ -325,6 +327,7 @@ async fn addressee(
         address: row.address,
         room: row.room,
         elsewhere,
+        recall_from: row.recall_from,
     })
 }
 
