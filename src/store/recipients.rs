@@ -7,8 +7,8 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
+use super::Tx;
 use super::outbox::{ChannelRow, Claimed};
-use super::{Readers, Tx};
 use crate::post::story::Content;
 
 /// The address of every platform's channel for personal messages. No room has it.
@@ -105,18 +105,6 @@ pub async fn recipient(
     .fetch_optional(&mut **tx)
     .await
     .context("looking for a recipient")
-}
-
-/// How many recipients a platform has, and how many of them are suspended.
-pub async fn count_recipients(readers: &Readers, platform: &str) -> anyhow::Result<(i64, i64)> {
-    let row = sqlx::query!(
-        r#"SELECT COUNT(*) AS "all!: i64", COUNT(suspended_at) AS "suspended!: i64" FROM recipients WHERE platform = $1"#,
-        platform
-    )
-    .fetch_one(&mut *readers.acquire().await?)
-    .await
-    .context("counting recipients")?;
-    Ok((row.all, row.suspended))
 }
 
 /// A message to one recipient.

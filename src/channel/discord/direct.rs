@@ -12,9 +12,6 @@ use super::{ChannelFacts, Discord, check_id, id_of};
 use crate::channel::{SendError, Work};
 use crate::post::story::Content;
 
-/// Discord's type for the channel of direct messages to one person.
-const DIRECT: u64 = 1;
-
 impl Discord {
     /// Opens the channel of direct messages to a person. Discord returns the one that exists.
     pub(super) async fn open_direct_channel(&self, person: &str) -> Result<String, SendError> {
@@ -28,14 +25,7 @@ impl Discord {
             aim: Aim::Person,
         };
         let channel = id_of(&self.rest.ask(request).await?)?;
-        let facts = ChannelFacts {
-            name: String::new(),
-            kind: DIRECT,
-            guild: None,
-            tags: Vec::new(),
-            wants_tag: false,
-        };
-        let facts = (Instant::now(), facts);
+        let facts = (Instant::now(), ChannelFacts::direct());
         self.channels().insert(channel.clone(), facts);
         Ok(channel)
     }
