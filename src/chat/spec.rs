@@ -62,6 +62,7 @@ pub enum CommandId {
     RouteList,
     RouteAdd,
     RouteRemove,
+    RouteExplain,
     MuteStory,
     MuteAuthor,
     MuteWords,

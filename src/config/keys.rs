@@ -16,6 +16,7 @@ pub(super) enum TableName {
     Follow,
     Issue,
     Web,
+    Subsystems,
 }
 
 impl TableName {
@@ -35,6 +36,7 @@ impl TableName {
             TableName::Follow => "in [follow]",
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
+            TableName::Subsystems => "in [subsystems]",
         }
     }
 }
@@ -127,6 +129,9 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Channel, "people"),
     (TableName::Channel, "score_min"),
     (TableName::Channel, "off_topic"),
+    (TableName::Channel, "filter"),
+    (TableName::Top, "subsystems"),
+    (TableName::Subsystems, "maintainers"),
     (TableName::Top, "commands"),
     (TableName::Commands, "discord_users"),
     (TableName::Commands, "discord_roles"),

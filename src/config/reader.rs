@@ -217,7 +217,8 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Commands
             | TableName::Follow
             | TableName::Issue
-            | TableName::Web => {
+            | TableName::Web
+            | TableName::Subsystems => {
                 format!("{}.{key}", self.place)
             }
             TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),
