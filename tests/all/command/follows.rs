@@ -332,3 +332,26 @@ async fn forget_me_leaves_no_trace_and_says_what_there_was() {
     assert_snapshot!(house.ask(&boss(), &format!("admin suggest lift {ANN}")).await, @"");
     assert_snapshot!(house.ask(&reader(), "forget me").await, @"");
 }
+
+#[tokio::test]
+async fn a_filter_is_followed_and_explained() {
+    let (mut house, _) = house().await;
+    let filter = "kind:series and not title:maps";
+    assert_snapshot!(house.ask(&ann(), &format!("follow {filter}")).await);
+    assert_snapshot!(house.ask(&ann(), "follow kind:sries").await, @"");
+    assert_snapshot!(house.ask(&ann(), "follow title:/a+/").await, @"");
+    assert_snapshot!(
+        house
+            .ask(&ann(), "follow author:\"A. Author\" and kind:pull")
+            .await
+    );
+    let mails = [
+        now(&house, "x", "[PATCH bpf-next] bpf: Let rings shrink", ""),
+        now(&house, "y", "[PATCH bpf-next] bpf: Let maps shrink", ""),
+        now(&house, "z", "A thread about BPF", ""),
+    ];
+    house.post(&mails).await;
+    house.advance(TimeDelta::minutes(15));
+    house.pass().await;
+    assert_eq!(told(&house, ANN), [["bpf: Let rings shrink: posted"]]);
+}
