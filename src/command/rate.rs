@@ -43,6 +43,12 @@ impl RateLimit {
         }
     }
 
+    /// Drops what is known of a person.
+    pub(super) fn forget(&self, platform: PlatformKind, person: &str) {
+        let mut people = self.people.lock().expect("no holder of the limits panics");
+        people.remove(&(platform, person.to_owned()));
+    }
+
     /// Counts one command of a person and decides about it. After the burst, one command is allowed per `every`.
     pub(super) fn count(
         &self,

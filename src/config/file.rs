@@ -10,6 +10,7 @@ use url::Url;
 
 use super::channel::{self, ChannelConfig};
 use super::commands::{self, CommandsConfig};
+use super::follow::{self, FollowConfig};
 use super::issue::{self, IssueConfig, WebConfig};
 use super::keys::TableName;
 use super::network::{NetworkConfig, read_network};
@@ -51,6 +52,8 @@ pub struct Config {
     pub subsystems: Subsystems,
     /// Maintainers, and limits on commands.
     pub commands: CommandsConfig,
+    /// Limits on what people follow.
+    pub follow: FollowConfig,
     pub issue: IssueConfig,
     /// `None` if there are no pages.
     pub web: Option<WebConfig>,
@@ -214,6 +217,8 @@ fn read_config<'t>(
     };
     let commands = top.take_table("commands", TableName::Commands);
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
+    let follow = top.take_table("follow", TableName::Follow);
+    let follow = follow.map_or_else(FollowConfig::default, follow::read_follow);
     let issue = top.take_table("issue", TableName::Issue);
     let issue = issue.map_or_else(IssueConfig::default, |table| {
         issue::read_issue(table, folder)
@@ -231,6 +236,7 @@ fn read_config<'t>(
         channels,
         subsystems,
         commands,
+        follow,
         issue,
         web,
         from_chat: BTreeSet::new(),

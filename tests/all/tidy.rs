@@ -112,6 +112,7 @@ const ROOMS: [Room; 23] = [
         name: "command",
         uses: &[
             "chat",
+            "filter",
             "item",
             "story",
             "post",
@@ -151,7 +152,15 @@ const ROOMS: [Room; 23] = [
     },
     Room {
         name: "plan",
-        uses: &["config", "destination", "fold", "post", "store", "story"],
+        uses: &[
+            "config",
+            "destination",
+            "filter",
+            "fold",
+            "post",
+            "store",
+            "story",
+        ],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -168,6 +177,7 @@ const ROOMS: [Room; 23] = [
             "destination",
             "fold",
             "plan",
+            "filter",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity,
-    IssueConfig, NetworkConfig, TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, FollowConfig,
+    Identity, IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::filter::Subsystems;
@@ -169,6 +169,7 @@ impl World {
             matrix: None,
             channels: vec![everything()],
             commands: CommandsConfig::default(),
+            follow: FollowConfig::default(),
             issue: IssueConfig::default(),
             web: None,
             subsystems: Subsystems::default(),
