@@ -14,7 +14,6 @@ mod letters;
 mod mutes;
 mod pages;
 mod publishing;
-mod rate;
 mod readers;
 mod records;
 mod rights;

@@ -302,6 +302,7 @@ fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<Str
         ("[discord]", before.discord != after.discord),
         ("[matrix]", before.matrix != after.matrix),
         ("[web]", before.web != after.web),
+        ("[mail]", before.mail != after.mail),
     ];
     let changed: Vec<&str> = changed
         .into_iter()

@@ -7,10 +7,20 @@ pub enum PlatformKind {
     Matrix,
     /// The terminal that the program runs in.
     Terminal,
+    /// Mail to people who signed up for it. It has no rooms and no commands.
+    Mail,
 }
 
 impl PlatformKind {
-    pub const ALL: [PlatformKind; 3] = [
+    pub const ALL: [PlatformKind; 4] = [
+        PlatformKind::Discord,
+        PlatformKind::Matrix,
+        PlatformKind::Terminal,
+        PlatformKind::Mail,
+    ];
+
+    /// Those with rooms, to which a channel can post.
+    pub const WITH_ROOMS: [PlatformKind; 3] = [
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,
@@ -22,6 +32,7 @@ impl PlatformKind {
             PlatformKind::Discord => "discord",
             PlatformKind::Matrix => "matrix",
             PlatformKind::Terminal => "terminal",
+            PlatformKind::Mail => "mail",
         }
     }
 

@@ -9,7 +9,6 @@ use tracing::{Instrument as _, error, info, info_span};
 
 use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed};
 use super::pages::{self, PageCache};
-use super::rate::{RateDecision, RateLimit};
 use super::rights::{self, Right};
 use super::{
     complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, suggest,
@@ -20,6 +19,7 @@ use crate::chat::{
 };
 use crate::config::{Origin, TableKind};
 use crate::live::{Generation, Live};
+use crate::rate::{RateDecision, RateLimit};
 use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
@@ -33,8 +33,8 @@ const AT_ONCE_MAX: usize = 3;
 /// Answers commands.
 pub struct CommandHandler {
     live: Arc<Live>,
-    commands: RateLimit,
-    completions: RateLimit,
+    commands: RateLimit<(PlatformKind, String)>,
+    completions: RateLimit<(PlatformKind, String)>,
     page_cache: PageCache,
     seats: Semaphore,
 }
@@ -55,7 +55,8 @@ impl CommandHandler {
         let generation = self.live.now();
         let by = &asked.by;
         let every = TimeDelta::seconds(generation.effective.config.commands.cooldown_s.into());
-        match self.commands.count(by.platform, &by.person, every, now) {
+        let person = (by.platform, by.person.clone());
+        match self.commands.count(person, every, now) {
             RateDecision::Answer => {}
             RateDecision::Warn => {
                 return Some(private("Slow down", "One command at a time, please."));
@@ -204,11 +205,8 @@ impl HandleCommands for CommandHandler {
     ) -> BoxFuture<'a, Vec<Choice>> {
         async move {
             let now = self.live.clock.now();
-            if self
-                .completions
-                .count(by.platform, &by.person, COMPLETIONS_EVERY, now)
-                != RateDecision::Answer
-            {
+            let person = (by.platform, by.person.clone());
+            if self.completions.count(person, COMPLETIONS_EVERY, now) != RateDecision::Answer {
                 return Vec::new();
             }
             let generation = self.live.now();

@@ -15,6 +15,7 @@ pub(super) enum TableName {
     Commands,
     Issue,
     Web,
+    Mail,
 }
 
 impl TableName {
@@ -33,6 +34,7 @@ impl TableName {
             TableName::Commands => "in [commands]",
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
+            TableName::Mail => "in [mail]",
         }
     }
 }
@@ -143,4 +145,15 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Top, "web"),
     (TableName::Web, "listen"),
     (TableName::Web, "url"),
+    (TableName::Top, "mail"),
+    (TableName::Mail, "from"),
+    (TableName::Mail, "name"),
+    (TableName::Mail, "bounces"),
+    (TableName::Mail, "host"),
+    (TableName::Mail, "port"),
+    (TableName::Mail, "tls"),
+    (TableName::Mail, "user"),
+    (TableName::Mail, "password_file"),
+    (TableName::Mail, "per_day_max"),
+    (TableName::Mail, "list_id"),
 ];

@@ -1036,6 +1036,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
+                (TableName::Top, "mail") => line == "[mail]",
                 (
                     TableName::Top
                     | TableName::Network
@@ -1048,7 +1049,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Channel
                     | TableName::Commands
                     | TableName::Issue
-                    | TableName::Web,
+                    | TableName::Web
+                    | TableName::Mail,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -1058,7 +1060,7 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
-            | "channel" | "commands" | "issue" | "web" => {
+            | "channel" | "commands" | "issue" | "web" | "mail" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

@@ -16,6 +16,7 @@ pub mod installation;
 pub mod issues;
 pub mod items;
 pub mod lock;
+pub mod mailings;
 pub mod mutes;
 pub mod outbox;
 mod owner;
@@ -25,6 +26,7 @@ pub mod registered;
 pub mod schema;
 mod storage_problem;
 pub mod stories;
+pub mod subscribers;
 pub mod suggestions;
 pub mod troubles;
 pub mod turns;
@@ -123,6 +125,21 @@ impl Store {
     /// The connections for queries.
     pub fn read(&self) -> &Readers {
         &self.readers
+    }
+
+    /// Moves everything from the write-ahead log into the file, and empties the log, so that no erased data stays there.
+    /// Returns `false` if another process uses the log.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database cannot be written.
+    pub async fn empty_log(&self) -> anyhow::Result<bool> {
+        let mut connection = self.writer.acquire().await?;
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *connection)
+            .await
+            .context("emptying the database's log")?;
+        Ok(busy == 0)
     }
 
     /// Closes the database. Committed data is on disk already.

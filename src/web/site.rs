@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::mail::MailPages;
 use crate::clock::Clock;
 use crate::store::Store;
 
@@ -17,6 +18,8 @@ pub struct Site {
     pub name: String,
     /// The public address; ends with a slash.
     pub home: String,
+    /// The pages on which people sign up for mail; `None` if no mail is sent.
+    pub mail: Option<MailPages>,
 }
 
 /// The data behind the pages.

@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 22] = [
+const ROOMS: [Room; 24] = [
     Room {
         name: "item",
         uses: &[],
@@ -56,6 +56,19 @@ const ROOMS: [Room; 22] = [
         // The commands, and the data that platforms and the command handler exchange.
         name: "chat",
         uses: &["post"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "rate",
+        uses: &[],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        // It writes mails; `channel` sends them.
+        name: "mailing",
+        uses: &["config", "issue", "post", "store"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -116,6 +129,7 @@ const ROOMS: [Room; 22] = [
             "live",
             "issue",
             "publish",
+            "rate",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -188,7 +202,9 @@ const ROOMS: [Room; 22] = [
     },
     Room {
         name: "web",
-        uses: &["item", "story", "post", "issue", "store", "clock"],
+        uses: &[
+            "item", "story", "post", "issue", "store", "clock", "mailing", "rate",
+        ],
         never: &[&CHAT, &DATABASE, &["reqwest"], &MACHINE],
         but: &[],
     },
@@ -227,6 +243,7 @@ const ROOMS: [Room; 22] = [
             "live",
             "destination",
             "publish",
+            "mailing",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],
@@ -242,7 +259,7 @@ const ROOMS: [Room; 22] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
-            "fold",
+            "fold", "mailing",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

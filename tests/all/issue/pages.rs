@@ -29,6 +29,7 @@ impl PageCalls {
             clock,
             name: "BPF updates".to_owned(),
             home: url.clone(),
+            mail: None,
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve(listener, site, stop.clone()));

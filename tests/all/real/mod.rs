@@ -14,6 +14,7 @@ mod inbox;
 mod kills;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod mail;
 mod news;
 mod proxy;
 mod repository;
