@@ -8,6 +8,8 @@ mod complete;
 mod context;
 mod editors;
 mod feeds;
+mod follows;
+mod forget;
 pub mod handler;
 mod issues;
 mod letters;

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use crate::config::ChannelConfig;
+use crate::config::{ChannelConfig, PlatformKind};
 use crate::post::story::Content;
 use crate::store::outbox::{self, ChannelRow, NewDelivery, Verb};
-use crate::store::{Store, Tx, troubles};
+use crate::store::{Store, Tx, recipients, troubles};
 
 /// A channel: its row in the database and its configuration.
 #[derive(Debug, Clone)]
@@ -34,6 +34,28 @@ pub fn with_rows(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Des
         Some(Destination { row, config })
     };
     rows.into_iter().filter_map(destination).collect()
+}
+
+/// The destinations of personal messages on these platforms. They take no posts and no notices, so only the delivery loop knows
+/// them.
+pub async fn personal(
+    tx: &mut Tx,
+    platforms: impl IntoIterator<Item = PlatformKind>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Destination>> {
+    let mut destinations = Vec::new();
+    for platform in platforms {
+        let row = recipients::personal_channel(tx, platform.word(), now).await?;
+        let config = ChannelConfig {
+            name: row.name.clone(),
+            platform,
+            address: row.address.clone(),
+            issues: false,
+            ..ChannelConfig::terminal()
+        };
+        destinations.push(Destination { row, config });
+    }
+    Ok(destinations)
 }
 
 /// The destinations of notices to maintainers.

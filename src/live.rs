@@ -16,7 +16,7 @@ use crate::chat::PlatformKind;
 use crate::clock::Clock;
 use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
 use crate::deliver::{DeliveryLoop, PlatformMap};
-use crate::destination;
+use crate::destination::{self, Destination};
 use crate::ingest::Ingest;
 use crate::store::{Store, additions, audit};
 
@@ -57,7 +57,8 @@ impl Live {
         let effective = with_additions(&file, &store).await?;
         let ingest =
             Arc::new(Ingest::open(store.clone(), &effective.config, Arc::clone(&clock)).await?);
-        let destinations = ingest.destinations();
+        let kinds = platforms.keys().copied().collect::<Vec<_>>();
+        let destinations = with_personal(&ingest, &kinds).await?;
         let delivery_loop =
             DeliveryLoop::new(store.clone(), Arc::clone(&clock), destinations, platforms);
         let generation = Generation {
@@ -197,7 +198,9 @@ impl Live {
     async fn swap(&self, before: &Generation, effective: EffectiveConfig) -> anyhow::Result<()> {
         let refused = destination::paused(&before.ingest.destinations(), &self.store).await?;
         let ingest = Arc::new(before.ingest.reopen(&effective.config).await?);
-        let delivery_loop = Arc::new(before.delivery_loop.over(ingest.destinations(), &refused));
+        let kinds = before.delivery_loop.platform_kinds();
+        let destinations = with_personal(&ingest, &kinds).await?;
+        let delivery_loop = Arc::new(before.delivery_loop.over(destinations, &refused));
         let generation = Arc::new(Generation {
             effective,
             ingest,
@@ -241,6 +244,23 @@ impl Live {
         self.changed.notify_one();
         Ok(())
     }
+}
+
+/// The configured channels, and those for personal messages on the platforms where people are reached.
+async fn with_personal(
+    ingest: &Ingest,
+    platforms: &[PlatformKind],
+) -> anyhow::Result<Arc<[Destination]>> {
+    let with_people = platforms.iter().filter(|kind| kind.has_people());
+    let mut tx = ingest.store.write().await?;
+    let personal = destination::personal(&mut tx, with_people.copied(), ingest.clock.now()).await?;
+    tx.commit().await?;
+    Ok(ingest
+        .destinations()
+        .iter()
+        .cloned()
+        .chain(personal)
+        .collect())
 }
 
 /// The configuration of a file, with the additions stored in the database.

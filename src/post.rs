@@ -10,6 +10,7 @@ pub mod words;
 use serde::{Deserialize, Serialize};
 
 use crate::item::prose;
+pub use crate::story::life::is_id as is_story_id;
 
 /// The subject of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

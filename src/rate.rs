@@ -41,13 +41,14 @@ impl<K: Eq + Hash> RateLimit<K> {
         }
     }
 
+    /// Drops what is known of a person.
+    pub fn forget(&self, person: &K) {
+        let mut people = self.people.lock().expect("no holder of the limits panics");
+        people.remove(person);
+    }
+
     /// Counts one request of a person and decides about it. After the burst, one request is allowed per `every`.
-    pub fn count(
-        &self,
-        person: K,
-        every: TimeDelta,
-        now: DateTime<Utc>,
-    ) -> RateDecision {
+    pub fn count(&self, person: K, every: TimeDelta, now: DateTime<Utc>) -> RateDecision {
         let mut people = self.people.lock().expect("no holder of the limits panics");
         if people.len() >= PEOPLE_MAX {
             people.retain(|_, credit| credit.full_at > now);

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::letters::MailDesk;
 use crate::channel::discord::{self, ChannelFacts, Discord};
+use crate::channel::mail::{LetterWriter, Mail, SmtpEncryption, SmtpSettings};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
-use crate::channel::mail::{LetterWriter, Mail, SmtpEncryption, SmtpSettings};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::chat::SharedHandler;
@@ -121,7 +121,10 @@ impl Platforms {
     }
 
     /// The platforms, by kind, for sending; mail only with a desk that writes it.
-    pub fn senders(&self, desk: Option<&Arc<MailDesk>>) -> HashMap<PlatformKind, Arc<dyn Platform>> {
+    pub fn senders(
+        &self,
+        desk: Option<&Arc<MailDesk>>,
+    ) -> HashMap<PlatformKind, Arc<dyn Platform>> {
         let terminal: Arc<dyn Platform> = Arc::new(Terminal::default());
         let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
         if let Some(discord) = &self.discord {

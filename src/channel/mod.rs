@@ -29,6 +29,27 @@ pub struct Work {
     pub is_retry: bool,
     /// The time since a failed attempt whose request may still arrive.
     pub tried_ago: Option<Duration>,
+    /// The person that a personal message is for.
+    pub person: Option<Personal>,
+}
+
+/// The person that a message is for, by the id of the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Personal {
+    /// The room is the person's own.
+    Direct(String),
+    /// The room is for others too. The message mentions this person, who asked for that, and nobody else.
+    Mentioned(String),
+}
+
+impl Personal {
+    /// The person whom the message mentions.
+    pub fn mentioned(&self) -> Option<&str> {
+        match self {
+            Self::Direct(_) => None,
+            Self::Mentioned(person) => Some(person),
+        }
+    }
 }
 
 /// The action of a delivery.
@@ -185,6 +206,12 @@ pub trait Platform: Send + Sync {
 
     /// Performs one delivery. Returns the receipt of the new, edited or removed message.
     fn deliver<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Receipt, SendError>>;
+
+    /// Opens the room of direct messages to a person, or finds it; returns its address. Errors are about this person, unless
+    /// their scope is the platform. A platform without such rooms returns the person's own address.
+    fn open_direct<'a>(&'a self, person: &'a str) -> BoxFuture<'a, Result<String, SendError>> {
+        Box::pin(std::future::ready(Ok(person.to_owned())))
+    }
 
     /// Finds the message of an earlier attempt by [`Content::mark`].
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>>;

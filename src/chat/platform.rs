@@ -36,6 +36,14 @@ impl PlatformKind {
         }
     }
 
+    /// Whether it has people who can get messages of their own.
+    pub fn has_people(self) -> bool {
+        match self {
+            PlatformKind::Discord | PlatformKind::Matrix | PlatformKind::Mail => true,
+            PlatformKind::Terminal => false,
+        }
+    }
+
     /// The platform with this name.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)

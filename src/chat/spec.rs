@@ -34,6 +34,10 @@ pub enum CommandId {
     Open,
     Status,
     Suggest,
+    Follow,
+    Follows,
+    Unfollow,
+    ForgetMe,
     /// Each audience has its own.
     Help,
     Draft,

@@ -154,6 +154,15 @@ pub const COMMANDS: &[CommandSpec] = &[
         arg("url", "its address, http or https", ArgKind::Text, true),
         arg("note", "why it is worth reading", ArgKind::Text, false),
     ]).to_requester(),
+    reader(Id::Follow, "follow", "Get a direct message when a story, an author's stories or the stories of a filter move", &[
+        arg("what", "a story as for the command story, author:NAME, or a filter", ArgKind::Known(Completes::Story), true),
+        arg("way", "direct: by direct message; thread: by a mention in the thread of the story's post", ArgKind::OneOf(&["direct", "thread"]), false),
+    ]).to_requester(),
+    reader(Id::Follows, "follows", "What you follow", &[PAGE]).to_requester(),
+    reader(Id::Unfollow, "unfollow", "Stop following", &[
+        arg("number", "its number in the list of follows, or all", ArgKind::Text, true),
+    ]).to_requester(),
+    reader(Id::ForgetMe, "forget me", "Erase everything that is stored about you, and say what it was", &[]).to_requester(),
     reader(Id::Help, "help", "List the commands", &[arg("command", "the command", ArgKind::Known(Completes::Command), false)]).to_requester(),
     editor(Id::Draft, "draft", "The coming issue so far, section by section", &[PAGE]),
     editor(Id::Pin, "pin", "Put a story at the top of its section in the coming issue", &[

@@ -85,9 +85,8 @@ fn address(text: &str) -> Result<MailAddress, String> {
 
 pub(super) async fn run(path: &Path, command: &MailCommand) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
-    let identity = MailIdentity::of(&config).context(
-        "there is no [mail] in the configuration; docs/mail.md explains it",
-    )?;
+    let identity = MailIdentity::of(&config)
+        .context("there is no [mail] in the configuration; docs/mail.md explains it")?;
     if let MailCommand::Test { address } = command {
         return test(&config, &identity, address).await;
     }
@@ -155,7 +154,10 @@ fn as_json(row: &SubscriberRow, address: &str) -> serde_json::Value {
 }
 
 fn as_text(row: &SubscriberRow, address: &str) -> String {
-    let why = row.why.as_deref().map_or_else(String::new, |why| format!(" ({why})"));
+    let why = row
+        .why
+        .as_deref()
+        .map_or_else(String::new, |why| format!(" ({why})"));
     let (state, since) = (row.state.word(), stamp(row.changed_at));
     format!("{}  {address}  {state} since {since}{why}", row.id)
 }
@@ -165,7 +167,9 @@ async fn add(store: &Store, mailing: &Mailing, address: &MailAddress) -> anyhow:
     let asked = mailing.ask(&mut tx, address, Utc::now()).await?;
     tx.commit().await?;
     let said = match asked {
-        SignUp::Asked => "A mail with a link to confirm is queued; the bpfnews that runs sends it. The link is good for two days.",
+        SignUp::Asked => {
+            "A mail with a link to confirm is queued; the bpfnews that runs sends it. The link is good for two days."
+        }
         SignUp::Known => "This address gets mail already.",
         SignUp::TooMany => bail!(
             "this address got such a mail within ten minutes, or three of them within a day; try again later"
@@ -191,18 +195,28 @@ async fn remove(
     let mut tx = store.write().await?;
     mailing.remove(&mut tx, id, Utc::now()).await?;
     tx.commit().await?;
-    writeln!(anstream::stdout(), "Mail is off for subscriber {id}, and the address is erased.")?;
+    writeln!(
+        anstream::stdout(),
+        "Mail is off for subscriber {id}, and the address is erased."
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn erase(store: &Store, mailing: &Mailing, address: &MailAddress) -> anyhow::Result<ExitCode> {
+async fn erase(
+    store: &Store,
+    mailing: &Mailing,
+    address: &MailAddress,
+) -> anyhow::Result<ExitCode> {
     let id = number_of(store, address).await?;
     let mut tx = store.write().await?;
     mailing.erase(&mut tx, id, Utc::now()).await?;
     tx.commit().await?;
     let is_clean = store.empty_log().await?;
     let mut out = anstream::stdout();
-    writeln!(out, "Everything about subscriber {id} is erased from the database.")?;
+    writeln!(
+        out,
+        "Everything about subscriber {id} is erased from the database."
+    )?;
     if !is_clean {
         writeln!(
             out,
@@ -222,33 +236,48 @@ async fn test(
     let settings = smtp_settings(mail)?;
     let letter = outgoing(&test_mail(identity, address, Utc::now())?);
     let sent = send_once(&settings, &letter).await;
-    sent.with_context(|| format!("the mail server {}:{} did not take it", mail.host, mail.port))?;
-    writeln!(anstream::stdout(), "The mail server took it. Look into the mailbox, and into its spam.")?;
+    sent.with_context(|| {
+        format!(
+            "the mail server {}:{} did not take it",
+            mail.host, mail.port
+        )
+    })?;
+    writeln!(
+        anstream::stdout(),
+        "The mail server took it. Look into the mailbox, and into its spam."
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bounce(
-    store: &Store,
-    mailing: &Mailing,
-    to: Option<String>,
-) -> anyhow::Result<ExitCode> {
+async fn bounce(store: &Store, mailing: &Mailing, to: Option<String>) -> anyhow::Result<ExitCode> {
     let mut bytes = Vec::new();
     std::io::stdin()
         .lock()
         .take(BOUNCE_BYTES_MAX)
         .read_to_end(&mut bytes)
         .context("reading the mail from standard input")?;
-    ensure!(!bytes.is_empty(), "standard input is empty; it must be a mail that came back");
+    ensure!(
+        !bytes.is_empty(),
+        "standard input is empty; it must be a mail that came back"
+    );
     let mut out = anstream::stdout();
     let Some(report) = read_bounce(&bytes) else {
-        writeln!(out, "This is no report of a mail server, so nothing is changed.")?;
+        writeln!(
+            out,
+            "This is no report of a mail server, so nothing is changed."
+        )?;
         return Ok(ExitCode::SUCCESS);
     };
     let BounceKind::Failed(refusal) = report.kind else {
-        writeln!(out, "The mail is late or was delivered, so nothing is changed.")?;
+        writeln!(
+            out,
+            "The mail is late or was delivered, so nothing is changed."
+        )?;
         return Ok(ExitCode::SUCCESS);
     };
-    let named = RECIPIENTS.iter().filter_map(|name| std::env::var(name).ok());
+    let named = RECIPIENTS
+        .iter()
+        .filter_map(|name| std::env::var(name).ok());
     let mut tx = store.write().await?;
     for returned_to in to.into_iter().chain(named).chain(report.returned_to) {
         let Some(id) = mailing.bounced(&mut tx, &returned_to).await? else {
@@ -262,6 +291,9 @@ async fn bounce(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "No address of the report has a token of ours, so nothing is changed.")?;
+    writeln!(
+        out,
+        "No address of the report has a token of ours, so nothing is changed."
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,8 @@ use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed
 use super::pages::{self, PageCache};
 use super::rights::{self, Right};
 use super::{
-    complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, suggest,
+    complete, editors, feeds, follows, forget, issues, letters, mutes, publishing, readers,
+    records, routes, suggest,
 };
 use crate::chat::{
     Audience, Call, Choice, CommandId as Id, CommandRequest, Completes, Disclosure, HandleCommands,
@@ -74,6 +75,10 @@ impl CommandHandler {
             platform = by.platform.word()
         );
         let answer = self.run(by, call, generation, now).instrument(span).await;
+        if call.spec.id == Id::ForgetMe && answer.is_ok() {
+            self.completions.forget(&(by.platform, by.person.clone()));
+            self.page_cache.forget(by.platform, &by.person);
+        }
         Some(self.lay_out(by, call, answer, now))
     }
 
@@ -251,6 +256,10 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Open => readers::open(ctx).await,
         Id::Status => readers::status(ctx).await,
         Id::Suggest => suggest::suggest(ctx).await,
+        Id::Follow => follows::follow(ctx).await,
+        Id::Follows => follows::list(ctx).await,
+        Id::Unfollow => follows::unfollow(ctx).await,
+        Id::ForgetMe => forget::forget_me(ctx).await,
         Id::Help => readers::help(ctx),
         Id::Draft => issues::draft(ctx).await,
         Id::Pin => editors::pin(ctx).await,

@@ -46,6 +46,12 @@ impl PageCache {
         (age >= TimeDelta::zero() && age < KEPT_FOR).then(|| Arc::clone(listing))
     }
 
+    /// Drops the lists of a person.
+    pub(super) fn forget(&self, platform: PlatformKind, person: &str) {
+        let mut lists = self.0.lock().expect("no holder of the lists panics");
+        lists.retain(|(of, _, by, _), _| *of != platform || by != person);
+    }
+
     /// Stores a list for its other pages.
     pub(super) fn keep(
         &self,

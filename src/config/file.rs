@@ -10,6 +10,7 @@ use url::Url;
 
 use super::channel::{self, ChannelConfig};
 use super::commands::{self, CommandsConfig};
+use super::follow::{self, FollowConfig};
 use super::issue::{self, IssueConfig, WebConfig};
 use super::keys::TableName;
 use super::mail::{self, MailConfig};
@@ -50,6 +51,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Maintainers, and limits on commands.
     pub commands: CommandsConfig,
+    /// Limits on what people follow.
+    pub follow: FollowConfig,
     pub issue: IssueConfig,
     /// `None` if there are no pages.
     pub web: Option<WebConfig>,
@@ -208,6 +211,8 @@ fn read_config<'t>(
     };
     let commands = top.take_table("commands", TableName::Commands);
     let commands = commands.map_or_else(CommandsConfig::default, commands::read_commands);
+    let follow = top.take_table("follow", TableName::Follow);
+    let follow = follow.map_or_else(FollowConfig::default, follow::read_follow);
     let issue = top.take_table("issue", TableName::Issue);
     let issue = issue.map_or_else(IssueConfig::default, |table| {
         issue::read_issue(table, folder)
@@ -226,6 +231,7 @@ fn read_config<'t>(
         matrix,
         channels,
         commands,
+        follow,
         issue,
         web,
         mail,
@@ -244,7 +250,8 @@ fn read_mail(
     let line = table.line();
     let home = web.and_then(|web| web.url.as_ref());
     // Mail programs follow a link to unsubscribe only over https. Nobody else reaches our own computer.
-    let is_good = home.is_some_and(|home| home.scheme() == "https" || !is_for_readers(home.as_str()));
+    let is_good =
+        home.is_some_and(|home| home.scheme() == "https" || !is_for_readers(home.as_str()));
     if !is_good {
         let message = "mails have links to confirm and to unsubscribe: set `url` under [web] to an https address";
         notes.note(ProblemKind::Wrong, Some(line), "mail", message.to_owned());

@@ -88,10 +88,13 @@ pub(super) fn read_mail(mut table: Table<'_, '_>, folder: &Path) -> Option<MailC
         Some(field) => read_tls(&field, host.as_ref()),
         None => Some(MailTls::StartTls),
     };
-    let port = table.take("port").map(|field| field.whole("port", 1..=u64::from(u16::MAX)));
+    let port = table
+        .take("port")
+        .map(|field| field.whole("port", 1..=u64::from(u16::MAX)));
     let user = table.take("user").and_then(|field| {
         let user = field.text(USER)?;
-        let is_good = !user.is_empty() && user.len() <= USER_BYTES_MAX && !user.contains(char::is_control);
+        let is_good =
+            !user.is_empty() && user.len() <= USER_BYTES_MAX && !user.contains(char::is_control);
         if !is_good {
             field.expected(USER);
         }
@@ -106,7 +109,8 @@ pub(super) fn read_mail(mut table: Table<'_, '_>, folder: &Path) -> Option<MailC
     let per_day = per_day.and_then(|field| field.whole("mails", 1..=PER_DAY_MAX));
     let list_id = table.take("list_id").and_then(|field| {
         let id = field.text(LIST)?;
-        let is_good = MailAddress::read(&format!("list@{id}")).is_some_and(|read| read.domain() == id);
+        let is_good =
+            MailAddress::read(&format!("list@{id}")).is_some_and(|read| read.domain() == id);
         if !is_good {
             field.expected(LIST);
         }
@@ -132,7 +136,9 @@ pub(super) fn read_mail(mut table: Table<'_, '_>, folder: &Path) -> Option<MailC
         tls,
         user,
         password_file,
-        per_day_max: per_day.and_then(|most| u32::try_from(most).ok()).unwrap_or(PER_DAY_DEFAULT),
+        per_day_max: per_day
+            .and_then(|most| u32::try_from(most).ok())
+            .unwrap_or(PER_DAY_DEFAULT),
         list_id,
     })
 }
@@ -160,14 +166,19 @@ fn read_name(field: &Field<'_, '_>) -> Option<String> {
 /// Reads a name or an address; an IPv6 address may have brackets.
 fn read_host(field: &Field<'_, '_>, right: &str) -> Option<Host> {
     let text = field.text(right)?;
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
     if let Ok(address) = bare.unwrap_or(text).parse::<IpAddr>() {
         return Some(match address {
             IpAddr::V4(address) => Host::Ipv4(address),
             IpAddr::V6(address) => Host::Ipv6(address),
         });
     }
-    let is_name = !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-.".contains(c));
+    let is_name = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "-.".contains(c));
     let host = Host::parse(text).ok().filter(|_| is_name);
     if host.is_none() {
         field.expected(right);

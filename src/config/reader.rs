@@ -215,6 +215,7 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Discord
             | TableName::Matrix
             | TableName::Commands
+            | TableName::Follow
             | TableName::Issue
             | TableName::Web
             | TableName::Mail => {

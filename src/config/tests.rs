@@ -1048,6 +1048,7 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Matrix
                     | TableName::Channel
                     | TableName::Commands
+                    | TableName::Follow
                     | TableName::Issue
                     | TableName::Web
                     | TableName::Mail,

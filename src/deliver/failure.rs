@@ -27,6 +27,13 @@ impl DeliveryLoop {
         claimed: &Claimed,
         error: SendError,
     ) -> anyhow::Result<()> {
+        let error = match &claimed.addressee {
+            Some(addressee) => match self.fail_for(claimed, addressee, error).await? {
+                Some(error) => error,
+                None => return Ok(()),
+            },
+            None => error,
+        };
         match error {
             SendError::Later { after, scope, why } => {
                 self.wait(destination, claimed, after, scope, why).await
@@ -133,6 +140,9 @@ impl DeliveryLoop {
         claimed: &Claimed,
         why: String,
     ) -> anyhow::Result<()> {
+        if let Some(addressee) = &claimed.addressee {
+            return self.give_up_for(claimed, addressee, &why).await;
+        }
         let now = self.clock.now();
         let mut tx = self.store.write().await?;
         let aside = Settled::Aside { why: why.clone() };

@@ -3,9 +3,11 @@
 //! A lane is sent in sequence: a channel, or a whole platform if the platform asks for that. Lanes do not wait for each other.
 //! The platform decides the meaning of an error; the loop applies it.
 
+mod act;
 mod counted;
 mod failure;
 mod once;
+mod personal;
 mod recall;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -18,11 +20,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tracing::{Instrument as _, debug, info_span};
 
+use self::act::act;
 use self::counted::Streak;
 pub use self::once::{NotPosted, post_once, test_message};
-use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
+use crate::channel::{Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
-use crate::config::{Milestones, PlatformKind};
+use crate::config::PlatformKind;
 use crate::destination::{self, Destination};
 use crate::store::Store;
 use crate::store::outbox::{self, Claimed, Settled, Verb};
@@ -118,6 +121,11 @@ impl DeliveryLoop {
             platforms: self.platforms.clone(),
             holds: Arc::clone(&self.holds),
         }
+    }
+
+    /// The platforms that are set up.
+    pub fn platform_kinds(&self) -> Vec<PlatformKind> {
+        self.platforms.keys().copied().collect()
     }
 
     /// Why a platform refuses everything, if one does.
@@ -265,18 +273,40 @@ impl DeliveryLoop {
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
         let Some(act) = act(claimed, receipt, destination.config.milestones) else {
+            if self.redirect(claimed).await? {
+                return Ok(false);
+            }
             let why = "there is no message to change".to_owned();
             return self
                 .settle(claimed, &Settled::Dead { why })
                 .await
                 .map(|()| false);
         };
+        let address = match self
+            .address(destination, platform.as_ref(), claimed)
+            .await?
+        {
+            Ok(address) => address,
+            Err(error) => return self.fail(destination, claimed, error).await.map(|()| false),
+        };
+        let act = match self
+            .without_told(platform.as_ref(), claimed, &address, act)
+            .await?
+        {
+            Ok(Some(act)) => act,
+            Ok(None) => {
+                let done = Settled::Done { receipt: None };
+                return self.settle(claimed, &done).await.map(|()| true);
+            }
+            Err(error) => return self.fail(destination, claimed, error).await.map(|()| false),
+        };
         let work = Work {
-            address: destination.row.address.clone(),
+            address,
             act,
             key: format!("{:x}-{:x}", claimed.nonce, claimed.version),
             is_retry: claimed.attempts > 1,
             tried_ago: self.tried_ago(claimed),
+            person: personal::person(claimed),
         };
         let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
             Ok(Some(found)) => Ok(found),
@@ -377,28 +407,5 @@ impl DeliveryLoop {
         .await?;
         tx.commit().await?;
         Ok(())
-    }
-}
-
-/// The request to the platform; `None` if it would change a message that was never sent.
-fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> Option<Act> {
-    let content = claimed.content.clone();
-    match claimed.verb {
-        Verb::Send => Some(Act::Send {
-            content: content?,
-            under: None,
-        }),
-        Verb::Reply => Some(Act::Send {
-            content: content?,
-            under: Some(match milestones {
-                Milestones::Edit | Milestones::Reply => Below::Answer(receipt?),
-                Milestones::Thread => Below::Thread(receipt?),
-            }),
-        }),
-        Verb::Edit => Some(Act::Edit {
-            receipt: receipt?,
-            content: content?,
-        }),
-        Verb::Remove => Some(Act::Remove { receipt: receipt? }),
     }
 }

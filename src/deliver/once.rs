@@ -47,6 +47,7 @@ pub async fn post_once(
         key: format!("try-{:x}", fastrand::u64(..)),
         is_retry: false,
         tried_ago: None,
+        person: None,
     };
     let sent = sender.deliver(&work).await;
     sent.map(|_| ())

@@ -37,10 +37,10 @@ use self::poll_end::PolledFeed;
 use self::shared_state::SharedState;
 use self::slots::PollSlots;
 use crate::clock::Clock;
-use crate::config::{Config, FeedConfig, NetworkConfig};
+use crate::config::{Config, FeedConfig, FollowConfig, NetworkConfig};
 use crate::destination::{self, Destination};
 use crate::item::Item;
-use crate::plan::{digest, sample, standing};
+use crate::plan::{digest, follow, sample, standing};
 use crate::source::fetch::Fetcher;
 use crate::source::{FetchError, Page};
 use crate::store::feeds::{self, FeedRow};
@@ -59,6 +59,7 @@ pub struct Ingest {
     commits: GroupCommit,
     shared: Arc<SharedState>,
     links: ReaderLinks,
+    follow: FollowConfig,
 }
 
 /// How new items are treated.
@@ -166,6 +167,7 @@ impl Ingest {
             clock,
             shared,
             links: ReaderLinks::default(),
+            follow: config.follow,
         }
     }
 
@@ -209,14 +211,17 @@ impl Ingest {
         standing::end_recalls(&self.store, self.clock.now()).await
     }
 
-    /// Makes the digests that are due.
+    /// Makes the digests that are due, and the messages to people who follow something.
     pub async fn make_digests(&self) -> anyhow::Result<()> {
-        digest::make_digests(&self.store, &self.destinations(), self.clock.now()).await
+        digest::make_digests(&self.store, &self.destinations(), self.clock.now()).await?;
+        follow::send_news(&self.store, self.follow, self.clock.now()).await
     }
 
-    /// When the next digest is due.
+    /// When the next digest or message is due.
     pub async fn next_digest_at(&self) -> anyhow::Result<Option<DateTime<Utc>>> {
-        digest::next_digest_at(&self.store, &self.destinations()).await
+        let digest = digest::next_digest_at(&self.store, &self.destinations()).await?;
+        let news = follow::next_news_at(&self.store, self.follow).await?;
+        Ok([digest, news].into_iter().flatten().min())
     }
 
     /// Polls every feed that is due. `on_report` receives the report of each poll.

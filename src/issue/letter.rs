@@ -60,7 +60,10 @@ pub fn text(issue: &Issue, corrections: &[Correction], home: &str) -> String {
     }
     if let Some(last) = issue.last {
         let called = title(&issue.name, last.number);
-        paragraph(&mut out, &format!("The issue before: {called}, {}", long_day(last.on)));
+        paragraph(
+            &mut out,
+            &format!("The issue before: {called}, {}", long_day(last.on)),
+        );
         // The link belongs to the paragraph.
         out.pop();
         let _ = write!(out, "{home}{}\n\n", path(last.number));

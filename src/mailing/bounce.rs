@@ -104,7 +104,9 @@ pub fn read_bounce(bytes: &[u8]) -> Option<Bounce> {
     let bytes = &bytes[..bytes.len().min(REPORT_BYTES_MAX)];
     let mail = MessageParser::default().parse(bytes)?;
     let root = mail.root_part();
-    let kind = root.content_type().and_then(|kind| kind.attribute("report-type"));
+    let kind = root
+        .content_type()
+        .and_then(|kind| kind.attribute("report-type"));
     let is_report = root.is_content_type("multipart", "report")
         && kind.is_some_and(|kind| kind.eq_ignore_ascii_case("delivery-status"));
     if !is_report {
@@ -116,7 +118,9 @@ pub fn read_bounce(bytes: &[u8]) -> Option<Bounce> {
     let fields = String::from_utf8_lossy(&fields[..fields.len().min(FIELDS_BYTES_MAX)]);
     let mut returned_to = Vec::new();
     for name in RECIPIENT_HEADERS {
-        let values = mail.headers_raw().filter(|(of, _)| of.eq_ignore_ascii_case(name));
+        let values = mail
+            .headers_raw()
+            .filter(|(of, _)| of.eq_ignore_ascii_case(name));
         let words = values.flat_map(|(_, value)| {
             value.split(|c: char| c.is_whitespace() || "<>,;\"".contains(c))
         });
@@ -194,7 +198,11 @@ mod tests {
         let failed = |class, subject, detail| {
             BounceKind::Failed(MailRefusal {
                 code: None,
-                enhanced: Some(EnhancedCode { class, subject, detail }),
+                enhanced: Some(EnhancedCode {
+                    class,
+                    subject,
+                    detail,
+                }),
             })
         };
         #[rustfmt::skip]
@@ -210,7 +218,11 @@ mod tests {
             ("", BounceKind::Other),
         ];
         for (fields, right) in table {
-            let bytes = report("delivery-status", &format!("{TOP}{fields}"), "b+1-ab@example.org");
+            let bytes = report(
+                "delivery-status",
+                &format!("{TOP}{fields}"),
+                "b+1-ab@example.org",
+            );
             let bounce = read_bounce(bytes.as_bytes()).expect("a report");
             assert_eq!(bounce.kind, right, "{fields}");
             assert_eq!(bounce.returned_to, ["b+1-ab@example.org"]);
@@ -222,7 +234,13 @@ mod tests {
         let fields = format!("{TOP}Action: failed\r\nStatus: 5.1.1\r\n");
         let feedback = report("feedback-report", &fields, "b@example.org");
         let answer = "To: b+1-ab@example.org\r\nSubject: I am away\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n";
-        for bytes in [feedback.as_str(), answer, "", "\0\0", "Content-Type: multipart/report"] {
+        for bytes in [
+            feedback.as_str(),
+            answer,
+            "",
+            "\0\0",
+            "Content-Type: multipart/report",
+        ] {
             assert_eq!(read_bounce(bytes.as_bytes()), None, "{bytes}");
         }
         let many = "x@example.org, ".repeat(5_000);
@@ -248,7 +266,9 @@ mod tests {
             assert_eq!(refusal.enhanced.is_some(), enhanced.is_some());
             assert_eq!(refusal.is_of_address(), right, "{refusal}");
         }
-        for wrong in ["", "5", "5.1", "5.1.1.1", "3.1.1", "5.1.x", "5.1.1234", "no 5.1.1"] {
+        for wrong in [
+            "", "5", "5.1", "5.1.1.1", "3.1.1", "5.1.x", "5.1.1234", "no 5.1.1",
+        ] {
             assert_eq!(EnhancedCode::read(wrong), None, "{wrong}");
         }
     }

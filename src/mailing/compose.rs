@@ -112,7 +112,8 @@ impl Mailing {
             "Somebody, probably you, asked for {name} by mail at {}.",
             self.identity.home
         );
-        let how = "If you want it, open this page and press its button. The link is good for two days:";
+        let how =
+            "If you want it, open this page and press its button. The link is good for two days:";
         let not = "If it was not you, do nothing: no more mail comes, and the address is erased.";
         let text = format!(
             "{}{link}\n\n{}",
@@ -232,7 +233,10 @@ impl Mailing {
 
     fn why(&self) -> String {
         let identity = &self.identity;
-        format!("You get this because you confirmed at {} that you want it.", identity.home)
+        format!(
+            "You get this because you confirmed at {} that you want it.",
+            identity.home
+        )
     }
 
     fn text_footer(&self, row: &SubscriberRow) -> String {
@@ -240,7 +244,10 @@ impl Mailing {
         let signature = "-- ";
         let why = paragraphs(&[&self.why()]);
         let why = why.trim_end();
-        format!("\n{signature}\n{why}\nTo unsubscribe:\n{}\n", self.leave_link(row))
+        format!(
+            "\n{signature}\n{why}\nTo unsubscribe:\n{}\n",
+            self.leave_link(row)
+        )
     }
 
     fn html_footer(&self, row: &SubscriberRow) -> Markup {

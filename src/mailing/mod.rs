@@ -16,10 +16,10 @@ use chrono::TimeDelta;
 use url::Url;
 
 pub use self::bounce::{Bounce, BounceKind, EnhancedCode, MailRefusal, read_bounce};
+use self::compose::IssueBody;
 pub use self::compose::{ComposedMail, NoMail, test_mail};
 pub use self::queue::CONFIRM_MARK;
 pub use self::sign_up::{Confirmed, SignUp};
-use self::compose::IssueBody;
 use crate::config::Config;
 pub use crate::config::MailAddress;
 

@@ -115,12 +115,7 @@ impl Mailing {
     }
 }
 
-async fn queue(
-    tx: &mut Tx,
-    id: i64,
-    content: &Content,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
+async fn queue(tx: &mut Tx, id: i64, content: &Content, now: DateTime<Utc>) -> anyhow::Result<()> {
     let channel = recipients::personal_channel(tx, MAIL, now).await?;
     let RecipientRow { id: recipient, .. } = recipient(tx, id, now).await?;
     let new = NewMessage {

@@ -174,7 +174,10 @@ impl Mailing {
         let Some((at, given)) = stamp.split_once('-') else {
             return false;
         };
-        let age = at.parse::<i64>().ok().map(|at| now.timestamp().saturating_sub(at));
+        let age = at
+            .parse::<i64>()
+            .ok()
+            .map(|at| now.timestamp().saturating_sub(at));
         is_code(&self.form_key, Purpose::Form, at, given)
             && age.is_some_and(|age| (FORM_MIN_S..=FORM_MAX_S).contains(&age))
     }

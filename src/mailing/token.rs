@@ -146,11 +146,19 @@ mod tests {
             assert!(!token.is_good(&ours, purpose), "another number");
             let later = text.replacen("-677", "-678", 1);
             assert_ne!(later, text);
-            assert!(!Token::read(&later).expect("a token").is_good(&ours, purpose));
+            assert!(
+                !Token::read(&later)
+                    .expect("a token")
+                    .is_good(&ours, purpose)
+            );
         }
         // Servers may change the case of a return path.
         let text = Token::write(&ours, Purpose::Bounce, 300, 0).to_uppercase();
-        assert!(Token::read(&text).expect("a token").is_good(&ours, Purpose::Bounce));
+        assert!(
+            Token::read(&text)
+                .expect("a token")
+                .is_good(&ours, Purpose::Bounce)
+        );
         let short = Token::write(&ours, Purpose::Leave, 300, 0);
         let short = Token::read(&short[..short.len() - 1]).expect("a token");
         assert!(!short.is_good(&ours, Purpose::Leave));
@@ -159,10 +167,25 @@ mod tests {
     #[test]
     fn nonsense_is_no_token() {
         let long = format!("1-{}", "a".repeat(200));
-        for text in ["", "-", "1", "x-abc", "1-2-3-4", "-1-abc", "+1-abc", " 1-abc", "ffffffffffffffffff-abc", &long] {
+        for text in [
+            "",
+            "-",
+            "1",
+            "x-abc",
+            "1-2-3-4",
+            "-1-abc",
+            "+1-abc",
+            " 1-abc",
+            "ffffffffffffffffff-abc",
+            &long,
+        ] {
             assert_eq!(Token::read(text), None, "{text}");
         }
-        assert!(!Token::read("1-").expect("a token without a code").is_good(&[0; 32], Purpose::Leave));
+        assert!(
+            !Token::read("1-")
+                .expect("a token without a code")
+                .is_good(&[0; 32], Purpose::Leave)
+        );
     }
 
     #[test]

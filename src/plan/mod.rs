@@ -5,6 +5,7 @@
 
 mod content;
 pub(crate) mod digest;
+pub(crate) mod follow;
 mod open;
 mod retract;
 pub(crate) mod sample;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(crate) use self::content::replace_content;
+pub(crate) use self::follow::note_follows;
 pub use self::retract::retract;
 pub(crate) use self::retract::retract_post;
 pub(crate) use self::standing::match_standing;

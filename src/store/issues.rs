@@ -99,13 +99,10 @@ pub async fn put_issue(
 
 /// When an issue was published, unix seconds; `None` if it is not out.
 pub async fn published_at(readers: &Readers, number: i64) -> anyhow::Result<Option<i64>> {
-    sqlx::query_scalar!(
-        "SELECT published_at FROM issues WHERE number = $1",
-        number
-    )
-    .fetch_optional(&mut *readers.acquire().await?)
-    .await
-    .context("asking when an issue was published")
+    sqlx::query_scalar!("SELECT published_at FROM issues WHERE number = $1", number)
+        .fetch_optional(&mut *readers.acquire().await?)
+        .await
+        .context("asking when an issue was published")
 }
 
 /// The corrections of an issue, oldest first.

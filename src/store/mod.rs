@@ -12,6 +12,8 @@ mod database;
 pub mod edits;
 pub mod feeds;
 pub mod figures;
+pub mod follow_standing;
+pub mod follows;
 pub mod installation;
 pub mod issues;
 pub mod items;
@@ -21,7 +23,9 @@ pub mod mutes;
 pub mod outbox;
 mod owner;
 mod packed;
+pub mod personal;
 mod readers;
+pub mod recipients;
 pub mod registered;
 pub mod schema;
 mod storage_problem;
@@ -120,6 +124,20 @@ impl Store {
         Tx::begin(reader, "BEGIN")
             .await
             .context("reading the database")
+    }
+
+    /// Moves the write-ahead log into the database, and empties it unless a reader needs it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be written.
+    pub async fn checkpoint(&self) -> anyhow::Result<()> {
+        let mut writer = self.writer.acquire().await.context("emptying the log")?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut *writer)
+            .await
+            .context("emptying the write-ahead log")?;
+        Ok(())
     }
 
     /// The connections for queries.

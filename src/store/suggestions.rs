@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
+use super::personal::checksum;
 use super::{Readers, Tx};
 
 /// The most open suggestions shown to editors.
@@ -82,8 +83,9 @@ pub async fn take_suggestion(
 ) -> anyhow::Result<SuggestionResult> {
     let now = now.timestamp();
     let since = now - 86_400;
+    let erased = checksum(new.person);
     let row = sqlx::query!(
-        r#"SELECT (SELECT COUNT(*) FROM bans WHERE person = $2) AS "bans!: i64",
+        r#"SELECT (SELECT COUNT(*) FROM bans WHERE person IN ($2, $6)) AS "bans!: i64",
                   (SELECT at FROM suggestions WHERE url = $5) AS "known: i64",
                   (SELECT COUNT(*) FROM suggestions WHERE platform = $1 AND person = $2 AND at > $4) AS "persons!: i64",
                   (SELECT COUNT(*) FROM suggestions WHERE platform = $1 AND place = $3 AND at > $4) AS "places!: i64""#,
@@ -91,7 +93,8 @@ pub async fn take_suggestion(
         new.person,
         new.place,
         since,
-        new.url
+        new.url,
+        erased
     )
     .fetch_one(&mut **tx)
     .await
@@ -244,11 +247,12 @@ pub async fn ban(tx: &mut Tx, person: &str, by: &str, now: DateTime<Utc>) -> any
 
 /// Lifts a ban. Returns `false` if there was none.
 pub async fn lift_ban(tx: &mut Tx, person: &str) -> anyhow::Result<bool> {
-    let lifted = sqlx::query!("DELETE FROM bans WHERE person = $1", person)
+    let erased = checksum(person);
+    let lifted = sqlx::query!("DELETE FROM bans WHERE person IN ($1, $2)", person, erased)
         .execute(&mut **tx)
         .await
         .context("taking a person's suggestions again")?;
-    Ok(lifted.rows_affected() == 1)
+    Ok(lifted.rows_affected() > 0)
 }
 
 /// The banned people.

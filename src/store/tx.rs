@@ -18,8 +18,8 @@ use super::readers::ReadConnection;
 /// How long a writer waits for other writers of this process.
 const TURN_TIMEOUT: Duration = Duration::from_secs(600);
 /// Keeps rollback data beyond 64 KiB in memory instead of a temporary file. Not during migrations, which sort large
-/// indexes there.
-const TEMPORARY: &str = "PRAGMA temp_store = MEMORY";
+/// indexes there. Overwrites what is deleted, as far as that costs no write, so that erased people leave no trace.
+const PRAGMAS: &str = "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = FAST";
 
 /// The write connection. It is opened again after it was lost.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Writer {
         mut connection: SqliteConnection,
         options: SqliteConnectOptions,
     ) -> sqlx::Result<Self> {
-        sqlx::query(TEMPORARY).execute(&mut connection).await?;
+        sqlx::query(PRAGMAS).execute(&mut connection).await?;
         Ok(Self {
             options,
             writing: Arc::new(Mutex::new(Writing {
@@ -68,7 +68,7 @@ impl Writer {
             .map_err(|_| sqlx::Error::PoolTimedOut)?;
         if turn.connection.is_none() {
             let mut connection = self.options.connect().await?;
-            sqlx::query(TEMPORARY).execute(&mut connection).await?;
+            sqlx::query(PRAGMAS).execute(&mut connection).await?;
             *turn = Writing {
                 connection: Some(connection),
                 cache: None,

@@ -32,10 +32,12 @@ const EVERY: TimeDelta = TimeDelta::minutes(5);
 const TYPED_CHARS_MAX: usize = 254;
 const HERE: &str = "/mail";
 
-const STALE_FORM: &str = "The form was open for too long, or came from another site. Please send it again.";
+const STALE_FORM: &str =
+    "The form was open for too long, or came from another site. Please send it again.";
 const BAD_ADDRESS: &str = "That is no address for mail. It has the form name@example.org.";
 const TOO_MANY: &str = "There were many sign-ups from your network. Please try again in an hour.";
-const STALE_LINK: &str = "This link is too old, or was replaced by a newer one. Please sign up again.";
+const STALE_LINK: &str =
+    "This link is too old, or was replaced by a newer one. Please sign up again.";
 
 /// What the pages need to sign people up.
 #[derive(Clone)]
@@ -113,7 +115,10 @@ async fn sign_up(
     let stamp = pages.mailing.form_stamp(now);
     let again = |status, problem| {
         let shown = shorten(&plain(&form.address), TYPED_CHARS_MAX);
-        Ok(answer(status, form_page(&site, &stamp, &shown, Some(problem))))
+        Ok(answer(
+            status,
+            form_page(&site, &stamp, &shown, Some(problem)),
+        ))
     };
     if !is_ours || !pages.mailing.is_stamped(&form.stamp, now) {
         return again(StatusCode::BAD_REQUEST, STALE_FORM);
@@ -155,7 +160,12 @@ async fn ask_to_confirm(State(site): State<Served>) -> Result<Response, PageErro
     let asked = format!("Do you want {} by mail?", site.name);
     Ok(answer(
         StatusCode::OK,
-        button_page(&site, &asked, "Each issue comes as one mail, about once a week.", "Yes, sign me up"),
+        button_page(
+            &site,
+            &asked,
+            "Each issue comes as one mail, about once a week.",
+            "Yes, sign me up",
+        ),
     ))
 }
 
@@ -170,7 +180,10 @@ async fn confirm(
         return Ok(answer(StatusCode::BAD_REQUEST, said));
     }
     let mut tx = site.store.write().await?;
-    let confirmed = pages.mailing.confirm(&mut tx, &token, site.clock.now()).await?;
+    let confirmed = pages
+        .mailing
+        .confirm(&mut tx, &token, site.clock.now())
+        .await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(match confirmed {
         Confirmed::Yes => {
@@ -188,7 +201,12 @@ async fn ask_to_leave(State(site): State<Served>) -> Result<Response, PageError>
     let asked = format!("No more mail from {}?", site.name);
     Ok(answer(
         StatusCode::OK,
-        button_page(&site, &asked, "The address is erased at once.", "Unsubscribe"),
+        button_page(
+            &site,
+            &asked,
+            "The address is erased at once.",
+            "Unsubscribe",
+        ),
     ))
 }
 
@@ -199,12 +217,19 @@ async fn leave(
 ) -> Result<Response, PageError> {
     let pages = pages_of(&site)?;
     let mut tx = site.store.write().await?;
-    let is_off = pages.mailing.leave(&mut tx, &token, site.clock.now()).await?;
+    let is_off = pages
+        .mailing
+        .leave(&mut tx, &token, site.clock.now())
+        .await?;
     tx.commit().await.map_err(anyhow::Error::from)?;
     Ok(match is_off {
         true => answer(
             StatusCode::OK,
-            said_page(&site, "You are unsubscribed", "No more mail comes, and the address is erased."),
+            said_page(
+                &site,
+                "You are unsubscribed",
+                "No more mail comes, and the address is erased.",
+            ),
         ),
         false => answer(
             StatusCode::NOT_FOUND,
@@ -289,7 +314,8 @@ fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
     };
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    let forwarded = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    let forwarded =
+        forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
     match forwarded.filter(|_| is_proxy).unwrap_or(peer) {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

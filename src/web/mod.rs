@@ -22,8 +22,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use self::site::Served;
 pub use self::mail::MailPages;
+use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
 use crate::issue::markdown::Correction;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use bpfnews::clock::{Clock as _, FixedClock};
 use bpfnews::config::{
-    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Identity,
-    IssueConfig, NetworkConfig, TreeRole,
+    ChannelConfig, CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, FollowConfig,
+    Identity, IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::ingest::{Ingest, Report};
@@ -168,6 +168,7 @@ impl World {
             matrix: None,
             channels: vec![everything()],
             commands: CommandsConfig::default(),
+            follow: FollowConfig::default(),
             issue: IssueConfig::default(),
             web: None,
             from_chat: BTreeSet::new(),

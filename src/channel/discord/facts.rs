@@ -16,6 +16,8 @@ const FACTS_LAST: Duration = Duration::from_mins(10);
 const FORUMS: [u64; 2] = [15, 16];
 /// Discord's types for threads.
 const THREADS: [u64; 3] = [10, 11, 12];
+/// Discord's type for the channel of direct messages to one person.
+const DIRECT: u64 = 1;
 /// Discord's types for channels whose messages can have threads: text and announcements.
 const WITH_THREADS: [u64; 2] = [0, 5];
 /// Discord's flag of a forum that requires a tag on every post.
@@ -40,6 +42,21 @@ impl ChannelFacts {
     /// Whether every post there is a thread of its own.
     pub fn is_forum(&self) -> bool {
         FORUMS.contains(&self.kind)
+    }
+
+    /// The channel of direct messages to one person.
+    pub(super) fn direct() -> Self {
+        Self {
+            name: String::new(),
+            kind: DIRECT,
+            guild: None,
+            tags: Vec::new(),
+            wants_tag: false,
+        }
+    }
+
+    pub(super) fn is_direct(&self) -> bool {
+        self.kind == DIRECT
     }
 
     pub(super) fn is_thread(&self) -> bool {

@@ -274,7 +274,10 @@ impl InteractionHandler {
 
     fn message(&self, reply: &Reply, person: &str) -> Value {
         let mut data = render::body(&reply.content);
-        data["components"] = self.long.buttons(&reply.pages, person);
+        // A story has its own buttons, and no pages.
+        if data.get("components").is_none() {
+            data["components"] = self.long.buttons(&reply.pages, person);
+        }
         data
     }
 

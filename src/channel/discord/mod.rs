@@ -5,6 +5,7 @@
 
 mod choices;
 mod commands;
+mod direct;
 mod doubles;
 pub mod escape;
 mod events;
@@ -42,7 +43,7 @@ use self::doubles::Doubles;
 use self::refusal::Aim;
 use self::render::{body, carries};
 use self::rest::{DiscordRequest, RequestError, Rest};
-use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Personal, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long Discord certainly remembers a nonce; its documentation says "a few minutes".
@@ -127,6 +128,9 @@ impl Discord {
     ) -> Result<Receipt, SendError> {
         check_channel(&work.address)?;
         let mut body = body(content);
+        if let Some(person) = work.person.as_ref().and_then(Personal::mentioned) {
+            direct::mention(&mut body, person)?;
+        }
         body["nonce"] = work.key.clone().into();
         body["enforce_nonce"] = true.into();
         let Some(under) = under else {
@@ -145,7 +149,7 @@ impl Discord {
             (Some(thread), _) => Some(thread.clone()),
             (None, Below::Answer(_)) => None,
             (None, Below::Thread(_)) => {
-                self.thread_of(&work.address, &above.message, content)
+                self.thread_of(&work.address, &above.message, &direct::about(work, content))
                     .await?
             }
         };
@@ -318,6 +322,10 @@ impl Platform for Discord {
             done
         }
         .boxed()
+    }
+
+    fn open_direct<'a>(&'a self, person: &'a str) -> BoxFuture<'a, Result<String, SendError>> {
+        self.open_direct_channel(person).boxed()
     }
 
     /// Edits and removals need no search, because they can be repeated. Needs Read Message History: without it, Discord

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use serenity::all::{ButtonStyle, CreateActionRow, CreateButton};
 
 use crate::chat::{Audience, Call, PageCalls, grammar};
-use crate::post::story::Suggestion;
+use crate::post::story::{Post, Suggestion};
 
 /// Discord's limit for a button's id, in code points.
 const ID_MAX: usize = 100;
@@ -94,6 +94,19 @@ impl LongCalls {
             call: words.and_then(|words| grammar::parse(audience, &words).ok()),
         })
     }
+}
+
+/// The button below a post by which everybody follows its story. Its id has the story's id, which never changes its meaning.
+pub(super) fn follow(post: &Post) -> Value {
+    let id = format!(
+        "{CARRIED}:{}:{ANYBODY}:follow {}",
+        letter(Audience::Readers),
+        post.mark
+    );
+    let button = CreateButton::new(id)
+        .label("Follow")
+        .style(ButtonStyle::Secondary);
+    serde_json::to_value([CreateActionRow::Buttons(vec![button])]).expect("buttons are plain data")
 }
 
 /// The buttons of a suggestion for editors; none after the decision.

@@ -27,6 +27,8 @@ pub(super) enum Aim {
     Send,
     /// Creates or changes something other than a message: a thread, the commands.
     Around,
+    /// Opens the channel of direct messages to a person.
+    Person,
     /// Answers an interaction. The bot's global limit does not apply.
     Answer,
     /// Edits or removes a message.
@@ -142,6 +144,12 @@ fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
         (500.., _) | (408, _) => SendError::Unknown { why: words },
         (_, 30046) => later(Scope::Delivery, DELAY_MAX),
         (_, 20016 | 20022 | 20028) => later(Scope::Channel, answer.delay().unwrap_or(SLOW_DOWN)),
+        // So it is for all people whose channels are not open yet, but not for the others.
+        (_, 40003) => later(Scope::Delivery, answer.delay().unwrap_or(SLOW_DOWN)),
+        (_, 50007 | 50278) => never(
+            Scope::Channel,
+            "the person takes no direct messages from the bot: they are closed, or the bot is blocked, or it shares no server",
+        ),
         (429, _) => later(
             match answer.is_for_all() {
                 true => Scope::Platform,
@@ -161,7 +169,7 @@ fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
                 Scope::Delivery,
                 "an earlier attempt made the message, and somebody deleted it since",
             ),
-            Aim::Read | Aim::Around | Aim::Answer => never(Scope::Delivery, ""),
+            Aim::Read | Aim::Around | Aim::Person | Aim::Answer => never(Scope::Delivery, ""),
         },
         (_, 10003) if in_thread => SendError::Gone,
         (_, 10003) => never(
@@ -200,6 +208,8 @@ fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
             "the server's AutoMod or Discord's link filter refuses the text",
         ),
         (403, 0) if answer.body.is_none() => turned_away(),
+        // There is no such person, or the bot may not write to it.
+        (400 | 403 | 404, _) if aim == Aim::Person => never(Scope::Channel, ""),
         // Discord names no reason that concerns the channel.
         (403 | 404, _) if is_change => never(Scope::Delivery, ""),
         (403, _) => never(

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::escape::{escape, escape_label};
 use crate::channel::text::{count, cut};
+use crate::post::is_story_id;
 use crate::post::story::{Content, Digest, IssuePost, Line, Post, Suggestion, Tone};
 
 /// Discord's limits, in code points.
@@ -69,8 +70,12 @@ pub fn body(content: &Content) -> Value {
         }
     };
     let mut body = json!({"embeds": [embed], "allowed_mentions": {"parse": []}});
-    if let Content::Suggestion(suggested) = content {
-        body["components"] = super::pages::choices(suggested);
+    match content {
+        Content::Suggestion(suggested) => body["components"] = super::pages::choices(suggested),
+        Content::Story(post) if is_story_id(&post.mark) => {
+            body["components"] = super::pages::follow(post);
+        }
+        _ => {}
     }
     body
 }

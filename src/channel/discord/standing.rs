@@ -14,8 +14,6 @@ const PAGE: usize = 100;
 const PAGES_MAX: usize = 2_000;
 /// Attempts to read a page; Discord names the waits in between.
 const TRIES_MAX: usize = 20;
-/// Discord's types for threads, which have no threads below them.
-const THREADS: [u64; 3] = [10, 11, 12];
 /// The epoch of Discord's ids, in unix milliseconds.
 const EPOCH_MS: i64 = 1_420_070_400_000;
 
@@ -37,7 +35,8 @@ impl Discord {
                 self.check_readable(address).await?;
             }
         }
-        if THREADS.contains(&facts.kind) {
+        // Neither has threads below it.
+        if facts.is_thread() || facts.is_direct() {
             return Ok(found);
         }
         // Replies to a post may be in its own thread.

@@ -30,7 +30,10 @@ impl Connection {
     /// Connects, encrypts and logs in.
     pub(super) async fn open(settings: &SmtpSettings) -> Result<Self, SmtpFault> {
         let hello = ClientId::Domain(settings.hello.clone());
-        let tls = || TlsParameters::new(settings.host.clone()).map_err(|error| SmtpFault::of(Stage::Tls, &error));
+        let tls = || {
+            TlsParameters::new(settings.host.clone())
+                .map_err(|error| SmtpFault::of(Stage::Tls, &error))
+        };
         let at_once = match settings.encryption {
             SmtpEncryption::Implicit => Some(tls()?),
             SmtpEncryption::StartTls | SmtpEncryption::None => None,
@@ -68,7 +71,9 @@ impl Connection {
             // A server that answered forgets the mail on RSET.
             let is_open = !fault.is_of_connection();
             self.is_usable = is_open
-                && within(self.timeout, fault.stage, self.smtp.command(Rset)).await.is_ok();
+                && within(self.timeout, fault.stage, self.smtp.command(Rset))
+                    .await
+                    .is_ok();
         }
         sent
     }
@@ -86,7 +91,9 @@ impl Connection {
         within(timeout, Stage::Recipient, self.smtp.command(rcpt)).await?;
         let ready: Response = within(timeout, Stage::Data, self.smtp.command(Data)).await?;
         if !ready.has_code(354) {
-            return Err(SmtpFault::ours("the server did not ask for the mail after DATA"));
+            return Err(SmtpFault::ours(
+                "the server did not ask for the mail after DATA",
+            ));
         }
         let message = self.smtp.message(&letter.bytes);
         within(TAKEN_MAX.min(timeout * 10), Stage::Message, message).await?;

@@ -116,10 +116,12 @@ impl SmtpFault {
 fn without_addresses(words: &str) -> String {
     let words: Vec<&str> = words
         .split_whitespace()
-        .map(|word| match word.contains(['@', '<', '>', '"', '\'']) || word.contains("%40") {
-            true => "…",
-            false => word,
-        })
+        .map(
+            |word| match word.contains(['@', '<', '>', '"', '\'']) || word.contains("%40") {
+                true => "…",
+                false => word,
+            },
+        )
         .collect();
     cut(&plain(&words.join(" ")), SAID_CHARS_MAX)
 }
@@ -204,10 +206,21 @@ mod tests {
             };
             assert_eq!(got, right, "{stage:?} {code:?}");
         }
-        let refused = fault(Stage::Recipient, Some(550)).refusal().expect("a refusal");
+        let refused = fault(Stage::Recipient, Some(550))
+            .refusal()
+            .expect("a refusal");
         assert_eq!(refused.code, 550);
-        for (stage, code) in [(Stage::Sender, 550), (Stage::Recipient, 450), (Stage::Data, 554), (Stage::Login, 535)] {
-            assert_eq!(fault(stage, Some(code)).refusal(), None, "the address is not to blame");
+        for (stage, code) in [
+            (Stage::Sender, 550),
+            (Stage::Recipient, 450),
+            (Stage::Data, 554),
+            (Stage::Login, 535),
+        ] {
+            assert_eq!(
+                fault(stage, Some(code)).refusal(),
+                None,
+                "the address is not to blame"
+            );
         }
     }
 }

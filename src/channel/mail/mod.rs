@@ -147,7 +147,8 @@ impl Mail {
             message: work.key.clone(),
             thread: None,
         };
-        sent.map(|()| receipt).map_err(|fault| to_send_error(&fault))
+        sent.map(|()| receipt)
+            .map_err(|fault| to_send_error(&fault))
     }
 
     /// Sends a mail over a connection; over a new one, if this one was idle and the server closed it meanwhile.
@@ -159,7 +160,8 @@ impl Mail {
     ) -> Result<(), SmtpFault> {
         let mut sent = connection.send(letter).await;
         // The server cannot have taken anything before it had the sender's address.
-        let is_closed = |fault: &SmtpFault| fault.stage == Stage::Sender && fault.is_of_connection();
+        let is_closed =
+            |fault: &SmtpFault| fault.stage == Stage::Sender && fault.is_of_connection();
         if was_kept && sent.as_ref().is_err_and(is_closed) {
             connection = Connection::open(&self.settings).await?;
             sent = connection.send(letter).await;

@@ -4,21 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use matrix_sdk::ruma::events::reaction::OriginalSyncReactionEvent;
 use matrix_sdk::ruma::events::room::message::{
     MessageType, OriginalSyncRoomMessageEvent, Relation,
 };
 use matrix_sdk::ruma::{EventId, MilliSecondsSinceUnixEpoch, RoomId, UserId};
 use matrix_sdk::{Room, RoomState};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::hear::SyncEvent;
 use super::queue::QueuePlace;
 use super::send::MatrixSender;
 use super::session::Session;
-use super::{Matrix, decision, render};
+use super::{Matrix, react, render};
 use crate::channel::{Scope, SendError};
 use crate::chat::{
     Audience, Call, CommandRequest, PlatformKind, Requester, RoomEvent, SharedHandler, WrongCall,
@@ -39,11 +37,11 @@ const SYNC_GAP: Duration = Duration::from_millis(200);
 
 /// The data needed to handle events.
 #[derive(Clone)]
-struct ListenContext {
+pub(super) struct ListenContext {
     handler: SharedHandler,
     sender: Arc<MatrixSender>,
     invites: Arc<InvitePolicy>,
-    now: super::Now,
+    pub(super) now: super::Now,
 }
 
 /// The invites that the bot accepts.
@@ -187,7 +185,7 @@ async fn take_up(listening: ListenContext, heard: SyncEvent) {
         }
         SyncEvent::Invited { .. } => {}
         SyncEvent::Said { room, event } => said(&listening, &room, &event).await,
-        SyncEvent::Reacted { room, event } => reacted(&listening, &room, &event).await,
+        SyncEvent::Reacted { room, event } => react::reacted(&listening, &room, &event).await,
         SyncEvent::Changed { room } => {
             let room = Some(room.to_string());
             let changed = RoomEvent::Changed { room };
@@ -260,14 +258,14 @@ async fn said(listening: &ListenContext, room: &Room, event: &OriginalSyncRoomMe
 }
 
 /// A command or a reaction to answer.
-struct Question<'a> {
-    sender: &'a UserId,
-    event: &'a EventId,
+pub(super) struct Question<'a> {
+    pub(super) sender: &'a UserId,
+    pub(super) event: &'a EventId,
     /// The root of the thread for the answer.
-    root: &'a EventId,
+    pub(super) root: &'a EventId,
 }
 
-async fn answer(
+pub(super) async fn answer(
     listening: &ListenContext,
     room: &Room,
     call: Result<Call, WrongCall>,
@@ -323,50 +321,8 @@ async fn give(
     }
 }
 
-/// Handles an editor's reaction to a suggestion.
-async fn reacted(listening: &ListenContext, room: &Room, event: &OriginalSyncReactionEvent) {
-    let is_mine = event.sender == room.own_user_id();
-    let Some(word) = decision::decision(&event.content.relates_to.key) else {
-        return;
-    };
-    if is_mine || room.state() != RoomState::Joined {
-        return;
-    }
-    if !is_timely(event.origin_server_ts, room, (listening.now)()).await {
-        return;
-    }
-    let message = &event.content.relates_to.event_id;
-    let Some(number) = suggestion_in(room, message).await else {
-        return;
-    };
-    let call = grammar::parse(Audience::Editors, &format!("{word} {number}"));
-    let question = Question {
-        sender: &event.sender,
-        event: &event.event_id,
-        root: message,
-    };
-    answer(listening, room, call, &question).await;
-}
-
-/// The number of the suggestion in a message of the bot.
-async fn suggestion_in(room: &Room, message: &EventId) -> Option<String> {
-    let told = match room.event(message, None).await {
-        Ok(told) => told,
-        Err(error) => {
-            debug!("Matrix: the message of a reaction could not be read: {error}");
-            return None;
-        }
-    };
-    let event: Value = told.raw().deserialize_as_unchecked().ok()?;
-    let is_ours = event["sender"] == room.own_user_id().as_str();
-    let mark = event["content"][render::MARK].as_str()?;
-    let number = mark.strip_prefix(decision::SUGGESTION)?;
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (is_ours && is_number).then(|| number.to_owned())
-}
-
 /// Whether a message is recent and came after the bot joined. Messages from before were meant for others.
-async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> bool {
+pub(super) async fn is_timely(at: MilliSecondsSinceUnixEpoch, room: &Room, now: i64) -> bool {
     let age = now - i64::from(at.as_secs());
     let me = room.get_member_no_sync(room.own_user_id()).await;
     let came_at = me.ok().flatten().and_then(|me| me.event().timestamp());

@@ -5,6 +5,7 @@
 
 mod account;
 mod decision;
+mod direct;
 mod failure;
 mod find;
 mod hear;
@@ -12,6 +13,7 @@ mod listen;
 mod login;
 mod queue;
 mod rate;
+mod react;
 pub mod render;
 mod send;
 mod session;
@@ -37,7 +39,7 @@ use tokio::sync::OnceCell;
 use self::failure::from_sdk;
 use self::send::MatrixSender;
 use self::session::Session;
-use super::{Act, Below, Platform, PostedMessage, Receipt, Scope, SendError, Work};
+use super::{Act, Below, Personal, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
 /// How long a homeserver certainly remembers a transaction id; the specification says a day.
@@ -174,7 +176,11 @@ impl Matrix {
         under: Option<&Below>,
     ) -> Result<Receipt, SendError> {
         let room = self.room(&work.address).await?;
+        direct::check_person(&room, work.person.as_ref()).await?;
         let mut event = render::event(content);
+        if let Some(person) = work.person.as_ref().and_then(Personal::mentioned) {
+            direct::mention(&mut event, person)?;
+        }
         if let Some(under) = under {
             let root = check_event(&under.message().message)?;
             self.check_there(&room, &root).await?;
@@ -262,6 +268,10 @@ impl Platform for Matrix {
             }
         }
         .boxed()
+    }
+
+    fn open_direct<'a>(&'a self, person: &'a str) -> BoxFuture<'a, Result<String, SendError>> {
+        self.open_direct_room(person).boxed()
     }
 
     /// Edits and removals need no search, because they can be repeated.

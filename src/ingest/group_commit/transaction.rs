@@ -103,6 +103,14 @@ impl GroupCommit {
             return Ok(committed);
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
+        let is_live = |entry: &CommitEntry| match entry {
+            CommitEntry::Page(page) => page.items_mode() == Mode::Live,
+            CommitEntry::End(_) => false,
+        };
+        // What a seed or history brings is no news.
+        if entries.iter().any(is_live) {
+            plan::note_follows(tx, &changed, &news, now).await?;
+        }
         for (place, opened) in plan::plan(tx, destinations, changed, &news, now).await? {
             if let Some(page) = &mut committed[place] {
                 page.news = opened;

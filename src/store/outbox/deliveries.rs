@@ -227,10 +227,26 @@ pub struct Claimed {
     pub passed: i64,
     /// The location of the post's message, JSON.
     pub receipt: Option<String>,
+    /// The recipient of a personal message.
+    pub addressee: Option<Addressee>,
+}
+
+/// The recipient of a claimed delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    pub recipient: i64,
+    /// The person's id on the platform, or a mail address.
+    pub address: String,
+    /// The room of the person's direct messages, if it was opened before.
+    pub room: Option<String>,
+    /// A room of others, where the message mentions the person instead.
+    pub elsewhere: Option<String>,
+    /// After a restore, the person's room must be searched from this time on, unix seconds.
+    pub recall_from: Option<i64>,
 }
 
 /// Claims the next delivery that is due in these channels, and counts the attempt on commit. Skips channels that must
-/// be searched first. A post's other deliveries wait for its send.
+/// be searched first. A post's other deliveries wait for its send, and a recipient's wait for the earlier ones.
 pub async fn claim_delivery(
     tx: &mut Tx,
     channels: &[i64],
@@ -239,11 +255,14 @@ pub async fn claim_delivery(
     let channels = serde_json::to_string(channels)?;
     let now = now.timestamp();
     let next = sqlx::query!(
-        r#"SELECT d.id AS "id!", d.last_tried_at FROM json_each($1) j CROSS JOIN deliveries d ON d.channel_id = j.value
-           JOIN channels c ON c.id = d.channel_id
-           WHERE d.state = 'owed' AND d.due_at <= $2 AND c.recall_from IS NULL
-             AND NOT EXISTS (SELECT 1 FROM deliveries s
-                             WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+        r#"SELECT d.id AS "id!", d.last_tried_at FROM json_each($1) j CROSS JOIN channels c ON c.id = j.value
+           JOIN deliveries d ON d.id =
+             (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed' AND o.due_at <= $2
+                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+                AND NOT EXISTS (SELECT 1 FROM deliveries s
+                                WHERE s.recipient_id = o.recipient_id AND s.id < o.id AND s.state = 'owed')
+              ORDER BY o.due_at, o.id LIMIT 1)
+           WHERE c.recall_from IS NULL
            ORDER BY d.due_at, d.id LIMIT 1"#,
         channels,
         now
@@ -259,13 +278,18 @@ pub async fn claim_delivery(
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
-                     (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String""#,
+                     (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String",
+                     recipient_id AS "recipient_id: i64", room AS "room: String""#,
         next.id,
         now
     )
     .fetch_one(&mut **tx)
     .await
     .context("claiming a delivery")?;
+    let addressee = match row.recipient_id {
+        Some(recipient) => Some(addressee(tx, recipient, row.room).await?),
+        None => None,
+    };
     let content = row.content.as_deref().map(serde_json::from_str).transpose();
     Ok(Some(Claimed {
         id: row.id,
@@ -282,7 +306,29 @@ pub async fn claim_delivery(
         failures: row.failures,
         passed: row.passed,
         receipt: row.receipt,
+        addressee,
     }))
+}
+
+async fn addressee(
+    tx: &mut Tx,
+    recipient: i64,
+    elsewhere: Option<String>,
+) -> anyhow::Result<Addressee> {
+    let row = sqlx::query!(
+        "SELECT address, room, recall_from FROM recipients WHERE id = $1",
+        recipient
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .context("reading the recipient of a delivery")?;
+    Ok(Addressee {
+        recipient,
+        address: row.address,
+        room: row.room,
+        elsewhere,
+        recall_from: row.recall_from,
+    })
 }
 
 /// When the next delivery of each configured channel is due, unix seconds. A paused channel is tried now and then. A
@@ -293,6 +339,8 @@ pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)
            FROM channels c JOIN deliveries d ON d.id =
              (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed'
                 AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+                AND NOT EXISTS (SELECT 1 FROM deliveries s
+                                WHERE s.recipient_id = o.recipient_id AND s.id < o.id AND s.state = 'owed')
               ORDER BY o.due_at, o.id LIMIT 1)
            WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S

@@ -44,14 +44,15 @@ impl Letter {
     }
 }
 
-/// Dead letters, and deliveries that fail but are still retried, newest first.
+/// Dead letters, and deliveries that fail but are still retried, newest first. Personal messages are nobody else's business.
 pub async fn letters(readers: &Readers, most: i64) -> anyhow::Result<Vec<Letter>> {
     let rows = sqlx::query!(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.platform AS "platform!", d.verb AS "verb!: Verb", d.failures AS "failures!",
                   COALESCE(d.content, p.content) AS "content: String", COALESCE(d.why, '') AS "why!: String",
                   COALESCE(d.set_aside_at, d.failing_since, 0) AS "since!: i64", d.set_aside_at
            FROM deliveries d JOIN channels c ON c.id = d.channel_id LEFT JOIN posts p ON p.id = d.post_id
-           WHERE d.id IN (SELECT id FROM deliveries WHERE set_aside_at IS NOT NULL
+           WHERE d.recipient_id IS NULL
+             AND d.id IN (SELECT id FROM deliveries WHERE set_aside_at IS NOT NULL
                           UNION SELECT id FROM deliveries WHERE state = 'owed' AND failures > 0 AND failures >= $2)
            ORDER BY d.set_aside_at IS NULL, d.id DESC LIMIT $1"#,
         most,
@@ -135,6 +136,7 @@ pub async fn decide_letters(
         r#"SELECT d.id AS "id!", c.name AS "channel!", c.configured AS "configured!", c.replaced_by
            FROM deliveries d JOIN channels c ON c.id = d.channel_id
            WHERE (d.set_aside_at IS NOT NULL OR (d.state = 'owed' AND d.failures > 0)) AND ($1 IS NULL OR d.id = $1)
+             AND d.recipient_id IS NULL
            ORDER BY d.id"#,
         which
     )

@@ -10,8 +10,8 @@ mod settled;
 mod standing;
 
 pub use self::deliveries::{
-    Claimed, NewDelivery, SendState, Verb, cancel_deliveries, claim_delivery, next_deliveries,
-    queue, sends_since, update_send, was_sent,
+    Addressee, Claimed, NewDelivery, SendState, Verb, cancel_deliveries, claim_delivery,
+    next_deliveries, queue, sends_since, update_send, was_sent,
 };
 pub use self::letters::{
     Letter, LetterDecision, LetterFate, decide_letters, letters, letters_aside, replace_channel,
@@ -59,7 +59,7 @@ pub async fn sync_channels(
 ) -> anyhow::Result<()> {
     let now = now.timestamp();
     sqlx::query!(
-        "UPDATE channels SET configured = 0, paused_at = NULL, held_to = MIN(held_to, $1 + 3600)",
+        "UPDATE channels SET configured = personal, paused_at = NULL, held_to = MIN(held_to, $1 + 3600)",
         now
     )
     .execute(&mut **tx)
@@ -86,7 +86,7 @@ pub async fn channels(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelRow>>
     sqlx::query_as!(
         ChannelRow,
         r#"SELECT id, name, platform, address, added_at, held_to, paused_at, paused_why
-           FROM channels WHERE configured = 1 ORDER BY id"#
+           FROM channels WHERE configured = 1 AND personal = 0 ORDER BY id"#
     )
     .fetch_all(&mut *from.acquire().await?)
     .await
@@ -107,7 +107,7 @@ pub struct ChannelPlace {
 pub async fn places(mut from: Database<'_>) -> anyhow::Result<Vec<ChannelPlace>> {
     sqlx::query_as!(
         ChannelPlace,
-        "SELECT name, platform, address, community FROM channels WHERE configured = 1 ORDER BY id"
+        "SELECT name, platform, address, community FROM channels WHERE configured = 1 AND personal = 0 ORDER BY id"
     )
     .fetch_all(&mut *from.acquire().await?)
     .await

@@ -47,12 +47,19 @@ pub(in crate::store) async fn recall_all(
     .await?;
     let from = tried_at.map_or(now, |at| at.min(now)) - MARGIN_S;
     sqlx::query!(
-        "UPDATE channels SET recall_from = MIN(COALESCE(recall_from, $1), $1), recalled_at = NULL",
+        "UPDATE channels SET recall_from = MIN(COALESCE(recall_from, $1), $1), recalled_at = NULL WHERE personal = 0",
         from
     )
     .execute(&mut *database)
     .await
     .context("noting that channels must be looked through")?;
+    sqlx::query!(
+        "UPDATE recipients SET recall_from = MIN(COALESCE(recall_from, $1), $1)",
+        from
+    )
+    .execute(&mut *database)
+    .await
+    .context("noting that direct messages must be looked through")?;
     Ok(from)
 }
 

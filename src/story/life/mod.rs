@@ -41,6 +41,11 @@ pub fn id_of(own: JoinKey) -> String {
         .collect()
 }
 
+/// Whether a text has the form of a story's id.
+pub fn is_id(text: &str) -> bool {
+    text.len() == ID_LENGTH && text.bytes().all(|byte| ID_LETTERS.contains(&byte))
+}
+
 /// Whether a story is of answers to a patch that is not here: nobody began it, as far as is known.
 pub fn answers_missing_patch(story: &Story) -> bool {
     story.kind == StoryKind::Thread && story.author.is_none() && story.title.starts_with(NOT_HERE)

@@ -2,8 +2,10 @@
 //! the program dies.
 
 mod crash;
+mod follows;
 mod joined;
 mod letters;
+mod personal;
 pub(crate) mod platform;
 mod restore;
 

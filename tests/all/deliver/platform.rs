@@ -5,9 +5,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
+use bpfnews::channel::{Act, Personal, Platform, PostedMessage, Receipt, SendError, Work};
+use bpfnews::clock::Clock;
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::destination;
 use bpfnews::post::story::Content;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
@@ -32,6 +34,18 @@ struct Message {
     key: String,
     content: Content,
     is_deleted: bool,
+    person: Option<Personal>,
+    /// When it was made, unix seconds, if the chat has a clock.
+    at: i64,
+}
+
+/// A message to a person.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// Unix seconds.
+    pub(crate) at: i64,
+    /// The lines, or the title if there are none.
+    pub(crate) lines: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +68,19 @@ struct Inside {
     /// How often a room was looked through.
     looks: usize,
     fails_to_look: VecDeque<SendError>,
+    clock: Option<Clocked>,
+    /// Why a person takes no messages.
+    closed: HashMap<String, SendError>,
+}
+
+/// The clock of the chat.
+#[derive(Clone)]
+struct Clocked(Arc<dyn Clock>);
+
+impl std::fmt::Debug for Clocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Clocked").finish_non_exhaustive()
+    }
 }
 
 /// The chat.
@@ -78,6 +105,26 @@ impl Chat {
         )
     }
 
+    /// The same with the channel of personal messages; its row is returned too.
+    pub(crate) async fn personal_loop(&self, world: &World) -> (DeliveryLoop, i64) {
+        let platform: Arc<dyn Platform> = Arc::new(self.clone());
+        let ingest = &world.ingest;
+        let mut tx = ingest.store.write().await.expect("nobody else writes");
+        let personal =
+            destination::personal(&mut tx, [PlatformKind::Terminal], ingest.clock.now()).await;
+        tx.commit().await.expect("room on the disk");
+        let personal = personal.expect("a good database");
+        let channel = personal[0].row.id;
+        let destinations = ingest.destinations().iter().cloned().chain(personal);
+        let delivery_loop = DeliveryLoop::new(
+            ingest.store.clone(),
+            Arc::clone(&ingest.clock),
+            destinations.collect(),
+            HashMap::from([(PlatformKind::Terminal, platform)]),
+        );
+        (delivery_loop, channel)
+    }
+
     fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
         self.0.lock().expect("no holder panics")
     }
@@ -85,6 +132,45 @@ impl Chat {
     pub(crate) fn forget(&self) {
         let mut inside = self.inside();
         (inside.messages, inside.sends) = (Vec::new(), 0);
+    }
+
+    /// Messages have the time of this clock from now on.
+    pub(crate) fn by_clock(&self, clock: &Arc<dyn Clock>) {
+        self.inside().clock = Some(Clocked(Arc::clone(clock)));
+    }
+
+    /// A person takes no direct messages any more (`None`: again).
+    pub(crate) fn close(&self, person: &str, why: Option<SendError>) {
+        let closed = &mut self.inside().closed;
+        match why {
+            Some(why) => closed.insert(person.to_owned(), why),
+            None => closed.remove(person),
+        };
+    }
+
+    /// The messages to a person, in their own room or in rooms where they were mentioned.
+    pub(crate) fn told_to(&self, person: &str, is_direct: bool) -> Vec<Told> {
+        let wanted = match is_direct {
+            true => Personal::Direct(person.to_owned()),
+            false => Personal::Mentioned(person.to_owned()),
+        };
+        let inside = self.inside();
+        let theirs = inside
+            .messages
+            .iter()
+            .filter(|message| message.person.as_ref() == Some(&wanted));
+        let told = theirs.map(|message| Told {
+            at: message.at,
+            lines: match &message.content {
+                Content::Digest(digest) => digest
+                    .lines
+                    .iter()
+                    .map(|line| format!("{}: {}", line.title, line.what))
+                    .collect(),
+                other => vec![other.title()],
+            },
+        });
+        told.collect()
     }
 
     pub(crate) fn forget_keys(&self) {
@@ -284,6 +370,11 @@ impl Chat {
         if let Some(Answer::Fails(error)) = answer {
             return Err(error);
         }
+        if let Some(Personal::Direct(person)) = &work.person
+            && let Some(error) = inside.closed.get(person)
+        {
+            return Err(error.clone());
+        }
         let said = match &work.act {
             Act::Send { content, .. } if !inside.breaks_edits => Some(content),
             Act::Edit { content, .. } => Some(content),
@@ -319,6 +410,11 @@ impl Chat {
                             key: work.key.clone(),
                             content: content.clone(),
                             is_deleted: false,
+                            person: work.person.clone(),
+                            at: inside
+                                .clock
+                                .as_ref()
+                                .map_or(0, |clock| clock.0.now().timestamp()),
                         };
                         inside.messages.push(message);
                         receipt(&id)

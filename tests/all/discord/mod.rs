@@ -5,6 +5,7 @@ mod child;
 mod contract;
 mod delivery;
 pub(crate) mod fake;
+mod follows;
 mod forum;
 mod gateway;
 mod interactions;
@@ -92,6 +93,7 @@ pub(crate) fn work(room: &str, key: &str, act: Act) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 

@@ -41,8 +41,16 @@ async fn send_all(world: &MailWorld) {
 /// How often each of the two got the mail, and how many Message-IDs those mails have.
 fn counted(world: &MailWorld) -> [(usize, usize); 2] {
     TWO.map(|address| {
-        let mails: Vec<_> = world.sink.taken().into_iter().filter(|mail| mail.to == address).collect();
-        let mut ids: Vec<_> = mails.iter().map(|mail| mail.header("Message-ID").expect("an id")).collect();
+        let mails: Vec<_> = world
+            .sink
+            .taken()
+            .into_iter()
+            .filter(|mail| mail.to == address)
+            .collect();
+        let mut ids: Vec<_> = mails
+            .iter()
+            .map(|mail| mail.header("Message-ID").expect("an id"))
+            .collect();
         ids.sort();
         ids.dedup();
         (mails.len(), ids.len())
@@ -78,7 +86,11 @@ async fn a_mail_whose_answer_is_lost_comes_again_with_its_message_id() {
     for act in [SinkAct::TakeAndCut, SinkAct::Slow(Duration::from_secs(5))] {
         let (world, _) = failing(SinkStep::End, act, 2).await;
         send_all(&world).await;
-        assert_eq!(counted(&world), [(3, 1), (1, 1)], "two doubles that clients recognise");
+        assert_eq!(
+            counted(&world),
+            [(3, 1), (1, 1)],
+            "two doubles that clients recognise"
+        );
         world.sink.check();
     }
 }
@@ -99,7 +111,11 @@ async fn a_refused_address_is_suspended_and_the_others_go_on() {
         send_all(&world).await;
         assert_eq!(counted(&world), [(0, 0), (1, 1)], "{answer}");
         assert_eq!(world.state(TWO[0]).await, state, "{answer}");
-        assert_eq!(world.row(TWO[0]).await.expect("a row").why.as_deref(), why, "{answer}");
+        assert_eq!(
+            world.row(TWO[0]).await.expect("a row").why.as_deref(),
+            why,
+            "{answer}"
+        );
         assert_eq!(world.state(TWO[1]).await, "on");
         // Three refusals in a row are enough.
         for number in 2..4 {
@@ -116,22 +132,39 @@ async fn a_refused_address_is_suspended_and_the_others_go_on() {
 
 #[tokio::test]
 async fn the_address_is_in_no_other_table() {
-    let act = SinkAct::Answer("450 4.2.0 <bad@example.org>: Bad@example.org is 'bad' today, see http://x.example/bad@example.org");
+    let act = SinkAct::Answer(
+        "450 4.2.0 <bad@example.org>: Bad@example.org is 'bad' today, see http://x.example/bad@example.org",
+    );
     let (world, _) = failing(SinkStep::Recipient, act, usize::MAX).await;
     send_all(&world).await;
     assert_eq!(counted(&world), [(0, 0), (1, 1)]);
-    assert!(world.has_bytes("bad@example.org").await, "it is a subscriber");
+    assert!(
+        world.has_bytes("bad@example.org").await,
+        "it is a subscriber"
+    );
     let id = world.row(TWO[0]).await.expect("a row").id;
     let mut tx = world.store.write().await.expect("a transaction");
-    bpfnews::store::subscribers::erase(&mut tx, id).await.expect("a good database");
+    bpfnews::store::subscribers::erase(&mut tx, id)
+        .await
+        .expect("a good database");
     tx.commit().await.expect("room on the disk");
-    assert!(!world.has_bytes("bad@example.org").await, "nothing else has it");
+    assert!(
+        !world.has_bytes("bad@example.org").await,
+        "nothing else has it"
+    );
 }
 
 #[tokio::test]
 async fn a_day_has_a_bound_and_the_rest_comes_later() {
-    let world = MailWorld::with(Sink::start().await, "per_day_max = 10\n", Duration::from_secs(5)).await;
-    world.subscribe((0..25).map(|number| format!("r{number}@example.org"))).await;
+    let world = MailWorld::with(
+        Sink::start().await,
+        "per_day_max = 10\n",
+        Duration::from_secs(5),
+    )
+    .await;
+    world
+        .subscribe((0..25).map(|number| format!("r{number}@example.org")))
+        .await;
     world.publish(1).await;
     let mut days = Vec::new();
     for _ in 0..3 {
@@ -150,7 +183,9 @@ async fn a_day_has_a_bound_and_the_rest_comes_later() {
 #[tokio::test]
 async fn connections_are_used_again_and_closed_ones_are_replaced() {
     let world = MailWorld::new(Sink::start().await).await;
-    world.subscribe((0..120).map(|number| format!("r{number}@example.org"))).await;
+    world
+        .subscribe((0..120).map(|number| format!("r{number}@example.org")))
+        .await;
     world.publish(1).await;
     assert_eq!(world.send().await, 120);
     assert_eq!(world.sink.connections(), 3, "fifty mails each");
@@ -159,11 +194,17 @@ async fn connections_are_used_again_and_closed_ones_are_replaced() {
     let seen = Arc::clone(&closed);
     let sink = Sink::with(move |step, _| {
         let second = step == SinkStep::Sender && seen.fetch_add(1, Ordering::SeqCst) == 1;
-        if second { SinkAct::Answer("421 4.4.2 idle for too long") } else { SinkAct::Take }
+        if second {
+            SinkAct::Answer("421 4.4.2 idle for too long")
+        } else {
+            SinkAct::Take
+        }
     })
     .await;
     let world = MailWorld::new(sink).await;
-    world.subscribe((0..3).map(|number| format!("r{number}@example.org"))).await;
+    world
+        .subscribe((0..3).map(|number| format!("r{number}@example.org")))
+        .await;
     world.publish(1).await;
     assert_eq!(world.send().await, 3);
     let _ = world.clock.now();

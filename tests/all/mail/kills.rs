@@ -25,8 +25,12 @@ async fn fill(file: &Path, many: usize) {
     let addresses = (0..many).map(|number| format!("reader{number}@example.org"));
     subscribe(&store, addresses, now).await;
     let mut tx = store.write().await.expect("a transaction");
-    issues::put_issue(&mut tx, &issue(1), "a test", now).await.expect("a new number");
-    mailings::begin_mailing(&mut tx, 1, now).await.expect("a good database");
+    issues::put_issue(&mut tx, &issue(1), "a test", now)
+        .await
+        .expect("a new number");
+    mailings::begin_mailing(&mut tx, 1, now)
+        .await
+        .expect("a good database");
     tx.commit().await.expect("room on the disk");
     store.close().await;
 }
@@ -44,10 +48,13 @@ fn start(home: &Path) -> Child {
 
 /// The most memory that a process ever had, in KiB.
 fn memory_kib(child: &Child) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let digits = line.and_then(|line| line.split_whitespace().nth(1));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +76,11 @@ async fn everybody_gets_the_issue_though_the_program_is_killed() {
     let mut child = start(home.path());
     loop {
         let before = sink.taken().len();
-        let wait = if met < kills { random.u64(300..1_500) } else { 500 };
+        let wait = if met < kills {
+            random.u64(300..1_500)
+        } else {
+            500
+        };
         tokio::time::sleep(Duration::from_millis(wait)).await;
         memory = memory.max(memory_kib(&child));
         let reached: BTreeSet<String> = sink.taken().into_iter().map(|mail| mail.to).collect();
@@ -83,7 +94,12 @@ async fn everybody_gets_the_issue_though_the_program_is_killed() {
             child = start(home.path());
         }
         let log = || std::fs::read_to_string(home.path().join("log")).unwrap_or_default();
-        assert!(started.elapsed() < Duration::from_secs(900), "{} of {many}\n{}", reached.len(), log());
+        assert!(
+            started.elapsed() < Duration::from_secs(900),
+            "{} of {many}\n{}",
+            reached.len(),
+            log()
+        );
         assert!(child.try_wait().expect("a process").is_none(), "{}", log());
     }
     // Nothing follows.
@@ -96,7 +112,10 @@ async fn everybody_gets_the_issue_though_the_program_is_killed() {
         ids.entry(mail.to).or_default().push(id);
     }
     let doubled = ids.values().filter(|ids| ids.len() > 1).count();
-    assert!(doubled <= met, "{doubled} doubles in {met} kills: at most one for each");
+    assert!(
+        doubled <= met,
+        "{doubled} doubles in {met} kills: at most one for each"
+    );
     for (to, ids) in &ids {
         assert!(ids.iter().all(|id| id == &ids[0]), "{to}: {ids:?}");
     }
@@ -107,5 +126,7 @@ async fn everybody_gets_the_issue_though_the_program_is_killed() {
     assert!(!log.contains("@example.org"), "{log}");
     sink.check();
     let rate = many as f64 / started.elapsed().as_secs_f64();
-    eprintln!("{many} mails, {met} kills, {doubled} doubles, {memory} KiB at most, {rate:.0} mails a second");
+    eprintln!(
+        "{many} mails, {met} kills, {doubled} doubles, {memory} KiB at most, {rate:.0} mails a second"
+    );
 }

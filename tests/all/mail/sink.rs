@@ -189,7 +189,8 @@ impl SinkConversation {
             let upper = command.to_ascii_uppercase();
             if upper.starts_with("EHLO ") {
                 is_greeted = true;
-                self.say("250-sink\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES").await?;
+                self.say("250-sink\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES")
+                    .await?;
             } else if upper == "QUIT" {
                 self.say("221 2.0.0 Bye").await?;
                 return None;
@@ -235,10 +236,17 @@ impl SinkConversation {
                 return None;
             }
             if !line.ends_with(b"\r\n") || line.len() > 1_000 {
-                self.fault(format!("a line of {} bytes: {:?}", line.len(), String::from_utf8_lossy(&line)));
+                self.fault(format!(
+                    "a line of {} bytes: {:?}",
+                    line.len(),
+                    String::from_utf8_lossy(&line)
+                ));
             }
             if line[..line.len().saturating_sub(2)].contains(&b'\r') || !line.is_ascii() {
-                self.fault(format!("a bare CR, or bytes that are not ASCII: {:?}", String::from_utf8_lossy(&line)));
+                self.fault(format!(
+                    "a bare CR, or bytes that are not ASCII: {:?}",
+                    String::from_utf8_lossy(&line)
+                ));
             }
             if line == b".\r\n" {
                 break;

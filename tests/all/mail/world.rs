@@ -47,13 +47,14 @@ pub(crate) fn issue(number: u32) -> Issue {
     };
     let mut applied = entry("bpf: Let maps grow", "");
     applied["commit"] = commit;
-    let mut noted = entry("bpf: Count <everything> & \"more\"", "It counts everything, and then it counts it again, which takes more than one line of text in a mail.");
+    let mut noted = entry(
+        "bpf: Count <everything> & \"more\"",
+        "It counts everything, and then it counts it again, which takes more than one line of text in a mail.",
+    );
     noted["notes"] = json!(["Read **this** [first](https://good.example/?a=1&b=2)."]);
     let posted = json!({"story": "abc", "title": "[PATCH bpf-next 0/2] Let maps grow", "link": "https://lore.example/bpf/2/",
                         "parts": [["[PATCH bpf-next 1/2] bpf: Grow", "https://lore.example/bpf/3/"]]});
-    let section = |kind: &str, entries: Vec<serde_json::Value>| {
-        json!({"kind": kind, "entries": entries, "left_out": 0, "elsewhere": 0})
-    };
+    let section = |kind: &str, entries: Vec<serde_json::Value>| json!({"kind": kind, "entries": entries, "left_out": 0, "elsewhere": 0});
     let many: Vec<serde_json::Value> = (0..70).map(|_| posted.clone()).collect();
     let issue = json!({
         "name": "BPF updates", "number": number,
@@ -185,8 +186,12 @@ impl MailWorld {
     pub(super) async fn publish(&self, number: u32) {
         let mut tx = self.store.write().await.expect("a transaction");
         let now = self.clock.now();
-        issues::put_issue(&mut tx, &issue(number), "a test", now).await.expect("a new number");
-        mailings::begin_mailing(&mut tx, number, now).await.expect("a good database");
+        issues::put_issue(&mut tx, &issue(number), "a test", now)
+            .await
+            .expect("a new number");
+        mailings::begin_mailing(&mut tx, number, now)
+            .await
+            .expect("a good database");
         tx.commit().await.expect("room on the disk");
     }
 
@@ -196,7 +201,9 @@ impl MailWorld {
     }
 
     pub(super) async fn state(&self, address: &str) -> &'static str {
-        self.row(address).await.map_or("unknown", |row| row.state.word())
+        self.row(address)
+            .await
+            .map_or("unknown", |row| row.state.word())
     }
 
     /// Whether the database's files have these bytes.
@@ -204,7 +211,9 @@ impl MailWorld {
         self.store.empty_log().await.expect("a good database");
         let bytes = std::fs::read(&self.database).expect("a file");
         let wanted = wanted.as_bytes();
-        bytes.windows(wanted.len()).any(|found| found.eq_ignore_ascii_case(wanted))
+        bytes
+            .windows(wanted.len())
+            .any(|found| found.eq_ignore_ascii_case(wanted))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Matrix against a simulated homeserver: permanent failures, the queue of answers, and events after a restart.
 //! Encryption is tested against a real Synapse (`real`).
 
+mod direct;
 mod faults;
 mod server;
 
@@ -158,6 +159,7 @@ fn work(act: Act, key: &str) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) refused: usize,
     /// Requests whose answer is late.
     pub(super) late: usize,
+    /// Rooms that the bot created.
+    pub(super) created: usize,
 }
 
 impl State {
@@ -116,6 +118,7 @@ impl Server {
             full_at: None,
             refused: 0,
             late: 0,
+            created: 0,
         };
         for room in rooms {
             state.rooms.insert((*room).to_owned(), "join");
@@ -192,6 +195,11 @@ impl Server {
         self.state().put(room, event);
     }
 
+    /// A person joins a room, leaves it, or declines an invite.
+    pub(super) fn moves(&self, room: &str, person: &str, membership: &str) {
+        self.state().put(room, member(person, person, membership));
+    }
+
     /// The bot is thrown out.
     pub(super) fn kick(&self, room: &str) {
         let mut state = self.state();
@@ -229,6 +237,18 @@ impl Server {
         }
         seen.retain(|(_, body)| body != "-");
         seen.into_iter().map(|(_, body)| body).collect()
+    }
+
+    /// The last message of the bot in a room.
+    pub(super) fn last(&self, room: &str) -> Value {
+        let state = self.state();
+        let mut events = state.events.iter().rev();
+        let last = events.find(|event| {
+            event.room == room
+                && event.event["sender"] == ME
+                && event.event["type"] == "m.room.message"
+        });
+        last.expect("it said something").event.clone()
     }
 
     /// When messages of the bot were taken.
@@ -390,6 +410,7 @@ fn act(state: &Mutex<State>, method: &Method, parts: &[&str], body: &Value) -> R
         ("POST", ["keys", ..]) => plain(200, &json!({"failures": {}})),
         ("POST", ["user", _, "filter"]) => plain(200, &json!({"filter_id": "1"})),
         ("PUT", ["user", ..]) => plain(200, &json!({})),
+        ("POST", ["createRoom"]) => create_room(&mut state, body),
         ("POST", ["join", room] | ["rooms", room, "join"]) => {
             state.put(room, member(ME, ME, "join"));
             state.rooms.insert((*room).to_owned(), "join");
@@ -398,6 +419,30 @@ fn act(state: &Mutex<State>, method: &Method, parts: &[&str], body: &Value) -> R
         (_, ["rooms", room, rest @ ..]) => in_room(&mut state, method, room, rest, body),
         _ => refused(404, "M_NOT_FOUND", "there is none"),
     }
+}
+
+/// The bot creates a room, and invites people into it.
+fn create_room(state: &mut State, body: &Value) -> Response {
+    state.created += 1;
+    let room = format!("!made{}:x.example", state.created);
+    let create = json!({"type": "m.room.create", "state_key": "", "sender": ME,
+        "content": {"room_version": "10", "creator": ME}});
+    state.put(&room, create);
+    state.put(&room, member(ME, ME, "join"));
+    state.put(&room, levels(0));
+    for event in body["initial_state"].as_array().into_iter().flatten() {
+        let mut event = event.clone();
+        event["sender"] = ME.into();
+        state.put(&room, event);
+    }
+    for person in body["invite"].as_array().into_iter().flatten() {
+        state.put(
+            &room,
+            member(ME, person.as_str().unwrap_or_default(), "invite"),
+        );
+    }
+    state.rooms.insert(room.clone(), "join");
+    plain(200, &json!({"room_id": room}))
 }
 
 fn in_room(

@@ -42,8 +42,14 @@ impl MailHouse {
     fn new() -> Self {
         let home = TempDir::new().expect("a folder");
         // Postfix runs its alias as the user nobody.
-        let opened = Command::new("chown").arg("nobody").arg(home.path()).status();
-        assert!(opened.expect("chown is there").success(), "these tests run as root");
+        let opened = Command::new("chown")
+            .arg("nobody")
+            .arg(home.path())
+            .status();
+        assert!(
+            opened.expect("chown is there").success(),
+            "these tests run as root"
+        );
         let config = home.path().join("config.toml");
         let bounce = format!(
             "{} --config {} mail bounce >>{}/bounced 2>&1",
@@ -95,7 +101,10 @@ impl MailHouse {
     }
 
     fn run(&self) -> Child {
-        let log = fs::File::options().create(true).append(true).open(self.home.path().join("log"));
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.path().join("log"));
         self.command(&["run"])
             .stdout(Stdio::null())
             .stderr(log.expect("a file"))
@@ -108,7 +117,12 @@ impl MailHouse {
         let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
         let home = self.home.path();
         let postfix = self.boxes.with_file_name("log");
-        format!("{}\n{}\n{}", read(home.join("log")), read(home.join("bounced")), read(postfix))
+        format!(
+            "{}\n{}\n{}",
+            read(home.join("log")),
+            read(home.join("bounced")),
+            read(postfix)
+        )
     }
 
     /// Waits until something is so.
@@ -125,7 +139,10 @@ impl MailHouse {
 
     /// The mails of the reader's mailbox.
     fn mails(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let entries = fs::read_dir(self.boxes.join("reader/new")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.boxes.join("reader/new"))
+            .into_iter()
+            .flatten()
+            .flatten();
         entries
             .filter_map(|entry| Some((entry.path(), fs::read(entry.path()).ok()?)))
             .collect()
@@ -137,7 +154,10 @@ impl MailHouse {
             self.mails().iter().find_map(|(_, bytes)| {
                 let mail = mail_parser::MessageParser::default().parse(bytes)?;
                 mail.subject().filter(|subject| subject.contains(words))?;
-                Some((mail.body_text(0)?.into_owned(), mail.body_html(0)?.into_owned()))
+                Some((
+                    mail.body_text(0)?.into_owned(),
+                    mail.body_html(0)?.into_owned(),
+                ))
             })
         })
     }
@@ -154,10 +174,16 @@ impl MailHouse {
 
     /// An issue comes out.
     async fn publish(&self, number: u32) {
-        let store = Store::open(&self.home.path().join("bpfnews.sqlite")).await.expect("a database");
+        let store = Store::open(&self.home.path().join("bpfnews.sqlite"))
+            .await
+            .expect("a database");
         let mut tx = store.write().await.expect("a transaction");
-        issues::put_issue(&mut tx, &issue(number), "a test", Utc::now()).await.expect("a new number");
-        mailings::begin_mailing(&mut tx, number, Utc::now()).await.expect("a good database");
+        issues::put_issue(&mut tx, &issue(number), "a test", Utc::now())
+            .await
+            .expect("a new number");
+        mailings::begin_mailing(&mut tx, number, Utc::now())
+            .await
+            .expect("a good database");
         tx.commit().await.expect("room on the disk");
         store.close().await;
     }
@@ -169,7 +195,11 @@ fn end(mut child: Child) {
 }
 
 async fn post(url: &str) -> u16 {
-    let answer = reqwest::Client::new().post(url).send().await.expect("an answer");
+    let answer = reqwest::Client::new()
+        .post(url)
+        .send()
+        .await
+        .expect("an answer");
     answer.status().as_u16()
 }
 
@@ -184,7 +214,13 @@ async fn real_mail_goes_the_whole_round_through_postfix() {
     let (text, _) = house.mail("Confirm");
     let link = links(&text).pop().expect("a link");
     for _ in 0..2 {
-        assert!(reqwest::get(&link).await.expect("an answer").status().is_success());
+        assert!(
+            reqwest::get(&link)
+                .await
+                .expect("an answer")
+                .status()
+                .is_success()
+        );
     }
     assert_eq!(house.listed()[0].1, "asked");
     assert_eq!(post(&link).await, 200);
@@ -198,27 +234,43 @@ async fn real_mail_goes_the_whole_round_through_postfix() {
     // After a kill, nothing comes twice.
     let child = house.run();
     std::thread::sleep(Duration::from_secs(2));
-    let issues = house.mails().into_iter().filter(|(_, bytes)| String::from_utf8_lossy(bytes).contains("BPF updates 03"));
+    let issues = house
+        .mails()
+        .into_iter()
+        .filter(|(_, bytes)| String::from_utf8_lossy(bytes).contains("BPF updates 03"));
     assert_eq!(issues.count(), 1);
     read_in_neomutt(&house);
     read_in_a_browser(&html);
-    let leave = links(&text).into_iter().find(|link| link.contains("/mail/leave/"));
+    let leave = links(&text)
+        .into_iter()
+        .find(|link| link.contains("/mail/leave/"));
     let leave = leave.expect("a way out");
     reqwest::get(&leave).await.expect("an answer");
     assert_eq!(house.listed()[0].1, "on");
     assert_eq!(post(&leave).await, 200);
     assert_eq!(house.listed(), []);
     end(child);
-    assert!(!fs::read_to_string(house.home.path().join("log")).expect("a log").contains("reader@"));
+    assert!(
+        !fs::read_to_string(house.home.path().join("log"))
+            .expect("a log")
+            .contains("reader@")
+    );
 }
 
 /// The newest mail in neomutt, as it shows it on a terminal of 80 columns.
 fn read_in_neomutt(house: &MailHouse) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/mutt.py");
-    let output = Command::new("python3").arg(script).arg(house.boxes.join("reader")).output();
+    let output = Command::new("python3")
+        .arg(script)
+        .arg(house.boxes.join("reader"))
+        .output();
     let output = output.expect("Python 3 is installed");
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     fs::write(review().join("neomutt.txt"), &shown).expect("room on the disk");
     for wanted in [
         "From: BPF updates <news@bpf.example>",
@@ -230,7 +282,10 @@ fn read_in_neomutt(house: &MailHouse) {
     ] {
         assert!(shown.contains(wanted), "{wanted}: {shown}");
     }
-    assert!(!shown.contains("=3D") && !shown.contains("<html"), "{shown}");
+    assert!(
+        !shown.contains("=3D") && !shown.contains("<html"),
+        "{shown}"
+    );
 }
 
 /// The HTML part, pictured on a phone and on a desktop, light and dark.
@@ -250,11 +305,21 @@ fn read_in_a_browser(html: &str) {
         .collect();
     assert!(away.is_empty(), "a mail loads nothing: {away:?}");
     for (name, size) in [("phone", "400,1800"), ("desktop", "1000,1600")] {
-        for (shade, more) in [("light", "--blink-settings=preferredColorScheme=1"), ("dark", "--blink-settings=preferredColorScheme=0")] {
+        for (shade, more) in [
+            ("light", "--blink-settings=preferredColorScheme=1"),
+            ("dark", "--blink-settings=preferredColorScheme=0"),
+        ] {
             let picture = review().join(format!("mail-{name}-{shade}.png"));
             let shot = format!("--screenshot={}", picture.display());
-            browse(folder.path(), &url, &[&format!("--window-size={size}"), &shot, more]);
-            assert!(fs::metadata(&picture).is_ok_and(|picture| picture.len() > 10_000), "{name} {shade}");
+            browse(
+                folder.path(),
+                &url,
+                &[&format!("--window-size={size}"), &shot, more],
+            );
+            assert!(
+                fs::metadata(&picture).is_ok_and(|picture| picture.len() > 10_000),
+                "{name} {shade}"
+            );
         }
     }
 }
@@ -262,25 +327,45 @@ fn read_in_a_browser(html: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn real_mail_that_postfix_refuses_or_returns_suspends_its_address() {
     let house = MailHouse::new();
-    let store = Store::open(&house.home.path().join("bpfnews.sqlite")).await.expect("a database");
-    let addresses = ["nobody@reader.example", "returned@gone.example", "reader@reader.example"];
+    let store = Store::open(&house.home.path().join("bpfnews.sqlite"))
+        .await
+        .expect("a database");
+    let addresses = [
+        "nobody@reader.example",
+        "returned@gone.example",
+        "reader@reader.example",
+    ];
     crate::mail::world::subscribe(&store, addresses.map(str::to_owned), Utc::now()).await;
     store.close().await;
     // The alias opens the database as another user.
-    let opened = Command::new("chown").arg("-R").arg("nobody").arg(house.home.path()).status();
+    let opened = Command::new("chown")
+        .arg("-R")
+        .arg("nobody")
+        .arg(house.home.path())
+        .status();
     assert!(opened.expect("chown is there").success());
     house.publish(3).await;
     let child = house.run();
     house.mail("BPF updates 03");
     house.wait("both addresses are suspended", || {
         let listed = house.listed();
-        let suspended = listed.iter().filter(|(_, state)| state == "suspended").count();
+        let suspended = listed
+            .iter()
+            .filter(|(_, state)| state == "suspended")
+            .count();
         (suspended == 2).then_some(())
     });
     let listed = house.listed();
-    assert_eq!(listed[2], (addresses[2].to_owned(), "on".to_owned()), "{listed:?}");
+    assert_eq!(
+        listed[2],
+        (addresses[2].to_owned(), "on".to_owned()),
+        "{listed:?}"
+    );
     let bounced = fs::read_to_string(house.home.path().join("bounced")).expect("the alias ran");
-    assert!(bounced.contains("Subscriber 2 is suspended: 5.1.1."), "{bounced}");
+    assert!(
+        bounced.contains("Subscriber 2 is suspended: 5.1.1."),
+        "{bounced}"
+    );
     assert!(!bounced.contains('@'), "{bounced}");
     end(child);
 }
@@ -290,11 +375,19 @@ fn real_mail_servers_must_show_a_certificate_that_we_trust() {
     let house = MailHouse::new();
     let mut trusting = house.command(&["check", "--online"]);
     let said = String::from_utf8_lossy(&trusting.output().expect("it runs").stdout).into_owned();
-    assert!(said.contains("mail: localhost:") && said.contains("encrypted, without a login"), "{said}");
+    assert!(
+        said.contains("mail: localhost:") && said.contains("encrypted, without a login"),
+        "{said}"
+    );
     let mut doubting = house.command(&["mail", "test", "reader@reader.example"]);
-    let output = doubting.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt").output();
+    let output = doubting
+        .env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+        .output();
     let output = output.expect("it runs");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && errors.contains("encrypting"), "{errors}");
+    assert!(
+        !output.status.success() && errors.contains("encrypting"),
+        "{errors}"
+    );
     assert_eq!(house.mails().len(), 0);
 }

@@ -192,6 +192,7 @@ fn work(room: &RoomId, act: Act, key: &str) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 

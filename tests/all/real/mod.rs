@@ -12,9 +12,9 @@ mod import;
 mod inbox;
 #[cfg(feature = "matrix")]
 mod kills;
+mod mail;
 #[cfg(feature = "matrix")]
 mod matrix;
-mod mail;
 mod news;
 mod proxy;
 mod repository;

@@ -87,6 +87,7 @@ pub(crate) fn wrongs_in_answer(
             };
         }
         ("/channels/{channel_id}", "get", _) => match body["type"].as_u64() {
+            Some(1) => schema("PrivateChannelResponse"),
             Some(10..=12) => schema("ThreadResponse"),
             _ => schema("GuildChannelResponse"),
         },

@@ -168,8 +168,13 @@ fn message(body: &Value, say: Say, wrongs: &mut Vec<String>) {
     }
     let mentions = &body["allowed_mentions"];
     let is_empty = mentions["parse"].as_array().is_some_and(Vec::is_empty);
-    if !is_empty || mentions.as_object().is_some_and(|map| map.len() != 1) {
-        // Discord takes other ones too; this bot must mention nobody.
+    let is_single = mentions.as_object().is_some_and(|map| map.len() == 1);
+    // A person who asked for it, and nothing beside the mention.
+    let is_of_one = mentions["users"].as_array().is_some_and(|users| {
+        users.len() == 1 && body["content"] == format!("<@{}>", users[0].as_str().unwrap_or("-"))
+    });
+    if !is_single || !(is_empty || is_of_one) {
+        // Discord takes other ones too; this bot must mention nobody else.
         wrongs.push(format!("it may mention somebody: {mentions}"));
     }
     if mentions.get("parse").is_some() && mentions.get("users").is_some() {

@@ -13,7 +13,7 @@ mod limits;
 mod rest;
 mod rooms;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 pub(crate) use self::faults::{Fault, On};
 pub(crate) use self::gateway::{Counts, Tell};
 pub(crate) use self::interactions::{Answer, Asked, Person};
-pub(crate) use self::rooms::{Right, Room};
+pub(crate) use self::rooms::{Right, Room, direct};
 
 use self::gateway::Gateway;
 use self::limits::Limits;
@@ -59,6 +59,8 @@ pub(crate) struct State {
     limits: Limits,
     seen: Vec<Seen>,
     wrongs: Vec<String>,
+    /// People whose direct messages are closed to the bot.
+    closed: BTreeSet<String>,
     gateway: Gateway,
     asked: HashMap<String, Asked>,
     commands: Value,
@@ -102,6 +104,7 @@ impl Fake {
             limits: Limits::default(),
             seen: Vec::new(),
             wrongs: Vec::new(),
+            closed: BTreeSet::new(),
             gateway: Gateway::default(),
             asked: HashMap::new(),
             commands: json!([]),
@@ -217,6 +220,15 @@ impl Fake {
             .values()
             .filter(|room| room.parent.as_deref() == Some(of));
         threads.cloned().collect()
+    }
+
+    /// A person closes their direct messages, blocks the bot, or leaves its server; or opens them again.
+    pub(crate) fn close(&self, person: &str, is_closed: bool) {
+        let closed = &mut self.state().closed;
+        match is_closed {
+            true => closed.insert(person.to_owned()),
+            false => closed.remove(person),
+        };
     }
 
     /// Changes a room as its moderators may.

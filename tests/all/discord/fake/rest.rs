@@ -167,6 +167,7 @@ fn route<'p>(method: &Method, parts: &[&'p str]) -> Option<Route<'p>> {
         ("GET", ["gateway"]) => ("/gateway", ""),
         ("GET", ["gateway", "bot"]) => ("/gateway/bot", ""),
         ("GET", ["users", "@me"]) => ("/users/@me", ""),
+        ("POST", ["users", "@me", "channels"]) => ("/users/@me/channels", ""),
         ("GET" | "PATCH", ["channels", id]) => ("/channels/{channel_id}", *id),
         ("GET" | "POST", ["channels", id, "messages"]) => ("/channels/{channel_id}/messages", *id),
         ("GET" | "PATCH" | "DELETE", ["channels", id, "messages", _]) => {
@@ -272,6 +273,7 @@ impl State {
                 me["locale"] = "en-US".into();
                 (200, me)
             }
+            ("POST", ["users", "@me", "channels"]) => self.open_direct(body),
             ("PUT", ["applications", id, "commands"]) => self.register(id, body),
             ("POST", ["interactions", id, token, "callback"]) => {
                 interactions::first(self, id, token, body)
@@ -359,6 +361,18 @@ impl State {
         }
     }
 
+    /// The channel of direct messages to a person, which is always the same.
+    fn open_direct(&mut self, body: &Value) -> Done {
+        let person = body["recipient_id"].as_str().unwrap_or_default();
+        if person.is_empty() || person == ME {
+            return refused(400, 50033, "Invalid Recipient(s)");
+        }
+        let room = Room::direct(person);
+        let shown = room.show(0);
+        self.rooms.entry(room.id.clone()).or_insert(room);
+        (200, shown)
+    }
+
     /// A page of messages, the newest first: the newest of all, or the oldest of those after an id.
     fn list(&self, room: &Room, query: &Query) -> Done {
         let number = |id: &str| id.parse::<u64>().expect("ids are numbers");
@@ -404,6 +418,9 @@ impl State {
     fn send(&mut self, room: &Room, body: &Value) -> Done {
         if room.kind == 15 {
             return refused(400, 50008, "Cannot send messages in a non-text channel");
+        }
+        if room.kind == 1 && self.closed.contains(&room.name) {
+            return refused(403, 50007, "Cannot send messages to this user");
         }
         if !self.may_send(room) {
             return refused(403, 50013, "Missing Permissions");

@@ -58,6 +58,14 @@ impl Room {
         Self::new(id, 0)
     }
 
+    /// The channel of direct messages to a person.
+    pub(crate) fn direct(person: &str) -> Self {
+        Self {
+            name: person.to_owned(),
+            ..Self::new(&direct(person), 1)
+        }
+    }
+
     pub(crate) fn announcements(id: &str) -> Self {
         Self::new(id, 5)
     }
@@ -131,6 +139,10 @@ impl Room {
                 },
             });
         }
+        if self.kind == 1 {
+            let recipients = [user(&self.name, false)];
+            return json!({"id": self.id, "type": 1, "flags": 0, "last_message_id": null, "recipients": recipients});
+        }
         let tags: Vec<Value> = self.tags.iter().map(|(id, name, moderated)| {
             json!({"id": id, "name": name, "moderated": moderated, "emoji_id": null, "emoji_name": null})
         }).collect();
@@ -143,10 +155,16 @@ impl Room {
     }
 }
 
+/// The id of the channel of direct messages to a person.
+pub(crate) fn direct(person: &str) -> String {
+    format!("55{person}")
+}
+
 /// A message.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
     pub(super) id: String,
+    pub(super) content: String,
     pub(super) embeds: Value,
     pub(super) components: Value,
     pub(super) reference: Value,
@@ -160,6 +178,7 @@ impl Message {
     pub(super) fn new(id: String, body: &Value) -> Self {
         Self {
             id,
+            content: body["content"].as_str().unwrap_or_default().to_owned(),
             embeds: body.get("embeds").cloned().unwrap_or_else(|| json!([])),
             components: numbered(body),
             reference: body.get("message_reference").cloned().unwrap_or_default(),
@@ -189,7 +208,7 @@ impl Message {
             false => Value::Null,
         };
         let mut message = json!({
-            "id": self.id, "channel_id": room, "type": 0, "content": "", "author": user(ME, true), "mentions": [],
+            "id": self.id, "channel_id": room, "type": 0, "content": self.content, "author": user(ME, true), "mentions": [],
             "mention_roles": [], "mention_everyone": false, "attachments": [], "embeds": embeds, "timestamp": AT,
             "edited_timestamp": edited, "flags": self.flags, "components": self.components, "pinned": false,
             "tts": false,

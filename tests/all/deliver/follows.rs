@@ -1,0 +1,208 @@
+//! Seeded runs in which the program dies while people's news are polled, gathered and sent, answers are lost and servers fail. At
+//! the end every person got every revision of every story once, and never two messages in a quarter of an hour.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bpfnews::channel::{Scope, SendError};
+use bpfnews::store::follows::{self, FollowKind, FollowWay, NewFollow};
+use bpfnews::store::recipients::{self, AskedIn};
+use chrono::TimeDelta;
+
+use super::platform::{Answer, Chat};
+use super::{list, put_mails};
+use crate::documents::{Mail, mail};
+use crate::world::{World, before_polls};
+
+/// Runs in CI; `tests/run --long` makes 500, `BPFNEWS_SEEDS` as many as it says.
+const SEEDS: u64 = 25;
+const STORIES: u32 = 4;
+const PEOPLE: [&str; 3] = ["ann", "bob", "carol"];
+
+/// Polls a future so often at most; what it had committed stays, the rest never was.
+async fn poll_and_drop<T>(future: impl Future<Output = T>, polls: u32) -> bool {
+    let mut future = std::pin::pin!(future);
+    let mut polled = 0;
+    std::future::poll_fn(|context| {
+        polled += 1;
+        match Future::poll(future.as_mut(), context) {
+            std::task::Poll::Ready(_) => std::task::Poll::Ready(true),
+            std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(false),
+            std::task::Poll::Pending => std::task::Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn trouble(random: &mut fastrand::Rng) -> Vec<Answer> {
+    let one = |random: &mut fastrand::Rng| match random.u8(0..4) {
+        0 => Answer::Fails(SendError::Unknown {
+            why: "502".to_owned(),
+        }),
+        1 => Answer::Fails(SendError::Later {
+            after: Duration::from_secs(random.u64(1..40)),
+            scope: Scope::Channel,
+            why: "429".to_owned(),
+        }),
+        _ => Answer::Lost,
+    };
+    (0..random.usize(0..4)).map(|_| one(random)).collect()
+}
+
+/// Everybody follows the author of all mails; the second person follows each story too, as soon as there is one.
+async fn follow(world: &World, story: Option<i64>) {
+    let mut tx = world.ingest.store.write().await.expect("nobody writes");
+    let now = world.ingest.clock.now();
+    for person in PEOPLE {
+        if story.is_some() && person != PEOPLE[1] {
+            continue;
+        }
+        let row = recipients::add_recipient(&mut tx, "terminal", person, AskedIn::default(), now);
+        let what = story.map_or_else(|| "a. author".to_owned(), |item| item.to_string());
+        let new = NewFollow {
+            recipient: row.await.expect("a good database").id,
+            kind: match story {
+                Some(_) => FollowKind::Story,
+                None => FollowKind::Author,
+            },
+            what: &what,
+            shown: &what,
+            item: story,
+            way: FollowWay::Direct,
+        };
+        let added = follows::add_follow(&mut tx, &new, 50, now).await;
+        added.expect("a good database");
+    }
+    tx.commit().await.expect("room on the disk");
+}
+
+async fn stories(world: &World) -> Vec<i64> {
+    let rows: Vec<(i64,)> = sqlx::query_as("SELECT item_id FROM stories")
+        .fetch_all(&mut *world.reader().await)
+        .await
+        .expect("the database answers");
+    rows.into_iter().map(|(item,)| item).collect()
+}
+
+/// One run; gives how many messages were sent.
+async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    chat.by_clock(&world.ingest.clock);
+    if forgets_keys {
+        chat.forget_keys();
+    }
+    follow(&world, None).await;
+    let mut mails: Vec<Mail> = Vec::new();
+    let mut versions = [0; STORIES as usize];
+    for _ in 0..6 {
+        for story in 0..STORIES {
+            if random.bool() {
+                versions[story as usize] += 1;
+                let version = versions[story as usize];
+                let title = format!("[PATCH bpf-next v{version}] bpf: Do it {story}");
+                let parent = match version {
+                    1 => String::new(),
+                    _ => format!("s{story}v1"),
+                };
+                let minutes = (world.now() - crate::world::noon()).num_minutes();
+                let id = format!("s{story}v{version}");
+                mails.push(mail(&id, minutes, &title, &parent));
+            }
+        }
+        put_mails(&world, &mails);
+        world.advance_to("bpf").await;
+        // A poll that is given up is made again.
+        world.poll_and_give_up(random.usize(1..200)).await;
+        world.restart(|_| {}).await;
+        world.poll().await;
+        for story in stories(&world).await {
+            follow(&world, Some(story)).await;
+        }
+        for _ in 0..random.u32(1..6) {
+            chat.answer_next(&trouble(&mut random));
+            poll_and_drop(before_polls(&world.ingest), random.u32(1..60)).await;
+            let (delivery_loop, _) = chat.personal_loop(&world).await;
+            poll_and_drop(delivery_loop.pass(), random.u32(1..60)).await;
+            world.restart(|_| {}).await;
+            world.advance(TimeDelta::seconds(random.i64(1..900)));
+        }
+    }
+    chat.answer_next(&[]);
+    for _ in 0..8 {
+        world.advance(TimeDelta::minutes(20));
+        before_polls(&world.ingest).await;
+        let (delivery_loop, _) = chat.personal_loop(&world).await;
+        let passed = delivery_loop.pass().await;
+        passed.map_err(|error| error.to_string())?;
+    }
+    let mut messages = 0;
+    for person in PEOPLE {
+        messages += check(&chat, person, &versions).map_err(|why| format!("seed {seed}: {why}"))?;
+    }
+    Ok(messages)
+}
+
+/// Checks what a person got: every revision once, and the gaps.
+fn check(chat: &Chat, person: &str, versions: &[u32]) -> Result<usize, String> {
+    let told = chat.told_to(person, true);
+    let close = told.windows(2).find(|pair| pair[1].at - pair[0].at < 900);
+    if let Some(pair) = close {
+        return Err(format!("{person}: two messages in a quarter: {pair:?}"));
+    }
+    let mut many: HashMap<String, usize> = HashMap::new();
+    for line in told.iter().flat_map(|told| &told.lines) {
+        let (title, steps) = line.split_once(": Do it ").unwrap_or(("", line));
+        if title != "bpf" {
+            continue;
+        }
+        let (story, steps) = steps.split_once(": ").unwrap_or((steps, ""));
+        for step in steps
+            .split(", ")
+            .filter(|step| step.starts_with('v') || *step == "posted")
+        {
+            *many.entry(format!("{story} {step}")).or_default() += 1;
+        }
+    }
+    let mut wanted: HashMap<String, usize> = HashMap::new();
+    for (story, newest) in versions.iter().enumerate() {
+        for version in 1..=*newest {
+            let step = match version {
+                1 => "posted".to_owned(),
+                version => format!("v{version}"),
+            };
+            wanted.insert(format!("{story} {step}"), 1);
+        }
+    }
+    match many == wanted {
+        true => Ok(told.len()),
+        false => Err(format!("{person}: {many:?}, not {wanted:?}; {told:?}")),
+    }
+}
+
+#[tokio::test]
+async fn whenever_it_dies_everybody_gets_everything_once() {
+    let seeds = std::env::var("BPFNEWS_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok());
+    let seeds = seeds.unwrap_or(if crate::real::is_long() { 500 } else { SEEDS });
+    let mut messages = 0;
+    for seed in 0..seeds {
+        messages += run(seed, false)
+            .await
+            .unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+    crate::real::say(&format!("{seeds} runs, {messages} messages to people"));
+    assert!(messages > 0);
+}
+
+/// The test above can fail: a chat that does not know a key again gets doubles.
+#[tokio::test]
+async fn without_keys_people_get_doubles() {
+    let mut doubled = 0;
+    for seed in 0..SEEDS {
+        doubled += usize::from(run(seed, true).await.is_err());
+    }
+    assert!(doubled > 0, "{SEEDS} runs without a double");
+}
