@@ -13,6 +13,7 @@ mod forget;
 pub mod handler;
 mod issues;
 mod letters;
+mod mail;
 mod mutes;
 mod pages;
 mod publishing;

@@ -11,7 +11,7 @@ use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed
 use super::pages::{self, PageCache};
 use super::rights::{self, Right};
 use super::{
-    complete, editors, feeds, follows, forget, issues, letters, mutes, publishing, readers,
+    complete, editors, feeds, follows, forget, issues, letters, mail, mutes, publishing, readers,
     records, routes, suggest,
 };
 use crate::chat::{
@@ -260,6 +260,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Follows => follows::list(ctx).await,
         Id::Unfollow => follows::unfollow(ctx).await,
         Id::ForgetMe => forget::forget_me(ctx).await,
+        Id::MailAdd => mail::add(ctx).await,
         Id::Help => readers::help(ctx),
         Id::Draft => issues::draft(ctx).await,
         Id::Pin => editors::pin(ctx).await,

@@ -129,6 +129,7 @@ const ROOMS: [Room; 24] = [
             "live",
             "issue",
             "publish",
+            "mailing",
             "rate",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
