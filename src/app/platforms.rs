@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::letters::MailDesk;
 use crate::channel::discord::{self, ChannelFacts, Discord};
-use crate::channel::mail::{LetterWriter, Mail, SmtpEncryption, SmtpSettings};
+use crate::channel::mail::{LetterWriter, MailPlatform, SmtpEncryption, SmtpSettings};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
@@ -142,7 +142,7 @@ impl Platforms {
         }
         if let (Some(settings), Some(desk)) = (&self.mail, desk) {
             let letters = Arc::clone(desk) as Arc<dyn LetterWriter>;
-            let mail = Mail::new(settings.clone(), letters);
+            let mail = MailPlatform::new(settings.clone(), letters);
             senders.insert(PlatformKind::Mail, Arc::new(mail) as Arc<dyn Platform>);
         }
         senders

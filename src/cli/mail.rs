@@ -211,7 +211,7 @@ async fn erase(
     let mut tx = store.write().await?;
     mailing.erase(&mut tx, id, Utc::now()).await?;
     tx.commit().await?;
-    let is_clean = store.empty_log().await?;
+    let is_clean = store.checkpoint().await?;
     let mut out = anstream::stdout();
     writeln!(
         out,

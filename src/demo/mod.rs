@@ -37,8 +37,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig,
-    NetworkConfig, TreeRole,
+    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, FollowConfig, Gives, Identity,
+    IssueConfig, NetworkConfig, TreeRole,
 };
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;
@@ -219,6 +219,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
         commands: CommandsConfig::default(),
         issue: IssueConfig::default(),
         web: None,
+        mail: None,
+        follow: FollowConfig::default(),
         from_chat: BTreeSet::new(),
     }
 }

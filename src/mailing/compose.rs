@@ -9,7 +9,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::news::{News, news_of};
+use super::news::{MailNews, news_of};
 use super::queue::CONFIRM_MARK;
 use super::token::{Purpose, code};
 use super::{MailIdentity, Mailing};
@@ -50,7 +50,7 @@ pub enum NoMail {
 
 /// The parts of an issue that are the same for all subscribers.
 #[derive(Debug)]
-pub(super) struct IssueBody {
+pub(super) struct RenderedIssue {
     number: i64,
     published_at: i64,
     corrections: usize,
@@ -141,7 +141,7 @@ impl Mailing {
     fn issue_mail(
         &self,
         row: &SubscriberRow,
-        body: &IssueBody,
+        body: &RenderedIssue,
         now: DateTime<Utc>,
     ) -> anyhow::Result<ComposedMail> {
         let text = format!("{}{}", body.text, self.text_footer(row));
@@ -163,7 +163,7 @@ impl Mailing {
     fn news_mail(
         &self,
         row: &SubscriberRow,
-        news: &News,
+        news: &MailNews,
         mark: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<ComposedMail> {
@@ -184,7 +184,7 @@ impl Mailing {
         &self,
         store: &Store,
         number: u32,
-    ) -> anyhow::Result<Option<Arc<IssueBody>>> {
+    ) -> anyhow::Result<Option<Arc<RenderedIssue>>> {
         let number = i64::from(number);
         let readers = store.read();
         let Some(published_at) = issues::published_at(readers, number).await? else {
@@ -215,7 +215,7 @@ impl Mailing {
             (issue_article(&issue, &corrections, Links { home: Some(home) }))
             p { @if !more.is_empty() { (more) " " } a href=(page) { "Read it on the web" } "." }
         };
-        let body = Arc::new(IssueBody {
+        let body = Arc::new(RenderedIssue {
             number,
             published_at,
             corrections: corrections.len(),
@@ -227,7 +227,7 @@ impl Mailing {
         Ok(Some(body))
     }
 
-    fn rendered(&self) -> std::sync::MutexGuard<'_, Option<Arc<IssueBody>>> {
+    fn rendered(&self) -> std::sync::MutexGuard<'_, Option<Arc<RenderedIssue>>> {
         self.rendered.lock().expect("no holder of the issue panics")
     }
 
@@ -307,7 +307,7 @@ pub fn test_mail(
 }
 
 /// The text and the HTML of news.
-fn news_parts(news: &News) -> (String, Markup) {
+fn news_parts(news: &MailNews) -> (String, Markup) {
     let lead: Vec<&str> = news.lead.iter().map(String::as_str).collect();
     let mut text = paragraphs(&lead);
     for line in &news.lines {

@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 use url::Url;
 
 pub use self::bounce::{Bounce, BounceKind, EnhancedCode, MailRefusal, read_bounce};
-use self::compose::IssueBody;
+use self::compose::RenderedIssue;
 pub use self::compose::{ComposedMail, NoMail, test_mail};
 pub use self::queue::CONFIRM_MARK;
 pub use self::sign_up::{Confirmed, SignUp};
@@ -75,7 +75,7 @@ pub struct Mailing {
     /// The key of the form's stamps.
     form_key: [u8; token::SECRET_BYTES],
     /// The issue that is being sent, rendered once for all.
-    rendered: Arc<Mutex<Option<Arc<IssueBody>>>>,
+    rendered: Arc<Mutex<Option<Arc<RenderedIssue>>>>,
 }
 
 impl Mailing {

@@ -5,7 +5,7 @@ use crate::post::story::{Content, Line, Post};
 
 /// A message in the form of a mail: a subject, a line of its own for each story.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct News {
+pub(super) struct MailNews {
     pub(super) subject: String,
     /// Paragraphs above the stories.
     pub(super) lead: Vec<String>,
@@ -21,10 +21,10 @@ pub(super) struct NewsLine {
 }
 
 /// Reads any content of a channel.
-pub(super) fn news_of(content: &Content) -> News {
+pub(super) fn news_of(content: &Content) -> MailNews {
     let subject = plain(&content.title());
     match content {
-        Content::Story(post) => News {
+        Content::Story(post) => MailNews {
             subject: match post.state.as_str() {
                 "" => subject,
                 state => format!("{subject} ({})", plain(state)),
@@ -36,17 +36,17 @@ pub(super) fn news_of(content: &Content) -> News {
                 link: post.link.clone(),
             }],
         },
-        Content::Line(line) => News {
+        Content::Line(line) => MailNews {
             subject: format!("{}: {subject}", plain(&line.what)),
             lead: Vec::new(),
             lines: vec![news_line(line)],
         },
-        Content::Digest(digest) => News {
+        Content::Digest(digest) => MailNews {
             subject,
             lead: Vec::new(),
             lines: digest.lines.iter().map(news_line).collect(),
         },
-        Content::Issue(post) => News {
+        Content::Issue(post) => MailNews {
             subject,
             lead: post.lead.lines().map(plain).collect(),
             lines: post
@@ -55,7 +55,7 @@ pub(super) fn news_of(content: &Content) -> News {
                 .flat_map(|part| part.lines.iter().map(news_line))
                 .collect(),
         },
-        Content::Suggestion(suggestion) => News {
+        Content::Suggestion(suggestion) => MailNews {
             subject,
             lead: vec![plain(&suggestion.note)],
             lines: vec![NewsLine {
@@ -64,7 +64,7 @@ pub(super) fn news_of(content: &Content) -> News {
                 link: Some(suggestion.link.clone()),
             }],
         },
-        Content::Notice { text, .. } => News {
+        Content::Notice { text, .. } => MailNews {
             subject,
             lead: text.lines().map(plain).collect(),
             lines: Vec::new(),

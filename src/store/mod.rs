@@ -126,38 +126,24 @@ impl Store {
             .context("reading the database")
     }
 
-    /// Moves the write-ahead log into the database, and empties it unless a reader needs it.
+    /// Moves the write-ahead log into the database, and empties it, so that no erased data stays there. Returns `false` if
+    /// a reader needs it.
     ///
     /// # Errors
     ///
     /// Returns an error if the file cannot be written.
-    pub async fn checkpoint(&self) -> anyhow::Result<()> {
+    pub async fn checkpoint(&self) -> anyhow::Result<bool> {
         let mut writer = self.writer.acquire().await.context("emptying the log")?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut *writer)
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
             .await
             .context("emptying the write-ahead log")?;
-        Ok(())
+        Ok(busy == 0)
     }
 
     /// The connections for queries.
     pub fn read(&self) -> &Readers {
         &self.readers
-    }
-
-    /// Moves everything from the write-ahead log into the file, and empties the log, so that no erased data stays there.
-    /// Returns `false` if another process uses the log.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the database cannot be written.
-    pub async fn empty_log(&self) -> anyhow::Result<bool> {
-        let mut connection = self.writer.acquire().await?;
-        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut *connection)
-            .await
-            .context("emptying the database's log")?;
-        Ok(busy == 0)
     }
 
     /// Closes the database. Committed data is on disk already.

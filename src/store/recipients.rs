@@ -7,8 +7,8 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::{Readers, Tx};
 use super::outbox::{ChannelRow, Claimed};
+use super::{Readers, Tx};
 use crate::post::story::Content;
 
 /// The address of every platform's channel for personal messages. No room has it.

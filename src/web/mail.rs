@@ -2,7 +2,6 @@
 //! program that opens every link of a mail signs nobody up and nobody off.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -10,24 +9,22 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use url::form_urlencoded;
 
 use super::answer::PageError;
 use super::layout::{PageHead, page};
+use super::mail_pages::{EVERY, MailPages};
 use super::serve::PeerAddress;
 use super::site::{Served, Site};
 use crate::item::prose::shorten;
-use crate::mailing::{Confirmed, MailAddress, Mailing};
+use crate::mailing::{Confirmed, MailAddress};
 use crate::post::plain;
-use crate::rate::{RateDecision, RateLimit};
+use crate::rate::RateDecision;
 
 /// The most bytes of a form.
 const FORM_BYTES_MAX: usize = 4_096;
-/// Sign-ups that one client may send at once, and the interval between two after that. Many people may share an address.
-const BURST: i32 = 10;
-const EVERY: TimeDelta = TimeDelta::minutes(5);
 /// The most characters of a typed address that the form shows again.
 const TYPED_CHARS_MAX: usize = 254;
 const HERE: &str = "/mail";
@@ -38,26 +35,6 @@ const BAD_ADDRESS: &str = "That is no address for mail. It has the form name@exa
 const TOO_MANY: &str = "There were many sign-ups from your network. Please try again in an hour.";
 const STALE_LINK: &str =
     "This link is too old, or was replaced by a newer one. Please sign up again.";
-
-/// What the pages need to sign people up.
-#[derive(Clone)]
-pub struct MailPages {
-    mailing: Mailing,
-    clients: Arc<RateLimit<IpAddr>>,
-    /// Wakes the loops, because a mail is due.
-    wake: Arc<dyn Fn() + Send + Sync>,
-}
-
-impl MailPages {
-    /// `wake` is called when a mail is due.
-    pub fn new(mailing: Mailing, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self {
-            mailing,
-            clients: Arc::new(RateLimit::new(BURST)),
-            wake,
-        }
-    }
-}
 
 pub(super) fn routes() -> Router<Served> {
     Router::new()

@@ -6,6 +6,7 @@ mod article;
 mod atom;
 mod layout;
 mod mail;
+mod mail_pages;
 mod metrics;
 mod pages;
 mod serve;
@@ -22,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-pub use self::mail::MailPages;
+pub use self::mail_pages::MailPages;
 use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;

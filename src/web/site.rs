@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::mail::MailPages;
+use super::mail_pages::MailPages;
 use crate::clock::Clock;
 use crate::store::Store;
 

@@ -10,7 +10,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret as _;
 
-use super::failure::{SmtpFault, Stage};
+use super::failure::{SmtpFault, SmtpStep};
 use super::{OutgoingMail, SmtpEncryption, SmtpSettings};
 
 /// How long a server may take for the answer to a whole mail, which it may check for spam meanwhile: as RFC 5321 asks.
@@ -19,20 +19,20 @@ const TAKEN_MAX: Duration = Duration::from_mins(10);
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// A connection after the greeting and the login.
-pub(super) struct Connection {
+pub(super) struct SmtpConnection {
     smtp: AsyncSmtpConnection,
     timeout: Duration,
     mails: u32,
     is_usable: bool,
 }
 
-impl Connection {
+impl SmtpConnection {
     /// Connects, encrypts and logs in.
     pub(super) async fn open(settings: &SmtpSettings) -> Result<Self, SmtpFault> {
         let hello = ClientId::Domain(settings.hello.clone());
         let tls = || {
             TlsParameters::new(settings.host.clone())
-                .map_err(|error| SmtpFault::of(Stage::Tls, &error))
+                .map_err(|error| SmtpFault::of(SmtpStep::Tls, &error))
         };
         let at_once = match settings.encryption {
             SmtpEncryption::Implicit => Some(tls()?),
@@ -42,7 +42,7 @@ impl Connection {
         let limit = Some(settings.timeout);
         let connecting = AsyncSmtpConnection::connect_tokio1(server, limit, &hello, at_once, None);
         // The greeting and its answer follow the connection.
-        let smtp = within(settings.timeout * 3, Stage::Connect, connecting).await?;
+        let smtp = within(settings.timeout * 3, SmtpStep::Connect, connecting).await?;
         let mut connection = Self {
             smtp,
             timeout: settings.timeout,
@@ -51,14 +51,14 @@ impl Connection {
         };
         if settings.encryption == SmtpEncryption::StartTls {
             let upgrading = connection.smtp.starttls(tls()?, &hello);
-            within(settings.timeout * 2, Stage::Tls, upgrading).await?;
+            within(settings.timeout * 2, SmtpStep::Tls, upgrading).await?;
         }
         if let Some((user, password)) = &settings.login {
             let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
             let logging_in = connection
                 .smtp
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-            within(settings.timeout * 2, Stage::Login, logging_in).await?;
+            within(settings.timeout * 2, SmtpStep::Login, logging_in).await?;
         }
         Ok(connection)
     }
@@ -86,17 +86,17 @@ impl Connection {
         let (from, to) = (address(&letter.return_path)?, address(&letter.to)?);
         let timeout = self.timeout;
         let mail = MailFrom::new(Some(from), Vec::new());
-        within(timeout, Stage::Sender, self.smtp.command(mail)).await?;
+        within(timeout, SmtpStep::Sender, self.smtp.command(mail)).await?;
         let rcpt = Rcpt::new(to, Vec::new());
-        within(timeout, Stage::Recipient, self.smtp.command(rcpt)).await?;
-        let ready: Response = within(timeout, Stage::Data, self.smtp.command(Data)).await?;
+        within(timeout, SmtpStep::Recipient, self.smtp.command(rcpt)).await?;
+        let ready: Response = within(timeout, SmtpStep::Data, self.smtp.command(Data)).await?;
         if !ready.has_code(354) {
             return Err(SmtpFault::ours(
                 "the server did not ask for the mail after DATA",
             ));
         }
         let message = self.smtp.message(&letter.bytes);
-        within(TAKEN_MAX.min(timeout * 10), Stage::Message, message).await?;
+        within(TAKEN_MAX.min(timeout * 10), SmtpStep::Message, message).await?;
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Connection {
 /// Waits for a step of the conversation.
 async fn within<T>(
     limit: Duration,
-    stage: Stage,
+    stage: SmtpStep,
     step: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
 ) -> Result<T, SmtpFault> {
     match tokio::time::timeout(limit, step).await {

@@ -20,7 +20,7 @@ const LATER_WAIT: Duration = Duration::from_mins(5);
 
 /// A step of the conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum SmtpStep {
     Connect,
     Tls,
     Login,
@@ -36,7 +36,7 @@ pub(super) enum Stage {
     Ours,
 }
 
-impl Stage {
+impl SmtpStep {
     /// The step in words.
     fn word(self) -> &'static str {
         match self {
@@ -56,14 +56,14 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {said}", .stage.word())]
 pub struct SmtpFault {
-    pub(super) stage: Stage,
+    pub(super) stage: SmtpStep,
     /// The reply code of the server, if it answered.
     code: Option<u16>,
     said: String,
 }
 
 impl SmtpFault {
-    pub(super) fn of(stage: Stage, error: &smtp::Error) -> Self {
+    pub(super) fn of(stage: SmtpStep, error: &smtp::Error) -> Self {
         let code = error.status().map(u16::from);
         let source = error.source().map(ToString::to_string);
         let words = source.unwrap_or_else(|| error.to_string());
@@ -74,7 +74,7 @@ impl SmtpFault {
         Self { stage, code, said }
     }
 
-    pub(super) fn late(stage: Stage) -> Self {
+    pub(super) fn late(stage: SmtpStep) -> Self {
         Self {
             stage,
             code: None,
@@ -84,7 +84,7 @@ impl SmtpFault {
 
     pub(super) fn ours(said: &str) -> Self {
         Self {
-            stage: Stage::Ours,
+            stage: SmtpStep::Ours,
             code: None,
             said: said.to_owned(),
         }
@@ -96,12 +96,12 @@ impl SmtpFault {
 
     /// Whether the connection is to blame: it broke, or the server closes it.
     pub(super) fn is_of_connection(&self) -> bool {
-        self.stage != Stage::Ours && self.code.is_none_or(|code| code == 421)
+        self.stage != SmtpStep::Ours && self.code.is_none_or(|code| code == 421)
     }
 
     /// The refusal, if the server refused the recipient or the mail for good.
     pub(super) fn refusal(&self) -> Option<RefusedMail> {
-        let is_of_mail = matches!(self.stage, Stage::Recipient | Stage::Message);
+        let is_of_mail = matches!(self.stage, SmtpStep::Recipient | SmtpStep::Message);
         let code = self.code.filter(|_| is_of_mail && self.is_permanent())?;
         let digits = code.to_string();
         let said = self.said.strip_prefix(&digits).unwrap_or(&self.said);
@@ -135,20 +135,20 @@ pub(super) fn to_send_error(fault: &SmtpFault) -> SendError {
         why: why.clone(),
     };
     match fault.stage {
-        Stage::Connect | Stage::Tls => later(UNREACHED_WAIT, Scope::Platform),
+        SmtpStep::Connect | SmtpStep::Tls => later(UNREACHED_WAIT, Scope::Platform),
         // The sender or the account is refused, and so would be every mail. A person must correct that; nothing is lost.
-        Stage::Login | Stage::Sender => later(REFUSED_WAIT, Scope::Platform),
-        Stage::Recipient | Stage::Data if fault.is_of_connection() => {
+        SmtpStep::Login | SmtpStep::Sender => later(REFUSED_WAIT, Scope::Platform),
+        SmtpStep::Recipient | SmtpStep::Data if fault.is_of_connection() => {
             later(UNREACHED_WAIT, Scope::Platform)
         }
-        Stage::Message if fault.code.is_none() => SendError::Unknown { why },
-        Stage::Recipient | Stage::Data | Stage::Message if fault.is_permanent() => {
+        SmtpStep::Message if fault.code.is_none() => SendError::Unknown { why },
+        SmtpStep::Recipient | SmtpStep::Data | SmtpStep::Message if fault.is_permanent() => {
             SendError::Never {
                 scope: Scope::Delivery,
                 why,
             }
         }
-        Stage::Recipient | Stage::Data | Stage::Message | Stage::Ours => {
+        SmtpStep::Recipient | SmtpStep::Data | SmtpStep::Message | SmtpStep::Ours => {
             later(LATER_WAIT, Scope::Delivery)
         }
     }
@@ -183,14 +183,14 @@ mod tests {
         };
         #[rustfmt::skip]
         let table = [
-            (Stage::Connect, None, "later platform"), (Stage::Connect, Some(554), "later platform"), (Stage::Tls, None, "later platform"),
-            (Stage::Login, Some(535), "later platform"), (Stage::Sender, Some(550), "later platform"),
-            (Stage::Sender, Some(451), "later platform"), (Stage::Recipient, Some(451), "later delivery"),
-            (Stage::Recipient, Some(550), "never delivery"), (Stage::Recipient, None, "later platform"),
-            (Stage::Recipient, Some(421), "later platform"), (Stage::Data, Some(451), "later delivery"),
-            (Stage::Data, Some(554), "never delivery"), (Stage::Message, None, "unknown"),
-            (Stage::Message, Some(451), "later delivery"), (Stage::Message, Some(421), "later delivery"),
-            (Stage::Message, Some(554), "never delivery"),
+            (SmtpStep::Connect, None, "later platform"), (SmtpStep::Connect, Some(554), "later platform"), (SmtpStep::Tls, None, "later platform"),
+            (SmtpStep::Login, Some(535), "later platform"), (SmtpStep::Sender, Some(550), "later platform"),
+            (SmtpStep::Sender, Some(451), "later platform"), (SmtpStep::Recipient, Some(451), "later delivery"),
+            (SmtpStep::Recipient, Some(550), "never delivery"), (SmtpStep::Recipient, None, "later platform"),
+            (SmtpStep::Recipient, Some(421), "later platform"), (SmtpStep::Data, Some(451), "later delivery"),
+            (SmtpStep::Data, Some(554), "never delivery"), (SmtpStep::Message, None, "unknown"),
+            (SmtpStep::Message, Some(451), "later delivery"), (SmtpStep::Message, Some(421), "later delivery"),
+            (SmtpStep::Message, Some(554), "never delivery"),
         ];
         for (stage, code, right) in table {
             let word = |scope| match scope {
@@ -206,15 +206,15 @@ mod tests {
             };
             assert_eq!(got, right, "{stage:?} {code:?}");
         }
-        let refused = fault(Stage::Recipient, Some(550))
+        let refused = fault(SmtpStep::Recipient, Some(550))
             .refusal()
             .expect("a refusal");
         assert_eq!(refused.code, 550);
         for (stage, code) in [
-            (Stage::Sender, 550),
-            (Stage::Recipient, 450),
-            (Stage::Data, 554),
-            (Stage::Login, 535),
+            (SmtpStep::Sender, 550),
+            (SmtpStep::Recipient, 450),
+            (SmtpStep::Data, 554),
+            (SmtpStep::Login, 535),
         ] {
             assert_eq!(
                 fault(stage, Some(code)).refusal(),

@@ -13,9 +13,9 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use secrecy::SecretString;
 use tokio::sync::{Mutex, Semaphore};
 
-use self::connection::Connection;
+use self::connection::SmtpConnection;
 pub use self::failure::SmtpFault;
-use self::failure::{Stage, to_send_error};
+use self::failure::{SmtpStep, to_send_error};
 use super::{Act, Platform, PostedMessage, Receipt, Scope, SendError, Work};
 use crate::post::story::Content;
 
@@ -96,14 +96,14 @@ pub trait LetterWriter: Send + Sync {
 }
 
 /// The platform for mail.
-pub struct Mail {
+pub struct MailPlatform {
     settings: SmtpSettings,
     letters: Arc<dyn LetterWriter>,
     seats: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<SmtpConnection>>,
 }
 
-impl Mail {
+impl MailPlatform {
     pub fn new(settings: SmtpSettings, letters: Arc<dyn LetterWriter>) -> Self {
         Self {
             settings,
@@ -120,7 +120,7 @@ impl Mail {
         let (connection, was_kept) = match kept {
             Some(connection) => (connection, true),
             None => {
-                let opened = Connection::open(&self.settings).await;
+                let opened = SmtpConnection::open(&self.settings).await;
                 (opened.map_err(|fault| to_send_error(&fault))?, false)
             }
         };
@@ -154,16 +154,16 @@ impl Mail {
     /// Sends a mail over a connection; over a new one, if this one was idle and the server closed it meanwhile.
     async fn hand_over(
         &self,
-        mut connection: Connection,
+        mut connection: SmtpConnection,
         was_kept: bool,
         letter: &OutgoingMail,
     ) -> Result<(), SmtpFault> {
         let mut sent = connection.send(letter).await;
         // The server cannot have taken anything before it had the sender's address.
         let is_closed =
-            |fault: &SmtpFault| fault.stage == Stage::Sender && fault.is_of_connection();
+            |fault: &SmtpFault| fault.stage == SmtpStep::Sender && fault.is_of_connection();
         if was_kept && sent.as_ref().is_err_and(is_closed) {
-            connection = Connection::open(&self.settings).await?;
+            connection = SmtpConnection::open(&self.settings).await?;
             sent = connection.send(letter).await;
         }
         self.keep(connection).await;
@@ -171,7 +171,7 @@ impl Mail {
     }
 
     /// Keeps a connection for the next mail, if it is usable.
-    async fn keep(&self, mut connection: Connection) {
+    async fn keep(&self, mut connection: SmtpConnection) {
         if connection.is_usable() && connection.mails() < MAILS_A_CONNECTION_MAX {
             self.idle.lock().await.push(connection);
         } else {
@@ -206,7 +206,7 @@ fn not_written(why: NoLetter) -> SendError {
 ///
 /// Returns the stage that failed and the server's answer.
 pub async fn probe(settings: &SmtpSettings) -> Result<String, SmtpFault> {
-    let mut connection = Connection::open(settings).await?;
+    let mut connection = SmtpConnection::open(settings).await?;
     let described = connection.describe(settings);
     connection.close().await;
     Ok(described)
@@ -218,13 +218,13 @@ pub async fn probe(settings: &SmtpSettings) -> Result<String, SmtpFault> {
 ///
 /// Returns the stage that failed and the server's answer.
 pub async fn send_once(settings: &SmtpSettings, letter: &OutgoingMail) -> Result<(), SmtpFault> {
-    let mut connection = Connection::open(settings).await?;
+    let mut connection = SmtpConnection::open(settings).await?;
     let sent = connection.send(letter).await;
     connection.close().await;
     sent
 }
 
-impl Platform for Mail {
+impl Platform for MailPlatform {
     fn name(&self) -> &'static str {
         "mail"
     }

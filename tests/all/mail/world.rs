@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bpfnews::app::letters::MailDesk;
 use bpfnews::channel::Platform;
-use bpfnews::channel::mail::{Mail, SmtpEncryption, SmtpSettings};
+use bpfnews::channel::mail::{MailPlatform, SmtpEncryption, SmtpSettings};
 use bpfnews::clock::{Clock, FixedClock};
 use bpfnews::config::{Config, MailAddress, PlatformKind};
 use bpfnews::deliver::DeliveryLoop;
@@ -112,7 +112,7 @@ impl MailWorld {
             hello: "bpf.example".to_owned(),
             timeout,
         };
-        let mail: Arc<dyn Platform> = Arc::new(Mail::new(settings, desk.clone()));
+        let mail: Arc<dyn Platform> = Arc::new(MailPlatform::new(settings, desk.clone()));
         let mut tx = store.write().await.expect("a transaction");
         let own = destination::personal(&mut tx, [PlatformKind::Mail], clock.now()).await;
         let own = own.expect("a channel for mail");
@@ -208,7 +208,7 @@ impl MailWorld {
 
     /// Whether the database's files have these bytes.
     pub(super) async fn has_bytes(&self, wanted: &str) -> bool {
-        self.store.empty_log().await.expect("a good database");
+        self.store.checkpoint().await.expect("a good database");
         let bytes = std::fs::read(&self.database).expect("a file");
         let wanted = wanted.as_bytes();
         bytes
