@@ -131,7 +131,11 @@ pub(super) fn read_mail(mut table: Table<'_, '_>, folder: &Path) -> Option<MailC
         from: from?,
         name,
         bounces,
-        host: host?.to_string(),
+        host: match host? {
+            Host::Domain(name) => name,
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        },
         port,
         tls,
         user,
