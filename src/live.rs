@@ -251,9 +251,11 @@ async fn with_personal(
     ingest: &Ingest,
     platforms: &[PlatformKind],
 ) -> anyhow::Result<Arc<[Destination]>> {
-    let with_people = platforms.iter().filter(|kind| kind.has_people());
+    let kinds = platforms.iter().copied();
+    // A list, because the compiler cannot prove that a filter may be sent to another thread.
+    let with_people: Vec<PlatformKind> = kinds.filter(|kind| kind.has_people()).collect();
     let mut tx = ingest.store.write().await?;
-    let personal = destination::personal(&mut tx, with_people.copied(), ingest.clock.now()).await?;
+    let personal = destination::personal(&mut tx, with_people, ingest.clock.now()).await?;
     tx.commit().await?;
     Ok(ingest
         .destinations()
@@ -322,6 +324,7 @@ fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<Str
         ("[discord]", before.discord != after.discord),
         ("[matrix]", before.matrix != after.matrix),
         ("[web]", before.web != after.web),
+        ("[mail]", before.mail != after.mail),
     ];
     let changed: Vec<&str> = changed
         .into_iter()

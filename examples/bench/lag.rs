@@ -87,7 +87,7 @@ pub(crate) async fn lag(scratch: &Path, many: usize) -> anyhow::Result<Value> {
         stop.cancel();
         Ok::<_, anyhow::Error>(came)
     };
-    let ((), came) = tokio::try_join!(app::run(&live, Vec::new(), &stop), come)?;
+    let ((), came) = tokio::try_join!(app::run(&live, Vec::new(), None, &stop), come)?;
     let sent = chat.sent();
     let mut beyond = Vec::new();
     for (number, at) in came {

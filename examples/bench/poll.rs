@@ -304,7 +304,7 @@ async fn run_until_polled(live: &Live) -> anyhow::Result<()> {
             }
         }
     };
-    let both = async { tokio::try_join!(app::run(live, Vec::new(), &stop), watch) };
+    let both = async { tokio::try_join!(app::run(live, Vec::new(), None, &stop), watch) };
     tokio::time::timeout(LOOP_MAX, both)
         .await
         .context("it takes too long")??;

@@ -1,6 +1,7 @@
 //! The loops of `run`, and stopping in two steps.
 
 mod disk;
+pub mod letters;
 pub mod platforms;
 mod stop;
 
@@ -25,6 +26,7 @@ use crate::config::PlatformKind;
 use crate::deliver::{DeliveryLoop, Lane};
 use crate::ingest::{Ingest, POLLS_AT_ONCE_MAX, Report};
 use crate::live::Live;
+use crate::mailing::Mailing;
 use crate::publish::{Rules, schedule};
 use crate::store::feeds::FeedRow;
 use crate::store::{StorageProblem, feeds};
@@ -73,6 +75,7 @@ impl UnderWay {
 pub async fn run(
     live: &Live,
     listeners: Vec<(PlatformKind, Listener)>,
+    mailing: Option<&Mailing>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("listening to SIGHUP")?;
@@ -101,7 +104,17 @@ pub async fn run(
             }
             None => {
                 looked_at = Instant::now();
-                match begin(ingest, delivery_loop, rules, &mut under_way, stop).await {
+                let mailed = async {
+                    match mailing {
+                        Some(mailing) => mailing.pass(&live.store, live.clock.now()).await,
+                        None => Ok(()),
+                    }
+                };
+                let begun = async {
+                    mailed.await?;
+                    begin(ingest, delivery_loop, rules, &mut under_way, stop).await
+                };
+                match begun.await {
                     Ok(sleep) => sleep,
                     Err(error) => disk.met(live, error).await?,
                 }

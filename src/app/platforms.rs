@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "matrix")]
 use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio_util::sync::CancellationToken;
 
+use super::letters::MailDesk;
 use crate::channel::discord::{self, ChannelFacts, Discord};
+use crate::channel::mail::{LetterWriter, MailPlatform, SmtpEncryption, SmtpSettings};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
+use crate::config::{ChannelConfig, Config, MailConfig, MailTls, Milestones, PlatformKind};
 use crate::store::{Store, registered};
 
 /// The page sent to Discord, which requires one, if none is configured.
@@ -30,6 +31,11 @@ const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
 #[cfg(feature = "matrix")]
 const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
 
+/// The environment variable with the mail server's password, used if no file is configured.
+const MAIL_PASSWORD: &str = "BPFNEWS_MAIL_PASSWORD";
+/// The longest wait for one answer of the mail server.
+const SMTP_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A chat system refuses the bot or cannot be set up. A person must correct it; a retry does not help.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -41,6 +47,8 @@ pub struct Platforms {
     /// Set if there is a `[matrix]`.
     #[cfg(feature = "matrix")]
     pub matrix: Option<Arc<Matrix>>,
+    /// Set if there is a `[mail]`.
+    pub mail: Option<SmtpSettings>,
 }
 
 impl Platforms {
@@ -65,10 +73,13 @@ impl Platforms {
                     .to_owned(),
             );
         }
+        let mail = config.mail.as_ref().map(smtp_settings);
+        let mail = set_up(mail, &mut problems);
         if !problems.is_empty() {
             return Err(Refused(problems.join("\n")));
         }
         Ok(Self {
+            mail,
             discord: discord.map(Arc::new),
             #[cfg(feature = "matrix")]
             matrix: matrix.map(Arc::new),
@@ -79,7 +90,7 @@ impl Platforms {
     /// for the terminal and for platforms that are not set up.
     pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
         match channel.platform {
-            PlatformKind::Terminal => None,
+            PlatformKind::Terminal | PlatformKind::Mail => None,
             PlatformKind::Discord => {
                 let needs = discord::Needs {
                     threads: channel.milestones == Milestones::Thread,
@@ -109,8 +120,11 @@ impl Platforms {
         }
     }
 
-    /// The platforms, by kind, for sending.
-    pub fn senders(&self) -> HashMap<PlatformKind, Arc<dyn Platform>> {
+    /// The platforms, by kind, for sending; mail only with a desk that writes it.
+    pub fn senders(
+        &self,
+        desk: Option<&Arc<MailDesk>>,
+    ) -> HashMap<PlatformKind, Arc<dyn Platform>> {
         let terminal: Arc<dyn Platform> = Arc::new(Terminal::default());
         let mut senders = HashMap::from([(PlatformKind::Terminal, terminal)]);
         if let Some(discord) = &self.discord {
@@ -125,6 +139,11 @@ impl Platforms {
                 PlatformKind::Matrix,
                 Arc::clone(matrix) as Arc<dyn Platform>,
             );
+        }
+        if let (Some(settings), Some(desk)) = (&self.mail, desk) {
+            let letters = Arc::clone(desk) as Arc<dyn LetterWriter>;
+            let mail = MailPlatform::new(settings.clone(), letters);
+            senders.insert(PlatformKind::Mail, Arc::new(mail) as Arc<dyn Platform>);
         }
         senders
     }
@@ -202,6 +221,43 @@ impl discord::RegistrationStore for Registered {
 fn credential(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(CREDENTIALS)?;
     Some(Path::new(&folder).join(name)).filter(|file| file.exists())
+}
+
+/// The settings of the mail server.
+///
+/// # Errors
+///
+/// Returns an error if the password is missing or its file cannot be read.
+pub fn smtp_settings(mail: &MailConfig) -> anyhow::Result<SmtpSettings> {
+    let login = match &mail.user {
+        Some(user) => Some((user.clone(), mail_password(mail)?.into())),
+        None => None,
+    };
+    Ok(SmtpSettings {
+        host: mail.host.clone(),
+        port: mail.port,
+        encryption: match mail.tls {
+            MailTls::StartTls => SmtpEncryption::StartTls,
+            MailTls::Implicit => SmtpEncryption::Implicit,
+            MailTls::None => SmtpEncryption::None,
+        },
+        login,
+        hello: mail.from.domain().to_owned(),
+        timeout: SMTP_TIMEOUT,
+    })
+}
+
+fn mail_password(mail: &MailConfig) -> anyhow::Result<String> {
+    let file = mail.password_file.clone();
+    if let (None, Ok(password)) = (&file, std::env::var(MAIL_PASSWORD)) {
+        return Ok(password);
+    }
+    let file = file.or_else(|| credential("mail-password")).with_context(|| {
+        format!("no password for the mail server: set password_file under [mail], or {MAIL_PASSWORD}")
+    })?;
+    let password = std::fs::read_to_string(&file)
+        .with_context(|| format!("reading the mail server's password from {}", file.display()))?;
+    Ok(password.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Sets up Discord without a request to it.

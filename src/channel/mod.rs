@@ -3,6 +3,7 @@
 //! [`Platform`] is the interface of a chat system. A [`SendError`] says how the outbox must react.
 
 pub mod discord;
+pub mod mail;
 #[cfg(feature = "matrix")]
 pub mod matrix;
 pub mod terminal;

@@ -7,10 +7,20 @@ pub enum PlatformKind {
     Matrix,
     /// The terminal that the program runs in.
     Terminal,
+    /// Mail to people who signed up for it. It has no rooms and no commands.
+    Mail,
 }
 
 impl PlatformKind {
-    pub const ALL: [PlatformKind; 3] = [
+    pub const ALL: [PlatformKind; 4] = [
+        PlatformKind::Discord,
+        PlatformKind::Matrix,
+        PlatformKind::Terminal,
+        PlatformKind::Mail,
+    ];
+
+    /// Those with rooms, to which a channel can post.
+    pub const WITH_ROOMS: [PlatformKind; 3] = [
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,
@@ -22,13 +32,14 @@ impl PlatformKind {
             PlatformKind::Discord => "discord",
             PlatformKind::Matrix => "matrix",
             PlatformKind::Terminal => "terminal",
+            PlatformKind::Mail => "mail",
         }
     }
 
     /// Whether it has people who can get messages of their own.
     pub fn has_people(self) -> bool {
         match self {
-            PlatformKind::Discord | PlatformKind::Matrix => true,
+            PlatformKind::Discord | PlatformKind::Matrix | PlatformKind::Mail => true,
             PlatformKind::Terminal => false,
         }
     }

@@ -38,6 +38,7 @@ pub enum CommandId {
     Follows,
     Unfollow,
     ForgetMe,
+    MailAdd,
     /// Each audience has its own.
     Help,
     Draft,

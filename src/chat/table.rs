@@ -163,6 +163,9 @@ pub const COMMANDS: &[CommandSpec] = &[
         arg("number", "its number in the list of follows, or all", ArgKind::Text, true),
     ]).to_requester(),
     reader(Id::ForgetMe, "forget me", "Erase everything that is stored about you, and say what it was", &[]).to_requester(),
+    reader(Id::MailAdd, "mail add", "Get each issue by mail; a mail asks you to confirm", &[
+        arg("address", "your address for mail", ArgKind::Text, true),
+    ]).to_requester(),
     reader(Id::Help, "help", "List the commands", &[arg("command", "the command", ArgKind::Known(Completes::Command), false)]).to_requester(),
     editor(Id::Draft, "draft", "The coming issue so far, section by section", &[PAGE]),
     editor(Id::Pin, "pin", "Put a story at the top of its section in the coming issue", &[

@@ -13,7 +13,8 @@ use super::polls::bar;
 use super::secrets;
 use super::style::{BAD, DIM, GOOD};
 use crate::app;
-use crate::app::platforms::Platforms;
+use crate::app::platforms::{Platforms, smtp_settings};
+use crate::channel::mail::probe;
 use crate::clock::SystemClock;
 use crate::config::{Config, FeedConfig};
 use crate::ingest::{Ingest, READ_AT_ONCE_MAX};
@@ -59,8 +60,11 @@ pub(super) async fn check(
     let Some(failed) = look_at_feeds(&mut out, &config, wanted).await? else {
         return Ok(ExitCode::FAILURE);
     };
-    if only.is_none() && !look_at_channels(&mut out, &config).await? {
-        return Ok(ExitCode::FAILURE);
+    if only.is_none() {
+        let are_well = look_at_channels(&mut out, &config).await?;
+        if !(look_at_mail(&mut out, &config).await? && are_well) {
+            return Ok(ExitCode::FAILURE);
+        }
     }
     if failed > 0 {
         writeln!(
@@ -208,6 +212,23 @@ async fn look_at_channels(out: &mut impl Write, config: &Config) -> anyhow::Resu
         }
     }
     Ok(all_well)
+}
+
+/// Greets the mail server and logs in, without a mail; gives whether that went well.
+async fn look_at_mail(out: &mut impl Write, config: &Config) -> anyhow::Result<bool> {
+    let Some(mail) = &config.mail else {
+        return Ok(true);
+    };
+    let probed = probe(&smtp_settings(mail)?).await;
+    match &probed {
+        Ok(described) => writeln!(out, "{GOOD}ok{GOOD:#}    mail: {described}")?,
+        Err(fault) => writeln!(
+            out,
+            "{BAD}failed{BAD:#}  mail: {}:{}: {fault}; check host, port, tls and user under [mail]",
+            mail.host, mail.port
+        )?,
+    }
+    Ok(probed.is_ok())
 }
 
 /// A feed by each of its addresses, with the name that its lines show.

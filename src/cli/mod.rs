@@ -9,6 +9,7 @@ mod issue;
 mod letters;
 mod lists;
 mod logging;
+mod mail;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
@@ -217,6 +218,9 @@ enum Command {
     /// The messages that could not be delivered: list them, have them tried again, or drop them.
     #[command(subcommand)]
     Letters(letters::LettersCommand),
+    /// Issues by mail: who gets them, a test of the server, mail that came back.
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// The Matrix account: log in, make its recovery key, use it.
     #[cfg(feature = "matrix")]
     #[command(subcommand)]
@@ -351,6 +355,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         },
         Command::Issue(command) => issue::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,
+        Command::Mail(command) => mail::run(path, &command).await,
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,

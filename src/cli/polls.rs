@@ -16,9 +16,10 @@ use super::failures::FailedFeeds;
 use super::opening::{feed_row, open_alone};
 use super::style::{DIM, GOOD};
 use crate::app;
+use crate::app::letters::MailDesk;
 use crate::app::platforms::Platforms;
 use crate::chat::SharedHandler;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::command::handler::CommandHandler;
 use crate::config::{Config, EffectiveConfig, WebConfig};
 use crate::deliver::DeliveryLoop;
@@ -28,7 +29,7 @@ use crate::publish::{Rules, files};
 use crate::store::Store;
 use crate::store::feeds::{self, Outcome};
 use crate::store::lock::Lock;
-use crate::web::{self, Site};
+use crate::web::{self, MailPages, Site};
 
 /// How long a stop waits for pages that are being read.
 const PAGES_STOP_MAX: Duration = Duration::from_secs(1);
@@ -40,7 +41,9 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let store = Store::open(&file.config.database).await?;
     let _lock = Lock::take(&file.config.database, "run")?;
     let platforms = Platforms::connect(&file.config)?;
-    let live = Live::open(file, store, Arc::new(SystemClock), platforms.senders()).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let desk = MailDesk::of(&file.config, &store, &clock)?;
+    let live = Live::open(file, store, clock, platforms.senders(desk.as_ref())).await?;
     let live = Arc::new(live);
     let generation = live.now();
     let config = &generation.effective.config;
@@ -58,7 +61,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     super::git::warn_without_git(config);
     files::write(&live.store, Rules::of(config)).await;
     let pages = match &config.web {
-        Some(web) => Some(serve(&live, web, &config.issue.name, &stop).await?),
+        Some(web) => Some(serve(&live, web, &config.issue.name, desk.as_deref(), &stop).await?),
         None => None,
     };
     drop(generation);
@@ -66,6 +69,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     app::run(
         &live,
         platforms.listeners(&handler, &live.store, &stop),
+        desk.as_deref().map(|desk| &desk.mailing),
         &stop,
     )
     .await?;
@@ -78,9 +82,10 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 /// Serves the pages beside the loops.
 async fn serve(
-    live: &Live,
+    live: &Arc<Live>,
     config: &WebConfig,
     name: &str,
+    desk: Option<&MailDesk>,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
     let listener = web::bind(config.listen).await?;
@@ -94,6 +99,10 @@ async fn serve(
         name: name.to_owned(),
         home,
         subsystems: live.now().effective.config.subsystems.clone(),
+        mail: desk.map(|desk| {
+            let live = Arc::clone(live);
+            MailPages::new(desk.mailing.clone(), Arc::new(move || live.wake()))
+        }),
     };
     let stop = stop.clone();
     Ok(tokio::spawn(web::serve(listener, site, stop)))
@@ -161,7 +170,7 @@ pub(super) fn delivery_loop(config: &Config, ingest: &Ingest) -> anyhow::Result<
         store,
         clock,
         ingest.destinations(),
-        Platforms::connect(config)?.senders(),
+        Platforms::connect(config)?.senders(None),
     ))
 }
 

@@ -54,10 +54,13 @@ pub(super) fn open_to_others(config: &Config) -> Vec<String> {
     let matrix = config.matrix.as_ref();
     let password = matrix.and_then(|matrix| matrix.password_file.clone());
     let folder = matrix.map(|_| config.matrix_folder());
+    let mail = config.mail.as_ref();
+    let mail = mail.and_then(|mail| mail.password_file.clone());
     let mut secrets: Vec<(&str, Option<PathBuf>)> = vec![
         ("the token for Discord", discord),
         ("the password for Matrix", password),
         ("the Matrix session", folder),
+        ("the password for the mail server", mail),
     ];
     for feed in &config.feeds {
         let login = feed.addresses.login.as_ref();

@@ -9,10 +9,9 @@ use tracing::{Instrument as _, error, info, info_span};
 
 use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed};
 use super::pages::{self, PageCache};
-use super::rate::{RateDecision, RateLimit};
 use super::rights::{self, Right};
 use super::{
-    complete, editors, feeds, follows, forget, issues, letters, mutes, publishing, readers,
+    complete, editors, feeds, follows, forget, issues, letters, mail, mutes, publishing, readers,
     records, routes, suggest,
 };
 use crate::chat::{
@@ -21,6 +20,7 @@ use crate::chat::{
 };
 use crate::config::{Origin, TableKind};
 use crate::live::{Generation, Live};
+use crate::rate::{RateDecision, RateLimit};
 use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
@@ -34,8 +34,8 @@ const AT_ONCE_MAX: usize = 3;
 /// Answers commands.
 pub struct CommandHandler {
     live: Arc<Live>,
-    commands: RateLimit,
-    completions: RateLimit,
+    commands: RateLimit<(PlatformKind, String)>,
+    completions: RateLimit<(PlatformKind, String)>,
     page_cache: PageCache,
     seats: Semaphore,
 }
@@ -56,7 +56,8 @@ impl CommandHandler {
         let generation = self.live.now();
         let by = &asked.by;
         let every = TimeDelta::seconds(generation.effective.config.commands.cooldown_s.into());
-        match self.commands.count(by.platform, &by.person, every, now) {
+        let person = (by.platform, by.person.clone());
+        match self.commands.count(person, every, now) {
             RateDecision::Answer => {}
             RateDecision::Warn => {
                 return Some(private("Slow down", "One command at a time, please."));
@@ -75,7 +76,7 @@ impl CommandHandler {
         );
         let answer = self.run(by, call, generation, now).instrument(span).await;
         if call.spec.id == Id::ForgetMe && answer.is_ok() {
-            self.completions.forget(by.platform, &by.person);
+            self.completions.forget(&(by.platform, by.person.clone()));
             self.page_cache.forget(by.platform, &by.person);
         }
         Some(self.lay_out(by, call, answer, now))
@@ -209,11 +210,8 @@ impl HandleCommands for CommandHandler {
     ) -> BoxFuture<'a, Vec<Choice>> {
         async move {
             let now = self.live.clock.now();
-            if self
-                .completions
-                .count(by.platform, &by.person, COMPLETIONS_EVERY, now)
-                != RateDecision::Answer
-            {
+            let person = (by.platform, by.person.clone());
+            if self.completions.count(person, COMPLETIONS_EVERY, now) != RateDecision::Answer {
                 return Vec::new();
             }
             let generation = self.live.now();
@@ -262,6 +260,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Follows => follows::list(ctx).await,
         Id::Unfollow => follows::unfollow(ctx).await,
         Id::ForgetMe => forget::forget_me(ctx).await,
+        Id::MailAdd => mail::add(ctx).await,
         Id::Help => readers::help(ctx),
         Id::Draft => issues::draft(ctx).await,
         Id::Pin => editors::pin(ctx).await,

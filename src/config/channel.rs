@@ -143,7 +143,7 @@ pub(super) fn read_channels(
                 "is on Matrix, but there is no [matrix]: add it, with homeserver and user"
                     .to_owned(),
             ),
-            PlatformKind::Terminal => {}
+            PlatformKind::Terminal | PlatformKind::Mail => {}
         }
         channels.push(channel);
     }
@@ -156,7 +156,7 @@ fn read_channel(
     subsystems: &Subsystems,
 ) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
-    let platforms = PlatformKind::ALL.map(|platform| (platform.word(), platform));
+    let platforms = PlatformKind::WITH_ROOMS.map(|platform| (platform.word(), platform));
     let platform = table.need("platform", "one of discord, matrix, terminal");
     let platform = platform.and_then(|field| field.one_of(&platforms));
     let address = read_address(&mut table, platform);
@@ -195,7 +195,8 @@ fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Op
     const MATRIX: &str =
         "the room's id, such as \"!abcdef:example.org\": copy it from the room's settings";
     let (right, is_good): (_, fn(&str) -> bool) = match platform? {
-        PlatformKind::Terminal => {
+        // `platform` cannot be mail.
+        PlatformKind::Terminal | PlatformKind::Mail => {
             if let Some(field) = table.take("id") {
                 field.note("the terminal has no id; remove this key");
             }

@@ -13,6 +13,7 @@ use super::commands::{self, CommandsConfig};
 use super::follow::{self, FollowConfig};
 use super::issue::{self, IssueConfig, WebConfig};
 use super::keys::TableName;
+use super::mail::{self, MailConfig};
 use super::network::{NetworkConfig, read_network};
 use super::platform::{self, DiscordConfig, MatrixConfig};
 use super::problem::{ConfigErrors, ConfigProblem};
@@ -21,6 +22,7 @@ use super::upstream::FeedConfig;
 use super::{feed, machines, relevance, subsystems};
 use crate::chat::PlatformKind;
 use crate::filter::Subsystems;
+use crate::post::is_for_readers;
 use crate::story::machine::Machines;
 use crate::story::relevance::FoldRules;
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub issue: IssueConfig,
     /// `None` if there are no pages.
     pub web: Option<WebConfig>,
+    /// `None` if no mail is sent.
+    pub mail: Option<MailConfig>,
     /// Names of feeds that were added in chat. They may use only the private hosts that the file's own feeds use,
     /// whatever `allow_private_hosts` says.
     pub from_chat: BTreeSet<String>,
@@ -225,6 +229,8 @@ fn read_config<'t>(
     });
     let web = top.take_table("web", TableName::Web);
     let web = web.and_then(issue::read_web);
+    let mail = top.take_table("mail", TableName::Mail);
+    let mail = mail.and_then(|table| read_mail(table, notes, web.as_ref(), folder));
     top.finish();
     let config = Config {
         database,
@@ -239,9 +245,29 @@ fn read_config<'t>(
         follow,
         issue,
         web,
+        mail,
         from_chat: BTreeSet::new(),
     };
     (config, lines)
+}
+
+/// Reads `[mail]`, whose mails need pages for their links.
+fn read_mail(
+    table: Table<'_, '_>,
+    notes: &ProblemLog<'_>,
+    web: Option<&WebConfig>,
+    folder: &Path,
+) -> Option<MailConfig> {
+    let line = table.line();
+    let home = web.and_then(|web| web.url.as_ref());
+    // Mail programs follow a link to unsubscribe only over https. Nobody else reaches our own computer.
+    let is_good =
+        home.is_some_and(|home| home.scheme() == "https" || !is_for_readers(home.as_str()));
+    if !is_good {
+        let message = "mails have links to confirm and to unsubscribe: set `url` under [web] to an https address";
+        notes.note(ProblemKind::Wrong, Some(line), "mail", message.to_owned());
+    }
+    mail::read_mail(table, folder)
 }
 
 fn read_database(field: &Field<'_, '_>) -> Option<String> {

@@ -17,6 +17,7 @@ pub(super) enum TableName {
     Issue,
     Web,
     Subsystems,
+    Mail,
 }
 
 impl TableName {
@@ -37,6 +38,7 @@ impl TableName {
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
             TableName::Subsystems => "in [subsystems]",
+            TableName::Mail => "in [mail]",
         }
     }
 }
@@ -153,4 +155,15 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Top, "web"),
     (TableName::Web, "listen"),
     (TableName::Web, "url"),
+    (TableName::Top, "mail"),
+    (TableName::Mail, "from"),
+    (TableName::Mail, "name"),
+    (TableName::Mail, "bounces"),
+    (TableName::Mail, "host"),
+    (TableName::Mail, "port"),
+    (TableName::Mail, "tls"),
+    (TableName::Mail, "user"),
+    (TableName::Mail, "password_file"),
+    (TableName::Mail, "per_day_max"),
+    (TableName::Mail, "list_id"),
 ];

@@ -218,7 +218,8 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Follow
             | TableName::Issue
             | TableName::Web
-            | TableName::Subsystems => {
+            | TableName::Subsystems
+            | TableName::Mail => {
                 format!("{}.{key}", self.place)
             }
             TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),

@@ -943,6 +943,71 @@ fn what_is_wrong_with_channels_is_told() {
     );
 }
 
+const MAIL: &str = "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n\
+    [web]\nlisten = \"127.0.0.1:0\"\nurl = \"https://pages.example/\"\n[mail]\n";
+
+#[test]
+fn what_is_wrong_with_mail_is_told_at_once() {
+    check(
+        &format!(
+            "{MAIL}from = \"news\"\nname = \"a\\nb\"\nbounces = \"a+b@example.org\"\nhost = \"mail.example\"\ntls = \"none\"\n\
+             port = 0\npassword_file = \"x\"\nper_day_max = 0\nlist_id = \"a b\"\nhosts = 1\n"
+        ),
+        &[
+            "config.toml:9: mail.from: expected the address that mails come from, such as \"bpfnews@example.org\", found \"news\"",
+            "config.toml:10: mail.name: expected the sender's name in at most 60 characters, such as \"BPF updates\", found \"a\\nb\"",
+            "config.toml:11: mail.bounces: the part before the @ has at most 30 characters and no \"+\": each mail adds its own token",
+            "config.toml:13: mail.tls: \"none\" is only for localhost and for private addresses such as \"10.0.0.1\"; use \"starttls\" or \"implicit\"",
+            "config.toml:14: mail.port: expected a whole number of port from 1 to 65535, found 0",
+            "config.toml:15: mail.password_file: there is no `user` for this password; set `user`, or remove this",
+            "config.toml:16: mail.per_day_max: expected a whole number of mails from 1 to 1000000, found 0",
+            "config.toml:17: mail.list_id: expected the list's id, such as \"bpf-updates.example.org\", found \"a b\"",
+            "config.toml:18: mail.hosts: unknown key; did you mean \"host\"?",
+        ],
+    );
+    check(
+        &format!(
+            "{}[mail]\nfrom = \"a@example.org\"\nhost = \"m.example\"\n",
+            MAIL.split("[web]").next().unwrap_or_default()
+        ),
+        &[
+            "config.toml:5: mail: mails have links to confirm and to unsubscribe: set `url` under [web] to an https address",
+        ],
+    );
+}
+
+#[test]
+fn mail_has_safe_defaults() {
+    let read = |keys: &str| {
+        let text = format!("{MAIL}from = \"News@Bpf.Example\"\n{keys}\n");
+        let config = parse(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        config.mail.expect("there is a [mail]")
+    };
+    let mail = read("host = \"mail.example\"");
+    assert_eq!(
+        (mail.tls, mail.port, mail.per_day_max),
+        (MailTls::StartTls, 587, 2_000)
+    );
+    assert_eq!(mail.list_id(), "bpfnews.bpf.example");
+    for (keys, tls, port) in [
+        (
+            "host = \"m.example\"\ntls = \"implicit\"",
+            MailTls::Implicit,
+            465,
+        ),
+        ("host = \"localhost\"\ntls = \"none\"", MailTls::None, 25),
+        (
+            "host = \"10.1.2.3\"\ntls = \"none\"\nport = 2525",
+            MailTls::None,
+            2525,
+        ),
+        ("host = \"[::1]\"\ntls = \"none\"", MailTls::None, 25),
+    ] {
+        let mail = read(keys);
+        assert_eq!((mail.tls, mail.port), (tls, port), "{keys}");
+    }
+}
+
 #[test]
 fn channels_are_held_against_each_other() {
     check(
@@ -1094,6 +1159,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
+                (TableName::Top, "mail") => line == "[mail]",
                 (
                     TableName::Top
                     | TableName::Network
@@ -1107,7 +1173,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Commands
                     | TableName::Follow
                     | TableName::Issue
-                    | TableName::Web,
+                    | TableName::Web
+                    | TableName::Mail,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -1117,7 +1184,7 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
-            | "channel" | "commands" | "issue" | "web" => {
+            | "channel" | "commands" | "issue" | "web" | "mail" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

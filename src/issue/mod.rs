@@ -7,6 +7,8 @@ mod cycle;
 mod edits;
 mod entry;
 mod escape;
+pub mod html;
+pub mod letter;
 pub mod markdown;
 mod patches;
 pub mod post;

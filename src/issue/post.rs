@@ -118,6 +118,11 @@ pub fn mark(number: u32) -> String {
     format!("issue-{number}")
 }
 
+/// The number of the issue with a mark.
+pub fn number_of(mark: &str) -> Option<u32> {
+    mark.strip_prefix("issue-")?.parse().ok()
+}
+
 fn line(kind: SectionKind, entry: &Entry) -> Line {
     let what = match (&entry.commit, entry.stands.as_str()) {
         (Some(commit), _) if kind != SectionKind::Highlights => commit.digits.clone(),

@@ -20,7 +20,7 @@ use crate::plan::match_standing;
 use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, MissingStretch};
-use crate::store::{Store, Tx, edits, outbox, stories, troubles, withdrawn};
+use crate::store::{Store, Tx, edits, mailings, outbox, stories, troubles, withdrawn};
 use crate::story::relevance::FoldRules;
 
 /// How far back the first issue goes.
@@ -257,6 +257,7 @@ impl Prepared {
                 .map_or(now, |quiet| quiet.end_after(now));
             outbox::open_and_queue(tx, destination.row.id, &content, due_at, now).await?;
         }
+        mailings::begin_mailing(tx, number, now).await?;
         // After a restore it may stand there already.
         match_standing(tx, now).await?;
         troubles::end_trouble(tx, schedule::HELD).await?;

@@ -8,7 +8,7 @@ use url::Url;
 use super::Rules;
 use crate::issue::post;
 use crate::plan::retract_post;
-use crate::store::{Tx, issues, outbox, withdrawn};
+use crate::store::{Tx, issues, mailings, outbox, withdrawn};
 
 /// An issue that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub async fn withdraw(
     for mut post in outbox::posts_by_mark(tx, &post::mark(number)).await? {
         removed += usize::from(retract_post(tx, &mut post, now).await?);
     }
+    // Mails that were sent stay. Those that wait find no issue.
+    mailings::end_mailing(tx, last.number, now).await?;
     withdrawn::withdraw_issue(tx, last.number, by, now).await?;
     info!("issue {number} is withdrawn by {by}");
     Ok(Ok(Withdrawn {

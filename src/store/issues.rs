@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::{Database, Tx, packed};
+use super::{Database, Readers, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Issue, Last, Period, Release};
 use crate::item::ItemKind;
@@ -95,6 +95,14 @@ pub async fn put_issue(
     .await
     .context("publishing an issue")?;
     Ok(())
+}
+
+/// When an issue was published, unix seconds; `None` if it is not out.
+pub async fn published_at(readers: &Readers, number: i64) -> anyhow::Result<Option<i64>> {
+    sqlx::query_scalar!("SELECT published_at FROM issues WHERE number = $1", number)
+        .fetch_optional(&mut *readers.acquire().await?)
+        .await
+        .context("asking when an issue was published")
 }
 
 /// The corrections of an issue, oldest first.

@@ -18,6 +18,7 @@ pub mod installation;
 pub mod issues;
 pub mod items;
 pub mod lock;
+pub mod mailings;
 pub mod mutes;
 pub mod outbox;
 mod owner;
@@ -29,6 +30,7 @@ pub mod registered;
 pub mod schema;
 mod storage_problem;
 pub mod stories;
+pub mod subscribers;
 pub mod suggestions;
 pub mod troubles;
 pub mod turns;
@@ -124,18 +126,19 @@ impl Store {
             .context("reading the database")
     }
 
-    /// Moves the write-ahead log into the database, and empties it unless a reader needs it.
+    /// Moves the write-ahead log into the database, and empties it, so that no erased data stays there. Returns `false` if
+    /// a reader needs it.
     ///
     /// # Errors
     ///
     /// Returns an error if the file cannot be written.
-    pub async fn checkpoint(&self) -> anyhow::Result<()> {
+    pub async fn checkpoint(&self) -> anyhow::Result<bool> {
         let mut writer = self.writer.acquire().await.context("emptying the log")?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut *writer)
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
             .await
             .context("emptying the write-ahead log")?;
-        Ok(())
+        Ok(busy == 0)
     }
 
     /// The connections for queries.

@@ -7,8 +7,8 @@
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
-use super::Tx;
 use super::outbox::{ChannelRow, Claimed};
+use super::{Readers, Tx};
 use crate::post::story::Content;
 
 /// The address of every platform's channel for personal messages. No room has it.
@@ -105,6 +105,24 @@ pub async fn recipient(
     .fetch_optional(&mut **tx)
     .await
     .context("looking for a recipient")
+}
+
+/// Whether a room is that of the direct messages to a person.
+pub async fn is_own_room(
+    readers: &Readers,
+    platform: &str,
+    address: &str,
+    room: &str,
+) -> anyhow::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM recipients WHERE platform = $1 AND address = $2 AND room = $3) AS "is!: bool""#,
+        platform,
+        address,
+        room
+    )
+    .fetch_one(&mut *readers.acquire().await?)
+    .await
+    .context("asking whose room it is")
 }
 
 /// A message to one recipient.

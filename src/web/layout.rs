@@ -21,6 +21,8 @@ pub(super) struct PageHead {
     url: String,
     /// What Open Graph calls it: `website` or `article`.
     kind: &'static str,
+    /// Whether people can sign up for mail.
+    has_mail: bool,
 }
 
 impl PageHead {
@@ -40,6 +42,15 @@ impl PageHead {
             name: name.clone(),
             url: format!("{}{path}", site.home),
             kind: "website",
+            has_mail: site.mail.is_some(),
+        }
+    }
+
+    /// A page for one person: search engines leave it out.
+    pub(super) fn unlisted(site: &Site, title: &str) -> Self {
+        Self {
+            name: String::new(),
+            ..Self::website(site, title, "")
         }
     }
 
@@ -81,6 +92,7 @@ pub(super) fn not_found_page(what: &str) -> Markup {
         name: String::new(),
         url: String::new(),
         kind: "website",
+        has_mail: false,
     };
     page(&head, "", &html! { h1 { "Not here" } p { (what) } })
 }
@@ -109,6 +121,7 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                         ul {
                             (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
                             (entry("/issues.atom", "Feed"))
+                            @if head.has_mail { (entry("/mail", "By mail")) }
                         }
                     }
                 }

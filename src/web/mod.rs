@@ -5,6 +5,8 @@ mod answer;
 mod article;
 mod atom;
 mod layout;
+mod mail;
+mod mail_pages;
 mod metrics;
 mod pages;
 mod serve;
@@ -21,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use self::mail_pages::MailPages;
 use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
@@ -56,6 +59,10 @@ fn router(site: Site) -> Router {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
     };
+    let mail_pages = match served.site.mail {
+        Some(_) => mail::routes(),
+        None => Router::new(),
+    };
     Router::new()
         .route("/", get(pages::latest))
         .route("/issues", get(pages::archive))
@@ -74,6 +81,8 @@ fn router(site: Site) -> Router {
             served.clone(),
             answer::limit_concurrency,
         ))
+        // A form may arrive slowly, and must keep nobody from the pages meanwhile.
+        .merge(mail_pages)
         .layer(axum::middleware::map_response(answer::add_security_headers))
         .with_state(served)
 }

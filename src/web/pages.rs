@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::answer::{PageError, PageResult};
-use super::article::{HERE, day, issue_article, linked, long_day};
 use super::layout::{ICON, PageHead, STYLE, page};
 use super::site::Served;
+use crate::issue::html::{HERE, day, issue_article, linked, long_day};
 use crate::issue::markdown::{self, opening};
 use crate::issue::title;
 use crate::item::prose::shorten;
@@ -34,7 +34,7 @@ pub(super) async fn icon() -> impl IntoResponse {
 
 /// Robots may read all pages but searches and figures, which have no end or nothing to find.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /search\nDisallow: /metrics\nDisallow: /healthz\n"
+    "User-agent: *\nDisallow: /search\nDisallow: /metrics\nDisallow: /healthz\nDisallow: /mail/\n"
 }
 
 pub(super) async fn nothing() -> Response {

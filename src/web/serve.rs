@@ -2,10 +2,11 @@
 //! Speaks HTTP/1; put a proxy in front for newer versions.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -37,6 +38,10 @@ pub(super) const LIMITS: Limits = Limits {
     whole: Duration::from_mins(2),
 };
 
+/// The other end of a connection: a client, or the proxy in front.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PeerAddress(pub(super) IpAddr);
+
 /// Serves until `stop` is cancelled, and then finishes the requests in progress.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -56,8 +61,9 @@ pub(super) async fn serve(
         };
         let Ok(seat) = seat else { break };
         match accepted {
-            Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
+            Ok((stream, peer)) => {
+                let router = router.clone().layer(Extension(PeerAddress(peer.ip())));
+                let stop = stop.clone();
                 connections.spawn(answer(stream, router, limits, stop, seat));
             }
             Err(error) if is_of_the_other(&error) => {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::mail_pages::MailPages;
 use crate::clock::Clock;
 use crate::filter::Subsystems;
 use crate::store::Store;
@@ -20,6 +21,8 @@ pub struct Site {
     pub home: String,
     /// The subsystems that filters in searches may name.
     pub subsystems: Subsystems,
+    /// The pages on which people sign up for mail; `None` if no mail is sent.
+    pub mail: Option<MailPages>,
 }
 
 /// The data behind the pages.

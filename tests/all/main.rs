@@ -11,6 +11,7 @@ mod fetch;
 mod fold;
 mod ingest;
 mod issue;
+mod mail;
 mod mails;
 #[cfg(feature = "matrix")]
 mod matrix;

@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 23] = [
+const ROOMS: [Room; 25] = [
     Room {
         name: "item",
         uses: &[],
@@ -62,6 +62,19 @@ const ROOMS: [Room; 23] = [
         // The commands, and the data that platforms and the command handler exchange.
         name: "chat",
         uses: &["post"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "rate",
+        uses: &[],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        // It writes mails; `channel` sends them.
+        name: "mailing",
+        uses: &["config", "issue", "post", "store"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -125,6 +138,8 @@ const ROOMS: [Room; 23] = [
             "live",
             "issue",
             "publish",
+            "mailing",
+            "rate",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -206,7 +221,9 @@ const ROOMS: [Room; 23] = [
     },
     Room {
         name: "web",
-        uses: &["item", "story", "post", "issue", "store", "clock", "filter"],
+        uses: &[
+            "item", "story", "post", "issue", "store", "clock", "mailing", "rate", "filter",
+        ],
         never: &[&CHAT, &DATABASE, &["reqwest"], &MACHINE],
         but: &[],
     },
@@ -245,6 +262,7 @@ const ROOMS: [Room; 23] = [
             "live",
             "destination",
             "publish",
+            "mailing",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],
@@ -260,7 +278,7 @@ const ROOMS: [Room; 23] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
-            "fold", "filter",
+            "fold", "filter", "mailing",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

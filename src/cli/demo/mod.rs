@@ -216,6 +216,7 @@ impl Playing<'_> {
             name: self.config.issue.name.clone(),
             home,
             subsystems: self.config.subsystems.clone(),
+            mail: None,
         };
         web::serve(listener, site, self.stop.clone()).await;
         Ok(())

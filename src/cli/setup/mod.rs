@@ -119,7 +119,7 @@ async fn post_test(
         seen => {
             let test = test_message(CHANNEL, "every story about BPF");
             let sent = post_once(
-                &platforms.senders(),
+                &platforms.senders(None),
                 channel.platform,
                 &channel.address,
                 test,

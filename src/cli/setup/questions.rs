@@ -57,7 +57,7 @@ pub(super) fn ask_target(
         }
     };
     match post {
-        PlatformKind::Terminal => Ok(PostTarget::Terminal),
+        PlatformKind::Terminal | PlatformKind::Mail => Ok(PostTarget::Terminal),
         PlatformKind::Discord => ask_discord(prompt, flags),
         PlatformKind::Matrix => ask_matrix(prompt, flags),
     }

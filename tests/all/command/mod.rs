@@ -5,6 +5,7 @@ mod follows;
 mod hostile;
 pub(crate) mod house;
 mod letters;
+mod mail;
 mod readers;
 mod reload;
 mod rights;

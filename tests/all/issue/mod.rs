@@ -5,7 +5,7 @@ mod demo;
 mod lines;
 mod pages;
 mod published;
-mod reader;
+pub(crate) mod reader;
 mod round;
 mod undone;
 mod weeks;

@@ -31,6 +31,7 @@ impl PageCalls {
             name: "BPF updates".to_owned(),
             home: url.clone(),
             subsystems: Subsystems::default(),
+            mail: None,
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve(listener, site, stop.clone()));

@@ -36,7 +36,7 @@ async fn demo_pages(folder: &Path) -> PageCalls {
 }
 
 /// A browser that shows a page; gives what it said, and everything that it asked the network for.
-fn browse(profile: &Path, url: &str, more: &[&str]) -> (Output, Vec<String>) {
+pub(crate) fn browse(profile: &Path, url: &str, more: &[&str]) -> (Output, Vec<String>) {
     let log = profile.join("netlog.json");
     let output = Command::new("chromium")
         .args([

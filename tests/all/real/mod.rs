@@ -12,6 +12,7 @@ mod import;
 mod inbox;
 #[cfg(feature = "matrix")]
 mod kills;
+mod mail;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod news;

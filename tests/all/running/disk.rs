@@ -86,7 +86,7 @@ async fn a_full_disk_is_waited_for() {
         assert_eq!(asked(), 2);
         stop.cancel();
     };
-    let (ended, ()) = tokio::join!(app::run(&live, Vec::new(), &stop), test);
+    let (ended, ()) = tokio::join!(app::run(&live, Vec::new(), None, &stop), test);
     ended.expect("it survives");
     let many: (i64,) = sqlx::query_as("SELECT count(*) FROM items")
         .fetch_one(&mut *live.store.read().acquire().await.expect("a connection"))

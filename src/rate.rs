@@ -1,19 +1,17 @@
-//! The rate limit for one person's commands: a burst, then one per interval. A person who exceeds it gets one warning,
-//! then no answers.
+//! A rate limit for each person: a burst, then one per interval. A person who exceeds it gets one warning, then no answers.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::chat::PlatformKind;
-
 /// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
 const PEOPLE_MAX: usize = 10_000;
 
-/// The handler's reaction to a command.
+/// The reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RateDecision {
+pub enum RateDecision {
     Answer,
     /// Warn the person that they are too fast.
     Warn,
@@ -28,15 +26,15 @@ struct Credit {
     was_warned: bool,
 }
 
-/// The rate limits of all people.
+/// The rate limits of all people; `K` names one.
 #[derive(Debug)]
-pub(super) struct RateLimit {
+pub struct RateLimit<K> {
     burst: i32,
-    people: Mutex<HashMap<(PlatformKind, String), Credit>>,
+    people: Mutex<HashMap<K, Credit>>,
 }
 
-impl RateLimit {
-    pub(super) fn new(burst: i32) -> Self {
+impl<K: Eq + Hash> RateLimit<K> {
+    pub fn new(burst: i32) -> Self {
         Self {
             burst,
             people: Mutex::default(),
@@ -44,19 +42,13 @@ impl RateLimit {
     }
 
     /// Drops what is known of a person.
-    pub(super) fn forget(&self, platform: PlatformKind, person: &str) {
+    pub fn forget(&self, person: &K) {
         let mut people = self.people.lock().expect("no holder of the limits panics");
-        people.remove(&(platform, person.to_owned()));
+        people.remove(person);
     }
 
-    /// Counts one command of a person and decides about it. After the burst, one command is allowed per `every`.
-    pub(super) fn count(
-        &self,
-        platform: PlatformKind,
-        person: &str,
-        every: TimeDelta,
-        now: DateTime<Utc>,
-    ) -> RateDecision {
+    /// Counts one request of a person and decides about it. After the burst, one request is allowed per `every`.
+    pub fn count(&self, person: K, every: TimeDelta, now: DateTime<Utc>) -> RateDecision {
         let mut people = self.people.lock().expect("no holder of the limits panics");
         if people.len() >= PEOPLE_MAX {
             people.retain(|_, credit| credit.full_at > now);
@@ -64,12 +56,10 @@ impl RateLimit {
         if people.len() >= PEOPLE_MAX {
             people.clear();
         }
-        let credit = people
-            .entry((platform, person.to_owned()))
-            .or_insert(Credit {
-                full_at: now,
-                was_warned: false,
-            });
+        let credit = people.entry(person).or_insert(Credit {
+            full_at: now,
+            was_warned: false,
+        });
         // After a clock was set back, nobody waits longer than for a whole burst.
         let full_at = credit.full_at.clamp(now, now + every * self.burst);
         if full_at + every > now + every * self.burst {
@@ -99,7 +89,7 @@ mod tests {
         let start = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
         let ask = |person: &str, seconds: i64| {
             let now = start + TimeDelta::seconds(seconds);
-            limit.count(PlatformKind::Discord, person, TimeDelta::seconds(10), now)
+            limit.count(person.to_owned(), TimeDelta::seconds(10), now)
         };
         for _ in 0..3 {
             assert_eq!(ask("a", 0), RateDecision::Answer);
@@ -127,17 +117,12 @@ mod tests {
         let now = DateTime::from_timestamp(1_735_689_600, 0).expect("a time");
         for _ in 0..50 {
             assert_eq!(
-                limit.count(PlatformKind::Matrix, "a", TimeDelta::zero(), now),
+                limit.count("a".to_owned(), TimeDelta::zero(), now),
                 RateDecision::Answer
             );
         }
         for number in 0..PEOPLE_MAX * 2 {
-            limit.count(
-                PlatformKind::Matrix,
-                &number.to_string(),
-                TimeDelta::seconds(9),
-                now,
-            );
+            limit.count(number.to_string(), TimeDelta::seconds(9), now);
         }
         assert!(limit.people.lock().expect("nobody panics").len() <= PEOPLE_MAX);
     }
