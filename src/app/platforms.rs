@@ -17,7 +17,7 @@ use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{ChannelConfig, Config, Milestones, PlatformKind};
+use crate::config::{ChannelConfig, Config, PlatformKind};
 use crate::store::{Store, registered};
 
 /// The page sent to Discord, which requires one, if none is configured.
@@ -82,7 +82,7 @@ impl Platforms {
             PlatformKind::Terminal => None,
             PlatformKind::Discord => {
                 let needs = discord::Needs {
-                    threads: channel.milestones == Milestones::Thread,
+                    threads: channel.milestones.uses_threads(),
                 };
                 let facts = self.discord.as_ref()?.check(&channel.address, needs).await;
                 let described = |facts: ChannelFacts| {

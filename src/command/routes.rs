@@ -9,9 +9,11 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 
 /// Arguments with lists, separated by commas.
-const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
+const LISTS: [&str; 7] = [
+    "kinds", "feeds", "trees", "states", "words", "people", "tell",
+];
 const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
-const WORDS: [&str; 4] = ["mode", "digest_at", "quiet", "milestones"];
+const WORDS: [&str; 5] = ["mode", "digest_at", "quiet", "how", "milestones"];
 
 /// Lists the channels and their filters.
 pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {

@@ -22,7 +22,7 @@ use self::counted::Streak;
 pub use self::once::{NotPosted, post_once, test_message};
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
-use crate::config::{Milestones, PlatformKind};
+use crate::config::PlatformKind;
 use crate::destination::{self, Destination};
 use crate::store::Store;
 use crate::store::outbox::{self, Claimed, Settled, Verb};
@@ -264,7 +264,7 @@ impl DeliveryLoop {
             .as_deref()
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
-        let Some(act) = act(claimed, receipt, destination.config.milestones) else {
+        let Some(act) = act(claimed, receipt) else {
             let why = "there is no message to change".to_owned();
             return self
                 .settle(claimed, &Settled::Dead { why })
@@ -381,7 +381,7 @@ impl DeliveryLoop {
 }
 
 /// The request to the platform; `None` if it would change a message that was never sent.
-fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> Option<Act> {
+fn act(claimed: &Claimed, receipt: Option<Receipt>) -> Option<Act> {
     let content = claimed.content.clone();
     match claimed.verb {
         Verb::Send => Some(Act::Send {
@@ -390,9 +390,9 @@ fn act(claimed: &Claimed, receipt: Option<Receipt>, milestones: Milestones) -> O
         }),
         Verb::Reply => Some(Act::Send {
             content: content?,
-            under: Some(match milestones {
-                Milestones::Edit | Milestones::Reply => Below::Answer(receipt?),
-                Milestones::Thread => Below::Thread(receipt?),
+            under: Some(match claimed.in_thread {
+                false => Below::Answer(receipt?),
+                true => Below::Thread(receipt?),
             }),
         }),
         Verb::Edit => Some(Act::Edit {

@@ -121,6 +121,7 @@ struct AppliedCommitJson<'a> {
 struct LandedJson<'a> {
     hash: &'a str,
     at: DateTime<Utc>,
+    release: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -128,6 +129,7 @@ struct BackportJson<'a> {
     branch: &'a str,
     hash: &'a str,
     at: DateTime<Utc>,
+    release: Option<&'a str>,
 }
 
 impl<'a> From<&'a Story> for StoryJson<'a> {
@@ -249,6 +251,7 @@ fn landed(landed: &Landed) -> LandedJson<'_> {
     LandedJson {
         hash: &landed.hash,
         at: landed.at,
+        release: landed.release.as_deref(),
     }
 }
 
@@ -257,5 +260,6 @@ fn backport(backport: &Backport) -> BackportJson<'_> {
         branch: &backport.branch,
         hash: &backport.hash,
         at: backport.at,
+        release: backport.release.as_deref(),
     }
 }

@@ -56,6 +56,8 @@ pub struct NewDelivery<'a> {
     pub content: Option<&'a Content>,
     /// The earliest time.
     pub due_at: DateTime<Utc>,
+    /// Whether a reply goes to the thread of its post.
+    pub in_thread: bool,
 }
 
 /// Queues a delivery. A post has at most one queued edit and one queued removal: another one replaces it.
@@ -67,8 +69,8 @@ pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
         fastrand::i64(1..i64::MAX),
     );
     sqlx::query!(
-        "INSERT INTO deliveries (id, channel_id, post_id, verb, content, nonce, due_at)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6)
+        "INSERT INTO deliveries (id, channel_id, post_id, verb, content, nonce, due_at, in_thread)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (post_id, verb) WHERE state = 'owed' AND verb IN ('edit', 'remove')
          DO UPDATE SET content = excluded.content, version = version + 1, attempts = 0, first_tried_at = NULL",
         new.channel,
@@ -76,7 +78,8 @@ pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
         verb,
         content,
         nonce,
-        due_at
+        due_at,
+        new.in_thread
     )
     .execute(&mut **tx)
     .await
@@ -227,10 +230,13 @@ pub struct Claimed {
     pub passed: i64,
     /// The location of the post's message, JSON.
     pub receipt: Option<String>,
+    /// Whether a reply goes to the thread of its post.
+    pub in_thread: bool,
 }
 
 /// Claims the next delivery that is due in these channels, and counts the attempt on commit. Skips channels that must
-/// be searched first. A post's other deliveries wait for its send.
+/// be searched first. A post's other deliveries wait for its send, and for each other; only a reply, which may wait for the end of
+/// quiet hours, holds up no edit.
 pub async fn claim_delivery(
     tx: &mut Tx,
     channels: &[i64],
@@ -243,7 +249,8 @@ pub async fn claim_delivery(
            JOIN channels c ON c.id = d.channel_id
            WHERE d.state = 'owed' AND d.due_at <= $2 AND c.recall_from IS NULL
              AND NOT EXISTS (SELECT 1 FROM deliveries s
-                             WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+                             WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed'
+                               AND (s.verb <> 'reply' OR d.verb = 'reply'))
            ORDER BY d.due_at, d.id LIMIT 1"#,
         channels,
         now
@@ -259,6 +266,7 @@ pub async fn claim_delivery(
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
+                     in_thread AS "in_thread!: bool",
                      (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String""#,
         next.id,
         now
@@ -282,6 +290,7 @@ pub async fn claim_delivery(
         failures: row.failures,
         passed: row.passed,
         receipt: row.receipt,
+        in_thread: row.in_thread,
     }))
 }
 
@@ -292,7 +301,8 @@ pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)
         r#"SELECT c.id AS "id!", MAX(c.held_to, d.due_at, COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
            FROM channels c JOIN deliveries d ON d.id =
              (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed'
-                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed'
+                                  AND (s.verb <> 'reply' OR o.verb = 'reply'))
               ORDER BY o.due_at, o.id LIMIT 1)
            WHERE c.configured = 1 AND c.recall_from IS NULL"#,
         PAUSED_FOR_S

@@ -185,7 +185,8 @@ pub async fn has_others_due(
         r#"SELECT EXISTS (SELECT 1 FROM deliveries d
                           WHERE d.channel_id = $1 AND d.state = 'owed' AND d.due_at <= $3 AND d.id <> $2
                             AND NOT EXISTS (SELECT 1 FROM deliveries s
-                                            WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')) AS "is!: bool""#,
+                                            WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed'
+                                              AND (s.verb <> 'reply' OR d.verb = 'reply'))) AS "is!: bool""#,
         claimed.channel,
         claimed.id,
         now

@@ -1,10 +1,12 @@
 //! What is owed to channels reaches them: once, in order, in its final state, whatever the platform answers and whenever
 //! the program dies.
 
-mod crash;
+pub(crate) mod crash;
 mod joined;
 mod letters;
+mod milestones;
 pub(crate) mod platform;
+mod released;
 mod restore;
 
 use chrono::TimeDelta;

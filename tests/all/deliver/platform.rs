@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Platform, PostedMessage, Receipt, SendError, Work};
+use bpfnews::channel::{Act, Below, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::story::Content;
@@ -32,6 +32,8 @@ struct Message {
     key: String,
     content: Content,
     is_deleted: bool,
+    /// Whether it is in a thread, if it is below another message.
+    in_thread: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -218,6 +220,32 @@ impl Chat {
         texts.next_back().unwrap_or_default()
     }
 
+    /// The messages below others that stand in a room, with whether they are in a thread.
+    pub(crate) fn below(&self, room: &str) -> Vec<(String, bool)> {
+        let inside = self.inside();
+        let here = inside
+            .messages
+            .iter()
+            .filter(|message| message.room == room && !message.is_deleted);
+        here.filter_map(|message| Some((words(&message.content), message.in_thread?)))
+            .collect()
+    }
+
+    /// The links of the lines that stand.
+    pub(crate) fn links(&self) -> Vec<String> {
+        let inside = self.inside();
+        let here = inside.messages.iter().filter(|message| !message.is_deleted);
+        let lines = here.filter_map(|message| match &message.content {
+            Content::Line(line) => line.link.clone(),
+            Content::Story(_)
+            | Content::Digest(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_)
+            | Content::Notice { .. } => None,
+        });
+        lines.collect()
+    }
+
     /// What stands anywhere about BPF's list.
     pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
@@ -299,7 +327,7 @@ impl Chat {
             thread: None,
         };
         let done = match &work.act {
-            Act::Send { content, .. } => {
+            Act::Send { content, under } => {
                 inside.sends += 1;
                 let known = inside
                     .messages
@@ -319,6 +347,10 @@ impl Chat {
                             key: work.key.clone(),
                             content: content.clone(),
                             is_deleted: false,
+                            in_thread: under.as_ref().map(|under| match under {
+                                Below::Answer(_) => false,
+                                Below::Thread(_) => true,
+                            }),
                         };
                         inside.messages.push(message);
                         receipt(&id)
