@@ -250,7 +250,6 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Issue => issues::issue(ctx).await,
         Id::Story => readers::story(ctx).await,
         Id::Search => readers::search(ctx).await,
-        Id::Cycle => readers::cycle(ctx).await,
         Id::Open => readers::open(ctx).await,
         Id::Cycle => readers::cycle(ctx).await,
         Id::Status => readers::status(ctx).await,
