@@ -162,6 +162,7 @@ fn kept(item: Item, number: i64) -> Option<StoredItem> {
             branch: None,
             home: false,
             seen_at: None,
+            absent_at: None,
         }],
         text: item.text,
         headers: item.headers,

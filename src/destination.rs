@@ -157,6 +157,7 @@ pub async fn notify_maintainers(
             verb: Verb::Send,
             content: Some(&notice),
             due_at: now,
+            in_thread: false,
         };
         outbox::queue(tx, &send).await?;
     }

@@ -1,6 +1,7 @@
 //! Posts: platform-neutral text about stories, and which channels take them. Pure.
 
 mod matters;
+pub mod milestone;
 mod notes;
 mod reviews;
 pub mod route;

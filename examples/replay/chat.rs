@@ -52,6 +52,9 @@ pub(crate) struct SentMessage {
     pub(crate) room: String,
     pub(crate) kind: MessageKind,
     pub(crate) mark: String,
+    /// The message that it is, edits, or is below.
+    pub(crate) receipt: String,
+    pub(crate) content: Option<Content>,
 }
 
 #[derive(Debug, Default)]
@@ -136,10 +139,18 @@ impl Chat {
             }
             Act::Remove { receipt } => (MessageKind::Removal, None, receipt.clone()),
         };
+        let to = match &work.act {
+            Act::Send {
+                under: Some(under), ..
+            } => under.message(),
+            Act::Send { .. } | Act::Edit { .. } | Act::Remove { .. } => &receipt,
+        };
         inside.sent.push(SentMessage {
             at: now,
             room: work.address.clone(),
             kind,
+            receipt: to.message.clone(),
+            content: content.cloned(),
             mark: content.map_or(String::new(), |content| content.mark().to_owned()),
         });
         Ok(receipt)

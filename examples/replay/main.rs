@@ -1,12 +1,15 @@
 //! Replays the mails of an mbox through a configuration's channels, as a bot that ran all that time would have seen them.
 //!
-//!     cargo run --example replay -- LIST.mbox.gz [--density 50] [--config config.example.toml] [--feed bpf-list]
+//!     cargo run --example replay -- LIST.mbox.gz [--density 50] [--unread 14] [--config config.example.toml] [--feed bpf-list]
 //!
 //! The mails arrive at a public-inbox on loopback at their times in the mbox. A simulated clock moves from one due thing to the
 //! next: polls at the feed's gap, deliveries, digests. Everything else is the program itself: poll, fold, plan, outbox,
 //! delivery. Each channel is played on Discord and on Matrix, with their limits. Polls that would find nothing are skipped,
 //! except for the last one before each mail. Only the list is replayed, so commits are known from mails alone. If a
 //! configuration has no channels, those behind `#` in it are used.
+//!
+//! With `--unread 14`, it plays the busiest fortnight twice, once with edits alone and once with the milestones of the
+//! configuration, and writes `target/review/unread.md`: the messages that readers of each channel saw as unread.
 //!
 //! It prints each channel's posts, checks the promises, and writes `target/review/replay.md` (30 stories that the first channel
 //! posted and 30 that it left out, with the reasons). The exit status is 1 if a promise was broken.
@@ -16,6 +19,7 @@ mod chat;
 mod classes;
 mod count;
 mod review;
+mod unread;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -51,6 +55,9 @@ struct Asked {
     /// Plays the mails so many times as close together.
     #[arg(long, default_value_t = 1.0)]
     density: f64,
+    /// Compares what readers saw as unread in the busiest stretch of so many days.
+    #[arg(long, value_name = "DAYS")]
+    unread: Option<u32>,
     /// The configuration with the channels.
     #[arg(long, default_value = "config.example.toml")]
     config: PathBuf,
@@ -74,10 +81,21 @@ struct Played {
 async fn main() -> anyhow::Result<ExitCode> {
     let asked = Asked::parse();
     ensure!(asked.density >= 1.0, "--density is 1 or more");
-    let letters = Arc::new(archive::read(&asked.mbox, asked.density)?);
+    let letters = archive::read(&asked.mbox, asked.density)?;
     let folder = std::env::temp_dir().join(format!("bpfnews-replay-{}", std::process::id()));
     std::fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let played = play(&asked, letters, &folder.join("replay.sqlite")).await;
+    if let Some(days) = asked.unread {
+        let compared = unread::compare(&asked, letters, days, &folder).await;
+        std::fs::remove_dir_all(&folder)?;
+        return compared.map(|()| ExitCode::SUCCESS);
+    }
+    let played = play(
+        &asked,
+        Arc::new(letters),
+        &folder.join("replay.sqlite"),
+        |_| {},
+    )
+    .await;
     std::fs::remove_dir_all(&folder)?;
     let played = played?;
     let broken = count::report(&played)?;
@@ -88,12 +106,18 @@ async fn main() -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn play(asked: &Asked, letters: Arc<Vec<Letter>>, database: &Path) -> anyhow::Result<Played> {
+async fn play(
+    asked: &Asked,
+    letters: Arc<Vec<Letter>>,
+    database: &Path,
+    change: impl Fn(&mut ChannelConfig),
+) -> anyhow::Result<Played> {
     let first = letters.first().context("there are no mails")?.at;
     let last = letters.last().context("there are no mails")?.at;
     let clock = Arc::new(FixedClock::new(first - TimeDelta::hours(1)));
     let list = archive::serve(Arc::clone(&letters), Arc::clone(&clock)).await?;
-    let config = configuration(asked, list, database)?;
+    let mut config = configuration(asked, list, database)?;
+    config.channels.iter_mut().for_each(change);
     let chats: BTreeMap<PlatformKind, Arc<Chat>> = [PlatformKind::Discord, PlatformKind::Matrix]
         .map(|kind| (kind, Chat::new(kind, Arc::clone(&clock))))
         .into();

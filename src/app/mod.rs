@@ -193,6 +193,7 @@ async fn begin(
     ingest.repair_clock().await?;
     ingest.end_recalls().await?;
     ingest.make_digests().await?;
+    ingest.warn_of_pulls().await?;
     let destinations = || ingest.destinations();
     let issue_at = schedule::pass(&ingest.store, destinations, rules, ingest.clock.now()).await?;
     // One moment for "due" and "due later", so that nothing falls between them.

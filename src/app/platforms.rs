@@ -18,7 +18,7 @@ use crate::channel::terminal::Terminal;
 use crate::channel::{Platform, SendError};
 use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{ChannelConfig, Config, MailConfig, MailTls, Milestones, PlatformKind};
+use crate::config::{ChannelConfig, Config, MailConfig, MailTls, PlatformKind};
 use crate::store::{Store, registered};
 
 /// The page sent to Discord, which requires one, if none is configured.
@@ -93,7 +93,7 @@ impl Platforms {
             PlatformKind::Terminal | PlatformKind::Mail => None,
             PlatformKind::Discord => {
                 let needs = discord::Needs {
-                    threads: channel.milestones == Milestones::Thread,
+                    threads: channel.milestones.uses_threads(),
                 };
                 let facts = self.discord.as_ref()?.check(&channel.address, needs).await;
                 let described = |facts: ChannelFacts| {

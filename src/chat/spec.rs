@@ -32,6 +32,7 @@ pub enum CommandId {
     Story,
     Search,
     Open,
+    Cycle,
     Status,
     Suggest,
     Follow,

@@ -1,6 +1,7 @@
 //! The command line: the grammar, and one function per command. No rules of the trade stand here.
 
 mod check;
+mod cycle;
 mod demo;
 mod failures;
 mod git;
@@ -207,13 +208,22 @@ enum Command {
     /// Test which stories channels take.
     #[command(subcommand)]
     Route(RouteCommand),
-    /// List the series that wait for a person's answer, those that wait longest first; of the last 180 days unless
-    /// --since says otherwise.
+    /// List the series that wait for a person's answer and the pull requests that nobody took, those that wait longest first; of
+    /// the last 180 days unless --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
     Open {
         /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
+    },
+    /// Show where the kernel is: its last release, and when the merge window closes or the next release is expected.
+    #[command(
+        after_help = "Examples:\n  bpfnews cycle\n  bpfnews cycle --format json | jq .expected"
+    )]
+    Cycle {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// The messages that could not be delivered: list them, have them tried again, or drop them.
     #[command(subcommand)]
@@ -345,6 +355,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Open { which } => stories::waiting(path, &which).await,
+        Command::Cycle { format } => cycle::cycle(path, format).await,
         Command::Route(RouteCommand::Test {
             channel,
             since,

@@ -254,6 +254,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Story => readers::story(ctx).await,
         Id::Search => readers::search(ctx).await,
         Id::Open => readers::open(ctx).await,
+        Id::Cycle => readers::cycle(ctx).await,
         Id::Status => readers::status(ctx).await,
         Id::Suggest => suggest::suggest(ctx).await,
         Id::Follow => follows::follow(ctx).await,

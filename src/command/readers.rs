@@ -6,12 +6,13 @@ use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, 
 use super::rights::is_in;
 use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
+use crate::issue::{CYCLE_NOTE, ExpectedRelease, NO_RELEASE, kernel_cycle};
 use crate::post::story::{self as story_post, Content, Line, Tone};
-use crate::post::words::{ago, span};
+use crate::post::words::{ago, counted, span};
 use crate::store::stories::Searched;
-use crate::store::{feeds, outbox, stories};
-use crate::story::Story;
-use crate::story::waiting::waiting;
+use crate::store::{feeds, issues, outbox, stories};
+use crate::story::waiting::{pull_waits, waiting, waiting_pulls};
+use crate::story::{Story, StoryKind};
 
 /// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
@@ -24,9 +25,12 @@ const UNANSWERED_MAX: i64 = 5_000;
 /// Shows one story, or the candidates for an ambiguous name.
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
-        StoryLookup::One(story) => {
+        StoryLookup::One(mut story) => {
+            stories::name_releases(ctx.live.store.read(), std::slice::from_mut(&mut *story))
+                .await?;
             let mut post = story_post::compose(&story);
-            if let Some(waits) = waiting(&story, ctx.now).filter(|waits| waits.num_hours() >= 24) {
+            let waits = waiting(&story, ctx.now).or_else(|| pull_waits(&story, ctx.now));
+            if let Some(waits) = waits.filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));
             }
             Ok(Answer::Message(Content::Story(Box::new(post))))
@@ -121,29 +125,55 @@ fn matches(many: usize) -> String {
     }
 }
 
-/// Lists series that wait for a review.
+/// Lists series that wait for a review, and pull requests that wait.
 pub(super) async fn open(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    let since = (ctx.now - GIVEN_UP_AFTER).timestamp();
+    let since = ctx.now - GIVEN_UP_AFTER;
     let readers = ctx.live.store.read();
     let unanswered =
-        stories::unanswered_stories(readers, since, ctx.today(), UNANSWERED_MAX).await?;
+        stories::unanswered_stories(readers, since.timestamp(), ctx.today(), UNANSWERED_MAX)
+            .await?;
+    let pulls = stories::pulls_since(readers.into(), since).await?;
+    let pulls = waiting_pulls(&pulls, ctx.now);
     let waits = |story: Story| Some((waiting(&story, ctx.now)?, story));
     let mut waiting: Vec<(TimeDelta, Story)> = unanswered.into_iter().filter_map(waits).collect();
+    let many = |number: usize, what| counted(u32::try_from(number).unwrap_or(u32::MAX), what);
+    let title = match (waiting.len(), pulls.len()) {
+        (1, 0) => "1 series waits for a review".to_owned(),
+        (series, 0) => format!("{series} series wait for a review, the longest wait first"),
+        (series, pulls) => format!(
+            "{series} series wait for a review, and {} to be pulled; the longest wait first",
+            many(pulls, "pull request")
+        ),
+    };
+    waiting.extend(pulls.into_iter().map(|(waits, pull)| (waits, pull.clone())));
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
-    let many = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
     waiting.truncate(usize::try_from(FOUND_MAX).unwrap_or(usize::MAX));
     let line = |(waits, story): &(TimeDelta, Story)| {
-        let what = format!("{} · {}", span(*waits), story.id);
+        let kind = match story.kind == StoryKind::Pull {
+            true => " · pull request",
+            false => "",
+        };
+        let what = format!("{}{kind} · {}", span(*waits), story.id);
         story_post::line_of_list(story, what)
     };
     Ok(Answer::List(Listing {
-        title: match many {
-            1 => "1 series waits for a review".to_owned(),
-            many => format!("{many} series wait for a review, the longest wait first"),
-        },
+        title,
         lines: waiting.iter().map(line).collect(),
-        nothing: "No series of the last 180 days waits for a review.",
+        nothing: "No series and no pull request of the last 180 days waits.",
     }))
+}
+
+/// Shows where the kernel is, and which releases are expected.
+pub(super) async fn cycle(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let readers = ctx.live.store.read();
+    let release = issues::release_before(readers.into(), ctx.now.timestamp() + 1).await?;
+    let Some(release) = release else {
+        return refuse(NO_RELEASE);
+    };
+    let cycle = kernel_cycle(&release, ctx.now);
+    let mut lines: Vec<String> = cycle.expected.iter().map(ExpectedRelease::words).collect();
+    lines.push(CYCLE_NOTE.to_owned());
+    ctx.message(cycle.stands, lines.join("\n"))
 }
 
 /// Shows the health of the feeds, and the posts that this place gets.

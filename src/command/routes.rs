@@ -10,9 +10,11 @@ use crate::post::story::{Line, Tone};
 use crate::post::{plain, plain_lines};
 
 /// Arguments with lists, separated by commas.
-const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
+const LISTS: [&str; 7] = [
+    "kinds", "feeds", "trees", "states", "words", "people", "tell",
+];
 const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
-const WORDS: [&str; 5] = ["mode", "digest_at", "quiet", "milestones", "filter"];
+const WORDS: [&str; 6] = ["mode", "digest_at", "quiet", "how", "milestones", "filter"];
 
 /// Lists the channels and their filters.
 pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {

@@ -5,6 +5,7 @@ use chrono::DateTime;
 use super::context::CommandContext;
 use crate::config::{ChannelConfig, ChannelMode, Origin, TableKind};
 use crate::item::prose;
+use crate::post::milestone::{MilestoneWay, MilestoneWays};
 use crate::post::plain;
 
 /// Characters repeated of a reader's text.
@@ -114,6 +115,12 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
     }
     if let Some(most) = channel.hourly_max {
         parts.push(format!("at most {most} an hour"));
+    }
+    if channel.milestones != MilestoneWays::usual(MilestoneWay::Reply) {
+        parts.push(match channel.milestones.words().as_str() {
+            "" => "milestones as edits only".to_owned(),
+            words => format!("a message for each of {words}"),
+        });
     }
     if let Some(quiet) = channel.quiet {
         let (from, to) = (quiet.from.format("%H:%M"), quiet.to.format("%H:%M"));

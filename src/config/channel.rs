@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveTime, TimeDelta, Weekday};
 use serde::Serialize;
 
 use super::feed;
 use super::keys::TableName;
+use super::milestones::{PULL_WAITS_DAYS, is_quiet, read_milestones, read_pull_waits};
 use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
 use super::times::{QuietHours, Schedule, time_of_day};
 use super::upstream::FeedConfig;
 use crate::chat::PlatformKind;
 use crate::filter::{Explanation, Filter, KINDS, STATES, Subsystems, json_word};
+use crate::post::milestone::{MilestoneWay, MilestoneWays};
 use crate::post::route::Route;
 use crate::story::Story;
 
@@ -39,7 +41,9 @@ pub struct ChannelConfig {
     /// Hours without new posts.
     pub quiet: Option<QuietHours>,
     /// How milestones are announced.
-    pub milestones: Milestones,
+    pub milestones: MilestoneWays,
+    /// The age of a pull request at which the channel is warned, if it asks for that.
+    pub pull_waits: TimeDelta,
     /// Whether it gets notices for maintainers instead of stories.
     pub maintainers: bool,
     /// Whether it gets each issue.
@@ -54,17 +58,6 @@ pub enum ChannelMode {
     Digest {
         when: Schedule,
     },
-}
-
-/// How a milestone (applied, mainline, free to read) is announced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Milestones {
-    /// By an edit of the post.
-    Edit,
-    /// By an answer to the post, too.
-    Reply,
-    /// By a message in the post's thread, too.
-    Thread,
 }
 
 impl ChannelConfig {
@@ -91,7 +84,8 @@ impl ChannelConfig {
             mode: ChannelMode::Stories,
             hourly_max: None,
             quiet: None,
-            milestones: Milestones::Edit,
+            milestones: MilestoneWays::usual(MilestoneWay::Edit),
+            pull_waits: TimeDelta::days(PULL_WAITS_DAYS),
             maintainers: false,
             issues: true,
         }
@@ -164,13 +158,9 @@ fn read_channel(
     let hourly_max = table.take("hourly_max");
     let hourly_max = hourly_max.and_then(|field| field.whole("posts", 1..=HOURLY_MAX));
     let quiet = table.take("quiet").and_then(|field| read_quiet(&field));
-    let milestones = table.take("milestones");
-    let choices = [
-        ("edit", Milestones::Edit),
-        ("reply", Milestones::Reply),
-        ("thread", Milestones::Thread),
-    ];
-    let milestones = milestones.and_then(|field| field.one_of(&choices));
+    let is_digest = matches!(mode, Some(ChannelMode::Digest { .. }));
+    let milestones = read_milestones(&mut table, is_quiet(platform, is_digest));
+    let pull_waits = read_pull_waits(&mut table);
     let maintainers = table.take("maintainers").and_then(|field| field.truth());
     let issues = table.take("issues").and_then(|field| field.truth());
     let route = read_route(&mut table, feeds, subsystems);
@@ -183,7 +173,8 @@ fn read_channel(
         mode: mode?,
         hourly_max: hourly_max.and_then(|most| u32::try_from(most).ok()),
         quiet,
-        milestones: milestones.unwrap_or(Milestones::Edit),
+        milestones,
+        pull_waits,
         maintainers: maintainers.unwrap_or(false),
         issues: issues.unwrap_or(false),
     })

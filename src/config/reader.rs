@@ -3,6 +3,7 @@
 //! serde stops at the first error, so this module walks the spanned table. It checks each key that is taken, and
 //! reports the keys that are left as unknown. Rules of single tables are in other modules.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -10,17 +11,13 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub(super) use super::hints::quoted;
+use super::hints::{did_you_mean, printable, shortened, unknown};
 use super::keys::{KEYS, TableName};
 use super::problem::{ConfigErrors, ConfigProblem};
 
-/// The most characters of a wrong value that a message repeats.
-const FOUND_CHARS_MAX: usize = 40;
-
 /// The most lines with syntax errors that are reported; one open bracket can spoil the rest of the file.
 const SYNTAX_ERRORS_MAX: usize = 10;
-
-/// How similar (0 to 1) a known key must be to be suggested for an unknown one.
-const LIKENESS_MIN: f64 = 0.8;
 
 /// Whether a value is wrong or missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,6 +255,41 @@ impl<'n, 't> Field<'n, 't> {
         self.value.get_ref().is_array()
     }
 
+    /// Whether the value is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
+    /// The entries of a table whose keys are values too. More than `entries_max` are a problem.
+    pub(super) fn entries(
+        self,
+        right: &str,
+        entries_max: usize,
+    ) -> Option<Vec<(String, Field<'n, 't>)>> {
+        let Some(entries) = self.value.get_ref().as_table() else {
+            self.expected(right);
+            return None;
+        };
+        if entries.len() > entries_max {
+            let many = entries.len();
+            self.note(format!("expected at most {entries_max}, found {many}"));
+            return None;
+        }
+        let DeValue::Table(entries) = self.value.into_inner() else {
+            return None;
+        };
+        let entry = |(key, value): (Spanned<Cow<'t, str>>, Spanned<DeValue<'t>>)| {
+            let field = Field {
+                notes: self.notes,
+                key: format!("{}.{}", self.key, printable(key.get_ref())),
+                line: self.notes.line(key.span().start),
+                value,
+            };
+            (key.get_ref().to_string(), field)
+        };
+        Some(entries.into_iter().map(entry).collect())
+    }
+
     /// Whether the value is an array without members.
     pub(super) fn is_empty_list(&self) -> bool {
         let members = self.value.get_ref().as_array();
@@ -375,48 +407,4 @@ impl<'n, 't> Field<'n, 't> {
             DeValue::Table(_) => "a table".to_owned(),
         }
     }
-}
-
-/// Quotes text, cut and escaped so that it cannot disturb a terminal.
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", printable(text))
-}
-
-fn printable(text: &str) -> String {
-    shortened(text)
-        .escape_debug()
-        .to_string()
-        .replace("\\'", "'")
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(FOUND_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// The message for a key that this table does not have.
-fn unknown(within: TableName, key: &str) -> String {
-    let elsewhere = KEYS.iter().find(|(_, known)| *known == key);
-    if let Some((right, _)) = elsewhere {
-        return format!("this key belongs {}", right.place());
-    }
-    let here = KEYS.iter().filter(|(place, _)| *place == within);
-    let here: Vec<&str> = here.map(|(_, known)| *known).collect();
-    match did_you_mean(key, here.iter().copied()) {
-        hint if hint.is_empty() => format!("unknown key; expected one of {}", here.join(", ")),
-        hint => format!("unknown key{hint}"),
-    }
-}
-
-/// `; did you mean "this"?`, or nothing if no word is similar.
-fn did_you_mean<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> String {
-    words
-        .map(|word| (strsim::jaro_winkler(&text.to_lowercase(), word), word))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map_or_else(String::new, |(_, word)| {
-            format!("; did you mean \"{word}\"?")
-        })
 }

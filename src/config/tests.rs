@@ -9,6 +9,7 @@ use url::Url;
 
 use super::keys::{KEYS, TableName};
 use super::*;
+use crate::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
 use crate::post::route::Route;
 use crate::story::machine::MachineKind;
 use crate::story::relevance::FoldRules;
@@ -843,10 +844,15 @@ fn check_channels(config: &Config) {
         (
             news.mode,
             news.hourly_max,
-            news.milestones,
+            &news.milestones,
             news.maintainers
         ),
-        (ChannelMode::Stories, Some(6), Milestones::Reply, false)
+        (
+            ChannelMode::Stories,
+            Some(6),
+            &MilestoneWays::of_older_key(MilestoneWay::Reply),
+            false
+        )
     );
     assert!(news.quiet.is_some());
     let at = NaiveTime::from_hms_opt(8, 0, 0).expect("a time of day");
@@ -860,6 +866,135 @@ fn check_channels(config: &Config) {
         (here.platform, here.maintainers),
         (PlatformKind::Terminal, true)
     );
+}
+
+/// A channel on Discord with these keys.
+fn channel_with(keys: &str) -> String {
+    format!(
+        "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n[discord]\n\
+         [[channel]]\nname = \"x\"\nplatform = \"discord\"\nid = \"123456\"\n{keys}\n"
+    )
+}
+
+#[test]
+fn a_channel_chooses_its_milestones() {
+    use MilestoneKind::{Applied, Mainline, Nack, PullWaits, Revision};
+    use MilestoneWay::{Edit, Reply, Thread};
+    let usual = MilestoneWays::usual;
+    for (keys, right) in [
+        ("", usual(Reply)),
+        ("how = \"edit\"", usual(Edit)),
+        ("how = \"thread\"", usual(Thread)),
+        ("mode = \"digest\"", usual(Edit)),
+        ("mode = \"digest\"\nhow = \"reply\"", usual(Reply)),
+        ("milestones = \"edit\"", MilestoneWays::of_older_key(Edit)),
+        (
+            "milestones = \"thread\"",
+            MilestoneWays::of_older_key(Thread),
+        ),
+        ("tell = []", MilestoneWays::default()),
+        (
+            "tell = [\"v2+\", \"NACK\", \"pull-waits\"]",
+            MilestoneWays::all(&[Revision(2), Nack, PullWaits], Reply),
+        ),
+        (
+            "tell = [\"applied\"]\nhow = \"thread\"",
+            MilestoneWays::all(&[Applied], Thread),
+        ),
+        (
+            "tell = { mainline = \"reply\", \"v3+\" = \"thread\", applied = \"edit\" }",
+            MilestoneWays::new(vec![
+                (Mainline, Reply),
+                (Revision(3), Thread),
+                (Applied, Edit),
+            ]),
+        ),
+    ] {
+        let text = channel_with(keys);
+        let config = parse(&text).unwrap_or_else(|errors| panic!("{errors}\nfor:\n{text}"));
+        assert_eq!(config.channels[0].milestones, right, "{keys}");
+        assert_eq!(config.channels[0].pull_waits.num_days(), 7, "{keys}");
+    }
+    let config = parse(&channel_with("pull_waits_days = 3")).expect("a good configuration");
+    assert_eq!(config.channels[0].pull_waits.num_days(), 3);
+}
+
+#[test]
+fn what_is_wrong_with_milestones_is_told() {
+    let of = |line: usize, rest: &str| format!("config.toml:{line}: channel[1] \"x\": {rest}");
+    let known = "nack, changes-requested, withdrawn, superseded, applied, pulled, mainline, stable, released, reverted, cve, free, pull-waits";
+    let list = "a list such as [\"applied\", \"v2+\"], or a table such as { applied = \"reply\", \"v2+\" = \"thread\" }";
+    for (keys, right) in [
+        (
+            "milestones = \"reply\"\ntell = [\"applied\"]",
+            vec![of(
+                10,
+                "milestones: tell and how replace this key; remove it",
+            )],
+        ),
+        (
+            "milestones = \"reply\"\nhow = \"edit\"",
+            vec![of(
+                10,
+                "milestones: tell and how replace this key; remove it",
+            )],
+        ),
+        (
+            "tell = [\"v1+\", \"applied\", \"applied\"]",
+            vec![
+                of(
+                    10,
+                    &format!(
+                        "tell[1]: \"v1+\" is not a milestone; expected v2+ to v99+, or one of {known}"
+                    ),
+                ),
+                of(10, "tell[3]: applied is there twice"),
+            ],
+        ),
+        (
+            "how = \"edit\"\ntell = [\"pull-waits\"]",
+            vec![of(
+                11,
+                "tell[1]: pull-waits is a message of its own; use \"reply\" or \"thread\", or leave it out",
+            )],
+        ),
+        (
+            "tell = { nak = \"reply\", nack = \"loud\" }",
+            vec![
+                of(
+                    10,
+                    &format!(
+                        "tell.nak: \"nak\" is not a milestone; expected v2+ to v99+, or one of {known}"
+                    ),
+                ),
+                of(
+                    10,
+                    "tell.nack: expected one of edit, reply, thread, found \"loud\"",
+                ),
+            ],
+        ),
+        (
+            "tell = { nack = \"reply\" }\nhow = \"thread\"",
+            vec![of(
+                11,
+                "how: tell has a way for each milestone; remove this key",
+            )],
+        ),
+        (
+            "tell = \"applied\"",
+            vec![of(10, &format!("tell: expected {list}, found \"applied\""))],
+        ),
+        (
+            "pull_waits_days = 0",
+            vec![of(
+                10,
+                "pull_waits_days: expected a whole number of days from 1 to 90, found 0",
+            )],
+        ),
+    ] {
+        let right: Vec<&str> = right.iter().map(String::as_str).collect();
+        check(&channel_with(keys), &right);
+    }
 }
 
 #[test]

@@ -1,15 +1,10 @@
 //! A claimed delivery as a request to its platform.
 
 use crate::channel::{Act, Below, Receipt};
-use crate::config::Milestones;
 use crate::store::outbox::{Claimed, Verb};
 
 /// The request to the platform; `None` if it would change a message that was never sent.
-pub(super) fn act(
-    claimed: &Claimed,
-    receipt: Option<Receipt>,
-    milestones: Milestones,
-) -> Option<Act> {
+pub(super) fn act(claimed: &Claimed, receipt: Option<Receipt>) -> Option<Act> {
     let content = claimed.content.clone();
     match claimed.verb {
         Verb::Send => Some(Act::Send {
@@ -18,9 +13,9 @@ pub(super) fn act(
         }),
         Verb::Reply => Some(Act::Send {
             content: content?,
-            under: Some(match (milestones, &claimed.addressee) {
-                (Milestones::Edit | Milestones::Reply, None) => Below::Answer(receipt?),
-                (Milestones::Thread, _) | (_, Some(_)) => Below::Thread(receipt?),
+            under: Some(match claimed.in_thread || claimed.addressee.is_some() {
+                false => Below::Answer(receipt?),
+                true => Below::Thread(receipt?),
             }),
         }),
         Verb::Edit => Some(Act::Edit {

@@ -272,7 +272,7 @@ impl DeliveryLoop {
             .as_deref()
             .map(serde_json::from_str::<Receipt>);
         let receipt = receipt.transpose().context("reading where a post stands")?;
-        let Some(act) = act(claimed, receipt, destination.config.milestones) else {
+        let Some(act) = act(claimed, receipt) else {
             if self.redirect(claimed).await? {
                 return Ok(false);
             }

@@ -41,6 +41,8 @@ pub struct ChangedStory {
     pub quiet: Vec<i64>,
     /// The previous story, packed; `None` if no story had its id.
     pub before: Option<Vec<u8>>,
+    /// Other stories that are part of it now, packed.
+    pub joined: Vec<Vec<u8>>,
 }
 
 /// Folds new and changed items into stories; returns the stories that are new or changed. `loaded` has those of the items that
@@ -324,6 +326,7 @@ async fn store_stories(
             packed,
         ));
     }
+    let mut joined = packed_by_item(tx, gone).await?;
     stories::remove_stories(tx, gone).await?;
     stories::put_stories(tx, &changed)
         .await
@@ -332,12 +335,30 @@ async fn store_stories(
         .into_iter()
         .zip(was)
         .map(|((after, _), (before, quiet))| ChangedStory {
+            joined: after
+                .items
+                .iter()
+                .filter_map(|item| joined.remove(item))
+                .collect(),
             story: after.story.clone(),
             items: after.items,
             quiet,
             before,
         });
     Ok(changed.collect())
+}
+
+/// Packed stories, by the items that gave their ids.
+async fn packed_by_item(
+    tx: &mut Tx,
+    stories: &[StoredStory],
+) -> anyhow::Result<HashMap<i64, Vec<u8>>> {
+    let numbers: Vec<i64> = stories.iter().map(|story| story.number).collect();
+    let mut packed = stories::packed_stories(tx, &numbers).await?;
+    let by_item = stories
+        .iter()
+        .filter_map(|story| Some((story.item_id, packed.remove(&story.number)?)));
+    Ok(by_item.collect())
 }
 
 /// The items that mention these, and the outcome of pull requests among them.

@@ -40,7 +40,7 @@ use crate::clock::Clock;
 use crate::config::{Config, FeedConfig, FollowConfig, NetworkConfig};
 use crate::destination::{self, Destination};
 use crate::item::Item;
-use crate::plan::{digest, follow, sample, standing};
+use crate::plan::{digest, follow, pulls, sample, standing};
 use crate::source::fetch::Fetcher;
 use crate::source::{FetchError, Page};
 use crate::store::feeds::{self, FeedRow};
@@ -216,6 +216,11 @@ impl Ingest {
     pub async fn make_digests(&self) -> anyhow::Result<()> {
         digest::make_digests(&self.store, &self.destinations(), self.clock.now()).await?;
         follow::send_news(&self.store, self.follow, self.clock.now()).await
+    }
+
+    /// Warns channels of pull requests that wait, if they ask for that.
+    pub async fn warn_of_pulls(&self) -> anyhow::Result<()> {
+        pulls::warn(&self.store, &self.destinations(), self.clock.now()).await
     }
 
     /// When the next digest or message is due.

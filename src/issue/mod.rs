@@ -23,7 +23,9 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, Utc
 use serde::{Deserialize, Serialize};
 
 pub use self::compile::{Compiled, Material, compile};
-pub use self::cycle::Release;
+pub use self::cycle::{
+    CYCLE_NOTE, ExpectedRelease, KernelCycle, NO_RELEASE, Release, kernel_cycle,
+};
 pub use self::edits::{Accepted, Decided, Edit, EditKind};
 pub use self::section::SectionKind;
 pub use self::way::{is_applied, is_mainline};

@@ -3,15 +3,18 @@
 //! A post opens when a route first takes a story that changed. It lives on if the route later refuses the story. A story has one
 //! post in a channel. If two stories become one, the younger post is removed.
 
+mod announce;
 mod content;
 pub(crate) mod digest;
 pub(crate) mod follow;
 mod open;
+pub(crate) mod pulls;
+mod released;
 mod retract;
 pub(crate) mod sample;
 pub(crate) mod standing;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -21,19 +24,19 @@ pub use self::retract::retract;
 pub(crate) use self::retract::retract_post;
 pub(crate) use self::standing::match_standing;
 
+use self::announce::{announce, known_before, reached_keys};
 use self::content::{set_content, update_digest};
 use self::open::open_post;
 use self::retract::remove_message;
 use self::sample::Samples;
-use crate::config::Milestones;
 use crate::destination::Destination;
 use crate::fold::ChangedStory;
 use crate::post::story::{self, Content};
 use crate::store::Tx;
 use crate::store::items;
 use crate::store::mutes;
-use crate::store::outbox::{self, NewDelivery, PostRow, PostState, SendState, Verb};
-use crate::store::stories;
+use crate::store::outbox::{self, PostRow, PostState, SendState, Verb};
+use crate::store::stories::{self, ReleaseNames};
 use crate::story::{State, Story, StoryKind, life};
 
 /// How long a series waits for its parts before it is posted as it is.
@@ -52,14 +55,35 @@ pub(crate) struct NewsItem {
     pub(crate) is_sample: bool,
 }
 
+/// The occasion of a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) now: DateTime<Utc>,
+    /// Whether it came in the course of polling. History, such as an import or a new feed's past, announces no milestone.
+    pub(crate) is_live: bool,
+}
+
+/// A changed story with what is new in it.
+struct StoryChange<'a> {
+    changed: &'a ChangedStory,
+    news: Vec<(i64, NewsItem)>,
+    /// See [`known_before`].
+    known: Option<HashSet<String>>,
+}
+
 /// Opens and edits posts after a fold; returns the number of posts that each page opened.
 pub(crate) async fn plan(
     tx: &mut Tx,
     destinations: &[Destination],
     mut changed: Vec<ChangedStory>,
     news: &News,
-    now: DateTime<Utc>,
+    on: Occasion,
 ) -> anyhow::Result<BTreeMap<usize, usize>> {
+    let now = on.now;
+    let mut names = ReleaseNames::default();
+    for changed in &mut changed {
+        names.name(tx, &mut changed.story).await?;
+    }
     // Oldest first, the order in which people read them.
     changed.sort_by_key(|changed| {
         let news = news_of(changed, news);
@@ -82,14 +106,22 @@ pub(crate) async fn plan(
                 posts.entry(post.channel_id).or_default().push(post);
             }
         }
-        let news = news_of(changed, news);
+        let change = StoryChange {
+            changed,
+            news: news_of(changed, news),
+            known: match posts.is_empty() {
+                true => None,
+                false => known_before(changed)?,
+            },
+        };
+        let news = &change.news;
         let announced = news.iter().map(|(_, item)| item);
         let newest = announced
             .filter(|item| !item.is_sample)
             .max_by_key(|item| item.at);
         for (number, destination) in destinations.iter().enumerate() {
             if let Some(posts) = posts.remove(&destination.row.id) {
-                update_posts(tx, destination, changed, posts, &news, now).await?;
+                update_posts(tx, destination, &change, posts, on).await?;
                 continue;
             }
             let is_wanted = !news.is_empty()
@@ -102,12 +134,12 @@ pub(crate) async fn plan(
             match newest {
                 Some(newest) => {
                     if opens_post(destination, changed)? {
-                        open_for_story(tx, destination, changed, &news, now).await?;
+                        open_for_story(tx, destination, changed, news, now).await?;
                         *opened.entry(newest.page).or_default() += 1;
                     }
                 }
                 None => {
-                    for (_, item) in &news {
+                    for (_, item) in news {
                         samples.offer(item, number, place);
                     }
                 }
@@ -117,6 +149,7 @@ pub(crate) async fn plan(
     for (page, posted) in samples.post(tx, destinations, &changed, now).await? {
         *opened.entry(page).or_default() += posted;
     }
+    released::update(tx, destinations, &changed, &mut names, on).await?;
     match_standing(tx, now).await?;
     Ok(opened)
 }
@@ -158,10 +191,9 @@ fn opens_post(destination: &Destination, changed: &ChangedStory) -> anyhow::Resu
 async fn update_posts(
     tx: &mut Tx,
     destination: &Destination,
-    changed: &ChangedStory,
+    change: &StoryChange<'_>,
     posts: Vec<PostRow>,
-    news: &[(i64, NewsItem)],
-    now: DateTime<Utc>,
+    on: Occasion,
 ) -> anyhow::Result<()> {
     let lives = |post: &&PostRow| matches!(post.state, PostState::Open | PostState::Waiting);
     let is_left_alone =
@@ -180,11 +212,11 @@ async fn update_posts(
     for mut post in posts {
         match (post.id == current, post.state) {
             (true, _) => {
-                update_post(tx, destination, &mut post, &changed.story, news, now).await?;
+                update_post(tx, destination, &mut post, change, on).await?;
             }
             (false, PostState::Open | PostState::Waiting) => {
                 post.state = PostState::Joined;
-                remove_message(tx, &post, "another post has its story", now).await?;
+                remove_message(tx, &post, "another post has its story", on.now).await?;
             }
             (false, PostState::Joined | PostState::Muted | PostState::Retracted) => {}
         }
@@ -192,20 +224,20 @@ async fn update_posts(
     Ok(())
 }
 
-/// Queues the edit of the current post of a story, and the reply that announces a new milestone.
+/// Queues the edit of the current post of a story, and the messages that announce new milestones.
 async fn update_post(
     tx: &mut Tx,
     destination: &Destination,
     post: &mut PostRow,
-    story: &Story,
-    news: &[(i64, NewsItem)],
-    now: DateTime<Utc>,
+    change: &StoryChange<'_>,
+    on: Occasion,
 ) -> anyhow::Result<()> {
+    let (story, now) = (&change.changed.story, on.now);
     let content = Content::Story(Box::new(story::compose(story)));
-    let reached = story::milestone(story);
-    let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
-    post.milestone = reached.map(str::to_owned).or(post.milestone.take());
-    let waits = waits(tx, story, news).await?;
+    let noted = post.reached.take();
+    post.reached = Some(reached_keys(story, noted.as_deref()));
+    let waits = waits(tx, story, &change.news).await?;
+    let is_revived = post.state == PostState::Joined;
     if post.state == PostState::Joined && !revive(tx, post, now).await? {
         // Its message was removed when its story joined another.
         post.content = content;
@@ -213,10 +245,12 @@ async fn update_post(
         return outbox::queue_content(tx, post, Verb::Send, now).await;
     }
     set_content(tx, post, content, (!waits).then_some(now), now).await?;
-    if is_new_milestone && destination.config.milestones != Milestones::Edit {
-        reply(tx, post, story, reached.unwrap_or_default(), now).await?;
+    // What a revived post missed, the other post announced.
+    if is_revived {
+        return Ok(());
     }
-    Ok(())
+    let (noted, known) = (noted.as_deref(), change.known.as_ref());
+    announce(tx, destination, post, story, noted, known, on).await
 }
 
 /// Reopens a post that another one replaced; returns whether its message, or the digest that lists it, still stands.
@@ -233,28 +267,6 @@ async fn revive(tx: &mut Tx, post: &mut PostRow, now: DateTime<Utc>) -> anyhow::
     // A removal that was not tried yet is not needed any more.
     outbox::cancel_deliveries(tx, post.id, "its story is separate again", now).await?;
     Ok(outbox::was_sent(tx, post.id).await? == SendState::Maybe)
-}
-
-async fn reply(
-    tx: &mut Tx,
-    post: &PostRow,
-    story: &Story,
-    milestone: &str,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    if outbox::was_sent(tx, post.id).await? != SendState::Maybe {
-        return Ok(());
-    }
-    let mark = format!("{}-{milestone}", post.content.mark());
-    let line = Content::Line(story::line(story, story::standing(story), mark));
-    let reply = NewDelivery {
-        channel: post.channel_id,
-        post: Some(post.id),
-        verb: Verb::Reply,
-        content: Some(&line),
-        due_at: now,
-    };
-    outbox::queue(tx, &reply).await
 }
 
 async fn open_for_story(

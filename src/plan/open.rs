@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::announce::reached_keys;
 use crate::config::ChannelMode;
 use crate::destination::Destination;
-use crate::post::story::{self, Content};
+use crate::post::story::Content;
 use crate::store::Tx;
 use crate::store::outbox::{self, NewDelivery, NewPost, PostState, Verb};
 use crate::story::Story;
@@ -36,12 +37,13 @@ pub(super) async fn open_post(
         ChannelMode::Stories if !is_over => PostState::Open,
         ChannelMode::Stories | ChannelMode::Digest { .. } => PostState::Waiting,
     };
+    let reached = reached_keys(story, None);
     let new = NewPost {
         channel: destination.row.id,
         item: Some(item),
         state,
         content: &content,
-        milestone: story::milestone(story),
+        reached: Some(&reached),
     };
     let post = outbox::open_post(tx, &new, now).await?;
     if state == PostState::Waiting {
@@ -53,6 +55,7 @@ pub(super) async fn open_post(
         verb: Verb::Send,
         content: Some(&content),
         due_at,
+        in_thread: false,
     };
     outbox::queue(tx, &send).await
 }

@@ -107,6 +107,7 @@ async fn queue_removal(
         verb: Verb::Remove,
         content: None,
         due_at: now,
+        in_thread: false,
     };
     outbox::queue(tx, &removal).await
 }

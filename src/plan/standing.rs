@@ -123,7 +123,7 @@ async fn digest_of(
         item: None,
         state: PostState::Open,
         content: &content,
-        milestone: None,
+        reached: None,
     };
     let digest = outbox::open_post(tx, &new, now).await?;
     let post = outbox::post(tx, digest).await?;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use super::plain;
+use crate::story::kernel::KernelVersion;
 use crate::story::{Applied, Event, State, Step, Story, StoryKind};
 
 /// The steps of a story, oldest first: each revision, and each decision.
@@ -44,19 +45,23 @@ fn step(story: &Story, event: &Event) -> Option<String> {
         }
         Step::CiPassed | Step::CiFailed | Step::Reported => None,
         Step::ReviewedByMachine | Step::BuildBroken => None,
-        Step::Nacked => Some(by(event.state.word())),
+        Step::Nacked | Step::ChangesRequested => Some(by(event.state.word())),
         Step::Applied | Step::PartlyApplied => {
             Some(by(&with_tree(event.state.word(), story, event)))
         }
         Step::Pulled => Some("pull request".to_owned()),
         Step::Rejected => Some(by("refused")),
         Step::Fixed => Some("fixed by a later commit".to_owned()),
-        Step::Mainline
-        | Step::Stable
-        | Step::Superseded
-        | Step::Withdrawn
-        | Step::Reverted
-        | Step::Cve => Some(event.state.word().to_owned()),
+        Step::Mainline => Some(with_release("mainline", mainline_release(story))),
+        Step::Stable => {
+            let mut backports = story.stable.iter();
+            let backport = backports.find(|backport| backport.hash == event.source);
+            let release = backport.and_then(|backport| backport.release.clone());
+            Some(with_release("stable", release))
+        }
+        Step::Superseded | Step::Withdrawn | Step::Reverted | Step::Cve => {
+            Some(event.state.word().to_owned())
+        }
     }
 }
 
@@ -140,8 +145,8 @@ pub fn standing(story: &Story) -> String {
         State::Applied => in_tree("applied"),
         State::PartlyApplied => in_tree("partly applied"),
         State::Pulled => "in a pull request".to_owned(),
-        State::Mainline => "in mainline".to_owned(),
-        State::Stable => "in stable".to_owned(),
+        State::Mainline => in_release(mainline_release(story), "in mainline"),
+        State::Stable => in_release(stable_releases(story), "in stable"),
         State::Superseded => "superseded".to_owned(),
         State::Withdrawn => "withdrawn".to_owned(),
         State::Rejected => "refused".to_owned(),
@@ -149,6 +154,40 @@ pub fn standing(story: &Story) -> String {
         State::Paid => "for subscribers".to_owned(),
         State::Free => "free to read".to_owned(),
         State::Published => "published".to_owned(),
+    }
+}
+
+/// The release that first had it, if that is known.
+fn mainline_release(story: &Story) -> Option<String> {
+    story.mainline.as_ref()?.release.clone()
+}
+
+/// The stable releases that first had it, newest series first.
+fn stable_releases(story: &Story) -> Option<String> {
+    let known = story.stable.iter().filter_map(|b| b.release.as_deref());
+    let mut known: Vec<(Option<KernelVersion>, &str)> = known
+        .map(|release| (KernelVersion::parse(release), release))
+        .collect();
+    known.sort_by_key(|(version, _)| {
+        std::cmp::Reverse(version.map(|v| (v.major, v.minor, v.patch)))
+    });
+    known.dedup();
+    let names: Vec<&str> = known.into_iter().map(|(_, release)| release).collect();
+    match names.as_slice() {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        [many @ .., last] => Some(format!("{} and {last}", many.join(", "))),
+    }
+}
+
+fn in_release(release: Option<String>, otherwise: &str) -> String {
+    release.map_or_else(|| otherwise.to_owned(), |release| format!("in {release}"))
+}
+
+fn with_release(words: &str, release: Option<String>) -> String {
+    match release {
+        Some(release) => format!("{words} ({release})"),
+        None => words.to_owned(),
     }
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::notes::notes;
 use super::reviews::reviews;
+use super::steps::steps;
 pub use super::steps::{event_words, standing};
-use super::steps::{is_only_said, steps};
 use super::{About, is_for_readers, plain};
 use crate::item::prose;
 use crate::story::key::HASH_DIGITS;
@@ -391,32 +391,13 @@ fn commit(story: &Story) -> Option<CommitRef> {
     commit.map(words)
 }
 
-/// The milestone that a story reached, if its state is one: a word that is the same for the same milestone.
-pub fn milestone(story: &Story) -> Option<&'static str> {
-    match story.state {
-        State::Applied if is_only_said(story) => None,
-        State::Applied => Some("applied"),
-        State::Mainline | State::Stable => Some("mainline"),
-        State::Free => Some("free"),
-        State::Posted
-        | State::Discussed
-        | State::PartlyApplied
-        | State::Pulled
-        | State::Superseded
-        | State::Withdrawn
-        | State::Rejected
-        | State::Open
-        | State::Paid
-        | State::Published => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone as _;
     use serde_json::json;
 
     use super::*;
+    use crate::post::milestone;
     use crate::story::{Applied, Check, Event, Patch, Revision, Step};
 
     fn day(day: u32) -> DateTime<Utc> {
@@ -452,6 +433,10 @@ mod tests {
             "changes": {},
         });
         serde_json::from_value(story).expect("a story")
+    }
+
+    fn reached(story: &Story) -> Vec<String> {
+        milestone::keys(story).collect()
     }
 
     #[test]
@@ -513,7 +498,7 @@ mod tests {
                 "applied to bpf-next by M. Maintainer 5 Mar"
             ]
         );
-        assert_eq!(milestone(&story), Some("applied"));
+        assert_eq!(reached(&story), ["v2", "applied"]);
 
         let mut again = story.applied[0].clone();
         (again.tree, again.at) = ("netdev/net-next.git".to_owned(), day(6));
@@ -554,7 +539,7 @@ mod tests {
         ] {
             story.state = state;
             let post = compose(&story);
-            assert_eq!((post.state.as_str(), milestone(&story)), (said, None));
+            assert_eq!((post.state.as_str(), reached(&story)), (said, Vec::new()));
             assert_eq!(
                 post.steps,
                 [
@@ -565,7 +550,7 @@ mod tests {
         }
         story.state = State::Applied;
         story.applied[0].claimed = false;
-        assert_eq!(milestone(&story), Some("applied"));
+        assert_eq!(reached(&story), ["applied"]);
         assert!(
             compose(&story).steps.is_empty(),
             "what was confirmed has a step of its own"

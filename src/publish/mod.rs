@@ -142,7 +142,7 @@ async fn compile(
     let absent = issues::absent(tx, period).await?;
     let material = Material {
         passages: past::passages(tx, period, &chosen, rules.words).await?,
-        release: issues::release_before(tx, period.to.timestamp()).await?,
+        release: issues::release_before((&mut *tx).into(), period.to.timestamp()).await?,
         missing: missing(&absent, period),
         last,
         decided,

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use super::{Database, Readers, Tx, packed};
 use crate::issue::markdown::Correction;
 use crate::issue::{Issue, Last, Period, Release};
-use crate::item::ItemKind;
+use crate::story::kernel::read_title;
 
+/// The most titles that are read to find the last release.
+const TITLES_MAX: i64 = 20;
 /// The zstd level for issues.
 const COMPRESSION_LEVEL: i32 = 9;
 
@@ -145,20 +147,25 @@ pub async fn add_correction(
 }
 
 /// The last mainline release before `to` (unix seconds).
-pub async fn release_before(tx: &mut Tx, to: i64) -> anyhow::Result<Option<Release>> {
-    let kind = ItemKind::Release.code();
-    let row = sqlx::query!(
-        "SELECT title, at, url FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND COALESCE(known_at, at) < $2
-         ORDER BY at DESC, id DESC LIMIT 1",
-        kind,
-        to
+pub async fn release_before(
+    mut database: Database<'_>,
+    to: i64,
+) -> anyhow::Result<Option<Release>> {
+    // 4 is the code of a release; the index has no others.
+    let rows = sqlx::query!(
+        r#"SELECT title AS "title!", at AS "at!", url FROM items INDEXED BY items_releases
+           WHERE kind = 4 AND title LIKE '%: mainline' AND COALESCE(known_at, at) < $1
+           ORDER BY at DESC, id DESC LIMIT $2"#,
+        to,
+        TITLES_MAX
     )
-    .fetch_optional(&mut **tx)
+    .fetch_all(&mut *database.acquire().await?)
     .await
     .context("asking for the last release")?;
-    Ok(row.and_then(|row| {
+    Ok(rows.into_iter().find_map(|row| {
+        let (version, _) = read_title(&row.title)?;
         Some(Release {
-            version: row.title.split_once(':')?.0.to_owned(),
+            version: version.to_string(),
             at: DateTime::from_timestamp(row.at, 0)?,
             link: row.url,
         })

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-pub use self::claim::{Claim, claim};
-pub use self::ending::{AnswerEffect, Share, answer_effect};
+pub use self::claim::{Claim, claim, says_pulled};
+pub use self::ending::{AnswerEffect, Share, answer_effect, requests_changes};
 pub use self::tree::{NamedTree, is_tree, may_be_tree};
 use super::machine::{self, MachineKind};
 use super::{AppliedCommit, StoredItem};

@@ -6,6 +6,7 @@
 pub mod bot;
 pub mod fold;
 pub mod group;
+pub mod kernel;
 pub mod key;
 pub mod life;
 mod lineage;
@@ -95,6 +96,9 @@ pub struct Carrier {
     /// When it showed an item that was known already, unix seconds; else it is known with the item.
     #[serde(default)]
     pub seen_at: Option<i64>,
+    /// When it was last read whole without the item, unix seconds; `None` if nobody knows.
+    #[serde(default)]
+    pub absent_at: Option<i64>,
 }
 
 /// The kind of a story.
@@ -163,6 +167,8 @@ pub enum Step {
     Discussed,
     /// Somebody refused it in so many words (`Nacked-by`).
     Nacked,
+    /// A person set its state to `changes requested` (`pw-bot: cr`).
+    ChangesRequested,
     /// A person's mail says that it was applied; neither a commit nor a bot that saw the tree confirms it yet.
     Claimed,
     /// In a tree.
@@ -344,6 +350,12 @@ pub struct Landed {
     /// The page of that commit, if its item is stored here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// It came after the first time and by the second one, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// The first release with it. Readers compare the span with the releases that are known by then.
+    #[serde(skip)]
+    pub release: Option<String>,
 }
 
 /// A commit in a stable tree.
@@ -354,6 +366,9 @@ pub struct Backport {
     /// The commit there.
     pub hash: String,
     pub at: DateTime<Utc>,
+    /// As in [`Landed`].
+    #[serde(skip)]
+    pub release: Option<String>,
 }
 
 /// A story, as it is folded and stored. The command line prints it as JSON by a type of its own.

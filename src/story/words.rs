@@ -44,6 +44,7 @@ impl Step {
             Self::Revised => "revised",
             Self::Discussed => "discussed",
             Self::Nacked => "nacked",
+            Self::ChangesRequested => "changes requested",
             Self::Claimed => "said applied",
             Self::Applied => "applied",
             Self::PartlyApplied => "partly applied",

@@ -113,6 +113,7 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                 link rel="stylesheet" href="/style.css";
                 link rel="alternate" type="application/atom+xml" title="Issues" href="/issues.atom";
                 link rel="alternate" type="application/atom+xml" title="Stories" href="/stories.atom";
+                link rel="alternate" type="text/calendar" title="Kernel releases" href="/cycle.ics";
             }
             body {
                 a.skip href="#content" { "To the content" }
@@ -120,6 +121,7 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         ul {
                             (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
+                            (entry("/cycle", "Kernel cycle"))
                             (entry("/issues.atom", "Feed"))
                             @if head.has_mail { (entry("/mail", "By mail")) }
                         }

@@ -1,9 +1,10 @@
-//! The pages: issues, stories, search, Atom feeds, and monitoring. They need no script and are readable without
+//! The pages: issues, stories, search, the kernel cycle, Atom feeds, and monitoring. They need no script and are readable without
 //! style. They load nothing from other hosts.
 
 mod answer;
 mod article;
 mod atom;
+mod cycle;
 mod layout;
 mod mail;
 mod mail_pages;
@@ -69,6 +70,8 @@ fn router(site: Site) -> Router {
         .route("/issues/{number}", get(pages::issue))
         .route("/story/{id}", get(pages::story))
         .route("/search", get(pages::search))
+        .route(cycle::CYCLE, get(cycle::cycle))
+        .route("/cycle.ics", get(cycle::calendar))
         .route("/issues.atom", get(atom::issues))
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))

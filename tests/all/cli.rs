@@ -341,6 +341,7 @@ fn help_tells_where_to_start_and_has_examples() {
         "story",
         "search",
         "open",
+        "cycle",
         "refold",
         "completions",
     ] {
@@ -737,5 +738,12 @@ fn stories_are_listed_told_searched_and_made_anew() {
         .contains(&id)
     );
     assert!(ask(&["open", "--all"]).contains("No series waits"));
+    let cycle = run(folder.path(), &["cycle"]);
+    assert_eq!(cycle.status.code(), Some(1));
+    assert!(
+        err(&cycle).contains("No release of the kernel is stored."),
+        "{}",
+        err(&cycle)
+    );
     assert!(ask(&["refold"]).contains("5 items in 2 stories; nothing changed"));
 }

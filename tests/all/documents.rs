@@ -80,6 +80,8 @@ pub(crate) struct Mail {
     pub(crate) subject: String,
     pub(crate) parent: String,
     pub(crate) at: DateTime<Utc>,
+    pub(crate) author: &'static str,
+    pub(crate) text: String,
 }
 
 /// A mail that came so many minutes after (or before) noon; `parent` is empty where it answers none.
@@ -92,6 +94,18 @@ pub(crate) fn mail(id: &str, minutes: i64, subject: &str, parent: &str) -> Mail 
             parent => format!("{parent}@x.example"),
         },
         at: noon() + TimeDelta::minutes(minutes),
+        author: "A. Author",
+        text: format!("About {subject}"),
+    }
+}
+
+/// An answer by somebody else that says this.
+pub(crate) fn answer_mail(id: &str, minutes: i64, above: &Mail, text: &str) -> Mail {
+    let parent = above.id.split('@').next().unwrap_or_default();
+    Mail {
+        author: "Mae Maintainer",
+        text: text.to_owned(),
+        ..mail(id, minutes, &format!("Re: {}", above.subject), parent)
     }
 }
 
@@ -107,11 +121,15 @@ pub(crate) fn mails_atom<'a>(base: &str, mails: impl IntoIterator<Item = &'a Mai
             parent => format!("<thr:in-reply-to\nref=\"urn:uuid:0\"\nhref=\"{base}{parent}/\"/>"),
         };
         document.push_str(&format!(
-            "<entry><author><name>A. Author</name><email>a@x.example</email></author><title>{subject}</title>\
+            "<entry><author><name>{author}</name><email>{address}@x.example</email></author><title>{subject}</title>\
              <updated>{at}</updated><link\nhref=\"{base}{id}/\"/><id>urn:uuid:{id}</id>{answers}<content\ntype=\"xhtml\">\
-             <div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\nstyle=\"white-space:pre-wrap\">About {subject}\n</pre></div>\
+             <div\nxmlns=\"http://www.w3.org/1999/xhtml\"><pre\nstyle=\"white-space:pre-wrap\">{text}\n</pre></div>\
              </content></entry>",
             id = mail.id,
+            author = mail.author,
+            // The first letter of the name.
+            address = mail.author[..1].to_lowercase(),
+            text = escaped(&mail.text),
         ));
     }
     document.push_str("</feed>");

@@ -122,6 +122,7 @@ struct AppliedCommitJson<'a> {
 struct LandedJson<'a> {
     hash: &'a str,
     at: DateTime<Utc>,
+    release: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -129,6 +130,7 @@ struct BackportJson<'a> {
     branch: &'a str,
     hash: &'a str,
     at: DateTime<Utc>,
+    release: Option<&'a str>,
 }
 
 impl<'a> From<&'a Story> for StoryJson<'a> {
@@ -251,6 +253,7 @@ fn landed(landed: &Landed) -> LandedJson<'_> {
     LandedJson {
         hash: &landed.hash,
         at: landed.at,
+        release: landed.release.as_deref(),
     }
 }
 
@@ -259,5 +262,6 @@ fn backport(backport: &Backport) -> BackportJson<'_> {
         branch: &backport.branch,
         hash: &backport.hash,
         at: backport.at,
+        release: backport.release.as_deref(),
     }
 }

@@ -11,6 +11,7 @@ mod which;
 
 use self::json::StoryJson;
 pub(super) use self::which::StoryChoice;
+use self::which::kind_word;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -24,10 +25,11 @@ use super::opening::{open, open_alone};
 use super::polls::bar;
 use crate::channel::terminal::width;
 use crate::fold;
-use crate::post::plain;
+use crate::store::Readers;
 use crate::store::items;
-use crate::store::stories;
-use crate::story::Story;
+use crate::store::stories::{self, StoryFilter};
+use crate::story::waiting::waiting_pulls;
+use crate::story::{Story, StoryKind};
 
 /// Stories on a text list unless more are asked for.
 const STORIES_SHOWN: u32 = 30;
@@ -62,8 +64,9 @@ pub(super) async fn stories(
             Some(_) => PAGE,
             None => PAGE.min(most - shown),
         };
-        let page =
-            stories::list_stories(ingest.store.read(), &wanted, today(now), left, read).await?;
+        let readers = ingest.store.read();
+        let mut page = stories::list_stories(readers, &wanted, today(now), left, read).await?;
+        stories::name_releases(readers, &mut page).await?;
         let taken = page
             .iter()
             .filter(|story| which.takes(story, &config.subsystems));
@@ -108,51 +111,41 @@ pub(super) async fn story(
 ) -> anyhow::Result<ExitCode> {
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
-    let Some(story) = stories::find_story(ingest.store.read(), name, today(now)).await? else {
+    let readers = ingest.store.read();
+    let Some(mut story) = stories::find_story(readers, name, today(now)).await? else {
         bail!("{}", no_story(name));
     };
+    stories::name_releases(readers, std::slice::from_mut(&mut story)).await?;
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
         writeln!(out, "{}", serde_json::to_string(&StoryJson::from(&story))?)?;
         return Ok(ExitCode::SUCCESS);
     }
     write!(out, "{}", timeline::timeline(&story, why, width(), now))?;
-    if let Some(landed) = &story.mainline
-        && let Some(release) =
-            items::mainline_release_after(ingest.store.read(), landed.at.timestamp()).await?
-    {
-        writeln!(
-            out,
-            "\nThe first release of mainline after that was {}.",
-            plain(&release)
-        )?;
-    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the series that wait for a person's answer, those that wait longest first.
+/// Prints the series that wait for a person's answer and the pull requests that wait, those that wait longest first.
 pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     which.check(&config.subsystems)?;
     let now = Utc::now();
     let mut wanted = which.wanted(None);
-    wanted.kind = Some("series".to_owned());
     wanted.only_relevant = !which.all;
     // A series that nobody touched for half a year was given up.
     let since = wanted.since.unwrap_or((now - GIVEN_UP_AFTER).timestamp());
     wanted.since = Some(since);
+    let readers = ingest.store.read();
     let mut waiting: Vec<(TimeDelta, Story)> = Vec::new();
-    for page in 0.. {
-        let stories =
-            stories::list_stories(ingest.store.read(), &wanted, today(now), PAGE, page * PAGE)
-                .await?;
-        let is_last = i64::try_from(stories.len())? < PAGE;
-        let these = stories.into_iter();
-        let these = these.filter(|story| which.takes(story, &config.subsystems));
-        waiting.extend(these.filter_map(|story| Some((view::waiting(&story, now)?, story))));
-        if is_last {
-            break;
-        }
+    if which.takes_kind(StoryKind::Series) {
+        let stories = all_of_kind(readers, &wanted, StoryKind::Series, now).await?;
+        let waits = |story: Story| Some((view::waiting(&story, now)?, story));
+        waiting.extend(stories.into_iter().filter_map(waits));
+    }
+    if which.takes_kind(StoryKind::Pull) {
+        let pulls = all_of_kind(readers, &wanted, StoryKind::Pull, now).await?;
+        let waits = waiting_pulls(&pulls, now).into_iter();
+        waiting.extend(waits.map(|(waits, pull)| (waits, pull.clone())));
     }
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
     let most = which
@@ -167,9 +160,36 @@ pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<
         }
     }
     if waiting.is_empty() && matches!(which.format, Format::Text) {
-        writeln!(out, "No series waits for an answer.")?;
+        writeln!(
+            out,
+            "No series waits for an answer, and no pull request waits."
+        )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The stories of a kind that match.
+async fn all_of_kind(
+    readers: &Readers,
+    wanted: &StoryFilter,
+    kind: StoryKind,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Story>> {
+    let wanted = StoryFilter {
+        kind: Some(kind_word(kind)),
+        ..wanted.clone()
+    };
+    let mut all = Vec::new();
+    for page in 0.. {
+        let stories =
+            stories::list_stories(readers, &wanted, today(now), PAGE, page * PAGE).await?;
+        let is_last = i64::try_from(stories.len())? < PAGE;
+        all.extend(stories);
+        if is_last {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 /// Builds all stories anew from the stored items.

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::view::{ago, counted, span, waiting};
 use crate::story::key::HASH_DIGITS;
-use crate::story::{Applied, Event, State, Step, Story};
+use crate::story::waiting::pull_waits;
+use crate::story::{Applied, Backport, Event, State, Step, Story};
 
 /// How long a story may be silent before that is worth a word.
 const QUIET_AFTER: TimeDelta = TimeDelta::days(14);
@@ -29,7 +30,7 @@ pub(super) fn standing(story: &Story, now: DateTime<Utc>) -> String {
         },
         State::Mainline => sentence(story, &mainline(story, now)),
         State::Stable => {
-            let mut branches: Vec<&str> = story.stable.iter().map(|b| b.branch.as_str()).collect();
+            let mut branches: Vec<String> = story.stable.iter().map(branch).collect();
             branches.sort_unstable();
             branches.dedup();
             let stable = format!("{}, and in stable", mainline(story, now));
@@ -45,7 +46,10 @@ pub(super) fn standing(story: &Story, now: DateTime<Utc>) -> String {
             last(Step::Rejected).or_else(|| last(Step::Nacked)),
             now,
         ),
-        State::Open => talk(story, now),
+        State::Open => match pull_waits(story, now).filter(|waits| waits.num_hours() >= 24) {
+            Some(waits) => format!("Waiting {} for somebody to pull it.", span(waits)),
+            None => talk(story, now),
+        },
         State::Paid => match story.free_on {
             Some(day) => format!("For subscribers until {}.", day.format("%-d %B %Y")),
             None => "For subscribers.".to_owned(),
@@ -98,8 +102,21 @@ fn talk(story: &Story, now: DateTime<Utc>) -> String {
 
 fn mainline(story: &Story, now: DateTime<Utc>) -> String {
     match &story.mainline {
-        Some(landed) => format!("in mainline {}", since(landed.at, now)),
+        Some(landed) => {
+            let release = landed.release.as_deref();
+            let first = release.map(|release| format!(", first in {release}"));
+            let since = since(landed.at, now);
+            format!("in mainline {since}{}", first.unwrap_or_default())
+        }
         None => "in mainline".to_owned(),
+    }
+}
+
+/// `linux-6.12.y (6.12.31)`, or the branch alone.
+fn branch(backport: &Backport) -> String {
+    match &backport.release {
+        Some(release) => format!("{} ({release})", backport.branch),
+        None => backport.branch.clone(),
     }
 }
 

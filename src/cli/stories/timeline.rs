@@ -150,14 +150,22 @@ fn event_words(story: &Story, event: &Event) -> String {
             name => format!("first answer by {name}: {}", event.text),
         },
         Step::Pulled => by("in a pull request"),
-        Step::Mainline | Step::Fixed | Step::Reverted => by(&short_hash(&event.source)),
+        Step::Mainline => {
+            let release = story
+                .mainline
+                .as_ref()
+                .and_then(|landed| landed.release.clone());
+            by(&joined([Some(short_hash(&event.source)), release]))
+        }
+        Step::Fixed | Step::Reverted => by(&short_hash(&event.source)),
         Step::Stable => {
-            let branch = story
-                .stable
-                .iter()
-                .find(|backport| backport.hash == event.source)
-                .map(|backport| backport.branch.clone());
-            joined([branch, Some(short_hash(&event.source))])
+            let mut backports = story.stable.iter();
+            let backport = backports.find(|backport| backport.hash == event.source);
+            joined([
+                backport.map(|backport| backport.branch.clone()),
+                Some(short_hash(&event.source)),
+                backport.and_then(|backport| backport.release.clone()),
+            ])
         }
         Step::Cve => story.cves.join(", "),
         Step::CiPassed
@@ -172,7 +180,11 @@ fn event_words(story: &Story, event: &Event) -> String {
                 .unwrap_or(&event.text);
             by(said.trim_start_matches([':', ' ']))
         }
-        Step::Nacked | Step::Superseded | Step::Withdrawn | Step::Rejected => by(""),
+        Step::Nacked
+        | Step::ChangesRequested
+        | Step::Superseded
+        | Step::Withdrawn
+        | Step::Rejected => by(""),
     }
 }
 
@@ -351,9 +363,12 @@ fn step_style(step: Step) -> Style {
         Step::Posted | Step::Revised => AnsiColor::Cyan,
         Step::Discussed => AnsiColor::Blue,
         Step::Nacked | Step::Rejected | Step::Reverted | Step::Cve => AnsiColor::Red,
-        Step::Claimed | Step::PartlyApplied | Step::CiFailed | Step::BuildBroken | Step::Fixed => {
-            AnsiColor::Yellow
-        }
+        Step::ChangesRequested
+        | Step::Claimed
+        | Step::PartlyApplied
+        | Step::CiFailed
+        | Step::BuildBroken
+        | Step::Fixed => AnsiColor::Yellow,
         Step::Applied | Step::Pulled | Step::Mainline | Step::Stable => AnsiColor::Green,
         Step::Superseded
         | Step::Withdrawn

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use crate::post::plain;
 pub(super) use crate::post::words::{ago, counted, span};
 pub(super) use crate::story::waiting::waiting;
-use crate::story::{State, Story};
+use crate::story::{State, Story, StoryKind};
 
 /// Columns of a date, which are those of an id.
 const DATE: usize = 10;
@@ -47,12 +47,13 @@ pub(super) fn line(story: &Story, width: usize, now: DateTime<Utc>) -> String {
     format!("{first}\n{DIM}{}{DIM:#}\n", second.trim_end())
 }
 
-/// A waiting series in a list: how long, and the title; id and author.
+/// A waiting series or pull request in a list: how long, and the title; id and author.
 pub(super) fn waiting_line(story: &Story, waits: TimeDelta, width: usize) -> String {
     let room = width.saturating_sub(DATE + GAP).max(TITLE_MIN);
     let style = patience(waits);
     let version = version(story);
     let by = [
+        (story.kind == StoryKind::Pull).then(|| story.kind.word().to_owned()),
         story.tree.as_deref().map(plain),
         story.author.as_deref().map(plain),
         patches(story),

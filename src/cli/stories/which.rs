@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::cli::{Format, moment};
 use crate::filter::{Filter, Subsystems};
 use crate::store::stories::{self, StoryFilter};
-use crate::story::Story;
+use crate::story::{Story, StoryKind};
 
 /// StoryChoice stories are listed, and how.
 #[derive(Debug, clap::Args)]
@@ -67,6 +67,12 @@ impl StoryChoice {
         filter.is_none_or(|filter| filter.takes(story, subsystems))
     }
 
+    /// Whether stories of that kind are asked for.
+    pub(super) fn takes_kind(&self, kind: StoryKind) -> bool {
+        let word = kind_word(kind);
+        self.kind.as_ref().is_none_or(|wanted| *wanted == word)
+    }
+
     pub(super) fn wanted(&self, words: Option<&str>) -> StoryFilter {
         StoryFilter {
             words: words.map(stories::match_words),
@@ -83,6 +89,12 @@ impl StoryChoice {
     }
 }
 
+/// The word of a kind in filters.
+pub(super) fn kind_word(kind: StoryKind) -> String {
+    let json = serde_json::to_value(kind).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}
+
 /// Checks a word against the variants that serde knows.
 fn known_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<String, String> {
     match serde_json::from_value::<T>(serde_json::Value::String(word.to_owned())) {
@@ -93,7 +105,7 @@ fn known_word<T: serde::de::DeserializeOwned>(word: &str) -> Result<String, Stri
 }
 
 fn story_kind(word: &str) -> Result<String, String> {
-    known_word::<crate::story::StoryKind>(word)
+    known_word::<StoryKind>(word)
 }
 
 fn story_state(word: &str) -> Result<String, String> {

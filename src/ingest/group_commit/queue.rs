@@ -113,7 +113,7 @@ impl CommitQueue {
 impl CommitEntry {
     /// Whether its new items are announced or only stored; `None` if it has no items. The two kinds never share a transaction,
     /// because the state of a story before its news decides whether it is announced.
-    fn is_live(&self) -> Option<bool> {
+    pub(super) fn is_live(&self) -> Option<bool> {
         match self {
             Self::Page(page) => Some(page.items_mode() == Mode::Live),
             Self::End(_) => None,

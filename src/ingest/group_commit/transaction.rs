@@ -6,6 +6,7 @@ use tracing::{Instrument as _, Span, info_span};
 use super::queue::{CommitEntry, ReadPage};
 use super::{CommittedPage, GroupCommit};
 use crate::clock::Clock;
+use crate::config::{FeedKind, TreeRole};
 use crate::destination::Destination;
 use crate::fold;
 use crate::ingest::Mode;
@@ -15,7 +16,7 @@ use crate::ingest::health::{
 use crate::ingest::news::{known_now, news};
 use crate::ingest::poll_end::{EndReason, PollEnd};
 use crate::item::{Detail, Item};
-use crate::plan::{self, News};
+use crate::plan::{self, News, Occasion};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, LoadedItems, StoredPage};
 use crate::store::{Tx, troubles};
@@ -103,15 +104,13 @@ impl GroupCommit {
             return Ok(committed);
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
-        let is_live = |entry: &CommitEntry| match entry {
-            CommitEntry::Page(page) => page.items_mode() == Mode::Live,
-            CommitEntry::End(_) => false,
-        };
-        // What a seed or history brings is no news.
-        if entries.iter().any(is_live) {
+        // What a seed or history brings is no news. Pages of both kinds never share a transaction.
+        let is_live = entries.iter().any(|entry| entry.is_live() == Some(true));
+        if is_live {
             plan::note_follows(tx, &changed, &news, &self.subsystems, now).await?;
         }
-        for (place, opened) in plan::plan(tx, destinations, changed, &news, now).await? {
+        let on = Occasion { now, is_live };
+        for (place, opened) in plan::plan(tx, destinations, changed, &news, on).await? {
             if let Some(page) = &mut committed[place] {
                 page.news = opened;
             }
@@ -135,12 +134,16 @@ impl GroupCommit {
         stored.add_loaded(mails, &mut loaded);
         let touched = stored.touched();
         let changed = fold::fold_imported(&mut tx, &touched, &loaded, &self.rules).await?;
+        let on = Occasion {
+            now,
+            is_live: false,
+        };
         plan::plan(
             &mut tx,
             &self.shared.destinations(),
             changed,
             &News::new(),
-            now,
+            on,
         )
         .await?;
         tx.commit().await?;
@@ -236,6 +239,18 @@ impl<'a> PageBatch<'a> {
             Mode::Seed | Mode::History => &[],
         };
         items::mark_known(self.tx, row.id, &known, seen_again, now).await?;
+        let kind = &read.feed.config.kind;
+        let is_mainline = matches!(
+            kind,
+            FeedKind::Tree {
+                role: TreeRole::Mainline,
+                ..
+            }
+        );
+        if let Some(read_at) = row.last_ok_at.filter(|_| is_mainline) {
+            let arrived: Vec<i64> = known.iter().chain(seen_again).copied().collect();
+            items::mark_absent(self.tx, row.id, &arrived, read_at).await?;
+        }
         self.progress.count_items(row.id, stored.sighted);
         self.touched.extend(stored.touched());
         stored.add_loaded(&page.items, &mut self.loaded);

@@ -24,8 +24,7 @@ use self::columns::{TextLocation, aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
 pub use self::questions::{
-    ItemFilter, ItemRow, all_numbers, answer_missing_mails, list_items, mainline_release_after,
-    text_of,
+    ItemFilter, ItemRow, all_numbers, answer_missing_mails, kernel_releases, list_items, text_of,
 };
 use self::texts::{NewTexts, rewrite};
 
@@ -256,6 +255,30 @@ pub async fn mark_known(
         .await
         .context("keeping when items were seen again")?;
     }
+    Ok(())
+}
+
+/// Records when a feed was last read whole without these items.
+pub async fn mark_absent(
+    tx: &mut Tx,
+    feed: i64,
+    items: &[i64],
+    last_read_at: i64,
+) -> anyhow::Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let items = serde_json::to_string(items)?;
+    sqlx::query!(
+        "UPDATE sightings SET absent_at = $3
+         WHERE feed_id = $1 AND item_id IN (SELECT value FROM json_each($2)) AND absent_at IS NULL",
+        feed,
+        items,
+        last_read_at
+    )
+    .execute(&mut **tx)
+    .await
+    .context("keeping when a feed did not have items yet")?;
     Ok(())
 }
 

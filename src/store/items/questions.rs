@@ -1,10 +1,17 @@
 //! Queries about stored items.
 
+use std::collections::HashSet;
+
 use anyhow::Context as _;
+use chrono::DateTime;
 
 use super::columns::unpack;
 use crate::item::ItemKind;
-use crate::store::{Readers, Tx};
+use crate::store::{Database, Readers, Tx};
+use crate::story::kernel::{KernelBranch, KernelRelease, read_title};
+
+/// The most releases that are read: some ten years of them.
+const RELEASES_MAX: i64 = 5_000;
 
 /// An item as lists show it. Times are unix seconds.
 #[derive(Debug, Clone)]
@@ -48,19 +55,37 @@ pub async fn all_numbers(readers: &Readers) -> anyhow::Result<Vec<i64>> {
         .context("listing all items")
 }
 
-/// The first mainline release at or after `at` (unix seconds), such as `6.18-rc3`. Needs a feed of kernel releases:
-/// kernel.org's titles are `6.18-rc3: mainline`.
-pub async fn mainline_release_after(readers: &Readers, at: i64) -> anyhow::Result<Option<String>> {
-    let kind = ItemKind::Release.code();
-    let title = sqlx::query_scalar!(
-        "SELECT title FROM items WHERE kind = $1 AND title LIKE '%: mainline' AND at >= $2 ORDER BY at, id LIMIT 1",
-        kind,
-        at
+/// The kernel's releases that are stored, by time. Needs a feed of kernel releases: see
+/// [`read_title`].
+pub async fn kernel_releases(mut database: Database<'_>) -> anyhow::Result<Vec<KernelRelease>> {
+    // 4 is the code of a release; the index has no others.
+    let rows = sqlx::query!(
+        r#"SELECT title AS "title!", at AS "at!" FROM items INDEXED BY items_releases
+           WHERE kind = 4 AND title GLOB '*[0-9].[0-9]*: [mls]*' ORDER BY at DESC, id DESC LIMIT $1"#,
+        RELEASES_MAX
     )
-    .fetch_optional(&mut *readers.acquire().await?)
+    .fetch_all(&mut *database.acquire().await?)
     .await
-    .context("asking for the next release")?;
-    Ok(title.and_then(|title| Some(title.split_once(':')?.0.to_owned())))
+    .context("asking for the kernel's releases")?;
+    let mut releases: Vec<KernelRelease> = rows
+        .iter()
+        .filter_map(|row| release(&row.title, row.at))
+        .collect();
+    releases.reverse();
+    // A release of mainline is listed again as the first one of its stable series.
+    let mut known = HashSet::new();
+    releases.retain(|release| known.insert(release.version));
+    Ok(releases)
+}
+
+fn release(title: &str, at: i64) -> Option<KernelRelease> {
+    let (version, branch) = read_title(title)?;
+    let is_sound = branch == KernelBranch::Mainline || version.candidate.is_none();
+    is_sound.then_some(())?;
+    Some(KernelRelease {
+        version,
+        at: DateTime::from_timestamp(at, 0)?,
+    })
 }
 
 /// Whether any of these items answers a mail that is not stored.

@@ -56,6 +56,8 @@ pub struct NewDelivery<'a> {
     pub content: Option<&'a Content>,
     /// The earliest time.
     pub due_at: DateTime<Utc>,
+    /// Whether a reply goes to the thread of its post.
+    pub in_thread: bool,
 }
 
 /// Queues a delivery. A post has at most one queued edit and one queued removal: another one replaces it.
@@ -67,8 +69,8 @@ pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
         fastrand::i64(1..i64::MAX),
     );
     sqlx::query!(
-        "INSERT INTO deliveries (id, channel_id, post_id, verb, content, nonce, due_at)
-         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6)
+        "INSERT INTO deliveries (id, channel_id, post_id, verb, content, nonce, due_at, in_thread)
+         VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM deliveries), $1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (post_id, verb) WHERE state = 'owed' AND verb IN ('edit', 'remove')
          DO UPDATE SET content = excluded.content, version = version + 1, attempts = 0, first_tried_at = NULL",
         new.channel,
@@ -76,7 +78,8 @@ pub async fn queue(tx: &mut Tx, new: &NewDelivery<'_>) -> anyhow::Result<()> {
         verb,
         content,
         nonce,
-        due_at
+        due_at,
+        new.in_thread
     )
     .execute(&mut **tx)
     .await
@@ -229,6 +232,8 @@ pub struct Claimed {
     pub receipt: Option<String>,
     /// The recipient of a personal message.
     pub addressee: Option<Addressee>,
+    /// Whether a reply goes to the thread of its post.
+    pub in_thread: bool,
 }
 
 /// The recipient of a claimed delivery.
@@ -246,7 +251,8 @@ pub struct Addressee {
 }
 
 /// Claims the next delivery that is due in these channels, and counts the attempt on commit. Skips channels that must
-/// be searched first. A post's other deliveries wait for its send, and a recipient's wait for the earlier ones.
+/// be searched first. A post's other deliveries wait for its send, and for each other; only a reply, which may wait for the
+/// end of quiet hours, holds up no edit. A recipient's deliveries wait for the earlier ones.
 pub async fn claim_delivery(
     tx: &mut Tx,
     channels: &[i64],
@@ -258,7 +264,8 @@ pub async fn claim_delivery(
         r#"SELECT d.id AS "id!", d.last_tried_at FROM json_each($1) j CROSS JOIN channels c ON c.id = j.value
            JOIN deliveries d ON d.id =
              (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed' AND o.due_at <= $2
-                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed'
+                                  AND (s.verb <> 'reply' OR o.verb = 'reply'))
                 AND NOT EXISTS (SELECT 1 FROM deliveries s
                                 WHERE s.recipient_id = o.recipient_id AND s.id < o.id AND s.state = 'owed')
               ORDER BY o.due_at, o.id LIMIT 1)
@@ -278,6 +285,7 @@ pub async fn claim_delivery(
                      content AS "content: String", nonce AS "nonce!: i64", version AS "version!: i64",
                      attempts AS "attempts!: i64", first_tried_at AS "first_tried_at!: i64",
                      due_at AS "due_at!: i64", failures AS "failures!: i64", passed AS "passed!: i64",
+                     in_thread AS "in_thread!: bool",
                      (SELECT receipt FROM posts p WHERE p.id = post_id) AS "receipt: String",
                      recipient_id AS "recipient_id: i64", room AS "room: String""#,
         next.id,
@@ -307,6 +315,7 @@ pub async fn claim_delivery(
         passed: row.passed,
         receipt: row.receipt,
         addressee,
+        in_thread: row.in_thread,
     }))
 }
 
@@ -338,7 +347,8 @@ pub async fn next_deliveries(readers: &Readers) -> anyhow::Result<Vec<(i64, i64)
         r#"SELECT c.id AS "id!", MAX(c.held_to, d.due_at, COALESCE(c.paused_at + $1, 0)) AS "at!: i64"
            FROM channels c JOIN deliveries d ON d.id =
              (SELECT o.id FROM deliveries o WHERE o.channel_id = c.id AND o.state = 'owed'
-                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed')
+                AND NOT EXISTS (SELECT 1 FROM deliveries s WHERE s.post_id = o.post_id AND s.id < o.id AND s.state = 'owed'
+                                  AND (s.verb <> 'reply' OR o.verb = 'reply'))
                 AND NOT EXISTS (SELECT 1 FROM deliveries s
                                 WHERE s.recipient_id = o.recipient_id AND s.id < o.id AND s.state = 'owed')
               ORDER BY o.due_at, o.id LIMIT 1)

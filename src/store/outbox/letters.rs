@@ -217,6 +217,7 @@ async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Resul
             verb: Verb::Edit,
             content: Some(&content),
             due_at: now,
+            in_thread: false,
         };
         queue(tx, &edit).await?;
     }

@@ -19,8 +19,8 @@ pub use self::letters::{
 };
 pub use self::posts::{
     NewPost, PostRow, PostState, answers_below, items_with_posts, open_and_queue, open_post, post,
-    posts_by_mark, posts_in_digest, posts_of_items, queue_content, save_post, waiting_posts,
-    waiting_since,
+    posts_by_mark, posts_in_digest, posts_of_items, posts_of_landed, posts_of_pulls, queue_content,
+    save_post, waiting_posts, waiting_since,
 };
 pub use self::settled::{Settled, has_others_due, put_back, settle_delivery, took_others_since};
 pub use self::standing::{

@@ -7,7 +7,10 @@ use chrono::{DateTime, Utc};
 
 use super::deliveries::{NewDelivery, Verb, queue};
 use crate::post::story::Content;
-use crate::store::{Readers, Tx};
+use crate::store::{Database, Readers, Tx};
+
+/// The most posts that a kernel release may change.
+const LANDED_MAX: i64 = 5_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostState {
@@ -57,8 +60,8 @@ pub struct PostRow {
     pub state: PostState,
     /// The content it should have.
     pub content: Content,
-    /// The last milestone that it announced.
-    pub milestone: Option<String>,
+    /// The keys of the milestones that its story had reached, with spaces between them; `None` if that was not noted yet.
+    pub reached: Option<String>,
 }
 
 pub(super) struct BarePost {
@@ -67,7 +70,7 @@ pub(super) struct BarePost {
     pub(super) digest_id: Option<i64>,
     pub(super) state: String,
     pub(super) content: String,
-    pub(super) milestone: Option<String>,
+    pub(super) reached: Option<String>,
 }
 
 impl BarePost {
@@ -79,7 +82,7 @@ impl BarePost {
             state: PostState::of(&self.state)?,
             content: serde_json::from_str(&self.content)
                 .with_context(|| format!("reading the post {}", self.id))?,
-            milestone: self.milestone,
+            reached: self.reached,
         })
     }
 }
@@ -97,7 +100,7 @@ pub async fn open_and_queue(
         item: None,
         state: PostState::Open,
         content,
-        milestone: None,
+        reached: None,
     };
     let post = open_post(tx, &new, now).await?;
     let send = NewDelivery {
@@ -106,6 +109,7 @@ pub async fn open_and_queue(
         verb: Verb::Send,
         content: Some(content),
         due_at,
+        in_thread: false,
     };
     queue(tx, &send).await?;
     Ok(post)
@@ -124,6 +128,7 @@ pub async fn queue_content(
         verb,
         content: Some(&post.content),
         due_at,
+        in_thread: false,
     };
     queue(tx, &owed).await
 }
@@ -147,7 +152,7 @@ pub async fn posts_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Po
     let rows = sqlx::query_as!(
         BarePost,
         r#"SELECT p.id AS "id!", p.channel_id AS "channel_id!", p.digest_id, p.state AS "state!",
-                  p.content AS "content!", p.milestone
+                  p.content AS "content!", p.reached
            FROM json_each($1) j CROSS JOIN posts p ON p.item_id = j.value ORDER BY p.id"#,
         items
     )
@@ -161,7 +166,7 @@ pub async fn posts_of_items(tx: &mut Tx, items: &[i64]) -> anyhow::Result<Vec<Po
 pub async fn waiting_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
-        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts
+        "SELECT id, channel_id, digest_id, state, content, reached FROM posts
          WHERE channel_id = $1 AND state = 'waiting' ORDER BY id",
         channel
     )
@@ -185,11 +190,56 @@ pub async fn waiting_since(readers: &Readers, channel: i64) -> anyhow::Result<Op
     Ok(since)
 }
 
+/// The posts of a channel about pull requests that are still open, were sent after `from` and until `to`, and of which the channel was
+/// not warned, each with its packed story.
+pub async fn posts_of_pulls(
+    mut database: Database<'_>,
+    channel: i64,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> anyhow::Result<Vec<(i64, Vec<u8>)>> {
+    let (from, to) = (from.timestamp(), to.timestamp());
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS "post!", s.told AS "told!" FROM stories s INDEXED BY stories_pulls
+           CROSS JOIN members m ON m.story = s.number CROSS JOIN posts p ON p.item_id = m.item_id
+           WHERE s.kind = 'pull' AND s.state = 'open' AND s.relevant = 1 AND s.first_at > $2 AND s.first_at <= $3
+             AND p.channel_id = $1 AND p.state = 'open'
+             AND instr(' ' || COALESCE(p.reached, '') || ' ', ' pull-waits ') = 0
+           ORDER BY p.id"#,
+        channel,
+        from,
+        to
+    )
+    .fetch_all(&mut *database.acquire().await?)
+    .await
+    .context("asking which pull requests wait")?;
+    Ok(rows.into_iter().map(|row| (row.post, row.told)).collect())
+}
+
+/// The posts of stories that are in mainline or stable and moved since `since`, each with its packed story.
+pub async fn posts_of_landed(
+    tx: &mut Tx,
+    since: DateTime<Utc>,
+) -> anyhow::Result<Vec<(i64, Vec<u8>)>> {
+    let since = since.timestamp();
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS "post!", s.told AS "told!" FROM stories s INDEXED BY stories_by_time
+           CROSS JOIN members m ON m.story = s.number CROSS JOIN posts p ON p.item_id = m.item_id
+           WHERE s.last_at >= $1 AND s.state IN ('mainline', 'stable') AND p.state = 'open' ORDER BY p.id LIMIT $2"#,
+        since,
+        LANDED_MAX
+    )
+    .fetch_all(&mut **tx)
+    .await
+    .context("asking for the posts of what is in mainline")?;
+    Ok(rows.into_iter().map(|row| (row.post, row.told)).collect())
+}
+
 /// The posts that a digest lists.
 pub async fn posts_in_digest(tx: &mut Tx, digest: i64) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
-        r#"SELECT id AS "id!", channel_id, digest_id, state, content, milestone FROM posts
+        r#"SELECT id AS "id!", channel_id, digest_id, state, content, reached FROM posts
            WHERE digest_id = $1 ORDER BY id"#,
         digest
     )
@@ -202,7 +252,7 @@ pub async fn posts_in_digest(tx: &mut Tx, digest: i64) -> anyhow::Result<Vec<Pos
 pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
     sqlx::query_as!(
         BarePost,
-        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts WHERE id = $1",
+        "SELECT id, channel_id, digest_id, state, content, reached FROM posts WHERE id = $1",
         id
     )
     .fetch_one(&mut **tx)
@@ -215,7 +265,7 @@ pub async fn post(tx: &mut Tx, id: i64) -> anyhow::Result<PostRow> {
 pub async fn posts_by_mark(tx: &mut Tx, mark: &str) -> anyhow::Result<Vec<PostRow>> {
     let rows = sqlx::query_as!(
         BarePost,
-        "SELECT id, channel_id, digest_id, state, content, milestone FROM posts
+        "SELECT id, channel_id, digest_id, state, content, reached FROM posts
          WHERE item_id IS NULL AND content ->> '$.mark' = $1 ORDER BY id",
         mark
     )
@@ -257,8 +307,8 @@ pub struct NewPost<'a> {
     /// Open, or waiting for a digest.
     pub state: PostState,
     pub content: &'a Content,
-    /// The milestone that it announces.
-    pub milestone: Option<&'a str>,
+    /// See [`PostRow::reached`].
+    pub reached: Option<&'a str>,
 }
 
 /// Opens a post and returns its number.
@@ -266,14 +316,14 @@ pub async fn open_post(tx: &mut Tx, new: &NewPost<'_>, now: DateTime<Utc>) -> an
     let (now, state) = (now.timestamp(), new.state.word());
     let content = serde_json::to_string(new.content)?;
     sqlx::query_scalar!(
-        r#"INSERT INTO posts (id, channel_id, item_id, opened_at, state, content, milestone)
+        r#"INSERT INTO posts (id, channel_id, item_id, opened_at, state, content, reached)
            VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM posts), $1, $2, $3, $4, $5, $6) RETURNING id AS "id!: i64""#,
         new.channel,
         new.item,
         now,
         state,
         content,
-        new.milestone
+        new.reached
     )
     .fetch_one(&mut **tx)
     .await
@@ -285,11 +335,11 @@ pub async fn save_post(tx: &mut Tx, post: &PostRow) -> anyhow::Result<()> {
     let content = serde_json::to_string(&post.content)?;
     let state = post.state.word();
     sqlx::query!(
-        "UPDATE posts SET state = $2, content = $3, milestone = $4, digest_id = $5 WHERE id = $1",
+        "UPDATE posts SET state = $2, content = $3, reached = $4, digest_id = $5 WHERE id = $1",
         post.id,
         state,
         content,
-        post.milestone,
+        post.reached,
         post.digest_id
     )
     .execute(&mut **tx)

@@ -185,7 +185,8 @@ pub async fn has_others_due(
         r#"SELECT EXISTS (SELECT 1 FROM deliveries d
                           WHERE d.channel_id = $1 AND d.state = 'owed' AND d.due_at <= $3 AND d.id <> $2
                             AND NOT EXISTS (SELECT 1 FROM deliveries s
-                                            WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed')
+                                            WHERE s.post_id = d.post_id AND s.id < d.id AND s.state = 'owed'
+                                              AND (s.verb <> 'reply' OR d.verb = 'reply'))
                             AND NOT EXISTS (SELECT 1 FROM deliveries s
                                             WHERE s.recipient_id = d.recipient_id AND s.id < d.id AND s.state = 'owed')) AS "is!: bool""#,
         claimed.channel,

@@ -222,7 +222,7 @@ pub struct Unsent {
 /// The posts of a channel that have no message yet.
 pub async fn unsent_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Unsent>> {
     let rows = sqlx::query!(
-        "SELECT id, channel_id, item_id, digest_id, state, content, milestone FROM posts
+        "SELECT id, channel_id, item_id, digest_id, state, content, reached FROM posts
          WHERE channel_id = $1 AND receipt IS NULL AND digest_id IS NULL AND state IN ('open', 'waiting') ORDER BY id",
         channel
     )
@@ -236,7 +236,7 @@ pub async fn unsent_posts(tx: &mut Tx, channel: i64) -> anyhow::Result<Vec<Unsen
             digest_id: row.digest_id,
             state: row.state,
             content: row.content,
-            milestone: row.milestone,
+            reached: row.reached,
         };
         Ok(Unsent {
             post: post.read()?,

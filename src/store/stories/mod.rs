@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 mod filtered;
 mod find;
 mod questions;
+mod released;
 mod shown;
 mod stored;
 
@@ -18,13 +19,14 @@ pub use self::questions::{
     NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,
 };
+pub use self::released::{ReleaseNames, name_releases};
 pub use self::shown::{
     best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
     story_of_link, unanswered_stories,
 };
 pub use self::stored::{
-    StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, put_stories,
-    remember_ids, remove_stories, stories_of_clusters, unpack_story,
+    StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
+    put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,
 };
 
 use super::Tx;
@@ -229,7 +231,7 @@ pub async fn members_of_clusters(
                   i.free_on, i.freed_at, i.head AS "head: Vec<u8>", i.tail AS "tail: Vec<u8>",
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
-                                                       'seen_at', s.seen_at)
+                                                       'seen_at', s.seen_at, 'absent_at', s.absent_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.cluster = j.value
@@ -272,7 +274,7 @@ pub async fn members_by_number(
                   iif(i.id IN (SELECT value FROM json_each($2)), NULL, i.tail) AS "tail: Vec<u8>",
                   (SELECT json_group_array(json_object('name', f.name, 'kind', f.kind, 'url', f.url, 'role', f.role,
                                                        'branch', f.branch, 'home', json(iif(f.bpf_only, 'true', 'false')),
-                                                       'seen_at', s.seen_at)
+                                                       'seen_at', s.seen_at, 'absent_at', s.absent_at)
                                            ORDER BY f.name)
                    FROM sightings s JOIN feeds f ON f.id = s.feed_id WHERE s.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j CROSS JOIN members m ON m.item_id = j.value

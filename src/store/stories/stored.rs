@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
-use crate::store::Tx;
 use crate::store::packed::{self, EndToEnd};
+use crate::store::{Database, Tx};
 use crate::story::Story;
+
+/// The most pull requests that are read to find those that wait.
+const PULLS_MAX: i64 = 2_000;
 
 /// A stored story, before a fold.
 #[derive(Debug)]
@@ -143,6 +146,26 @@ pub async fn latest_stories(tx: &mut Tx, most: i64) -> anyhow::Result<Vec<(i64, 
         .iter()
         .map(|row| Ok((row.item_id, unpack_story(&row.told)?)));
     read.collect()
+}
+
+/// The pull requests about BPF that were sent since `since`, and were not retracted.
+pub async fn pulls_since(
+    mut database: Database<'_>,
+    since: DateTime<Utc>,
+) -> anyhow::Result<Vec<Story>> {
+    let since = since.timestamp();
+    let rows = sqlx::query_scalar!(
+        "SELECT told FROM stories INDEXED BY stories_pulls
+         WHERE kind = 'pull' AND relevant = 1 AND first_at >= $1
+           AND number NOT IN (SELECT number FROM retracted_stories)
+         ORDER BY first_at DESC, number DESC LIMIT $2",
+        since,
+        PULLS_MAX
+    )
+    .fetch_all(&mut *database.acquire().await?)
+    .await
+    .context("reading the pull requests")?;
+    rows.iter().map(|told| unpack_story(told)).collect()
 }
 
 /// Stores new or changed stories and their full text, with a fixed number of statements.

@@ -32,6 +32,21 @@ pub fn claim(item: &StoredItem) -> Option<Claim> {
     claims.next()
 }
 
+/// Whether a person's answer to a pull request says that it was pulled.
+pub fn says_pulled(item: &StoredItem) -> bool {
+    static PULLED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?i:(?:thanks|thank you|thx|ok|okay|and|now|all|both|great|done|it's|this is|i've|i have|i)\W+)*(?i:pulled)\b")
+            .expect("the pattern is sound")
+    });
+    let is_pulled = |said: &Sentence| {
+        let mut words = said.text.split(' ');
+        !said.is_question
+            && PULLED.is_match(&said.text)
+            && !words.any(|word| is_one_of(word, &CONDITIONS))
+    };
+    sentences(&item.text).iter().any(is_pulled) || claim(item).is_some()
+}
+
 /// The same above a list of commits, which says more than the sentence.
 pub(super) fn heading(text: &str) -> Option<Claim> {
     sentences(text).iter().find_map(|said| claimed(said, true))

@@ -68,6 +68,17 @@ pub fn answer_effect(item: &StoredItem, is_author: bool) -> Option<(AnswerEffect
     None
 }
 
+/// Whether the unquoted text sets the state of the posting to `changes requested`, as kernel.org's patchwork bot reads it. The bot
+/// obeys the author, maintainers, and a few reviewers.
+pub fn requests_changes(item: &StoredItem) -> bool {
+    const WORDS: [&str; 3] = ["cr", "changes-requested", "changes requested"];
+    let mut commands = trailers(&item.text).filter(|trailer| trailer.is("pw-bot"));
+    commands.any(|trailer| {
+        let value = trailer.value.to_ascii_lowercase();
+        WORDS.contains(&value.as_str())
+    })
+}
+
 /// Whether a sentence refuses: `NACK.`, `Nacked.`
 fn refused(sentence: &Sentence) -> bool {
     static NACKED: LazyLock<Regex> = LazyLock::new(|| {

@@ -55,6 +55,9 @@ impl StoryBuilder<'_> {
                 source: merge.hash,
                 ..Event::default()
             });
+            if state == Step::Mainline {
+                self.merge_reported(reading.item.at);
+            }
             return;
         }
         let Some(machine) = &reading.machine else {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 mod effort;
+mod landing;
 mod machines;
 mod matter;
+mod outside;
 mod parts;
 mod people;
 mod scope;
@@ -63,6 +65,7 @@ pub fn build(group: &Group<'_>, outside: &Outside, rules: &FoldRules) -> Story {
         applied: Vec::new(),
         claims: PeopleClaims::default(),
         verdicts: Vec::new(),
+        merges: Vec::new(),
     };
     builder.postings();
     builder.mails();
@@ -84,6 +87,8 @@ struct StoryBuilder<'a> {
     claims: PeopleClaims,
     /// The verdicts of machines on patches.
     verdicts: Vec<machines::PatchVerdict>,
+    /// For each pull request that was merged into mainline: when it was sent, and when the merge was reported.
+    merges: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
 /// Statements of people that only the whole story can confirm.
@@ -261,6 +266,8 @@ impl StoryBuilder<'_> {
             hash: event.source.clone(),
             at: event.at,
             link: commit.and_then(|commit| commit.item.url.clone()),
+            span: self.landing_span(),
+            release: None,
         })
     }
 
@@ -280,6 +287,7 @@ impl StoryBuilder<'_> {
                         branch: feed.branch.clone().unwrap_or_else(|| feed.name.clone()),
                         hash: reading.item.reference.clone(),
                         at: reading.item.at,
+                        release: None,
                     }),
             );
         }
@@ -301,7 +309,7 @@ impl StoryBuilder<'_> {
     }
 
     /// The latest thing that a person did, or the latest step; a machine's report is no activity.
-    fn last_at(&self) -> chrono::DateTime<chrono::Utc> {
+    fn last_at(&self) -> DateTime<Utc> {
         let people = self
             .group
             .readings

@@ -1,13 +1,9 @@
 //! The steps of a story, from mails, machines, trees and other stories.
 
-use chrono::TimeDelta;
-
 use super::effort::{Answered, answered, is_subset, separate_parts};
-use super::parts::{
-    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
-};
-use super::{MAINLINE_BY, PULLED_WITHIN, StoryBuilder};
-use crate::story::bot::{self, AnswerEffect, Claim, Notice, Share};
+use super::parts::{author_of, is_confirmed, name_of, number_of, repository, tree_tag};
+use super::{MAINLINE_BY, StoryBuilder};
+use crate::story::bot::{AnswerEffect, Claim, Notice, Share};
 use crate::story::key::clean_name;
 use crate::story::reading::{Reading, Role};
 use crate::story::{Applied, AppliedCommit, Carrier, Event, Step};
@@ -19,6 +15,18 @@ impl StoryBuilder<'_> {
             state,
             by: by.to_owned(),
             source: reading.item.reference.clone(),
+            ..Event::default()
+        });
+    }
+
+    /// The same with the address of the mail, where its archive has one.
+    fn event_of_mail(&mut self, reading: &Reading, state: Step, by: &str) {
+        self.events.push(Event {
+            at: reading.item.at,
+            state,
+            by: by.to_owned(),
+            source: reading.item.reference.clone(),
+            link: reading.item.url.clone(),
             ..Event::default()
         });
     }
@@ -74,12 +82,15 @@ impl StoryBuilder<'_> {
     fn reply(&mut self, at: usize, reading: &Reading) {
         let group = self.group;
         let Some(&p) = group.owner.get(&at) else {
-            return;
+            return self.answer_to_pull(reading);
         };
         let posting = &group.postings[p];
         let lead = group.readings[posting.lead()];
         let is_author = reading.same_author(lead);
         let of = answered(group, posting, reading);
+        if reading.requests_changes() {
+            self.event_of_mail(reading, Step::ChangesRequested, &name_of(reading));
+        }
         if let Some(mut notice) = reading.thanks() {
             notice.by = name_of(reading);
             if notice.tree.is_empty() {
@@ -95,6 +106,15 @@ impl StoryBuilder<'_> {
             && (!is_author || claim.is_plain && claim.place.is_sure && !claim.place.tree.is_empty())
         {
             self.claim(reading, p, claim, of);
+        }
+    }
+
+    /// A person's answer to a pull request: whether it says that it was pulled.
+    fn answer_to_pull(&mut self, reading: &Reading) {
+        let group = self.group;
+        let request = group.readings.iter().find(|other| other.role == Role::Pull);
+        if request.is_some_and(|request| !reading.same_author(request)) && reading.says_pulled() {
+            self.event_of_mail(reading, Step::Claimed, &name_of(reading));
         }
     }
 
@@ -121,7 +141,7 @@ impl StoryBuilder<'_> {
             };
         let by = name_of(reading);
         if effect == AnswerEffect::Nacked {
-            self.event(reading, Step::Nacked, &by);
+            self.event_of_mail(reading, Step::Nacked, &by);
             if !is_whole {
                 self.claims.of_parts.insert(reading.item.reference.clone());
             }
@@ -131,8 +151,8 @@ impl StoryBuilder<'_> {
             return;
         }
         match effect {
-            AnswerEffect::Withdrawn => self.event(reading, Step::Withdrawn, &by),
-            AnswerEffect::Superseded => self.event(reading, Step::Superseded, &by),
+            AnswerEffect::Withdrawn => self.event_of_mail(reading, Step::Withdrawn, &by),
+            AnswerEffect::Superseded => self.event_of_mail(reading, Step::Superseded, &by),
             AnswerEffect::Nacked => {}
         }
     }
@@ -189,6 +209,9 @@ impl StoryBuilder<'_> {
                 Step::Pulled
             };
             self.event(reading, state, &by);
+            if state == Step::Mainline {
+                self.merge_reported(reading.item.at);
+            }
             return;
         }
         // Without a single commit nothing confirms it.
@@ -338,58 +361,6 @@ impl StoryBuilder<'_> {
             commits: vec![commit],
         });
         self.event(reading, Step::Applied, "");
-    }
-
-    /// Adds statements in other stories about this one.
-    pub(super) fn outside_steps(&mut self) {
-        for other in std::mem::take(&mut self.outside) {
-            match other.role {
-                Role::Pull => self.pulled(other),
-                Role::Commit => {
-                    let state = if other.subject.title.starts_with("Revert ") {
-                        Step::Reverted
-                    } else {
-                        Step::Fixed
-                    };
-                    self.event(other, state, &author_of(other));
-                }
-                Role::Talk if bot::announced_cve(&other.item).is_some() => {
-                    self.event(other, Step::Cve, "")
-                }
-                Role::Talk | Role::Machine | Role::Patch | Role::Backport | Role::Lone => {}
-            }
-            self.outside.push(other);
-        }
-    }
-
-    /// A pull request that lists patches of this story, and the merge that it became.
-    fn pulled(&mut self, request: &Reading) {
-        let last_at = self
-            .group
-            .postings
-            .last()
-            .map_or(self.group.readings[0].item.at, |posting| posting.at);
-        let after = request.item.at - last_at;
-        if after < TimeDelta::zero() || after > PULLED_WITHIN {
-            return;
-        }
-        self.event(request, Step::Pulled, &name_of(request));
-        let answers = self
-            .around
-            .iter()
-            .filter(|other| other.above.contains(&request.own));
-        let merged = answers
-            .filter_map(|other| Some((other.item.at, bot::pull_merged(&other.item)?)))
-            .find(|(_, merge)| is_mainline_tree(&merge.tree));
-        if let Some((at, merge)) = merged {
-            self.events.push(Event {
-                at,
-                state: Step::Mainline,
-                by: MAINLINE_BY.to_owned(),
-                source: merge.hash,
-                ..Event::default()
-            });
-        }
     }
 }
 

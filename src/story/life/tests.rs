@@ -55,6 +55,7 @@ impl Bench {
             branch: Some("for-next".to_owned()),
             home: false,
             seen_at: None,
+            absent_at: None,
         }];
         self.0.push(Reading::of(item, &Machines::default()));
         self
@@ -90,6 +91,7 @@ impl Bench {
                 branch: None,
                 home: false,
                 seen_at: None,
+                absent_at: None,
             }],
             text: String::new(),
             headers: Vec::new(),
@@ -658,4 +660,141 @@ fn tests_only_looks_at_the_covers_files_and_at_parts_that_are_not_here() {
         "It.\n\n tools/testing/selftests/hid/a.c | 2 +-\n",
         2
     ));
+}
+
+#[test]
+fn a_command_to_the_patchwork_bot_asks_for_changes() {
+    for (text, asked) in [
+        ("Please fix it.\n\npw-bot: cr\n", true),
+        ("pw-bot: changes-requested", true),
+        ("PW-Bot: CR", true),
+        ("> pw-bot: cr\n\nWhy?", false),
+        ("pw-bot: under-review", false),
+        ("I would say pw-bot: cr here.", false),
+        ("pw-bot: crash", false),
+    ] {
+        let story = series("PATCH hid", 2)
+            .mail(
+                "r",
+                "Mae Maintainer",
+                9,
+                "Re: [PATCH hid 0/2] x",
+                &["c"],
+                text,
+            )
+            .one();
+        let wanted = if asked {
+            vec![Step::ChangesRequested]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(steps(&story), wanted, "{text}");
+        assert_eq!(story.state, State::Discussed, "{text}: it moves no state");
+    }
+}
+
+#[test]
+fn a_person_who_says_that_a_pull_request_was_pulled_ends_its_wait() {
+    let now = |story: &Story| story.first_at + TimeDelta::days(8);
+    for (who, text, waits) in [
+        ("Mae Maintainer", "Pulled, thanks!", false),
+        ("Mae Maintainer", "Thanks, pulled into hid-next.", false),
+        ("Mae Maintainer", "Now pulled.", false),
+        ("Mae Maintainer", "Merged to hid-next.", false),
+        ("Mae Maintainer", "Pulled?", true),
+        ("Mae Maintainer", "Pulled if the tests pass.", true),
+        ("Mae Maintainer", "> Pulled, thanks!\n\nWhere?", true),
+        ("Mae Maintainer", "I will look.", true),
+        ("Ann Author", "Pulled, thanks!", true),
+    ] {
+        let request = "Please pull.\n\nThe following changes since commit 1:\n";
+        let story = Bench::default()
+            .mail(
+                "g",
+                "Ann Author",
+                0,
+                "[GIT PULL] hid for 4.13",
+                &[],
+                request,
+            )
+            .mail("r", who, 9, "Re: [GIT PULL] hid for 4.13", &["g"], text)
+            .one();
+        assert_eq!(
+            (story.kind, story.state),
+            (StoryKind::Pull, State::Open),
+            "{text}"
+        );
+        let waited = super::super::waiting::pull_waits(&story, now(&story));
+        assert_eq!(waited.is_some(), waits, "{who}: {text}");
+    }
+}
+
+impl Bench {
+    /// A mainline tree has the last commit: it was read without it at the first hour, and with it at the second.
+    fn in_mainline(mut self, hours: Option<(i64, i64)>) -> Self {
+        let mut item = self.0.pop().expect("a commit").item;
+        let at = |hour: i64| 1_493_726_400 + hour * 3_600;
+        item.feeds.push(Carrier {
+            name: "mainline".to_owned(),
+            kind: "tree".to_owned(),
+            url: Some("https://git.example.org/pub/torvalds/linux.git".to_owned()),
+            role: Some("mainline".to_owned()),
+            branch: Some("master".to_owned()),
+            home: false,
+            seen_at: hours.map(|(_, seen)| at(seen)),
+            absent_at: hours.map(|(absent, _)| at(absent)),
+        });
+        self.0.push(Reading::of(item, &Machines::default()));
+        self
+    }
+}
+
+#[test]
+fn the_span_in_which_a_story_came_to_mainline_is_that_between_two_polls() {
+    let landed = |first: Option<(i64, i64)>, second: Option<(i64, i64)>| {
+        let story = series("PATCH hid", 2)
+            .commit("1a", "Ann Author", 10, TITLES[0])
+            .in_mainline(first)
+            .commit("2b", "Ann Author", 11, TITLES[1])
+            .in_mainline(second)
+            .one();
+        let hours = |at: chrono::DateTime<chrono::Utc>| (at.timestamp() - 1_493_726_400) / 3_600;
+        let span = story.mainline.expect("it is in mainline").span;
+        span.map(|(after, by)| (hours(after), hours(by)))
+    };
+    // A day before the poll that did not have it, until the poll that had it.
+    assert_eq!(landed(Some((100, 101)), Some((100, 101))), Some((76, 101)));
+    assert_eq!(landed(Some((100, 101)), Some((200, 202))), Some((76, 202)));
+    assert_eq!(
+        landed(Some((100, 101)), None),
+        None,
+        "nobody knows of the second"
+    );
+}
+
+#[test]
+fn a_merge_of_a_pull_request_was_made_between_the_request_and_the_report() {
+    let text = "has been merged into torvalds/linux.git:\nhttps://git.example.org/torvalds/c/9999999999999999\n";
+    let story = Bench::default()
+        .mail(
+            "g",
+            "Mae Maintainer",
+            5,
+            "[GIT PULL] HID for 4.13",
+            &[],
+            "Please pull.",
+        )
+        .mail(
+            "t",
+            "pr-tracker-bot@kernel.org <pr-tracker-bot@kernel.org>",
+            9,
+            "Re: [GIT PULL] HID for 4.13",
+            &["g"],
+            text,
+        )
+        .one();
+    let landed = story.mainline.expect("it is in mainline");
+    let (after, by) = landed.span.expect("both mails are here");
+    assert_eq!((after, by), (story.first_at, landed.at));
+    assert_eq!((by - after).num_hours(), 4);
 }

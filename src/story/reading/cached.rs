@@ -60,6 +60,18 @@ impl Reading {
         self.statements.claim.get_or_init(claim).clone()
     }
 
+    /// See [`bot::requests_changes`].
+    pub fn requests_changes(&self) -> bool {
+        let requests = || bot::requests_changes(&self.item);
+        *self.statements.requests_changes.get_or_init(requests)
+    }
+
+    /// See [`bot::says_pulled`].
+    pub fn says_pulled(&self) -> bool {
+        let says = || bot::says_pulled(&self.item);
+        *self.statements.says_pulled.get_or_init(says)
+    }
+
     /// See [`bot::answer_effect`].
     pub fn answer_effect(&self, is_author: bool) -> Option<(AnswerEffect, Share)> {
         let effect = || bot::answer_effect(&self.item, is_author);

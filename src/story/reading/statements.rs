@@ -16,6 +16,8 @@ pub(super) struct Statements {
     pub(super) signed: OnceLock<Vec<Signed>>,
     pub(super) thanks: OnceLock<Option<Notice>>,
     pub(super) claim: OnceLock<Option<Claim>>,
+    pub(super) requests_changes: OnceLock<bool>,
+    pub(super) says_pulled: OnceLock<bool>,
     /// By its author, and by somebody else.
     pub(super) words: [OnceLock<Option<(AnswerEffect, Share)>>; 2],
     /// Of which version it was asked for.

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use insta::assert_snapshot;
 
 use super::house::{House, boss, matrix, reader};
-use crate::documents::{Mail, mail};
+use crate::documents::{Article, Mail, answer_mail, mail, rss};
 
 /// A house with some series of different worth.
 async fn busy() -> House {
@@ -40,6 +40,68 @@ async fn busy() -> House {
     ];
     house.post(&mails).await;
     house
+}
+
+#[tokio::test]
+async fn pull_requests_that_nobody_took_are_among_what_waits() {
+    let mut house = busy().await;
+    house
+        .post(&[
+            mail("g1", 160, "[GIT PULL] bpf: Fixes for 6.14-rc3", ""),
+            mail("g2", 161, "[GIT PULL] bpf: Fixes for 6.14-rc4", ""),
+            answer_mail(
+                "t2",
+                170,
+                &mail("g2", 161, "[GIT PULL] bpf: Fixes for 6.14-rc4", ""),
+                "Pulled, thanks!",
+            ),
+        ])
+        .await;
+    house.advance(TimeDelta::days(9));
+    let open = house.ask(&reader(), "open").await;
+    assert!(
+        open.contains(
+            "series wait for a review, and 1 pull request to be pulled; the longest wait first"
+        ),
+        "{open}"
+    );
+    assert!(open.contains("9 days · pull request · "), "{open}");
+    assert!(
+        open.contains("Fixes for 6.14-rc3") && !open.contains("rc4"),
+        "{open}"
+    );
+    let story = house.ask(&reader(), "story Fixes for 6.14-rc3").await;
+    assert!(story.contains("waiting 9 days"), "{story}");
+}
+
+#[tokio::test]
+async fn the_cycle_follows_from_the_last_release() {
+    let house = House::new().await;
+    let none = house.ask(&reader(), "cycle").await;
+    assert!(
+        none.contains("No release of the kernel is stored."),
+        "{none}"
+    );
+    let release = |version: &str, day: &str| Article {
+        at: Some(day.parse().expect("a time")),
+        ..Article::new(0, &format!("{version}: mainline"))
+    };
+    house.put(
+        "/kdist.xml",
+        rss(&[
+            release("6.13-rc6", "2025-01-05T22:00:00Z"),
+            release("6.13-rc5", "2024-12-29T22:00:00Z"),
+        ])
+        .replace("Blog", "Linux"),
+    );
+    let add = format!(
+        "admin feeds add kdist http://127.0.0.1:{}/kdist.xml",
+        house.port()
+    );
+    let added = house.ask(&boss(), &add).await;
+    assert!(added.contains("kdist"), "{added}");
+    house.pass().await;
+    assert_snapshot!(house.ask(&reader(), "cycle").await);
 }
 
 async fn id_of(house: &House, words: &str) -> String {

@@ -16,25 +16,28 @@ const SEEDS: u64 = 50;
 /// Series of a run.
 const STORIES: u32 = 5;
 
-/// Lets a delivery loop run, and drops it at some await: what it had committed stays, the rest never was.
-async fn run_and_die(chat: &Chat, world: &World, random: &mut fastrand::Rng) {
-    let delivery_loop = chat.delivery_loop(world);
-    let pass = delivery_loop.pass();
-    let mut pass = std::pin::pin!(pass);
-    let polls = random.u32(1..60);
+/// Lets a future run, and drops it at some await; returns whether it had ended by then.
+pub(crate) async fn drop_at(future: impl Future, polls: u32) -> bool {
+    let mut future = std::pin::pin!(future);
     let mut polled = 0;
-    let died = std::future::poll_fn(|context| {
+    std::future::poll_fn(|context| {
         polled += 1;
-        match Future::poll(pass.as_mut(), context) {
-            std::task::Poll::Ready(_) => std::task::Poll::Ready(false),
-            std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(true),
+        match Future::poll(future.as_mut(), context) {
+            std::task::Poll::Ready(_) => std::task::Poll::Ready(true),
+            std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(false),
             std::task::Poll::Pending => std::task::Poll::Pending,
         }
-    });
-    died.await;
+    })
+    .await
 }
 
-fn trouble(random: &mut fastrand::Rng) -> Vec<Answer> {
+/// Lets a delivery loop run, and drops it at some await: what it had committed stays, the rest never was.
+pub(super) async fn run_and_die(chat: &Chat, world: &World, random: &mut fastrand::Rng) {
+    let delivery_loop = chat.delivery_loop(world);
+    drop_at(delivery_loop.pass(), random.u32(1..60)).await;
+}
+
+pub(super) fn trouble(random: &mut fastrand::Rng) -> Vec<Answer> {
     let one = |random: &mut fastrand::Rng| match random.u8(0..4) {
         0 => Answer::Fails(SendError::Unknown {
             why: "502".to_owned(),

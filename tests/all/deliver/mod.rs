@@ -1,12 +1,14 @@
 //! What is owed to channels reaches them: once, in order, in its final state, whatever the platform answers and whenever
 //! the program dies.
 
-mod crash;
+pub(crate) mod crash;
 mod follows;
 mod joined;
 mod letters;
+mod milestones;
 mod personal;
 pub(crate) mod platform;
+mod released;
 mod restore;
 
 use chrono::TimeDelta;

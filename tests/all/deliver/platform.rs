@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bpfnews::channel::{Act, Personal, Platform, PostedMessage, Receipt, SendError, Work};
+use bpfnews::channel::{Act, Below, Personal, Platform, PostedMessage, Receipt, SendError, Work};
 use bpfnews::clock::Clock;
 use bpfnews::config::PlatformKind;
 use bpfnews::deliver::DeliveryLoop;
@@ -37,6 +37,8 @@ struct Message {
     person: Option<Personal>,
     /// When it was made, unix seconds, if the chat has a clock.
     at: i64,
+    /// Whether it is in a thread, if it is below another message.
+    in_thread: Option<bool>,
 }
 
 /// A message to a person.
@@ -304,6 +306,32 @@ impl Chat {
         texts.next_back().unwrap_or_default()
     }
 
+    /// The messages below others that stand in a room, with whether they are in a thread.
+    pub(crate) fn below(&self, room: &str) -> Vec<(String, bool)> {
+        let inside = self.inside();
+        let here = inside
+            .messages
+            .iter()
+            .filter(|message| message.room == room && !message.is_deleted);
+        here.filter_map(|message| Some((words(&message.content), message.in_thread?)))
+            .collect()
+    }
+
+    /// The links of the lines that stand.
+    pub(crate) fn links(&self) -> Vec<String> {
+        let inside = self.inside();
+        let here = inside.messages.iter().filter(|message| !message.is_deleted);
+        let lines = here.filter_map(|message| match &message.content {
+            Content::Line(line) => line.link.clone(),
+            Content::Story(_)
+            | Content::Digest(_)
+            | Content::Issue(_)
+            | Content::Suggestion(_)
+            | Content::Notice { .. } => None,
+        });
+        lines.collect()
+    }
+
     /// What stands anywhere about BPF's list.
     pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
@@ -390,7 +418,7 @@ impl Chat {
             thread: None,
         };
         let done = match &work.act {
-            Act::Send { content, .. } => {
+            Act::Send { content, under } => {
                 inside.sends += 1;
                 let known = inside
                     .messages
@@ -415,6 +443,10 @@ impl Chat {
                                 .clock
                                 .as_ref()
                                 .map_or(0, |clock| clock.0.now().timestamp()),
+                            in_thread: under.as_ref().map(|under| match under {
+                                Below::Answer(_) => false,
+                                Below::Thread(_) => true,
+                            }),
                         };
                         inside.messages.push(message);
                         receipt(&id)

@@ -9,6 +9,7 @@ mod follows;
 mod forum;
 mod gateway;
 mod interactions;
+mod milestones;
 mod newsletter;
 mod refusals;
 mod standing;
@@ -28,7 +29,7 @@ use bpfnews::post::About;
 use bpfnews::post::story::{Content, Line, Post, Tone};
 use chrono::{DateTime, TimeDelta};
 
-use crate::documents::{Mail, mail, mails_atom};
+use crate::documents::{Mail, answer_mail, mail, mails_atom};
 use crate::world::{World, archive, everything, tree};
 use fake::{Fake, Room};
 
@@ -188,6 +189,15 @@ impl Stage {
         let subject = format!("[PATCH bpf-next v2] {title}");
         self.mails
             .push(mail(&format!("{id}-v2"), minutes, &subject, id));
+        self.put_mails();
+        self.world.poll_when_due("bpf").await;
+    }
+
+    /// Somebody answers the last mail.
+    pub(crate) async fn answer(&mut self, id: &str, text: &str) {
+        let minutes = (self.world.now() - crate::world::noon()).num_minutes();
+        let last = self.mails.first().expect("a mail");
+        self.mails.push(answer_mail(id, minutes, last, text));
         self.put_mails();
         self.world.poll_when_due("bpf").await;
     }

@@ -7,8 +7,9 @@ mod kinds;
 use std::time::Duration;
 
 use bpfnews::channel::{Platform as _, SendError};
-use bpfnews::config::{ChannelConfig, Milestones};
+use bpfnews::config::ChannelConfig;
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::post::milestone::{MilestoneWay, MilestoneWays};
 use bpfnews::post::story::Tone;
 use bpfnews::store::outbox::{self, LetterDecision, LetterFate};
 use chrono::TimeDelta;
@@ -164,7 +165,7 @@ async fn a_thread_that_cannot_be_made_holds_nobody_up() {
     for fault in ways() {
         let what = format!("{fault:?}");
         let config = ChannelConfig {
-            milestones: Milestones::Thread,
+            milestones: MilestoneWays::of_older_key(MilestoneWay::Thread),
             ..channel(ROOM)
         };
         let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;

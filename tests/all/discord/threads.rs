@@ -1,7 +1,7 @@
 //! Threads of posts in text and announcement channels, for milestones.
 
 use bpfnews::channel::{Act, Below, Platform as _, Receipt, SendError, Work};
-use bpfnews::config::Milestones;
+use bpfnews::post::milestone::{MilestoneWay, MilestoneWays};
 use bpfnews::post::story::Tone;
 use chrono::TimeDelta;
 
@@ -114,9 +114,9 @@ async fn a_post_that_is_gone_has_no_thread() {
 
 #[tokio::test]
 async fn through_the_outbox_a_milestone_is_told_where_the_channel_wants_it() {
-    let with = |room: &str, milestones| {
+    let with = |room: &str, way| {
         let mut config = channel(room);
-        config.milestones = milestones;
+        config.milestones = MilestoneWays::of_older_key(way);
         config
     };
     let rooms = [
@@ -125,9 +125,9 @@ async fn through_the_outbox_a_milestone_is_told_where_the_channel_wants_it() {
         Room::text(THREAD),
     ];
     let channels = vec![
-        with(ROOM, Milestones::Thread),
-        with(NEWS, Milestones::Reply),
-        with(THREAD, Milestones::Edit),
+        with(ROOM, MilestoneWay::Thread),
+        with(NEWS, MilestoneWay::Reply),
+        with(THREAD, MilestoneWay::Edit),
     ];
     let mut stage = Stage::new(&rooms, channels).await;
     stage.patch("p", "bpf: Do it").await;

@@ -10,7 +10,7 @@ use reqwest::Response;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::command::house::{House, NEWS, SERVER, boss, discord, reader};
-use crate::documents::mail;
+use crate::documents::{Article, mail, rss};
 
 /// A title that would do much if it were let.
 pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
@@ -306,6 +306,93 @@ async fn before_the_first_issue_the_best_of_the_week_is_shown() {
             .into_iter()
             .any(|title| title.content.starts_with("bpf: Do it"))
     );
+}
+
+/// The value of a property in each event of a calendar.
+fn of_events(calendar: &str, name: &str) -> Vec<String> {
+    let unfolded = calendar.replace("\r\n ", "");
+    let lines = unfolded.lines();
+    let values = lines.filter_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.split(';').next() == Some(name)).then(|| value.to_owned())
+    });
+    values.collect()
+}
+
+#[tokio::test]
+async fn the_kernel_cycle_is_a_page_and_a_calendar() {
+    let house = House::new().await;
+    let clock = Arc::new(FixedClock::new(house.now()));
+    let pages = PageCalls::serve(house.live.store.clone(), clock).await;
+    assert!(
+        pages
+            .text("cycle")
+            .await
+            .contains("No release of the kernel is stored.")
+    );
+    let empty = pages.text("cycle.ics").await;
+    assert!(empty.starts_with("BEGIN:VCALENDAR\r\n") && of_events(&empty, "UID").is_empty());
+    let release = |title: &str, day: &str| Article {
+        at: Some(day.parse().expect("a time")),
+        ..Article::new(0, title)
+    };
+    let releases = rss(&[
+        release("6.12.9: stable", "2025-01-09T12:00:00Z"),
+        release("6.13-rc6: mainline", "2025-01-05T22:00:00Z"),
+        release("6.13-rc5: mainline", "2024-12-29T22:00:00Z"),
+        release("6.10: mainline", "2024-07-14T22:00:00Z"),
+        release("6.14-rc1\r\nEND:VEVENT: mainline", "2025-01-09T22:00:00Z"),
+    ]);
+    house.put("/kdist.xml", releases.replace("Blog", "Linux"));
+    let port = house.port();
+    let add = format!("admin feeds add kdist http://127.0.0.1:{port}/kdist.xml");
+    house.ask(&boss(), &add).await;
+    house.pass().await;
+    let page = pages.text("cycle").await;
+    assert!(
+        page.contains("Linux 6.13-rc6 came out on 5 January 2025.")
+            && page.contains("6.13-rc7 about 12 January 2025")
+            && page.contains("href=\"/cycle.ics\""),
+        "{page}"
+    );
+    let answer = pages.get("cycle.ics").await;
+    assert_eq!(
+        answer.headers()["content-type"],
+        "text/calendar; charset=utf-8"
+    );
+    let calendar = answer.text().await.expect("a text");
+    assert!(
+        calendar
+            .split("\r\n")
+            .all(|line| line.len() <= 75 && !line.contains('\n')),
+        "{calendar}"
+    );
+    let ids = ["6.13-rc5", "6.13-rc6", "6.13-rc7", "6.13", "after-6.13"];
+    assert_eq!(
+        of_events(&calendar, "UID"),
+        ids.map(|id| format!("linux-{id}@bpfnews")),
+        "{calendar}"
+    );
+    assert_eq!(
+        of_events(&calendar, "DTSTART"),
+        ["20241229", "20250105", "20250112", "20250119", "20250202"]
+    );
+    assert_eq!(
+        of_events(&calendar, "STATUS"),
+        [
+            "CONFIRMED",
+            "CONFIRMED",
+            "TENTATIVE",
+            "TENTATIVE",
+            "TENTATIVE"
+        ]
+    );
+    assert!(
+        of_events(&calendar, "DTEND").is_empty(),
+        "a whole day has no end"
+    );
+    // The same question gets the same answer, so that nobody's calendar sees a change.
+    assert_eq!(pages.text("cycle.ics").await, calendar);
 }
 
 /// There are few connections for reading: whoever held one while waiting for another would wait for those who do the same.

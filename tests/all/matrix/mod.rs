@@ -3,6 +3,7 @@
 
 mod direct;
 mod faults;
+mod milestones;
 mod server;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use bpfnews::chat::{
 };
 use bpfnews::config::{ChannelConfig, PlatformKind};
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::post::milestone::{MilestoneWay, MilestoneWays};
 use bpfnews::post::story::{Content, Line, Tone};
 use bpfnews::store::outbox::LetterFate;
 use chrono::TimeDelta;
@@ -223,6 +225,11 @@ impl Stage {
 
     /// The same, with requests that may take so long.
     async fn with_requests_of(request_max: Duration) -> Self {
+        Self::with(request_max, &MilestoneWays::usual(MilestoneWay::Edit)).await
+    }
+
+    /// The same, with these milestones.
+    async fn with(request_max: Duration, milestones: &MilestoneWays) -> Self {
         let server = Server::start(&[ROOM, OTHER, OPS]).await;
         let home = TempDir::new().expect("a folder");
         let mut world = World::new(&[archive("bpf", "/bpf/")]).await;
@@ -231,6 +238,7 @@ impl Stage {
             platform: PlatformKind::Matrix,
             address: address.to_owned(),
             maintainers: address == OPS,
+            milestones: milestones.clone(),
             ..everything()
         };
         let channels = vec![channel(ROOM), channel(OTHER), channel(OPS)];

@@ -156,7 +156,7 @@ async fn a_step_is_told_by_an_answer_where_its_thread_is_refused() {
     for refusal in [Fault::Before(404, NOT_FOUND), Fault::Before(403, FORBIDDEN)] {
         let what = format!("{refusal:?}");
         let config = ChannelConfig {
-            milestones: Milestones::Thread,
+            milestones: MilestoneWays::of_older_key(MilestoneWay::Thread),
             ..channel(ROOM)
         };
         let mut stage = Stage::new(&[Room::text(ROOM), Room::text(OPS)], vec![config, ops()]).await;
