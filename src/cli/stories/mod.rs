@@ -147,6 +147,7 @@ pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<
         let waits = waiting_pulls(&pulls, now).into_iter();
         waiting.extend(waits.map(|(waits, pull)| (waits, pull.clone())));
     }
+    waiting.retain(|(_, story)| which.takes(story, &config.subsystems));
     waiting.sort_by(|a, b| (b.0, &a.1.id).cmp(&(a.0, &b.1.id)));
     let most = which
         .limit
