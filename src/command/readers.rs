@@ -24,7 +24,8 @@ const UNANSWERED_MAX: i64 = 5_000;
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
         StoryLookup::One(story) => {
-            let mut post = story_post::compose(&story);
+            let mut post =
+                story_post::compose_with_page(&story, ctx.generation.effective.config.home());
             if let Some(waits) = waiting(&story, ctx.now).filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));
             }

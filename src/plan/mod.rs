@@ -199,7 +199,8 @@ async fn update_post(
     news: &[(i64, NewsItem)],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let content = Content::Story(Box::new(story::compose(story)));
+    let post = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(post));
     let reached = story::milestone(story);
     let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
     post.milestone = reached.map(str::to_owned).or(post.milestone.take());
@@ -267,7 +268,8 @@ async fn open_for_story(
         true => now + SERIES_HOLD,
         false => now,
     };
-    let content = Content::Story(Box::new(story::compose(story)));
+    let post = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(post));
     open_post(
         tx,
         destination,

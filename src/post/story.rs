@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::notes::notes;
 pub use super::steps::{event_words, standing};
 use super::steps::{is_only_said, steps};
-use super::{About, is_for_readers, plain};
+use super::{About, is_for_readers, plain, story_path};
 use crate::item::prose;
 use crate::story::key::HASH_DIGITS;
 use crate::story::{State, Story, StoryKind};
@@ -190,6 +190,9 @@ pub struct Post {
     pub steps: Vec<String>,
     /// Where to read on.
     pub link: Option<String>,
+    /// The story's page on our site, if pages are public.
+    #[serde(default)]
+    pub page: Option<String>,
     /// A commit worth naming, in a few words.
     pub refs: Vec<String>,
 }
@@ -251,7 +254,16 @@ pub fn compose(story: &Story) -> Post {
         checks: checks(story),
         steps: steps(story),
         link: story.url.clone().filter(|link| is_for_readers(link)),
+        page: None,
         refs: refs(story),
+    }
+}
+
+/// The same with a link to the story's page. `home` is the public address of our pages, with its last slash.
+pub fn compose_with_page(story: &Story, home: Option<&str>) -> Post {
+    Post {
+        page: home.map(|home| format!("{home}{}", story_path(&story.id))),
+        ..compose(story)
     }
 }
 

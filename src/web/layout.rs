@@ -107,7 +107,8 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                 header {
                     nav aria-label="Pages" {
                         ul {
-                            (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
+                            (entry("/", "Now")) (entry("/issues", "Issues")) (entry("/stories", "Stories"))
+                            (entry("/search", "Search"))
                             (entry("/issues.atom", "Feed"))
                         }
                     }

@@ -2,13 +2,20 @@
 //! style. They load nothing from other hosts.
 
 mod answer;
+mod api;
 mod article;
 mod atom;
+mod cursor;
+mod front;
 mod layout;
+mod links;
+mod lists;
 mod metrics;
 mod pages;
 mod serve;
 mod site;
+mod story;
+mod validate;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use self::api::{ApiRate, StoryJson};
 use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
@@ -47,21 +55,35 @@ pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves the pages until `stop` is cancelled, and then finishes the requests in progress.
 pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
-    info!("the pages are at {}", site.home);
-    serve::serve(listener, router(site), serve::LIMITS, &stop).await;
+    serve_at_rate(listener, site, ApiRate::default(), stop).await;
 }
 
-fn router(site: Site) -> Router {
+/// The same with another rate limit of the API.
+pub async fn serve_at_rate(
+    listener: TcpListener,
+    site: Site,
+    rate: ApiRate,
+    stop: CancellationToken,
+) {
+    info!("the pages are at {}", site.home);
+    serve::serve(listener, router(site, rate), serve::LIMITS, &stop).await;
+}
+
+fn router(site: Site, rate: ApiRate) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
     };
     Router::new()
-        .route("/", get(pages::latest))
+        .route("/", get(front::front))
         .route("/issues", get(pages::archive))
         .route("/issues/{number}", get(pages::issue))
-        .route("/story/{id}", get(pages::story))
-        .route("/search", get(pages::search))
+        .route("/story/{id}", get(story::story))
+        .route("/stories", get(lists::all))
+        .route("/person/{name}", get(lists::person))
+        .route("/tree/{name}", get(lists::tree))
+        .route("/search", get(lists::search))
+        .nest("/api", api::router(&served, rate))
         .route("/issues.atom", get(atom::issues))
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))
@@ -75,5 +97,6 @@ fn router(site: Site) -> Router {
             answer::limit_concurrency,
         ))
         .layer(axum::middleware::map_response(answer::add_security_headers))
+        .layer(axum::middleware::from_fn(validate::validate))
         .with_state(served)
 }

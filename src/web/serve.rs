@@ -2,11 +2,15 @@
 //! Speaks HTTP/1; put a proxy in front for newer versions.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +41,10 @@ pub(super) const LIMITS: Limits = Limits {
     whole: Duration::from_mins(2),
 };
 
+/// The address of the other end of a connection, for handlers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PeerAddress(pub(super) IpAddr);
+
 /// Serves until `stop` is cancelled, and then finishes the requests in progress.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -56,9 +64,10 @@ pub(super) async fn serve(
         };
         let Ok(seat) = seat else { break };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(answer(stream, router, limits, stop, seat));
+                let peer = PeerAddress(peer.ip());
+                connections.spawn(answer(stream, peer, router, limits, stop, seat));
             }
             Err(error) if is_of_the_other(&error) => {}
             Err(error) => {
@@ -84,15 +93,21 @@ fn is_of_the_other(error: &io::Error) -> bool {
 
 async fn answer(
     stream: TcpStream,
+    peer: PeerAddress,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
     seat: OwnedSemaphorePermit,
 ) {
+    let pages = TowerToHyperService::new(router);
+    let with_peer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        pages.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), with_peer);
     tokio::pin!(connection);
     let (whole, mut is_stopping) = (sleep(limits.whole), false);
     tokio::pin!(whole);

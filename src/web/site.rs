@@ -19,6 +19,13 @@ pub struct Site {
     pub home: String,
 }
 
+impl Site {
+    /// Days since 1970.
+    pub(super) fn today(&self) -> i64 {
+        self.clock.now().timestamp().div_euclid(86_400)
+    }
+}
+
 /// The data behind the pages.
 #[derive(Clone)]
 pub(super) struct Served {

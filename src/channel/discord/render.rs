@@ -28,10 +28,13 @@ const REFS_MAX: usize = 200;
 const SUMMARY_MAX: usize = 1200;
 const CHANGE_MAX: usize = 1200;
 const STEPS_MAX: usize = 500;
+/// The address of a story's own page.
+const PAGE_MAX: usize = 256;
 /// The headings and empty lines between the shares.
 const LAYOUT_MAX: usize = 64;
 const _: () = assert!(
-    STATE_MAX + REFS_MAX + SUMMARY_MAX + CHANGE_MAX + STEPS_MAX + LAYOUT_MAX < DESCRIPTION_MAX
+    STATE_MAX + REFS_MAX + PAGE_MAX + SUMMARY_MAX + CHANGE_MAX + STEPS_MAX + LAYOUT_MAX
+        < DESCRIPTION_MAX
 );
 /// The parts of a digest's line. A longer link is left out.
 const WHAT_MAX: usize = 120;
@@ -162,7 +165,7 @@ fn description(post: &Post) -> String {
     let after = [
         cut(&escape(&post.checks), REFS_MAX),
         cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
-        cut(&escape(&post.refs.join(DOT)), REFS_MAX),
+        refs_and_page(post),
     ];
     let taken: usize = before
         .iter()
@@ -185,6 +188,16 @@ fn description(post: &Post) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join("\n\n")
+}
+
+/// The commits worth naming, and a short link to the story's page.
+fn refs_and_page(post: &Post) -> String {
+    let refs = cut(&escape(&post.refs.join(DOT)), REFS_MAX);
+    match (refs.as_str(), web_link(post.page.as_deref(), PAGE_MAX)) {
+        (_, None) => refs,
+        ("", Some(page)) => format!("[timeline]({page})"),
+        (refs, Some(page)) => format!("{refs}{DOT}[timeline]({page})"),
+    }
 }
 
 fn one_line(line: &Line) -> Map<String, Value> {

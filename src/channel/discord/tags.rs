@@ -155,6 +155,7 @@ mod tests {
             checks: String::new(),
             steps: Vec::new(),
             link: None,
+            page: None,
             refs: Vec::new(),
         }))
     }

@@ -30,6 +30,7 @@ fn post(text: &str, link: &str) -> Content {
         checks: text.to_owned(),
         steps: vec![text.to_owned(), "v2 3 May".to_owned()],
         link: Some(link.to_owned()),
+        page: Some(link.to_owned()),
         refs: vec![text.to_owned()],
     }))
 }

@@ -125,6 +125,7 @@ mod tests {
             change: String::new(),
             checks: String::new(),
             steps: Vec::new(),
+            page: None,
             refs: Vec::new(),
             tree: "bpf".to_owned(),
             title: "Do a thing".to_owned(),

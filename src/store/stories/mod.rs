@@ -7,11 +7,16 @@ use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
 mod find;
+mod pages;
 mod questions;
 mod shown;
 mod stored;
 
 pub use self::find::find_story;
+pub use self::pages::{
+    ListFilter, ListedStory, listed_stories, named_stories, ranked_stories, stories_by_ids,
+    stories_of_keys, stories_that_mention,
+};
 pub use self::questions::{
     NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,

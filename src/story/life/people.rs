@@ -12,16 +12,6 @@ use crate::story::{Participant, PersonRole};
 impl StoryBuilder<'_> {
     /// The people with their roles. Machines are left out, as senders and in trailers.
     pub(super) fn people(&self, lead: &Reading, machines: &Machines) -> Vec<Participant> {
-        const ROLES: [(&str, PersonRole); 8] = [
-            ("Reviewed-by", PersonRole::Reviewer),
-            ("Acked-by", PersonRole::Acker),
-            ("Tested-by", PersonRole::Tester),
-            ("Nacked-by", PersonRole::Nacker),
-            ("Reported-by", PersonRole::Reporter),
-            ("Suggested-by", PersonRole::Suggester),
-            ("Co-developed-by", PersonRole::Author),
-            ("NAKed-by", PersonRole::Nacker),
-        ];
         let mut people = BTreeSet::new();
         let mut put = |role: PersonRole, name: &str| {
             let name = clean_name(name);
@@ -40,11 +30,10 @@ impl StoryBuilder<'_> {
                 continue;
             }
             for signed in reading.signed() {
-                let is_it = |(name, _): &&(&str, _)| signed.name.eq_ignore_ascii_case(name);
-                if let Some((_, role)) = ROLES.iter().find(is_it)
+                if let Some(role) = PersonRole::of_trailer(&signed.name)
                     && !machines.is_machine(&signed.identity)
                 {
-                    put(*role, &signed.person);
+                    put(role, &signed.person);
                 }
             }
         }
