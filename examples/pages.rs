@@ -26,7 +26,7 @@ use bpfnews::clock::FixedClock;
 use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::Store;
 use bpfnews::store::stories::{self, ListFilter};
-use bpfnews::web::{self, ApiRate, Site};
+use bpfnews::web::{self, ApiAllowance, Site};
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         name: "BPF updates".to_owned(),
         home: home.clone(),
     };
-    let without_limit = ApiRate {
+    let without_limit = ApiAllowance {
         burst: 1,
         every: TimeDelta::zero(),
     };

@@ -14,7 +14,7 @@ const SHORTENED: &str = ".../";
 
 /// A row of a diffstat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedFile {
+pub struct ChangedPath {
     /// Its path; git shortens a long one to `.../END`.
     pub path: String,
     /// How many lines change; `None` if that is unknown, as for a binary file.
@@ -29,18 +29,18 @@ pub struct Diffstat {
     pub added: u32,
     pub removed: u32,
     /// The files; at most 200.
-    pub files: Vec<ChangedFile>,
+    pub files: Vec<ChangedPath>,
 }
 
 /// The rows of the diffstats in a text: `path | 12 ++--`. Quoted rows do not count.
-pub fn rows(text: &str) -> impl Iterator<Item = ChangedFile> {
+pub fn rows(text: &str) -> impl Iterator<Item = ChangedPath> {
     static ROW: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^ (\S[^|]*?)\s+\|\s+(?:(\d+)|Bin)\b").expect("the pattern is sound")
     });
     let rows = lines(text).filter(|line| line.starts_with(' ') && line.contains('|'));
     rows.filter_map(|row| {
         let found = ROW.captures(row)?;
-        Some(ChangedFile {
+        Some(ChangedPath {
             path: found[1].to_owned(),
             lines: found.get(2).and_then(|many| many.as_str().parse().ok()),
         })
@@ -63,7 +63,7 @@ impl Diffstat {
             let digits = found.get(group).map(|digits| digits.as_str());
             digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
         };
-        let rows: Vec<ChangedFile> = rows(text).take(FILES_MAX).collect();
+        let rows: Vec<ChangedPath> = rows(text).take(FILES_MAX).collect();
         Some(Self {
             many: number(1),
             added: number(2),
@@ -74,7 +74,7 @@ impl Diffstat {
 }
 
 /// Replaces shortened paths by those that the diff had.
-fn with_whole_paths(headers: &[(String, String)], mut rows: Vec<ChangedFile>) -> Vec<ChangedFile> {
+fn with_whole_paths(headers: &[(String, String)], mut rows: Vec<ChangedPath>) -> Vec<ChangedPath> {
     let whole = headers.iter().find(|(name, _)| name == FILES);
     let whole: Vec<&str> = whole.map_or("", |(_, paths)| paths).split(' ').collect();
     for row in &mut rows {

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-pub use self::api::{ApiRate, StoryJson};
+pub use self::api::{ApiAllowance, StoryJson};
 use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
@@ -55,21 +55,21 @@ pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves the pages until `stop` is cancelled, and then finishes the requests in progress.
 pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
-    serve_at_rate(listener, site, ApiRate::default(), stop).await;
+    serve_at_rate(listener, site, ApiAllowance::default(), stop).await;
 }
 
 /// The same with another rate limit of the API.
 pub async fn serve_at_rate(
     listener: TcpListener,
     site: Site,
-    rate: ApiRate,
+    rate: ApiAllowance,
     stop: CancellationToken,
 ) {
     info!("the pages are at {}", site.home);
     serve::serve(listener, router(site, rate), serve::LIMITS, &stop).await;
 }
 
-fn router(site: Site, rate: ApiRate) -> Router {
+fn router(site: Site, rate: ApiAllowance) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),

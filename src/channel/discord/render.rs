@@ -193,11 +193,11 @@ fn description(post: &Post) -> String {
 /// The commits worth naming, and a short link to the story's page.
 fn refs_and_page(post: &Post) -> String {
     let refs = cut(&escape(&post.refs.join(DOT)), REFS_MAX);
-    match (refs.as_str(), web_link(post.page.as_deref(), PAGE_MAX)) {
-        (_, None) => refs,
-        ("", Some(page)) => format!("[timeline]({page})"),
-        (refs, Some(page)) => format!("{refs}{DOT}[timeline]({page})"),
-    }
+    let page = web_link(post.page.as_deref(), PAGE_MAX);
+    let page = page.map(|page| format!("[timeline]({page})"));
+    let parts = [Some(refs), page].into_iter().flatten();
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(DOT)
 }
 
 fn one_line(line: &Line) -> Map<String, Value> {

@@ -90,7 +90,7 @@ pub async fn items_on_page(
     let rows = sqlx::query_as!(
         PageItemRow,
         r#"SELECT i.id AS "id!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!", i.author AS "author!",
-                  i.email AS "email!", i.at AS "at!", i.url, i.parent, s.id AS "story: String",
+                  i.email AS "email!", i.at AS "at!", i.url, i.parent, s.id AS "story?: String",
                   (SELECT json_group_array(json_object('url', f.url) ORDER BY f.id)
                    FROM sightings g JOIN feeds f ON f.id = g.feed_id WHERE g.item_id = i.id) AS "feeds!: String"
            FROM stories s CROSS JOIN members m ON m.story = s.number CROSS JOIN items i ON i.id = m.item_id
@@ -118,7 +118,7 @@ pub async fn items_by_name(
         PageItemRow,
         r#"SELECT i.id AS "id!", i.kind AS "kind!", i.ref AS "reference!", i.title AS "title!", i.author AS "author!",
                   i.email AS "email!", i.at AS "at!", i.url, i.parent,
-                  (SELECT s.id FROM members m JOIN stories s ON s.number = m.story WHERE m.item_id = i.id) AS "story: String",
+                  (SELECT s.id FROM members m JOIN stories s ON s.number = m.story WHERE m.item_id = i.id) AS "story?: String",
                   (SELECT json_group_array(json_object('url', f.url) ORDER BY f.id)
                    FROM sightings g JOIN feeds f ON f.id = g.feed_id WHERE g.item_id = i.id) AS "feeds!: String"
            FROM json_each($1) j

@@ -109,7 +109,7 @@ pub async fn named_stories(
 ) -> anyhow::Result<(Vec<ListedStory>, Option<i64>)> {
     let after = after.unwrap_or(i64::MAX);
     let matches = sqlx::query_scalar!(
-        r#"SELECT rowid AS "number!" FROM story_search WHERE story_search MATCH $1 AND rowid < $2
+        r#"SELECT rowid AS "number!: i64" FROM story_search WHERE story_search MATCH $1 AND rowid < $2
            ORDER BY rowid DESC LIMIT $3"#,
         words,
         after,
@@ -126,7 +126,7 @@ pub async fn named_stories(
         r#"SELECT s.number AS "number!", s.last_at AS "last_at!", s.told AS "told!", s.state AS "state!", s.free_on
            FROM json_each($1) j CROSS JOIN stories s ON s.number = j.value
            WHERE s.relevant = 1 AND s.number NOT IN (SELECT number FROM retracted_stories WHERE number IS NOT NULL)
-           ORDER BY j.id LIMIT $2"#,
+           ORDER BY j.key LIMIT $2"#,
         matches,
         NAMED_READ_MAX
     )

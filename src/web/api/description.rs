@@ -24,7 +24,7 @@ use super::{issues, stories};
 )]
 struct Description;
 
-pub(super) async fn description() -> Result<impl IntoResponse, super::Problem> {
+pub(super) async fn description() -> Result<impl IntoResponse, super::ApiProblem> {
     let text = Description::openapi().to_json();
     let text = text.map_err(anyhow::Error::from)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text))

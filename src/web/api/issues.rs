@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::issue_json::{IssueJson, ListedIssueJson};
-use super::problem::{ApiResult, Problem, ProblemJson};
+use super::problem::{ApiProblem, ApiResult, ProblemJson};
 use super::stories::{bad_cursor, limit, link_to_next, place};
 use crate::store::issues::{self, IssueRow};
 use crate::web::cursor::{Cursor, Place};
@@ -91,7 +91,7 @@ pub(super) async fn issue(
     let Path(number) = number?;
     let readers = site.store.read();
     let issue = issues::issue(readers.into(), number).await?;
-    let issue = issue.ok_or(Problem::NotFound("There is no such issue."))?;
+    let issue = issue.ok_or(ApiProblem::NotFound("There is no such issue."))?;
     let corrections = issues::corrections(readers.into(), number).await?;
     Ok(Json(IssueJson::of(issue, corrections, &site.home)))
 }

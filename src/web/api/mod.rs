@@ -18,8 +18,8 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use self::problem::Problem;
-pub use self::rate::ApiRate;
+use self::problem::ApiProblem;
+pub use self::rate::ApiAllowance;
 use self::rate::{Requests, client};
 pub use self::story_json::StoryJson;
 use super::site::Served;
@@ -28,7 +28,7 @@ use super::site::Served;
 const PREFLIGHT_MAX_AGE: &str = "86400";
 
 /// The routes below `/api`.
-pub(super) fn router(served: &Served, rate: ApiRate) -> Router<Served> {
+pub(super) fn router(served: &Served, rate: ApiAllowance) -> Router<Served> {
     let limited = Limited {
         served: served.clone(),
         requests: Arc::new(Requests::new(rate)),
@@ -53,12 +53,12 @@ struct Limited {
     requests: Arc<Requests>,
 }
 
-async fn nothing() -> Problem {
-    Problem::NotFound("There is no such path. /api/openapi.json lists those that exist.")
+async fn nothing() -> ApiProblem {
+    ApiProblem::NotFound("There is no such path. /api/openapi.json lists those that exist.")
 }
 
-async fn not_allowed() -> Problem {
-    Problem::NotAllowed
+async fn not_allowed() -> ApiProblem {
+    ApiProblem::NotAllowed
 }
 
 /// Refuses a client that asks too often, and answers a browser that asks whether it may ask.
@@ -69,7 +69,7 @@ async fn limit_rate(State(limited): State<Limited>, request: Request, next: Next
     let now = limited.served.clock.now();
     match limited.requests.count(client(&request), now) {
         Ok(()) => next.run(request).await,
-        Err(wait) => Problem::TooMany(wait).into_response(),
+        Err(wait) => ApiProblem::TooMany(wait).into_response(),
     }
 }
 

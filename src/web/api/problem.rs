@@ -22,7 +22,7 @@ pub(super) struct ProblemJson {
 }
 
 /// Why a request gets no data.
-pub(super) enum Problem {
+pub(super) enum ApiProblem {
     /// 400: the program can correct it.
     Bad(String),
     /// 404.
@@ -35,27 +35,27 @@ pub(super) enum Problem {
     Fault(anyhow::Error),
 }
 
-pub(super) type ApiResult<T> = Result<T, Problem>;
+pub(super) type ApiResult<T> = Result<T, ApiProblem>;
 
-impl From<anyhow::Error> for Problem {
+impl From<anyhow::Error> for ApiProblem {
     fn from(error: anyhow::Error) -> Self {
         Self::Fault(error)
     }
 }
 
-impl From<QueryRejection> for Problem {
+impl From<QueryRejection> for ApiProblem {
     fn from(rejection: QueryRejection) -> Self {
         Self::Bad(rejection.body_text())
     }
 }
 
-impl From<PathRejection> for Problem {
+impl From<PathRejection> for ApiProblem {
     fn from(rejection: PathRejection) -> Self {
         Self::Bad(rejection.body_text())
     }
 }
 
-impl Problem {
+impl ApiProblem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Bad(_) => StatusCode::BAD_REQUEST,
@@ -84,7 +84,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiProblem {
     fn into_response(self) -> Response {
         let error = shorten(&plain(&self.sentence()), CHARS_MAX);
         let mut response = (self.status(), Json(ProblemJson { error })).into_response();

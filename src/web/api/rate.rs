@@ -16,14 +16,14 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// How often one address may ask.
 #[derive(Debug, Clone, Copy)]
-pub struct ApiRate {
+pub struct ApiAllowance {
     /// So many requests at once …
     pub burst: i32,
     /// … and then one per interval.
     pub every: TimeDelta,
 }
 
-impl Default for ApiRate {
+impl Default for ApiAllowance {
     fn default() -> Self {
         Self {
             burst: 120,
@@ -34,12 +34,12 @@ impl Default for ApiRate {
 
 /// When each address has its whole burst again.
 pub(super) struct Requests {
-    rate: ApiRate,
+    rate: ApiAllowance,
     full_at: Mutex<HashMap<IpAddr, DateTime<Utc>>>,
 }
 
 impl Requests {
-    pub(super) fn new(rate: ApiRate) -> Self {
+    pub(super) fn new(rate: ApiAllowance) -> Self {
         Self {
             rate,
             full_at: Mutex::default(),
@@ -48,7 +48,7 @@ impl Requests {
 
     /// Counts a request of an address. If it asks too often, returns the seconds to wait.
     pub(super) fn count(&self, client: IpAddr, now: DateTime<Utc>) -> Result<(), u32> {
-        let ApiRate { burst, every } = self.rate;
+        let ApiAllowance { burst, every } = self.rate;
         let mut clients = self.full_at.lock().expect("no holder of the table panics");
         if clients.len() >= CLIENTS_MAX {
             clients.retain(|_, full_at| *full_at > now);
@@ -62,7 +62,7 @@ impl Requests {
         let next = (*full_at).clamp(now, now + whole) + every;
         let over = next - (now + whole);
         if over > TimeDelta::zero() {
-            let seconds = over.num_milliseconds().div_euclid(1_000) + 1;
+            let seconds = (over.num_milliseconds() + 999) / 1_000;
             return Err(u32::try_from(seconds).unwrap_or(u32::MAX));
         }
         *full_at = next;
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_followed_by_one_request_per_interval_and_others_are_not_held() {
-        let rate = ApiRate {
+        let rate = ApiAllowance {
             burst: 3,
             every: TimeDelta::seconds(10),
         };
@@ -128,14 +128,14 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(requests.count(one, at(0)), Ok(()));
         }
-        assert_eq!(requests.count(one, at(0)), Err(11));
-        assert_eq!(requests.count(one, at(8)), Err(3));
+        assert_eq!(requests.count(one, at(0)), Err(10));
+        assert_eq!(requests.count(one, at(8)), Err(2));
         assert_eq!(requests.count(other, at(8)), Ok(()));
         assert_eq!(requests.count(one, at(10)), Ok(()));
-        assert_eq!(requests.count(one, at(11)), Err(10));
+        assert_eq!(requests.count(one, at(11)), Err(9));
         assert_eq!(
             requests.count(one, at(-900)),
-            Err(11),
+            Err(10),
             "the clock was set back"
         );
         assert_eq!(requests.count(one, at(60)), Ok(()));
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_table_does_not_grow_without_end() {
-        let requests = Requests::new(ApiRate::default());
+        let requests = Requests::new(ApiAllowance::default());
         for number in 0..3 * u32::try_from(CLIENTS_MAX).expect("a number") {
             let client = IpAddr::V4(number.into());
             assert_eq!(requests.count(client, at(0)), Ok(()));

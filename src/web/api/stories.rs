@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::{ApiResult, Problem, ProblemJson};
+use super::problem::{ApiProblem, ApiResult, ProblemJson};
 use super::story_json::{StateJson, StoryJson, StoryKindJson};
 use crate::post::story::standing;
 use crate::post::story_path;
@@ -115,8 +115,10 @@ pub(super) struct WholeStoryJson<'a> {
 #[into_params(parameter_in = Query)]
 pub(super) struct StoriesQuery {
     /// Only stories of this kind.
+    #[param(inline)]
     kind: Option<StoryKindJson>,
     /// Only stories that stand so now.
+    #[param(inline)]
     state: Option<StateJson>,
     /// Only stories for or in this tree: `bpf-next`.
     #[param(max_length = 200)]
@@ -216,9 +218,9 @@ pub(super) async fn story(
     let Path(id) = id?;
     let readers = site.store.read();
     let story = stories::story_by_id(readers, &id, site.today()).await?;
-    let story = story.ok_or(Problem::NotFound("There is no such story."))?;
+    let story = story.ok_or(ApiProblem::NotFound("There is no such story."))?;
     if stories::is_retracted(readers, &story.id).await? {
-        return Err(Problem::NotFound("A maintainer took that story back."));
+        return Err(ApiProblem::NotFound("A maintainer took that story back."));
     }
     let whole = WholeStoryJson {
         story: StoryJson::from(&story),
@@ -231,7 +233,7 @@ pub(super) async fn story(
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct SearchQuery {
+pub(super) struct SearchParameters {
     /// Words, `"a phrase"`, `begin*`, and `title:`, `people:` or `words:` before any of them.
     #[param(max_length = 200)]
     q: String,
@@ -244,7 +246,7 @@ pub(super) struct SearchQuery {
 
 /// The stories about BPF with these words, best match first. At most 1,000 matches are ranked.
 #[utoipa::path(
-    get, path = "/api/search", tag = "stories", params(SearchQuery),
+    get, path = "/api/search", tag = "stories", params(SearchParameters),
     responses(
         (status = 200, description = "A page of stories. The header `Link` has the next page too.", body = StoriesJson),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`."),
@@ -255,7 +257,7 @@ pub(super) struct SearchQuery {
 )]
 pub(super) async fn search(
     State(site): State<Served>,
-    asked: Result<Query<SearchQuery>, QueryRejection>,
+    asked: Result<Query<SearchParameters>, QueryRejection>,
 ) -> ApiResult<(HeaderMap, Json<StoriesJson>)> {
     let Query(asked) = asked?;
     let limit = limit(asked.limit)?;
@@ -267,7 +269,7 @@ pub(super) async fn search(
     let typed = word("q", Some(&asked.q))?.unwrap_or_default();
     let words = stories::match_words(&typed);
     if words.is_empty() {
-        return Err(Problem::Bad(stories::NO_WORDS.to_owned()));
+        return Err(ApiProblem::Bad(stories::NO_WORDS.to_owned()));
     }
     let readers = site.store.read();
     let today = site.today();
@@ -326,7 +328,7 @@ pub(super) fn link_to_next(
 pub(super) fn limit(asked: Option<u32>) -> ApiResult<i64> {
     match asked.unwrap_or(LIMIT) {
         limit @ 1..=LIMIT_MAX => Ok(limit.into()),
-        other => Err(Problem::Bad(format!(
+        other => Err(ApiProblem::Bad(format!(
             "limit is {other}, but a page has 1 to {LIMIT_MAX} entries."
         ))),
     }
@@ -339,8 +341,8 @@ pub(super) fn place(cursor: Option<&str>) -> ApiResult<Option<Place>> {
     }
 }
 
-pub(super) fn bad_cursor() -> Problem {
-    Problem::Bad("cursor is not one that this list returned as next.".to_owned())
+pub(super) fn bad_cursor() -> ApiProblem {
+    ApiProblem::Bad("cursor is not one that this list returned as next.".to_owned())
 }
 
 /// The word of a kind or a state as it is stored.
@@ -351,7 +353,7 @@ fn stored_word<T: Serialize>(value: &T) -> Option<String> {
 
 fn word(name: &str, typed: Option<&str>) -> ApiResult<Option<String>> {
     match typed {
-        Some(typed) if typed.chars().count() > WORD_CHARS_MAX => Err(Problem::Bad(format!(
+        Some(typed) if typed.chars().count() > WORD_CHARS_MAX => Err(ApiProblem::Bad(format!(
             "{name} has more than {WORD_CHARS_MAX} characters."
         ))),
         Some(typed) => Ok(Some(typed.to_owned())),
@@ -368,7 +370,7 @@ fn time(name: &str, typed: Option<&str>) -> ApiResult<Option<i64>> {
     let time = DateTime::parse_from_rfc3339(typed).map(|at| at.timestamp());
     let time = time.or_else(|_| typed.parse().map(day));
     time.map(Some).map_err(|_| {
-        Problem::Bad(format!(
+        ApiProblem::Bad(format!(
             "{name} is {:?}, but must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31.",
             in_path(typed)
         ))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::related::{Related, related};
-use super::thread::{Answered, answered};
+use super::thread::{PatchAnswer, answered};
 use crate::item::diffstat::Diffstat;
 use crate::item::prose;
 use crate::item::trailer::{commit_in_link, trailers};
@@ -110,7 +110,7 @@ impl StoryData {
             None => None,
         };
         let mut data = Self {
-            commit_pages: commit_pages(&texts),
+            commit_pages: commit_pages(&story, &items, &texts),
             story,
             items,
             texts,
@@ -125,7 +125,7 @@ impl StoryData {
     }
 
     /// Adds the patches of the newest version with their sizes, and everybody's trailers.
-    fn add_patches(&mut self, answers: &[Answered]) {
+    fn add_patches(&mut self, answers: &[PatchAnswer]) {
         let machines = Machines::default();
         let Some(newest) = self.story.revisions.last() else {
             return;
@@ -231,7 +231,7 @@ fn names(story: &Story) -> impl Iterator<Item = &str> {
 fn wanted_texts(
     story: &Story,
     items: &HashMap<String, PageItem>,
-    answers: &[Answered],
+    answers: &[PatchAnswer],
 ) -> Vec<i64> {
     let number = |name: &String| items.get(name).map(|item| item.id);
     let newest = story.revisions.last();
@@ -258,11 +258,21 @@ fn wanted_texts(
     wanted
 }
 
-/// The addresses of commits in notices, each on a line of its own.
-fn commit_pages(texts: &HashMap<i64, PageText>) -> HashMap<String, String> {
+/// The addresses of commits in notices that a bot sent or a commit confirmed, each on a line of its own. Anybody can write
+/// another mail.
+fn commit_pages(
+    story: &Story,
+    items: &HashMap<String, PageItem>,
+    texts: &HashMap<i64, PageText>,
+) -> HashMap<String, String> {
+    let confirmed = story
+        .events
+        .iter()
+        .filter(|event| matches!(event.state, Step::Applied | Step::PartlyApplied));
+    let notices = confirmed.filter_map(|event| texts.get(&items.get(&event.source)?.id));
     let mut pages = HashMap::new();
-    for text in texts.values() {
-        let lines = prose::lines(&text.text).map(str::trim);
+    for notice in notices {
+        let lines = prose::lines(&notice.text).map(str::trim);
         for line in lines.filter(|line| line.starts_with("https://")) {
             if let Some(digits) = commit_in_link(line).and_then(|hash| hash.get(..HASH_DIGITS)) {
                 pages.insert(digits.to_owned(), line.to_owned());

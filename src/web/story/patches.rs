@@ -36,13 +36,15 @@ pub(super) fn patches(data: &StoryData) -> Markup {
         (list(data, open))
         @if !folded.is_empty() {
             details {
-                summary { (counted(u32::try_from(folded.len()).unwrap_or(u32::MAX), "more patch")) }
+                summary { (folded.len()) " more " @if folded.len() == 1 { "patch" } @else { "patches" } }
                 (list(data, folded))
             }
         }
         @if newest.patches.len() > PATCHES_MAX { p { "and " (newest.patches.len() - PATCHES_MAX) " more" } }
-        @if missing > 0 {
-            p.about { (counted(u32::try_from(missing).unwrap_or(u32::MAX), "patch")) " of this version is not stored" }
+        @match missing {
+            0 => {}
+            1 => { p.about { "1 patch of this version is not stored" } }
+            many => { p.about { (many) " patches of this version are not stored" } }
         }
     }
 }

@@ -13,7 +13,7 @@ const DEPTH_MAX: usize = 32;
 
 /// A person's answer to the newest version.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answered {
+pub(super) struct PatchAnswer {
     /// The number of the answer in the database.
     pub(super) item: i64,
     /// The place of the patch; `None` for the cover letter.
@@ -21,7 +21,7 @@ pub(super) struct Answered {
 }
 
 /// The answers of people to the newest version, oldest first.
-pub(super) fn answered(story: &Story, items: &HashMap<String, PageItem>) -> Vec<Answered> {
+pub(super) fn answered(story: &Story, items: &HashMap<String, PageItem>) -> Vec<PatchAnswer> {
     let Some(newest) = story.revisions.last() else {
         return Vec::new();
     };
@@ -36,12 +36,12 @@ pub(super) fn answered(story: &Story, items: &HashMap<String, PageItem>) -> Vec<
         .filter_map(|item| Some((key_of_mail(&item.reference)?, item)))
         .collect();
     let machines = Machines::default();
-    let mut answers: Vec<(i64, Answered)> = mails
+    let mut answers: Vec<(i64, PatchAnswer)> = mails
         .iter()
-        .filter(|(key, item)| !targets.contains_key(key) && !machines.is_machine(&item.author))
+        .filter(|(key, item)| !targets.contains_key(*key) && !machines.is_machine(&item.author))
         .filter_map(|(_, item)| {
             let patch = target(item, &mails, &targets)?;
-            let answer = Answered {
+            let answer = PatchAnswer {
                 item: item.id,
                 patch,
             };

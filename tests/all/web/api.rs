@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use bpfnews::web::ApiRate;
+use bpfnews::web::ApiAllowance;
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -164,7 +164,7 @@ async fn errors_are_json_with_a_sentence() {
         ("api/story/%FF", 400, "UTF-8"),
         ("api/issue/1", 404, "no such issue"),
         ("api/issue/-9223372036854775808", 404, "no such issue"),
-        ("api/issue/99999999999999999999", 400, "number"),
+        ("api/issue/99999999999999999999", 400, "i64"),
         ("api", 404, "/api/openapi.json"),
         ("api/none/of/it", 404, "/api/openapi.json"),
     ] {
@@ -239,7 +239,7 @@ async fn scripts_of_other_sites_may_read_and_nobody_may_write() {
 #[tokio::test]
 async fn a_client_that_asks_too_often_waits_and_others_do_not() {
     let house = FoldStore::new().await;
-    let rate = ApiRate {
+    let rate = ApiAllowance {
         burst: 3,
         every: TimeDelta::seconds(5),
     };
@@ -258,7 +258,7 @@ async fn a_client_that_asks_too_often_waits_and_others_do_not() {
     }
     let refused = ask("198.51.100.9, 192.0.2.1").await;
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(refused.headers()["retry-after"], "6");
+    assert_eq!(refused.headers()["retry-after"], "5");
     assert_eq!(refused.headers()["content-type"], "application/json");
     assert_eq!(ask("192.0.2.2").await.status(), 200);
     assert!(

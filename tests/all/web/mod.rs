@@ -3,6 +3,7 @@
 mod api;
 mod described;
 mod lists;
+mod posts;
 mod real;
 mod story;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use bpfnews::clock::FixedClock;
 use bpfnews::store::Store;
-use bpfnews::web::{self, ApiRate, Site};
+use bpfnews::web::{self, ApiAllowance, Site};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,7 +24,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) async fn start(store: Store, now: DateTime<Utc>, rate: ApiRate) -> Self {
+    pub(crate) async fn start(store: Store, now: DateTime<Utc>, rate: ApiAllowance) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let site = Site {
@@ -57,8 +58,8 @@ impl Served {
 }
 
 /// No limit at all.
-pub(crate) fn unlimited() -> ApiRate {
-    ApiRate {
+pub(crate) fn unlimited() -> ApiAllowance {
+    ApiAllowance {
         burst: 1,
         every: TimeDelta::zero(),
     }

@@ -142,7 +142,7 @@ fn axe_script() -> String {
     let mut scripts = pythons.flatten().map(|python| {
         python
             .path()
-            .join("site-packages/axe_core_python/axe.min.js")
+            .join("site-packages/axe_playwright_python/axe.min.js")
     });
     let script = scripts.find(|script| script.exists()).expect("axe.min.js");
     std::fs::read_to_string(script).expect("a script")
