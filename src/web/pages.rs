@@ -21,9 +21,9 @@ pub(super) async fn icon() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "image/svg+xml")], ICON)
 }
 
-/// Robots may read all pages but searches and figures, which have no end or nothing to find.
+/// Robots may read all pages but searches, figures and the API, which have no end or nothing new.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /search\nDisallow: /metrics\nDisallow: /healthz\n"
+    "User-agent: *\nDisallow: /search\nDisallow: /api/\nDisallow: /metrics\nDisallow: /healthz\n"
 }
 
 pub(super) async fn nothing() -> Response {
