@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use bpfnews::clock::FixedClock;
+use bpfnews::filter::Subsystems;
 use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::Store;
 use bpfnews::store::stories::{self, ListFilter};
@@ -65,6 +66,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         clock: Arc::new(FixedClock::new(now)),
         name: "BPF updates".to_owned(),
         home: home.clone(),
+        subsystems: Subsystems::default(),
     };
     let without_limit = ApiAllowance {
         burst: 1,

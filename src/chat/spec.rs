@@ -58,6 +58,7 @@ pub enum CommandId {
     RouteList,
     RouteAdd,
     RouteRemove,
+    RouteExplain,
     MuteStory,
     MuteAuthor,
     MuteWords,

@@ -93,6 +93,7 @@ async fn serve(
         clock: Arc::clone(&live.clock),
         name: name.to_owned(),
         home,
+        subsystems: live.now().effective.config.subsystems.clone(),
     };
     let stop = stop.clone();
     Ok(tokio::spawn(web::serve(listener, site, stop)))

@@ -15,6 +15,7 @@ pub(super) enum TableName {
     Commands,
     Issue,
     Web,
+    Subsystems,
 }
 
 impl TableName {
@@ -33,6 +34,7 @@ impl TableName {
             TableName::Commands => "in [commands]",
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
+            TableName::Subsystems => "in [subsystems]",
         }
     }
 }
@@ -125,6 +127,9 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Channel, "people"),
     (TableName::Channel, "score_min"),
     (TableName::Channel, "off_topic"),
+    (TableName::Channel, "filter"),
+    (TableName::Top, "subsystems"),
+    (TableName::Subsystems, "maintainers"),
     (TableName::Top, "commands"),
     (TableName::Commands, "discord_users"),
     (TableName::Commands, "discord_roles"),

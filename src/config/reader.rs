@@ -216,7 +216,8 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Matrix
             | TableName::Commands
             | TableName::Issue
-            | TableName::Web => {
+            | TableName::Web
+            | TableName::Subsystems => {
                 format!("{}.{key}", self.place)
             }
             TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),

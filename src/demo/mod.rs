@@ -40,6 +40,7 @@ use crate::config::{
     CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig,
     NetworkConfig, TreeRole,
 };
+use crate::filter::Subsystems;
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;
 
@@ -219,6 +220,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
         commands: CommandsConfig::default(),
         issue: IssueConfig::default(),
         web: None,
+        subsystems: Subsystems::default(),
         from_chat: BTreeSet::new(),
     }
 }

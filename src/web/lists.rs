@@ -11,7 +11,7 @@ use super::links::{in_path, story_line, story_list};
 use super::site::{Served, Site};
 use crate::item::prose::shorten;
 use crate::post::plain;
-use crate::store::stories::{self, ListFilter, ListedStory};
+use crate::store::stories::{self, ListFilter, ListedStory, Searched};
 use crate::story::key::normal;
 use crate::story::{Story, short_tree};
 
@@ -185,20 +185,20 @@ pub(super) async fn search(
     Query(asked): Query<SearchQuery>,
 ) -> PageResult {
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
-    let words = stories::match_words(&typed);
-    let found = if words.is_empty() {
-        Vec::new()
-    } else {
-        stories::search_stories(site.store.read(), &words, site.today(), FOUND_MAX).await?
-    };
+    let (readers, today) = (site.store.read(), site.today());
+    let found = stories::search_typed(readers, &typed, &site.subsystems, today, FOUND_MAX).await?;
     let content = html! {
         h1 { "Search" }
         (search_form(&typed))
         @if !typed.is_empty() {
-            p role="status" {
-                @match found.len() { 0 if words.is_empty() => { (stories::NO_WORDS) } 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+            @match &found {
+                Searched::Wrong(why) => pre.wrong role="status" { (why) },
+                Searched::Filter(found) => p role="status" { (found.words()) },
+                Searched::Words(found) => p role="status" {
+                    @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+                },
             }
-            (story_list(&found))
+            (story_list(found.stories()))
         }
     };
     Ok(page(
@@ -211,7 +211,7 @@ pub(super) async fn search(
 fn search_form(typed: &str) -> Markup {
     html! {
         form action="/search" method="get" role="search" {
-            label for="q" { "Words of a story" }
+            label for="q" { "Words of a story, or a filter such as " code { "path:kernel/bpf/ state:applied" } }
             input id="q" name="q" type="search" maxlength="200" value=(typed);
             button type="submit" { "Search" }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::filter::Subsystems;
 use crate::store::Store;
 
 /// The site and its public address.
@@ -17,6 +18,8 @@ pub struct Site {
     pub name: String,
     /// The public address; ends with a slash.
     pub home: String,
+    /// The subsystems that filters in searches may name.
+    pub subsystems: Subsystems,
 }
 
 impl Site {

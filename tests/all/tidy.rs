@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 22] = [
+const ROOMS: [Room; 23] = [
     Room {
         name: "item",
         uses: &[],
@@ -41,8 +41,14 @@ const ROOMS: [Room; 22] = [
         but: &[],
     },
     Room {
-        name: "post",
+        name: "filter",
         uses: &["item", "story"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "post",
+        uses: &["item", "story", "filter"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -75,7 +81,7 @@ const ROOMS: [Room; 22] = [
     },
     Room {
         name: "config",
-        uses: &["chat", "post", "story"],
+        uses: &["chat", "filter", "post", "story"],
         never: &[
             &CHAT,
             &DATABASE,
@@ -89,7 +95,9 @@ const ROOMS: [Room; 22] = [
     Room {
         // Rows for configured feeds and for gaps are made of their checked values.
         name: "store",
-        uses: &["item", "post", "config", "source", "story", "issue"],
+        uses: &[
+            "item", "post", "config", "source", "story", "issue", "filter",
+        ],
         never: &[&CHAT, &NETWORK, &CLOCK],
         but: &[],
     },
@@ -188,7 +196,7 @@ const ROOMS: [Room; 22] = [
     },
     Room {
         name: "web",
-        uses: &["item", "story", "post", "issue", "store", "clock"],
+        uses: &["item", "story", "post", "issue", "store", "clock", "filter"],
         never: &[&CHAT, &DATABASE, &["reqwest"], &MACHINE],
         but: &[],
     },
@@ -233,7 +241,7 @@ const ROOMS: [Room; 22] = [
     },
     Room {
         name: "demo",
-        uses: &["clock", "config", "item", "story", "issue"],
+        uses: &["clock", "config", "item", "story", "issue", "filter"],
         never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
         but: &[],
     },
@@ -242,7 +250,7 @@ const ROOMS: [Room; 22] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
-            "fold",
+            "fold", "filter",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

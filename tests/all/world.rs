@@ -15,6 +15,7 @@ use bpfnews::config::{
     IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::filter::Subsystems;
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
@@ -170,6 +171,7 @@ impl World {
             commands: CommandsConfig::default(),
             issue: IssueConfig::default(),
             web: None,
+            subsystems: Subsystems::default(),
             from_chat: BTreeSet::new(),
         };
         let clock = Arc::new(FixedClock::new(noon()));

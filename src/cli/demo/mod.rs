@@ -215,6 +215,7 @@ impl Playing<'_> {
             clock,
             name: self.config.issue.name.clone(),
             home,
+            subsystems: self.config.subsystems.clone(),
         };
         web::serve(listener, site, self.stop.clone()).await;
         Ok(())

@@ -6,12 +6,16 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
+mod filtered;
 mod find;
 mod pages;
 mod questions;
 mod shown;
 mod stored;
 
+pub use self::filtered::{
+    FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
+};
 pub use self::find::find_story;
 pub use self::pages::{
     ListFilter, ListedStory, listed_stories, named_stories, ranked_stories, stories_by_ids,

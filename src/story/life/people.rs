@@ -6,7 +6,7 @@ use super::StoryBuilder;
 use super::parts::{author_of, named_author};
 use crate::story::key::clean_name;
 use crate::story::machine::Machines;
-use crate::story::reading::{Reading, Role};
+use crate::story::reading::{Reading, Role, Signed};
 use crate::story::{Participant, PersonRole};
 
 impl StoryBuilder<'_> {
@@ -25,22 +25,26 @@ impl StoryBuilder<'_> {
         for &at in self.main_mails() {
             put(PersonRole::Author, &author_of(self.group.readings[at]));
         }
-        for reading in &self.group.readings {
-            if reading.role == Role::Machine {
-                continue;
-            }
-            for signed in reading.signed() {
-                if let Some(role) = PersonRole::of_trailer(&signed.name)
-                    && !machines.is_machine(&signed.identity)
-                {
-                    put(role, &signed.person);
-                }
-            }
+        for (role, signed) in self.signers(machines) {
+            put(role, &signed.person);
         }
         for applied in &self.applied {
             put(PersonRole::Applier, &applied.by);
         }
         people.into_iter().collect()
+    }
+
+    /// The people in trailers, with their roles. Machines are left out.
+    pub(super) fn signers(
+        &self,
+        machines: &Machines,
+    ) -> impl Iterator<Item = (PersonRole, &Signed)> {
+        let readings = self.group.readings.iter().copied();
+        let readings = readings.filter(|reading| reading.role != Role::Machine);
+        readings.flat_map(Reading::signed).filter_map(|signed| {
+            let role = PersonRole::of_trailer(&signed.name)?;
+            (!machines.is_machine(&signed.identity)).then_some((role, signed))
+        })
     }
 
     /// The mails of the newest posting of the whole effort.

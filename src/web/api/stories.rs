@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{ApiProblem, ApiResult, ProblemJson};
 use super::story_json::{StateJson, StoryJson, StoryKindJson};
+use crate::filter::Filter;
 use crate::post::story::standing;
 use crate::post::story_path;
 use crate::store::stories::{self, ListFilter, ListedStory};
@@ -234,7 +235,7 @@ pub(super) async fn story(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchParameters {
-    /// Words, `"a phrase"`, `begin*`, and `title:`, `people:` or `words:` before any of them.
+    /// Words, `"a phrase"`, `begin*`; or a filter such as `path:kernel/bpf/ and state:applied`.
     #[param(max_length = 200)]
     q: String,
     /// How many stories a page has; 50 by default.
@@ -244,7 +245,8 @@ pub(super) struct SearchParameters {
     cursor: Option<String>,
 }
 
-/// The stories about BPF with these words, best match first. At most 1,000 matches are ranked.
+/// The stories about BPF with these words, best match first; at most 1,000 matches are ranked. Or the stories that a filter
+/// takes, the latest first; a page may be short, and `next` goes on.
 #[utoipa::path(
     get, path = "/api/search", tag = "stories", params(SearchParameters),
     responses(
@@ -261,20 +263,12 @@ pub(super) async fn search(
 ) -> ApiResult<(HeaderMap, Json<StoriesJson>)> {
     let Query(asked) = asked?;
     let limit = limit(asked.limit)?;
-    let skip = match place(asked.cursor.as_deref())? {
-        None => 0,
-        Some(Place::Rank(skip @ 0..=RANK_MAX)) => skip,
-        Some(_) => return Err(bad_cursor()),
-    };
+    let place = place(asked.cursor.as_deref())?;
     let typed = word("q", Some(&asked.q))?.unwrap_or_default();
-    let words = stories::match_words(&typed);
-    if words.is_empty() {
-        return Err(ApiProblem::Bad(stories::NO_WORDS.to_owned()));
-    }
-    let readers = site.store.read();
-    let today = site.today();
-    let found = stories::ranked_stories(readers, &words, skip, today, limit + 1).await?;
-    let (page, next) = one_page(&site, found, limit, |_, shown| Place::Rank(skip + shown));
+    let (page, next) = match filter(&site, &typed)? {
+        Some(filter) => filtered_page(&site, &filter, place, limit).await?,
+        None => ranked_page(&site, &typed, place, limit).await?,
+    };
     let mut more = url::form_urlencoded::Serializer::new(String::new());
     more.append_pair("q", &typed);
     more.extend_pairs(asked.limit.map(|limit| ("limit", limit.to_string())));
@@ -285,6 +279,66 @@ pub(super) async fn search(
             stories: page,
             next,
         }),
+    ))
+}
+
+/// A filter, if that is what was typed.
+fn filter(site: &Site, typed: &str) -> ApiResult<Option<Filter>> {
+    let filter = Filter::of_search(typed).and_then(|filter| {
+        if let Some(filter) = &filter {
+            filter.check(&site.subsystems)?;
+        }
+        Ok(filter)
+    });
+    filter.map_err(|error| ApiProblem::Bad(error.to_string()))
+}
+
+/// A page of the stories with some words, best match first.
+async fn ranked_page(
+    site: &Site,
+    typed: &str,
+    place: Option<Place>,
+    limit: i64,
+) -> ApiResult<(Vec<ListedStoryJson>, Option<String>)> {
+    let skip = match place {
+        None => 0,
+        Some(Place::Rank(skip @ 0..=RANK_MAX)) => skip,
+        Some(_) => return Err(bad_cursor()),
+    };
+    let words = stories::match_words(typed);
+    if words.is_empty() {
+        return Err(ApiProblem::Bad(stories::NO_WORDS.to_owned()));
+    }
+    let (readers, today) = (site.store.read(), site.today());
+    let found = stories::ranked_stories(readers, &words, skip, today, limit + 1).await?;
+    let place = |_: &ListedStory, shown| Place::Rank(skip + shown);
+    Ok(one_page(site, found, limit, place))
+}
+
+/// A page of the stories that a filter takes, the latest first. It is short if few of many stories are taken.
+async fn filtered_page(
+    site: &Site,
+    filter: &Filter,
+    place: Option<Place>,
+    limit: i64,
+) -> ApiResult<(Vec<ListedStoryJson>, Option<String>)> {
+    let after = match place {
+        None => (i64::MAX, i64::MAX),
+        Some(Place::Time { last_at, number }) => (last_at, number),
+        Some(_) => return Err(bad_cursor()),
+    };
+    let most = usize::try_from(limit).unwrap_or(0);
+    let (readers, subsystems) = (site.store.read(), &site.subsystems);
+    let found =
+        stories::filtered_stories_after(readers, filter, subsystems, after, site.today(), most);
+    let found = found.await?;
+    let (last_at, number) = found.last;
+    let is_over = found.is_whole || found.looked_at == 0;
+    let next = (!is_over).then(|| Cursor::write(Place::Time { last_at, number }));
+    let page = found.stories.iter();
+    Ok((
+        page.map(|story| ListedStoryJson::of(site, story)).collect(),
+        next,
     ))
 }
 

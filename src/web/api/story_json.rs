@@ -106,6 +106,8 @@ pub struct StoryJson<'a> {
     messages: &'a [String],
     /// Every hash.
     commits: &'a [String],
+    /// The files that it changes.
+    files: &'a [String],
     /// Sentences in the words of its author.
     summary: &'a [String],
     /// The changelog of each version, by `v2`, `v3` …
@@ -248,6 +250,7 @@ impl<'a> From<&'a Story> for StoryJson<'a> {
             cves: &story.cves,
             messages: &story.messages,
             commits: &story.commits,
+            files: &story.scope.files,
             summary: &story.summary,
             changes: &story.changes,
         }

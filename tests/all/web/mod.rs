@@ -10,6 +10,7 @@ mod story;
 use std::sync::Arc;
 
 use bpfnews::clock::FixedClock;
+use bpfnews::filter::Subsystems;
 use bpfnews::store::Store;
 use bpfnews::web::{self, ApiAllowance, Site};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,6 +33,7 @@ impl Served {
             clock: Arc::new(FixedClock::new(now)),
             name: "BPF updates".to_owned(),
             home: url.clone(),
+            subsystems: Subsystems::default(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve_at_rate(listener, site, rate, stop.clone()));
