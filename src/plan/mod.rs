@@ -199,8 +199,8 @@ async fn update_post(
     news: &[(i64, NewsItem)],
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let post = story::compose_with_page(story, destination.home.as_deref());
-    let content = Content::Story(Box::new(post));
+    let shown = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(shown));
     let reached = story::milestone(story);
     let is_new_milestone = reached.is_some() && reached != post.milestone.as_deref();
     post.milestone = reached.map(str::to_owned).or(post.milestone.take());
@@ -268,8 +268,8 @@ async fn open_for_story(
         true => now + SERIES_HOLD,
         false => now,
     };
-    let post = story::compose_with_page(story, destination.home.as_deref());
-    let content = Content::Story(Box::new(post));
+    let shown = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(shown));
     open_post(
         tx,
         destination,

@@ -5,7 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 
-use super::{issues, stories};
+use super::{issues, search, stories};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -16,7 +16,7 @@ use super::{issues, stories};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "This site")),
-    paths(stories::stories, stories::story, stories::search, issues::issues, issues::issue),
+    paths(stories::stories, stories::story, search::search, issues::issues, issues::issue),
     tags(
         (name = "stories", description = "A story is what a reader follows: a series over all its versions, a commit, a thread, an article."),
         (name = "issues", description = "The newsletter: what moved in a week."),

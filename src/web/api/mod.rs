@@ -6,6 +6,7 @@ mod issue_json;
 mod issues;
 mod problem;
 mod rate;
+mod search;
 mod stories;
 mod story_json;
 
@@ -36,7 +37,7 @@ pub(super) fn router(served: &Served, rate: ApiAllowance) -> Router<Served> {
     Router::new()
         .route("/stories", get(stories::stories))
         .route("/story/{id}", get(stories::story))
-        .route("/search", get(stories::search))
+        .route("/search", get(search::search))
         .route("/issues", get(issues::issues))
         .route("/issue/{number}", get(issues::issue))
         .route("/openapi.json", get(description::description))
