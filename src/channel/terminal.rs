@@ -391,6 +391,7 @@ mod tests {
             change: "It works now.".to_owned(),
             checks: "AI review: 1 finding (1 high)".to_owned(),
             steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
+            page: None,
             refs: Vec::new(),
             tree: "bpf-next".to_owned(),
             title: "Let programs do a thing that they could not do before, in a rather long title"

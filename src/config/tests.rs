@@ -1094,6 +1094,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
+                (TableName::Top, "subsystems") => line == "[subsystems]",
                 (
                     TableName::Top
                     | TableName::Network
@@ -1106,7 +1107,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Channel
                     | TableName::Commands
                     | TableName::Issue
-                    | TableName::Web,
+                    | TableName::Web
+                    | TableName::Subsystems,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -1116,7 +1118,7 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
-            | "channel" | "commands" | "issue" | "web" => {
+            | "channel" | "commands" | "issue" | "web" | "subsystems" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

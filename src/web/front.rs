@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::answer::PageResult;
 use super::article::{day, long_day};
 use super::layout::{PageHead, page};
-use super::links::{person, story_line, story_list, tree_path};
+use super::links::{folders, person, story_line, story_list, tree_path};
 use super::site::{Served, Site};
 use crate::issue::{Period, markdown};
 use crate::post::plain;
@@ -27,7 +27,7 @@ const UNANSWERED_MAX: i64 = 200;
 /// A series waits if nobody answered it for a day, and not for more than four weeks.
 const WAITS_FROM: TimeDelta = TimeDelta::days(1);
 const WAITS_TO: TimeDelta = TimeDelta::days(28);
-/// The most trees and people of the week.
+/// The most trees, folders and people of the week.
 const TREES_MAX: usize = 8;
 const PEOPLE_MAX: usize = 12;
 /// The most stories from which trees and people are taken.
@@ -106,13 +106,15 @@ async fn waits(site: &Site, now: DateTime<Utc>) -> anyhow::Result<Markup> {
     })
 }
 
-/// The trees and the authors of these stories.
+/// The trees, folders and authors of these stories.
 fn around(best: &[Story]) -> Markup {
     let trees = most_frequent(
         best.iter()
             .filter_map(|story| story.tree.as_deref())
             .map(short_tree),
     );
+    let places = best.iter().flat_map(stories::folders_of);
+    let places = most_frequent(places.filter(|folder| folder.matches('/').count() == 1));
     let authors = most_frequent(best.iter().filter_map(|story| story.author.as_deref()));
     html! {
         @if !trees.is_empty() {
@@ -121,6 +123,10 @@ fn around(best: &[Story]) -> Markup {
                 @if place > 0 { " · " }
                 a href=(tree_path(name)) { (plain(name)) }
             } }
+        }
+        @if !places.is_empty() {
+            h2 { "Folders" }
+            p { (folders(places.into_iter().take(TREES_MAX))) }
         }
         @if !authors.is_empty() {
             h2 { "Authors" }

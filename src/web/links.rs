@@ -48,6 +48,21 @@ pub(super) fn tree_path(name: &str) -> String {
     format!("/tree/{}", in_path(short_tree(name)))
 }
 
+/// Folders with links to their stories.
+pub(super) fn folders<'a>(names: impl Iterator<Item = &'a str>) -> Markup {
+    html! {
+        @for (place, name) in names.enumerate() {
+            @if place > 0 { " · " }
+            a href=(folder_path(name)) { (plain(name)) "/" }
+        }
+    }
+}
+
+pub(super) fn folder_path(name: &str) -> String {
+    let parts: Vec<Cow<'_, str>> = name.split('/').map(in_path).collect();
+    format!("/folder/{}", parts.join("/"))
+}
+
 /// Stories with links to their pages.
 pub(super) fn story_list(stories: &[Story]) -> Markup {
     html! {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::answer::{PageError, PageResult};
 use super::cursor::{Cursor, Place};
 use super::layout::{PageHead, page};
-use super::links::{in_path, story_line, story_list};
+use super::links::{folder_path, in_path, story_line, story_list};
 use super::site::{Served, Site};
 use crate::item::prose::shorten;
 use crate::post::plain;
@@ -35,6 +35,14 @@ impl PageQuery {
         match self.after.as_str() {
             "" => Ok(None),
             after => Cursor::parse(after).map(Some).ok_or(BAD_PLACE),
+        }
+    }
+
+    fn number(&self) -> Result<Option<i64>, PageError> {
+        match self.place()? {
+            None => Ok(None),
+            Some(Place::Number(number)) => Ok(Some(number)),
+            Some(_) => Err(BAD_PLACE),
         }
     }
 
@@ -73,6 +81,28 @@ pub(super) async fn tree(
     let title = format!("Stories in {name}");
     let content = html! { h1 { (title) } (list) };
     let head = PageHead::website(&site, &title, &path);
+    Ok(page(&head, "", &content))
+}
+
+/// The stories that change files in a folder.
+pub(super) async fn folder(
+    State(site): State<Served>,
+    Path(name): Path<String>,
+    Query(asked): Query<PageQuery>,
+) -> PageResult {
+    let name = shorten(plain(&name).trim_matches('/'), ASKED_CHARS_MAX);
+    let path = folder_path(&name);
+    let after = asked.number()?;
+    let (readers, today) = (site.store.read(), site.today());
+    let mut found = stories::stories_in_folder(readers, &name, after, today, SHOWN_MAX + 1).await?;
+    let next = next_page(&mut found, |last| Place::Number(last.number));
+    let title = format!("Stories in {name}/");
+    let content = html! {
+        h1 { (title) }
+        @if found.is_empty() { p { "No story about BPF is stored for this folder. Lists go three levels deep." } }
+        (one_page(&found, &path, next))
+    };
+    let head = PageHead::website(&site, &title, path.trim_start_matches('/'));
     Ok(page(&head, "", &content))
 }
 
@@ -122,11 +152,7 @@ pub(super) async fn person(
 ) -> PageResult {
     let name = shorten(plain(&name).trim(), ASKED_CHARS_MAX);
     let path = format!("person/{}", in_path(&name));
-    let after = match asked.place()? {
-        None => None,
-        Some(Place::Number(number)) => Some(number),
-        Some(_) => return Err(BAD_PLACE),
-    };
+    let after = asked.number()?;
     let phrase = format!("people:\"{}\"", name.replace('"', " "));
     let words = stories::match_words(&phrase);
     let (mut found, mut next) = (Vec::new(), None);

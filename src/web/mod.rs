@@ -82,6 +82,7 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
         .route("/stories", get(lists::all))
         .route("/person/{name}", get(lists::person))
         .route("/tree/{name}", get(lists::tree))
+        .route("/folder/{*name}", get(lists::folder))
         .route("/search", get(lists::search))
         .nest("/api", api::router(&served, rate))
         .route("/issues.atom", get(atom::issues))

@@ -38,16 +38,16 @@ pub struct ListedStory {
     pub story: Story,
 }
 
-struct ListedRow {
-    number: i64,
-    last_at: i64,
-    told: Vec<u8>,
-    state: String,
-    free_on: Option<i64>,
+pub(super) struct ListedRow {
+    pub(super) number: i64,
+    pub(super) last_at: i64,
+    pub(super) told: Vec<u8>,
+    pub(super) state: String,
+    pub(super) free_on: Option<i64>,
 }
 
 impl ListedRow {
-    fn listed(self, today: i64) -> anyhow::Result<ListedStory> {
+    pub(super) fn listed(self, today: i64) -> anyhow::Result<ListedStory> {
         Ok(ListedStory {
             number: self.number,
             last_at: self.last_at,

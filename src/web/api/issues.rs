@@ -5,7 +5,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::issue_json::{IssueJson, ListedIssueJson};
 use super::problem::{ApiProblem, ApiResult, ProblemJson};
@@ -24,7 +24,7 @@ pub(super) struct IssuesJson {
 }
 
 /// A page of the list.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct IssuesQuery {

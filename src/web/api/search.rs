@@ -5,7 +5,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::problem::{ApiProblem, ApiResult, ProblemJson};
 use super::stories::{
@@ -20,7 +19,7 @@ use crate::web::site::{Served, Site};
 const RANK_MAX: i64 = 1_000;
 
 /// A search.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchParameters {

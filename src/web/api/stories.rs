@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::problem::{ApiProblem, ApiResult, ProblemJson};
 use super::story_json::{StateJson, StoryJson, StoryKindJson};
@@ -108,7 +108,7 @@ pub(super) struct WholeStoryJson<'a> {
 }
 
 /// The filters of a list. Each may be left out.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct StoriesQuery {

@@ -15,7 +15,7 @@ use self::steps::steps;
 use super::answer::{PageError, PageResult};
 use super::article::{linked, long_day};
 use super::layout::{PageHead, page};
-use super::links::{followed, person, story_list, tree};
+use super::links::{folders, followed, person, story_list, tree};
 use super::site::Served;
 use crate::issue::markdown;
 use crate::post::plain;
@@ -26,6 +26,8 @@ use crate::story::{PersonRole, Revision, Story};
 
 /// The most people of one role.
 const PEOPLE_MAX: usize = 30;
+/// The most folders.
+const PLACES_MAX: usize = 6;
 
 pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) -> PageResult {
     const NO_STORY: PageError = PageError::Nothing("There is no such story.");
@@ -63,6 +65,7 @@ fn whole(data: &StoryData) -> Markup {
                 @if !post.author.is_empty() { " · by " (person(&post.author)) }
                 @for note in &post.notes { " · " (note) }
             }
+            (places(story))
             @if !post.summary.is_empty() { blockquote { p { (post.summary) } } }
             @if !story.events.is_empty() { h2 { "Timeline" } (steps(data)) }
             (versions(data))
@@ -75,6 +78,28 @@ fn whole(data: &StoryData) -> Markup {
             p.about {
                 "Carried by " (post.feeds.join(", ")) ". Story " code { (story.id) } ", also as "
                 a href=(format!("/api/story/{}", story.id)) { "JSON" } "."
+            }
+        }
+    }
+}
+
+/// The folders in which a story changes files, without those above them.
+fn places(story: &Story) -> Markup {
+    let all = stories::folders_of(story);
+    let is_above = |folder: &&str| {
+        let below = format!("{folder}/");
+        all.iter().any(|other| other.starts_with(&below))
+    };
+    let lowest: Vec<&str> = all
+        .iter()
+        .copied()
+        .filter(|folder| !is_above(folder))
+        .collect();
+    html! {
+        @if !lowest.is_empty() {
+            p.about {
+                "In " (folders(lowest.iter().copied().take(PLACES_MAX)))
+                @if lowest.len() > PLACES_MAX { " and " (lowest.len() - PLACES_MAX) " more" }
             }
         }
     }

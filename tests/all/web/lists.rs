@@ -58,6 +58,7 @@ async fn pages_of_a_list_have_each_story_once() {
         assert_eq!(found.iter().collect::<HashSet<_>>().len(), 120, "{first}");
     }
     assert_eq!(served.get("stories?after=abc").await.status(), 404);
+    assert!(seen(&served.text("folder/no/such%2F%3Cb%3E").await).contains("No story about BPF"));
     let of_other_list = links(&served.text("stories").await);
     let (next, _) = of_other_list
         .iter()

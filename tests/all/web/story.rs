@@ -113,6 +113,19 @@ async fn every_step_version_patch_and_relative_leads_on() {
     assert!(!seen.contains("Quoted Person"), "{seen}");
     has("/person/Rae%20Reviewer", "Rae Reviewer");
     has("/tree/bpf-next", "bpf-next");
+    has("/folder/kernel/bpf", "kernel/bpf/");
+    let folder = served.text("folder/kernel/bpf").await;
+    assert!(
+        super::seen(&folder).contains("bpf: Add a thing"),
+        "{folder}"
+    );
+    assert!(
+        served
+            .text("folder/kernel")
+            .await
+            .contains("bpf: Add a thing")
+    );
+    assert!(!served.text("folder/ker").await.contains("bpf: Add a thing"));
     // Relatives, by pages of their own.
     for (heading, title) in [
         ("Fixed by", "bpf: Mend it"),
