@@ -1,5 +1,7 @@
 //! Destinations: channels with their stored row and their configuration. Notices to maintainers go out through here.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
@@ -13,25 +15,37 @@ use crate::store::{Store, Tx, recipients, troubles};
 pub struct Destination {
     pub row: ChannelRow,
     pub config: ChannelConfig,
+    /// The public address of our pages, with its last slash.
+    pub home: Option<Arc<str>>,
 }
 
 /// Updates the database to the configured channels; returns them.
 pub async fn sync(
     tx: &mut Tx,
     configured: &[ChannelConfig],
+    home: Option<&str>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Destination>> {
     outbox::sync_channels(tx, configured, now).await?;
     let rows = outbox::channels((&mut *tx).into()).await?;
-    Ok(with_rows(rows, configured))
+    Ok(with_rows(rows, configured, home))
 }
 
 /// Joins stored channels with their configuration. A channel that is not configured any more is left out.
-pub fn with_rows(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Destination> {
+pub fn with_rows(
+    rows: Vec<ChannelRow>,
+    configured: &[ChannelConfig],
+    home: Option<&str>,
+) -> Vec<Destination> {
+    let home: Option<Arc<str>> = home.map(Arc::from);
     let destination = |row: ChannelRow| {
         let mut configured = configured.iter();
         let config = configured.find(|config| config.name == row.name)?.clone();
-        Some(Destination { row, config })
+        Some(Destination {
+            row,
+            config,
+            home: home.clone(),
+        })
     };
     rows.into_iter().filter_map(destination).collect()
 }

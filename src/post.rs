@@ -65,6 +65,11 @@ pub fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
+/// Where a story's page is, below our site.
+pub fn story_path(id: &str) -> String {
+    format!("story/{id}")
+}
+
 /// Whether readers can follow a link: it is of the web, and does not lead to this machine's loopback.
 pub(crate) fn is_for_readers(link: &str) -> bool {
     url::Url::parse(link).is_ok_and(|url| {

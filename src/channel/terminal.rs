@@ -409,6 +409,7 @@ mod tests {
             reviews: String::new(),
             steps: vec!["v1 1 Jan".to_owned(), "applied 3 Jan".to_owned()],
             commit: None,
+            page: None,
             tree: "bpf-next".to_owned(),
             title: "Let programs do a thing that they could not do before, in a rather long title"
                 .to_owned(),

@@ -306,10 +306,7 @@ pub(super) fn carriers(row: &ItemRow) -> Vec<ItemCarrier> {
 
 /// The page of an item: its own link, or the address from the first feed that carries it.
 fn link(row: &ItemRow) -> Option<String> {
-    row.url.clone().or_else(|| {
-        carriers(row).iter().find_map(|feed| {
-            let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(ItemKind::from_code(row.kind)?, &base, &row.reference)
-        })
-    })
+    let (kind, carriers) = (ItemKind::from_code(row.kind)?, carriers(row));
+    let feeds = carriers.iter().map(|feed| feed.url.as_deref());
+    source::page_of(kind, &row.reference, row.url.clone(), feeds)
 }

@@ -28,7 +28,8 @@ pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
         StoryLookup::One(mut story) => {
             stories::name_releases(ctx.live.store.read(), std::slice::from_mut(&mut *story))
                 .await?;
-            let mut post = story_post::compose(&story);
+            let mut post =
+                story_post::compose_with_page(&story, ctx.generation.effective.config.home());
             let waits = waiting(&story, ctx.now).or_else(|| pull_waits(&story, ctx.now));
             if let Some(waits) = waits.filter(|waits| waits.num_hours() >= 24) {
                 post.notes.push(format!("waiting {}", span(waits)));

@@ -1295,6 +1295,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
                 (TableName::Top, "mail") => line == "[mail]",
+                (TableName::Top, "subsystems") => line == "[subsystems]",
                 (
                     TableName::Top
                     | TableName::Network
@@ -1309,7 +1310,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Follow
                     | TableName::Issue
                     | TableName::Web
-                    | TableName::Mail,
+                    | TableName::Mail
+                    | TableName::Subsystems,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -1319,7 +1321,7 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
-            | "channel" | "commands" | "issue" | "web" | "mail" => {
+            | "channel" | "commands" | "issue" | "web" | "mail" | "subsystems" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

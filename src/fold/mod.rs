@@ -213,12 +213,8 @@ pub(crate) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<S
 
 /// Reads an item. If the item has no address of its own, its feed provides it.
 pub(crate) fn read_item(mut item: StoredItem, rules: &FoldRules) -> Reading {
-    if item.url.is_none() {
-        item.url = item.feeds.iter().find_map(|feed| {
-            let base = url::Url::parse(feed.url.as_deref()?).ok()?;
-            source::item_url(item.kind, &base, &item.reference)
-        });
-    }
+    let feeds = item.feeds.iter().map(|feed| feed.url.as_deref());
+    item.url = source::page_of(item.kind, &item.reference, item.url.take(), feeds);
     Reading::of(item, &rules.machines)
 }
 

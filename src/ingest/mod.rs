@@ -113,7 +113,8 @@ impl Ingest {
         let mut tx = store.write().await?;
         let now = clock.now();
         feeds::sync_feeds(&mut tx, &config.feeds, now).await?;
-        let destinations = destination::sync(&mut tx, &config.channels(), now).await?;
+        let destinations =
+            destination::sync(&mut tx, &config.channels(), config.home(), now).await?;
         sample::sample_new_channels(&mut tx, &destinations, now).await?;
         troubles::forget_removed_feeds(&mut tx).await?;
         // No other task writes until this ends, so every later commit queues posts for these destinations.
@@ -137,7 +138,8 @@ impl Ingest {
     ) -> anyhow::Result<Self> {
         let rows = outbox::channels(store.read().into()).await?;
         let shared = Arc::<SharedState>::default();
-        shared.replace_destinations(destination::with_rows(rows, &config.channels()).into());
+        let destinations = destination::with_rows(rows, &config.channels(), config.home());
+        shared.replace_destinations(destinations.into());
         let fetcher = fetcher_of(config)?;
         Ok(Self::with_parts(store, config, clock, fetcher, shared))
     }

@@ -174,6 +174,7 @@ fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
     html! {
         li {
             (author) ", " (linked(&posted.title, at(&posted.link).as_deref()))
+            (timeline(links.story(Some(&posted.story)).filter(|_| posted.link.is_some()), &posted.title))
             @if !posted.parts.is_empty() {
                 ul { @for (title, link) in &posted.parts { li { (linked(title, at(link).as_deref())) } } }
             }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use super::escape::{code, escape, link_to};
 use super::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind, prose, title};
 use crate::post::plain;
+pub use crate::post::story_path;
 
 /// A note that corrects a published issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,11 +29,6 @@ pub fn file(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> St
 /// Where an issue's page is, below its site.
 pub fn path(number: u32) -> String {
     format!("issues/{number}")
-}
-
-/// Where a story's page is, below its site.
-pub fn story_path(id: &str) -> String {
-    format!("story/{id}")
 }
 
 /// The front matter of the file, in YAML.

@@ -3,6 +3,7 @@
 //! Pure: no IO, no clock. [`ItemKey`] alone defines identity.
 
 pub mod diff;
+pub mod diffstat;
 pub mod link;
 pub mod prose;
 pub mod subject;

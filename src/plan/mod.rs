@@ -233,7 +233,8 @@ async fn update_post(
     on: Occasion,
 ) -> anyhow::Result<()> {
     let (story, now) = (&change.changed.story, on.now);
-    let content = Content::Story(Box::new(story::compose(story)));
+    let shown = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(shown));
     let noted = post.reached.take();
     post.reached = Some(reached_keys(story, noted.as_deref()));
     let waits = waits(tx, story, &change.news).await?;
@@ -281,7 +282,8 @@ async fn open_for_story(
         true => now + SERIES_HOLD,
         false => now,
     };
-    let content = Content::Story(Box::new(story::compose(story)));
+    let shown = story::compose_with_page(story, destination.home.as_deref());
+    let content = Content::Story(Box::new(shown));
     open_post(
         tx,
         destination,

@@ -67,7 +67,7 @@ async fn post_sample(
     item: i64,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let mut post = story::compose(story);
+    let mut post = story::compose_with_page(story, destination.home.as_deref());
     post.notes.push(SAMPLE_NOTE.to_owned());
     let content = Content::Story(Box::new(post));
     open_post(tx, destination, story, item, content, now, now).await

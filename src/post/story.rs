@@ -7,7 +7,7 @@ use super::notes::notes;
 use super::reviews::reviews;
 use super::steps::steps;
 pub use super::steps::{event_words, standing};
-use super::{About, is_for_readers, plain};
+use super::{About, is_for_readers, plain, story_path};
 use crate::item::prose;
 use crate::story::key::HASH_DIGITS;
 use crate::story::{State, Story, StoryKind};
@@ -229,6 +229,9 @@ pub struct Post {
     /// The commit that brought it, if it is the only one or in mainline.
     #[serde(default)]
     pub commit: Option<CommitRef>,
+    /// The story's page on our site, if pages are public.
+    #[serde(default)]
+    pub page: Option<String>,
 }
 
 /// A commit that a post names.
@@ -301,6 +304,15 @@ pub fn compose(story: &Story) -> Post {
         steps: steps(story),
         link: story.url.clone().filter(|link| is_for_readers(link)),
         commit: commit(story),
+        page: None,
+    }
+}
+
+/// The same with a link to the story's page. `home` is the public address of our pages, with its last slash.
+pub fn compose_with_page(story: &Story, home: Option<&str>) -> Post {
+    Post {
+        page: home.map(|home| format!("{home}{}", story_path(&story.id))),
+        ..compose(story)
     }
 }
 

@@ -359,6 +359,16 @@ impl KnownVersion {
     }
 }
 
+/// The page of an item: its own link, or the address at the first feed that carries it.
+pub fn page_of<'a>(
+    kind: ItemKind,
+    reference: &str,
+    own: Option<String>,
+    mut feeds: impl Iterator<Item = Option<&'a str>>,
+) -> Option<String> {
+    own.or_else(|| feeds.find_map(|feed| item_url(kind, &Url::parse(feed?).ok()?, reference)))
+}
+
 /// The page on which a person reads a mail or a commit of the feed at `base`; `None` for items that have a link of their own,
 /// and for feeds without pages.
 pub fn item_url(kind: ItemKind, base: &Url, reference: &str) -> Option<String> {

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
 use self::scope::StoryExtent;
+pub use self::words::short_tree;
 use crate::item::{ItemKind, Person};
 
 /// An item as it was stored, for folding.
@@ -320,15 +321,6 @@ pub struct Applied {
     pub claimed: bool,
     /// The commits, as far as they are known.
     pub commits: Vec<AppliedCommit>,
-}
-
-impl Applied {
-    /// The tree as people call it: the last part of its path, without `.git`.
-    pub fn short_tree(&self) -> &str {
-        let path = self.tree.trim_end_matches('/');
-        let name = path.rsplit('/').next().unwrap_or(path);
-        name.strip_suffix(".git").unwrap_or(name)
-    }
 }
 
 /// A commit made from a patch.

@@ -120,8 +120,8 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                 header {
                     nav aria-label="Pages" {
                         ul {
-                            (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
-                            (entry("/cycle", "Kernel cycle"))
+                            (entry("/", "Now")) (entry("/issues", "Issues")) (entry("/stories", "Stories"))
+                            (entry("/search", "Search")) (entry("/cycle", "Kernel cycle"))
                             (entry("/issues.atom", "Feed"))
                             @if head.has_mail { (entry("/mail", "By mail")) }
                         }

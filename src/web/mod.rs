@@ -2,16 +2,23 @@
 //! style. They load nothing from other hosts.
 
 mod answer;
+mod api;
 mod article;
 mod atom;
+mod cursor;
 mod cycle;
+mod front;
 mod layout;
+mod links;
+mod lists;
 mod mail;
 mod mail_pages;
 mod metrics;
 mod pages;
 mod serve;
 mod site;
+mod story;
+mod validate;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +31,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use self::api::{ApiAllowance, StoryJson};
 pub use self::mail_pages::MailPages;
 use self::site::Served;
 pub use self::site::Site;
@@ -51,11 +59,21 @@ pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves the pages until `stop` is cancelled, and then finishes the requests in progress.
 pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
-    info!("the pages are at {}", site.home);
-    serve::serve(listener, router(site), serve::LIMITS, &stop).await;
+    serve_at_rate(listener, site, ApiAllowance::default(), stop).await;
 }
 
-fn router(site: Site) -> Router {
+/// The same with another rate limit of the API.
+pub async fn serve_at_rate(
+    listener: TcpListener,
+    site: Site,
+    rate: ApiAllowance,
+    stop: CancellationToken,
+) {
+    info!("the pages are at {}", site.home);
+    serve::serve(listener, router(site, rate), serve::LIMITS, &stop).await;
+}
+
+fn router(site: Site, rate: ApiAllowance) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
@@ -65,11 +83,16 @@ fn router(site: Site) -> Router {
         None => Router::new(),
     };
     Router::new()
-        .route("/", get(pages::latest))
+        .route("/", get(front::front))
         .route("/issues", get(pages::archive))
         .route("/issues/{number}", get(pages::issue))
-        .route("/story/{id}", get(pages::story))
-        .route("/search", get(pages::search))
+        .route("/story/{id}", get(story::story))
+        .route("/stories", get(lists::all))
+        .route("/person/{name}", get(lists::person))
+        .route("/tree/{name}", get(lists::tree))
+        .route("/folder/{*name}", get(lists::folder))
+        .route("/search", get(lists::search))
+        .nest("/api", api::router(&served, rate))
         .route(cycle::CYCLE, get(cycle::cycle))
         .route("/cycle.ics", get(cycle::calendar))
         .route("/issues.atom", get(atom::issues))
@@ -87,5 +110,6 @@ fn router(site: Site) -> Router {
         // A form may arrive slowly, and must keep nobody from the pages meanwhile.
         .merge(mail_pages)
         .layer(axum::middleware::map_response(answer::add_security_headers))
+        .layer(axum::middleware::from_fn(validate::validate))
         .with_state(served)
 }

@@ -6,8 +6,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,9 +65,9 @@ pub(super) async fn serve(
         let Ok(seat) = seat else { break };
         match accepted {
             Ok((stream, peer)) => {
-                let router = router.clone().layer(Extension(PeerAddress(peer.ip())));
-                let stop = stop.clone();
-                connections.spawn(answer(stream, router, limits, stop, seat));
+                let (router, stop) = (router.clone(), stop.clone());
+                let peer = PeerAddress(peer.ip());
+                connections.spawn(answer(stream, peer, router, limits, stop, seat));
             }
             Err(error) if is_of_the_other(&error) => {}
             Err(error) => {
@@ -90,15 +93,21 @@ fn is_of_the_other(error: &io::Error) -> bool {
 
 async fn answer(
     stream: TcpStream,
+    peer: PeerAddress,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
     seat: OwnedSemaphorePermit,
 ) {
+    let pages = TowerToHyperService::new(router);
+    let with_peer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        pages.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), with_peer);
     tokio::pin!(connection);
     let (whole, mut is_stopping) = (sleep(limits.whole), false);
     tokio::pin!(whole);

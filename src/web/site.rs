@@ -25,6 +25,13 @@ pub struct Site {
     pub mail: Option<MailPages>,
 }
 
+impl Site {
+    /// Days since 1970.
+    pub(super) fn today(&self) -> i64 {
+        self.clock.now().timestamp().div_euclid(86_400)
+    }
+}
+
 /// The data behind the pages.
 #[derive(Clone)]
 pub(super) struct Served {

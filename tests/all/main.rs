@@ -23,4 +23,5 @@ mod samples;
 mod setup;
 mod sim;
 mod tidy;
+mod web;
 mod world;

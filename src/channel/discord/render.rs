@@ -33,6 +33,8 @@ const COMMIT_LINK_MAX: usize = 200;
 const SUMMARY_MAX: usize = 1200;
 const CHANGE_MAX: usize = 1200;
 const STEPS_MAX: usize = 400;
+/// The address of a story's own page.
+const PAGE_MAX: usize = 256;
 /// The headings and empty lines between the shares.
 const LAYOUT_MAX: usize = 64;
 const _: () = assert!(
@@ -44,6 +46,7 @@ const _: () = assert!(
         + STEPS_MAX
         + COMMIT_MAX
         + COMMIT_LINK_MAX
+        + PAGE_MAX
         + LAYOUT_MAX
         < DESCRIPTION_MAX
 );
@@ -181,7 +184,7 @@ fn description(post: &Post) -> String {
         cut(&escape(&post.reviews), REVIEWS_MAX),
         cut(&escape(&post.checks), REFS_MAX),
         cut(&escape(&post.steps.join(" → ")), STEPS_MAX),
-        commit(post),
+        commit_and_page(post),
     ];
     let taken: usize = before
         .iter()
@@ -206,18 +209,22 @@ fn description(post: &Post) -> String {
         .join("\n\n")
 }
 
-/// The commit of a post, as a link if its page is known.
-fn commit(post: &Post) -> String {
-    let Some(commit) = &post.commit else {
-        return String::new();
-    };
-    match web_link(commit.link.as_deref(), COMMIT_LINK_MAX) {
-        Some(link) => format!(
-            "[{}]({link})",
-            cut(&escape_label(&commit.words), COMMIT_MAX)
-        ),
-        None => cut(&escape(&commit.words), COMMIT_MAX),
-    }
+/// The commit of a post, as a link if its page is known, and a short link to the story's page.
+fn commit_and_page(post: &Post) -> String {
+    let commit = post.commit.as_ref().map(|commit| {
+        match web_link(commit.link.as_deref(), COMMIT_LINK_MAX) {
+            Some(link) => format!(
+                "[{}]({link})",
+                cut(&escape_label(&commit.words), COMMIT_MAX)
+            ),
+            None => cut(&escape(&commit.words), COMMIT_MAX),
+        }
+    });
+    let page = web_link(post.page.as_deref(), PAGE_MAX);
+    let page = page.map(|page| format!("[timeline]({page})"));
+    let parts = [commit, page].into_iter().flatten();
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(DOT)
 }
 
 fn one_line(line: &Line) -> Map<String, Value> {

@@ -157,6 +157,7 @@ mod tests {
             steps: Vec::new(),
             link: None,
             commit: None,
+            page: None,
         }))
     }
 

@@ -35,6 +35,7 @@ fn post(text: &str, link: &str) -> Content {
             words: text.to_owned(),
             link: None,
         }),
+        page: Some(link.to_owned()),
     }))
 }
 

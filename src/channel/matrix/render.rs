@@ -249,12 +249,16 @@ fn story(text: &mut RenderedText, post: &Post) {
         true => (String::new(), String::new()),
         false => (format!("{steps}\n"), format!("{}<br>", escape(&steps))),
     };
+    let page = web_link(post.page.as_deref());
+    let to_page = page.as_deref().map_or(String::new(), |page| {
+        format!("{DOT}<a href=\"{}\">timeline</a>", entities(page))
+    });
     text.paragraph(
         &format!("{lead}{about}"),
-        &format!("{marked}<em>{about_marked}</em>"),
+        &format!("{marked}<em>{about_marked}</em>{to_page}"),
     );
-    // In the HTML, the title is the link.
-    if let Some(link) = link {
+    // In the HTML, the title and a word are the links.
+    for link in link.into_iter().chain(page) {
         text.plain.push('\n');
         text.plain.push_str(&link);
     }
@@ -481,6 +485,7 @@ mod tests {
                 words: "0123456789ab".to_owned(),
                 link: None,
             }),
+            page: Some("https://news.example/story/abc?a=1&b=2".to_owned()),
         }
     }
 

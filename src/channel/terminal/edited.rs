@@ -127,6 +127,7 @@ mod tests {
             reviews: String::new(),
             steps: Vec::new(),
             commit: None,
+            page: None,
             tree: "bpf".to_owned(),
             title: "Do a thing".to_owned(),
             author: "A. Author".to_owned(),

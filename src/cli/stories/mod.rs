@@ -1,6 +1,5 @@
 //! The commands about stories: `stories`, `story`, `search`, `open`, `refold`.
 
-mod json;
 mod page;
 mod standing;
 #[cfg(test)]
@@ -9,9 +8,9 @@ mod timeline;
 mod view;
 mod which;
 
-use self::json::StoryJson;
 pub(super) use self::which::StoryChoice;
 use self::which::kind_word;
+use crate::web::StoryJson;
 
 use std::io::Write as _;
 use std::path::Path;

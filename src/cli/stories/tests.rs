@@ -5,11 +5,11 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::json::StoryJson;
 use super::timeline::timeline;
 use super::view::{fit, line, span, waiting, waiting_line};
 use crate::story::machine::Findings;
 use crate::story::{Check, State, Story};
+use crate::web::StoryJson;
 
 fn now() -> DateTime<Utc> {
     let now = Utc.with_ymd_and_hms(2017, 5, 20, 12, 0, 0).single();

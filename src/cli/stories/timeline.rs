@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::page::{CALM, StoryLayout};
 use super::standing::{ranges, short_hash, standing, tree_and_branch};
 use super::view::{DIM, ago, colour, counted, joined, version};
-use crate::story::{Applied, AppliedCommit, Event, PersonRole, Revision, Step, Story, StoryKind};
+use crate::story::{Applied, Event, PersonRole, Revision, Step, Story, StoryKind};
 
 /// The width of an event's date and step, left of its words.
 const DATE: usize = 11;
@@ -113,7 +113,8 @@ fn life(page: &mut StoryLayout, story: &Story) {
         if let Some(link) = &story.events[next + alike - 1].link {
             page.row(&" ".repeat(EVENT), EVENT, link, DIM);
         }
-        if let Some(change) = revision_of(story, event)
+        if let Some(change) = story
+            .revision_of(event)
             .and_then(|revision| story.changes.get(&format!("v{}", revision.version)))
         {
             page.row(&" ".repeat(EVENT), EVENT, change, DIM);
@@ -136,7 +137,7 @@ fn event_words(story: &Story, event: &Event) -> String {
         name => format!("{what} by {name}"),
     };
     match event.state {
-        Step::Posted | Step::Revised => match revision_of(story, event) {
+        Step::Posted | Step::Revised => match story.revision_of(event) {
             Some(revision) => posted(revision),
             None => by(""),
         },
@@ -198,22 +199,6 @@ fn posted(revision: &Revision) -> String {
     format!("v{}, {count}", revision.version)
 }
 
-fn revision_of<'a>(story: &'a Story, event: &Event) -> Option<&'a Revision> {
-    if !matches!(event.state, Step::Posted | Step::Revised) {
-        return None;
-    }
-    let holds = |revision: &&Revision| {
-        let mut ids = revision.patches.iter().map(|patch| &patch.message_id);
-        revision.root == event.source || ids.any(|id| *id == event.source)
-    };
-    let at_that_time = |revision: &&Revision| revision.posted_at == event.at;
-    let revisions = &story.revisions;
-    revisions
-        .iter()
-        .find(holds)
-        .or_else(|| revisions.iter().find(at_that_time))
-}
-
 fn applied_at<'a>(story: &'a Story, event: &Event) -> Option<&'a Applied> {
     let is_claim = event.state == Step::Claimed;
     story
@@ -241,17 +226,17 @@ fn applied_words(story: &Story, applied: &Applied) -> String {
 }
 
 fn people(page: &mut StoryLayout, story: &Story) {
-    const ROLES: [(PersonRole, &str); 7] = [
-        (PersonRole::Reviewer, "reviewed by"),
-        (PersonRole::Acker, "acked by"),
-        (PersonRole::Tester, "tested by"),
-        (PersonRole::Nacker, "refused by"),
-        (PersonRole::Reporter, "reported by"),
-        (PersonRole::Suggester, "suggested by"),
-        (PersonRole::Applier, "applied by"),
+    const ROLES: [PersonRole; 7] = [
+        PersonRole::Reviewer,
+        PersonRole::Acker,
+        PersonRole::Tester,
+        PersonRole::Nacker,
+        PersonRole::Reporter,
+        PersonRole::Suggester,
+        PersonRole::Applier,
     ];
     let mut is_first = true;
-    for (role, label) in ROLES {
+    for role in ROLES {
         let names: Vec<&str> = story
             .people
             .iter()
@@ -264,7 +249,7 @@ fn people(page: &mut StoryLayout, story: &Story) {
         if std::mem::take(&mut is_first) {
             page.blank();
         }
-        page.labelled(label, &names.join(", "));
+        page.labelled(role.by(), &names.join(", "));
     }
 }
 
@@ -283,10 +268,7 @@ fn patches(page: &mut StoryLayout, story: &Story) {
         let head = 2 + 2 * digits + 1 + 2;
         let number = format!("{}/{}", patch.number, newest.total);
         let hash = story
-            .applied
-            .iter()
-            .flat_map(|applied| &applied.commits)
-            .find(|commit| is_made_of(commit, patch.number, &patch.subject))
+            .commit_of(patch)
             .map(|commit| short_hash(&commit.hash));
         let lead = format!("  {DIM}{number:>0$}{DIM:#}  ", 2 * digits + 1);
         page.row_with_end(&lead, head, &patch.subject, hash.as_deref().unwrap_or(""));
@@ -297,13 +279,6 @@ fn patches(page: &mut StoryLayout, story: &Story) {
         let are = if missing == 1 { "is" } else { "are" };
         let words = format!("{} {are} not here", counted(missing, "patch"));
         page.row("  ", 2, &words, DIM);
-    }
-}
-
-fn is_made_of(commit: &AppliedCommit, number: u32, subject: &str) -> bool {
-    match commit.number {
-        Some(made_of) => made_of == number,
-        None => commit.subject == subject,
     }
 }
 

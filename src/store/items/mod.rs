@@ -6,6 +6,7 @@
 
 mod columns;
 mod known;
+mod pages;
 mod questions;
 mod texts;
 
@@ -23,6 +24,7 @@ pub(super) use self::columns::unpack;
 use self::columns::{TextLocation, aliases, free_on, print, row};
 pub use self::known::{are_known, new_here};
 use self::known::{known_items, says_more};
+pub use self::pages::{PageItem, PageText, items_by_name, items_on_page, texts_on_page};
 pub use self::questions::{
     ItemFilter, ItemRow, all_numbers, answer_missing_mails, kernel_releases, list_items, text_of,
 };

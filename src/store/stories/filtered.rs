@@ -27,6 +27,8 @@ pub struct FilteredStories {
     pub looked_at: usize,
     /// Whether no story is left that could be compared.
     pub is_whole: bool,
+    /// The place of the last story that was compared: its time and number.
+    pub last: (i64, i64),
 }
 
 impl FilteredStories {
@@ -53,15 +55,27 @@ pub async fn filtered_stories(
     today: i64,
     most: usize,
 ) -> anyhow::Result<FilteredStories> {
+    let start = (i64::MAX, i64::MAX);
+    filtered_stories_after(readers, filter, subsystems, start, today, most).await
+}
+
+/// The same, behind a place in the order of time and number.
+pub async fn filtered_stories_after(
+    readers: &Readers,
+    filter: &Filter,
+    subsystems: &Subsystems,
+    mut after: (i64, i64),
+    today: i64,
+    most: usize,
+) -> anyhow::Result<FilteredStories> {
     let mut found = FilteredStories::default();
-    let mut after = (i64::MAX, i64::MAX);
     let read_all = async {
         while found.looked_at < LOOKED_AT_MAX && found.stories.len() < most {
             let page = page_after(readers, after, today).await?;
             let is_last = i64::try_from(page.len())? < PAGE;
             for (place, story) in page {
                 found.looked_at += 1;
-                after = place;
+                (after, found.last) = (place, place);
                 if filter.takes(&story, subsystems) {
                     found.stories.push(story);
                 }

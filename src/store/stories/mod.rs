@@ -8,13 +8,22 @@ use sha2::{Digest as _, Sha256};
 
 mod filtered;
 mod find;
+mod folders;
+mod pages;
 mod questions;
 mod released;
 mod shown;
 mod stored;
 
-pub use self::filtered::{FilteredStories, Searched, filtered_stories, search_typed};
+pub use self::filtered::{
+    FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
+};
 pub use self::find::find_story;
+pub use self::folders::{folders_of, stories_in_folder};
+pub use self::pages::{
+    ListFilter, ListedStory, listed_stories, named_stories, ranked_stories, stories_by_ids,
+    stories_of_keys, stories_that_mention,
+};
 pub use self::questions::{
     NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,

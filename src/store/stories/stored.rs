@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::folders::put_folders;
 use crate::store::packed::{self, EndToEnd};
 use crate::store::{Database, Tx};
 use crate::story::Story;
@@ -217,6 +218,8 @@ pub async fn put_stories(
     .execute(&mut **tx)
     .await
     .context("storing stories")?;
+    let numbered = stories.iter().map(|(after, _)| (after.number, after.story));
+    put_folders(tx, &numbered.collect::<Vec<_>>()).await?;
     let known = stories.iter().filter(|(after, _)| !after.is_new);
     let known: Vec<i64> = known.map(|(after, _)| after.number).collect();
     take_out_of_search(tx, &known).await?;

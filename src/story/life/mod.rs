@@ -33,6 +33,8 @@ const ID_LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const ID_LENGTH: usize = 10;
 /// A pull request lists patches of the half year before it; an older patch of the same name is another.
 const PULLED_WITHIN: TimeDelta = TimeDelta::days(180);
+/// Begins the reason that names a story that may be the same effort; the story's id follows.
+const NEAR: &str = "perhaps one with ";
 /// The person who merges into mainline.
 const MAINLINE_BY: &str = "Linus Torvalds";
 
@@ -47,6 +49,12 @@ pub fn id_of(own: JoinKey) -> String {
 /// Whether a text has the form of a story's id.
 pub fn is_id(text: &str) -> bool {
     text.len() == ID_LENGTH && text.bytes().all(|byte| ID_LETTERS.contains(&byte))
+}
+
+/// The ids of stories that may be the same effort. The evidence is too weak to join them.
+pub fn near_ids(story: &Story) -> impl Iterator<Item = &str> {
+    let near = story.why.iter().filter_map(|why| why.strip_prefix(NEAR));
+    near.filter_map(|near| Some(near.split_once(':')?.0))
 }
 
 /// Whether a story is of answers to a patch that is not here: nobody began it, as far as is known.
@@ -178,7 +186,7 @@ impl StoryBuilder<'_> {
         let near = group
             .near
             .iter()
-            .map(|(own, why)| format!("perhaps one with {}: {why}, but nothing more", id_of(*own)));
+            .map(|(own, why)| format!("{NEAR}{}: {why}, but nothing more", id_of(*own)));
         story.why.extend(near);
         story.why.extend(self.why_machines());
         story

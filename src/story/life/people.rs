@@ -39,22 +39,11 @@ impl StoryBuilder<'_> {
         &self,
         machines: &Machines,
     ) -> impl Iterator<Item = (PersonRole, &Signed)> {
-        const ROLES: [(&str, PersonRole); 8] = [
-            ("Reviewed-by", PersonRole::Reviewer),
-            ("Acked-by", PersonRole::Acker),
-            ("Tested-by", PersonRole::Tester),
-            ("Nacked-by", PersonRole::Nacker),
-            ("Reported-by", PersonRole::Reporter),
-            ("Suggested-by", PersonRole::Suggester),
-            ("Co-developed-by", PersonRole::Author),
-            ("NAKed-by", PersonRole::Nacker),
-        ];
         let readings = self.group.readings.iter().copied();
         let readings = readings.filter(|reading| reading.role != Role::Machine);
         readings.flat_map(Reading::signed).filter_map(|signed| {
-            let is_it = |(name, _): &&(&str, _)| signed.name.eq_ignore_ascii_case(name);
-            let (_, role) = ROLES.iter().find(is_it)?;
-            (!machines.is_machine(&signed.identity)).then_some((*role, signed))
+            let role = PersonRole::of_trailer(&signed.name)?;
+            (!machines.is_machine(&signed.identity)).then_some((role, signed))
         })
     }
 

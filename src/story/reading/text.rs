@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::item::diffstat;
 use crate::item::prose::lines;
 use crate::item::trailer::{commit_in_link, linked_mails, trailers};
 use crate::item::{MessageId, Person};
@@ -190,12 +191,7 @@ pub fn slug(title: &str) -> String {
 
 /// The paths in a diffstat: lines `path | 12 ++--`, also shortened ones.
 pub fn paths(text: &str) -> BTreeSet<String> {
-    static STAT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^ (\S[^|]*?)\s+\|\s+(?:\d+|Bin)\b").expect("the pattern is sound")
-    });
-    let rows = lines(text).filter(|line| line.starts_with(' ') && line.contains('|'));
-    rows.filter_map(|row| Some(STAT.captures(row)?[1].to_owned()))
-        .collect()
+    diffstat::rows(text).map(|file| file.path).collect()
 }
 
 /// The commits that `Fixes:` trailers and `This reverts commit` name, as long as they are written.

@@ -16,13 +16,13 @@ use crate::documents::{Article, mail, rss};
 pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
 
 /// PageCalls that are served until this is dropped.
-pub(super) struct PageCalls {
-    pub(super) url: String,
+pub(crate) struct PageCalls {
+    pub(crate) url: String,
     _stop: DropGuard,
 }
 
 impl PageCalls {
-    pub(super) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let site = Site {
@@ -41,7 +41,7 @@ impl PageCalls {
         }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         let url = format!("{}{path}", self.url);
         reqwest::get(&url).await.expect("an answer")
     }
@@ -54,7 +54,7 @@ impl PageCalls {
 }
 
 /// A week with hostile text everywhere, of which an issue is out.
-pub(super) async fn hostile() -> (House, PageCalls) {
+pub(crate) async fn hostile() -> (House, PageCalls) {
     let mut house = House::new().await;
     house
         .post(&[
@@ -95,7 +95,7 @@ pub(super) async fn hostile() -> (House, PageCalls) {
 #[tokio::test]
 async fn hostile_text_is_text_on_every_page() {
     let (_house, pages) = hostile().await;
-    let latest = pages.text("").await;
+    let latest = pages.text("issues/1").await;
     let story = latest.split("href=\"/story/").nth(1).expect("a story");
     let story = format!("story/{}", story.split('"').next().expect("its end"));
     for path in [
@@ -175,11 +175,12 @@ async fn a_search_on_the_pages_may_be_a_filter() {
 #[tokio::test]
 async fn pages_describe_themselves_and_robots_get_an_answer() {
     let (_house, pages) = hostile().await;
-    let latest = pages.text("").await;
+    let latest = pages.text("issues/1").await;
     let story = latest.split("href=\"/story/").nth(1).expect("a story");
     let story = format!("story/{}", story.split('"').next().expect("its end"));
     for (path, address, kind) in [
-        ("", "issues/1", "article"),
+        ("", "", "website"),
+        ("issues/1", "issues/1", "article"),
         ("issues", "issues", "website"),
         (&*story, &*story, "article"),
         ("search?q=x", "search", "website"),
@@ -267,7 +268,7 @@ async fn what_is_not_there_is_said_and_what_watches_is_answered() {
         .expect("an answer");
     assert_eq!(post.status(), 405);
     // A story that was taken back is on no page.
-    let latest = pages.text("").await;
+    let latest = pages.text("issues/1").await;
     let story = latest.split("href=\"/story/").nth(1).expect("a story");
     let id = story.split('"').next().expect("its end").to_owned();
     house.ask(&boss(), &format!("admin retract {id}")).await;

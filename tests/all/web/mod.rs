@@ -1,0 +1,99 @@
+//! The pages of stories, the lists, and the read API, over sockets.
+
+mod api;
+mod described;
+mod lists;
+mod posts;
+mod real;
+mod story;
+
+use std::sync::Arc;
+
+use bpfnews::clock::FixedClock;
+use bpfnews::filter::Subsystems;
+use bpfnews::store::Store;
+use bpfnews::web::{self, ApiAllowance, Site};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::fold::scenario::{FoldStore, Scenario, begin};
+
+/// A site over a database, until this is dropped.
+pub(crate) struct Served {
+    pub(crate) url: String,
+    _stop: DropGuard,
+}
+
+impl Served {
+    pub(crate) async fn start(store: Store, now: DateTime<Utc>, rate: ApiAllowance) -> Self {
+        let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let site = Site {
+            store,
+            clock: Arc::new(FixedClock::new(now)),
+            name: "BPF updates".to_owned(),
+            home: url.clone(),
+            subsystems: Subsystems::default(),
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(web::serve_at_rate(listener, site, rate, stop.clone()));
+        Self {
+            url,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        let url = format!("{}{path}", self.url);
+        reqwest::get(&url).await.expect("an answer")
+    }
+
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.text().await.expect("a text")
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.text(path).await).expect("JSON")
+    }
+}
+
+/// No limit at all.
+pub(crate) fn unlimited() -> ApiAllowance {
+    ApiAllowance {
+        burst: 1,
+        every: TimeDelta::zero(),
+    }
+}
+
+/// The items of a scenario, folded and served two months after its beginning.
+pub(crate) async fn serve(scenario: &Scenario) -> (FoldStore, Served) {
+    let house = FoldStore::new().await;
+    house.take(&scenario.items).await;
+    let now = begin() + TimeDelta::days(60);
+    let served = Served::start(house.store.clone(), now, unlimited()).await;
+    (house, served)
+}
+
+/// The text of a page as a reader sees it, with single spaces.
+pub(crate) fn seen(html: &str) -> String {
+    let page = scraper::Html::parse_document(html);
+    let main = scraper::Selector::parse("main").expect("a selector");
+    let main = page.select(&main).next().expect("a page has a main part");
+    let text: String = main.text().collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The links of a page: each target with its text.
+pub(crate) fn links(html: &str) -> Vec<(String, String)> {
+    let page = scraper::Html::parse_document(html);
+    let link = scraper::Selector::parse("main a[href]").expect("a selector");
+    let links = page.select(&link);
+    links
+        .map(|link| {
+            let text: String = link.text().collect();
+            (link.attr("href").unwrap_or_default().to_owned(), text)
+        })
+        .collect()
+}
