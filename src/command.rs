@@ -19,5 +19,6 @@ mod readers;
 mod records;
 mod rights;
 mod routes;
+mod stats;
 mod suggest;
 mod wording;

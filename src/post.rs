@@ -2,6 +2,7 @@
 
 mod matters;
 mod notes;
+pub mod numbers;
 pub mod route;
 mod steps;
 pub mod story;

@@ -33,6 +33,7 @@ pub enum CommandId {
     Search,
     Open,
     Status,
+    Stats,
     Suggest,
     /// Each audience has its own.
     Help,

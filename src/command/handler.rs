@@ -12,7 +12,8 @@ use super::pages::{self, PageCache};
 use super::rate::{RateDecision, RateLimit};
 use super::rights::{self, Right};
 use super::{
-    complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, suggest,
+    complete, editors, feeds, issues, letters, mutes, publishing, readers, records, routes, stats,
+    suggest,
 };
 use crate::chat::{
     Audience, Call, Choice, CommandId as Id, CommandRequest, Completes, Disclosure, HandleCommands,
@@ -252,6 +253,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Search => readers::search(ctx).await,
         Id::Open => readers::open(ctx).await,
         Id::Status => readers::status(ctx).await,
+        Id::Stats => stats::stats(ctx).await,
         Id::Suggest => suggest::suggest(ctx).await,
         Id::Help => readers::help(ctx),
         Id::Draft => issues::draft(ctx).await,

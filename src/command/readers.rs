@@ -10,14 +10,12 @@ use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, span};
 use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
-use crate::story::waiting::waiting;
+use crate::story::waiting::{GIVEN_UP_AFTER, waiting};
 
 /// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
 /// The most stories offered if a name is ambiguous.
 const NEAR_MAX: i64 = 8;
-/// A series without activity for this long counts as abandoned.
-const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 /// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
 /// Shows one story, or the candidates for an ambiguous name.

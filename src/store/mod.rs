@@ -17,6 +17,7 @@ pub mod issues;
 pub mod items;
 pub mod lock;
 pub mod mutes;
+pub mod numbers;
 pub mod outbox;
 mod owner;
 mod packed;

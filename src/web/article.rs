@@ -3,7 +3,9 @@
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::figures::of_issue as numbers_of_issue;
 use super::layout::{STYLE, head_of_any};
+
 use crate::issue::markdown::{self, Correction, is_list, opening, read_at, rest};
 use crate::issue::prose::{Block, Span, read};
 use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
@@ -13,6 +15,8 @@ use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
 pub(super) struct Links<'a> {
     /// The prefix of our own paths; `None` if no pages are served.
     home: Option<&'a str>,
+    /// Whether pictures can be shown; readers of feeds remove them.
+    has_pictures: bool,
 }
 
 impl Links<'_> {
@@ -22,14 +26,25 @@ impl Links<'_> {
 }
 
 /// Links on served pages are relative to the host.
-pub(super) const HERE: Links<'static> = Links { home: Some("/") };
+pub(super) const HERE: Links<'static> = Links {
+    home: Some("/"),
+    has_pictures: true,
+};
 
 /// An issue as HTML, for the page and for feeds.
 pub(super) fn article_for_feeds(issue: &Issue, corrections: &[Correction], home: &str) -> String {
-    issue_article(issue, corrections, Links { home: Some(home) }).into_string()
+    let links = Links {
+        home: Some(home),
+        has_pictures: false,
+    };
+    issue_article(issue, corrections, links).into_string()
 }
 
 pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
+    let links = Links {
+        home,
+        has_pictures: true,
+    };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -37,7 +52,7 @@ pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option
                 (head_of_any(&issue.title()))
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { article { (issue_article(issue, corrections, Links { home })) } } }
+            body { main { article { (issue_article(issue, corrections, links)) } } }
         }
     };
     page.into_string()
@@ -87,6 +102,7 @@ pub(super) fn issue_article(issue: &Issue, corrections: &[Correction], links: Li
                 p { "The patches above are those on the lists that bpfnews reads; there are others." }
             }
         }
+        @if let Some(numbers) = &issue.numbers { (numbers_of_issue(numbers, links.has_pictures)) }
         p { "Happy hacking!" }
     }
 }

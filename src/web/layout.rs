@@ -108,6 +108,7 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         ul {
                             (entry("/", "Latest")) (entry("/issues", "All issues")) (entry("/search", "Search"))
+                            (entry("/stats", "Numbers"))
                             (entry("/issues.atom", "Feed"))
                         }
                     }

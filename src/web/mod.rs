@@ -4,9 +4,12 @@
 mod answer;
 mod article;
 mod atom;
+mod figures;
 mod layout;
 mod metrics;
+mod numbers;
 mod pages;
+mod plot;
 mod serve;
 mod site;
 
@@ -55,6 +58,7 @@ fn router(site: Site) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
+        numbers: Arc::default(),
     };
     Router::new()
         .route("/", get(pages::latest))
@@ -62,6 +66,7 @@ fn router(site: Site) -> Router {
         .route("/issues/{number}", get(pages::issue))
         .route("/story/{id}", get(pages::story))
         .route("/search", get(pages::search))
+        .route("/stats", get(numbers::numbers))
         .route("/issues.atom", get(atom::issues))
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))

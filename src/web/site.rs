@@ -3,10 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::clock::Clock;
 use crate::store::Store;
+use crate::story::numbers::SeriesNumbers;
 
 /// The site and its public address.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Site {
 pub(super) struct Served {
     pub(super) site: Arc<Site>,
     pub(super) seats: Arc<Semaphore>,
+    /// The numbers that were counted last.
+    pub(super) numbers: Arc<Mutex<Option<Arc<SeriesNumbers>>>>,
 }
 
 impl Deref for Served {

@@ -28,13 +28,12 @@ use crate::post::plain;
 use crate::store::items;
 use crate::store::stories;
 use crate::story::Story;
+use crate::story::waiting::GIVEN_UP_AFTER;
 
 /// Stories on a text list unless more are asked for.
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
-/// `open` leaves out series that did not move for so long, unless `--since` is given.
-const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 
 /// Prints stories, one after the other.
 pub(super) async fn stories(

@@ -3,7 +3,7 @@
 mod commands;
 mod demo;
 mod lines;
-mod pages;
+pub(crate) mod pages;
 mod published;
 mod reader;
 mod round;

@@ -15,13 +15,13 @@ use crate::documents::mail;
 pub(super) const HOSTILE: &str = "bpf: <script>alert(1)</script> \"><img src=https://evil.example/x onerror=alert(2)> ]](https://evil.example/) & %00 {{x}}";
 
 /// PageCalls that are served until this is dropped.
-pub(super) struct PageCalls {
-    pub(super) url: String,
+pub(crate) struct PageCalls {
+    pub(crate) url: String,
     _stop: DropGuard,
 }
 
 impl PageCalls {
-    pub(super) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) async fn serve(store: Store, clock: Arc<dyn Clock>) -> Self {
         let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let site = Site {
@@ -38,7 +38,7 @@ impl PageCalls {
         }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         let url = format!("{}{path}", self.url);
         reqwest::get(&url).await.expect("an answer")
     }
