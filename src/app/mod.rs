@@ -3,6 +3,7 @@
 mod disk;
 pub mod platforms;
 mod stop;
+mod webhooks;
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;

@@ -7,6 +7,7 @@ pub mod discord;
 pub mod matrix;
 pub mod terminal;
 pub mod text;
+pub mod webhook;
 
 use std::time::Duration;
 

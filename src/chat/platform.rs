@@ -7,13 +7,16 @@ pub enum PlatformKind {
     Matrix,
     /// The terminal that the program runs in.
     Terminal,
+    /// An address that gets events as JSON.
+    Webhook,
 }
 
 impl PlatformKind {
-    pub const ALL: [PlatformKind; 3] = [
+    pub const ALL: [PlatformKind; 4] = [
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,
+        PlatformKind::Webhook,
     ];
 
     /// The name in the configuration and in the database.
@@ -22,6 +25,7 @@ impl PlatformKind {
             PlatformKind::Discord => "discord",
             PlatformKind::Matrix => "matrix",
             PlatformKind::Terminal => "terminal",
+            PlatformKind::Webhook => "webhook",
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::Config;
+use crate::config::{Config, HookUrl};
 use crate::store::backup::beside;
 
 /// The permission that others need for a file. They also need to enter each folder above it.
@@ -53,16 +53,25 @@ pub(super) fn open_to_others(config: &Config) -> Vec<String> {
     let discord = discord.and_then(|discord| discord.token_file.clone());
     let matrix = config.matrix.as_ref();
     let password = matrix.and_then(|matrix| matrix.password_file.clone());
+    let token = matrix.and_then(|matrix| matrix.token_file.clone());
     let folder = matrix.map(|_| config.matrix_folder());
     let mut secrets: Vec<(&str, Option<PathBuf>)> = vec![
         ("the token for Discord", discord),
         ("the password for Matrix", password),
+        ("the token for Matrix", token),
         ("the Matrix session", folder),
     ];
     for feed in &config.feeds {
         let login = feed.addresses.login.as_ref();
         let file = login.map(|login| login.password_file.clone());
         secrets.push(("the password for a news server", file));
+    }
+    for channel in &config.channels {
+        let Some(hook) = &channel.hook else { continue };
+        secrets.push(("the secret of a webhook", hook.secret_file.clone()));
+        if let HookUrl::File(file) = &hook.url {
+            secrets.push(("the address of a webhook", Some(file.clone())));
+        }
     }
     for ending in ["", "-wal", "-shm"] {
         secrets.push(("the database", Some(beside(&config.database, ending))));

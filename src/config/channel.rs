@@ -1,12 +1,14 @@
 //! The `[[channel]]` tables: the rooms for posts, and the posts for each.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
 use serde::Serialize;
 
 use super::feed;
+use super::hook::{HookConfig, read_hook};
 use super::keys::TableName;
 use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
 use super::times::{QuietHours, Schedule, time_of_day};
@@ -55,7 +57,7 @@ pub struct ChannelConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
     pub platform: PlatformKind,
-    /// The id of the room on its platform; empty for the terminal.
+    /// The id of the room on its platform; empty for the terminal, and the name for a webhook.
     pub address: String,
     pub route: Route,
     pub mode: ChannelMode,
@@ -69,6 +71,8 @@ pub struct ChannelConfig {
     pub maintainers: bool,
     /// Whether it gets each issue.
     pub issues: bool,
+    /// The receiver, if it is a webhook.
+    pub hook: Option<HookConfig>,
 }
 
 /// A post for each story, or lists of stories.
@@ -106,6 +110,7 @@ impl ChannelConfig {
             milestones: Milestones::Edit,
             maintainers: false,
             issues: true,
+            hook: None,
         }
     }
 }
@@ -116,6 +121,7 @@ pub(super) fn read_channels(
     notes: &ProblemLog<'_>,
     feeds: &[Arc<FeedConfig>],
     set_up: &[PlatformKind],
+    folder: &Path,
     names: &mut HashMap<String, usize>,
 ) -> Vec<ChannelConfig> {
     const RIGHT: &str =
@@ -128,7 +134,7 @@ pub(super) fn read_channels(
         .filter_map(|member| member.table(TableName::Channel, RIGHT))
     {
         let line = table.line();
-        let Some(channel) = read_channel(table, feeds) else {
+        let Some(channel) = read_channel(table, feeds, folder) else {
             continue;
         };
         let wrong = |message: String| {
@@ -155,19 +161,24 @@ pub(super) fn read_channels(
                 "is on Matrix, but there is no [matrix]: add it, with homeserver and user"
                     .to_owned(),
             ),
-            PlatformKind::Terminal => {}
+            PlatformKind::Terminal | PlatformKind::Webhook => {}
         }
         channels.push(channel);
     }
     channels
 }
 
-fn read_channel(mut table: Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<ChannelConfig> {
+fn read_channel(
+    mut table: Table<'_, '_>,
+    feeds: &[Arc<FeedConfig>],
+    folder: &Path,
+) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
     let platforms = PlatformKind::ALL.map(|platform| (platform.word(), platform));
-    let platform = table.need("platform", "one of discord, matrix, terminal");
+    let platform = table.need("platform", "one of discord, matrix, terminal, webhook");
     let platform = platform.and_then(|field| field.one_of(&platforms));
-    let address = read_address(&mut table, platform);
+    let address = read_address(&mut table, platform, name.as_deref());
+    let hook = read_hook(&mut table, platform, folder);
     let mode = read_mode(&mut table);
     let hourly_max = table.take("hourly_max");
     let hourly_max = hourly_max.and_then(|field| field.whole("posts", 1..=HOURLY_MAX));
@@ -194,10 +205,18 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<C
         milestones: milestones.unwrap_or(Milestones::Edit),
         maintainers: maintainers.unwrap_or(false),
         issues: issues.unwrap_or(false),
+        hook: match platform? {
+            PlatformKind::Webhook => Some(hook?),
+            PlatformKind::Discord | PlatformKind::Matrix | PlatformKind::Terminal => None,
+        },
     })
 }
 
-fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Option<String> {
+fn read_address(
+    table: &mut Table<'_, '_>,
+    platform: Option<PlatformKind>,
+    name: Option<&str>,
+) -> Option<String> {
     const DISCORD: &str =
         "the channel's id, a number in quotation marks: copy it from the channel's menu in Discord";
     const MATRIX: &str =
@@ -208,6 +227,12 @@ fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Op
                 field.note("the terminal has no id; remove this key");
             }
             return Some(String::new());
+        }
+        PlatformKind::Webhook => {
+            if let Some(field) = table.take("id") {
+                field.note("a webhook has no id, but a url; remove this key");
+            }
+            return name.map(str::to_owned);
         }
         PlatformKind::Discord => (DISCORD, is_snowflake),
         PlatformKind::Matrix => (MATRIX, is_room),

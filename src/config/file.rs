@@ -199,7 +199,9 @@ fn read_config<'t>(
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
     let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
     let channels = match top.take("channel") {
-        Some(field) => channel::read_channels(field, notes, &feeds, &set_up, &mut lines.channels),
+        Some(field) => {
+            channel::read_channels(field, notes, &feeds, &set_up, folder, &mut lines.channels)
+        }
         None => Vec::new(),
     };
     let commands = top.take_table("commands", TableName::Commands);

@@ -14,6 +14,7 @@ mod issue;
 mod mails;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod numbers;
 mod posts;
 mod real;
 mod rude;
@@ -22,4 +23,5 @@ mod samples;
 mod setup;
 mod sim;
 mod tidy;
+mod webhook;
 mod world;

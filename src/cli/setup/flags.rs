@@ -46,6 +46,7 @@ pub(super) fn platform(word: &str) -> Result<PlatformKind, String> {
     match word.trim().to_lowercase().as_str() {
         "none" => Ok(PlatformKind::Terminal),
         word => PlatformKind::of(word)
+            .filter(|kind| *kind != PlatformKind::Webhook)
             .ok_or_else(|| "the answers are discord, matrix and terminal".to_owned()),
     }
 }
