@@ -21,5 +21,6 @@ mod readers;
 mod records;
 mod rights;
 mod routes;
+mod stats;
 mod suggest;
 mod wording;

@@ -3,6 +3,7 @@
 mod matters;
 pub mod milestone;
 mod notes;
+pub mod numbers;
 mod reviews;
 pub mod route;
 mod steps;

@@ -4,6 +4,7 @@ mod disk;
 pub mod letters;
 pub mod platforms;
 mod stop;
+mod webhooks;
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;

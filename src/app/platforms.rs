@@ -7,18 +7,26 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::future::{BoxFuture, FutureExt as _};
+#[cfg(feature = "matrix")]
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+#[cfg(feature = "matrix")]
+use url::Url;
 
 use super::letters::MailDesk;
+use super::webhooks;
 use crate::channel::discord::{self, ChannelFacts, Discord};
 use crate::channel::mail::{LetterWriter, MailPlatform, SmtpEncryption, SmtpSettings};
 #[cfg(feature = "matrix")]
 use crate::channel::matrix::{self, Matrix};
 use crate::channel::terminal::Terminal;
+use crate::channel::webhook::Webhook;
 use crate::channel::{Platform, SendError};
 use crate::chat::SharedHandler;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{ChannelConfig, Config, MailConfig, MailTls, PlatformKind};
+#[cfg(feature = "matrix")]
+use crate::source::fetch::WebCaller;
 use crate::store::{Store, registered};
 
 /// The page sent to Discord, which requires one, if none is configured.
@@ -30,6 +38,9 @@ const DISCORD_TOKEN: &str = "BPFNEWS_DISCORD_TOKEN";
 /// The environment variable with the Matrix password, used if no file is configured.
 #[cfg(feature = "matrix")]
 const MATRIX_PASSWORD: &str = "BPFNEWS_MATRIX_PASSWORD";
+/// The environment variable with an access token for Matrix, used if no file is configured.
+#[cfg(feature = "matrix")]
+const MATRIX_TOKEN: &str = "BPFNEWS_MATRIX_TOKEN";
 
 /// The environment variable with the mail server's password, used if no file is configured.
 const MAIL_PASSWORD: &str = "BPFNEWS_MAIL_PASSWORD";
@@ -49,6 +60,8 @@ pub struct Platforms {
     pub matrix: Option<Arc<Matrix>>,
     /// Set if there is a `[mail]`.
     pub mail: Option<SmtpSettings>,
+    /// Set if a channel is a webhook.
+    pub webhook: Option<Arc<Webhook>>,
 }
 
 impl Platforms {
@@ -75,6 +88,10 @@ impl Platforms {
         }
         let mail = config.mail.as_ref().map(smtp_settings);
         let mail = set_up(mail, &mut problems);
+        let is_hook = |channel: &ChannelConfig| channel.hook.is_some();
+        let webhook = config.channels.iter().any(is_hook);
+        let webhook = webhook.then(|| webhooks::connect_webhooks(config));
+        let webhook = set_up(webhook, &mut problems);
         if !problems.is_empty() {
             return Err(Refused(problems.join("\n")));
         }
@@ -83,6 +100,7 @@ impl Platforms {
             discord: discord.map(Arc::new),
             #[cfg(feature = "matrix")]
             matrix: matrix.map(Arc::new),
+            webhook: webhook.map(Arc::new),
         })
     }
 
@@ -91,6 +109,8 @@ impl Platforms {
     pub async fn look(&self, channel: &ChannelConfig) -> Option<anyhow::Result<String>> {
         match channel.platform {
             PlatformKind::Terminal | PlatformKind::Mail => None,
+            // A call would be an event.
+            PlatformKind::Webhook => None,
             PlatformKind::Discord => {
                 let needs = discord::Needs {
                     threads: channel.milestones.uses_threads(),
@@ -131,6 +151,12 @@ impl Platforms {
             senders.insert(
                 PlatformKind::Discord,
                 Arc::clone(discord) as Arc<dyn Platform>,
+            );
+        }
+        if let Some(webhook) = &self.webhook {
+            senders.insert(
+                PlatformKind::Webhook,
+                Arc::clone(webhook) as Arc<dyn Platform>,
             );
         }
         #[cfg(feature = "matrix")]
@@ -281,11 +307,10 @@ pub fn connect_discord(config: &Config) -> anyhow::Result<Discord> {
                 .with_context(|| format!("reading the bot's token from {}", file.display()))?
         }
     };
-    let page = config.network.page.as_ref();
     Discord::new(discord::DiscordSettings {
         base: discord.api.clone(),
         token: token.trim().to_owned().into(),
-        page: page.map_or_else(|| PAGE.to_owned(), ToString::to_string),
+        page: page_of(config),
     })
 }
 
@@ -310,36 +335,63 @@ pub fn matrix_settings(config: &Config) -> anyhow::Result<matrix::MatrixSettings
         .matrix
         .as_ref()
         .context("there is no [matrix] in the configuration")?;
-    let password = match (&matrix.password_file, credential("matrix-password")) {
-        (Some(file), _) => read_password(file)?,
-        (None, Some(handed)) if std::env::var_os(MATRIX_PASSWORD).is_none() => {
-            read_password(&handed)?
-        }
-        (None, _) => std::env::var(MATRIX_PASSWORD).ok(),
-    };
+    let password = login_secret(
+        matrix.password_file.as_deref(),
+        "matrix-password",
+        MATRIX_PASSWORD,
+    )?;
+    let token = login_secret(matrix.token_file.as_deref(), "matrix-token", MATRIX_TOKEN)?;
+    // The operator chose this host, so it may be private.
+    let own = Url::parse(&matrix.homeserver).ok();
+    let own: Vec<&Url> = own.iter().filter(|url| url.has_host()).collect();
     let channels = config.channels.iter();
     let rooms = channels.filter(|channel| channel.platform == PlatformKind::Matrix);
     Ok(matrix::MatrixSettings {
         homeserver: matrix.homeserver.clone(),
         user: matrix.user.clone(),
-        password: password.map(|password| password.trim_end_matches(['\r', '\n']).into()),
+        password,
+        way: token.map(matrix::LoginWay::AccessToken),
         folder: config.matrix_folder(),
         inviters: matrix.inviters.clone(),
         rooms: rooms.map(|room| room.address.clone()).collect(),
         send_gap: Duration::from_secs(matrix.send_gap_s.into()),
         request_max: matrix::REQUEST_MAX,
         now: Arc::new(|| SystemClock.now().timestamp()),
+        web: Arc::new(WebCaller::new(&config.network, &own)),
+        page: page_of(config),
     })
 }
 
-/// Reads the password. The file may be gone after the first login.
+/// The page about the bot.
+fn page_of(config: &Config) -> String {
+    let page = config.network.page.as_ref();
+    page.map_or_else(|| PAGE.to_owned(), ToString::to_string)
+}
+
+/// Reads a secret for a login: from its file, from systemd's credential, or from the environment.
 #[cfg(feature = "matrix")]
-fn read_password(file: &Path) -> anyhow::Result<Option<String>> {
+fn login_secret(
+    file: Option<&Path>,
+    handed: &str,
+    variable: &str,
+) -> anyhow::Result<Option<SecretString>> {
+    let secret = match (file, credential(handed)) {
+        (Some(file), _) => read_secret(file)?,
+        (None, Some(handed)) if std::env::var_os(variable).is_none() => read_secret(&handed)?,
+        (None, _) => std::env::var(variable).ok(),
+    };
+    let secret = secret.map(|secret| secret.trim_end_matches(['\r', '\n']).to_owned());
+    Ok(secret.filter(|secret| !secret.is_empty()).map(Into::into))
+}
+
+/// Reads a secret. The file may be gone after the first login.
+#[cfg(feature = "matrix")]
+fn read_secret(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {
-        Ok(password) => Ok(Some(password)),
+        Ok(secret) => Ok(Some(secret)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
-            Err(error).with_context(|| format!("reading the password from {}", file.display()))
+            Err(error).with_context(|| format!("reading the secret from {}", file.display()))
         }
     }
 }

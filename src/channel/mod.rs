@@ -8,6 +8,7 @@ pub mod mail;
 pub mod matrix;
 pub mod terminal;
 pub mod text;
+pub mod webhook;
 
 use std::time::Duration;
 

@@ -9,21 +9,26 @@ pub enum PlatformKind {
     Terminal,
     /// Mail to people who signed up for it. It has no rooms and no commands.
     Mail,
+    /// An address that gets events as JSON.
+    Webhook,
 }
 
 impl PlatformKind {
-    pub const ALL: [PlatformKind; 4] = [
+    pub const ALL: [PlatformKind; 5] = [
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,
+        PlatformKind::Webhook,
         PlatformKind::Mail,
     ];
 
-    /// Those with rooms, to which a channel can post.
-    pub const WITH_ROOMS: [PlatformKind; 3] = [
+    /// Those to which a channel can post.
+    pub const OF_CHANNELS: [PlatformKind; 4] = [
+        PlatformKind::Webhook,
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,
+        PlatformKind::Webhook,
     ];
 
     /// The name in the configuration and in the database.
@@ -32,6 +37,7 @@ impl PlatformKind {
             PlatformKind::Discord => "discord",
             PlatformKind::Matrix => "matrix",
             PlatformKind::Terminal => "terminal",
+            PlatformKind::Webhook => "webhook",
             PlatformKind::Mail => "mail",
         }
     }
@@ -40,7 +46,7 @@ impl PlatformKind {
     pub fn has_people(self) -> bool {
         match self {
             PlatformKind::Discord | PlatformKind::Matrix | PlatformKind::Mail => true,
-            PlatformKind::Terminal => false,
+            PlatformKind::Terminal | PlatformKind::Webhook => false,
         }
     }
 

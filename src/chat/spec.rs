@@ -34,6 +34,7 @@ pub enum CommandId {
     Open,
     Cycle,
     Status,
+    Stats,
     Suggest,
     Follow,
     Follows,

@@ -151,6 +151,7 @@ pub const COMMANDS: &[CommandSpec] = &[
     reader(Id::Open, "open", "Series that wait for a review, and pull requests; the longest wait first", &[PAGE]),
     reader(Id::Cycle, "cycle", "Where the kernel is, when the merge window closes, and the next release", &[]),
     reader(Id::Status, "status", "The health of the feeds, and the posts that come here", &[]),
+    reader(Id::Stats, "stats", "Numbers of twelve months: series, days until applied, who reviews, what waits", &[]),
     reader(Id::Suggest, "suggest", "Suggest a link for the next issue", &[
         arg("url", "its address, http or https", ArgKind::Text, true),
         arg("note", "why it is worth reading", ArgKind::Text, false),

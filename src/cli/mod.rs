@@ -18,6 +18,7 @@ mod polls;
 mod route;
 mod secrets;
 mod setup;
+mod stats;
 mod stories;
 mod style;
 mod upkeep;
@@ -225,6 +226,15 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Numbers about the series of twelve months: how many, how long until they are applied, who reviews, what waits.
+    #[command(
+        after_help = "Examples:\n  bpfnews stats\n  bpfnews stats --format json | jq '.months[] | [.month, .days.median]'"
+    )]
+    Stats {
+        /// How to print them; json is one object.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// The messages that could not be delivered: list them, have them tried again, or drop them.
     #[command(subcommand)]
     Letters(letters::LettersCommand),
@@ -355,6 +365,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Open { which } => stories::waiting(path, &which).await,
+        Command::Stats { format } => stats::stats(path, format).await,
         Command::Cycle { format } => cycle::cycle(path, format).await,
         Command::Route(RouteCommand::Test {
             channel,

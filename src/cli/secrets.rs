@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::Config;
+use crate::config::{Config, HookUrl};
 use crate::store::backup::beside;
 
 /// The permission that others need for a file. They also need to enter each folder above it.
@@ -53,12 +53,14 @@ pub(super) fn open_to_others(config: &Config) -> Vec<String> {
     let discord = discord.and_then(|discord| discord.token_file.clone());
     let matrix = config.matrix.as_ref();
     let password = matrix.and_then(|matrix| matrix.password_file.clone());
+    let token = matrix.and_then(|matrix| matrix.token_file.clone());
     let folder = matrix.map(|_| config.matrix_folder());
     let mail = config.mail.as_ref();
     let mail = mail.and_then(|mail| mail.password_file.clone());
     let mut secrets: Vec<(&str, Option<PathBuf>)> = vec![
         ("the token for Discord", discord),
         ("the password for Matrix", password),
+        ("the token for Matrix", token),
         ("the Matrix session", folder),
         ("the password for the mail server", mail),
     ];
@@ -66,6 +68,13 @@ pub(super) fn open_to_others(config: &Config) -> Vec<String> {
         let login = feed.addresses.login.as_ref();
         let file = login.map(|login| login.password_file.clone());
         secrets.push(("the password for a news server", file));
+    }
+    for channel in &config.channels {
+        let Some(hook) = &channel.hook else { continue };
+        secrets.push(("the secret of a webhook", hook.secret_file.clone()));
+        if let HookUrl::File(file) = &hook.url {
+            secrets.push(("the address of a webhook", Some(file.clone())));
+        }
     }
     for ending in ["", "-wal", "-shm"] {
         secrets.push(("the database", Some(beside(&config.database, ending))));

@@ -121,7 +121,10 @@ impl CommandContext<'_> {
 pub(super) fn typed(by: &Requester, audience: Audience, words: &str) -> String {
     let sign = match by.platform {
         PlatformKind::Discord => '/',
-        PlatformKind::Matrix | PlatformKind::Terminal | PlatformKind::Mail => '!',
+        PlatformKind::Matrix
+        | PlatformKind::Terminal
+        | PlatformKind::Mail
+        | PlatformKind::Webhook => '!',
     };
     format!("{sign}{} {words}", audience.command())
 }

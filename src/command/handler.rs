@@ -12,7 +12,7 @@ use super::pages::{self, PageCache};
 use super::rights::{self, Right};
 use super::{
     complete, editors, feeds, follows, forget, issues, letters, mail, mutes, publishing, readers,
-    records, routes, suggest,
+    records, routes, stats, suggest,
 };
 use crate::chat::{
     Audience, Call, Choice, CommandId as Id, CommandRequest, Completes, Disclosure, HandleCommands,
@@ -256,6 +256,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Open => readers::open(ctx).await,
         Id::Cycle => readers::cycle(ctx).await,
         Id::Status => readers::status(ctx).await,
+        Id::Stats => stats::stats(ctx).await,
         Id::Suggest => suggest::suggest(ctx).await,
         Id::Follow => follows::follow(ctx).await,
         Id::Follows => follows::list(ctx).await,

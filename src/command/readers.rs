@@ -11,15 +11,13 @@ use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, counted, span};
 use crate::store::stories::Searched;
 use crate::store::{feeds, issues, outbox, stories};
-use crate::story::waiting::{pull_waits, waiting, waiting_pulls};
+use crate::story::waiting::{GIVEN_UP_AFTER, pull_waits, waiting, waiting_pulls};
 use crate::story::{Story, StoryKind};
 
 /// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
 /// The most stories offered if a name is ambiguous.
 const NEAR_MAX: i64 = 8;
-/// A series without activity for this long counts as abandoned.
-const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 /// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
 /// Shows one story, or the candidates for an ambiguous name.

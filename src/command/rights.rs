@@ -67,7 +67,7 @@ fn is_named(by: &Requester, users: &[String], roles: &[String], accounts: &[Stri
             users.contains(&by.person) || by.roles.iter().any(|role| roles.contains(role))
         }
         PlatformKind::Matrix => accounts.contains(&by.person),
-        PlatformKind::Terminal | PlatformKind::Mail => false,
+        PlatformKind::Terminal | PlatformKind::Mail | PlatformKind::Webhook => false,
     }
 }
 

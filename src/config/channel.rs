@@ -1,12 +1,14 @@
 //! The `[[channel]]` tables: the rooms for posts, and the posts for each.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use serde::Serialize;
 
 use super::feed;
+use super::hook::{HookConfig, read_hook};
 use super::keys::TableName;
 use super::milestones::{PULL_WAITS_DAYS, is_quiet, read_milestones, read_pull_waits};
 use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
@@ -32,7 +34,7 @@ pub struct ChannelConfig {
     /// Its name, unique: 1 to 64 letters, digits, `.`, `_`, `-`, `/`, `+`.
     pub name: String,
     pub platform: PlatformKind,
-    /// The id of the room on its platform; empty for the terminal.
+    /// The id of the room on its platform; empty for the terminal, and the name for a webhook.
     pub address: String,
     pub route: Route,
     pub mode: ChannelMode,
@@ -48,6 +50,8 @@ pub struct ChannelConfig {
     pub maintainers: bool,
     /// Whether it gets each issue.
     pub issues: bool,
+    /// The receiver, if it is a webhook.
+    pub hook: Option<HookConfig>,
 }
 
 /// A post for each story, or lists of stories.
@@ -88,6 +92,7 @@ impl ChannelConfig {
             pull_waits: TimeDelta::days(PULL_WAITS_DAYS),
             maintainers: false,
             issues: true,
+            hook: None,
         }
     }
 }
@@ -98,6 +103,7 @@ pub(super) fn read_channels(
     notes: &ProblemLog<'_>,
     (feeds, subsystems): (&[Arc<FeedConfig>], &Subsystems),
     set_up: &[PlatformKind],
+    folder: &Path,
     names: &mut HashMap<String, usize>,
 ) -> Vec<ChannelConfig> {
     const RIGHT: &str =
@@ -110,7 +116,7 @@ pub(super) fn read_channels(
         .filter_map(|member| member.table(TableName::Channel, RIGHT))
     {
         let line = table.line();
-        let Some(channel) = read_channel(table, feeds, subsystems) else {
+        let Some(channel) = read_channel(table, feeds, subsystems, folder) else {
             continue;
         };
         let wrong = |message: String| {
@@ -137,7 +143,7 @@ pub(super) fn read_channels(
                 "is on Matrix, but there is no [matrix]: add it, with homeserver and user"
                     .to_owned(),
             ),
-            PlatformKind::Terminal | PlatformKind::Mail => {}
+            PlatformKind::Terminal | PlatformKind::Mail | PlatformKind::Webhook => {}
         }
         channels.push(channel);
     }
@@ -148,12 +154,14 @@ fn read_channel(
     mut table: Table<'_, '_>,
     feeds: &[Arc<FeedConfig>],
     subsystems: &Subsystems,
+    folder: &Path,
 ) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
-    let platforms = PlatformKind::WITH_ROOMS.map(|platform| (platform.word(), platform));
-    let platform = table.need("platform", "one of discord, matrix, terminal");
+    let platforms = PlatformKind::OF_CHANNELS.map(|platform| (platform.word(), platform));
+    let platform = table.need("platform", "one of discord, matrix, terminal, webhook");
     let platform = platform.and_then(|field| field.one_of(&platforms));
-    let address = read_address(&mut table, platform);
+    let address = read_address(&mut table, platform, name.as_deref());
+    let hook = read_hook(&mut table, platform, folder);
     let mode = read_mode(&mut table);
     let hourly_max = table.take("hourly_max");
     let hourly_max = hourly_max.and_then(|field| field.whole("posts", 1..=HOURLY_MAX));
@@ -177,10 +185,21 @@ fn read_channel(
         pull_waits,
         maintainers: maintainers.unwrap_or(false),
         issues: issues.unwrap_or(false),
+        hook: match platform? {
+            PlatformKind::Webhook => Some(hook?),
+            PlatformKind::Discord
+            | PlatformKind::Matrix
+            | PlatformKind::Terminal
+            | PlatformKind::Mail => None,
+        },
     })
 }
 
-fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Option<String> {
+fn read_address(
+    table: &mut Table<'_, '_>,
+    platform: Option<PlatformKind>,
+    name: Option<&str>,
+) -> Option<String> {
     const DISCORD: &str =
         "the channel's id, a number in quotation marks: copy it from the channel's menu in Discord";
     const MATRIX: &str =
@@ -192,6 +211,12 @@ fn read_address(table: &mut Table<'_, '_>, platform: Option<PlatformKind>) -> Op
                 field.note("the terminal has no id; remove this key");
             }
             return Some(String::new());
+        }
+        PlatformKind::Webhook => {
+            if let Some(field) = table.take("id") {
+                field.note("a webhook has no id, but a url; remove this key");
+            }
+            return name.map(str::to_owned);
         }
         PlatformKind::Discord => (DISCORD, is_snowflake),
         PlatformKind::Matrix => (MATRIX, is_room),

@@ -215,7 +215,7 @@ fn read_config<'t>(
     let channels = match top.take("channel") {
         Some(field) => {
             let named = (&*feeds, &subsystems);
-            channel::read_channels(field, notes, named, &set_up, &mut lines.channels)
+            channel::read_channels(field, notes, named, &set_up, folder, &mut lines.channels)
         }
         None => Vec::new(),
     };

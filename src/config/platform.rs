@@ -9,7 +9,7 @@ use super::reader::{Field, Table};
 const API_DEFAULT: &str = "https://discord.com";
 const API: &str =
     "an https address, such as \"https://discord.com\"; http only for this machine's loopback";
-const HOMESERVER: &str = "the homeserver's https address, such as \"https://matrix.org\"; http only for this machine's loopback";
+const HOMESERVER: &str = "the server's name, such as \"matrix.org\", or the homeserver's https address, such as \"https://matrix.example.org\"; http only for this machine's loopback";
 /// The most people who may invite.
 const INVITERS_MAX: usize = 1000;
 /// The longest pause between two messages to Matrix.
@@ -31,9 +31,13 @@ pub struct DiscordConfig {
 /// Access to Matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MatrixConfig {
+    /// The homeserver's address, or the name of a server whose `.well-known` names the address.
     pub homeserver: String,
     /// The bot's account: `@name:server`.
     pub user: String,
+    /// The file with an access token of a device that no other program uses, needed for the first login only. Without it,
+    /// `BPFNEWS_MATRIX_TOKEN` holds the token.
+    pub token_file: Option<PathBuf>,
     /// The file with the account's password, needed for the first login only. Without it, `BPFNEWS_MATRIX_PASSWORD`
     /// holds the password.
     pub password_file: Option<PathBuf>,
@@ -94,9 +98,13 @@ pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<Mat
     const INVITERS: &str =
         "a list of accounts, such as \"@alice:example.org\" or \"*:example.org\"";
     const FILE: &str = "the path of a file that holds the account's password";
+    const TOKEN: &str = "the path of a file that holds an access token of the account";
     const FOLDER: &str = "the path of a folder of the bot's own";
     let homeserver = table.need("homeserver", HOMESERVER);
-    let homeserver = homeserver.and_then(|field| read_server(&field, HOMESERVER));
+    let homeserver = homeserver.and_then(|field| match field.text(HOMESERVER)? {
+        name if is_bare_host(name) => Some(name.to_ascii_lowercase()),
+        _ => read_server(&field, HOMESERVER),
+    });
     let user = table.need("user", USER);
     let user = user.and_then(|field| {
         let text = field.text(USER)?;
@@ -108,6 +116,8 @@ pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<Mat
     });
     let password_file = table.take("password_file");
     let password_file = password_file.and_then(|field| read_path(&field, FILE, folder));
+    let token_file = table.take("token_file");
+    let token_file = token_file.and_then(|field| read_path(&field, TOKEN, folder));
     let own = table.take("folder");
     let own = own.and_then(|field| read_path(&field, FOLDER, folder));
     let mut inviters = Vec::new();
@@ -128,6 +138,7 @@ pub(super) fn read_matrix(mut table: Table<'_, '_>, folder: &Path) -> Option<Mat
     Some(MatrixConfig {
         homeserver: homeserver?,
         user: user?,
+        token_file,
         password_file,
         folder: own,
         inviters,

@@ -811,6 +811,7 @@ fn check_channels(config: &Config) {
     let matrix = MatrixConfig {
         homeserver: "https://matrix.example.org".to_owned(),
         user: "@bpfnews:example.org".to_owned(),
+        token_file: None,
         password_file: Some(PathBuf::from("/etc/bpfnews/password")),
         folder: Some(PathBuf::from("/etc/bpfnews/matrix")),
         inviters: vec!["@alice:example.org".to_owned(), "*:example.com".to_owned()],
@@ -1380,14 +1381,37 @@ fn what_is_wrong_with_the_commands_is_told() {
     assert_eq!(config.commands, CommandsConfig::default());
 }
 
-/// A bare homeserver name is not an address; the message suggests the right one.
+/// The name of a server is kept as a name, and everything else must be an address.
 #[test]
-fn a_homeserver_without_its_scheme_is_told_its_address() {
-    let text = "[matrix]\nhomeserver = \"matrix.org\"\nuser = \"@bot:matrix.org\"\n";
-    let errors = parse(text).expect_err("it is wrong");
-    let said = errors.to_string();
-    assert!(said.contains("try \"https://matrix.org\""), "{said}");
-    assert!(!said.contains("discord"), "{said}");
+fn a_homeserver_is_a_name_or_an_address() {
+    let read = |homeserver: &str| {
+        let feed =
+            "[[feed]]\nname = \"a\"\nkind = \"lwn\"\nurl = \"https://lwn.net/headlines/rss\"\n";
+        let text =
+            format!("{feed}[matrix]\nhomeserver = \"{homeserver}\"\nuser = \"@bot:matrix.org\"\n");
+        parse(&text).map(|config| config.matrix.map(|matrix| matrix.homeserver))
+    };
+    for (written, right) in [
+        ("matrix.org", "matrix.org"),
+        ("Matrix.ORG:8448", "matrix.org:8448"),
+        ("https://matrix.org/", "https://matrix.org"),
+        ("http://127.0.0.1:8008", "http://127.0.0.1:8008"),
+    ] {
+        assert_eq!(read(written), Ok(Some(right.to_owned())), "{written}");
+    }
+    for wrong in [
+        "http://matrix.org",
+        "matrix",
+        "matrix.org/path",
+        "@bot:matrix.org",
+        "ftp://matrix.org",
+    ] {
+        let said = read(wrong).expect_err(wrong).to_string();
+        assert!(
+            said.contains("the server's name, such as"),
+            "{wrong}: {said}"
+        );
+    }
 }
 
 #[test]

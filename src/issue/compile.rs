@@ -129,6 +129,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
         patches,
         missing: material.missing.clone(),
         last: material.last,
+        numbers: None,
     };
     let ids = listed.iter().filter_map(|passage| {
         let item = passage.items.first()?;

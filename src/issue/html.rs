@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::markdown::{self, Correction, is_list, opening, read_at, rest};
 use super::prose::{Block, Span, read};
 use super::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
+use crate::post::numbers::sentence;
 
 /// The targets of links.
 #[derive(Clone, Copy)]
@@ -23,8 +24,13 @@ impl Links<'_> {
 /// Links on served pages are relative to the host.
 pub const HERE: Links<'static> = Links { home: Some("/") };
 
-/// The whole issue, from its title to its last line.
-pub fn issue_article(issue: &Issue, corrections: &[Correction], links: Links<'_>) -> Markup {
+/// The whole issue, from its title to its last line. `figures` are plots of its numbers, where pictures can be shown.
+pub fn issue_article(
+    issue: &Issue,
+    corrections: &[Correction],
+    links: Links<'_>,
+    figures: Option<Markup>,
+) -> Markup {
     let cycle = &issue.cycle;
     html! {
         h1 { (issue.title()) }
@@ -66,6 +72,13 @@ pub fn issue_article(issue: &Issue, corrections: &[Correction], links: Links<'_>
                     }
                 }
                 p { "The patches above are those on the lists that bpfnews reads; there are others." }
+            }
+        }
+        @if let Some(numbers) = &issue.numbers {
+            section aria-labelledby="numbers" {
+                h2 id="numbers" { "Numbers" }
+                p { (sentence(numbers)) }
+                @if let Some(figures) = figures { (figures) }
             }
         }
         p { "Happy hacking!" }

@@ -33,6 +33,7 @@ use crate::item::prose::shorten;
 use crate::post::{is_for_readers, plain};
 use crate::story::Story;
 use crate::story::key::HASH_DIGITS;
+use crate::story::numbers::SeriesNumbers;
 
 /// The most characters of a title.
 const TITLE_CHARS_MAX: usize = 240;
@@ -116,7 +117,7 @@ impl Mail {
 }
 
 /// A weekly issue. Its text is harmless (no control characters, no invisible ones). Its links lead to the web.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
     /// The name of the newsletter.
     pub name: String,
@@ -138,6 +139,9 @@ pub struct Issue {
     pub missing: Vec<String>,
     /// The issue before it.
     pub last: Option<Last>,
+    /// Numbers about series, as counted when it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<SeriesNumbers>,
 }
 
 impl Issue {

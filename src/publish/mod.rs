@@ -20,6 +20,7 @@ use crate::plan::match_standing;
 use crate::post::story::Content;
 use crate::post::words::counted;
 use crate::store::issues::{self, MissingStretch};
+use crate::store::numbers::series_numbers;
 use crate::store::{Store, Tx, edits, mailings, outbox, stories, troubles, withdrawn};
 use crate::story::relevance::FoldRules;
 
@@ -242,8 +243,10 @@ impl Prepared {
         by: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Issue> {
-        let compiled = self.compiled;
+        let mut compiled = self.compiled;
         let number = compiled.issue.number;
+        let numbers = series_numbers((&mut *tx).into(), now).await?;
+        compiled.issue.numbers = Some(numbers).filter(|numbers| !numbers.is_empty());
         issues::put_issue(tx, &compiled.issue, by, now).await?;
         remember_ids(tx, &compiled.ids).await?;
         edits::settle_decisions(tx, number, &compiled.edits, &compiled.suggestions).await?;

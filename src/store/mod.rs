@@ -20,6 +20,7 @@ pub mod items;
 pub mod lock;
 pub mod mailings;
 pub mod mutes;
+pub mod numbers;
 pub mod outbox;
 mod owner;
 mod packed;

@@ -10,6 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::copy;
 use super::lock::{Lock, LockAttempt};
+use super::stories;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -123,7 +124,16 @@ pub(super) async fn bring_up_to_date(
 /// Applies the missing migrations under the write lock, because another process may start on the same new file.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> anyhow::Result<()> {
     let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let has_figures = sqlx::query_scalar!(
+        r#"SELECT COUNT(*) AS "many!: i64" FROM sqlite_schema WHERE name = 'series_figures'"#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
     MIGRATIONS.run(&mut *tx).await?;
+    if has_figures == 0 {
+        // They are made of the stories, which SQL cannot read.
+        stories::fill_figures(&mut tx).await?;
+    }
     tx.commit().await?;
     Ok(())
 }

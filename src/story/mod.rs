@@ -12,6 +12,7 @@ pub mod life;
 mod lineage;
 pub mod machine;
 mod near;
+pub mod numbers;
 pub mod reading;
 pub mod relevance;
 pub mod scope;

@@ -7,6 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{State, Step, Story, StoryKind, key};
 
+/// A series without activity for this long counts as given up.
+pub const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
+
 /// How long a series has been waiting for a person's answer to its newest revision; `None` where it does not wait.
 pub fn waiting(story: &Story, now: DateTime<Utc>) -> Option<TimeDelta> {
     let is_open = match story.state {

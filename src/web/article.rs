@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, PreEscaped, html};
 
+use super::figures::figures_of_issue;
 use super::layout::{STYLE, head_of_any};
 use crate::issue::Issue;
 use crate::issue::html::{Links, issue_article};
@@ -9,10 +10,13 @@ use crate::issue::markdown::Correction;
 
 /// An issue as HTML for feeds.
 pub(super) fn article_for_feeds(issue: &Issue, corrections: &[Correction], home: &str) -> String {
-    issue_article(issue, corrections, Links { home: Some(home) }).into_string()
+    // Readers of feeds remove pictures.
+    issue_article(issue, corrections, Links { home: Some(home) }, None).into_string()
 }
 
 pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
+    let links = Links { home };
+    let figures = issue.numbers.as_ref().map(figures_of_issue);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -20,7 +24,7 @@ pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option
                 (head_of_any(&issue.title()))
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { article { (issue_article(issue, corrections, Links { home })) } } }
+            body { main { article { (issue_article(issue, corrections, links, figures)) } } }
         }
     };
     page.into_string()

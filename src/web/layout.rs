@@ -121,7 +121,7 @@ pub(super) fn page(head: &PageHead, here: &str, content: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         ul {
                             (entry("/", "Now")) (entry("/issues", "Issues")) (entry("/stories", "Stories"))
-                            (entry("/search", "Search")) (entry("/cycle", "Kernel cycle"))
+                            (entry("/stats", "Numbers")) (entry("/search", "Search")) (entry("/cycle", "Kernel cycle"))
                             (entry("/issues.atom", "Feed"))
                             @if head.has_mail { (entry("/mail", "By mail")) }
                         }

@@ -7,6 +7,7 @@ mod article;
 mod atom;
 mod cursor;
 mod cycle;
+mod figures;
 mod front;
 mod layout;
 mod links;
@@ -14,7 +15,9 @@ mod lists;
 mod mail;
 mod mail_pages;
 mod metrics;
+mod numbers;
 mod pages;
+mod plot;
 mod serve;
 mod site;
 mod story;
@@ -77,6 +80,7 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
+        numbers: Arc::default(),
     };
     let mail_pages = match served.site.mail {
         Some(_) => mail::routes(),
@@ -95,6 +99,7 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
         .nest("/api", api::router(&served, rate))
         .route(cycle::CYCLE, get(cycle::cycle))
         .route("/cycle.ics", get(cycle::calendar))
+        .route("/stats", get(numbers::numbers))
         .route("/issues.atom", get(atom::issues))
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))

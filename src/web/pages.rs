@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 
 use super::answer::{PageError, PageResult};
+use super::figures::figures_of_issue;
 use super::layout::{ICON, PageHead, STYLE, page};
 use super::site::Served;
 use crate::issue::html::{HERE, day, issue_article, linked, long_day};
@@ -62,7 +63,7 @@ pub(super) async fn issue(State(site): State<Served>, Path(number): Path<String>
     let is_last = last.is_none_or(|last| last.number == number);
     let content = html! {
         article {
-            (issue_article(&issue, &corrections, HERE))
+            (issue_article(&issue, &corrections, HERE, issue.numbers.as_ref().map(figures_of_issue)))
             nav.turn aria-label="Other issues" {
                 @if let Some(last) = issue.last {
                     a rel="prev" href=(format!("/{}", markdown::path(last.number))) {

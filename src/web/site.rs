@@ -3,12 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::mail_pages::MailPages;
 use crate::clock::Clock;
 use crate::filter::Subsystems;
 use crate::store::Store;
+use crate::story::numbers::SeriesNumbers;
 
 /// The site and its public address.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ impl Site {
 pub(super) struct Served {
     pub(super) site: Arc<Site>,
     pub(super) seats: Arc<Semaphore>,
+    /// The numbers that were counted last.
+    pub(super) numbers: Arc<Mutex<Option<Arc<SeriesNumbers>>>>,
 }
 
 impl Deref for Served {

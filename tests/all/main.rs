@@ -15,6 +15,7 @@ mod mail;
 mod mails;
 #[cfg(feature = "matrix")]
 mod matrix;
+mod numbers;
 mod posts;
 mod real;
 mod rude;
@@ -24,4 +25,5 @@ mod setup;
 mod sim;
 mod tidy;
 mod web;
+mod webhook;
 mod world;

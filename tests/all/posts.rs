@@ -2,7 +2,7 @@
 //! of the same ones, for a person to look at.
 
 #[path = "../../examples/posts/cases.rs"]
-mod cases;
+pub(crate) mod cases;
 
 use std::fmt::Write as _;
 

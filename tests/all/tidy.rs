@@ -115,8 +115,9 @@ const ROOMS: [Room; 25] = [
         but: &[],
     },
     Room {
+        // Logins and webhooks ask by the one HTTP client and its rules for addresses.
         name: "channel",
-        uses: &["chat", "post"],
+        uses: &["chat", "item", "post", "source"],
         never: &[&DATABASE, &["reqwest", "axum", "hyper"], &CLOCK],
         // Discord's REST interface, whose limits a client must see; its tests play Discord.
         but: &["channel/discord/"],
@@ -263,6 +264,7 @@ const ROOMS: [Room; 25] = [
             "destination",
             "publish",
             "mailing",
+            "source",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK],
         but: &[],

@@ -68,6 +68,8 @@ def settings(folder, port, secret, limited):
         "federation_domain_whitelist": [],
         "presence": {"enabled": False},
         "bcrypt_rounds": 4,
+        # A device may ask for a token with which another one logs in once.
+        "login_via_existing_session": {"enabled": True, "require_ui_auth": False, "token_timeout": "1m"},
     }
     if not limited:
         made |= {

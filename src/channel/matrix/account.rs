@@ -128,7 +128,9 @@ impl Matrix {
     /// Returns an error if the server refuses.
     pub async fn begin_anew(&self) -> Result<(), SendError> {
         let session = self.session().await?;
-        let password = super::session::password(&self.settings)?;
+        let password = self.settings.password.as_ref().ok_or_else(|| {
+            refused("new keys need the account's password: give it by password_file under [matrix] or by BPFNEWS_MATRIX_PASSWORD")
+        })?;
         let recovery = session.client.encryption().recovery();
         let reset = recovery.reset_identity().await;
         let Some(handle) = reset.map_err(|error| refused(&error.to_string()))? else {

@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
+use matrix_sdk::authentication::oauth::OAuthError;
+use matrix_sdk::authentication::oauth::error::{BasicErrorResponseType, RequestTokenError};
 use matrix_sdk::ruma::api::error::{ErrorKind, RetryAfter};
-use matrix_sdk::{ClientBuildError, Error, HttpError};
+use matrix_sdk::{ClientBuildError, Error, HttpError, RefreshTokenError};
 
 use crate::channel::{Scope, SendError};
 
 /// The wait if a server asks to slow down without a time.
 const SLOWER: Duration = Duration::from_secs(5);
 
+/// The advice for a session that the server ended.
+const LOGGED_OUT: &str = "The bot was logged out. `bpfnews matrix login --anew` logs it in again, and `bpfnews matrix recover` \
+                          makes that device trusted.";
+
 /// The meaning of an error of the SDK.
 pub(super) fn from_sdk(error: Error) -> SendError {
     let status = match &error {
+        Error::Http(error) if is_refresh_refused(error) => return no_refresh(error),
         Error::Http(error) => status_of(error),
         _ => None,
     };
@@ -21,11 +28,37 @@ pub(super) fn from_sdk(error: Error) -> SendError {
 
 /// The same for a plain request.
 pub(super) fn from_http(error: &HttpError) -> SendError {
+    if is_refresh_refused(error) {
+        return no_refresh(error);
+    }
     decide(
         error.client_api_error_kind(),
         status_of(error),
         &error.to_string(),
     )
+}
+
+/// Whether the server does not give new tokens for the old ones any more.
+fn is_refresh_refused(error: &HttpError) -> bool {
+    match error {
+        HttpError::RefreshToken(RefreshTokenError::OAuth(error)) => matches!(
+            &**error,
+            OAuthError::RefreshToken(RequestTokenError::ServerResponse(answer))
+                if *answer.error() == BasicErrorResponseType::InvalidGrant
+        ),
+        HttpError::RefreshToken(RefreshTokenError::MatrixAuth(error)) => matches!(
+            error.client_api_error_kind(),
+            Some(ErrorKind::UnknownToken { .. })
+        ),
+        _ => false,
+    }
+}
+
+fn no_refresh(error: &HttpError) -> SendError {
+    SendError::Never {
+        scope: Scope::Platform,
+        why: format!("the server refreshes the session no more: {error}. {LOGGED_OUT}"),
+    }
 }
 
 /// The same for setting up the client.
@@ -70,11 +103,9 @@ fn decide(kind: Option<&ErrorKind>, status: Option<u16>, said: &str) -> SendErro
             scope: Scope::Platform,
             why: "a proxy before the homeserver asks to slow down".to_owned(),
         },
-        (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => never(
-            Scope::Platform,
-            "The bot was logged out. `bpfnews matrix login --anew` logs it in again, and `bpfnews matrix recover` makes \
-             that device trusted.",
-        ),
+        (Some(ErrorKind::UnknownToken { .. } | ErrorKind::MissingToken), _) => {
+            never(Scope::Platform, LOGGED_OUT)
+        }
         (
             Some(ErrorKind::UserDeactivated | ErrorKind::UserLocked | ErrorKind::UserSuspended),
             _,

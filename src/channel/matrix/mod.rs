@@ -11,19 +11,25 @@ mod find;
 mod hear;
 mod listen;
 mod login;
+mod logout;
+mod oauth;
+mod offer;
 mod queue;
 mod rate;
 mod react;
 pub mod render;
 mod send;
 mod session;
+mod settings;
 mod standing;
+mod web;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use self::account::{Account, RoomFacts};
+pub use self::offer::LoginOffer;
+pub use self::settings::{DeviceCode, LoginWay, MatrixSettings, Now, ShowCode};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use matrix_sdk::deserialized_responses::TimelineEvent;
@@ -32,7 +38,6 @@ use matrix_sdk::ruma::api::error::ErrorKind;
 use matrix_sdk::ruma::events::relation::RelationType;
 use matrix_sdk::ruma::{EventId, OwnedEventId, RoomId, uint};
 use matrix_sdk::{Room, RoomState};
-use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -47,58 +52,6 @@ const KEYS_LAST: Duration = Duration::from_hours(20);
 
 /// The time limit of one request; a sync waits for the server in addition.
 pub const REQUEST_MAX: Duration = Duration::from_secs(30);
-
-/// Returns the time in unix seconds.
-pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-/// The settings of the client.
-#[derive(Clone)]
-pub struct MatrixSettings {
-    pub homeserver: String,
-    /// The account: `@name:server`.
-    pub user: String,
-    /// The password for the first login.
-    pub password: Option<SecretString>,
-    /// The folder of the session and the keys.
-    pub folder: PathBuf,
-    /// The accounts, or `*:server`, whose invites are accepted.
-    pub inviters: Vec<String>,
-    /// The configured rooms, joined after any invite.
-    pub rooms: Vec<String>,
-    /// The time between messages after a burst of nine.
-    pub send_gap: Duration,
-    /// The time limit of one request: [`REQUEST_MAX`], except in tests.
-    pub request_max: Duration,
-    pub now: Now,
-}
-
-impl MatrixSettings {
-    /// Whether the account logged in from this folder before.
-    pub fn is_logged_in(&self) -> bool {
-        self.folder.join(session::FILE).exists()
-    }
-
-    /// Checks that the account can log in: there is a saved session or a password. Makes no request.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if both are missing.
-    pub fn check_login(&self) -> Result<(), SendError> {
-        match self.is_logged_in() {
-            true => Ok(()),
-            false => session::password(self).map(drop),
-        }
-    }
-
-    /// Deletes the saved session, so that the next login creates a new device.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if another process uses it or it cannot be deleted.
-    pub fn forget(&self) -> Result<(), SendError> {
-        session::forget(self)
-    }
-}
 
 pub struct Matrix {
     settings: MatrixSettings,

@@ -16,19 +16,19 @@ use matrix_sdk::config::{RequestConfig, SyncSettings};
 use matrix_sdk::encryption::{BackupDownloadStrategy, EncryptionSettings};
 use matrix_sdk::ruma::api::client::filter::FilterDefinition;
 use matrix_sdk::ruma::{RoomId, uint};
-use matrix_sdk::store::RoomLoadSettings;
-use matrix_sdk::{Client, Room, SqliteStoreConfig};
-use secrecy::SecretString;
+use matrix_sdk::{Client, Room, SessionTokens, SqliteStoreConfig};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use tokio::sync::mpsc;
 
-use super::MatrixSettings;
-use super::failure::{broken, from_sdk, from_setup};
+use super::failure::{from_sdk, from_setup};
 use super::hear::{SyncEvent, hear};
-use super::login;
+use super::settings::{MatrixSettings, SESSION_FILE};
+use super::{login, offer};
 use crate::channel::{Scope, SendError};
+
+type CallbackError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How often the SDK repeats a request that sends nothing.
 const RETRIES_MAX: usize = 3;
@@ -37,13 +37,16 @@ const LOCKED_FOR: Duration = Duration::from_mins(1);
 const KEY_BYTES: usize = 32;
 /// The prefix of the stores' names.
 const STORE: &str = "store-";
-pub(super) const FILE: &str = "session.json";
 
 /// A session as stored in its file.
-#[derive(Debug, Serialize, Deserialize)]
-struct SavedSession {
-    homeserver: String,
-    session: MatrixSession,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SavedSession {
+    /// Its address.
+    pub(super) homeserver: String,
+    pub(super) session: MatrixSession,
+    /// The id of the program at the OAuth server; `None` if the login was not by OAuth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<String>,
     /// The name of the store's folder.
     store: String,
     /// When this device logged in, unix seconds.
@@ -119,7 +122,7 @@ pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError
         |kept: &SavedSession| folder.join("key").exists() && folder.join(&kept.store).exists();
     let kept = kept.filter(is_whole);
     if kept.is_none() {
-        password(settings)?;
+        settings.login_way()?;
         start_anew(folder).map_err(|error| unusable(folder, &error))?;
     }
     let key = key(folder).map_err(|error| unusable(folder, &error))?;
@@ -127,17 +130,23 @@ pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError
         Some(kept) => kept.store.clone(),
         None => format!("{STORE}{:016x}", fastrand::u64(..)),
     };
-    let client = build(settings, &folder.join(&store), &key).await?;
-    let is_new = kept.is_none();
-    let since = match kept {
-        Some(kept) => {
-            let auth = client.matrix_auth();
-            let restored = auth.restore_session(kept.session, RoomLoadSettings::default());
-            restored.await.map_err(from_sdk)?;
-            kept.since
-        }
-        None => log_in(&client, settings, store).await?,
+    let homeserver = match &kept {
+        // The address that a server's name had at the login.
+        Some(kept) if settings.names_server() => kept.homeserver.clone(),
+        _ => offer::address(settings).await?,
     };
+    let client = build(settings, &homeserver, &folder.join(&store), &key).await?;
+    let is_new = kept.is_none();
+    let kept = match kept {
+        Some(kept) => {
+            let client_id = kept.client_id.clone();
+            login::restore(&client, kept.session.clone(), client_id).await?;
+            kept
+        }
+        None => log_in(&client, settings, homeserver, store).await?,
+    };
+    let since = kept.since;
+    keep_tokens(&client, folder, kept)?;
     let encryption = client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
     if is_new {
@@ -162,6 +171,18 @@ pub(super) async fn open(settings: &MatrixSettings) -> Result<Session, SendError
     Ok(session)
 }
 
+/// Reads the saved session, to log its device out; `None` if there is none.
+pub(super) fn read_saved(settings: &MatrixSettings) -> Result<Option<SavedSession>, SendError> {
+    let folder = &settings.folder;
+    if !settings.is_logged_in() {
+        return Ok(None);
+    }
+    let _lock = lock(folder)?;
+    let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
+    check_owner(settings, kept.as_ref())?;
+    Ok(kept)
+}
+
 /// Deletes the saved session with its keys.
 pub(super) fn forget(settings: &MatrixSettings) -> Result<(), SendError> {
     let folder = &settings.folder;
@@ -169,8 +190,6 @@ pub(super) fn forget(settings: &MatrixSettings) -> Result<(), SendError> {
         return Ok(());
     }
     let _lock = lock(folder)?;
-    let kept = read_kept(folder).map_err(|error| unusable(folder, &error))?;
-    check_owner(settings, kept.as_ref())?;
     start_anew(folder).map_err(|error| unusable(folder, &error))
 }
 
@@ -193,6 +212,7 @@ fn check_owner(settings: &MatrixSettings, kept: Option<&SavedSession>) -> Result
 
 async fn build(
     settings: &MatrixSettings,
+    homeserver: &str,
     store: &Path,
     key: &[u8; KEY_BYTES],
 ) -> Result<Client, SendError> {
@@ -206,7 +226,8 @@ async fn build(
         .retry_limit(RETRIES_MAX)
         .timeout(settings.request_max);
     let client = Client::builder()
-        .homeserver_url(&settings.homeserver)
+        .homeserver_url(homeserver)
+        .handle_refresh_tokens()
         .sqlite_store_with_config_and_cache_path(store.key(Some(key)), None::<&Path>)
         .user_agent(concat!("bpfnews/", env!("CARGO_PKG_VERSION")))
         .request_config(requests)
@@ -215,39 +236,55 @@ async fn build(
     client.await.map_err(from_setup)
 }
 
-pub(super) fn password(settings: &MatrixSettings) -> Result<&SecretString, SendError> {
-    let missing = || SendError::Never {
-        scope: Scope::Platform,
-        why: format!(
-            "{} has not logged in yet: give its password, by password_file under [matrix] or by \
-             BPFNEWS_MATRIX_PASSWORD",
-            settings.user
-        ),
-    };
-    settings.password.as_ref().ok_or_else(missing)
-}
-
 async fn log_in(
     client: &Client,
     settings: &MatrixSettings,
+    homeserver: String,
     store: String,
-) -> Result<i64, SendError> {
-    let password = password(settings)?;
-    let session = login::log_in(client, settings, password).await?;
+) -> Result<SavedSession, SendError> {
+    let way = settings.login_way()?;
+    let new = login::log_in(client, settings, &homeserver, &way).await?;
+    let meta = &new.session.meta;
     info!(
         "Matrix: logged in as {}, device {}",
-        session.meta.user_id, session.meta.device_id
+        meta.user_id, meta.device_id
     );
+    // An OAuth token may have been refreshed already.
+    let tokens = client.session_tokens();
     let kept = SavedSession {
-        homeserver: settings.homeserver.clone(),
-        session,
+        homeserver,
+        session: MatrixSession {
+            tokens: tokens.unwrap_or(new.session.tokens),
+            meta: new.session.meta,
+        },
+        client_id: new.client_id,
         store,
         since: (settings.now)(),
     };
     let folder = &settings.folder;
-    let text = serde_json::to_vec(&kept).map_err(|error| broken(&error.to_string()))?;
-    write_secret(&folder.join(FILE), &text).map_err(|error| unusable(folder, &error))?;
-    Ok(kept.since)
+    save(folder, &kept).map_err(|error| unusable(folder, &error))?;
+    Ok(kept)
+}
+
+fn save(folder: &Path, kept: &SavedSession) -> io::Result<()> {
+    write_secret(&folder.join(SESSION_FILE), &serde_json::to_vec(kept)?)
+}
+
+/// Saves refreshed tokens as soon as the server gives them: the old ones may not be valid any more.
+fn keep_tokens(client: &Client, folder: &Path, kept: SavedSession) -> Result<(), SendError> {
+    let folder = folder.to_owned();
+    let saves = move |client: Client| -> Result<(), CallbackError> {
+        let mut kept = kept.clone();
+        kept.session.tokens = client.session_tokens().ok_or("there are no tokens")?;
+        save(&folder, &kept)?;
+        Ok(())
+    };
+    // Only one process uses the session, so no other one refreshes it.
+    let reads = |_: Client| -> Result<SessionTokens, CallbackError> {
+        Err("the session is in memory".into())
+    };
+    let set = client.set_session_callbacks(Box::new(reads), Box::new(saves));
+    set.map_err(from_sdk)
 }
 
 fn lock(folder: &Path) -> Result<File, SendError> {
@@ -266,7 +303,7 @@ fn lock(folder: &Path) -> Result<File, SendError> {
 
 /// Reads the saved session. `None` if the file is damaged: a login replaces it.
 fn read_kept(folder: &Path) -> io::Result<Option<SavedSession>> {
-    let path = folder.join(FILE);
+    let path = folder.join(SESSION_FILE);
     match fs::read(&path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes)
             .inspect_err(|error| warn!("{}: {error}; logging in again", path.display()))
@@ -278,7 +315,7 @@ fn read_kept(folder: &Path) -> io::Result<Option<SavedSession>> {
 
 /// Deletes the session and the keys together: one without the other makes a device that nobody can read.
 fn start_anew(folder: &Path) -> io::Result<()> {
-    for name in [FILE, "key"] {
+    for name in [SESSION_FILE, "key"] {
         match fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

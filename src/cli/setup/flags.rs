@@ -46,7 +46,8 @@ pub(super) fn platform(word: &str) -> Result<PlatformKind, String> {
     match word.trim().to_lowercase().as_str() {
         "none" => Ok(PlatformKind::Terminal),
         word => PlatformKind::of(word)
-            .filter(|kind| PlatformKind::WITH_ROOMS.contains(kind))
+            .filter(|kind| PlatformKind::OF_CHANNELS.contains(kind))
+            .filter(|kind| *kind != PlatformKind::Webhook)
             .ok_or_else(|| "the answers are discord, matrix and terminal".to_owned()),
     }
 }

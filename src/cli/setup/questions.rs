@@ -60,6 +60,9 @@ pub(super) fn ask_target(
         PlatformKind::Terminal | PlatformKind::Mail => Ok(PostTarget::Terminal),
         PlatformKind::Discord => ask_discord(prompt, flags),
         PlatformKind::Matrix => ask_matrix(prompt, flags),
+        PlatformKind::Webhook => {
+            anyhow::bail!("setup makes no webhooks; docs/webhooks.md shows how to write one")
+        }
     }
 }
 

@@ -27,15 +27,13 @@ use crate::fold;
 use crate::store::Readers;
 use crate::store::items;
 use crate::store::stories::{self, StoryFilter};
-use crate::story::waiting::waiting_pulls;
+use crate::story::waiting::{GIVEN_UP_AFTER, waiting_pulls};
 use crate::story::{Story, StoryKind};
 
 /// Stories on a text list unless more are asked for.
 const STORIES_SHOWN: u32 = 30;
 /// Stories read from the database at a time.
 const PAGE: i64 = 500;
-/// `open` leaves out series that did not move for so long, unless `--since` is given.
-const GIVEN_UP_AFTER: TimeDelta = TimeDelta::days(180);
 
 /// Prints stories, one after the other.
 pub(super) async fn stories(

@@ -88,6 +88,16 @@ impl Allowed {
         }
     }
 
+    /// Whether the configuration names the host of this URL.
+    pub(super) fn lists(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.addresses.contains(&IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => self.addresses.contains(&IpAddr::V6(address)),
+            Some(Host::Domain(name)) => self.permits_name(name),
+            None => false,
+        }
+    }
+
     /// Whether errors must not reveal addresses.
     pub(super) fn is_narrowed(&self) -> bool {
         self.places.is_some()

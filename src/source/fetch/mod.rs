@@ -8,6 +8,7 @@
 //! - `gate`: one request at a time to a host, the pause between two, and waits that hosts ask for
 //! - `headers`: the headers of requests, and the meaning of an answer's headers
 //! - `body`: decompression within limits
+//! - `call`: requests with a body, for webhooks and logins
 //! - `sniff`: detects an HTML page in place of a document
 //! - `reach`: distinguishes an unreachable host from an outage of our own network
 //! - `verdict`: the meaning of failed requests
@@ -16,6 +17,7 @@
 
 mod address;
 mod body;
+mod call;
 mod gate;
 mod git;
 mod headers;
@@ -35,6 +37,7 @@ use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use self::address::{Allowed, GuardedResolver, Lookup};
+pub use self::call::{CallError, WebAnswer, WebCall, WebCaller};
 use self::gate::{Gates, Held};
 use self::git::GitClient;
 pub use self::git::git_version;

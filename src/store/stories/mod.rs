@@ -33,6 +33,7 @@ pub use self::shown::{
     best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
     story_of_link, unanswered_stories,
 };
+pub(in crate::store) use self::stored::fill_figures;
 pub use self::stored::{
     StoredStory, StoryUpdate, latest_stories, next_number, pack, packed_stories, pulls_since,
     put_stories, remember_ids, remove_stories, stories_of_clusters, unpack_story,

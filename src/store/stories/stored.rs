@@ -8,8 +8,12 @@ use serde_json::json;
 
 use super::folders::put_folders;
 use crate::store::packed::{self, EndToEnd};
-use crate::store::{Database, Tx};
+use crate::store::{Database, Tx, numbers};
 use crate::story::Story;
+use crate::story::numbers::SeriesFigures;
+
+/// Stories that are read at a time to fill the table of figures.
+const PAGE: i64 = 500;
 
 /// The most pull requests that are read to find those that wait.
 const PULLS_MAX: i64 = 2_000;
@@ -231,7 +235,38 @@ pub async fn put_stories(
     .execute(&mut **tx)
     .await
     .context("putting stories into the full text")?;
+    let counted = stories.iter();
+    let counted = counted.map(|(after, _)| (after.number, after.is_new, after.story));
+    numbers::put_figures(tx, counted).await?;
     put_members(tx, &members).await
+}
+
+/// Fills the table of figures from the stored stories, after the migration that made it. A story that cannot be read is left out.
+pub(in crate::store) async fn fill_figures(
+    connection: &mut sqlx::SqliteConnection,
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = sqlx::query!(
+            r#"SELECT number AS "number!", told AS "told!" FROM stories
+               WHERE number > $1 AND kind = 'series' AND relevant = 1 ORDER BY number LIMIT $2"#,
+            after,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await
+        .context("reading the stories to count")?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = last.number;
+        let read = page.iter().filter_map(|page| {
+            let story = unpack_story(&page.told).ok()?;
+            Some(numbers::row(page.number, &SeriesFigures::of(&story)?))
+        });
+        let rows: Vec<_> = read.collect();
+        numbers::put_rows(connection, &rows).await?;
+    }
 }
 
 /// Deletes stories from the full text.

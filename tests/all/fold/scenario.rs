@@ -214,10 +214,14 @@ impl FoldStore {
         }
     }
 
+    /// The database's file.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.home.path().join("bpfnews.sqlite")
+    }
+
     /// The same database, opened once more, as another process does.
     pub(crate) async fn again(&self) -> Store {
-        let file = self.home.path().join("bpfnews.sqlite");
-        Store::open(&file).await.expect("a database")
+        Store::open(&self.file()).await.expect("a database")
     }
 
     /// Stores and folds a batch in one transaction.

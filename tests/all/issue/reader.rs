@@ -89,7 +89,7 @@ async fn real_pages_stay_on_their_host_in_a_browser() {
     let latest = pages.get("issues/1").await.text().await.expect("a text");
     let story = latest.split("href=\"/story/").nth(1).expect("a story");
     let story = format!("story/{}", story.split('"').next().expect("its end"));
-    for path in ["", "issues/1", &story, "stories", "search?q=bpf"] {
+    for path in ["", "issues/1", &story, "stories", "search?q=bpf", "stats"] {
         let url = format!("{}{path}", pages.url);
         let (output, asked) = browse(folder.path(), &url, &["--dump-dom"]);
         let away: Vec<&String> = asked
@@ -142,6 +142,14 @@ async fn real_pages_are_pictured_for_people_to_look_at() {
         ("story", story.as_str(), "1000,1200", ""),
         ("search", "search?q=xdp", "1000,900", ""),
         ("archive", "issues", "1000,500", ""),
+        ("numbers-light", "stats", "1000,2600", ""),
+        (
+            "numbers-dark",
+            "stats",
+            "1000,2600",
+            "--blink-settings=preferredColorScheme=0",
+        ),
+        ("numbers-phone", "stats", "500,2600", ""),
     ] {
         let picture = review().join(format!("{name}.png"));
         let _ = std::fs::remove_file(&picture);
@@ -174,6 +182,7 @@ async fn real_pages_and_feeds_are_valid() {
             "issues",
             "issues/1",
             &story,
+            "stats",
             "search",
             "search?q=bpf",
             "nothing",

@@ -3,7 +3,9 @@
 
 mod direct;
 mod faults;
+mod logins;
 mod milestones;
+mod oauth;
 mod server;
 
 use std::collections::HashMap;
@@ -16,10 +18,11 @@ use bpfnews::channel::{Act, Platform, Receipt, Scope, SendError, Work};
 use bpfnews::chat::{
     Choice, CommandRequest, Completes, HandleCommands, PageCalls, Reply, Requester, RoomEvent,
 };
-use bpfnews::config::{ChannelConfig, PlatformKind};
+use bpfnews::config::{ChannelConfig, NetworkConfig, PlatformKind};
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::post::milestone::{MilestoneWay, MilestoneWays};
 use bpfnews::post::story::{Content, Line, Tone};
+use bpfnews::source::fetch::WebCaller;
 use bpfnews::store::outbox::LetterFate;
 use chrono::TimeDelta;
 use futures_util::future::{BoxFuture, FutureExt as _};
@@ -90,12 +93,18 @@ fn settings(server: &Server, folder: &Path) -> MatrixSettings {
         homeserver: server.url.clone(),
         user: ME.to_owned(),
         password: Some(PASSWORD.to_owned().into()),
+        way: None,
         folder: folder.to_owned(),
         inviters: vec!["@alice:x.example".to_owned()],
         rooms: vec![ROOM.to_owned()],
         send_gap: Duration::ZERO,
         request_max: Duration::from_secs(30),
         now: Arc::new(|| chrono::Utc::now().timestamp()),
+        web: Arc::new(WebCaller::new(
+            &NetworkConfig::default(),
+            &[&server.url.parse().expect("an address")],
+        )),
+        page: "https://bot.example/".to_owned(),
     }
 }
 

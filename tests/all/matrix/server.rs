@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Shared;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -54,7 +54,25 @@ pub(super) struct State {
     pub(super) late: usize,
     /// Rooms that the bot created.
     pub(super) created: usize,
+    /// The OAuth server that gives its tokens; its address and the tokens that are valid now.
+    pub(super) oauth: Option<(String, ValidTokens)>,
+    /// The device of whoami; `None`: the token has none.
+    pub(super) device: Option<&'static str>,
+    /// The account of whoami.
+    pub(super) owner: &'static str,
+    /// Whether the device has keys.
+    pub(super) has_keys: bool,
+    /// What the `.well-known` names as homeserver.
+    pub(super) well_known: Option<String>,
+    /// The tokens that were logged out.
+    pub(super) logged_out: Vec<String>,
 }
+
+/// Access tokens, each with the time when it expires.
+pub(super) type ValidTokens = Arc<Mutex<HashMap<String, Instant>>>;
+
+/// A token for one login.
+pub(super) const LOGIN_TOKEN: &str = "one-login";
 
 impl State {
     fn put(&mut self, room: &str, event: Value) -> String {
@@ -119,6 +137,12 @@ impl Server {
             refused: 0,
             late: 0,
             created: 0,
+            oauth: None,
+            device: Some("DEVICE"),
+            owner: ME,
+            has_keys: false,
+            well_known: None,
+            logged_out: Vec::new(),
         };
         for room in rooms {
             state.rooms.insert((*room).to_owned(), "join");
@@ -283,6 +307,7 @@ async fn answer(
     Shared(state): Shared<Arc<Mutex<State>>>,
     method: Method,
     uri: Uri,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8_lossy();
@@ -322,10 +347,73 @@ async fn answer(
     if !state.lock().expect("no holder panics").is_homeserver {
         return plain(404, &json!("nothing here"));
     }
+    let bearer = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    let token = bearer
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    if let Some(answer) = about_logins(&state, &parts, token) {
+        return answer;
+    }
     if parts.last() == Some(&"sync") {
         return sync(&state, &query).await;
     }
     act(&state, &method, &parts, &parsed)
+}
+
+/// The answers that depend on how the bot is logged in; `None` for all other requests.
+fn about_logins(state: &Mutex<State>, parts: &[&str], token: &str) -> Option<Response> {
+    let mut state = state.lock().expect("no holder panics");
+    let oauth = state.oauth.clone();
+    match (parts, &oauth) {
+        ([".well-known", "matrix", "client"], _) => {
+            return Some(match &state.well_known {
+                Some(base) => plain(200, &json!({"m.homeserver": {"base_url": base}})),
+                None => plain(404, &json!("nothing")),
+            });
+        }
+        ([.., "auth_metadata"], Some((url, _))) => {
+            return Some(plain(200, &super::oauth::metadata(url)));
+        }
+        ([.., "auth_metadata"], None) => {
+            return Some(refused(404, "M_UNRECOGNIZED", "Unrecognized request"));
+        }
+        ([_, _, "versions"] | [.., "login"], _) => return None,
+        _ => {}
+    }
+    let now = Instant::now();
+    if let Some((_, valid)) = &oauth {
+        let valid = valid.lock().expect("no holder panics");
+        if valid.get(token).is_none_or(|until| *until < now) {
+            let said = json!({"errcode": "M_UNKNOWN_TOKEN", "error": "Token expired", "soft_logout": true});
+            return Some(plain(401, &said));
+        }
+    }
+    match parts {
+        [.., "account", "whoami"] => Some(match token {
+            "revoked" => refused(401, "M_UNKNOWN_TOKEN", "Unknown token"),
+            _ => {
+                let mut told = json!({"user_id": state.owner});
+                if let Some(device) = state.device {
+                    told["device_id"] = device.into();
+                }
+                plain(200, &told)
+            }
+        }),
+        [.., "logout"] => {
+            state.logged_out.push(token.to_owned());
+            Some(plain(200, &json!({})))
+        }
+        [.., "keys", "query"] if state.has_keys => {
+            let device = state.device.unwrap_or_default();
+            Some(plain(
+                200,
+                &json!({"device_keys": {ME: {device: {"user_id": ME}}}, "failures": {}}),
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// The news, held open for as long as the client asks.
@@ -393,7 +481,7 @@ fn act(state: &Mutex<State>, method: &Method, parts: &[&str], body: &Value) -> R
             }
             None => refused(404, "M_UNRECOGNIZED", "Unrecognized request"),
         },
-        ("POST", ["login"]) => match body["password"] == PASSWORD {
+        ("POST", ["login"]) => match body["password"] == PASSWORD || body["token"] == LOGIN_TOKEN {
             true => plain(
                 200,
                 &json!({"user_id": ME, "access_token": "token", "device_id": "DEVICE"}),

@@ -1,6 +1,7 @@
 //! The Matrix platform against a real Synapse: posts that never double, in plain and in encrypted rooms.
 
 mod account;
+mod logins;
 mod newsletter;
 mod readers;
 mod restore;
@@ -14,7 +15,9 @@ use bpfnews::channel::{Act, Below, Platform as _, Receipt, Scope, SendError, Wor
 use bpfnews::chat::{
     Choice, CommandRequest, Completes, HandleCommands, PageCalls, Reply, Requester,
 };
+use bpfnews::config::NetworkConfig;
 use bpfnews::post::story::{Content, Line, Tone};
+use bpfnews::source::fetch::WebCaller;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use matrix_sdk::config::SyncSettings;
 use matrix_sdk::room::MessagesOptions;
@@ -98,12 +101,18 @@ impl Home {
             homeserver: self.server.url.clone(),
             user: self.text("bot", "id"),
             password: Some(self.text("bot", "password").into()),
+            way: None,
             folder: folder.to_owned(),
             inviters: vec![self.text("alice", "id")],
             rooms: Vec::new(),
             send_gap: Duration::ZERO,
             request_max: Duration::from_secs(30),
             now: Arc::new(|| chrono::Utc::now().timestamp()),
+            web: Arc::new(WebCaller::new(
+                &NetworkConfig::default(),
+                &[&self.server.url.parse().expect("an address")],
+            )),
+            page: "https://bot.example/".to_owned(),
         }
     }
 

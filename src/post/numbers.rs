@@ -1,0 +1,45 @@
+//! Numbers about series in words.
+
+use crate::story::numbers::{Quartiles, SeriesNumbers};
+
+/// A number with at most one digit behind the point.
+pub fn number(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// The median, or a dash.
+pub fn median(of: Option<Quartiles>) -> String {
+    of.map_or_else(|| "–".to_owned(), |of| number(of.median))
+}
+
+/// `1 series waits`, `2 series wait`.
+pub fn waits(many: u32) -> String {
+    match many {
+        1 => "1 series waits".to_owned(),
+        many => format!("{many} series wait"),
+    }
+}
+
+/// `In twelve months, 12 series were posted and 7 were applied. …`
+pub fn sentence(numbers: &SeriesNumbers) -> String {
+    let mut text = format!(
+        "In twelve months, {} series were posted and {} were applied.",
+        numbers.posted(),
+        numbers.applied()
+    );
+    if let Some(days) = numbers.days {
+        text.push_str(&format!(
+            " Half of those were applied within {} days of their first revision.",
+            number(days.median)
+        ));
+    }
+    if let Some(waiting) = numbers.waiting {
+        text.push_str(&format!(
+            " {} for an answer, half of them for {} days or more.",
+            waits(waiting.of),
+            number(waiting.median)
+        ));
+    }
+    text
+}
