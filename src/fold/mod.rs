@@ -209,15 +209,20 @@ pub(crate) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<S
     Ok(members.into_iter().map(own).collect())
 }
 
-/// Reads an item. If the item has no address of its own, its feed provides it.
-pub(crate) fn read_item(mut item: StoredItem, rules: &FoldRules) -> Reading {
+/// Reads an item.
+pub(crate) fn read_item(item: StoredItem, rules: &FoldRules) -> Reading {
+    Reading::of(with_address(item), &rules.machines)
+}
+
+/// If an item has no address of its own, its feed provides it.
+fn with_address(mut item: StoredItem) -> StoredItem {
     if item.url.is_none() {
         item.url = item.feeds.iter().find_map(|feed| {
             let base = url::Url::parse(feed.url.as_deref()?).ok()?;
             source::item_url(item.kind, &base, &item.reference)
         });
     }
-    Reading::of(item, &rules.machines)
+    item
 }
 
 /// Builds the stories of changed clusters, and stores those that differ.
