@@ -119,6 +119,12 @@ pub enum SendError {
         /// The server's reason, with advice for a maintainer.
         why: String,
     },
+    /// The server refuses the message, and its answer does not show whether the message or the channel is the cause.
+    #[error("{why}")]
+    Refused {
+        /// The server's reason, with advice for a maintainer.
+        why: String,
+    },
     /// Another room replaced this one, which takes no messages any more.
     #[error("the room was replaced by {by}")]
     Replaced {

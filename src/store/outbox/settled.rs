@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::deliveries::{Claimed, Verb};
+use super::letters::retry_letter;
 use crate::store::Tx;
 
 /// The result of a claimed delivery.
@@ -196,8 +197,20 @@ pub async fn has_others_due(
         .context("asking what else a channel is owed")
 }
 
-/// Restores a delivery's place in the order.
-pub async fn put_back(tx: &mut Tx, delivery: i64, due_at: i64) -> anyhow::Result<()> {
+/// Restores a delivery's place in the order, even if it was set aside.
+pub async fn put_back(
+    tx: &mut Tx,
+    delivery: i64,
+    due_at: i64,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let is_letter = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND set_aside_at IS NOT NULL) AS "is!: bool""#,
+        delivery
+    );
+    if is_letter.fetch_one(&mut **tx).await? {
+        retry_letter(tx, delivery, now).await?;
+    }
     sqlx::query!(
         "UPDATE deliveries SET due_at = $2 WHERE id = $1 AND state = 'owed'",
         delivery,
