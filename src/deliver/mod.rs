@@ -7,6 +7,7 @@ mod counted;
 mod failure;
 mod once;
 mod recall;
+mod retried;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +21,7 @@ use tracing::{Instrument as _, debug, info_span};
 
 use self::counted::Streak;
 pub use self::once::{NotPosted, post_once, test_message};
+use self::retried::watch_retry;
 use crate::channel::{Act, Below, Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::{Milestones, PlatformKind};
@@ -58,6 +60,8 @@ struct Holds {
     again_at: HashMap<i64, DateTime<Utc>>,
     /// Channels that took something since this process began.
     well: HashSet<i64>,
+    /// Channels whose platform knows the messages that retries sent before this process began.
+    watched: HashSet<i64>,
 }
 
 /// The platforms that are set up.
@@ -278,6 +282,7 @@ impl DeliveryLoop {
             is_retry: claimed.attempts > 1,
             tried_ago: self.tried_ago(claimed),
         };
+        self.resume_watch(destination, platform.as_ref()).await?;
         let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
             Ok(Some(found)) => Ok(found),
             Ok(None) => platform.deliver(&work).await,
@@ -286,6 +291,7 @@ impl DeliveryLoop {
         match ended {
             Ok(receipt) => {
                 debug!("delivered");
+                watch_retry(platform.as_ref(), &work, &receipt);
                 let receipt = serde_json::to_string(&receipt)?;
                 let done = Settled::Done {
                     receipt: Some(receipt),

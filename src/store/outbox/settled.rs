@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::deliveries::{Claimed, Verb};
 use super::letters::retry_letter;
+use super::retried::forget_retried;
 use crate::store::Tx;
 
 /// The result of a claimed delivery.
@@ -90,7 +91,8 @@ async fn done(
         .await?;
     }
     sqlx::query!(
-        "UPDATE deliveries SET state = 'done', why = NULL, content = NULL, settled_at = $3
+        "UPDATE deliveries SET state = 'done', why = NULL, settled_at = $3,
+                content = iif(verb = 'send' AND attempts > 1 AND post_id IS NOT NULL, content, NULL)
          WHERE id = $1 AND version = $2",
         claimed.id,
         claimed.version,
@@ -106,7 +108,7 @@ async fn done(
     .execute(&mut **tx)
     .await
     .context("keeping that a channel took something")?;
-    Ok(())
+    forget_retried(tx, claimed.channel, now).await
 }
 
 /// Undoes the count of an attempt that did not happen.
