@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::effort::{Answered, answered, is_subset, separate_parts};
 use super::parts::{
-    author_of, is_confirmed, is_mainline_tree, name_of, number_of, repository, tree_tag,
+    author_of, in_mainline_since, is_confirmed, is_mainline_tree, name_of, number_of, repository,
+    tree_tag,
 };
 use super::{MAINLINE_BY, PULLED_WITHIN, StoryBuilder};
 use crate::story::bot::{self, AnswerEffect, Claim, Notice, Share};
@@ -262,8 +263,13 @@ impl StoryBuilder<'_> {
                 let number = newest.and_then(|posting| number_of(group, posting, reading));
                 self.apply(reading, tree, number);
             }
-            if in_role("mainline").is_some() {
-                self.event(reading, Step::Mainline, "");
+            if let Some(at) = in_mainline_since(&reading.item) {
+                self.events.push(Event {
+                    at,
+                    state: Step::Mainline,
+                    source: hash.clone(),
+                    ..Event::default()
+                });
             }
             if in_role("stable").is_some() {
                 self.event(reading, Step::Stable, "");
