@@ -10,6 +10,8 @@ use bpfnews::item::{Detail, Item, ItemData, MessageId, Person};
 use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::{Store, feeds};
 use bpfnews::story::Story;
+use bpfnews::story::machine::Machines;
+use bpfnews::story::reading::read_early;
 use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::ConnectOptions as _;
@@ -140,12 +142,13 @@ pub(crate) async fn open(file: &Path) -> (Store, i64) {
 
 /// Stores and folds mails in one transaction. Returns how many were new.
 pub(crate) async fn take(store: &Store, feed: i64, mails: &[Item]) -> usize {
+    let readings = read_early(mails, 0..mails.len(), &Machines::default());
     let mut tx = store.write().await.expect("nobody else writes");
     let stored = items::put_items(&mut tx, feed, mails, now())
         .await
         .expect("a good database");
     let mut at_hand = LoadedItems::new();
-    stored.add_loaded(mails, &mut at_hand);
+    stored.add_loaded(mails, &readings, &mut at_hand);
     let told = fold::fold_items(&mut tx, &stored.touched(), &at_hand, &FoldRules::default())
         .await
         .expect("a good database");

@@ -39,9 +39,9 @@ pub(crate) async fn check(side: Side, many: u64, scratch: &Path) -> anyhow::Resu
         Side::Ours => {
             for _ in 0..CHECKS {
                 let started = Instant::now();
-                let known = items::are_known(store.read(), feed, &mails).await?;
+                let known = items::known_page(store.read(), feed, &mails).await?;
                 times.push(started.elapsed());
-                ensure!(known, "new was found what was known");
+                ensure!(!known.has_news, "new was found what was known");
             }
         }
         Side::Rusqlite => by_hand(&file(many, scratch), feed, &mails, &mut times)?,

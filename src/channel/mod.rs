@@ -142,6 +142,12 @@ pub enum SendError {
         /// The server's reason, with advice for a maintainer.
         why: String,
     },
+    /// The server refuses the message, and its answer does not show whether the message or the channel is the cause.
+    #[error("{why}")]
+    Refused {
+        /// The server's reason, with advice for a maintainer.
+        why: String,
+    },
     /// Another room replaced this one, which takes no messages any more.
     #[error("the room was replaced by {by}")]
     Replaced {
@@ -216,6 +222,12 @@ pub trait Platform: Send + Sync {
 
     /// Finds the message of an earlier attempt by [`Content::mark`].
     fn find<'a>(&'a self, work: &'a Work) -> BoxFuture<'a, Result<Option<Receipt>, SendError>>;
+
+    /// A retry sent a message `ago`. If an earlier request of it still arrives, the message stands twice: the platform removes
+    /// the younger one when it is in contact with the channel. The outbox repeats this after a restart.
+    fn was_retried(&self, address: &str, receipt: &Receipt, content: &Content, ago: Duration) {
+        let _ = (address, receipt, content, ago);
+    }
 
     /// Lists the bot's messages in a channel, at least those sent from `since` (unix seconds) on. A message with an
     /// unreadable mark is an error, because the outbox must not send it twice.

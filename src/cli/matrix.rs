@@ -275,7 +275,8 @@ fn told(error: SendError) -> anyhow::Error {
         SendError::Later { why, .. }
         | SendError::Failed { why, .. }
         | SendError::Unknown { why }
-        | SendError::Never { why, .. } => {
+        | SendError::Never { why, .. }
+        | SendError::Refused { why } => {
             anyhow::anyhow!(why)
         }
         replaced @ SendError::Replaced { .. } => replaced.into(),

@@ -80,6 +80,7 @@ impl DeliveryLoop {
                 self.refuse(destination, why);
                 Ok(())
             }
+            SendError::Refused { why } => self.suspect(destination, claimed, why).await,
             SendError::Replaced { by } => self.replace(destination, &by).await,
             SendError::Gone => self.mute(destination, claimed).await,
         }
@@ -217,6 +218,43 @@ impl DeliveryLoop {
         }
     }
 
+    /// Handles a refusal whose reason is unclear. Nothing is paused for one message: if it is refused again, it is set aside.
+    /// If the channel refuses another message and takes none between the two, the channel is the cause.
+    async fn suspect(
+        &self,
+        destination: &Destination,
+        claimed: &Claimed,
+        why: String,
+    ) -> anyhow::Result<()> {
+        let (suspected, is_paused) = {
+            let holds = self.holds();
+            let suspected = holds.doubted.get(&destination.row.id);
+            let is_paused = holds.paused.contains(&destination.row.id);
+            (suspected.map(|(delivery, _)| *delivery), is_paused)
+        };
+        let mut tx = self.store.write().await?;
+        let is_to_blame =
+            claimed.failures > 0 && outbox::took_others_since(&mut tx, claimed).await?;
+        drop(tx);
+        let is_same = suspected == Some(claimed.id);
+        if is_to_blame || (is_same && !is_paused) {
+            return self.give_up(destination, claimed, why).await;
+        }
+        let is_channel = is_paused || suspected.is_some();
+        let failed = Settled::Failed {
+            may_be_done: false,
+            is_passed: false,
+            due_at: (!is_channel).then(|| self.clock.now() + DOUBT),
+            why: why.clone(),
+        };
+        self.settle(claimed, &failed).await?;
+        if is_channel {
+            return self.pause_channel(destination, why).await;
+        }
+        self.doubts(destination, claimed);
+        Ok(())
+    }
+
     /// Whether this is the first delivery that its channel refuses.
     fn doubts(&self, destination: &Destination, claimed: &Claimed) -> bool {
         match self.holds().doubted.entry(destination.row.id) {
@@ -238,7 +276,7 @@ impl DeliveryLoop {
         let doubted = self.holds().doubted.remove(&destination.row.id);
         let mut tx = self.store.write().await?;
         if let Some((delivery, due_at)) = doubted {
-            outbox::put_back(&mut tx, delivery, due_at).await?;
+            outbox::put_back(&mut tx, delivery, due_at, now).await?;
         }
         outbox::pause_channel(&mut tx, destination.row.id, &why, now).await?;
         let problem = Problem {

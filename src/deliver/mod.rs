@@ -9,6 +9,7 @@ mod failure;
 mod once;
 mod personal;
 mod recall;
+mod retried;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,6 +24,7 @@ use tracing::{Instrument as _, debug, info_span};
 use self::act::act;
 use self::counted::Streak;
 pub use self::once::{NotPosted, post_once, test_message};
+use self::retried::watch_retry;
 use crate::channel::{Platform, Receipt, Scope, SendError, Work};
 use crate::clock::Clock;
 use crate::config::PlatformKind;
@@ -61,6 +63,8 @@ struct Holds {
     again_at: HashMap<i64, DateTime<Utc>>,
     /// Channels that took something since this process began.
     well: HashSet<i64>,
+    /// Channels whose platform knows the messages that retries sent before this process began.
+    watched: HashSet<i64>,
 }
 
 /// The platforms that are set up.
@@ -308,6 +312,7 @@ impl DeliveryLoop {
             tried_ago: self.tried_ago(claimed),
             person: personal::person(claimed),
         };
+        self.resume_watch(destination, platform.as_ref()).await?;
         let ended = match self.look_first(platform.as_ref(), &work, claimed).await {
             Ok(Some(found)) => Ok(found),
             Ok(None) => platform.deliver(&work).await,
@@ -316,6 +321,7 @@ impl DeliveryLoop {
         match ended {
             Ok(receipt) => {
                 debug!("delivered");
+                watch_retry(platform.as_ref(), &work, &receipt);
                 let receipt = serde_json::to_string(&receipt)?;
                 let done = Settled::Done {
                     receipt: Some(receipt),

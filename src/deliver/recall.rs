@@ -56,7 +56,7 @@ impl DeliveryLoop {
                 self.refuse(destination, why);
                 Ok(())
             }
-            Err(SendError::Never { why, .. }) => {
+            Err(SendError::Never { why, .. } | SendError::Refused { why }) => {
                 let why = format!(
                     "it must be looked through after the restore before anything is sent there: {why}"
                 );

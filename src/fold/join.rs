@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{distinct_keys, read_item};
+use super::{distinct_keys, read_item, with_address};
 use crate::store::Tx;
 use crate::store::items::LoadedItems;
 use crate::store::stories;
@@ -35,7 +35,13 @@ pub(super) async fn join_clusters(
     let members = stories::members_by_number(tx, items, loaded).await?;
     let readings: Vec<(i64, Reading)> = members
         .into_iter()
-        .map(|member| (member.cluster, read_item(member.item, rules)))
+        .map(|member| {
+            let reading = match loaded.get(&member.item.id) {
+                Some(loaded) => loaded.reading.stored(with_address(member.item)),
+                None => read_item(member.item, rules),
+            };
+            (member.cluster, reading)
+        })
         .collect();
     let keys = distinct_keys(readings.iter().map(|(_, reading)| reading));
     let mut known = stories::clusters_of_keys(tx, &keys).await?;

@@ -211,11 +211,16 @@ pub(crate) async fn ids_of_story(tx: &mut Tx, item: i64) -> anyhow::Result<Vec<S
     Ok(members.into_iter().map(own).collect())
 }
 
-/// Reads an item. If the item has no address of its own, its feed provides it.
-pub(crate) fn read_item(mut item: StoredItem, rules: &FoldRules) -> Reading {
+/// Reads an item.
+pub(crate) fn read_item(item: StoredItem, rules: &FoldRules) -> Reading {
+    Reading::of(with_address(item), &rules.machines)
+}
+
+/// If an item has no address of its own, its feed provides it.
+fn with_address(mut item: StoredItem) -> StoredItem {
     let feeds = item.feeds.iter().map(|feed| feed.url.as_deref());
     item.url = source::page_of(item.kind, &item.reference, item.url.take(), feeds);
-    Reading::of(item, &rules.machines)
+    item
 }
 
 /// Builds the stories of changed clusters, and stores those that differ.

@@ -12,6 +12,7 @@ use super::report::Report;
 use super::{Ingest, Mode};
 use crate::source::{Goal, Source};
 use crate::store::feeds::{self, FeedRow, Outcome};
+use crate::store::items;
 
 /// Walks a feed back to `since`. It first polls the feed to its end. Otherwise the backfill would meet new items first, and treat
 /// them as history.
@@ -50,11 +51,14 @@ pub(super) async fn backfill(
                 row.name
             )
         })?;
+        let known = items::known_page(ingest.store.read(), row.id, &page.items).await?;
+        let (page, readings) = ingest.reader.read_early(page, known.unknown).await?;
         let read = ReadPage {
             feed: feed.clone(),
             mode: Mode::History,
             walk: walked,
             page,
+            readings,
             learned: None,
             moved_to: None,
             cursor: None,

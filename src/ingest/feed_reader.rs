@@ -10,6 +10,8 @@ use crate::source::fetch::Fetcher;
 use crate::source::git::GitQuestion;
 use crate::source::{Answer, Body, FetchError, Goal, Method, Page, Request, Source, Walk};
 use crate::store::feeds::FeedRow;
+use crate::story::machine::Machines;
+use crate::story::reading::EarlyReadings;
 
 /// The most requests to look at a feed: for a news server it takes two, for each address.
 const LOOK_REQUESTS_MAX: usize = 20;
@@ -23,6 +25,7 @@ pub(super) struct FeedReader {
     from_chat: BTreeSet<String>,
     clock: Arc<dyn Clock>,
     shared: Arc<SharedState>,
+    machines: Arc<Machines>,
 }
 
 impl FeedReader {
@@ -38,6 +41,7 @@ impl FeedReader {
             from_chat: config.from_chat.clone(),
             clock,
             shared,
+            machines: Arc::new(config.relevance.machines.clone()),
         }
     }
 
@@ -109,6 +113,16 @@ impl FeedReader {
         let attempts = self.shared.attempts().filter(|_| is_read);
         let attempt = attempts.and_then(|attempts| attempts.begin(row.id, &request.url));
         self.shared.pool.read(walk, answer, attempt).await
+    }
+
+    /// Reads the items of a page that no feed has shown, before the transaction that stores them.
+    pub(super) async fn read_early(
+        &self,
+        page: Page,
+        unknown: Vec<usize>,
+    ) -> Result<(Page, EarlyReadings), FetchError> {
+        let machines = Arc::clone(&self.machines);
+        self.shared.pool.read_early(page, unknown, machines).await
     }
 
     fn fetcher_of(&self, feed: &str) -> &Fetcher {

@@ -189,18 +189,20 @@ impl<'a> Poll<'a> {
             }
             Some((walk, Ok(mut page))) => {
                 self.ingest.links.apply(&mut page);
-                self.take_page(walk, page, moved_to).await
+                self.take_page(walk, page, moved_to, stop).await
             }
             Some((_, Err(error))) => Ok(self.failed(error)),
         }
     }
 
-    /// Handles a page: skips it if the walk has more and nothing is new, ends the poll if nothing is new, or commits it.
+    /// Handles a page: skips it if the walk has more and nothing is new, ends the poll if nothing is new, or reads its new items
+    /// and commits it.
     async fn take_page(
         &mut self,
         mut walk: Walk,
         mut page: Page,
         moved_to: Option<String>,
+        stop: &CancellationToken,
     ) -> anyhow::Result<PollStep> {
         if self.mode == Mode::Live {
             limit_new_items(&self.ingest.store, self.feed, &mut walk, &mut page).await?;
@@ -209,7 +211,9 @@ impl<'a> Poll<'a> {
         let is_at_home = moved_to.is_none() || moved_to == self.feed.row.moved_to;
         let may_be_quiet = self.mode == Mode::Live && self.feed.row.is_well() && is_at_home;
         let mut learned = None;
-        if may_be_quiet && self.is_known(&page).await? {
+        let feed = self.feed.row.id;
+        let known = items::known_page(self.ingest.store.read(), feed, &page.items).await?;
+        if may_be_quiet && !known.has_news && is_only_items(&page) {
             let gaps = walk.learn(&HashSet::new(), &HashSet::new());
             let (cursor, goes_on) = (walk.cursor(), walk.is_cut_short());
             let is_over = !goes_on && !walk.has_ended_detour();
@@ -224,11 +228,18 @@ impl<'a> Poll<'a> {
             }
             learned = Some(gaps);
         }
+        let early = self.ingest.reader.read_early(page, known.unknown);
+        let (page, readings) = match stop.run_until_cancelled(early).await {
+            None => return Ok(self.interrupted(STOPPED_AT_READING)),
+            Some(Ok(read)) => read,
+            Some(Err(error)) => return Ok(self.failed(error)),
+        };
         let read = ReadPage {
             feed: self.feed.clone(),
             mode: self.mode,
             walk,
             page,
+            readings,
             learned,
             moved_to,
             cursor: self.cursor.take(),
@@ -265,15 +276,6 @@ impl<'a> Poll<'a> {
         Ok(PollStep::Next(Box::new(Walking { walk, next })))
     }
 
-    /// Whether all items of a page are stored already, as in nearly every poll.
-    async fn is_known(&self, page: &Page) -> anyhow::Result<bool> {
-        let (readers, feed) = (self.ingest.store.read(), self.feed.row.id);
-        Ok(page.faults.is_empty()
-            && page.warning.is_none()
-            && page.detour.is_none()
-            && (page.items.is_empty() || items::are_known(readers, feed, &page.items).await?))
-    }
-
     /// Whether the last request was the first, apart from those that only decide the next one.
     fn is_first(&self) -> bool {
         self.report.requests == self.interim + 1
@@ -299,6 +301,11 @@ impl<'a> Poll<'a> {
     fn end(&self, reason: EndReason) -> PollEnd {
         PollEnd::new(self.feed, reason, self.ingest.clock.now())
     }
+}
+
+/// Whether a page has nothing to store but its items.
+fn is_only_items(page: &Page) -> bool {
+    page.faults.is_empty() && page.warning.is_none() && page.detour.is_none()
 }
 
 fn log(report: &Report, took: Duration) {

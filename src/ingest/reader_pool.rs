@@ -12,8 +12,11 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{error, warn};
 
+use crate::item::Item;
 use crate::source::{Answer, Body, FetchError, Page, Walk};
 use crate::store::attempts::Attempt;
+use crate::story::machine::Machines;
+use crate::story::reading::{EarlyReadings, read_early};
 
 /// Answers that are read at the same time.
 const AT_ONCE_MAX: usize = 4;
@@ -48,6 +51,22 @@ enum Unread {
     TookTooLong(u64),
     #[error("it was not read: {ABANDONED_MAX} documents have been read for too long already")]
     TooManyAbandoned,
+}
+
+impl Unread {
+    /// The error of a poll, for the log too.
+    fn of(self, what: &str) -> FetchError {
+        let why = format!("{what}: {self}");
+        error!("{why}");
+        match self {
+            // That others take too long is no fault of this feed's.
+            Self::TooManyAbandoned => FetchError::Held {
+                after: FULL_PAUSE,
+                why,
+            },
+            Self::Panicked | Self::TookTooLong(_) => FetchError::Broken { why },
+        }
+    }
 }
 
 impl Default for ReaderPool {
@@ -91,25 +110,32 @@ impl ReaderPool {
             let read = walk.read(answer);
             (walk, read)
         };
-        let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
-        let most = TIME_MAX + TIME_MAX_PER_MIB * mib;
-        match self.run(most, job).await {
+        match self.run(time_max(bytes), job).await {
             Ok((walk, read)) => (walk, read.map(with_few_faults)),
             Err(unread) => {
-                let why = format!("{host}: {unread}");
-                error!("{why}");
-                let error = match unread {
-                    // That others take too long is no fault of this feed's.
-                    Unread::TooManyAbandoned => FetchError::Held {
-                        after: FULL_PAUSE,
-                        why,
-                    },
-                    Unread::Panicked | Unread::TookTooLong(_) => FetchError::Broken { why },
-                };
-                let read = before.read(Err(error));
+                let read = before.read(Err(unread.of(&host)));
                 (before, read)
             }
         }
+    }
+
+    /// Reads these items of a page as the fold will need them.
+    pub(super) async fn read_early(
+        &self,
+        page: Page,
+        positions: Vec<usize>,
+        machines: Arc<Machines>,
+    ) -> Result<(Page, EarlyReadings), FetchError> {
+        if positions.is_empty() {
+            return Ok((page, EarlyReadings::new()));
+        }
+        let bytes = page.items.iter().map(Item::bytes).sum();
+        let job = move || {
+            let readings = read_early(&page.items, positions.into_iter(), &machines);
+            (page, readings)
+        };
+        let read = self.run(time_max(bytes), job).await;
+        read.map_err(|unread| unread.of("new items"))
     }
 
     /// Runs a job on a thread of ours.
@@ -180,6 +206,11 @@ impl ReaderPool {
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Sender<Job>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn time_max(bytes: usize) -> Duration {
+    let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
+    TIME_MAX + TIME_MAX_PER_MIB * mib
 }
 
 /// Limits the faults of a page, because each one is written to the database.

@@ -224,7 +224,7 @@ impl Step {
 /// A dated step.
 #[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Event {
-    /// The time in the source.
+    /// The time in the source; of a commit in mainline, when it was first seen there.
     pub at: DateTime<Utc>,
     /// The step.
     pub state: Step,

@@ -1,5 +1,6 @@
 //! Forum posts that may stand twice. No key protects the request that makes one: the first request can still arrive after a
-//! retry made the post. So after such a retry the forum is looked through again, at once and with later deliveries to it.
+//! retry made the post. So after such a retry the forum is looked through again, at once and with later deliveries to it. The outbox
+//! passes on those from before a restart.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -59,18 +60,23 @@ impl Doubles {
         }
     }
 
-    fn watch(&self, forum: &str, thread: &str, content: &Content) {
+    /// Watches a post that a retry made `ago`.
+    pub(super) fn watch(&self, forum: &str, thread: &str, content: &Content, ago: Duration) {
         let now = Instant::now();
+        let at = now.checked_sub(ago).unwrap_or(now);
         let mut remade = self.remade();
         let posts = remade.entry(forum.to_owned()).or_default();
+        if posts.iter().any(|post| post.thread == thread) {
+            return;
+        }
         if posts.len() >= WATCHED_MAX {
             posts.remove(0);
         }
         posts.push(Remade {
             thread: thread.to_owned(),
             content: content.clone(),
-            made_at: now,
-            looked_at: now,
+            made_at: at,
+            looked_at: at,
         });
     }
 
@@ -122,7 +128,7 @@ impl Discord {
         for younger in &all {
             self.remove_double(forum, younger).await;
         }
-        self.doubles.watch(forum, &oldest, content);
+        self.doubles.watch(forum, &oldest, content, Duration::ZERO);
         Ok(Receipt {
             message: oldest.clone(),
             thread: Some(oldest),

@@ -335,6 +335,13 @@ impl Platform for Discord {
         async move { found.await.map_err(SendError::as_failed_look) }.boxed()
     }
 
+    fn was_retried(&self, address: &str, receipt: &Receipt, content: &Content, ago: Duration) {
+        // The first message of a forum post has the thread's id.
+        if let Some(thread) = receipt.thread.as_ref().filter(|id| **id == receipt.message) {
+            self.doubles.watch(address, thread, content, ago);
+        }
+    }
+
     fn standing<'a>(
         &'a self,
         address: &'a str,

@@ -212,6 +212,8 @@ fn bare_verdict(aim: Aim, answer: &ErrorResponse) -> SendError {
         (400 | 403 | 404, _) if aim == Aim::Person => never(Scope::Channel, ""),
         // Discord names no reason that concerns the channel.
         (403 | 404, _) if is_change => never(Scope::Delivery, ""),
+        // A filter may forbid one message.
+        (403 | 404, _) if aim == Aim::Send => SendError::Refused { why: words },
         (403, _) => never(
             Scope::Channel,
             "Discord forbids it: give the bot View Channel, Send Messages, Embed Links and Read Message History",

@@ -266,7 +266,8 @@ impl Rest {
             SendError::Later { why, .. }
             | SendError::Failed { why, .. }
             | SendError::Unknown { why }
-            | SendError::Never { why, .. } => {
+            | SendError::Never { why, .. }
+            | SendError::Refused { why } => {
                 *why = why.replace(self.token.expose_secret(), "…");
             }
             SendError::Replaced { .. } | SendError::Gone => {}

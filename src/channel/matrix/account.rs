@@ -180,17 +180,23 @@ async fn facts(room: &Room) -> Result<RoomFacts, SendError> {
     let name = room.display_name().await;
     let encryption = room.latest_encryption_state().await.map_err(from_sdk)?;
     let levels = room.power_levels_or_default().await;
-    let kind = match encryption.is_encrypted() {
-        true => MessageLikeEventType::RoomEncrypted,
-        false => MessageLikeEventType::RoomMessage,
-    };
     Ok(RoomFacts {
         id: room.room_id().to_string(),
         name: name.map_or_else(|_| room.room_id().to_string(), |name| name.to_string()),
         is_encrypted: encryption.is_encrypted(),
-        can_send: levels.user_can_send_message(room.own_user_id(), kind),
+        can_send: may_send(room).await,
         can_redact: levels.user_can_redact_own_event(room.own_user_id()),
     })
+}
+
+/// Whether the power levels of a room, as they were last synced, let the bot send messages.
+pub(super) async fn may_send(room: &Room) -> bool {
+    let kind = match room.encryption_state().is_encrypted() {
+        true => MessageLikeEventType::RoomEncrypted,
+        false => MessageLikeEventType::RoomMessage,
+    };
+    let levels = room.power_levels_or_default().await;
+    levels.user_can_send_message(room.own_user_id(), kind)
 }
 
 fn refused(why: &str) -> SendError {

@@ -141,6 +141,7 @@ mod tests {
             SendError::Failed { .. } => "failed",
             SendError::Replaced { .. } => "replaced",
             SendError::Gone => "gone",
+            SendError::Refused { .. } => "refused",
             SendError::Never { scope, .. } => match scope {
                 Scope::Delivery => "delivery",
                 Scope::Channel => "channel",

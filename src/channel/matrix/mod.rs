@@ -41,6 +41,7 @@ use matrix_sdk::{Room, RoomState};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use self::account::may_send;
 use self::failure::from_sdk;
 use self::send::MatrixSender;
 use self::session::Session;
@@ -170,7 +171,11 @@ impl Matrix {
     }
 
     async fn put(&self, room: &Room, event: Value, key: &str) -> Result<Receipt, SendError> {
-        let message = self.sender.put(room, event, key).await?;
+        let put = self.sender.put(room, event, key).await;
+        let message = match put {
+            Ok(message) => message,
+            Err(error) => return Err(refused_in(room, error).await),
+        };
         Ok(Receipt {
             message: message.to_string(),
             thread: None,
@@ -274,6 +279,19 @@ async fn edits(room: &Room, message: &EventId) -> Result<Vec<OwnedEventId>, Send
     };
     let ours = related.chunk.iter().filter(is_ours);
     Ok(ours.filter_map(TimelineEvent::event_id).collect())
+}
+
+/// A server refuses a message with the same answer as a room. If the bot may send in the room, the message may be the cause.
+async fn refused_in(room: &Room, error: SendError) -> SendError {
+    match error {
+        SendError::Never {
+            scope: Scope::Channel,
+            why,
+        } if room.state() == RoomState::Joined && may_send(room).await => {
+            SendError::Refused { why }
+        }
+        error => error,
+    }
 }
 
 fn is_missing(error: &matrix_sdk::Error) -> bool {

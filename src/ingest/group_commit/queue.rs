@@ -10,6 +10,7 @@ use super::{CommitError, CommittedPage};
 use crate::ingest::Mode;
 use crate::ingest::poll_end::{PollEnd, PolledFeed};
 use crate::source::{Gap, Page, Walk};
+use crate::story::reading::EarlyReadings;
 
 /// The most items of the pages of one transaction, unless one page has more: they are in memory with their clusters.
 const ITEMS_MAX: usize = 2_000;
@@ -26,6 +27,8 @@ pub(in crate::ingest) struct ReadPage {
     /// The walk that read it. It has yet to learn which items were new.
     pub(in crate::ingest) walk: Walk,
     pub(in crate::ingest) page: Page,
+    /// Readings of those of its items that were not stored.
+    pub(in crate::ingest) readings: EarlyReadings,
     /// The gaps, if the walk has learned already that no item is new.
     pub(in crate::ingest) learned: Option<Vec<Gap>>,
     /// The feed's new address.

@@ -20,6 +20,7 @@ use crate::plan::{self, News, Occasion};
 use crate::store::feeds::{self, EndedPoll, FeedRow, Progress};
 use crate::store::items::{self, LoadedItems, StoredPage};
 use crate::store::{Tx, troubles};
+use crate::story::reading::read_early;
 
 /// The pages of one transaction, and their new items.
 struct PageBatch<'a> {
@@ -125,13 +126,14 @@ impl GroupCommit {
         mails: &[Item],
     ) -> anyhow::Result<StoredPage> {
         let now = self.clock.now();
+        let readings = read_early(mails, 0..mails.len(), &self.rules.machines);
         let mut tx = self.store.write().await?;
         let mut progress = Progress::default();
         let stored = items::put_items(&mut tx, feed, mails, now).await?;
         progress.count_items(feed, stored.sighted);
         progress.save(&mut tx, now).await?;
         let mut loaded = LoadedItems::new();
-        stored.add_loaded(mails, &mut loaded);
+        stored.add_loaded(mails, &readings, &mut loaded);
         let touched = stored.touched();
         let changed = fold::fold_imported(&mut tx, &touched, &loaded, &self.rules).await?;
         let on = Occasion {
@@ -253,7 +255,7 @@ impl<'a> PageBatch<'a> {
         }
         self.progress.count_items(row.id, stored.sighted);
         self.touched.extend(stored.touched());
-        stored.add_loaded(&page.items, &mut self.loaded);
+        stored.add_loaded(&page.items, &read.readings, &mut self.loaded);
         let news = news(row, mode, &page.items, place, &stored, now);
         self.news.extend(news);
         Ok(stored)

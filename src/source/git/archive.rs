@@ -4,6 +4,8 @@
 //! Where the archive is served by HTTP, its manifest says in one request whether anything moved. The cursor is an epoch and a
 //! commit of it. If a purge rewrote an epoch, the mails of the last days are read again; the store knows those that it has.
 
+mod between;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +16,7 @@ use super::epochs::{EPOCH_MAX, epoch_url, read_manifest};
 use super::{CURSOR_WORD, records};
 use crate::config::as_http;
 use crate::item::CommitHash;
-use crate::source::question::{GitQuestion, LastTip, MailHead, MailRange};
+use crate::source::question::{GitQuestion, MailHead, MailRange};
 use crate::source::{Answer, Body, FetchError, Gap, Goal, Method, Page, Request, broken, mail};
 
 /// Mails of one page.
@@ -63,6 +65,10 @@ pub struct GitArchiveWalk {
     probed: Option<CommitHash>,
     page: Option<MailHead>,
     begun_at: Option<i64>,
+    /// The date of the oldest mail of the last page, in unix seconds.
+    oldest_at: Option<i64>,
+    /// Mails that no epoch has any more.
+    lost: Option<Gap>,
 }
 
 impl GitArchive {
@@ -101,6 +107,9 @@ impl GitArchive {
                 ..GitArchiveCursor::default()
             };
         }
+        if goal == Goal::Poll && !cursor.is_placed && cursor.tip_at > 0 {
+            cursor.handover = Some(cursor.tip_at);
+        }
         CURSOR_WORD.clone_into(&mut cursor.by);
         let stage = match self.manifest_url() {
             _ if cursor.is_done => GitArchiveStage::Over,
@@ -122,6 +131,8 @@ impl GitArchive {
             probed: None,
             page: None,
             begun_at: None,
+            oldest_at: None,
+            lost: None,
         }
     }
 }
@@ -183,7 +194,10 @@ impl GitArchiveWalk {
         match self.stage.clone() {
             GitArchiveStage::Manifest => self.read_manifest(answer)?,
             GitArchiveStage::Probe(number) => self.read_probe(answer, number)?,
-            GitArchiveStage::Tip => self.read_tip(&answer?)?,
+            GitArchiveStage::Tip => match answer {
+                Err(FetchError::Missing { .. }) if self.is_going_back() => self.miss_epoch(),
+                answer => self.read_tip(&answer?)?,
+            },
             GitArchiveStage::Next => self.read_next(answer)?,
             GitArchiveStage::Mails(_) => return self.read_mails(&answer?),
             GitArchiveStage::Over => {}
@@ -283,8 +297,8 @@ impl GitArchiveWalk {
             // A new epoch may have no mail yet.
             None if self.cursor.tip.is_none() => {
                 self.cursor.is_placed = true;
-                let is_backfill = self.goal != Goal::Poll;
-                if !(is_backfill && self.begin_older_epoch()) {
+                let goes_back = self.goal != Goal::Poll || self.is_going_back();
+                if !(goes_back && self.begin_older_epoch()) {
                     self.stage = GitArchiveStage::Over;
                 }
             }
@@ -308,79 +322,14 @@ impl GitArchiveWalk {
                 Err(fault) => page.faults.push(fault),
             }
         }
+        self.oldest_at = page
+            .items
+            .iter()
+            .filter_map(|item| item.at)
+            .min()
+            .map(|at| at.timestamp());
         self.page = Some(head);
         Ok(page)
-    }
-
-    pub(in crate::source) fn learn(&mut self) -> Vec<Gap> {
-        let (Some(head), GitArchiveStage::Mails(to)) = (self.page.take(), self.stage.clone())
-        else {
-            return Vec::new();
-        };
-        if let Some((commit, at)) = head.at {
-            self.begun_at = self.begun_at.or(Some(at));
-            self.cursor.tip = Some(commit);
-            // A date in the future says nothing.
-            self.cursor.tip_at = at.min(self.now);
-        }
-        self.cursor.is_placed = true;
-        if head.has_more {
-            return Vec::new();
-        }
-        // A mirror that lags behind goes back to mails that are stored.
-        if head.last != LastTip::Ahead {
-            self.cursor.tip = Some(to);
-        }
-        match self.goal {
-            Goal::Poll => {
-                self.end_epoch(head.last != LastTip::Ahead);
-                Vec::new()
-            }
-            Goal::Backfill { since } => {
-                // Older mails are in the epoch before.
-                if head.is_from_start && self.begin_older_epoch() {
-                    return Vec::new();
-                }
-                self.cursor.is_done = true;
-                self.stage = GitArchiveStage::Over;
-                vec![Gap::healed(since.timestamp(), self.now)]
-            }
-        }
-    }
-
-    /// Goes to the epoch before; returns whether there is one.
-    fn begin_older_epoch(&mut self) -> bool {
-        let Some(older) = self.cursor.epoch.checked_sub(1) else {
-            return false;
-        };
-        self.cursor.epoch = older;
-        self.cursor.tip = None;
-        self.stage = GitArchiveStage::Tip;
-        true
-    }
-
-    /// The epoch is read to its end: goes to the next one, if there is one. `is_in_step`: the manifest shows what was read.
-    fn end_epoch(&mut self, is_in_step: bool) {
-        let cursor = &mut self.cursor;
-        if is_in_step {
-            cursor.fingerprint = self.epochs.get(&cursor.epoch).cloned();
-        }
-        if self.epochs.is_empty() {
-            let was_next = self.stage == GitArchiveStage::Next;
-            self.stage = match was_next {
-                true => GitArchiveStage::Over,
-                false => GitArchiveStage::Next,
-            };
-            return;
-        }
-        if self.epochs.contains_key(&(cursor.epoch + 1)) {
-            cursor.epoch += 1;
-            cursor.tip = None;
-            cursor.fingerprint = None;
-            self.stage = GitArchiveStage::Tip;
-            return;
-        }
-        self.stage = GitArchiveStage::Over;
     }
 
     pub(in crate::source) fn cursor(&self) -> String {
@@ -460,6 +409,19 @@ mod tests {
         let head = json!({"last": last, "at": [hash(at), NOW - 1000 + i64::from(at)], "lengths": lengths,
             "has_more": has_more, "is_from_start": true, "faults": []});
         answer(format!("{head}\n{}", mails.concat()).into_bytes())
+    }
+
+    /// A page of one mail of an epoch that has older ones.
+    fn cut_off(at: u8, has_more: bool) -> Result<Answer, FetchError> {
+        let page = mails("none", at, 1, has_more)?;
+        let Body::Bytes { bytes, .. } = page.body else {
+            panic!("it has bytes");
+        };
+        let page = String::from_utf8(bytes).expect("text");
+        answer(
+            page.replace(r#""is_from_start":true"#, r#""is_from_start":false"#)
+                .into_bytes(),
+        )
     }
 
     fn begin(base: &str, cursor: Option<&str>, goal: Goal) -> GitArchiveWalk {
@@ -604,6 +566,104 @@ mod tests {
         assert_eq!(keys.len(), 3);
         let mut again = begin(HTTP, Some(&walk.cursor()), Goal::Backfill { since });
         assert_eq!(again.next(), None);
+    }
+
+    fn handed_over() -> String {
+        super::super::archive_cursor::cursor_since(NOW - 9_000)
+    }
+
+    /// Another address left off two epochs ago: the walk goes back to that moment, and then reads on from there.
+    #[test]
+    fn a_handover_goes_back_over_epochs() {
+        let mut walk = begin(HTTP, Some(&handed_over()), Goal::Poll);
+        let keys = play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(3, "one")),
+                ("tip git/2.git", tip(9)),
+                ("since git/2.git", mails("none", 8, 1, true)),
+                ("tip git/1.git", tip(6)),
+                ("since git/1.git", mails("none", 6, 1, false)),
+                ("tip git/0.git", tip(3)),
+                ("since git/0.git", cut_off(2, true)),
+                ("after git/0.git", mails("ancestor", 3, 1, false)),
+                ("tip git/1.git", tip(6)),
+                ("since git/1.git", mails("none", 6, 1, false)),
+                ("tip git/2.git", tip(9)),
+                ("since git/2.git", mails("none", 8, 1, true)),
+                ("after git/2.git", mails("ancestor", 9, 1, false)),
+            ],
+        );
+        let keys: std::collections::BTreeSet<String> = keys.into_iter().collect();
+        assert_eq!(keys.len(), 5, "{keys:?}");
+        // The next poll asks for nothing old.
+        let mut walk = begin(HTTP, Some(&walk.cursor()), Goal::Poll);
+        play(&mut walk, vec![("get manifest.js.gz", manifest(3, "one"))]);
+    }
+
+    /// A poll that ends amid that goes on with the next one.
+    #[test]
+    fn a_handover_goes_on_after_a_stop() {
+        let mut walk = begin(HTTP, Some(&handed_over()), Goal::Poll);
+        for answer in [manifest(2, "one"), tip(9), mails("none", 9, 1, false)] {
+            walk.next().expect("a question");
+            walk.read(answer).expect("it goes on");
+            walk.learn();
+        }
+        assert!(walk.is_cut_short());
+        let mut walk = begin(HTTP, Some(&walk.cursor()), Goal::Poll);
+        play(
+            &mut walk,
+            vec![
+                ("get manifest.js.gz", manifest(2, "one")),
+                ("tip git/0.git", tip(3)),
+                ("since git/0.git", cut_off(3, false)),
+                ("tip git/1.git", tip(9)),
+                ("since git/1.git", mails("none", 9, 1, false)),
+            ],
+        );
+    }
+
+    /// The moment lies in the newest epoch, or nothing came since.
+    #[test]
+    fn a_handover_within_the_newest_epoch_reads_no_other() {
+        let nothing = json!({"last": "none", "at": null, "lengths": [], "has_more": false, "is_from_start": true,
+            "faults": []});
+        let nothing = || answer(format!("{nothing}\n").into_bytes());
+        for page in [cut_off(9, false), nothing()] {
+            let mut walk = begin(HTTP, Some(&handed_over()), Goal::Poll);
+            play(
+                &mut walk,
+                vec![
+                    ("get manifest.js.gz", manifest(2, "one")),
+                    ("tip git/1.git", tip(9)),
+                    ("since git/1.git", page),
+                ],
+            );
+        }
+    }
+
+    #[test]
+    fn a_handover_to_an_epoch_that_is_gone_records_a_gap() {
+        let mut walk = begin(HTTP, Some(&handed_over()), Goal::Poll);
+        let mut gaps = Vec::new();
+        for answer in [
+            manifest(2, "one"),
+            tip(9),
+            mails("none", 9, 1, false),
+            missing(),
+            tip(9),
+            mails("none", 9, 1, false),
+        ] {
+            walk.next().expect("a question");
+            walk.read(answer).expect("it goes on");
+            gaps.extend(walk.learn());
+        }
+        assert_eq!((walk.next(), gaps.len()), (None, 1));
+        assert!(
+            gaps[0].from_at == NOW - 9_000 && gaps[0].why.contains("git/0.git"),
+            "{gaps:?}"
+        );
     }
 
     #[test]

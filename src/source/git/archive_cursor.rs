@@ -21,12 +21,16 @@ pub(super) struct GitArchiveCursor {
     pub(super) asked_at: i64,
     /// Whether a first poll has been, or a backfill has chosen its first epoch.
     pub(super) is_placed: bool,
+    /// The moment up to which another address has read. The walk goes back over the epochs until it finds this moment, and
+    /// then forward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) handover: Option<i64>,
     /// A backfill: its beginning in unix seconds, and whether it is done.
     pub(super) since: Option<i64>,
     pub(super) is_done: bool,
 }
 
-/// A cursor that reads all mails since a moment (unix seconds) in the newest epoch as news.
+/// A cursor that reads all mails since a moment (unix seconds) as news.
 pub(in crate::source) fn cursor_since(since: i64) -> String {
     let cursor = GitArchiveCursor {
         by: CURSOR_WORD.to_owned(),

@@ -26,15 +26,30 @@ pub(super) struct KnownItem {
     pub(super) has_text: bool,
 }
 
-/// Whether every item of the page is stored exactly as `feed` shows it now.
-pub async fn are_known(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<bool> {
+/// What the database has of a page.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KnownPage {
+    /// Whether some item is not stored exactly as the feed shows it now.
+    pub has_news: bool,
+    /// The positions of items that no feed has shown.
+    pub unknown: Vec<usize>,
+}
+
+/// Looks up the items of a page that `feed` shows.
+pub async fn known_page(readers: &Readers, feed: i64, items: &[Item]) -> anyhow::Result<KnownPage> {
+    if items.is_empty() {
+        return Ok(KnownPage::default());
+    }
     let known = known_items(&mut *readers.acquire().await?, feed, items).await?;
-    Ok(items.iter().enumerate().all(|(position, item)| {
-        known
-            .own
-            .get(&position)
-            .is_some_and(|known| known.seen_here && !known.by_link && !says_more(item, known))
-    }))
+    let is_new = |(position, item): (usize, &Item)| match known.own.get(&position) {
+        Some(known) => !known.seen_here || known.by_link || says_more(item, known),
+        None => true,
+    };
+    let unknown = (0..items.len()).filter(|position| !known.own.contains_key(position));
+    Ok(KnownPage {
+        has_news: items.iter().enumerate().any(is_new),
+        unknown: unknown.collect(),
+    })
 }
 
 /// The positions of items that this feed has not shown before.

@@ -17,12 +17,13 @@ use chrono::{DateTime, Utc};
 
 use super::Tx;
 use crate::item::{Item, ItemKey};
+use crate::story::reading::{EarlyReading, EarlyReadings};
 
 pub(super) use self::columns::LINK;
 pub use self::columns::day;
 pub(super) use self::columns::unpack;
 use self::columns::{TextLocation, aliases, free_on, print, row};
-pub use self::known::{are_known, new_here};
+pub use self::known::{KnownPage, known_page, new_here};
 use self::known::{known_items, says_more};
 pub use self::pages::{PageItem, PageText, items_by_name, items_on_page, texts_on_page};
 pub use self::questions::{
@@ -48,8 +49,15 @@ pub struct StoredPage {
     pub seen_again: Vec<i64>,
 }
 
-/// Items in memory by their numbers. Their text need not be read from the database.
-pub type LoadedItems<'a> = HashMap<i64, &'a Item>;
+/// Items in memory by their numbers. Their text need not be read from the database, and its meaning not from the text.
+pub type LoadedItems<'a> = HashMap<i64, LoadedItem<'a>>;
+
+/// A new item as its page had it, and its reading from before the transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadedItem<'a> {
+    pub item: &'a Item,
+    pub reading: &'a EarlyReading,
+}
 
 impl StoredPage {
     /// The numbers of the items whose stories must be folded again.
@@ -59,10 +67,18 @@ impl StoredPage {
         touched.copied().collect()
     }
 
-    /// Adds the new items of a stored page, and removes those that have changed.
-    pub fn add_loaded<'a>(&self, page: &'a [Item], at_hand: &mut LoadedItems<'a>) {
-        let fresh = self.fresh.iter();
-        at_hand.extend(fresh.map(|(position, id)| (*id, &page[*position])));
+    /// Adds the new items of a stored page that were read, and removes those that have changed.
+    pub fn add_loaded<'a>(
+        &self,
+        page: &'a [Item],
+        readings: &'a EarlyReadings,
+        at_hand: &mut LoadedItems<'a>,
+    ) {
+        let loaded = self.fresh.iter().filter_map(|(position, id)| {
+            let (item, reading) = (&page[*position], readings.get(position)?);
+            Some((*id, LoadedItem { item, reading }))
+        });
+        at_hand.extend(loaded);
         for changed in &self.changed {
             at_hand.remove(changed);
         }

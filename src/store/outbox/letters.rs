@@ -180,7 +180,7 @@ async fn drop_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result
 
 /// Queues a letter again. If it may have been sent, it keeps its key and content so that the platform finds it, and
 /// an edit with the post's current content follows. Otherwise it gets that content now.
-async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) async fn retry_letter(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let at = now.timestamp();
     let row = sqlx::query!(
         r#"SELECT d.verb AS "verb!: Verb", d.attempts AS "attempts!", d.post_id, d.channel_id AS "channel!",

@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::deliveries::{Claimed, Verb};
+use super::letters::retry_letter;
+use super::retried::forget_retried;
 use crate::store::Tx;
 
 /// The result of a claimed delivery.
@@ -89,7 +91,8 @@ async fn done(
         .await?;
     }
     sqlx::query!(
-        "UPDATE deliveries SET state = 'done', why = NULL, content = NULL, settled_at = $3
+        "UPDATE deliveries SET state = 'done', why = NULL, settled_at = $3,
+                content = iif(verb = 'send' AND attempts > 1 AND post_id IS NOT NULL, content, NULL)
          WHERE id = $1 AND version = $2",
         claimed.id,
         claimed.version,
@@ -105,7 +108,7 @@ async fn done(
     .execute(&mut **tx)
     .await
     .context("keeping that a channel took something")?;
-    Ok(())
+    forget_retried(tx, claimed.channel, now).await
 }
 
 /// Undoes the count of an attempt that did not happen.
@@ -199,8 +202,20 @@ pub async fn has_others_due(
         .context("asking what else a channel is owed")
 }
 
-/// Restores a delivery's place in the order.
-pub async fn put_back(tx: &mut Tx, delivery: i64, due_at: i64) -> anyhow::Result<()> {
+/// Restores a delivery's place in the order, even if it was set aside.
+pub async fn put_back(
+    tx: &mut Tx,
+    delivery: i64,
+    due_at: i64,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let is_letter = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = $1 AND set_aside_at IS NOT NULL) AS "is!: bool""#,
+        delivery
+    );
+    if is_letter.fetch_one(&mut **tx).await? {
+        retry_letter(tx, delivery, now).await?;
+    }
     sqlx::query!(
         "UPDATE deliveries SET due_at = $2 WHERE id = $1 AND state = 'owed'",
         delivery,

@@ -298,8 +298,8 @@ pub async fn members_by_number(
     let member = |row: MemberRow| {
         let item = at_hand.get(&row.id);
         let mut member = row.member()?;
-        if let Some(item) = item {
-            let stored = &mut member.item;
+        if let Some(loaded) = item {
+            let (stored, item) = (&mut member.item, loaded.item);
             (stored.headers, stored.text) = (item.headers.clone(), item.text.clone());
         }
         Ok(member)

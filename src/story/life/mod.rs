@@ -263,10 +263,16 @@ impl StoryBuilder<'_> {
     }
 
     fn mainline(&self) -> Option<Landed> {
-        let event = self
-            .events
-            .iter()
-            .find(|event| event.state == Step::Mainline)?;
+        let mut events = self.events.iter();
+        let first = events.find(|event| event.state == Step::Mainline)?;
+        // Commits of a series are often seen at once; then the first of them counts.
+        let place = |event: &&Event| {
+            let mut readings = self.group.readings.iter();
+            let place = readings.position(|reading| reading.item.reference == event.source);
+            place.unwrap_or(usize::MAX)
+        };
+        let at_once = events.filter(|event| event.at == first.at && event.state == Step::Mainline);
+        let event = std::iter::once(first).chain(at_once).min_by_key(place)?;
         let readings = self.group.readings.iter().chain(&self.outside);
         let mut commits = readings.filter(|reading| reading.role == Role::Commit);
         let commit = commits.find(|reading| reading.item.reference == event.source);

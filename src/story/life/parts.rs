@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use crate::item::{ItemKind, Person};
 use crate::story::bot;
 use crate::story::group::Group;
 use crate::story::key::{self, clean_name};
 use crate::story::reading::{self, Reading, Role};
 use crate::story::series::Posting;
-use crate::story::{Carrier, Patch, Revision, StoryKind};
+use crate::story::{Carrier, Patch, Revision, StoredItem, StoryKind};
 
 use super::effort::{main_posting, separate_parts, separate_parts_note};
 
@@ -155,6 +157,19 @@ fn is_list(reading: &Reading, tag: &str) -> bool {
         feed.name.eq_ignore_ascii_case(tag)
             || last.is_some_and(|last| last.eq_ignore_ascii_case(tag))
     })
+}
+
+/// When a commit was first seen in a mainline tree; `None` if it was not. Its own date is when it was made, often weeks before.
+pub(super) fn in_mainline_since(commit: &StoredItem) -> Option<DateTime<Utc>> {
+    let feeds = commit.feeds.iter();
+    let mainline = feeds.filter(|feed| feed.role.as_deref() == Some("mainline"));
+    let seen = mainline.map(|feed| {
+        let seen_at = feed.seen_at.and_then(|at| DateTime::from_timestamp(at, 0));
+        // Without a time of its own, the feed showed the commit first, or as history.
+        seen_at.unwrap_or(commit.known_at)
+    });
+    // No commit is in mainline before it is made.
+    Some(seen.min()?.max(commit.at))
 }
 
 pub(super) fn is_mainline_tree(tree: &str) -> bool {

@@ -1,7 +1,9 @@
 //! The steps of a story, from mails, machines, trees and other stories.
 
 use super::effort::{Answered, answered, is_subset, separate_parts};
-use super::parts::{author_of, is_confirmed, name_of, number_of, repository, tree_tag};
+use super::parts::{
+    author_of, in_mainline_since, is_confirmed, name_of, number_of, repository, tree_tag,
+};
 use super::{MAINLINE_BY, StoryBuilder};
 use crate::story::bot::{AnswerEffect, Claim, Notice, Share};
 use crate::story::key::clean_name;
@@ -285,8 +287,13 @@ impl StoryBuilder<'_> {
                 let number = newest.and_then(|posting| number_of(group, posting, reading));
                 self.apply(reading, tree, number);
             }
-            if in_role("mainline").is_some() {
-                self.event(reading, Step::Mainline, "");
+            if let Some(at) = in_mainline_since(&reading.item) {
+                self.events.push(Event {
+                    at,
+                    state: Step::Mainline,
+                    source: hash.clone(),
+                    ..Event::default()
+                });
             }
             if in_role("stable").is_some() {
                 self.event(reading, Step::Stable, "");

@@ -257,6 +257,94 @@ fn a_bot_is_known_by_its_whole_address() {
     }
 }
 
+/// A commit is made in its tree, and comes to mainline later: the step has the time when it was seen there.
+#[test]
+fn mainline_is_dated_by_the_sighting_there() {
+    let hour =
+        |hour: i64| DateTime::from_timestamp(1_493_726_400 + hour * 3_600, 0).expect("a time");
+    // When the mainline tree showed it, if that has a time of its own; when it became known; the date of the step.
+    for (seen, known, wanted) in [
+        (Some(96), 1, 96),
+        // The mainline tree showed it first.
+        (None, 50, 50),
+        // As history.
+        (None, 0, 0),
+        // A clock was wrong: it cannot be there before it is made.
+        (Some(-5), 0, 0),
+    ] {
+        for is_reversed in [false, true] {
+            let mut bench = Bench::default()
+                .commit("ab", "Ann Author", 0, "hid: Add it")
+                .commit("cd", "Ann Author", 300, "hid: Something else");
+            let item = &mut bench.0[0].item;
+            item.known_at = hour(known);
+            let tree = |name: &str, seen: Option<i64>| Carrier {
+                name: name.to_owned(),
+                role: Some("mainline".to_owned()),
+                seen_at: seen.map(|at| hour(at).timestamp()),
+                ..item.feeds[0].clone()
+            };
+            // A second mainline tree that is polled later changes nothing.
+            let late = tree("a-mirror", Some(400));
+            let first = tree("linux", seen);
+            item.feeds.extend([late, first]);
+            if is_reversed {
+                item.feeds.reverse();
+                bench.0.reverse();
+            }
+            let stories = bench.stories();
+            let story = stories
+                .iter()
+                .find(|story| story.title == "hid: Add it")
+                .expect("its story");
+            let landed = story.mainline.as_ref().expect("it is in mainline");
+            assert_eq!((landed.at, story.last_at), (hour(wanted), hour(wanted)));
+            assert_eq!(story.applied[0].at, hour(0), "its tree had it at once");
+        }
+    }
+}
+
+/// Commits of a series that are seen at once: the first of them stands for it.
+#[test]
+fn the_first_commit_of_a_series_stands_for_it_in_mainline() {
+    let mut bench = Bench::default()
+        .mail(
+            "c",
+            "Ann Author",
+            0,
+            "[PATCH hid 0/2] hid: A thing",
+            &[],
+            "Two.",
+        )
+        .mail(
+            "p1",
+            "Ann Author",
+            0,
+            "[PATCH hid 1/2] hid: Add it",
+            &["c"],
+            "",
+        )
+        .mail(
+            "p2",
+            "Ann Author",
+            0,
+            "[PATCH hid 2/2] hid: Use it",
+            &["c"],
+            "",
+        )
+        .commit("fe", "Ann Author", 5, "hid: Add it")
+        .commit("12", "Ann Author", 6, "hid: Use it");
+    for reading in &mut bench.0[3..] {
+        let mut linux = reading.item.feeds[0].clone();
+        linux.role = Some("mainline".to_owned());
+        linux.seen_at = Some(1_493_726_400 + 100 * 3_600);
+        reading.item.feeds.push(linux);
+    }
+    let story = bench.one();
+    let landed = story.mainline.expect("it is in mainline");
+    assert!(landed.hash.starts_with("fefe"), "{landed:?}");
+}
+
 const THANKS: &str = "Applied to hid/hid.git (for-next), thanks!\n\n[1/2] hid: Add it\n      \
     https://git.example.org/hid/hid/c/00000000abc0\n[2/2] hid: Use it here\n      https://git.example.org/hid/hid/c/00000000abc1\n";
 

@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use regex::Regex;
 
 mod cached;
+mod early;
 mod role;
 mod statements;
 mod text;
 
+pub use self::early::{EarlyReading, EarlyReadings, read_early};
 pub use self::role::Role;
 pub use self::statements::Signed;
 pub use self::text::{Earlier, first_line_author, mended, paths, slug, upstream};

@@ -325,6 +325,103 @@ async fn a_post_that_is_refused_alone_pauses_no_channel() {
     );
 }
 
+/// A server that refuses a message without a reason that concerns the channel.
+fn filtered() -> SendError {
+    SendError::Refused {
+        why: "403 without a reason".to_owned(),
+    }
+}
+
+/// Nothing else is due that could show whether the channel works: the message is set aside, and the channel goes on.
+#[tokio::test]
+async fn a_message_that_is_refused_while_nothing_else_is_due_pauses_no_channel() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do it badly", "")];
+    put_mails(&world, &mails);
+    world.poll().await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
+    chat.forget();
+    mails.push(mail("p2", 200, "[PATCH bpf-next] bpf: Do it worse", ""));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    chat.break_with("Do it worse", filtered());
+    world.pass(&delivery_loop, 3).await;
+    let aside = world.letters().await;
+    assert!(aside.len() == 1 && aside[0].is_aside, "{aside:?}");
+    assert_eq!(
+        chat.room("ops"),
+        ["terminal: a message could not be delivered"]
+    );
+    mails.push(mail("p3", 400, "[PATCH bpf-next] bpf: Do it well", ""));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    world.pass(&delivery_loop, 1).await;
+    assert_eq!(chat.bpf(), ["bpf: Do it well: posted"]);
+    let aside = world.letters().await;
+    assert!(aside.len() == 1 && aside[0].is_aside, "it stays: {aside:?}");
+}
+
+/// The next message is refused as well, though the first was set aside by then: it is the channel. Nothing is lost.
+#[tokio::test]
+async fn the_next_message_that_is_refused_too_pauses_the_channel() {
+    for is_restarted in [false, true] {
+        let chat = Chat::new();
+        let mut world = house(&chat).await;
+        let mut mails = vec![mail("p1", 62, "[PATCH bpf-next] bpf: Do one", "")];
+        put_mails(&world, &mails);
+        world.poll().await;
+        chat.break_with(": p", filtered());
+        let mut delivery_loop = chat.delivery_loop(&world);
+        world.pass(&delivery_loop, 3).await;
+        mails.push(mail("p2", 200, "[PATCH bpf-next] bpf: Do two", ""));
+        put_mails(&world, &mails);
+        world.poll_when_due("bpf").await;
+        world.pass(&delivery_loop, 1).await;
+        assert!(chat.room("ops").contains(&"terminal is paused".to_owned()));
+        let letters = world.letters().await;
+        assert!(letters.iter().all(|letter| !letter.is_aside), "{letters:?}");
+        if is_restarted {
+            world.restart(|_| {}).await;
+            delivery_loop = chat.delivery_loop(&world);
+            let before = chat.tried();
+            world.pass(&delivery_loop, 1).await;
+            assert!(
+                chat.tried() <= before + 1,
+                "one request shows that it is still so"
+            );
+        }
+        chat.mend();
+        world.advance(TimeDelta::hours(7));
+        world.pass(&delivery_loop, 2).await;
+        assert_eq!(chat.bpf(), ["bpf: Do one: posted", "bpf: Do two: posted"]);
+        assert!(world.letters().await.is_empty());
+    }
+}
+
+/// A reason that concerns the channel pauses it, even if nothing else is due.
+#[tokio::test]
+async fn a_reason_that_concerns_the_channel_pauses_it_at_once() {
+    let chat = Chat::new();
+    let mut world = house(&chat).await;
+    let delivery_loop = chat.delivery_loop(&world);
+    world.pass(&delivery_loop, 1).await;
+    chat.forget();
+    put_mails(&world, &bad_and_good()[..1]);
+    world.poll().await;
+    world.pass(&delivery_loop, 1).await;
+    chat.forget();
+    let mut mails = bad_and_good().to_vec();
+    mails[1] = mail("p2", 200, "[PATCH bpf-next] bpf: Do it well", "");
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    chat.break_with("Do it well", refused());
+    world.pass(&delivery_loop, 1).await;
+    assert_eq!(chat.room("ops"), ["terminal is paused"]);
+    assert!(world.letters().await.iter().all(|letter| !letter.is_aside));
+}
+
 /// Where all is refused, the channel is paused, and keeps its order.
 #[tokio::test]
 async fn a_change_and_a_post_that_are_refused_pause_the_channel() {

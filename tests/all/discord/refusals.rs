@@ -102,6 +102,39 @@ async fn refusals_say_what_follows() {
     }
 }
 
+/// Without a code that concerns the channel, a post is refused and the channel is not judged. A change is refused for good.
+#[tokio::test]
+async fn a_refusal_without_a_reason_judges_no_channel() {
+    for (status, text) in [
+        (
+            403,
+            r#"{"code":20009,"message":"Explicit content cannot be sent"}"#,
+        ),
+        (404, r#"{"code":0,"message":"404: Not Found"}"#),
+    ] {
+        let (fake, discord) = start().await;
+        let sent = discord.deliver(&send(ROOM, "k1", line("m", "One"))).await;
+        let receipt = sent.expect("it is sent");
+        fake.fail(On::Change, Fault::Before(status, text));
+        let refused = discord.deliver(&send(ROOM, "k2", line("n", "Two"))).await;
+        assert!(
+            matches!(&refused, Err(SendError::Refused { why }) if why.contains("Discord answered")),
+            "{refused:?}"
+        );
+        fake.fail(On::Change, Fault::Before(status, text));
+        let change = edit(ROOM, "k3", &receipt, line("m", "One more"));
+        let refused = discord.deliver(&change).await;
+        let is_lone = matches!(
+            &refused,
+            Err(SendError::Never {
+                scope: Scope::Delivery,
+                ..
+            })
+        );
+        assert!(is_lone, "{refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn limits_hold_without_asking_and_pass() {
     let (fake, discord) = start().await;

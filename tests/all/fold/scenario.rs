@@ -7,6 +7,8 @@ use bpfnews::store::items::{self, LoadedItems};
 use bpfnews::store::stories::{self, StoryFilter};
 use bpfnews::store::{Store, Tx};
 use bpfnews::story::Story;
+use bpfnews::story::machine::Machines;
+use bpfnews::story::reading::{Reading, read_early};
 use bpfnews::story::relevance::FoldRules;
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -230,18 +232,20 @@ impl FoldStore {
         let (mut touched, mut at_hand) = (Vec::new(), LoadedItems::new());
         let page = |name: &str| {
             let mine = batch.iter().filter(|(_, feed)| *feed == name);
-            mine.map(|(item, _)| item.clone()).collect::<Vec<_>>()
+            let page: Vec<Item> = mine.map(|(item, _)| item.clone()).collect();
+            let readings = read_early(&page, 0..page.len(), &self.words.machines);
+            (page, readings)
         };
         let pages = self.feeds.iter().map(|(name, number)| (number, page(name)));
         let pages: Vec<_> = pages.collect();
-        for (number, page) in &pages {
+        for (number, (page, readings)) in &pages {
             let stored = items::put_items(&mut tx, **number, page, begin() + TimeDelta::days(900))
                 .await
                 .expect("stored");
             touched.extend(stored.touched());
-            stored.add_loaded(page, &mut at_hand);
+            stored.add_loaded(page, readings, &mut at_hand);
         }
-        same_as_stored(&mut tx, &touched, &at_hand).await;
+        same_as_stored(&mut tx, &touched, &at_hand, &self.words.machines).await;
         fold::fold_items(&mut tx, &touched, &at_hand, &self.words)
             .await
             .expect("folded");
@@ -313,11 +317,34 @@ pub(crate) fn sketch(story: &Story) -> String {
     format!("{head}{revisions} | {}", ids.join(" "))
 }
 
-/// Clusters in memory equal those that would be read from the database.
-async fn same_as_stored(tx: &mut Tx, touched: &[i64], at_hand: &LoadedItems<'_>) {
+/// Clusters in memory equal those that would be read from the database, and so do the readings of their items.
+async fn same_as_stored(
+    tx: &mut Tx,
+    touched: &[i64],
+    at_hand: &LoadedItems<'_>,
+    machines: &Machines,
+) {
     stories::add_members(tx, touched).await.expect("added");
     let known = stories::members_by_number(tx, touched, at_hand).await;
     let read = stories::members_by_number(tx, touched, &LoadedItems::new()).await;
     let (known, read) = (known.expect("read"), read.expect("read"));
     assert_eq!(format!("{known:?}"), format!("{read:?}"));
+    for member in read {
+        if let Some(loaded) = at_hand.get(&member.item.id) {
+            let early = loaded.reading.stored(member.item.clone());
+            let late = Reading::of(member.item, machines);
+            assert_eq!(all_of(&early), all_of(&late));
+        }
+    }
+}
+
+/// A reading in words, with all that is computed when it is first asked for.
+fn all_of(reading: &Reading) -> String {
+    reading.keys();
+    reading.mentions();
+    reading.signed();
+    reading.thanks();
+    reading.title();
+    reading.titled();
+    format!("{reading:?}")
 }

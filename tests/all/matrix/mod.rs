@@ -417,6 +417,34 @@ async fn what_is_refused_for_ever_holds_nobody_up() {
     }
 }
 
+/// The same answer as for a whole room, while the bot may speak there and nothing else is due: the message is set aside, and
+/// the room goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_refused_alone_pauses_no_room() {
+    let mut stage = Stage::new().await;
+    let fault = Fault::Says(403, r#"{"errcode":"M_FORBIDDEN","error":"spam"}"#);
+    stage
+        .server
+        .fail_always("rooms/!room:x.example/send", "badly", fault);
+    stage
+        .patch("p", "[PATCH bpf-next] bpf: Do it badly", "")
+        .await;
+    stage.pass(3).await;
+    let aside = stage.world.letters().await;
+    assert!(aside.len() == 1 && aside[0].is_aside, "{aside:?}");
+    stage
+        .patch("q", "[PATCH bpf-next] bpf: Do it well", "")
+        .await;
+    stage.pass(1).await;
+    let told = stage.told(ROOM);
+    assert!(told.len() == 1 && told[0].contains("well"), "{told:?}");
+    let notices = stage.server.bodies(OPS);
+    assert!(
+        !notices.iter().any(|body| body.contains("is paused")),
+        "{notices:?}"
+    );
+}
+
 /// Somebody asks without end: posts get every second turn, others are answered, and the flooder hears a word.
 #[tokio::test(flavor = "multi_thread")]
 async fn news_is_not_held_back_by_who_asks_without_end() {

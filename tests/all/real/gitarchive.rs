@@ -165,6 +165,25 @@ fn real_gitarchive_is_walked_back_over_epochs_though_it_is_killed() {
     bot.check_stories("bpf");
 }
 
+/// Mails came in several epochs while the pages were read, and then the list is read by git alone.
+#[test]
+fn real_gitarchive_takes_over_across_epochs() {
+    let mails = Mails::new(26).threads(200).done();
+    let first = 40;
+    let mut server = Server::inbox(&mails, first);
+    let mut bot = Bot::new(&Bot::archive(&server.url));
+    bot.poll_until_quiet("bpf");
+    for count in [mails.len() / 3, mails.len() * 2 / 3, mails.len()] {
+        server.command("epoch");
+        server.let_in(count);
+    }
+    bot.reconfigure(&Bot::archive(&format!("git+{}", server.url)));
+    bot.kill_amid(&["poll", "--feed", "bpf"], 3, KILL_WITHIN);
+    bot.poll_until_quiet("bpf");
+    check_holds("what came", &ids(&mails[first..]), &known(&bot));
+    bot.check_well("bpf");
+}
+
 /// The same mails by HTTP and by git are the same items.
 #[test]
 fn real_gitarchive_and_http_are_the_same_items() {

@@ -53,6 +53,48 @@ async fn a_first_request_that_arrives_after_the_retry_leaves_one_post() {
     assert!(post.contains("v2"), "{post}");
 }
 
+/// The process ends between the retry and the arrival of the first request: the next one knows what to look for.
+#[tokio::test]
+async fn a_first_request_that_arrives_after_a_restart_leaves_one_post() {
+    for is_edited in [false, true] {
+        let mut stage = forum().await;
+        let delivery_loop = stage.hasty_delivery_loop(HASTE);
+        stage.fake.fail(On::Says(MAKES, "Do it"), Fault::Held);
+        stage.patch("p", "bpf: Do it").await;
+        for _ in 0..3 {
+            delivery_loop.pass().await.expect("a pass");
+            stage.world.advance(TimeDelta::seconds(40));
+        }
+        let kept = standing(&stage.fake);
+        assert_eq!(kept.len(), 1, "the retry made it");
+        drop(delivery_loop);
+        stage.fake.land();
+        assert_eq!(standing(&stage.fake).len(), 2, "both stand");
+        // The first contact of the next process is a change of the post, or another post.
+        let next = stage.hasty_delivery_loop(HASTE);
+        match is_edited {
+            true => stage.second("p", "bpf: Do it").await,
+            false => stage.patch("q", "bpf: Do it too").await,
+        }
+        stage.world.advance(TimeDelta::minutes(3));
+        next.pass().await.expect("a pass");
+        let left = standing(&stage.fake);
+        assert!(left.contains(&kept[0]), "the older one stays");
+        assert_eq!(left.len(), if is_edited { 1 } else { 2 });
+        // Its content is forgotten when the time for doubles is over.
+        let store = stage.world.ingest.store.read();
+        let channel = stage.world.ingest.destinations()[0].row.id;
+        let watched = || outbox::retried_sends(store, channel);
+        assert_eq!(watched().await.expect("it answers").len(), 1);
+        stage.world.advance(TimeDelta::hours(3));
+        stage.patch("r", "bpf: Do it thrice").await;
+        next.pass().await.expect("a pass");
+        let store = stage.world.ingest.store.read();
+        let watched = outbox::retried_sends(store, channel).await;
+        assert!(watched.expect("it answers").is_empty());
+    }
+}
+
 /// A post that was taken back and is sent anew is no double of the one before.
 #[tokio::test]
 async fn a_post_that_is_sent_anew_is_no_double() {
