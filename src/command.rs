@@ -6,6 +6,7 @@
 
 mod complete;
 mod context;
+mod desk;
 mod editors;
 mod feeds;
 pub mod handler;
@@ -17,7 +18,6 @@ mod publishing;
 mod rate;
 mod readers;
 mod records;
-mod rights;
 mod routes;
 mod suggest;
 mod wording;

@@ -2,16 +2,20 @@
 
 mod check;
 mod demo;
+mod desk;
 mod failures;
 mod git;
 mod import;
 mod issue;
+mod issue_draft;
+mod issue_edit;
 mod letters;
 mod lists;
 mod logging;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
+mod operator;
 mod polls;
 mod route;
 mod secrets;
@@ -203,6 +207,8 @@ enum Command {
     /// The newsletter: the draft of the coming issue, and the published issues.
     #[command(subcommand)]
     Issue(issue::IssueCommand),
+    #[command(flatten)]
+    Desk(desk::DeskCommand),
     /// Test which stories channels take.
     #[command(subcommand)]
     Route(RouteCommand),
@@ -340,6 +346,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             route::test(path, &channel, since).await
         }
         Command::Issue(command) => issue::run(path, &command).await,
+        Command::Desk(command) => desk::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,

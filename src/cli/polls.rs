@@ -78,7 +78,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 /// Serves the pages beside the loops.
 async fn serve(
-    live: &Live,
+    live: &Arc<Live>,
     config: &WebConfig,
     name: &str,
     stop: &CancellationToken,
@@ -95,7 +95,12 @@ async fn serve(
         home,
     };
     let stop = stop.clone();
-    Ok(tokio::spawn(web::serve(listener, site, stop)))
+    Ok(tokio::spawn(web::serve_with_desk(
+        listener,
+        site,
+        Arc::clone(live),
+        stop,
+    )))
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {

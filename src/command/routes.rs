@@ -1,10 +1,10 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::rights::Right;
 use super::wording::{came_from, describe, file_name, no_such, requester_name};
 use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::{NotPosted, test_message};
+use crate::live::rights::Right;
 use crate::post::plain;
 use crate::post::story::{Line, Tone};
 

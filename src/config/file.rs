@@ -62,6 +62,15 @@ impl Config {
         self.web.as_ref()?.url.as_ref().map(Url::as_str)
     }
 
+    /// The address of the pages for editors: the public one, or that on which bpfnews listens.
+    pub fn desk_home(&self) -> Option<String> {
+        let web = self.web.as_ref()?;
+        match &web.url {
+            Some(url) => Some(url.to_string()),
+            None => (web.listen.port() != 0).then(|| format!("http://{}/", web.listen)),
+        }
+    }
+
     /// The channels of the file, or the terminal if the file has none.
     pub fn channels(&self) -> Vec<ChannelConfig> {
         if self.channels.is_empty() {

@@ -3,10 +3,10 @@
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::layout::{STYLE, head_of_any};
+use super::layout::{STYLE, head_of_any, linked};
+use super::written::written;
 use crate::issue::markdown::{self, Correction, is_list, opening, read_at, rest};
-use crate::issue::prose::{Block, Span, read};
-use crate::issue::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
+use crate::issue::{Commit, Commits, Entry, Issue, Picture, Posted, Section, SectionKind, picture};
 
 /// The targets of links.
 #[derive(Clone, Copy)]
@@ -16,6 +16,10 @@ pub(super) struct Links<'a> {
 }
 
 impl Links<'_> {
+    fn picture(self, picture: &Picture) -> Option<String> {
+        Some(format!("{}{}", self.home?, picture::path(&picture.file)))
+    }
+
     fn story(self, id: Option<&str>) -> Option<String> {
         Some(format!("{}{}", self.home?, markdown::story_path(id?)))
     }
@@ -100,13 +104,21 @@ fn section_of(section: &Section, links: Links<'_>) -> Markup {
             @else { h2 id=(word) { (section.kind.heading()) } }
             @if is_list(section.kind) {
                 @if !section.entries.is_empty() {
-                    ul { @for entry in &section.entries { li { (list_entry(section.kind, entry, links)) } } }
+                    ul { @for entry in &section.entries { li { (entry_article(section.kind, entry, links)) } } }
                 }
             } @else {
-                @for entry in &section.entries { (headed_entry(entry, is_below, links)) }
+                @for entry in &section.entries { (entry_article(section.kind, entry, links)) }
             }
             @if let Some(rest) = rest(section) { p { (rest) } }
         }
+    }
+}
+
+/// An entry as its section shows it.
+pub(super) fn entry_article(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
+    match is_list(kind) {
+        true => list_entry(kind, entry, links),
+        false => headed_entry(entry, kind.above().is_some(), links),
     }
 }
 
@@ -125,6 +137,7 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
         @match (kind, &entry.commit) {
             (SectionKind::Highlights, Some(told)) if entry.author.is_empty() => { (commit(told)) (text) }
             (SectionKind::Highlights, Some(told)) => { (titled) (text) " " (commit(told)) }
+            (_, Some(told)) if entry.is_retitled => { (titled) (text) " " (commit(told)) }
             (_, Some(told)) => { (commit(told)) }
             (SectionKind::Projects, None) => {
                 (linked(&entry.title, at(entry.link.as_deref()).as_deref())) " (" (iso(entry.on)) ")" (text)
@@ -138,6 +151,21 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
         }
         (timeline(links.story(story).filter(|_| entry.link.is_some() || entry.commit.is_some()), &entry.title))
         @for note in &entry.notes { div.note { (written(note)) } }
+        (pictured(entry.picture.as_ref(), links))
+    }
+}
+
+/// A picture; its words alone if it has no address.
+fn pictured(picture: Option<&Picture>, links: Links<'_>) -> Markup {
+    html! {
+        @if let Some(picture) = picture {
+            @match links.picture(picture) {
+                Some(address) => {
+                    p { img src=(address) alt=(picture.alt) width=(picture.width) height=(picture.height) loading="lazy"; }
+                }
+                None => { p { "Picture: " (picture.alt) } }
+            }
+        }
     }
 }
 
@@ -179,6 +207,7 @@ fn headed_entry(entry: &Entry, is_below: bool, links: Links<'_>) -> Markup {
         }
         @if !entry.text.is_empty() { blockquote { p { (entry.text) } } }
         @for note in &entry.notes { (written(note)) }
+        (pictured(entry.picture.as_ref(), links))
     }
 }
 
@@ -196,42 +225,6 @@ fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
             @if !posted.parts.is_empty() {
                 ul { @for (title, link) in &posted.parts { li { (linked(title, at(link).as_deref())) } } }
             }
-        }
-    }
-}
-
-/// Renders Markdown that an editor wrote.
-fn written(markdown: &str) -> Markup {
-    let blocks = read(markdown);
-    html! {
-        @for block in &blocks {
-            @match block {
-                Block::Paragraph(spans) => { p { (spanned(spans)) } }
-                Block::Item(spans) => { ul { li { (spanned(spans)) } } }
-                Block::Quote(spans) => { blockquote { p { (spanned(spans)) } } }
-            }
-        }
-    }
-}
-
-fn spanned(spans: &[Span]) -> Markup {
-    html! {
-        @for span in spans {
-            @match span {
-                Span::Text(text) => { (text) }
-                Span::Strong(text) => { strong { (text) } }
-                Span::Code(text) => { code { (text) } }
-                Span::Link { text, link } => { (linked(text, Some(link))) }
-            }
-        }
-    }
-}
-
-pub(super) fn linked(text: &str, link: Option<&str>) -> Markup {
-    html! {
-        @match link {
-            Some(link) => { a href=(link) { (text) } }
-            None => { (text) }
         }
     }
 }

@@ -4,11 +4,14 @@
 mod answer;
 mod article;
 mod atom;
+mod desk;
 mod layout;
 mod metrics;
 mod pages;
+mod pictures;
 mod serve;
 mod site;
+mod written;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
 use crate::issue::markdown::Correction;
+use crate::live::Live;
 
 /// Pages rendered at once. It is low because polling reads the same database.
 const PAGES_AT_ONCE_MAX: usize = 2;
@@ -48,15 +52,27 @@ pub async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Serves the pages until `stop` is cancelled, and then finishes the requests in progress.
 pub async fn serve(listener: TcpListener, site: Site, stop: CancellationToken) {
     info!("the pages are at {}", site.home);
-    serve::serve(listener, router(site), serve::LIMITS, &stop).await;
+    serve::serve(listener, router(site, None), serve::LIMITS, &stop).await;
 }
 
-fn router(site: Site) -> Router {
+/// The same, with the editors' desk.
+pub async fn serve_with_desk(
+    listener: TcpListener,
+    site: Site,
+    live: Arc<Live>,
+    stop: CancellationToken,
+) {
+    info!("the pages are at {}", site.home);
+    let router = router(site, Some(live));
+    serve::serve(listener, router, serve::LIMITS, &stop).await;
+}
+
+fn router(site: Site, live: Option<Arc<Live>>) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
     };
-    Router::new()
+    let pages = Router::new()
         .route("/", get(pages::latest))
         .route("/issues", get(pages::archive))
         .route("/issues/{number}", get(pages::issue))
@@ -66,6 +82,7 @@ fn router(site: Site) -> Router {
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
+        .route("/pictures/{file}", get(pictures::picture))
         .route("/robots.txt", get(pages::robots))
         .route("/healthz", get(metrics::healthz))
         .route("/metrics", get(metrics::metrics))
@@ -74,6 +91,11 @@ fn router(site: Site) -> Router {
             served.clone(),
             answer::limit_concurrency,
         ))
-        .layer(axum::middleware::map_response(answer::add_security_headers))
-        .with_state(served)
+        .with_state(served.clone());
+    // The desk is for a few people, so no reader waits for their uploads.
+    let pages = match live {
+        Some(live) => pages.merge(desk::router(served, live)),
+        None => pages,
+    };
+    pages.layer(axum::middleware::map_response(answer::add_security_headers))
 }

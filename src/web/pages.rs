@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::answer::{PageError, PageResult};
-use super::article::{HERE, day, issue_article, linked, long_day};
-use super::layout::{ICON, PageHead, STYLE, page};
+use super::article::{HERE, day, issue_article, long_day};
+use super::layout::{ICON, PageHead, STYLE, linked, page};
 use super::site::Served;
 use crate::issue::markdown::{self, opening};
 use crate::issue::title;
@@ -33,7 +33,7 @@ pub(super) async fn icon() -> impl IntoResponse {
 
 /// Robots may read all pages but searches and figures, which have no end or nothing to find.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /search\nDisallow: /metrics\nDisallow: /healthz\n"
+    "User-agent: *\nDisallow: /search\nDisallow: /desk\nDisallow: /metrics\nDisallow: /healthz\n"
 }
 
 pub(super) async fn nothing() -> Response {

@@ -11,7 +11,7 @@ mod questions;
 mod shown;
 mod stored;
 
-pub use self::find::find_story;
+pub use self::find::{StoryLookup, find_story, look_up_story};
 pub use self::questions::{
     NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,
     story_by_id, story_of_item,
