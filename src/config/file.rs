@@ -67,7 +67,11 @@ impl Config {
         let web = self.web.as_ref()?;
         match &web.url {
             Some(url) => Some(url.to_string()),
-            None => (web.listen.port() != 0).then(|| format!("http://{}/", web.listen)),
+            None if web.listen.port() == 0 => None,
+            None if web.listen.ip().is_unspecified() => {
+                Some(format!("http://127.0.0.1:{}/", web.listen.port()))
+            }
+            None => Some(format!("http://{}/", web.listen)),
         }
     }
 

@@ -124,9 +124,9 @@ fn span(issue: &Issue) -> String {
 pub fn body(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
     let mut out = format!("{}\n\n---\n\n", escape(&opening(issue)));
     for correction in corrections {
-        let day = correction.at.format("%-d %B %Y");
-        let text = prose::to_markdown(&prose::read(&correction.text));
-        let _ = write!(out, "**Correction, {day}:** {text}\n\n");
+        let label = format!("Correction, {}:", correction.at.format("%-d %B %Y"));
+        let text = prose::labelled(&label, &prose::read(&correction.text));
+        let _ = write!(out, "{text}\n\n");
     }
     let intro = prose::to_markdown(&prose::read(&issue.intro));
     if !intro.is_empty() {

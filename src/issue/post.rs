@@ -119,8 +119,14 @@ fn picture(issue: &Issue, page: Option<&str>) -> Option<PostPicture> {
 
 /// A correction, as it stands above an issue.
 pub fn corrected(correction: &Correction) -> String {
-    let text = prose::to_text(&prose::read(&correction.text));
-    format!("Correction, {}: {text}", correction.at.format("%-d %B %Y"))
+    let blocks = prose::read(&correction.text);
+    let gap = if prose::begins_in_line(&blocks) {
+        " "
+    } else {
+        "\n"
+    };
+    let day = correction.at.format("%-d %B %Y");
+    format!("Correction, {day}:{gap}{}", prose::to_text(&blocks))
 }
 
 /// The mark by which the message of an issue is found again.

@@ -78,6 +78,18 @@ impl Block {
     }
 }
 
+/// Whether a label can stand before the text in the same line.
+pub fn begins_in_line(blocks: &[Block]) -> bool {
+    let first = blocks.first();
+    first.is_some_and(|block| block.kind == BlockKind::Paragraph && !block.is_quoted)
+}
+
+/// Blocks as Markdown after a label.
+pub fn labelled(label: &str, blocks: &[Block]) -> String {
+    let gap = if begins_in_line(blocks) { " " } else { "\n\n" };
+    format!("**{}**{gap}{}", escape(label), to_markdown(blocks))
+}
+
 /// Blocks as Markdown that says this and nothing more.
 pub fn to_markdown(blocks: &[Block]) -> String {
     let mut out = String::new();
@@ -101,9 +113,7 @@ pub fn to_markdown(blocks: &[Block]) -> String {
         };
         let text = match block.kind {
             BlockKind::Code => fenced(&block.spans),
-            BlockKind::Paragraph | BlockKind::Item { .. } => {
-                block.spans.iter().map(span_to_markdown).collect()
-            }
+            BlockKind::Paragraph | BlockKind::Item { .. } => spans_to_markdown(&block.spans),
         };
         let quote = if block.is_quoted { "> " } else { "" };
         for (place, line) in text.split('\n').enumerate() {
@@ -111,29 +121,58 @@ pub fn to_markdown(blocks: &[Block]) -> String {
                 out.push('\n');
             }
             let indent = if place == 0 { &first } else { &next };
-            out.push_str(format!("{quote}{indent}{line}").trim_end_matches(' '));
+            match line {
+                "" => out.push_str(quote.trim_end()),
+                line => out.push_str(&format!("{quote}{indent}{line}")),
+            }
         }
     }
     out
 }
 
-fn span_to_markdown(span: &Span) -> String {
-    match span {
-        Span::Text(text) => escape(text),
-        Span::Strong(text) => {
-            let inner = text.trim();
-            let (before, after) = (
-                &text[..text.len() - text.trim_start().len()],
-                &text[text.trim_end().len()..],
-            );
-            match inner.is_empty() {
-                true => " ".to_owned(),
-                false => format!("{before}**{}**{after}", escape(inner)),
+fn spans_to_markdown(spans: &[Span]) -> String {
+    let mut out = String::new();
+    for (at, span) in spans.iter().enumerate() {
+        let text = match span {
+            Span::Text(text) => escape(text),
+            Span::Strong(text) => {
+                let next = spans.get(at + 1);
+                let after = next.and_then(|next| next.text().chars().next());
+                strong(text, out.chars().next_back(), after)
             }
-        }
-        Span::Code(text) => code(text),
-        Span::Link { text, link } => link_to(text, Some(link)),
-        Span::Break => "\\\n".to_owned(),
+            Span::Code(text) => code(text),
+            Span::Link { text, link } => {
+                // It would make a picture of the link.
+                if out.ends_with('!') {
+                    out.truncate(out.len() - 1);
+                    out.push_str("\\!");
+                }
+                link_to(text, Some(link))
+            }
+            Span::Break => "\\\n".to_owned(),
+        };
+        out.push_str(&text);
+    }
+    out
+}
+
+/// Emphasised text. Without emphasis where its signs would be text: beside a letter, if it begins or ends with punctuation.
+fn strong(text: &str, before: Option<char>, after: Option<char>) -> String {
+    let inner = text.trim();
+    if inner.is_empty() {
+        return text.to_owned();
+    }
+    let (left, right) = (
+        &text[..text.len() - text.trim_start().len()],
+        &text[text.trim_end().len()..],
+    );
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let inner = escape(inner);
+    let opens = !left.is_empty() || !is_letter(before) || is_letter(inner.chars().next());
+    let closes = !right.is_empty() || !is_letter(after) || is_letter(inner.chars().next_back());
+    match opens && closes {
+        true => format!("{left}**{inner}**{right}"),
+        false => format!("{left}{inner}{right}"),
     }
 }
 

@@ -5,6 +5,9 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::{Block, BlockKind, DEPTH_MAX, Span};
 use crate::post::is_for_readers;
 
+/// The highest number of an item; Markdown reads nine digits.
+const NUMBER_MAX: u64 = 999_999_999;
+
 /// The state of the reader.
 #[derive(Default)]
 pub(super) struct ProseReader {
@@ -159,11 +162,12 @@ impl ProseReader {
     }
 
     fn trim_end(&mut self) {
-        if let Some(Span::Text(text) | Span::Strong(text)) = self.spans.last_mut() {
+        while let Some(Span::Text(text) | Span::Strong(text)) = self.spans.last_mut() {
             text.truncate(text.trim_end().len());
-            if text.is_empty() {
-                self.spans.pop();
+            if !text.is_empty() {
+                return;
             }
+            self.spans.pop();
         }
     }
 
@@ -195,13 +199,30 @@ impl ProseReader {
                     BlockKind::Item { depth, .. } => depth + 1,
                     BlockKind::Paragraph | BlockKind::Code => 0,
                 });
-                let kind = BlockKind::Item {
-                    depth: depth.min(deepest),
-                    number: number.flatten(),
-                };
-                self.push(kind, spans);
+                let depth = depth.min(deepest);
+                let number = number.flatten();
+                let number = number.map(|own| self.number(depth, own.min(NUMBER_MAX)));
+                self.push(BlockKind::Item { depth, number }, spans);
             }
         }
+    }
+
+    /// The number of the next item. Two lists that follow each other are one, so the second one counts on.
+    fn number(&self, at: usize, own: u64) -> u64 {
+        let is_quoted = self.quotes > 0;
+        for block in self.blocks.iter().rev() {
+            match block.kind {
+                BlockKind::Item { depth, .. } if block.is_quoted == is_quoted && depth > at => {}
+                BlockKind::Item {
+                    depth,
+                    number: Some(last),
+                } if block.is_quoted == is_quoted && depth == at => {
+                    return (last + 1).min(NUMBER_MAX);
+                }
+                _ => return own,
+            }
+        }
+        own
     }
 
     fn end_code(&mut self) {

@@ -24,6 +24,9 @@ fn a_little_markdown_is_kept_and_the_rest_is_text() {
         ("[x](javascript:alert(1))", "x"),
         ("![alt](https://a.example/i.png)", "alt"),
         ("<https://a.example/>", "[https://a.example/](https://a.example/)"),
+        ("\\![x](https://a.example/)", "\\![x](https://a.example/)"),
+        ("a*.b*c", "a\\*.b\\*c"),
+        ("*a.*![b](x)", "a.b"),
         ("", ""),
         ("\u{202e}left", "left"),
     ];

@@ -21,7 +21,7 @@ async fn house() -> (House, PageCalls) {
     let mut house = House::with(CONFIG).await;
     house
         .post(&[
-            mail("a", 130, "[PATCH bpf-next] bpf: Add a map type", ""),
+            mail("a", 130, "[PATCH bpf-next] bpf: First", ""),
             mail("b", 133, "[PATCH bpf] bpf: Fix a leak", ""),
             mail("c", 134, "[PATCH bpf-next] libbpf: Rename a thing", ""),
         ])
@@ -827,4 +827,36 @@ async fn hostile_text_is_text_on_the_desk_and_on_what_comes_of_it() {
     );
     let (kind, body) = multipart(&fields, None);
     assert_eq!(desk.post(&path, &kind, body).await.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_at_the_same_moment_one_is_asked_and_all_words_stay() {
+    let (house, pages) = house().await;
+    let (one, other) = (
+        Browser::enter(&house, &pages, &ed()).await,
+        Browser::enter(&house, &pages, &flo()).await,
+    );
+    for round in 0..8 {
+        let (begun, late) = (
+            one.get("desk/entry/intro").await,
+            other.get("desk/entry/intro").await,
+        );
+        let (mine, theirs) = (format!("Of one, {round}."), format!("Of other, {round}."));
+        let (fill_one, fill_other) = ([("text", &*mine)], [("text", &*theirs)]);
+        let (first, second) = tokio::join!(
+            one.press(&begun, "write", &[], &fill_one),
+            other.press(&late, "write", &[], &fill_other)
+        );
+        let refused = match (first.status.as_u16(), second.status.as_u16()) {
+            (200, 409) => second,
+            (409, 200) => first,
+            both => panic!("{both:?}"),
+        };
+        assert!(
+            refused.text.contains(&mine) && refused.text.contains(&theirs),
+            "{}",
+            refused.text
+        );
+    }
+    assert_eq!(house.rows("edits WHERE kind = 'intro'").await, 8);
 }

@@ -282,7 +282,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
     let mut house = House::with(EDITORS).await;
     house
         .post(&[
-            mail("a", 130, "[PATCH bpf-next] bpf: Add a map type", ""),
+            mail("a", 130, "[PATCH bpf-next] bpf: First thing", ""),
             mail("b", 133, "[PATCH bpf] bpf: Fix a leak", ""),
         ])
         .await;
@@ -296,10 +296,10 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
     );
     let place = async |words: &str| house.ask(&ed, "edit draft").await.find(words);
     let draft = house.ask(&ed, "edit draft").await;
-    let (leak, map) = (draft.find("Fix a leak"), draft.find("Add a map type"));
+    let (leak, map) = (draft.find("Fix a leak"), draft.find("First thing"));
     let (first, second) = match leak < map {
-        true => ("Fix a leak", "Add a map type"),
-        false => ("Add a map type", "Fix a leak"),
+        true => ("Fix a leak", "First thing"),
+        false => ("First thing", "Fix a leak"),
     };
     let told = house
         .ask(&ed, &format!("edit order \"bpf: {second}\" 1"))
