@@ -6,6 +6,7 @@
 
 mod complete;
 mod context;
+mod desk;
 mod editors;
 mod feeds;
 mod follows;
@@ -19,7 +20,6 @@ mod pages;
 mod publishing;
 mod readers;
 mod records;
-mod rights;
 mod routes;
 mod stats;
 mod suggest;

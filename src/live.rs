@@ -4,6 +4,8 @@
 //! the channels of the new one get their posts; waits for servers continue. Secrets and addresses of platforms are read
 //! once, at the start.
 
+pub mod rights;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
@@ -12,12 +14,15 @@ use anyhow::Context as _;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
-use crate::chat::PlatformKind;
+use self::rights::Right;
+use crate::chat::{PlatformKind, Requester};
 use crate::clock::Clock;
-use crate::config::{Addition, ConfigErrors, EffectiveConfig, TableKind};
+use crate::config::{Addition, ConfigErrors, EffectiveConfig, Origin, TableKind};
 use crate::deliver::{DeliveryLoop, PlatformMap};
 use crate::destination::{self, Destination};
 use crate::ingest::Ingest;
+use crate::post::story::Content;
+use crate::store::outbox::{self, ChannelPlace};
 use crate::store::{Store, additions, audit};
 
 /// The most problems of a file sent to maintainers; the log has all.
@@ -80,6 +85,40 @@ impl Live {
     pub fn now(&self) -> Arc<Generation> {
         let current = self.current.read();
         Arc::clone(&current.expect("no holder of the generation panics"))
+    }
+
+    /// The rights of a person under the present configuration. Also stores the server of one of our channels if it is not known
+    /// yet.
+    pub async fn right_of(&self, by: &Requester) -> anyhow::Result<Right> {
+        let places = outbox::places(self.store.read().into()).await?;
+        let unknown = places.iter().find(|place| {
+            let is_room = place.platform == by.platform.word() && place.address == by.room;
+            is_room && by.community.is_some() && place.community != by.community
+        });
+        if let (Some(place), Some(community)) = (unknown, &by.community) {
+            let mut tx = self.store.write().await?;
+            outbox::learn_community(&mut tx, &place.platform, &place.address, community).await?;
+            tx.commit().await?;
+        }
+        let generation = self.now();
+        let config = &generation.effective.config;
+        let ours = of_the_file(&places, &generation);
+        Ok(rights::of(by, &config.commands, &config.issue, &ours))
+    }
+
+    /// Posts a message at once in a room that may be no configured channel. The error is a sentence.
+    pub async fn post_to_room(
+        &self,
+        platform: &str,
+        room: &str,
+        content: Content,
+    ) -> Result<(), String> {
+        let Some(platform) = PlatformKind::of(platform).filter(|_| !room.is_empty()) else {
+            return Err("the place of the suggestion is unknown.".to_owned());
+        };
+        let delivery_loop = Arc::clone(&self.now().delivery_loop);
+        let posted = delivery_loop.post_once(platform, room, content).await;
+        posted.map_err(|why| format!("{}.", why.0))
     }
 
     /// Waits until the loops must look again, for example after a reload.
@@ -334,4 +373,13 @@ fn needs_restart(before: &EffectiveConfig, file: &EffectiveConfig) -> Option<Str
         let what = changed.join(", ");
         format!("{what} changed, but is only read at the start: restart bpfnews")
     })
+}
+
+/// The places of the channels in the file. Channels added in chat give nobody rights.
+fn of_the_file<'p>(places: &'p [ChannelPlace], generation: &Generation) -> Vec<&'p ChannelPlace> {
+    let is_of_file = |place: &&ChannelPlace| {
+        let origin = generation.effective.origin(TableKind::Channel, &place.name);
+        matches!(origin, Some(Origin::File { .. }))
+    };
+    places.iter().filter(is_of_file).collect()
 }

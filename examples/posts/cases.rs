@@ -209,6 +209,7 @@ fn lines() -> Vec<(&'static str, Content)> {
         link: Some("https://bpfnews.example.org/issues/12".to_owned()),
         left_out: 31,
         number: 12,
+        picture: None,
         mark: "issue-12".to_owned(),
     };
     let suggestion = |decided: &str| {

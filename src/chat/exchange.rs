@@ -21,6 +21,8 @@ pub struct Requester {
     pub roles: Vec<String>,
     /// Whether the person manages the place: Manage Server on Discord, a moderator on Matrix.
     pub is_manager: bool,
+    /// Whether only this person reads the answer: it is hidden from others, or nobody else is in the room.
+    pub is_alone: bool,
 }
 
 /// A command given by a person.

@@ -93,6 +93,23 @@ const STORY: Arg = arg(
     ArgKind::Known(Completes::Story),
     true,
 );
+/// The same for editors, who name other entries too.
+const ENTRY: Arg = Arg {
+    about: "words of its title, its id, a Message-ID or a link; s7 for suggestion 7, e12 for a free entry",
+    ..STORY
+};
+const VERSION: Arg = arg(
+    "version",
+    "the version of the present text, which yours replaces",
+    ArgKind::Number(0, i64::MAX),
+    false,
+);
+const OVER: Arg = arg(
+    "over",
+    "yes, to replace the present text whatever it is",
+    ArgKind::OneOf(&["yes"]),
+    false,
+);
 const FEED: Arg = arg("feed", "its name", ArgKind::Known(Completes::Feed), true);
 const CHANNEL: Arg = arg(
     "channel",
@@ -171,24 +188,49 @@ pub const COMMANDS: &[CommandSpec] = &[
     reader(Id::Help, "help", "List the commands", &[arg("command", "the command", ArgKind::Known(Completes::Command), false)]).to_requester(),
     editor(Id::Draft, "draft", "The coming issue so far, section by section", &[PAGE]),
     editor(Id::Pin, "pin", "Put a story at the top of its section in the coming issue", &[
-        STORY,
+        ENTRY,
         arg("section", "the section; if missing, the one it was moved to, or the highlights", ArgKind::OneOf(SECTIONS), false),
     ]),
-    editor(Id::Drop, "drop", "Leave a story out of the issue", &[STORY]),
+    editor(Id::Drop, "drop", "Leave a story out of the issue", &[ENTRY]),
     editor(Id::Move, "move", "Move a story to another section", &[
-        STORY,
+        ENTRY,
         arg("section", "the new section", ArgKind::OneOf(SECTIONS), true),
     ]),
-    editor(Id::Note, "note", "Put a remark under a story", &[
-        STORY,
+    editor(Id::Order, "order", "Put a story at a place of its section", &[
+        ENTRY,
+        arg("place", "its place, from 1; or up, or down", ArgKind::Text, true),
+    ]),
+    editor(Id::Title, "title", "Give a story another title in the issue", &[
+        ENTRY,
+        arg("text", "the title", ArgKind::Text, true),
+        VERSION,
+        OVER,
+    ]),
+    editor(Id::Note, "note", "Put a remark under a story, or write it anew", &[
+        ENTRY,
         arg("text", "the remark; Markdown, on Discord \\n for a new line", ArgKind::Text, true),
+        VERSION,
+        OVER,
     ]),
     editor(Id::Intro, "intro", "Set the introduction of the coming issue", &[
         arg("text", "the introduction; Markdown, on Discord \\n for a new line", ArgKind::Text, true),
+        VERSION,
+        OVER,
     ]),
-    editor(Id::Undo, "undo", "Undo the last decision about a story, or the last introduction if no story is named", &[
-        Arg { is_required: false, ..STORY },
+    editor(Id::Add, "add", "Add a free entry to the coming issue", &[
+        arg("title", "its title", ArgKind::Text, true),
+        arg("text", "its text; Markdown, on Discord \\n for a new line", ArgKind::Text, false),
+        arg("link", "its address, http or https", ArgKind::Text, false),
+        arg("section", "the section; if missing, the note at the end", ArgKind::OneOf(SECTIONS), false),
     ]),
+    editor(Id::Undo, "undo", "Undo the last edit of a story, of the introduction if none is named, or of all (last)", &[
+        Arg { is_required: false, ..ENTRY },
+    ]),
+    editor(Id::Log, "log", "Who edited what in the coming issue, and when", &[
+        PAGE,
+        arg("issue", "the number of a published issue", ArgKind::Number(1, 100_000), false),
+    ]),
+    editor(Id::Desk, "desk", "A one-time link to the editors' desk, where the issue is finished on pages", &[]),
     editor(Id::Suggestions, "suggestions", "Suggestions of readers that wait for a decision", &[PAGE]),
     editor(Id::Accept, "accept", "Put a suggestion into the coming issue", &[
         NUMBER,

@@ -1,4 +1,4 @@
-//! The commands about the newsletter: `issue draft`, `show`, `list`, `publish`, `withdraw`, `backfill`.
+//! The commands about the newsletter: `issue draft`, `edit`, `show`, `list`, `publish`, `withdraw`, `backfill`.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -10,13 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use tracing::debug;
 
-use super::moment;
 use super::opening::{open, open_alone};
+use super::operator::{BY, hand};
+use super::{issue_edit, moment};
 use crate::ingest::Ingest;
 use crate::issue::markdown::{self, Correction};
 use crate::issue::{Issue, Period, title};
 use crate::publish::{self, Doubt, Rules, files};
-use crate::store::audit::{self, Actor};
+use crate::store::audit;
 use crate::store::issues;
 use crate::web;
 
@@ -35,6 +36,8 @@ pub(super) enum IssueCommand {
         #[arg(long, value_enum, default_value_t = Print::Md)]
         format: Print,
     },
+    /// Edit the coming issue, as editors do in chat and on the desk; also beside a running bpfnews.
+    Edit(issue_edit::EditArgs),
     /// Print an issue that is out.
     #[command(after_help = "Example:\n  bpfnews issue show 2 > bpf-updates-02.md")]
     Show {
@@ -131,6 +134,7 @@ impl PeriodArgs {
 pub(super) async fn run(path: &Path, command: &IssueCommand) -> anyhow::Result<ExitCode> {
     match command {
         IssueCommand::Draft { span, format } => draft(path, span, *format).await,
+        IssueCommand::Edit(args) => issue_edit::edit(path, args).await,
         IssueCommand::Show { number, format } => show(path, *number, *format).await,
         IssueCommand::List => list(path).await,
         IssueCommand::Publish { span, yes } => publish(path, span, *yes).await,
@@ -237,18 +241,6 @@ async fn publish(path: &Path, span: &PeriodArgs, yes: bool) -> anyhow::Result<Ex
         issue.title()
     )?;
     write_files(&ingest, rules).await
-}
-
-/// The editor's name for issues published and withdrawn here.
-const BY: &str = "command line";
-
-fn hand() -> Actor {
-    Actor {
-        platform: BY.to_owned(),
-        person: "operator".to_owned(),
-        room: String::new(),
-        community: None,
-    }
 }
 
 /// Prints the doubts about an issue, and asks if a person is at the terminal.

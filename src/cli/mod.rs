@@ -3,10 +3,13 @@
 mod check;
 mod cycle;
 mod demo;
+mod desk;
 mod failures;
 mod git;
 mod import;
 mod issue;
+mod issue_draft;
+mod issue_edit;
 mod letters;
 mod lists;
 mod logging;
@@ -14,6 +17,7 @@ mod mail;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
+mod operator;
 mod polls;
 mod route;
 mod secrets;
@@ -206,6 +210,8 @@ enum Command {
     /// The newsletter: the draft of the coming issue, and the published issues.
     #[command(subcommand)]
     Issue(issue::IssueCommand),
+    #[command(flatten)]
+    Desk(desk::DeskCommand),
     /// Test which stories channels take.
     #[command(subcommand)]
     Route(RouteCommand),
@@ -376,6 +382,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             None => route::test(path, &channel, since).await,
         },
         Command::Issue(command) => issue::run(path, &command).await,
+        Command::Desk(command) => desk::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,
         Command::Mail(command) => mail::run(path, &command).await,
         #[cfg(feature = "matrix")]

@@ -105,7 +105,12 @@ async fn serve(
         }),
     };
     let stop = stop.clone();
-    Ok(tokio::spawn(web::serve(listener, site, stop)))
+    Ok(tokio::spawn(web::serve_with_desk(
+        listener,
+        site,
+        Arc::clone(live),
+        stop,
+    )))
 }
 
 pub(super) async fn poll(path: &Path, only: Option<&str>) -> anyhow::Result<ExitCode> {

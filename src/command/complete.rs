@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::rights::Right;
 use crate::chat::{Audience, Choice, Completes, table::COMMANDS};
 use crate::item::prose;
+use crate::live::rights::Right;
 use crate::live::{Generation, Live};
 use crate::post::plain;
 use crate::post::story::standing;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::rights::Right;
 use crate::chat::{Audience, Call, PlatformKind, Requester};
+use crate::live::rights::Right;
 use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
 use crate::store::Tx;

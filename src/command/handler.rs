@@ -9,16 +9,15 @@ use tracing::{Instrument as _, error, info, info_span};
 
 use super::context::{Answer, CommandContext, CommandError, notice, refuse, typed};
 use super::pages::{self, PageCache};
-use super::rights::{self, Right};
 use super::{
-    complete, editors, feeds, follows, forget, issues, letters, mail, mutes, publishing, readers,
-    records, routes, stats, suggest,
+    complete, desk, editors, feeds, follows, forget, issues, letters, mail, mutes, publishing,
+    readers, records, routes, stats, suggest,
 };
 use crate::chat::{
     Audience, Call, Choice, CommandId as Id, CommandRequest, Completes, Disclosure, HandleCommands,
     Pace, PageCalls, PlatformKind, Reply, Requester, RoomEvent, WrongCall,
 };
-use crate::config::{Origin, TableKind};
+use crate::live::rights::Right;
 use crate::live::{Generation, Live};
 use crate::rate::{RateDecision, RateLimit};
 use crate::store::outbox::{self, ChannelPlace};
@@ -89,7 +88,7 @@ impl CommandHandler {
         generation: Arc<Generation>,
         now: DateTime<Utc>,
     ) -> Result<Answer, CommandError> {
-        let right = self.right(by, &generation).await?;
+        let right = self.live.right_of(by).await?;
         if call.spec.audience == Audience::Editors && right < Right::Editor {
             info!("{} may not: {}", by.person, call.spec.path);
             return refuse(
@@ -130,23 +129,6 @@ impl CommandHandler {
         }
         let _seat = self.seats.acquire().await.map_err(anyhow::Error::from)?;
         carry_out(&ctx).await
-    }
-
-    /// The rights of a person. Also stores the server of one of our channels if it is not known yet.
-    async fn right(&self, by: &Requester, generation: &Generation) -> anyhow::Result<Right> {
-        let places = outbox::places(self.live.store.read().into()).await?;
-        let unknown = places.iter().find(|place| {
-            let is_room = place.platform == by.platform.word() && place.address == by.room;
-            is_room && by.community.is_some() && place.community != by.community
-        });
-        if let (Some(place), Some(community)) = (unknown, &by.community) {
-            let mut tx = self.live.store.write().await?;
-            outbox::learn_community(&mut tx, &place.platform, &place.address, community).await?;
-            tx.commit().await?;
-        }
-        let config = &generation.effective.config;
-        let ours = of_the_file(&places, generation);
-        Ok(rights::of(by, &config.commands, &config.issue, &ours))
     }
 
     fn lay_out(
@@ -216,7 +198,7 @@ impl HandleCommands for CommandHandler {
             }
             let generation = self.live.now();
             let found = async {
-                let right = self.right(by, &generation).await?;
+                let right = self.live.right_of(by).await?;
                 let _seat = self.seats.acquire().await?;
                 complete::choices(&self.live, &generation, right, completes, begun, now).await
             };
@@ -270,6 +252,11 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::Move => editors::put(ctx).await,
         Id::Note => editors::note(ctx).await,
         Id::Intro => editors::intro(ctx).await,
+        Id::Title => editors::title(ctx).await,
+        Id::Order => editors::order(ctx).await,
+        Id::Add => editors::add(ctx).await,
+        Id::Log => editors::log(ctx).await,
+        Id::Desk => desk::link(ctx).await,
         Id::Undo => editors::undo(ctx).await,
         Id::Suggestions => editors::suggestions(ctx).await,
         Id::Accept => editors::accept(ctx).await,
@@ -301,15 +288,6 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::LettersRetry => letters::retry(ctx).await,
         Id::LettersDrop => letters::drop(ctx).await,
     }
-}
-
-/// The places of the channels in the file. Channels added in chat give nobody rights.
-fn of_the_file<'p>(places: &'p [ChannelPlace], generation: &Generation) -> Vec<&'p ChannelPlace> {
-    let is_of_file = |place: &&ChannelPlace| {
-        let origin = generation.effective.origin(TableKind::Channel, &place.name);
-        matches!(origin, Some(Origin::File { .. }))
-    };
-    places.iter().filter(is_of_file).collect()
 }
 
 /// Whether only maintainers can read the answer: Discord hides it from others, or the room is theirs.

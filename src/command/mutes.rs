@@ -3,13 +3,14 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::readers::{self, StoryLookup};
+use super::readers;
 use super::wording::{requester_name, shortened};
 use crate::item::prose;
 use crate::plan;
 use crate::post::plain;
 use crate::post::story::Tone;
 use crate::store::mutes::{self, MuteKind, NewMute};
+use crate::store::stories::StoryLookup;
 use crate::store::{Tx, audit, stories};
 use crate::story::Story;
 
@@ -166,5 +167,7 @@ pub(super) async fn one_story(ctx: &CommandContext<'_>) -> Result<Story, Command
                 near.collect::<Vec<_>>().join("\n")
             ))
         }
+        // `find` refuses these.
+        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
     }
 }

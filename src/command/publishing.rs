@@ -1,39 +1,38 @@
 //! Publishing, correcting and withdrawing an issue.
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
-use super::editors::{recorded, written};
+use super::editors::{editor, written};
 use super::wording::requester_name;
 use crate::chat::Audience;
 use crate::destination::for_issues;
-use crate::issue::prose::NOTE_CHARS_MAX;
+use crate::publish::edit::{Desk, PublishAnswer};
 use crate::publish::{self, Rules, files};
-use crate::store::issues;
 
 /// Publishes the coming issue. If there are doubts, the editor must confirm with a second command.
 pub(super) async fn publish(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let number: u32 = ctx.required("number").parse().unwrap_or_default();
     let rules = Rules::of(&ctx.generation.effective.config);
-    let mut tx = ctx.live.store.write().await?;
     let destinations = ctx.generation.ingest.destinations();
-    let prepared = match publish::prepare(&mut tx, rules, number, None, ctx.now).await? {
-        Ok(prepared) => prepared,
+    let desk = Desk {
+        by: &editor(ctx),
+        destinations: &destinations,
+        now: ctx.now,
+    };
+    let mut tx = ctx.live.store.write().await?;
+    let is_sure = ctx.call.get("sure").is_some();
+    let issue = match desk.publish(&mut tx, rules, number, is_sure).await? {
+        Ok(PublishAnswer::Out(issue)) => issue,
+        Ok(PublishAnswer::Asked(doubts)) => {
+            tx.rollback().await;
+            let sure = ctx.typed(Audience::Editors, &format!("publish {number} sure=yes"));
+            return ctx.message(
+                format!("Issue {number} is not published yet"),
+                format!("{}\nTo publish it anyway: {sure}", doubts.join("\n")),
+            );
+        }
         Err(why) => return refuse(format!("The issue was not published: {why}.")),
     };
-    let doubts = prepared.doubts.iter().map(ToString::to_string);
-    let doubts: Vec<String> = doubts.collect();
-    if !doubts.is_empty() && ctx.call.get("sure").is_none() {
-        tx.rollback().await;
-        let sure = ctx.typed(Audience::Editors, &format!("publish {number} sure=yes"));
-        return ctx.message(
-            format!("Issue {number} is not published yet"),
-            format!("{}\nTo publish it anyway: {sure}", doubts.join("\n")),
-        );
-    }
-    let by = requester_name(ctx);
-    let issue = prepared.publish(&mut tx, &destinations, rules, &by, ctx.now);
-    let issue = issue.await?;
-    let what = recorded(format!("published issue {number}"), &doubts.join(" "));
-    ctx.commit(tx, &what).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
     ctx.live.wake();
     let channels = for_issues(&destinations).count();
     let channels = match channels {
@@ -76,16 +75,19 @@ pub(super) async fn withdraw(ctx: &CommandContext<'_>) -> Result<Answer, Command
 
 /// Adds a correction to a published issue.
 pub(super) async fn correct(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    let number: i64 = ctx.required("number").parse().unwrap_or_default();
-    let text = written(ctx, NOTE_CHARS_MAX)?;
+    let number: u32 = ctx.required("number").parse().unwrap_or_default();
+    let text = written(ctx, "text");
     let rules = Rules::of(&ctx.generation.effective.config);
+    let desk = Desk {
+        by: &editor(ctx),
+        destinations: &[],
+        now: ctx.now,
+    };
     let mut tx = ctx.live.store.write().await?;
-    if issues::issue((&mut tx).into(), number).await?.is_none() {
-        return refuse(format!("Issue {number} is not published."));
+    if let Err(why) = desk.correct(&mut tx, number, &text).await? {
+        return refuse(why.to_string());
     }
-    issues::add_correction(&mut tx, number, &text, &requester_name(ctx), ctx.now).await?;
-    let what = recorded(format!("corrected issue {number}"), &text);
-    ctx.commit(tx, &what).await?;
+    tx.commit().await.map_err(anyhow::Error::from)?;
     let kept = write_files(ctx, rules).await;
     ctx.message(
         format!("Issue {number} is corrected"),

@@ -3,21 +3,19 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::rights::is_in;
 use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
 use crate::issue::{CYCLE_NOTE, ExpectedRelease, NO_RELEASE, kernel_cycle};
+use crate::live::rights::is_in;
 use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, counted, span};
-use crate::store::stories::Searched;
+use crate::store::stories::{Searched, StoryLookup};
 use crate::store::{feeds, issues, outbox, stories};
 use crate::story::waiting::{GIVEN_UP_AFTER, pull_waits, waiting, waiting_pulls};
 use crate::story::{Story, StoryKind};
 
 /// The most matches shown of a search, and of waiting series.
 const FOUND_MAX: i64 = 100;
-/// The most stories offered if a name is ambiguous.
-const NEAR_MAX: i64 = 8;
 /// The most series read to find the waiting ones.
 const UNANSWERED_MAX: i64 = 5_000;
 /// Shows one story, or the candidates for an ambiguous name.
@@ -42,55 +40,25 @@ pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
             let title = "No story matches exactly. Similar ones:";
             ctx.short_list(title, near.iter().map(with_id).collect())
         }
+        // `find` refuses these.
+        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
     }
 }
 
-/// The result of looking up a story by name.
-pub(super) enum StoryLookup {
-    One(Box<Story>),
-    /// Several stories with all the words.
-    Several(Vec<Story>),
-    /// No story with all the words; these have some of them.
-    Near(Vec<Story>),
-}
-
-/// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title.
+/// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title. Refuses if there is none.
 pub(super) async fn find(
     ctx: &CommandContext<'_>,
     name: &str,
 ) -> Result<StoryLookup, CommandError> {
-    let (readers, today) = (ctx.live.store.read(), ctx.today());
-    if let Some(story) = stories::find_story(readers, name, today).await? {
-        return match stories::is_retracted(readers, &story.id).await? {
-            true => refuse("A maintainer retracted that story."),
-            false => Ok(StoryLookup::One(Box::new(story))),
-        };
-    }
-    let words = stories::match_words(name);
-    let mut near = match words.is_empty() {
-        true => Vec::new(),
-        false => stories::search_stories(readers, &words, today, NEAR_MAX).await?,
-    };
-    let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
-    if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
-        let place = near.iter().position(is_called_so).unwrap_or(0);
-        return Ok(StoryLookup::One(Box::new(near.swap_remove(place))));
-    }
-    if !near.is_empty() {
-        return Ok(StoryLookup::Several(near));
-    }
-    let some = stories::match_some(name);
-    if !some.is_empty() {
-        near = stories::search_stories(readers, &some, today, NEAR_MAX).await?;
-    }
-    match near.is_empty() {
-        true => refuse(format!(
+    match stories::look_up_story(ctx.live.store.read(), name, ctx.today()).await? {
+        StoryLookup::Retracted => refuse("A maintainer retracted that story."),
+        StoryLookup::Nothing => refuse(format!(
             "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {} searches \
              more widely.",
             shortened(name),
             ctx.typed(Audience::Readers, "search WORDS")
         )),
-        false => Ok(StoryLookup::Near(near)),
+        found => Ok(found),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::readers::{self, StoryLookup};
-use super::rights::Right;
+use super::readers;
 use super::wording::{came_from, describe, file_name, no_such, requester_name};
 use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::{NotPosted, test_message};
+use crate::live::rights::Right;
 use crate::post::story::{Line, Tone};
 use crate::post::{plain, plain_lines};
+use crate::store::stories::StoryLookup;
 
 /// Arguments with lists, separated by commas.
 const LISTS: [&str; 7] = [

@@ -72,6 +72,19 @@ impl Config {
         self.web.as_ref()?.url.as_ref().map(Url::as_str)
     }
 
+    /// The address of the pages for editors: the public one, or that on which bpfnews listens.
+    pub fn desk_home(&self) -> Option<String> {
+        let web = self.web.as_ref()?;
+        match &web.url {
+            Some(url) => Some(url.to_string()),
+            None if web.listen.port() == 0 => None,
+            None if web.listen.ip().is_unspecified() => {
+                Some(format!("http://127.0.0.1:{}/", web.listen.port()))
+            }
+            None => Some(format!("http://{}/", web.listen)),
+        }
+    }
+
     /// The channels of the file, or the terminal if the file has none.
     pub fn channels(&self) -> Vec<ChannelConfig> {
         if self.channels.is_empty() {

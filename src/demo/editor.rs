@@ -15,7 +15,7 @@ pub enum EditorDecision {
         on: &'static str,
         text: &'static str,
     },
-    /// A link from elsewhere, as if a reader had suggested it and the editor had accepted it.
+    /// A free entry: a link from elsewhere.
     Entry {
         link: &'static str,
         title: &'static str,

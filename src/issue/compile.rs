@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use url::Url;
-
+use super::arrange::{place_free_entries, place_suggestions, put_in_order};
 use super::cycle::{Release, cycle};
-use super::edits::{Accepted, Decided, Edit, EditKind};
+use super::edits::{BySubject, Decided, Edit, EditKind, EditSubject, OfEntry};
 use super::entry::{Placed, entry};
-use super::escape::escape;
 use super::patches::patches;
-use super::way::{leads_to_slides, leads_to_video, way};
-use super::{Entry, Issue, Last, Passage, Period, Section, SectionKind};
-use crate::item::link::canonical_link;
+use super::way::way;
+use super::{Issue, Last, Passage, Period, Section, SectionKind};
 use crate::post::words::counted;
-use crate::post::{is_for_readers, plain};
 use crate::story::StoryKind;
 use crate::story::relevance::REASONS;
 
@@ -53,7 +49,7 @@ pub struct Compiled {
 
 /// Makes the issue of a period.
 pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> Compiled {
-    let by_item = material.decided.by_item();
+    let by_subject = material.decided.by_subject();
     let mut known = HashSet::new();
     let mut passages: Vec<&Passage> = material
         .passages
@@ -65,7 +61,7 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
     let mut placed = Vec::new();
     let mut listed: Vec<&Passage> = Vec::new();
     for passage in passages {
-        let decided = Decided::of(&by_item, &passage.items);
+        let decided = of_story(&by_subject, passage);
         let way = way(passage, period);
         let is_about = passage.after.relevant || decided.is_chosen();
         let kind = decided
@@ -112,11 +108,23 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
             .filter(|edit| edit.kind == EditKind::Intro)
             .map(|edit| edit.id),
     );
-    edits.sort_unstable();
     let mut sections = sections(&placed, period);
     let counts = counts(&placed);
     drop_boilerplate(&mut sections);
-    let suggestions = place_suggestions(&mut sections, &material.decided.accepted);
+    let (decided, accepted) = (&material.decided, &material.decided.accepted);
+    place_suggestions(&mut sections, accepted, &by_subject);
+    edits.extend(place_free_entries(
+        &mut sections,
+        &decided.edits,
+        &by_subject,
+    ));
+    let suggestions: Vec<i64> = accepted.iter().map(|suggestion| suggestion.id).collect();
+    for number in &suggestions {
+        let of = Decided::of(&by_subject, &[EditSubject::Suggestion(*number)]);
+        edits.extend(&of.ids);
+    }
+    put_in_order(&mut sections, &decided.edits, &stories_by_item(&listed));
+    edits.sort_unstable();
     let patches = patches(&listed);
     let issue = Issue {
         name: name.to_owned(),
@@ -141,6 +149,21 @@ pub fn compile(name: &str, number: u32, period: Period, material: &Material) -> 
         suggestions,
         ids: ids.collect(),
     }
+}
+
+fn of_story<'a>(by_subject: &BySubject<'a>, passage: &Passage) -> OfEntry<'a> {
+    let items = passage.items.iter();
+    let subjects: Vec<EditSubject> = items.map(|item| EditSubject::Story(*item)).collect();
+    Decided::of(by_subject, &subjects)
+}
+
+/// The ids of stories by each of their items.
+fn stories_by_item<'p>(listed: &[&'p Passage]) -> HashMap<i64, &'p str> {
+    let items = listed.iter().flat_map(|passage| {
+        let items = passage.items.iter();
+        items.map(|item| (*item, passage.after.id.as_str()))
+    });
+    items.collect()
 }
 
 /// Moves the best stories to the highlights, and other important applied stories to the developments.
@@ -185,7 +208,8 @@ fn sections(placed: &[Placed<'_>], period: Period) -> Vec<Section> {
             elsewhere: 0,
         });
         let is_full = section.entries.len() >= placed.kind.room();
-        if (is_full || is_small(placed)) && !placed.decided.is_chosen() {
+        let is_wanted = placed.decided.is_chosen() || placed.decided.is_ordered;
+        if (is_full || is_small(placed)) && !is_wanted {
             section.left_out += 1;
             continue;
         }
@@ -227,65 +251,6 @@ fn drop_boilerplate(sections: &mut [Section]) {
             entry.text.clear();
         }
     }
-}
-
-/// Places accepted suggestions among the entries; returns their numbers. A suggestion with the link of an entry adds its
-/// reader's note to that entry.
-fn place_suggestions(sections: &mut Vec<Section>, accepted: &[Accepted]) -> Vec<i64> {
-    let same = |link: &str| Url::parse(link).ok().map(|url| canonical_link(&url));
-    for suggestion in accepted {
-        let leads_to = same(&suggestion.link);
-        let mut entries = sections.iter_mut().flat_map(|section| &mut section.entries);
-        let told = entries.find(|entry| {
-            let link = entry.link.as_deref().and_then(same);
-            link.is_some() && link == leads_to
-        });
-        if let Some(entry) = told {
-            if entry.notes.is_empty() && !suggestion.note.is_empty() {
-                // A reader's words are no markup.
-                entry.notes.push(escape(&suggestion.note));
-            }
-            continue;
-        }
-        let kind = suggestion.section.unwrap_or_else(|| {
-            match (
-                leads_to_video(&suggestion.link),
-                leads_to_slides(&suggestion.link),
-            ) {
-                (true, _) => SectionKind::Videos,
-                (false, true) => SectionKind::Slides,
-                (false, false) => SectionKind::Missed,
-            }
-        });
-        let entry = Entry {
-            story: None,
-            title: match suggestion.title.is_empty() {
-                true => plain(&suggestion.link),
-                false => plain(&suggestion.title),
-            },
-            link: Some(suggestion.link.clone()).filter(|link| is_for_readers(link)),
-            author: String::new(),
-            stands: String::new(),
-            on: suggestion.at.date_naive(),
-            commit: None,
-            commits: None,
-            text: plain(&suggestion.note),
-            notes: Vec::new(),
-            is_pinned: true,
-            moved: None,
-        };
-        match sections.iter_mut().find(|section| section.kind == kind) {
-            Some(section) => section.entries.push(entry),
-            None => sections.push(Section {
-                kind,
-                entries: vec![entry],
-                left_out: 0,
-                elsewhere: 0,
-            }),
-        }
-    }
-    sections.sort_by_key(|section| section.kind);
-    accepted.iter().map(|suggestion| suggestion.id).collect()
 }
 
 /// The counts of the opening sentence: each moved story once, by the section of its kind of move. An entry in another section

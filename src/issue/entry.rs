@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::edits::OfStory;
+use super::edits::OfEntry;
 use super::tree::in_tree;
 use super::way::{is_free, is_lwn};
 use super::{Entry, Passage, Period, SectionKind, shown_link, shown_title};
@@ -19,7 +19,7 @@ const TEXT_CHARS_MAX: usize = 320;
 /// A story with where it would stand.
 pub(super) struct Placed<'a> {
     pub(super) passage: &'a Passage,
-    pub(super) decided: OfStory<'a>,
+    pub(super) decided: OfEntry<'a>,
     pub(super) kind: SectionKind,
     /// The section by how it moved.
     pub(super) way: Option<SectionKind>,
@@ -29,10 +29,16 @@ pub(super) struct Placed<'a> {
 pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
     let story = &placed.passage.after;
     let (commit, commits) = in_tree(placed.passage);
-    let notes = placed.decided.notes.iter();
+    let notes = placed.decided.notes.iter().filter(|note| !note.is_empty());
+    let title = placed.decided.title;
     Entry {
         story: Some(story.id.clone()),
-        title: shown_title(&story.title),
+        id: String::new(),
+        title: shown_title(if title.is_empty() {
+            &story.title
+        } else {
+            title
+        }),
         link: shown_link(story.url.as_deref()),
         // A commit's line has its hash and its day.
         author: match story.kind {
@@ -52,6 +58,8 @@ pub(super) fn entry(placed: &Placed<'_>, period: Period) -> Entry {
         notes: notes.map(|&note| note.to_owned()).collect(),
         is_pinned: placed.decided.is_pinned,
         moved: placed.way,
+        is_retitled: !title.is_empty(),
+        picture: None,
     }
 }
 

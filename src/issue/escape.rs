@@ -23,7 +23,12 @@ pub(super) fn code(text: &str) -> String {
     let text = plain(text);
     let runs = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(runs + 1);
-    match text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
+    // Spaces alone are kept as they are; other spaces at both ends would lose one.
+    let is_blank = text.trim().is_empty() && !text.is_empty();
+    let is_padded = text.starts_with(' ') && text.ends_with(' ');
+    match !is_blank
+        && (text.starts_with('`') || text.ends_with('`') || text.is_empty() || is_padded)
+    {
         true => format!("{fence} {text} {fence}"),
         false => format!("{fence}{text}{fence}"),
     }

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 
 use super::markdown::{self, Correction, is_list, opening, read_at, rest};
-use super::prose::{Block, Span, read};
-use super::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind};
+use super::written::written;
+use super::{Commit, Commits, Entry, Issue, Picture, Posted, Section, SectionKind, picture};
 use crate::post::numbers::sentence;
 
 /// The targets of links.
@@ -13,16 +13,26 @@ use crate::post::numbers::sentence;
 pub struct Links<'a> {
     /// The prefix of our own paths; `None` if no pages are served.
     pub home: Option<&'a str>,
+    /// Whether pictures are loaded from our host. Else their text stands for them, as in mail.
+    pub shows_pictures: bool,
 }
 
 impl Links<'_> {
+    fn picture(self, picture: &Picture) -> Option<String> {
+        let home = self.home.filter(|_| self.shows_pictures)?;
+        Some(format!("{home}{}", picture::path(&picture.file)))
+    }
+
     fn story(self, id: Option<&str>) -> Option<String> {
         Some(format!("{}{}", self.home?, markdown::story_path(id?)))
     }
 }
 
 /// Links on served pages are relative to the host.
-pub const HERE: Links<'static> = Links { home: Some("/") };
+pub const HERE: Links<'static> = Links {
+    home: Some("/"),
+    shows_pictures: true,
+};
 
 /// The whole issue, from its title to its last line. `figures` are plots of its numbers, where pictures can be shown.
 pub fn issue_article(
@@ -94,13 +104,21 @@ fn section_of(section: &Section, links: Links<'_>) -> Markup {
             @else { h2 id=(word) { (section.kind.heading()) } }
             @if is_list(section.kind) {
                 @if !section.entries.is_empty() {
-                    ul { @for entry in &section.entries { li { (list_entry(section.kind, entry, links)) } } }
+                    ul { @for entry in &section.entries { li { (entry_article(section.kind, entry, links)) } } }
                 }
             } @else {
-                @for entry in &section.entries { (headed_entry(entry, is_below, links)) }
+                @for entry in &section.entries { (entry_article(section.kind, entry, links)) }
             }
             @if let Some(rest) = rest(section) { p { (rest) } }
         }
+    }
+}
+
+/// An entry as its section shows it.
+pub fn entry_article(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
+    match is_list(kind) {
+        true => list_entry(kind, entry, links),
+        false => headed_entry(entry, kind.above().is_some(), links),
     }
 }
 
@@ -119,6 +137,7 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
         @match (kind, &entry.commit) {
             (SectionKind::Highlights, Some(told)) if entry.author.is_empty() => { (commit(told)) (text) }
             (SectionKind::Highlights, Some(told)) => { (titled) (text) " " (commit(told)) }
+            (_, Some(told)) if entry.is_retitled => { (titled) (text) " " (commit(told)) }
             (_, Some(told)) => { (commit(told)) }
             (SectionKind::Projects, None) => {
                 (linked(&entry.title, at(entry.link.as_deref()).as_deref())) " (" (iso(entry.on)) ")" (text)
@@ -132,6 +151,21 @@ fn list_entry(kind: SectionKind, entry: &Entry, links: Links<'_>) -> Markup {
         }
         (timeline(links.story(story).filter(|_| entry.link.is_some() || entry.commit.is_some()), &entry.title))
         @for note in &entry.notes { div.note { (written(note)) } }
+        (pictured(entry.picture.as_ref(), links))
+    }
+}
+
+/// A picture; its words alone if it has no address.
+fn pictured(picture: Option<&Picture>, links: Links<'_>) -> Markup {
+    html! {
+        @if let Some(picture) = picture {
+            @match links.picture(picture) {
+                Some(address) => {
+                    p { img src=(address) alt=(picture.alt) width=(picture.width) height=(picture.height) loading="lazy"; }
+                }
+                None => { p { "Picture: " (picture.alt) } }
+            }
+        }
     }
 }
 
@@ -173,6 +207,7 @@ fn headed_entry(entry: &Entry, is_below: bool, links: Links<'_>) -> Markup {
         }
         @if !entry.text.is_empty() { blockquote { p { (entry.text) } } }
         @for note in &entry.notes { (written(note)) }
+        (pictured(entry.picture.as_ref(), links))
     }
 }
 
@@ -195,34 +230,6 @@ fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
     }
 }
 
-/// Renders Markdown that an editor wrote.
-fn written(markdown: &str) -> Markup {
-    let blocks = read(markdown);
-    html! {
-        @for block in &blocks {
-            @match block {
-                Block::Paragraph(spans) => { p { (spanned(spans)) } }
-                Block::Item(spans) => { ul { li { (spanned(spans)) } } }
-                Block::Quote(spans) => { blockquote { p { (spanned(spans)) } } }
-            }
-        }
-    }
-}
-
-fn spanned(spans: &[Span]) -> Markup {
-    html! {
-        @for span in spans {
-            @match span {
-                Span::Text(text) => { (text) }
-                Span::Strong(text) => { strong { (text) } }
-                Span::Code(text) => { code { (text) } }
-                Span::Link { text, link } => { (linked(text, Some(link))) }
-            }
-        }
-    }
-}
-
-/// A text, as a link if it leads somewhere.
 pub fn linked(text: &str, link: Option<&str>) -> Markup {
     html! {
         @match link {

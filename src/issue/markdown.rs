@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::escape::{code, escape, link_to};
-use super::{Commit, Commits, Entry, Issue, Posted, Section, SectionKind, prose, title};
+use super::{
+    Commit, Commits, Entry, Issue, Picture, Posted, Section, SectionKind, picture, prose, title,
+};
 use crate::post::plain;
 pub use crate::post::story_path;
 
@@ -118,9 +120,9 @@ fn span(issue: &Issue) -> String {
 pub fn body(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
     let mut out = format!("{}\n\n---\n\n", escape(&opening(issue)));
     for correction in corrections {
-        let day = correction.at.format("%-d %B %Y");
-        let text = prose::to_markdown(&prose::read(&correction.text));
-        let _ = write!(out, "**Correction, {day}:** {text}\n\n");
+        let label = format!("Correction, {}:", correction.at.format("%-d %B %Y"));
+        let text = prose::labelled(&label, &prose::read(&correction.text));
+        let _ = write!(out, "{text}\n\n");
     }
     let intro = prose::to_markdown(&prose::read(&issue.intro));
     if !intro.is_empty() {
@@ -251,7 +253,14 @@ fn entry(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
         let _ = writeln!(out, "- {}", line(kind, entry, home));
         for note in &entry.notes {
             let note = prose::to_markdown(&prose::read(note));
-            let _ = write!(out, "\n  {}\n\n", note.replace('\n', "\n  "));
+            let lines = note.lines().map(|line| match line {
+                "" => String::new(),
+                line => format!("  {line}"),
+            });
+            let _ = write!(out, "\n{}\n\n", lines.collect::<Vec<_>>().join("\n"));
+        }
+        if let Some(picture) = &entry.picture {
+            let _ = write!(out, "\n  {}\n\n", pictured(picture, home));
         }
         return out;
     }
@@ -276,7 +285,24 @@ fn entry(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
     for note in &entry.notes {
         let _ = write!(out, "{}\n\n", prose::to_markdown(&prose::read(note)));
     }
+    if let Some(picture) = &entry.picture {
+        let _ = write!(out, "{}\n\n", pictured(picture, home));
+    }
     out
+}
+
+/// A picture; its words alone if it has no address.
+fn pictured(picture: &Picture, home: Option<&str>) -> String {
+    match home {
+        Some(home) => format!(
+            "!{}",
+            link_to(
+                &picture.alt,
+                Some(&format!("{home}{}", picture::path(&picture.file)))
+            )
+        ),
+        None => format!("Picture: {}", escape(&picture.alt)),
+    }
 }
 
 /// A line of a list: a commit as "BPF updates" wrote them, or an author with a title.
@@ -300,6 +326,9 @@ fn line(kind: SectionKind, entry: &Entry, home: Option<&str>) -> String {
             format!("{}{told}", commit_line(commit))
         }
         (SectionKind::Highlights, Some(commit)) => {
+            format!("{by}{title}{told} {}", commit_line(commit))
+        }
+        (_, Some(commit)) if entry.is_retitled => {
             format!("{by}{title}{told} {}", commit_line(commit))
         }
         (_, Some(commit)) => commit_line(commit),

@@ -2,6 +2,7 @@
 //!
 //! A story appears in one section at most. The list of patches at the end has everything that was posted.
 
+mod arrange;
 mod compile;
 mod cycle;
 mod edits;
@@ -11,22 +12,26 @@ pub mod html;
 pub mod letter;
 pub mod markdown;
 mod patches;
+pub mod picture;
 pub mod post;
 pub mod prose;
 mod section;
 mod tree;
 mod way;
+pub mod written;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use serde::{Deserialize, Serialize};
 
+pub use self::arrange::{free_entry_id, subject_of_id, suggestion_id};
 pub use self::compile::{Compiled, Material, compile};
 pub use self::cycle::{
     CYCLE_NOTE, ExpectedRelease, KernelCycle, NO_RELEASE, Release, kernel_cycle,
 };
-pub use self::edits::{Accepted, Decided, Edit, EditKind};
+pub use self::edits::{Accepted, Decided, Edit, EditKind, EditSubject, standing_texts};
+pub use self::picture::Picture;
 pub use self::section::SectionKind;
 pub use self::way::{is_applied, is_mainline};
 use crate::item::prose::shorten;
@@ -230,8 +235,11 @@ pub struct Section {
 /// One story, or one suggestion, in a section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The story's id; `None` for a suggestion that is of no story.
+    /// The story's id; `None` for a suggestion or a free entry.
     pub story: Option<String>,
+    /// The id of a suggestion (`s7`) or of a free entry (`e12`); empty for a story.
+    #[serde(default)]
+    pub id: String,
     /// Its title.
     pub title: String,
     /// Where it is read.
@@ -256,6 +264,46 @@ pub struct Entry {
     /// The section of its kind of move, for the opening's counts; `None` for other moves and for suggestions.
     #[serde(default)]
     pub moved: Option<SectionKind>,
+    /// Whether an editor gave it another title. Then its commit does not stand for it.
+    #[serde(default)]
+    pub is_retitled: bool,
+    /// The picture of a free entry.
+    #[serde(default)]
+    pub picture: Option<Picture>,
+}
+
+impl Entry {
+    /// The id by which editors name it.
+    pub fn name(&self) -> &str {
+        self.story.as_deref().unwrap_or(&self.id)
+    }
+
+    /// The commit that is shown in its place, with the commit's own subject, if a section shows commits.
+    pub fn commit_alone(&self, kind: SectionKind) -> Option<&Commit> {
+        let is_alone = kind != SectionKind::Highlights && !self.is_retitled;
+        self.commit.as_ref().filter(|_| is_alone)
+    }
+
+    /// An entry of editors, without its content.
+    fn of_editors(on: NaiveDate) -> Self {
+        Self {
+            story: None,
+            id: String::new(),
+            title: String::new(),
+            link: None,
+            author: String::new(),
+            stands: String::new(),
+            on,
+            commit: None,
+            commits: None,
+            text: String::new(),
+            notes: Vec::new(),
+            is_pinned: true,
+            moved: None,
+            is_retitled: false,
+            picture: None,
+        }
+    }
 }
 
 /// The commits of a series in one tree.

@@ -1,9 +1,9 @@
 //! An issue in chat: the announcement in channels, and the whole issue in pages.
 
-use super::markdown::{Correction, opening};
-use super::{Entry, Issue, SectionKind, prose};
+use super::markdown::{Correction, opening, path};
+use super::{Entry, Issue, SectionKind, picture, prose};
 use crate::item::prose::shorten;
-use crate::post::story::{IssuePart, IssuePost, Line, Tone};
+use crate::post::story::{IssuePart, IssuePost, Line, PostPicture, Tone};
 
 /// The most lines of an announcement; the rest is one click or one command away.
 const LINES_MAX: usize = 15;
@@ -103,14 +103,32 @@ pub fn whole(issue: &Issue, page: Option<&str>) -> IssuePost {
         link: page.map(str::to_owned),
         left_out: 0,
         number: issue.number,
+        picture: picture(issue, page),
         mark: mark(issue.number),
     }
 }
 
+/// The first picture, if the pages of the site have it.
+fn picture(issue: &Issue, page: Option<&str>) -> Option<PostPicture> {
+    let home = page?.strip_suffix(&path(issue.number))?;
+    let mut entries = issue.sections.iter().flat_map(|section| &section.entries);
+    let picture = entries.find_map(|entry| entry.picture.as_ref())?;
+    Some(PostPicture {
+        link: format!("{home}{}", picture::path(&picture.file)),
+        alt: picture.alt.clone(),
+    })
+}
+
 /// A correction, as it stands above an issue.
 pub fn corrected(correction: &Correction) -> String {
-    let text = prose::to_text(&prose::read(&correction.text));
-    format!("Correction, {}: {text}", correction.at.format("%-d %B %Y"))
+    let blocks = prose::read(&correction.text);
+    let gap = if prose::begins_in_line(&blocks) {
+        " "
+    } else {
+        "\n"
+    };
+    let day = correction.at.format("%-d %B %Y");
+    format!("Correction, {day}:{gap}{}", prose::to_text(&blocks))
 }
 
 /// The mark by which the message of an issue is found again.
@@ -124,20 +142,15 @@ pub fn number_of(mark: &str) -> Option<u32> {
 }
 
 fn line(kind: SectionKind, entry: &Entry) -> Line {
-    let what = match (&entry.commit, entry.stands.as_str()) {
-        (Some(commit), _) if kind != SectionKind::Highlights => commit.digits.clone(),
-        (_, "" | "posted" | "published" | "open") => entry.author.clone(),
-        (_, stands) => stands.to_owned(),
-    };
-    let link = match &entry.commit {
-        Some(commit) if kind != SectionKind::Highlights => commit.link.clone(),
-        Some(_) | None => entry.link.clone(),
-    };
     // A hash stands with the subject of its own commit.
-    let title = match &entry.commit {
-        Some(commit) if kind != SectionKind::Highlights => &commit.subject,
-        Some(_) | None => &entry.title,
+    let alone = entry.commit_alone(kind);
+    let what = match (alone, entry.stands.as_str()) {
+        (Some(commit), _) => commit.digits.clone(),
+        (None, "" | "posted" | "published" | "open") => entry.author.clone(),
+        (None, stands) => stands.to_owned(),
     };
+    let link = alone.map_or(&entry.link, |commit| &commit.link).clone();
+    let title = alone.map_or(&entry.title, |commit| &commit.subject);
     let title = match entry.notes.first() {
         Some(note) => {
             let note = prose::to_text(&prose::read(note)).replace('\n', " ");
@@ -150,7 +163,7 @@ fn line(kind: SectionKind, entry: &Entry) -> Line {
         title,
         link,
         tone: Tone::Reading,
-        mark: entry.story.clone().unwrap_or_default(),
+        mark: entry.name().to_owned(),
         ..Line::default()
     }
 }

@@ -1,24 +1,50 @@
-//! The text of editors: a little Markdown. Paragraphs, lists, quotations, emphasis, code and web links are kept; raw HTML,
-//! images and everything else become text. The result can be written as Markdown, as plain text, or by a page.
+//! The text of editors: a little Markdown. Paragraphs with their line breaks, nested lists, quotations, code, emphasis and web
+//! links are kept; raw HTML, images and everything else become text. The result can be written as Markdown, as plain text, or
+//! by a page.
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+mod reader;
 
+use self::reader::ProseReader;
 use super::escape::{code, escape, link_to};
-use crate::post::{is_for_readers, plain, plain_lines};
+use crate::post::{plain, plain_lines};
 
-/// The most characters of a remark, and of an introduction.
+/// The most characters of a remark, of an introduction, and of the text of a free entry.
 pub const NOTE_CHARS_MAX: usize = 600;
 pub const INTRO_CHARS_MAX: usize = 3_000;
+pub const ENTRY_CHARS_MAX: usize = 2_000;
+/// The most characters of a title.
+pub const TITLE_CHARS_MAX: usize = 200;
+
+/// Lists inside lists inside lists: deeper items stand at this depth.
+const DEPTH_MAX: usize = 3;
+/// The indentation of a list inside a list, in Markdown.
+const INDENT: usize = 4;
 
 /// A block of prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Block {
+pub struct Block {
+    /// Its kind.
+    pub kind: BlockKind,
+    /// Whether it is in a quotation.
+    pub is_quoted: bool,
+    /// Its text.
+    pub spans: Vec<Span>,
+}
+
+/// The kind of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockKind {
     /// A paragraph.
-    Paragraph(Vec<Span>),
+    Paragraph,
     /// An item of a list.
-    Item(Vec<Span>),
-    /// A quotation.
-    Quote(Vec<Span>),
+    Item {
+        /// In how many other lists its list is. At most one more than that of the item before.
+        depth: usize,
+        /// Its number, in a list that counts.
+        number: Option<u64>,
+    },
+    /// Lines of code, in one span.
+    Code,
 }
 
 /// A piece of a block.
@@ -37,207 +63,167 @@ pub enum Span {
         /// Where it leads.
         link: String,
     },
+    /// The end of a line.
+    Break,
 }
 
 /// Reads Markdown.
 pub fn read(markdown: &str) -> Vec<Block> {
-    let markdown = plain_lines(markdown);
-    let mut reader = Reader::default();
-    for event in Parser::new_ext(&markdown, Options::empty()) {
-        reader.take(event);
-    }
-    reader.end();
-    reader.blocks
+    ProseReader::read(&plain_lines(markdown))
 }
 
-/// The state of the reader.
-#[derive(Default)]
-struct Reader {
-    blocks: Vec<Block>,
-    spans: Vec<Span>,
-    quotes: u32,
-    items: u32,
-    strong: u32,
-    /// The link that is open, and its text so far.
-    link: Option<(String, String)>,
-}
-
-impl Reader {
-    fn take(&mut self, event: Event<'_>) {
-        match event {
-            Event::Start(Tag::BlockQuote(_)) => {
-                self.end();
-                self.quotes += 1;
-            }
-            Event::End(TagEnd::BlockQuote(_)) => {
-                self.end();
-                self.quotes = self.quotes.saturating_sub(1);
-            }
-            Event::Start(Tag::Item) => {
-                self.end();
-                self.items += 1;
-            }
-            Event::End(TagEnd::Item) => {
-                self.end();
-                self.items = self.items.saturating_sub(1);
-            }
-            Event::Start(Tag::Strong | Tag::Emphasis | Tag::Heading { .. }) => self.strong += 1,
-            Event::End(TagEnd::Strong | TagEnd::Emphasis) => {
-                self.strong = self.strong.saturating_sub(1);
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                self.strong = self.strong.saturating_sub(1);
-                self.end();
-            }
-            Event::Start(Tag::Link { dest_url, .. }) => {
-                self.link = Some((dest_url.into_string(), String::new()));
-            }
-            Event::End(TagEnd::Link) => {
-                if let Some((link, text)) = self.link.take() {
-                    match is_for_readers(&link) {
-                        true => self.spans.push(Span::Link { text, link }),
-                        false => self.say(&text),
-                    }
-                }
-            }
-            Event::End(TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::HtmlBlock) => self.end(),
-            Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => self.say(&text),
-            Event::Code(text) => match &mut self.link {
-                Some((_, said)) => said.push_str(&text),
-                None => self.spans.push(Span::Code(text.into_string())),
-            },
-            Event::SoftBreak | Event::HardBreak => self.say(" "),
-            Event::Rule => self.end(),
-            Event::Start(_) | Event::End(_) => {}
-            Event::InlineMath(text) | Event::DisplayMath(text) => self.say(&text),
-            Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
-        }
-    }
-
-    fn say(&mut self, text: &str) {
-        let text = text.replace('\n', " ");
-        if let Some((_, said)) = &mut self.link {
-            said.push_str(&text);
-            return;
-        }
-        match (self.spans.last_mut(), self.strong > 0) {
-            (Some(Span::Text(said)), false) | (Some(Span::Strong(said)), true) => {
-                said.push_str(&text);
-            }
-            (_, false) => self.spans.push(Span::Text(text)),
-            (_, true) => self.spans.push(Span::Strong(text)),
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(Span::Text(text) | Span::Strong(text)) = self.spans.last_mut() {
-            text.truncate(text.trim_end().len());
-        }
-        let spans = std::mem::take(&mut self.spans);
-        if spans.iter().all(|span| text_of(span).trim().is_empty()) {
-            return;
-        }
-        self.blocks.push(match (self.quotes > 0, self.items > 0) {
-            (true, _) => Block::Quote(spans),
-            (false, true) => Block::Item(spans),
-            (false, false) => Block::Paragraph(spans),
-        });
+impl Block {
+    fn is_item(&self) -> bool {
+        matches!(self.kind, BlockKind::Item { .. })
     }
 }
 
-fn text_of(span: &Span) -> &str {
-    match span {
-        Span::Text(text) | Span::Strong(text) | Span::Code(text) | Span::Link { text, .. } => text,
-    }
+/// Whether a label can stand before the text in the same line.
+pub fn begins_in_line(blocks: &[Block]) -> bool {
+    let first = blocks.first();
+    first.is_some_and(|block| block.kind == BlockKind::Paragraph && !block.is_quoted)
+}
+
+/// Blocks as Markdown after a label.
+pub fn labelled(label: &str, blocks: &[Block]) -> String {
+    let gap = if begins_in_line(blocks) { " " } else { "\n\n" };
+    format!("**{}**{gap}{}", escape(label), to_markdown(blocks))
 }
 
 /// Blocks as Markdown that says this and nothing more.
 pub fn to_markdown(blocks: &[Block]) -> String {
     let mut out = String::new();
-    let mut was_item = false;
-    for block in blocks {
-        let (sign, spans, is_item) = match block {
-            Block::Paragraph(spans) => ("", spans, false),
-            Block::Item(spans) => ("- ", spans, true),
-            Block::Quote(spans) => ("> ", spans, false),
-        };
-        if !out.is_empty() {
-            out.push_str(match was_item && is_item {
-                true => "\n",
-                false => "\n\n",
-            });
-        }
-        was_item = is_item;
-        let spans = spans.iter().map(|span| match span {
-            Span::Text(text) => escape(text),
-            Span::Strong(text) => {
-                let inner = text.trim();
-                let (before, after) = (
-                    &text[..text.len() - text.trim_start().len()],
-                    &text[text.trim_end().len()..],
-                );
-                match inner.is_empty() {
-                    true => " ".to_owned(),
-                    false => format!("{before}**{}**{after}", escape(inner)),
-                }
-            }
-            Span::Code(text) => code(text),
-            Span::Link { text, link } => link_to(text, Some(link)),
+    for (at, block) in blocks.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| blocks.get(at));
+        out.push_str(match before {
+            None => "",
+            Some(before) if before.is_quoted != block.is_quoted => "\n\n",
+            Some(before) if before.is_item() && block.is_item() => "\n",
+            Some(_) if block.is_quoted => "\n>\n",
+            Some(_) => "\n\n",
         });
-        out.push_str(sign);
-        out.push_str(&spans.collect::<String>());
+        let (first, next) = match block.kind {
+            BlockKind::Paragraph | BlockKind::Code => (String::new(), String::new()),
+            BlockKind::Item { depth, number } => {
+                let sign = number.map_or("- ".to_owned(), |number| format!("{number}. "));
+                let indent = " ".repeat(depth * INDENT);
+                let next = " ".repeat(indent.len() + sign.len());
+                (format!("{indent}{sign}"), next)
+            }
+        };
+        let text = match block.kind {
+            BlockKind::Code => fenced(&block.spans),
+            BlockKind::Paragraph | BlockKind::Item { .. } => spans_to_markdown(&block.spans),
+        };
+        let quote = if block.is_quoted { "> " } else { "" };
+        for (place, line) in text.split('\n').enumerate() {
+            if place > 0 {
+                out.push('\n');
+            }
+            let indent = if place == 0 { &first } else { &next };
+            match line {
+                "" => out.push_str(quote.trim_end()),
+                line => out.push_str(&format!("{quote}{indent}{line}")),
+            }
+        }
     }
     out
 }
 
-/// Blocks as plain text, a line each; links behind their text.
-pub fn to_text(blocks: &[Block]) -> String {
-    let line = |block: &Block| {
-        let (sign, spans) = match block {
-            Block::Paragraph(spans) => ("", spans),
-            Block::Item(spans) => ("- ", spans),
-            Block::Quote(spans) => ("> ", spans),
+fn spans_to_markdown(spans: &[Span]) -> String {
+    let mut out = String::new();
+    for (at, span) in spans.iter().enumerate() {
+        let text = match span {
+            Span::Text(text) => escape(text),
+            Span::Strong(text) => {
+                let next = spans.get(at + 1);
+                let after = next.and_then(|next| next.text().chars().next());
+                strong(text, out.chars().next_back(), after)
+            }
+            Span::Code(text) => code(text),
+            Span::Link { text, link } => {
+                // It would make a picture of the link.
+                if out.ends_with('!') {
+                    out.truncate(out.len() - 1);
+                    out.push_str("\\!");
+                }
+                link_to(text, Some(link))
+            }
+            Span::Break => "\\\n".to_owned(),
         };
-        let spans = spans.iter().map(|span| match span {
+        out.push_str(&text);
+    }
+    out
+}
+
+/// Emphasised text. Without emphasis where its signs would be text: beside a letter, if it begins or ends with punctuation.
+fn strong(text: &str, before: Option<char>, after: Option<char>) -> String {
+    let inner = text.trim();
+    if inner.is_empty() {
+        return text.to_owned();
+    }
+    let (left, right) = (
+        &text[..text.len() - text.trim_start().len()],
+        &text[text.trim_end().len()..],
+    );
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let inner = escape(inner);
+    let opens = !left.is_empty() || !is_letter(before) || is_letter(inner.chars().next());
+    let closes = !right.is_empty() || !is_letter(after) || is_letter(inner.chars().next_back());
+    match opens && closes {
+        true => format!("{left}**{inner}**{right}"),
+        false => format!("{left}{inner}{right}"),
+    }
+}
+
+/// Lines of code between fences that are longer than any run of backticks in them.
+fn fenced(spans: &[Span]) -> String {
+    let text: String = spans.iter().map(Span::text).collect();
+    let runs = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(runs.max(2) + 1);
+    format!("{fence}\n{}\n{fence}", plain_lines(&text))
+}
+
+impl Span {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Strong(text) | Self::Code(text) | Self::Link { text, .. } => {
+                text
+            }
+            Self::Break => "",
+        }
+    }
+}
+
+/// Blocks as plain text with their lines; links behind their text.
+pub fn to_text(blocks: &[Block]) -> String {
+    let text = |block: &Block| {
+        let (first, next) = match block.kind {
+            BlockKind::Paragraph | BlockKind::Code => (String::new(), String::new()),
+            BlockKind::Item { depth, number } => {
+                let sign = number.map_or("- ".to_owned(), |number| format!("{number}. "));
+                let indent = "  ".repeat(depth);
+                let next = " ".repeat(indent.len() + sign.len());
+                (format!("{indent}{sign}"), next)
+            }
+        };
+        let spans = block.spans.iter().map(|span| match span {
+            Span::Code(text) if block.kind == BlockKind::Code => plain_lines(text),
             Span::Text(text) | Span::Strong(text) | Span::Code(text) => plain(text),
             Span::Link { text, link } if text == link => link.clone(),
             Span::Link { text, link } => format!("{} ({link})", plain(text)),
+            Span::Break => "\n".to_owned(),
         });
-        format!("{sign}{}", spans.collect::<String>())
+        let quote = if block.is_quoted { "> " } else { "" };
+        let spans = spans.collect::<String>();
+        let lines = spans.split('\n').enumerate().map(|(place, line)| {
+            let indent = if place == 0 { &first } else { &next };
+            format!("{quote}{indent}{line}")
+        });
+        lines.collect::<Vec<_>>().join("\n")
     };
-    blocks.iter().map(line).collect::<Vec<_>>().join("\n")
+    blocks.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_little_markdown_is_kept_and_the_rest_is_text() {
-        #[rustfmt::skip]
-        let table = [
-            ("Hello `bpf_foo()`, *see* [it](https://a.example/x_y).", "Hello `bpf_foo()`, **see** [it](https://a.example/x_y)."),
-            ("one\n\ntwo\nthree", "one\n\ntwo three"),
-            ("- a\n- b\n\n> quoted", "- a\n- b\n\n> quoted"),
-            ("# Title\ntext", "**Title**\n\ntext"),
-            ("<script>alert(1)</script>", "\\<script>alert(1)\\</script>"),
-            ("a <b onclick=x>bold</b>", "a \\<b onclick=x>bold\\</b>"),
-            ("[x](javascript:alert(1))", "x"),
-            ("![alt](https://a.example/i.png)", "alt"),
-            ("<https://a.example/>", "[https://a.example/](https://a.example/)"),
-            ("", ""),
-            ("\u{202e}left", "left"),
-        ];
-        for (written, right) in table {
-            let out = to_markdown(&read(written));
-            assert_eq!(out, right, "{written}");
-            assert_eq!(to_markdown(&read(&out)), out, "{written}: a second time");
-        }
-    }
-
-    #[test]
-    fn plain_text_shows_where_links_lead() {
-        let blocks = read("See [this](https://a.example/).\n\n- `x`");
-        assert_eq!(to_text(&blocks), "See this (https://a.example/).\n- x");
-    }
-}
+mod tests;

@@ -212,7 +212,7 @@ impl Mailing {
         let mut lines = text(&issue, &corrections, home);
         lines.push_str(&format!("\n{}{page}\n", paragraphs(&[more.as_str()])));
         let article = html! {
-            (issue_article(&issue, &corrections, Links { home: Some(home) }, None))
+            (issue_article(&issue, &corrections, Links { home: Some(home), shows_pictures: false }, None))
             p { @if !more.is_empty() { (more) " " } a href=(page) { "Read it on the web" } "." }
         };
         let body = Arc::new(RenderedIssue {

@@ -154,8 +154,20 @@ pub struct IssuePost {
     /// How many lines more there are.
     pub left_out: usize,
     pub number: u32,
+    /// Its first picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PostPicture>,
     /// See [`Content::mark`].
     pub mark: String,
+}
+
+/// A picture of an issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostPicture {
+    /// Its address.
+    pub link: String,
+    /// The words for those who do not see it.
+    pub alt: String,
 }
 
 /// Lines under a heading.

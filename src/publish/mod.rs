@@ -1,7 +1,9 @@
 //! The issue: drafted from the stories that moved since the last one, and published by an editor or on schedule. The transaction
 //! that freezes it also queues its posts.
 
+pub mod desk_access;
 mod doubt;
+pub mod edit;
 pub mod files;
 mod past;
 pub mod schedule;
@@ -15,7 +17,7 @@ use tracing::info;
 
 use crate::config::{Config, IssueConfig};
 use crate::destination::{Destination, for_issues};
-use crate::issue::{self, Compiled, Decided, EditKind, Issue, Material, Period, post};
+use crate::issue::{self, Compiled, Decided, EditKind, EditSubject, Issue, Material, Period, post};
 use crate::plan::match_standing;
 use crate::post::story::Content;
 use crate::post::words::counted;
@@ -138,7 +140,10 @@ async fn compile(
         .edits
         .iter()
         .filter(|edit| matches!(edit.kind, EditKind::Pin | EditKind::Move))
-        .filter_map(|edit| edit.item)
+        .filter_map(|edit| match edit.subject {
+            EditSubject::Story(item) => Some(item),
+            _ => None,
+        })
         .collect();
     let absent = issues::absent(tx, period).await?;
     let material = Material {

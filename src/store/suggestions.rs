@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
 use super::personal::checksum;
-use super::{Readers, Tx};
+use super::{Database, Readers, Tx};
 
 /// The most open suggestions shown to editors.
 pub const OPEN_MAX: i64 = 100;
@@ -130,55 +130,40 @@ pub async fn take_suggestion(
     Ok(SuggestionResult::Saved(id))
 }
 
-/// An editor's decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SuggestionVerdict<'a> {
-    Accepted {
-        /// A title for the issue; may be empty.
-        title: &'a str,
-        section: Option<&'a str>,
-    },
-    Declined,
-}
-
-/// Decides a suggestion. A decision may change until the suggestion is in an issue. Returns the suggestion as it was
-/// before.
-pub async fn decide_suggestion(
-    tx: &mut Tx,
-    id: i64,
-    verdict: SuggestionVerdict<'_>,
-    by: &str,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Option<SuggestionRow>> {
-    let was = sqlx::query_as!(
+/// A suggestion.
+pub async fn suggestion(mut from: Database<'_>, id: i64) -> anyhow::Result<Option<SuggestionRow>> {
+    sqlx::query_as!(
         SuggestionRow,
-        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions WHERE id = $1"#,
+        r#"SELECT id, shown, note, platform, person, at, room, state AS "state: SuggestionState", issue FROM suggestions
+           WHERE id = $1"#,
         id
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *from.acquire().await?)
     .await
-    .context("reading a suggestion")?;
-    let (state, title, section) = match verdict {
-        SuggestionVerdict::Accepted { title, section } => ("accepted", title, section),
-        SuggestionVerdict::Declined => ("declined", "", None),
-    };
+    .context("reading a suggestion")
+}
+
+/// Stores the decision that holds for a suggestion that is in no issue.
+pub async fn set_suggestion_state(
+    tx: &mut Tx,
+    id: i64,
+    state: SuggestionState,
+    by: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     let now = now.timestamp();
     sqlx::query!(
-        // If it is accepted again, it keeps its title and section unless new ones are given.
-        "UPDATE suggestions SET title = iif($3 = '' AND state = $2, title, $3),
-                section = COALESCE($4, iif(state = $2, section, NULL)), state = $2, decided_at = $5, decided_by = $6
+        "UPDATE suggestions SET state = $2, decided_at = iif($2 = 'open', NULL, $3), decided_by = iif($2 = 'open', NULL, $4)
          WHERE id = $1 AND issue IS NULL",
         id,
         state,
-        title,
-        section,
         now,
         by
     )
     .execute(&mut **tx)
     .await
     .context("deciding a suggestion")?;
-    Ok(was)
+    Ok(())
 }
 
 /// Records a post that shows a suggestion to editors.

@@ -11,11 +11,23 @@ use crate::issue::markdown::Correction;
 /// An issue as HTML for feeds.
 pub(super) fn article_for_feeds(issue: &Issue, corrections: &[Correction], home: &str) -> String {
     // Readers of feeds remove pictures.
-    issue_article(issue, corrections, Links { home: Some(home) }, None).into_string()
+    issue_article(
+        issue,
+        corrections,
+        Links {
+            home: Some(home),
+            shows_pictures: true,
+        },
+        None,
+    )
+    .into_string()
 }
 
 pub(super) fn standalone(issue: &Issue, corrections: &[Correction], home: Option<&str>) -> String {
-    let links = Links { home };
+    let links = Links {
+        home,
+        shows_pictures: home.is_some(),
+    };
     let figures = issue.numbers.as_ref().map(figures_of_issue);
     let page = html! {
         (DOCTYPE)

@@ -8,9 +8,9 @@ use icalendar::{Calendar, Component as _, Event, EventLike as _, EventStatus, Pr
 use maud::html;
 
 use super::answer::{PageError, PageResult};
-use super::article::linked;
 use super::layout::{PageHead, page};
 use super::site::{Served, Site};
+use crate::issue::html::linked;
 use crate::issue::{CYCLE_NOTE, ExpectedRelease, KernelCycle, NO_RELEASE, kernel_cycle};
 use crate::store::issues;
 use crate::store::items::kernel_releases;

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::answer::PageResult;
-use super::article::{day, long_day};
 use super::layout::{PageHead, page};
 use super::links::{folders, person, story_line, story_list, tree_path};
 use super::site::{Served, Site};
+use crate::issue::html::{day, long_day};
 use crate::issue::{Period, markdown};
 use crate::post::plain;
 use crate::post::words::span;

@@ -143,3 +143,29 @@ pub(super) fn head_of_any(title: &str) -> Markup {
         title { (title) }
     }
 }
+
+/// A page of the editors' desk. No search engine lists it.
+pub(super) fn private_page(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                (head_of_any(title))
+                meta name="robots" content="noindex";
+                link rel="icon" type="image/svg+xml" href="/icon.svg";
+                link rel="stylesheet" href="/style.css";
+            }
+            body.desk {
+                a.skip href="#content" { "To the content" }
+                header { nav aria-label="Pages" { ul {
+                    li { a href="/desk" { "Desk" } }
+                    li { a href="/desk/look" { "As it will look" } }
+                    li { a href="/desk/add" { "Add an entry" } }
+                    li { a href="/desk/publish" { "Publish" } }
+                    li { a href="/" { "Public pages" } }
+                } } }
+                main id="content" { (content) }
+            }
+        }
+    }
+}

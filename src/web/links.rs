@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::article::long_day;
+use crate::issue::html::long_day;
 use crate::issue::markdown;
 use crate::post::story::{line, standing};
 use crate::post::{is_for_readers, plain};

@@ -7,6 +7,7 @@ mod article;
 mod atom;
 mod cursor;
 mod cycle;
+mod desk;
 mod figures;
 mod front;
 mod layout;
@@ -17,6 +18,7 @@ mod mail_pages;
 mod metrics;
 mod numbers;
 mod pages;
+mod pictures;
 mod plot;
 mod serve;
 mod site;
@@ -40,6 +42,7 @@ use self::site::Served;
 pub use self::site::Site;
 use crate::issue::Issue;
 use crate::issue::markdown::Correction;
+use crate::live::Live;
 
 /// Pages rendered at once. It is low because polling reads the same database.
 const PAGES_AT_ONCE_MAX: usize = 2;
@@ -73,10 +76,22 @@ pub async fn serve_at_rate(
     stop: CancellationToken,
 ) {
     info!("the pages are at {}", site.home);
-    serve::serve(listener, router(site, rate), serve::LIMITS, &stop).await;
+    serve::serve(listener, router(site, rate, None), serve::LIMITS, &stop).await;
 }
 
-fn router(site: Site, rate: ApiAllowance) -> Router {
+/// The same with the editors' desk.
+pub async fn serve_with_desk(
+    listener: TcpListener,
+    site: Site,
+    live: Arc<Live>,
+    stop: CancellationToken,
+) {
+    info!("the pages are at {}", site.home);
+    let router = router(site, ApiAllowance::default(), Some(live));
+    serve::serve(listener, router, serve::LIMITS, &stop).await;
+}
+
+fn router(site: Site, rate: ApiAllowance, live: Option<Arc<Live>>) -> Router {
     let served = Served {
         site: Arc::new(site),
         seats: Arc::new(Semaphore::new(PAGES_AT_ONCE_MAX)),
@@ -86,7 +101,7 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
         Some(_) => mail::routes(),
         None => Router::new(),
     };
-    Router::new()
+    let pages = Router::new()
         .route("/", get(front::front))
         .route("/issues", get(pages::archive))
         .route("/issues/{number}", get(pages::issue))
@@ -104,6 +119,7 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
         .route("/stories.atom", get(atom::stories))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
+        .route("/pictures/{file}", get(pictures::picture))
         .route("/robots.txt", get(pages::robots))
         .route("/healthz", get(metrics::healthz))
         .route("/metrics", get(metrics::metrics))
@@ -114,7 +130,13 @@ fn router(site: Site, rate: ApiAllowance) -> Router {
         ))
         // A form may arrive slowly, and must keep nobody from the pages meanwhile.
         .merge(mail_pages)
+        .with_state(served.clone());
+    // The desk is for a few people, so no reader waits for their uploads.
+    let pages = match live {
+        Some(live) => pages.merge(desk::router(served, live)),
+        None => pages,
+    };
+    pages
         .layer(axum::middleware::map_response(answer::add_security_headers))
         .layer(axum::middleware::from_fn(validate::validate))
-        .with_state(served)
 }

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 
 use super::answer::PageResult;
-use super::article::long_day;
 use super::figures::{days, groups, reviewers, revisions, series, waiting};
 use super::layout::{PageHead, page};
 use super::site::Served;
+use crate::issue::html::long_day;
 use crate::post::numbers::sentence;
 use crate::store::numbers::series_numbers;
 use crate::story::numbers::SeriesNumbers;

@@ -24,7 +24,7 @@ pub(super) async fn icon() -> impl IntoResponse {
 
 /// Robots may read all pages but searches, figures and the API, which have no end or nothing new.
 pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /search\nDisallow: /api/\nDisallow: /metrics\nDisallow: /healthz\nDisallow: /mail/\n"
+    "User-agent: *\nDisallow: /search\nDisallow: /api/\nDisallow: /desk\nDisallow: /metrics\nDisallow: /healthz\nDisallow: /mail/\n"
 }
 
 pub(super) async fn nothing() -> Response {

@@ -408,5 +408,7 @@ fn requester(
             member.roles.iter().map(ToString::to_string).collect()
         }),
         is_manager: permissions.is_some_and(|has| has.intersects(manages)),
+        // Discord hides private answers.
+        is_alone: true,
     }
 }

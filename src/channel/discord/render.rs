@@ -318,6 +318,10 @@ fn issue(post: &IssuePost) -> Map<String, Value> {
         "description",
         parts.collect::<Vec<_>>().join("\n\n"),
     );
+    let picture = post.picture.as_ref();
+    if let Some(link) = picture.and_then(|picture| web_link(Some(&picture.link), LINK_MAX)) {
+        embed.insert("image".to_owned(), json!({ "url": link }));
+    }
     embed.insert("color".to_owned(), colour(Tone::Reading).into());
     put_footer(&mut embed, "", &post.mark);
     embed

@@ -29,7 +29,6 @@ const QUESTION_AGE_MAX_S: i64 = 300;
 /// The first and the longest wait after a failure.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
-
 /// How long the server may hold a sync open.
 const SYNC_WAIT: Duration = Duration::from_secs(30);
 /// The least time between two syncs, for servers that do not hold them open.
@@ -296,6 +295,7 @@ pub(super) async fn answer(
         person: question.sender.to_string(),
         roles: Vec::new(),
         is_manager: member.ok().flatten().is_some_and(|member| member.can_ban()),
+        is_alone: room.active_members_count() <= 2, // The bot is one of them.
     };
     if let Some(reply) = listening.handler.answer(CommandRequest { by, call }).await {
         give(listening, place, room, &reply.content, question, &key).await;

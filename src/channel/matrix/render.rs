@@ -316,6 +316,14 @@ fn issue(text: &mut RenderedText, post: &IssuePost) {
         let lines = part.lines.iter();
         text.list(lines.map(listed).collect(), 0);
     }
+    let picture = post.picture.as_ref();
+    if let Some((picture, link)) =
+        picture.and_then(|picture| Some((picture, web_link(Some(&picture.link))?)))
+    {
+        let called = format!("Picture: {}", shown(&picture.alt, TITLE_CHARS_MAX));
+        let html = linked(&called, &escape(&called), &link);
+        text.paragraph(&format!("{called}\n{link}"), &html);
+    }
     if post.left_out > 0 {
         text.says(&match &page {
             Some(_) => format!("The page has {} more.", post.left_out),

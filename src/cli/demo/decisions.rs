@@ -1,28 +1,19 @@
-//! Takes the decisions of the demo's editor, with the functions that editors in chat use.
+//! Takes the decisions of the demo's editor, with the functions that editors in chat and on the desk use.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::demo::editor::{DECISIONS, EditorDecision};
-use crate::issue::{EditKind, SectionKind};
+use crate::issue::{EditKind, EditSubject};
 use crate::item::link::canonical_link;
-use crate::store::edits::{NewEdit, add_edit};
+use crate::publish::edit::{Change, Desk, Editable, Editor, NewEntry, TextBase};
+use crate::store::Store;
+use crate::store::audit::Actor;
 use crate::store::items::{ItemFilter, ItemRow, list_items};
-use crate::store::suggestions::{
-    NewSuggestion, SuggestionLimits, SuggestionResult, SuggestionVerdict, decide_suggestion,
-    take_suggestion,
-};
-use crate::store::{Store, Tx};
 
 /// The name of the demo's editor.
 pub(super) const EDITOR: &str = "the demo";
-
-/// The demo has few suggestions; these limits are those of no channel.
-const LIMITS: SuggestionLimits = SuggestionLimits {
-    person_max: 10,
-    place_max: 10,
-};
 
 /// Takes all decisions of the demo's editor, in one transaction.
 ///
@@ -35,43 +26,51 @@ pub async fn edit_the_demo(store: &Store, now: DateTime<Utc>) -> anyhow::Result<
         ..ItemFilter::default()
     };
     let items = list_items(store.read(), &all, None).await?;
+    let by = Editor {
+        name: EDITOR.to_owned(),
+        actor: Actor {
+            platform: "terminal".to_owned(),
+            person: EDITOR.to_owned(),
+            room: String::new(),
+            community: None,
+        },
+    };
+    let desk = Desk {
+        by: &by,
+        destinations: &[],
+        now,
+    };
     let mut tx = store.write().await?;
     for decision in DECISIONS {
-        match *decision {
-            EditorDecision::Introduction(text) => {
-                edit(&mut tx, EditKind::Intro, None, text, now).await?;
-            }
+        let (subject, kind, text) = match *decision {
+            EditorDecision::Introduction(text) => (Editable::intro(), EditKind::Intro, text),
             EditorDecision::Remark { on, text } => {
-                let item = item_at(&items, on)?;
-                edit(&mut tx, EditKind::Note, Some(item), text, now).await?;
+                let item = EditSubject::Story(item_at(&items, on)?);
+                let subject = Editable::new(vec![item], String::new(), on);
+                (subject, EditKind::Note, text)
             }
             EditorDecision::Entry {
                 link,
                 title,
                 note,
                 section,
-            } => suggest(&mut tx, link, title, note, section, now).await?,
-        }
+            } => {
+                let new = NewEntry {
+                    title,
+                    text: note,
+                    link: Some(link),
+                    section: Some(section),
+                    picture: None,
+                };
+                desk.add(&mut tx, &new).await??;
+                continue;
+            }
+        };
+        let change = Change::Write(kind, text, TextBase::Unsaid);
+        desk.edit(&mut tx, &subject, &change).await??;
     }
     tx.commit().await?;
     Ok(())
-}
-
-async fn edit(
-    tx: &mut Tx,
-    kind: EditKind,
-    item: Option<i64>,
-    text: &str,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let new = NewEdit {
-        kind,
-        item,
-        section: None,
-        text,
-        by: EDITOR,
-    };
-    add_edit(tx, &new, now).await
 }
 
 /// The item with this address for readers.
@@ -84,34 +83,4 @@ fn item_at(items: &[ItemRow], address: &str) -> anyhow::Result<i64> {
     });
     let found = found.with_context(|| format!("the demo has no item at {address}"))?;
     Ok(found.id)
-}
-
-/// Hands in a link, and accepts it.
-async fn suggest(
-    tx: &mut Tx,
-    link: &str,
-    title: &str,
-    note: &str,
-    section: SectionKind,
-    now: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let url = canonical_link(&Url::parse(link).context("reading a link of the demo's editor")?);
-    let new = NewSuggestion {
-        url: &url,
-        shown: link,
-        note,
-        platform: "terminal",
-        person: EDITOR,
-        place: "",
-        room: "",
-    };
-    let SuggestionResult::Saved(number) = take_suggestion(tx, &new, LIMITS, now).await? else {
-        anyhow::bail!("a suggestion of the demo was not kept: {link}");
-    };
-    let verdict = SuggestionVerdict::Accepted {
-        title,
-        section: Some(section.word()),
-    };
-    decide_suggestion(tx, number, verdict, EDITOR, now).await?;
-    Ok(())
 }

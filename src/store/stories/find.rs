@@ -2,12 +2,63 @@
 
 use url::Url;
 
-use super::questions::{stories_near_key, story_by_id, story_of_item};
-use super::shown::story_of_link;
+use super::questions::{match_some, match_words, stories_near_key, story_by_id, story_of_item};
+use super::shown::{is_retracted, search_stories, story_of_link};
 use crate::item::trailer::{commit_in_link, linked_mails};
 use crate::item::{ItemKey, ItemKind, MessageId};
 use crate::store::Readers;
 use crate::story::{Story, key};
+
+/// The most stories offered if a name is ambiguous.
+const NEAR_MAX: i64 = 8;
+
+/// The result of looking up a story by name.
+#[derive(Debug)]
+pub enum StoryLookup {
+    One(Box<Story>),
+    /// Several stories with all the words.
+    Several(Vec<Story>),
+    /// No story with all the words; these have some of them.
+    Near(Vec<Story>),
+    /// A maintainer retracted it.
+    Retracted,
+    Nothing,
+}
+
+/// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title.
+pub async fn look_up_story(
+    readers: &Readers,
+    name: &str,
+    today: i64,
+) -> anyhow::Result<StoryLookup> {
+    if let Some(story) = find_story(readers, name, today).await? {
+        return match is_retracted(readers, &story.id).await? {
+            true => Ok(StoryLookup::Retracted),
+            false => Ok(StoryLookup::One(Box::new(story))),
+        };
+    }
+    let words = match_words(name);
+    let mut near = match words.is_empty() {
+        true => Vec::new(),
+        false => search_stories(readers, &words, today, NEAR_MAX).await?,
+    };
+    let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
+    if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
+        let place = near.iter().position(is_called_so).unwrap_or(0);
+        return Ok(StoryLookup::One(Box::new(near.swap_remove(place))));
+    }
+    if !near.is_empty() {
+        return Ok(StoryLookup::Several(near));
+    }
+    let some = match_some(name);
+    if !some.is_empty() {
+        near = search_stories(readers, &some, today, NEAR_MAX).await?;
+    }
+    match near.is_empty() {
+        true => Ok(StoryLookup::Nothing),
+        false => Ok(StoryLookup::Near(near)),
+    }
+}
 
 /// Finds a story by its id, a Message-ID, a link or a commit's hash.
 pub async fn find_story(

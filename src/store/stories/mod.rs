@@ -18,7 +18,7 @@ mod stored;
 pub use self::filtered::{
     FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
 };
-pub use self::find::find_story;
+pub use self::find::{StoryLookup, find_story, look_up_story};
 pub use self::folders::{folders_of, stories_in_folder};
 pub use self::pages::{
     ListFilter, ListedStory, listed_stories, named_stories, ranked_stories, stories_by_ids,

@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use super::data::{PATCHES_MAX, PatchData, Reviews, StoryData};
 use super::names_of;
 use super::steps::commit;
+use crate::issue::html::linked;
 use crate::item::diffstat::Diffstat;
 use crate::post::plain;
 use crate::post::words::counted;
-use crate::web::article::linked;
 
 /// The most patches that are shown at once; the others are folded away.
 const OPEN_MAX: usize = 15;

@@ -6,12 +6,12 @@ use maud::{Markup, html};
 
 use super::before_and_after;
 use super::data::StoryData;
+use crate::issue::html::{linked, long_day};
 use crate::issue::markdown;
 use crate::post::plain;
 use crate::post::story::event_words;
 use crate::story::key::HASH_DIGITS;
 use crate::story::{Applied, AppliedCommit, Event, Revision, Step};
-use crate::web::article::{linked, long_day};
 use crate::web::links::followed;
 
 /// The most steps that are shown; the others are counted.

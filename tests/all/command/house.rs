@@ -280,6 +280,7 @@ pub(crate) fn discord(person: &str, room: &str, server: &str) -> Requester {
         person: person.to_owned(),
         roles: Vec::new(),
         is_manager: false,
+        is_alone: true,
     }
 }
 
@@ -292,6 +293,7 @@ pub(crate) fn matrix(person: &str, room: &str) -> Requester {
         person: person.to_owned(),
         roles: Vec::new(),
         is_manager: false,
+        is_alone: false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod commands;
 mod demo;
+mod desk;
+mod edits;
 mod lines;
 pub(crate) mod pages;
 mod published;

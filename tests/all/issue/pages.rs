@@ -41,12 +41,32 @@ impl PageCalls {
         }
     }
 
+    /// With the editors' desk.
+    pub(super) async fn serve_desk(live: Arc<bpfnews::live::Live>) -> Self {
+        let listener = web::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let site = Site {
+            store: live.store.clone(),
+            clock: Arc::clone(&live.clock),
+            name: "BPF updates".to_owned(),
+            home: url.clone(),
+            subsystems: Subsystems::default(),
+            mail: None,
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(web::serve_with_desk(listener, site, live, stop.clone()));
+        Self {
+            url,
+            _stop: stop.drop_guard(),
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         let url = format!("{}{path}", self.url);
         reqwest::get(&url).await.expect("an answer")
     }
 
-    async fn text(&self, path: &str) -> String {
+    pub(super) async fn text(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("a text")

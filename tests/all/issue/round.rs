@@ -186,7 +186,21 @@ async fn two_editors_at_once_publish_one_issue_and_lose_no_edit() {
         house.ask(&ed, "edit note \"bpf: Fix a leak\" By one."),
         house.ask(&boss, "edit note \"bpf: Fix a leak\" By the other.")
     );
-    assert!(one.contains("is under the story") && other.contains("is under the story"));
+    // One is saved. The other editor sees both texts, and saves them as one.
+    let (late, refused) = match one.contains("is under the story") {
+        true => (&boss, &other),
+        false => (&ed, &one),
+    };
+    for words in ["Your text was not saved", "By one.", "By the other."] {
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+    let version = refused.split("version=").nth(1).expect("the version");
+    let version = version.split('.').next().unwrap_or_default();
+    let stale = "edit note version=0 \"bpf: Fix a leak\" Again.";
+    assert!(house.ask(late, stale).await.contains("was not saved"));
+    let both = format!("edit note version={version} \"bpf: Fix a leak\" By one. By the other.");
+    let saved = house.ask(late, &both).await;
+    assert!(saved.contains("is under the story"), "{saved}");
     let draft = house.ask(&ed, "edit draft").await;
     assert!(draft.contains("By "), "{draft}");
     let (one, other) = tokio::join!(

@@ -145,7 +145,16 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
     );
     // Discord hands over one line.
     house.chat.forget();
-    let changed = house.ask(&boss, "edit intro Second.\\n\\nOf two.").await;
+    // Nobody replaces words of another that they may not have seen.
+    let asked = house.ask(&boss, "edit intro Second.\\n\\nOf two.").await;
+    let version = asked.split("version=").nth(1).expect("the version");
+    let version = version.split('.').next().unwrap_or_default();
+    let asked = flat(&asked);
+    for wanted in ["Your text was not saved", "First.  - one - two", "Second."] {
+        assert!(asked.contains(wanted), "{wanted}: {asked}");
+    }
+    let again = format!("edit intro version={version} Second.\\n\\nOf two.");
+    let changed = house.ask(&boss, &again).await;
     let shown = flat(&changed);
     assert!(
         shown.contains("It replaces that of @ed:x.example on matrix on ")

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 /// Rows for the tables that a migration brought, by its version; a version without is not tested as a start.
-const ROWS: [(i64, &str); 4] = [
+const ROWS: [(i64, &str); 5] = [
     (
         1,
         "INSERT INTO feeds (id, name, kind, url, added_at, state, seeded_at, last_polled_at, last_ok_at, items, cursor)
@@ -50,10 +50,25 @@ const ROWS: [(i64, &str); 4] = [
         "INSERT INTO troubles (subject, kind, since_at) VALUES ('feed blog', 'gone', 200);
          INSERT INTO standing (channel_id, mark, receipt, title, found_at) VALUES (1, 'm2', '{\"message\":\"10\"}', '', 200)",
     ),
+    (
+        8,
+        "INSERT INTO issues (number, from_at, to_at, published_at, published_by, told) VALUES (1, 10, 20, 21, 'ed', x'00');
+         INSERT INTO suggestions (id, url, shown, note, platform, person, place, at, room, state, title, section, decided_at,
+                                  decided_by, issue)
+         VALUES (1, 'https://a.example/', 'https://a.example/', 'n', 'discord', '5', '1', 100, '1', 'accepted', 'On a', 'videos',
+                 110, 'ed', 1),
+                (2, 'https://b.example/', 'https://b.example/', '', 'discord', '5', '1', 101, '1', 'declined', '', NULL, 111, 'ed',
+                 NULL),
+                (3, 'https://c.example/', 'https://c.example/', '', 'discord', '5', '1', 102, '1', 'open', '', NULL, NULL, NULL,
+                 NULL);
+         INSERT INTO edits (id, kind, item_id, section, text, at, person, issue)
+         VALUES (1, 'intro', NULL, NULL, 'Words.', 105, 'ed', 1), (2, 'note', 1, NULL, 'One.', 106, 'ed', NULL),
+                (3, 'note', 1, NULL, 'Two.', 107, 'flo', NULL), (4, 'pin', 2, 'missed', '', 108, 'ed', NULL)",
+    ),
 ];
 
 /// What must be there as it was, as far as the version had it: a question and the version that it needs.
-const KEPT: [(i64, &str); 6] = [
+const KEPT: [(i64, &str); 8] = [
     (
         1,
         "SELECT group_concat(name || ' ' || state || ' ' || coalesce(cursor, '-')) FROM (SELECT * FROM feeds ORDER BY id)",
@@ -77,6 +92,15 @@ const KEPT: [(i64, &str); 6] = [
     (
         3,
         "SELECT group_concat(nonce || ' ' || state || ' ' || attempts) FROM (SELECT * FROM deliveries ORDER BY id)",
+    ),
+    (
+        8,
+        "SELECT group_concat(id || kind || coalesce(item_id, '-') || coalesce(section, '-') || text || person || coalesce(issue, '-'))
+         FROM (SELECT * FROM edits WHERE kind NOT IN ('accept', 'decline') ORDER BY id)",
+    ),
+    (
+        8,
+        "SELECT group_concat(id || shown || state || coalesce(decided_by, '-')) FROM (SELECT * FROM suggestions ORDER BY id)",
     ),
 ];
 

@@ -17,7 +17,7 @@ use crate::store::outbox::ChannelPlace;
 
 /// The rights of a person; each includes the ones above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Right {
+pub enum Right {
     /// Ask questions.
     Reader,
     /// Finish the issue.
@@ -72,7 +72,7 @@ fn is_named(by: &Requester, users: &[String], roles: &[String], accounts: &[Stri
 }
 
 /// Whether a command comes from this place: from its room, or from another room of its server.
-pub(super) fn is_in(by: &Requester, place: &ChannelPlace) -> bool {
+pub fn is_in(by: &Requester, place: &ChannelPlace) -> bool {
     let is_same_server = by.community.is_some() && by.community == place.community;
     by.platform.word() == place.platform && (by.room == place.address || is_same_server)
 }
@@ -103,6 +103,7 @@ mod tests {
             person: person.to_owned(),
             roles: Vec::new(),
             is_manager: false,
+            is_alone: false,
         }
     }
 
