@@ -67,7 +67,8 @@ pub async fn personal(
             issues: false,
             ..ChannelConfig::terminal()
         };
-        destinations.push(Destination { row, config });
+        let home = None;
+        destinations.push(Destination { row, config, home });
     }
     Ok(destinations)
 }

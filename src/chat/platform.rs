@@ -24,7 +24,6 @@ impl PlatformKind {
 
     /// Those to which a channel can post.
     pub const OF_CHANNELS: [PlatformKind; 4] = [
-        PlatformKind::Webhook,
         PlatformKind::Discord,
         PlatformKind::Matrix,
         PlatformKind::Terminal,

@@ -3,7 +3,7 @@
 use chrono::DateTime;
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::readers::{self, StoryLookup};
+use super::readers;
 use super::wording::shortened;
 use crate::chat::Audience;
 use crate::filter::Filter;
@@ -12,7 +12,7 @@ use crate::post::plain;
 use crate::post::story::Tone;
 use crate::store::follows::{self, FollowKind, FollowResult, FollowWay, NewFollow};
 use crate::store::recipients::{self, AskedIn};
-use crate::store::stories;
+use crate::store::stories::{self, StoryLookup};
 use crate::story::Story;
 
 /// Characters of an author's name. Shorter ones are mistakes.
@@ -161,6 +161,8 @@ async fn followed(ctx: &CommandContext<'_>, typed: &str) -> Result<Followed, Com
                 near.collect::<Vec<_>>().join("\n")
             ))
         }
+        // `find` refuses these.
+        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
     }
 }
 

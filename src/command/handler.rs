@@ -20,7 +20,6 @@ use crate::chat::{
 use crate::live::rights::Right;
 use crate::live::{Generation, Live};
 use crate::rate::{RateDecision, RateLimit};
-use crate::store::outbox::{self, ChannelPlace};
 
 /// Commands a person may give at once; after that, [`crate::config::CommandsConfig::cooldown_s`] lies between two.
 const BURST: i32 = 5;

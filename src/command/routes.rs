@@ -1,14 +1,13 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
-use super::readers;
+use super::mutes::one_story;
 use super::wording::{came_from, describe, file_name, no_such, requester_name};
 use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::{NotPosted, test_message};
 use crate::live::rights::Right;
 use crate::post::story::{Line, Tone};
 use crate::post::{plain, plain_lines};
-use crate::store::stories::StoryLookup;
 
 /// Arguments with lists, separated by commas.
 const LISTS: [&str; 7] = [
@@ -180,13 +179,7 @@ pub(super) async fn explain(ctx: &CommandContext<'_>) -> Result<Answer, CommandE
         let names = channels.iter().map(|channel| channel.name.as_str());
         return refuse(no_such("channel", name, names));
     };
-    let story = match readers::find(ctx, ctx.required("story")).await? {
-        StoryLookup::One(story) => story,
-        StoryLookup::Several(near) | StoryLookup::Near(near) => {
-            let title = "Several stories match. Ask again with one of these ids";
-            return ctx.short_list(title, near.iter().map(readers::with_id).collect());
-        }
-    };
+    let story = one_story(ctx).await?;
     let verb = match channel.takes(&story) {
         true => "takes",
         false => "refuses",

@@ -260,9 +260,7 @@ fn message(news: &[WaitingNews]) -> Content {
         lines.push(Line {
             what: format!("and {} more", news.len() - LINES_MAX),
             title: "A narrower follow shows all".to_owned(),
-            link: None,
-            tone: Tone::New,
-            mark: String::new(),
+            ..Line::default()
         });
     }
     Content::Digest(Digest {

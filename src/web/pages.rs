@@ -9,7 +9,7 @@ use super::answer::{PageError, PageResult};
 use super::figures::figures_of_issue;
 use super::layout::{ICON, PageHead, STYLE, page};
 use super::site::Served;
-use crate::issue::html::{HERE, day, issue_article, linked, long_day};
+use crate::issue::html::{HERE, day, issue_article};
 use crate::issue::markdown::{self, opening};
 use crate::issue::title;
 use crate::store::issues;

@@ -62,7 +62,14 @@ struct HookStory {
     checks: String,
     steps: Vec<String>,
     link: Option<String>,
-    refs: Vec<String>,
+    reviews: String,
+    commit: Option<HookCommit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct HookCommit {
+    words: String,
+    link: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,6 +82,8 @@ struct HookPart {
 struct HookLine {
     what: String,
     title: String,
+    author: String,
+    summary: String,
     link: Option<String>,
     tone: Tone,
 }
@@ -203,7 +212,11 @@ fn story(post: &Post) -> HookStory {
         checks: post.checks.clone(),
         steps: post.steps.clone(),
         link: post.link.clone(),
-        refs: post.refs.clone(),
+        reviews: post.reviews.clone(),
+        commit: post.commit.as_ref().map(|commit| HookCommit {
+            words: commit.words.clone(),
+            link: commit.link.clone(),
+        }),
     }
 }
 
@@ -211,6 +224,8 @@ fn hook_line(line: &Line) -> HookLine {
     HookLine {
         what: line.what.clone(),
         title: line.title.clone(),
+        author: line.author.clone(),
+        summary: line.summary.clone(),
         link: line.link.clone(),
         tone: line.tone,
     }

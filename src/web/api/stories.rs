@@ -216,7 +216,8 @@ pub(super) async fn story(
     let Path(id) = id?;
     let readers = site.store.read();
     let story = stories::story_by_id(readers, &id, site.today()).await?;
-    let story = story.ok_or(ApiProblem::NotFound("There is no such story."))?;
+    let mut story = story.ok_or(ApiProblem::NotFound("There is no such story."))?;
+    stories::name_releases(readers, std::slice::from_mut(&mut story)).await?;
     if stories::is_retracted(readers, &story.id).await? {
         return Err(ApiProblem::NotFound("A maintainer took that story back."));
     }

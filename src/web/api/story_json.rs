@@ -45,7 +45,7 @@ words!(
 );
 words!(
     /// A step of a story's life.
-    StepJson of Step: Posted Revised Discussed Nacked Claimed Applied PartlyApplied Pulled Mainline Stable Superseded Withdrawn
+    StepJson of Step: Posted Revised Discussed Nacked ChangesRequested Claimed Applied PartlyApplied Pulled Mainline Stable Superseded Withdrawn
     Rejected CiPassed CiFailed Reported ReviewedByMachine BuildBroken Fixed Reverted Cve
 );
 words!(

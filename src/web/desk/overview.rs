@@ -145,7 +145,7 @@ pub(super) async fn look(
     let content = Content::Issue(Box::new(post::announcement(issue, page.as_deref())));
     let content = html! {
         div.beside {
-            article aria-label="The page" { p.about { "The page" } (issue_article(issue, &[], HERE)) }
+            article aria-label="The page" { p.about { "The page" } (issue_article(issue, &[], HERE, None)) }
             aside aria-label="Discord" { p.about { "Discord" } (in_discord(&content)) }
             @if let Some(shown) = in_matrix(&content) {
                 aside aria-label="Matrix" { p.about { "Matrix" } (shown) }

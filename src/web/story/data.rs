@@ -45,8 +45,6 @@ pub(super) struct StoryData {
     /// The size of the newest version, if its cover letter or its only mail has it.
     pub(super) size: Option<Diffstat>,
     pub(super) related: Vec<Related>,
-    /// The first mainline release that has it.
-    pub(super) release: Option<String>,
 }
 
 /// A patch of the newest version.
@@ -105,10 +103,6 @@ impl StoryData {
         let wanted = wanted_texts(&story, &items, &answers);
         let texts = items::texts_on_page(readers, &wanted).await?;
         let related = related(readers, &story, &items, today).await?;
-        let release = match &story.mainline {
-            Some(landed) => items::mainline_release_after(readers, landed.at.timestamp()).await?,
-            None => None,
-        };
         let mut data = Self {
             commit_pages: commit_pages(&story, &items, &texts),
             story,
@@ -118,7 +112,6 @@ impl StoryData {
             reviews: Reviews::default(),
             size: None,
             related,
-            release,
         };
         data.add_patches(&answers);
         Ok(data)

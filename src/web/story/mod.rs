@@ -33,9 +33,10 @@ pub(super) async fn story(State(site): State<Served>, Path(id): Path<String>) ->
     const NO_STORY: PageError = PageError::Nothing("There is no such story.");
     let readers = site.store.read();
     let today = site.today();
-    let story = stories::story_by_id(readers, &id, today)
+    let mut story = stories::story_by_id(readers, &id, today)
         .await?
         .ok_or(NO_STORY)?;
+    stories::name_releases(readers, std::slice::from_mut(&mut story)).await?;
     if stories::is_retracted(readers, &story.id).await? {
         return Err(PageError::Nothing("A maintainer took that story back."));
     }
