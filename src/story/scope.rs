@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const FILES_MAX: usize = 128;
 const FILES_BYTES_MAX: usize = 6 * 1024;
 /// The most addresses of each kind, and the most bytes of one.
-const ADDRESSES_MAX: usize = 64;
+const ADDRESSES_MAX: usize = 200;
 const ADDRESS_BYTES_MAX: usize = 254;
 
 /// The files and addresses of a story, within bounds. Addresses are in lower case.
@@ -154,7 +154,7 @@ mod tests {
             add_address(&mut known, address);
         }
         assert_eq!(known, ["a@b.example"]);
-        for number in 0..200 {
+        for number in 0..300 {
             add_address(&mut known, &format!("{number}@b.example"));
         }
         assert_eq!(known.len(), ADDRESSES_MAX);
