@@ -6,19 +6,19 @@ use crate::story::{PersonRole, Story, StoryKind};
 
 /// The most names after one word; the others are counted.
 const NAMES_MAX: usize = 3;
-/// The roles that a post shows, in the order of display, with their words.
-const ROLES: [(PersonRole, &str); 4] = [
-    (PersonRole::Nacker, "refused by"),
-    (PersonRole::Reviewer, "reviewed by"),
-    (PersonRole::Acker, "acked by"),
-    (PersonRole::Tester, "tested by"),
+/// The roles that a post shows, in the order of display.
+const ROLES: [PersonRole; 4] = [
+    PersonRole::Nacker,
+    PersonRole::Reviewer,
+    PersonRole::Acker,
+    PersonRole::Tester,
 ];
 
 /// `reviewed by A. Reader and B. Reader · acked by C. Owner · 5 answers`; empty if nobody answered.
 pub(super) fn reviews(story: &Story) -> String {
     let mut parts: Vec<String> = ROLES
         .iter()
-        .filter_map(|(role, words)| Some(format!("{words} {}", names(story, *role)?)))
+        .filter_map(|role| Some(format!("{} {}", role.by(), names(story, *role)?)))
         .collect();
     let is_talk = matches!(
         story.kind,

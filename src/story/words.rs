@@ -1,4 +1,4 @@
-//! One word for each kind, state, step and role: lists, columns, and steps in posts use these.
+//! One word for each kind, state, step, role and tree: lists, columns, and steps in posts use these.
 
 use super::{
     Applied, AppliedCommit, Event, Patch, PersonRole, Revision, State, Step, Story, StoryKind,
