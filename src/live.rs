@@ -251,9 +251,13 @@ async fn with_personal(
     ingest: &Ingest,
     platforms: &[PlatformKind],
 ) -> anyhow::Result<Arc<[Destination]>> {
-    let with_people = platforms.iter().filter(|kind| kind.has_people());
+    let with_people: Vec<PlatformKind> = platforms
+        .iter()
+        .copied()
+        .filter(|kind| kind.has_people())
+        .collect();
     let mut tx = ingest.store.write().await?;
-    let personal = destination::personal(&mut tx, with_people.copied(), ingest.clock.now()).await?;
+    let personal = destination::personal(&mut tx, &with_people, ingest.clock.now()).await?;
     tx.commit().await?;
     Ok(ingest
         .destinations()

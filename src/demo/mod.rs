@@ -37,8 +37,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use crate::config::{
-    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, Gives, Identity, IssueConfig,
-    NetworkConfig, TreeRole,
+    CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, FollowConfig, Gives, Identity,
+    IssueConfig, NetworkConfig, TreeRole,
 };
 use crate::filter::Subsystems;
 use crate::issue::Period;
@@ -218,6 +218,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
         matrix: None,
         channels: Vec::new(),
         commands: CommandsConfig::default(),
+        follow: FollowConfig::default(),
         issue: IssueConfig::default(),
         web: None,
         subsystems: Subsystems::default(),
