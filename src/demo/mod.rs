@@ -218,6 +218,7 @@ pub fn config(base: &Url, database: &Path) -> Config {
         matrix: None,
         channels: Vec::new(),
         commands: CommandsConfig::default(),
+        follow: FollowConfig::default(),
         issue: IssueConfig::default(),
         web: None,
         subsystems: Subsystems::default(),
