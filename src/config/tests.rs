@@ -233,6 +233,9 @@ platform = "discord"
 id = "123456789012345679"
 mode = "digest"
 digest_at = "mon 08:00"
+tell = ["v2+"]
+how = "thread"
+pull_waits_days = 9
 [[channel]]
 name = "here"
 platform = "terminal"
@@ -860,6 +863,11 @@ fn check_channels(config: &Config) {
         at,
     };
     assert_eq!(weekly.mode, ChannelMode::Digest { when });
+    let ways = MilestoneWays::all(&[MilestoneKind::Revision(2)], MilestoneWay::Thread);
+    assert_eq!(
+        (&weekly.milestones, weekly.pull_waits.num_days()),
+        (&ways, 9)
+    );
     assert_eq!(weekly.route, Route::default());
     assert_eq!(
         (here.platform, here.maintainers),
