@@ -116,7 +116,11 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
     if let Some(most) = channel.hourly_max {
         parts.push(format!("at most {most} an hour"));
     }
-    if channel.milestones != MilestoneWays::usual(MilestoneWay::Reply) {
+    let usual = match channel.mode {
+        ChannelMode::Stories => MilestoneWay::Reply,
+        ChannelMode::Digest { .. } => MilestoneWay::Edit,
+    };
+    if channel.milestones != MilestoneWays::usual(usual) {
         parts.push(match channel.milestones.words().as_str() {
             "" => "milestones as edits only".to_owned(),
             words => format!("a message for each of {words}"),

@@ -235,6 +235,9 @@ platform = "discord"
 id = "123456789012345679"
 mode = "digest"
 digest_at = "mon 08:00"
+tell = ["v2+"]
+how = "thread"
+pull_waits_days = 9
 [[channel]]
 name = "here"
 platform = "terminal"
@@ -877,6 +880,11 @@ fn check_channels(config: &Config) {
         subsystems: config.subsystems.clone(),
         ..Route::default()
     };
+    let ways = MilestoneWays::all(&[MilestoneKind::Revision(2)], MilestoneWay::Thread);
+    assert_eq!(
+        (&weekly.milestones, weekly.pull_waits.num_days()),
+        (&ways, 9)
+    );
     assert_eq!(weekly.route, others);
     assert_eq!(
         (here.platform, here.maintainers),

@@ -8,6 +8,7 @@ pub mod fold;
 pub mod group;
 pub mod kernel;
 pub mod key;
+mod landed;
 pub mod life;
 mod lineage;
 pub mod machine;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::landed::{Backport, Landed};
 use self::machine::Findings;
 use self::scope::StoryExtent;
 pub use self::words::short_tree;
@@ -332,36 +334,6 @@ pub struct AppliedCommit {
     /// The patch's number in its revision.
     pub number: Option<u32>,
     pub subject: String,
-}
-
-/// When something reached mainline, and by which commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Landed {
-    /// The commit or the merge that brought it.
-    pub hash: String,
-    pub at: DateTime<Utc>,
-    /// The page of that commit, if its item is stored here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
-    /// It came after the first time and by the second one, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// The first release with it. Readers compare the span with the releases that are known by then.
-    #[serde(skip)]
-    pub release: Option<String>,
-}
-
-/// A commit in a stable tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Backport {
-    /// The branch or the feed of that tree.
-    pub branch: String,
-    /// The commit there.
-    pub hash: String,
-    pub at: DateTime<Utc>,
-    /// As in [`Landed`].
-    #[serde(skip)]
-    pub release: Option<String>,
 }
 
 /// A story, as it is folded and stored. The command line prints it as JSON by a type of its own.

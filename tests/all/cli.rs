@@ -200,7 +200,7 @@ fn the_demo_edits_one_post_from_version_1_to_mainline() {
     assert_eq!(posts, 1);
     let edits = edits(shown, title);
     let has = [
-        "posted → discussed",
+        "→ changes requested by Andrii Nakryiko 10 Oct",
         "→ v2 11 Oct",
         "→ applied to bpf by Andrii Nakryiko 11 Oct",
         "→ mainline",

@@ -490,8 +490,8 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         ),
         ("/applied/0", "tree branch by at claimed commits"),
         ("/applied/0/commits/0", "hash number subject"),
-        ("/mainline", "hash at"),
-        ("/stable/0", "branch hash at"),
+        ("/mainline", "hash at release"),
+        ("/stable/0", "branch hash at release"),
     ];
     let page = include_str!("../../../docs/json.md");
     for (place, wanted) in table {

@@ -1,3 +1,5 @@
+//! Which milestones a story reached, and which of them a channel announces.
+
 use chrono::TimeZone as _;
 use serde_json::json;
 

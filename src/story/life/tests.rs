@@ -846,7 +846,7 @@ fn the_span_in_which_a_story_came_to_mainline_is_that_between_two_polls() {
             .commit("2b", "Ann Author", 11, TITLES[1])
             .in_mainline(second)
             .one();
-        let hours = |at: chrono::DateTime<chrono::Utc>| (at.timestamp() - 1_493_726_400) / 3_600;
+        let hours = |at: DateTime<Utc>| (at.timestamp() - 1_493_726_400) / 3_600;
         let span = story.mainline.expect("it is in mainline").span;
         span.map(|(after, by)| (hours(after), hours(by)))
     };

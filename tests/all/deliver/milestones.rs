@@ -94,10 +94,6 @@ async fn each_milestone_is_one_message_by_its_own_way() {
             ("withdrawn by A. Author: bpf: Do it".to_owned(), false),
         ]
     );
-    assert_eq!(
-        chat.links(),
-        ["a0", "p2", "w"].map(|id| format!("http://list.example/bpf/{id}@x.example/"))
-    );
     assert!(chat.bpf()[0].ends_with(": withdrawn"), "{:?}", chat.bpf());
     // Nothing comes again, whatever else moves.
     let more = answer_mail("b", minutes(&world), &first, "I see.");
@@ -240,6 +236,7 @@ async fn killed_at_every_await_a_milestone_is_announced_once() {
             }
             let has_ended = drop_at(chat.delivery_loop(&world).pass(), polls).await;
             world.restart(|_| {}).await;
+            chat.answer_next(&[]);
             for _ in 0..4 {
                 world.advance(TimeDelta::minutes(20));
                 chat.delivery_loop(&world).pass().await.expect("a pass");

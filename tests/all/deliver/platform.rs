@@ -317,21 +317,6 @@ impl Chat {
             .collect()
     }
 
-    /// The links of the lines that stand.
-    pub(crate) fn links(&self) -> Vec<String> {
-        let inside = self.inside();
-        let here = inside.messages.iter().filter(|message| !message.is_deleted);
-        let lines = here.filter_map(|message| match &message.content {
-            Content::Line(line) => line.link.clone(),
-            Content::Story(_)
-            | Content::Digest(_)
-            | Content::Issue(_)
-            | Content::Suggestion(_)
-            | Content::Notice { .. } => None,
-        });
-        lines.collect()
-    }
-
     /// What stands anywhere about BPF's list.
     pub(crate) fn bpf(&self) -> Vec<String> {
         let mut all = self.room("");
