@@ -71,6 +71,7 @@ pub(crate) fn story(mark: &str, title: &str, state: &str, tone: Tone) -> Content
         checks: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.kernel.org/bpf/x@y/".to_owned()),
+        page: None,
         refs: Vec::new(),
     }))
 }

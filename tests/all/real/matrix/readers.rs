@@ -61,6 +61,7 @@ fn story(words: &str) -> Post {
         checks: String::new(),
         steps: Vec::new(),
         link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
+        page: None,
         refs: Vec::new(),
     }
 }
