@@ -156,7 +156,7 @@ fn a_story_looks_so() {
     let body = body(&Content::Story(post));
     let wanted = json!({"allowed_mentions": {"parse": []}, "embeds": [{
         "author": {"name": "x"}, "title": r"bpf: Add \_\_sk\_buff", "url": "https://x.org/", "color": 0x22_C5_5E,
-        "description": "**applied to bpf-next** · x\n\nx\n\n**What changed:** x\n\n- **1/20** x\n… and 8 more\n\nx\n\nx → v2 3 May\n\nx",
+        "description": "**applied to bpf-next** · x\n\nx\n\n**What changed:** x\n\n- **1/20** x\n… and 8 more\n\nx\n\nx → v2 3 May\n\nx · [timeline](https://x.org/)",
         "footer": {"text": "series · x, bpf-next · 5tab1e0001"}, "timestamp": "2023-11-14T22:13:20Z"}]});
     assert_eq!(body, wanted);
 }

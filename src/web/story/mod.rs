@@ -140,11 +140,7 @@ fn version(data: &StoryData, revision: &Revision, before: Option<&Revision>) -> 
 }
 
 /// `v2 → v3`, each with a link to its mail.
-pub(super) fn before_and_after(
-    data: &StoryData,
-    revision: &Revision,
-    before: Option<&Revision>,
-) -> Markup {
+fn before_and_after(data: &StoryData, revision: &Revision, before: Option<&Revision>) -> Markup {
     let named =
         |revision: &Revision| linked(&format!("v{}", revision.version), data.page(&revision.root));
     html! {

@@ -75,6 +75,7 @@ pub(crate) fn story(mark: &str, title: &str, state: &str, tone: Tone) -> Content
         steps: Vec::new(),
         link: Some("https://lore.kernel.org/bpf/x@y/".to_owned()),
         commit: None,
+        page: None,
     }))
 }
 

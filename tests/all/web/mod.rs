@@ -97,3 +97,10 @@ pub(crate) fn links(html: &str) -> Vec<(String, String)> {
         })
         .collect()
 }
+
+/// A title unlike all others, of three made-up words: titles that are alike would make one story.
+pub(crate) fn title(number: u64) -> String {
+    let mut random = fastrand::Rng::with_seed(number + 1);
+    let mut word = || (0..9).map(|_| random.lowercase()).collect::<String>();
+    format!("{} {} {}", word(), word(), word())
+}

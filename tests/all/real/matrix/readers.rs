@@ -63,6 +63,7 @@ fn story(words: &str) -> Post {
         steps: Vec::new(),
         link: Some("https://lore.example/bpf/1@example.org/".to_owned()),
         commit: None,
+        page: None,
     }
 }
 
