@@ -4,6 +4,7 @@
 //! Every argument was written by a stranger. Answers go through [`crate::post::plain`], and platforms escape them. The
 //! handler checks every change, whatever the platform checked, and records the person who made it.
 
+mod changes;
 mod complete;
 mod context;
 mod editors;
@@ -21,3 +22,6 @@ mod rights;
 mod routes;
 mod suggest;
 mod wording;
+
+pub use self::changes::{Change, Maintainer};
+pub use self::context::CommandError;

@@ -1,14 +1,14 @@
 //! Commands for all readers.
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
+use super::context::{Answer, CommandContext, CommandError, Listing, days_of, plain_line, refuse};
 use super::rights::is_in;
 use super::wording::{describe, shortened};
-use crate::chat::{Audience, CommandSpec, table::COMMANDS};
+use crate::chat::{CommandSpec, table::COMMANDS};
 use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, span};
-use crate::store::{feeds, outbox, stories};
+use crate::store::{Readers, feeds, outbox, stories};
 use crate::story::Story;
 use crate::story::waiting::waiting;
 
@@ -55,7 +55,17 @@ pub(super) async fn find(
     ctx: &CommandContext<'_>,
     name: &str,
 ) -> Result<StoryLookup, CommandError> {
-    let (readers, today) = (ctx.live.store.read(), ctx.today());
+    look_up(ctx.live.store.read(), name, ctx.now, &ctx.search()).await
+}
+
+/// The same for anybody. `search` is how this person searches more widely.
+pub(super) async fn look_up(
+    readers: &Readers,
+    name: &str,
+    now: DateTime<Utc>,
+    search: &str,
+) -> Result<StoryLookup, CommandError> {
+    let today = days_of(now);
     if let Some(story) = stories::find_story(readers, name, today).await? {
         return match stories::is_retracted(readers, &story.id).await? {
             true => refuse("A maintainer retracted that story."),
@@ -81,10 +91,9 @@ pub(super) async fn find(
     }
     match near.is_empty() {
         true => refuse(format!(
-            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {} searches \
-             more widely.",
-            shortened(name),
-            ctx.typed(Audience::Readers, "search WORDS")
+            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {search} \
+             searches more widely.",
+            shortened(name)
         )),
         false => Ok(StoryLookup::Near(near)),
     }

@@ -3,6 +3,7 @@
 mod commands;
 mod demo;
 mod lines;
+mod monitoring;
 mod pages;
 mod published;
 mod reader;

@@ -43,7 +43,7 @@ impl PageCalls {
         reqwest::get(&url).await.expect("an answer")
     }
 
-    async fn text(&self, path: &str) -> String {
+    pub(super) async fn text(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("a text")
