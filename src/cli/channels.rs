@@ -83,7 +83,7 @@ fn as_text(channel: &ChannelState, now: DateTime<Utc>) -> String {
     };
     let facts = [
         number(channel.queued, "message").map(|queued| format!("{queued} queued")),
-        number(channel.failing, "message").map(|failing| format!("{failing} of them failing")),
+        (channel.failing > 0).then(|| format!("{} of them failing", channel.failing)),
         number(channel.for_list, "post").map(|posts| format!("{posts} for the next list")),
         number(channel.dead_letters, "dead letter"),
         Some(last),

@@ -30,7 +30,11 @@ fn house() -> tempfile::TempDir {
              Date: Fri, 3 Jan 2025 09:00:00 +0000\nSubject: [PATCH bpf-next] {title}\n\nWords.\n---\n a | 1 +\n\n"
         )
     };
-    let mails = mail("1", "bpf: Grow the arena") + &mail("2", "bpf: Mend a map");
+    let mails = [
+        mail("1", "bpf: Grow the arena"),
+        mail("2", "bpf: Mend a map"),
+    ]
+    .concat();
     std::fs::write(home.join("some.mbox"), mails).expect("room on the disk");
     good(home, &["import", "--list", "list", "some.mbox"]);
     folder
@@ -87,7 +91,7 @@ async fn channels_are_named_with_their_trouble_and_its_cure() {
         "may not speak",
         "bpfnews check --online",
         "two (matrix)  failing since 2023-11-14T22:16:40Z",
-        "2 messages queued · 1 message of them failing · 1 dead letter · nothing sent yet",
+        "2 messages queued · 1 of them failing · 1 dead letter · nothing sent yet",
         "no route",
     ] {
         assert!(told.contains(words), "{words} in: {told}");
@@ -178,7 +182,7 @@ fn feeds_are_paused_and_resumed() {
 #[test]
 fn the_log_is_json_if_that_is_asked_for() {
     let folder = house();
-    let polled = run(folder.path(), &["--log-format", "json", "-v", "poll"]);
+    let polled = run(folder.path(), &["--log-format", "json", "-vv", "poll"]);
     let log = err(&polled);
     let lines: Vec<Value> = log
         .lines()
