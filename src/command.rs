@@ -4,6 +4,7 @@
 //! Every argument was written by a stranger. Answers go through [`crate::post::plain`], and platforms escape them. The
 //! handler checks every change, whatever the platform checked, and records the person who made it.
 
+mod changes;
 mod complete;
 mod context;
 mod desk;
@@ -24,3 +25,6 @@ mod routes;
 mod stats;
 mod suggest;
 mod wording;
+
+pub use self::changes::{Change, Maintainer};
+pub use self::context::CommandError;

@@ -1,5 +1,6 @@
 //! The command line: the grammar, and one function per command. No rules of the trade stand here.
 
+mod channels;
 mod check;
 mod cycle;
 mod demo;
@@ -14,6 +15,7 @@ mod letters;
 mod lists;
 mod logging;
 mod mail;
+mod maintain;
 #[cfg(feature = "matrix")]
 mod matrix;
 mod opening;
@@ -26,6 +28,7 @@ mod stats;
 mod stories;
 mod style;
 mod upkeep;
+mod values;
 mod version;
 
 pub use self::demo::edit_the_demo;
@@ -35,9 +38,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use self::values::{kind, moment};
 use crate::app;
 use crate::config::ConfigErrors;
 use crate::item::ItemKind;
@@ -66,6 +70,9 @@ pub struct Cli {
     /// Log more (twice: everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, env = "BPFNEWS_LOG_FORMAT", default_value_t = logging::LogFormat::Text)]
+    log_format: logging::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -117,11 +124,15 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         feed: Option<String>,
     },
-    /// List the feeds: their health, the next poll, and known gaps.
+    /// List the feeds: their health, the next poll, and known gaps. Pause and resume them.
     #[command(
-        after_help = "Examples:\n  bpfnews feeds\n  bpfnews feeds --format json | jq 'select(.state != \"ok\")'"
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  bpfnews feeds\n  bpfnews feeds --format json | jq 'select(.state != \"ok\")'\n  \
+                      bpfnews feeds pause lwn"
     )]
     Feeds {
+        #[command(subcommand)]
+        command: Option<maintain::FeedsCommand>,
         /// How to print them; json is one object a line.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -247,6 +258,8 @@ enum Command {
     /// Issues by mail: who gets them, a test of the server, mail that came back.
     #[command(subcommand)]
     Mail(mail::MailCommand),
+    #[command(flatten)]
+    House(maintain::HouseCommand),
     /// The Matrix account: log in, make its recovery key, use it.
     #[cfg(feature = "matrix")]
     #[command(subcommand)]
@@ -347,7 +360,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Init => setup::init(path),
         Command::Check { online, feed } => check::check(path, online, feed.as_deref()).await,
         Command::Poll { feed } => polls::poll(path, feed.as_deref()).await,
-        Command::Feeds { format } => lists::feeds(path, format).await,
+        Command::Feeds {
+            command: Some(command),
+            ..
+        } => maintain::change(path, &command.change()).await,
+        Command::Feeds { format, .. } => lists::feeds(path, format).await,
         Command::Items {
             feed,
             kind,
@@ -385,6 +402,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Desk(command) => desk::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,
         Command::Mail(command) => mail::run(path, &command).await,
+        Command::House(command) => maintain::run(path, &command).await,
         #[cfg(feature = "matrix")]
         Command::Matrix(command) => matrix::run(path, &command).await,
         Command::Refold => stories::refold(path).await,
@@ -413,42 +431,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-fn kind(word: &str) -> Result<ItemKind, String> {
-    ItemKind::ALL
-        .into_iter()
-        .find(|kind| kind.word() == word)
-        .ok_or_else(|| {
-            let words: Vec<&str> = ItemKind::ALL.into_iter().map(ItemKind::word).collect();
-            format!("the kinds are {}", words.join(", "))
-        })
-}
-
-/// Reads a day, a time, or so long ago.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
-    }
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    let wrong = || {
-        "expected a day (2025-01-31), a time (2025-01-31T12:00:00Z) or so long ago (36h, 7d, 4w)"
-            .to_owned()
-    };
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let number: i64 = text[..text.len() - unit.len_utf8()]
-        .parse()
-        .map_err(|_| wrong())?;
-    let ago = match unit {
-        'h' => TimeDelta::try_hours(number),
-        'd' => TimeDelta::try_days(number),
-        'w' => TimeDelta::try_weeks(number),
-        _ => None,
-    };
-    ago.and_then(|ago| Utc::now().checked_sub_signed(ago))
-        .ok_or_else(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -456,22 +438,5 @@ mod tests {
     #[test]
     fn the_grammar_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn moments_are_days_times_or_so_long_ago() {
-        assert_eq!(
-            moment("2025-01-31").map(|at| at.timestamp()),
-            Ok(1_738_281_600)
-        );
-        assert_eq!(
-            moment("2025-01-31T01:00:00+01:00").map(|at| at.timestamp()),
-            Ok(1_738_281_600)
-        );
-        let week = moment("7d").expect("so long ago");
-        assert!((Utc::now() - week - TimeDelta::days(7)).num_seconds().abs() < 5);
-        for bad in ["", "d", "7", "x7d", "2025-13-01", "99999999999999d", "7é"] {
-            assert!(moment(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::changes::Maintainer;
 use crate::chat::{Audience, Call, PlatformKind, Requester};
 use crate::live::rights::Right;
 use crate::live::{Generation, Live};
@@ -42,10 +43,10 @@ pub(super) struct Listing {
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(super) enum CommandError {
+pub enum CommandError {
     /// The person can correct it, so the text is shown as it is.
     Refused(String),
-    /// An internal error: logged, and not shown.
+    /// An internal error: logged, and not shown in chat.
     Internal(anyhow::Error),
 }
 
@@ -63,7 +64,22 @@ pub(super) fn refuse<T>(what: impl Into<String>) -> Result<T, CommandError> {
 impl CommandContext<'_> {
     /// Days since 1970.
     pub(super) fn today(&self) -> i64 {
-        self.now.timestamp().div_euclid(86_400)
+        days_of(self.now)
+    }
+
+    /// The person, for changes that the command line makes too.
+    pub(super) fn maintainer(&self) -> Maintainer<'_> {
+        Maintainer {
+            store: &self.live.store,
+            actor: self.actor(),
+            search: self.search(),
+            now: self.now,
+        }
+    }
+
+    /// How the person searches for stories.
+    pub(super) fn search(&self) -> String {
+        self.typed(Audience::Readers, "search WORDS")
     }
 
     /// A command as a person types it on this platform: `/bpfnews latest`.
@@ -115,6 +131,11 @@ impl CommandContext<'_> {
             mark,
         })))
     }
+}
+
+/// Days since 1970.
+pub(super) fn days_of(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(86_400)
 }
 
 /// A command as a person types it: `/bpfnews latest` on Discord, `!bpfnews latest` elsewhere.

@@ -14,7 +14,6 @@ use crate::post::plain;
 use crate::post::story::{Line, Tone};
 use crate::post::words::{ago, span};
 use crate::source::{FetchError, Page};
-use crate::store::feeds::pause_feed;
 use crate::store::feeds::{self, FeedRow, FeedState};
 
 /// The longest wait for a feed's server.
@@ -241,39 +240,23 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
 }
 
 pub(super) async fn pause(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    set_pause(ctx, Some(ctx.now)).await
+    let (name, feeds) = (ctx.required("feed"), names(ctx));
+    let paused = ctx.maintainer().pause_feed(name, &feeds).await?;
+    ctx.live.wake();
+    ctx.message(paused.title, paused.text)
 }
 
 pub(super) async fn resume(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    set_pause(ctx, None).await
+    let (name, feeds) = (ctx.required("feed"), names(ctx));
+    let resumed = ctx.maintainer().resume_feed(name, &feeds).await?;
+    ctx.live.wake();
+    ctx.message(resumed.title, resumed.text)
 }
 
-async fn set_pause(
-    ctx: &CommandContext<'_>,
-    paused_at: Option<DateTime<Utc>>,
-) -> Result<Answer, CommandError> {
-    let name = ctx.required("feed");
-    if feed(ctx, name).is_none() {
-        return unknown(ctx, name);
-    }
-    let what = match paused_at {
-        Some(_) => "paused",
-        None => "resumed",
-    };
-    let mut tx = ctx.live.store.write().await?;
-    if !pause_feed(&mut tx, name, paused_at).await? {
-        return refuse(match paused_at {
-            Some(_) => format!("{name} is already paused."),
-            None => format!("{name} is not paused."),
-        });
-    }
-    ctx.commit(tx, &format!("{what} the feed {name}")).await?;
-    ctx.live.wake();
-    let text = match paused_at {
-        Some(_) => "It is not polled until it is resumed.",
-        None => "It is polled now.",
-    };
-    ctx.message(format!("{name} is {what}"), text)
+/// The names of the feeds in effect.
+fn names<'a>(ctx: &'a CommandContext<'_>) -> Vec<&'a str> {
+    let feeds = &ctx.generation.effective.config.feeds;
+    feeds.iter().map(|feed| feed.name.as_str()).collect()
 }
 
 /// Fetches a feed once and stores nothing.
@@ -295,9 +278,7 @@ fn feed<'a>(ctx: &'a CommandContext<'_>, name: &str) -> Option<&'a FeedConfig> {
 }
 
 fn unknown<T>(ctx: &CommandContext<'_>, name: &str) -> Result<T, CommandError> {
-    let feeds = &ctx.generation.effective.config.feeds;
-    let names = feeds.iter().map(|feed| feed.name.as_str());
-    refuse(no_such("feed", name, names))
+    refuse(no_such("feed", name, names(ctx).into_iter()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! Commands for all readers.
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
+use super::context::{Answer, CommandContext, CommandError, Listing, days_of, plain_line, refuse};
 use super::wording::{describe, shortened};
-use crate::chat::{Audience, CommandSpec, table::COMMANDS};
+use crate::chat::{CommandSpec, table::COMMANDS};
 use crate::issue::{CYCLE_NOTE, ExpectedRelease, NO_RELEASE, kernel_cycle};
 use crate::live::rights::is_in;
 use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, counted, span};
 use crate::store::stories::{Searched, StoryLookup};
-use crate::store::{feeds, issues, outbox, stories};
+use crate::store::{Readers, feeds, issues, outbox, stories};
 use crate::story::waiting::{GIVEN_UP_AFTER, pull_waits, waiting, waiting_pulls};
 use crate::story::{Story, StoryKind};
 
@@ -50,13 +50,22 @@ pub(super) async fn find(
     ctx: &CommandContext<'_>,
     name: &str,
 ) -> Result<StoryLookup, CommandError> {
-    match stories::look_up_story(ctx.live.store.read(), name, ctx.today()).await? {
+    look_up(ctx.live.store.read(), name, ctx.now, &ctx.search()).await
+}
+
+/// The same for anybody. `search` is how this person searches more widely.
+pub(super) async fn look_up(
+    readers: &Readers,
+    name: &str,
+    now: DateTime<Utc>,
+    search: &str,
+) -> Result<StoryLookup, CommandError> {
+    match stories::look_up_story(readers, name, days_of(now)).await? {
         StoryLookup::Retracted => refuse("A maintainer retracted that story."),
         StoryLookup::Nothing => refuse(format!(
-            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {} searches \
-             more widely.",
-            shortened(name),
-            ctx.typed(Audience::Readers, "search WORDS")
+            "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {search} \
+             searches more widely.",
+            shortened(name)
         )),
         found => Ok(found),
     }

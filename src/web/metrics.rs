@@ -9,7 +9,8 @@ use tracing::error;
 
 use super::answer::PageError;
 use super::site::Served;
-use crate::store::{feeds, figures};
+use crate::store::feeds;
+use crate::store::figures::{self, Labels};
 
 /// A poll that is overdue for longer than this is unhealthy, in seconds. A slow round of all feeds takes less.
 const OVERDUE_MAX_S: i64 = 3_600;
@@ -41,7 +42,7 @@ pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, Page
         let _ = writeln!(out, "# HELP {} {}", figure.name, figure.about);
         let _ = writeln!(out, "# TYPE {} {}", figure.name, figure.kind);
         for (labels, value) in &figure.values {
-            let _ = writeln!(out, "{}{labels} {value}", figure.name);
+            let _ = writeln!(out, "{}{} {value}", figure.name, rendered(labels));
         }
     }
     let kind = [(
@@ -49,4 +50,35 @@ pub(super) async fn metrics(State(site): State<Served>) -> Result<Response, Page
         "text/plain; version=0.0.4; charset=utf-8",
     )];
     Ok((kind, out).into_response())
+}
+
+/// Labels in Prometheus' text format: `{state="ok"}`, or nothing.
+fn rendered(labels: &Labels) -> String {
+    let pair = |(name, value): &(&str, String)| {
+        let value = value
+            .replace('\\', r"\\")
+            .replace('"', r#"\""#)
+            .replace('\n', r"\n");
+        format!("{name}=\"{value}\"")
+    };
+    let pairs: Vec<String> = labels.iter().map(pair).collect();
+    match pairs.is_empty() {
+        true => String::new(),
+        false => format!("{{{}}}", pairs.join(",")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(rendered(&Labels::new()), "");
+        let labels = vec![
+            ("feed", "a\"b\\c\nd".to_owned()),
+            ("state", "ok".to_owned()),
+        ];
+        assert_eq!(rendered(&labels), r#"{feed="a\"b\\c\nd",state="ok"}"#);
+    }
 }

@@ -9,6 +9,7 @@ mod posts;
 mod retried;
 mod settled;
 mod standing;
+mod states;
 
 pub use self::deliveries::{
     Addressee, Claimed, NewDelivery, SendState, Verb, cancel_deliveries, claim_delivery,
@@ -31,6 +32,7 @@ pub use self::standing::{
     unmatched_standing, unsent_posts,
 };
 pub(in crate::store) use self::standing::{recall_all, recall_restored};
+pub use self::states::{ChannelCondition, ChannelState, channel_states};
 
 use super::{Database, Tx};
 use crate::config::ChannelConfig;

@@ -5,6 +5,7 @@ mod demo;
 mod desk;
 mod edits;
 mod lines;
+mod monitoring;
 pub(crate) mod pages;
 mod published;
 pub(crate) mod reader;

@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod floods;
+mod maintain;
 mod migrations;
 mod notices;
 mod operator;
