@@ -196,7 +196,7 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     let mut loose = String::new();
     let mut gap = String::new();
     while !rest.is_empty() {
-        let named = named(spec, rest);
+        let named = named(spec, rest).filter(|_| !has_text_begun(spec, &given, &loose));
         if let Some((arg, value, after)) = named {
             given.push((arg.name.to_owned(), value));
             rest = after.trim_start();
@@ -258,6 +258,21 @@ pub fn parse(audience: Audience, text: &str) -> Result<Call, WrongCall> {
     spec.call(given)
 }
 
+/// Whether the text of an editor has begun, in which `name=value` is text like any other.
+fn has_text_begun(spec: &CommandSpec, given: &[(String, String)], loose: &str) -> bool {
+    let is_open = |arg: &&Arg| !given.iter().any(|(name, _)| name == arg.name);
+    let required = spec.args.iter().filter(|arg| arg.is_required);
+    let open: Vec<&Arg> = required.filter(is_open).collect();
+    let Some((text, before)) = open.split_last().filter(|(last, _)| last.name == "text") else {
+        return false;
+    };
+    let mut loose = loose;
+    for _ in before {
+        loose = word(loose).1.trim_start();
+    }
+    text.kind == ArgKind::Text && !loose.is_empty()
+}
+
 /// The separator of two words: one space, or the line breaks with their indentation, which Markdown needs.
 fn between(blank: &str) -> String {
     match blank.find('\n') {
@@ -315,6 +330,26 @@ fn unquote(text: &str) -> String {
 mod tests {
     use super::super::table::COMMANDS;
     use super::*;
+
+    #[test]
+    fn words_of_a_text_are_no_arguments() {
+        let read = |text: &str| {
+            let call = parse(Audience::Editors, text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            let get = |name: &str| call.get(name).unwrap_or("-").to_owned();
+            [get("story"), get("text"), get("version"), get("over")]
+        };
+        #[rustfmt::skip]
+        let table = [
+            ("intro With version=3 and over=yes.", ["-", "With version=3 and over=yes.", "-", "-"]),
+            ("intro version=3 With over=yes.", ["-", "With over=yes.", "3", "-"]),
+            ("note \"bpf: a leak\" over=yes See text=1\nversion=2", ["bpf: a leak", "See text=1\nversion=2", "-", "yes"]),
+            ("note over=yes abc one version=2", ["abc", "one version=2", "-", "yes"]),
+            ("note text=\"one version=2\" abc", ["abc", "one version=2", "-", "-"]),
+        ];
+        for (text, right) in table {
+            assert_eq!(read(text), right, "{text}");
+        }
+    }
 
     #[test]
     fn the_table_keeps_discords_rules() {
