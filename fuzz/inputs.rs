@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use bpfnews::chat::{Audience, grammar};
 use bpfnews::config::{Config, Identity};
+use bpfnews::filter::{Filter, Subsystems};
 use bpfnews::item::prose;
 use bpfnews::item::subject::Subject;
 use bpfnews::source::archive::Archive;
@@ -24,7 +25,7 @@ const TREE_TIP: &str =
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every kind of input, by the name of its corpus.
-pub(crate) const ALL: [Target; 7] = [
+pub(crate) const ALL: [Target; 8] = [
     ("documents", documents),
     ("mails", mails),
     ("html", html),
@@ -32,6 +33,7 @@ pub(crate) const ALL: [Target; 7] = [
     ("logs", logs),
     ("configuration", configuration),
     ("chat", chat),
+    ("filters", filters),
 ];
 
 fn now() -> DateTime<Utc> {
@@ -152,6 +154,24 @@ pub(crate) fn chat(data: &[u8]) {
     for audience in [Audience::Readers, Audience::Editors, Audience::Maintainers] {
         if let Ok(call) = grammar::parse(audience, &text) {
             let _ = grammar::parse(audience, &call.words());
+        }
+    }
+}
+
+/// Filters, which print in a form that is read again; and MAINTAINERS files.
+pub(crate) fn filters(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let subsystems = Subsystems::parse(&text).unwrap_or_default();
+    for line in text.lines() {
+        if let Ok(filter) = Filter::parse(line) {
+            let printed = filter.to_string();
+            assert_eq!(
+                Filter::parse(&printed).ok(),
+                Some(filter.clone()),
+                "{printed}"
+            );
+            // Either answer is right.
+            let _ = filter.check(&subsystems);
         }
     }
 }

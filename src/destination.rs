@@ -40,11 +40,11 @@ pub fn with_rows(rows: Vec<ChannelRow>, configured: &[ChannelConfig]) -> Vec<Des
 /// them.
 pub async fn personal(
     tx: &mut Tx,
-    platforms: impl IntoIterator<Item = PlatformKind>,
+    platforms: &[PlatformKind],
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Destination>> {
     let mut destinations = Vec::new();
-    for platform in platforms {
+    for &platform in platforms {
         let row = recipients::personal_channel(tx, platform.word(), now).await?;
         let config = ChannelConfig {
             name: row.name.clone(),

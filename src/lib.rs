@@ -27,6 +27,7 @@ pub mod config;
 pub mod deliver;
 pub mod demo;
 pub mod destination;
+pub mod filter;
 pub mod fold;
 pub mod ingest;
 pub mod issue;

@@ -251,11 +251,13 @@ async fn with_personal(
     ingest: &Ingest,
     platforms: &[PlatformKind],
 ) -> anyhow::Result<Arc<[Destination]>> {
-    let kinds = platforms.iter().copied();
-    // A list, because the compiler cannot prove that a filter may be sent to another thread.
-    let with_people: Vec<PlatformKind> = kinds.filter(|kind| kind.has_people()).collect();
+    let with_people: Vec<PlatformKind> = platforms
+        .iter()
+        .copied()
+        .filter(|kind| kind.has_people())
+        .collect();
     let mut tx = ingest.store.write().await?;
-    let personal = destination::personal(&mut tx, with_people, ingest.clock.now()).await?;
+    let personal = destination::personal(&mut tx, &with_people, ingest.clock.now()).await?;
     tx.commit().await?;
     Ok(ingest
         .destinations()

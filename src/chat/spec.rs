@@ -63,6 +63,7 @@ pub enum CommandId {
     RouteList,
     RouteAdd,
     RouteRemove,
+    RouteExplain,
     MuteStory,
     MuteAuthor,
     MuteWords,

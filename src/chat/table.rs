@@ -144,7 +144,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         PAGE,
     ]),
     reader(Id::Story, "story", "One story: its kind, its state and its changes", &[STORY]),
-    reader(Id::Search, "search", "Search the stories: words, \"a phrase\", word*", &[
+    reader(Id::Search, "search", "Search the stories: words, \"a phrase\", word*, or a filter such as path:kernel/bpf/", &[
         arg("words", "the words to search for", ArgKind::Text, true),
         PAGE,
     ]),
@@ -231,6 +231,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         arg("words", "words of the title, with commas", ArgKind::Text, false),
         arg("people", "people, with commas", ArgKind::Text, false),
         arg("score_min", "the lowest score; 3 means important", ArgKind::Number(-1000, 1000), false),
+        arg("filter", "a filter that takes the stories: path:kernel/bpf/ and not kind:commit", ArgKind::Text, false),
         arg("mode", "a post for each story, or a list at set times", ArgKind::OneOf(&["stories", "digest"]), false),
         arg("digest_at", "the time of the list, UTC: 08:00, or mon 08:00", ArgKind::Text, false),
         arg("hourly_max", "the most posts an hour; further ones become a list", ArgKind::Number(1, 1000), false),
@@ -239,6 +240,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         arg("milestones", "how a milestone is posted: as an edit only, also as a reply, or in the thread", ArgKind::OneOf(&["edit", "reply", "thread"]), false),
     ]).on_network(),
     maintainer(Id::RouteRemove, "route remove", "Stop posting to a channel that was added here", &[CHANNEL]),
+    maintainer(Id::RouteExplain, "route explain", "Why a channel takes or refuses a story, clause by clause", &[CHANNEL, STORY]).to_maintainers(),
     maintainer(Id::MuteStory, "mute story", "Stop posting about a story", &[STORY]),
     maintainer(Id::MuteAuthor, "mute author", "Stop posting stories of an author", &[
         arg("name", "the author's name", ArgKind::Text, true),

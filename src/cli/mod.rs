@@ -266,7 +266,9 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum RouteCommand {
     /// Show which stored stories a channel takes, and why it refuses the others. Nothing is posted.
-    #[command(after_help = "Example:\n  bpfnews route test bpf-news --since 30d")]
+    #[command(
+        after_help = "Examples:\n  bpfnews route test bpf-news --since 30d\n  bpfnews route test bpf-news --story 4j1x9k2m0q"
+    )]
     Test {
         /// The channel's name in the configuration.
         #[arg(value_name = "CHANNEL")]
@@ -274,6 +276,9 @@ enum RouteCommand {
         /// Stories that moved since then: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
         #[arg(long, value_parser = moment, value_name = "WHEN", default_value = "30d")]
         since: DateTime<Utc>,
+        /// Only this story, clause by clause: a story's id, a Message-ID, a lore URL or a commit's hash.
+        #[arg(long, value_name = "ID", conflicts_with = "since")]
+        story: Option<String>,
     },
 }
 
@@ -340,9 +345,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Search { words, which } => stories::stories(path, Some(&words), &which).await,
         Command::Story { name, why, format } => stories::story(path, &name, why, format).await,
         Command::Open { which } => stories::waiting(path, &which).await,
-        Command::Route(RouteCommand::Test { channel, since }) => {
-            route::test(path, &channel, since).await
-        }
+        Command::Route(RouteCommand::Test {
+            channel,
+            since,
+            story,
+        }) => match story {
+            Some(story) => route::explain(path, &channel, &story).await,
+            None => route::test(path, &channel, since).await,
+        },
         Command::Issue(command) => issue::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,
         Command::Mail(command) => mail::run(path, &command).await,

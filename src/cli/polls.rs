@@ -102,6 +102,7 @@ async fn serve(
             let live = Arc::clone(live);
             MailPages::new(desk.mailing.clone(), Arc::new(move || live.wake()))
         }),
+        subsystems: live.now().effective.config.subsystems.clone(),
     };
     let stop = stop.clone();
     Ok(tokio::spawn(web::serve(listener, site, stop)))

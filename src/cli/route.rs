@@ -1,4 +1,4 @@
-//! The command that tests a channel's route. Nothing is posted.
+//! The commands that test a channel's route. Nothing is posted.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -6,10 +6,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Effects, Style};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
 
 use super::opening::open;
-use crate::config::ChannelConfig;
+use super::stories::no_story;
+use crate::config::{ChannelConfig, Config};
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::standing;
@@ -23,27 +25,20 @@ const TITLE_CHARS_MAX: usize = 80;
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
-/// Holds every story that moved since then against a channel's route.
+/// Compares every story that moved since then with a channel's route.
 pub(super) async fn test(
     path: &Path,
     name: &str,
     since: DateTime<Utc>,
 ) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
-    let channels = config.channels();
-    let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
-        let names: Vec<&str> = channels
-            .iter()
-            .map(|channel| channel.name.as_str())
-            .collect();
-        anyhow::bail!("there is no channel {name}; there are {}", names.join(", "));
-    };
+    let channel = find_channel(&config, name)?;
     let wanted = StoryFilter {
         since: Some(since.timestamp()),
         ..StoryFilter::default()
     };
-    let today = Utc::now().timestamp().div_euclid(86_400);
-    let found = stories::list_stories(ingest.store.read(), &wanted, today, STORIES_MAX, 0).await?;
+    let found =
+        stories::list_stories(ingest.store.read(), &wanted, today(), STORIES_MAX, 0).await?;
     let mut out = anstream::stdout().lock();
     let (mut taken, mut left) = (0_usize, BTreeMap::<String, usize>::new());
     for story in &found {
@@ -53,23 +48,21 @@ pub(super) async fn test(
             story.score,
             standing(story)
         );
-        match takes(channel, story) {
-            Ok(()) => {
-                taken += 1;
-                writeln!(out, "{GOOD}yes{GOOD:#} {line}")?;
-            }
-            Err(why) => {
-                writeln!(out, "{DIM}no{DIM:#}  {line} {DIM}{why}{DIM:#}")?;
-                // A score or a name says something about one story; its kind about many.
-                let kind = why.split_whitespace().next().unwrap_or_default().to_owned();
-                *left.entry(kind).or_default() += 1;
-            }
+        if channel.takes(story) {
+            taken += 1;
+            writeln!(out, "{GOOD}yes{GOOD:#} {line}")?;
+            continue;
         }
+        let explained = channel.explain(story);
+        let why = plain(&explained.reasons());
+        writeln!(out, "{DIM}no{DIM:#}  {line} {DIM}{why}{DIM:#}")?;
+        let first = explained.deciding().first().map(|part| part.clause.clone());
+        *left.entry(first.unwrap_or_default()).or_default() += 1;
     }
     let share = (taken * 100).checked_div(found.len()).unwrap_or(0);
     let left: Vec<String> = left
         .iter()
-        .map(|(why, many)| format!("{many} for {why}"))
+        .map(|(why, many)| format!("{many} by {}", plain(why)))
         .collect();
     writeln!(
         out,
@@ -78,16 +71,45 @@ pub(super) async fn test(
         since.format("%-d %B %Y"),
         match left.is_empty() {
             true => String::new(),
-            false => format!("; left out: {}", left.join(", ")),
+            false => format!("; refused: {}", left.join(", ")),
         }
     )?;
     ingest.store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn takes(channel: &ChannelConfig, story: &crate::story::Story) -> Result<(), String> {
-    match channel.maintainers {
-        true => Err("maintainers' channels get no stories".to_owned()),
-        false => channel.route.takes(story),
+/// Explains clause by clause whether a channel takes a story.
+pub(super) async fn explain(path: &Path, name: &str, story: &str) -> anyhow::Result<ExitCode> {
+    let (config, ingest) = open(path).await?;
+    let channel = find_channel(&config, name)?;
+    let Some(story) = stories::find_story(ingest.store.read(), story, today()).await? else {
+        bail!("{}", no_story(story));
+    };
+    let mut out = anstream::stdout().lock();
+    let verb = match channel.takes(&story) {
+        true => "takes",
+        false => "refuses",
+    };
+    writeln!(out, "{name} {verb} {}", plain(&story.title))?;
+    for line in channel.explain(&story).lines() {
+        writeln!(out, "{}", plain(&line))?;
     }
+    ingest.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn today() -> i64 {
+    Utc::now().timestamp().div_euclid(86_400)
+}
+
+fn find_channel(config: &Config, name: &str) -> anyhow::Result<ChannelConfig> {
+    let channels = config.channels();
+    let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
+        let names: Vec<&str> = channels
+            .iter()
+            .map(|channel| channel.name.as_str())
+            .collect();
+        bail!("there is no channel {name}; there are {}", names.join(", "));
+    };
+    Ok(channel.clone())
 }

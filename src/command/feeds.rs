@@ -218,9 +218,8 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
             ctx.typed(Audience::Maintainers, &format!("feeds pause {name}"))
         ));
     }
-    let takes = |feeds: &[String]| feeds.iter().any(|feed| feed == name);
     let mut channels = effective.config.channels.iter();
-    if let Some(channel) = channels.find(|channel| takes(&channel.route.feeds)) {
+    if let Some(channel) = channels.find(|channel| channel.route.names_feed(name)) {
         return refuse(format!(
             "The channel {} selects {name} by name. Remove or change that channel first.",
             channel.name

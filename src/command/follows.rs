@@ -6,6 +6,7 @@ use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, 
 use super::readers::{self, StoryLookup};
 use super::wording::shortened;
 use crate::chat::Audience;
+use crate::filter::Filter;
 use crate::item::prose;
 use crate::post::plain;
 use crate::post::story::Tone;
@@ -19,6 +20,8 @@ const NAME_CHARS_MIN: usize = 3;
 const NAME_CHARS_MAX: usize = 200;
 /// Characters shown of a title or a filter.
 const SHOWN_CHARS_MAX: usize = 160;
+/// The most filters of all people; each is checked for each story that moves.
+const FILTERS_MAX: usize = 2_000;
 /// How an author is written.
 const AUTHOR: &str = "author:";
 
@@ -27,6 +30,7 @@ enum Followed {
     Story(Box<Story>),
     /// As it was written.
     Author(String),
+    Filter(Filter),
 }
 
 /// Follows a story, an author or a filter.
@@ -56,6 +60,16 @@ pub(super) async fn follow(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
             )
         }
         Followed::Author(name) => (FollowKind::Author, name.to_lowercase(), name.clone(), None),
+        Followed::Filter(filter) => {
+            let text = filter.to_string();
+            let filters = follows::followed_filters(&mut tx).await?;
+            if filters.len() >= FILTERS_MAX && !filters.contains(&text) {
+                return refuse(
+                    "People follow as many filters as the bot can check. Follow an author or a story instead.",
+                );
+            }
+            (FollowKind::Filter, text.clone(), text, None)
+        }
     };
     let asked_in = AskedIn {
         room: Some(&ctx.by.room),
@@ -121,8 +135,15 @@ fn answer(
 /// Finds out what a person means: a story by its exact name, an author, or a story by words of its title.
 async fn followed(ctx: &CommandContext<'_>, typed: &str) -> Result<Followed, CommandError> {
     let typed = typed.trim();
-    if let Some(name) = typed.strip_prefix(AUTHOR) {
+    if let Some(name) = typed.strip_prefix(AUTHOR)
+        && is_only_a_name(name)
+    {
         return Ok(Followed::Author(author(name)?));
+    }
+    match Filter::of_search(typed) {
+        Ok(Some(filter)) => return filter_of(ctx, filter),
+        Ok(None) => {}
+        Err(why) => return refuse(format!("That is no filter: {why}")),
     }
     let (readers, today) = (ctx.live.store.read(), ctx.today());
     if stories::find_story(readers, typed, today).await?.is_none() && is_author(ctx, typed).await? {
@@ -140,6 +161,28 @@ async fn followed(ctx: &CommandContext<'_>, typed: &str) -> Result<Followed, Com
                 near.collect::<Vec<_>>().join("\n")
             ))
         }
+    }
+}
+
+/// Whether a text is a name, and not the beginning of a filter.
+fn is_only_a_name(text: &str) -> bool {
+    let is_of_filter = |word: &str| {
+        matches!(word.to_lowercase().as_str(), "and" | "or" | "not")
+            || word.contains([':', '(', ')', '@'])
+    };
+    !text.split_whitespace().any(is_of_filter)
+}
+
+/// Checks a filter. Regular expressions are for channels: a slow one, checked for everybody, would hold up the polls.
+fn filter_of(ctx: &CommandContext<'_>, filter: Filter) -> Result<Followed, CommandError> {
+    if filter.patterns() > 0 {
+        return refuse(
+            "A filter that you follow cannot have a regular expression. Use words instead: title:WORD",
+        );
+    }
+    match filter.check(&ctx.generation.effective.config.subsystems) {
+        Ok(()) => Ok(Followed::Filter(filter)),
+        Err(why) => refuse(format!("That filter takes nothing: {why}")),
     }
 }
 

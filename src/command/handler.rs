@@ -284,6 +284,7 @@ async fn carry_out(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
         Id::RouteList => routes::list(ctx),
         Id::RouteAdd => routes::add(ctx).await,
         Id::RouteRemove => routes::remove(ctx).await,
+        Id::RouteExplain => routes::explain(ctx).await,
         Id::MuteStory => mutes::story(ctx).await,
         Id::MuteAuthor => mutes::author(ctx).await,
         Id::MuteWords => mutes::words(ctx).await,

@@ -8,6 +8,7 @@ use super::wording::{describe, shortened};
 use crate::chat::{Audience, CommandSpec, table::COMMANDS};
 use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, span};
+use crate::store::stories::Searched;
 use crate::store::{feeds, outbox, stories};
 use crate::story::Story;
 use crate::story::waiting::waiting;
@@ -93,20 +94,21 @@ pub(super) async fn find(
 /// Searches stories.
 pub(super) async fn search(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let typed = ctx.required("words");
-    let words = stories::match_words(typed);
-    if words.is_empty() {
-        return refuse(stories::NO_WORDS);
-    }
-    let readers = ctx.live.store.read();
-    let found = stories::search_stories(readers, &words, ctx.today(), FOUND_MAX).await?;
-    let many = found.len();
-    let title = match i64::try_from(many) {
-        Ok(FOUND_MAX..) => format!("The best {many} matches for {:?}", shortened(typed)),
-        _ => format!("{} for {:?}", matches(many), shortened(typed)),
+    let subsystems = &ctx.generation.effective.config.subsystems;
+    let (readers, today) = (ctx.live.store.read(), ctx.today());
+    let found = stories::search_typed(readers, typed, subsystems, today, FOUND_MAX).await?;
+    let many = found.stories().len();
+    let title = match &found {
+        Searched::Wrong(why) => return refuse(why.as_str()),
+        Searched::Filter(found) => format!("{} for {:?}", found.words(), shortened(typed)),
+        Searched::Words(_) if i64::try_from(many).is_ok_and(|many| many >= FOUND_MAX) => {
+            format!("The best {many} matches for {:?}", shortened(typed))
+        }
+        Searched::Words(_) => format!("{} for {:?}", matches(many), shortened(typed)),
     };
     Ok(Answer::List(Listing {
         title,
-        lines: found.iter().map(with_id).collect(),
+        lines: found.stories().iter().map(with_id).collect(),
         nothing: "No story has these words. End a word with * to match its beginning.",
     }))
 }
@@ -226,7 +228,7 @@ pub(super) fn help(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
 }
 
 /// A story's line, with the id that other commands take.
-fn with_id(story: &Story) -> Line {
+pub(super) fn with_id(story: &Story) -> Line {
     let what = format!("{} · {}", story.id, story_post::standing(story));
     story_post::line(story, what, story.id.clone())
 }

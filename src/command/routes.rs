@@ -1,17 +1,18 @@
 //! Commands that list, add and remove channels.
 
 use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
+use super::readers::{self, StoryLookup};
 use super::rights::Right;
 use super::wording::{came_from, describe, file_name, no_such, requester_name};
 use crate::config::{Addition, ChannelConfig, Origin, PlatformKind, TableKind};
 use crate::deliver::{NotPosted, test_message};
-use crate::post::plain;
 use crate::post::story::{Line, Tone};
+use crate::post::{plain, plain_lines};
 
 /// Arguments with lists, separated by commas.
 const LISTS: [&str; 6] = ["kinds", "feeds", "trees", "states", "words", "people"];
 const NUMBERS: [&str; 2] = ["score_min", "hourly_max"];
-const WORDS: [&str; 4] = ["mode", "digest_at", "quiet", "milestones"];
+const WORDS: [&str; 5] = ["mode", "digest_at", "quiet", "milestones", "filter"];
 
 /// Lists the channels and their filters.
 pub(super) fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
@@ -166,6 +167,30 @@ pub(super) async fn remove(ctx: &CommandContext<'_>) -> Result<Answer, CommandEr
             refuse(no_such("channel", name, names))
         }
     }
+}
+
+/// Explains clause by clause whether a channel takes a story.
+pub(super) async fn explain(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
+    let name = ctx.required("channel");
+    let channels = ctx.generation.effective.config.channels();
+    let Some(channel) = channels.iter().find(|channel| channel.name == name) else {
+        let names = channels.iter().map(|channel| channel.name.as_str());
+        return refuse(no_such("channel", name, names));
+    };
+    let story = match readers::find(ctx, ctx.required("story")).await? {
+        StoryLookup::One(story) => story,
+        StoryLookup::Several(near) | StoryLookup::Near(near) => {
+            let title = "Several stories match. Ask again with one of these ids";
+            return ctx.short_list(title, near.iter().map(readers::with_id).collect());
+        }
+    };
+    let verb = match channel.takes(&story) {
+        true => "takes",
+        false => "refuses",
+    };
+    let title = format!("{name} {verb} {}", plain(&story.title));
+    let lines = channel.explain(&story).lines();
+    ctx.message(title, plain_lines(&lines.join("\n")))
 }
 
 /// Whether a channel is the room of the command.

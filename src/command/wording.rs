@@ -109,6 +109,9 @@ pub(super) fn describe(channel: &ChannelConfig) -> String {
     if route.off_topic {
         parts.push("about BPF or not".to_owned());
     }
+    if let Some(filter) = &route.filter {
+        parts.push(format!("that the filter takes: {filter}"));
+    }
     if let Some(most) = channel.hourly_max {
         parts.push(format!("at most {most} an hour"));
     }

@@ -12,8 +12,9 @@ use super::reader::{Field, ProblemKind, ProblemLog, Table, quoted};
 use super::times::{QuietHours, Schedule, time_of_day};
 use super::upstream::FeedConfig;
 use crate::chat::PlatformKind;
+use crate::filter::{Explanation, Filter, KINDS, STATES, Subsystems, json_word};
 use crate::post::route::Route;
-use crate::story::{State, StoryKind};
+use crate::story::Story;
 
 /// The most channels of one bot.
 const CHANNELS_MAX: usize = 500;
@@ -23,32 +24,6 @@ const LIST_MAX: usize = 200;
 const ADDRESS_BYTES_MAX: usize = 255;
 const HOURLY_MAX: u64 = 1000;
 const SCORE_MAX: i64 = 1000;
-const KINDS: [StoryKind; 7] = [
-    StoryKind::Series,
-    StoryKind::Commit,
-    StoryKind::Pull,
-    StoryKind::Thread,
-    StoryKind::Article,
-    StoryKind::Release,
-    StoryKind::Video,
-];
-const STATES: [State; 14] = [
-    State::Posted,
-    State::Discussed,
-    State::Applied,
-    State::PartlyApplied,
-    State::Pulled,
-    State::Mainline,
-    State::Stable,
-    State::Superseded,
-    State::Withdrawn,
-    State::Rejected,
-    State::Open,
-    State::Paid,
-    State::Free,
-    State::Published,
-];
-
 /// A room that gets posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelConfig {
@@ -93,6 +68,19 @@ pub enum Milestones {
 }
 
 impl ChannelConfig {
+    /// Whether it takes a story.
+    pub fn takes(&self, story: &Story) -> bool {
+        !self.maintainers && self.route.takes(story)
+    }
+
+    /// Why it takes a story, or why not, clause by clause.
+    pub fn explain(&self, story: &Story) -> Explanation {
+        match self.maintainers {
+            true => Explanation::refusal("a channel for maintainers gets no stories"),
+            false => self.route.explain(story),
+        }
+    }
+
     /// The channel if none is configured: the terminal, with everything about BPF.
     pub fn terminal() -> Self {
         Self {
@@ -114,7 +102,7 @@ impl ChannelConfig {
 pub(super) fn read_channels(
     field: Field<'_, '_>,
     notes: &ProblemLog<'_>,
-    feeds: &[Arc<FeedConfig>],
+    (feeds, subsystems): (&[Arc<FeedConfig>], &Subsystems),
     set_up: &[PlatformKind],
     names: &mut HashMap<String, usize>,
 ) -> Vec<ChannelConfig> {
@@ -128,7 +116,7 @@ pub(super) fn read_channels(
         .filter_map(|member| member.table(TableName::Channel, RIGHT))
     {
         let line = table.line();
-        let Some(channel) = read_channel(table, feeds) else {
+        let Some(channel) = read_channel(table, feeds, subsystems) else {
             continue;
         };
         let wrong = |message: String| {
@@ -162,7 +150,11 @@ pub(super) fn read_channels(
     channels
 }
 
-fn read_channel(mut table: Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<ChannelConfig> {
+fn read_channel(
+    mut table: Table<'_, '_>,
+    feeds: &[Arc<FeedConfig>],
+    subsystems: &Subsystems,
+) -> Option<ChannelConfig> {
     let name = feed::read_name(&mut table).map(|(name, _)| name);
     let platforms = PlatformKind::WITH_ROOMS.map(|platform| (platform.word(), platform));
     let platform = table.need("platform", "one of discord, matrix, terminal");
@@ -181,7 +173,7 @@ fn read_channel(mut table: Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Option<C
     let milestones = milestones.and_then(|field| field.one_of(&choices));
     let maintainers = table.take("maintainers").and_then(|field| field.truth());
     let issues = table.take("issues").and_then(|field| field.truth());
-    let route = read_route(&mut table, feeds);
+    let route = read_route(&mut table, feeds, subsystems);
     table.finish();
     Some(ChannelConfig {
         name: name?,
@@ -289,7 +281,11 @@ fn read_quiet(field: &Field<'_, '_>) -> Option<QuietHours> {
     }
 }
 
-fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
+fn read_route(
+    table: &mut Table<'_, '_>,
+    feeds: &[Arc<FeedConfig>],
+    subsystems: &Subsystems,
+) -> Route {
     let score_min = table
         .take("score_min")
         .and_then(|field| field.signed(SCORE_MAX));
@@ -303,6 +299,10 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
         people: read_texts(table, "people"),
         score_min,
         off_topic: off_topic.unwrap_or(false),
+        filter: table
+            .take("filter")
+            .and_then(|field| read_filter(&field, feeds, subsystems)),
+        subsystems: subsystems.clone(),
     };
     let members = table
         .take("feeds")
@@ -319,6 +319,32 @@ fn read_route(table: &mut Table<'_, '_>, feeds: &[Arc<FeedConfig>]) -> Route {
     route
 }
 
+/// Reads a filter, and checks the feeds and subsystems that it names.
+fn read_filter(
+    field: &Field<'_, '_>,
+    feeds: &[Arc<FeedConfig>],
+    subsystems: &Subsystems,
+) -> Option<Filter> {
+    let text = field.text("a filter, such as \"path:kernel/bpf/ and score>=2\"")?;
+    let read = Filter::parse(text).and_then(|filter| {
+        filter.check(subsystems)?;
+        Ok(filter)
+    });
+    let filter = match read {
+        Ok(filter) => filter,
+        Err(error) => {
+            field.note(error.brief());
+            return None;
+        }
+    };
+    let is_feed = |name: &str| feeds.iter().any(|feed| feed.name == name);
+    match filter.feeds().into_iter().find(|name| !is_feed(name)) {
+        Some(name) => field.note(format!("there is no feed {}", quoted(name))),
+        None => return Some(filter),
+    }
+    None
+}
+
 /// Reads a list of words. `known` are the values that have one, in the order of messages.
 fn read_words<T: Serialize + Copy>(
     table: &mut Table<'_, '_>,
@@ -326,7 +352,7 @@ fn read_words<T: Serialize + Copy>(
     noun: &str,
     known: &[T],
 ) -> Vec<T> {
-    let words: Vec<String> = known.iter().map(word).collect();
+    let words: Vec<String> = known.iter().map(json_word).collect();
     let members = table
         .take(key)
         .and_then(|field| field.list("a list of words", LIST_MAX));
@@ -345,12 +371,6 @@ fn read_words<T: Serialize + Copy>(
         }
     }
     read
-}
-
-/// The word of a value, as in the JSON of a story.
-fn word(value: &impl Serialize) -> String {
-    let json = serde_json::to_value(value).unwrap_or_default();
-    json.as_str().unwrap_or_default().to_owned()
 }
 
 fn read_texts(table: &mut Table<'_, '_>, key: &str) -> Vec<String> {

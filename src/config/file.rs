@@ -19,8 +19,9 @@ use super::platform::{self, DiscordConfig, MatrixConfig};
 use super::problem::{ConfigErrors, ConfigProblem};
 use super::reader::{self, Field, ProblemKind, ProblemLog, Table};
 use super::upstream::FeedConfig;
-use super::{feed, machines, relevance};
+use super::{feed, machines, relevance, subsystems};
 use crate::chat::PlatformKind;
+use crate::filter::Subsystems;
 use crate::post::is_for_readers;
 use crate::story::machine::Machines;
 use crate::story::relevance::FoldRules;
@@ -49,6 +50,8 @@ pub struct Config {
     pub matrix: Option<MatrixConfig>,
     /// The channels in the file's order; see [`Config::channels`].
     pub channels: Vec<ChannelConfig>,
+    /// The subsystems that filters may name; empty if no MAINTAINERS file is configured.
+    pub subsystems: Subsystems,
     /// Maintainers, and limits on commands.
     pub commands: CommandsConfig,
     /// Limits on what people follow.
@@ -205,8 +208,15 @@ fn read_config<'t>(
     // A wrong [matrix] is reported once, not again for each of its channels.
     set_up.extend(matrix.iter().map(|_| PlatformKind::Matrix));
     let matrix = matrix.and_then(|table| platform::read_matrix(table, folder));
+    let subsystems = top.take_table("subsystems", TableName::Subsystems);
+    let subsystems = subsystems.map_or_else(Subsystems::default, |table| {
+        subsystems::read_subsystems(table, folder)
+    });
     let channels = match top.take("channel") {
-        Some(field) => channel::read_channels(field, notes, &feeds, &set_up, &mut lines.channels),
+        Some(field) => {
+            let named = (&*feeds, &subsystems);
+            channel::read_channels(field, notes, named, &set_up, &mut lines.channels)
+        }
         None => Vec::new(),
     };
     let commands = top.take_table("commands", TableName::Commands);
@@ -230,6 +240,7 @@ fn read_config<'t>(
         discord,
         matrix,
         channels,
+        subsystems,
         commands,
         follow,
         issue,

@@ -17,6 +17,7 @@ pub(super) enum TableName {
     Issue,
     Web,
     Mail,
+    Subsystems,
 }
 
 impl TableName {
@@ -37,6 +38,7 @@ impl TableName {
             TableName::Issue => "in [issue]",
             TableName::Web => "in [web]",
             TableName::Mail => "in [mail]",
+            TableName::Subsystems => "in [subsystems]",
         }
     }
 }
@@ -129,6 +131,9 @@ pub(super) const KEYS: &[(TableName, &str)] = &[
     (TableName::Channel, "people"),
     (TableName::Channel, "score_min"),
     (TableName::Channel, "off_topic"),
+    (TableName::Channel, "filter"),
+    (TableName::Top, "subsystems"),
+    (TableName::Subsystems, "maintainers"),
     (TableName::Top, "commands"),
     (TableName::Commands, "discord_users"),
     (TableName::Commands, "discord_roles"),

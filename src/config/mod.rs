@@ -21,6 +21,7 @@ mod platform;
 mod problem;
 mod reader;
 mod relevance;
+mod subsystems;
 #[cfg(test)]
 mod tests;
 mod times;

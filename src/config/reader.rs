@@ -218,7 +218,8 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Follow
             | TableName::Issue
             | TableName::Web
-            | TableName::Mail => {
+            | TableName::Mail
+            | TableName::Subsystems => {
                 format!("{}.{key}", self.place)
             }
             TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),

@@ -836,6 +836,7 @@ fn check_channels(config: &Config) {
         people: vec!["A. Author".to_owned()],
         score_min: Some(40),
         off_topic: true,
+        ..Route::default()
     };
     assert_eq!(news.route, route);
     assert_eq!(
@@ -859,6 +860,63 @@ fn check_channels(config: &Config) {
         (here.platform, here.maintainers),
         (PlatformKind::Terminal, true)
     );
+}
+
+#[test]
+fn a_filter_is_read_and_its_errors_name_the_column() {
+    let channel = |filter: &str| {
+        let channel = "[[channel]]\nname = \"x\"\nplatform = \"terminal\"\n";
+        format!("{FEED}{channel}score_min = 2\nfilter = '{filter}'\n")
+    };
+    let config = parse(&channel("feed:a or author:\"A B\"")).expect("a filter");
+    let whole = config.channels[0].route.as_filter().to_string();
+    assert_eq!(
+        whole,
+        "about:bpf and score>=2 and (feed:a or author:\"A B\")"
+    );
+    #[rustfmt::skip]
+    let table = [
+        ("kind:series autor:x", "column 13: there is no name \"autor\"; write author; to search titles for \"autor:x\", \
+                                 put it in quotation marks"),
+        ("feed:b", "there is no feed \"b\""),
+        ("subsystem:bpf", "column 1: no file with subsystems is configured; set maintainers = \"FILE\" in [subsystems] to a \
+                           kernel's MAINTAINERS file"),
+    ];
+    for (filter, wrong) in table {
+        let right = format!("config.toml:9: channel[1] \"x\": filter: {wrong}");
+        check(&channel(filter), &[&right]);
+    }
+}
+
+#[test]
+fn subsystems_are_read_from_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let maintainers = "BPF [CORE]\nM:\tZo\u{eb} <z@x.example>\nF:\tkernel/bpf/\n";
+    std::fs::write(folder.path().join("MAINTAINERS"), maintainers).expect("room on the disk");
+    std::fs::write(folder.path().join("empty"), "Nothing.\n").expect("room on the disk");
+    let read = |file: &str, subsystem: &str| {
+        let text = format!(
+            "[subsystems]\nmaintainers = \"{file}\"\n{FEED}[[channel]]\nname = \"x\"\nplatform = \"terminal\"\n\
+             filter = \"subsystem:{subsystem}\"\n"
+        );
+        Config::parse(&text, &folder.path().join("config.toml"))
+    };
+    let config = read("MAINTAINERS", "core").expect("a subsystem");
+    assert_eq!(config.subsystems.len(), 1);
+    assert_eq!(config.channels[0].route.subsystems, config.subsystems);
+    for (file, subsystem, wrong) in [
+        ("MAINTAINERS", "cor", "similar names are \"BPF [CORE]\""),
+        (
+            "empty",
+            "core",
+            "it has no subsystem with F:, N: or K: lines",
+        ),
+        ("nowhere", "core", "No such file"),
+        ("", "core", "expected the path of a file"),
+    ] {
+        let errors = read(file, subsystem).expect_err(wrong).to_string();
+        assert!(errors.contains(wrong), "{errors}");
+    }
 }
 
 #[test]
@@ -1116,7 +1174,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Follow
                     | TableName::Issue
                     | TableName::Web
-                    | TableName::Mail,
+                    | TableName::Mail
+                    | TableName::Subsystems,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }

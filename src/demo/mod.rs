@@ -40,6 +40,7 @@ use crate::config::{
     CommandsConfig, Config, FeedAddresses, FeedConfig, FeedKind, FollowConfig, Gives, Identity,
     IssueConfig, NetworkConfig, TreeRole,
 };
+use crate::filter::Subsystems;
 use crate::issue::Period;
 use crate::story::relevance::FoldRules;
 
@@ -217,10 +218,11 @@ pub fn config(base: &Url, database: &Path) -> Config {
         matrix: None,
         channels: Vec::new(),
         commands: CommandsConfig::default(),
+        follow: FollowConfig::default(),
         issue: IssueConfig::default(),
         web: None,
         mail: None,
-        follow: FollowConfig::default(),
+        subsystems: Subsystems::default(),
         from_chat: BTreeSet::new(),
     }
 }

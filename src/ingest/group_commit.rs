@@ -17,6 +17,7 @@ use super::poll_end::PollEnd;
 use super::shared_state::SharedState;
 use super::slots::POLLS_AT_ONCE_MAX;
 use crate::clock::Clock;
+use crate::filter::Subsystems;
 use crate::source::{Request, Walk};
 use crate::store::{StorageProblem, Store};
 use crate::story::relevance::FoldRules;
@@ -33,6 +34,8 @@ pub(super) struct GroupCommit {
     store: Store,
     clock: Arc<dyn Clock>,
     rules: FoldRules,
+    /// What the filters may name that people follow.
+    subsystems: Subsystems,
     shared: Arc<SharedState>,
     queue: CommitQueue,
     /// The task that holds this lock commits the queue.
@@ -103,12 +106,14 @@ impl GroupCommit {
         store: Store,
         clock: Arc<dyn Clock>,
         rules: FoldRules,
+        subsystems: Subsystems,
         shared: Arc<SharedState>,
     ) -> Self {
         Self {
             store,
             clock,
             rules,
+            subsystems,
             shared,
             queue: CommitQueue::default(),
             turn: tokio::sync::Mutex::default(),

@@ -161,6 +161,7 @@ impl Ingest {
                 store.clone(),
                 Arc::clone(&clock),
                 config.relevance.clone(),
+                config.subsystems.clone(),
                 Arc::clone(&shared),
             ),
             store,

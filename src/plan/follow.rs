@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{News, news_of};
 use crate::config::FollowConfig;
+use crate::filter::{Filter, Subsystems};
 use crate::fold::ChangedStory;
 use crate::post::story::{self, Content, Digest, Line, Tone, event_words};
 use crate::store::follow_standing::mark;
@@ -29,12 +30,18 @@ pub(crate) async fn note_follows(
     tx: &mut Tx,
     changed: &[ChangedStory],
     news: &News,
+    subsystems: &Subsystems,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     if changed.is_empty() || !follows::is_anything_followed(tx).await? {
         return Ok(());
     }
     let mutes = mutes::mutes(tx).await?;
+    // A filter that this version cannot read any more takes nothing.
+    let filters = follows::followed_filters(tx).await?.into_iter();
+    let filters: Vec<(String, Filter)> = filters
+        .filter_map(|text| Filter::parse(&text).ok().map(|filter| (text, filter)))
+        .collect();
     for changed in changed {
         if mutes.silences(&changed.items) {
             continue;
@@ -42,7 +49,11 @@ pub(crate) async fn note_follows(
         let Some(moved) = moved(changed, news)? else {
             continue;
         };
-        for follower in followers(tx, changed).await? {
+        let taken = filters.iter().filter(|(_, filter)| {
+            changed.story.relevant && filter.takes(&changed.story, subsystems)
+        });
+        let taken: Vec<&str> = taken.map(|(text, _)| text.as_str()).collect();
+        for follower in followers(tx, changed, &taken).await? {
             let waiting = follows::news_of_story(tx, follower.recipient, &changed.items).await?;
             let (item, news) = match waiting {
                 Some((item, before)) => (item, joined(before, &moved)),
@@ -55,10 +66,17 @@ pub(crate) async fn note_follows(
 }
 
 /// The people who follow a story in any way, each once. The follow of the story itself comes first, and decides.
-async fn followers(tx: &mut Tx, changed: &ChangedStory) -> anyhow::Result<Vec<Follower>> {
+async fn followers(
+    tx: &mut Tx,
+    changed: &ChangedStory,
+    filters: &[&str],
+) -> anyhow::Result<Vec<Follower>> {
     let story = &changed.story;
     let author = story.author.as_deref().filter(|_| story.relevant);
     let mut found = follows::followers(tx, &changed.items, author).await?;
+    for filter in filters {
+        found.extend(follows::followers_of_filter(tx, filter).await?);
+    }
     let mut seen = HashSet::new();
     found.retain(|follower| seen.insert(follower.recipient));
     Ok(found)

@@ -94,7 +94,7 @@ pub(crate) async fn plan(
             }
             let is_wanted = !news.is_empty()
                 && !destination.config.maintainers
-                && destination.config.route.takes(&changed.story).is_ok()
+                && destination.config.route.takes(&changed.story)
                 && !mutes.bars(&changed.story);
             if !is_wanted || is_only_an_answer(tx, changed).await? {
                 continue;

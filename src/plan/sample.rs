@@ -91,7 +91,7 @@ pub(crate) async fn sample_new_channels(
     for destination in new {
         let taken = latest
             .iter()
-            .find(|(_, story)| destination.config.route.takes(story).is_ok() && !mutes.bars(story));
+            .find(|(_, story)| destination.config.route.takes(story) && !mutes.bars(story));
         if let Some((item, story)) = taken
             && outbox::posts_of_items(tx, &[*item])
                 .await?

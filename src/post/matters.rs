@@ -45,11 +45,8 @@ pub(super) fn matters(story: &Story) -> Vec<String> {
 
 /// The weight of a reason in a story's score; `None` if it does not apply or weighs nothing.
 fn weight(story: &Story, name: &str) -> Option<i32> {
-    let words_of_reason = REASONS.iter().find(|reason| reason.name == name)?.words;
-    story.why.iter().find_map(|why| {
-        let weight = why.strip_prefix(words_of_reason)?.strip_prefix(" (")?;
-        weight.strip_suffix(')')?.parse().ok()
-    })
+    let reason = REASONS.iter().find(|reason| reason.name == name)?;
+    reason.weight_in(&story.why)
 }
 
 /// Whether the title, or a patch's, adds one of the things that `words` name; tests do not count.

@@ -13,6 +13,7 @@ pub mod machine;
 mod near;
 pub mod reading;
 pub mod relevance;
+pub mod scope;
 pub mod series;
 pub mod summary;
 pub mod waiting;
@@ -24,6 +25,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use self::machine::Findings;
+use self::scope::StoryExtent;
 use crate::item::{ItemKind, Person};
 
 /// An item as it was stored, for folding.
@@ -389,6 +391,9 @@ pub struct Story {
     pub follow_ups: u32,
     /// The people who took part.
     pub people: Vec<Participant>,
+    /// Its files and addresses, for filters.
+    #[serde(default, skip_serializing_if = "StoryExtent::is_empty")]
+    pub scope: StoryExtent,
     /// Its life, oldest first.
     pub events: Vec<Event>,
     /// The verdicts of machines on each revision.

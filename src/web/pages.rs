@@ -16,6 +16,7 @@ use crate::issue::title;
 use crate::item::prose::shorten;
 use crate::post::story::{compose, event_words, line, standing};
 use crate::post::{is_for_readers, plain};
+use crate::store::stories::Searched;
 use crate::store::{issues, stories};
 use crate::story::Story;
 
@@ -207,21 +208,21 @@ pub(super) async fn search(
     Query(asked): Query<SearchQuery>,
 ) -> PageResult {
     let typed = shorten(&plain(&asked.q), ASKED_CHARS_MAX);
-    let words = stories::match_words(&typed);
     let today = site.clock.now().timestamp().div_euclid(86_400);
-    let found = if words.is_empty() {
-        Vec::new()
-    } else {
-        stories::search_stories(site.store.read(), &words, today, FOUND_MAX).await?
-    };
+    let readers = site.store.read();
+    let found = stories::search_typed(readers, &typed, &site.subsystems, today, FOUND_MAX).await?;
     let content = html! {
         h1 { "Search" }
         (search_form(&typed))
         @if !typed.is_empty() {
-            p role="status" {
-                @match found.len() { 0 if words.is_empty() => { (stories::NO_WORDS) } 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+            @match &found {
+                Searched::Wrong(why) => pre.wrong role="status" { (why) },
+                Searched::Filter(found) => p role="status" { (found.words()) },
+                Searched::Words(found) => p role="status" {
+                    @match found.len() { 0 => { "No story has these words." } 1 => { "1 story" } many => { (many) " stories" } }
+                },
             }
-            (story_list(&found))
+            (story_list(found.stories()))
         }
     };
     Ok(page(

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::mail_pages::MailPages;
 use crate::clock::Clock;
+use crate::filter::Subsystems;
 use crate::store::Store;
 
 /// The site and its public address.
@@ -20,6 +21,8 @@ pub struct Site {
     pub home: String,
     /// The pages on which people sign up for mail; `None` if no mail is sent.
     pub mail: Option<MailPages>,
+    /// The subsystems that filters in searches may name.
+    pub subsystems: Subsystems,
 }
 
 /// The data behind the pages.

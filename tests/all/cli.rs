@@ -91,7 +91,9 @@ fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
     let told = out(&told);
     assert!(told.contains("bpf: Grow the arena (posted)\n"), "{told}");
     assert!(
-        told.contains("bpf: Mend a map (posted) none of the words\n"),
+        told.contains(
+            "bpf: Mend a map (posted) not title:arena (the title is \"bpf: Mend a map\")\n"
+        ),
         "{told}"
     );
     assert!(told.contains("here takes 1 of 2 stories"), "{told}");
@@ -644,6 +646,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
         "cves",
         "events",
         "feeds",
+        "files",
         "first_at",
         "fixes",
         "follow_ups",

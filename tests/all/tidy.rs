@@ -27,7 +27,7 @@ struct Room {
 }
 
 /// The rooms, from the inside out.
-const ROOMS: [Room; 24] = [
+const ROOMS: [Room; 25] = [
     Room {
         name: "item",
         uses: &[],
@@ -41,8 +41,14 @@ const ROOMS: [Room; 24] = [
         but: &[],
     },
     Room {
-        name: "post",
+        name: "filter",
         uses: &["item", "story"],
+        never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
+        but: &[],
+    },
+    Room {
+        name: "post",
+        uses: &["item", "story", "filter"],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -88,7 +94,7 @@ const ROOMS: [Room; 24] = [
     },
     Room {
         name: "config",
-        uses: &["chat", "post", "story"],
+        uses: &["chat", "filter", "post", "story"],
         never: &[
             &CHAT,
             &DATABASE,
@@ -102,7 +108,9 @@ const ROOMS: [Room; 24] = [
     Room {
         // Rows for configured feeds and for gaps are made of their checked values.
         name: "store",
-        uses: &["item", "post", "config", "source", "story", "issue"],
+        uses: &[
+            "item", "post", "config", "source", "story", "issue", "filter",
+        ],
         never: &[&CHAT, &NETWORK, &CLOCK],
         but: &[],
     },
@@ -117,6 +125,7 @@ const ROOMS: [Room; 24] = [
         name: "command",
         uses: &[
             "chat",
+            "filter",
             "item",
             "story",
             "post",
@@ -158,7 +167,15 @@ const ROOMS: [Room; 24] = [
     },
     Room {
         name: "plan",
-        uses: &["config", "destination", "fold", "post", "store", "story"],
+        uses: &[
+            "config",
+            "destination",
+            "filter",
+            "fold",
+            "post",
+            "store",
+            "story",
+        ],
         never: &[&CHAT, &DATABASE, &NETWORK, &RUNTIME, &MACHINE, &CLOCK],
         but: &[],
     },
@@ -175,6 +192,7 @@ const ROOMS: [Room; 24] = [
             "destination",
             "fold",
             "plan",
+            "filter",
         ],
         never: &[&CHAT, &DATABASE, &NETWORK, &MACHINE],
         but: &[],
@@ -204,7 +222,7 @@ const ROOMS: [Room; 24] = [
     Room {
         name: "web",
         uses: &[
-            "item", "story", "post", "issue", "store", "clock", "mailing", "rate",
+            "item", "story", "post", "issue", "store", "clock", "mailing", "rate", "filter",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest"], &MACHINE],
         but: &[],
@@ -251,7 +269,7 @@ const ROOMS: [Room; 24] = [
     },
     Room {
         name: "demo",
-        uses: &["clock", "config", "item", "story", "issue"],
+        uses: &["clock", "config", "item", "story", "issue", "filter"],
         never: &[&CHAT, &DATABASE, &["reqwest", "hyper"]],
         but: &[],
     },
@@ -260,7 +278,7 @@ const ROOMS: [Room; 24] = [
         uses: &[
             "app", "chat", "clock", "config", "item", "post", "store", "ingest", "deliver",
             "channel", "source", "demo", "story", "live", "command", "issue", "publish", "web",
-            "fold", "mailing",
+            "fold", "mailing", "filter",
         ],
         never: &[&CHAT, &DATABASE, &["reqwest", "axum", "hyper"]],
         but: &[],

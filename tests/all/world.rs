@@ -15,6 +15,7 @@ use bpfnews::config::{
     Identity, IssueConfig, NetworkConfig, TreeRole,
 };
 use bpfnews::deliver::DeliveryLoop;
+use bpfnews::filter::Subsystems;
 use bpfnews::ingest::{Ingest, Report};
 use bpfnews::store::ReadConnection;
 use bpfnews::store::Store;
@@ -171,6 +172,7 @@ impl World {
             follow: FollowConfig::default(),
             issue: IssueConfig::default(),
             web: None,
+            subsystems: Subsystems::default(),
             from_chat: BTreeSet::new(),
         };
         let clock = Arc::new(FixedClock::new(noon()));

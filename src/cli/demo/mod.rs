@@ -216,6 +216,7 @@ impl Playing<'_> {
             name: self.config.issue.name.clone(),
             home,
             mail: None,
+            subsystems: self.config.subsystems.clone(),
         };
         web::serve(listener, site, self.stop.clone()).await;
         Ok(())

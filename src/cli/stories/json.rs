@@ -41,6 +41,7 @@ pub(super) struct StoryJson<'a> {
     cves: &'a [String],
     messages: &'a [String],
     commits: &'a [String],
+    files: &'a [String],
     summary: &'a [String],
     changes: &'a BTreeMap<String, String>,
 }
@@ -159,6 +160,7 @@ impl<'a> From<&'a Story> for StoryJson<'a> {
             cves: &story.cves,
             messages: &story.messages,
             commits: &story.commits,
+            files: &story.scope.files,
             summary: &story.summary,
             changes: &story.changes,
         }

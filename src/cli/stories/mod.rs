@@ -45,7 +45,8 @@ pub(super) async fn stories(
     if words.is_some_and(|words| stories::match_words(words).is_empty()) {
         bail!("{}", stories::NO_WORDS);
     }
-    let (_, ingest) = open(path).await?;
+    let (config, ingest) = open(path).await?;
+    which.check(&config.subsystems)?;
     let now = Utc::now();
     let (wanted, format) = (which.wanted(words), which.format);
     let limit = which.limit.unwrap_or(match format {
@@ -53,19 +54,21 @@ pub(super) async fn stories(
         Format::Json => 0,
     });
     let mut out = anstream::stdout().lock();
-    let mut shown = 0;
-    loop {
-        let left = if limit == 0 {
-            PAGE
-        } else {
-            (i64::from(limit) - shown).min(PAGE)
+    let most = if limit == 0 { i64::MAX } else { limit.into() };
+    let (mut shown, mut read) = (0, 0);
+    while shown < most {
+        // With a filter, only a part of the stories is shown.
+        let left = match which.filter {
+            Some(_) => PAGE,
+            None => PAGE.min(most - shown),
         };
-        if left <= 0 {
-            break;
-        }
         let page =
-            stories::list_stories(ingest.store.read(), &wanted, today(now), left, shown).await?;
-        for story in &page {
+            stories::list_stories(ingest.store.read(), &wanted, today(now), left, read).await?;
+        let taken = page
+            .iter()
+            .filter(|story| which.takes(story, &config.subsystems));
+        for story in taken.take(usize::try_from(most - shown).unwrap_or(usize::MAX)) {
+            shown += 1;
             match format {
                 Format::Json => {
                     writeln!(out, "{}", serde_json::to_string(&StoryJson::from(story))?)?
@@ -73,7 +76,7 @@ pub(super) async fn stories(
                 Format::Text => write!(out, "{}", view::line(story, width(), now))?,
             }
         }
-        shown += i64::try_from(page.len())?;
+        read += i64::try_from(page.len())?;
         if i64::try_from(page.len())? < left {
             break;
         }
@@ -89,6 +92,13 @@ fn today(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(86_400)
 }
 
+/// The error for a name that no story has.
+pub(super) fn no_story(name: &str) -> String {
+    format!(
+        "no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one"
+    )
+}
+
 /// Prints one story: by its id, a Message-ID, a lore URL or a commit's hash.
 pub(super) async fn story(
     path: &Path,
@@ -99,9 +109,7 @@ pub(super) async fn story(
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
     let Some(story) = stories::find_story(ingest.store.read(), name, today(now)).await? else {
-        bail!(
-            "no story is known by {name:?}; a story's id, a Message-ID, a lore URL or a commit's hash (12 digits or more) names one"
-        );
+        bail!("{}", no_story(name));
     };
     let mut out = anstream::stdout().lock();
     if let Format::Json = format {
@@ -124,7 +132,8 @@ pub(super) async fn story(
 
 /// Prints the series that wait for a person's answer, those that wait longest first.
 pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<ExitCode> {
-    let (_, ingest) = open(path).await?;
+    let (config, ingest) = open(path).await?;
+    which.check(&config.subsystems)?;
     let now = Utc::now();
     let mut wanted = which.wanted(None);
     wanted.kind = Some("series".to_owned());
@@ -139,6 +148,7 @@ pub(super) async fn waiting(path: &Path, which: &StoryChoice) -> anyhow::Result<
                 .await?;
         let is_last = i64::try_from(stories.len())? < PAGE;
         let these = stories.into_iter();
+        let these = these.filter(|story| which.takes(story, &config.subsystems));
         waiting.extend(these.filter_map(|story| Some((view::waiting(&story, now)?, story))));
         if is_last {
             break;

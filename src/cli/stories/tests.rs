@@ -477,7 +477,7 @@ fn the_keys_of_a_story_are_those_that_are_documented() {
         (
             "",
             "id aliases kind title url author tree state score relevant why first_at last_at feeds revisions follow_ups \
-              people events checks applied mainline stable fixes cves messages commits summary changes",
+              people events checks applied mainline stable fixes cves messages commits files summary changes",
         ),
         ("/revisions/0", "version posted_at root cover total patches"),
         ("/revisions/0/patches/0", "number subject message_id"),

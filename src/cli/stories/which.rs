@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::cli::{Format, moment};
+use crate::filter::{Filter, Subsystems};
 use crate::store::stories::{self, StoryFilter};
+use crate::story::Story;
 
 /// StoryChoice stories are listed, and how.
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,9 @@ pub(in crate::cli) struct StoryChoice {
     /// Only stories that began before; the same forms.
     #[arg(long, value_parser = moment, value_name = "WHEN")]
     until: Option<DateTime<Utc>>,
+    /// Only stories that this filter takes, such as "path:kernel/bpf/ and parts>5"; docs/filters.md has the language.
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Option<Filter>,
     /// Only stories that score at least so much.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     score: Option<i64>,
@@ -48,6 +53,20 @@ pub(in crate::cli) struct StoryChoice {
 }
 
 impl StoryChoice {
+    /// Checks the names in the filter.
+    pub(super) fn check(&self, subsystems: &Subsystems) -> anyhow::Result<()> {
+        match &self.filter {
+            Some(filter) => Ok(filter.check(subsystems)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the filter takes a story.
+    pub(super) fn takes(&self, story: &Story, subsystems: &Subsystems) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.takes(story, subsystems))
+    }
+
     pub(super) fn wanted(&self, words: Option<&str>) -> StoryFilter {
         StoryFilter {
             words: words.map(stories::match_words),

@@ -109,7 +109,7 @@ impl GroupCommit {
         };
         // What a seed or history brings is no news.
         if entries.iter().any(is_live) {
-            plan::note_follows(tx, &changed, &news, now).await?;
+            plan::note_follows(tx, &changed, &news, &self.subsystems, now).await?;
         }
         for (place, opened) in plan::plan(tx, destinations, changed, &news, now).await? {
             if let Some(page) = &mut committed[place] {

@@ -6,11 +6,13 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use sha2::{Digest as _, Sha256};
 
+mod filtered;
 mod find;
 mod questions;
 mod shown;
 mod stored;
 
+pub use self::filtered::{FilteredStories, Searched, filtered_stories, search_typed};
 pub use self::find::find_story;
 pub use self::questions::{
     NO_WORDS, StoryFilter, list_stories, match_begun, match_some, match_words, stories_near_key,

@@ -44,29 +44,26 @@ impl StoryBuilder<'_> {
         (others, is_incomplete)
     }
 
+    /// The items that speak for a story: the mails of the newest revision; else the first mail, or the commits.
+    pub(super) fn own_readings(&self, kind: StoryKind) -> Vec<&Reading> {
+        let group = self.group;
+        if self.main.is_some() {
+            let mails = self.main_mails().iter();
+            return mails.map(|&at| group.readings[at]).collect();
+        }
+        let all = group.readings.iter().copied();
+        match kind {
+            StoryKind::Thread | StoryKind::Pull => all.take(1).collect(),
+            _ => all
+                .filter(|reading| reading.role != Role::Talk && reading.role != Role::Machine)
+                .collect(),
+        }
+    }
+
     pub(super) fn matter(&self, story: &Story) -> Matter {
         let group = self.group;
         let lead = lead_of(group);
-        let own = self.main.map_or_else(
-            || {
-                let all = group.readings.iter().copied();
-                let own: Vec<&Reading> = match story.kind {
-                    StoryKind::Thread | StoryKind::Pull => all.take(1).collect(),
-                    _ => all
-                        .filter(|reading| {
-                            reading.role != Role::Talk && reading.role != Role::Machine
-                        })
-                        .collect(),
-                };
-                own
-            },
-            |_| {
-                self.main_mails()
-                    .iter()
-                    .map(|&at| group.readings[at])
-                    .collect()
-            },
-        );
+        let own = self.own_readings(story.kind);
         let home = group
             .readings
             .iter()

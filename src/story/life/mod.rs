@@ -9,6 +9,7 @@ mod machines;
 mod matter;
 mod parts;
 mod people;
+mod scope;
 mod steps;
 
 use self::effort::main_posting;
@@ -149,6 +150,7 @@ impl StoryBuilder<'_> {
                 .collect(),
             follow_ups: u32::try_from(talks - own_talk).unwrap_or(u32::MAX),
             people: self.people(lead, &rules.machines),
+            scope: self.scope(kind, &rules.machines),
             mainline,
             stable,
             fixes: fixes(group),

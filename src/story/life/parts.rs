@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::item::ItemKind;
+use crate::item::{ItemKind, Person};
 use crate::story::bot;
 use crate::story::group::Group;
 use crate::story::key::{self, clean_name};
@@ -87,13 +87,25 @@ pub(super) fn lacks_beginning(group: &Group<'_>, kind: StoryKind, lead: &Reading
 
 /// The author of an item: the person on a patch's or a cover letter's first line, or the sender.
 pub(super) fn author_of(reading: &Reading) -> String {
-    let named = matches!(reading.role, Role::Patch | Role::Backport)
-        .then(|| reading::first_line_author(&reading.item.text))
-        .flatten();
-    match named.filter(|person| !person.name.is_empty()) {
+    match first_line_person(reading) {
         Some(person) => clean_name(&person.name),
         None => name_of(reading),
     }
+}
+
+/// The address of the same person; empty if it is not known.
+pub(super) fn author_address(reading: &Reading) -> String {
+    let person = first_line_person(reading);
+    let person = person.as_ref().unwrap_or(&reading.item.author);
+    let mut known = key::identities(person).into_iter();
+    known.find(|known| known.contains('@')).unwrap_or_default()
+}
+
+fn first_line_person(reading: &Reading) -> Option<Person> {
+    matches!(reading.role, Role::Patch | Role::Backport)
+        .then(|| reading::first_line_author(&reading.item.text))
+        .flatten()
+        .filter(|person| !person.name.is_empty())
 }
 
 /// The author of a story that an item speaks for; none is known where that item only answers a patch that is not here.

@@ -22,6 +22,16 @@ pub struct Reason {
     pub(super) holds: fn(&Evidence<'_>) -> bool,
 }
 
+impl Reason {
+    /// Its weight in what a stored story says; `None` if it does not hold or weighs nothing.
+    pub fn weight_in(&self, why: &[String]) -> Option<i32> {
+        why.iter().find_map(|why| {
+            let weight = why.strip_prefix(self.words)?.strip_prefix(" (")?;
+            weight.strip_suffix(')')?.parse().ok()
+        })
+    }
+}
+
 /// All reasons, in the order of display.
 pub const REASONS: [Reason; 22] = [
     Reason {

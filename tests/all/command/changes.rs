@@ -337,6 +337,57 @@ async fn a_channel_gets_a_test_message_first_and_news_after() {
 }
 
 #[tokio::test]
+async fn a_filter_of_a_channel_is_obeyed_and_explained() {
+    let mut house = House::new().await;
+    let wrong = house
+        .ask(
+            &boss(),
+            "admin route add more room=300300300 filter=\"kind:serie\"",
+        )
+        .await;
+    assert!(
+        wrong.contains("\"serie\" is no kind; write kind:series"),
+        "{wrong}"
+    );
+    let add =
+        "admin route add more room=300300300 filter=\"path:kernel/bpf/ and not author:'B. Brown'\"";
+    house.ask(&boss(), add).await;
+    let stat = |file: &str| format!("Words.\n---\n {file} | 2 +-\n 1 file changed\n");
+    house
+        .post(&[
+            mail(
+                "p1",
+                60,
+                "[PATCH bpf-next] bpf: Mend the verifier",
+                &stat("kernel/bpf/verifier.c"),
+            ),
+            mail(
+                "p2",
+                61,
+                "[PATCH bpf-next] bpf: Mend a map",
+                &stat("net/core/filter.c"),
+            ),
+        ])
+        .await;
+    assert_eq!(
+        house.chat.room("300300300"),
+        [
+            "News about BPF will be posted here",
+            "bpf: Mend the verifier: posted"
+        ]
+    );
+    let listed = house.ask(&boss(), "admin route list").await;
+    assert!(
+        listed.contains("path:kernel/bpf/ and not author"),
+        "{listed}"
+    );
+    let explained = house
+        .ask(&boss(), "admin route explain more Mend a map")
+        .await;
+    assert_snapshot!(explained);
+}
+
+#[tokio::test]
 async fn what_is_muted_is_told_no_more() {
     let mut house = House::new().await;
     house

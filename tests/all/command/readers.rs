@@ -186,6 +186,20 @@ async fn stories_are_searched() {
     "#);
     let nothing = house.ask(&reader(), "search ***").await;
     assert!(nothing.contains("There is no word in that"), "{nothing}");
+    // With a clause, it is a filter.
+    let filtered = house.ask(&reader(), "search arena not kind:commit").await;
+    assert!(
+        filtered.contains("for \"arena not kind:commit\""),
+        "{filtered}"
+    );
+    assert!(!filtered.contains("No story"), "{filtered}");
+    let none = house.ask(&reader(), "search arena kind:video").await;
+    assert!(none.contains("No story for"), "{none}");
+    let wrong = house.ask(&reader(), "search arena kind:vide").await;
+    assert!(
+        wrong.contains("column 12: \"vide\" is no kind; write kind:video"),
+        "{wrong}"
+    );
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ impl Chat {
         let ingest = &world.ingest;
         let mut tx = ingest.store.write().await.expect("nobody else writes");
         let personal =
-            destination::personal(&mut tx, [PlatformKind::Terminal], ingest.clock.now()).await;
+            destination::personal(&mut tx, &[PlatformKind::Terminal], ingest.clock.now()).await;
         tx.commit().await.expect("room on the disk");
         let personal = personal.expect("a good database");
         let channel = personal[0].row.id;

@@ -173,7 +173,7 @@ impl Followed {
     async fn delivery_loop(&self) -> DeliveryLoop {
         let ingest = &self.stage.world.ingest;
         let mut tx = ingest.store.write().await.expect("nobody writes");
-        let personal = destination::personal(&mut tx, [PlatformKind::Discord], ingest.clock.now());
+        let personal = destination::personal(&mut tx, &[PlatformKind::Discord], ingest.clock.now());
         let personal = personal.await.expect("a good database");
         tx.commit().await.expect("room on the disk");
         self.stage.delivery_loop().over(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bpfnews::clock::{Clock, FixedClock};
+use bpfnews::filter::Subsystems;
 use bpfnews::store::Store;
 use bpfnews::web::{self, Site};
 use reqwest::Response;
@@ -30,6 +31,7 @@ impl PageCalls {
             name: "BPF updates".to_owned(),
             home: url.clone(),
             mail: None,
+            subsystems: Subsystems::default(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve(listener, site, stop.clone()));
@@ -103,6 +105,8 @@ async fn hostile_text_is_text_on_every_page() {
         &story,
         "search?q=alert",
         "search?q=%3Cscript%3E%22",
+        "search?q=kind:series+or+title:%22%3Cscript%3E%22",
+        "search?q=kind:%3Cscript%3Ealert(1)",
         "stories.atom",
         "issues.atom",
     ] {
@@ -145,6 +149,26 @@ async fn hostile_text_is_text_on_every_page() {
     assert!(
         latest.contains("&lt;i&gt;None&lt;/i&gt; of it."),
         "{latest}"
+    );
+}
+
+#[tokio::test]
+async fn a_search_on_the_pages_may_be_a_filter() {
+    let (_house, pages) = hostile().await;
+    let found = pages.text("search?q=leak+kind:series+score%3E-9").await;
+    assert!(
+        found.contains("1 story") && found.contains("leak in"),
+        "{found}"
+    );
+    let none = pages.text("search?q=leak+not+kind:series").await;
+    assert!(
+        none.contains("No story") && !none.contains("leak in"),
+        "{none}"
+    );
+    let wrong = pages.text("search?q=leak+knd:series+score%3E2").await;
+    assert!(
+        wrong.contains("column 6: there is no name &quot;knd&quot;; write kind"),
+        "{wrong}"
     );
 }
 

@@ -1,0 +1,318 @@
+//! The subsystems of a MAINTAINERS file: which files, names and words belong to each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use regex::Regex;
+
+use super::clause::{TextTest, compile};
+use super::value::is_path;
+use crate::story::Story;
+use crate::story::key::normal;
+
+/// The most bytes of a MAINTAINERS file; the kernel's has one million.
+pub const MAINTAINERS_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// The most subsystems, and the most patterns of all of them.
+const SECTIONS_MAX: usize = 20_000;
+const PATTERNS_MAX: usize = 200_000;
+/// The most bytes of a pattern.
+const PATTERN_BYTES_MAX: usize = 500;
+/// The most different names in filters whose subsystems stay in memory.
+const LOOKUPS_MAX: usize = 256;
+/// The most files of a story for which an explanation names subsystems.
+const FILES_NAMED_MAX: usize = 16;
+/// The most similar names in an error.
+const NEAR_MAX: usize = 4;
+
+/// The subsystems of a MAINTAINERS file. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Subsystems {
+    shared: Arc<SubsystemTable>,
+}
+
+#[derive(Debug, Default)]
+struct SubsystemTable {
+    sections: Vec<Subsystem>,
+    /// The places of the sections that a name in a filter means.
+    lookups: Mutex<HashMap<String, Arc<[usize]>>>,
+}
+
+/// A section of the file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Subsystem {
+    /// Its title: `BPF [CORE]`.
+    name: String,
+    /// The words of its name, in lower case, with a space before and behind each.
+    words: String,
+    /// `F:` and `X:`: files that belong to it, and files that do not.
+    files: Vec<String>,
+    excluded: Vec<String>,
+    /// `N:`: regular expressions for paths.
+    names: Vec<LazyPattern>,
+    /// `K:`: regular expressions for the content.
+    content: Vec<LazyPattern>,
+}
+
+/// A regular expression that is compiled when it is first used. One that cannot be compiled matches nothing.
+#[derive(Debug)]
+struct LazyPattern {
+    source: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl LazyPattern {
+    fn new(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            regex: OnceLock::new(),
+        }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        let regex = self.regex.get_or_init(|| compile(&self.source, false).ok());
+        regex.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+impl PartialEq for LazyPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for LazyPattern {}
+
+impl PartialEq for Subsystems {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared) || self.shared.sections == other.shared.sections
+    }
+}
+
+impl Eq for Subsystems {}
+
+impl Subsystems {
+    /// Reads a MAINTAINERS file, in time proportional to its length.
+    ///
+    /// # Errors
+    ///
+    /// If it has no subsystem with a pattern, or too many.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut reader = MaintainersReader::default();
+        for line in text.lines() {
+            reader.read(line)?;
+        }
+        reader.end_section();
+        if reader.sections.is_empty() {
+            return Err("it has no subsystem with F:, N: or K: lines".to_owned());
+        }
+        let shared = SubsystemTable {
+            sections: reader.sections,
+            lookups: Mutex::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// How many subsystems there are.
+    pub fn len(&self) -> usize {
+        self.shared.sections.len()
+    }
+
+    /// Whether there are none: no file is configured.
+    pub fn is_empty(&self) -> bool {
+        self.shared.sections.is_empty()
+    }
+
+    /// Whether a story belongs to a subsystem that the test names.
+    pub(super) fn take(&self, story: &Story, test: &TextTest) -> bool {
+        let named = self.named(test);
+        if named.is_empty() {
+            return false;
+        }
+        let said = OnceLock::new();
+        let mut sections = named.iter().map(|place| &self.shared.sections[*place]);
+        sections.any(|section| section.takes(story, || said.get_or_init(|| content(story))))
+    }
+
+    /// The names of the first subsystems to which a story's first files belong by their paths.
+    pub(super) fn names_of(&self, story: &Story, most: usize) -> Vec<String> {
+        let files = &story.scope.files;
+        let files = &files[..files.len().min(FILES_NAMED_MAX)];
+        let sections = self.shared.sections.iter();
+        let of_story = sections.filter(|section| files.iter().any(|file| section.has_file(file)));
+        of_story
+            .take(most)
+            .map(|section| section.name.clone())
+            .collect()
+    }
+
+    /// Checks that a test means a subsystem.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what would be right.
+    pub(super) fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
+        if self.is_empty() {
+            let right = "set maintainers = \"FILE\" in [subsystems] to a kernel's MAINTAINERS file";
+            return Err((
+                "no file with subsystems is configured".to_owned(),
+                right.to_owned(),
+            ));
+        }
+        if !self.named(test).is_empty() {
+            return Ok(());
+        }
+        let wanted = match test {
+            TextTest::Like { text, .. } | TextTest::Whole(text) => text.to_lowercase(),
+            TextTest::Pattern(_) => {
+                let wrong = "no subsystem has a name that this regular expression matches";
+                let right = "names are as in MAINTAINERS: \"BPF [CORE]\"";
+                return Err((wrong.to_owned(), right.to_owned()));
+            }
+        };
+        let sections = self.shared.sections.iter();
+        let near = sections.map(|section| {
+            let name = section.name.to_lowercase();
+            (strsim::jaro_winkler(&name, &wanted), section.name.as_str())
+        });
+        let mut near: Vec<(f64, &str)> = near.collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let near: Vec<String> = near
+            .iter()
+            .take(NEAR_MAX)
+            .map(|(_, name)| format!("{name:?}"))
+            .collect();
+        Err((
+            "MAINTAINERS has no subsystem of this name".to_owned(),
+            format!("similar names are {}", near.join(", ")),
+        ))
+    }
+
+    /// The places of the sections that a test names.
+    fn named(&self, test: &TextTest) -> Arc<[usize]> {
+        let key = match test {
+            TextTest::Like { text, .. } => format!(":{text}"),
+            TextTest::Whole(text) => format!("={text}"),
+            // Rare, and the names are short.
+            TextTest::Pattern(_) => return self.find(test),
+        };
+        let lookups = || {
+            let lookups = self.shared.lookups.lock();
+            lookups.unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(known) = lookups().get(&key) {
+            return known.clone();
+        }
+        let found = self.find(test);
+        let mut lookups = lookups();
+        if lookups.len() >= LOOKUPS_MAX {
+            lookups.clear();
+        }
+        lookups.insert(key, found.clone());
+        found
+    }
+
+    fn find(&self, test: &TextTest) -> Arc<[usize]> {
+        let words = match test {
+            TextTest::Like { text, .. } => format!(" {} ", normal(text)),
+            TextTest::Whole(_) | TextTest::Pattern(_) => String::new(),
+        };
+        let is_named = |section: &Subsystem| match test {
+            TextTest::Like { .. } => words != "  " && section.words.contains(&words),
+            TextTest::Whole(text) => section.name.eq_ignore_ascii_case(text),
+            TextTest::Pattern(pattern) => pattern.is_match(&section.name),
+        };
+        let sections = self.shared.sections.iter().enumerate();
+        let found = sections.filter(|(_, section)| is_named(section));
+        found.map(|(place, _)| place).collect()
+    }
+}
+
+impl Subsystem {
+    /// Whether it has a changed file, or its words are in what the story says.
+    fn takes<'s>(&self, story: &Story, said: impl Fn() -> &'s str) -> bool {
+        let mut files = story.scope.files.iter();
+        files.any(|file| {
+            let is_named = || self.names.iter().any(|name| name.is_match(file));
+            self.has_file(file) || is_named() && !self.excludes(file)
+        }) || self.content.iter().any(|words| words.is_match(said()))
+    }
+
+    fn has_file(&self, file: &str) -> bool {
+        self.files.iter().any(|path| is_path(file, path)) && !self.excludes(file)
+    }
+
+    fn excludes(&self, file: &str) -> bool {
+        self.excluded.iter().any(|path| is_path(file, path))
+    }
+}
+
+/// What is stored of the content of a story: titles and the summary. Diffs are not stored.
+fn content(story: &Story) -> String {
+    let patches = story.revisions.last().map(|newest| newest.patches.iter());
+    let patches = patches.into_iter().flatten();
+    let titles = std::iter::once(story.title.as_str()).chain(patches.map(|patch| &*patch.subject));
+    let all = titles.chain(story.summary.iter().map(String::as_str));
+    all.collect::<Vec<_>>().join("\n")
+}
+
+/// Reads the lines of a MAINTAINERS file.
+#[derive(Default)]
+struct MaintainersReader {
+    sections: Vec<Subsystem>,
+    section: Subsystem,
+    patterns: usize,
+}
+
+impl MaintainersReader {
+    fn read(&mut self, line: &str) -> Result<(), String> {
+        let Some((letter, value)) = entry(line) else {
+            self.end_section();
+            let name = line.trim();
+            // The file begins with an explanation, whose lines become names without patterns.
+            if !line.starts_with([' ', '\t']) && name.len() <= PATTERN_BYTES_MAX {
+                self.section.words = format!(" {} ", normal(name));
+                self.section.name = name.to_owned();
+            }
+            return Ok(());
+        };
+        if !"FXNK".contains(letter) || self.section.name.is_empty() {
+            return Ok(());
+        }
+        self.patterns += 1;
+        if self.patterns > PATTERNS_MAX || self.sections.len() >= SECTIONS_MAX {
+            return Err(format!(
+                "it has more than {SECTIONS_MAX} subsystems or {PATTERNS_MAX} patterns"
+            ));
+        }
+        if value.is_empty() || value.len() > PATTERN_BYTES_MAX {
+            return Ok(());
+        }
+        match letter {
+            'F' => self.section.files.push(value.to_owned()),
+            'X' => self.section.excluded.push(value.to_owned()),
+            'N' => self.section.names.push(LazyPattern::new(value)),
+            _ => self.section.content.push(LazyPattern::new(value)),
+        }
+        Ok(())
+    }
+
+    /// Keeps the section that was read, if anything can belong to it.
+    fn end_section(&mut self) {
+        let section = std::mem::take(&mut self.section);
+        let has_patterns =
+            !section.files.is_empty() || !section.names.is_empty() || !section.content.is_empty();
+        if has_patterns {
+            self.sections.push(section);
+        }
+    }
+}
+
+/// The letter and the value of a line `F:	kernel/bpf/`.
+fn entry(line: &str) -> Option<(char, &str)> {
+    let (letter, value) = line.split_once(':')?;
+    let mut letters = letter.chars();
+    let letter = letters.next().filter(char::is_ascii_uppercase)?;
+    (letters.next().is_none() && value.starts_with(['\t', ' '])).then(|| (letter, value.trim()))
+}
