@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use crate::channel::mail::{LetterWriter, NoLetter, OutgoingMail, RefusedMail};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::mailing::{ComposedMail, EnhancedCode, MailIdentity, MailRefusal, Mailing, NoMail};
+use crate::mailing::{ComposedMail, EnhancedCode, MailRefusal, MailSender, Mailing, NoMail};
 use crate::post::story::Content;
 use crate::store::{Store, mailings, subscribers};
 
@@ -30,7 +30,7 @@ impl MailDesk {
         store: &Store,
         clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<Option<Arc<Self>>> {
-        let Some(identity) = MailIdentity::of(config) else {
+        let Some(identity) = MailSender::of(config) else {
             return Ok(None);
         };
         Ok(Some(Arc::new(Self {

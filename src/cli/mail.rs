@@ -13,7 +13,7 @@ use crate::app::letters::outgoing;
 use crate::app::platforms::smtp_settings;
 use crate::channel::mail::send_once;
 use crate::config::{Config, MailAddress};
-use crate::mailing::{BounceKind, MailIdentity, Mailing, SignUp, read_bounce, test_mail};
+use crate::mailing::{BounceKind, MailSender, Mailing, SignUp, read_bounce, test_mail};
 use crate::store::Store;
 use crate::store::subscribers::{self, SubscriberRow};
 
@@ -85,7 +85,7 @@ fn address(text: &str) -> Result<MailAddress, String> {
 
 pub(super) async fn run(path: &Path, command: &MailCommand) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
-    let identity = MailIdentity::of(&config)
+    let identity = MailSender::of(&config)
         .context("there is no [mail] in the configuration; docs/mail.md explains it")?;
     if let MailCommand::Test { address } = command {
         return test(&config, &identity, address).await;
@@ -229,7 +229,7 @@ async fn erase(
 
 async fn test(
     config: &Config,
-    identity: &MailIdentity,
+    identity: &MailSender,
     address: &MailAddress,
 ) -> anyhow::Result<ExitCode> {
     let mail = config.mail.as_ref().context("there is no [mail]")?;

@@ -4,12 +4,12 @@ use anyhow::Context as _;
 
 use super::context::{Answer, CommandContext, CommandError, refuse};
 use crate::config::{MailAddress, PlatformKind};
-use crate::mailing::{MailIdentity, Mailing, SignUp};
+use crate::mailing::{MailSender, Mailing, SignUp};
 use crate::store::recipients;
 
 /// Asks the owner of an address to confirm.
 pub(super) async fn add(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
-    let Some(identity) = MailIdentity::of(&ctx.generation.effective.config) else {
+    let Some(identity) = MailSender::of(&ctx.generation.effective.config) else {
         return refuse("Mail is not set up here.");
     };
     let page = identity.sign_up_page();

@@ -221,9 +221,8 @@ pub fn config(base: &Url, database: &Path) -> Config {
         follow: FollowConfig::default(),
         issue: IssueConfig::default(),
         web: None,
-        subsystems: Subsystems::default(),
         mail: None,
-        follow: FollowConfig::default(),
+        subsystems: Subsystems::default(),
         from_chat: BTreeSet::new(),
     }
 }

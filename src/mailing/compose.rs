@@ -12,7 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::news::{MailNews, news_of};
 use super::queue::CONFIRM_MARK;
 use super::token::{Purpose, code};
-use super::{MailIdentity, Mailing};
+use super::{MailSender, Mailing};
 use crate::config::MailAddress;
 use crate::issue::html::{Links, issue_article, linked};
 use crate::issue::letter::{in_mail_size, listed_line, paragraphs, text};
@@ -286,7 +286,7 @@ impl Mailing {
 ///
 /// Returns an error if the sender's address is unusable.
 pub fn test_mail(
-    identity: &MailIdentity,
+    identity: &MailSender,
     to: &MailAddress,
     now: DateTime<Utc>,
 ) -> anyhow::Result<ComposedMail> {
@@ -355,7 +355,7 @@ fn page(title: &str, body: &Markup) -> String {
 /// The whole message. No text of ours or of strangers can add a header: control characters are removed, lettre encodes the
 /// rest, and the other values consist of our own hexadecimal digits and of checked addresses.
 fn written(
-    identity: &MailIdentity,
+    identity: &MailSender,
     to: &MailAddress,
     draft: &Draft<'_>,
     code: &str,

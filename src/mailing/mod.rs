@@ -28,7 +28,7 @@ pub const CONFIRM_WITHIN: TimeDelta = TimeDelta::hours(48);
 
 /// What mails say about their sender and their list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailIdentity {
+pub struct MailSender {
     pub from: MailAddress,
     pub name: String,
     /// The address for bounces, which gets a token for each subscriber.
@@ -41,7 +41,7 @@ pub struct MailIdentity {
     pub per_day_max: u32,
 }
 
-impl MailIdentity {
+impl MailSender {
     /// The identity of a configuration; `None` without `[mail]`.
     pub fn of(config: &Config) -> Option<Self> {
         let mail = config.mail.as_ref()?;
@@ -71,7 +71,7 @@ impl MailIdentity {
 /// Mail to people, for the pages, the commands and the delivery.
 #[derive(Debug, Clone)]
 pub struct Mailing {
-    identity: Arc<MailIdentity>,
+    identity: Arc<MailSender>,
     /// The key of the form's stamps.
     form_key: [u8; token::SECRET_BYTES],
     /// The issue that is being sent, rendered once for all.
@@ -82,7 +82,7 @@ impl Mailing {
     /// # Errors
     ///
     /// Returns an error if the system has no random bytes.
-    pub fn new(identity: MailIdentity) -> anyhow::Result<Self> {
+    pub fn new(identity: MailSender) -> anyhow::Result<Self> {
         Ok(Self {
             identity: Arc::new(identity),
             form_key: token::new_secret()?,
@@ -90,7 +90,7 @@ impl Mailing {
         })
     }
 
-    pub fn identity(&self) -> &MailIdentity {
+    pub fn identity(&self) -> &MailSender {
         &self.identity
     }
 }

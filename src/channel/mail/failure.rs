@@ -136,11 +136,11 @@ pub(super) fn to_send_error(fault: &SmtpFault) -> SendError {
     };
     match fault.stage {
         SmtpStep::Connect | SmtpStep::Tls => later(UNREACHED_WAIT, Scope::Platform),
-        // The sender or the account is refused, and so would be every mail. A person must correct that; nothing is lost.
-        SmtpStep::Login | SmtpStep::Sender => later(REFUSED_WAIT, Scope::Platform),
-        SmtpStep::Recipient | SmtpStep::Data if fault.is_of_connection() => {
+        SmtpStep::Sender | SmtpStep::Recipient | SmtpStep::Data if fault.is_of_connection() => {
             later(UNREACHED_WAIT, Scope::Platform)
         }
+        // The sender or the account is refused, and so would be every mail. A person must correct that; nothing is lost.
+        SmtpStep::Login | SmtpStep::Sender => later(REFUSED_WAIT, Scope::Platform),
         SmtpStep::Message if fault.code.is_none() => SendError::Unknown { why },
         SmtpStep::Recipient | SmtpStep::Data | SmtpStep::Message if fault.is_permanent() => {
             SendError::Never {

@@ -151,8 +151,8 @@ impl SinkConversation {
     /// One command, without its line end.
     async fn hear(&mut self) -> Option<String> {
         let mut line = Vec::new();
-        let read = (&mut self.stream).take(2_000).read_until(b'\n', &mut line);
-        if read.await.ok()? == 0 {
+        let mut bounded = (&mut self.stream).take(2_000);
+        if bounded.read_until(b'\n', &mut line).await.ok()? == 0 {
             return None;
         }
         let text = String::from_utf8(line).unwrap_or_else(|_| "not ASCII".to_owned());

@@ -12,6 +12,7 @@ use bpfnews::clock::{Clock, FixedClock};
 use bpfnews::config::{Config, MailAddress, PlatformKind};
 use bpfnews::deliver::DeliveryLoop;
 use bpfnews::destination;
+use bpfnews::filter::Subsystems;
 use bpfnews::issue::Issue;
 use bpfnews::mailing::SignUp;
 use bpfnews::store::subscribers::{self, SubscriberRow};
@@ -114,7 +115,7 @@ impl MailWorld {
         };
         let mail: Arc<dyn Platform> = Arc::new(MailPlatform::new(settings, desk.clone()));
         let mut tx = store.write().await.expect("a transaction");
-        let own = destination::personal(&mut tx, [PlatformKind::Mail], clock.now()).await;
+        let own = destination::personal(&mut tx, &[PlatformKind::Mail], clock.now()).await;
         let own = own.expect("a channel for mail");
         tx.commit().await.expect("room on the disk");
         let platforms = HashMap::from([(PlatformKind::Mail, mail)]);
@@ -125,6 +126,7 @@ impl MailWorld {
             name: "BPF updates".to_owned(),
             home: url.clone(),
             mail: Some(MailPages::new(desk.mailing.clone(), Arc::new(|| {}))),
+            subsystems: Subsystems::default(),
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve(listener, site, stop.clone()));
