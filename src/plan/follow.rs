@@ -11,7 +11,7 @@ use super::{News, news_of};
 use crate::config::FollowConfig;
 use crate::filter::{Filter, Subsystems};
 use crate::fold::ChangedStory;
-use crate::post::story::{self, Content, Digest, Line, Tone, event_words};
+use crate::post::story::{self, Content, Digest, Line, event_words};
 use crate::store::follow_standing::mark;
 use crate::store::follows::{self, FollowNews, FollowWay, Follower, WaitingNews};
 use crate::store::recipients::{self, NewMessage};

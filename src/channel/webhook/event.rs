@@ -274,6 +274,7 @@ mod tests {
             act,
             key: key.to_owned(),
             is_retry: false,
+            person: None,
             tried_ago: None,
         };
         let (event, receipt) = event_of(&work);

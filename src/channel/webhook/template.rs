@@ -102,6 +102,7 @@ mod tests {
             },
             key: "1-0".to_owned(),
             is_retry: false,
+            person: None,
             tried_ago: None,
         };
         super::super::event::event_of(&work).0

@@ -152,6 +152,7 @@ fn a_refusal_counts_once_for_each_revision_and_names_its_person() {
 fn of_several_steps_towards_the_users_the_last_one_that_is_asked_for_is_announced() {
     let mut story = series(&[1]);
     story.mainline = Some(Landed {
+        link: None,
         hash: "0123456789ab".to_owned(),
         at: day(2),
         span: None,

@@ -109,7 +109,6 @@ fn more(data: &StoryData, event: &Event) -> Markup {
             }
             Step::Mainline => {
                 " " (commit(data, &event.source))
-                @if let Some(release) = &data.release { ", first released in " (plain(release)) }
             }
             Step::Stable => {
                 @let backport = story.stable.iter().find(|backport| backport.hash == event.source);
