@@ -20,7 +20,9 @@ pub fn folders_of(story: &Story) -> BTreeSet<&str> {
         let ends = file.match_indices('/').map(|(at, _)| at);
         for end in ends.take(LEVELS_MAX) {
             let folder = &file[..end];
-            let is_plain = !folder.split('/').any(|part| matches!(part, "" | "." | ".."));
+            let is_plain = !folder
+                .split('/')
+                .any(|part| matches!(part, "" | "." | ".."));
             if is_plain && folders.len() < FOLDERS_MAX {
                 folders.insert(folder);
             }
