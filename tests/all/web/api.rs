@@ -102,7 +102,7 @@ async fn a_story_and_an_issue_come_whole() {
         (&listed["version"], &listed["patches"]),
         (&2.into(), &2.into())
     );
-    assert_eq!(whole["changes"]["v2"], "Rename it.");
+    assert_eq!(whole["changes"]["v2"], "Rename it. (Rae)");
     assert_eq!(whole["state"], "mainline");
     for key in [
         "aliases", "why", "events", "people", "checks", "applied", "stable", "fixes", "cves",

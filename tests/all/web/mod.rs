@@ -78,7 +78,12 @@ pub(crate) async fn serve(scenario: &Scenario) -> (FoldStore, Served) {
 
 /// The text of a page as a reader sees it, with single spaces.
 pub(crate) fn seen(html: &str) -> String {
-    let page = scraper::Html::parse_document(html);
+    let mut html = html.to_owned();
+    for block in ["h1", "h2", "li", "p", "summary"] {
+        let end = format!("</{block}>");
+        html = html.replace(&end, &format!("{end} "));
+    }
+    let page = scraper::Html::parse_document(&html);
     let main = scraper::Selector::parse("main").expect("a selector");
     let main = page.select(&main).next().expect("a page has a main part");
     let text: String = main.text().collect();
