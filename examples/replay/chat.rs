@@ -102,9 +102,10 @@ impl Chat {
         let mut inside = self.inside();
         let wait = match self.kind {
             PlatformKind::Matrix => inside.matrix(now).map(|after| (after, Scope::Platform)),
-            PlatformKind::Discord | PlatformKind::Terminal | PlatformKind::Mail => {
-                inside.discord(work, now)
-            }
+            PlatformKind::Discord
+            | PlatformKind::Terminal
+            | PlatformKind::Webhook
+            | PlatformKind::Mail => inside.discord(work, now),
         };
         if let Some((after, scope)) = wait {
             inside.refused += 1;

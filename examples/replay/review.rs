@@ -77,8 +77,8 @@ fn report(
         writeln!(text, "  - patches: {}", subjects.join(" | "))?;
     }
     writeln!(text, "  - score {}: {}", story.score, story.why.join("; "))?;
-    if let (false, Err(why)) = (is_taken, channel.route.takes(story)) {
-        writeln!(text, "  - left out: {why}")?;
+    if !is_taken {
+        writeln!(text, "  - left out: {}", channel.explain(story).reasons())?;
     }
     let classes: BTreeSet<_> = classes(story, &mails);
     let classes: Vec<&str> = classes.into_iter().map(|class| class.words()).collect();

@@ -70,8 +70,8 @@ pub struct Cli {
     /// Log more (twice: everything).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// How the log is written.
-    #[arg(long, global = true, value_enum, env = "BPFNEWS_LOG_FORMAT", default_value_t = logging::LogFormat::Text)]
+    /// How the log is written: text, or json for programs.
+    #[arg(long, global = true, value_enum, hide_possible_values = true, value_name = "FORMAT", env = "BPFNEWS_LOG_FORMAT", default_value_t = logging::LogFormat::Text)]
     log_format: logging::LogFormat,
     #[command(subcommand)]
     command: Command,

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::context::{CommandError, refuse};
+use super::context::{CommandContext, CommandError, refuse};
 use super::readers;
 use super::wording::{no_such, shortened};
 use crate::item::prose;
@@ -37,6 +37,18 @@ pub struct Change {
     pub text: String,
 }
 
+impl CommandContext<'_> {
+    /// The person who gives the command.
+    pub(super) fn maintainer(&self) -> Maintainer<'_> {
+        Maintainer {
+            store: &self.live.store,
+            actor: self.actor(),
+            search: self.search(),
+            now: self.now,
+        }
+    }
+}
+
 fn done(title: impl Into<String>, text: impl Into<String>) -> Result<Change, CommandError> {
     Ok(Change {
         title: title.into(),
@@ -46,7 +58,7 @@ fn done(title: impl Into<String>, text: impl Into<String>) -> Result<Change, Com
 
 impl Maintainer<'_> {
     /// The person, as stored with a change.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         format!("{} on {}", self.actor.person, self.actor.platform)
     }
 

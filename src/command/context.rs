@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::changes::Maintainer;
 use crate::chat::{Audience, Call, PlatformKind, Requester};
 use crate::live::rights::Right;
 use crate::live::{Generation, Live};
@@ -65,16 +64,6 @@ impl CommandContext<'_> {
     /// Days since 1970.
     pub(super) fn today(&self) -> i64 {
         days_of(self.now)
-    }
-
-    /// The person, for changes that the command line makes too.
-    pub(super) fn maintainer(&self) -> Maintainer<'_> {
-        Maintainer {
-            store: &self.live.store,
-            actor: self.actor(),
-            search: self.search(),
-            now: self.now,
-        }
     }
 
     /// How the person searches for stories.

@@ -20,7 +20,7 @@ pub(super) fn shortened(typed: &str) -> String {
 
 /// The person who gives the command, as stored with a change.
 pub(super) fn requester_name(ctx: &CommandContext<'_>) -> String {
-    ctx.maintainer().name()
+    format!("{} on {}", ctx.by.person, ctx.by.platform.word())
 }
 
 /// The origin of a feed or a channel, in words.
