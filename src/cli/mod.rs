@@ -171,7 +171,6 @@ enum Command {
                       bpfnews stories --all --format json | jq .title"
     )]
     Stories {
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },
@@ -182,7 +181,6 @@ enum Command {
     Search {
         /// The words to search for.
         words: String,
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },
@@ -211,7 +209,6 @@ enum Command {
     /// --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
     Open {
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },
