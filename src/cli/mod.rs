@@ -188,7 +188,6 @@ enum Command {
                       bpfnews stories --all --format json | jq .title"
     )]
     Stories {
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },
@@ -199,7 +198,6 @@ enum Command {
     Search {
         /// The words to search for.
         words: String,
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },
@@ -230,7 +228,6 @@ enum Command {
     /// the last 180 days unless --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
     Open {
-        /// Which ones.
         #[command(flatten)]
         which: stories::StoryChoice,
     },

@@ -148,7 +148,6 @@ impl<'n, 't> Table<'n, 't> {
         self.line
     }
 
-    /// The table's name in messages.
     pub(super) fn place(&self) -> &str {
         &self.place
     }
@@ -233,7 +232,6 @@ pub(super) struct Field<'n, 't> {
 }
 
 impl<'n, 't> Field<'n, 't> {
-    /// The line of its key.
     pub(super) fn line(&self) -> usize {
         self.line
     }
