@@ -99,7 +99,9 @@ impl Chat {
         let mut inside = self.inside();
         let wait = match self.kind {
             PlatformKind::Matrix => inside.matrix(now).map(|after| (after, Scope::Platform)),
-            PlatformKind::Discord | PlatformKind::Terminal => inside.discord(work, now),
+            PlatformKind::Discord | PlatformKind::Terminal | PlatformKind::Webhook => {
+                inside.discord(work, now)
+            }
         };
         if let Some((after, scope)) = wait {
             inside.refused += 1;
