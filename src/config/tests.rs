@@ -247,6 +247,12 @@ issues = true
 name = "room"
 platform = "matrix"
 id = "!abc:example.org"
+[[channel]]
+name = "service"
+platform = "webhook"
+url_file = "hook-url"
+secret_file = "hook-secret"
+template_file = "hook.jinja"
 [commands]
 discord_users = ["123456789012345671"]
 discord_roles = ["123456789012345672"]
@@ -830,9 +836,15 @@ fn check_channels(config: &Config) {
         send_gap_s: 0,
     };
     assert_eq!(config.matrix, Some(matrix));
-    let [news, weekly, here, room] = &config.channels[..] else {
-        panic!("four channels, got {:?}", config.channels);
+    let [news, weekly, here, room, service] = &config.channels[..] else {
+        panic!("five channels, got {:?}", config.channels);
     };
+    let hook = HookConfig {
+        url: HookUrl::File(PathBuf::from("/etc/bpfnews/hook-url")),
+        secret_file: Some(PathBuf::from("/etc/bpfnews/hook-secret")),
+        template_file: Some(PathBuf::from("/etc/bpfnews/hook.jinja")),
+    };
+    assert_eq!((&*service.address, &service.hook), ("service", &Some(hook)));
     assert_eq!(
         (room.platform, room.address.as_str()),
         (PlatformKind::Matrix, "!abc:example.org")
@@ -1090,7 +1102,7 @@ fn what_is_wrong_with_channels_is_told() {
             "config.toml:6: discord.api: expected an https address, such as \"https://discord.com\"; http only for this machine's loopback, found \"http://discord.com\"",
             "config.toml:10: channel[1] \"x\": id: expected the channel's id, a number in quotation marks: copy it from the channel's menu in Discord, found \"#general\"",
             "config.toml:12: channel[1] \"x\": digest_at: expected a time, UTC, such as \"08:00\" for every day or \"mon 08:00\" for every week, found \"8\"",
-            "config.toml:15: channel[2] \"y\": platform: expected one of discord, matrix, terminal, found \"irc\"",
+            "config.toml:15: channel[2] \"y\": platform: expected one of discord, matrix, terminal, webhook, found \"irc\"",
             "config.toml:16: channel[2] \"y\": quiet: expected two different times, UTC, such as \"22:00-06:30\", found \"22:00\"",
             "config.toml:17: channel[2] \"y\": kinds[1]: \"serie\" is not a kind of story; expected one of series, commit, pull, thread, article, release, video",
             "config.toml:18: channel[2] \"y\": feeds[1]: there is no feed \"b\"",

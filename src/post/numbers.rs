@@ -21,13 +21,20 @@ pub fn waits(many: u32) -> String {
     }
 }
 
+/// `12 series were posted and 7 were applied`
+pub fn posted_and_applied(numbers: &SeriesNumbers) -> String {
+    let verb = |many: u32| if many == 1 { "was" } else { "were" };
+    let (posted, applied) = (numbers.posted(), numbers.applied());
+    format!(
+        "{posted} series {} posted and {applied} {} applied",
+        verb(posted),
+        verb(applied)
+    )
+}
+
 /// `In twelve months, 12 series were posted and 7 were applied. …`
 pub fn sentence(numbers: &SeriesNumbers) -> String {
-    let mut text = format!(
-        "In twelve months, {} series were posted and {} were applied.",
-        numbers.posted(),
-        numbers.applied()
-    );
+    let mut text = format!("In twelve months, {}.", posted_and_applied(numbers));
     if let Some(days) = numbers.days {
         text.push_str(&format!(
             " Half of those were applied within {} days of their first revision.",

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::plot::{Plot, PlotShape, table};
-use crate::post::numbers::{median, number, waits};
+use crate::post::numbers::{median, number, posted_and_applied, waits};
 use crate::post::plain;
 use crate::story::numbers::{GroupNumbers, MonthNumbers, Quartiles, SeriesNumbers};
 
@@ -32,12 +32,7 @@ pub(super) fn series(numbers: &SeriesNumbers) -> Plot {
     Plot {
         id: "plot-series",
         title: "Series by month.".to_owned(),
-        about: format!(
-            "{} series were posted and {} were applied, {}.",
-            numbers.posted(),
-            numbers.applied(),
-            time(numbers)
-        ),
+        about: format!("{}, {}.", posted_and_applied(numbers), time(numbers)),
         shape: PlotShape::Pairs {
             names: ["posted", "applied"],
             bars: bars.collect(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use url::Url;
 
 use super::settings::{DeviceCode, MatrixSettings, ShowCode, refused};
@@ -144,7 +144,7 @@ impl OAuthEndpoints {
         let poll = CodePoll {
             client_id: &client_id,
             device_code: &code.device_code,
-            until: Instant::now() + valid_for,
+            valid_for,
         };
         self.wait(settings, &poll, Duration::from_secs(every)).await
     }
@@ -179,9 +179,12 @@ impl OAuthEndpoints {
         poll: &CodePoll<'_>,
         mut every: Duration,
     ) -> Result<OAuthTokens, SendError> {
+        // The server ends the code too; this only bounds the loop.
+        let mut waited = Duration::ZERO;
         loop {
             sleep(every).await;
-            if Instant::now() >= poll.until {
+            waited += every;
+            if waited >= poll.valid_for {
                 return Err(expired());
             }
             let fields = [
@@ -235,7 +238,7 @@ impl OAuthEndpoints {
 struct CodePoll<'a> {
     client_id: &'a str,
     device_code: &'a str,
-    until: Instant,
+    valid_for: Duration,
 }
 
 /// The state of a code that is not confirmed.
