@@ -9,6 +9,7 @@ use url::Url;
 
 use super::keys::{KEYS, TableName};
 use super::*;
+use crate::filter::Filter;
 use crate::post::route::Route;
 use crate::story::machine::MachineKind;
 use crate::story::relevance::FoldRules;
@@ -226,6 +227,7 @@ words = ["verifier"]
 people = ["A. Author"]
 score_min = 40
 off_topic = true
+filter = "subsystem:core or feed:a"
 [[channel]]
 name = "weekly"
 platform = "discord"
@@ -259,11 +261,18 @@ matrix_users = ["@eve:example.org"]
 [web]
 listen = "127.0.0.1:8080"
 url = "https://news.example.org"
+[subsystems]
+maintainers = "MAINTAINERS"
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
     }
-    let config = Config::parse(text, Path::new("/etc/bpfnews/config.toml"));
+    // The only file that is read with the configuration.
+    let folder = tempfile::tempdir().expect("a folder");
+    let maintainers = folder.path().join("MAINTAINERS");
+    std::fs::write(&maintainers, "BPF [CORE]\nF:\tkernel/bpf/\n").expect("room on the disk");
+    let text = text.replace("MAINTAINERS", &maintainers.to_string_lossy());
+    let config = Config::parse(&text, Path::new("/etc/bpfnews/config.toml"));
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(
         config.database,
@@ -836,8 +845,10 @@ fn check_channels(config: &Config) {
         people: vec!["A. Author".to_owned()],
         score_min: Some(40),
         off_topic: true,
-        ..Route::default()
+        filter: Filter::parse("subsystem:core or feed:a").ok(),
+        subsystems: config.subsystems.clone(),
     };
+    assert_eq!(config.subsystems.len(), 1);
     assert_eq!(news.route, route);
     assert_eq!(
         (
@@ -855,7 +866,11 @@ fn check_channels(config: &Config) {
         at,
     };
     assert_eq!(weekly.mode, ChannelMode::Digest { when });
-    assert_eq!(weekly.route, Route::default());
+    let others = Route {
+        subsystems: config.subsystems.clone(),
+        ..Route::default()
+    };
+    assert_eq!(weekly.route, others);
     assert_eq!(
         (here.platform, here.maintainers),
         (PlatformKind::Terminal, true)
@@ -1094,6 +1109,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
+                (TableName::Top, "subsystems") => line == "[subsystems]",
                 (
                     TableName::Top
                     | TableName::Network
@@ -1107,7 +1123,8 @@ fn the_example_is_good_and_explains_every_key() {
                     | TableName::Commands
                     | TableName::Follow
                     | TableName::Issue
-                    | TableName::Web,
+                    | TableName::Web
+                    | TableName::Subsystems,
                     _,
                 ) => line.starts_with(&format!("{key} = ")),
             }
@@ -1117,7 +1134,7 @@ fn the_example_is_good_and_explains_every_key() {
         let above = lines[..at].iter().rev().find(|line| !line.is_empty());
         let explained = match *key {
             "network" | "feed" | "relevance" | "weights" | "machines" | "discord" | "matrix"
-            | "channel" | "commands" | "issue" | "web" => {
+            | "channel" | "commands" | "issue" | "web" | "subsystems" => {
                 above.is_some_and(|line| line.starts_with('#') || line.contains('='))
             }
             _ => at > 0 && is_prose(lines[at - 1]),

@@ -1,3 +1,5 @@
+//! Tables and properties of the whole room.
+
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -165,7 +167,7 @@ fn filters_are_bounded() {
     let patterns = "title:/a/ ".repeat(PATTERNS_MAX + 1);
     let deep = format!("{}a{}", "(".repeat(500), ")".repeat(500));
     let nots = "not ".repeat(40) + "a";
-    let zigzag = "a (b or ".repeat(20) + "c" + &")".repeat(20);
+    let zigzag = format!("{}c{}", "a (b or ".repeat(20), ")".repeat(20));
     // Short as typed, long as printed.
     let words = "aaaaaaaaaaaaaaa\u{20}".repeat(99);
     for text in [

@@ -316,15 +316,6 @@ pub struct Applied {
     pub commits: Vec<AppliedCommit>,
 }
 
-impl Applied {
-    /// The tree as people call it: the last part of its path, without `.git`.
-    pub fn short_tree(&self) -> &str {
-        let path = self.tree.trim_end_matches('/');
-        let name = path.rsplit('/').next().unwrap_or(path);
-        name.strip_suffix(".git").unwrap_or(name)
-    }
-}
-
 /// A commit made from a patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedCommit {

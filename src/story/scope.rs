@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const FILES_MAX: usize = 128;
 const FILES_BYTES_MAX: usize = 6 * 1024;
 /// The most addresses of each kind, and the most bytes of one.
-const ADDRESSES_MAX: usize = 64;
+const ADDRESSES_MAX: usize = 200;
 const ADDRESS_BYTES_MAX: usize = 254;
 
 /// The files and addresses of a story, within bounds. Addresses are in lower case.
@@ -77,7 +77,7 @@ pub(super) fn addresses(header: &str) -> impl Iterator<Item = &str> {
             rest = after;
             let inner = match (entry.rfind('<'), entry.rfind('>')) {
                 (Some(open), Some(close)) if open < close => &entry[open + 1..close],
-                _ => entry,
+                _ => outside_comment(entry),
             };
             let inner = inner.rsplit(':').next().unwrap_or(inner).trim();
             let is_plain = !inner.contains(|c: char| c.is_whitespace() || c.is_control());
@@ -87,6 +87,15 @@ pub(super) fn addresses(header: &str) -> impl Iterator<Item = &str> {
         }
         None
     })
+}
+
+/// An entry without its comment: `a@b.example (open list:NETWORKING)`.
+fn outside_comment(entry: &str) -> &str {
+    let (before, comment) = entry.split_once('(').unwrap_or((entry, ""));
+    match before.trim() {
+        "" => comment.rsplit(')').next().unwrap_or_default(),
+        before => before,
+    }
 }
 
 /// The text up to the next comma or semicolon outside of quotation marks and comments, and the rest.
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn addresses_are_read_from_headers_as_they_were_sent() {
         #[rustfmt::skip]
-        let table: [(&str, &[&str]); 9] = [
+        let table: [(&str, &[&str]); 11] = [
             ("bpf@v.example", &["bpf@v.example"]),
             ("Zoë <z@a.example>, <b@c.example>", &["z@a.example", "b@c.example"]),
             ("\"Last, First; x@y\" <f@a.example>, g@a.example", &["f@a.example", "g@a.example"]),
@@ -138,6 +147,8 @@ mod tests {
             ("undisclosed-recipients:;", &[]),
             ("group: a@b.example, c@d.example;", &["a@b.example", "c@d.example"]),
             ("A (a, b@c) <d@e.example>", &["d@e.example"]),
+            ("n@v.example (open list:NETWORKING, x), c@d.example (moderated list:A)", &["n@v.example", "c@d.example"]),
+            ("(the list) n@v.example, (only a comment)", &["n@v.example"]),
             ("a b@c d, <<x@y.example>, ,", &["x@y.example"]),
             ("\"open <a@b.example>, c@d.example", &["a@b.example"]),
         ];
@@ -154,7 +165,7 @@ mod tests {
             add_address(&mut known, address);
         }
         assert_eq!(known, ["a@b.example"]);
-        for number in 0..200 {
+        for number in 0..300 {
             add_address(&mut known, &format!("{number}@b.example"));
         }
         assert_eq!(known.len(), ADDRESSES_MAX);

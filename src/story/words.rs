@@ -1,6 +1,6 @@
-//! One word for each kind, state, step and role: lists, columns, and steps in posts use these.
+//! One word for each kind, state, step, role and tree: lists, columns, and steps in posts use these.
 
-use super::{PersonRole, State, Step, StoryKind};
+use super::{Applied, PersonRole, State, Step, StoryKind};
 
 impl StoryKind {
     pub fn word(self) -> &'static str {
@@ -78,5 +78,14 @@ impl PersonRole {
             Self::Suggester => "suggester",
             Self::Tester => "tester",
         }
+    }
+}
+
+impl Applied {
+    /// The tree as people call it: the last part of its path, without `.git`.
+    pub fn short_tree(&self) -> &str {
+        let path = self.tree.trim_end_matches('/');
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.strip_suffix(".git").unwrap_or(name)
     }
 }

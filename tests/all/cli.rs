@@ -97,6 +97,42 @@ fn a_route_tells_what_a_channel_takes_and_why_not_the_rest() {
         "{told}"
     );
     assert!(told.contains("here takes 1 of 2 stories"), "{told}");
+    let ask = |args: &[&str]| run(folder.path(), &[&["--config", file], args].concat());
+    let listed = ask(&[
+        "stories",
+        "--filter",
+        "path:a list:bpf author:a@x.example not arena",
+    ]);
+    assert!(listed.status.success(), "{}", err(&listed));
+    let listed = out(&listed);
+    assert!(
+        listed.contains("Mend a map") && !listed.contains("arena"),
+        "{listed}"
+    );
+    let none = ask(&["open", "--filter", "path:b"]);
+    assert!(out(&none).contains("No series waits"), "{}", out(&none));
+    for (filter, wrong) in [
+        (
+            "kind:serie",
+            "column 6: \"serie\" is no kind; write kind:series",
+        ),
+        ("subsystem:bpf", "set maintainers"),
+    ] {
+        let refused = ask(&["stories", "--filter", filter]);
+        assert!(err(&refused).contains(wrong), "{}", err(&refused));
+        assert!(!refused.status.success(), "{filter}");
+    }
+    let explained = out(&ask(&["route", "test", "here", "--story", "2@x.example"]));
+    let lines: Vec<&str> = explained.lines().collect();
+    assert_eq!(lines[..2], ["here refuses bpf: Mend a map", "no  all of"]);
+    assert!(
+        lines[2].starts_with("yes   about:bpf (about BPF: "),
+        "{explained}"
+    );
+    assert_eq!(
+        lines[3],
+        "no    title:arena (the title is \"bpf: Mend a map\")"
+    );
     let missing = run(folder.path(), &["--config", file, "route", "test", "there"]);
     assert!(
         err(&missing).contains("there is no channel there; there are here"),

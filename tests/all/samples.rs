@@ -536,3 +536,21 @@ fn what_is_not_well_formed_is_an_error() {
     let read = first(&file, "https://www.phoronix.com/rss.php", articles());
     assert!(matches!(read, Err(FetchError::Broken { .. })), "{read:?}");
 }
+
+/// Each filter of `tests/filters` stands beside a function in Python that reads the same mails.
+#[test]
+fn filters_take_what_plain_python_takes() {
+    let Some(samples) = samples() else {
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filters");
+    let compared = std::process::Command::new("python3")
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_bpfnews"))
+        .arg(samples.join("lists/windows/bpf-2021/mbox.gz"))
+        .output()
+        .expect("python3, which the build needs too");
+    let table = String::from_utf8_lossy(&compared.stdout);
+    assert!(compared.status.success(), "{table}");
+    assert!(table.contains(" 60 filters\n"), "{table}");
+}

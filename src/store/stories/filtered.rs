@@ -12,7 +12,7 @@ use crate::store::Readers;
 use crate::story::Story;
 
 /// The most stories that one question reads; reading and comparing one takes some 30 µs.
-pub const LOOKED_AT_MAX: usize = 5_000;
+const LOOKED_AT_MAX: usize = 5_000;
 /// Stories that are read at a time. Between two pages, others get the thread.
 const PAGE: i64 = 100;
 /// The time after which a question answers with what it found.

@@ -242,7 +242,7 @@ async fn help_is_made_of_the_table() {
     assert_snapshot!(house.ask(&reader(), "help search").await, @r#"
     (privately)
     ▏ /bpfnews search <words> [page=…]
-    ▏ Search the stories: words, "a phrase", word*
+    ▏ Search the stories: words, "a phrase", word*, or a filter such as path:kernel/bpf/
     ▏ words: the words to search for
     ▏ page: the page number
     "#);
