@@ -1109,6 +1109,7 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
+                (TableName::Top, "follow") => line == "[follow]",
                 (TableName::Top, "subsystems") => line == "[subsystems]",
                 (
                     TableName::Top
