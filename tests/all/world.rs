@@ -172,6 +172,7 @@ impl World {
             follow: FollowConfig::default(),
             issue: IssueConfig::default(),
             web: None,
+            mail: None,
             subsystems: Subsystems::default(),
             from_chat: BTreeSet::new(),
         };

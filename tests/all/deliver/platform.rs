@@ -117,7 +117,8 @@ impl Chat {
         tx.commit().await.expect("room on the disk");
         let personal = personal.expect("a good database");
         let channel = personal[0].row.id;
-        let destinations = ingest.destinations().iter().cloned().chain(personal);
+        let channels = ingest.destinations();
+        let destinations = channels.iter().cloned().chain(personal);
         let delivery_loop = DeliveryLoop::new(
             ingest.store.clone(),
             Arc::clone(&ingest.clock),

@@ -160,6 +160,8 @@ async fn strangers_add_no_header_and_no_markup() {
     let line = |title: &str| Line {
         what: title.to_owned(),
         title: title.to_owned(),
+        author: title.to_owned(),
+        summary: title.to_owned(),
         link: Some("https://lore.example/\"onclick=\"x".to_owned()),
         tone: Tone::New,
         mark: "m".to_owned(),

@@ -34,6 +34,7 @@ impl Served {
             name: "BPF updates".to_owned(),
             home: url.clone(),
             subsystems: Subsystems::default(),
+            mail: None,
         };
         let stop = CancellationToken::new();
         tokio::spawn(web::serve_at_rate(listener, site, rate, stop.clone()));

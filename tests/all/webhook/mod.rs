@@ -52,6 +52,7 @@ fn work(act: Act, key: &str) -> Work {
         key: key.to_owned(),
         is_retry: false,
         tried_ago: None,
+        person: None,
     }
 }
 
@@ -69,6 +70,8 @@ fn line(title: &str) -> Line {
     Line {
         what: "Applied to bpf-next".to_owned(),
         title: title.to_owned(),
+        author: "A. Author".to_owned(),
+        summary: title.to_owned(),
         link: Some("https://lore.example/1/".to_owned()),
         tone: Tone::Applied,
         mark: "m".to_owned(),
@@ -103,6 +106,7 @@ fn contents() -> Vec<Content> {
             }],
             link: None,
             left_out: 2,
+            picture: None,
             number: 1,
             mark: "i".to_owned(),
         })),
