@@ -1330,11 +1330,8 @@ fn the_example_is_good_and_explains_every_key() {
                 (TableName::Top, "commands") => line == "[commands]",
                 (TableName::Top, "issue") => line == "[issue]",
                 (TableName::Top, "web") => line == "[web]",
-<<<<<<< HEAD
                 (TableName::Top, "mail") => line == "[mail]",
-=======
                 (TableName::Top, "follow") => line == "[follow]",
->>>>>>> follow
                 (TableName::Top, "subsystems") => line == "[subsystems]",
                 (
                     TableName::Top

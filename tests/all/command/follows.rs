@@ -175,7 +175,7 @@ async fn a_person_may_be_mentioned_in_the_thread_instead() {
 
 #[tokio::test]
 async fn at_most_one_message_comes_in_a_quarter_of_an_hour() {
-    let (mut house, id) = house().await;
+    let (house, id) = house().await;
     house.ask(&ann(), &format!("follow {id}")).await;
     let mut mails = 0;
     for minute in 0..600 {
