@@ -273,6 +273,20 @@ listen = "127.0.0.1:8080"
 url = "https://news.example.org"
 [subsystems]
 maintainers = "MAINTAINERS"
+[follow]
+each_max = 7
+hourly_max = 2
+[mail]
+from = "news@example.org"
+name = "BPF weekly"
+bounces = "bounces@example.org"
+host = "mail.example.org"
+port = 2525
+tls = "starttls"
+user = "news"
+password_file = "mail-password"
+per_day_max = 500
+list_id = "weekly.example.org"
 "#;
     for (_, key) in KEYS {
         assert!(text.contains(key), "{key} is not tried here");
@@ -284,6 +298,14 @@ maintainers = "MAINTAINERS"
     let text = text.replace("MAINTAINERS", &maintainers.to_string_lossy());
     let config = Config::parse(&text, Path::new("/etc/bpfnews/config.toml"));
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((config.follow.each_max, config.follow.hourly_max), (7, 2));
+    let mail = config.mail.as_ref().expect("there is a [mail]");
+    assert_eq!(
+        (mail.port, mail.tls, mail.per_day_max),
+        (2525, MailTls::StartTls, 500)
+    );
+    let file = mail.password_file.as_deref();
+    assert_eq!(file, Some(Path::new("/etc/bpfnews/mail-password")));
     assert_eq!(
         config.database,
         PathBuf::from("/etc/bpfnews/data/news.sqlite")

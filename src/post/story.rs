@@ -646,7 +646,7 @@ mod tests {
         let post = compose(&story);
         assert!(post.title.chars().count() <= TITLE_CHARS_MAX);
         assert!(post.summary.chars().count() <= SUMMARY_CHARS_MAX);
-        assert_eq!((post.parts.len(), post.parts_left_out), (PARTS_MAX, 28));
+        assert_eq!((post.parts.len(), post.parts_left_out), (6, 34));
     }
 
     #[test]

@@ -32,10 +32,9 @@ fn free_port() -> u16 {
 /// A bpfnews with a postfix.
 struct MailHouse {
     home: TempDir,
-    url: String,
     boxes: PathBuf,
     authority: PathBuf,
-    postfix: Server,
+    _postfix: Server,
 }
 
 impl MailHouse {
@@ -74,10 +73,9 @@ impl MailHouse {
         let (boxes, authority) = (PathBuf::from(boxes), PathBuf::from(authority));
         Self {
             home,
-            url,
             boxes,
             authority,
-            postfix,
+            _postfix: postfix,
         }
     }
 
