@@ -68,7 +68,7 @@ fn closed() -> SendError {
 #[tokio::test]
 async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
     let chat = Chat::new();
-    let mut world = list(&chat).await;
+    let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
     let (ann, bob) = (add(&world, "ann").await, add(&world, "bob").await);
     for title in ["1", "2"] {
@@ -105,7 +105,7 @@ async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
 #[tokio::test]
 async fn a_person_who_waits_holds_nobody_else_and_keeps_the_order() {
     let chat = Chat::new();
-    let mut world = list(&chat).await;
+    let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
     let (ann, bob) = (add(&world, "ann").await, add(&world, "bob").await);
     for title in ["1", "2"] {
