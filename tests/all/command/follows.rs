@@ -25,7 +25,6 @@ async fn house() -> (House, String) {
     house.post(&[mail("a", 60, PATCH, "")]).await;
     let offered = house.offered(&reader(), Completes::Story, "maps").await;
     let id = offered[0].rsplit(" = ").next().expect("an id").to_owned();
-    house.chat.forget();
     house.chat.by_clock(&house.live.clock);
     (house, id)
 }
@@ -156,7 +155,6 @@ async fn closed_messages_are_named_once_where_the_person_asked() {
 #[tokio::test]
 async fn a_person_may_be_mentioned_in_the_thread_instead() {
     let (mut house, id) = house().await;
-    // The post was made before the chat was told to forget, so it stands.
     house.ask(&ann(), &format!("follow way=thread {id}")).await;
     moves(&mut house, "b", "[PATCH bpf-next v2] bpf: Let maps grow").await;
     assert_eq!(told(&house, ANN), [[""; 0]; 0]);
