@@ -67,6 +67,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         name: "BPF updates".to_owned(),
         home: home.clone(),
         subsystems: Subsystems::default(),
+        mail: None,
     };
     let without_limit = ApiAllowance {
         burst: 1,

@@ -96,10 +96,9 @@ fn as_text(channel: &ChannelState, now: DateTime<Utc>) -> String {
         condition.word(),
         facts.join(" · ")
     );
-    for line in [why(channel, seconds), advice(channel, seconds)] {
-        if let Some(line) = line {
-            text.push_str(&format!("    {DIM}{line}{DIM:#}\n"));
-        }
+    let below = [why(channel, seconds), advice(channel, seconds)];
+    for line in below.into_iter().flatten() {
+        text.push_str(&format!("    {DIM}{line}{DIM:#}\n"));
     }
     text
 }

@@ -81,7 +81,7 @@ impl DeliveryLoop {
         let many = news.lines.len();
         news.lines.retain(|line| {
             let step = read_mark(&line.mark);
-            !step.is_some_and(|(story, at)| told.get(story).is_some_and(|told| *told >= at))
+            step.is_none_or(|(story, at)| told.get(story).is_none_or(|told| *told < at))
         });
         Ok(Ok(match news.lines.is_empty() && many > 0 {
             true => None,

@@ -309,7 +309,7 @@ impl MaintainersReader {
     }
 }
 
-/// The letter and the value of a line `F:	kernel/bpf/`.
+/// The letter and the value of a line such as `F: kernel/bpf/`.
 fn entry(line: &str) -> Option<(char, &str)> {
     let (letter, value) = line.split_once(':')?;
     let mut letters = letter.chars();

@@ -185,7 +185,7 @@ fn filters_are_bounded() {
     let at_most = vec!["a"; CLAUSES_MAX].join(" ");
     assert!(Filter::parse(&at_most).is_ok());
     let patterns = Filter::parse(
-        &"title:/a/ or "
+        "title:/a/ or "
             .repeat(PATTERNS_MAX)
             .trim_end_matches(" or "),
     );

@@ -77,8 +77,9 @@ mod tests {
         let many: Vec<(&str, &str)> = ["B", "C", "D", "E", "F"]
             .map(|name| ("reviewer", name))
             .to_vec();
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u32, &'a str);
         #[rustfmt::skip]
-        let table: [(&str, &[(&str, &str)], u32, &str); 7] = [
+        let table: [Case; 7] = [
             ("series", &[], 0, ""),
             ("series", &[("author", "A. Author")], 1, "1 answer"),
             ("series", &[("acker", "B"), ("reviewer", "C"), ("reviewer", "D")], 4, "reviewed by C and D · acked by B · 4 answers"),

@@ -35,7 +35,7 @@ struct HookMessage {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum HookBody {
-    Story(HookStory),
+    Story(Box<HookStory>),
     Line(HookLine),
     Digest { title: String, lines: Vec<HookLine> },
     Issue(HookIssue),
@@ -174,7 +174,7 @@ fn version_of(key: &str) -> u64 {
 
 fn content_of(content: &Content) -> HookBody {
     match content {
-        Content::Story(post) => HookBody::Story(story(post)),
+        Content::Story(post) => HookBody::Story(Box::new(story(post))),
         Content::Line(line) => HookBody::Line(hook_line(line)),
         Content::Digest(Digest { title, lines, .. }) => HookBody::Digest {
             title: title.clone(),

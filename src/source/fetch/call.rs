@@ -155,7 +155,7 @@ fn header_map(named: &[(&'static str, String)]) -> Result<HeaderMap, CallError> 
                 "the value for the header {name} has characters that no header may have; check the file that holds it"
             ))
         })?;
-        headers.insert(HeaderName::from_static(*name), value);
+        headers.insert(HeaderName::from_static(name), value);
     }
     Ok(headers)
 }

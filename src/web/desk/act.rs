@@ -24,7 +24,7 @@ use crate::web::layout::private_page;
 
 /// Why an action ends early: a page for the editor, or an internal error.
 pub(super) enum ActionEnd {
-    Page(Response),
+    Page(Box<Response>),
     Fault(PageError),
 }
 
@@ -36,6 +36,12 @@ impl From<anyhow::Error> for ActionEnd {
 
 impl From<Response> for ActionEnd {
     fn from(page: Response) -> Self {
+        Self::Page(Box::new(page))
+    }
+}
+
+impl From<Box<Response>> for ActionEnd {
+    fn from(page: Box<Response>) -> Self {
         Self::Page(page)
     }
 }
@@ -43,7 +49,7 @@ impl From<Response> for ActionEnd {
 impl IntoResponse for ActionEnd {
     fn into_response(self) -> Response {
         match self {
-            Self::Page(page) => page,
+            Self::Page(page) => *page,
             Self::Fault(error) => error.into_response(),
         }
     }

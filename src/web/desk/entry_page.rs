@@ -77,9 +77,10 @@ pub(super) async fn entry(
             p.about { "The coming issue does not have it." }
         }
         @for kind in kinds {
-            @let mut present = present_text(&draft.rows, &subject, *kind);
-            @if present.version == 0 && *kind == EditKind::Note { @let _ = present.text.push_str(&note); }
-            (text_form(&session, &id, *kind, &present, &present.text))
+            @let present = present_text(&draft.rows, &subject, *kind);
+            @let is_first_note = present.version == 0 && *kind == EditKind::Note;
+            @let text = if is_first_note { format!("{}{note}", present.text) } else { present.text.clone() };
+            (text_form(&session, &id, *kind, &present, &text))
         }
         (last_edits(&rows, &session))
     };

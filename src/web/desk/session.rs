@@ -33,14 +33,14 @@ impl DeskSession {
     }
 
     /// Checks that a form came from a page of this session.
-    pub(super) fn check(&self, form: &DeskForm) -> Result<(), Response> {
+    pub(super) fn check(&self, form: &DeskForm) -> Result<(), Box<Response>> {
         match desk_access::is_form_token(&self.secret, form.get("token")) {
             true => Ok(()),
-            false => Err(refusal(
+            false => Err(Box::new(refusal(
                 StatusCode::FORBIDDEN,
                 "That form is not of this session",
                 "Nothing was changed. Go back, copy what you wrote, open the desk again, and save it there.",
-            )),
+            ))),
         }
     }
 }
@@ -200,7 +200,7 @@ pub(super) async fn leave(
         Err(refused) => return Ok(refused),
     };
     if let Err(refused) = session.check(&form) {
-        return Ok(refused);
+        return Ok(*refused);
     }
     let mut tx = desk.live.store.write().await?;
     desk_access::end_session(&mut tx, &session.secret).await?;
