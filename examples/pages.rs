@@ -238,7 +238,7 @@ fn mails(number: usize, many: usize) -> Vec<Item> {
                 person(number),
                 sent,
             ));
-            if part > 0 && number % 4 == 0 {
+            if part > 0 && number.is_multiple_of(4) {
                 let answer = format!("{}-answer", id(part));
                 let title = format!("Re: {} {title}", tag(part));
                 let mut answer = mail(&answer, Some(id(part)), &title, person(number + part), sent);

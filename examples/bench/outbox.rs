@@ -58,7 +58,7 @@ pub(crate) async fn settle(
     let config = world::configured(scratch, &format!("{feed}{text}"))?.config;
     let store = Store::open(&config.database).await?;
     let mut tx = store.write().await?;
-    let destinations = destination::sync(&mut tx, &config.channels, world::now()).await?;
+    let destinations = destination::sync(&mut tx, &config.channels, None, world::now()).await?;
     tx.commit().await?;
     let chat = Chat::marking(marks.map(File::create).transpose()?);
     let platforms = [(

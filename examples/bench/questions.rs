@@ -121,6 +121,7 @@ async fn ask(handler: &CommandHandler, number: usize) -> anyhow::Result<Duration
         person: number.to_string(),
         roles: Vec::new(),
         is_manager: false,
+        is_alone: false,
     };
     let call = parse(Audience::Readers, "latest");
     let started = Instant::now();
