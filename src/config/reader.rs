@@ -218,9 +218,7 @@ impl<'n, 't> Table<'n, 't> {
             | TableName::Follow
             | TableName::Issue
             | TableName::Web
-            | TableName::Subsystems => {
-                format!("{}.{key}", self.place)
-            }
+            | TableName::Subsystems => format!("{}.{key}", self.place),
             TableName::Feed | TableName::Channel => format!("{}: {key}", self.place),
         }
     }

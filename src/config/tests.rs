@@ -251,6 +251,9 @@ managers = false
 cooldown_s = 7
 suggestions_person_max = 8
 suggestions_server_max = 9
+[follow]
+each_max = 10
+hourly_max = 2
 [issue]
 name = "BPF weekly"
 publish = "wed 16:00"
@@ -274,6 +277,11 @@ maintainers = "MAINTAINERS"
     let text = text.replace("MAINTAINERS", &maintainers.to_string_lossy());
     let config = Config::parse(&text, Path::new("/etc/bpfnews/config.toml"));
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    let follow = FollowConfig {
+        each_max: 10,
+        hourly_max: 2,
+    };
+    assert_eq!(config.follow, follow);
     assert_eq!(
         config.database,
         PathBuf::from("/etc/bpfnews/data/news.sqlite")

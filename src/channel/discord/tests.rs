@@ -150,6 +150,8 @@ fn a_story_looks_so() {
     let wanted = json!({"allowed_mentions": {"parse": []}, "embeds": [{
         "author": {"name": "x"}, "title": r"bpf: Add \_\_sk\_buff", "url": "https://x.org/", "color": 0x22_C5_5E,
         "description": "**applied to bpf-next** · x\n\nx\n\n**What changed:** x\n\n- **1/20** x\n… and 8 more\n\nx\n\nx → v2 3 May\n\nx",
-        "footer": {"text": "series · x, bpf-next · 5tab1e0001"}, "timestamp": "2023-11-14T22:13:20Z"}]});
+        "footer": {"text": "series · x, bpf-next · 5tab1e0001"}, "timestamp": "2023-11-14T22:13:20Z"}],
+        "components": [{"type": 1, "components": [{"type": 2, "style": 2, "label": "Follow", "disabled": false,
+            "custom_id": "page:r:0:follow 5tab1e0001"}]}]});
     assert_eq!(body, wanted);
 }

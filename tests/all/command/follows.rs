@@ -327,7 +327,11 @@ async fn forget_me_leaves_no_trace_and_says_what_there_was() {
     }
     // The ban stays, and maintainers can lift it.
     assert_snapshot!(house.ask(&ann(), "suggest https://two.example/").await);
-    assert_snapshot!(house.ask(&boss(), &format!("admin suggest lift {ANN}")).await);
+    assert_snapshot!(
+        house
+            .ask(&boss(), &format!("admin suggest lift {ANN}"))
+            .await
+    );
     assert_snapshot!(house.ask(&reader(), "forget me").await);
 }
 
