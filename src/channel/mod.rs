@@ -44,7 +44,7 @@ pub enum Personal {
 }
 
 impl Personal {
-    /// The person whom the message mentions.
+    /// The person that the message mentions.
     pub fn mentioned(&self) -> Option<&str> {
         match self {
             Self::Direct(_) => None,

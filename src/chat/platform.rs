@@ -7,7 +7,7 @@ pub enum PlatformKind {
     Matrix,
     /// The terminal that the program runs in.
     Terminal,
-    /// Mail to people who signed up for it. It has no rooms and no commands.
+    /// Mail to its subscribers. It has no rooms and no commands.
     Mail,
     /// An address that gets events as JSON.
     Webhook,
@@ -41,7 +41,7 @@ impl PlatformKind {
         }
     }
 
-    /// Whether it has people who can get messages of their own.
+    /// Whether it sends messages to single people.
     pub fn has_people(self) -> bool {
         match self {
             PlatformKind::Discord | PlatformKind::Matrix | PlatformKind::Mail => true,

@@ -137,7 +137,7 @@ fn why(channel: &ChannelState, now: i64) -> Option<String> {
     }
 }
 
-/// What an operator does about it.
+/// The operator's remedy.
 fn advice(channel: &ChannelState, now: i64) -> Option<String> {
     let advice = match channel.condition(now) {
         ChannelCondition::Ok if channel.dead_letters > 0 => {

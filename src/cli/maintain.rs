@@ -30,7 +30,7 @@ pub(super) enum HouseChange<'a> {
     ResumeFeed(&'a str),
 }
 
-/// What an operator asks and changes.
+/// The questions and changes of an operator.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum HouseCommand {
     /// List the channels: which takes no messages, since when, why, what waits for it, and what to do.
@@ -210,7 +210,7 @@ fn stamp(seconds: i64) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Lists what is muted.
+/// Lists the mutes.
 pub(super) async fn mutes(path: &Path, format: Format) -> anyhow::Result<ExitCode> {
     let config = Config::load(path)?;
     let store = Store::open(&config.database).await?;

@@ -20,7 +20,7 @@ use crate::story::Story;
 const WORDS_CHARS_MIN: usize = 3;
 const WORDS_CHARS_MAX: usize = 200;
 
-/// A maintainer, and what that person's changes need.
+/// A maintainer, with the means for changes.
 #[derive(Debug)]
 pub struct Maintainer<'a> {
     pub store: &'a Store,
@@ -30,7 +30,7 @@ pub struct Maintainer<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// The result of a change, for the person who made it.
+/// The result of a change, for its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub title: String,
@@ -38,7 +38,7 @@ pub struct Change {
 }
 
 impl CommandContext<'_> {
-    /// The person who gives the command.
+    /// The author of the command.
     pub(super) fn maintainer(&self) -> Maintainer<'_> {
         Maintainer {
             store: &self.live.store,

@@ -37,7 +37,7 @@ pub(super) fn written(ctx: &CommandContext<'_>, name: &str) -> String {
     }
 }
 
-/// The editor who gives the command.
+/// The editor behind the command.
 pub(super) fn editor(ctx: &CommandContext<'_>) -> Editor {
     Editor::new(ctx.actor())
 }

@@ -1,4 +1,4 @@
-//! What a person follows: news about it come by direct message, or by a mention in a thread.
+//! The follows of a person: their news come by direct message, or by a mention in a thread.
 
 use chrono::DateTime;
 
@@ -132,7 +132,7 @@ fn answer(
     )
 }
 
-/// Finds out what a person means: a story by its exact name, an author, or a story by words of its title.
+/// Finds the thing that a person means: a story by its exact name, an author, or a story by words of its title.
 async fn followed(ctx: &CommandContext<'_>, typed: &str) -> Result<Followed, CommandError> {
     let typed = typed.trim();
     if let Some(name) = typed.strip_prefix(AUTHOR)
@@ -214,7 +214,7 @@ fn author(name: &str) -> Result<String, CommandError> {
     Ok(name.to_owned())
 }
 
-/// Lists what a person follows.
+/// Lists a person's follows.
 pub(super) async fn list(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let readers = ctx.live.store.read();
     let rows = follows::list_follows(readers, ctx.by.platform.word(), &ctx.by.person).await?;

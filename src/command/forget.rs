@@ -5,7 +5,7 @@ use crate::plan;
 use crate::post::story::Content;
 use crate::store::{outbox, personal};
 
-/// Erases the requester, and says what was stored.
+/// Erases the requester, and lists the erased data.
 pub(super) async fn forget_me(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     let (platform, person) = (ctx.by.platform.word(), &ctx.by.person);
     let mut tx = ctx.live.store.write().await?;
@@ -19,7 +19,7 @@ pub(super) async fn forget_me(ctx: &CommandContext<'_>) -> Result<Answer, Comman
         }
     }
     tx.commit().await.map_err(anyhow::Error::from)?;
-    // The write-ahead log still has what was erased.
+    // The write-ahead log still has the erased data.
     ctx.live.store.checkpoint().await?;
     ctx.live.wake();
     let counts = [

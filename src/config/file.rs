@@ -54,7 +54,7 @@ pub struct Config {
     pub subsystems: Subsystems,
     /// Maintainers, and limits on commands.
     pub commands: CommandsConfig,
-    /// Limits on what people follow.
+    /// Limits of follows.
     pub follow: FollowConfig,
     pub issue: IssueConfig,
     /// `None` if there are no pages.

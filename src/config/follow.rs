@@ -1,4 +1,4 @@
-//! The `[follow]` table: limits on what people follow.
+//! The `[follow]` table: limits of follows.
 
 use super::reader::Table;
 

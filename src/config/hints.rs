@@ -1,4 +1,4 @@
-//! Words of messages about a configuration: values as they were found, and hints at what was meant.
+//! Words of messages about a configuration: values as they were found, and hints at the right ones.
 
 use super::keys::{KEYS, TableName};
 

@@ -1,4 +1,4 @@
-//! The `[mail]` table: the server that sends mail, and what mails say about their sender.
+//! The `[mail]` table: the mail server, and the sender as mails name it.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -261,6 +261,9 @@ managers = false
 cooldown_s = 7
 suggestions_person_max = 8
 suggestions_server_max = 9
+[follow]
+each_max = 10
+hourly_max = 2
 [issue]
 name = "BPF weekly"
 publish = "wed 16:00"
@@ -273,9 +276,6 @@ listen = "127.0.0.1:8080"
 url = "https://news.example.org"
 [subsystems]
 maintainers = "MAINTAINERS"
-[follow]
-each_max = 7
-hourly_max = 2
 [mail]
 from = "news@example.org"
 name = "BPF weekly"
@@ -298,7 +298,7 @@ list_id = "weekly.example.org"
     let text = text.replace("MAINTAINERS", &maintainers.to_string_lossy());
     let config = Config::parse(&text, Path::new("/etc/bpfnews/config.toml"));
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!((config.follow.each_max, config.follow.hourly_max), (7, 2));
+    assert_eq!((config.follow.each_max, config.follow.hourly_max), (10, 2));
     let mail = config.mail.as_ref().expect("there is a [mail]");
     assert_eq!(
         (mail.port, mail.tls, mail.per_day_max),

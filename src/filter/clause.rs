@@ -165,7 +165,7 @@ impl Comparison {
     }
 }
 
-/// What a text is compared with.
+/// The other side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TextTest {
     /// As the field compares: a part of a title, a folder of a path.
@@ -244,7 +244,7 @@ pub(super) fn compile(source: &str, any_case: bool) -> Result<Regex, String> {
     })
 }
 
-/// What a story is about.
+/// The subject of a story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FilterTopic {
     Bpf,

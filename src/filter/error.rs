@@ -1,4 +1,4 @@
-//! The error of a text that is no filter: where, what is wrong, and what would be right.
+//! The error of a text that is no filter: the place, the fault, and the right form.
 
 use std::fmt;
 
@@ -38,12 +38,12 @@ impl FilterError {
         self.at + 1
     }
 
-    /// What is wrong.
+    /// The fault.
     pub fn wrong(&self) -> &str {
         &self.wrong
     }
 
-    /// What would be right.
+    /// The right form.
     pub fn right(&self) -> &str {
         &self.right
     }

@@ -9,14 +9,14 @@ const REASONS_MAX: usize = 2;
 /// The most lines of an explanation.
 const LINES_MAX: usize = 60;
 
-/// A part of a filter, and what it says about a story. Values are text of strangers.
+/// A part of a filter, and its verdict on a story. Values are text of strangers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The clause as it is written; `all of`, `any of` or `not` if it has parts.
     pub clause: String,
     /// Whether it takes the story.
     pub taken: bool,
-    /// What the story has there; empty if the part has parts.
+    /// The story's value there; empty if the part has parts.
     pub value: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Explanation>,

@@ -50,7 +50,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// Where it is wrong, and what would be right.
+    /// Where it is wrong, and the right form.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::parse(text).map(|root| Self { root })
     }
@@ -60,7 +60,7 @@ impl Filter {
         self.root.takes(&Asked::new(story, subsystems))
     }
 
-    /// For each clause, whether it takes the story, and what the story has.
+    /// For each clause, whether it takes the story, and the story's value.
     pub fn explain(&self, story: &Story, subsystems: &Subsystems) -> Explanation {
         self.root.explain(&Asked::new(story, subsystems))
     }
@@ -69,7 +69,7 @@ impl Filter {
     ///
     /// # Errors
     ///
-    /// The first clause that can take no story, and what would be right.
+    /// The first clause that can take no story, and the right form.
     pub fn check(&self, subsystems: &Subsystems) -> Result<(), FilterError> {
         let mut wrong = None;
         self.root.each(&mut |clause| {
@@ -110,7 +110,7 @@ impl Filter {
         patterns
     }
 
-    /// Reads what a person typed into a search: a filter, or only words for a search in full text (`None`). Words with a colon
+    /// Reads the text of a search: a filter, or only words for a search in full text (`None`). Words with a colon
     /// that are no filter are words.
     ///
     /// # Errors

@@ -151,7 +151,7 @@ impl Subsystems {
     ///
     /// # Errors
     ///
-    /// What is wrong, and what would be right.
+    /// The fault, and the right form.
     pub(super) fn check(&self, test: &TextTest) -> Result<(), (String, String)> {
         if self.is_empty() {
             let right = "set maintainers = \"FILE\" in [subsystems] to a kernel's MAINTAINERS file";
@@ -230,7 +230,7 @@ impl Subsystems {
 }
 
 impl Subsystem {
-    /// Whether it has a changed file, or its words are in what the story says.
+    /// Whether it has a changed file, or its words are in the story's text.
     fn takes<'s>(&self, story: &Story, said: impl Fn() -> &'s str) -> bool {
         let mut files = story.scope.files.iter();
         files.any(|file| {
@@ -248,7 +248,7 @@ impl Subsystem {
     }
 }
 
-/// What is stored of the content of a story: titles and the summary. Diffs are not stored.
+/// The stored content of a story: titles and the summary. Diffs are not stored.
 fn content(story: &Story) -> String {
     let patches = story.revisions.last().map(|newest| newest.patches.iter());
     let patches = patches.into_iter().flatten();

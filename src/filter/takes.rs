@@ -14,7 +14,7 @@ const VALUE_CHARS_MAX: usize = 160;
 /// The most members of a list in an explanation.
 const MEMBERS_SHOWN: usize = 4;
 
-/// A story that a filter is asked about, with what several clauses need of it.
+/// A story before a filter, with the values that several clauses need.
 pub(super) struct Asked<'a> {
     story: &'a Story,
     subsystems: &'a Subsystems,
@@ -149,7 +149,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What the story has where a clause looks, for people. Addresses of people are counted and not shown.
+    /// The story's value where a clause looks, for people. Addresses of people are counted and not shown.
     pub(super) fn value(&self, clause: &Clause) -> String {
         let story = self.story;
         let value = match clause {

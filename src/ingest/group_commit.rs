@@ -34,7 +34,7 @@ pub(super) struct GroupCommit {
     store: Store,
     clock: Arc<dyn Clock>,
     rules: FoldRules,
-    /// What the filters may name that people follow.
+    /// The names that followed filters may use.
     subsystems: Subsystems,
     shared: Arc<SharedState>,
     queue: CommitQueue,

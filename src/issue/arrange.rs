@@ -1,4 +1,4 @@
-//! What editors add to the sections: accepted suggestions, free entries, and the order of entries.
+//! The editors' additions to the sections: accepted suggestions, free entries, and the order of entries.
 
 use std::collections::HashMap;
 

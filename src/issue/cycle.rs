@@ -20,7 +20,7 @@ const LAST_CANDIDATE: u32 = 7;
 /// A release that is so late is not known here, or the habit was broken.
 const LATE: TimeDelta = TimeDelta::days(3);
 
-/// What readers should know about the days that are expected.
+/// A note for readers about the expected days.
 pub const CYCLE_NOTE: &str = "Days follow from habit: a candidate every Sunday, seven or eight of them, and two weeks for the merge window.";
 /// The answer if no release is stored.
 pub const NO_RELEASE: &str = "No release of the kernel is stored. The feed kernel-releases of the example configuration brings them.";
@@ -62,7 +62,7 @@ fn is_window_open(release: &Release, now: DateTime<Utc>) -> bool {
     !release.version.contains("-rc") && now - release.at <= WINDOW_MAX
 }
 
-/// Where the kernel is, and what habit expects. Only the last release is a fact.
+/// Where the kernel is, and the next steps by habit. Only the last release is a fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelCycle {
     /// The last release, in a sentence.

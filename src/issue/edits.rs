@@ -88,7 +88,7 @@ pub struct Edit {
     pub id: i64,
     /// Its kind.
     pub kind: EditKind,
-    /// What it is about.
+    /// Its subject.
     pub subject: EditSubject,
     /// Where the story is to stand.
     pub section: Option<SectionKind>,

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 
 use super::markdown::{self, Correction, is_list, opening, read_at, rest};
+pub use super::written::linked;
 use super::written::written;
 use super::{Commit, Commits, Entry, Issue, Picture, Posted, Section, SectionKind, picture};
 use crate::post::numbers::sentence;
@@ -226,15 +227,6 @@ fn posted_item(author: &str, posted: &Posted, links: Links<'_>) -> Markup {
             @if !posted.parts.is_empty() {
                 ul { @for (title, link) in &posted.parts { li { (linked(title, at(link).as_deref())) } } }
             }
-        }
-    }
-}
-
-pub fn linked(text: &str, link: Option<&str>) -> Markup {
-    html! {
-        @match link {
-            Some(link) => { a href=(link) { (text) } }
-            None => { (text) }
         }
     }
 }

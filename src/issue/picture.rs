@@ -65,7 +65,7 @@ pub enum WrongPicture {
 ///
 /// # Errors
 ///
-/// Returns an error that says what to do about the picture.
+/// Returns an error that names the remedy.
 pub fn encode(bytes: &[u8]) -> Result<EncodedPicture, WrongPicture> {
     if bytes.len() > UPLOAD_BYTES_MAX {
         return Err(WrongPicture::TooManyBytes);

@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use super::html::linked;
 use super::prose::{Block, BlockKind, Span, read};
 
 /// Renders Markdown that an editor wrote.
@@ -81,6 +80,15 @@ fn spanned(spans: &[Span]) -> Markup {
                 Span::Link { text, link } => { (linked(text, Some(link))) }
                 Span::Break => { br; }
             }
+        }
+    }
+}
+
+pub fn linked(text: &str, link: Option<&str>) -> Markup {
+    html! {
+        @match link {
+            Some(link) => { a href=(link) { (text) } }
+            None => { (text) }
         }
     }
 }

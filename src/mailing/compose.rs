@@ -240,7 +240,7 @@ impl Mailing {
     }
 
     fn text_footer(&self, row: &SubscriberRow) -> String {
-        // Mail programs leave out of a reply what follows this line.
+        // Mail programs leave the text below this line out of a reply.
         let signature = "-- ";
         let why = paragraphs(&[&self.why()]);
         let why = why.trim_end();

@@ -26,7 +26,7 @@ pub use crate::config::MailAddress;
 /// How long a link to confirm is good. After that, the address is erased.
 pub const CONFIRM_WITHIN: TimeDelta = TimeDelta::hours(48);
 
-/// What mails say about their sender and their list.
+/// The sender and the list, as mails name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailSender {
     pub from: MailAddress,

@@ -12,7 +12,7 @@ use crate::store::{Store, Tx, mailings, subscribers};
 /// The mark of a mail that asks a person to confirm.
 pub const CONFIRM_MARK: &str = "mail-confirm";
 
-/// The platform of recipients who get mail.
+/// The platform of subscribers.
 const MAIL: &str = "mail";
 /// Deliveries that are queued at once.
 const PAGE: i64 = 200;

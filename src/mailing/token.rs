@@ -13,7 +13,7 @@ const BOUNCE_DIGITS: usize = 20;
 /// The longest token that is read.
 const TOKEN_BYTES_MAX: usize = 100;
 
-/// What a code is good for. A code for one purpose is of no use for another.
+/// The purpose of a code. A code for one purpose is of no use for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// To turn mail on.

@@ -82,7 +82,7 @@ async fn followers(
     Ok(found)
 }
 
-/// What moved in a story; `None` if nothing did that a person would call news.
+/// The news of a story; `None` if there is none.
 fn moved(changed: &ChangedStory, news: &News) -> anyhow::Result<Option<FollowNews>> {
     let story = &changed.story;
     let loud = news_of(changed, news);
@@ -132,7 +132,7 @@ fn new_steps(before: &Story, story: &Story) -> Vec<String> {
     steps
 }
 
-/// What makes an event the same one.
+/// The identity of an event.
 fn key(event: &Event) -> (Step, &str) {
     (event.state, &event.source)
 }
@@ -151,7 +151,7 @@ fn joined(mut before: FollowNews, later: &FollowNews) -> FollowNews {
     before
 }
 
-/// The line of a story in a message: what moved, and the story.
+/// The line of a story in a message: the step, and the story.
 fn line(news: &FollowNews) -> Line {
     let first = news.steps.len().saturating_sub(STEPS_MAX);
     let mut words = news.steps[first..].to_vec();

@@ -63,7 +63,7 @@ pub(crate) struct Occasion {
     pub(crate) is_live: bool,
 }
 
-/// A changed story with what is new in it.
+/// A changed story with its new items.
 struct StoryChange<'a> {
     changed: &'a ChangedStory,
     news: Vec<(i64, NewsItem)>,

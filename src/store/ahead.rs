@@ -64,6 +64,12 @@ pub async fn set_back(tx: &mut Tx, by: i64, now: DateTime<Utc>) -> anyhow::Resul
     )
     .execute(&mut **tx)
     .await?;
+    sqlx::query!(
+        "UPDATE follow_news SET moved_at = $1 WHERE moved_at > $1",
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
     sqlx::query!("UPDATE troubles SET since_at = $1 WHERE since_at > $1", now)
         .execute(&mut **tx)
         .await?;

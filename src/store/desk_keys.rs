@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Database, Tx};
 
-/// What a secret opens.
+/// The purpose of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeskKeyKind {
     /// A link, which becomes a session once.

@@ -1,4 +1,4 @@
-//! What people follow, and the news that wait for them. Personal data: see [`super::recipients`].
+//! The follows of people, and the news that wait for them. Personal data: see [`super::recipients`].
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};

@@ -10,7 +10,7 @@ use super::recipients::{erase_recipient, recipient};
 /// The word in place of a person's id.
 pub const SOMEBODY: &str = "somebody";
 
-/// What was stored about a person.
+/// The stored data about a person.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ForgottenPerson {
     pub recipients: u64,

@@ -45,7 +45,7 @@ pub async fn personal_channel(
     .context("reading the channel of personal messages")
 }
 
-/// A person who gets messages.
+/// The receiver of personal messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientRow {
     pub id: i64,
@@ -258,7 +258,7 @@ pub async fn send_directly(
     Ok(changed.rows_affected() > 0)
 }
 
-/// What was stored of a recipient.
+/// The stored data of a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasedRecipient {
     pub follows: u64,

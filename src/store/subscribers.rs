@@ -1,4 +1,4 @@
-//! The people who asked for mail. This is the only table with their addresses.
+//! The subscribers of mail. This is the only table with their addresses.
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -168,7 +168,7 @@ pub async fn list_subscribers(
     .context("listing subscribers")
 }
 
-/// Turns mail on for a subscriber who confirmed.
+/// Turns mail on for a confirmed subscriber.
 pub async fn confirm(tx: &mut Tx, id: i64, now: DateTime<Utc>) -> anyhow::Result<()> {
     let now = now.timestamp();
     sqlx::query!(

@@ -1,4 +1,4 @@
-//! What filters compare beside the rest of a story: the files that it changes, and the addresses in its mails.
+//! The part of a story that only filters compare: the files that it changes, and the addresses in its mails.
 
 use serde::{Deserialize, Serialize};
 

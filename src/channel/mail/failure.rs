@@ -1,4 +1,4 @@
-//! Faults of an SMTP conversation, and what the queue does about them.
+//! Faults of an SMTP conversation, and the queue's answers to them.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -126,7 +126,7 @@ fn without_addresses(words: &str) -> String {
     cut(&plain(&words.join(" ")), SAID_CHARS_MAX)
 }
 
-/// What the queue does about a fault.
+/// The queue's answer to a fault.
 pub(super) fn to_send_error(fault: &SmtpFault) -> SendError {
     let why = fault.to_string();
     let later = |after, scope| SendError::Failed {

@@ -180,7 +180,7 @@ impl MailPlatform {
     }
 }
 
-/// What the queue does about a mail that was not written.
+/// The queue's answer to a mail that was not written.
 fn not_written(why: NoLetter) -> SendError {
     match why {
         NoLetter::Off => SendError::Never {

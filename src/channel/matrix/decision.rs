@@ -11,7 +11,7 @@ pub(super) const SUGGESTION: &str = "suggestion-";
 /// Follows the story of a post.
 pub(super) const FOLLOW: &str = "🔔";
 
-/// A reaction as a command, without what it is about.
+/// A reaction as a command, without its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReactionCommand {
     pub(super) audience: Audience,

@@ -11,9 +11,10 @@ use matrix_sdk::ruma::{OwnedUserId, UserId};
 use matrix_sdk::{Client, Room};
 use serde_json::{Value, json};
 
+use super::Matrix;
 use super::failure::{broken, from_sdk};
+use super::render::escape;
 use super::session::Session;
-use super::{Matrix, render};
 use crate::channel::{Personal, Scope, SendError};
 
 /// The type of the state event with the person whose room it is.
@@ -106,10 +107,19 @@ async fn has_left(room: &Room, person: &UserId) -> bool {
     })
 }
 
-/// Lets a message mention this person, and nobody else.
+/// Lets an event mention this person, and nobody else.
 pub(super) fn mention(event: &mut Value, person: &str) -> Result<(), SendError> {
     let person = account(person)?;
-    render::mention(event, person.as_str());
+    let plain = event["body"].as_str().unwrap_or_default();
+    let html = event["formatted_body"].as_str().unwrap_or_default();
+    let shown = escape(person.as_str());
+    let (plain, html) = (
+        format!("{person}\n{plain}"),
+        format!("<p><a href=\"https://matrix.to/#/{shown}\">{shown}</a></p>{html}"),
+    );
+    event["body"] = plain.into();
+    event["formatted_body"] = html.into();
+    event["m.mentions"] = json!({"user_ids": [person]});
     Ok(())
 }
 

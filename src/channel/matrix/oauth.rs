@@ -29,7 +29,7 @@ const DEVICE_ID_CHARS: usize = 10;
 /// The pause between two questions whether the code was confirmed, if the server names none (RFC 8628), and its bounds.
 const ASK_EVERY: u64 = 5;
 const ASK_EVERY_MAX: u64 = 60;
-/// What `slow_down` adds to it.
+/// The seconds that `slow_down` adds to it.
 const SLOWER_BY: Duration = Duration::from_secs(5);
 /// The longest time that a code is waited for.
 const CODE_VALID_MAX: u64 = 30 * 60;

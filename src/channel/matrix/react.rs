@@ -40,7 +40,7 @@ pub(super) async fn reacted(
     answer(listening, room, call, &question).await;
 }
 
-/// What a message of the bot is about: for editors, the number of a suggestion; for readers, the id of a story.
+/// The subject of a message of the bot: for editors, the number of a suggestion; for readers, the id of a story.
 async fn reacted_to(room: &Room, message: &EventId, audience: Audience) -> Option<String> {
     let told = match room.event(message, None).await {
         Ok(told) => told,

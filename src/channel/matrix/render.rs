@@ -148,20 +148,6 @@ pub(super) fn edit(content: &Content, message: &str) -> Value {
     event
 }
 
-/// Lets an event mention this person, and nobody else.
-pub(super) fn mention(event: &mut Value, person: &str) {
-    let plain = event["body"].as_str().unwrap_or_default();
-    let html = event["formatted_body"].as_str().unwrap_or_default();
-    let shown = escape(person);
-    let (plain, html) = (
-        format!("{person}\n{plain}"),
-        format!("<p><a href=\"https://matrix.to/#/{shown}\">{shown}</a></p>{html}"),
-    );
-    event["body"] = plain.into();
-    event["formatted_body"] = html.into();
-    event["m.mentions"] = json!({"user_ids": [person]});
-}
-
 /// Puts an event into the thread of another one. Clients without threads show it as a reply.
 pub(super) fn below(event: &mut Value, root: &str) {
     event["m.relates_to"] = json!({
@@ -410,7 +396,7 @@ fn shown(text: &str, chars_max: usize) -> String {
 }
 
 /// Escapes text for HTML. Words that clients would turn into a mention are marked as code, which clients leave alone.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for word in text.split_inclusive(char::is_whitespace) {
         let (word, space) = word.split_at(word.trim_end().len());

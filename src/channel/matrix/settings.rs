@@ -1,4 +1,4 @@
-//! What the client needs to know.
+//! The client's settings.
 
 use std::path::PathBuf;
 use std::sync::Arc;

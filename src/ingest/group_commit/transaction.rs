@@ -105,7 +105,7 @@ impl GroupCommit {
             return Ok(committed);
         }
         let changed = fold::fold_items(tx, &batch.touched, &batch.loaded, &self.rules).await?;
-        // What a seed or history brings is no news. Pages of both kinds never share a transaction.
+        // Seeds and history are no news. Pages of both kinds never share a transaction.
         let is_live = entries.iter().any(|entry| entry.is_live() == Some(true));
         if is_live {
             plan::note_follows(tx, &changed, &news, &self.subsystems, now).await?;

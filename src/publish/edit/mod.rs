@@ -1,4 +1,4 @@
-//! Every edit of the coming issue, whoever makes it: chat, the command line and the desk call [`Desk`]. An edit, its row in the
+//! Every edit of the coming issue: chat, the command line and the desk call [`Desk`]. An edit, its row in the
 //! audit log, and the messages that follow from it are one transaction.
 
 mod release;

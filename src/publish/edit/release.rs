@@ -5,7 +5,7 @@ use super::{Desk, with_text};
 use crate::issue::Issue;
 use crate::store::Tx;
 
-/// What became of the wish to publish.
+/// The result of publishing.
 #[derive(Debug)]
 pub enum PublishAnswer {
     /// It is published.

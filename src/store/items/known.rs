@@ -26,7 +26,7 @@ pub(super) struct KnownItem {
     pub(super) has_text: bool,
 }
 
-/// What the database has of a page.
+/// The stored data of a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KnownPage {
     /// Whether some item is not stored exactly as the feed shows it now.

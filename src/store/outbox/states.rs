@@ -37,7 +37,7 @@ pub struct ChannelState {
     pub dead_letters: i64,
 }
 
-/// What a channel does with its queue.
+/// The state of a channel's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelCondition {
     /// It takes messages, or nothing is due.

@@ -15,7 +15,7 @@ use crate::story::Story;
 const LOOKED_AT_MAX: usize = 5_000;
 /// Stories that are read at a time. Between two pages, others get the thread.
 const PAGE: i64 = 100;
-/// The time after which a question answers with what it found.
+/// The time after which a question returns its matches so far.
 const TIME_MAX: Duration = Duration::from_secs(3);
 
 /// The answer of [`filtered_stories`].
@@ -144,7 +144,7 @@ impl Searched {
     }
 }
 
-/// Searches for what a person typed: words in full text, or a filter.
+/// Searches for a typed text: words in full text, or a filter.
 pub async fn search_typed(
     readers: &Readers,
     typed: &str,

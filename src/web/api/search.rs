@@ -70,7 +70,7 @@ pub(super) async fn search(
     ))
 }
 
-/// A filter, if that is what was typed.
+/// A filter, if one was typed.
 fn filter(site: &Site, typed: &str) -> ApiResult<Option<Filter>> {
     let filter = Filter::of_search(typed).and_then(|filter| {
         if let Some(filter) = &filter {

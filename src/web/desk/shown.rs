@@ -1,4 +1,4 @@
-//! What several pages of the desk show: the draft, who wrote what, the last edits, and the buttons of an entry.
+//! The parts that several pages of the desk show: the draft, who wrote what, the last edits, and the buttons of an entry.
 
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -35,7 +35,7 @@ impl DeskDraft {
     }
 }
 
-/// Who wrote a text, and when.
+/// The author and the time of a text.
 pub(super) fn writer(by: &str, at: DateTime<Utc>) -> Markup {
     html! {
         @if !by.is_empty() { p.about { "Written by " (plain(by)) " on " (moment(at)) "." } }

@@ -10,6 +10,7 @@ use bpfnews::store::recipients::{self, AskedIn};
 use chrono::TimeDelta;
 
 use super::platform::{Answer, Chat};
+use super::restore::back_up;
 use super::{list, put_mails};
 use crate::documents::{Mail, mail};
 use crate::world::{World, before_polls};
@@ -205,4 +206,66 @@ async fn without_keys_people_get_doubles() {
         doubled += usize::from(run(seed, true).await.is_err());
     }
     assert!(doubled > 0, "{SEEDS} runs without a double");
+}
+
+/// Gathers for a quarter of an hour, and sends.
+async fn send(world: &World, chat: &Chat) {
+    world.advance(TimeDelta::minutes(16));
+    for _ in 0..3 {
+        before_polls(&world.ingest).await;
+        let (delivery_loop, _) = chat.personal_loop(world).await;
+        delivery_loop.pass().await.expect("a pass");
+        world.advance(TimeDelta::minutes(1));
+    }
+}
+
+#[tokio::test]
+async fn after_a_restore_nobody_is_told_again() {
+    let chat = Chat::new();
+    let mut world = list(&chat).await;
+    chat.by_clock(&world.ingest.clock);
+    follow(&world, None).await;
+    let posted = |number: i64, version: i64, minutes: i64| {
+        let (title, parent) = match version {
+            1 => (
+                format!("[PATCH bpf-next] bpf: Do it {number}"),
+                String::new(),
+            ),
+            _ => (
+                format!("[PATCH bpf-next v{version}] bpf: Do it {number}"),
+                format!("s{number}v1"),
+            ),
+        };
+        mail(&format!("s{number}v{version}"), minutes, &title, &parent)
+    };
+    let mut mails = vec![posted(1, 1, 130)];
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    // One message is queued in the backup, and sent after it; one more comes after it.
+    world.advance(TimeDelta::minutes(16));
+    before_polls(&world.ingest).await;
+    let file = back_up(&world).await;
+    send(&world, &chat).await;
+    mails.push(posted(2, 1, 200));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    send(&world, &chat).await;
+    let lines = |chat: &Chat| -> Vec<String> {
+        let told = chat.told_to(PEOPLE[0], true);
+        told.into_iter().flat_map(|told| told.lines).collect()
+    };
+    let before = ["bpf: Do it 1: posted", "bpf: Do it 2: posted"];
+    assert_eq!(lines(&chat), before);
+    chat.forget_keys();
+    world.restore(&file).await;
+    for _ in 0..3 {
+        world.poll_when_due("bpf").await;
+        send(&world, &chat).await;
+    }
+    assert_eq!(lines(&chat), before, "nothing comes twice");
+    mails.push(posted(2, 2, 1_000));
+    put_mails(&world, &mails);
+    world.poll_when_due("bpf").await;
+    send(&world, &chat).await;
+    assert_eq!(lines(&chat)[2..], ["bpf: Do it 2: v2"]);
 }

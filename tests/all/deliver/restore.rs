@@ -13,7 +13,7 @@ use super::{list, put_mails};
 use crate::documents::{Article, Mail, mail, rss};
 use crate::world::{World, before_polls, feed};
 
-async fn back_up(world: &World) -> PathBuf {
+pub(super) async fn back_up(world: &World) -> PathBuf {
     let name = format!(".{}.backup", world.now().timestamp());
     let file = backup::beside(world.database(), &name);
     let copied = backup::backup(&world.ingest.store, &file, world.now()).await;
