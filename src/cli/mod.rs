@@ -223,7 +223,7 @@ enum Command {
     Desk(desk::DeskCommand),
     /// Test which stories channels take.
     #[command(subcommand)]
-    Route(RouteCommand),
+    Route(route::RouteCommand),
     /// List the series that wait for a person's answer and the pull requests that nobody took, those that wait longest first; of
     /// the last 180 days unless --since says otherwise.
     #[command(after_help = "Examples:\n  bpfnews open\n  bpfnews open --tree bpf-next --since 60d")]
@@ -299,25 +299,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum RouteCommand {
-    /// Show which stored stories a channel takes, and why it refuses the others. Nothing is posted.
-    #[command(
-        after_help = "Examples:\n  bpfnews route test bpf-news --since 30d\n  bpfnews route test bpf-news --story 4j1x9k2m0q"
-    )]
-    Test {
-        /// The channel's name in the configuration.
-        #[arg(value_name = "CHANNEL")]
-        channel: String,
-        /// Stories that moved since then: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
-        #[arg(long, value_parser = moment, value_name = "WHEN", default_value = "30d")]
-        since: DateTime<Utc>,
-        /// Only this story, clause by clause: a story's id, a Message-ID, a lore URL or a commit's hash.
-        #[arg(long, value_name = "ID", conflicts_with = "since")]
-        story: Option<String>,
-    },
-}
-
 /// How lists are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -387,14 +368,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Open { which } => stories::waiting(path, &which).await,
         Command::Stats { format } => stats::stats(path, format).await,
         Command::Cycle { format } => cycle::cycle(path, format).await,
-        Command::Route(RouteCommand::Test {
-            channel,
-            since,
-            story,
-        }) => match story {
-            Some(story) => route::explain(path, &channel, &story).await,
-            None => route::test(path, &channel, since).await,
-        },
+        Command::Route(command) => route::run(path, &command).await,
         Command::Issue(command) => issue::run(path, &command).await,
         Command::Desk(command) => desk::run(path, &command).await,
         Command::Letters(command) => letters::run(path, &command).await,

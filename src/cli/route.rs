@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Effects, Style};
 use anyhow::bail;
 use chrono::{DateTime, Utc};
 
+use super::moment;
 use super::opening::open;
 use super::stories::no_story;
 use crate::config::{ChannelConfig, Config};
@@ -22,15 +23,43 @@ const STORIES_MAX: i64 = 100_000;
 /// The most characters of a title on a line.
 const TITLE_CHARS_MAX: usize = 80;
 
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum RouteCommand {
+    /// Show which stored stories a channel takes, and why it refuses the others. Nothing is posted.
+    #[command(
+        after_help = "Examples:\n  bpfnews route test bpf-news --since 30d\n  bpfnews route test bpf-news --story 4j1x9k2m0q"
+    )]
+    Test {
+        /// The channel's name in the configuration.
+        #[arg(value_name = "CHANNEL")]
+        channel: String,
+        /// Stories that moved since then: a day (2025-01-31, UTC), a time (RFC 3339), or so long ago (7d).
+        #[arg(long, value_parser = moment, value_name = "WHEN", default_value = "30d")]
+        since: DateTime<Utc>,
+        /// Only this story, clause by clause: a story's id, a Message-ID, a lore URL or a commit's hash.
+        #[arg(long, value_name = "ID", conflicts_with = "since")]
+        story: Option<String>,
+    },
+}
+
+/// Runs `bpfnews route`.
+pub(super) async fn run(path: &Path, command: &RouteCommand) -> anyhow::Result<ExitCode> {
+    let RouteCommand::Test {
+        channel,
+        since,
+        story,
+    } = command;
+    match story {
+        Some(story) => explain(path, channel, story).await,
+        None => test(path, channel, *since).await,
+    }
+}
+
 const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 
 /// Compares every story that moved since then with a channel's route.
-pub(super) async fn test(
-    path: &Path,
-    name: &str,
-    since: DateTime<Utc>,
-) -> anyhow::Result<ExitCode> {
+async fn test(path: &Path, name: &str, since: DateTime<Utc>) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     let channel = find_channel(&config, name)?;
     let wanted = StoryFilter {
@@ -79,7 +108,7 @@ pub(super) async fn test(
 }
 
 /// Explains clause by clause whether a channel takes a story.
-pub(super) async fn explain(path: &Path, name: &str, story: &str) -> anyhow::Result<ExitCode> {
+async fn explain(path: &Path, name: &str, story: &str) -> anyhow::Result<ExitCode> {
     let (config, ingest) = open(path).await?;
     let channel = find_channel(&config, name)?;
     let Some(story) = stories::find_story(ingest.store.read(), story, today()).await? else {

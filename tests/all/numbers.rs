@@ -281,8 +281,8 @@ async fn a_hundred_thousand_stories_are_counted_soon() {
         // Every tenth is a series about BPF: 2,000 a year, as on the BPF list.
         "INSERT INTO series_figures (story, first_at, is_whole, revisions, applied_at, waits_since, tree, area, reviewers)
          SELECT number, 1577836800 + number * 1577, 1, 1 + number % 5, iif(number % 3, 1577836800 + number * 1577 + 864000, NULL),
-                iif(number % 7, NULL, 1577836800 + number * 1577), 'tree' || (number % 9), 'area' || (number % 30),
-                json_array('Person ' || (number % 70), 'Person ' || (number % 90))
+                iif(number % 7, NULL, 1577836800 + number * 1577), 'tree' || (number / 10 % 9), 'area' || (number / 10 % 30),
+                json_array('Person ' || (number / 10 % 70), 'Person ' || (number / 10 % 90))
          FROM stories WHERE number % 10 = 0",
     ] {
         sqlx::query(statement).execute(&mut *tx).await.expect("done");

@@ -341,7 +341,7 @@ fn check_finds_the_reasons_for_which_run_would_not_start() {
         ),
         (
             "[matrix]\nhomeserver = \"http://127.0.0.1:1\"\nuser = \"@a:b\"\npassword_file = \"a-folder\"\n",
-            "reading the password from",
+            "reading the secret from a-folder",
         ),
     ]);
     let check = |text: &str, said: &str| {

@@ -96,7 +96,7 @@ pub fn body(content: &Content) -> Value {
     body
 }
 
-/// The name of a forum post with `content`. Discord shows no markdown there.
+/// The name of a forum post; Discord shows no markdown there.
 pub fn thread_name(content: &Content) -> String {
     let title = match content {
         Content::Story(post) => &post.title,
@@ -378,8 +378,7 @@ fn whole_lines(lines: Vec<String>, left_out: usize, room: usize) -> String {
     kept.join("\n")
 }
 
-/// Adds a footer ending with the whole mark, which identifies the message. An answer has no mark. Discord shows no markdown
-/// there.
+/// Adds a footer, without markdown, that ends with the whole mark of the message. An answer has no mark.
 fn put_footer(embed: &mut Map<String, Value>, about: &str, mark: &str) {
     let room = FOOTER_MAX.saturating_sub(count(mark) + count(DOT));
     let parts = [cut(about, room), mark.to_owned()];

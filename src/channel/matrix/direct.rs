@@ -12,8 +12,8 @@ use matrix_sdk::{Client, Room};
 use serde_json::{Value, json};
 
 use super::Matrix;
+use super::escape::escape;
 use super::failure::{broken, from_sdk};
-use super::render::escape;
 use super::session::Session;
 use crate::channel::{Personal, Scope, SendError};
 

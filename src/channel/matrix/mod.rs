@@ -6,6 +6,7 @@
 mod account;
 mod decision;
 mod direct;
+mod escape;
 mod failure;
 mod find;
 mod hear;

@@ -263,6 +263,10 @@ async fn the_demo_shows_its_pages_until_it_is_stopped() {
     let url = told.expect("it tells where they are");
     let (status, page) = get(&url).await;
     assert_eq!(status, 200);
+    let issue = page.split("href=\"/issues/").nth(1).expect("an issue");
+    let issue = format!("{url}issues/{}", issue.split('"').next().expect("its end"));
+    let (status, page) = get(&issue).await;
+    assert_eq!(status, 200);
     assert!(page.contains("thunderx-xdp"), "{page}");
     // Its stories have no other address, so titles lead to their pages.
     let story = page.split("href=\"/story/").nth(1).expect("a story");

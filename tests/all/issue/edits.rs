@@ -387,7 +387,7 @@ async fn titles_orders_and_free_entries_are_edited_in_chat_and_undone() {
     // The log has them all, the newest first.
     let log = house.ask(&ed, "edit log").await;
     for words in [
-        "undone @ed:x.example on matrix: add to videos: A bee Bzz.",
+        "undone: @ed:x.example on matrix: add to videos: A bee Bzz.",
         "title: On maps (s1, https://blog.example/maps)",
     ] {
         assert!(log.contains(words), "{words}: {log}");

@@ -120,7 +120,7 @@ async fn the_parts_read_well_and_load_nothing() {
         assert!(!html.contains(wrong), "{wrong}");
     }
     assert!(
-        html.contains("Count &lt;everything&gt; &amp; \"more\""),
+        html.contains("Count &lt;everything&gt; &amp; &quot;more&quot;</a>"),
         "{html}"
     );
     assert!(html.contains("prefers-color-scheme: dark") && html.contains("name=\"color-scheme\""));

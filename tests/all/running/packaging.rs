@@ -39,10 +39,7 @@ fn the_unit_starts_what_there_is() {
     let platforms = read("src/app/platforms.rs");
     for line in unit.lines().filter(|line| line.contains("LoadCredential=")) {
         let name = line.split(['=', ':']).nth(1).expect("a name");
-        assert!(
-            platforms.contains(&format!("credential(\"{name}\")")),
-            "{name}"
-        );
+        assert!(platforms.contains(&format!("\"{name}\"")), "{name}");
     }
     let page = read("docs/running.md");
     for named in [
