@@ -54,24 +54,6 @@ fn no_transaction_grows_faster_than_its_input() {
     }
 }
 
-/// The case that held the write lock for 74 s once: 500 articles that link 60 mails each. Reading them is no work of the
-/// transaction.
-#[test]
-#[expect(clippy::print_stderr, reason = "what was counted is to be seen")]
-fn what_is_mentioned_is_read_before_the_transaction() {
-    let many = 500 / 4;
-    let input = "links";
-    let least = |input: &str| {
-        let rounds = (0..ROUNDS).map(|_| cpu_s(input, many));
-        rounds.fold(f64::INFINITY, f64::min)
-    };
-    let (early, late) = (least(input), least(&format!("{input}{UNREAD}")));
-    eprintln!(
-        "60 entries of {many} links: {early:.3} s of the transaction, {late:.3} s if it reads them itself"
-    );
-    assert!(early < late, "{early:.3} s, and {late:.3} s unread");
-}
-
 /// The fold takes what was read, and does not read the text again.
 #[tokio::test]
 async fn the_fold_believes_what_was_read_before() {

@@ -73,14 +73,16 @@ async fn channels_are_named_with_their_trouble_and_its_cure() {
     let told = good(home, &["channels"]);
     assert_eq!(told.matches("ok\n").count(), 2, "{told}");
     let mut database = database(home).await;
+    // New channels may have a sample in their queue.
     let changes = "
+        DELETE FROM deliveries;
         UPDATE channels SET paused_at = 1700000000, paused_why = 'the bot \x1b[31mmay not speak' WHERE name = 'one';
         INSERT INTO deliveries (id, channel_id, verb, content, nonce, due_at, failures, failing_since, why, last_tried_at)
-            SELECT 1001, id, 'send', '{}', 7, 1700000100, 2, 1700000200, 'no route', 9 FROM channels WHERE name = 'two';
+            SELECT 1, id, 'send', '{}', 7, 1700000100, 2, 1700000200, 'no route', 9 FROM channels WHERE name = 'two';
         INSERT INTO deliveries (id, channel_id, verb, content, nonce, due_at)
-            SELECT 1002, id, 'send', '{}', 8, 1700000300 FROM channels WHERE name = 'two';
+            SELECT 2, id, 'send', '{}', 8, 1700000300 FROM channels WHERE name = 'two';
         INSERT INTO deliveries (id, channel_id, verb, content, nonce, due_at, state, set_aside_at)
-            SELECT 1003, id, 'send', '{}', 9, 1, 'dead', 5 FROM channels WHERE name = 'two';";
+            SELECT 3, id, 'send', '{}', 9, 1, 'dead', 5 FROM channels WHERE name = 'two';";
     sqlx::raw_sql(changes)
         .execute(&mut database)
         .await
