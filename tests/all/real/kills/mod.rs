@@ -75,7 +75,7 @@ fn configuration(proxies: &[Proxy; 2], user: &str, rooms: &[OwnedRoomId], list: 
         .enumerate()
         .map(|(number, (platform, id))| {
             format!(
-                "[[channel]]\nname = \"room{number}\"\nplatform = \"{platform}\"\nid = \"{id}\"\n"
+                "[[channel]]\nname = \"room{number}\"\nplatform = \"{platform}\"\nid = \"{id}\"\nmilestones = \"edit\"\n"
             )
         })
         .collect();
