@@ -2,12 +2,20 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::post::story::{Content, Line};
+use crate::destination::Destination;
+use crate::post::story::{self, Content, Line};
 use crate::store::Tx;
 use crate::store::outbox::{self, PostRow, PostState, SendState, Verb};
+use crate::story::Story;
 
 /// The label of a sample.
 pub(super) const SAMPLE_NOTE: &str = "sample of a new feed";
+
+/// The post of a story, as a destination shows it.
+pub(super) fn story_content(destination: &Destination, story: &Story) -> Content {
+    let home = destination.home.as_deref();
+    Content::Story(Box::new(story::compose_with_page(story, home)))
+}
 
 /// Replaces the content of a post that belongs to no story, unless it was retracted.
 pub(crate) async fn replace_content(

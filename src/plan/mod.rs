@@ -25,13 +25,13 @@ pub(crate) use self::retract::retract_post;
 pub(crate) use self::standing::match_standing;
 
 use self::announce::{announce, known_before, reached_keys};
-use self::content::{set_content, update_digest};
+use self::content::{set_content, story_content, update_digest};
 use self::open::open_post;
 use self::retract::remove_message;
 use self::sample::Samples;
 use crate::destination::Destination;
 use crate::fold::ChangedStory;
-use crate::post::story::{self, Content};
+use crate::post::story;
 use crate::store::Tx;
 use crate::store::items;
 use crate::store::mutes;
@@ -233,8 +233,7 @@ async fn update_post(
     on: Occasion,
 ) -> anyhow::Result<()> {
     let (story, now) = (&change.changed.story, on.now);
-    let shown = story::compose_with_page(story, destination.home.as_deref());
-    let content = Content::Story(Box::new(shown));
+    let content = story_content(destination, story);
     let noted = post.reached.take();
     post.reached = Some(reached_keys(story, noted.as_deref()));
     let waits = waits(tx, story, &change.news).await?;
@@ -282,8 +281,7 @@ async fn open_for_story(
         true => now + SERIES_HOLD,
         false => now,
     };
-    let shown = story::compose_with_page(story, destination.home.as_deref());
-    let content = Content::Story(Box::new(shown));
+    let content = story_content(destination, story);
     open_post(
         tx,
         destination,

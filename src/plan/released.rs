@@ -4,10 +4,9 @@ use chrono::TimeDelta;
 
 use super::Occasion;
 use super::announce::{announce, reached_keys};
-use super::content::set_content;
+use super::content::{set_content, story_content};
 use crate::destination::Destination;
 use crate::fold::ChangedStory;
-use crate::post::story::{self, Content};
 use crate::store::Tx;
 use crate::store::outbox;
 use crate::store::stories::{self, ReleaseNames};
@@ -39,7 +38,7 @@ pub(super) async fn update(
         };
         let mut story = stories::unpack_story(&told)?;
         names.name(tx, &mut story).await?;
-        let content = Content::Story(Box::new(story::compose(&story)));
+        let content = story_content(destination, &story);
         let noted = post.reached.take();
         post.reached = Some(reached_keys(&story, noted.as_deref()));
         if post.content == content {

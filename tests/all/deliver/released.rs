@@ -1,6 +1,6 @@
 //! The first release with a story: named where the polls prove it, and brought to the posts when it comes.
 
-use bpfnews::config::{FeedKind, TreeRole};
+use bpfnews::config::{FeedKind, TreeRole, WebConfig};
 use bpfnews::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -52,7 +52,13 @@ async fn landed(chat: &Chat, ways: MilestoneWays) -> World {
     ];
     let mut world = World::new(&upstreams).await;
     world
-        .restart(|config| config.channels[0].milestones = ways)
+        .restart(|config| {
+            config.channels[0].milestones = ways;
+            config.web = Some(WebConfig {
+                listen: ([127, 0, 0, 1], 0).into(),
+                url: "https://news.example/".parse().ok(),
+            });
+        })
         .await;
     put_mails(&world, &[]);
     put_tree(&world, "/tree/", &[]);
@@ -105,6 +111,13 @@ async fn a_release_that_comes_names_itself_in_the_posts_that_it_is_the_first_to_
                 "in v6.13-rc7: bpf: Do it"
             ]
         );
+        let without_page =
+            "SELECT COUNT(*) FROM posts WHERE json_extract(content, '$.page') IS NULL";
+        let (many,): (i64,) = sqlx::query_as(without_page)
+            .fetch_one(&mut *world.reader().await)
+            .await
+            .expect("the database answers");
+        assert_eq!(many, 0, "the release takes no post's link to its page");
     }
 }
 
