@@ -110,10 +110,18 @@ impl DeliveryLoop {
                 scope: Scope::Delivery,
                 why,
             })),
+            // An unclear refusal is about this message: the messages of other people say nothing about it.
+            SendError::Refused { why } if addressee.elsewhere.is_none() => {
+                Ok(Some(SendError::Never {
+                    scope: Scope::Delivery,
+                    why,
+                }))
+            }
             SendError::Never {
                 scope: Scope::Channel,
                 why,
-            } => {
+            }
+            | SendError::Refused { why } => {
                 if addressee.elsewhere.is_none() {
                     self.suspend(claimed, addressee, &why).await?;
                 } else if !self.redirect(claimed).await? {

@@ -65,16 +65,50 @@ fn closed() -> SendError {
     }
 }
 
+/// Two people with two messages each in the queue.
+async fn ann_and_bob(world: &World, channel: i64) -> (i64, i64) {
+    let (ann, bob) = (add(world, "ann").await, add(world, "bob").await);
+    for title in ["1", "2"] {
+        queue(world, channel, ann, title, None).await;
+        queue(world, channel, bob, title, None).await;
+    }
+    (ann, bob)
+}
+
+/// Messages to several people are refused for an unclear reason: each is given up, and the messages of others go on.
+#[tokio::test]
+async fn unclear_refusals_of_several_people_hold_nobody_else() {
+    let chat = Chat::new();
+    let world = list(&chat).await;
+    let (delivery_loop, channel) = chat.personal_loop(&world).await;
+    ann_and_bob(&world, channel).await;
+    let carl = add(&world, "carl").await;
+    queue(&world, channel, carl, "1", None).await;
+    let unclear = || {
+        Answer::Fails(SendError::Refused {
+            why: "no".to_owned(),
+        })
+    };
+    chat.answer_in("ann", &[unclear(), unclear()]);
+    chat.answer_in("bob", &[unclear()]);
+    delivery_loop.pass().await.expect("a pass");
+    assert_eq!(chat.room("ann"), [""; 0]);
+    assert_eq!(
+        (chat.room("bob"), chat.room("carl")),
+        (vec!["2".to_owned()], vec!["1".to_owned()])
+    );
+    let paused = "SELECT COUNT(*) FROM channels WHERE paused_at IS NOT NULL";
+    assert_eq!(count(&world, paused).await, 0);
+    let owed = "SELECT COUNT(*) FROM deliveries WHERE recipient_id IS NOT NULL AND state = 'owed'";
+    assert_eq!(count(&world, owed).await, 0);
+}
+
 #[tokio::test]
 async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
-    let (ann, bob) = (add(&world, "ann").await, add(&world, "bob").await);
-    for title in ["1", "2"] {
-        queue(&world, channel, ann, title, None).await;
-        queue(&world, channel, bob, title, None).await;
-    }
+    let (ann, _) = ann_and_bob(&world, channel).await;
     chat.answer_in("ann", &[Answer::Fails(closed()), Answer::Fails(closed())]);
     delivery_loop.pass().await.expect("a pass");
     assert_eq!(chat.room("ann"), [""; 0]);
@@ -107,11 +141,7 @@ async fn a_person_who_waits_holds_nobody_else_and_keeps_the_order() {
     let chat = Chat::new();
     let world = list(&chat).await;
     let (delivery_loop, channel) = chat.personal_loop(&world).await;
-    let (ann, bob) = (add(&world, "ann").await, add(&world, "bob").await);
-    for title in ["1", "2"] {
-        queue(&world, channel, ann, title, None).await;
-        queue(&world, channel, bob, title, None).await;
-    }
+    ann_and_bob(&world, channel).await;
     let later = SendError::Later {
         after: Duration::from_secs(60),
         scope: Scope::Channel,
