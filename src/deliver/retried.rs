@@ -27,7 +27,7 @@ impl DeliveryLoop {
         destination: &Destination,
         platform: &dyn Platform,
     ) -> anyhow::Result<()> {
-        if !self.holds().watched.insert(destination.row.id) {
+        if self.holds().watched.contains(&destination.row.id) {
             return Ok(());
         }
         for sent in outbox::retried_sends(self.store.read(), destination.row.id).await? {
@@ -37,6 +37,7 @@ impl DeliveryLoop {
             let ago = Duration::from_secs(u64::try_from(ago).unwrap_or_default());
             platform.was_retried(&destination.row.address, &receipt, &sent.content, ago);
         }
+        self.holds().watched.insert(destination.row.id);
         Ok(())
     }
 }
