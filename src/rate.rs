@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The most people remembered. When it is reached, people whose burst is full again are forgotten first.
-const PEOPLE_MAX: usize = 10_000;
+pub(crate) const PEOPLE_MAX: usize = 10_000;
 
 /// The reaction to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,15 @@ pub enum RateDecision {
     Warn,
     /// Do not answer.
     Ignore,
+}
+
+/// A request above the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooFast {
+    /// The time until one more request is allowed.
+    pub wait: TimeDelta,
+    /// Whether an earlier request above the limit has warned the person.
+    pub was_warned: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +58,23 @@ impl<K: Eq + Hash> RateLimit<K> {
 
     /// Counts one request of a person and decides about it. After the burst, one request is allowed per `every`.
     pub fn count(&self, person: K, every: TimeDelta, now: DateTime<Utc>) -> RateDecision {
+        match self.take(person, every, now) {
+            Ok(()) => RateDecision::Answer,
+            Err(TooFast {
+                was_warned: false, ..
+            }) => RateDecision::Warn,
+            Err(TooFast {
+                was_warned: true, ..
+            }) => RateDecision::Ignore,
+        }
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// Returns the time to wait if the person is too fast.
+    pub fn take(&self, person: K, every: TimeDelta, now: DateTime<Utc>) -> Result<(), TooFast> {
         let mut people = self.people.lock().expect("no holder of the limits panics");
         if people.len() >= PEOPLE_MAX {
             people.retain(|_, credit| credit.full_at > now);
@@ -60,22 +86,25 @@ impl<K: Eq + Hash> RateLimit<K> {
             full_at: now,
             was_warned: false,
         });
+        let whole = every * self.burst;
         // After a clock was set back, nobody waits longer than for a whole burst.
-        let full_at = credit.full_at.clamp(now, now + every * self.burst);
-        if full_at + every > now + every * self.burst {
-            let decision = if credit.was_warned {
-                RateDecision::Ignore
-            } else {
-                RateDecision::Warn
-            };
-            credit.was_warned = true;
-            return decision;
+        let full_at = credit.full_at.clamp(now, now + whole) + every;
+        let wait = full_at - (now + whole);
+        if wait > TimeDelta::zero() {
+            let was_warned = std::mem::replace(&mut credit.was_warned, true);
+            return Err(TooFast { wait, was_warned });
         }
         *credit = Credit {
-            full_at: full_at + every,
+            full_at,
             was_warned: false,
         };
-        RateDecision::Answer
+        Ok(())
+    }
+
+    /// The number of people remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.people.lock().expect("nobody panics").len()
     }
 }
 
@@ -124,6 +153,6 @@ mod tests {
         for number in 0..PEOPLE_MAX * 2 {
             limit.count(number.to_string(), TimeDelta::seconds(9), now);
         }
-        assert!(limit.people.lock().expect("nobody panics").len() <= PEOPLE_MAX);
+        assert!(limit.remembered() <= PEOPLE_MAX);
     }
 }

@@ -5,6 +5,7 @@ mod answer;
 mod api;
 mod article;
 mod atom;
+mod client;
 mod cursor;
 mod cycle;
 mod desk;

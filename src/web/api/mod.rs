@@ -10,6 +10,7 @@ mod search;
 mod stories;
 mod story_json;
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,8 +22,10 @@ use axum::routing::get;
 
 use self::problem::ApiProblem;
 pub use self::rate::ApiAllowance;
-use self::rate::{Requests, client};
+use self::rate::Requests;
 pub use self::story_json::StoryJson;
+use super::client::client;
+use super::serve::PeerAddress;
 use super::site::Served;
 
 /// How long a browser remembers that it may ask, in seconds.
@@ -68,7 +71,10 @@ async fn limit_rate(State(limited): State<Limited>, request: Request, next: Next
         return StatusCode::NO_CONTENT.into_response();
     }
     let now = limited.served.clock.now();
-    match limited.requests.count(client(&request), now) {
+    let peer = request.extensions().get::<PeerAddress>();
+    let peer = peer.map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0);
+    let client = client(peer, request.headers());
+    match limited.requests.count(client, now) {
         Ok(()) => next.run(request).await,
         Err(wait) => ApiProblem::TooMany(wait).into_response(),
     }
