@@ -11,10 +11,28 @@ use super::{list, put_mails};
 use crate::documents::{Mail, mail};
 use crate::world::World;
 
-/// Runs in CI; `tests/run --long` makes 500, `BPFNEWS_SEEDS` as many as it says.
+/// Runs in CI.
 const SEEDS: u64 = 50;
 /// Series of a run.
 const STORIES: u32 = 5;
+
+/// The number of runs: `usual` in CI, 500 with `tests/run --long`, or as many as `BPFNEWS_SEEDS` says.
+pub(super) fn seeds(usual: u64) -> u64 {
+    let asked = std::env::var("BPFNEWS_SEEDS").ok();
+    let asked = asked.and_then(|seeds| seeds.parse().ok());
+    asked.unwrap_or(if crate::real::is_long() { 500 } else { usual })
+}
+
+/// Delivers what is left, without faults.
+pub(super) async fn settle(chat: &Chat, world: &World) -> Result<(), String> {
+    chat.answer_next(&[]);
+    for _ in 0..4 {
+        world.advance(TimeDelta::minutes(20));
+        let passed = chat.delivery_loop(world).pass().await;
+        passed.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
 
 /// Lets a future run, and drops it at some await; returns whether it had ended by then.
 pub(crate) async fn drop_at(future: impl Future, polls: u32) -> bool {
@@ -94,14 +112,7 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
         }
         world.advance(TimeDelta::hours(2));
     }
-    chat.answer_next(&[]);
-    for _ in 0..4 {
-        world.advance(TimeDelta::minutes(20));
-        chat.delivery_loop(&world)
-            .pass()
-            .await
-            .map_err(|error| error.to_string())?;
-    }
+    settle(&chat, &world).await?;
     let mut told = chat.bpf();
     told.sort();
     let wanted = (0..STORIES).map(|story| match versions[story as usize] {
@@ -117,10 +128,7 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
 
 #[tokio::test]
 async fn whenever_it_dies_each_story_is_one_post_in_its_final_state() {
-    let seeds = std::env::var("BPFNEWS_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok());
-    let seeds = seeds.unwrap_or(if crate::real::is_long() { 500 } else { SEEDS });
+    let seeds = seeds(SEEDS);
     let mut trouble = 0;
     for seed in 0..seeds {
         trouble += run(seed, false)

@@ -2,53 +2,22 @@
 //! the end every person got every revision of every story once, and never two messages in a quarter of an hour.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use bpfnews::channel::{Scope, SendError};
 use bpfnews::store::follows::{self, FollowKind, FollowWay, NewFollow};
 use bpfnews::store::recipients::{self, AskedIn};
 use chrono::TimeDelta;
 
-use super::platform::{Answer, Chat};
+use super::crash::{drop_at, seeds, trouble};
+use super::platform::Chat;
 use super::restore::back_up;
 use super::{list, put_mails};
 use crate::documents::{Mail, mail};
 use crate::world::{World, before_polls};
 
-/// Runs in CI; `tests/run --long` makes 500, `BPFNEWS_SEEDS` as many as it says.
+/// Runs in CI.
 const SEEDS: u64 = 25;
 const STORIES: u32 = 4;
 const PEOPLE: [&str; 3] = ["ann", "bob", "carol"];
-
-/// Polls a future so often at most; what it had committed stays, the rest never was.
-async fn poll_and_drop<T>(future: impl Future<Output = T>, polls: u32) -> bool {
-    let mut future = std::pin::pin!(future);
-    let mut polled = 0;
-    std::future::poll_fn(|context| {
-        polled += 1;
-        match Future::poll(future.as_mut(), context) {
-            std::task::Poll::Ready(_) => std::task::Poll::Ready(true),
-            std::task::Poll::Pending if polled >= polls => std::task::Poll::Ready(false),
-            std::task::Poll::Pending => std::task::Poll::Pending,
-        }
-    })
-    .await
-}
-
-fn trouble(random: &mut fastrand::Rng) -> Vec<Answer> {
-    let one = |random: &mut fastrand::Rng| match random.u8(0..4) {
-        0 => Answer::Fails(SendError::Unknown {
-            why: "502".to_owned(),
-        }),
-        1 => Answer::Fails(SendError::Later {
-            after: Duration::from_secs(random.u64(1..40)),
-            scope: Scope::Channel,
-            why: "429".to_owned(),
-        }),
-        _ => Answer::Lost,
-    };
-    (0..random.usize(0..4)).map(|_| one(random)).collect()
-}
 
 /// Everybody follows the author of all mails; the second person follows each story too, as soon as there is one.
 async fn follow(world: &World, story: Option<i64>) {
@@ -123,9 +92,9 @@ async fn run(seed: u64, forgets_keys: bool) -> Result<usize, String> {
         }
         for _ in 0..random.u32(1..6) {
             chat.answer_next(&trouble(&mut random));
-            poll_and_drop(before_polls(&world.ingest), random.u32(1..60)).await;
+            drop_at(before_polls(&world.ingest), random.u32(1..60)).await;
             let (delivery_loop, _) = chat.personal_loop(&world).await;
-            poll_and_drop(delivery_loop.pass(), random.u32(1..60)).await;
+            drop_at(delivery_loop.pass(), random.u32(1..60)).await;
             world.restart(|_| {}).await;
             world.advance(TimeDelta::seconds(random.i64(1..900)));
         }
@@ -184,10 +153,7 @@ fn check(chat: &Chat, person: &str, versions: &[u32]) -> Result<usize, String> {
 
 #[tokio::test]
 async fn whenever_it_dies_everybody_gets_everything_once() {
-    let seeds = std::env::var("BPFNEWS_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok());
-    let seeds = seeds.unwrap_or(if crate::real::is_long() { 500 } else { SEEDS });
+    let seeds = seeds(SEEDS);
     let mut messages = 0;
     for seed in 0..seeds {
         messages += run(seed, false)

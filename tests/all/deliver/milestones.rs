@@ -4,14 +4,14 @@ use bpfnews::config::QuietHours;
 use bpfnews::post::milestone::{MilestoneKind, MilestoneWay, MilestoneWays};
 use chrono::{NaiveTime, TimeDelta};
 
-use super::crash::{drop_at, run_and_die, trouble};
+use super::crash::{drop_at, run_and_die, seeds, settle, trouble};
 use super::platform::{Answer, Chat};
 use super::{list, put_mails};
 use crate::documents::{Mail, answer_mail, mail};
 use crate::world::{World, noon};
 use bpfnews::config::Config;
 
-/// Seeds; `BPFNEWS_SEEDS` as many as it says, `tests/run --long` 500.
+/// Runs in CI.
 const SEEDS: u64 = 20;
 
 fn ways(all: &[(&str, MilestoneWay)]) -> MilestoneWays {
@@ -303,14 +303,7 @@ async fn run(seed: u64) -> Result<usize, String> {
         }
         world.advance(TimeDelta::hours(2));
     }
-    chat.answer_next(&[]);
-    for _ in 0..4 {
-        world.advance(TimeDelta::minutes(20));
-        chat.delivery_loop(&world)
-            .pass()
-            .await
-            .map_err(|error| error.to_string())?;
-    }
+    settle(&chat, &world).await?;
     let mut told: Vec<String> = chat.below("").into_iter().map(|(words, _)| words).collect();
     told.sort();
     let wanted = versions.iter().enumerate().flat_map(|(story, last)| {
@@ -326,10 +319,7 @@ async fn run(seed: u64) -> Result<usize, String> {
 
 #[tokio::test]
 async fn whenever_it_dies_each_revision_is_announced_once() {
-    let seeds = std::env::var("BPFNEWS_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok());
-    let seeds = seeds.unwrap_or(if crate::real::is_long() { 500 } else { SEEDS });
+    let seeds = seeds(SEEDS);
     let mut announced = 0;
     for seed in 0..seeds {
         announced += run(seed).await.unwrap_or_else(|wrong| panic!("{wrong}"));

@@ -60,7 +60,7 @@ async fn the_fold_believes_what_was_read_before() {
     let mut other = articles[0].clone();
     other.text = format!("See https://lore.kernel.org/bpf/{}/ alone.\n", id(1));
     let readings = read_early(&[other], 0..1, &Machines::default());
-    take(&store, &mails, true).await;
+    take(&store, &mails).await;
     let mut tx = store.store.write().await.expect("a transaction");
     let now = begin() + TimeDelta::days(900);
     let stored = items::put_items(&mut tx, store.feeds[0].1, &articles, now).await;
@@ -140,9 +140,9 @@ async fn in_a_process_of_its_own() {
     };
     let store = FoldStore::new().await;
     if !before.is_empty() {
-        take(&store, &before, true).await;
+        take(&store, &before).await;
     }
-    let took = take(&store, &taken, true).await;
+    let took = take(&store, &taken).await;
     use std::io::Write as _;
     writeln!(std::io::stdout(), "\ntook {took}").expect("somebody reads it");
 }
@@ -153,9 +153,8 @@ fn cpu() -> f64 {
 }
 
 /// Stores and folds a page; returns the CPU seconds of its transaction.
-async fn take(store: &FoldStore, page: &[Item], is_read_early: bool) -> f64 {
-    let read = 0..if is_read_early { page.len() } else { 0 };
-    let readings = read_early(page, read, &Machines::default());
+async fn take(store: &FoldStore, page: &[Item]) -> f64 {
+    let readings = read_early(page, 0..page.len(), &Machines::default());
     let started = cpu();
     let mut tx = store.store.write().await.expect("a transaction");
     let now = begin() + TimeDelta::days(900);
