@@ -128,7 +128,7 @@ async fn explain(path: &Path, name: &str, story: &str) -> anyhow::Result<ExitCod
 }
 
 fn today() -> i64 {
-    Utc::now().timestamp().div_euclid(86_400)
+    stories::day_of(Utc::now())
 }
 
 fn find_channel(config: &Config, name: &str) -> anyhow::Result<ChannelConfig> {

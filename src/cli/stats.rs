@@ -10,10 +10,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::Format;
 use super::opening::open;
-use crate::post::numbers::{median, number, sentence};
+use crate::post::numbers::{group_row, median, number, sentence};
 use crate::post::plain;
 use crate::store::numbers::series_numbers;
-use crate::story::numbers::{GroupNumbers, Quartiles, SeriesNumbers};
+use crate::story::numbers::{Quartiles, SeriesNumbers};
 
 /// Columns between two others.
 const GAP: &str = "  ";
@@ -51,23 +51,12 @@ fn text(numbers: &SeriesNumbers) -> String {
     );
     for (head, groups) in [("TREE", &numbers.trees), ("SUBSYSTEM", &numbers.areas)] {
         let heads = [head, "POSTED", "APPLIED", "DAYS", "REVISIONS", "WAITING"];
-        push_table(&mut text, &heads, groups.iter().map(group).collect());
+        push_table(&mut text, &heads, groups.iter().map(group_row).collect());
     }
     let reviewers = numbers.reviewers.iter();
     let reviewers = reviewers.map(|person| vec![plain(&person.name), person.series.to_string()]);
     push_table(&mut text, &["REVIEWER", "SERIES"], reviewers.collect());
     text
-}
-
-fn group(group: &GroupNumbers) -> Vec<String> {
-    vec![
-        plain(&group.name),
-        group.posted.to_string(),
-        group.applied.to_string(),
-        median(group.days),
-        median(group.revisions),
-        group.waiting.to_string(),
-    ]
 }
 
 /// `3.5 (1-8)`

@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 use super::context::{CommandContext, CommandError, refuse};
 use super::readers;
 use super::wording::{no_such, shortened};
-use crate::item::prose;
 use crate::plan;
 use crate::post::plain;
 use crate::store::audit::{self, Actor};
 use crate::store::feeds::pause_feed;
 use crate::store::mutes::{self, MuteKind, NewMute};
-use crate::store::stories::{self, StoryLookup};
+use crate::store::stories::{self, NamedStory};
 use crate::store::{Store, Tx};
 use crate::story::Story;
 
@@ -253,18 +252,11 @@ pub(super) async fn one_story(
     search: &str,
 ) -> Result<Story, CommandError> {
     match readers::look_up(store.read(), name, now, search).await? {
-        StoryLookup::One(story) => Ok(*story),
-        StoryLookup::Several(near) | StoryLookup::Near(near) => {
-            let near = near
-                .iter()
-                .map(|story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80)));
-            refuse(format!(
-                "It is unclear which story {:?} means. Give its id:\n{}",
-                shortened(name),
-                near.collect::<Vec<_>>().join("\n")
-            ))
-        }
-        // `look_up` refuses these.
-        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
+        NamedStory::One(story) => Ok(*story),
+        NamedStory::Several(near) | NamedStory::Near(near) => refuse(format!(
+            "It is unclear which story {:?} means. Give its id:\n{}",
+            shortened(name),
+            readers::candidates(&near)
+        )),
     }
 }

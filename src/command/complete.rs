@@ -73,7 +73,7 @@ async fn stories_begun(
     begun: &str,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Choice>> {
-    let (readers, today) = (live.store.read(), now.timestamp().div_euclid(86_400));
+    let (readers, today) = (live.store.read(), stories::day_of(now));
     let most = i64::try_from(CHOICES_MAX).unwrap_or(i64::MAX);
     let words = stories::match_begun(begun);
     let found = match words.is_empty() || begun.chars().count() < BEGUN_CHARS_MIN {

@@ -10,6 +10,7 @@ use crate::live::{Generation, Live};
 use crate::post::story::{Content, Digest, IssuePost, Line, Tone};
 use crate::store::Tx;
 use crate::store::audit::{self, Actor};
+use crate::store::stories::day_of;
 
 /// A command being handled.
 pub(super) struct CommandContext<'a> {
@@ -63,7 +64,7 @@ pub(super) fn refuse<T>(what: impl Into<String>) -> Result<T, CommandError> {
 impl CommandContext<'_> {
     /// Days since 1970.
     pub(super) fn today(&self) -> i64 {
-        days_of(self.now)
+        day_of(self.now)
     }
 
     /// How the person searches for stories.
@@ -120,11 +121,6 @@ impl CommandContext<'_> {
             mark,
         })))
     }
-}
-
-/// Days since 1970.
-pub(super) fn days_of(now: DateTime<Utc>) -> i64 {
-    now.timestamp().div_euclid(86_400)
 }
 
 /// A command as a person types it: `/bpfnews latest` on Discord, `!bpfnews latest` elsewhere.

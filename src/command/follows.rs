@@ -12,7 +12,7 @@ use crate::post::plain;
 use crate::post::story::Tone;
 use crate::store::follows::{self, FollowKind, FollowResult, FollowWay, NewFollow};
 use crate::store::recipients::{self, AskedIn};
-use crate::store::stories::{self, StoryLookup};
+use crate::store::stories::{self, NamedStory};
 use crate::story::Story;
 
 /// Characters of an author's name. Shorter ones are mistakes.
@@ -150,19 +150,12 @@ async fn followed(ctx: &CommandContext<'_>, typed: &str) -> Result<Followed, Com
         return Ok(Followed::Author(author(typed)?));
     }
     match readers::find(ctx, typed).await? {
-        StoryLookup::One(story) => Ok(Followed::Story(story)),
-        StoryLookup::Several(near) | StoryLookup::Near(near) => {
-            let near = near
-                .iter()
-                .map(|story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80)));
-            refuse(format!(
-                "It is unclear what {:?} means. Write {AUTHOR}NAME for an author, or give the id of a story:\n{}",
-                shortened(typed),
-                near.collect::<Vec<_>>().join("\n")
-            ))
-        }
-        // `find` refuses these.
-        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
+        NamedStory::One(story) => Ok(Followed::Story(story)),
+        NamedStory::Several(near) | NamedStory::Near(near) => refuse(format!(
+            "It is unclear what {:?} means. Write {AUTHOR}NAME for an author, or give the id of a story:\n{}",
+            shortened(typed),
+            readers::candidates(&near)
+        )),
     }
 }
 

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::context::{Answer, CommandContext, CommandError, Listing, days_of, plain_line, refuse};
+use super::context::{Answer, CommandContext, CommandError, Listing, plain_line, refuse};
 use super::wording::{describe, shortened};
 use crate::chat::{CommandSpec, table::COMMANDS};
 use crate::issue::{CYCLE_NOTE, ExpectedRelease, NO_RELEASE, kernel_cycle};
+use crate::item::prose;
 use crate::live::rights::is_in;
+use crate::post::plain;
 use crate::post::story::{self as story_post, Content, Line, Tone};
 use crate::post::words::{ago, counted, span};
-use crate::store::stories::{Searched, StoryLookup};
+use crate::store::stories::{NamedStory, Searched, StoryLookup};
 use crate::store::{Readers, feeds, issues, outbox, stories};
 use crate::story::waiting::{GIVEN_UP_AFTER, pull_waits, waiting, waiting_pulls};
 use crate::story::{Story, StoryKind};
@@ -21,7 +23,7 @@ const UNANSWERED_MAX: i64 = 5_000;
 /// Shows one story, or the candidates for an ambiguous name.
 pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandError> {
     match find(ctx, ctx.required("story")).await? {
-        StoryLookup::One(mut story) => {
+        NamedStory::One(mut story) => {
             stories::name_releases(ctx.live.store.read(), std::slice::from_mut(&mut *story))
                 .await?;
             let mut post =
@@ -32,24 +34,19 @@ pub(super) async fn story(ctx: &CommandContext<'_>) -> Result<Answer, CommandErr
             }
             Ok(Answer::Message(Content::Story(Box::new(post))))
         }
-        StoryLookup::Several(near) => {
+        NamedStory::Several(near) => {
             let title = "Several stories match. Ask again with one of these ids";
             ctx.short_list(title, near.iter().map(with_id).collect())
         }
-        StoryLookup::Near(near) => {
+        NamedStory::Near(near) => {
             let title = "No story matches exactly. Similar ones:";
             ctx.short_list(title, near.iter().map(with_id).collect())
         }
-        // `find` refuses these.
-        StoryLookup::Retracted | StoryLookup::Nothing => refuse("There is no such story."),
     }
 }
 
 /// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title. Refuses if there is none.
-pub(super) async fn find(
-    ctx: &CommandContext<'_>,
-    name: &str,
-) -> Result<StoryLookup, CommandError> {
+pub(super) async fn find(ctx: &CommandContext<'_>, name: &str) -> Result<NamedStory, CommandError> {
     look_up(ctx.live.store.read(), name, ctx.now, &ctx.search()).await
 }
 
@@ -59,16 +56,22 @@ pub(super) async fn look_up(
     name: &str,
     now: DateTime<Utc>,
     search: &str,
-) -> Result<StoryLookup, CommandError> {
-    match stories::look_up_story(readers, name, days_of(now)).await? {
+) -> Result<NamedStory, CommandError> {
+    match stories::look_up_story(readers, name, stories::day_of(now)).await? {
         StoryLookup::Retracted => refuse("A maintainer retracted that story."),
         StoryLookup::Nothing => refuse(format!(
             "No story matches {:?}. Give words of its title, its id, a Message-ID, a link or a commit hash. {search} \
              searches more widely.",
             shortened(name)
         )),
-        found => Ok(found),
+        StoryLookup::Found(named) => Ok(named),
     }
+}
+
+/// Stories that a name may mean, with their ids, a line each.
+pub(super) fn candidates(near: &[Story]) -> String {
+    let line = |story: &Story| format!("{} {}", story.id, prose::shorten(&plain(&story.title), 80));
+    near.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Searches stories.

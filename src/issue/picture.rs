@@ -10,6 +10,8 @@ use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::item::hex;
+
 /// The most bytes of an upload.
 pub const UPLOAD_BYTES_MAX: usize = 8 << 20;
 /// The most pixels of an upload: about 130 MB while it is decoded.
@@ -123,9 +125,8 @@ pub fn encode(bytes: &[u8]) -> Result<EncodedPicture, WrongPicture> {
         }
     };
     let digest = Sha256::digest(&body);
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(EncodedPicture {
-        file: format!("{digits}.{ending}"),
+        file: format!("{}.{ending}", hex(&digest)),
         width: picture.width(),
         height: picture.height(),
         body,

@@ -5,6 +5,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use crate::item::hex;
+
 /// The bytes of a secret.
 pub(super) const SECRET_BYTES: usize = 32;
 /// Hexadecimal digits of a code: 128 bits, and 80 in a return path, which servers limit to 64 bytes.
@@ -67,8 +69,7 @@ pub(super) fn code(secret: &[u8], purpose: Purpose, what: &str) -> String {
     mac.update(b"\n");
     mac.update(what.as_bytes());
     let bytes = mac.finalize().into_bytes();
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits[..purpose.digits()].to_owned()
+    hex(&bytes)[..purpose.digits()].to_owned()
 }
 
 /// Whether `given` is the code, compared in a time that does not depend on it.

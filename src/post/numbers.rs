@@ -1,6 +1,7 @@
 //! Numbers about series in words.
 
-use crate::story::numbers::{Quartiles, SeriesNumbers};
+use super::plain;
+use crate::story::numbers::{GroupNumbers, Quartiles, SeriesNumbers};
 
 /// A number with at most one digit behind the point.
 pub fn number(value: f64) -> String {
@@ -11,6 +12,19 @@ pub fn number(value: f64) -> String {
 /// The median, or a dash.
 pub fn median(of: Option<Quartiles>) -> String {
     of.map_or_else(|| "–".to_owned(), |of| number(of.median))
+}
+
+/// A tree or a subsystem as a row of a table: its name, and the numbers of posted and applied series, days, revisions, and
+/// waiting series.
+pub fn group_row(group: &GroupNumbers) -> Vec<String> {
+    vec![
+        plain(&group.name),
+        group.posted.to_string(),
+        group.applied.to_string(),
+        median(group.days),
+        median(group.revisions),
+        group.waiting.to_string(),
+    ]
 }
 
 /// `1 series waits`, `2 series wait`.

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::item::hex;
 use crate::store::desk_keys::{self, DeskKey, DeskKeyKind};
 use crate::store::{Database, Tx};
 
@@ -110,7 +111,7 @@ async fn put(
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("{error}"))
         .context("reading random bytes from the system")?;
-    let secret = digits(&bytes);
+    let secret = hex(&bytes);
     let key = DeskKey {
         ends_at: (now + life).timestamp(),
         ..by.clone()
@@ -120,9 +121,5 @@ async fn put(
 }
 
 fn hash(secret: &str) -> String {
-    digits(&Sha256::digest(secret.as_bytes()))
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(secret.as_bytes()))
 }

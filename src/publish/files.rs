@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::Rules;
 use crate::issue::markdown;
+use crate::item::hex;
 use crate::store::Store;
 use crate::store::issues;
 
@@ -183,6 +184,5 @@ async fn put(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
 }
 
 fn hash(text: &[u8]) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
 }

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Tx;
 use super::recipients::{erase_recipient, recipient};
+use crate::item::hex;
 
 /// The word in place of a person's id.
 pub const SOMEBODY: &str = "somebody";
@@ -198,8 +199,7 @@ async fn forget_ban(tx: &mut Tx, person: &str) -> anyhow::Result<u64> {
 /// The checksum under which a banned person is found who was erased.
 pub(super) fn checksum(person: &str) -> String {
     let sum = Sha256::digest(person.as_bytes());
-    let digits: String = sum[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("erased-{digits}")
+    format!("erased-{}", hex(&sum[..8]))
 }
 
 /// Posts about suggestions that name a person.

@@ -61,7 +61,7 @@ pub(super) async fn issues(State(site): State<Served>) -> Result<Response, PageE
 
 pub(super) async fn stories(State(site): State<Served>) -> Result<Response, PageError> {
     let now = site.clock.now();
-    let today = now.timestamp().div_euclid(86_400);
+    let today = stories::day_of(now);
     let since = (now - SPAN).timestamp();
     let mut best = stories::best_stories(site.store.read(), since, today, STORIES_MAX).await?;
     best.sort_by(|a, b| (b.last_at, &b.id).cmp(&(a.last_at, &a.id)));

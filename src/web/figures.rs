@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::plot::{Plot, PlotShape, table};
-use crate::post::numbers::{median, number, posted_and_applied, waits};
+use crate::post::numbers::{group_row, number, posted_and_applied, waits};
 use crate::post::plain;
 use crate::story::numbers::{GroupNumbers, MonthNumbers, Quartiles, SeriesNumbers};
 
@@ -192,19 +192,7 @@ pub(super) fn waiting(numbers: &SeriesNumbers) -> Option<Plot> {
 }
 
 pub(super) fn groups(head: &'static str, groups: &[GroupNumbers]) -> Markup {
-    let rows: Vec<Vec<String>> = groups
-        .iter()
-        .map(|group| {
-            vec![
-                plain(&group.name),
-                group.posted.to_string(),
-                group.applied.to_string(),
-                median(group.days),
-                median(group.revisions),
-                group.waiting.to_string(),
-            ]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = groups.iter().map(group_row).collect();
     let heads = [
         head,
         "Posted",

@@ -136,6 +136,13 @@ fn next_page(found: &mut Vec<ListedStory>, place: fn(&ListedStory) -> Place) -> 
 fn one_page(found: &[ListedStory], path: &str, next: Option<Place>) -> Markup {
     html! {
         ul.stories { @for listed in found { li { (story_line(&listed.story)) } } }
+        (next_link(path, next))
+    }
+}
+
+/// The way to the next page of a list.
+fn next_link(path: &str, next: Option<Place>) -> Markup {
+    html! {
         @if let Some(next) = next {
             nav.turn aria-label="Pages of this list" {
                 a rel="next" href=(format!("{path}?after={}", Cursor::write(next))) { "Earlier stories →" }
@@ -171,11 +178,7 @@ pub(super) async fn person(
         ul.stories {
             @for listed in &found { li { (story_line(&listed.story)) span.about { (roles(&listed.story, &name)) } } }
         }
-        @if let Some(next) = next {
-            nav.turn aria-label="Pages of this list" {
-                a rel="next" href=(format!("/{path}?after={}", Cursor::write(next))) { "Earlier stories →" }
-            }
-        }
+        (next_link(&format!("/{path}"), next))
     };
     Ok(page(&PageHead::website(&site, &title, &path), "", &content))
 }

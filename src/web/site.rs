@@ -9,6 +9,7 @@ use super::mail_pages::MailPages;
 use crate::clock::Clock;
 use crate::filter::Subsystems;
 use crate::store::Store;
+use crate::store::stories::day_of;
 use crate::story::numbers::SeriesNumbers;
 
 /// The site and its public address.
@@ -29,7 +30,7 @@ pub struct Site {
 impl Site {
     /// Days since 1970.
     pub(super) fn today(&self) -> i64 {
-        self.clock.now().timestamp().div_euclid(86_400)
+        day_of(self.clock.now())
     }
 }
 

@@ -20,6 +20,7 @@ use crate::channel::SendError;
 use crate::chat::{
     Arg, ArgKind, Audience, Call, CommandSpec, Completes, WrongCall, find, table::COMMANDS,
 };
+use crate::item::hex;
 
 /// The largest integer that Discord accepts: 2^53 - 1.
 const WHOLE_MAX: i64 = (1 << 53) - 1;
@@ -51,8 +52,7 @@ pub(super) async fn register(
     application: String,
 ) {
     let commands = registered();
-    let hash = Sha256::digest(commands.to_string());
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&Sha256::digest(commands.to_string()));
     match memory.registered(&application).await {
         Ok(Some(known)) if known == hash => return,
         Ok(_) => {}

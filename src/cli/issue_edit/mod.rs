@@ -27,7 +27,7 @@ use crate::publish::edit::{
 };
 use crate::publish::{Rules, files};
 use crate::store::edits::{self, EditRow};
-use crate::store::stories::{self, StoryLookup};
+use crate::store::stories::{self, NamedStory, StoryLookup};
 
 /// The database and the editor of a command.
 struct EditWork {
@@ -129,15 +129,15 @@ impl EditWork {
             EditableLookup::Missing(kind) => bail!("there is no {kind} {name}"),
             EditableLookup::Other => {}
         }
-        let today = self.now.timestamp().div_euclid(86_400);
+        let today = stories::day_of(self.now);
         match stories::look_up_story(store.read(), name, today).await? {
-            StoryLookup::One(story) => {
+            StoryLookup::Found(NamedStory::One(story)) => {
                 let mut tx = store.snapshot().await?;
                 let subject = Editable::of_story(&mut tx, &story).await?;
                 tx.rollback().await;
                 Ok(subject)
             }
-            StoryLookup::Several(near) | StoryLookup::Near(near) => {
+            StoryLookup::Found(NamedStory::Several(near) | NamedStory::Near(near)) => {
                 let near = near
                     .iter()
                     .map(|story| format!("\n  {} {}", story.id, plain(&story.title)));

@@ -62,7 +62,8 @@ pub(super) async fn stories(
             None => PAGE.min(most - shown),
         };
         let readers = ingest.store.read();
-        let mut page = stories::list_stories(readers, &wanted, today(now), left, read).await?;
+        let mut page =
+            stories::list_stories(readers, &wanted, stories::day_of(now), left, read).await?;
         stories::name_releases(readers, &mut page).await?;
         let taken = page
             .iter()
@@ -87,11 +88,6 @@ pub(super) async fn stories(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Days since 1970.
-fn today(now: DateTime<Utc>) -> i64 {
-    now.timestamp().div_euclid(86_400)
-}
-
 /// The error for a name that no story has.
 pub(super) fn no_story(name: &str) -> String {
     format!(
@@ -109,7 +105,7 @@ pub(super) async fn story(
     let (_, ingest) = open(path).await?;
     let now = Utc::now();
     let readers = ingest.store.read();
-    let Some(mut story) = stories::find_story(readers, name, today(now)).await? else {
+    let Some(mut story) = stories::find_story(readers, name, stories::day_of(now)).await? else {
         bail!("{}", no_story(name));
     };
     stories::name_releases(readers, std::slice::from_mut(&mut story)).await?;
@@ -180,7 +176,8 @@ async fn all_of_kind(
     let mut all = Vec::new();
     for page in 0.. {
         let stories =
-            stories::list_stories(readers, &wanted, today(now), PAGE, page * PAGE).await?;
+            stories::list_stories(readers, &wanted, stories::day_of(now), PAGE, page * PAGE)
+                .await?;
         let is_last = i64::try_from(stories.len())? < PAGE;
         all.extend(stories);
         if is_last {

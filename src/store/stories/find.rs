@@ -15,14 +15,20 @@ const NEAR_MAX: i64 = 8;
 /// The result of looking up a story by name.
 #[derive(Debug)]
 pub enum StoryLookup {
+    Found(NamedStory),
+    /// A maintainer retracted it.
+    Retracted,
+    Nothing,
+}
+
+/// The stories that a name may mean.
+#[derive(Debug)]
+pub enum NamedStory {
     One(Box<Story>),
     /// Several stories with all the words.
     Several(Vec<Story>),
     /// No story with all the words; these have some of them.
     Near(Vec<Story>),
-    /// A maintainer retracted it.
-    Retracted,
-    Nothing,
 }
 
 /// Looks up a story by its id, a Message-ID, a link, a hash, or words of its title.
@@ -31,10 +37,11 @@ pub async fn look_up_story(
     name: &str,
     today: i64,
 ) -> anyhow::Result<StoryLookup> {
+    let one = |story| Ok(StoryLookup::Found(NamedStory::One(Box::new(story))));
     if let Some(story) = find_story(readers, name, today).await? {
         return match is_retracted(readers, &story.id).await? {
             true => Ok(StoryLookup::Retracted),
-            false => Ok(StoryLookup::One(Box::new(story))),
+            false => one(story),
         };
     }
     let words = match_words(name);
@@ -45,10 +52,10 @@ pub async fn look_up_story(
     let is_called_so = |story: &Story| story.title.eq_ignore_ascii_case(name.trim());
     if near.len() == 1 || near.iter().filter(|story| is_called_so(story)).count() == 1 {
         let place = near.iter().position(is_called_so).unwrap_or(0);
-        return Ok(StoryLookup::One(Box::new(near.swap_remove(place))));
+        return one(near.swap_remove(place));
     }
     if !near.is_empty() {
-        return Ok(StoryLookup::Several(near));
+        return Ok(StoryLookup::Found(NamedStory::Several(near)));
     }
     let some = match_some(name);
     if !some.is_empty() {
@@ -56,7 +63,7 @@ pub async fn look_up_story(
     }
     match near.is_empty() {
         true => Ok(StoryLookup::Nothing),
-        false => Ok(StoryLookup::Near(near)),
+        false => Ok(StoryLookup::Found(NamedStory::Near(near))),
     }
 }
 

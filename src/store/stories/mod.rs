@@ -18,7 +18,7 @@ mod stored;
 pub use self::filtered::{
     FilteredStories, Searched, filtered_stories, filtered_stories_after, search_typed,
 };
-pub use self::find::{StoryLookup, find_story, look_up_story};
+pub use self::find::{NamedStory, StoryLookup, find_story, look_up_story};
 pub use self::folders::{folders_of, stories_in_folder};
 pub use self::pages::{
     ListFilter, ListedStory, listed_stories, named_stories, ranked_stories, stories_by_ids,
@@ -30,8 +30,8 @@ pub use self::questions::{
 };
 pub use self::released::{ReleaseNames, name_releases};
 pub use self::shown::{
-    best_of_the_week, best_stories, is_retracted, items_of_story, newest_matches, search_stories,
-    story_of_link, unanswered_stories,
+    best_of_the_week, best_stories, day_of, is_retracted, items_of_story, newest_matches,
+    search_stories, story_of_link, unanswered_stories,
 };
 pub(in crate::store) use self::stored::fill_figures;
 pub use self::stored::{

@@ -192,8 +192,7 @@ pub async fn stories_by_ids(
     .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("reading stories by their ids")?;
-    let rows = rows.into_iter();
-    rows.map(|row| Ok(row.listed(today)?.story)).collect()
+    stories_of_rows(rows, today)
 }
 
 /// The stories with an item that carries one of these join keys, the latest first.
@@ -221,8 +220,7 @@ pub async fn stories_of_keys(
     .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for the stories of commits")?;
-    let rows = rows.into_iter();
-    rows.map(|row| Ok(row.listed(today)?.story)).collect()
+    stories_of_rows(rows, today)
 }
 
 /// The stories that mention one of these keys: fixes, pull requests, articles; the latest first.
@@ -250,6 +248,10 @@ pub async fn stories_that_mention(
     .fetch_all(&mut *readers.acquire().await?)
     .await
     .context("looking for stories that mention another")?;
+    stories_of_rows(rows, today)
+}
+
+fn stories_of_rows(rows: Vec<ListedRow>, today: i64) -> anyhow::Result<Vec<Story>> {
     let rows = rows.into_iter();
     rows.map(|row| Ok(row.listed(today)?.story)).collect()
 }

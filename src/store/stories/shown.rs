@@ -33,10 +33,14 @@ impl StoryRow {
     }
 }
 
+/// The day of a time, in days since 1970. Stories that become free on a day are compared with it.
+pub fn day_of(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(86_400)
+}
+
 /// The best stories about BPF of the seven days before `now`. Readers see them while there is no issue.
 pub async fn best_of_the_week(readers: &Readers, now: DateTime<Utc>) -> anyhow::Result<Vec<Story>> {
-    let today = now.timestamp().div_euclid(86_400);
-    best_stories(readers, (now - WEEK).timestamp(), today, BEST_MAX).await
+    best_stories(readers, (now - WEEK).timestamp(), day_of(now), BEST_MAX).await
 }
 
 /// The best stories about BPF that changed since `since` (unix seconds): highest score first, then latest. Stories whose

@@ -18,7 +18,7 @@ use crate::publish::Rules;
 use crate::publish::edit::{
     Change, Desk, Editable, NotEdited, Place, TextBase, UndoChoice, find_place,
 };
-use crate::store::stories::{self, StoryLookup};
+use crate::store::stories::{self, NamedStory, StoryLookup};
 use crate::web::answer::PageError;
 use crate::web::layout::private_page;
 
@@ -139,15 +139,15 @@ async fn named(desk: &DeskState, name: &str) -> Result<Editable, ActionEnd> {
     if let Some(subject) = subject(desk, name).await? {
         return Ok(subject);
     }
-    let today = desk.live.clock.now().timestamp().div_euclid(86_400);
+    let today = stories::day_of(desk.live.clock.now());
     let near = match stories::look_up_story(desk.live.store.read(), name, today).await? {
-        StoryLookup::One(story) => {
+        StoryLookup::Found(NamedStory::One(story)) => {
             let mut tx = desk.live.store.snapshot().await?;
             let subject = Editable::of_story(&mut tx, &story).await?;
             tx.rollback().await;
             return Ok(subject);
         }
-        StoryLookup::Several(near) | StoryLookup::Near(near) => near,
+        StoryLookup::Found(NamedStory::Several(near) | NamedStory::Near(near)) => near,
         StoryLookup::Retracted => {
             return Err(not_changed("A maintainer retracted that story.").into());
         }

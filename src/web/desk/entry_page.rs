@@ -28,7 +28,7 @@ pub(super) async fn subject(desk: &DeskState, id: &str) -> anyhow::Result<Option
         EditableLookup::Missing(_) => return Ok(None),
         EditableLookup::Other => {}
     }
-    let today = desk.live.clock.now().timestamp().div_euclid(86_400);
+    let today = stories::day_of(desk.live.clock.now());
     let Some(story) = stories::story_by_id(desk.live.store.read(), id, today).await? else {
         return Ok(None);
     };
