@@ -148,8 +148,8 @@ fn the_demo_plays_its_week() {
     let played = run(folder.path(), &["demo"]);
     assert!(played.status.success(), "{}", err(&played));
     assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "a few seconds: {:?}",
+        started.elapsed() < Duration::from_secs(40),
+        "without the pace of a terminal, which takes over a minute: {:?}",
         started.elapsed()
     );
     assert_eq!(err(&played), "");
