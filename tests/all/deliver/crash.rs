@@ -12,7 +12,7 @@ use crate::documents::{Mail, mail};
 use crate::world::World;
 
 /// Runs in CI.
-const SEEDS: u64 = 50;
+const SEEDS: u64 = 30;
 /// Series of a run.
 const STORIES: u32 = 5;
 
@@ -144,9 +144,10 @@ async fn whenever_it_dies_each_story_is_one_post_in_its_final_state() {
 /// The test above can fail: a chat that does not know a key again gets doubles.
 #[tokio::test]
 async fn without_keys_there_are_doubles() {
-    let mut doubled = 0;
     for seed in 0..SEEDS {
-        doubled += usize::from(run(seed, true).await.is_err());
+        if run(seed, true).await.is_err() {
+            return;
+        }
     }
-    assert!(doubled > 0, "{SEEDS} runs without a double");
+    panic!("{SEEDS} runs without a double");
 }

@@ -15,7 +15,7 @@ use crate::documents::{Mail, mail};
 use crate::world::{World, before_polls};
 
 /// Runs in CI.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 15;
 const STORIES: u32 = 4;
 const PEOPLE: [&str; 3] = ["ann", "bob", "carol"];
 
@@ -167,11 +167,12 @@ async fn whenever_it_dies_everybody_gets_everything_once() {
 /// The test above can fail: a chat that does not know a key again gets doubles.
 #[tokio::test]
 async fn without_keys_people_get_doubles() {
-    let mut doubled = 0;
     for seed in 0..SEEDS {
-        doubled += usize::from(run(seed, true).await.is_err());
+        if run(seed, true).await.is_err() {
+            return;
+        }
     }
-    assert!(doubled > 0, "{SEEDS} runs without a double");
+    panic!("{SEEDS} runs without a double");
 }
 
 /// Gathers for a quarter of an hour, and sends.

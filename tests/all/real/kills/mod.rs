@@ -441,7 +441,7 @@ async fn real_kills_are_noticed_where_keys_or_the_outbox_are_broken() {
         Broken::KeyInTheOutbox,
         Broken::SettledBeforeSent,
     ] {
-        let count = play_all(20, broken).await;
+        let count = play_all(10, broken).await;
         say(&format!(
             "{broken:?}: {} of {WORLDS} worlds go wrong",
             count.wrong.len()
