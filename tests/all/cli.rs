@@ -1,4 +1,4 @@
-//! The program as its user meets it: what it prints, how it exits, how it stops.
+//! The program as users see it: its output, its exit status, and its stop.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// A configuration with one feed that nobody serves.
+/// A configuration with one feed, which no server serves.
 pub(crate) fn config(folder: &Path) -> PathBuf {
     let file = folder.join("config.toml");
     let text = "[network]\nallow_private_hosts = [\"127.0.0.1\"]\nhost_gap_ms = 0\n\n[[feed]]\nname = \"list\"\n\
@@ -163,7 +163,7 @@ fn the_demo_plays_its_week() {
     );
 }
 
-/// What the demo prints without a terminal.
+/// The output of the demo without a terminal.
 fn demo_output() -> &'static str {
     static SHOWN: LazyLock<String> = LazyLock::new(|| {
         let folder = folder();
@@ -663,7 +663,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
     };
     ask(&["import", "--list", "bpf", "bpf.mbox"]);
 
-    // As text, what is about BPF; as JSON, everything, with the keys that docs/json.md promises.
+    // As text, only stories about BPF; as JSON, all stories, with the keys that docs/json.md promises.
     let listed = ask(&["stories"]);
     assert!(
         listed.contains("bpf: Add a thing that helps") && !listed.contains("Where to eat?"),
@@ -716,7 +716,7 @@ fn stories_are_listed_told_searched_and_made_anew() {
         assert_eq!(told, keys);
     }
 
-    // One story goes by many names.
+    // One story has many names.
     let id = json
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a JSON object"))

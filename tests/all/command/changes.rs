@@ -47,7 +47,7 @@ async fn a_feed_is_fetched_added_polled_and_removed() {
         listed.contains("added by 111111 on discord on 10 January 2025"),
         "{listed}"
     );
-    // A channel that names it holds it.
+    // A feed that a channel names cannot be removed.
     let route = "admin route add blogs room=300300300 feeds=blog,bpf mode=digest digest_at=\"mon 08:00\" quiet=22:00-06:00";
     assert_snapshot!(house.ask(&boss(), route).await, @r"
     (privately)
@@ -163,7 +163,7 @@ async fn a_feed_that_gives_nothing_is_not_added() {
 #[tokio::test]
 async fn chat_is_no_way_into_the_bots_own_network() {
     let house = House::new().await;
-    // A server of our own that no feed of the file is read from, on the host that the file allows.
+    // A server of ours on the host that the file allows, but no feed of the file reads it.
     let other = crate::rude::Rude::always(crate::rude::answer("200 OK", &[], "secret")).await;
     let to = format!("Location: {}", other.url("/latest/meta-data"));
     let redirect = crate::rude::answer("302 Found", &[&to], "");
@@ -514,7 +514,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
         told.contains("A maintainer retracted that story."),
         "{told}"
     );
-    // The list's last story: the list goes, too.
+    // The last story of the list: the list is removed too.
     house.ask(&boss(), "admin retract k1@x.example").await;
     house.ask(&boss(), "admin retract seed@x.example").await;
     house.pass().await;
@@ -522,7 +522,7 @@ async fn a_story_is_taken_back_everywhere_and_never_told_again() {
         (house.chat.room(NEWS).len(), house.chat.digests().len()),
         (0, 0)
     );
-    // A channel that is new shows it neither.
+    // A new channel shows neither of them.
     house
         .ask(&boss(), "admin route add late room=300300300")
         .await;

@@ -1,4 +1,4 @@
-//! The rights: every command, given by every kind of person.
+//! Rights: every command, given by every kind of person.
 
 use bpfnews::chat::{Audience, Requester, table::COMMANDS};
 use chrono::TimeDelta;
@@ -35,7 +35,7 @@ fn admin_calls() -> Vec<String> {
 #[tokio::test]
 async fn nobody_without_the_right_changes_anything() {
     let house = House::new().await;
-    // The server of the channel is learned, so that its managers are known.
+    // The handler learns the server of the channel, and so knows its managers.
     house.ask(&reader(), "status").await;
     #[rustfmt::skip]
     let table = [
@@ -100,7 +100,7 @@ async fn managers_of_a_channel_that_was_added_in_chat_are_none() {
         .ask(&boss(), &format!("admin route add other room={there}"))
         .await;
     assert!(told.contains("other was added"), "{told}");
-    // They speak in the channel itself, so its server is known; it still is no place of the file's.
+    // They speak in the channel itself, so its server is known. The file still names no channel there.
     let manager = managing(discord("5", there, FOREIGN));
     house.ask(&manager, "status").await;
     assert!(is_refused(&house, &manager, "admin audit").await);
@@ -163,7 +163,7 @@ async fn what_maintainers_alone_may_read_is_not_said_before_everybody() {
             !own.contains("only in the maintainers' room"),
             "{call}: {own}"
         );
-        // On Discord nobody else sees the answer.
+        // On Discord, nobody else sees the answer.
         assert!(
             house.ask(&boss(), &call).await.starts_with("(privately)"),
             "{call}"
@@ -182,6 +182,6 @@ async fn who_asks_too_fast_is_told_once_and_then_nothing() {
     assert!(house.ask(&boss(), "status").await.contains("feeds work"));
     house.advance(TimeDelta::seconds(10));
     assert!(house.ask(&reader(), "status").await.contains("feeds work"));
-    // Nonsense counts, too.
+    // Calls that make no sense count too.
     assert!(house.ask(&reader(), "dance").await.contains("Slow down"));
 }

@@ -1,4 +1,4 @@
-//! Messages to single people: each comes once and in order, and the fault of one person's messages is nobody else's.
+//! Messages to people: each is sent once and in order, and a fault with one person's messages does not affect others.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::list;
 use super::platform::{Answer, Chat};
 use crate::world::World;
 
-/// The room in which everybody asked for messages.
+/// The room in which all these people asked for messages.
 const LOBBY: AskedIn<'_> = AskedIn {
     room: Some("lobby"),
     community: None,
@@ -75,7 +75,8 @@ async fn ann_and_bob(world: &World, channel: i64) -> (i64, i64) {
     (ann, bob)
 }
 
-/// Messages to several people are refused for an unclear reason: each is given up, and the messages of others go on.
+/// Messages to several people are refused for an unclear reason. Each of these messages is given up, and other people get
+/// theirs.
 #[tokio::test]
 async fn unclear_refusals_of_several_people_hold_nobody_else() {
     let chat = Chat::new();
@@ -120,7 +121,7 @@ async fn a_person_who_refuses_is_suspended_alone_and_learns_it_once() {
     assert_eq!(count(&world, owed).await, 0);
     let letters = "SELECT COUNT(*) FROM deliveries WHERE set_aside_at IS NOT NULL";
     assert_eq!(count(&world, letters).await, 0);
-    // A second refusal, of a message that was queued meanwhile, is no news.
+    // A second refusal, of a message that was queued meanwhile, sends no new notice.
     queue(&world, channel, ann, "3", None).await;
     world.advance(TimeDelta::hours(1));
     delivery_loop.pass().await.expect("a pass");

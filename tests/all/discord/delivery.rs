@@ -1,5 +1,4 @@
-//! Deliveries to Discord through the outbox: every message once, no request too early, and no channel blocked by
-//! another.
+//! Deliveries to Discord from the queue: every message once, no request too early, and no channel blocked by another.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ fn rooms() -> Vec<Room> {
     ]
 }
 
-/// The messages about a patch in a room, those in a forum's threads too.
+/// The messages about a patch in a room, also those in the threads of a forum.
 fn told(stage: &Stage, room: &str) -> Vec<String> {
     let mut titles = stage.told(room);
     for thread in stage.fake.threads(room) {
@@ -49,7 +48,7 @@ async fn whatever_becomes_of_an_answer_there_is_one_message() {
             stage.pass().await;
             assert!(stage.fake.has_failed(), "{} {fault:?}", room.id);
             stage.restart().await;
-            // Whether Discord remembers the nonce still, or the room must be looked through.
+            // Discord either still remembers the nonce, or bpfnews looks through the room.
             let later = match number % 2 {
                 // The request for a forum post may be delayed, and there is no nonce.
                 0 if room.id == FORUM => TimeDelta::seconds(40),
@@ -107,7 +106,7 @@ async fn a_nonce_that_discord_forgot_is_no_reason_for_a_second_message() {
     );
 }
 
-/// The two tests above can fail: without the look, the forgotten nonce makes a double.
+/// Proves that the two tests above can fail: without the look, a forgotten nonce makes a double.
 #[tokio::test]
 async fn the_fake_makes_doubles_of_what_it_forgot() {
     let fake = Fake::start(&rooms()).await;
@@ -130,7 +129,7 @@ async fn a_story_is_one_message_that_is_edited() {
     stage.pass().await;
     stage.world.advance(TimeDelta::hours(2));
     stage.apply("bpf: Do it").await;
-    // The edit's answer is lost: done twice, it is done once.
+    // The answer to the edit is lost. A second edit with the same content changes nothing.
     stage.fake.fail(On::Change, Fault::DropAfter);
     stage.pass().await;
     stage.world.advance(TimeDelta::seconds(6));
@@ -230,7 +229,7 @@ async fn a_refused_channel_is_paused_and_told_of_once_while_others_go_on() {
         words.iter().any(|words| words.contains("invited")),
         "{words:?}"
     );
-    // Given the permission, it is well again at the next start.
+    // After the permission is given, it works again at the next start.
     stage.fake.change(OTHER, |room| room.denied.clear());
     stage.restart().await;
     stage.world.advance(TimeDelta::hours(2));

@@ -58,7 +58,7 @@ async fn a_post_carries_its_storys_name_and_tags_and_they_follow() {
         (name.as_str(), tags.join(" ")),
         ("bpf: Do it well", "Applied Series Fun".to_owned())
     );
-    // Once more changes nothing of the thread, so nothing of it is asked for.
+    // A second identical change alters nothing in the thread, so no request is sent.
     let asked = fake
         .seen(&format!("PATCH /channels/{}", receipt.message))
         .len();
@@ -84,7 +84,7 @@ async fn an_archived_post_is_opened_for_what_is_new() {
     assert_eq!(discord.deliver(&change).await, Ok(receipt.clone()));
     assert!(!fake.room(&receipt.message).is_archived);
     assert_eq!(look(&fake).1, ["Applied", "Series"]);
-    // One that moderators locked stays as it is, and says nothing of the forum.
+    // A post that moderators locked stays as it is, and says nothing about the forum.
     fake.change(&receipt.message, |thread| {
         thread.is_archived = true;
         thread.is_locked = true;
@@ -100,7 +100,7 @@ async fn an_archived_post_is_opened_for_what_is_new() {
         ),
         "{error:?}"
     );
-    // One that somebody deleted is gone.
+    // A post that a person deleted is gone.
     fake.delete_room(&receipt.message);
     assert_eq!(discord.deliver(&change).await, Err(SendError::Gone));
 }
@@ -124,7 +124,7 @@ async fn a_lost_answer_makes_no_second_post_and_anothers_is_not_taken_for_it() {
         assert_eq!(discord.dedupes_for(FORUM), Duration::ZERO);
         first.is_retry = true;
         if key.contains("502") {
-            // It was put away meanwhile.
+            // The post was archived meanwhile.
             let made = fake.threads(FORUM).pop().expect("it was made");
             fake.change(&made.id, |thread| thread.is_archived = true);
         }
@@ -166,7 +166,7 @@ async fn a_forum_that_wants_a_tag_and_has_none_that_fits_is_told_once_with_the_r
             .count(),
         0
     );
-    // With the tags in place, the next start posts each story once.
+    // With the tags, the next start posts each story once.
     stage.fake.change(FORUM, |forum| {
         forum.set_tags(&["posted", "applied", "published"])
     });

@@ -170,13 +170,13 @@ async fn limits_hold_without_asking_and_pass() {
         .expect("the bucket is full again");
 }
 
-/// The fake detects requests that come too early: the tests of limits depend on it.
+/// The fake detects requests that arrive too early; the tests of limits depend on that.
 #[tokio::test]
 async fn the_fake_sees_who_comes_too_early() {
     let fake = Fake::start(&[Room::text(ROOM)]).await;
     fake.limit_messages(1, Duration::from_secs(60));
     for key in ["k1", "k2"] {
-        // A client that knows nothing of the one before it.
+        // A client without knowledge of the one before it.
         let _ = discord(&fake)
             .deliver(&send(ROOM, key, line(key, "One")))
             .await;

@@ -1,4 +1,4 @@
-//! What readers and maintainers get when an upstream misbehaves.
+//! The posts and notices that people get if an upstream misbehaves.
 
 use chrono::TimeDelta;
 

@@ -103,7 +103,7 @@ fn an_honest_poll_costs_what_it_did() {
     world.repository.push(120);
     world.repository.requests.clear();
     world.poll(honest).expect("an honest server");
-    // The feed, the log in the other direction, three pages of the log, the patches.
+    // The feed, the log in the other direction, three pages of the log, and the patches.
     assert_eq!(world.repository.requests.len(), 6);
     world.repository.requests.clear();
     world.run(24 * HOUR, honest);
@@ -125,7 +125,7 @@ fn a_log_page_that_ends_early_is_asked_for_again() {
             }
             answer
         });
-        // After the pager nothing is missing.
+        // After the pager, no commit is missing.
         assert!(ended.is_err() || share == 99, "{share}");
         world.poll(honest).expect("an honest server");
         world.poll(honest).expect("an honest server");

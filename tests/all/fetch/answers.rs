@@ -1,4 +1,4 @@
-//! What a good answer says of itself, and what we say of ourselves.
+//! The headers of a good answer, and those of our own requests.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Where a redirect may lead, and what an error shows of it.
+//! The allowed targets of a redirect, and the part of them that an error shows.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Statuses, walls and hosts that are not there.
+//! Statuses, walls, and hosts that do not answer.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Answers that are no documents: each is a state with a reason and a pause, and each recovers by itself.
+//! Answers that are no documents: each leads to a state with a reason and a pause, and the feed recovers after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const WALL: &str =
     "<!doctype html><html><title>Making sure you're not a bot!</title><p>Wait.</p></html>";
 const DAY_S: i64 = 86_400;
 
-/// A world whose blog was good once, with two articles announced.
+/// A world whose blog worked once, with two announced articles.
 async fn blog() -> World {
     let mut world = World::new(&[feed("blog", "/blog.rss")]).await;
     world.put("/blog.rss", rss(&articles("Two One")));
@@ -23,7 +23,8 @@ async fn blog() -> World {
     world
 }
 
-/// The blog is good again, with one article more: it is polled when due, stands well, and reports just that article.
+/// The blog works again, with one more article. It is polled when due, its state is good, and it announces only that
+/// article.
 async fn check_recovery(world: &mut World) {
     let mut all = articles("Two One");
     all.insert(
@@ -44,7 +45,7 @@ fn within(pause: i64, least: i64) -> bool {
     (least..=(least as f64 * JITTER) as i64 + 1).contains(&pause)
 }
 
-/// One bad answer: it fails for these words, nothing is lost, the pause is one gap, and it recovers.
+/// One bad answer: the poll fails with these words, nothing is lost, the pause is one gap, and the feed recovers.
 async fn check_failure(acts: Vec<Act>, words: &str) {
     let mut world = blog().await;
     world.put_acts("/blog.rss", acts);
@@ -118,12 +119,12 @@ async fn retry_after_is_obeyed_and_charged_once() {
     }
     assert_eq!(world.requests(), asked, "the host was left alone");
     assert_eq!(world.row("blog").await.failures, 1);
-    // The other feed of this host was not asked for, so it is not at fault.
+    // The other feed of this host was not requested, so it has no failure.
     let row = world.row("neighbour").await;
     assert_eq!((row.state.word(), row.failures), ("ok", 0));
     let why = row.last_error.expect("a reason");
     assert!(why.contains("asked us to stay away"), "{why}");
-    // The client keeps away from the host by the computer's clock; a new one does not know of it.
+    // The client keeps the pause by the computer's clock. A new client does not know about it.
     world.restart(|_| ()).await;
     check_recovery(&mut world).await;
 }
@@ -307,7 +308,7 @@ async fn a_404_of_an_archive_may_mean_none_and_may_mean_lost() {
     let row = world.row("net").await;
     world.check_failed(&row, "backing_off", 1, "404 Not Found");
     assert_eq!(row.seeded_at, None);
-    // The list whose URL was wrong turns up: it is seeded then, and announced as such.
+    // The list with the wrong URL appears. It is seeded now, and announced as a new feed.
     let mails = [crate::documents::mail("1", -5, "hello", "")];
     world.put_folder("/net/", move |path| public_inbox("/net/", &mails, 5, path));
     world.poll_when_due("net").await;

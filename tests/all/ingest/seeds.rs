@@ -1,4 +1,4 @@
-//! The first poll: all is remembered, one sample is announced, and what comes after is news.
+//! The first poll stores everything, announces one sample, and all later entries are news.
 
 use chrono::TimeDelta;
 
@@ -90,7 +90,7 @@ async fn a_list_that_was_empty_tells_its_first_mails() {
 
 #[tokio::test]
 async fn a_seed_that_was_cut_short_is_still_a_seed() {
-    // Two paths of a tree are two documents; the second fails at first.
+    // Two paths of a tree are two documents. The second one fails at first.
     let mut world = World::new(&[tree("linux", "/linux/", &["net/bpf", "kernel/bpf"])]).await;
     let line: Vec<_> = (95..=100).rev().map(commit).collect();
     world.put("/linux/atom/net/bpf?h=master", commits_atom(&line[..3]));
@@ -149,7 +149,7 @@ async fn an_old_entry_that_slides_back_in_is_not_told() {
     world.put("/blog.rss", rss(&all[..4]));
     world.poll().await;
     world.tell().await;
-    // E was taken back, so B slides in at the end; and one that is dated between two known ones is new.
+    // E was removed, so B slides in at the end; another new entry has a date between two known ones.
     let mut now: Vec<Article> = [0, 2, 3, 4].map(|place: usize| all[place].clone()).to_vec();
     now.insert(
         1,
@@ -166,7 +166,7 @@ async fn an_old_entry_that_slides_back_in_is_not_told() {
         world.titles("blog").await,
         ["B", "C", "D", "E", "F", "Late"]
     );
-    // E comes back: it is known.
+    // E comes back: bpfnews knows it.
     world.put("/blog.rss", rss(&all[..4]));
     world.poll_when_due("blog").await;
     assert!(world.tell().await.is_empty());

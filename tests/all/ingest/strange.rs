@@ -1,4 +1,4 @@
-//! Documents that can be read, but not taken at their word.
+//! Documents that can be parsed, but whose content is wrong.
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
 
@@ -87,7 +87,7 @@ async fn entries_without_dates_are_dated_by_when_they_came() {
             .iter()
             .all(|item| item.at == came_at)
     );
-    // C was taken back, and an older one slides in at the end.
+    // C was removed, and an older entry slides in at the end.
     world.put("/blog.rss", rss(&undated("E D B A Zero")));
     world.poll_when_due("blog").await;
     assert!(world.tell().await.is_empty());
@@ -127,7 +127,7 @@ async fn a_date_in_the_future_neither_sticks_nor_hides_what_comes_after() {
             .iter()
             .all(|item| item.at <= world.now().timestamp())
     );
-    // The feed overflows: the future date does not hide that something was missed.
+    // The feed overflows. The future date does not hide that entries were missed.
     world.advance(TimeDelta::days(3));
     let later: Vec<Article> = articles("E D")
         .into_iter()

@@ -9,7 +9,7 @@ use super::weeks::{shelf, week};
 use super::{Set, issue_of};
 use crate::fold::scenario::Scenario;
 
-/// A series of three parts behind a cover letter: its mails are `NAME-0` to `NAME-3`.
+/// A series of three patches and a cover letter: its mails are `NAME-0` to `NAME-3`.
 fn series(scenario: Scenario, name: &str, hours: i64, parts: [&str; 3]) -> Scenario {
     let cover = format!("{name}-0");
     let mut scenario = scenario.mail(
@@ -39,7 +39,7 @@ fn series(scenario: Scenario, name: &str, hours: i64, parts: [&str; 3]) -> Scena
     scenario
 }
 
-/// A notice by patchwork-bot of parts that were applied, each with its commit.
+/// A notice by patchwork-bot about applied patches, each with its commit.
 fn notice(scenario: Scenario, name: &str, hours: i64, commits: &[(u32, &str, &str)]) -> Scenario {
     let listed: Vec<String> = commits
         .iter()
@@ -143,7 +143,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
     let mut issue = issue;
     let body = markdown::body(&issue, &[], Some("https://news.example/"));
     assert!(body.contains("/commit/?id=4c4c4c4c4c4c"), "{body}");
-    // A hash that nobody has a link for leads nowhere, and not to a mail.
+    // A hash without a known link has no link, and never one to a mail.
     for entry in issue
         .sections
         .iter_mut()
@@ -162,7 +162,7 @@ async fn the_merge_of_a_series_stands_for_it_with_its_own_subject_and_link() {
     );
 }
 
-/// How many stories an issue reports that moved so, in whatever section, and leaves out.
+/// The number of stories with this movement in all sections of an issue, and of those left out.
 fn told(issue: &Issue, kind: SectionKind) -> u32 {
     let moved = entries(issue).filter(|entry| entry.moved == Some(kind));
     let left_out = issue.sections.iter().filter(|section| section.kind == kind);
@@ -312,7 +312,7 @@ async fn an_answer_to_what_is_not_here_is_no_thread_worth_reading() {
     assert_eq!(issue.counts, ["1 thread"]);
 }
 
-/// Much talked about, and applied: a highlight, but where it changes tests alone not even a development.
+/// Much discussed and applied, so a highlight. But if it changes only tests, it is not even a development.
 #[tokio::test]
 async fn what_changes_tests_alone_stands_under_applied() {
     for (area, section) in [("bpf", "highlights"), ("selftests/bpf", "applied")] {

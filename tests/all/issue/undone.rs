@@ -1,4 +1,4 @@
-//! What can be taken back: an issue that was hardly meant, one that is out, and what editors wrote.
+//! Withdrawals and undo: an issue that was probably published by mistake, a published issue, and the texts of editors.
 
 use bpfnews::config::{IssueConfig, Schedule};
 use bpfnews::publish::schedule;
@@ -36,7 +36,7 @@ fn issues_in(house: &House) -> Vec<String> {
         .collect()
 }
 
-/// Without what the terminal puts before each line, in one.
+/// One line, without the terminal's prefix of each line.
 fn flat(told: &str) -> String {
     let lines = told.lines().map(|line| line.trim_start_matches(['▏', ' ']));
     lines.collect::<Vec<_>>().join(" ")
@@ -101,7 +101,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
         audit.iter().any(|row| row.ends_with(": withdrew issue 1")),
         "{audit:?}"
     );
-    // Its number is free, and what was decided for it is of the next.
+    // Its number is free, and its decisions belong to the next issue.
     house
         .post(&[mail("d", 300, "[PATCH bpf] bpf: Fix another leak", "")])
         .await;
@@ -121,7 +121,7 @@ async fn the_newest_issue_is_taken_back_while_nothing_builds_on_it() {
     assert_eq!(out(&house).await, 1);
 }
 
-/// A post that was not sent yet is not sent; one that a reader handed in elsewhere holds it.
+/// An unsent post is not sent. If a reader suggested the story elsewhere, the edit holds it.
 #[tokio::test]
 async fn an_issue_that_was_not_told_yet_is_told_nowhere() {
     let house = house().await;
@@ -143,9 +143,9 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
         draft.contains("First.\n▏ - one\n▏ - two\n"),
         "it keeps its lines: {draft}"
     );
-    // Discord hands over one line.
+    // Discord passes one line.
     house.chat.forget();
-    // Nobody replaces words of another that they may not have seen.
+    // Nobody replaces another person's text without having seen it.
     let asked = house.ask(&boss, "edit intro Second.\\n\\nOf two.").await;
     let version = asked.split("version=").nth(1).expect("the version");
     let version = version.split('.').next().unwrap_or_default();
@@ -170,7 +170,7 @@ async fn what_editors_wrote_keeps_its_lines_and_its_history() {
     );
     let draft = house.ask(&ed, "edit draft").await;
     assert!(draft.contains("Second.\n▏ Of two.\n"), "{draft}");
-    // One step at a time, each said.
+    // One step at a time, each with an answer.
     let undone = flat(&house.ask(&ed, "edit undo").await);
     assert!(
         undone.contains("Undone: intro: Second.") && undone.contains("intro: First."),
@@ -206,10 +206,10 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
             && told.contains(": drop."),
         "{told}"
     );
-    // Nobody is notified of their own.
+    // Nobody is notified of their own edits.
     let told = house.ask(&other, "edit pin bpf: Fix a leak").await;
     assert!(!told.contains("Before that,"), "{told}");
-    // By one step: the pin goes, the note stays, and so does what came before.
+    // One step back: the pin is removed; the note and all earlier edits stay.
     let undone = flat(&house.ask(&editor(), "edit undo bpf: Fix a leak").await);
     assert!(
         undone.contains("Undone: pin") && undone.contains("note: Good."),
@@ -220,7 +220,7 @@ async fn two_editors_see_what_the_other_decided_of_a_story() {
     assert!(undone.contains("Undone: drop"), "{undone}");
 }
 
-/// A house whose issues come out on Wednesdays, on a Wednesday after that hour, and what decides over them.
+/// A house whose issues come out on Wednesdays, on a Wednesday after that hour, and the rules for its issues.
 async fn wednesday(set: &mut Set) -> House {
     let house = house().await;
     set.issue = IssueConfig {
@@ -265,7 +265,7 @@ async fn a_week_that_was_not_read_is_held_and_maintainers_are_asked_once() {
     house.pass().await;
     pass(&house, &set).await;
     assert_eq!(out(&house).await, 1, "all was read");
-    // From then on the list answers with a wall.
+    // From now on, the list answers with a wall.
     house.put_raw(
         "/bpf/new.atom",
         crate::rude::answer("403 Forbidden", &[], "<html>Are you a person?</html>"),

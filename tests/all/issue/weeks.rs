@@ -1,4 +1,4 @@
-//! Issues of past weeks: what a story was at the time, whatever came later, whenever it was stored.
+//! Issues of past weeks show each story as it was then, whatever arrives later and in whichever order it is stored.
 
 use bpfnews::config::{Config, FeedConfig, FeedKind};
 use bpfnews::fold::fold_items;
@@ -132,7 +132,7 @@ async fn a_story_is_told_in_each_week_in_which_it_moved_as_it_was_then() {
         commit.link.as_deref(),
         Some("https://git.kernel.org/bpf/bpf-next/c/0123456789ab")
     );
-    // What was posted is listed in its week, once.
+    // Each posted story is listed in its week, once.
     let posted: Vec<usize> = told.iter().map(|(_, issue)| issue.patches.len()).collect();
     assert_eq!(posted, [2, 1, 0, 0]);
     let again = issue_of(&ingest.store, 1, week(1), None).await;
@@ -218,7 +218,7 @@ async fn weeks_of_mails_at_hand_are_the_same_whatever_came_later() {
     assert_eq!(compared, 4 + 8 + 12);
 }
 
-/// A paid article is announced when it comes, with the day on which it becomes free, and again when it is.
+/// A paid article is announced when it arrives, with the day on which it becomes free, and again when it is free.
 #[tokio::test]
 async fn an_article_is_told_for_subscribers_and_when_it_is_free() {
     let free_on = begin() + TimeDelta::days(10);
@@ -264,10 +264,11 @@ async fn three_weeks(store: &Store) -> Vec<Vec<String>> {
     told
 }
 
-/// Its own feed may show it free before its day: that is announced once, when it is seen, and weeks before say what was known.
+/// Its own feed may show it free before its day. Then it is announced once, when that is seen, and earlier weeks keep the
+/// earlier knowledge.
 #[tokio::test]
 async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
-    // A week before its day; after its day; and where no day was given.
+    // A week before its day, after its day, and without a known day.
     for (free_on, freed_on, expected) in [
         (
             Some(16),
@@ -310,7 +311,7 @@ async fn an_article_that_is_freed_early_is_told_when_that_is_seen() {
     }
 }
 
-/// A mail that came late is announced in the week in which it came, and in no other.
+/// A late mail is announced in the week in which it arrived, and in no other.
 #[tokio::test]
 async fn what_comes_late_is_told_when_it_comes() {
     let mut house = crate::command::house::House::new().await;

@@ -1,4 +1,4 @@
-//! Maintainers hear of what is wrong once, with what to do about it, and once more when it is well again; readers never.
+//! Maintainers get one notice for each problem, with advice, and another one when it is over. Readers never get them.
 
 use chrono::TimeDelta;
 
@@ -21,7 +21,7 @@ async fn begin(chat: &Chat) -> World {
     world
 }
 
-/// Polls for so many hours, starting anew in between.
+/// Polls for this many hours, with a restart before each poll.
 async fn go_on(world: &mut World, chat: &Chat, hours: usize) {
     for hour in 0..hours {
         world.poll().await;
@@ -33,7 +33,7 @@ async fn go_on(world: &mut World, chat: &Chat, hours: usize) {
     }
 }
 
-/// What stands in the readers' room of the feed under test and of faults.
+/// The messages in the readers' room about the feed under test, and about faults.
 fn readers(chat: &Chat) -> Vec<String> {
     let mut told = chat.room("");
     told.retain(|told| !told.contains("Healthy"));
@@ -97,7 +97,7 @@ async fn a_gap_is_told_once_a_day() {
     let chat = Chat::new();
     let mut world = begin(&chat).await;
     for round in 0..4 {
-        // A window that moved on.
+        // A window without the earlier entries.
         let all: Vec<Article> = (0..3)
             .map(|n| Article {
                 at: Some(world.now() - TimeDelta::minutes(n)),

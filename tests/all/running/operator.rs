@@ -1,4 +1,4 @@
-//! The program as an operator meets it: who may run beside whom, backups, restores, files that are not what they should be.
+//! The program as an operator sees it: processes at the same time, backups, restores, and wrong files.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -121,11 +121,11 @@ fn one_process_polls_and_tells_and_others_read_beside_it() {
             .any(|name| name.ends_with(".part") || name.ends_with(".restoring")),
         "{names:?}"
     );
-    // At once after another one: each keeps what it found.
+    // At once after another process: each one's data stays.
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["restore", name]), 0, &["is kept as"]);
     check(&run(home, &["feeds"]), 0, &["list"]);
-    // Two who wait for nobody: the lock went with the process.
+    // Two processes that need not wait: the lock ended with its process.
     Running::start(home).stop();
 }
 

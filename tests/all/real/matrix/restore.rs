@@ -1,4 +1,4 @@
-//! After a restore a new device reads what an older one posted: the plain rooms at once, the encrypted ones with the
+//! After a restore, a new device reads the messages of an older one: in plain rooms at once, in encrypted ones with the
 //! recovery key.
 
 use bpfnews::post::story::Digest;
@@ -17,7 +17,7 @@ fn list(mark: &str, stories: &[&str]) -> Content {
     })
 }
 
-/// The marks that stand in a room, with what lists name, sorted.
+/// The marks of the messages in a room, and of the stories in lists, sorted.
 async fn marks(bot: &Matrix, room: &RoomId, since: i64) -> Result<Vec<String>, SendError> {
     let found = bot.standing(room.as_str(), since).await?;
     let mut marks: Vec<String> = found
@@ -45,7 +45,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
         let key = |key: &str| format!("{is_encrypted}-{key}");
         let first = bot.deliver(&send(&room, "a", &key("1"))).await;
         let receipt = first.expect("a post");
-        // A story can get another id as more of it comes.
+        // A story can get another id when more of it arrives.
         let edit = Act::Edit {
             receipt,
             content: line("Applied", "a2"),
@@ -77,7 +77,7 @@ async fn real_matrix_a_new_device_finds_what_stands() {
             wanted
         );
     }
-    // Only what came since is asked for, but for what a page brings besides.
+    // bpfnews asks only for newer messages, but a page may bring more.
     let later = chrono::Utc::now().timestamp() + 60;
     assert!(bot.standing(rooms[0].as_str(), later).await.is_ok());
     drop(bot);
